@@ -1,4 +1,4 @@
-"""The critical ask of a bid: the largest at which it would have won, by the program itself.
+"""The award of some bids and the critical ask of each: the largest at which it would have won.
 
 A bid wins at an ask where some plan with it is worth more than the best without it, or as much for
 less public money. So with ``W`` and ``M`` the worth and money of the best without it, ``B`` what
@@ -9,9 +9,10 @@ larger of two::
     most a:  a + others of P  <=  min(B, M),   worth of P  >=  W
 
 "Others" is what the others of a plan draw, of the budget, of each year's money and of each cap.
-Each is found by least money: with the bid taken at an ask, the plan of no less worth that leaves
-the most says how much more the bid could ask; where no such plan is left at a rupee more, the ask
-is proven. Where money is one sum, the bound on the least money proves it at once.
+Each is one integer program with the ask as a column, over options and measures
+(`siting.engine.pool`): the cuts that bound what plans serve hold at any ask, so that all bids share
+them. The bound of the program is an upper limit of the ask, at once from its relaxation and better
+as it is solved; a plan whose worth was worked out, the others of which leave so much, is a lower.
 
 Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Research 6 (1981), 58-73
 (who pays the ask at which he would just have won gains nothing by asking more than he needs).
@@ -20,29 +21,27 @@ Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Researc
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from scipy import sparse
 
-from siting.engine.choice import value_of_choice
-from siting.engine.frame import Frame
-from siting.engine.solve import chosen
-from siting.errors import InfeasibleError, SolveError
-from siting.program.aims import MostWorth
-from siting.program.instance import Floats, Ints
-from siting.program.limits import Limit
-from siting.program.matrix import Reached
+from siting.engine.clock import Clock
+from siting.engine.fixed import Standing, choice_of, plan_of
+from siting.engine.pool import Found, Pool, Question, Row
+from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
-from siting.program.resources import ResourceRows
+from siting.program.resources import ResourceRows, Resources
 
 # Worth that differs by a smaller share counts as the same: solvers are not much finer.
 SAME = 1e-5
-# Asks raised by a rupee this often; then by halves.
-RAISED = 6
-TAKEN, NO_DEARER = "the bid is taken", "no dearer than the award"
+# Of a plan that is to be as good as the award, so much less worth is arithmetic.
+EXACT = 1e-9
+# Of what is left of the time, the share that each question of a plan may take.
+SOON, FIRST, SECOND = 0.2, 0.6, 0.6
+# Share of all worth that is arithmetic.
+NOTHING = 1e-7
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Bid:
     offers: tuple[str, ...]
     ask_pkr: float
     shares: tuple[float, ...]
-    most_pkr: float = math.inf
+    most_pkr: float
 
 
 @dataclass(frozen=True)
@@ -83,189 +82,299 @@ class Ask:
         return self.high_pkr - self.low_pkr < 1
 
 
-@dataclass(frozen=True)
-class Best:
-    """The best plan there is: worth, public money (PKR), offers, and whether that is proven."""
-
-    worth: float
-    money_pkr: float
-    offers: tuple[str, ...]
-    proven: bool
-
-
 NO_ASK = Ask(-1.0, -1.0)
 
 
-def without(program: Program, bid: Bid) -> Program:
-    """Return a program in which a bid was not made."""
-    instance = program.instance
-    kept = np.flatnonzero(~np.isin(instance.offer_ids, np.array(bid.offers, dtype=object)))
-    return replace(program, instance=instance.with_offers(kept))
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The best plan found: its worth with a bound, its money (PKR) with one, what stands."""
+
+    worth: float
+    worth_bound: float
+    money_pkr: float
+    money_bound_pkr: float
+    choice: Ints  # options of the market's program
+
+    @property
+    def proven(self) -> bool:
+        """Whether no plan is worth more, but for what counts as the same."""
+        return self.worth_bound - self.worth <= SAME * abs(self.worth)
 
 
-def best_without(
-    program: Program, bid: Bid, *, limit_s: float, start: Sequence[str] = (), **effort: Any
-) -> Best:
-    """Return the award that there is without a bid: of the most worth the least money.
-
-    Raises `InfeasibleError` if there is none, `SolveError` if none was found in time.
-    """
-    bare = without(program, bid).without_aims()
-    until = time.monotonic() + limit_s
-    made, first = chosen(bare.most_worth(), time_limit_s=0.7 * limit_s, start=start, **effort)
-    stands = tuple(made.instance.offer_ids[made.options.last[first.choice]].tolist())
-    kept = (Reached(MostWorth(), first.value * (1 - SAME)),)
-    left_s = max(until - time.monotonic(), 0.1)
-    made, second = chosen(bare.least_money(), kept, time_limit_s=left_s, start=stands, **effort)
-    stands = tuple(made.instance.offer_ids[made.options.last[second.choice]].tolist())
-    same = abs(first.bound - first.value) <= SAME * abs(first.value)
-    return Best(first.value, second.value, stands, same)
-
-
-def critical_ask(
-    program: Program,
-    bid: Bid,
-    worth: float,
-    money_pkr: float,
-    *,
-    limit_s: float,
-    start: Sequence[str] = (),
-    **effort: Any,
-) -> Ask:
-    """Return the largest whole rupees that a bid could have asked for and won.
+class Market:
+    """All bids of an award: of which plans and critical asks are asked, one after the other.
 
     Parameters
     ----------
     program
         What was asked: offers draw what is bid for them.
-    bid
-        The bid, won or lost.
-    worth, money_pkr
-        Worth and public money (PKR) of the best plan without it.
+    closed
+        Offers that cannot win at what they ask for, by id.
     limit_s
-        Seconds it may take in all.
-    start
-        Offers of that plan.
-    effort
-        ``threads``, ``seed`` and ``method``, as for `siting.solve`.
+        Seconds for all questions.
+    threads, seed
+        As for `siting.solve`.
     """
-    search = _Search(program, bid, limit_s, (*bid.offers, *start), effort)
-    return search.ask(worth, money_pkr)
-
-
-@dataclass
-class _Plan:
-    """A plan with the bid taken: its worth, what it leaves, and what the others draw at least."""
-
-    worth: float
-    room_pkr: float  # by how much more the bid could ask
-    others_pkr: float  # what the others of any such plan draw at least
-    drawn_pkr: float = math.inf  # what the plan draws in all
-
-
-class _Search:
-    """The critical ask of one bid."""
 
     def __init__(
         self,
         program: Program,
-        bid: Bid,
+        closed: Collection[str] = (),
+        *,
         limit_s: float,
-        start: tuple[str, ...],
-        effort: Mapping[str, Any],
+        threads: int = 2,
+        seed: int = 1,
     ) -> None:
-        taken = Limit(TAKEN, "bid", "offers", math.inf, {bid.offers[0]: 1.0}, 1.0)
-        self.program = program.limit(taken).without_aims().least_money()
-        self.bid, self.start, self.until = bid, start, time.monotonic() + limit_s
-        self.effort = effort
-        self.at = program.instance.positions_of(bid.offers)
-        order = np.argsort(np.array(bid.offers, dtype=object), kind="stable")
-        self.shares = np.array(bid.shares)[order]
-
-    def ask(self, worth: float, money_pkr: float) -> Ask:
-        """Return the critical ask, given the best plan without the bid."""
-        hair = SAME * abs(worth)
-        there = self.program.money_pkr
-        first = self._plan(self.program, 0.0, worth - hair)
-        if first is None:
-            return NO_ASK
-        more = first if first.worth > worth + hair else None
-        best = self._largest(self.program, worth + hair, there, more)
-        # For as much worth no more may be drawn than the best without it draws.
-        left = _whole(min(money_pkr - first.others_pkr, self.bid.most_pkr))
-        if left >= best.low_pkr + 1:
-            every = dict.fromkeys(map(str, self.program.instance.offer_ids), 1.0)
-            cheap = Limit(NO_DEARER, "money", "PKR", money_pkr, every, per_rupee=True)
-            room = min(first.room_pkr, _whole(money_pkr - first.drawn_pkr))
-            known = replace(first, room_pkr=room) if room >= 0 else None
-            same = self._largest(self.program.limit(cheap), worth - hair, money_pkr, known)
-            best = Ask(max(best.low_pkr, same.low_pkr), max(best.high_pkr, same.high_pkr))
-        return best
-
-    def _largest(
-        self, program: Program, worth: float, there_pkr: float, known: _Plan | None = None
-    ) -> Ask:
-        """Return the largest ask with a plan of so much worth."""
-        low, high, ask, tries = -1.0, self.bid.most_pkr, 0.0, 0
-        while True:
-            plan = known or self._plan(program, ask, worth)
-            known = None
-            if plan is None:
-                high = min(high, ask - 1)
-            else:
-                low = max(low, _whole(min(ask + plan.room_pkr, self.bid.most_pkr)))
-                if not ask:
-                    high = min(high, _whole(there_pkr - plan.others_pkr))
-            high = max(high, low)
-            if high - low < 1 or time.monotonic() > self.until:
-                return Ask(low, high)
-            tries += 1
-            ask = low + 1 if tries < RAISED else math.ceil((low + high) / 2)
-
-    def _plan(self, program: Program, ask_pkr: float, worth: float) -> _Plan | None:
-        """Return the plan of so much worth that draws least with the bid taken; None if none can.
-
-        Where none was found in time it has no room, and the others may draw nothing.
-        """
         instance = program.instance
-        drawn = instance.offer_subsidy.copy()
-        drawn[self.at] = ask_pkr * self.shares
-        program = replace(program, instance=replace(instance, offer_subsidy=drawn))
-        left_s = max(self.until - time.monotonic(), 0.1)
-        kept = (Reached(MostWorth(), worth),)
-        try:
-            made, found = chosen(
-                program, kept, time_limit_s=left_s, start=self.start, **self.effort
-            )
-        except InfeasibleError:
-            return None
-        except SolveError:
-            return _Plan(-math.inf, -math.inf, 0.0)
-        return _Plan(
-            value_of_choice(Frame(made, MostWorth()), found.choice),
-            self._room(made, found.choice),
-            max(found.bound, ask_pkr) - ask_pkr,
-            found.value,
-        )
+        others = tuple(one for one in instance.limits if not one.per_rupee)
+        # As a bundle of its own each offer is there to be asked for, of use to anyone or not.
+        alone = np.where(instance.offer_existing, "", instance.offer_ids)
+        bundle = np.where(instance.offer_bundle == "", alone, instance.offer_bundle)
+        bare = replace(instance, limits=others, offer_bundle=bundle.astype(object))
+        asked = replace(program, instance=bare).without_budget()
+        self.program = program
+        self.pool = Pool(asked, Clock(limit_s), threads=threads, seed=seed)
+        self.options = self.pool.frame.options
+        self.drawn, plan = instance.offer_subsidy, program.year_plan
+        self.there = instance.budget_pkr if plan is None else sum(plan.budgets_pkr)
+        self.money = self._money(self.drawn)
+        self.closed = self._of(closed)
+        self.none_without = False  # whether the last plan asked for was proven not to be
 
-    def _room(self, program: Program, choice: Ints) -> float:
-        """Return by how much more the bid could ask with the others of a plan as they are (PKR)."""
-        used, most = self._money(program, program.instance.offer_subsidy, choice)
-        own = np.zeros(len(program.instance.offer_ids))
-        own[program.instance.positions_of(self.bid.offers)] = self.shares
-        mine, _ = self._money(program, own, choice)
-        binds = mine > 0
-        return float(((most - used)[binds] / mine[binds]).min(initial=math.inf))
+    # --- what is asked ---------------------------------------------------------------------------
+
+    def best(
+        self, *, without: Bid | None = None, gap: float = 0.0, limit_s: float = math.inf
+    ) -> Best | None:
+        """Return the plan of the most worth and of these the least money; None: none was found.
+
+        `without`: a bid that was not made; `gap`: share of the worth that need not be proven.
+        """
+        with self.pool.clock.within(self._until(limit_s)):
+            return self._best(without, gap)
+
+    def _best(self, without: Bid | None, gap: float) -> Best | None:
+        gone = self.closed | self._of(() if without is None else without.offers)
+        clock, worth = self.pool.clock, self.pool.worth
+        whole = float(worth @ self._ends)
+        # To the end if that is soon done, else to the gap asked.
+        for share, enough in ((SOON, NOTHING), (FIRST, max(gap, NOTHING))):
+            with clock.within(clock.share_after(share)):
+                most = self._asked(worth, gone, -math.inf, enough=enough * whole)
+            if most.bound - most.value <= max(gap, NOTHING) * max(abs(most.value), NOTHING * whole):
+                break
+        if most.choice is None:
+            self.none_without = most.bound == -math.inf
+            return None
+        # What the best without a bid would draw counts within what counts as the same.
+        least = most.value * (1 - (EXACT if without is None else SAME))
+        with clock.within(clock.share_after(SECOND)):
+            cheap = self._cheapest(self.drawn, gone, least)
+        choice = most.choice if cheap.choice is None else cheap.choice
+        money = self._sum(self.drawn, choice)
+        if without is None and most.bound - most.value <= SAME * abs(most.value):
+            choice = self._tied(choice, gone, least)
+        value = self.pool.worth_of(choice)
+        return Best(value, max(most.bound, value), money, min(-cheap.bound, money), choice)
+
+    def ask(self, bid: Bid, worth: float, money_pkr: float, *, limit_s: float = math.inf) -> Ask:
+        """Return the largest whole rupees that a bid could have asked for and won.
+
+        `worth`, `money_pkr`: of the best plan without it.
+        """
+        clock, until = self.pool.clock, self._until(limit_s)
+        hair = SAME * abs(worth)
+        with clock.within(clock.share + 0.5 * (until - clock.share)):
+            more = self._ask(bid, worth + hair, math.inf)
+        if more.low_pkr >= math.floor(min(money_pkr, bid.most_pkr)):
+            return more  # for as much worth no more may be drawn than the best without it draws
+        with clock.within(until):
+            same = self._ask(bid, worth - hair, money_pkr)
+        return Ask(max(more.low_pkr, same.low_pkr), max(more.high_pkr, same.high_pkr))
+
+    # --- the programs ----------------------------------------------------------------------------
+
+    def _ask(self, bid: Bid, worth: float, most_pkr: float) -> Ask:
+        """Return the largest ask in a plan of so much worth that draws no more in all."""
+        pool, options = self.pool, self.options
+        at = self.program.instance.positions_of(bid.offers)
+        order = np.argsort(np.array(bid.offers, dtype=object), kind="stable")
+        shares = dict(zip(at.tolist(), np.array(bid.shares)[order].tolist(), strict=True))
+        mine = np.flatnonzero(np.isin(options.last, at))
+        rupee = np.zeros(len(self.drawn))
+        rupee[at] = 1.0
+        own = self._money(rupee).use[:, mine]
+        use = sparse.csr_array(self.money.use @ sparse.diags_array(1.0 - rupee[options.last]))
+        most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # the unit of its columns
+        first = len(pool.worth)
+        last = first + len(mine)  # of what each option of the bid draws; then the ask
+        rows = self._money_rows(use, sparse.csr_array(own * most), first)
+        rows.append(self._at_least(pool.worth, worth))
+        wanted = np.flatnonzero(options.last == self.program.instance.positions_of([bid.offers[0]]))
+        rows.append((wanted, np.ones(len(wanted)), 1.0, math.inf))
+        for n, option in enumerate(mine.tolist()):
+            share = shares[int(options.last[option])]
+            by = np.array([1.0, -share])
+            rows.append((np.array([first + n, option]), by, -math.inf, 0.0))
+        for offer, share in shares.items():
+            draws = first + np.flatnonzero(options.last[mine] == offer)
+            by = np.append(np.ones(len(draws)), -share)
+            rows.append((np.append(draws, last), by, 0.0, 0.0))
+        others = np.where(np.isin(options.last, at), 0.0, self.drawn[options.last])
+        if math.isfinite(most_pkr):
+            column = np.append(np.flatnonzero(others), last)
+            by = np.append(others[others != 0], most) / max(most_pkr, 1.0)
+            rows.append((column, by, -math.inf, most_pkr / max(most_pkr, 1.0)))
+        by_share = np.zeros(len(self.drawn))
+        by_share[list(shares)] = list(shares.values())
+        drawn_of = self._money(by_share)
+
+        def left(choice: Ints) -> float:
+            if not pool.worth_of(choice) >= worth - EXACT * abs(worth):
+                return -math.inf
+            used, each = _used(use, choice), drawn_of.used(choice)
+            room = self.money.at_most + self.money.slack - used
+            if (room < 0).any() or (used + each * most < self.money.at_least).any():
+                return -math.inf
+            a = min(most, most_pkr - float(others[choice].sum()))
+            a = min(a, float((room[each > 0] / each[each > 0]).min(initial=math.inf)))
+            return a / most if a >= -1e-6 else -math.inf
+
+        extra = len(mine) + 1
+        goal = np.zeros(first + extra)
+        goal[last] = 1.0
+        shut = self.closed & ~np.isin(options.last, at)
+        lower, upper = self._bounds(shut, extra, 1.0)
+        enough = 0.4 / most
+        found = pool.best(Question(goal, lower, upper, rows, left, enough))
+        if found.bound == -math.inf:
+            return NO_ASK
+        low = -1.0 if found.choice is None else _whole(found.value * most)
+        high = low if found.bound - found.value <= enough else _whole(found.bound * most)
+        return Ask(low, max(min(high, math.floor(bid.most_pkr)), low))
+
+    def _asked(
+        self, goal: Floats, gone: Flags, worth: float, more: list[Row] | None = None, *,
+        enough: float,
+    ) -> Found:  # fmt: skip
+        """Return the best choice of a goal over all columns, within all money, of so much worth."""
+        rows = [*self._money_rows(self.money.use, None, 0), *(more or [])]
+        if math.isfinite(worth):
+            rows.append(self._at_least(self.pool.worth, worth))
+        of_worth = goal is self.pool.worth
+
+        def value(choice: Ints) -> float:
+            if not self.money.within(choice):
+                return -math.inf
+            reached = self.pool.worth_of(choice)
+            if of_worth:
+                return reached
+            there = reached >= worth - EXACT * abs(worth)
+            return float(goal[: self.pool.count][choice].sum()) if there else -math.inf
+
+        lower, upper = self._bounds(gone, 0, 0.0)
+        return self.pool.best(Question(goal, lower, upper, rows, value, enough))
+
+    def _cheapest(
+        self, price: Floats, gone: Flags, worth: float, more: list[Row] | None = None
+    ) -> Found:
+        """Return the choice of so much worth with the least of a price of its offers (PKR)."""
+        unit = max(float(price.max(initial=0.0)), 1e-12)
+        goal = np.zeros(len(self.pool.worth))
+        goal[: self.pool.count] = -price[self.options.last] / unit
+        found = self._asked(goal, gone, worth, more, enough=0.4 / max(unit, 1.0))
+        return Found(found.choice, found.value * unit, found.bound * unit)
+
+    def _tied(self, choice: Ints, gone: Flags, worth: float) -> Ints:
+        """Return, of plans as good and as cheap as a choice, that of least cost and lowest ids."""
+        rows: list[Row] = []
+        rank: Floats = np.arange(1.0, len(self.drawn) + 1.0)
+        for price in (self.drawn, self.program.instance.offer_cost, rank):
+            each = price[self.options.last] / max(float(price.max(initial=0.0)), 1e-12)
+            if rows:
+                found = self._cheapest(price, gone, worth, rows)
+                choice = choice if found.choice is None else found.choice
+            most = float(each[choice].sum())
+            rows.append((np.arange(self.pool.count), each, -math.inf, most * (1 + EXACT) + EXACT))
+        return choice
+
+    # --- what stands -----------------------------------------------------------------------------
+
+    def standing(self, choice: Ints) -> Standing:
+        """Return the offers of a choice, by year where there are years."""
+        ids, plan = self.program.instance.offer_ids, self.program.year_plan
+        stand = [ids[column[column >= 0]].tolist() for column in self.options.offer[choice].T]
+        return dict(zip(plan.years, stand, strict=True)) if plan is not None else stand[0]
+
+    def worth_of(self, offers: Standing) -> float:
+        """Return what offers that stand are worth, whatever limits or floors they break."""
+        worth = self.pool.worth_of(choice_of(self.pool.frame.program, offers))
+        if math.isfinite(worth):
+            return worth
+        bare = self.program.without_aims().most_worth()
+        return plan_of(bare, offers).proof.objective
+
+    # --- rows and bounds -------------------------------------------------------------------------
+
+    def _until(self, seconds: float) -> float:
+        """Return the share of all time that has passed after some seconds more."""
+        clock = self.pool.clock
+        return clock.share_after(min(seconds / max(clock.left_s, 1e-9), 1.0))
+
+    @property
+    def _ends(self) -> Floats:
+        return np.where(np.isfinite(self.pool.upper), self.pool.upper, 0.0)
+
+    def _of(self, offers: Collection[str]) -> Flags:
+        """Return which options end in some offers."""
+        ids = self.program.instance.offer_ids
+        named = np.isin(ids, np.array(list(offers), dtype=object))
+        out: Flags = named[self.options.last]
+        return out
+
+    def _bounds(self, gone: Flags, more: int, most: float) -> tuple[Floats, Floats]:
+        upper = np.concatenate([self.pool.upper, np.full(more, most)])
+        upper[: self.pool.count][gone] = 0.0
+        return np.minimum(np.concatenate([self.pool.lower, np.zeros(more)]), upper), upper
 
     @staticmethod
-    def _money(program: Program, drawn: Floats, choice: Ints) -> tuple[Floats, Floats]:
-        """Return what a choice draws of each kind of money, and what there is of it (PKR)."""
-        rows = ResourceRows(program.options, every=True)
+    def _at_least(goal: Floats, least: float) -> Row:
+        at, scale = np.flatnonzero(goal), max(abs(least), float(np.abs(goal).max(initial=0.0)))
+        return at, goal[at] / scale, least / scale, math.inf
+
+    def _money_rows(
+        self, use: sparse.csr_array, own: sparse.csr_array | None, first: int
+    ) -> list[Row]:
+        """Return the rows of all kinds of money, with what further columns draw."""
+        out: list[Row] = []
+        for r, (low, high) in enumerate(zip(self.money.at_least, self.money.at_most, strict=True)):
+            parts = [(use, 0)] + ([] if own is None else [(own, first)])
+            index = np.concatenate([shift + _row(part, r)[0] for part, shift in parts])
+            value = np.concatenate([_row(part, r)[1] for part, _ in parts])
+            scale = max(float(np.abs(value).max(initial=0.0)), 1e-12)
+            slack = float(self.money.slack[r])
+            out.append((index, value / scale, (low - slack) / scale, (high + slack) / scale))
+        return out
+
+    def _money(self, drawn: Floats) -> Resources:
+        """Return the rows of all kinds of money, given what each offer draws (PKR)."""
+        program, rows = self.program, ResourceRows(self.options, every=True)
         rows.add_money(drawn, program.instance.budget_pkr, program.year_plan)
         limits = tuple(one for one in program.instance.limits if one.per_rupee)
         rows.add_limits(replace(program.instance, limits=limits), drawn)
-        made = rows.made()
-        return made.used(choice), made.at_most
+        return rows.made()
+
+    def _sum(self, price: Floats, choice: Ints) -> float:
+        return math.fsum(price[self.options.last[choice]])
+
+
+def _row(rows: sparse.csr_array, r: int) -> tuple[Ints, Floats]:
+    at = slice(rows.indptr[r], rows.indptr[r + 1])
+    return rows.indices[at].astype(np.int64), rows.data[at]
+
+
+def _used(rows: sparse.csr_array, choice: Ints) -> Floats:
+    return np.asarray(rows[:, choice].sum(axis=1)).ravel()
 
 
 def _whole(pkr: float) -> float:

@@ -15,24 +15,27 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.awards.asks import NO_ASK, Ask, Bid, best_without, critical_ask
-from siting.awards.program import Bidding, bidding_of, with_bid
+from siting.awards.asks import NO_ASK, SAME, Ask, Market
+from siting.awards.page import NOT_IN_TIME, TOO_MUCH, page_of
+from siting.awards.program import Bidding, bidding_of
 from siting.config import Config
-from siting.engine.fixed import plan_of
-from siting.errors import InfeasibleError, SolveError
+from siting.engine.fixed import proven
+from siting.engine.solvers import HIGHS
 from siting.export import with_units, write_csv, write_geojson
 from siting.files import sha256
 from siting.plan import Plan
 from siting.program.program import Program
-from siting.review.awarded import AWARD, BIDS
+from siting.review.awarded import AWARD, BIDS, PAGE
 from siting.review.record import folder_for
 from siting.review.shown import Block, Shown, block_of
 from siting.study.facts import run_facts
+from siting.study.outcome_figures import decide
 from siting.study.pipeline import Study
 from siting.study.python_inputs import lay_down
 from siting.study.runs import write_run
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
+from siting.writing import write_whole
 
 TIES = (
     "ties: the most worth, then the least public money, then the least cost, then the higher rent, "
@@ -42,6 +45,8 @@ TIES = (
 WINNERS_S = 0.5
 # What is asked of the solver in one go takes so many times its even share of what is left, at most.
 AHEAD = 4.0
+# Of the time for a winner's ask, the share for the award that there is without it.
+WITHOUT_S = 0.6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -157,11 +162,13 @@ def award(
     else:
         path = Path(bids)
     bidding = bidding_of(study, path, gap=gap, time_limit_s=time_limit_s, progress=progress)
-    judged = bidding.study
-    limit_s = judged.config.solver.time_limit_s
-    asking = _Asks(bidding, 5 * limit_s if asks_s is None else asks_s, asked_of)
-    asks = asking.asked(WINNERS_S if second_prices else 0.0)
-    made = _told(bidding, asks)
+    solver = bidding.study.config.solver
+    limit_s = 5 * solver.time_limit_s if asks_s is None else asks_s
+    bidding, market = _awarded(bidding, limit_s)
+    asking = _Asks(bidding, market, limit_s, asked_of)
+    with market.pool.clock.listening():
+        asks = asking.asked(WINNERS_S if second_prices else 0.0)
+    made, judged = _told(bidding, market, asks), bidding.study
     if out is None and usual is None:
         plan = judged.plan
         return replace(made, plan=replace(plan, facts=run_facts(judged, plan, now)))
@@ -175,6 +182,8 @@ def award(
         lost = made.places[~made.places["won"]].drop(columns="won")
         write_geojson(lost, folder / "losers.geojson", name="losers", note=note)
         shutil.copyfile(path, folder / BIDS)
+        page = page_of(replace(made, plan=plan), judged.network.edges.to_crs(4326))
+        write_whole(folder / PAGE, lambda part: part.write_text(page, encoding="utf-8"))
 
     record = {"bids": path.name, "sha256": sha256(path), "ties": TIES, "notes": list(made.notes)}
     facts = {AWARD: {**record, "payments": made.payments.to_dict("records")}}
@@ -204,19 +213,52 @@ def _study_of(
     return Study(config, overrides, progress=progress, today=now.date())
 
 
+def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
+    """Return bids with the award among them, and the market that it was found in.
+
+    Where that finds no plan, or another solver is asked for, the study answers as it always does:
+    with what is in the way, if there is no plan.
+    """
+    study, begun = bidding.study, time.perf_counter()
+    solver = study.config.solver
+    closed = [o for bid in bidding.above for o in bidding.bids[bid].offers]
+    market = Market(
+        bidding.program, closed,
+        limit_s=solver.time_limit_s + asks_s, threads=solver.threads, seed=solver.seed,
+    )  # fmt: skip
+    if solver.method != "exact" or solver.name != HIGHS:
+        return bidding, market
+    with market.pool.clock.listening():
+        best = market.best(gap=solver.gap, limit_s=solver.time_limit_s)
+    if best is None:
+        return bidding, market
+    program: Program = study.program
+    over = market.pool.clock.interrupted
+    answer = proven(
+        program, market.standing(best.choice), (best.worth_bound, best.money_bound_pkr),
+        gap_asked=solver.gap, stopped="interrupted" if over else "time limit",
+        seconds={"total": time.perf_counter() - begun},
+    )  # fmt: skip
+    outcome = decide(study.asked, program, answer=answer)
+    made = study.with_stages({name: getattr(study, name) for name in ("offers", "limits")}
+                             | {"outcome": outcome}, progress=study.progress)  # fmt: skip
+    return replace(bidding, study=made), market
+
+
 class _Asks:
     """The critical asks of an award's bids, in the time there is for them."""
 
-    def __init__(self, bidding: Bidding, limit_s: float, asked_of: int | None) -> None:
-        self.bidding, self.limit_s, self.asked_of = bidding, limit_s, asked_of
+    def __init__(
+        self, bidding: Bidding, market: Market, limit_s: float, asked_of: int | None
+    ) -> None:
+        self.bidding, self.market = bidding, market
+        self.limit_s, self.asked_of = limit_s, asked_of
         self.study = bidding.study
         outcome = self.study.outcome
         stands = set(outcome.offers)
         self.won = [b for b, bid in bidding.bids.items() if bid.offers[0] in stands]
         self.worth, self.money = outcome.proof.objective, outcome.subsidy_pkr
-        self.exact = outcome.proof.status == "optimal" and outcome.proof.gap_asked == 0
-        solver = self.study.config.solver
-        self.effort = {"threads": solver.threads, "seed": solver.seed, "method": solver.method}
+        self.exact = outcome.proof.gap <= SAME
 
     def asked(self, share: float) -> dict[str, Ask]:
         """Return the critical asks by bid: of winners in a share of the time, then of losers."""
@@ -228,7 +270,7 @@ class _Asks:
         ):
             for n, name in enumerate(names):
                 left = until - time.monotonic()
-                if left <= 0:
+                if left <= 0 or self.market.pool.clock.interrupted:
                     break
                 share = min(left, AHEAD * left / (len(names) - n))
                 asks[name] = (
@@ -243,27 +285,18 @@ class _Asks:
         offers = self.study.offers.set_index("offer_id")
         capacity = [c for c in offers.columns if str(c).startswith("capacity_")]
         can = offers[capacity].sum(axis=1)
-        lost = places[~places["bid"].isin(self.won) & places["offer_id"].isin(offers.index)]
-        able = lost[(lost["why_not"] == "") | lost["over_reserve"]]
+        lost = places[~places["bid"].isin(self.won) & places["bid"].isin(self.bidding.bids)]
         # With no loser the map has no number to tell its type from.
-        kwh = able["offer_id"].map(can).astype(float)
-        by = able.assign(kwh=kwh).groupby("bid", sort=False)
+        kwh = lost["offer_id"].map(can).astype(float)
+        by = lost.assign(kwh=kwh).groupby("bid", sort=False)
         rate = by["ask_pkr"].sum() / by["kwh"].sum().clip(lower=1e-9)
         names = rate.sort_values(kind="stable").index.astype(str).tolist()
         return names if self.asked_of is None else names[: self.asked_of]
 
     def _loser(self, name: str, limit_s: float) -> Ask:
-        if name in self.bidding.bids:
-            program: Program = self.study.program
-            bid = self.bidding.bids[name]
-        else:
-            study, bid = with_bid(self.bidding, name)
-            program = study.program
-        found = critical_ask(
-            program, bid, self.worth, self.money,
-            limit_s=limit_s, start=self.study.outcome.offers, **self.effort,
-        )  # fmt: skip
-        if self.exact and name in self.bidding.bids:
+        bid = self.bidding.bids[name]
+        found = self.market.ask(bid, self.worth, self.money, limit_s=limit_s)
+        if self.exact and name not in self.bidding.above:
             # At its own ask it lost, at the best as good.
             high = max(min(found.high_pkr, math.floor(bid.ask_pkr)), found.low_pkr)
             return Ask(found.low_pkr, high)
@@ -271,31 +304,26 @@ class _Asks:
 
     def _winner(self, name: str, limit_s: float) -> Ask:
         """Return the critical ask of a winner, against the award that there is without it."""
-        program, bid = self.study.program, self.bidding.bids[name]
-        start = [o for o in self.study.outcome.offers if o not in bid.offers]
-        begun = time.monotonic()
-        try:
-            other = best_without(program, bid, limit_s=0.5 * limit_s, start=start, **self.effort)
-        except InfeasibleError:  # what is required cannot be had without it
-            return Ask(bid.most_pkr, bid.most_pkr)
-        except SolveError:
-            return Ask(math.floor(bid.ask_pkr), bid.most_pkr)
-        left = limit_s - (time.monotonic() - begun)
-        found = critical_ask(
-            program, bid, other.worth, other.money_pkr,
-            limit_s=max(left, 0.1), start=other.offers, **self.effort,
-        )  # fmt: skip
-        low = max(found.low_pkr, math.floor(bid.ask_pkr))
-        return Ask(low if other.proven else math.floor(bid.ask_pkr), max(found.high_pkr, low))
+        bid, begun = self.bidding.bids[name], time.monotonic()
+        other = self.market.best(without=bid, limit_s=WITHOUT_S * limit_s)
+        least = math.floor(bid.ask_pkr)
+        if other is None:
+            # Nothing was found without it: nothing can be, or the time was too short.
+            proven = self.market.none_without
+            return Ask(bid.most_pkr if proven else least, bid.most_pkr)
+        left = max(limit_s - (time.monotonic() - begun), 0.1)
+        found = self.market.ask(bid, other.worth, other.money_pkr, limit_s=left)
+        low = max(found.low_pkr, least)
+        return Ask(low if other.proven else least, max(found.high_pkr, low))
 
 
-def _told(bidding: Bidding, asks: Mapping[str, Ask]) -> Award:
+def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
     """Return the award in tables."""
     study, places = bidding.study, bidding.places
     outcome = study.outcome
     stands = set(outcome.offers)
     places = places.assign(won=places["offer_id"].isin(stands) & (places["why_not"] == ""))
-    adds = _adds(study, places[places["won"]])
+    adds = _adds(study, market, places[places["won"]])
     rows = []
     for name, own in places.groupby("bid", sort=False):
         one = own.iloc[0]
@@ -342,22 +370,17 @@ def _told(bidding: Bidding, asks: Mapping[str, Ask]) -> Award:
     )
 
 
-def _adds(study: Study, won: pd.DataFrame) -> dict[str, float]:
+def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:
     """Return the worth that an award loses without each winner, all others the same."""
-    program, outcome = study.program, study.outcome
-    years = program.year_plan.years if program.year_plan else (0,)
-    built = outcome.built
+    program, built = study.program, study.outcome.built
+    years = program.year_plan.years if program.year_plan else None
 
     def worth(gone: Collection[str]) -> float:
         here = built[~built["offer_id"].isin(gone)]
-        stand = {
-            year: here.loc[here["year"] == year, "offer_id"].drop_duplicates().tolist()
-            if program.year_plan
-            else here["offer_id"].drop_duplicates().tolist()
-            for year in years
-        }
-        bare = program.without_aims().most_worth()
-        return plan_of(bare, stand if program.year_plan else stand[0]).proof.objective
+        if years is None:
+            return market.worth_of(here["offer_id"].drop_duplicates().tolist())
+        mine = {year: here.loc[here["year"] == year, "offer_id"] for year in years}
+        return market.worth_of({y: ids.drop_duplicates().tolist() for y, ids in mine.items()})
 
     whole = worth(())
     return {
@@ -387,20 +410,20 @@ def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:
     if ruled_out:
         return ruled_out
     if ask is None:
-        return "others serve more for the money; its critical ask was not worked out in time"
+        return NOT_IN_TIME
     if ask == NO_ASK:
         return "no ask: the best plan with it serves less, or breaks a limit"
     if ask.proven:
-        return f"asked PKR {max(asked - ask.high_pkr, 0):,.0f} too much"
+        return f"{TOO_MUCH}{max(asked - ask.high_pkr, 0):,.0f} too much"
     if ask.low_pkr >= asked:
         return "not proven: it may be as good as the award"
-    return f"asked PKR {max(asked - ask.high_pkr, 0):,.0f} too much at least"
+    return f"{TOO_MUCH}{max(asked - ask.high_pkr, 0):,.0f} too much at least"
 
 
 def _notes(study: Study, asks: Mapping[str, Ask], table: pd.DataFrame) -> tuple[str, ...]:
     outcome = study.outcome
     out = [TIES]
-    if outcome.proof.status != "optimal" or outcome.proof.gap > 1e-6:
+    if outcome.proof.gap > SAME:
         out.append(
             f"the award is proven within {outcome.gap:.2%}: critical asks are against it as it "
             "stands, and a bid above its own may still be part of a better one"
@@ -423,6 +446,3 @@ def _in_words(ask: Ask) -> str:
     if ask.proven:
         return f"critical ask PKR {ask.high_pkr:,.0f}"
     return f"critical ask between PKR {max(ask.low_pkr, 0):,.0f} and {ask.high_pkr:,.0f}"
-
-
-__all__ = ["Award", "Bid", "award", "award_to_folder"]

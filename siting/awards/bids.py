@@ -22,6 +22,7 @@ from siting import roads, sites
 from siting.config import Config
 from siting.errors import Fault, InputError
 from siting.files import LONLAT_ALIASES, PAKISTAN_WSEN, read_csv, row_labels, texts_of
+from siting.review.awarded import ZONE
 from siting.review.outside_layer import Catalogue, counts_of
 from siting.review.outside_plan import own_sites, road_faults
 from siting.study.choices import configurations_of
@@ -31,7 +32,6 @@ from siting.study.sources import on_the_grid
 
 NEEDED = ("bidder", "lon", "lat")
 TEXTS = ("bid", "bidder", "name", "one_of")
-ZONE = "zone"
 PLACE = "p{:04d}"
 
 

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from siting.awards.asks import Bid
-from siting.awards.bids import ZONE, placed, read_bids, zone_of_sites
+from siting.awards.bids import placed, read_bids, zone_of_sites
 from siting.config import Config
 from siting.errors import ConfigError, Fault
 from siting.files import texts_of
 from siting.program.limits import Limit
+from siting.program.program import Program
+from siting.review.awarded import ZONE
 from siting.review.places import study_of_sites, study_with_sites
 from siting.sites import charger_catalogue
 from siting.sites.chargers_text import size_name
@@ -35,8 +37,10 @@ class Bidding:
     ----------
     study
         The study with the bids as its offers; existing stations stand.
+    program
+        Its program with the bids above their reserve price too, which cannot win as they are.
     bids
-        Those that the program chooses among, by name.
+        Those of the program, by name; of `above`: those above their reserve price.
     places
         One row a place: ``bid``, ``bidder``, ``site_id``, ``offer_id``, ``configuration``,
         ``ask_pkr``, ``rent_pkr``, ``cost_pkr``, ``power_kw``, ``year``, ``one_of``, ``why_not``
@@ -44,7 +48,9 @@ class Bidding:
     """
 
     study: Study
+    program: Program
     bids: dict[str, Bid]
+    above: frozenset[str]
     places: pd.DataFrame
 
 
@@ -70,7 +76,7 @@ def bidding_of(
     places = _priced(joined, places)
     offers = _offers(joined.offers, places)
     made = joined.with_stages({"offers": offers}, progress=progress)
-    ready = places[places["why_not"] == ""]
+    ready = places[(places["why_not"] == "") | places["over_reserve"]]
     named = {
         str(bid): Bid(
             str(bid),
@@ -83,7 +89,13 @@ def bidding_of(
     }
     limits = (*made.limits, *_limits(made, ready))
     made = made.with_stages({"limits": limits}, progress=progress)
-    return Bidding(made, named, places)
+    over, open_ = ready[ready["over_reserve"]], made
+    if len(over):
+        mine = offers["offer_id"].isin(over["offer_id"])
+        open_ = made.with_stages(
+            {"offers": offers.assign(reason=offers["reason"].mask(mine, "")), "limits": limits}
+        )
+    return Bidding(made, open_.program, named, frozenset(over["bid"].astype(str)), places)
 
 
 def _require_answerable(config: Config) -> None:
@@ -225,19 +237,3 @@ def _limits(study: Study, places: pd.DataFrame) -> list[Limit]:
     if faults:
         raise ConfigError(faults)
     return out
-
-
-def with_bid(bidding: Bidding, bid: str) -> tuple[Study, Bid]:
-    """Return the study in which a bid above its reserve price may win, and the bid."""
-    rows = bidding.places[bidding.places["bid"] == bid]
-    offers = bidding.study.offers
-    mine = offers["offer_id"].isin(rows["offer_id"])
-    offers = offers.assign(reason=offers["reason"].mask(mine, ""))
-    made = bidding.study.with_stages({"offers": offers, "limits": bidding.study.limits})
-    return made, Bid(
-        bid,
-        tuple(rows["offer_id"]),
-        float(rows["ask_pkr"].sum()),
-        tuple(rows["share"]),
-        float(rows["reserve_pkr"].sum()),
-    )

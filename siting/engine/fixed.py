@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +13,10 @@ from siting.engine.answer import AimProof, Answer
 from siting.engine.choice import only_offers, value_of_choice
 from siting.engine.cover import served_whole
 from siting.engine.frame import Frame
-from siting.engine.proof import Proof
+from siting.engine.highs import highs_version
+from siting.engine.proof import Proof, Stopped
 from siting.engine.served import worked_out
+from siting.engine.solvers import HIGHS
 from siting.engine.values import unit_of, value_of
 from siting.errors import SolveError
 from siting.program.aims import Aim, MostWorth
@@ -50,10 +52,8 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
     SolveError
         If budget and caps hold and cannot pay for these offers.
     """
-    years = program.year_plan.years if program.year_plan else (0,)
-    given = offers if isinstance(offers, Mapping) else dict.fromkeys(years, tuple(offers))
-    stand = [program.instance.positions_of(given.get(year, ())) for year in years]
-    all_ = np.unique(np.concatenate(stand))
+    stand = _standing(program, offers)
+    all_ = np.unique(np.concatenate(list(map(program.instance.positions_of, stand))))
     bare = replace(
         program,
         instance=only_offers(program.instance, all_),
@@ -62,11 +62,7 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
         distances=(),
         aims=tuple(dict.fromkeys(_left_to_decide(program))),
     )
-    wanted = np.full((len(program.instance.site_ids), len(years)), -1, dtype=np.int64)
-    for t, positions in enumerate(stand):
-        wanted[program.instance.offer_site[positions], t] = np.searchsorted(all_, positions)
-    options = bare.options
-    choice = np.flatnonzero((options.offer == wanted[options.site]).all(axis=1))
+    choice = choice_of(bare, offers)
     try:
         return _answer(bare, choice)
     except SolveError:
@@ -74,6 +70,42 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
             raise
         # An outside station may have a wider gap than public money may fill.
         return _answer(replace(bare, gap=replace(bare.gap, cap=1.0)), choice)
+
+
+def choice_of(program: Program, offers: Standing) -> Ints:
+    """Return the options by which certain offers stand."""
+    stand = _standing(program, offers)
+    wanted = np.full((len(program.instance.site_ids), len(stand)), -1, dtype=np.int64)
+    for t, ids in enumerate(stand):
+        positions = program.instance.positions_of(ids)
+        wanted[program.instance.offer_site[positions], t] = positions
+    options = program.options
+    return np.flatnonzero((options.offer == wanted[options.site]).all(axis=1))
+
+
+def proven(
+    program: Program,
+    offers: Standing,
+    bounds: Sequence[float],
+    *,
+    gap_asked: float,
+    stopped: Stopped,
+    seconds: dict[str, float],
+) -> Answer:
+    """Return the answer of a program by a plan of it, with what is proven on each of its aims.
+
+    `bounds`: what no plan does better than, aim by aim; the rest as for `Proof`.
+    """
+    choice = choice_of(program, offers)
+    return _answer(
+        program, choice, bounds, gap_asked=gap_asked, stopped=stopped, seconds=seconds
+    )  # fmt: skip
+
+
+def _standing(program: Program, offers: Standing) -> list[Iterable[str]]:
+    years = program.year_plan.years if program.year_plan else (0,)
+    given = offers if isinstance(offers, Mapping) else dict.fromkeys(years, tuple(offers))
+    return [given.get(year, ()) for year in years]
 
 
 def _left_to_decide(program: Program) -> list[Aim]:
@@ -92,26 +124,35 @@ def _left_to_decide(program: Program) -> list[Aim]:
     return [*(others or [MostWorth()]), *drives]
 
 
-def _answer(program: Program, choice: Ints) -> Answer:
+def _answer(
+    program: Program,
+    choice: Ints,
+    bounds: Sequence[float] = (),
+    *,
+    gap_asked: float = 0.0,
+    stopped: Stopped = "solver stopped",
+    seconds: dict[str, float] | None = None,
+) -> Answer:
     reached: list[Reached] = []
-    for aim in program.all_aims:
+    for aim in dict.fromkeys(_left_to_decide(program)):
         if served_whole(program.all_aims, program):
             reached.append(Reached(aim, 0.0))  # all aims give the same service
             continue
         frame = Frame(program, aim, reached)
         reached.append(Reached(aim, frame.sign * value_of_choice(frame, choice)))
-    none = (*worked_out(program, choice, reached), (), "exact", "", "")
-    answer = Answer(program, choice, *none)  # type: ignore[arg-type]
+    solver = (HIGHS, highs_version()) if bounds else ("", "")
+    answer = Answer(program, choice, *worked_out(program, choice, reached), (), "exact", *solver)
     proofs = []
-    for aim in program.all_aims:
+    for n, aim in enumerate(program.all_aims):
         less = aim.less_is_better
         proof = Proof.of(
             value_of(answer, aim),
-            -math.inf if less else math.inf,
-            gap_asked=0.0,
-            stopped="solver stopped",
+            bounds[n] if bounds else -math.inf if less else math.inf,
+            gap_asked=gap_asked,
+            stopped=stopped,
             unit=unit_of(answer.program, aim),
             maximise=not less,
+            seconds=seconds,
         )
         proofs.append(AimProof(aim.name, proof))
     return replace(answer, proofs=tuple(proofs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from siting.manifest import FOLDER
 from siting.review.answers import OF_BIDS, STAYS, bid_of
 from siting.review.run_claims import MENDED, same_table
 from siting.study.pipeline import Study
+from siting.study.program_inputs import money_of
+from siting.verify import AwardAccount, Ceiling
 
-AWARD, BIDS, ANSWERS = "award", "bids.csv", "answers.csv"
+AWARD, BIDS, ANSWERS, PAGE = "award", "bids.csv", "answers.csv", "award.html"
 AWARD_FILES = (
-    BIDS, "winners.csv", "losers.csv", "payments.csv", "winners.geojson", "losers.geojson"
+    BIDS, "winners.csv", "losers.csv", "payments.csv", "winners.geojson", "losers.geojson", PAGE
 )  # fmt: skip
+ZONE = "zone"
 # Fields of an offer from bids, not from the rules of the study.
 OF_A_BID = ["offer_id", "subsidy_pkr", "reason", "bundle", "opens_year"]
 PLACE = ["site_id", "configuration", "existing"]
@@ -65,7 +69,7 @@ def own_faults(
         if not same_table(one, two.set_axis([column], axis=1)):
             what = "is not what the run's other tables give"
             faults.append(Fault(f"{where}, column {column}", what, MENDED))
-    return faults + (_ask_faults(stored, folder / BIDS, where) if AWARD in facts else [])
+    return faults
 
 
 def _answered_sites(study: Study, folder: Path) -> set[str]:
@@ -77,20 +81,54 @@ def _answered_sites(study: Study, folder: Path) -> set[str]:
     return out | set(offers.loc[of.isin(bids), "site_id"].astype(str))
 
 
-def _ask_faults(offers: pd.DataFrame, path: Path, where: str) -> list[Fault]:
-    """Return the bids whose offers draw something else than the file of bids asks for."""
-    table = read_csv(path, dtype={"bid": "str"})
+def award_account(study: Study, folder: Path) -> AwardAccount:
+    """Return what the files of an award say of it, beside the rules of its study."""
+    path, rules = folder / BIDS, study.config.award
+    table = read_csv(path, dtype=dict.fromkeys(("bid", "bidder", "one_of"), "str"))
     labels = pd.Series(row_labels(path, range(len(table))))
-    bid = texts_of(table, "bid")
-    bid = bid.where(bid != "", labels)
-    asked = pd.to_numeric(table.get("ask_pkr", pd.Series(0.0, index=table.index)), errors="coerce")
-    asked = asked.fillna(0.0).groupby(bid).sum()
+    named = texts_of(table, "bid")
+    columns = dict.fromkeys(["bidder", "one_of", *(cap.column for cap in rules.caps.values())])
+    bids = pd.DataFrame({name: texts_of(table, name) for name in columns})
+    bids["bid"] = named.where(named != "", labels)
+    for name in ("ask_pkr", "rent_pkr"):
+        given = table.get(name, pd.Series(0.0, index=table.index))
+        bids[name] = pd.to_numeric(given, errors="coerce").fillna(0.0)
+    offers = study.offers
     open_ = offers[(offers["reason"].fillna("") == "") & ~offers["existing"].to_numpy(bool)]
-    name = open_["offer_id"].astype(str).map(bid_of)
-    name = name.where(name.isin(set(bid)), name.str.replace(r"/\d+$", "", regex=True))
-    drawn = open_["subsidy_pkr"].astype(float).groupby(name).sum()
-    apart = np.abs(drawn - asked.reindex(drawn.index).fillna(-1.0)) > 1e-3
-    if not apart.any():
-        return []
-    what = f"draw something else than {BIDS} asks for"
-    return [Fault(where, what, MENDED, tuple(map(str, drawn.index[apart])))]
+    label = open_["offer_id"].astype(str).map(bid_of)
+    whole = label.isin(set(bids["bid"]))
+    part = label.str.extract(r"/(\d+)$")[0].where(~whole, "1").astype(int) - 1
+    bare = label.where(whole, label.str.replace(r"/\d+$", "", regex=True))
+    own = open_[["offer_id", "site_id", "cost_pkr", "power_kw", "subsidy_pkr"]]
+    own = own.assign(bid=bare, line=part)
+    if ZONE in columns and ZONE not in table.columns:
+        line = bids.groupby("bid").cumcount()
+        key = pd.MultiIndex.from_frame(pd.DataFrame({"bid": bids["bid"], "line": line}))
+        site = own.set_index(["bid", "line"])["site_id"].reindex(key)
+        bids[ZONE] = [_zone_of(study, s) if isinstance(s, str) else "" for s in site]
+    budget = money_of(study.config)
+    caps = [
+        Ceiling(
+            name, cap.column, cap.value,
+            math.inf if cap.stations is None else cap.stations,
+            min(math.inf if cap.pkr is None else cap.pkr, (cap.budget_share or math.inf) * budget),
+        )
+        for name, cap in rules.caps.items()
+    ]  # fmt: skip
+    tables = {
+        name: read_csv(folder / f"{name}.csv", dtype={"bid": "str"})
+        for name in ("winners", "losers", "payments")
+    }
+    return AwardAccount(
+        bids=bids, offers=own, stands=study.outcome.offers, caps=caps, budget_pkr=budget,
+        reserve_share=rules.reserve_share, reserve_pkr_kw=rules.reserve_pkr_kw, **tables,
+    )  # fmt: skip
+
+
+def _zone_of(study: Study, site: str) -> str:
+    """Return the zone of the cell whose middle is nearest to a site."""
+    point = study.candidates.set_index("site_id").geometry[site]
+    middle = study.cells.geometry.representative_point()
+    near = np.hypot(middle.x - point.x, middle.y - point.y).to_numpy().argmin()
+    zones: Any = study.cell_zones
+    return str(zones[str(study.cells["cell_id"].iloc[near])])

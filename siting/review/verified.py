@@ -24,7 +24,7 @@ from siting.manifest import (
     strange,
 )
 from siting.report import is_why_no_report
-from siting.review.awarded import AWARD, is_own, own_faults, own_files
+from siting.review.awarded import AWARD, award_account, is_own, own_faults, own_files
 from siting.review.run_claims import (
     MENDED,
     OfTheMoment,
@@ -44,7 +44,7 @@ from siting.study.report_page import page_of, record_of_plan
 from siting.study.runs import NO_REPORT, PHASES, write_run
 from siting.study.stages import Event, Report
 from siting.study.stored_run import plan_of, study_from_run
-from siting.verify import BOUND, certified
+from siting.verify import BOUND, award_faults, certified
 from siting.verify.ledger import above, differs, shown
 from siting.writing import scratch_folder
 
@@ -151,6 +151,8 @@ def verify_run(
     if study is None:
         return verified
     step("bound", lambda: _bound(study, verified.notes))
+    if AWARD in read_json(folder / "run.json"):
+        step("award", lambda: _award(study, folder))
     step("tables", lambda: _tables(study, folder, verified.notes))
     curve = None if frontier is None else Path(frontier)
     step("written", lambda: _written(study, folder, record, curve, verified.notes))
@@ -211,6 +213,17 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
         return f"{words}, the run says {shown(proof.bound)}: proven", None
     rests = "rests on cuts and branching too, which were not done again"
     return f"{words}; the {shown(proof.bound)} of the run {rests}", None
+
+
+def _award(study: Study, folder: Path) -> tuple[str, None]:
+    """Recount who won by which rules, and what both rules pay."""
+    account = award_account(study, folder)
+    faults = award_faults(account)
+    if faults:
+        raise InputError(faults)
+    won, lost = len(account.winners), len(account.losers)
+    words = "bundles, alternatives, caps, reserve prices and payments hold"
+    return f"{won:,} bids that win and {lost:,} that lose: {words}", None
 
 
 def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:

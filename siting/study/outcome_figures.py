@@ -41,19 +41,20 @@ def decide(
     *,
     progress: Callable[[Progress], None] | None = None,
     start: Sequence[str] = (),
+    answer: Answer | None = None,
 ) -> Outcome:
     """Return the outcome of a program: solved, with the tables of every block in use.
 
-    `start` are offers of an earlier plan. Raises `InfeasibleError` if no plan meets all that is
-    asked, `SolveError` if none was found in the time given.
+    `start` are offers of an earlier plan, `answer` is the answer where it is known. Raises
+    `InfeasibleError` if no plan meets all that is asked, `SolveError` if none was found in the time
+    given.
     """
     keys = asked.config.program
     effort = Effort(asked.config, progress)
     share = 1.0 if keys.alternatives is None else 1 / keys.alternatives.count
     if keys.limits.mandates:
         share *= BESIDE_MANDATES
-    answer = effort.solve(program, share, start)
-    told = _Told(asked, answer, effort)
+    told = _Told(asked, answer or effort.solve(program, share, start), effort)
     return told.outcome()
 
 

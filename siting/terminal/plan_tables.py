@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,7 +161,7 @@ def print_award(made: Award) -> None:
     _print_bids(console, "Winners", made.winners, _figure(adds, "adds", ",.0f"))
     _print_bids(console, "Losers", made.losers, _figure(over, "over_pkr", ",.3f", 1e6))
     rows = [
-        (row["rule"], _between(row["low_pkr"], row["high_pkr"]))
+        (row["rule"], _millions(row["low_pkr"], row["high_pkr"]))
         for row in made.payments.to_dict("records")
         if row["rule"] != "rents paid" or row["high_pkr"]
     ]
@@ -192,23 +191,18 @@ def _print_bids(console: Screen, title: str, bids: pd.DataFrame, last: Column) -
         Column("Place", "name", overflow="fold", min_width=8),
         _figure("Ask, PKR m", lambda row: row["ask_pkr"] or -row["rent_pkr"], ",.3f", 1e6),
         _figure(
-            "Critical", lambda row: _between(row["critical_low_pkr"], row["critical_high_pkr"])
+            "Critical",
+            lambda row: _millions(row["critical_low_pkr"], row["critical_high_pkr"]),
         ),
         last,
     ]
     console.table(columns, bids, most=BIDS_SHOWN, more="{:,} more in " + f"{title.lower()}.csv")
 
 
-def _between(low: float, high: float) -> str:
-    """Return a sum in millions, or two where it is not proven."""
-    if math.isnan(low):
-        return "not asked"
-    if high < 0:
-        return "none"
-    least, most = (f"{max(pkr, 0.0) / 1e6:,.3f}" for pkr in (low, high))
-    if not math.isfinite(high):
-        return f"{least} or more"
-    return most if high - low < 1 else f"{least}-{most}"
+def _millions(low: float, high: float) -> str:
+    from siting.awards.page import between
+
+    return between(low, high, 1e6, ",.3f")
 
 
 def print_replan(replanned: Replan) -> None:

@@ -5,6 +5,7 @@ and names every mismatch. A plan that fails is never written.
 """
 
 from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ToAll, ViabilityGap
+from siting.verify.award import AwardAccount, Ceiling, award_faults
 from siting.verify.certificate import BOUND, PROVABLE, Certified, certified
 from siting.verify.recount import recount
 
@@ -14,11 +15,14 @@ __all__ = [
     "Account",
     "Aim",
     "AimKind",
+    "AwardAccount",
+    "Ceiling",
     "Certified",
     "Decay",
     "OtherPlan",
     "ToAll",
     "ViabilityGap",
+    "award_faults",
     "certified",
     "recount",
 ]

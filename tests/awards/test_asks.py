@@ -6,7 +6,7 @@ import pytest
 from bid_town import bid_town, critical, valued_plans, winning
 from conftest import seeds
 
-from siting.awards.asks import NO_ASK, best_without, critical_ask, without
+from siting.awards.asks import NO_ASK, Market
 from siting.engine.solve import solve
 from siting.program.program import Program
 
@@ -14,42 +14,50 @@ MOST = 100
 WHOLE = 1e-6
 
 
-def awarded(program: Program):
-    """Return the answer of a town's program, solved to the end."""
-    answer = solve(program, gap=0.0, time_limit_s=30.0)
-    assert answer.status == "optimal"
-    return answer
+class Awarded:
+    """The award of a town's program, and the critical asks of its bids."""
+
+    def __init__(self, town, program: Program) -> None:
+        self.town, self.market = town, Market(program, limit_s=60.0)
+        best = self.market.best()
+        assert best is not None
+        assert best.proven
+        assert best.money_bound_pkr == pytest.approx(best.money_pkr, abs=0.5)
+        self.worth, self.money = best.worth, best.money_pkr
+        stand = self.market.options.last[best.choice]
+        self.offers = set(program.instance.offer_ids[stand].tolist())
+        self.winners = frozenset(b.bid for b in town.bids if b.offers[0] in self.offers)
+
+    def ask(self, bid):
+        """Return the critical ask of a bid, won or lost."""
+        worth, money = self.worth, self.money
+        if bid.bid in self.winners:
+            other = self.market.best(without=bid)
+            assert other.proven
+            worth, money = other.worth, other.money_pkr
+        return self.market.ask(bid, worth, money)
 
 
-def winners(town, answer):
-    """Return the names of the bids that an answer takes."""
-    return frozenset(bid.bid for bid in town.bids if bid.offers[0] in answer.offers)
-
-
-def ask_of(town, program, answer, bid):
-    """Return the critical ask of a bid, won or lost."""
-    worth, money, offers = answer.proof.objective, answer.subsidy_pkr, answer.offers
-    if bid.bid in winners(town, answer):
-        other = best_without(program, bid, limit_s=30.0)
-        assert other.proven
-        worth, money, offers = other.worth, other.money_pkr, other.offers
-    return critical_ask(program, bid, worth, money, limit_s=30.0, start=offers)
+def program_of(town):
+    """Return the program of a town; skip it where nobody could be served."""
+    program = town.program()
+    if program is None:
+        pytest.skip("nobody to serve")
+    return program
 
 
 @pytest.mark.parametrize("seed", seeds(0, 1, 80))
 def test_winners_and_critical_asks_equal_brute_force(seed: int) -> None:
     town = bid_town(seed, sites=4)
-    program = town.program()
-    if program is None:
-        pytest.skip("nobody to serve")
+    program = program_of(town)
     plans = valued_plans(town)
     best, worth, money = winning(town, plans)
-    answer = awarded(program)
-    assert answer.proof.objective == pytest.approx(worth, rel=1e-6)
-    assert answer.subsidy_pkr == pytest.approx(money, abs=1e-6)
-    assert winners(town, answer) in best
+    award = Awarded(town, program)
+    assert award.worth == pytest.approx(worth, rel=1e-6)
+    assert award.money == pytest.approx(money, abs=1e-6)
+    assert award.winners in best
     for bid in town.bids:
-        ask = ask_of(town, program, answer, bid)
+        ask = award.ask(bid)
         assert ask.proven
         assert ask.low_pkr == critical(town, plans, bid, MOST), bid
 
@@ -58,49 +66,60 @@ def test_winners_and_critical_asks_equal_brute_force(seed: int) -> None:
 @pytest.mark.parametrize("seed", seeds(500, 1, 25))
 def test_a_rupee_under_the_critical_ask_wins_and_a_rupee_over_loses(seed: int) -> None:
     town = bid_town(seed, sites=4)
-    program = town.program()
-    if program is None:
-        pytest.skip("nobody to serve")
-    answer = awarded(program)
+    program = program_of(town)
+    award = Awarded(town, program)
     for bid in town.bids:
-        ask = ask_of(town, program, answer, bid)
+        ask = award.ask(bid)
         free = replace(bid, most_pkr=900.0)
         if ask == NO_ASK:
-            assert bid.bid not in winners(town, answer)
+            assert bid.bid not in award.winners
         if ask.low_pkr >= 1 and ask.low_pkr < bid.most_pkr:
             under = town.at(free, ask.low_pkr - 1)
-            assert bid.bid in winners(under, awarded(under.program()))
+            assert bid.bid in Awarded(under, under.program()).winners
         if ask.high_pkr < bid.most_pkr:
             over = town.at(free, ask.high_pkr + 1)
-            assert bid.bid not in winners(over, awarded(over.program()))
+            assert bid.bid not in Awarded(over, over.program()).winners
 
 
 @pytest.mark.parametrize("seed", seeds(700, 2, 40))
 def test_more_money_never_hurts(seed: int) -> None:
     town = bid_town(seed, sites=4)
-    program = town.program()
-    if program is None:
-        pytest.skip("nobody to serve")
+    program = program_of(town)
     money = town.asked.budgets
     more = {y: 1.3 * pkr for y, pkr in money.items()} if money else None
     richer = replace(town, asked=replace(town.asked, budget=1.3 * town.asked.budget, budgets=more))
-    before, after = awarded(program), awarded(richer.program())
-    assert after.proof.objective >= before.proof.objective - WHOLE
+    before, after = Awarded(town, program), Awarded(richer, richer.program())
+    assert after.worth >= before.worth - WHOLE
 
 
 @pytest.mark.parametrize("seed", seeds(900, 1, 25))
 def test_a_bid_that_could_win_at_no_ask_changes_nothing(seed: int) -> None:
     town = bid_town(seed, sites=4)
-    program = town.program()
-    if program is None:
-        pytest.skip("nobody to serve")
-    answer = awarded(program)
+    program = program_of(town)
+    award = Awarded(town, program)
     for bid in town.bids:
-        if ask_of(town, program, answer, bid) == NO_ASK:
-            bare = awarded(without(program, bid))
-            assert bare.proof.objective == pytest.approx(answer.proof.objective, rel=1e-9)
-            assert bare.subsidy_pkr == pytest.approx(answer.subsidy_pkr, abs=1e-6)
-            assert bare.offers == answer.offers
+        if award.ask(bid) != NO_ASK:
+            continue
+        bare = award.market.best(without=bid)
+        assert bare.worth == pytest.approx(award.worth, rel=1e-9)
+        assert bare.money_pkr == pytest.approx(award.money, abs=1e-6)
+        # Nor does it change what any other could have asked for.
+        for other in town.bids:
+            if other is not bid and other.bid not in award.winners:
+                alone = Market(program, bid.offers, limit_s=60.0)
+                assert alone.ask(other, award.worth, award.money) == award.ask(other)
+
+
+@pytest.mark.parametrize("seed", seeds(1100, 2, 40))
+def test_the_engine_alone_awards_as_much_for_as_little(seed: int) -> None:
+    town = bid_town(seed, sites=4)
+    program = program_of(town)
+    answer = solve(program, gap=0.0, time_limit_s=30.0)
+    assert answer.status == "optimal"
+    award = Awarded(town, program)
+    assert award.worth == pytest.approx(answer.proof.objective, rel=1e-7)
+    assert award.money == pytest.approx(answer.subsidy_pkr, abs=1e-6)
+    assert award.offers == set(answer.offers)
 
 
 def test_a_town_has_bundles_years_caps_and_alternatives() -> None:

@@ -1,10 +1,13 @@
 """Awards of the town solved by hand: what is read, refused, written, printed and verified."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import geopandas as gpd
 import pandas as pd
 import pytest
+from browser import in_chromium
 from town import LAT, LONS, write_town
 from typer.testing import CliRunner
 
@@ -12,6 +15,8 @@ import siting
 from siting.cli import app
 from siting.errors import ConfigError, InputError
 from siting.review import replan, verify_run
+from siting.review.awarded import award_account
+from siting.verify import award_faults
 
 WEST, EAST = LONS[1], LONS[-2]
 HEAD = "bid,bidder,lon,lat,chargers,ask_pkr,rent_pkr,one_of,year\n"
@@ -209,7 +214,8 @@ def folder(town, tmp_path_factory):
 
 def test_the_folder_holds_and_shows_an_edited_ask(folder, tmp_path):
     names = {path.name for path in folder.iterdir()}
-    assert {"bids.csv", "winners.csv", "losers.csv", "winners.geojson", "payments.csv"} <= names
+    tables = {"bids.csv", "winners.csv", "losers.csv", "payments.csv"}
+    assert {*tables, "winners.geojson", "award.html"} <= names
     assert pd.read_csv(folder / "winners.csv")["bid"].tolist() == ["a", "c"]
     assert len(gpd.read_file(folder / "losers.geojson")) == 1
     facts = json.loads((folder / "run.json").read_text())
@@ -220,7 +226,49 @@ def test_the_folder_holds_and_shows_an_edited_ask(folder, tmp_path):
     assert again.outcome.subsidy_pkr == 800
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("winners.csv", "a,X,", "b,X,", "bids of the file are in neither (a)"),
+        ("losers.csv", ",700,0,", ",600,0,", "another sum than the file of bids (b)"),
+        ("payments.csv", "pay as bid,800", "pay as bid,700", "winners.csv adds up to 800"),
+        ("bids.csv", ",300,", ",400,", "draw something else than the file of bids asks for (c)"),
+    ],
+)
+def test_an_edited_award_is_told_in_words(folder, tmp_path, name, old, new, said):
+    copy = shutil.copytree(folder, tmp_path / "run")
+    text = (copy / name).read_text(encoding="utf-8")
+    assert old in text, text
+    (copy / name).write_text(text.replace(old, new), encoding="utf-8")
+    faults = award_faults(award_account(siting.study_from_run(folder), copy))
+    assert any(said in str(fault) for fault in faults), [*map(str, faults)]
+
+
+def test_a_cap_of_zones_is_recounted(town, tmp_path):
+    bids = write(tmp_path, bid("w", "X", WEST, 300), bid("e", "X", EAST, 100))
+    keys = ["program.zones={kind: grid, size_m: 100000}",
+            "award.caps={mine: {column: zone, stations: 1}}"]  # fmt: skip
+    made = siting.award(town, bids, keys, out=tmp_path / "run")
+    account = award_account(siting.study_from_run(made.folder), made.folder)
+    assert award_faults(account) == []
+    (fault,) = award_faults(replace(account, stands=account.offers["offer_id"].tolist()))[-1:]
+    assert "wins 2 stations, at most 1 are allowed" in str(fault)
+
+
+@in_chromium
+def test_the_page_shows_winners_losers_and_the_money(folder, opened):
+    page = opened(folder / "award.html")
+    assert "2 of 3 bids win" in page.text("p >> nth=0")
+    assert page.count("g.won") == 2
+    assert page.count("g.lost") == 1
+    assert page.count("script") == 0
+    assert "pay the critical ask" in page.text("table >> nth=0")
+    assert "Lost by (PKR)" in page.text("table >> nth=2")
+    assert "700 500 200" in page.text("table >> nth=2")
+    assert page.ask("document.documentElement.scrollWidth") <= page.ask("window.innerWidth")
+    assert page.asked == [(folder / "award.html").as_uri()]
+
+
 def test_answers_change_the_award_as_little_as_can_be(folder, tmp_path):
     answers = tmp_path / "answers.csv"
     answers.write_text("bid,answer,kw,pkr\na,withdrawn,,\nc,sanctioned,60,\n")

@@ -1,0 +1,148 @@
+"""The page of an award, to print for a committee: who wins, who lost by how much, what it costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+
+from siting.export.sheet import MapSheet, style_of_sheet, table_of
+from siting.pages import page
+from siting.texts import html_text
+
+if TYPE_CHECKING:
+    from siting.awards.award import Award
+
+# Why a bid lost, where that is its ask alone, or was not worked out.
+TOO_MUCH = "asked PKR "
+NOT_IN_TIME = "others serve more for the money; its critical ask was not worked out in time"
+# Heads of the tables by column, with how a number is written.
+_BID = {"mark": "No.", "bid": "Bid", "bidder": "Bidder", "name": "Place", "chargers": "Chargers",
+        "money": "Ask (PKR),s", "critical": "Critical ask (PKR),s"}  # fmt: skip
+_LOST = {**_BID, "over": "Lost by (PKR),s", "why": "Why"}
+_PAID = {"rule": "Rule", "paid": "Public money (PKR),s", "share": "Of the budget,s",
+         "means": "What it means"}  # fmt: skip
+_MEANS = {
+    "pay as bid": "each winner is paid what it asked for",
+    "pay the critical ask": "each winner is paid the most it could have asked for and won: nobody "
+    "gains by asking for more than it needs",
+    "rents paid": "what winners pay for their places",
+}
+_WON = '<svg viewBox="0 0 18 18" class="won"><circle cx="9" cy="9" r="7"/></svg>'
+
+
+def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
+    """Return the page as HTML text that stands alone and fetches nothing.
+
+    `roads` are the network's streets in lon/lat, of which the larger are drawn.
+    """
+    outcome, plan = made.plan.outcome, made.plan
+    winners = _told(made.winners, "W")
+    losers = _told(made.losers, "L")
+    by_mark = dict(zip(winners["bid"], winners["mark"], strict=True))
+    by_mark |= dict(zip(losers["bid"], losers["mark"], strict=True))
+    unit = outcome.proof.unit
+    adds = {"adds": f"Adds {unit},,.0f"}
+    share = outcome.served_kwh_day / outcome.demand_kwh_day if outcome.demand_kwh_day else 0.0
+    money = f"of a budget of PKR {outcome.budget_pkr:,.0f}" if outcome.budget_pkr < 1e15 else ""
+    notes = "".join(f"<li>{html_text(note[:1].upper() + note[1:])}.</li>" for note in made.notes)
+    note = f'<p class="note">{html_text(plan.note)}</p>' if plan.note else ""
+    body = f"""{note}
+<p><b>{len(winners):,} of {len(winners) + len(losers):,} bids win</b> and draw
+PKR {outcome.subsidy_pkr:,.0f} {money}. With them the plan serves
+{outcome.served_kwh_day:,.0f} kWh/day, {share:.1%} of the demand. Proof:
+{html_text(str(outcome.proof))}.</p>
+<figure>{_map(made.places, by_mark, roads)}<figcaption class="legend">{_WON} winners,
+{_WON.replace("won", "lost")} losers, numbered as in the tables. Places of a bundle share a
+number.</figcaption></figure>
+<section><h2>What is paid</h2>
+{table_of(_PAID, _paid(made.payments, outcome.budget_pkr))}</section>
+<h2>Winners</h2>
+{_table({**_BID, **adds}, winners)}
+<p class="quiet">What a winner adds is what the award would lose without it, all others the
+same.</p>
+<h2>Losers</h2>
+{_table(_LOST, losers)}
+<p class="quiet">The critical ask is the largest at which a bid would have won, all other bids the
+same; a bid that asked for a rupee more lost. Where two figures are given it lies between them.</p>
+<section><h2>How it was decided</h2>
+<ul>{notes}</ul></section>"""
+    return page(f"{plan.title}: award", style_of_sheet(), body)
+
+
+def _table(columns: dict[str, str], bids: pd.DataFrame) -> str:
+    return table_of(columns, bids.to_dict("records")) if len(bids) else "<p>None.</p>"
+
+
+def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
+    """Return bids with what the page says of each in words."""
+    rows: list[dict[Any, Any]] = []
+    for n, row in enumerate(bids.to_dict("records"), 1):
+        over = row.get("over_pkr", math.nan)
+        ask = f"{row['ask_pkr']:,.0f}"
+        if not row["ask_pkr"] and row["rent_pkr"]:
+            ask = f"pays {row['rent_pkr']:,.0f}"
+        low, high = row["critical_low_pkr"], row["critical_high_pkr"]
+        why = str(row.get("why", ""))
+        ruled_out = low != low and bool(why) and why != NOT_IN_TIME
+        rows.append(
+            {
+                **row,
+                "mark": f"{letter}{n}",
+                "money": ask,
+                "critical": "cannot win" if ruled_out else between(low, high),
+                "over": f"{over:,.0f}" if high >= 0 and over > 0 else "",
+                "why": "" if why.startswith(TOO_MUCH) else why,  # the column before says it
+            }
+        )
+    more = ["mark", "money", "critical", "over", "why"]
+    return pd.DataFrame(rows, columns=[*bids.columns.difference(more), *more])
+
+
+def between(low: float, high: float, unit: float = 1.0, form: str = ",.0f") -> str:
+    """Return a sum of money in a unit, or two where it is not proven.
+
+    >>> between(1e6, 2e6), between(-1.0, -1.0), between(5.0, 5.0)
+    ('1,000,000 to 2,000,000', 'none', '5')
+    """
+    if math.isnan(low):
+        return "not asked"
+    if high < 0:
+        return "none"
+    least, most = (format(max(pkr, 0.0) / unit, form) for pkr in (low, high))
+    if not math.isfinite(high):
+        return f"{least} or more"
+    return most if high - low < 1 else f"{least} to {most}"
+
+
+def _paid(payments: pd.DataFrame, budget_pkr: float) -> Sequence[dict[str, str]]:
+    rows = []
+    for row in payments.to_dict("records"):
+        if row["rule"] == "rents paid" and not row["high_pkr"]:
+            continue
+        low, high = row["low_pkr"], row["high_pkr"]
+        known = 0 < budget_pkr < 1e15 and row["rule"] != "rents paid"
+        share = between(low, high, budget_pkr / 100, ".1f") + " %" if known else ""
+        rows.append({"rule": row["rule"], "paid": between(low, high), "share": share,
+                     "means": _MEANS[row["rule"]]})  # fmt: skip
+    return rows
+
+
+def _map(places: gpd.GeoDataFrame, mark_of: dict[str, str], roads: gpd.GeoDataFrame) -> str:
+    """Return the map: roads, losers, and winners above them."""
+    shown = places[~places.geometry.is_empty & places.geometry.notna()].to_crs(4326)
+    sheet = MapSheet(shown.total_bounds, roads.total_bounds)
+    # Winners are drawn last, so that they stand above.
+    marks = [
+        sheet.mark(
+            row.geometry.x, row.geometry.y, mark_of[row.bid][1:],
+            f"{row.bid} of {row.bidder}: {row.called}", kind="won" if row.won else "lost",
+        )
+        for row in shown.rename(columns={"name": "called"}).sort_values("won").itertuples()
+    ]  # fmt: skip
+    won = int(shown["won"].sum())
+    words = f"Map of {won} places that win and {len(shown) - won} others."
+    return sheet.drawn(words, sheet.roads(roads), *marks)

@@ -1,0 +1,107 @@
+"""Parts of a page to print: tables of declared columns, and a map over the larger roads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from siting.pages import figure, table
+from siting.texts import html_text
+
+WIDTH, HEIGHT, EDGE = 1000, 720, 12
+# Roads that readers recognise; smaller ones would be a grey sheet.
+_DRAWN = ("motorway", "trunk", "primary", "secondary", "tertiary")
+
+
+def style_of_sheet() -> str:
+    """Return the style sheet of pages that are printed."""
+    return (files("siting.export") / "sheet.css").read_text(encoding="utf-8")
+
+
+def table_of(columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]) -> str:
+    """Return rows as an HTML table.
+
+    `columns`: by name the head and, after a comma, the form of its numbers, as `format` takes it;
+    ``m``: in millions. Texts stay as they are.
+
+    >>> table_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
+    '<div class="wide"><table><thead><tr><th class="n">Money</th></tr></thead>\
+<tbody><tr class=""><td class="n">1,200</td></tr></tbody></table></div>'
+    """
+    parts = {name: head.partition(",") for name, head in columns.items()}
+    cells = [[html_text(_text(row[k], parts[k][2])) for k in parts] for row in rows]
+    heads = [html_text(head) for head, _, _ in parts.values()]
+    return table(heads, cells, ["n" if form else "" for _, _, form in parts.values()])
+
+
+def _text(value: Any, form: str) -> str:
+    if not form or isinstance(value, str):
+        return str(value)
+    million = form == "m"
+    return figure(value, ",.2f" if million else form, 1e6 if million else 1.0, blank="")
+
+
+class MapSheet:
+    """A map of what is in lon/lat, as parts of an ``svg`` element; `bounds`: of all it shows."""
+
+    def __init__(self, *bounds: Any) -> None:
+        all_ = np.array(bounds)
+        self.west, south = np.nanmin(all_[:, :2], axis=0)
+        east, self.north = np.nanmax(all_[:, 2:], axis=0)
+        self.narrow = np.cos(np.radians((south + self.north) / 2))  # of a degree of longitude
+        self.scale = min((WIDTH - 2 * EDGE) / max((east - self.west) * self.narrow, 1e-9),
+                         (HEIGHT - 2 * EDGE) / max(self.north - south, 1e-9))  # fmt: skip
+        self.height = round((self.north - south) * self.scale) + 2 * EDGE
+
+    def _at(self, points: np.ndarray) -> np.ndarray:
+        x, y = points.T
+        across = (x - self.west) * self.narrow * self.scale + EDGE
+        return np.column_stack([across, (self.north - y) * self.scale + EDGE])
+
+    def shapes(self, shapes: gpd.GeoSeries, kind: str, styles: Iterable[str]) -> str:
+        """Return lines or areas, each of a class and with a style of its own."""
+        moved = shapely.simplify(shapely.transform(np.asarray(shapes), self._at), 0.6)
+        return "".join(
+            f'<path class="{kind}" style="{style}" d="{_path(shape)}"/>'
+            for shape, style in zip(moved, styles, strict=True)
+        )
+
+    def roads(self, roads: gpd.GeoDataFrame) -> str:
+        """Return the larger of some streets."""
+        larger = roads["highway"].astype(str).str.removesuffix("_link").isin(_DRAWN)
+        return self.shapes(gpd.GeoSeries([roads.geometry[larger].union_all()]), "road", [""])
+
+    def mark(
+        self, lon: float, lat: float, text: str, title: str, *, kind: str = "", style: str = ""
+    ) -> str:
+        """Return a disc with a text in it, and a title that is shown where it is pointed at."""
+        ((x, y),) = self._at(np.array([[lon, lat]]))
+        return (
+            f'<g class="{kind}" style="{style}"><title>{html_text(title)}</title>'
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8"/>'
+            f'<text x="{x:.1f}" y="{y + 3.5:.1f}"{" class=long" * (len(text) > 2)}>'
+            f"{html_text(text)}</text></g>"
+        )
+
+    def drawn(self, words: str, *parts: str) -> str:
+        """Return the ``svg`` element; `words` say what it shows."""
+        box = f'viewBox="0 0 {WIDTH} {self.height}" role="img" aria-label="{html_text(words)}"'
+        return f"<svg {box}>{''.join(parts)}</svg>"
+
+
+def _path(shape: Any) -> str:
+    """Return a line or area as the ``d`` of an SVG path."""
+    if shape is None:
+        return ""
+    lines = []
+    for part in shapely.get_parts(shape):
+        rings = [part.exterior, *part.interiors] if part.geom_type == "Polygon" else [part]
+        for ring in rings:
+            points = " ".join(f"{x:.1f},{y:.1f}" for x, y in ring.coords)
+            lines.append(f"M{points}" + ("Z" if part.geom_type == "Polygon" else ""))
+    return "".join(lines)

@@ -1,0 +1,183 @@
+"""An award recounted from plain tables: who won, by which rules, and what both rules pay."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import Fault
+from siting.verify.ledger import Ledger, above, differs
+
+
+@dataclass(frozen=True, eq=False)
+class Ceiling:
+    """The most that bids with one value in a column may win: stations, public money (PKR)."""
+
+    name: str
+    column: str
+    value: str | None = None
+    stations: float = math.inf
+    pkr: float = math.inf
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AwardAccount:
+    """What an award says of itself and what it was made from.
+
+    Parameters
+    ----------
+    bids
+        One row a line of the file of bids, in order: ``bid`` (its label where that was blank),
+        ``bidder``, ``one_of``, ``ask_pkr``, ``rent_pkr``, and the columns that caps name.
+    offers
+        ``offer_id``, ``cost_pkr``, ``power_kw``, ``subsidy_pkr``, ``bid``, ``line`` (of its bid,
+        from 0) of every offer that is a line of a bid.
+    stands
+        Offers that stand in the end.
+    winners, losers, payments
+        As the award wrote them.
+    caps, budget_pkr, reserve_share, reserve_pkr_kw
+        What bidders are held to.
+    """
+
+    bids: pd.DataFrame
+    offers: pd.DataFrame
+    stands: Sequence[str]
+    winners: pd.DataFrame
+    losers: pd.DataFrame
+    payments: pd.DataFrame
+    caps: Sequence[Ceiling]
+    budget_pkr: float
+    reserve_share: float = 1.0
+    reserve_pkr_kw: float | None = None
+
+
+def award_faults(account: AwardAccount) -> list[Fault]:
+    """Return everything about an award that does not hold, in words."""
+    ledger = Ledger()
+    bids = account.bids.assign(line=account.bids.groupby("bid").cumcount())
+    standing = account.offers[account.offers["offer_id"].isin(set(account.stands))]
+    won = bids.merge(standing, on=["bid", "line"], how="inner")
+    _check_names(account, bids, won, ledger)
+    _check_asks(account, bids, ledger)
+    _check_rules(account, bids, won, ledger)
+    _check_payments(account, ledger)
+    return ledger.faults
+
+
+def _check_names(
+    account: AwardAccount, bids: pd.DataFrame, won: pd.DataFrame, ledger: Ledger
+) -> None:
+    """Check that every bid wins or loses, once, and that winners are those that stand."""
+    told = pd.concat([account.winners["bid"], account.losers["bid"]]).astype(str)
+    names = bids["bid"].drop_duplicates()
+    where = "winners.csv, losers.csv"
+    ledger.broken(where, "bids are told twice", told, told.duplicated())
+    ledger.broken(where, "bids are not in the file of bids", told, ~told.isin(set(names)))
+    ledger.broken(where, "bids of the file are in neither", names, ~names.isin(set(told)))
+    stands = set(won["bid"])
+    winners, losers = (t["bid"].astype(str) for t in (account.winners, account.losers))
+    what = "bids that win, of which no station stands"
+    ledger.broken("winners.csv", what, winners, ~winners.isin(stands))
+    ledger.broken("losers.csv", "bids that lose, though they stand", losers, losers.isin(stands))
+    lines, there = bids.groupby("bid").size(), won.groupby("bid").size()
+    torn = there != lines.reindex(there.index)
+    ledger.broken("winners.csv", "bundles of which only a part stands", there.index, torn)
+
+
+def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> None:
+    """Check what bids ask for and pay, and what losers are told of it."""
+    summed = bids.groupby("bid")[["ask_pkr", "rent_pkr"]].sum()
+    for name, table in (("winners.csv", account.winners), ("losers.csv", account.losers)):
+        known = table[table["bid"].astype(str).isin(set(summed.index))]
+        for column in summed.columns:
+            due = summed[column].reindex(known["bid"].astype(str)).to_numpy()
+            what = "bids with another sum than the file of bids"
+            wrong = differs(known[column], due)
+            ledger.broken(f"{name}, column {column}", what, known["bid"], wrong)
+        low, high = (table[f"critical_{end}_pkr"].to_numpy(float) for end in ("low", "high"))
+        asked = np.isfinite(low)
+        what = "bids whose critical ask ends below where it begins"
+        ledger.broken(f"{name}, column critical_high_pkr", what, table["bid"],
+                      asked & above(low, high))  # fmt: skip
+        apart = table["proven"].to_numpy(bool) != (asked & (high - low < 1))
+        what = "bids with another word than their critical ask"
+        ledger.broken(f"{name}, column proven", what, table["bid"], apart)
+    lost = account.losers
+    over = lost["ask_pkr"] - lost["critical_high_pkr"].clip(lower=0.0)
+    untrue = lost["critical_high_pkr"].notna() & differs(lost["over_pkr"], over, 1.0)
+    what = "bids that are told another sum than their ask less their critical ask"
+    ledger.broken("losers.csv, column over_pkr", what, lost["bid"], untrue)
+    drawn = account.offers.groupby("bid")["subsidy_pkr"].sum()
+    apart = differs(drawn, summed["ask_pkr"].reindex(drawn.index), 1.0)
+    what = "bids whose offers draw something else than the file of bids asks for"
+    ledger.broken("offers, column subsidy_pkr", what, drawn.index, apart)
+
+
+def _check_rules(
+    account: AwardAccount, bids: pd.DataFrame, won: pd.DataFrame, ledger: Ledger
+) -> None:
+    """Check alternatives, caps and reserve prices of the bids that stand."""
+    first = won[(won["line"] == 0) & (won["one_of"] != "")]
+    for (bidder, group), rows in first.groupby(["bidder", "one_of"]):
+        what = f"alternatives {group!r} of {bidder} win together: one may"
+        ledger.broken("winners.csv", what, rows["bid"], np.full(len(rows), len(rows) > 1))
+    for cap in account.caps:
+        named = won[won[cap.column] != ""]
+        for value, rows in named.groupby(cap.column):
+            if cap.value not in (None, value):
+                continue
+            where = f"award.caps.{cap.name}, {value}"
+            for found, most, unit in (
+                (float(len(rows)), cap.stations, "stations"),
+                (float(rows["subsidy_pkr"].sum()), cap.pkr, "PKR"),
+            ):
+                if above(found, most, 1.0):
+                    what = f"wins {found:,.0f} {unit}, at most {most:,.0f} are allowed"
+                    ledger.faults.append(Fault(where, what))
+    by_kw = math.inf if account.reserve_pkr_kw is None else account.reserve_pkr_kw
+    reserve = np.fmin(account.reserve_share * won["cost_pkr"], by_kw * won["power_kw"])
+    ends = won.assign(reserve=reserve).groupby("bid")["reserve"].sum()
+    asks = bids.groupby("bid")["ask_pkr"].sum().reindex(ends.index)
+    what = "bids that win above their reserve price"
+    ledger.broken("winners.csv, column ask_pkr", what, ends.index, above(asks, ends))
+
+
+def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
+    """Check the public money that each rule pays, and that what is asked for is there."""
+    for rule, low, high in _paid(account.winners):
+        rows = account.payments[account.payments["rule"] == rule]
+        where = f"payments.csv, {rule}"
+        if len(rows) != 1:
+            ledger.faults.append(Fault(where, f"stands there {len(rows)} times, not once"))
+            continue
+        for column, due in (("low_pkr", low), ("high_pkr", high)):
+            said = float(rows[column].iloc[0])
+            if said != due and differs(said, due, 1.0):
+                what = f"{said:,.0f} is claimed, winners.csv adds up to {due:,.0f}"
+                ledger.faults.append(Fault(f"{where}, column {column}", what))
+    asked = float(account.winners["ask_pkr"].sum())
+    if above(asked, account.budget_pkr):
+        what = f"winners ask for PKR {asked:,.0f}, there is PKR {account.budget_pkr:,.0f}"
+        ledger.faults.append(Fault("winners.csv, column ask_pkr", what))
+
+
+def _paid(winners: pd.DataFrame) -> Iterator[tuple[str, float, float]]:
+    """Yield each rule with the least and the most it pays (PKR)."""
+    rows = winners.to_dict("records")
+    asked = math.fsum(row["ask_pkr"] for row in rows)
+    yield "pay as bid", asked, asked
+    low = high = 0.0
+    for row in rows:
+        if row["rent_pkr"] > 0:
+            continue
+        least, most = row["critical_low_pkr"], row["critical_high_pkr"]
+        low += max(row["ask_pkr"], least if least == least else 0.0)
+        high += most if most == most else math.inf
+    yield "pay the critical ask", low, high
+    rent = math.fsum(row["rent_pkr"] for row in rows)
+    yield "rents paid", rent, rent
