@@ -82,7 +82,7 @@ _HOMES = {
     "write_paper": "siting.papers",
 }
 
-# What a module calls otherwise: `load` would say too little.
+# Names whose module has another: `load` alone would be too vague.
 _OTHER_NAMES = {"load_config": "load", "read_roads": "read_file"}
 
 __all__ = ["__version__", *sorted(_HOMES)]

@@ -1,4 +1,4 @@
-"""What can be asked of a plan once it is made: each asks the function of that name."""
+"""Questions to a finished plan: each calls the function of the same name."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import pandas as pd
 
 
 class Asking:
-    """The questions a `siting.Plan` answers as its methods."""
+    """The questions to a `siting.Plan`, as its methods."""
 
     def explain(
         self, site: str | None = None, *, alternatives: int = 5, time_limit_s: float | None = None
     ) -> Any:
-        """Return why a site, by id or name, gets its station or none; without one, of all.
+        """Return the reasons for a site's station, or for none; without a site, for all.
 
         Parameters
         ----------
         site
             Id or name: `siting.explain_site` answers. None: `siting.explain_plan` does.
         alternatives
-            How many near-best plans a site is looked for in; 0: none are made.
+            Number of near-best plans in which a site is looked for; 0: none.
         time_limit_s
-            What each solve may take (s); by default 30 for a site, 20 for all.
+            Time limit of each solve (s); by default 30 for a site, 20 for all.
         """
         limit = {} if time_limit_s is None else {"time_limit_s": time_limit_s}
         if site is None:
@@ -42,7 +42,7 @@ class Asking:
         return figures
 
     def explore(self, height_px: int = 720) -> Any:
-        """Return the report's map to move about in, in a cell of this height: see `siting.explore`.
+        """Return the report's interactive map of a height (px): see `siting.explore`.
 
         It needs no network; ``.save("map.html")`` writes it.
         """
@@ -59,22 +59,22 @@ class Asking:
         out: Path | str | None = None,
         progress: Callable[[Any], None] | None = None,
     ) -> Any:
-        """Return the plan made anew with other wishes, and what changes: see `siting.replan`.
+        """Return the plan made again with other requirements, and the changes: see `siting.replan`.
 
         Parameters
         ----------
         drop, require
-            Sites, by id or name, that must get no station, and that must get one.
+            Sites, by id or name, without a station, and with one.
         budget_pkr
             Another budget (PKR).
         add
-            A layer of further places where a station could stand.
+            A layer of further candidate places.
         answers
-            A CSV of what the power company and bidders answered.
+            A CSV of answers from the power company and bidders.
         out
-            A folder to write the new run to; none: nothing is written.
+            Folder for the new run; None: nothing is written.
         progress
-            Called with an event when a stage is done; ``siting.show_progress()`` shows them.
+            Called with an event when a stage is done; ``siting.show_progress()`` prints them.
 
         Examples
         --------
@@ -107,16 +107,16 @@ class Asking:
         names: Mapping[str, str] | None = None,
         same_stations: bool = False,
     ) -> Any:
-        """Return what a layer of stations drawn elsewhere is worth here: see `siting.evaluate`.
+        """Return the score of a layer of stations drawn elsewhere: see `siting.evaluate`.
 
         Parameters
         ----------
         sites
             The layer, as a file or in memory.
         names
-            What the layer calls configurations or chargers, and what the study calls them.
+            The layer's names of configurations or chargers, with the study's.
         same_stations
-            Whether the best plan may have no more new stations than the layer.
+            Whether to limit the best plan to the layer's number of new stations.
         """
         return ask("evaluate", self, sites, names=names, same_stations=same_stations)
 
@@ -125,7 +125,7 @@ class Asking:
         return ask("simulate", self, rules)
 
     def frontier(self, budgets_pkr: Sequence[float]) -> pd.DataFrame:
-        """Return what the best plan for each budget (PKR) serves: see `siting.frontier`."""
+        """Return the energy of the best plan for each budget (PKR): see `siting.frontier`."""
         table: pd.DataFrame = ask("frontier", self, budgets_pkr)
         return table
 
@@ -136,8 +136,8 @@ class Asking:
 
 
 def ask(name: str, *given: Any, **how: Any) -> Any:
-    """Return what the package's function of a name says."""
-    # The package's names load when they are used: a run, which makes plans, loads none of them.
+    """Return the result of the package's function of a name."""
+    # The package's names load when used: a run, which makes plans, loads none of them.
     import siting
 
     return getattr(siting, name)(*given, **how)

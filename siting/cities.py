@@ -1,4 +1,4 @@
-"""The city library: what the package knows of a city, and a first configuration for it."""
+"""The city library: known figures of each city, and a first configuration for it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from siting.errors import Fault, InputError
 from siting.reference import table
 
 BIG_CITY_PEOPLE = 5_000_000
-# The 2019 policy named one fast station a 3 km x 3 km cell in all major cities.
+# The 2019 policy required one fast station in every 3 km x 3 km of all major cities.
 SITE_SPACING_M = 3000
-# In a town whose roads are a file, where the streets are most of the places.
+# In a town with roads from a file, street corners are most of the candidates.
 TOWN_SPACING_M = 500
-# About a billion rupees for Lahore; nobody has published a figure for one city's chargers.
+# About a billion rupees for Lahore; no figure for one city's chargers is published.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
-# The city whose figures stand in for a town without its own: that of its district where there is
-# one, else by division the nearest one supplied by the same company or its neighbour (assumption).
+# The city whose figures a town without its own uses: that of its district if there is one, else by
+# division the nearest one supplied by the same company or its neighbour (assumption).
 LENDERS = {
     "Bahawalpur": "Multan",
     "Bannu": "Peshawar",
@@ -56,20 +56,20 @@ LENDERS = {
 }
 
 
-# Words that YAML takes for something else.
+# Words that YAML reads as another type.
 NO_TEXT = ("yes", "no", "on", "off", "true", "false", "null", "y", "n")
 
 
 def library() -> pd.DataFrame:
-    """Return the cities of the library, one row each, with all that a study of them starts from.
+    """Return the cities of the library, one row each, with the inputs of a study.
 
     Columns: ``city``, ``province``, ``people_2023`` (city proper, persons), ``zones`` and
-    ``zone_people`` (how many census tehsils it lies in, and their persons), ``disco`` (who supplies
-    it), ``availability`` with ``…_low`` and ``…_high`` (share of the time there is power),
+    ``zone_people`` (number of its census tehsils, and their persons), ``disco`` (its power
+    supplier), ``availability`` with ``…_low`` and ``…_high`` (share of the time with power),
     ``speed_group`` (rows of the speed table), ``west_deg``, ``south_deg``, ``east_deg``,
-    ``north_deg`` (box around the built-up area, recalled and not surveyed), ``place_query`` (blank:
-    use the box), ``lon``, ``lat`` (centre), ``utm_epsg``, and the sources and confidence marks of
-    these.
+    ``north_deg`` (box around the built-up area, from memory and not surveyed), ``place_query``
+    (blank: use the box), ``lon``, ``lat`` (centre), ``utm_epsg``, and the sources and confidence
+    marks of these.
 
     >>> cities = library().set_index("city")
     >>> len(cities), int(cities.loc["Karachi", "zones"]), int(cities.loc["Karachi", "zone_people"])
@@ -117,11 +117,10 @@ def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFra
 def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
     """Return the census row of each zone by its name: persons, households renting, ownership.
 
-    Zones and districts of `city` are looked through first; capitals do not matter. Columns, in the
-    order of the names: ``people`` (2023), ``renting_share`` (0 to 1, blank: not given) and, for
-    want of a count of vehicles, ``ownership``: households with four rooms or more. An `InputError`
-    that names `where` tells every name that the census table does not have, or has in several
-    districts.
+    Zones and districts of `city` are searched first; case is ignored. Columns, in the order of the
+    names: ``people`` (2023), ``renting_share`` (0 to 1, blank: not given) and, as a proxy for
+    vehicles, ``ownership``: households with four rooms or more. An `InputError` that names `where`
+    lists every name that the census table does not have, or has in several districts.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
@@ -155,8 +154,8 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
 def find_city(name: str) -> pd.Series[Any]:
     """Return the row of the library for a city.
 
-    Capitals do not matter. Raises `InputError` if the library has no such city; the fix names the
-    nearest spelling.
+    Case is ignored. Raises `InputError` if the library has no such city; the fix names the nearest
+    spelling.
 
     >>> find_city("quetta")["disco"]
     'QESCO'
@@ -174,14 +173,14 @@ def new_config(
 ) -> str:
     """Return a commented configuration (YAML) to start a study of a city with.
 
-    Roads come by place query where the library has one, else from its box; people are the census
-    total spread along streets; candidates are fuel stations, car parks and malls of OpenStreetMap
-    and a grid of street corners. A tehsil or city of the census that the library lacks borrows
-    the figures of the library's nearest city, or of the one that it is `like`. Any other town is
-    described by a city of the library that it is like and by its `people`, which also replace the
-    census's. With a `roads_file` nothing is downloaded: roads come from it, candidates from it and
-    from denser street corners, and demand is where people live. Raises `InputError` if nothing is
-    known of a town and it is not described so, or if several have its name; capitals do not matter.
+    Roads come by place query if the library has one, else from its box; people are the census total
+    spread along streets; candidates are fuel stations, car parks and malls of OpenStreetMap and a
+    grid of street corners. A tehsil or city of the census that the library lacks borrows the
+    figures of the library's nearest city, or of the one named in `like`. Any other town needs
+    `like`, a similar city of the library, and its `people`, which also replace the census's. With a
+    `roads_file` nothing is downloaded: roads and candidates come from it, with denser street
+    corners, and demand is in proportion to people. Raises `InputError` if a town is unknown and not
+    described so, or if several have its name; case is ignored.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
@@ -191,7 +190,7 @@ def new_config(
     given = people
     slug, title = slug_of(name), _scalar(name)
     by_query = not in_library or bool(row["place_query"])
-    # A place query answers with the whole administrative unit, the box with the city proper.
+    # A place query returns the whole administrative unit, the box the city proper.
     people = int(zones["people_2023"].sum() if by_query else row["people_2023"])
     districts = ", ".join(dict.fromkeys(zones["district"]))
     if by_query:
@@ -308,7 +307,7 @@ solver:
 
 
 def slug_of(name: str) -> str:
-    """Return what a study and its file are called after a town.
+    """Return the name of a town's study and file.
 
     >>> slug_of("Golarchi (S.F. Rahu)"), slug_of("ٹوپی")
     ('golarchi-s-f-rahu', 'town')
@@ -317,13 +316,13 @@ def slug_of(name: str) -> str:
 
 
 def _scalar(text: str) -> str:
-    """Return a text as YAML takes it for one, quoted where it must be."""
+    """Return a text as a YAML scalar, quoted where necessary."""
     plain = re.fullmatch(r"[^\W\d_][\w ,.()/-]*", text) and text.lower() not in NO_TEXT
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
-    """Return a town's name, its census zones, the city it has figures from, and if it is that."""
+    """Return a town's name, its census zones, its reference city, and whether it is that city."""
     if not (wanted.strip() and wanted.isprintable()):
         raise InputError(Fault("city", "is blank, or holds characters that cannot be printed"))
     lender = None if like is None else str(find_city(like)["city"])
@@ -335,7 +334,7 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
     by_city = {city.casefold(): city for city in cities}
     if town in by_city and not district and lender in (None, by_city[town]):
         return by_city[town], tehsils(town), by_city[town], True
-    # With its district a tehsil is meant, also where a city has its name.
+    # With its district a tehsil is meant, even if a city has its name.
     rows = zones[(zones["city"].str.casefold() == town) & (district == "")]
     rows = rows if len(rows) else zones[zones["tehsil"].str.casefold() == town]
     if rows.empty and lender is not None and people is not None:
@@ -372,7 +371,7 @@ def _zone_lines(zones: pd.DataFrame) -> str:
 
 
 def _match(name: str, known: list[str]) -> str:
-    """Return the known name that is meant, or raise with the nearest one."""
+    """Return the known name that matches, or raise with the nearest one."""
     by_fold = {k.casefold(): k for k in known}
     meant = by_fold.get(name.strip().casefold())
     if meant is None:

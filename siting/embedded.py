@@ -1,4 +1,4 @@
-"""The embedded cities: configurations and data, carried in the package and copied out to run."""
+"""The embedded cities: configurations and data in the package, copied out to run."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def embedded_files(nation: bool = False) -> dict[Path, Path]:
-    """Return the files of the embedded city, by the place each has in a copy of it.
+    """Return the files of the embedded city, by their paths in a copy.
 
-    With `nation` those of all embedded cities, and of the nation they make. Raises `InputError` if
-    this installation does not carry them.
+    With `nation` those of all embedded cities and their nation. Raises `InputError` if this
+    installation does not have them.
     """
-    # A wheel carries them inside the package; a clone has them beside it.
+    # A wheel has them inside the package; a clone beside it.
     cities = CITIES if nation else CITIES[:1]
     configs = [Path("configs", f"{city}.yaml") for city in cities] + [NATION] * nation
     for home in (PACKAGE / "_embedded", PACKAGE.parent):
@@ -47,10 +47,10 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     Parameters
     ----------
     folder
-        Where the copy shall stand: ``configs/`` and ``data/`` are made in it. What is there already
-        is left as it is.
+        Folder of the copy: ``configs/`` and ``data/`` are made in it. Existing files are left
+        unchanged.
     nation
-        Whether to copy all embedded cities, and the nation they make.
+        Whether to copy all embedded cities and their nation.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     Raises
     ------
     InputError
-        If files of the city are there already and are not as they were copied: they are yours now.
+        If files of the city exist there and differ from the copied ones: they are yours now.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Errors that tell a planner where the fault is, what it is, and how to mend it.
+"""Errors that tell the place of a fault, what is wrong, and how to correct it.
 
-Every error carries a list of `Fault`s, because a run that stops at the first of ten faults has to
-be started ten times. Each class also has a parent from the standard library, so that a caller who
-knows nothing of this package can still catch it sensibly.
+Every error has a list of `Fault`s, because a run that stops at the first of ten faults has to be
+started ten times. Each class also has a parent from the standard library, so that callers who do
+not know this package can still catch it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SHOWN_IDS = 5
 
 
 def first_line(err: BaseException) -> str:
-    """Return what an error of a library says, on one line.
+    """Return the first line of a library's error.
 
     >>> first_line(KeyError("crs"))
     "its content is not as its form has it ('crs')"
@@ -28,15 +28,15 @@ def first_line(err: BaseException) -> str:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong, in words a user can act on.
+    """A fault, in words a user can act on.
 
     >>> print(Fault("people.csv, column people", "2 rows are negative", "correct them", ("7", "9")))
     people.csv, column people: 2 rows are negative (7, 9); correct them
     """
 
     where: str  # file, table, column or configuration key, e.g. "people.csv, column people"
-    what: str  # what was found there and what was expected instead
-    # The smallest thing that mends it; empty, as `where`, where `what` says it already.
+    what: str  # what was found there and what was expected
+    # The smallest remedy; empty, as `where`, where `what` says it already.
     fix: str = ""
     ids: tuple[str, ...] = ()  # the offending rows, keys or lines; the first few are shown
 
@@ -47,18 +47,18 @@ class Fault:
         return f"{text}; {fix}" if fix else text
 
     def plain(self) -> dict[str, str]:
-        """Return the fault as JSON has it: ``where``, ``what`` with the first ids, ``fix``."""
+        """Return the fault for JSON: ``where``, ``what`` with the first ids, ``fix``."""
         what = self.what
         if self.ids:
             more = f" and {len(self.ids) - SHOWN_IDS:,} more" if len(self.ids) > SHOWN_IDS else ""
-            # A blank id of a table is not a number, whatever its column is declared to hold.
+            # A blank id of a table is NaN, whatever the column's type.
             shown = ("(blank)" if i is None or i != i else str(i) for i in self.ids[:SHOWN_IDS])
             what += f" ({', '.join(shown)}{more})"
         return {"where": visible(self.where), "what": visible(what), "fix": visible(self.fix)}
 
 
 class SitingError(Exception):
-    """Parent of everything this package raises on purpose.
+    """Parent of all errors this package raises on purpose.
 
     Parameters
     ----------
@@ -78,24 +78,24 @@ class SitingError(Exception):
         return lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
 
     def _render_traceback_(self) -> list[str]:
-        """What Jupyter shows: the faults, which say what to mend, without the calls between."""
+        """Return the faults for Jupyter, without a traceback."""
         return [f"{type(self).__name__}: {self}"]
 
 
 class ConfigError(SitingError, ValueError):
-    """The configuration file cannot be used as it stands."""
+    """The configuration file is invalid."""
 
 
 class InputError(SitingError, ValueError):
-    """A file or table cannot be used as it stands."""
+    """A file or table is invalid."""
 
 
 class OutputError(SitingError, OSError):
-    """Something could not be written; nothing of it was kept."""
+    """Something could not be written; no part of it was kept."""
 
 
 class DownloadError(SitingError, ConnectionError):
-    """Something could not be fetched; nothing of it was kept."""
+    """Something could not be downloaded; no part of it was kept."""
 
 
 class InfeasibleError(SitingError, ValueError):
@@ -107,8 +107,8 @@ class SolveError(SitingError, RuntimeError):
 
 
 class VerifyError(SitingError, ArithmeticError):
-    """A plan is not what it says it is; nothing was written."""
+    """A plan is inconsistent with its data; nothing was written."""
 
 
 class MissingExtraError(SitingError, ImportError):
-    """An optional package is needed for what was asked."""
+    """An optional package is needed for this feature."""

@@ -1,4 +1,4 @@
-"""Files in: hashes, tables and layers read, with every fault named."""
+"""Input files: hashes, tables and layers, with every fault named."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ import shapely
 from siting.errors import Fault, InputError, SitingError, first_line
 from siting.writing import GEO_ERRORS
 
-# Pakistan with its coast; a point outside is a slip, most often latitude and longitude swapped.
+# Pakistan with its coast; a point outside is mostly a swap of latitude and longitude.
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
 
 LONLAT_ALIASES = {"longitude": "lon", "latitude": "lat"}
 REPEATED_ID = re.compile(r"Several features with id = (\S+)")
 
-# Whatever a library raises of a file that is not what its ending says.
+# Exceptions that libraries raise for a file whose content does not match its ending.
 UNREADABLE = (
     *GEO_ERRORS, OSError, EOFError, zlib.error, SyntaxError, SAXException, ValueError, LookupError,
     TypeError, AttributeError, ArithmeticError, RecursionError,
@@ -48,9 +48,9 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     GeoJSON, GeoPackage, FlatGeobuf and Shapefile are read by GDAL; GeoParquet by GeoPandas; a CSV
     needs columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees. With
     `unique_ids` features of a GeoJSON that share an id are a fault. GDAL would renumber them with
-    no more than a warning; OpenStreetMap numbers nodes and ways apart, so its files may. Raises
-    `InputError` if the file is missing, has another ending, cannot be parsed, is empty, has no
-    coordinate reference system, repeats feature ids, or holds points outside Pakistan.
+    only a warning; OpenStreetMap numbers nodes and ways separately, so its files may repeat ids.
+    Raises `InputError` if the file is missing, has another ending, cannot be parsed, is empty, has
+    no coordinate reference system, repeats feature ids, or holds points outside Pakistan.
     """
     suffix = path.suffix.lower()
     if suffix not in LAYER_SUFFIXES:
@@ -87,11 +87,11 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
 
 
 def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
-    """Return the rows of a CSV file of a user's: UTF-8, commas, names in the first line.
+    """Return the rows of a user's CSV file: UTF-8, commas, names in the first line.
 
-    `reading` is what else `pandas.read_csv` takes. Raises `InputError` if the file is missing or
-    cannot be read, or a line has more values than there are names: those would be read one column
-    too far.
+    `reading` are further arguments of `pandas.read_csv`. Raises `InputError` if the file is missing
+    or cannot be read, or a line has more values than there are names: those would shift by one
+    column.
     """
     if not path.is_file():
         raise InputError(Fault(str(path), "no such file"))
@@ -110,7 +110,7 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
 
 
 def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
-    """Return a column as texts without blanks about them; blank where it, or all of it, is missing.
+    """Return a column as texts without surrounding blanks; blank where values, or all, are missing.
 
     >>> texts_of(pd.DataFrame({"a": [" x", None]}), "a").tolist()
     ['x', '']
@@ -124,10 +124,10 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 def unreadable_in_words(
     path: Path, what: str = "cannot be read", also: tuple[type[Exception], ...] = ()
 ) -> Iterator[None]:
-    """Turn whatever a library raises of a file's content into one error that names the file.
+    """Turn a library's error about a file's content into one error that names the file.
 
     An `InputError` says that the file `what` ("cannot be read"), in place of any of `UNREADABLE`
-    and the errors that its reader raises `also`.
+    and the errors in `also`.
     """
     try:
         yield
@@ -138,7 +138,7 @@ def unreadable_in_words(
 
 
 def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
-    """Return where a layer lies, in degrees, in words for a message.
+    """Return the extent of a layer in degrees, in words for a message.
 
     >>> points = gpd.GeoSeries.from_xy([73.0, 73.1], [33.6, 33.7], crs=4326)
     >>> extent(points)
@@ -149,7 +149,7 @@ def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
 
 
 def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
-    """Return what to call rows of a file, by position from 0: line of a CSV, else row from 1.
+    """Return the labels of rows of a file, by position from 0: line of a CSV, else row from 1.
 
     >>> row_labels(Path("people.csv"), [0, 3])
     ('line 2', 'line 5')
@@ -172,7 +172,7 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno
             )
-        elif unique_ids and "id" not in layer.columns:  # a column is looked at by who reads it
+        elif unique_ids and "id" not in layer.columns:  # a column is checked by its reader
             raise InputError(
                 Fault(
                     f"{path}, feature id",
@@ -246,12 +246,12 @@ def _require_finite(layer: gpd.GeoDataFrame, path: Path, what: str) -> None:
 
 
 def file_date(path: Path) -> str:
-    """Return the day a file was last written, as ISO text."""
+    """Return the day of a file's last change, as ISO text."""
     return date.fromtimestamp(path.stat().st_mtime).isoformat()
 
 
 def plain_column(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column as numbers, flags or texts, which every kind of file holds."""
+    """Return a column as numbers, flags or texts, types that every file format holds."""
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return column
     return column.astype("str").where(column.notna())

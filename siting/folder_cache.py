@@ -1,4 +1,4 @@
-"""What took long to build, kept in folders: whole or not at all, and never read damaged."""
+"""Slow results stored in folders: whole or not at all, and never read damaged."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from siting.writing import whole_folder
 
 logger = logging.getLogger(__name__)
 
-# How long to wait for another process that builds the same; after that both build it, s.
+# Longest wait for another process that builds the same; after that both build it, s.
 WAIT_S = 900.0
-# Whatever is wrong with a folder that is read or written, the answer is the same: build.
+# Any error of reading or writing a folder has the same remedy: build.
 _WRONG = (
     OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError,
     pa.ArrowException, InputError,
@@ -34,17 +34,17 @@ def kept[T](
     write: Callable[[Path, T], object],
     least_s: float = 0.0,
 ) -> T:
-    """Return what a folder keeps, or build it and keep it there.
+    """Return the content of a folder, or build it and store it there.
 
-    Two processes at once, or one killed at any moment, leave no half folder to be read. A damaged
-    one is built anew, with a warning; what cannot be written is returned all the same. `entry` is
-    named by all that its content depends on and may be deleted at any time; `read` raises where
-    anything is wrong with it; what is built faster than `least_s` is not kept.
+    Simultaneous or killed processes never leave half a folder. A damaged one is built again, with a
+    warning; content that cannot be written is still returned. `entry` is named by all that its
+    content depends on and may be deleted at any time; `read` raises if anything is wrong with it;
+    content built faster than `least_s` is not stored.
     """
     content = _read(entry, read)
     if content is not None:
         return content
-    # Of several processes that want the same one builds it and the others wait.
+    # Of several processes that need the same one builds it and the others wait.
     try:
         lock = hold(entry.parent / f".{entry.name}.lock", WAIT_S)
     except OSError as err:
@@ -81,14 +81,14 @@ def _write[T](entry: Path, built: T, write: Callable[[Path, T], object]) -> None
         with whole_folder(entry) as part:
             write(part, built)
     except _WRONG as err:
-        # Another process may have been quicker, which is as good.
+        # Another process may have been faster, which is as good.
         if not entry.is_dir():
             level = logging.WARNING if isinstance(err, OSError | InputError) else logging.INFO
             logger.log(level, "what was built could not be kept in %s: %s", entry, err)
 
 
 def _discard(entry: Path) -> None:
-    """Move a damaged folder out of the way at a stroke, then delete it."""
+    """Move a damaged folder away atomically, then delete it."""
     aside = Path(tempfile.mkdtemp(prefix=".damaged-", dir=entry.parent))
     try:
         entry.replace(aside / "entry")

@@ -1,4 +1,4 @@
-"""Ctrl-C where something would be lost by it: the first waits, the second ends the work."""
+"""Ctrl-C where it would lose work: the first waits, the second ends the work."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ DISCARDED = "Stopped at once, the plan so far was discarded"
 
 
 class Wish:
-    """What hears Ctrl-C for a block; see `seen_through`.
+    """The handler of Ctrl-C for a block; see `seen_through`.
 
     Attributes
     ----------
     at_stake
-        Whether there is something to lose by now. Until then Ctrl-C ends the block at once.
+        Whether there is work to lose. Until then Ctrl-C ends the block at once.
     heard
         Whether Ctrl-C was pressed since.
     by_solve
-        Whether the first solve that ends with a plan puts it at stake.
+        Whether the first solve that ends with a plan sets `at_stake`.
     """
 
     def __init__(self, *, by_solve: bool) -> None:
@@ -31,7 +31,7 @@ class Wish:
         self.at_stake = self.heard = False
 
     def __call__(self, _number: int, _frame: object) -> None:
-        """Hear one Ctrl-C."""
+        """Handle one Ctrl-C."""
         if not self.at_stake:
             raise KeyboardInterrupt
         if self.heard:
@@ -42,9 +42,10 @@ class Wish:
 
 @contextmanager
 def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
-    """Let the first Ctrl-C wait for the end of the block, once something is at stake in it.
+    """Let the first Ctrl-C wait for the end of the block, once there is work to lose.
 
-    A handler of the caller's own stays, and so it is off the main thread, which hears none.
+    A handler set by the caller is kept. Outside the main thread, which alone receives signals,
+    nothing is done.
     """
     wish = Wish(by_solve=by_solve)
     if not takes_ctrl_c():
@@ -59,9 +60,9 @@ def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Let Ctrl-C wait for the end of a short block that must not be cut in two; it counts then.
+    """Let Ctrl-C wait for the end of a short block that must not be interrupted.
 
-    A process whose start is cut in two reads half of what it was sent, and tells of it.
+    A process interrupted at its start reads half of its input, and reports an error.
     """
     if not takes_ctrl_c():
         yield
@@ -77,13 +78,13 @@ def held() -> Iterator[None]:
 
 
 def stop_wished() -> bool:
-    """Return whether Ctrl-C waits for something to be written: nothing more is begun then."""
+    """Return whether Ctrl-C waits for a file to be written, so that no new work should begin."""
     handler = signal.getsignal(signal.SIGINT)
     return isinstance(handler, Wish) and handler.heard
 
 
 def takes_ctrl_c() -> bool:
-    """Return whether Ctrl-C is Python's own here, or heard by a `Wish`, and not by the caller."""
+    """Return whether Python or a `Wish` handles Ctrl-C here, and not the caller."""
     if threading.current_thread() is not threading.main_thread():
         return False
     handler = signal.getsignal(signal.SIGINT)

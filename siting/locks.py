@@ -1,4 +1,4 @@
-"""One process at a time: locks on files, which the system frees however their holder dies."""
+"""Locks on files: one process at a time, freed by the system when their holder ends."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-# What a file system without locks answers.
+# Errors of file systems without locks.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 class Lock:
     """A lock that is held; see `hold`.
 
-    `held` is the lock on the file; none where the file system knows no locks. It is `sure` where
-    nobody else can hold it.
+    `held` is the lock on the file; None on a file system without locks. It is `sure` if nobody else
+    can hold it.
     """
 
     def __init__(self, path: Path, held: FileLock | None) -> None:
@@ -26,12 +26,12 @@ class Lock:
         self._over = False
 
     def release(self) -> None:
-        """Let go, and take the file away; whoever waits for it looks again."""
+        """Release the lock and delete the file; waiting processes look again."""
         if self._over:
             return
         self._over = True
-        # While it is held, so that nobody locks a file that is about to go. Windows lets no open
-        # file go, and so nobody can have it open when it goes after.
+        # Deleted while held, so that nobody locks a file about to be deleted. Windows deletes no
+        # open file, so there nobody can have it open afterwards.
         with suppress(OSError):
             self.path.unlink()
         if self.held is not None:
@@ -52,9 +52,9 @@ class Lock:
 def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
     """Return a lock on a file, or ``None`` if another process or thread still holds it.
 
-    The holder may be killed at any moment: the system frees the lock, and no file that is left over
-    keeps anyone out. On a shared file system that knows locks it holds between machines too. `path`
-    is a file for this lock alone, made where it is missing, its folder too.
+    The holder may be killed at any moment: the system frees the lock, and a remaining file keeps
+    nobody out. On a shared file system with locks it holds between machines too. `path` is a file
+    for this lock alone, created with its folder if missing.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -72,14 +72,14 @@ def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
     except OSError as err:
         if err.errno not in _NO_LOCKS:
             raise
-        held = None  # who asks must then bear that two work at once
-    with suppress(OSError):  # it only tells who holds it
+        held = None  # the caller must then accept two at once
+    with suppress(OSError):  # it only names the holder
         path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
     return Lock(path, held)
 
 
 def holder(path: Path) -> str:
-    """Return who holds, or held last, the lock on a file, in words."""
+    """Return the present or last holder of the lock on a file, in words."""
     try:
         return path.read_text(encoding="utf-8").strip() or "another process"
     except OSError:

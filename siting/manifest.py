@@ -1,8 +1,9 @@
-"""What `stages/stages.json` says of a run folder, and every fault of a folder that is not whole.
+"""The manifest of a run folder, `stages/stages.json`, and the faults of damaged folders.
 
-It holds the SHA-256 of every file of the run but ``report.html``, which may be written anew, and
-one of itself. A hash tells of a slip, not of who mends all of them: for that `siting verify`
-recounts. A nation's folder has one list for all files below it, its cities' too.
+It holds the SHA-256 of every file of the run except ``report.html``, which may be written again,
+and one of itself. Hashes detect accidents, not edits that also correct the hashes: for those
+`siting verify` recounts. A nation's folder has one list for all files below it, including its
+cities'.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ from siting.errors import Fault, InputError
 from siting.files import sha256
 from siting.outcome import FACTS
 
-# Raise it when what is stored changes.
+# Increase it when the stored content changes.
 FORMAT = 5
-# The run folders this reads; `siting.study.facts` writes the number into run.json.
+# Formats of run folders read here; `siting.study.facts` writes the number into run.json.
 RUN_FORMAT = 3
 FOLDER = "stages"
 MANIFEST = "stages.json"
 AGAIN = "make the run again with `siting run`"
-# Files of the run folder itself that the stages rest on.
+# Files of the run folder itself that the stages depend on.
 WHOLE = ("config.yaml", "run.json")
-# The page of a run, which is written from its other files, again with other figures beside it.
+# The page of a run, which may be written again from its other files, with other figures.
 REPORT = "report.html"
 SEAL = "sha256_of_this"
 
 
 def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a manifest with the hashes of what is in a run folder by now, and with its own.
+    """Return a manifest with the hashes of the files in a run folder, and with its own.
 
-    `record` is the rest of it; the folder's stages are written.
+    `record` is the rest of it; the folder's stages are already written.
     """
     here = sorted(path for path in folder.iterdir() if path.is_file() and _hashed(path.name))
     hashes = {
@@ -62,7 +63,7 @@ def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) ->
 
 
 def files_below(folder: Path) -> list[str]:
-    """Return what lies below a folder, files and empty folders, by path from it, sorted."""
+    """Return the files and empty folders below a folder, by relative path, sorted."""
     found = [
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -72,14 +73,14 @@ def files_below(folder: Path) -> list[str]:
 
 
 def unsealed(path: Path, manifest: Mapping[str, Any]) -> list[Fault]:
-    """Return the fault of a manifest that its own hash does not fit, if so."""
+    """Return the fault of a manifest with a wrong hash of itself, if any."""
     if manifest.get(SEAL) == _seal(manifest):
         return []
     return [Fault(str(path), "was changed after the run was written", AGAIN)]
 
 
 def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list[Fault]:
-    """Return a fault for each file of a folder that is missing or not as its hash says."""
+    """Return a fault for each file of a folder that is missing or has another hash."""
     faults = []
     for name, hashed in hashes.items():
         path = folder / name
@@ -94,14 +95,14 @@ def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list
 
 
 def strange(folder: Path, known: Sequence[str]) -> list[Fault]:
-    """Return the fault of what stands in a folder and is not known there, if anything is."""
+    """Return the fault of unknown files in a folder, if any."""
     odd = tuple(sorted(path.name for path in folder.iterdir() if path.name not in known))
     what = "not a file that the run wrote"
     return [Fault(str(folder), what, "move it elsewhere", odd)] if odd else []
 
 
 def as_form[T: BaseModel](form: type[T], data: Any, where: str, again: str = AGAIN) -> T:
-    """Return what JSON said as a model; an `InputError` names every key of another form."""
+    """Return JSON data as a model; an `InputError` names every key of another type."""
     try:
         return form.model_validate(data)
     except ValidationError as err:
@@ -129,10 +130,10 @@ def _seal(record: Mapping[str, Any]) -> str:
 def read_manifest(
     folder: Path, tables: Sequence[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return ``stages.json`` and ``run.json`` of a folder whose files are all there and unchanged.
+    """Return ``stages.json`` and ``run.json`` of a folder with all files present and unchanged.
 
-    `tables` are those it cannot do without. An `InputError` names every fault: no run, another
-    format, incomplete or edited.
+    `tables` are the required ones. An `InputError` names every fault: no run, another format,
+    incomplete or edited.
     """
     if not folder.is_dir():
         raise InputError(Fault(str(folder), "no such run folder", "name one that siting run wrote"))
@@ -141,7 +142,7 @@ def read_manifest(
         raise InputError(Fault(str(folder), what, "name one that siting run wrote"))
     facts = read_json(folder / "run.json")
     path = folder / FOLDER / MANIFEST
-    # The version is told first: whatever else is odd about the folder follows from it.
+    # The version comes first: it explains all other faults.
     if facts.get("format") != RUN_FORMAT:
         raise InputError(_other_format(folder / "run.json", facts, RUN_FORMAT))
     if not path.is_file():

@@ -1,6 +1,6 @@
-"""What came of a program: all that is needed of an answer after a run, as plain tables.
+"""The outcome of a program: all of an answer that is needed after a run, as plain tables.
 
-`siting.study` makes it of the engine's answer; a run folder keeps it and gives it back.
+`siting.study` makes it from the engine's answer; a run folder stores it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ENERGY_UNIT = "kWh/day"
 
 
 class Line(NamedTuple):
-    """A line of the headline: its field in ``run.json``, its label as printed, and what it says."""
+    """A line of the headline: its field in ``run.json``, its printed label, and its text."""
 
     field: str
     label: str
@@ -30,34 +30,33 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcome:
-    """What was decided, what comes of it, and what is proven.
+    """The decisions, their figures and their proofs.
 
     Parameters
     ----------
     model
         ``capacitated`` or ``coverage``.
     blocks
-        Keys of the configuration's program that are in use, ``years`` or ``zone_floor``.
+        Keys of the configuration's program in use, such as ``years`` or ``zone_floor``.
     aim
-        What was aimed at, in words.
+        The aims in words.
     proofs
         Each aim with its proof, in order.
     offers
-        Ids of the offers that stand in the end, existing stations among them.
+        Ids of the offers that stand in the last slice, existing stations among them.
     subsidy_pkr, cost_pkr, budget_pkr
-        Public money drawn, cost in all, and public money there is (PKR); a plan without a budget
-        has what it draws.
+        Public money drawn, total cost, and the budget (PKR); without a budget the money drawn.
     demand_kwh_day, served_kwh_day
-        Energy wanted and served in the target year, for the demand of the configuration.
+        Demand and service in the target year, for the demand of the configuration.
     method, solver, solver_version, tie_break, guarantee
-        What really ran, and what it is known for.
+        The method and solver used, and the method's guarantee.
     service
-        Who is served by what in the target year (`siting.tables.SERVICE`).
+        Service in the target year (`siting.tables.SERVICE`).
     slices
         ``slice``, ``year``, ``scenario``, ``weight``, ``probability``: the years and scenarios.
     built, services, demand
-        By ``slice``: what stands (``year``, ``site_id``, ``offer_id``), who is served by what, and
-        what is wanted (`siting.tables.DEMAND`).
+        By ``slice``: the stations (``year``, ``site_id``, ``offer_id``), the service, and the
+        demand (`siting.tables.DEMAND`).
     served
         By slice: ``year``, ``scenario``, ``demand_kwh_day``, ``served_kwh_day``,
         ``served_share``, ``worth``.
@@ -68,14 +67,13 @@ class Outcome:
     floors
         ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``, ``share``, ``served_share``.
     best
-        ``scenario``, ``best``: what regret is counted against, where it is.
+        ``scenario``, ``best``: the reference of regret, if used.
     limits
-        What is used of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``,
-        ``at_most``.
+        Use of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``.
     lines
         Headline figures: field, label, text.
     tables
-        What else there is to tell, by name; each becomes a CSV file.
+        Further tables by name; each becomes a CSV file.
     """
 
     model: str
@@ -109,17 +107,17 @@ class Outcome:
 
     @property
     def proof(self) -> Proof:
-        """What is proven for the first aim."""
+        """The proof for the first aim."""
         return self.proofs[0].proof
 
     @property
     def status(self) -> str:
-        """``optimal`` only where the gap asked for is proven; else ``feasible``."""
+        """``optimal`` only if the gap is proven; else ``feasible``."""
         return self.proof.status
 
     @property
     def stopped(self) -> str:
-        """Why the solve ended."""
+        """The reason the solve ended."""
         return self.proof.stopped
 
     @property
@@ -129,7 +127,7 @@ class Outcome:
 
     @property
     def bound_kwh_day(self) -> float | None:
-        """Energy that no plan serves more of (kWh/day); none where something else is aimed at."""
+        """Bound on the energy of any plan (kWh/day); None with an aim other than energy."""
         energy = self.proofs[0].aim == "most worth" and self.proof.unit == ENERGY_UNIT
         if not energy or len(self.slices) > 1 or "decay" in self.blocks:
             return None
@@ -137,7 +135,7 @@ class Outcome:
 
     @property
     def drives_min(self) -> tuple[float, float]:
-        """Drive to the charger in the target year (min): mean, and of nine in ten kWh; NaN if none.
+        """Drive in the target year (min): mean and 90th percentile of kWh; NaN if none.
 
         Both over the energy served.
         """
@@ -152,7 +150,7 @@ class Outcome:
 
     @property
     def subsidies(self) -> dict[str, float]:
-        """Public money that each site draws in all (PKR), by ``site_id``."""
+        """Public money drawn by each site in all (PKR), by ``site_id``."""
         last = self.paid.drop_duplicates("site_id", keep="last")
         return dict(zip(last["site_id"], last["subsidy_pkr"], strict=True))
 
@@ -166,7 +164,7 @@ class Outcome:
         return out
 
     def __repr__(self) -> str:
-        """Return the outcome as a few lines a person can read."""
+        """Return the outcome as a few readable lines."""
         share = self.served_kwh_day / self.demand_kwh_day if self.demand_kwh_day else 0.0
         method = "" if self.method == "exact" else f", {self.method}"
         lines = [
@@ -191,7 +189,7 @@ class Outcome:
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return all else of it as JSON has it; what is infinite becomes null there."""
+        """Return the rest of it as JSON values; infinities become null."""
         proofs = [{"aim": one.aim, "proof": vars(one.proof)} for one in self.proofs]
         plain = {name: getattr(self, name) for name in FACTS}
         return plain | {"proofs": proofs, "tables": list(self.tables)}
@@ -208,7 +206,7 @@ class Outcome:
             Called with the name of a file for its table.
         """
         proofs = tuple(
-            # JSON has no infinity: a bound that was none is null there.
+            # JSON has no infinity: an infinite bound is null there.
             AimProof(one["aim"], Proof(**{k: _number(v) for k, v in one["proof"].items()}))
             for one in facts["proofs"]
         )
@@ -231,9 +229,9 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     Parameters
     ----------
     answer
-        What `siting.engine.solve` returned.
+        Result of `siting.engine.solve`.
     aim
-        What was aimed at, in words; the names of the aims by default.
+        The aims in words; their names by default.
     blocks
         Keys of the configuration that are in use.
     """
@@ -261,7 +259,8 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     )
     wanted = [rows.assign(demand_kwh_day=program.demand_kwh[:, s]) for s in range(len(names))]
     regret = next((a for a in program.aims if isinstance(a, LeastRegret)), LeastRegret())
-    floors = answer.floor_table  # groups of a worst share are among them, with no share to hold
+    # groups of a worst share are included, without a share of their own
+    floors = answer.floor_table
     best = pd.DataFrame({"scenario": list(scenarios or ())[: len(regret.best)]})
     return Outcome(
         model=program.model,
@@ -301,7 +300,7 @@ def _by_slice(names: Sequence[str], tables: Sequence[pd.DataFrame]) -> pd.DataFr
 
 
 def _paid(answer: Answer) -> pd.DataFrame:
-    """Return the public money each site has drawn up to each year (PKR)."""
+    """Return the public money drawn by each site up to each year (PKR)."""
     program, instance = answer.program, answer.program.instance
     years = program.year_plan.years if program.year_plan else (None,)
     rows = []

@@ -1,4 +1,4 @@
-"""A plan: what a planner reads, as tables, put together from what was decided."""
+"""A plan: the tables a planner reads, built from the outcome of a program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from siting.outcome import Outcome
 from siting.tables import capacity_groups
 from siting.texts import html_text
 
-# Figures of the simulated day that stand before those of the program, by their labels.
+# Figures of the simulated day placed before those of the program, by their labels.
 OF_ALL_DRIVERS = ("Drivers served", "The money hangs on")
 
 if TYPE_CHECKING:
@@ -35,35 +35,35 @@ class Plan(Asking):
     Parameters
     ----------
     title, note
-        What it is called, and the caveat that goes with every output.
+        Its title, and the caveat repeated in every output.
     sites
-        One row a station that stands or is built: ``site_id``, ``name``, ``whereabouts`` (streets
-        and what is near, in words), ``kind``, ``existing``, ``offer_id``, ``configuration``,
-        ``chargers``, ``power_kw``, ``cost_pkr``, ``subsidy_pkr``, ``capacity_kwh_day``,
-        ``served_kwh_day``, ``served_<class>_kwh_day``, ``use_share`` (served over capacity),
-        ``mean_travel_min``, ``cells_served``, ``geometry`` (UTM metres).
+        One row a station, existing or new: ``site_id``, ``name``, ``whereabouts`` (streets and what
+        is near, in words), ``kind``, ``existing``, ``offer_id``, ``configuration``, ``chargers``,
+        ``power_kw``, ``cost_pkr``, ``subsidy_pkr``, ``capacity_kwh_day``, ``served_kwh_day``,
+        ``served_<class>_kwh_day``, ``use_share`` (served over capacity), ``mean_travel_min``,
+        ``cells_served``, ``geometry`` (UTM metres).
     classes
         One row a vehicle class: ``demand_kwh_day``, ``served_kwh_day``, ``served_share``.
     demand
         `siting.tables.DEMAND` with ``served_kwh_day``.
     service
-        `siting.tables.SERVICE`: who is served by what.
+        `siting.tables.SERVICE`: energy by demand row and site.
     cells, candidates, dropped, offers
-        What the plan was made from; `dropped` are places that are no candidates, with the reason.
+        The input tables of the plan; `dropped` are places that are not candidates, with the reason.
     edges
         The roads, for maps.
     outcome
-        What was decided and proven: status, bound, gap, seconds.
+        Decisions and proofs: status, bound, gap, seconds.
     checks
-        What the independent recount found (`siting.verify.recount`).
+        The result of the independent recount (`siting.verify.recount`).
     facts
-        What else belongs in ``run.json``: inputs, assumptions, seconds, versions.
+        Further content of ``run.json``: inputs, assumptions, seconds, versions.
     tables
-        What else there is to tell, by name: business case, zones, years, scenarios, alternatives.
+        Further tables by name: business case, zones, years, scenarios, alternatives.
     money
-        What public money adds at the new stations, as ``run.json`` has it.
+        Additional public money at the new stations, as in ``run.json``.
     study
-        The `siting.Study` that made it, which what is asked of it goes to; none: no study did.
+        The `siting.Study` that made it, which answers questions about it; None: made without one.
     """
 
     title: str
@@ -86,12 +86,12 @@ class Plan(Asking):
 
     @property
     def new_sites(self) -> gpd.GeoDataFrame:
-        """The stations the plan builds, without those that stand already."""
+        """The new stations, without existing ones."""
         return self.sites[~self.sites["existing"]]
 
     @property
     def served_share(self) -> float:
-        """Share of the public charging energy wanted that the plan serves, 0 to 1."""
+        """Served share of the public charging demand, 0 to 1."""
         wanted = self.classes["demand_kwh_day"].sum()
         return float(self.classes["served_kwh_day"].sum() / wanted) if wanted else 0.0
 
@@ -102,17 +102,17 @@ class Plan(Asking):
 
     @property
     def subsidy_pkr(self) -> float:
-        """Public money it draws, PKR."""
+        """Public money drawn, PKR."""
         return self.outcome.subsidy_pkr
 
     @property
     def budget_pkr(self) -> float:
-        """Public money there is, PKR."""
+        """Public money available, PKR."""
         return self.outcome.budget_pkr
 
     @property
     def cost_pkr(self) -> float:
-        """What it costs in all, subsidy included, PKR."""
+        """Total cost, subsidy included, PKR."""
         return self.outcome.cost_pkr
 
     @property
@@ -122,7 +122,7 @@ class Plan(Asking):
 
     @property
     def layers(self) -> dict[str, pd.DataFrame]:
-        """The plan's layers (UTM metres) and tables, by the names that files have.
+        """The plan's layers (UTM metres) and tables, by the names of their files.
 
         Each has the units of its columns in ``attrs["units"]``.
         """
@@ -137,7 +137,7 @@ class Plan(Asking):
         Parameters
         ----------
         layer
-            One of `layers` that has geometry.
+            One of `layers` with geometry.
         """
         layers = self.layers
         if not isinstance(layers.get(layer), gpd.GeoDataFrame):
@@ -147,7 +147,7 @@ class Plan(Asking):
         return geojson_of(gpd.GeoDataFrame(layers[layer]), name=layer, note=noted(self))
 
     def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:
-        """Write some layers as a file for other programs, by its ending, and return it.
+        """Write some layers as a file for other programs, by its ending, and return its path.
 
         See `siting.export.write_exchange`.
         """
@@ -156,7 +156,7 @@ class Plan(Asking):
     # --- told ------------------------------------------------------------------------------------
 
     def headline(self) -> list[tuple[str, str]]:
-        """Return the plan's main figures as (what, value) pairs in words a planner reads."""
+        """Return the plan's main figures as (label, value) pairs in planners' words."""
         s = self.outcome
         new = self.new_sites
         wanted = self.classes["demand_kwh_day"].sum()
@@ -180,7 +180,7 @@ class Plan(Asking):
             ),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
-        # Of a run: how the plan fares beside what it was made for, after what its blocks tell.
+        # Of a run: comparison of the plan with its aims, after the figures of its blocks.
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
         # All drivers first: the program's share counts each station by its own capacity.
@@ -212,7 +212,7 @@ class Plan(Asking):
         Raises
         ------
         InputError
-            If there is no such picture, or the plan lacks the table it shows.
+            If there is no such picture, or the plan lacks its table.
         MissingExtraError
             If Matplotlib is not installed (``pip install "siting[map]"``).
 
@@ -225,21 +225,21 @@ class Plan(Asking):
     def save_pictures(
         self, folder: Path | str, formats: Sequence[str] = ("png", "svg")
     ) -> list[Path]:
-        """Write the map and every chart the plan has the tables for; return the files.
+        """Write the map and every chart with a table in the plan; return the files.
 
         The same plan gives the same files, byte by byte. Text in SVG and PDF stays text.
 
         Parameters
         ----------
         folder
-            Where to; it is made if it is missing. A picture that is there is not replaced.
+            Folder of the pictures; created if missing. Existing pictures are not replaced.
         formats
             Any of ``png``, ``svg`` and ``pdf``.
 
         Raises
         ------
         InputError
-            If a format is not known, or one of the files is there already.
+            If a format is unknown, or one of the files exists already.
         MissingExtraError
             If Matplotlib is not installed (``pip install "siting[map]"``).
         """
@@ -296,7 +296,7 @@ class Plan(Asking):
         return "\n".join([f"Plan: {self.title}", *caveat, *rows])
 
     def _repr_html_(self) -> str:
-        """Return the headline figures and who is served as HTML tables for notebooks."""
+        """Return the headline figures and the service as HTML tables for notebooks."""
         left, right = "style='text-align:left'", "style='text-align:right'"
         rows = "".join(
             f"<tr><th {left}>{html_text(what)}</th><td {left}>{html_text(value)}</td></tr>"
@@ -320,7 +320,7 @@ class Plan(Asking):
 
 
 def status_text(outcome: Outcome) -> str:
-    """Return the status in words that cannot be mistaken for more than was proven."""
+    """Return the status in words that claim no more than was proven."""
     gap = f"{outcome.gap:.2%}" if math.isfinite(outcome.gap) else "unknown"
     if outcome.status == "optimal":
         return f"optimal within a proven gap of {gap}"
@@ -339,16 +339,16 @@ def make_plan(
     edges: gpd.GeoDataFrame,
     outcome: Outcome,
 ) -> Plan:
-    """Return the plan an outcome stands for, with figures a site and a class; not yet verified.
+    """Return the plan of an outcome, with figures by site and class; not yet verified.
 
     Parameters
     ----------
     title, note
-        What to call it, and the caveat every output repeats.
+        Its title, and the caveat every output repeats.
     cells, demand, candidates, dropped, offers, edges
-        The tables it was made from.
+        The input tables.
     outcome
-        The offers chosen, whom they serve, what they draw, and what is proven of them.
+        The chosen offers, their service and subsidies, and the proofs.
     """
     service = outcome.service
     served = service.groupby("demand_id")["served_kwh_day"].sum()
@@ -390,7 +390,7 @@ def _site_table(
 ) -> gpd.GeoDataFrame:
     built = offers[offers["offer_id"].isin(chosen)]
     capacity = [f"capacity_{g}_kwh_day" for g in capacity_groups(map(str, offers.columns))]
-    # Whether something stands is told by the offer: a station may be extended, or planned anew.
+    # The offer tells whether a station exists: it may be extended, or planned again.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)

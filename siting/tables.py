@@ -1,8 +1,8 @@
-"""Every table that passes between stages: its columns, their units and meanings, and one check.
+"""The tables passed between stages: columns, units and meanings, and one check.
 
 A stage takes whole tables and returns whole tables. The specifications below are the contract
-between stages, the source of the data dictionary in the documentation, and what `validate` holds a
-table against.
+between stages, the source of the data dictionary in the documentation, and the rules that
+`validate` checks.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ CAPACITY_COLUMN = re.compile(r"^capacity_(?P<group>[a-z0-9_]+)_kwh_day$")
 class Column:
     """One column of a table."""
 
-    name: str  # with its unit where it has one (cost_pkr)
+    name: str  # with its unit if it has one (cost_pkr)
     kind: Kind  # id (text that names a row, never blank), text, number, whole or flag
     unit: str  # empty for names and flags
     meaning: str  # one line for the data dictionary
-    low: float | None = None  # smallest and largest value that can be right; None for no limit
+    low: float | None = None  # smallest and largest valid value; None for no limit
     high: float | None = None
     nullable: bool = False  # whether a value may be missing
 
@@ -42,9 +42,9 @@ class Table:
     """A table's specification."""
 
     name: str
-    meaning: str  # what one row of it is
-    columns: tuple[Column, ...]  # that must be there; others may be beside them
-    key: tuple[str, ...]  # together they name a row; no two rows may share them
+    meaning: str  # the meaning of a row
+    columns: tuple[Column, ...]  # required columns; others may be present
+    key: tuple[str, ...]  # the key of a row; no two rows may share it
     geometry: tuple[str, ...] = ()  # types allowed; empty for a table without geometry
     # Whether at least one capacity_<group>_kwh_day column is required.
     capacity_columns: bool = False
@@ -110,7 +110,7 @@ CANDIDATES = Table(
     geometry=("Point",),
 )
 
-# What the cost of an offer is the sum of.
+# The parts that sum to the cost of an offer.
 COST_PARTS = (
     "charger_cost_pkr",
     "grid_cost_pkr",
@@ -197,7 +197,7 @@ def capacity_groups(columns: Iterable[str]) -> list[str]:
 
 
 def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Fault]:
-    """Return every way in which a table departs from its specification; an empty list if none.
+    """Return every fault of a table against its specification; an empty list if none.
 
     `frame` is not changed. The faults name `where`, by default the specification's name.
     """
@@ -232,7 +232,7 @@ def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Faul
 
 
 def validate(frame: pd.DataFrame, table: Table, where: str = "") -> None:
-    """Raise `InputError` with every fault of a table; return nothing if there is none.
+    """Check a table; raise `InputError` with every fault.
 
     Parameters
     ----------
@@ -273,10 +273,11 @@ def data_dictionary() -> pd.DataFrame:
 
 
 def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
-    """Return what names the rows of a mask: their key, or where it lacks their place from 1."""
+    """Return the labels of a mask's rows: their key, or if it is missing their position from 1."""
     key = [k for k in table.key if k in frame.columns]
 
-    # Only faulty rows are named: names for all of a large table would take longer than its check.
+    # Only faulty rows are labelled: labels for all rows of a large table would take longer than its
+    # check.
     def labels(mask: np.ndarray) -> tuple[str, ...]:
         if len(key) < len(table.key):
             return tuple(f"row {i}" for i in np.flatnonzero(mask) + 1)

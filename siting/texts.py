@@ -1,7 +1,7 @@
-"""Texts of users' made safe for what they are written to: a text is a text there, nothing else.
+"""Users' texts made safe for their destination: always text, never markup or code.
 
-Every writer takes its rule from here. What a file cannot hold, or what would act on a terminal, is
-written so that it is seen (``\\x0b``); the tables in ``stages/`` keep texts as they are.
+Every writer uses these rules. Characters that a file cannot hold, or that would act on a terminal,
+are written in visible form (``\\x0b``); the tables in ``stages/`` keep texts unchanged.
 
 ====================================  =============================================================
 terminal, XML, KML, GeoPackage, HTML  `visible`; markup is then escaped by what writes the document
@@ -21,19 +21,19 @@ import json
 import re
 from typing import Any
 
-# What would move the cursor, colour the screen or turn the writing around, half characters, and
-# what is no character at all. XML can hold none of them but some of the turns.
+# Characters that would move the cursor, colour the screen or reverse the writing, half characters,
+# and non-characters. XML can hold none of them except some of the reversals.
 CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
-# A control character in JSON: as it is, or escaped; a backslash before a backslash escapes no more.
+# A control character in JSON, raw or escaped; after an escaped backslash there is none.
 _IN_JSON = re.compile(rf"\\(?:u[0-9a-f]{{4}}|.)|{CONTROL.pattern}")
-# What a spreadsheet takes for the beginning of a formula.
+# First characters of a formula in a spreadsheet.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def visible(text: str) -> str:
-    """Return a text whose control characters are seen and do nothing.
+    """Return a text with control characters made visible and harmless.
 
     Tabs and line ends stay.
 
@@ -53,9 +53,9 @@ def html_text(text: str) -> str:
 
 
 def json_in_page(data: Any) -> str:
-    """Return plain values as JSON that cannot end the element of a page it stands in.
+    """Return plain values as JSON that cannot end its element of a page.
 
-    Control characters of its texts are seen, as in the page about it.
+    Control characters of its texts are visible, as in the page around it.
 
     >>> print(json_in_page({"name": "</script>"}))
     {"name":"\\u003c/script\\u003e"}
@@ -70,18 +70,19 @@ def json_in_page(data: Any) -> str:
 
 
 def kml_text(value: Any) -> Any:
-    """Return a text as the KML driver of GDAL takes it; anything but text stays as it is.
+    """Return a text as the KML driver of GDAL accepts it; other values are unchanged.
 
-    It puts such a text into a section that ``]]>`` ends, and has no other way: a blank parts it.
+    The driver puts such a text into a section that ``]]>`` ends, without an escape: a blank splits
+    it.
     """
     return value.replace("]]>", "]] >") if isinstance(value, str) else value
 
 
 def cell_text(value: Any) -> Any:
-    """Return a text as a spreadsheet shows it: one that it would work out as a formula is quoted.
+    """Return a text for a spreadsheet: formulas are quoted.
 
-    Anything but text stays as it is. A carriage return becomes a line break: Python 3.12 does not
-    quote it in a CSV, so that a row would end there.
+    Other values are unchanged. A carriage return becomes a line break: Python 3.12 does not quote
+    it in a CSV, so that a row would end there.
 
     >>> cell_text("=1+1"), cell_text("Pump"), cell_text(-2.5)
     ("'=1+1", 'Pump', -2.5)
@@ -93,7 +94,7 @@ def cell_text(value: Any) -> Any:
 
 
 def qgis_label(text: str) -> str:
-    """Return a text for where QGIS works out what stands between ``[%`` and ``%]``.
+    """Return a text for fields in which QGIS evaluates expressions between ``[%`` and ``%]``.
 
     QGIS has no escape: each ``[%`` becomes an expression that gives these two characters.
 

@@ -1,4 +1,4 @@
-"""Files and folders written whole or not at all, where the system lets them; refusals in words."""
+"""Files and folders written whole or not at all, with system errors in words."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from siting.errors import Fault, InputError, OutputError, SitingError, first_lin
 from siting.locks import hold, holder
 from siting.texts import cell_text
 
-# What the libraries of layers raise.
+# Exceptions of the libraries for layers.
 GEO_ERRORS = (
     pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException,
     shapely.errors.ShapelyError, ProjError,
 )  # fmt: skip
-# Of a path: names too long, with a null character or half a character, loops of links.
+# Errors of a path: names too long, with a null character or half a character, loops of links.
 NO_PLACE = (OSError, ValueError, RuntimeError)
 WRITERS = (OSError, UnicodeEncodeError, sqlite3.Error, *GEO_ERRORS)
 ROOM = "look whether there is room, and whether you may write there"
@@ -46,17 +46,17 @@ FIXES = {
     errno.ENAMETOOLONG: "name a shorter one",
     errno.ELOOP: "its links lead in a circle: name another place",
 }
-# The disk, the quota, or the limit on the size of files.
+# Errors of a full disk, a quota, or a limit on file size.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# This program's own mark. A file is filled as `.siting-part-RANDOM`; a folder NAME as PART beside
-# a file PART.lock, which its writer holds and says who it is. What has no such lock beside it is
-# somebody else's, whatever it is called.
+# This program's own mark. A file is filled as `.siting-part-RANDOM`; a folder NAME as PART beside a
+# file PART.lock, which its writer holds and signs. A folder without such a lock belongs to somebody
+# else, whatever its name.
 PART_FILE = ".siting-part-"
 PART, LOCK = "-siting-part", ".lock"
 _PART_FILE = re.compile(rf"{re.escape(PART_FILE)}[a-z0-9_]{{8}}(\..*)?", re.DOTALL)
-# Who clears up beside a writer may hold its lock for so long, s.
+# Longest time a clean-up may hold a writer's lock, s.
 MOMENT_S = 0.5
-# What a stored run, and a nation's plan, have in their folders.
+# Folders in a stored run, and in a nation's plan.
 _WRITTEN = (("stages/stages.json",), ("nation.json", "certificate.csv"))
 
 
@@ -65,7 +65,7 @@ def write_plain_csv(
 ) -> None:
     """Write a table as CSV, as `write_whole` does, in which no text is a formula (`cell_text`).
 
-    The index is not written; `writing` is what else `pandas.DataFrame.to_csv` takes.
+    The index is not written; `writing` are further arguments of `pandas.DataFrame.to_csv`.
     """
     texts = {
         name: frame[name].map(cell_text, na_action="ignore")
@@ -77,11 +77,11 @@ def write_plain_csv(
 
 
 def require_free(path: Path) -> None:
-    """Raise `InputError` where a file may not be written: something is there, or it is in a run.
+    """Check that a file may be written: nothing exists there, and it is not in a run.
 
-    It is the one place that decides this. Nothing that is there is replaced: it may be an input of
-    the study, or be another's, and what siting wrote may have been worked on since. The folder of
-    a stored run, or of a nation's plan, stays as it was written.
+    This is the one place that decides it. Existing files are never replaced: they may be an input
+    of the study, or belong to somebody else, or have been edited since siting wrote them. The
+    folder of a stored run, or of a nation's plan, stays as written.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -104,12 +104,12 @@ def _require_outside_runs(path: Path, place: Path) -> None:
 
 
 def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = False) -> None:
-    """Write a file whole or not at all: `write` fills a file beside it, which then takes its place.
+    """Write a file whole or not at all: `write` fills a file beside it, which then replaces it.
 
-    The folder of `path` is made where it is missing; a symbolic link is followed. What is there is
+    The folder of `path` is created if missing; a symbolic link is followed. An existing file is
     replaced only with `replace`, for a place that is this program's own. Raises `InputError` if a
-    folder, a device or a pipe is there, or else as `require_free`; `OutputError` if the system
-    lets nothing be written there, or the disk is full.
+    folder, a device or a pipe is there, or as `require_free`; `OutputError` if the system refuses
+    to write, or the disk is full.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -125,9 +125,9 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
     part = Path(name)
     try:
         with _refused_in_words(path, WRITERS):
-            part.unlink()  # some writers refuse, or append to, a file that is there
+            part.unlink()  # some writers refuse, or append to, an existing file
             write(part)
-            if not replace:  # another may have come meanwhile
+            if not replace:  # another may have appeared meanwhile
                 require_free(path)
             part.replace(place)
     finally:
@@ -135,7 +135,7 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
 
 
 def clear_part_files(folder: Path) -> None:
-    """Delete the half files that killed writers have left in a folder of this program's own."""
+    """Delete part files of killed writers in a folder of this program's own."""
     for part in folder.glob(f"{PART_FILE}*"):
         if _PART_FILE.fullmatch(part.name):
             part.unlink(missing_ok=True)
@@ -143,7 +143,7 @@ def clear_part_files(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Claim:
-    """A folder that nobody else writes to for the while: its place, and the one to fill for it."""
+    """A folder reserved for one writer: its path, and the folder to fill for it."""
 
     place: Path
     part: Path
@@ -151,12 +151,12 @@ class Claim:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder to fill that becomes `path` if all goes well, and vanishes if anything fails.
+    """Yield a folder to fill that becomes `path` on success, and is deleted on failure.
 
-    The place is claimed before anything is done. What writers that were killed have left beside it
-    goes first. An empty folder there is replaced; a symbolic link is followed. Raises `InputError`
-    if `path` is no folder, one that holds something or that another is writing, or is in a stored
-    run; `OutputError` if the system lets nothing be written there, or the disk fills up on the way.
+    The path is reserved first. Remains of killed writers beside it are deleted first. An empty
+    folder there is replaced; a symbolic link is followed. Raises `InputError` if `path` is not a
+    folder, is not empty, is being written by another, or is in a stored run; `OutputError` if the
+    system refuses to write, or the disk fills up.
     """
     with claimed_folder(path) as claim:
         yield claim.part
@@ -164,10 +164,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Claim]:
-    """Yield the claim on a folder, as `whole_folder`: on `path`, or on the first that is free.
+    """Yield the reservation of a folder, as `whole_folder`: of `path`, or of the first free one.
 
-    Where no `path` is named it is `usual`, or ``usual-2``, ``usual-3`` … so that two at once get
-    two.
+    Without `path` it is `usual`, or ``usual-2``, ``usual-3`` … so that simultaneous runs get one
+    each.
     """
     with ExitStack() as held:
         if path is not None:
@@ -185,7 +185,7 @@ def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Cla
 
 
 class _TakenError(InputError):
-    """A place that something stands in, or that another is writing."""
+    """A path that exists already, or that another is writing."""
 
 
 @contextmanager
@@ -203,7 +203,7 @@ def _claimed(path: Path) -> Iterator[Path]:
             what = f"{holder(_lock_of(part))} is writing it"
             raise _TakenError(Fault(str(path), what, "name another folder, or wait"))
     with lock, _refused_in_words(path, WRITERS):
-        _require_empty(path, place)  # whoever held the lock before may have put it there
+        _require_empty(path, place)  # the previous holder of the lock may have created it
         if dead and lock.sure:
             shutil.rmtree(part, ignore_errors=True)
         if part.exists() or not lock.sure:  # another's, or a living writer's
@@ -223,7 +223,7 @@ def _require_empty(path: Path, place: Path) -> None:
 
 
 def _put(part: Path, place: Path, path: Path) -> None:
-    """Give a folder that is filled its name; where that was taken meanwhile, the next free one."""
+    """Rename a filled folder; if the name was taken meanwhile, to the next free one."""
     try:
         if place.exists():
             place.rmdir()
@@ -243,20 +243,20 @@ def _lock_of(part: Path) -> Path:
 
 
 def _is_ours(lock: Path) -> bool:
-    """Return whether a file is the lock of a writer of this program's, dead or alive."""
+    """Return whether a file is the lock of a writer of this program, dead or alive."""
     try:
         text = lock.read_bytes()[:200]
     except OSError:
         return False
-    # Its writer may have been killed before it could say who it is.
+    # Its writer may have been killed before it could sign.
     return not text or text.startswith(b"process ")
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Yield a folder for the while, where the system keeps such (``TMPDIR``).
+    """Yield a temporary folder, in the system's place for them (``TMPDIR``).
 
-    Raises `OutputError` that names it, and not what is worked on there, where there is no room.
+    Raises `OutputError` that names it, and not the file in work there, if there is no room.
     """
     place = ""
     try:
@@ -276,7 +276,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def _clear_dead_parts(folder: Path) -> None:
-    """Delete the half folders of writers that are gone: the system has freed their locks."""
+    """Delete part folders of dead writers: the system has freed their locks."""
     for path in folder.glob(f".*{PART}{LOCK}"):
         if _is_ours(path) and (lock := hold(path)):
             if lock.sure:
@@ -288,7 +288,7 @@ def _clear_dead_parts(folder: Path) -> None:
 def _refused_in_words(
     path: Path, errors: tuple[type[Exception], ...] = (OSError,)
 ) -> Iterator[None]:
-    """Say in words what the system refuses to write."""
+    """Turn the system's refusal to write into words."""
     try:
         yield
     except SitingError:

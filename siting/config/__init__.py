@@ -1,4 +1,4 @@
-"""The configuration: one YAML file a study, checked whole, with its schema and reference page."""
+"""The configuration: one YAML file a study, checked as a whole, with schema and reference page."""
 
 from siting.config.changing import changed, words
 from siting.config.demand import Demand, Figures, Housing, Surfaces, SurfaceWeights

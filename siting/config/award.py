@@ -1,4 +1,4 @@
-"""The section ``award``: what `siting award` holds bidders to, beside the rest of the file."""
+"""The section ``award``: the rules of `siting award` for bidders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from siting.config.offers import RupeesKw
 
 
 class Cap(Section):
-    """The most that bids with the same value in a column may win: a bidder's, a province's."""
+    """A limit on winning bids with the same value in a column: a bidder's, a province's."""
 
     column: Text = Field(
         description="column of the bids: bidder, or one of the user's own such as province; zone "
@@ -32,7 +32,7 @@ class Cap(Section):
 
 
 class Award(Section):
-    """What `siting award` holds bidders to."""
+    """The rules of `siting award` for bidders."""
 
     caps: Mapping[TableName, Cap] = Field(
         {}, description="the most that a bidder, a province, a zone may win, by a name of yours"

@@ -1,4 +1,4 @@
-"""Keys given in Python, by the words of the YAML: onto a configuration, or to begin one."""
+"""Keys given in Python, in the words of the YAML: to change a configuration, or to begin one."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from siting.config.sections import Config
 from siting.config.yaml_text import Key
 from siting.errors import ConfigError, Fault, SitingError
 
-# Called with a key and what is neither text, number, list nor section there; returns a file of it.
+# Called with a key and an object that YAML cannot hold there; returns a file of it.
 Place = Callable[[Key, Any, Path], Path]
 PLAIN = (bool, int, float, str, Path, type(None))
-# Where a file or a table stands in place of a whole section.
+# Sections that a file or a table can replace.
 SOURCES: Mapping[Key, Callable[[Any], tuple[Key, Any]]] = {
     ("roads",): lambda one: (("roads", "source"), {"kind": "file", "path": one}),
     ("demand",): lambda one: (("demand", "table"), one),
@@ -38,7 +38,7 @@ SOURCES: Mapping[Key, Callable[[Any], tuple[Key, Any]]] = {
     ),
     ("candidates", "existing"): lambda one: (("candidates", "existing"), {"path": one}),
 }  # fmt: skip
-# What a study without a file begins with: folders in the one where Python runs.
+# Start of a study without a file: folders in Python's working directory.
 BEGIN: Mapping[str, Any] = {
     "name": "study",
     "download": {"cache_dir": "cache/osmnx"},
@@ -47,27 +47,27 @@ BEGIN: Mapping[str, Any] = {
 
 
 def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Config:
-    """Return a configuration with some keys changed, or one that is made of them, checked whole.
+    """Return a configuration with some keys changed, or made from them, checked as a whole.
 
     Parameters
     ----------
     config
-        What to change; none to begin with nothing.
+        The configuration to change; None to begin with an empty one.
     words
-        By key path (``"reach.cutoff_min"``), or by the key alone where one section has it
-        (``cutoff_min``). A section is given as a dict of what changes in it; a list or a table of
-        names replaces what stood there. A file or a table in place of ``roads``, ``people``,
-        ``candidates``, ``exclude``, ``existing``, ``demand`` or ``reach`` is their source. Paths
-        are taken from the folder Python runs in.
+        By key path (``"reach.cutoff_min"``), or by the key alone if one section has it
+        (``cutoff_min``). A section is a dict of its changes; a list or a table of names replaces
+        the old one. A file or a table in place of ``roads``, ``people``, ``candidates``,
+        ``exclude``, ``existing``, ``demand`` or ``reach`` is their source. Paths are relative to
+        Python's working directory.
     place
-        Makes a file of a table or graph.
+        Makes a file from a table or graph.
 
     Raises
     ------
     ConfigError
         With every fault, by key.
     InputError
-        If a table given cannot be used, every one of them named.
+        If a given table is invalid, each of them named.
     """
     faults: list[Fault] = []
     change: dict[str, Any] = {}
@@ -90,7 +90,7 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
 
 
 def _cache_dir(data: Mapping[str, Any]) -> Path:
-    """Return where tables are laid down; what is wrong with the section that says so is told."""
+    """Return the folder for tables; faults of its own section are reported."""
     try:
         return Path(data["output"]["cache_dir"]).absolute()
     except (TypeError, ValueError, LookupError):
@@ -104,7 +104,7 @@ def _cache_dir(data: Mapping[str, Any]) -> Path:
 
 @cache
 def words() -> Mapping[str, Key]:
-    """Return the words that name one key, each with its path; at the top a section's own name.
+    """Return the words that name one key, each with its path; for a section its own name.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def _over(under: Any, over: Any) -> Any:
 
 
 def _merged(standing: Any, change: Any) -> Any:
-    """Return a section or list with what changes in it; anything else is replaced."""
+    """Return a section or list with changes merged in; other values are replaced."""
     if isinstance(standing, tuple) and isinstance(change, Mapping):
         at = {str(n): item for n, item in enumerate(standing)}
         if set(change) <= set(at):
@@ -181,7 +181,7 @@ def _merged(standing: Any, change: Any) -> Any:
 def _placed(
     value: Any, key: Key, place: Callable[[Key, Any], Path], wrong: list[SitingError]
 ) -> Any:
-    """Return values with files in place of tables and graphs; what is wrong with them is kept."""
+    """Return values with files in place of tables and graphs, and collect their faults."""
     if isinstance(value, PLAIN):
         return value
     if isinstance(value, Mapping):

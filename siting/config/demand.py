@@ -1,4 +1,4 @@
-"""The section ``demand``: people, cells, vehicles, and where and how certainly they charge."""
+"""The section ``demand``: people, cells, vehicles, charging places and uncertainty."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Wealth(Section):
 
 
 class SurfaceWeights(Section):
-    """How one vehicle class divides its public energy; the three need not add up to 1."""
+    """The division of one vehicle class's public energy; the three may have any sum."""
 
     home: float = Field(ge=0, le=1e6, description="weight of where people live")
     destination: float = Field(ge=0, le=1e6, description="weight of markets, offices, hospitals …")
@@ -99,9 +99,9 @@ class SurfaceWeights(Section):
 
 
 class DepotFleet(Section):
-    """A fleet that is known by its depot: its vehicles take the place of the model's of that class.
+    """A fleet known by its depot: its vehicles replace the model's of that class.
 
-    What it charges in public is wanted at the depot.
+    Its public charging demand is at the depot.
     """
 
     depot: Text = Field(description="name of the depot")
@@ -132,7 +132,7 @@ class DepotFleet(Section):
 
 
 class Surfaces(Section):
-    """Where vehicles charge in public: near home, at a destination, on the way."""
+    """Places of public charging: near home, at a destination, on the way."""
 
     places: PlaceSource | None = Field(
         None,
@@ -158,7 +158,7 @@ class Surfaces(Section):
 
 
 class Housing(Section):
-    """How renting and high-rise living divide what is charged at home, where zones know it."""
+    """The effects of renting and high-rise living on charging at home, for zones with the data."""
 
     renting_effect: Share | None = Field(
         None, description="share of home charging that renting takes away; none: the table's"
@@ -177,7 +177,7 @@ class Housing(Section):
 
 
 class Demand(Section):
-    """Who lives where, and what their vehicles want to charge in public."""
+    """The population, and its vehicles' public charging demand."""
 
     people: PeopleSource = Field(discriminator="kind", description="where the people live")
     cells: CellShape = Field(SquareCells(), description="shape and size of the demand cells")

@@ -16,9 +16,9 @@ from siting.config.fields import PATTERN_WORDS, did_you_mean
 from siting.config.sections import Config
 from siting.config.yaml_text import Key
 
-# What tells the members of a union apart, in the order in which they are looked for.
+# Keys that identify the members of a union, in the order of their use.
 SELECTORS = ("kind", "shape")
-# What is asked for at the wrong key, and where it belongs.
+# Keys often set in the wrong place, and their right place.
 ELSEWHERE = {
     ("demand.people", "h3"): "a table with a column h3 is kind: points; hexagons as demand cells "
     "are demand.cells.shape: h3",
@@ -36,11 +36,11 @@ def dotted(key: Key) -> str:
 
 @dataclass
 class Origins:
-    """Where each key was given: a line of the file, or an override."""
+    """The place where each key was set: a line of the file, or an override."""
 
     file: str  # as the user named it
     lines: dict[Key, int] = field(default_factory=dict)  # of each key and list item
-    # The override that set a key, as the user wrote its key.
+    # The override that set a key, with the key as the user wrote it.
     overrides: dict[Key, str] = field(default_factory=dict)
 
     def where(self, key: Key) -> str:
@@ -69,13 +69,13 @@ class Spot:
     """A place in the schema."""
 
     key: Key = ()
-    model: type[BaseModel] | None = None  # the section it stands in
-    info: FieldInfo | None = None  # the field there; None for a key the section does not know
-    annotation: Any = Config  # what may stand there
+    model: type[BaseModel] | None = None  # the section that contains it
+    info: FieldInfo | None = None  # its field; None for a key the section does not know
+    annotation: Any = Config  # the type allowed there
 
     @property
     def meaning(self) -> str:
-        """What the key is for, in a few words."""
+        """The meaning of the key in a few words."""
         return ((self.info and self.info.description) or "").split(";")[0]
 
     @property
@@ -86,10 +86,10 @@ class Spot:
 
 
 def find_spot(location: tuple[str | int, ...], root: type[BaseModel] = Config) -> Spot:
-    """Return the place in the schema that a validation error's location means.
+    """Return the place in the schema of a validation error's location.
 
-    The location names the chosen member of a union, and marks the name of an entry of a mapping
-    where that is at fault; neither is a key, so both are left out.
+    The location includes the chosen member of a union, and a mark for a faulty name in a mapping;
+    neither is a key, so both are left out.
     """
     spot = Spot(annotation=root)
     parts = [part for part in location if part != "[key]"]
@@ -105,7 +105,7 @@ def find_spot(location: tuple[str | int, ...], root: type[BaseModel] = Config) -
         else:
             item = _item(spot.annotation)
             notes = (n for n in getattr(item, "__metadata__", ()) if isinstance(n, FieldInfo))
-            # An item without a meaning of its own has that of the list or mapping it is in.
+            # An item without a meaning of its own has that of its list or mapping.
             info = next((note for note in notes if note.description), spot.info)
             spot = replace(spot, key=(*spot.key, part), info=info, annotation=item)
     return spot
@@ -132,7 +132,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _item(annotation: Any) -> Any:
-    """Return what the items of a list, or the values of a mapping, are."""
+    """Return the type of the items of a list, or of the values of a mapping."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return _item(get_args(annotation)[0])
@@ -173,7 +173,7 @@ def translate(error: ErrorDetails, root: type[BaseModel] = Config) -> list[tuple
         case "string_too_long":
             what, fix = f"has {len(given)} letters, more than {limits['max_length']}", "shorten it"
         case "too_short" if len(given):
-            return []  # every item is at fault, and each is reported
+            return []  # every item is faulty, and each is reported
         case "too_short":
             what, fix = "is empty; at least one is needed", expected
         case "float_type" | "int_type" | "int_from_float":
@@ -258,12 +258,12 @@ def _default(spot: Spot) -> str:
     return f"the default, {shown(value)}" if plain else "the default"
 
 
-# Keys of earlier versions, and where their settings are now.
+# Keys of earlier versions, and their replacements.
 MOVED: Mapping[Key, str] = {("program", "method"): "solver.method"}
 
 
 def keys_of(section: type[BaseModel], above: Key = ()) -> Iterator[Key]:
-    """Yield every key of a section and of those in it, but for sections of several kinds."""
+    """Yield every key of a section and its subsections, except sections of several kinds."""
     for name, info in section.model_fields.items():
         yield (*above, name)
         inner = list(members(info.annotation).values())

@@ -1,8 +1,8 @@
-"""What the sections are made of: their base, field types with units, and checks that name files.
+"""The base of sections, field types with units, and checks of file names.
 
-A number stays a number and a text a text: ``"12"`` is not 12 and ``yes`` is not true. Whole numbers
-do for decimal ones. Relative paths are taken from the folder of the configuration file, which the
-reader hands in as the validation context ``{"folder": Path, "check_files": bool}``.
+A number stays a number and a text a text: ``"12"`` is not 12 and ``yes`` is not true. Integers are
+accepted for decimals. Relative paths are taken from the folder of the configuration file, which the
+reader passes in as the validation context ``{"folder": Path, "check_files": bool}``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-# The layer endings and the box are those of siting/files.py, which loads GeoPandas; a test holds
-# the two together.
+# The layer endings and the box are those of siting/files.py, which loads GeoPandas; a test compares
+# the two.
 LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
 POLYGON_SUFFIXES = tuple(suffix for suffix in LAYER_SUFFIXES if suffix != ".csv")
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
@@ -50,7 +50,7 @@ PATTERN_WORDS = {
 }
 
 
-# What rupees are counted in, in words and in short.
+# Units of rupees, in words and in short.
 RUPEES = {
     "": 1.0, "k": 1e3, "thousand": 1e3, "lakh": 1e5, "lac": 1e5, "m": 1e6, "mn": 1e6,
     "million": 1e6, "cr": 1e7, "crore": 1e7, "b": 1e9, "bn": 1e9, "billion": 1e9, "arab": 1e9,
@@ -58,7 +58,7 @@ RUPEES = {
 
 
 def rupees(text: str) -> float:
-    """Return a sum of money in rupees, from a number, perhaps with a word behind it.
+    """Return a sum of money in rupees, from a number, perhaps followed by a unit.
 
     >>> rupees("5m"), rupees("2cr"), rupees("3 lakh"), rupees("1.2e7"), rupees("12,500,000")
     (5000000.0, 20000000.0, 300000.0, 12000000.0, 12500000.0)
@@ -71,7 +71,7 @@ def rupees(text: str) -> float:
 
 
 def rupees_of_word(value: Any) -> Any:
-    """Return a text that ends with what rupees are counted in as rupees, all else as it is.
+    """Return a text with a unit of rupees as rupees, other values unchanged.
 
     >>> rupees_of_word("2 crore"), rupees_of_word("low"), rupees_of_word("12")
     (20000000.0, 'low', '12')
@@ -83,14 +83,14 @@ def rupees_of_word(value: Any) -> Any:
 
 
 class Section(BaseModel):
-    """Parent of every section: it cannot be changed, and knows only the keys it lists."""
+    """Parent of every section: immutable, with no keys except its own."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        # Defaults pass the same checks, so that a default folder is taken from the file's too.
+        # Defaults pass the same checks, so that a default folder is relative to the file too.
         validate_default=True,
         revalidate_instances="always",
         field_title_generator=lambda name, _: name,
@@ -99,7 +99,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _money_in_words(cls, given: Any) -> Any:
-        """Take sums of money as planners write them (``2 crore``) under keys that end in _pkr."""
+        """Read sums of money as planners write them (``2 crore``) under keys that end in _pkr."""
         if not isinstance(given, Mapping):
             return given
         return {
@@ -116,9 +116,9 @@ Refusal = tuple[tuple[str | int, ...], str, str]
 
 
 def refuse(refusals: Iterable[Refusal]) -> None:
-    """Raise one error for faults that one field's own limits cannot tell; nothing if none.
+    """Raise one error for faults beyond single fields' limits, if there are any.
 
-    A refusal is the key below the place where the check stands, what is wrong, and the fix.
+    A refusal is the key below the section with the check, the fault, and the fix.
     """
     listed = list(refusals)
     if listed:
@@ -127,7 +127,7 @@ def refuse(refusals: Iterable[Refusal]) -> None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``"did you mean `cutoff_min`?"`` for a slip of a known word, else an empty text.
+    """Return ``"did you mean `cutoff_min`?"`` for a misspelt known word, else an empty text.
 
     >>> did_you_mean("cutof_min", ["cutoff_min", "access_kmh"])
     'did you mean `cutoff_min`?'
@@ -137,7 +137,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def missing_file(path: Path) -> str:
-    """Return what to say of a file that is not there, with a similar name beside it if any."""
+    """Return the message for a missing file, with a similar name in its folder if any."""
     if path.is_dir():
         return f"{path} is a folder, not a file"
     if not path.parent.is_dir():
@@ -160,11 +160,11 @@ def _resolved(value: Any, info: ValidationInfo) -> Any:
     folder = context.get("folder")
     path = Path(value) if folder is None else (folder / value).resolve()
     if context.get("check_files"):
-        # Path.is_file() raises where a name is too long or a folder may not be entered.
+        # Path.is_file() raises for a name too long or a folder that may not be entered.
         try:
             path.stat()
         except (FileNotFoundError, NotADirectoryError):
-            pass  # told by the check of what the path is for
+            pass  # reported by the check of the path's use
         except OSError as err:
             refuse([((), f"the path cannot be used: {err.strerror}", "name another")])
     return path
@@ -209,7 +209,7 @@ def _changes_the_plan(key: str) -> str:
 
 
 def no_repeat(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a list as it is; refuse it where something is in it twice."""
+    """Return a list unchanged; refuse repeated items."""
     for i, value in enumerate(values):
         if value in values[:i]:
             refuse([((i,), f"{value} is there already", "leave it out")])
@@ -256,5 +256,5 @@ SweepValue = Annotated[
 SweepValues = Annotated[
     tuple[SweepValue, ...], Field(strict=False, min_length=1), AfterValidator(no_repeat)
 ]
-# YAML has lists only; the tuple keeps them from being changed.
+# YAML has lists only; the tuple prevents changes.
 Tags = Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]]

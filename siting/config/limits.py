@@ -1,4 +1,4 @@
-"""The section ``program.limits``: what a plan must keep to beside the budget."""
+"""The section ``program.limits``: requirements on a plan beside the budget."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from siting.config.fields import (
     refuse,
 )
 
-# Each set of envelopes with money kept is a row of the program.
+# Each set of envelopes with reserved money is a row of the program.
 MOST_KEPT = 6
 
 
 class Envelope(Section):
-    """Public money kept for some chargers."""
+    """Public money reserved for some chargers."""
 
     budget_pkr: Rupees = Field(ge=0, description="money in the envelope, PKR")
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
@@ -43,7 +43,7 @@ class Envelope(Section):
 
 
 class AreaEnvelopes(Section):
-    """Public money kept for areas: provinces, districts, union councils."""
+    """Public money reserved for areas: provinces, districts, union councils."""
 
     path: PolygonFile = Field(description="layer file with one polygon an area")
     name_column: Text = Field("name", description="column with the area's name")
@@ -56,7 +56,7 @@ Sites = Annotated[tuple[Text, ...], Field(strict=False)]
 
 
 class AtLeast(Section):
-    """So many of some sites must have a station."""
+    """A least number of stations at some sites."""
 
     sites: Sites = Field(min_length=1, description="sites of which some must have one: id or name")
     stations: int = Field(1, ge=1, le=1_000_000, description="stations among them, at least")
@@ -115,7 +115,7 @@ class Mandate(Section):
 
 
 class Limits(Section):
-    """What a plan must keep to beside the budget."""
+    """The requirements on a plan beside the budget."""
 
     most_new_stations: int | None = Field(
         None, ge=0, le=1_000_000, description="new stations at most; none: any number"
@@ -188,7 +188,7 @@ class Limits(Section):
         return self
 
     def _money_twice(self) -> list[Refusal]:
-        """Return what is wrong with the money that is kept."""
+        """Return the faults of the reserved money."""
         refusals: list[Refusal] = []
         if self.split and self.split_like != "none":
             what = "is a split of the budget beside limits.split"

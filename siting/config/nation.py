@@ -1,4 +1,4 @@
-"""The configuration of a nation: cities, each a study of its own, and the money they share."""
+"""The configuration of a nation: cities, each a study of its own, and their shared money."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ KwhHead = Annotated[float, Field(json_schema_extra={"unit": "kWh/day a head"})]
 class MoneyRange(Section):
     """Least and most public money, in PKR, as shares of the nation's budget, or both.
 
-    With money by year all are of the sum over the years.
+    With money by year each is for the sum over the years.
     """
 
     least_pkr: Rupees = Field(0, ge=0, description="public money granted at least, PKR")
@@ -52,17 +52,17 @@ class MoneyRange(Section):
     most_share: Share = Field(1, description="share of the nation's budget granted at most")
 
     def least(self, budget_pkr: float) -> float:
-        """Return the least there must be (PKR)."""
+        """Return the least money (PKR)."""
         return max(self.least_pkr, self.least_share * budget_pkr)
 
     def most(self, budget_pkr: float) -> float:
-        """Return the most there may be (PKR)."""
+        """Return the most money (PKR)."""
         most_pkr = math.inf if self.most_pkr is None else self.most_pkr
         return min(most_pkr, self.most_share * budget_pkr)
 
 
 class CityOfNation(MoneyRange):
-    """One city: its configuration, and what holds for it beside that."""
+    """One city: its configuration, and its floors and limits in the nation."""
 
     config: YamlFile = Field(description="the city's configuration, a study of its own")
     set: Overrides = Field((), description="KEY=VALUE texts that replace keys of it")
@@ -84,7 +84,7 @@ class ClassEnvelope(Section):
 
 
 class NationSolver(Section):
-    """How hard to try."""
+    """The solver settings of a nation."""
 
     gap: Share = Field(0.01, description="stop when the nation's plan is proven to be this near")
     time_limit_s: Seconds = Field(
@@ -99,7 +99,7 @@ class NationSolver(Section):
 
 
 class NationOutput(Section):
-    """Where results are kept."""
+    """The folders of results."""
 
     runs_dir: Folder = Field(
         Path("runs"), description="folder in which each plan of the nation gets one of its own"
@@ -160,7 +160,7 @@ def load_nation(
 ) -> tuple[NationConfig, list[Config], list[str]]:
     """Return a nation's configuration, its cities' and their provinces, checked.
 
-    Where there is money by year, its years are those of the cities.
+    With money by year, its years are those of the cities.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def load_nation(
     overrides
         ``key.path=value`` texts that replace keys of the file.
     today
-        The day on which no year must lie in the past; none: no such check.
+        Date on which no year may be in the past; None: no such check.
 
     Raises
     ------
@@ -228,14 +228,14 @@ def _in_years(city: Config, nation: NationConfig) -> Config:
         return city
     program = city.program.model_copy(update={"years": nation.years})
     subsidy = city.offers.subsidy
-    if subsidy.rule is None:  # what a case lacks has no price by year
+    if subsidy.rule is None:  # the viability gap has no price by year
         subsidy = subsidy.model_copy(update={"rule": "share"})
     offers = city.offers.model_copy(update={"subsidy": subsidy})
     return city.model_copy(update={"program": program, "offers": offers})
 
 
 def _years(config: NationConfig, cities: Sequence[Config]) -> Wrong:
-    """Return what of the cities does not go with money by year."""
+    """Return the settings of the cities that exclude money by year."""
     if config.years is None:
         return []
     wrong: Wrong = []

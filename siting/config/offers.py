@@ -1,4 +1,4 @@
-"""The sections ``offers`` and ``money``: what can be built, who pays, and what it earns."""
+"""The sections ``offers`` and ``money``: possible stations, their financing and earnings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from siting.config.fields import (
     refuse,
 )
 
-# Stations in service become offers of this name, so no configuration may bear it.
+# Existing stations become offers of this name, so no configuration may use it.
 EXISTING = "existing"
 RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
@@ -32,7 +32,7 @@ RupeesKw = Annotated[float, Field(json_schema_extra={"unit": "PKR/kW"})]
 RupeesMonth = Annotated[float, Field(json_schema_extra={"unit": "PKR/month"})]
 
 
-# Runs of before keep true (a minimum) or false.
+# Runs of earlier versions store true (a minimum) or false.
 PointsRule = Annotated[
     Literal["none", "minimum", "maximum"],
     BeforeValidator(lambda v: ("minimum" if v else "none") if isinstance(v, bool) else v),
@@ -47,7 +47,7 @@ def _renamed(rule: Any) -> Any:
 
 
 class Service(Section):
-    """The service standard: how much of a charger's output counts as capacity."""
+    """The service standard: the part of a charger's output that counts as capacity."""
 
     rule: Annotated[Literal["waiting", "rated_share"], BeforeValidator(_renamed)] = Field(
         "waiting",
@@ -76,7 +76,7 @@ class Service(Section):
 
 
 class SiteCosts(Section):
-    """What a station costs beside chargers, grid works and fees; none: the package's figure."""
+    """The costs of a station beside chargers, grid works and fees; None: the package's figure."""
 
     preset: Literal["central", "prudent"] = Field(
         "central",
@@ -140,12 +140,12 @@ class SiteCosts(Section):
     )
 
 
-# Where no hurdle is asked for: a station must break even at this share of its planned sales.
+# Default hurdle: a station must break even at this share of its planned sales.
 HURDLE_SHARE = 0.7
 
 
 class Hurdle(Section):
-    """What a business case must pass before public money fills it, under rules need and gap."""
+    """The hurdle of a business case before public money fills its gap, under rules need and gap."""
 
     sales_share: PositiveShare | None = Field(
         None,
@@ -159,7 +159,7 @@ class Hurdle(Section):
 
 
 class Concessions(Section):
-    """Sites whose stations are one business case: what one earns too much carries the others."""
+    """Sites whose stations are one business case: the surplus of one carries the others."""
 
     sites: Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False)]] = Field(
         {}, description="sites of each concession, by id or name"
@@ -184,7 +184,7 @@ class Concessions(Section):
 
 
 class Subsidy(Section):
-    """What the budget pays of a station; the rest is the investor's."""
+    """The budget's share of a station's cost; the rest is the investor's."""
 
     charger_share: Share = Field(
         0.5,
@@ -241,7 +241,7 @@ Sizes = Annotated[Mapping[TableName, Numbers], Field(min_length=1)]
 
 
 class Choices(NamedTuple):
-    """What may stand at a site: sets of chargers by name, and numbers of chargers by type."""
+    """The choices at a site: sets of chargers by name, and numbers of chargers by type."""
 
     configurations: Mapping[str, Mapping[str, int]]
     sizes: Mapping[str, tuple[int, ...]]
@@ -262,8 +262,8 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "dc_120": (1, 2, 4),
     "dc_180": (1, 2, 4),
 }
-# What can take the place of sockets, by itself and beside a fast charger: dearer than sockets for
-# each kWh, on fewer bays. As sizes they would double the stations to look at.
+# Alternatives to sockets, alone and beside a fast charger: dearer for each kWh, on fewer bays.
+# As sizes they would double the stations of a site.
 LIGHT: Mapping[str, Mapping[str, int]] = {
     "8_lev_12": {"lev_12": 8},
     "8_lev_12__1_dc_120": {"lev_12": 8, "dc_120": 1},
@@ -272,12 +272,12 @@ LIGHT: Mapping[str, Mapping[str, int]] = {
     "1_dc_120__2_swap_3w": {"dc_120": 1, "swap_3w": 2},
     "2_swap_3w": {"swap_3w": 2},
 }
-# What may stand at a site where a configuration says neither.
+# Choices at a site for configurations without their own.
 BY_DEFAULT = Choices(LIGHT, SIZES)
 
 
 class Offers(Section):
-    """What can be built at a site, and what the budget pays of it."""
+    """The possible stations, and the budget's share of their cost."""
 
     configurations: Configurations | None = Field(
         None,
@@ -359,7 +359,7 @@ class Offers(Section):
 
 
 def choices_of(offers: Offers) -> Choices:
-    """Return what may stand at a site: as the section gives it, else `BY_DEFAULT`."""
+    """Return the choices at a site: those of the section, else `BY_DEFAULT`."""
     if offers.configurations is None and offers.sizes is None:
         return BY_DEFAULT
     return Choices(offers.configurations or {}, offers.sizes or {})
@@ -372,7 +372,7 @@ ValueOfTime = Annotated[RupeesHour, Field(ge=0, le=100_000, description="a drive
 
 
 class Money(Section):
-    """Prices and rates of a station's business case; none: the package's figure."""
+    """Prices and rates of a station's business case; None: the package's figure."""
 
     prices_pkr_kwh: Annotated[Mapping[TableName, Price], Field(min_length=1)] | None = Field(
         None,

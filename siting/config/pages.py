@@ -1,4 +1,4 @@
-"""What is made from the sections: JSON schema, reference page, resolved YAML, input files."""
+"""Products of the sections: JSON schema, reference page, resolved YAML, input files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
     """
     model_schema = model.model_json_schema()
     for part in _parts(model_schema):
-        if "patternProperties" in part:  # names that do not fit are refused, not ignored
+        if "patternProperties" in part:  # unknown names are refused, not ignored
             part["additionalProperties"] = False
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model_schema}
 
@@ -49,7 +49,7 @@ def to_yaml(config: Config) -> str:
 
 
 def input_files(config: Config) -> dict[str, Path]:
-    """Return every file that a configuration takes data from, by the key that names it.
+    """Return every input file of a configuration, by the key that names it.
 
     Keys that end in ``_dir`` name folders that runs fill; all other paths are input.
 
@@ -71,14 +71,14 @@ def input_files(config: Config) -> dict[str, Path]:
 
 
 def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
-    """Return a configuration that names other files in place of some; nothing is checked anew.
+    """Return a configuration with some files replaced, unchecked.
 
     Parameters
     ----------
     config
         As `siting.config.load` returns it.
     files
-        From the file it names to the one it shall name.
+        From the file named now to its replacement.
     """
 
     def moved(value: Any) -> Any:
@@ -100,8 +100,8 @@ def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
 def reference() -> dict[str, str]:
     """Return the Markdown pages of every key (type, unit, default, meaning), by their path.
 
-    A section that has sections has a page of its own, ``config/SECTION.md``; the others stand on
-    the first, ``config.md``, with what cannot be asked together.
+    A section with subsections has a page of its own, ``config/SECTION.md``; the others are on the
+    first, ``config.md``, with the refused combinations.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def nation_reference() -> str:
 
 
 def _tables(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
-    """Give the table of each section as Markdown, with the section's key path."""
+    """Yield the table of each section as Markdown, with the section's key path."""
     root = schema(model)
     for key, title, section in _sections(root, root, ""):
         lines = [f"## {title}", "", section.get("description", ""), ""]
@@ -220,7 +220,7 @@ def _leaves(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
 def _sections(
     section: dict[str, Any], root: dict[str, Any], key: str
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Give each section with key path and title, those of a union by the word that selects them."""
+    """Yield each section with key path and title, those of a union by their word."""
     selector = next((name for name in SELECTORS if name in section["properties"]), None)
     word = f", {selector}: {section['properties'][selector]['const']}" if selector else ""
     yield key, (f"`{key}`{word}" if key else "At the top"), section
@@ -239,7 +239,7 @@ def _choices(part: dict[str, Any]) -> list[dict[str, Any]]:
     choices: list[dict[str, Any]] = part.get("anyOf") or part.get("oneOf") or []
     if not choices:
         return [part]
-    # A section by kind that may be left out is a choice within a choice.
+    # An optional section of several kinds is a choice within a choice.
     return [c for choice in choices if choice.get("type") != "null" for c in _choices(choice)]
 
 
@@ -253,7 +253,7 @@ def _unit(part: dict[str, Any]) -> str:
 
 
 def _type(part: dict[str, Any], root: dict[str, Any]) -> str:
-    """Tell in words what may stand there."""
+    """Return the allowed type in words."""
     if "anyOf" in part:
         (part,) = [choice for choice in part["anyOf"] if choice.get("type") != "null"]
     if "oneOf" in part:
@@ -296,7 +296,7 @@ def _type(part: dict[str, Any], root: dict[str, Any]) -> str:
 
 
 def _grouped(limit: float) -> str:
-    """Write a limit as the configuration would; a year takes no underscore."""
+    """Return a limit as the configuration would write it; a year takes no underscore."""
     return f"{limit:_.15g}" if limit >= 10_000 else f"{limit:g}"
 
 

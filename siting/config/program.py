@@ -1,4 +1,4 @@
-"""The section ``program``: what is to be decided, under which rules, and for how much money."""
+"""The section ``program``: the decision, its rules, and its money."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MILLION = 1e6
 
 
 def _whole(value: Any) -> Any:
-    # Keys of a mapping reach us as text.
+    # Keys of a mapping arrive as text.
     return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
 
@@ -38,7 +38,7 @@ YearKey = Annotated[int, BeforeValidator(_whole), Field(ge=2025, le=2060)]
 
 
 class StepDecay(Section):
-    """A kWh counts less from some minutes on, in steps."""
+    """Step decay: a kWh counts less from some minutes on."""
 
     kind: Literal["step"] = Field(description="in steps")
     factors: Mapping[MinutesKey, PositiveShare] = Field(
@@ -47,7 +47,7 @@ class StepDecay(Section):
 
 
 class LinearDecay(Section):
-    """A kWh counts less the longer the drive, along a straight line."""
+    """Linear decay: a kWh counts less the longer the drive."""
 
     kind: Literal["linear"] = Field(description="along a straight line")
     full_min: Minutes = Field(0, ge=0, le=240, description="drive up to which it counts in full")
@@ -56,14 +56,14 @@ class LinearDecay(Section):
 
 
 class ExponentialDecay(Section):
-    """A kWh counts exp(-minutes / scale)."""
+    """Exponential decay: a kWh counts exp(-minutes / scale)."""
 
     kind: Literal["exponential"] = Field(description="exp(-minutes / scale)")
     scale_min: Minutes = Field(gt=0, le=1000, description="drive at which the factor is 1/e, min")
 
 
 class GaussianDecay(Section):
-    """A kWh counts exp(-minutes² / (2 sigma²))."""
+    """Gaussian decay: a kWh counts exp(-minutes² / (2 sigma²))."""
 
     kind: Literal["gaussian"] = Field(description="exp(-minutes² / (2 sigma²))")
     sigma_min: Minutes = Field(gt=0, le=1000, description="sigma of the bell curve, min")
@@ -99,7 +99,7 @@ Zones = Annotated[GridZones | LayerZones | ZonesOfPeople, Field(discriminator="k
 
 
 class LeastCost(Section):
-    """The cheapest plan that serves a share, in place of the best plan for the budget."""
+    """The least expensive plan that serves a share, in place of the best plan for the budget."""
 
     served_share: PositiveShare = Field(description="share of the demand that must be served")
     of: Literal["demand", "reachable"] = Field(
@@ -111,7 +111,7 @@ class LeastCost(Section):
 
 
 class LeastGain(Section):
-    """What public money must bring; what brings less is not built, and the money for it is left."""
+    """The least gain of public money; stations below it are not built, and their money is saved."""
 
     per_million: Annotated[
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day a PKR m"})
@@ -141,20 +141,20 @@ class LeastGain(Section):
 
     @property
     def always(self) -> bool:
-        """Whether it is part of what is best."""
+        """Whether it is part of the aim."""
         by_year = self.per_million_by_year or {}
         return self.rule == "always" and max([self.per_million, *by_year.values()]) > 0
 
     @property
     def a_rupee(self) -> float | dict[int, float]:
-        """What a rupee must bring: one number, or one a year."""
+        """The charge per rupee: one number, or one a year."""
         if self.per_million_by_year is None:
             return self.per_million / MILLION
         return {year: gain / MILLION for year, gain in self.per_million_by_year.items()}
 
 
 class Years(Section):
-    """A plan in years: what is built when; nothing closes, the program's budget is not used."""
+    """A plan in years; nothing closes, and the program's own budget is not used."""
 
     budgets_pkr: Mapping[YearKey, Rupees] = Field(
         min_length=1, description="public money granted in each year, PKR; the years of the plan"
@@ -233,7 +233,7 @@ def _no_section(value: Any) -> Any:
 
 
 class Program(Section):
-    """What is to be decided, and for how much money."""
+    """The decision and its money."""
 
     model: Literal["capacitated", "coverage"] = Field(
         "capacitated",
@@ -357,7 +357,7 @@ class Program(Section):
 
     @property
     def first_aims(self) -> tuple[FirstAim, ...]:
-        """Keys that each ask for something to be best first, in the order of `aims`."""
+        """The keys that each set the first aim, in the order of `aims`."""
         sure = self.scenarios is not None and self.scenarios.criterion != "expected"
         asked: dict[FirstAim, bool] = {
             "fairness": self.fairness != "none",

@@ -1,4 +1,4 @@
-"""A configuration file in: YAML and overrides to a `Config`, with every fault at once."""
+"""Reading a configuration: YAML and overrides to a `Config`, with every fault at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from siting.errors import ConfigError, Fault
 
 SUFFIXES = (".yaml", ".yml")
 
-# A configuration is a page or two; a larger file is data given by mistake.
+# A configuration has a page or two; a larger file is data given by mistake.
 MAX_BYTES = 1_000_000
 
 Wrong = list[tuple[Key, str, str]]
@@ -37,18 +37,17 @@ def load(
     path
         The file. Relative paths in it, and in overrides, are taken from its folder.
     overrides
-        ``key.path=value`` each, the value as YAML; items of a list by number, counted from 0.
-        They are applied in order.
+        ``key.path=value`` each, the value as YAML; items of a list by number, counted from 0. They
+        are applied in order.
     today
-        The day on which the target year must not lie in the past; ``None`` for no such check.
+        Date on which the target year may not be in the past; ``None`` for no such check.
     check_files
         Whether the files that the configuration names must exist.
 
     Raises
     ------
     ConfigError
-        With one fault for each thing that is wrong: its file, line and key, what was found and
-        what was expected.
+        With one fault for each error: its file, line and key, the value found and the one expected.
 
     Examples
     --------
@@ -77,10 +76,10 @@ def load_as[T: BaseModel](
     also: Callable[[T | None, Mapping[str, Any], set[Key]], Wrong],
     check_files: bool = True,
 ) -> T:
-    """Return what a YAML file says as a model of sections, as `load` does.
+    """Return a YAML file as a model of sections, as `load` does.
 
-    `also` is called with the model, if it could be made, the data and the keys at fault, for
-    further faults.
+    `also` is called with the model, if it could be made, the data and the faulty keys, for further
+    faults.
     """
     path = Path(path)
     data, origins, faults = _read_file(path, model)
@@ -96,10 +95,10 @@ def load_as[T: BaseModel](
 
 
 def checked(data: Mapping[str, Any], folder: Path) -> Config:
-    """Return the configuration that plain values are, its paths absolute and there.
+    """Return the configuration of plain values, with absolute and existing paths.
 
     `data` has sections and keys as in a YAML file; relative paths are taken from `folder`. Raises
-    `ConfigError` with one fault for each thing that is wrong, by its key.
+    `ConfigError` with one fault for each error, by its key.
     """
     config, wrong = _validate(Config, data, folder.resolve(), check_files=True)
     if config is None:
@@ -150,7 +149,7 @@ def _required(model: type[BaseModel]) -> str:
 
 
 def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fault]:
-    """Set what an override says in the data; return its faults, none if it could be set."""
+    """Apply an override to the data; return its faults, empty on success."""
     name, equals, text = override.partition("=")
     name = name.strip()
     words = name.split(".")

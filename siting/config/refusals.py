@@ -1,4 +1,4 @@
-"""What cannot be asked together, in one table: checked from the YAML alone, printed by the docs.
+"""Settings that cannot be combined, in one table for the check and the docs.
 
 A setting is written as ``key: values``: one or several values with ``or``, ``given`` for a key that
 has any, ``not VALUE`` for any other.
@@ -14,12 +14,12 @@ TWO_FIRST = "two things cannot both be best: name which comes first"
 
 
 class Clash(NamedTuple):
-    """Two settings that do not go together."""
+    """Two settings that exclude each other."""
 
-    one: str  # the settings, as `key: values`; `other` is the one that is told
+    one: str  # the settings, as `key: values`; `other` is the one named in the fault
     other: str
-    why: str  # in a planner's words
-    fix: str = "leave one out"  # the smallest thing that mends it
+    why: str  # the reason in a planner's words
+    fix: str = "leave one out"  # the smallest remedy
     unless: str = ""  # setting that allows both
 
 
@@ -90,7 +90,7 @@ REFUSALS: tuple[Clash, ...] = (
 
 
 def clashes(config: Any) -> list[Refusal]:
-    """Return what a configuration asks for that does not go together."""
+    """Return the excluded combinations of a configuration."""
     refusals: list[Refusal] = []
     for clash in REFUSALS:
         both = says(config, clash.one) and says(config, clash.other)
@@ -102,7 +102,7 @@ def clashes(config: Any) -> list[Refusal]:
 
 
 def says(config: Any, setting: str) -> bool:
-    """Return whether a configuration says what a setting of the table does."""
+    """Return whether a configuration has a setting of the table."""
     key, _, values = setting.partition(": ")
     value = config
     for name in key.split("."):

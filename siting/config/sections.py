@@ -1,7 +1,7 @@
 """The sections of a configuration: every key with its unit, limits, default and meaning.
 
-The JSON schema, the reference page and the messages about faults are all made from what stands
-here. Defaults marked ASSUMPTION are nobody's figures; they are there to be replaced.
+The JSON schema, the reference page and the messages about faults are all made from this file.
+Defaults marked ASSUMPTION have no source; they are there to be replaced.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from siting.config.sources import ExcludedArea, Licence, RoadSource, SiteSource,
 
 
 class Roads(Section):
-    """The road network and how fast it is driven."""
+    """The road network and its speeds."""
 
     source: RoadSource = Field(discriminator="kind", description="where the roads are taken from")
     speeds: Literal["karachi_lahore", "islamabad_rawalpindi", "other"] | None = Field(
@@ -78,7 +78,7 @@ class Download(Section):
 
 
 class Existing(Section):
-    """Stations in service already."""
+    """Stations already in service."""
 
     path: LayerFile = Field(description="layer file with one row a station")
     source: Source = ""
@@ -86,7 +86,7 @@ class Existing(Section):
 
 
 class Candidates(Section):
-    """Where a station could stand."""
+    """The candidate sites."""
 
     sources: Annotated[tuple[SiteSource, ...], Field(strict=False)] = Field(
         min_length=1, description="where candidate sites are taken from; all of them together"
@@ -114,7 +114,7 @@ class Candidates(Section):
 
 
 class Reach(Section):
-    """How far drivers go to charge."""
+    """The reach of drivers."""
 
     cutoff_min: Minutes = Field(
         10,
@@ -142,7 +142,7 @@ class Reach(Section):
 
 
 class Solver(Section):
-    """How the integer program is solved, and when to stop."""
+    """The solver settings of the integer program."""
 
     name: Text = Field("HiGHS", description="solver, by the name PuLP knows it by")
     method: Literal["exact", "greedy", "milp"] = Field(
@@ -173,7 +173,7 @@ class Solver(Section):
 
 
 class Output(Section):
-    """Where results and intermediate results are kept."""
+    """The folders of results and intermediate results."""
 
     runs_dir: Folder = Field(
         Path("runs"), description="folder in which each run gets a folder of its own"
@@ -184,7 +184,7 @@ class Output(Section):
 
 
 class Report(Section):
-    """How the report of a run is written."""
+    """The settings of a run's report."""
 
     language: Literal["en", "ur"] = Field(
         "en",
@@ -200,7 +200,8 @@ class Config(Section):
         max_length=80, description="short name of the study; names its run folder"
     )
     title: Text = Field(
-        default_factory=lambda data: data.get("name", "untitled"),  # a faulty name is told itself
+        # a faulty name is reported itself
+        default_factory=lambda data: data.get("name", "untitled"),
         description="name of the study for people; by default its short name",
     )
     note: str = Field(

@@ -1,4 +1,4 @@
-"""Where roads, people and candidate sites come from: one section a kind of source."""
+"""Sources of roads, people and candidate sites: one section a kind of source."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class RoadsBbox(Section):
 
 
 class RoadsPolygon(Section):
-    """Roads inside a polygon of the user's, downloaded from OpenStreetMap through OSMnx."""
+    """Roads inside a user's polygon, downloaded from OpenStreetMap through OSMnx."""
 
     kind: Literal["polygon"] = Field(description="roads inside the polygons of a layer file")
     path: PolygonFile = Field(description="layer file with the polygon or polygons of the area")
@@ -112,7 +112,7 @@ class RoadsFile(Section):
     @model_validator(mode="before")
     @classmethod
     def _osm_unless_told(cls, value: Any) -> Any:
-        """Credit OpenStreetMap for files of its forms, and graphs of OSMnx, that name nobody."""
+        """Credit OpenStreetMap for its own file forms, and for OSMnx graphs without a credit."""
         if not isinstance(value, dict) or value.get("attribution"):
             return value
         ours = str(value.get("path", "")).lower().endswith((*OSM_SUFFIXES, *GRAPHML_SUFFIXES))
@@ -300,7 +300,7 @@ class H3Cells(Section):
 
 def _square_unless_told(value: Any) -> Any:
     if isinstance(value, dict) and "shape" not in value:
-        # All other sections are told apart by kind, so that cells are often written so.
+        # All other sections have a kind, so that users often write one for cells.
         rest = dict(value)
         return {"shape": rest.pop("kind", "square"), **rest}
     return value
@@ -342,7 +342,7 @@ class SitesOsmDownload(Section):
 
 
 class SitesLayer(Section):
-    """Candidates from a layer of the user's."""
+    """Candidates from a user's layer."""
 
     kind: Literal["layer"] = Field(description="rows of a layer file")
     path: LayerFile = Field(description="layer file with one row a site")
@@ -408,7 +408,7 @@ class ExcludedArea(Section):
 
 
 class SitesStreets(Section):
-    """Candidates along the streets, where nothing better is known."""
+    """Candidates along the streets, for lack of better ones."""
 
     kind: Literal["streets"] = Field(description="road nodes spread evenly over the network")
     spacing_m: Metres = Field(

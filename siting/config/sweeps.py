@@ -21,9 +21,9 @@ _LIKE = "e.g. --sweep program.budget_pkr=[4e7,6e7]"
 
 
 def even_steps(text: str) -> list[int | float] | None:
-    """Return the numbers of a text ``low:high:count``, evenly apart; none if it is no such text.
+    """Return the even steps of a text ``low:high:count``; None for another text.
 
-    Whole numbers come as such, so that years stay years. Ends may be money in words (``2cr``).
+    Integers stay integers, so that years stay years. Ends may be money in words (``2cr``).
 
     Examples
     --------
@@ -53,7 +53,8 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
     Raises
     ------
     ConfigError
-        Naming every text that is none, repeats a key or a value, or holds more than single values.
+        Naming every text that is invalid, repeats a key or a value, or holds more than single
+        values.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
             faults += [
                 Fault(where, _words(error["type"], error["msg"]), _LIKE)
                 for error in err.errors()
-                if error["type"] != "too_short" or not error["input"]  # else each is at fault
+                if error["type"] != "too_short" or not error["input"]  # else each is faulty
             ]
     if faults:
         raise ConfigError(faults)
@@ -115,7 +116,7 @@ def combinations(sweep: Mapping[str, Sequence[Single]]) -> Iterator[dict[str, Si
 
 
 def as_overrides(chosen: Mapping[str, Single]) -> list[str]:
-    """Return single values as the ``key.path=value`` texts that `siting.config.load` takes.
+    """Return single values as the ``key.path=value`` texts of `siting.config.load`.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 Only ``true`` and ``false`` are truth values, so that ``no``, ``on`` and ``yes`` stay words; dates
 and clock times stay words too. ``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. A key is the
-text as it stands. A key given twice is a fault, where common readers silently take the last.
+text as written. A repeated key is a fault, where common readers silently take the last.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes a text that either this reader or a common one would not read as text."""
+    """A YAML writer that quotes texts which this or a common reader would misread."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -48,7 +48,7 @@ class _Dumper(yaml.SafeDumper):
         return self.represent_scalar(_TAG + "str", data, style=style)
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        del indentless  # items of a list stand indented below their key
+        del indentless  # items of a list are indented below their key
         super().increase_indent(flow, False)
 
 
@@ -61,9 +61,9 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 
 
 class BrokenYamlError(ValueError):
-    """The text is not YAML, or more than a configuration may be.
+    """The text is not YAML, or exceeds the limits of a configuration.
 
-    `what` is in the parser's words; `line` and `column` are counted from 1.
+    `what` has the parser's words; `line` and `column` count from 1.
     """
 
     def __init__(self, what: str, line: int, column: int) -> None:
@@ -73,7 +73,7 @@ class BrokenYamlError(ValueError):
 
 @dataclass(frozen=True)
 class Slip:
-    """A fault of the text that does not keep the rest from being read."""
+    """A fault of the text that does not prevent reading the rest."""
 
     key: Key
     line: int
@@ -83,7 +83,7 @@ class Slip:
 
 @dataclass
 class Document:
-    """What a YAML text says: plain values, the line of each key and list item, and slips."""
+    """The content of a YAML text: plain values, the line of each key and list item, and slips."""
 
     value: Any = None
     lines: dict[Key, int] = field(default_factory=dict)
@@ -93,8 +93,8 @@ class Document:
 def read(text: str) -> Document:
     """Return the value of a YAML text with the line of every key.
 
-    Raises `BrokenYamlError` if it cannot be parsed, holds several documents, or is nested or
-    repeated without measure.
+    Raises `BrokenYamlError` if it cannot be parsed, holds several documents, or has too much
+    nesting or repetition.
 
     >>> document = read("program:\\n  budget_pkr: 1.2e8\\n  peak: no")
     >>> document.value

@@ -33,19 +33,19 @@ def make_cells(
     h3_resolution: int = 8,
     also: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return demand cells with their people (persons) and the road node their trips start from.
+    """Return demand cells with their people (persons) and the road node of their trips.
 
-    Points count in the cell they lie in; the people of a polygon are spread over the cells it
-    covers by share of area; hexagons from `siting.demand.read_h3` are taken over by their names
-    where the cells are hexagons no finer than they are. Nobody is lost: the cells' people add up to
-    the layer's. Cells too far from a road stay in the table without a node.
+    Points count in their cell; the people of a polygon are spread over its cells by share of area;
+    hexagons from `siting.demand.read_h3` are used by name where the cells are hexagons no finer
+    than they are. The cells' people sum to the layer's. Cells too far from a road stay in the table
+    without a node.
 
     Parameters
     ----------
     people
         Points or polygons with a column ``people``, in any coordinate reference system. With a
         column ``zone_id`` a cell shared by several zones becomes one row a zone, each with the
-        zone's people, so that what is known by zone can be handed on by zone.
+        zone's people, so that zone data can be passed on.
     network
         The roads.
     size_m
@@ -58,8 +58,8 @@ def make_cells(
     h3_resolution
         Resolution of the hexagons, 0 to 15; 8 has edges of about 0.5 km. Only for ``h3``.
     also
-        Places (points, or shapes taken at a point inside) that get a cell though nobody lives
-        there: markets, offices, main roads. In zones, a cell of theirs alone joins the nearest.
+        Places (points, or shapes with a point inside) that get a cell even without people: markets,
+        offices, main roads. In zones, a cell of theirs alone joins the nearest.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def make_cells(
     Raises
     ------
     InputError
-        If a setting makes no sense, the layer has no counts or no coordinate reference system, or
+        If a setting is invalid, the layer has no counts or no coordinate reference system, or
         nobody lives within `max_snap_m` of the roads (a layer in the wrong place).
     MissingExtraError
         If hexagons are asked for without the package ``h3``.
@@ -112,10 +112,10 @@ def cells_on_roads(
     """Return cells with their names and road nodes, as `make_cells` does, from shapes and people.
 
     A cell whose centre is farther than `max_snap_m` from the nearest road gets no node;
-    `people_extent` says where the people lie, for the message that nobody lives near a road.
+    `people_extent` is the extent of the people, for the message that nobody lives near a road.
     """
     cells = gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=network.crs)
-    snapped = snap(cells, network, max_snap_m)  # by their centres
+    snapped = snap(cells, network, max_snap_m)  # by centre
     cells["node_id"] = pd.array(snapped["node_id"].to_numpy(), dtype="Int64")
     cells["snap_m"] = snapped["snap_m"].to_numpy(dtype=float)
     far = cells["node_id"].isna().to_numpy()
@@ -142,7 +142,7 @@ def cells_on_roads(
 
 
 def also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
-    """Return what is wrong with places that shall have cells; an empty list if nothing."""
+    """Return the faults of places to get cells; an empty list if none."""
     if also is None or not len(also):
         return []
     if also.crs is None:
@@ -193,7 +193,7 @@ def _faults(
 
 
 def _with_places(local: gpd.GeoDataFrame, also: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the people, and below them a point without people for each place."""
+    """Return the people, followed by a point without people for each place."""
     kept = [c for c in ("people", "zone_id", "h3") if c in local.columns]
     people = gpd.GeoDataFrame(
         {c: local[c].array for c in kept}, geometry=local.geometry.to_numpy(), crs=local.crs
@@ -269,7 +269,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDA
         inside = set(h3.geo_to_cells(shape, resolution))
         corners = shapely.get_coordinates(shapely.segmentize(shape, _edge_deg(resolution) / 2))
         inside |= {h3.latlng_to_cell(lat, lon, resolution) for lon, lat in corners}
-        # H3 counts a cell in by its centre; the ring around catches those it only touches.
+        # H3 includes a cell by its centre; the ring around adds those it only touches.
         names.update(ring for name in inside for ring in h3.grid_disk(name, 1))
     order = sorted(names)
     rings = [np.array(h3.cell_to_boundary(name))[:, ::-1] for name in order]
@@ -283,9 +283,9 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDA
 
 
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
-    """Return the hexagon that each row's own one lies in; blank for rows without or coarser ones.
+    """Return the hexagon that contains each row's own; blank without one or for coarser ones.
 
-    A hexagon's children stick out of it a little, but each has one parent: nobody counts twice.
+    A hexagon's children stick out of it slightly, but each has one parent: nobody counts twice.
     """
     import h3
 
@@ -311,7 +311,7 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
     """Return row, cell and people of every part of the layer.
 
-    Points are whole where they lie, polygons are split by share of area.
+    Points count whole, polygons are split by share of area.
     """
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
@@ -335,8 +335,8 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
 def _sums(key: Ints, part: Floats, size: int) -> Floats:
     """Return the sum of the parts of each key.
 
-    Summed in one order whatever the order of the rows, so that not even the last digit depends on
-    it.
+    The order of summation does not depend on the order of the rows, so that even the last digit is
+    the same.
     """
     order = np.lexsort((part, key))
     return np.bincount(key[order], weights=part[order], minlength=size)

@@ -1,4 +1,4 @@
-"""Zones cut at the edge of the study area, so that people beyond it are not put inside."""
+"""Zones clipped to the study area, so that people beyond it are not placed inside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siting.roads.network import utm_epsg
 def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.GeoDataFrame:
     """Return the part of each zone inside an area, with its share of the zone's people (persons).
 
-    People are taken to live evenly over a zone, which the caller has to say.
+    People are assumed to live evenly over a zone, which the caller has to state.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     Returns
     -------
     GeoDataFrame
-        The zones that reach into the area, cut at its edge, columns as before; ``people`` times
+        The zones that reach into the area, clipped, columns as before; ``people`` times
         ``area_share``, the share of the zone's area that is inside (0 to 1).
 
     Raises
@@ -47,7 +47,7 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     """
     west, south, east, north = area.bounds
     utm = utm_epsg((west + east) / 2, (south + north) / 2)
-    # Cut in degrees: that edges of both stay straight there keeps neighbours without gaps.
+    # Clipped in degrees, where edges of both stay straight, so that neighbours have no gaps.
     inside = shapely.intersection(zones.geometry.to_numpy(), area)
     whole_m2 = zones.geometry.to_crs(utm).area.to_numpy()
     part_m2 = gpd.GeoSeries(inside, crs=4326).to_crs(utm).area.to_numpy()

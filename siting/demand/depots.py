@@ -1,12 +1,12 @@
-"""Fleets that are known by their depots, in place of what the fleet model gives their class.
+"""Fleets known by depot, which replace the fleet model for their class.
 
 A depot's public energy is that of its vehicles, at the depot::
 
     kWh/day = vehicles x km/day x share of the km on electricity x kWh/km / charging efficiency
               x public share
 
-What is charged inside the depot is no public demand. A fleet is what its owner says it is: it has
-no range, and it is the same in every year and scenario.
+Charging inside the depot is not public demand. A fleet is stated by its owner: it has no range, and
+is the same in every year and scenario.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OWN = ("km_day", "home_share")  # figures of a class that its depots may state
 def place_depots(
     fleets: pd.DataFrame, vehicles: pd.DataFrame, cells: gpd.GeoDataFrame, within_m: float
 ) -> pd.DataFrame:
-    """Return fleets with the cell they charge in and the public energy they want (kWh/day).
+    """Return fleets with their charging cell and public demand (kWh/day).
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def place_depots(
     Raises
     ------
     InputError
-        Naming every depot that has no place in the study area or no vehicles, and every class
+        Naming every depot without a place in the study area or without vehicles, and every class
         without figures.
 
     Examples
@@ -108,7 +108,7 @@ def place_depots(
 def with_depots(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, depots: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return the three tables with the classes of `depots` as their depots have them.
+    """Return the three tables with depot data for the classes of `depots`.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def with_depots(
 
 
 def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return energy by zone and class with the classes of `depots` in the zones of their depots.
+    """Return energy by zone and class, with depot classes in the zones of their depots.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
 
 
 def depot_shares(depots: pd.DataFrame, column: str = "demand_kwh_day") -> pd.Series:
-    """Return each depot's share of one class's vehicles or energy (0 to 1; even where it is 0)."""
+    """Return each depot's share of one class's vehicles or energy (0 to 1; equal where it is 0)."""
     values = depots[column].astype(float)
     total = float(values.sum())
     return values / total if total > 0 else pd.Series(1 / len(values), index=values.index)

@@ -1,4 +1,4 @@
-"""From vehicles to the public charging energy a city and its zones want, each figure sourced.
+"""Public charging demand of a city and its zones from its vehicles, with sources.
 
 For each vehicle class, and each zone of the study area::
 
@@ -54,15 +54,15 @@ def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
 def city_energy(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, area_share: float = 1.0
 ) -> pd.DataFrame:
-    """Return the public charging energy a study area wants, one row a vehicle class (kWh/day).
+    """Return the public charging demand of a study area, one row a vehicle class (kWh/day).
 
-    The area is one zone of whose housing nothing is known; see `zone_energy` for more.
+    The area is one zone with unknown housing; see `zone_energy` for more.
 
     Parameters
     ----------
     fleet
-        Vehicles of the country by class, as `national_fleet` returns them. With ``in_area``: where
-        that is true they are the study area's own, and no share of it is taken.
+        Vehicles of the country by class, as `national_fleet` returns them. Where the optional
+        ``in_area`` is true they are the study area's own, and no share of them is taken.
     vehicles
         Use and energy by class, as `vehicle_figures` returns them.
     city_share
@@ -81,7 +81,7 @@ def city_energy(
     Raises
     ------
     InputError
-        If a class of the fleet has no figures or no share, or `area_share` cannot be right.
+        If a class of the fleet has no figures or no share, or `area_share` is invalid.
 
     Examples
     --------
@@ -135,15 +135,15 @@ def zone_energy(
     area_share: float = 1.0,
     effects: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Return the public charging energy by zone and vehicle class (kWh/day).
+    """Return the public charging demand by zone and vehicle class (kWh/day).
 
     Parameters
     ----------
     fleet, vehicles, city_share, area_share
         As in `city_energy`.
     zones, effects
-        As in `zone_public_share`; the vehicles of the area go by people and
-        ``ownership`` (vehicles a head, or what stands for it). None: one zone, ``all``.
+        As in `zone_public_share`; the vehicles of the area are divided by people and ``ownership``
+        (vehicles a head, or a proxy). None: one zone, ``all``.
 
     Returns
     -------
@@ -154,8 +154,8 @@ def zone_energy(
     Raises
     ------
     InputError
-        As `city_energy`, and if a zone is named twice, has no people's number, or a share outside 0
-        to 1.
+        As `city_energy`, and if a zone is named twice, has no number of people, or a share outside
+        0 to 1.
 
     Examples
     --------
@@ -200,14 +200,14 @@ def demand_figures(
     zones: pd.DataFrame | None = None,
     effects: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Return every figure the demand rests on, one row each, with unit, range and source.
+    """Return every figure behind the demand, one row each, with unit, range and source.
 
     Parameters
     ----------
     fleet, vehicles, city_share, area_share
         As in `city_energy`.
     area_source
-        Where the area's share comes from.
+        Source of the area's share.
     zones, effects
         As in `zone_energy`; the effects of housing are listed only where there are zones.
 
@@ -267,7 +267,7 @@ def demand_figures(
 def figure_rows(figures: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ints]:
     """Return the row of each class in `demand_figures`, by figure; of all classes where it is one.
 
-    Working it out once is what makes the same figures at many values quick.
+    Computing it once makes the same figures at many values fast.
     """
     names, of = figures["figure"].to_numpy(dtype=object), figures["vehicle_class"]
     groups: dict[str, dict[str, int]] = {}
@@ -282,7 +282,7 @@ def figure_rows(figures: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ints
 
 
 def zone_weights(vehicles: pd.DataFrame, classes: Sequence[str]) -> dict[str, Array]:
-    """Return how far each class follows the housing and the ownership of zones (shares)."""
+    """Return the weight of the zones' housing and ownership for each class (shares)."""
     rows = vehicles.set_index("vehicle_class").reindex(list(classes))
     rows = rows.reindex(columns=["housing_weight", "ownership_weight"])
     return {str(name): rows[name].fillna(0.0).to_numpy(dtype=float) for name in rows.columns}
@@ -291,7 +291,7 @@ def zone_weights(vehicles: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ar
 def figures_at(
     values: Array, rows: Mapping[str, Ints], weights: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Return each figure by class, for `zone_kwh`, where the figures' rows stand at some values.
+    """Return each figure by class, for `zone_kwh`, with the figures' rows at some values.
 
     `values` has one entry a row along its last axis.
     """
@@ -302,7 +302,7 @@ def figures_at(
 
 
 def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Return which classes' vehicles are those of the study area and not of the country."""
+    """Return the classes whose vehicles are the study area's and not the country's."""
     if "in_area" not in fleet.columns:
         return np.zeros(len(fleet), dtype=bool)
     return fleet["in_area"].to_numpy(dtype=bool)

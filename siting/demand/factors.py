@@ -1,4 +1,4 @@
-"""What the demand of a cell is made of: the factors of the energy, and the places in the cell."""
+"""The factors of a cell's demand: those of the energy, and the places in the cell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siting.demand.housing import home_shares, zone_class
 from siting.demand.surfaces import poi_points
 from siting.demand.uncertainty import Case
 
-# What public energy is the product of, from the country's vehicles on.
+# Factors of public energy, from the country's vehicles on.
 FACTORS = (
     *("country_vehicles", "city_share", "area_share", "zone_share"),
     *("km_day", "electric_km_share", "kwh_km", "public_share"),
@@ -30,7 +30,7 @@ def energy_factors(
     effects: Mapping[str, float] | None = None,
     case: str = "central",
 ) -> pd.DataFrame:
-    """Return the factors that public energy by zone and vehicle class is the product of.
+    """Return the factors of public energy by zone and vehicle class.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def energy_factors(
 def cell_places(
     cells: gpd.GeoDataFrame, pois: gpd.GeoDataFrame, poi_weights: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Return which places draw vehicles to each cell, and with what weight.
+    """Return the places that draw vehicles to each cell, with their weights.
 
     Parameters
     ----------
@@ -97,9 +97,9 @@ def cell_places(
     -------
     DataFrame
         ``cell_id``, ``name``, ``tag`` (the row of the table of weights), ``weight`` (of that row)
-        and ``part``: the share of the place that counts here, below 1 where it lies on the border
-        of cells. The sums of ``weight`` times ``part`` stand to each other as the cells'
-        ``destination`` of `siting.demand.surfaces`.
+        and ``part``: the share of the place that counts here, below 1 on the border of cells. The
+        sums of ``weight`` times ``part`` are proportional to the cells' ``destination`` of
+        `siting.demand.surfaces`.
     """
     places = poi_points(pois, poi_weights)
     spots = places.geometry.to_crs(cells.crs).to_numpy()

@@ -1,4 +1,4 @@
-"""Figures by class in long form: read, overridden one by one, and held against their limits."""
+"""Figures by class in long form, with overrides and limits."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Overrides = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a figure may be."""
+    """The limits of a figure."""
 
     unit: str
     least: float = 0.0
     most: float = np.inf
-    default: float | None = None  # None: a class that a user adds must give it
+    default: float | None = None  # None: a class added by the user must give it
 
 
 def weakest(marks: Sequence[str]) -> str:
@@ -45,10 +45,10 @@ def read_figures(
 ) -> pd.DataFrame:
     """Return the figures of every vehicle class, one row a class and figure, each in its own unit.
 
-    `path` is a user's own table of the same form, whose rows take the place of the package's for
-    the same class and figure. `overrides` (class, then figure) take the place of both, have no
-    range and count as ``ASSUMPTION``. Classes keep the table's order, new ones last; figures that
-    of `limits`. An `InputError` names every fault at once.
+    `path` is a user's own table of the same form, whose rows replace the package's for the same
+    class and figure. `overrides` (class, then figure) replace both, have no range and count as
+    ``ASSUMPTION``. Classes keep the table's order, new ones last; figures that of `limits`. An
+    `InputError` names every fault at once.
     """
     rows = table(name)
     where = f"{name} table"
@@ -111,7 +111,7 @@ def read_figures(
 def range_faults(
     ranges: pd.DataFrame, limit: Limits, where: str, ids: Sequence[str]
 ) -> list[Fault]:
-    """Return what is wrong with one figure's columns low, central, high: limits and order."""
+    """Return the faults of one figure's columns low, central, high: limits and order."""
     ends = ranges.to_numpy(dtype=float, na_value=np.nan)
     inside = np.isfinite(ends) & (ends >= limit.least) & (ends <= limit.most)
     bad = ~inside.all(axis=1)

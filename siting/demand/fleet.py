@@ -1,4 +1,4 @@
-"""How many electric vehicles Pakistan has in a year, by class, and how far from the published."""
+"""Electric vehicles of Pakistan by year and class, compared with published figures."""
 
 from __future__ import annotations
 
@@ -29,17 +29,16 @@ def national_fleet(
 ) -> pd.DataFrame:
     """Return the electric vehicles of the whole country at the end of a year, by class (vehicles).
 
-    From the stock-and-sales model (`fleet_model`), or from a table of one's own. Between two years
-    of such a table each figure grows at a constant rate:
-    ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 - t0))``, and along a straight line where one of the
-    two is 0. Beyond the table nothing is guessed.
+    From the stock-and-sales model (`fleet_model`), or from a user's table. Between two years of
+    such a table each figure grows at a constant rate: ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 -
+    t0))``, and linearly where one of the two is 0. There is no extrapolation.
 
     Parameters
     ----------
     year
         The target year.
     scenario
-        A scenario of `fleet_model`; not used with a table of one's own.
+        A scenario of `fleet_model`; not used with a user's table.
     path
         A user's own fleet in place of the model: a CSV with the columns year, vehicle_class,
         vehicles, low, high, source, confidence.
@@ -82,17 +81,17 @@ def fleet_check(
     *,
     sales_path: Path | None = None,
 ) -> pd.DataFrame:
-    """Return the model beside what is published: totals (vehicles) and shares, and how far off.
+    """Return the model's totals (vehicles) and shares beside published ones.
 
-    This is no test of the model: its sales, opening stocks and targets were set from these very
-    figures, so that the check shows that it holds them and nothing else. Two-wheelers are nine
-    tenths of the vehicles: that the total fits says little of cars, buses and rickshaws. The rows
-    of single classes are what is published of them; none is independent of the model either.
+    This is no test of the model: its sales, opening stocks and targets were set from these figures,
+    so the check shows only that it reproduces them. Two-wheelers are nine tenths of the vehicles: a
+    matching total says little of cars, buses and rickshaws. The rows of single classes are
+    published figures; none is independent of the model either.
 
     The published 2.2 million are called cumulative, so both the vehicles in service in 2030 and all
-    that were sold until then stand beside them. The tolerances are the module's: 10 % of a number
-    of vehicles, 2 percentage points of the share of sales; a class is within if the model lies in
-    the published range.
+    sold until then are compared with them. The tolerances are the module's: 10 % of a number of
+    vehicles, 2 percentage points of the share of sales; a class is within if the model lies in the
+    published range.
 
     Parameters
     ----------
@@ -216,7 +215,7 @@ def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:
         fleet["source"] = first["source"].to_list()
     fleet["confidence"] = [
         "ASSUMPTION" if share else mark for mark in first["confidence"]
-    ]  # a year between two known ones is nobody's figure
+    ]  # nobody publishes a figure between two known years
     return fleet
 
 

@@ -1,22 +1,22 @@
-"""How a zone's ownership moves vehicles to it, and its housing what they charge at home.
+"""Effects of a zone's ownership on its vehicles, and of its housing on charging at home.
 
-A zone of p people with o vehicles a head, or what stands for it (the share of households with four
-rooms or more), has of the area's vehicles of a class the share
+A zone of p people with o vehicles a head, or a proxy (the share of households with four rooms or
+more), has of the area's vehicles of a class the share
 
     p o^a / sum over the zones of p o^a        a the class's ``ownership_weight``, 0: by people
 
 so that ownership moves the map and not the total.
 
-A class's ``home_share`` H comes from a survey whose households rent too, a share r0 of them. So a
-zone where as many rent has H itself; fewer tenants give more, more tenants less. For a class of
-``housing_weight`` w (1 where it is parked at home, 0 where at a depot) and a renting effect e::
+A class's ``home_share`` H comes from a survey with tenants too, a share r0 of households. A zone
+with the same share has H itself; fewer tenants give more, more tenants less. For a class of
+``housing_weight`` w (1 if parked at home, 0 if at a depot) and a renting effect e::
 
     home share of the zone = H x (1 - w e renting_share of the zone) / (1 - w e r0)
                                x the same of high-rise buildings,   at most 1
     public share           = 1 - home share of the zone
 
-A factor whose share is not known in a zone is left out. Housing moves the map; it moves the total
-only as far as the people of the area rent more, or less, than those who were asked.
+A factor with an unknown share in a zone is left out. Housing moves the map; it changes the total
+only as far as the people of the area rent more, or less, than those surveyed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import pandas as pd
 from siting.errors import Fault, InputError
 from siting.reference import table
 
-# By each effect the share of households in the survey behind home_share.
+# Share of households by effect in the survey behind home_share.
 SURVEYED = {"renting_effect": "survey_renting_share", "high_rise_effect": "survey_high_rise_share"}
 EFFECTS = (*SURVEYED, *SURVEYED.values())
 
@@ -42,7 +42,7 @@ Array = npt.NDArray[np.float64]
 class Housing:
     """The zones of a study area as arrays: names, people's shares, renting and high-rise shares.
 
-    NaN where a share is not known. Ownership is over its mean; 1 where it is not known.
+    NaN where a share is unknown. Ownership is relative to its mean; 1 where unknown.
     """
 
     ids: tuple[str, ...]
@@ -52,7 +52,7 @@ class Housing:
     ownership: Array
 
     def split_by(self, weight: Array) -> Array:
-        """Return each zone's share of the vehicles by class (column), of these ownership weights.
+        """Return each zone's share of the vehicles by class (column), for these ownership weights.
 
         >>> zones = pd.DataFrame({"zone_id": ["a", "b"], "people": [3, 1], "ownership": [1, 3]})
         >>> Housing.from_table(zones).split_by(np.array([0.0, 1.0])).tolist()
@@ -63,7 +63,7 @@ class Housing:
 
     @classmethod
     def from_table(cls, zones: pd.DataFrame | None) -> Housing:
-        """Return the checked table; none is one zone of which nothing is known."""
+        """Return the checked table; None is one zone with unknown shares."""
         if zones is None:
             zones = pd.DataFrame({"zone_id": ["all"], "people": [1.0]})
         faults = [
@@ -133,7 +133,7 @@ def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
 
 
 def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """Return how far renting and high-rise living lower the charging at home, and who was asked.
+    """Return the effects of renting and high-rise living on charging at home.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def zone_public_share(
         Use and energy by class, as `vehicle_figures` returns them.
     zones
         ``zone_id``, ``people`` and, where known, ``renting_share`` and ``high_rise_share`` (of the
-        zone's households, 0 to 1; blank: not known).
+        zone's households, 0 to 1; blank: unknown).
     effects
         As in `housing_effects`.
 
@@ -222,5 +222,5 @@ def zone_class(zone_ids: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
 
 
 def _numbers(column: pd.Series) -> Array:
-    """Return the column as numbers; what is none becomes NaN, for the caller to report."""
+    """Return the column as numbers; other values become NaN, for the caller to report."""
     return np.asarray(pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan))

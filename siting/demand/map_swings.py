@@ -1,4 +1,4 @@
-"""Which assumptions about where vehicles charge move the map, while the total stays."""
+"""Assumptions about charging places that move the map at a constant total."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from siting.demand.spread import spread_demand
 from siting.demand.surfaces import SURFACES, destination_shares
 
-# Nobody has published how a class divides its charging: each share is tried at these multiples.
+# No published figures exist for a class's division: each share is tried at these multiples.
 LEAST, MOST = 0.5, 1.5
 
 
@@ -24,16 +24,16 @@ def map_swings(
     poi_weights: pd.DataFrame | None = None,
     ownership: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Return how far each assumption on where vehicles charge moves the map, the strongest first.
+    """Return the effect of each assumption on charging places, the strongest first.
 
     One figure at a time: each class's weight of a surface at half and one and a half times its
-    value, and each place's weight at the ends of its range. What moves is half the sum of the
+    value, and each place's weight at the ends of its range. The effect is half the sum of the
     absolute changes of the cells' shares of the total, the larger of the two ends.
 
     Parameters
     ----------
     cells, energy, surfaces, weights
-        As in `siting.demand.spread_demand`; what is wanted at depots is not moved by any.
+        As in `siting.demand.spread_demand`; demand at depots is not moved.
     pois, poi_weights
         As in `siting.demand.surfaces`; without them only the surfaces' weights are tried.
 

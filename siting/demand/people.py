@@ -1,4 +1,4 @@
-"""Where people live: a layer with counts, or a zone's total spread along its streets."""
+"""Population: a layer with counts, or a zone's total spread along its streets."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SHAPES = ("Point", "Polygon", "MultiPolygon")
 def read_people(
     path: Path, column: str = "people", raster_deg: float | None = None
 ) -> gpd.GeoDataFrame:
-    """Return where people live: points or polygons in lon/lat (EPSG:4326) with a head count.
+    """Return the population: points or polygons in lon/lat (EPSG:4326) with a head count.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def read_people(
     column
         The column that holds the number of people.
     raster_deg
-        Give it where points are the centres of raster cells this many degrees wide (WorldPop at
-        about 1 km: 1/120). Each becomes a square, so that its people spread over all the demand
-        cells it covers rather than fall into the one under its centre.
+        Width of raster cells (degrees) whose centres the points are (WorldPop at about 1 km:
+        1/120). Each point becomes a square, so that its people spread over all the demand cells it
+        covers rather than fall into the one at its centre.
 
     Returns
     -------
@@ -87,14 +87,14 @@ def read_people(
 
 
 def _own(layer: pd.DataFrame, told: Collection[str]) -> dict[str, Any]:
-    """Return the columns of a user's that nothing is made of, as ``user_NAME``."""
+    """Return the user's columns without a use here, as ``user_NAME``."""
     known = {*told, *LONLAT_ALIASES, *LONLAT_ALIASES.values()}
     own = [c for c in layer.columns if c not in known and layer[c].dtype != "geometry"]
     return {f"user_{column}": plain_column(layer[column]).array for column in own}
 
 
 def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
-    """Return where people live from a table by H3 hexagon: hexagons in lon/lat with a head count.
+    """Return the population from a table by H3 hexagon: hexagons in lon/lat with a head count.
 
     Parameters
     ----------
@@ -107,15 +107,14 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     -------
     GeoDataFrame
         ``h3`` (text), ``people`` (persons) and the hexagon, EPSG:4326, in the order of the file;
-        other columns as ``user_NAME``.
-        `siting.demand.make_cells` takes hexagons of the wanted or a finer resolution over by their
-        names, without cutting them.
+        other columns as ``user_NAME``. `siting.demand.make_cells` uses hexagons of the wanted or a
+        finer resolution by name, without cutting them.
 
     Raises
     ------
     InputError
-        With every fault of the file at once: no such column; names that are no H3 cells, come
-        twice or are of several resolutions; hexagons outside Pakistan; counts as in `read_people`.
+        With every fault of the file at once: no such column; names that are not H3 cells, are
+        repeated or of several resolutions; hexagons outside Pakistan; counts as in `read_people`.
     MissingExtraError
         Without the package ``h3``.
     """
@@ -172,15 +171,15 @@ def people_on_streets(
 ) -> gpd.GeoDataFrame:
     """Return a zone's people spread along its streets: points in lon/lat (EPSG:4326) with counts.
 
-    For places where only a total is known. That people live in proportion to the length of street
-    is an assumption, and the caller has to say so.
+    For places with only a total. That people live in proportion to the length of street is an
+    assumption, which the caller has to state.
 
     Parameters
     ----------
     network
         The zone's roads.
     total
-        How many people live in the zone.
+        Number of people in the zone.
     highway
         The road classes along which people live.
 
@@ -206,7 +205,7 @@ def people_on_streets(
                 "it has: " + ", ".join(sorted(set(edges["highway"].astype(str)))),
             )
         )
-    # A normalised line runs the same way whichever end it was drawn from.
+    # A normalised line has the same direction whichever way it was drawn.
     lines = shapely.normalize(streets.geometry.to_numpy())
     drawn = pd.DataFrame({"line": shapely.to_wkb(lines)})
     once = ~drawn.duplicated().to_numpy()
@@ -218,7 +217,7 @@ def people_on_streets(
 
 
 def require_commas(path: Path) -> None:
-    """Raise `InputError` if a CSV is separated by semicolons, as where the comma is decimal.
+    """Check that a CSV is not separated by semicolons, as where the comma is decimal.
 
     Files other than CSV pass.
     """
@@ -237,7 +236,7 @@ def require_commas(path: Path) -> None:
 
 
 def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
-    """Return what is wrong with a column of head counts of a file; an empty list if nothing."""
+    """Return the faults of a column of head counts; an empty list if none."""
     where = f"{path}, column {column}"
     if column not in layer.columns:
         geometry = getattr(layer, "active_geometry_name", None)
@@ -280,7 +279,7 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
 def id_faults(
     layer: pd.DataFrame, path: Path, columns: Collection[str] = ID_COLUMNS
 ) -> list[Fault]:
-    """Return one fault a column of ids in which an id comes twice.
+    """Return one fault for each column of ids with a repeated id.
 
     Columns that are missing pass.
     """
@@ -300,9 +299,9 @@ def id_faults(
 def shape_faults(
     layer: gpd.GeoDataFrame, path: Path, kinds: Collection[str], wanted: str
 ) -> list[Fault]:
-    """Return the rows of a layer whose geometry is missing, broken or of another kind.
+    """Return faults of a layer's rows with missing, broken or other geometry.
 
-    `wanted` is what `kinds` are, in words.
+    `wanted` is `kinds` in words.
     """
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
@@ -340,7 +339,7 @@ def _h3_column(path: Path) -> str | None:
         OSError,
         ValueError,
         pyarrow.ArrowException,
-    ):  # whoever reads the file says what is wrong with it
+    ):  # the reader of the file reports its fault
         return None
     if names & {"lon", "lat", "longitude", "latitude", "geometry"}:
         return None
@@ -361,7 +360,7 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 
 def _h3_text(value: object) -> str:
-    """Return a cell's name as H3 writes it; nothing for what cannot be one."""
+    """Return a cell's name as H3 writes it; None for an invalid one."""
     import h3
 
     if isinstance(value, int | np.integer) and not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""When vehicles charge in public, how long and how much at a time."""
+"""Public charging sessions: hours, duration and energy by vehicle class."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from siting.files import extent, unreadable_in_words
 
 log = logging.getLogger(__name__)
 
-# A window this big takes about half a gigabyte; Karachi division in 30 m pixels has half of it.
+# Pixels of a window of about half a gigabyte; Karachi division in 30 m pixels has half of it.
 MOST_PIXELS = 20_000_000
 DENSITY_WORDS = re.compile(r"densit|per[ _-]?(?:sq[ _-]?)?km|/ ?km|km-?2", re.IGNORECASE)
 AUTHALIC_RADIUS_M = 6_371_007.2  # of the WGS 84 ellipsoid
@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Window:
-    """Part of a raster: persons by pixel (0 where there is no data) and where the pixels lie."""
+    """Part of a raster: persons by pixel (0 without data) and the pixels' positions."""
 
     people: Floats
     west: float
@@ -53,9 +53,9 @@ def read_window(
     least: float = 0.0,
     blank: float = 0.0,
 ) -> Window:
-    """Return the part of a raster that touches an area, checked; `read_raster` says how.
+    """Return the part of a raster that touches an area, checked as in `read_raster`.
 
-    `least` is the smallest value that can be, `blank` what stands where there is no data.
+    `least` is the smallest valid value, `blank` the value of pixels without data.
     """
     try:
         rasterio = import_module("rasterio")
@@ -69,7 +69,7 @@ def read_window(
         raise InputError(Fault(str(path), "no such file"))
     try:
         with unreadable_in_words(path), warnings.catch_warnings():
-            # That a file has no place on earth is told below, with the fix.
+            # A file without a place on earth is reported below, with the fix.
             warnings.simplefilter("ignore", errors.NotGeoreferencedWarning)
             with rasterio.open(path) as source:
                 _require_usable(source, path)
@@ -128,7 +128,7 @@ def _require_usable(source: Any, path: Path) -> None:
 
 
 def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
-    """Refuse corners that have no place in lon/lat, and a system that has none itself."""
+    """Refuse corners without a place in lon/lat, and systems without one."""
     corners = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs).to_crs(4326)
     bounds = np.abs(corners.total_bounds)
     if not (bounds <= [180.0 + 1e-6, 90.0 + 1e-6] * 2).all():
@@ -215,7 +215,8 @@ def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows:
 
 
 def _to_crs(area: Polygon | MultiPolygon, crs: pyproj.CRS) -> Polygon | MultiPolygon:
-    # Straight in lon/lat is bent elsewhere: corners every 0.01 degrees follow it to a metre or so.
+    # A line straight in lon/lat is bent elsewhere: corners every 0.01 degrees follow it to a metre
+    # or so.
     moved = gpd.GeoSeries([area.segmentize(0.01)], crs=4326).to_crs(crs).iloc[0]
     projected: Polygon | MultiPolygon = moved
     return projected

@@ -41,7 +41,7 @@ def read_raster(
     nodata: float | None = None,
     pixel_squares: bool = False,
 ) -> gpd.GeoDataFrame:
-    """Return where people live from a raster: pixel centres (or squares) with a head count.
+    """Return the population from a raster: pixel centres (or squares) with a head count.
 
     Parameters
     ----------
@@ -53,10 +53,10 @@ def read_raster(
     density
         Whether the values are persons per km2, not persons per pixel.
     nodata
-        The value that means no data, where the file does not say so itself.
+        The value that means no data, where the file does not name it.
     pixel_squares
         Whether to return each pixel's outline, so that its people spread over the cells it covers.
-        `raster_to_cells` does so by itself and is much quicker.
+        `raster_to_cells` does so by itself and is much faster.
 
     Returns
     -------
@@ -123,9 +123,9 @@ def raster_to_cells(
     density
         Whether the values are persons per km2, not persons per pixel.
     nodata
-        The value that means no data, where the file does not say so itself.
+        The value that means no data, where the file does not name it.
     also
-        Places that get a cell though nobody lives there; see `siting.demand.make_cells`.
+        Places that get a cell even without people; see `siting.demand.make_cells`.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def raster_to_cells(
     Raises
     ------
     InputError
-        As `read_raster`; if a size makes no sense; if nobody lives within `max_snap_m` of a road.
+        As `read_raster`; if a size is invalid; if nobody lives within `max_snap_m` of a road.
     MissingExtraError
         Without the package ``rasterio``.
     """
@@ -180,7 +180,7 @@ def raster_to_cells(
 
 
 def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Floats, Floats]]:
-    """Yield places in metres and people of parts of pixels, a block at a time."""
+    """Yield positions in metres and people of parts of pixels, a block at a time."""
     to_metres = pyproj.Transformer.from_crs(window.crs, crs, always_xy=True)
     rows, columns = np.nonzero(window.people)
     if not len(rows):

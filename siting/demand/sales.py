@@ -1,4 +1,4 @@
-"""Electric vehicles in service, from what is sold, how much of it is electric, and what survives.
+"""Electric vehicles in service, from sales, their electric share and survival.
 
 For each vehicle class and each year t from 2026, with the figures of ``siting/reference/sales.csv``
 and the targets of a scenario in ``siting/reference/scenarios.csv``::
@@ -15,8 +15,8 @@ With two targets the share is the logistic curve through both; with more it pass
 them exactly. A vehicle is half a year old at the end of the year it is sold in. Stocks are those at
 the end of a year; "2026" is the sales rate of the fiscal year 2025-26.
 
-Low and high: each figure is put to its low, then its high end, alone. The effects of figures that
-know nothing of each other are combined as the root of the sum of squares of their logarithms.
+Low and high: each figure alone is set to its low, then its high end. The effects of independent
+figures are combined as the root of the sum of squares of their logarithms.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _Class:
     targets: Mapping[str, Array]
 
     def run(self, years: Array, ends: Mapping[str, str]) -> dict[str, Array]:
-        """Return sales, share, electric sales and stock with some figures at an end of theirs."""
+        """Return sales, share, electric sales and stock with some figures at a range end."""
         at = {name: ranges[ends.get(name, "value")] for name, ranges in self.figures.items()}
         targets = self.targets[ends.get("electric_share", "value")]
         sales = at["sales_year"] * (1 + at["growth"]) ** (years - BASE_YEAR)
@@ -75,8 +75,8 @@ def s_curve(
 ) -> Array:
     """Return the electric share of sales in each year (0 to 1): logistic from target to target.
 
-    `target_years` rise and enclose `years`; `targets` lie above 0 and below `saturation`, the
-    ceiling the curve tends to; else `InputError`.
+    `target_years` rise and enclose `years`; `targets` lie above 0 and below `saturation`, the limit
+    of the curve; else `InputError`.
 
     >>> s_curve([2026, 2028, 2030], [2026, 2030], [0.2, 0.8], 1.0).round(3).tolist()
     [0.2, 0.5, 0.8]
@@ -118,7 +118,7 @@ def fleet_model(
 ) -> pd.DataFrame:
     """Return sales, electric share and electric stock of the country by year and vehicle class.
 
-    The formulas stand at the top of this module.
+    The formulas are in the module docstring.
 
     Parameters
     ----------
@@ -135,8 +135,8 @@ def fleet_model(
         ``life_shape``, ``opening_vehicles``, ``opening_age_years``, ``saturation``, or
         ``share_2030`` for the target of a year. They have no range.
     sales_path
-        A user's own figures with the columns of ``siting/reference/sales.csv``; its rows take the
-        place of the package's rows for the same class and figure.
+        A user's own figures with the columns of ``siting/reference/sales.csv``; its rows replace
+        the package's for the same class and figure.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def fleet_figures(
     *,
     sales_path: Path | None = None,
 ) -> pd.DataFrame:
-    """Return every figure the stock of electric vehicles rests on, one row each, in its own unit.
+    """Return every figure behind the stock of electric vehicles, one row each, in its own unit.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def fleet_figures(
 
 
 def stock_of_figures(figures: pd.DataFrame, year: int) -> float:
-    """Return the electric vehicles in service at a year's end that the figures of a class give.
+    """Return a class's electric vehicles in service at a year's end, from its figures.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ def fleet_swings(
     *,
     sales_path: Path | None = None,
 ) -> pd.DataFrame:
-    """Return how far each figure alone moves the year's electric stock, the strongest first.
+    """Return the effect of each figure alone on the year's electric stock, the strongest first.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from siting.reference import table
 OPENING_YEAR = 2025
 BASE_YEAR = 2026
 DEFAULT_SCENARIO = "nev-2025-30"
-# The last year for which anybody has named a share of sales by class.
+# The last year with a published share of sales by class.
 PROJECTED_AFTER = 2040
 
 SALES_LIMITS = {
@@ -33,7 +33,7 @@ _TARGET = re.compile(r"share_(\d{4})")
 
 
 def scenario_names(path: Path | None = None) -> list[str]:
-    """Return the names of the scenarios there are, in the table's order.
+    """Return the names of the scenarios, in the table's order.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def _row_faults(rows: pd.DataFrame, where: str) -> list[Fault]:
 
 
 def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> list[Fault]:
-    """Return what is wrong with the targets beside the figures of each class."""
+    """Return the faults of the targets beside the figures of each class."""
     faults = []
     ceilings = figures[figures["figure"] == "saturation"].set_index("vehicle_class")["value"]
     lacking: list[str] = []

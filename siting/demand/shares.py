@@ -1,4 +1,4 @@
-"""What is known of a city, and its share of the country's electric vehicles."""
+"""Known figures of a city, and its share of the country's electric vehicles."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from siting.reference import table
 
 
 def city_figures(city: str, path: Path | None = None) -> pd.Series:
-    """Return what is known of a city: people (persons), DISCO, availability (share), speed group.
+    """Return the figures of a city: people (persons), DISCO, availability (share), speed group.
 
     Parameters
     ----------
     city
-        Its name; capitals do not matter.
+        Its name; case is ignored.
     path
         A user's own table of cities in place of the package's, with the same columns.
 
@@ -37,9 +37,9 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
 
 
 def city_like(like: str, city: str, people: float) -> pd.Series:
-    """Return the figures of a city that no table has: another's power supply and speeds.
+    """Return the figures of a city without its own: another's power supply and speeds.
 
-    Its share of the fleet goes by its `people`, whatever is known of the other city's.
+    Its share of the fleet is in proportion to its `people`, not to the other city's.
 
     >>> city_like("peshawar", "Haripur", 147_765)[["city", "people_2023", "disco"]].to_list()
     ['Haripur', 147765, 'PESCO']
@@ -56,17 +56,17 @@ def city_share(
 ) -> pd.DataFrame:
     """Return a city's share of the country's electric vehicles, one row a vehicle class (0 to 1).
 
-    Taken from the first of these that is known: registrations of the class in the city, its
-    registrations of all classes together, the column ``share_of_fleet`` of `cities` (if there), the
-    city's people over the people of urban Pakistan. None of them is measured for electric vehicles;
-    the ranges span the estimates that were found.
+    From the first of these that is known: registrations of the class in the city, its registrations
+    of all classes together, the column ``share_of_fleet`` of `cities` (if present), the city's
+    people over the people of urban Pakistan. None of them is measured for electric vehicles; the
+    ranges span the published estimates.
 
     Parameters
     ----------
     cities
         The table of cities, ``siting.reference.table("cities")`` or a user's own.
     city
-        Its name; capitals do not matter.
+        Its name; case is ignored.
     classes
         The vehicle classes to give a row.
     path
@@ -136,7 +136,7 @@ def city_share(
 
 
 def national_stations(people: float) -> dict[str, Any]:
-    """Return the policy's number of public stations, and how many of them go by people to an area.
+    """Return the policy's number of public stations, and an area's share of them by people.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def _of_the_city(row: pd.Series) -> dict[str, Any]:
             f"its {row['people_2023']:,.0f} people ({row['source']}) over {urban['value']:,.0f} "
             f"({urban['source']}); {head['source']}"
         ),
-        "confidence": "ASSUMPTION",  # that EVs go by heads
+        "confidence": "ASSUMPTION",  # that EVs are in proportion to people
     }
 
 

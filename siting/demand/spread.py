@@ -1,4 +1,4 @@
-"""A study area's energy spread over its cells: near homes, at destinations, on the way."""
+"""A study area's demand spread over its cells: homes, destinations and through traffic."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def spread_demand(
     depots: pd.DataFrame | None = None,
     ownership: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Return public charging energy by cell and vehicle class (kWh/day).
+    """Return public charging demand by cell and vehicle class (kWh/day).
 
-    Without `surfaces` energy goes in proportion to people; that charging is wanted where people
-    live is then an assumption. With them each class divides its energy among home, destination and
-    en route. The rows of a class add up to its energy, in each zone where energy is given by zone.
+    Without `surfaces` energy is in proportion to people, which assumes charging near home. With
+    them each class divides its energy among home, destination and en route. The rows of a class sum
+    to its energy, in each zone if energy is given by zone.
 
     Parameters
     ----------
     cells
         Demand cells with ``people``, as `make_cells` returns them. Cells without a road node get
-        their energy too: it is wanted there, and cannot be served.
+        their energy too, which cannot be served.
     energy
         ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them; with
         ``zone_id``, one row a zone and class, spread over the cells of that zone alone (of one
@@ -48,12 +48,12 @@ def spread_demand(
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each, as
         `siting.demand.surfaces` returns them.
     weights
-        ``vehicle_class``, ``home``, ``destination``, ``en_route``: how a class divides its energy,
-        not necessarily adding up to 1; none: the package's table. The weight of a surface that is 0
-        in all the cells concerned goes to the others.
+        ``vehicle_class``, ``home``, ``destination``, ``en_route``: division of a class's energy, of
+        any sum; None: the package's table. The weight of a surface that is 0 in all these cells is
+        given to the others.
     depots
-        Fleets by depot, as `siting.demand.place_depots` returns them: their class's energy is
-        wanted in the cells of its depots alone.
+        Fleets by depot, as `siting.demand.place_depots` returns them: their class's demand is in
+        the cells of its depots alone.
     ownership
         How far a class goes by the cells' ``relative_wealth`` and not by people alone, where they
         have it: near homes its energy goes by people times wealth to this power; none: 0.
@@ -63,13 +63,13 @@ def spread_demand(
     DataFrame
         ``demand_id``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``; in the order of the
         cells, then of the classes. Rows without energy are left out. Texts in ``attrs["notes"]``
-        say where a weight went to other surfaces.
+        name weights moved to other surfaces.
 
     Raises
     ------
     InputError
-        If a table breaks its rules, nobody lives in the cells, no energy is wanted, a class has no
-        weights, or a zone wants energy and has no cell.
+        If a table breaks its rules, nobody lives in the cells, there is no demand, a class has no
+        weights, or a zone with demand has no cell.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def spread_demand(
     [6.0, 2.0]
     """
     validate(cells, CELLS)
-    # One zone that the cells know nothing of is the whole area.
+    # A single zone without cells of its own is the whole area.
     by_zone = "zone_id" in energy.columns and not (
         "zone_id" not in cells.columns and len(energy["zone_id"].unique()) == 1
     )
@@ -115,7 +115,7 @@ def spread_demand(
     spread = np.zeros((len(cells), len(classes)))
     for zone in dict.fromkeys(zones):
         at, rows_of = np.flatnonzero(of_cell == zone), np.flatnonzero(zones == zone)
-        if not len(at):  # wants nothing, or it would be a fault
+        if not len(at):  # without demand, or it would be a fault
             continue
         mixes = _mixes(shares[at], division[column[rows_of]], owned[at][:, column[rows_of]])
         for row, mix, moved in zip(rows_of, *mixes, strict=True):
@@ -149,18 +149,18 @@ def spread_demand(
 
 
 def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
-    """Return how each vehicle class divides its public energy among the surfaces (shares).
+    """Return the division of each vehicle class's public energy among the surfaces (shares).
 
     Parameters
     ----------
     overrides
-        Class, then ``home``, ``destination`` and ``en_route``: weights of at least 0 that need not
-        add up to 1. They take the place of the packaged table's row.
+        Class, then ``home``, ``destination`` and ``en_route``: weights of at least 0 and any sum.
+        They replace the packaged table's row.
 
     Returns
     -------
     DataFrame
-        ``vehicle_class``, ``home``, ``destination``, ``en_route`` (adding up to 1), ``unit``,
+        ``vehicle_class``, ``home``, ``destination``, ``en_route`` (with the sum 1), ``unit``,
         ``source``, ``confidence``.
 
     Raises
@@ -195,7 +195,7 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
 
 
 def _owned(cells: gpd.GeoDataFrame, classes: list[str], weights: Mapping[str, float]) -> Floats:
-    """Return by cell and class (column) what the people near homes count times."""
+    """Return the factor of people near homes by cell and class (column)."""
     power = np.array([weights.get(name, 0.0) for name in classes])
     if "relative_wealth" not in cells.columns:
         return np.ones((len(cells), len(classes)))
@@ -205,7 +205,7 @@ def _owned(cells: gpd.GeoDataFrame, classes: list[str], weights: Mapping[str, fl
 def _mixes(
     shares: Floats, division: Floats, owned: Floats
 ) -> tuple[list[Floats], list[tuple[bool, ...]]]:
-    """Return how a class's energy goes over some cells (adding up to 1), and which weight moved."""
+    """Return a class's shares by cell (with the sum 1), and the weights moved."""
     mixes, moved = [], []
     for weight, times in zip(division, owned.T, strict=True):
         drawn = np.column_stack([shares[:, 0] * times, shares[:, 1:]])
@@ -215,7 +215,7 @@ def _mixes(
         kept = np.where(known, weight, 0.0)
         if kept.sum() > 0:
             mix = each @ (kept / kept.sum())
-        elif known.any():  # all it wants is unknown: to what is known, in equal parts
+        elif known.any():  # all its surfaces are unknown: equal parts of the known ones
             mix = each @ (known / known.sum())
         else:
             mix = np.full(len(shares), 1 / len(shares))
@@ -274,7 +274,7 @@ def _surface_faults(surfaces: pd.DataFrame, cells: pd.DataFrame) -> list[Fault]:
 
 
 def _division(weights: pd.DataFrame | None, classes: list[str]) -> tuple[Floats, list[Fault]]:
-    """Return how each class divides its energy among the surfaces, and what is wrong with it."""
+    """Return each class's division among the surfaces, and its faults."""
     figures = table("surface_weights") if weights is None else weights
     lacking = [c for c in ("vehicle_class", *SURFACES) if c not in figures.columns]
     if lacking:

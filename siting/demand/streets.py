@@ -17,7 +17,7 @@ Shapes = npt.NDArray[np.object_]
 
 
 def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
-    """Return points in the middle of equal pieces of lines, the line of each, its length in metres.
+    """Return the midpoints of equal pieces of lines, the line of each, its length in metres.
 
     No piece is longer than `step_m`.
 
@@ -35,10 +35,10 @@ def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
 
 
 def streets_once(network: Network, highway: Collection[str]) -> Shapes:
-    """Return the lines of the streets of some classes, both directions of a street as one."""
+    """Return the streets of some classes as lines, both directions of a street as one."""
     edges = network.edges
     lines = edges.geometry.to_numpy()[edges["highway"].isin(list(highway)).to_numpy()]
-    # A normalised line runs the same way whichever end it was drawn from.
+    # A normalised line has the same direction whichever way it was drawn.
     lines = shapely.normalize(lines)
     once: Shapes = lines[~pd.Series(shapely.to_wkb(lines)).duplicated().to_numpy()]
     return once

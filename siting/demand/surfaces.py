@@ -1,4 +1,4 @@
-"""Where vehicles charge in public: near home, at a destination, or on the way.
+"""Surfaces of public charging: near home, at a destination, or on the way.
 
 Each surface gives every cell a share, 0 to 1; the shares of a surface add up to 1:
 
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 
 SURFACES = ("home", "destination", "en_route")
 MAIN_ROADS = ("motorway", "trunk", "primary", "secondary")
-# The row that a class of road without a row of its own takes.
+# The row for road classes without their own.
 FALLBACK = "unclassified"
 STEP_M = 200.0
-# Trips searched at once: few enough that the dense block of a big city stays small.
+# Trips searched at once: few enough for the dense block of a big city.
 BATCH = 16
-LEAST_MIN = 1e-9  # a street of length 0 would be no street at all in a sparse matrix
+LEAST_MIN = 1e-9  # a sparse matrix drops streets of length 0
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
@@ -61,30 +61,30 @@ def surfaces(
     network
         The roads.
     pois
-        OSM features with their keys as columns (``amenity``, ``shop`` …); none: no destinations.
+        OSM features with their keys as columns (``amenity``, ``shop`` …); None: no destinations.
     poi_weights
-        ``osm_key``, ``osm_value`` (``*``: any) and ``weight``; none: the package's table.
+        ``osm_key``, ``osm_value`` (``*``: any) and ``weight``; None: the package's table.
     road_weights
-        ``highway`` and ``weight``; none: the package's table.
+        ``highway`` and ``weight``; None: the package's table.
     trips
-        How many places trips are driven from, to everywhere in reach; see `traffic`.
+        Number of starting places of trips, each to everywhere in reach; see `traffic`.
     trip_min
         The longest trip, minutes.
     seed
-        Seed of the draw of those places.
+        Random seed of those places.
 
     Returns
     -------
     DataFrame
         ``cell_id``, ``home``, ``destination``, ``en_route``, and ``en_route_<class>``: the part of
-        ``en_route`` on each class of road. ``attrs["whole"]`` says what the shares are of (people,
-        weight of places, weighted vehicle-metres). A surface of which nothing is known is 0
-        everywhere, and a text in ``attrs["notes"]`` says so.
+        ``en_route`` on each class of road. ``attrs["whole"]`` has the totals behind the shares
+        (people, weight of places, weighted vehicle-metres). An unknown surface is 0 everywhere,
+        with a text in ``attrs["notes"]``.
 
     Raises
     ------
     InputError
-        If a table breaks its rules, a setting makes no sense or `pois` has no coordinate reference
+        If a table breaks its rules, a setting is invalid or `pois` has no coordinate reference
         system.
     """
     validate(cells, CELLS)
@@ -149,9 +149,9 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     pois
         OSM features with their keys as columns.
     weights
-        ``osm_key``, ``osm_value`` (``*``: any value but ``no``) and ``weight``; none: the package's
+        ``osm_key``, ``osm_value`` (``*``: any value but ``no``) and ``weight``; None: the package's
         table. A place with several tags counts once, by the heaviest; a value named in the table
-        goes before ``*``.
+        has priority over ``*``.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
 
 
 def road_points(network: Network, highway: Collection[str] = MAIN_ROADS) -> gpd.GeoDataFrame:
-    """Return points every 200 m at most along roads of some classes, in the network's metres.
+    """Return points at most 200 m apart along roads of some classes, in the network's metres.
 
     For ``make_cells(also=…)``, so that main roads have cells where nobody lives.
 
@@ -231,12 +231,12 @@ def traffic(
     trip_min: float = 30.0,
     seed: int = 1,
 ) -> gpd.GeoDataFrame:
-    """Return where traffic could stop to charge: points along roads with a relative weight.
+    """Return traffic along roads as points with a relative weight.
 
-    A proxy, not a count: from sampled places a vehicle drives to every other by the quickest way,
+    A proxy, not a count: from sampled places a vehicle drives to every other by the quickest path,
     in proportion to the people there, and each piece of road weighs its vehicles x its metres x the
-    weight of its class. This is edge betweenness, sampled and weighted by people (Brandes 2001,
-    A faster algorithm for betweenness centrality, with one quickest way for each pair).
+    weight of its class. This is edge betweenness, sampled and weighted by people (Brandes 2001, A
+    faster algorithm for betweenness centrality, with one quickest path for each pair).
 
     Parameters
     ----------
@@ -244,17 +244,17 @@ def traffic(
         The roads.
     cells
         ``people`` and ``node_id``: trips start and end in proportion to the people at a node. None,
-        or nobody at any node: at every node alike.
+        or nobody at any node: equally at every node.
     road_weights
-        ``highway`` and ``weight``; none: the package's table. Links count as their parents, classes
+        ``highway`` and ``weight``; None: the package's table. Links count as their parents, classes
         without a row as ``unclassified``.
     trips
-        How many starting places are drawn, with probability in proportion to people; if there are
-        no more than this, all are used and nothing is drawn.
+        Number of starting places drawn, with probability in proportion to people; up to this number
+        all are used.
     trip_min
         The longest trip, minutes; ``inf`` for no limit.
     seed
-        Seed of the draw.
+        Random seed.
 
     Returns
     -------
@@ -265,7 +265,7 @@ def traffic(
     Raises
     ------
     InputError
-        If a setting or a weight makes no sense, or the table lacks ``unclassified``.
+        If a setting or a weight is invalid, or the table lacks ``unclassified``.
     """
     faults = []
     if trips < 1:
@@ -382,10 +382,10 @@ def _flows(network: Network, people: Floats, trips: int, trip_min: float, seed: 
 
 
 def _subtrees(before: npt.NDArray[np.int32], weight: Floats, root: int) -> Floats:
-    """Return the weight of each node and of all that is reached through it, in a tree of drives.
+    """Return the weight of each node with its subtree, in a tree of drives.
 
     The depth of every node is found by doubling (each node looks twice as far up each time), then
-    the levels are added up from the deepest, each in one stroke.
+    the levels are summed from the deepest, each in one operation.
     """
     parent = np.where(before >= 0, before, root).astype(np.intp)
     up, depth = parent.copy(), (np.arange(len(parent)) != root).astype(np.intp)
@@ -400,7 +400,7 @@ def _subtrees(before: npt.NDArray[np.int32], weight: Floats, root: int) -> Float
     order = np.argsort(-depth, kind="stable")
     ends = np.cumsum(np.bincount(depth)[::-1])
     start = 0
-    for end in ends[:-1]:  # the last level is the root and what it does not reach
+    for end in ends[:-1]:  # the last level is the root and the unreached nodes
         level = order[start:end]
         np.add.at(total, parent[level], total[level])
         start = end

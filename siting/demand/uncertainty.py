@@ -1,10 +1,10 @@
-"""How far the demand may be off: scenarios, seeded draws, and which figures matter most.
+"""Uncertainty of the demand: scenarios, seeded draws, and the figures that matter most.
 
-Every figure of `siting.demand.demand_figures` has a low, a central and a high value. A figure is
-taken to know nothing of the others, but for a city's shares: those of one source are one figure,
-and move together from their low to their high ends. What moves all of a country's classes alike
-(a policy that fails, or goes faster) is one factor more, common to all: `fleet_paces` takes it from
-the scenarios of `fleet_model`, with ``slow`` at its tenth percentile and ``fast`` at its ninetieth.
+Every figure of `siting.demand.demand_figures` has a low, a central and a high value. Figures are
+assumed independent, except a city's shares: those of one source are one figure, and move together
+from their low to their high ends. A common factor moves all of a country's classes alike (a policy
+that fails, or goes faster): `fleet_paces` takes it from the scenarios of `fleet_model`, with
+``slow`` at its tenth percentile and ``fast`` at its ninetieth.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from siting.demand.housing import SURVEYED, Array, Housing, zone_class
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import Fault, InputError
 
-# More of these is less energy in public.
+# More of these means less public energy.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
 SCENARIOS = ("low", "central", "high")
-# Where in the range of fleets that may come each scenario is taken to stand; ASSUMPTION: no
-# forecast of Pakistan's sales with a range was found.
+# Assumed percentile of each scenario in the range of future fleets; ASSUMPTION: no forecast of
+# Pakistan's sales with a range was found.
 PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
-_CHUNK = 256  # draws at once: bounds the memory with many zones
+_CHUNK = 256  # draws at once: limits memory with many zones
 
 
 class Case:
-    """The figures of one study area, grouped by what moves together, and the energy they give."""
+    """The figures of one study area, grouped by common movement, and their energy."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Case:
         )
 
     def at(self, values: Array) -> dict[str, Array]:
-        """Return each figure by class where they stand at the given values; draws come first."""
+        """Return each figure by class at the given values; draws are the first axis."""
         return figures_at(values, self._rows, self._weight)
 
     def kwh(self, values: Array) -> Array:
@@ -72,13 +72,13 @@ class Case:
         return zone_kwh(self.at(values), self.zones)
 
     def end(self, *, more: bool) -> Array:
-        """Return each figure at the end that gives more energy, or less."""
+        """Return each figure at the end with more energy, or less."""
         figure = self.figures["figure"]
         low, high = (self.figures[c].to_numpy(dtype=float) for c in ("low", "high"))
         lowering = figure.isin(LOWERING).to_numpy()
         values = np.where(lowering == more, low, high)
         for name in SURVEYED:
-            # Whether an effect takes from home charging or gives to it depends on who lives here.
+            # The sign of an effect on home charging depends on the area's households.
             at = (figure == name).to_numpy()
             if not at.any():
                 continue
@@ -97,8 +97,8 @@ def energy_scenarios(
 ) -> pd.DataFrame:
     """Return public energy by scenario, zone and vehicle class (kWh/day): low, central and high.
 
-    In ``low`` every figure stands at the end that gives less energy, all at once, in ``high`` at
-    the other: bounds, not likely outcomes. `draw_energy` gives those.
+    In ``low`` every figure is at its end with less energy, all at once, in ``high`` at the other:
+    bounds, not likely outcomes. `draw_energy` gives those.
 
     Parameters
     ----------
@@ -145,11 +145,11 @@ def draw_energy(
 ) -> pd.DataFrame:
     """Return draws of the public energy of the study area by vehicle class (kWh/day).
 
-    Each figure is drawn below its central value as often as above, with a density that falls along
-    a straight line to its low and to its high end: ranges are wider upwards than downwards, and an
+    Each figure is drawn below its central value as often as above, with a density that falls
+    linearly to its low and to its high end: ranges are wider upwards than downwards, and an
     ordinary triangle would put the middle of the draws far above the central demand. Its random
-    numbers come from the seed and its own name alone: the same whatever the order of rows and
-    whatever other figures there are, and the first draws of many are the draws of few.
+    numbers depend on the seed and its own name alone, not on the order of rows or on other figures,
+    and the first draws of many are the draws of few.
 
     Parameters
     ----------
@@ -160,8 +160,8 @@ def draw_energy(
     fleet, vehicles, city_share, zones, area_share, effects
         As in `siting.demand.zone_energy`.
     paces
-        Of all fleets together, as `fleet_paces` returns them; none: each class's number of vehicles
-        goes by its own range alone.
+        Of all fleets together, as `fleet_paces` returns them; None: each class's number of vehicles
+        varies in its own range alone.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def draw_energy(
 
 
 def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
-    """Return how many vehicles the scenarios of `PACES` have for each one of a fleet.
+    """Return the vehicles of the scenarios in `PACES` relative to a fleet.
 
     Parameters
     ----------
@@ -229,8 +229,8 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
     Returns
     -------
     DataFrame or None
-        By ``vehicle_class``, a column for each scenario's place in the range (0 to 1), rising; 1
-        where the vehicles are the study area's own. None where fewer than two scenarios are given.
+        By ``vehicle_class``, a column for each scenario's percentile (0 to 1), rising; 1 where the
+        vehicles are the study area's own. None where fewer than two scenarios are given.
 
     Examples
     --------
@@ -263,7 +263,7 @@ def energy_quantiles(
     draws
         As `draw_energy` returns them.
     quantiles
-        Which, each from 0 to 1.
+        Quantiles, each from 0 to 1.
 
     Returns
     -------
@@ -306,29 +306,29 @@ def sensitivity(
     *,
     shares: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return how far each figure alone moves the total and the map, the strongest first.
+    """Return the effect of each figure alone on total and map, the strongest first.
 
-    One figure at a time is put to its low and its high end, the others stay. What it moves on the
-    map is half the sum of the absolute changes of the shares that cells (or zones and classes) have
-    of the total: the share of all energy that would be elsewhere (or another vehicle's).
+    One figure at a time is set to its low and its high end. Its effect on the map is half the sum
+    of the absolute changes of the shares that cells (or zones and classes) have of the total: the
+    share of all energy that would be elsewhere (or another vehicle's).
 
     Parameters
     ----------
     fleet, vehicles, city_share, zones, area_share, effects
         As in `siting.demand.zone_energy`.
     shares
-        ``zone_id``, ``vehicle_class``, ``cell_id``, ``share``: how the energy of a zone and class
-        goes over the cells; none: what moves between cells is left out.
+        ``zone_id``, ``vehicle_class``, ``cell_id``, ``share``: division of a zone's and class's
+        energy over the cells; None: moves between cells are left out.
 
     Returns
     -------
     DataFrame
         ``rank`` (from 1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all; several:
         shares of one source), ``low_kwh_day`` and ``high_kwh_day`` (totals with the figure at the
-        end that gives less, and more), ``swing_kwh_day``, ``swing_share`` (of the central total),
+        end with less, and more), ``swing_kwh_day``, ``swing_share`` (of the central total),
         ``moved_share`` (zones and classes), ``moved_zones_share`` (zones only) and
         ``moved_cells_share`` (cells, if there are `shares`), each the larger of the two ends,
-        ``source``, ``confidence``. Figures that move nothing are left out.
+        ``source``, ``confidence``. Figures without an effect are left out.
 
     Examples
     --------
@@ -388,7 +388,7 @@ def sensitivity(
 
 
 def _on_map(case: Case, shares: pd.DataFrame) -> csr_array:
-    """Return the matrix that takes energy by zone and class to energy by cell."""
+    """Return the matrix from energy by zone and class to energy by cell."""
     cells = pd.factorize(shares["cell_id"])[0]
     zone = pd.Index(case.zones.ids).get_indexer(pd.Index(shares["zone_id"].astype(str)))
     of_class = pd.Index(case.classes).get_indexer(pd.Index(shares["vehicle_class"].astype(str)))
@@ -418,10 +418,10 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
 
 
 def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
-    """Return by draw and class the factor on the vehicles that all classes have in common.
+    """Return by draw and class the common factor on vehicles.
 
-    Its logarithm goes along straight lines through the scenarios, over the normal quantile, and on
-    beyond the first and the last.
+    Its logarithm is linear between the scenarios, over the normal quantile, and beyond the first
+    and the last.
     """
     at, z = ndtri(paces.columns.to_numpy(dtype=float)), ndtri(uniform)
     step = np.clip(np.searchsorted(at, z) - 1, 0, len(at) - 2)

@@ -1,4 +1,4 @@
-"""What a vehicle of each class drives, wants and charges away from home."""
+"""Use and energy of a vehicle of each class, and its charging away from home."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ VEHICLE_LIMITS = {
 
 
 def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None) -> pd.DataFrame:
-    """Return use and energy by vehicle class: kWh/km, km/day, efficiency, shares at home and not.
+    """Return use and energy by vehicle class: kWh/km, km/day, efficiency, home and public shares.
 
     The energy of a vehicle is ``km_day * electric_km_share * kwh_km / charging_efficiency`` kWh a
-    day at the charger. ``electric_km_share`` is below 1 where a class has plug-in hybrids in it:
-    the country's new-energy vehicles count them, and they drive on petrol too.
-    The packaged ``kwh_km`` is measured at the wall, so its efficiency is 1 and losses count once.
-    Whoever gives ``kwh_km`` at the battery gives ``charging_efficiency`` (about 0.9) with it.
+    day at the charger. ``electric_km_share`` is below 1 for classes with plug-in hybrids: the
+    country's new-energy vehicles include them, and they use petrol too. The packaged ``kwh_km`` is
+    measured at the wall, so its efficiency is 1 and losses count once. A ``kwh_km`` at the battery
+    needs a ``charging_efficiency`` (about 0.9) too.
 
     Parameters
     ----------
     path
-        A user's own table with the columns of ``siting/reference/vehicles.csv``; its rows take the
-        place of the package's rows for the same class and figure.
+        A user's own table with the columns of ``siting/reference/vehicles.csv``; its rows replace
+        the package's for the same class and figure.
     overrides
         Single figures to change: class, then ``kwh_km``, ``km_day``, ``charging_efficiency``,
         ``electric_km_share``, ``home_share``, ``housing_weight``, ``ownership_weight`` or
-        ``public_share``. A ``public_share`` is taken to hold in every zone, whatever its housing. A
-        new class needs ``kwh_km``, ``km_day`` and one of ``home_share`` and ``public_share``.
+        ``public_share``. A ``public_share`` holds in every zone, whatever its housing. A new class
+        needs ``kwh_km``, ``km_day`` and one of ``home_share`` and ``public_share``.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     Raises
     ------
     InputError
-        With every unknown figure, incomplete new class and value that cannot be right.
+        With every unknown figure, incomplete new class and invalid value.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
 
 
 def _at_home(overrides: Overrides) -> dict[str, dict[str, float]]:
-    """Return the overrides with each public share turned into the home share it leaves."""
+    """Return the overrides with each public share replaced by its home share."""
     faults = []
     turned = {}
     for vehicle, changes in overrides.items():

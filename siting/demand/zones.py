@@ -22,13 +22,14 @@ from siting.roads.network import utm_epsg
 
 log = logging.getLogger(__name__)
 
-# Neighbours drawn by hand overlap by slivers; more than this share of the smaller zone is a fault.
+# Share of the smaller zone above which an overlap is a fault: neighbours drawn by hand overlap by
+# slivers.
 MOST_OVERLAP = 0.001
-# Holes smaller than this are slivers of drawing too, km2.
+# Largest hole that counts as a sliver, km2.
 LEAST_GAP_KM2 = 0.0001
 STEP_M = 100.0
 By = Literal["streets", "buildings", "pois"]
-# What zones have of themselves, so that a column of the user's of that name is called otherwise.
+# Columns of zones themselves; a user's column of that name is renamed.
 RESERVED = (
     "zone_id",
     "name",
@@ -59,32 +60,32 @@ def read_zones(
     path
         A layer file of polygons: census tehsils, wards, union councils.
     people_column
-        The column that holds the number of people; none: outlines only, with 0 people each.
+        The column that holds the number of people; None: outlines only, with 0 people each.
     id_column
         The column that names a zone; ``zone_id`` or ``id`` if the layer has it, else ``z001`` ….
     name_column
-        The column with what people call a zone; ``name`` if the layer has it, else the id.
+        The column with the zone's display name; ``name`` if the layer has it, else the id.
     renting_column, high_rise_column
         Columns with the share of households that rent, and that live in high-rise buildings, 0 to
-        1; none: not known.
+        1; None: unknown.
     ownership_column
-        Column with vehicles a head, or what stands for it, of any unit; none: not known.
+        Column with vehicles a head, or a proxy, of any unit; None: unknown.
 
     Returns
     -------
     GeoDataFrame
         ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share`` (0 to
-        1, blank where not known) and ``ownership`` where asked for, the layer's other columns (with
-        ``user_`` before a name that zones have themselves), ``geometry``; in the file's order. The
-        outcome of `zone_report` is in ``attrs["report"]``.
+        1, blank if unknown) and ``ownership`` where asked for, the layer's other columns (with
+        ``user_`` before names used here), ``geometry``; in the file's order. The result of
+        `zone_report` is in ``attrs["report"]``.
 
     Raises
     ------
     InputError
-        With every fault of the file at once: columns that are missing; counts as in
-        `siting.demand.read_people`; shares outside 0 to 1; ids that are missing or come twice;
-        geometry that is missing, broken or no polygon; zones that overlap by more than 0.1 % of
-        the smaller one, with the square kilometres and ids.
+        With every fault of the file at once: missing columns; counts as in
+        `siting.demand.read_people`; shares outside 0 to 1; missing or repeated ids; geometry that
+        is missing, broken or not a polygon; zones that overlap by more than 0.1 % of the smaller
+        one, with the square kilometres and ids.
     """
     require_commas(path)
     layer = read_layer(path)
@@ -155,7 +156,7 @@ def read_zones(
 
 
 def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
-    """Return how zones fit together: overlaps and gaps in km2, with the zones' ids.
+    """Return overlaps and gaps of zones in km2, with the zones' ids.
 
     Parameters
     ----------
@@ -167,8 +168,8 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     dict
         ``area_km2`` (of all); ``overlap_km2`` (of all pairs, slivers too); ``overlaps``: one record
         a pair that shares more than 0.1 % of the smaller (``zone_id``, ``other_id``,
-        ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes that no zone covers though
-        zones surround them (``gap_km2``, ``lon``, ``lat`` of a point inside); ``warnings``: texts.
+        ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between zones (``gap_km2``,
+        ``lon``, ``lat`` of a point inside); ``warnings``: texts.
 
     Examples
     --------
@@ -229,37 +230,37 @@ def spread_zones(
 ) -> gpd.GeoDataFrame:
     """Return the zones' people spread inside each zone: points in lon/lat (EPSG:4326) with counts.
 
-    For zones of which only a total is known. That people live in proportion to the length of
-    residential street, the footprint of buildings or the number of places is an assumption, and the
-    caller has to say so. Each zone's points add up to its people.
+    For zones with only a total. That people live in proportion to the length of residential street,
+    the footprint of buildings or the number of places is an assumption, which the caller has to
+    state. Each zone's points sum to its people.
 
     Parameters
     ----------
     zones
         Polygons with ``zone_id`` and ``people``, as `read_zones` returns them.
     network
-        Roads, to go by the length of street inside the zone.
+        Roads, for the length of street inside the zone.
     buildings
-        Footprints (polygons), to go by their area; each counts in the zone of a point inside it.
+        Footprints (polygons), for their area; each counts in the zone of a point inside it.
     pois
-        Places, to go by their number, or by a column ``weight`` where there is one.
+        Places, for their number, or for a column ``weight`` if there is one.
     by
-        Which of the three to use; may be left out where only one is given.
+        Which of the three to use; optional if only one is given.
     highway
         The road classes along which people live.
 
     Returns
     -------
     GeoDataFrame
-        ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is what was gone by, or
-        ``zone`` where a zone has none of it: its people then stand at a point inside it. Those
-        zones are named in the log and in ``attrs["report"]["without"]``.
+        ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is the basis used, or
+        ``zone`` where a zone has none of it: its people are then at a point inside it. Those zones
+        are named in the log and in ``attrs["report"]["without"]``.
 
     Raises
     ------
     InputError
-        If nothing or more than one thing to go by is given and `by` does not say which; no
-        coordinate reference system; counts that are missing or negative; zone ids that come twice.
+        If no basis or more than one is given and `by` does not choose; no coordinate reference
+        system; counts that are missing or negative; repeated zone ids.
     """
     basis = _basis({"streets": network, "buildings": buildings, "pois": pois}, by)
     _require_zones(zones)

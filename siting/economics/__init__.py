@@ -1,4 +1,4 @@
-"""The business case of a station: what it earns and costs over its years, and what it lacks (PKR).
+"""The business case of a station: earnings, costs and shortfall over its years (PKR).
 
 Formulation
 -----------

@@ -1,9 +1,9 @@
-"""At which value of one figure, all others the same, stations that are built need no money.
+"""Break-even values of single figures at which the plan's stations need no public money.
 
-The net present value of a station that sells q is ``worth q - need`` (`siting.economics.gap_terms`)
-and goes along a straight line in the price of a kWh, the tariff, the lease of a bay, wages, fixed
-charges, sales, and the cost of chargers, grid works and civil works. Two values of a figure give
-the line, and the line where it crosses 0: nothing is solved, and nothing is planned anew.
+The net present value of a station that sells q is ``worth q - need``
+(`siting.economics.gap_terms`). It is linear in the price of a kWh, the tariff, the lease of a bay,
+wages, fixed charges, sales, and the cost of chargers, grid works and civil works. Two values of a
+figure give the line and its zero: nothing is solved or planned again.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ Floats = npt.NDArray[np.float64]
 SHARE = "share of what is planned"
 SALES = "sales"
 LEASE = "land_bay_month"
-# Rules that go along a straight line, by their item of money.csv and unit.
+# Rules with a linear effect, by their item of money.csv and unit.
 _RULES = {
     "tariff_pkr_kwh": ("station_tariff", "PKR/kWh"),
     "attendants": ("attendants", "attendants a station with fast chargers"),
     "attendants_other": ("attendants_other", "attendants a station without fast chargers"),
     "fixed_pkr_kw_month": ("fixed_charge", "PKR/kW a month"),
 }
-# Parts of the cost of an offer that are told as a share of what is planned.
+# Parts of the cost of an offer, varied as a share of the planned cost.
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
-# Of the cost: below this a lack is rounding.
+# Share of the cost below which a shortfall is rounding.
 _NONE = 1e-6
-# A break-even beyond this many times a figure's value decides nothing.
+# Multiples of a figure's value beyond which a break-even has no meaning.
 FAR = 5.0
 ENDS = ("half_no_money_at", "no_money_at", "first_lost_at", "all_lost_at")
 
 
 @dataclass(frozen=True)
 class Accounts:
-    """Stations that are built, what they sell, and the rules of their business case.
+    """The new stations of a plan, their sales, and the rules of their business case.
 
     Parameters
     ----------
     offers
-        The new stations' offers, as `siting.sites.make_offers` returns them, ``subsidy_pkr`` what
-        each is paid.
+        The new stations' offers, as `siting.sites.make_offers` returns them, with their payment in
+        ``subsidy_pkr``.
     sold_kwh_day
-        What each sells (kWh/day), above what stood before, in their order.
+        Sales of each (kWh/day), above an earlier station's, in their order.
     rules, subsidy
-        Prices and rates, and what public money may pay at most.
+        Prices and rates, and the caps on public money.
     by_group
-        What is sold by charger group, as in `siting.economics.business_case`.
+        Sales by charger group, as in `siting.economics.business_case`.
     land_bay_month_pkr
-        Lease of a bay (PKR a month); none: land is not leased.
+        Lease of a bay (PKR a month); None: land is not leased.
     """
 
     offers: pd.DataFrame
@@ -77,7 +77,7 @@ class Accounts:
 
     @property
     def carried_pkr(self) -> Floats:
-        """Net present value of each station with the most that it may be paid (PKR)."""
+        """Net present value of each station with its largest payment (PKR)."""
         npv, cap = self._terms()
         return npv + cap
 
@@ -109,7 +109,7 @@ class Accounts:
         return replace(self, rules=replace(rules, **changed))
 
     def levers(self) -> dict[str, tuple[float, str]]:
-        """Return the figures that can be moved: their value and unit."""
+        """Return the figures that can vary, with value and unit."""
         rules = self.rules
         shares = sold_shares(self.offers, self.by_group)
         levers = {
@@ -127,9 +127,9 @@ class Accounts:
 
 
 def break_evens(accounts: Accounts) -> pd.DataFrame:
-    """Return at which value of each figure stations need no public money, or cannot be carried.
+    """Return the value of each figure at which stations need no public money, or are lost.
 
-    One figure moves, all others stay. A price at one charger group is asked of the stations that
+    One figure varies, all others stay. A price at one charger group applies to the stations that
     sell most there.
 
     Parameters
@@ -140,13 +140,12 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost),
-        ``value``, ``unit``, ``stations`` (how many it is asked of), ``rising`` (whether more of it
-        helps them), ``half_no_money_at`` and ``no_money_at`` (from there on half of them, or all,
-        need no public money), ``first_lost_at`` and ``all_lost_at`` (beyond it one, or every,
-        station lacks more than public money may pay). Blank where no value of at least 0, and at
-        most `FAR` times the figure's own, does so. Figures that decide nothing are left out. The
-        nearest to its value comes first.
+        ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost), ``value``,
+        ``unit``, ``stations`` (their number), ``rising`` (whether a larger value helps them),
+        ``half_no_money_at`` and ``no_money_at`` (from there on half of them, or all, need no public
+        money), ``first_lost_at`` and ``all_lost_at`` (beyond it one, or every, station has a
+        shortfall above its cap). Blank without such a value between 0 and `FAR` times the figure's
+        own. Figures without an effect are left out. The nearest to its value comes first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])
@@ -154,7 +153,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     for figure, (value, unit) in accounts.levers().items():
         group = figure.removeprefix(PRICE)
         mine = main == group if figure.startswith(PRICE) else np.ones(len(main), dtype=bool)
-        # A step that no price forbids: of the tariff downwards.
+        # A step downwards of the tariff, which no price forbids.
         step = (-0.1 if figure == "station_tariff" else 0.1) * value or 0.01
         other = accounts.at(figure, value + step)
         free = _crossings(accounts.npv_pkr, other.npv_pkr, value, step)[:, mine]
@@ -182,7 +181,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["figure", "value", "unit", "stations", "rising", *ends])
     most = (FAR * table["value"]).where(table["value"] > 0, np.inf)
     table[ends] = table[ends].where((table[ends] >= 0) & table[ends].le(most, axis=0))
-    # How far the nearest break-even of all is, as a share of the value; of 0 any step is as far.
+    # Distance of the nearest break-even, as a share of the value; at 0 every step is equally far.
     decides = [end for end in ends if end != "first_lost_at"]
     base = table["value"].where(table["value"] > 0)
     near = table[decides].sub(table["value"], axis=0).abs().div(base, axis=0).min(axis=1)
@@ -195,26 +194,26 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
 def swings(
     accounts: Accounts, ends: Mapping[str, tuple[Callable[[float], Accounts], float, float]]
 ) -> pd.DataFrame:
-    """Return by how much figures at their low and high ends move the value of all stations (PKR).
+    """Return the effect of figures at their low and high ends on all stations' value (PKR).
 
     Parameters
     ----------
     accounts
         The new stations.
     ends
-        By name: the stations with the figure at a value, and its low and high end.
+        By name: the stations as a function of the figure, and its low and high end.
 
     Returns
     -------
     DataFrame
         ``name``, ``low_pkr`` and ``high_pkr`` (net present value of all stations without subsidy
-        with the figure there, less that of the plan), ``swing_pkr`` (between the larger and the
-        smaller of the two and 0), in the order given. Ends that the rules refuse are left out.
+        with the figure there, less that of the plan), ``swing_pkr`` (the range of the two and 0),
+        in the order given. Ends that the rules refuse are left out.
     """
     now = float(accounts.npv_pkr.sum())
     rows = []
     for name, (at, low, high) in ends.items():
-        # An end that the rules refuse, such as a tariff above a price, moves nothing that is told.
+        # An end that the rules refuse, such as a tariff above a price, has no value.
         try:
             moved = [float(at(end).npv_pkr.sum()) - now for end in (low, high)]
         except InputError:
@@ -225,7 +224,7 @@ def swings(
 
 
 def _crossings(now: Floats, then: Floats, value: float, step: float) -> Floats:
-    """Return the slope of each station's line, and where it crosses 0 (NaN: it is level)."""
+    """Return the slope of each station's line, and its zero (NaN: it is level)."""
     slope = (then - now) / step
     level = np.abs(slope) * max(abs(value), 1.0) <= _NONE * np.maximum(np.abs(now), 1.0)
     safe = np.where(level, 1.0, slope)

@@ -35,48 +35,47 @@ def business_case(
     by_group: pd.DataFrame | None = None,
     hurdle: Hurdle | None = None,
 ) -> pd.DataFrame:
-    """Return what each station earns, costs, is worth and lacks (PKR), with and without subsidy.
+    """Return the business case of each station (PKR), with and without subsidy.
 
     Parameters
     ----------
     offers
-        The offers to look at, one a site, as `siting.sites.make_offers` returns them. Existing
-        stations are left out: what they cost to run is not known, and nobody decides on them.
+        The offers, one a site, as `siting.sites.make_offers` returns them. Existing stations are
+        left out: their running costs are unknown, and no decision depends on them.
     served_kwh_day
-        What each site sells (kWh/day), by ``site_id``: a series is the target year, which sales
-        grow towards (`siting.economics.ramp`); a table has a column a year and is taken as it is.
-        A site that is absent sells nothing.
+        Sales of each site (kWh/day), by ``site_id``: a series is for the target year, towards which
+        sales grow (`siting.economics.ramp`); a table has a column a year and is used unchanged.
+        Absent sites sell nothing.
     rules
         Prices and rates.
     subsidy
         The rule to apply; by default the offers' own ``subsidy_pkr``.
     by_group
-        What of it is sold by charger group (`sold_shares`), each at its price; by default shares
-        go by capacity.
+        Sales by charger group (`sold_shares`), each at its price; by default in proportion to
+        capacity.
     hurdle
-        What the case must pass; what it lacks is reckoned at it, all else as planned. By default
-        that of the rule, else NPV 0 as planned.
+        The hurdle of the case, at which its shortfall is computed. By default that of the rule,
+        else NPV 0 as planned.
 
     Returns
     -------
     DataFrame
         One row an offer in their order: ``site_id``, ``offer_id``, ``sold_kwh_day`` (in the last
-        year; an offer that extends a station counts what is above ``standing_kwh_day``),
-        ``margin_pkr_kwh``; of the last year ``revenue_pkr_year`` (what drivers pay),
+        year; for an offer that extends a station the part above ``standing_kwh_day``),
+        ``margin_pkr_kwh``; of the last year ``revenue_pkr_year`` (paid by drivers),
         ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``, ``om_pkr_year``,
         ``fixed_charge_pkr_year``, ``staff_pkr_year``, ``land_pkr_year``, ``annual_fee_pkr``,
-        ``insurance_pkr_year``,
-        ``income_tax_pkr_year`` (below 0 where a loss lowers other tax), ``net_pkr_year`` (after
-        all of them); ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``,
+        ``insurance_pkr_year``, ``income_tax_pkr_year`` (below 0 where a loss lowers other tax),
+        ``net_pkr_year`` (after all of them); ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``,
         ``payback_years``, ``discounted_payback_years`` (blank: never within the horizon),
-        ``lacking_pkr`` (what NPV lacks to 0 at the hurdle), ``viability_gap_pkr`` (the same,
+        ``lacking_pkr`` (shortfall of the NPV at the hurdle), ``viability_gap_pkr`` (the same,
         capped), ``subsidy_pkr``, and with it ``npv_subsidised_pkr``, ``payback_subsidised_years``,
         ``discounted_payback_subsidised_years``.
 
     Raises
     ------
     InputError
-        With every column missing, figure out of its limits, site with several offers or unknown,
+        With every missing column, figure out of its limits, site with several offers or unknown,
         and year too few.
 
     Examples
@@ -103,7 +102,7 @@ def business_case(
     cost = new_offers["cost_pkr"].to_numpy(dtype=float)
 
     def flows_of(share: float) -> tuple[Floats, Floats]:
-        """Return what each year leaves before and after tax, at a share of the sales (PKR)."""
+        """Return the cash flow of each year before and after tax, at a share of the sales (PKR)."""
         yearly = DAYS * share * sold * margin[:, None] - fixed.sum(axis=1).to_numpy()[:, None]
         tax = rules.income_tax * (yearly - again - (cost / rules.years)[:, None])
         return yearly, yearly - again - tax
@@ -140,7 +139,7 @@ def business_case(
     )
     for column in fixed.columns:
         out[column] = fixed[column].to_numpy()
-    # Of a usual year: what is bought again is in replacement_pv_pkr.
+    # Of a usual year: replacements are in replacement_pv_pkr.
     usual = yearly[:, -1]
     out["income_tax_pkr_year"] = rules.income_tax * (usual - cost / rules.years)
     out["net_pkr_year"] = usual - out["income_tax_pkr_year"]
@@ -165,11 +164,11 @@ def gap_terms(
     subsidy: Subsidy,
     by_group: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return the viability gap of each offer as a straight line in what it sells (PKR).
+    """Return the viability gap of each offer as a linear function of its sales (PKR).
 
-    With q kWh/day sold in the target year, the business case lacks
-    ``need_pkr - worth_pkr_kwh_day x q`` where that is above 0, and is paid at most ``cap_pkr``. The
-    hurdle of the subsidy's rule is in both figures.
+    With q kWh/day sold in the target year, the shortfall of the business case is ``need_pkr -
+    worth_pkr_kwh_day x q`` where that is above 0, and the payment is at most ``cap_pkr``. Both
+    figures include the hurdle of the subsidy's rule.
 
     Parameters
     ----------
@@ -178,15 +177,15 @@ def gap_terms(
     rules
         Prices and rates.
     subsidy
-        What may be paid at most (`siting.sites.subsidy_pkr`) counts.
+        The rule of caps (`siting.sites.subsidy_pkr`).
     by_group
         As in `business_case`.
 
     Returns
     -------
     DataFrame
-        ``offer_id``, ``need_pkr``, ``worth_pkr_kwh_day``, ``cap_pkr``, in the offers' order; an
-        offer that extends a station counts what is sold above ``standing_kwh_day``.
+        ``offer_id``, ``need_pkr``, ``worth_pkr_kwh_day``, ``cap_pkr``, in the offers' order; for an
+        offer that extends a station only sales above ``standing_kwh_day`` count.
     """
     require_columns(offers)
     rules = at_hurdle(rules, subsidy.held_to)
@@ -195,7 +194,7 @@ def gap_terms(
     kept = 1.0 - rules.income_tax
     again = replacements(offers, rules.years) @ _discount(rules)
     cost = offers["cost_pkr"].to_numpy(dtype=float)
-    # The cost lowers what is taxed, in equal parts over the years.
+    # The cost lowers taxable profit, in equal parts over the years.
     need = cost * (1.0 - rules.income_tax * factor / rules.years) + kept * (factor * fixed + again)
     shares = sold_shares(offers, by_group)
     worth = {g: worth_pkr_kwh_day(rules, g) for g in _used(shares)}
@@ -210,7 +209,7 @@ def gap_terms(
 
 
 def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:
-    """Return what 1 kWh/day sold at a charger group in the target year is worth today (PKR).
+    """Return the present value of 1 kWh/day sold at a charger group in the target year (PKR).
 
     Parameters
     ----------
@@ -231,7 +230,7 @@ def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:
 
 
 def _discount(rules: BusinessRules) -> Floats:
-    """Return today's worth of 1 PKR at the end of each year of the horizon."""
+    """Return the present value of 1 PKR at the end of each year of the horizon."""
     worth: Floats = (1.0 + rules.discount_rate) ** -np.arange(1.0, rules.years + 1)
     return worth
 
@@ -241,7 +240,7 @@ def _used(shares: pd.DataFrame) -> list[str]:
 
 
 def _mean(shares: pd.DataFrame, by_group: Mapping[str, float]) -> Floats:
-    """Return the mean of figures by group, by what each offer sells of each."""
+    """Return the mean of figures by group, weighted by each offer's sales."""
     mean: Floats = shares[list(by_group)].to_numpy() @ np.array(list(by_group.values()))
     return mean
 
@@ -251,7 +250,7 @@ def _paybacks(outlay: Floats, flows: Floats) -> list[float]:
 
 
 def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: BusinessRules) -> Floats:
-    """Return what each offer sells in each year (kWh/day), standing capacity taken off."""
+    """Return each offer's sales in each year (kWh/day), less an earlier station's."""
     years = rules.years
     table = served.to_frame() if isinstance(served, pd.Series) else served
     ids = offers["site_id"].astype(str)

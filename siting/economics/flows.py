@@ -1,4 +1,4 @@
-"""What an offer earns and costs in each year (PKR), by the formulation of `siting.economics`."""
+"""Yearly earnings and costs of an offer (PKR), by the formulation of `siting.economics`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from siting.tables import capacity_groups, load_kw
 Floats = npt.NDArray[np.float64]
 
 MONTHS = 12.0
-# Groups that turn alternating into direct current themselves.
+# Groups whose chargers convert AC to DC.
 RECTIFIED = ("dc", "lev_dc", "swap")
 
 NEEDED = ("cost_pkr", "subsidy_pkr", "charger_cost_pkr", "battery_cost_pkr", "om_pkr_year",
@@ -22,14 +22,14 @@ NEEDED = ("cost_pkr", "subsidy_pkr", "charger_cost_pkr", "battery_cost_pkr", "om
 
 
 def margin_pkr_kwh(rules: BusinessRules, group: str) -> float:
-    """Return what is left of the price of a kWh after tax, power and payment fees (PKR/kWh).
+    """Return the price of a kWh less tax, power and payment fees (PKR/kWh).
 
     Parameters
     ----------
     rules
         Prices and shares.
     group
-        The charger group it is sold at.
+        The charger group of the sale.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def efficiency(rules: BusinessRules, group: str) -> float:
 
 
 def present_value_factor(rate: npt.ArrayLike, years: npt.ArrayLike) -> Floats:
-    """Return today's worth of 1 PKR at the end of each of so many years.
+    """Return the present value of 1 PKR at the end of each of some years.
 
     Parameters
     ----------
@@ -90,9 +90,9 @@ def present_value_factor(rate: npt.ArrayLike, years: npt.ArrayLike) -> Floats:
 
 
 def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
-    """Return the costs a year that do not depend on what is sold (PKR/year)."""
+    """Return the yearly costs that do not depend on sales (PKR/year)."""
     dc = offers.get("capacity_dc_kwh_day", pd.Series(0.0, index=offers.index)) > 0
-    # A standing station has its attendants.
+    # An existing station has its attendants.
     new = ~offers.get("extends", pd.Series(False, index=offers.index)).astype(bool)
     people = np.where(dc, rules.attendants, rules.attendants_other) * new.astype(float)
     none = pd.Series(0.0, index=offers.index)
@@ -111,10 +111,10 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 
 
 def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the share of each group (column) in what an offer (row, in their order) sells.
+    """Return the share of each group (column) in an offer's sales (row, in their order).
 
-    `by_group` is what is sold by ``site_id`` (index) and charger group (column), in any unit; where
-    nothing is sold, and by default, shares go by capacity.
+    `by_group` is the sales by ``site_id`` (index) and charger group (column), in any unit; without
+    sales, and by default, shares are proportional to capacity.
     """
     groups = capacity_groups(map(str, offers.columns))
     able = offers[[f"capacity_{group}_kwh_day" for group in groups]].astype(float)
@@ -128,7 +128,7 @@ def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> p
 
 
 def replacements(offers: pd.DataFrame, years: int) -> Floats:
-    """Return what is spent at the end of each year on chargers and batteries again (PKR)."""
+    """Return the spending on new chargers and batteries at the end of each year (PKR)."""
     battery = offers["battery_cost_pkr"].to_numpy(dtype=float)
     spent = np.zeros((len(offers), years))
     for cost, column in (
@@ -143,7 +143,7 @@ def replacements(offers: pd.DataFrame, years: int) -> Floats:
 
 
 def require_columns(offers: pd.DataFrame) -> None:
-    """Refuse offers that lack what a business case needs, naming every column and row."""
+    """Check that offers have the columns of a business case, naming every column and row."""
     have = ", ".join(map(str, offers.columns))
     faults = [
         Fault(f"offers, column {column}", "missing", f"it has: {have}")
@@ -165,19 +165,19 @@ def require_columns(offers: pd.DataFrame) -> None:
 
 
 def payback_years(outlay_pkr: float, flows_pkr: Floats) -> float:
-    """Return the years after which the running total of the flows never falls below 0 again.
+    """Return the years after which the cumulative flow never falls below 0 again.
 
     Parameters
     ----------
     outlay_pkr
-        What is spent at the start, at least 0.
+        Outlay at the start, at least 0.
     flows_pkr
-        What comes in at the end of each year; within a year it comes in evenly.
+        Cash flow of each year; within a year it is even.
 
     Returns
     -------
     float
-        Years; 0 where nothing is spent and nothing lost; NaN where it is not within the flows.
+        Years; 0 without outlay and losses; NaN where it is not within the flows.
 
     Examples
     --------

@@ -16,9 +16,9 @@ from siting.reference import at_preset, table
 from siting.sites import Hurdle
 from siting.tables import capacity_groups
 
-# Year of all prices and costs (PKR); no station of a plan opens before the next.
+# Year of all prices and costs (PKR); stations of a plan open in the next year or later.
 PRICES_OF = 2026
-# Fields of `BusinessRules` and the item of money.csv each is filled from.
+# Fields of `BusinessRules` and their items of money.csv.
 ITEMS = {
     "tariff_pkr_kwh": "station_tariff",
     "discount_rate": "discount_rate",
@@ -33,7 +33,7 @@ ITEMS = {
     "efficiency_dc": "efficiency_dc",
     "efficiency_other": "efficiency_other",
 }
-# Item of money.csv with what drivers pay at a charger group: this, then the group.
+# Prefix of the items of money.csv with drivers' prices at a charger group.
 PRICE = "price_"
 
 
@@ -41,41 +41,41 @@ PRICE = "price_"
 class BusinessRules:
     """Prices and rates of the business case.
 
-    Take one from `business_rules`, which fills in the packaged figures.
+    Make one with `business_rules`, which fills in the packaged figures.
 
     Parameters
     ----------
     prices_pkr_kwh
-        What drivers pay by charger group, sales tax in, PKR/kWh; without it above the tariff.
+        Drivers' price by charger group, with sales tax, PKR/kWh; above the tariff without it.
     tariff_pkr_kwh
-        What the station pays for its power, PKR/kWh.
+        The station's price of power, PKR/kWh.
     discount_rate
-        A year, 0 to 1; real, as prices are those of one year.
+        Discount rate a year, 0 to 1; real, as prices are those of one year.
     years
         Horizon, a whole number of at least 1.
     payment_share
         Share of revenue for payment and telecom, 0 to 1.
     attendant_month_pkr, attendants, attendants_other
-        Pay of one in PKR a month, and how many a new station with DC, and one without, has.
+        Pay of an attendant in PKR a month, and their number at a new station with DC, and without.
     fixed_pkr_kw_month
-        Fixed and demand charges, PKR a month for each kW of load that the station adds.
+        Fixed and demand charges, PKR a month for each kW of load added.
     sales_tax
-        On what drivers pay, as a share of the price without it.
+        Sales tax as a share of the price without it.
     income_tax
         Share of the profit, 0 to below 1.
     efficiency_dc, efficiency_other
         Energy sold over energy bought: DC chargers and swap cabinets, and the others; above 0 and
         at most 1.
     sales_path
-        Sales of each year of operation over those of the target year, 0 to 1; the last holds for
-        the years after.
+        Sales of each year of operation relative to the target year, 0 to 1; the last holds for
+        later years.
     sales_share
-        Share of all these sales that is counted on, above 0 and at most 1 (`at_hurdle`).
+        Share of planned sales assumed in the case, above 0 and at most 1 (`at_hurdle`).
 
     Raises
     ------
     InputError
-        With every figure that cannot be right.
+        With every invalid figure.
     """
 
     prices_pkr_kwh: Mapping[str, float]
@@ -95,7 +95,7 @@ class BusinessRules:
     income_tax: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse figures that cannot be right, all at once."""
+        """Check all figures at once."""
         least = "a number of at least 0"
         efficient = "a share above 0 and at most 1"
         wrong = [
@@ -138,18 +138,18 @@ class BusinessRules:
 def require_prices(
     rules: BusinessRules, offers: pd.DataFrame, known: Collection[str], stated: Collection[str] = ()
 ) -> None:
-    """Refuse rules without a price at a charger group in use, or with prices at groups not there.
+    """Check that charger groups in use, and only existing ones, have a price.
 
     Parameters
     ----------
     rules
         Prices and rates.
     offers
-        What could be built; what stands already has no business case.
+        The offers; existing stations have no business case.
     known
-        The charger groups there are.
+        The charger groups.
     stated
-        Charger groups that a user has named a price for.
+        Charger groups with a price set by the user.
     """
     new = offers[~offers["existing"].astype(bool)]
     groups = capacity_groups(map(str, offers.columns))
@@ -181,7 +181,7 @@ def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
 
 
 def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
-    """Return the rules by which a case is worked out that must pass a hurdle.
+    """Return the rules of a case that must pass a hurdle.
 
     Examples
     --------
@@ -195,7 +195,7 @@ def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
 
 
 def opening_years(target_year: int, known_from: int = 0) -> range:
-    """Return the years over which the stations of a plan open evenly, the target year the last.
+    """Return the opening years of a plan's stations, evenly spread up to the target year.
 
     None is before the year `known_from`, from which the demand is known.
 
@@ -212,17 +212,17 @@ def opening_years(target_year: int, known_from: int = 0) -> range:
 def sales_path(
     demand_kwh_day: Mapping[int, float], target_year: int, opening_years: Collection[int]
 ) -> tuple[float, ...]:
-    """Return the sales of each year of operation over those of the target year, 0 to 1.
+    """Return the sales of each year of operation relative to the target year, 0 to 1.
 
-    Sales follow the demand up to what is sold in the target year, which what is built then can
-    deliver. Of several opening years, each as likely, it is the mean.
+    Sales follow the demand up to those of the target year, the capacity built for it. Of several
+    opening years, each as likely, it is the mean.
 
     Parameters
     ----------
     demand_kwh_day
-        What is wanted in each year, from the first opening year to the target year.
+        Demand of each year, from the first opening year to the target year.
     target_year
-        The year that sales are planned for.
+        The target year.
     opening_years
         First years of operation, none after the target year.
 
@@ -294,14 +294,14 @@ def business_rules(
     path
         As in `money_figures`.
     preset
-        Where the figures stand in their range (`siting.reference.PRESETS`).
+        Position of the figures in their ranges (`siting.reference.PRESETS`).
     **overrides
-        Fields of `BusinessRules`; prices that are given stand in place of all packaged ones.
+        Fields of `BusinessRules`; given prices replace all packaged ones.
 
     Raises
     ------
     InputError
-        With every item missing, unknown field and figure that cannot be right.
+        With every missing item, unknown field and invalid figure.
 
     Examples
     --------

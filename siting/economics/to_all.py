@@ -1,4 +1,4 @@
-"""What stations and the drivers' time to them cost in a year (PKR): what the plan costs to all.
+"""The yearly cost of stations and their drivers' time (PKR): the cost to all.
 
 Formulation
 -----------
@@ -41,34 +41,34 @@ from siting.errors import Fault, InputError
 from siting.reference import table
 
 DAYS, MINUTES = 365.0, 60.0
-WAYS = "ways_to_charger"  # the item of money.csv: drives to the charger a session
+WAYS = "ways_to_charger"  # item of money.csv: drives to the charger per session
 VALUE_KEY = "money.value_of_time_pkr_h"
 
 
 @dataclass(frozen=True)
 class CostToAll:
-    """What offers and drives cost in a year."""
+    """The yearly costs of offers and drives."""
 
-    cost_pkr_year: Mapping[str, float]  # of each offer, 0 for what stands, by ``offer_id``
-    # By vehicle class: what an hour of a driver is worth (PKR), and the energy of a session (kWh).
+    cost_pkr_year: Mapping[str, float]  # of each offer, 0 for existing stations, by ``offer_id``
+    # By vehicle class: the worth of a driver's hour (PKR), and the energy of a session (kWh).
     value_pkr_h: Mapping[str, float]
     session_kwh: Mapping[str, float]
-    ways: float  # drives to the charger a session
+    ways: float  # drives to the charger per session
 
     @property
     def pkr_kwh_min(self) -> dict[str, float]:
-        """What a minute's drive of each kWh/day costs in a year (PKR), by vehicle class."""
+        """Yearly cost of a minute's drive for each kWh/day (PKR), by vehicle class."""
         each = self.value_pkr_h.items()
         return {k: DAYS * self.ways * v / MINUTES / self.session_kwh[k] for k, v in each}
 
 
 def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
-    """Return what each offer costs in a year (PKR), before tax.
+    """Return the yearly cost of each offer (PKR), before tax.
 
     Parameters
     ----------
     offers
-        As `siting.sites.make_offers` returns them; what stands costs nothing more.
+        As `siting.sites.make_offers` returns them; existing stations add no cost.
     rules
         Prices and rates.
 
@@ -93,12 +93,12 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 
 
 def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """Return what an hour of a driver is worth by vehicle class (PKR), a user's own in place.
+    """Return the worth of a driver's hour by vehicle class (PKR), with a user's values.
 
     Parameters
     ----------
     own
-        PKR an hour by vehicle class, in place of the package's or beside it; at least 0.
+        PKR an hour by vehicle class, which replace or extend the package's; at least 0.
 
     Returns
     -------
@@ -136,12 +136,12 @@ def cost_to_all(
     time_values: pd.DataFrame,
     sessions: pd.DataFrame,
 ) -> CostToAll:
-    """Return what offers and drives cost in a year.
+    """Return the yearly costs of offers and drives.
 
     Parameters
     ----------
     offers, rules
-        As `yearly_costs` takes them.
+        As in `yearly_costs`.
     classes
         The vehicle classes whose drivers count.
     time_values

@@ -1,4 +1,4 @@
-"""What answers a program: bounds, plans and proofs, on HiGHS, which no other module knows."""
+"""The engine: bounds, plans and proofs for any program, on HiGHS, which no other room imports."""
 
 from siting.engine.answer import AimProof, Answer
 from siting.engine.clock import Progress

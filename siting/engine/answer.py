@@ -1,4 +1,4 @@
-"""The answer of a program: what stands, who is served, what is paid, and what is proven of it."""
+"""The answer of a program: stations, service, public money, and the proof of each aim."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TieBreak = Literal["exact", "polished"]
 
 @dataclass(frozen=True)
 class AimProof:
-    """An aim, and what is proven of the plan's value for it, the aims before it kept."""
+    """An aim and its proof, given the values kept of the aims before it."""
 
     aim: str
     proof: Proof
@@ -35,31 +35,31 @@ class Answer:
     Parameters
     ----------
     program
-        What was asked.
+        The program solved.
     choice
-        Positions of the options taken.
+        Positions of the options chosen.
     pairs
-        The merged rows and pairs that `energy` is on, cells apart.
+        The merged rows and pairs that index `energy`, cells kept apart.
     energy
         Energy served by pair (row) and slice (column), in kWh/day.
     paid
-        Public money paid by offer and year under the viability gap (PKR); else empty.
+        Public money by offer and year under the viability gap (PKR); empty without one.
     proofs
         Each aim with its proof, in order.
     method
-        ``exact``, ``greedy`` or ``milp``.
+        Method: ``exact``, ``greedy`` or ``milp``.
     solver, solver_version
-        What solved it.
+        Name of the solver.
     tie_break
-        ``exact``: of all plans as good, this one draws the least subsidy, then costs the least,
-        then has the lowest ids. ``polished``: nothing can be dropped from it, or replaced by a
-        cheaper offer at the same site, without loss.
+        Tie-break. ``exact``: among plans of equal value the one with the least subsidy, then the
+        least cost, then the lowest ids. ``polished``: no station can be dropped, or replaced by a
+        cheaper offer at its site, without loss.
     guarantee
-        What the greedy method is known to reach at least on such a program, with its source.
+        Worst-case guarantee of the greedy method on this kind of program, with its source.
     best_of_scenarios
-        The most that a plan made for each scenario alone serves there, where it was worked out.
+        Best value of each scenario alone, where it was computed.
     left_out
-        Stations left out within the gap because they bring too little for their money.
+        Stations removed within the gap because their gain per rupee is too small.
     """
 
     program: Program
@@ -78,12 +78,12 @@ class Answer:
 
     @property
     def proof(self) -> Proof:
-        """What is proven for the first aim."""
+        """The proof for the first aim."""
         return self.proofs[0].proof
 
     @property
     def status(self) -> str:
-        """``optimal`` only where the first aim's gap is proven; `proofs` has those after it."""
+        """``optimal`` if the first aim's gap is proven; `proofs` has the later aims."""
         return self.proof.status
 
     @property
@@ -126,7 +126,7 @@ class Answer:
         return len(names) - 1 if name is None else names.index(name)
 
     def service(self, slice_name: str | None = None) -> pd.DataFrame:
-        """Return who is served by which site in a slice, or the last (`siting.tables.SERVICE`).
+        """Return the energy served by cell and site in a slice, by default the last.
 
         Parameters
         ----------
@@ -162,7 +162,7 @@ class Answer:
 
     @property
     def served(self) -> pd.DataFrame:
-        """Each slice: what is wanted and served (kWh/day), the share, and the worth of it."""
+        """Demand and served energy by slice (kWh/day), the share served and its worth."""
         rows = []
         years = self.program.year_plan.years if self.program.year_plan else None
         names = self.program.scenario_plan.names if self.program.scenario_plan else None
@@ -183,13 +183,13 @@ class Answer:
         return pd.DataFrame(rows).astype({"year": "Int64"})
 
     def worth_in(self, s: int) -> float:
-        """Return the worth of what is served in a slice, given its position."""
+        """Return the worth served in a slice, given its position."""
         pairs = self.pairs
         return math.fsum(self.energy[:, s] * pairs.worth[pairs.row, s] * pairs.factor)
 
     @property
     def money(self) -> pd.DataFrame:
-        """Public money by year: granted and spent (PKR); one row without years."""
+        """Public money by year, granted and spent (PKR); one row without years."""
         years = self.program.year_plan
         instance, options = self.program.instance, self.program.options
         if self.program.gap is not None:
@@ -207,7 +207,7 @@ class Answer:
 
     @property
     def subsidies(self) -> dict[str, float]:
-        """Public money that each site draws in all (PKR), by ``site_id``."""
+        """Public money drawn by each site in all (PKR), by ``site_id``."""
         instance = self.program.instance
         money = self.paid[:, -1] if self.program.gap is not None else instance.offer_subsidy
         site = instance.site_ids[instance.offer_site[self.standing]]
@@ -215,7 +215,7 @@ class Answer:
 
     @property
     def resource_table(self) -> pd.DataFrame:
-        """Each row over the options: what is used, and its sides, in its unit."""
+        """Use, lower and upper side of each limit over the options, in its unit."""
         resources = self.program.resources
         return pd.DataFrame(
             {
@@ -230,7 +230,7 @@ class Answer:
 
     @property
     def floor_table(self) -> pd.DataFrame:
-        """Each floor and slice it holds in: need and served (kWh/day), share asked and served."""
+        """Need and served energy (kWh/day), share asked and share served, by floor and slice."""
         rows = []
         demand = self.program.demand_kwh
         for n, floor in enumerate(self.program.groups):
@@ -263,12 +263,12 @@ class Answer:
 
     @property
     def budget_pkr(self) -> float:
-        """Public money there is (PKR); what the plan draws where it has no budget."""
+        """Public money available (PKR); the money drawn where the plan has no budget."""
         return self.program.money_pkr if self.program.budgeted else self.subsidy_pkr
 
     @property
     def demand_kwh_day(self) -> float:
-        """All the energy wanted in the last slice (kWh/day)."""
+        """Demand of the last slice (kWh/day)."""
         return float(self.program.demand_kwh[:, -1].sum())
 
     @property
@@ -278,12 +278,12 @@ class Answer:
 
     @property
     def mean_drive_min(self) -> float:
-        """Mean drive of a kWh served in the last slice (min); 0 where none is."""
+        """Mean drive of a kWh served in the last slice (min); 0 if nothing is served."""
         served = self.served_kwh_day
         return math.fsum(self.energy[:, -1] * self.pairs.minutes) / served if served else 0.0
 
     def __repr__(self) -> str:
-        """Return the answer as a few lines a person can read."""
+        """Return the answer as a few readable lines."""
         share = self.served_kwh_day / self.demand_kwh_day if self.demand_kwh_day else 0.0
         lines = [
             f"Answer ({self.program.model}, {self.method})",

@@ -1,4 +1,4 @@
-"""A choice that is fixed: the instance with its offers alone, and what it is worth."""
+"""The value of a fixed choice: the instance reduced to its offers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from siting.program.instance import Instance, Ints
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
-    """Return an instance with some of its offers alone, required where they stand; no limits.
+    """Return an instance with only some of its offers, required where they stand, without limits.
 
-    Nor do bundles and opening years count, which a choice that is given may break.
+    Bundles and opening years are dropped too, because a given choice may break them.
     """
     sites = np.unique(instance.offer_site[kept])
     return replace(
@@ -32,5 +32,5 @@ def value_of_choice(frame: Frame, choice: Ints) -> float:
     """Return the value of a choice, signed so that more is better."""
     served = frame.serve(np.sort(choice), Clock(math.inf))
     if not served.found:
-        raise SolveError(Fault("plan", "whom it serves could not be worked out"))
+        raise SolveError(Fault("plan", "its service could not be computed"))
     return frame.signed(served.objective)

@@ -17,18 +17,18 @@ REPORT_EVERY_S = 0.2
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a solve is.
+    """The progress of a solve.
 
     Parameters
     ----------
     phase
-        What it is doing: ``start``, ``cuts``, ``rounding``, ``programs``, ``windows``, ``tree`` …
+        The phase: ``start``, ``cuts``, ``rounding``, ``programs``, ``windows``, ``tree`` …
     incumbent
-        What the best plan so far reaches of the aim, in `unit`; NaN while there is none.
+        Value of the incumbent, in `unit`; NaN without one.
     bound
-        Proven limit on what any plan reaches; infinite while there is none.
+        Proven bound on any plan's value; infinite without one.
     gap
-        Relative difference of the two.
+        Relative gap between incumbent and bound.
     seconds
         Seconds since the solve began.
     unit
@@ -43,7 +43,7 @@ class Progress:
     unit: str = "kWh/day"
 
     def __str__(self) -> str:
-        """Return the progress on one line; the phase alone where no plan was heard of yet."""
+        """Return the progress on one line; only the phase while there is no incumbent."""
 
         def show(value: float) -> str:
             return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
@@ -59,7 +59,7 @@ class Progress:
 
 
 def relative_gap(objective: float, bound: float) -> float:
-    """Return the relative difference between a plan's objective and a bound on any plan's.
+    """Return the relative gap between a plan's objective and a bound.
 
     >>> relative_gap(200.0, 201.0)
     0.005
@@ -72,7 +72,7 @@ def relative_gap(objective: float, bound: float) -> float:
 
 
 class Clock:
-    """What a solve knows about time: its deadline, seconds a phase, and whether to stop."""
+    """The time of a solve: its deadline, the seconds of each phase, and interruption."""
 
     def __init__(
         self, time_limit_s: float, progress: Callable[[Progress], None] | None = None
@@ -100,7 +100,7 @@ class Clock:
         return self.elapsed_s / self._limit_s
 
     def share_after(self, share: float) -> float:
-        """Return the share of the time limit that has passed once a share of what is left has."""
+        """Return the share of the time limit used once a share of the time left has passed."""
         return (self.elapsed_s + share * self.left_s) / self._limit_s
 
     @property
@@ -115,9 +115,10 @@ class Clock:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the first Ctrl-C of the block as a wish to stop, and let the second end it.
+        """Treat the first Ctrl-C in the block as a request to stop, and let the second end it.
 
-        A handler of the caller's own stays, and so it is off the main thread, which hears none.
+        A handler set by the caller is kept. Outside the main thread, which alone receives signals,
+        nothing is done.
         """
         if not takes_ctrl_c():
             yield
@@ -140,9 +141,9 @@ class Clock:
 
     @contextmanager
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:
-        """Count the seconds of the block towards a phase, and end it in time.
+        """Count the seconds of the block towards a phase, and end the phase in time.
 
-        `share`: share of the whole time limit that must not have passed when the phase ends.
+        `share`: share of the whole time limit at which the phase ends.
         """
         began = time.perf_counter()
         outer, self._phase = self._phase, name
@@ -156,7 +157,7 @@ class Clock:
 
     @contextmanager
     def within(self, share: float) -> Iterator[None]:
-        """End the block before a share of the whole time limit has passed."""
+        """End the block at a share of the whole time limit."""
         outer = self._until
         self._until = min(self._until, self._start + share * self._limit_s)
         try:
@@ -165,12 +166,12 @@ class Clock:
             self._until = outer
 
     def hear(self, incumbent: float, bound: float) -> None:
-        """Take note of the best plan's value and of the bound on any plan's, as they stand."""
+        """Record the incumbent's value and the bound."""
         self.incumbent = incumbent if math.isfinite(incumbent) else math.nan
         self.bound = bound
 
     def report(self, *, at_once: bool = False) -> None:
-        """Tell the caller how far the solve is, at most a few times a second."""
+        """Report progress to the caller, at most a few times a second."""
         now = time.perf_counter()
         if self._progress is None or (now - self._last_report < REPORT_EVERY_S and not at_once):
             return

@@ -1,9 +1,9 @@
-"""The program on the options alone: what is served is a few numbers, held down by cuts.
+"""The master problem: options, and a few measures of service bounded by cuts.
 
-In place of the energy of each pair stand *measures*: the worth served of each part, the energy
-served towards each floor, and the public money paid up to each year where the program decides on
-it. Aims, floors and budgets are written on them by the same code as on pairs
-(`siting.program.matrix`); what no choice can serve is cut off as it shows (`siting.engine.cuts`).
+*Measures* replace the energy of each pair: the worth served in each part, the energy served towards
+each floor, and the public money paid up to each year where the program decides on it. The code that
+writes aims, floors and budgets on pairs writes them on measures (`siting.program.matrix`); cuts
+exclude measures that no choice can serve (`siting.engine.cuts`).
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from siting.program.rows import Rows
 
 @dataclass(frozen=True)
 class Measure:
-    """One number in place of many energies."""
+    """A column that stands for the sum of many energies."""
 
-    column: int  # its column in the coarse matrix
+    column: int  # column in the coarse matrix
     # ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` up to a year, or
-    # ``envelope``: a part of each rupee in the last year.
+    # ``envelope``: an envelope's share of each rupee in the last year.
     kind: str
-    index: int  # position of the part, the floor, the year or the limit
-    s: int = 0  # the slice
+    index: int  # position of the part, floor, year or limit
+    s: int = 0  # slice
 
 
 class CoarseLayout(Layout):
-    """The columns of the coarse program."""
+    """The columns of the master problem."""
 
     def __init__(self, frame: Frame, parts: Sequence[Part]) -> None:
         layout = frame.layout
@@ -85,11 +85,11 @@ class CoarseLayout(Layout):
         for r, limit in enumerate(self.instance.limits):
             if limit.per_rupee:
                 self._envelope[r] = self._measure("envelope", r, np.inf)
-        # Nothing else asks for single subsidies here.
+        # Only this layout asks for single subsidies.
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
-        """Return the worth measures: columns, values, and the scenario of each."""
+        """Return the worth measures: columns, coefficients and the scenario of each."""
         column, value, scenario = [], [], []
         for s, one in enumerate(self.slices):
             for _, at in self._worth.get(s, []):
@@ -100,7 +100,7 @@ class CoarseLayout(Layout):
         return np.array(column, dtype=np.int64), values, np.array(scenario, dtype=np.int64)
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the energy (kWh/day) towards a floor in a slice: one measure."""
+        """Return the one measure of the energy towards a floor in a slice (kWh/day)."""
         f = self.floors.index(floor)
         if (f, s) not in self._energy:
             rows = self.service.floor[f] & (self.service.kwh[:, s] > 0)
@@ -109,18 +109,18 @@ class CoarseLayout(Layout):
         return np.array([self._energy[f, s]]), np.array([self.energy_unit])
 
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return nothing: drives have no measure, and no bound but 0."""
+        """Return no columns: drives have no measure, and only 0 bounds them."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def money(self, of: MoneyKind, gains: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return money (PKR) by column."""
+        """Return the money of each column (PKR)."""
         if of == "subsidy_pkr" and self.gap is not None:
             last = 1.0 if gains is None else float(gains[-1])
             return np.array([self._money[-1]]), np.array([self.money_unit * last])
         return super().money(of, gains)
 
     def write(self, rows: Rows) -> None:
-        """Write the rows over options, floors and money."""
+        """Write the rows of options, floors and money."""
         self._write_options(rows)
         if self.gap is not None:
             self._write_money(rows)
@@ -143,5 +143,5 @@ class CoarseLayout(Layout):
 
 
 def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> Matrix:
-    """Return the program of a frame on options and measures."""
+    """Return the master problem of a frame, on options and measures."""
     return Writer(CoarseLayout(frame, parts), frame.aim, frame.reached).written()

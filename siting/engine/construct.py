@@ -1,11 +1,11 @@
-"""A first plan in seconds: stations by what they could sell of demand still free.
+"""Greedy construction of a first plan by the demand that each station could still sell to.
 
-Where a relaxation is known, what it takes comes first, and what is scarce has its prices.
-Nothing is valued exactly on the way. A station that is taken uses up demand in its reach, of each
-row the same share, and the others are reckoned anew on what is left; stations that share no demand
-are taken together. Demand that a floor still lacks, or a group that is served least, counts for
-more; where limits ask for some of something, as for a station in every square, what counts towards
-these comes first. The plan is a start (`siting.engine.windows`), no more, and may fail a floor.
+With a relaxation at hand, the options it takes come first, and its prices value scarce resources.
+No plan is valued exactly on the way. A station chosen uses up demand in its reach, the same share
+of each row, and the gains of the others are computed again on what is left; stations that share no
+demand are chosen together. Demand that counts towards an unmet floor, or of the worst-off group,
+has a higher weight. Options that count towards an unmet lower limit, such as a station in every
+square, come first. The plan is only a start for `siting.engine.windows` and may miss a floor.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from siting.program.aims import LeastMoney, WorstShare
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of
 
-# Of a round those are taken together that earn at least this share of the best rate.
+# Options of a round within this share of the best rate are chosen together.
 TOGETHER = 0.95
-# Rounds that are left once time is up, of which each takes as many as share no demand.
+# Rounds left once time is up; each takes all options that share no demand.
 HURRIED = 4
-# What a kWh that a floor lacks counts, in kilowatt-hours served.
+# Weight of a kWh towards an unmet floor, in kilowatt-hours served.
 LACKING = 20.0
-# Groups served less than this above the worst count as worst.
+# Groups whose served share is less than this above the lowest count as worst off.
 WORST = 0.05
-# A rupee of need counts so much of a rupee of public money where public money fills a gap.
+# Weight of a rupee of need against a rupee of public money under the viability gap.
 OWN_MONEY = 0.02
-# Share by which a kilowatt-hour counts less after the longest drive; with more pairs than so many,
-# over all slices, in so few steps, as pairs that count alike are reckoned as one.
+# Share by which a kWh counts less after the longest drive. Above this number of pairs, over all
+# slices, the decay has few steps, because pairs of equal weight are computed as one.
 NEARER, MANY_PAIRS, NEARER_STEPS = 0.03, 100_000, 8
 
 
 class Sower:
-    """Takes stations one by one, or several that share no demand.
+    """Greedy choice of stations, one by one or several that share no demand.
 
-    `most`: money of the kind that is aimed at that may be spent, where the least is; `scarce`: what
-    each option takes of all that is scarce, at the prices of a relaxation.
+    `most`: limit on the money in the aim, where the least is sought; `scarce`: cost of what each
+    option uses of all scarce resources, at the prices of a relaxation.
     """
 
     def __init__(
@@ -58,23 +58,23 @@ class Sower:
         if len(far) * len(slices) > MANY_PAIRS:
             far = np.ceil(NEARER_STEPS * far) / NEARER_STEPS
         near = 1 - NEARER * far
-        # What a pair counts here: of stations that sell as much the one amid its demand goes first.
+        # Weights of pairs: of stations that sell as much, the one amid its demand goes first.
         self.worth = [part.worth * near[part.pairs] for part in cutter.parts]
         self.choice = self.frame.nothing
-        self.first = -1  # the first option taken of what does not stand
+        self.first = -1  # the first option chosen that does not stand
         self.use = sparse.csc_array(self.frame.resources.use)
         self.most = self.frame.resources.at_most + self.frame.resources.slack
         self.used = np.zeros(len(self.frame.resources))
         least = self.frame.resources.at_least
         self.least = np.where(np.isfinite(least) & (least > 0), least, 0.0)
-        # What counts towards rows of which there must be some; none where there are no such rows.
+        # Amounts towards rows with a lower limit; None without such rows.
         self.counts: sparse.csr_array | None = None
         if self.least.any():
             self.counts = self.frame.resources.use.maximum(0.0)
         self.money = most
         self.scarce = room.price if scarce is None else scarce
         self.gap = program.gap
-        # Need and cap of what each option has standing, by year.
+        # Need and cap of the offer that each option has standing, by year.
         offer = self.frame.options.offer.T
         instance = program.instance
         self.need = np.where(offer >= 0, instance.offer_cost[offer], 0.0)
@@ -82,19 +82,20 @@ class Sower:
         if self.gap is not None:
             self.cap = np.where(offer >= 0, caps_of(instance, self.gap)[offer], 0.0)
         years = program.year_plan
-        # Public money that fills gaps: what may be paid by each year, and what is.
+        # Public money under the viability gap: the most that may be paid by each year, and the sum
+        # paid.
         self.own_money = OWN_MONEY
         self.granted = np.array([program.money_pkr]) if years is None else years.limit_pkr
         self.by_year = years is not None and not years.carry_over
         self.paid = np.zeros(len(self.need))
 
     def run(self, clock: Clock, first: Floats | None = None) -> Ints:
-        """Return the options taken once nothing that helps fits any more.
+        """Return the options chosen once no useful option fits.
 
-        Once time is up a few rounds are left, each of all that share no demand, and as many more as
-        floors and limits need that still lack something.
+        Once time is up a few rounds remain, each of all options that share no demand, and as many
+        more as unmet floors and limits need.
 
-        `first`: for each option 0, or how early it is taken, before those of 0.
+        `first`: order in which options are chosen before the others; 0: by gain.
         """
         if first is not None:
             self._keep(but=np.unique(self.frame.site[first > 0]))
@@ -110,10 +111,10 @@ class Sower:
         return np.sort(self.choice[self.choice >= 0])
 
     def _take_best(self, together: float, first: Floats | None = None) -> bool:
-        """Take the best option and others as good that share no demand; return whether any was.
+        """Choose the best option and near-equals that share no demand; return whether any was.
 
-        `together`: share of the best rate at which another is as good; `first`: how early options
-        are taken, in place of what they earn; those of 0 are not.
+        `together`: share of the best rate that makes another option near-equal; `first`: order to
+        use in place of gains; options of 0 are left out.
         """
         gain, sold = self._gain()
         by_year = self._paid(sold)
@@ -127,14 +128,14 @@ class Sower:
             gain = towards * (1.0 + np.maximum(gain, 0.0) / max(float(gain.max()), 1e-300))
             open_ = (towards > 0) & np.isfinite(paid)
         if first is None:
-            with np.errstate(over="ignore"):  # what costs nothing is worth any price
+            with np.errstate(over="ignore"):  # a free option is worth any price
                 rate = np.where(open_, gain / price, 0.0)
         else:
             open_ &= first > 0
             rate = np.where(open_, first, 0.0)
         if not open_.any():
             return False
-        # What others sell does not matter where neither the order nor money depends on it.
+        # Sales of others do not matter where neither the order nor money depends on them.
         apart = self.gap is not None or first is None
         touched = [np.zeros(len(part.rows), dtype=bool) for part in self.cutter.parts]
         least, taken = together * float(rate.max()), False
@@ -149,14 +150,14 @@ class Sower:
         return taken
 
     def _keep(self, but: Ints | None = None) -> None:
-        """Keep what stands at sites where nothing is taken, but for some."""
+        """Keep standing stations at sites without a new option, except some."""
         for option in self.frame.kept.tolist():
             site = self.frame.site[option]
             if self.choice[site] < 0 and (but is None or site not in but):
                 self._take(option, None)
 
     def _towards(self) -> Floats:
-        """Return how much of what limits still lack each option has, as shares of what they ask."""
+        """Return each option's contribution to unmet lower limits, as a share of the need."""
         if self.counts is None:
             return np.zeros(self.frame.count)
         lack = np.maximum(self.least - self.frame.resources.slack - self.used, 0.0)
@@ -168,7 +169,7 @@ class Sower:
         return out
 
     def _gain(self) -> tuple[Floats, Floats]:
-        """Return what each option would add to the aim, and the margin on its sales by year."""
+        """Return each option's gain in the aim, and the margin on its sales by year."""
         gain, sold = np.zeros(self.frame.count), np.zeros_like(self.need)
         service, slices = self.frame.service, self.frame.program.slices
         lacking = self._lacking()
@@ -188,12 +189,12 @@ class Sower:
         return gain, sold
 
     def _lacks(self) -> bool:
-        """Return whether some limit or floor still lacks something."""
+        """Return whether a limit or floor is still unmet."""
         lacking = self._lacking() or ()
         return bool(self._towards().any()) or any(worth.any() for worth in lacking)
 
     def _lacking(self) -> list[Floats] | None:
-        """Return what pairs count for floors that still lack energy; None where none does."""
+        """Return the weights of pairs for unmet floors; None if all floors are met."""
         program, service = self.frame.program, self.frame.service
         aim = self.frame.aim
         groups = aim.groups if isinstance(aim, WorstShare) else ()
@@ -225,11 +226,11 @@ class Sower:
                 if part.slice == s:
                     out[p][service.floor[f][part.rows[part.row]]] = 1.0
         if not some and isinstance(aim, LeastMoney):
-            return out  # all floors hold: nothing more is wanted
+            return out  # all floors hold
         return out if some else None
 
     def _paid(self, sold: Floats) -> Floats:
-        """Return what each option takes of what is scarce by year; infinite if its case fails."""
+        """Return each option's use of scarce resources by year; infinite if its case fails."""
         if self.gap is None:
             price = self.scarce
             if isinstance(self.frame.aim, LeastMoney):
@@ -237,11 +238,11 @@ class Sower:
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))[None]
         lacks = np.maximum(self.need - sold, 0.0)
         fails = (lacks > self.cap).any(axis=0)
-        # What was paid in a year is not paid back in a better one.
+        # Money paid in one year is not paid back in a better one.
         return np.where(fails, np.inf, np.maximum.accumulate(lacks, axis=0))
 
     def money_of(self) -> Floats:
-        """Return the money that is aimed at by option (PKR)."""
+        """Return the money in the aim by option (PKR)."""
         out = np.zeros(self.frame.count)
         aim = self.frame.aim
         if isinstance(aim, LeastMoney):
@@ -266,7 +267,7 @@ class Sower:
         return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Use up what a station sells, unless it shares demand with another of the round."""
+        """Use up the demand a station sells to, unless another of the round shares it."""
         near: list[tuple[Part, Floats, Floats, Ints]] = []
         for p, part in enumerate(self.cutter.parts):
             offer = int(self.cutter.offer[p][option])

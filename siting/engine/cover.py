@@ -1,9 +1,9 @@
-"""Programs without capacities: a closed form for who is served, and the plain one as a covering.
+"""Programs without capacities: closed-form service, and plain ones as a covering.
 
-Without capacities whoever is near a station is served whole, whatever is aimed at: by the one that
-counts most, of these the nearest. Where there is nothing but a budget besides, the program is the
-budgeted maximal covering of Church and ReVelle, for which `siting.engine.covering` has arrays,
-reductions, kicks and cuts of its own, made for millions of rows.
+Without capacities each row is served whole, by the station that counts most for it and among equals
+by the nearest. With a budget as the only limit, the program is the budgeted maximal covering of
+Church and ReVelle. `siting.engine.covering` has arrays, reductions, kicks and cuts of its own for
+it, made for millions of rows.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science
 Association 32 (1974), 101-118.
@@ -29,14 +29,14 @@ from siting.program.service import Service
 
 
 def served_whole(aims: Sequence[Aim], program: Program) -> bool:
-    """Return whether whoever can be served is served whole by the nearest, as aims have it."""
+    """Return whether each row in reach is served whole by the nearest station under these aims."""
     decides = (aim for aim in aims if isinstance(aim, MostWorth | NetWorth | Drives))
     first = next(decides, None)
     return not program.capacitated and isinstance(first, MostWorth | NetWorth)
 
 
 def nearest(program: Program, choice: Ints) -> tuple[Service, Floats]:
-    """Return who is served by what without capacities: pairs, and energy by pair and slice."""
+    """Return the pairs, and energy by pair and slice, of service without capacities."""
     taken = program.options.offer[choice]
     pairs = program.service(by_cell=True, offers=np.unique(taken[taken >= 0]))
     able = _able(program, pairs)
@@ -66,7 +66,7 @@ def _able(program: Program, service: Service) -> Flags:
 
 
 def covering_of(program: Program) -> Covering | None:
-    """Return a program as a covering, its options in order; None where it is something else."""
+    """Return a program as a covering, options in order; None if it is not one."""
     floors = any(floor.share > 0 for floor in program.floors)
     if program.capacitated or floors or len(program.slices) > 1:
         return None
@@ -106,7 +106,7 @@ def covering_of(program: Program) -> Covering | None:
 def solve_covered(
     program: Program, clock: Clock, *, gap: float, seed: int, start: Ints | None
 ) -> Result | None:
-    """Return the most worth of a plain program of coverage; None where it is something else."""
+    """Return the result for a plain coverage program; None if it is not one."""
     with clock.phase("build"):
         covering = covering_of(program)
     if covering is None or not covering.allows(covering.forced):
@@ -131,7 +131,7 @@ def solve_covered(
 
 
 def _without_idle(covering: Covering, chosen: Ints) -> Ints:
-    """Return a plan without options that cover nothing alone, the dearest left out first."""
+    """Return a plan without options that cover nothing alone, the most expensive removed first."""
     by_option = sparse.csr_array(
         (np.ones(len(covering.option)), (covering.option, covering.row)),
         shape=(len(covering.cost), len(covering.weight)),

@@ -1,9 +1,9 @@
-"""A relaxed program over options that stays in one native model between rounds, and its cuts.
+"""The relaxed master problem as one native model that stays alive between rounds of cuts.
 
-Cuts are rows added to the native model and decisions are bounds of its columns, and the simplex
-goes on from where it was. Cuts that have been slack for long are taken out: at an optimum few of
-thousands bind. An option that is not taken, and whose reduced cost takes the bound below what is
-enough, is in no plan worth having (`Relaxed.hopeless`).
+Cuts are rows added to the native model, decisions are bounds of its columns, and the simplex method
+starts from the last basis. Cuts that stay slack are removed: at an optimum few of thousands bind.
+An option outside the optimum whose reduced cost takes the bound below the value sought is in no
+plan worth having (`Relaxed.hopeless`).
 """
 
 from __future__ import annotations
@@ -21,45 +21,44 @@ from siting.engine.highs import run_native
 from siting.errors import Fault, SolveError
 from siting.program.instance import Flags, Floats, Ints
 
-# Cuts that were slack in so many rounds go, once there are so many rows.
+# Rounds after which a slack cut is removed, and the number of rows from which cuts are removed.
 SLACK_ROUNDS, MANY_ROWS = 12, 150
 UNTAKEN = 1e-6
-# Rounds of cuts in a row that gain too little, after which no more are made. At first the bound may
-# stand still for longer, where many optima are as good.
+# Rounds in a row with too little gain after which separation stops; more at first, where many
+# optima are equal and the bound stands still.
 WEAK, WEAK_AT_FIRST = 3, 20
 
-# A row of a cut: its columns, their factors, and the most it may be.
+# A row of a cut: its columns, their coefficients, and its upper side.
 Row = tuple[Ints, Floats, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Relaxed:
-    """An optimum of a relaxed program."""
+    """An optimum of the relaxed master problem."""
 
-    # No choice within the decisions reaches more (signed so that more is better); -inf where there
-    # is none.
+    # Bound on any choice within the decisions (signed so that more is better); -inf if infeasible.
     bound: float
-    taken: Floats  # how much of each option is taken, 0 to 1
-    # What the bound changes by, per unit, where an option that is not taken is, or one that is
-    # whole is not; 0 or below.
+    taken: Floats  # value of each option, 0 to 1
+    # Reduced cost: change of the bound per unit of an option added, or of a whole option removed;
+    # at most 0.
     price: Floats
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options that no choice worth more than enough takes, and a bound on theirs."""
+        """Return the options in no choice worth more than enough, and a bound on their plans."""
         after = self.bound + self.price
         out: Flags = (self.taken < UNTAKEN) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
 
 
 class CutModel(ABC):
-    """A native model whose first columns are options, with the cuts it was given.
+    """A native model whose first columns are options, with its cuts.
 
-    `money`: what each option costs; `size`: what a unit of its objective is in the aim's;
-    `named`: the rows that hold, in order, the sites with several options or that must have one.
+    `money`: cost of each option; `size`: unit of the objective, in the aim's unit; `named`: rows
+    that hold, in order, for sites with several options or a required station.
     """
 
-    # A plan is worth its node's bound from this share of it on.
+    # Relative tolerance within which a plan's value equals its node's bound.
     exact = 1e-9
 
     def __init__(
@@ -73,20 +72,20 @@ class CutModel(ABC):
         self._named, self._named_rows = np.flatnonzero(several | must), named.astype(np.int32)
         self._single = np.flatnonzero(~(several | must)[site])
         self._columns = np.arange(self.count, dtype=np.int32)
-        # What is decided: the least and most of each option, and of the named sites the least.
+        # Decisions: bounds of each option, and lower bounds of the named sites.
         self._low, self._high = np.zeros(self.count), np.ones(self.count)
         self._there = np.zeros(len(self._named))
-        # Options that are alike, kind by kind, and the rows that count them.
+        # Options of equal data, by kind, and the rows that count them.
         self.kinds: list[Ints] = []
         self._kind_rows = np.zeros(0, dtype=np.int32)
         self._base = self.model.getNumRow()
         self._slack = np.zeros(0, dtype=np.int64)
-        self.rows: list[Row] = []  # of the cuts there are now
+        self.rows: list[Row] = []  # of the present cuts
 
     # --- decisions ---------------------------------------------------------------------------
 
     def allow(self, allowed: Flags, opened: Flags, least: Floats, most: Floats) -> None:
-        """Let a node's decisions hold."""
+        """Apply a node's decisions."""
         low, self._high = np.zeros(self.count), allowed.astype(float)
         low[self._single] = opened[self.site[self._single]]
         self._low = np.minimum(low, self._high)
@@ -116,19 +115,19 @@ class CutModel(ABC):
             np.concatenate([value for _, value, _ in rows]),
         )
         if added == highspy.HighsStatus.kError:
-            raise SolveError(Fault("HiGHS", "did not take the rows of a cut"))
+            raise SolveError(Fault("HiGHS", "refused the rows of a cut"))
         self.rows += rows
         self._slack = np.concatenate([self._slack, np.zeros(len(rows), dtype=np.int64)])
 
     @abstractmethod
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the cuts that an optimum breaks; return how many.
+        """Add the cuts that an optimum violates, and return their number.
 
-        `deep`: whether to look for those that take long though others were found.
+        `deep`: whether to run slow separation although fast separation found cuts.
         """
 
     def forbid(self, choice: Ints) -> None:
-        """Rule out exactly one choice, which only arithmetic takes for a plan."""
+        """Exclude exactly one choice, which only rounding makes a plan."""
         value = np.full(self.count, -1.0)
         value[choice] = 1.0
         self.add_rows([(np.arange(self.count), value, len(choice) - 1.0)])
@@ -148,7 +147,7 @@ class CutModel(ABC):
     # --- solving -----------------------------------------------------------------------------
 
     def solve(self) -> Relaxed | None:
-        """Return the optimum under the decisions and cuts so far; None if time ran out."""
+        """Return the optimum under the present decisions and cuts; None if time ran out."""
         run_native([self.model], self.clock)
         status = self.model.getModelStatus()
         none = np.zeros(self.count)
@@ -165,13 +164,13 @@ class CutModel(ABC):
         return Relaxed(bound, taken, -np.abs(reduced[: self.count]) * self.size, point)
 
     def bound_of(self, reduced: Floats, dual: Floats) -> float:
-        """Return the bound of the optimum just found, in the model's unit."""
+        """Return the bound of the last optimum, in the model's unit."""
         return float(self.model.getInfo().objective_function_value)
 
     def tighten(
         self, rounds: int, stalled: float, enough: float = -math.inf
     ) -> tuple[Relaxed | None, float]:
-        """Return the optimum after so many rounds of cuts, and the lowest bound on the way."""
+        """Return the optimum after some rounds of cuts, and the lowest bound on the way."""
         relaxed = self.solve()
         if relaxed is None:
             return None, math.inf

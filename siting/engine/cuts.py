@@ -1,20 +1,20 @@
-"""Cuts: what no choice can serve, as a bound on measures by the options taken.
+"""Cuts: upper bounds on the service of any choice, linear in the options.
 
 Every cut is the inequality of `siting.engine.parts`, for weights ``l_k`` on measures ``t_k``::
 
     sum of l_k t_k  <=  constant + sum of coefficient_n y_n
 
-Weights and prices come from the program of a point: given options taken in part and what the coarse
-program thinks they serve, the linear program of who is served (where a station taken in part serves
-no more of a row than that part of it) says by how much they fall short, and its duals are the
-weights and prices of the cut that the point breaks most. Two cases need no linear program: where
-all pairs of a part are worth the same it is a maximum flow, and its minimum cut gives prices of 0
-and 1; without capacities each row takes its best stations until it is served.
+Weights and prices are the duals of the subproblem at a point: given fractional options and the
+service that the master problem claims, a linear program (where a fractional station serves at most
+that fraction of a row) gives the shortfall, and its duals give the most violated cut. Two cases
+need no linear program: where all pairs of a part have the same worth it is a maximum flow, whose
+minimum cut gives prices of 0 and 1; without capacities each row takes its best stations until it is
+served.
 
-Under the viability gap a station's case is priced too: with a price ``tau`` on the gap of a site
-the station earns ``tau`` times its margin besides, and owes ``tau`` times its need less what public
-money, at its own price ``mu``, is worth paying. Any ``tau`` bounds; the best of several is taken
-offer by offer.
+Under the viability gap a station's business case has a price too: with a price ``tau`` on the gap
+of a site the station earns ``tau`` times its margin besides, and owes ``tau`` times its need less
+the part that public money, at its own price ``mu``, pays. Every ``tau`` is valid; the best of
+several is used offer by offer.
 
 Source of the cuts without capacities: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition
 for very large scale partial set covering and maximal covering location problems. European Journal
@@ -33,15 +33,15 @@ from siting.engine.frame import Frame
 from siting.engine.parts import Part
 from siting.program.instance import Flags, Floats, Ints
 
-# Options taken less than this are not taken.
+# Options below this value count as 0.
 LEAST_TAKEN = 1e-7
-# A point breaks a cut from this share of what is at stake on.
+# A cut counts as violated by at least this share of the value at stake.
 BROKEN = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """``value`` times the measures in ``column`` is at most ``constant + coefficient`` of y."""
+    """The cut ``value`` times the measures in ``column`` <= ``constant + coefficient`` y."""
 
     column: Ints
     value: Floats
@@ -49,28 +49,28 @@ class Cut:
     coefficient: Floats
 
     def at(self, choice: Ints) -> float:
-        """Return the bound at a choice."""
+        """Return the right-hand side at a choice."""
         return self.constant + float(self.coefficient[choice].sum())
 
     def over(self, taken: Floats, measured: Floats) -> float:
-        """Return by how much a point is above it, given options taken and all coarse columns."""
+        """Return the violation at a point, given options and all columns of the master problem."""
         bound = self.constant + float(self.coefficient @ taken)
         return float(self.value @ measured[self.column]) - bound
 
 
 class Cutter:
-    """Makes cuts for one program."""
+    """The separation of cuts for one program."""
 
     def __init__(self, frame: Frame, parts: list[Part], measures: list[Measure]) -> None:
         self.frame, self.parts, self.measures = frame, parts, measures
         self.count = frame.count
-        # Which offer an option has standing in a part's slice.
+        # Offer that an option has standing in a part's slice.
         self.offer = [frame.layout.standing(part.slice) for part in parts]
         service = frame.service
         self.worth_of = {m.index: m for m in measures if m.kind == "worth"}
         self.energies = [m for m in measures if m.kind == "energy"]
         self.money = [m for m in measures if m.kind in ("money", "envelope")]
-        # Which pairs of a part count towards each energy measure.
+        # Pairs of a part that count towards each energy measure.
         self.counted: dict[tuple[int, int], Flags] = {}
         for m in self.energies:
             member = service.floor[m.index][service.row]
@@ -85,7 +85,7 @@ class Cutter:
         return [p for p, part in parts if part.capacitated and part.uniform is None]
 
     def _linked(self) -> list[list[int]]:
-        """Return the parts that measures link, group by group."""
+        """Return the groups of parts that measures link."""
         sets: list[set[int]] = []
         links = [{p for (c, p) in self.counted if c == m.column} for m in self.energies]
         if self.money:
@@ -103,14 +103,14 @@ class Cutter:
         return self.frame.program.slices[self.parts[p].slice].year
 
     def envelope_share(self, r: int) -> Floats:
-        """Return what an envelope (position of the limit) pays of each rupee, by offer."""
+        """Return the share of each rupee paid by an envelope (position of its limit), by offer."""
         instance = self.frame.program.instance
         return instance.amounts_of(instance.limits[r])
 
     def standing(self, p: int, choice: Ints) -> bytes:
-        """Return the offers that stand in a part and serve somebody there, as a key.
+        """Return the offers that stand in a part and serve somebody, as a key.
 
-        `choice`: the option taken at each site, -1 for none.
+        `choice`: option at each site, -1 for none.
         """
         offer = np.where(choice >= 0, self.offer[p][choice], -1)
         able = (offer >= 0) & (self.parts[p].capacity[offer] > 0).any(axis=1)
@@ -119,18 +119,18 @@ class Cutter:
     # --- coefficients ------------------------------------------------------------------------
 
     def option_amounts(self, p: int, by_offer: Floats) -> Floats:
-        """Return an amount by option, given one by offer, for the slice of a part."""
+        """Return amounts by option, given by offer, for the slice of a part."""
         offer = self.offer[p]
         return np.where(offer >= 0, by_offer[offer], 0.0)
 
     def priced(self, p: int, value: Floats, price: Floats) -> tuple[float, Floats]:
-        """Return constant and coefficients that worths of pairs and prices of rows give a part."""
+        """Return a cut's constant and coefficients for a part, from worths and row prices."""
         part = self.parts[p]
         intake = part.intake(value - price[part.row])
         return float(price @ part.wanted), self.option_amounts(p, intake)
 
     def single(self, measure: Measure, parts: list[tuple[int, Floats, Floats]]) -> Cut:
-        """Return the cut on one measure, given worths and prices part by part."""
+        """Return the cut on one measure, given worths and prices by part."""
         constant, coefficient = 0.0, np.zeros(self.count)
         for p, value, price in parts:
             part_constant, amounts = self.priced(p, value, price)
@@ -139,7 +139,7 @@ class Cutter:
         return Cut(np.array([measure.column]), np.ones(1), constant, coefficient)
 
     def plain(self) -> list[Cut]:
-        """Return the cuts that need no search: all capacity is used (all in reach is a bound)."""
+        """Return the cuts without separation: the capacity bound (coverage: the reach bound)."""
         out = []
         for p, part in enumerate(self.parts):
             none = np.zeros(len(part.rows))
@@ -165,22 +165,22 @@ class Cutter:
     # --- cuts at a point ---------------------------------------------------------------------
 
     def quick(self, taken: Floats) -> list[Cut]:
-        """Return the cuts of single measures that need no linear program, lowest at a point."""
+        """Return single-measure cuts that need no linear program, lowest at a point."""
         return self.of_worths(taken) + self.of_energies(taken, self.energies)
 
     def of_worths(self, taken: Floats) -> list[Cut]:
-        """Return the cuts of each part's worth, where that needs no linear program."""
+        """Return the worth cuts of the parts that need no linear program."""
         quick = [p for p in range(len(self.parts)) if p not in self.alone]
         return [cut for p in quick for cut in self.of_worth(p, taken)]
 
     def of_worth(self, p: int, taken: Floats) -> list[Cut]:
-        """Return the cuts of the worth of one part that needs no linear program."""
+        """Return the worth cuts of one part that needs no linear program."""
         worth = self.parts[p].worth
         prices = self.prices(p, taken, worth, None)
         return [self.single(self.worth_of[p], [(p, worth, price)]) for price in prices]
 
     def of_energies(self, taken: Floats, energies: Sequence[Measure]) -> list[Cut]:
-        """Return the cuts of energies that floors or aims ask for."""
+        """Return the cuts on energies in floors and aims."""
         out: list[Cut] = []
         for m in energies:
             named = [p for (c, p) in self.counted if c == m.column]
@@ -194,11 +194,10 @@ class Cutter:
         return out
 
     def prices(self, p: int, taken: Floats, worth: Floats, counted: Flags | None) -> list[Floats]:
-        """Return prices of rows for worths that are one number, or without capacities any.
+        """Return row prices for equal worths, or for any worths without capacities.
 
-        `taken`: how much of each option is taken, 0 to 1; `worth`: what a kWh of each pair is
-        worth; where capacities count all alike, or 0; `counted`: which pairs are worth something,
-        if not all.
+        `taken`: value of each option, 0 to 1; `worth`: worth of a kWh of each pair, under
+        capacities one number or 0; `counted`: pairs with a worth, if not all.
         """
         part = self.parts[p]
         offer = self.offer[p]
@@ -217,14 +216,14 @@ class Cutter:
             self.frame.site[option], capacity, None if whole else share, rows
         )
         level = float(worth.max(initial=0.0))
-        # Rows on the unserved side are free; the others cost all that they are worth.
+        # Rows on the unserved side have price 0; the price of the others is their whole worth.
         both = [np.where(side, 0.0, level) for side in sides]
         if rows is not None:
             both = [np.where(rows, price, 0.0) for price in both]
         return both[:1] if (both[0] == both[1]).all() else both
 
     def _cover_prices(self, part: Part, offer: Ints, share: Floats, worth: Floats) -> list[Floats]:
-        """Return what each row's last station is worth to it, and what the one after would be."""
+        """Return each row's worth at the last station it needs, and at the next one."""
         open_ = np.zeros((part.sites, len(part.kinds)))
         site = part.offer_site[offer]
         for k in range(len(part.kinds)):
@@ -239,7 +238,7 @@ class Cutter:
         filled = total - before[row]
         out = []
         for enough in (1 - 1e-9, 1 + 1e-9):
-            # The last station a row needs to be served whole; none: the row is free.
+            # Last station a row needs to be served whole; if none is, the row has price 0.
             done = np.flatnonzero(filled >= enough)
             price = np.zeros(len(part.rows))
             last = done[::-1]

@@ -1,14 +1,14 @@
-"""Shortest drives at the worth reached, through a program in which nearer counts for a little more.
+"""Shortest drives at a given worth, by a Lagrangian program in which nearer counts more.
 
 The program for the shortest drives ``min sum of t x`` with ``sum of a x >= E`` has neither cuts nor
-a quick way to value a choice. The program ``max sum of (a - t / H) x`` has both: it is one with
-decay. Any bound ``W`` on it bounds the drives, whatever the horizon ``H`` (min)::
+a fast evaluation of a choice. The program ``max sum of (a - t / H) x`` has both: it has decay. A
+bound ``W`` on it bounds the drives for every horizon ``H`` (min)::
 
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
-which is the Lagrangian bound with the multiplier ``1 / H`` on the worth to be kept, divided by it.
-A short horizon gives the better bound and plans with short drives that may lose some worth; a long
-one, which begins at what the short one found, wins the worth back.
+This is the Lagrangian bound with the multiplier ``1 / H`` on the worth to be kept, divided by that
+multiplier. A short horizon gives the better bound and plans with short drives that may lose some
+worth; a longer one starts from that plan and wins the worth back.
 
 Source: A. M. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -33,35 +33,35 @@ from siting.program.instance import Ints
 from siting.program.matrix import Reached
 from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
 
-# The first horizon, in longest drives; where public money fills what the business case lacks, worth
-# that is lost is dear to win back. The next is longer where worth was lost, and else shorter.
+# The first horizon as a multiple of the longest drive; larger under the viability gap, where lost
+# worth is expensive to win back. The next is longer where worth was lost, else shorter.
 FIRST, FIRST_OF_GAP, SHORTEST, LONGEST, STEP = 3.0, 10.0, 3.0, 50.0, 2.0
-# Turns that a horizon gets at first, and worth that was lost to be won back. Where a horizon comes
-# again and nothing was gained they are doubled. Turns are work, not time, so that a run repeats.
+# Turns of a horizon at first, and turns to win lost worth back; doubled where a horizon repeats
+# without a gain. Turns count work, not time, so that a run repeats.
 TURNS = 4
-# Where turns take long: share of what is left of the time that a horizon may take, the longest but
-# for this, and in which worth is won back.
+# Where turns take long: share of the time left for a horizon, for the longest one, and for winning
+# worth back.
 SHARE, BACK_SHARE = 0.65, 0.3
-# How often stations are moved, and those they serve worked out again.
+# Most rounds of moving stations and computing their service again.
 MOVES = 6
 
 
 class Solved(Protocol):
-    """Solves a frame from a choice to a gap in so many turns.
+    """A solver of a frame from a choice to a gap within some turns.
 
-    Briefly: it betters the choice and proves nothing.
+    `briefly`: improve the choice and prove nothing.
     """
 
     def __call__(
         self, frame: Frame, start: Ints, gap: float, *, turns: int, briefly: bool = False
     ) -> Result:
-        """Return the result; where turns ended it, stopped by the node limit."""
+        """Return the result; the node limit is its stop reason where turns ended it."""
 
 
 def goes(frame: Frame) -> bool:
-    """Return whether a frame for the shortest drives can be solved this way."""
+    """Return whether a frame for the shortest drives can be solved by horizons."""
     aims = [one.aim for one in frame.reached]
-    # Regret and tails are made of worth, which the program of nearer drives counts otherwise.
+    # Regret and tails are functions of worth, which the decay program counts differently.
     once = sum(isinstance(aim, MostWorth | NetWorth) for aim in aims) == 1
     others = MostWorth | NetWorth | WorstShare | LeastMoney
     return (
@@ -77,20 +77,20 @@ def solve_drives(
     gap: float,
     solved: Solved,
 ) -> Result:
-    """Return the plan with the shortest drives among those that reach as much.
+    """Return the plan with the shortest drives among those that keep the worth.
 
     Parameters
     ----------
     frame
-        The program for the shortest drives, with a worth among what is kept (`goes`).
+        The program for the shortest drives, with a worth among the values kept (`goes`).
     clock
         Deadline and interruption.
     start
-        A choice that reaches it.
+        A choice with that worth.
     gap
         Relative gap of the drives at which to stop.
     solved
-        Solves a frame.
+        Solver of a frame.
     """
     program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
@@ -102,7 +102,7 @@ def solve_drives(
     while not clock.over and value - bound > gap * value and kept > 0:
         before = value, bound
         horizon = times * longest
-        # What the gap asked of the drives is as a gap in worth.
+        # The gap of the drives expressed as a gap in worth.
         asked = min(gap * value / (horizon * kept), 0.1) if math.isfinite(value) else 0.0
         clock.unit = unit_of(program, _worth_of(frame).aim)
         with clock.phase("nearer", clock.share_after(share if times < LONGEST else 1.0)):
@@ -140,7 +140,7 @@ def solve_drives(
 
 
 def _nearer(frame: Frame, horizon_min: float) -> Frame:
-    """Return the program in which nothing would be left of a kilowatt-hour after a horizon."""
+    """Return the program in which a kWh counts nothing after a drive of one horizon."""
     asked = frame.program.objective or objective_of(frame.program.instance)
     near = replace(asked, decay=NearerFirst(asked.decay, horizon_min))
     worth = _worth_of(frame)
@@ -149,14 +149,14 @@ def _nearer(frame: Frame, horizon_min: float) -> Frame:
 
 
 def _worth_of(frame: Frame) -> Reached:
-    """Return the worth that is reached, less what its money must bring if so asked."""
+    """Return the worth reached, less the charge on its money if asked for."""
     return next(one for one in frame.reached if isinstance(one.aim, MostWorth | NetWorth))
 
 
 def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
-    """Return a choice, its stations moved while that helps, and its drives (kWh·min/day).
+    """Return an improved choice with stations moved, and its drives (kWh·min/day).
 
-    Drives are infinite where it reaches too little.
+    Drives are infinite where the choice misses the worth.
     """
     best, value = choice, math.inf
     for _ in range(MOVES):

@@ -1,4 +1,4 @@
-"""How hard to try: the options of a solve, and their checks."""
+"""The options of a solve, and their checks."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from siting.errors import Fault, InputError
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard to try."""
+    """The options of a solve: gap, time, threads, seed, method and solver."""
 
-    # Relative gap between bound and plan at which to stop; with 0 ties are broken exactly.
+    # Relative gap at which to stop; with 0 ties are broken exactly.
     gap: float = 0.005
-    time_limit_s: float = 120.0  # seconds to take at most
+    time_limit_s: float = 120.0  # time limit (s)
     # threads, seed: threads to use and the random seed.
     threads: int = 2
     seed: int = 1
     # ``exact``: until the gap is proven; ``greedy``: a good plan in seconds, with a bound;
-    # ``milp``: the PuLP problem handed whole to a solver.
+    # ``milp``: the whole PuLP problem by a solver.
     method: Method = "exact"
     solver: str = HIGHS  # name of a solver PuLP knows, for ``milp``
-    # The same gap for the shortest drives, where they come after another aim and `gap` is not 0.
+    # Gap for the shortest drives, where they follow another aim and `gap` is above 0.
     drives_gap: float = 0.05
-    # Energy that a rupee of public money must bring (kWh/day): of plans within the gap asked one
-    # without stations that bring less is taken (`siting.engine.trim`); 0: any will do.
+    # Least gain per rupee of public money (kWh/day); stations below it are removed while the plan
+    # stays within the gap (`siting.engine.trim`); 0: none is removed.
     least_gain: float = 0.0
 
     def check(self) -> None:
-        """Raise `InputError` if an option makes no sense, `SolveError` if there is no solver."""
+        """Raise `InputError` for an invalid option, `SolveError` for a missing solver."""
         faults = []
         if self.method not in ("exact", "greedy", "milp"):
             fix = "use exact, greedy or milp"
             faults.append(Fault("method", f"is {self.method!r}", fix))
         elif self.method != "milp" and self.solver != HIGHS:
-            what = f"{self.solver} is asked for, but method {self.method} works on HiGHS"
+            what = f"{self.solver} cannot be used: method {self.method} runs on HiGHS"
             faults.append(Fault("solver", what, "use method milp"))
         for name, gap in (("gap", self.gap), ("drives_gap", self.drives_gap)):
             if not (math.isfinite(gap) and 0 <= gap < 1):

@@ -1,12 +1,12 @@
-"""The requirements of a program as rows that can be let go, or give way by a measured excess.
+"""The requirements of a program as elastic rows: dropped, or exceeded by a measured excess.
 
-All that can be asked for is let go, and comes back as rows over the same columns::
+All requirements are dropped and return as rows over the same columns::
 
     sum of a_rn x_n  -  sum of e_k over the requirements k of row r  <=  side_r      e_k >= 0
 
-A requirement is *held* where its excess is 0 and *let go* where nothing counts it. So one integer
-program answers all questions: whether requirements can hold together, by how much one has to give
-way, and the smallest changes of several, as shares of what is asked. What stands is kept.
+A requirement is *held* with excess 0, and *dropped* where no objective counts its excess. One
+integer program answers whether requirements are compatible, how far one must give way, and the
+smallest changes of several, as shares of the figures asked. Existing stations are kept.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from siting.program.obligations import tolerance
 from siting.program.program import Program
 
 SHARE, COST_SHARE, PKR, SITES = "share of demand", "share of cost", "PKR", "sites"
-# Columns up to which the integer program is handed whole to HiGHS; beyond, only its relaxation is
-# solved, by the interior point method.
+# Columns up to which HiGHS solves the integer program; above, only its relaxation, by the interior
+# point method.
 SMALL = 4_000
-# Of the excess looked for, relative.
+# Relative gap of the excess.
 GAP = 1e-4
 SPECK = 1e-30
 Terms = tuple[Ints, Floats]
@@ -39,24 +39,24 @@ Terms = tuple[Ints, Floats]
 
 @dataclass(frozen=True)
 class Requirement:
-    """Something asked for that could be asked for differently."""
+    """A requirement of the program whose figure could change."""
 
-    name: str  # the configuration's word for it
-    # block, place: where it stands in the program: the block, and which of it.
+    name: str  # its configuration key
+    # block, place: its block in the program, and its position there.
     block: str
     place: int
-    # unit, asked: its figure.
+    # unit, asked: unit and figure.
     unit: str
     asked: float
-    least: bool  # whether it is a least, which can be lowered; else a most, which can be raised
-    short: float = 0.0  # excess that there must be whatever is built, known without a solve
+    least: bool  # true: a minimum, which can be lowered; false: a maximum, which can be raised
+    short: float = 0.0  # excess of any plan, known without a solve
 
     def figure(self, excess: float) -> float:
-        """Return the figure at which it gives way by an excess."""
+        """Return the figure that allows an excess."""
         return max(0.0, self.asked - excess) if self.least else self.asked + excess
 
     def changed(self, program: Program, figure: float, standing: Flags) -> Program:
-        """Return the program with another figure; of the sites only those with a station stay."""
+        """Return the program with another figure; required sites keep those with a station."""
         instance, n = program.instance, self.place
         if self.block == "floor":
             floors = list(program.floors)
@@ -99,16 +99,16 @@ class _Row:
         return float(np.abs(self.value).max(initial=0.0)) or 1.0
 
     def slack(self, options: int) -> float:
-        """Return how far its sum may be beyond the side, as `Resources.slack` has it."""
+        """Return the rounding tolerance of its sum, as in `Resources.slack`."""
         if self.column.max(initial=0) >= options:
             return 0.0
         return min(tolerance(0.0), 1e-6 * self.largest) + 1e-12 * abs(self.side)
 
 
 def let_go(program: Program) -> Program:
-    """Return a program with the same stations and demand that asks for nothing."""
+    """Return a program with the same stations and demand and no requirements."""
     instance, years, gap = program.instance, program.year_plan, program.gap
-    # Required sites, and limits of which a speck must be, keep the offers that they are about.
+    # Required sites, and limits with a lower side, keep their offers.
     limits = tuple(
         replace(limit, at_most=math.inf, at_least=min(limit.at_least, SPECK))
         for limit in instance.limits
@@ -128,7 +128,7 @@ def let_go(program: Program) -> Program:
 
 
 class Elastic:
-    """The requirements of a program and the integer program over them."""
+    """The requirements of one program and the integer program over them."""
 
     def __init__(self, program: Program, effort: Effort) -> None:
         self.program, self.effort = program, effort
@@ -203,7 +203,7 @@ class Elastic:
             owners = self._require(f"budget {year}", "year", t, PKR, pkr)
             column, value = self._drawn(whole, t)
             before = [*before, *owners]
-            if years.carry_over:  # the money of each year up to this one can be spent by now
+            if years.carry_over:  # the money of each year up to this one is available
                 self._row((column, value), float(years.limit_pkr[t]), before)
                 continue
             if t:
@@ -291,11 +291,10 @@ class Elastic:
     def ask(
         self, held: Collection[int], aimed: Collection[int], clock: Clock, *, whole: bool
     ) -> Answered:
-        """Return the least sum of the excesses aimed at, each in its own `unit`, negative.
+        """Return the least sum of the excesses in question, each in its own `unit`, negative.
 
-        `held`: requirements that hold; those that are not aimed at either are let go; `aimed`:
-        requirements that give way as little as can be; `whole`: whether stations are whole; else
-        the relaxation.
+        `held`: requirements without excess; those neither held nor in `aimed` are dropped; `aimed`:
+        requirements with the least excess; `whole`: integer stations; else the relaxation.
         """
         m, count, effort = self.matrix, len(self.requirements), self.effort
         most = np.full(count, np.inf)
@@ -319,17 +318,18 @@ class Elastic:
         return run_model(model, clock, whole=whole)
 
     def priced(self, answer: Answered) -> set[int]:
-        """Return the requirements that have a price in a relaxation: those in its conflict."""
+        """Return the requirements with a dual price in a relaxation: those in its conflict."""
         price = answer.price[self.matrix.a.shape[0] :]
         rows = zip(self._rows, price, strict=True)
         return {k for row, p in rows if abs(p) > 1e-9 for k in row.owners}
 
     def excess(self, answer: Answered) -> Floats:
-        """Return by how much each requirement gives way, in its own unit, given what was found."""
+        """Return the excess of each requirement, in its own unit, given a solution."""
         out = np.maximum(answer.point[self.columns :], 0.0) * self.unit
         exact = np.zeros(len(out))
         for row in self._rows:
-            # Rows say it without the solver's arithmetic, but for what several share.
+            # Excesses are computed from the rows, free of solver rounding, except those that
+            # several share.
             over = math.fsum(row.value * answer.point[row.column]) - row.side
             for k in row.owners:
                 exact[k] = max(exact[k], over if len(row.owners) == 1 else float(out[k]))

@@ -1,4 +1,4 @@
-"""Plans whose offers are fixed: whom they serve."""
+"""Service of plans whose offers are fixed."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from siting.program.instance import Instance, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
 
-# Offers by id; by year where they are not the same in all.
+# Offers by id; by year where they differ.
 Standing = Iterable[str] | Mapping[int, Iterable[str]]
 
 
 def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) -> Answer:
-    """Return the answer of a program if certain offers stand: whom they serve, nothing proven.
+    """Return the answer of a program for given offers: their service, without a proof.
 
-    Budget, limits, floors, distances and required sites do not count, so that a plan that breaks
-    them is worked out too; of the floors the table tells what is served. The aims do: as far as
-    offers that are fixed leave something to decide.
+    Budget, limits, floors, distances and required sites are ignored, so that a plan that breaks
+    them is computed too; the floor table still lists the energy served. Aims count as far as the
+    fixed offers leave a decision.
 
     Parameters
     ----------
     program
-        What was asked.
+        The program.
     offers
-        Ids of the offers that stand, existing ones included, one a site at most; by year, or the
-        same in every year.
+        Ids of the offers that stand, existing ones included, at most one a site; by year, or one
+        list for all years.
     within_budget
-        Whether the public money that fills viability gaps is held to its budget and caps.
+        Whether budget and caps limit the public money that fills viability gaps.
 
     Raises
     ------
     InputError
         If an offer is unknown, or two are at one site.
     SolveError
-        If these offers cannot be paid for within budget and caps, where they are held to them.
+        If budget and caps hold and cannot pay for these offers.
     """
     years = program.year_plan.years if program.year_plan else (0,)
     given = offers if isinstance(offers, Mapping) else dict.fromkeys(years, tuple(offers))
@@ -72,19 +72,19 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
     except SolveError:
         if bare.gap is None or within_budget:
             raise
-        # The gap of a station from outside may be wider than what public money may fill.
+        # An outside station may have a wider gap than public money may fill.
         return _answer(replace(bare, gap=replace(bare.gap, cap=1.0)), choice)
 
 
 def _left_to_decide(program: Program) -> list[Aim]:
     """Return the aims that differ between ways to serve from the same stations.
 
-    Nothing has to be served of them, so that drives, which are shortest of nothing, come last.
+    Drives come last: they would be shortest if nothing were served.
     """
     out: list[Aim] = []
     for aim in program.all_aims:
         if isinstance(aim, LeastRegret | Tail):
-            out.append(MostWorth())  # each scenario is served as well as it can be
+            out.append(MostWorth())  # each scenario gets its best service
         elif not isinstance(aim, LeastMoney) or program.gap is not None:
             out.append(aim)
     drives = [aim for aim in out if isinstance(aim, Drives)]
@@ -96,7 +96,7 @@ def _answer(program: Program, choice: Ints) -> Answer:
     reached: list[Reached] = []
     for aim in program.all_aims:
         if served_whole(program.all_aims, program):
-            reached.append(Reached(aim, 0.0))  # whatever is reached, all are served
+            reached.append(Reached(aim, 0.0))  # all aims give the same service
             continue
         frame = Frame(program, aim, reached)
         reached.append(Reached(aim, frame.sign * value_of_choice(frame, choice)))
@@ -120,21 +120,21 @@ def _answer(program: Program, choice: Ints) -> Answer:
 def assign(
     instance: Instance, offer_ids: Iterable[str], model: str = "capacitated"
 ) -> pd.DataFrame:
-    """Return who is served by which site, in kWh/day and minutes (`siting.tables.SERVICE`).
+    """Return the service by demand row and site, in kWh/day and minutes.
 
     Parameters
     ----------
     instance
         The data the offers were chosen for.
     offer_ids
-        The offers that stand, existing ones included; at most one a site.
+        Offers that stand, existing ones included; at most one a site.
     model
         ``capacitated``: as much as the chargers can deliver, then the shortest drives.
-        ``coverage``: all demand in reach of a station it can use, each by the nearest.
+        ``coverage``: all demand in reach of a compatible station, each row by the nearest.
 
     Raises
     ------
     InputError
-        If an offer is unknown, two are at one site, or there is no such model.
+        If an offer is unknown, two are at one site, or the model is unknown.
     """
     return plan_of(Program(instance, model), offer_ids).service()

@@ -8,16 +8,15 @@ from scipy.sparse.csgraph import maximum_flow
 
 from siting.program.instance import Flags, Floats, Ints
 
-# Flows are counted in whole units, so many to the whole demand.
+# Units of flow in the whole demand: flows are integers.
 UNITS = 2**30
 
 
 class FlowGraph:
-    """The network of one part of a program: who could be served by which chargers.
+    """The flow network of one part: demand rows, charger groups and their pairs.
 
-    `wanted`: energy wanted by each row; `near`: for each kind of demand the sites (row) in reach of
-    its demand rows (column); `groups`: for each kind the charger groups that it can use, counted
-    from 0.
+    `wanted`: demand of each row; `near`: for each kind of demand the sites (row) in reach of its
+    demand rows (column); `groups`: for each kind the usable charger groups, counted from 0.
     """
 
     def __init__(self, wanted: Floats, near: list[sparse.csr_array], groups: list[list[int]]):
@@ -40,10 +39,10 @@ class FlowGraph:
     ) -> tuple[Flags, Flags]:
         """Return the rows on the unserved side of the smallest and the largest minimum cut.
 
-        `site`: the site of each station; a site may have several; `capacity`: energy that each
-        station (row) delivers from each charger group, as far as it is taken; `share`: how much of
-        each is taken, 0 to 1: it serves no more of a row than that share. None: all; `counted`:
-        which rows count; the others want nothing. None: all.
+        `site`: site of each station; a site may have several; `capacity`: energy that each station
+        (row) delivers from each charger group at its value in `share`; `share`: value of each
+        station, 0 to 1, which limits its share of a row; None: all 1; `counted`: rows with demand
+        that counts; None: all.
         """
         units = self._units if counted is None else np.where(counted, self._units, 0)
         node, row, room, link = self._arcs(site, capacity, share, units)
@@ -79,9 +78,9 @@ class FlowGraph:
     def _arcs(
         self, site: Ints, capacity: Floats, share: Floats | None, units: Ints
     ) -> tuple[Ints, Ints, Ints, Ints]:
-        """Return node and row of each arc, room of each node, and the most each arc carries.
+        """Return node and row of each arc, capacity of each node, and capacity of each arc.
 
-        A node is a station's charger group.
+        A node is a charger group of a station.
         """
         nodes, rows, rooms, links, count = [], [], [], [], 0
         for g, (start, near) in enumerate(self._near):

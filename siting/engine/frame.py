@@ -1,4 +1,4 @@
-"""One aim of one program, with what the engine looks up in it again and again."""
+"""One aim of one program, with the lookups the engine repeats."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
 
-# With more columns, who is served is worked out in pieces that share nothing, of which at most so
-# many are looked at apart.
+# Columns above which service is solved in independent pieces, and the most pieces.
 APART_FROM, MOST_PIECES = 20_000, 12
 
 
 class Frame:
-    """A program's matrix for one aim, its columns by what they stand for.
+    """A program's matrix for one aim, its columns grouped by meaning.
 
-    A *choice* is an array of positions of options, in order, one a site at the most.
+    A *choice* is an array of option positions, in order, at most one a site.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Frame:
         self.must = program.must
         self.sign = 1.0 if self.matrix.maximise else -1.0
         energies = self.layout.columns.energies - self.count
-        # Of each energy column: a pair that stands for it, and its slice.
+        # For each energy column a pair that represents it, and its slice.
         self.energy_pair = np.zeros(energies, dtype=np.int64)
         self.energy_slice = np.zeros(energies, dtype=np.int64)
         for s in range(len(program.slices)):
@@ -61,18 +60,18 @@ class Frame:
 
     @cached_property
     def able(self) -> list[Flags]:
-        """Whether each option (row) serves each kind of demand (column), slice by slice."""
+        """Whether each option (row) serves each kind of demand (column), by slice."""
         return [self.layout.able(s) for s in range(len(self.program.slices))]
 
     @cached_property
     def kept(self) -> Ints:
-        """The options by which what stands is kept as it is."""
+        """The options that keep existing stations as they are."""
         existing = self.program.instance.offer_existing
         return np.flatnonzero(existing[self.options.offer].all(axis=1))
 
     @cached_property
     def charge(self) -> Floats:
-        """What each option must bring for its money; what it draws of a gap is not known before."""
+        """The charge on each option's money, without gap payments, which are not known before."""
         out, aim = np.zeros(self.count), self.aim
         drawn = self.program.gap is not None
         if isinstance(aim, NetWorth) and not (drawn and aim.of == "subsidy_pkr"):
@@ -82,12 +81,12 @@ class Frame:
 
     @property
     def drawn_by_year(self) -> bool:
-        """Whether what is paid is decided in each of several years: cuts and windows take long."""
+        """Whether payments are decided in several years, which makes cuts and windows slow."""
         return self.program.gap is not None and self.program.year_plan is not None
 
     @property
     def nothing(self) -> Ints:
-        """A choice by site of nothing: -1 everywhere."""
+        """The empty choice by site: -1 everywhere."""
         return np.full(self.sites, -1, dtype=np.int64)
 
     def by_site(self, options: Ints) -> Ints:
@@ -97,18 +96,18 @@ class Frame:
         return choice
 
     def signed(self, objective: float) -> float:
-        """Return a value of the matrix's objective as one of the aim, so that more is better."""
+        """Return an objective value signed so that more is better."""
         return self.sign * self.matrix.offset + abs(self.matrix.size) * objective
 
     def open_pairs(self, choice: Ints, s: int) -> Flags:
-        """Return which pairs a choice can serve in a slice."""
+        """Return the pairs that a choice can serve in a slice."""
         there = np.zeros((self.sites, len(self.service.kinds)), dtype=bool)
         there[self.site[choice]] = self.able[s][choice]
         out: Flags = there[self.service.site, self.service.kind[self.service.row]]
         return out
 
     def open_columns(self, choice: Ints) -> Ints:
-        """Return the columns beside the options that are not 0 of necessity under a choice."""
+        """Return the columns other than options that a choice does not force to 0."""
         parts = []
         for s in range(len(self.program.slices)):
             column = self.layout.pair_column[:, s]
@@ -123,7 +122,7 @@ class Frame:
         return np.concatenate([*parts, aimed])
 
     def fits(self, choice: Ints) -> bool:
-        """Return whether a choice has one option a site, all that must be, and is within rows."""
+        """Return whether a choice has one option a site, all required ones, and meets the rows."""
         count = np.bincount(self.site[choice], minlength=self.sites)
         return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
             choice
@@ -132,11 +131,10 @@ class Frame:
     def serve(
         self, choice: Ints, clock: Clock, threads: int = 1, *, strict: bool = False
     ) -> Answered:
-        """Return the best there is under a choice: the program with its options fixed.
+        """Return the optimum under a choice: the program with its options fixed.
 
-        The point has all columns of the matrix; prices and reduced costs stand beside all rows and
-        columns. Of large programs what shares no row is solved side by side; `strict`: rows are met
-        as nearly as a solver can.
+        The point has all columns of the matrix; duals and reduced costs match all rows and columns.
+        Independent pieces of large programs are solved in parallel; `strict`: tightest tolerances.
         """
         m = self.matrix
         columns = self.open_columns(choice)
@@ -146,14 +144,14 @@ class Frame:
         shift = self.by_column[:, choice] @ np.ones(len(choice))
         rows = np.zeros(m.a.shape[0], dtype=bool)
         rows[part.indices] = True
-        # Rows of options alone are the choice's own affair; others must hold even if empty.
+        # Rows of options only depend on the choice; others must hold even if empty.
         first = max((m.family[f].stop for f in ("one", "resource") if f in m.family), default=0)
         lower, upper = m.row_lower - shift, m.row_upper - shift
         empty = ~rows
         empty[:first] = False
         if (lower[empty] > 1e-9).any() or (upper[empty] < -1e-9).any():
             return _none(infeasible=True)
-        # Nothing stands, or nobody is near: HiGHS has no answer for no columns.
+        # Without columns, where no station is in reach, HiGHS gives no answer.
         if not len(columns):
             none = np.zeros(m.a.shape[0]), np.zeros(m.a.shape[1])
             cost = float(m.cost @ fixed)
@@ -184,7 +182,7 @@ def _solved(
     a: sparse.csc_array, cost: Floats, lower: Floats, upper: Floats, row_lower: Floats,
     row_upper: Floats, clock: Clock, threads: int, options: Mapping[str, Any],
 ) -> Answered:  # fmt: skip
-    """Return what HiGHS says of a linear program, piece by piece where it is large."""
+    """Return the HiGHS answer for a linear program, by pieces where it is large."""
     if a.shape[1] <= APART_FROM:
         return run_model(model_of(a, cost, lower, upper, row_lower, row_upper, **options), clock)
     pieces = _apart(a)
@@ -208,7 +206,7 @@ def _solved(
 
 
 def _apart(a: sparse.csc_array) -> list[tuple[Ints, Ints]]:
-    """Return the rows and columns of pieces that share neither; the small ones are one piece."""
+    """Return rows and columns of independent pieces; small ones are joined."""
     blocks: Any = [[None, a], [a.T, None]]
     count, label = connected_components(sparse.block_array(blocks), False)
     rows, columns = label[: a.shape[0]], label[a.shape[0] :]
@@ -227,7 +225,7 @@ def _none(*, infeasible: bool) -> Answered:
 
 
 def first_of_each(group: Ints, count: int) -> Flags:
-    """Return which entries are among the first so many of their group; `group` is sorted."""
+    """Return whether each entry is among the first few of its group; `group` is sorted."""
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     rank = np.arange(len(group)) - np.repeat(starts, np.diff([*starts, len(group)]))
     out: Flags = rank < count

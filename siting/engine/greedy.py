@@ -1,28 +1,26 @@
-"""How good the greedy plan is sure to be, and the one more plan that makes it so.
+"""The guarantee of the greedy plan, and the extra plan that it needs.
 
-For one option a site the energy served is monotone and submodular in the set of options: what a
-station adds shrinks as others are added, for coverage as for the transport problem with capacities,
-whose value is the rank of a polymatroid. So for what new stations add to those that stand:
+With one option a site the energy served is monotone and submodular in the set of options: the gain
+of a station shrinks as others are added, for coverage as for the transport problem with capacities,
+whose value is the rank of a polymatroid. So for the gain of new stations over existing ones:
 
-- taking options by energy per rupee while money lasts, and then the better of that plan and the
+- greedy by energy per rupee while money lasts, and then the better of that plan and the
   best single option, reaches at least ``(1 - 1/e) / 2``, 31.6 %, of the best within the budget;
 - if all subsidies are the same, at least ``1 - 1/e``, 63.2 %.
 
-With several options to choose from at a site, limits beside the budget or required sites neither
-holds, and nothing is claimed. The bound that comes with every plan says how good it is in fact,
-mostly far better.
+With several options at a site, limits beside the budget or required sites neither guarantee holds,
+and none is claimed. The bound of each plan tells its quality in fact, mostly far better.
 
-Taking what fits while money lasts is not monotone: with more money a dear option may be taken that
-leaves no room for two better ones. So the plan is the best of those that are taken for this sum of
-money and for every smaller one. They are listed from above: a plan that has spent at most ``C`` on
-its way is the plan of every sum from ``C`` to the one it was made for, and the next is that of just
-below ``C``. The order in which options are taken knows nothing of the sum, so that the plans of a
-sum are among those of any larger one, and **more money never makes the plan worse**. That holds for
-the most worth, or worth net of money, in one year, where choices are valued quickly or public money
-fills viability gaps, as long as the list comes to its end (time, `MOST_SUMS`); not where rows or
-required sites ask for some of something and what is taken does not meet them; and but for what
-``least_gain`` and later aims give up within the gap. Elsewhere the plan is that of the sower or of
-the relaxation, and nothing is claimed.
+Greedy under a budget is not monotone: with more money an expensive option may be chosen that leaves
+no room for two better ones. So the plan is the best greedy plan over this sum of money and every
+smaller one. Sums are listed from above: a plan that has spent at most ``C`` on its way is the plan
+of every sum from ``C`` to the one it was made for, and the next sum lies just below ``C``. The
+order of options does not depend on the sum, so the plans of a sum are among those of any larger
+one, and **more money never makes the plan worse**. That holds for the most worth, or worth net of
+money, in one year, with fast evaluation or the viability gap, as long as the list ends (time,
+`MOST_SUMS`); not where lower limits or required sites exist and the greedy choice misses them; and
+except for the worth that ``least_gain`` and later aims give up within the gap. Elsewhere the plan
+is that of the construction or of the relaxation, without a claim.
 
 Sources: G. Nemhauser, L. Wolsey, M. Fisher: An analysis of approximations for maximizing submodular
 set functions I. Mathematical Programming 14 (1978), 265-294. S. Khuller, A. Moss, J. Naor: The
@@ -55,18 +53,18 @@ BUDGETED = (
     "and best single offer (Khuller, Moss and Naor 1999; Krause and Guestrin 2005)"
 )
 
-# Plans for ever smaller sums of money that are looked at.
+# Most smaller sums of money tried.
 MOST_SUMS = 1_000
-# What a rupee of a station's need counts where it is not public, of one that is.
+# Weight of a rupee of a station's need that is not public, against a public one.
 OWN_MONEY = (0.02, 0.2, 1.0)
-# Share by which sums of money differ from rounding.
+# Relative tolerance between sums of money.
 ROUNDING = 1e-9
 
 
 class Purse:
-    """A room with less money in it; what options take of it does not depend on how much there is.
+    """A room with less money; the options' use of it does not depend on the sum.
 
-    Its `most` is the public money (PKR) that a choice must stay below.
+    `most` is the public money (PKR) that a choice must stay below.
     """
 
     def __init__(self, frame: Frame, room: Room) -> None:
@@ -75,11 +73,11 @@ class Purse:
         self.price = self.money
 
     def spent(self, choice: Ints) -> float:
-        """Return the public money that a choice draws (PKR)."""
+        """Return the public money of a choice (PKR)."""
         return float(self.money[choice[choice >= 0]].sum())
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return which changes of a choice are within every row and the money."""
+        """Return the changes of a choice within every row and the money."""
         out = self.room.fits(choice, begun=begun)
         now = np.where(choice >= 0, self.money[choice], 0.0)
         after = self.spent(choice) - now[self.site] + self.money
@@ -88,9 +86,9 @@ class Purse:
 
 
 def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
-    """Yield the plans that are taken for the money there is and for every smaller sum.
+    """Yield the plans for the full money and for every smaller sum.
 
-    By worth for each rupee, and by worth alone, as where the number of stations is scarce.
+    Options are ranked by worth per rupee, and by worth alone, for scarce station numbers.
     """
     for alike in (False, True):
         purse = Purse(valuer.frame, valuer.room)
@@ -106,7 +104,7 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
         yield states[-1]
         spent = [purse.spent(state.choice) for state in states]
         purse.most = max(spent)
-        # Up to where so much was spent the plan of less money is the same.
+        # Up to this sum the plan of less money is the same.
         first = next(n for n, pkr in enumerate(spent) if pkr >= purse.most * (1 - ROUNDING))
         if clock.over or not first or purse.most <= 0:
             return
@@ -114,11 +112,11 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
 
 
 def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
-    """Yield the choices sown for the money there is and for every smaller sum that fills gaps.
+    """Yield the constructed choices for the full money and each smaller sum for viability gaps.
 
-    By worth for each rupee of it, where a rupee of the stations' own counts little, or more. What
-    stations will lack is not known before it is worked out whom they serve, and mostly less than
-    the sower reckons: sums above the money there is come last.
+    Options are ranked by worth per rupee, with a low and a higher weight on the stations' own
+    rupees. A station's gap is known only once its service is computed, and is mostly smaller than
+    the construction assumes: sums above the full money come last.
     """
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):
@@ -135,7 +133,7 @@ def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Int
 
 
 def guarantee(valuer: Valuer) -> str:
-    """Return what the greedy plan is sure to reach; empty where nothing is known."""
+    """Return the guarantee of the greedy plan; empty without one."""
     required = valuer.frame.program.instance.required_sites
     if valuer.room.limited or len(required) or not valuer.linear or valuer.frame.charge.any():
         return ""
@@ -146,7 +144,7 @@ def guarantee(valuer: Valuer) -> str:
 
 
 def best_single(valuer: Valuer, than: State, clock: Clock) -> State:
-    """Return the plan of what stands and one option that is worth most, if it is worth more."""
+    """Return the best plan of existing stations and one option, if it is worth more."""
     base = valuer.at(valuer.frame.by_site(valuer.frame.kept))
     best = than
     fits = valuer.room.fits(base.choice)[: valuer.count]

@@ -1,10 +1,10 @@
 """HiGHS, native and through PuLP: quiet, interruptible and on time.
 
-`InterruptibleHighs` fills in the parts of PuLP's solver class that matter here. HiGHS runs on a
-thread of its own, for two reasons. Python delivers Ctrl-C between two of its own instructions only,
-and there is none while C code runs; the calling thread waits in Python, hears it, and HiGHS asks
-back often enough to be told to stop. And HiGHS binds its pool of workers to the thread that first
-runs it, and refuses to run there with another number of threads ever after.
+`InterruptibleHighs` overrides the parts of PuLP's solver class that matter here. HiGHS runs on a
+thread of its own, for two reasons. Python delivers Ctrl-C only between two of its own instructions,
+so never while C code runs; the calling thread waits in Python, receives it, and HiGHS polls often
+enough to be stopped. And HiGHS binds its pool of workers to the thread that first runs it, and
+later refuses another number of threads there.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class InterruptibleHighs(pulp.HiGHS):
         native(lp).setOptionValue("output_flag", False)
 
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
-        """Run HiGHS until it is done, the deadline has passed or the user interrupts.
+        """Run HiGHS until it is done, the deadline passes or the user interrupts.
 
-        Handing the problem over took time already, and reading the answer back takes as long again.
+        Handing the problem over has taken time, and reading the answer takes as long again.
         """
         handed_over_s = time.perf_counter() - self._began
         limit = min(self.timeLimit or math.inf, self.clock.left_s - handed_over_s)
@@ -59,13 +59,13 @@ _ASKS = (_Kind.kCallbackMipInterrupt, _Kind.kCallbackSimplexInterrupt, _Kind.kCa
 
 @cache
 def hush() -> None:
-    """Make the first native model of the process, whose two lines of greeting go nowhere."""
+    """Make the first native model of the process, whose two-line banner is discarded."""
     with quiet_stdout():
         highspy.Highs()  # type: ignore[no-untyped-call]
 
 
 def new_model(**options: Any) -> highspy.Highs:
-    """Return an empty native model with options set, without a word on standard output."""
+    """Return an empty native model with options set, silent on standard output."""
     hush()
     model = highspy.Highs()  # type: ignore[no-untyped-call]
     model.setOptionValue("output_flag", False)
@@ -75,7 +75,7 @@ def new_model(**options: Any) -> highspy.Highs:
 
 
 def run_native(models: Sequence[highspy.Highs], clock: Clock) -> None:
-    """Run native models side by side, each on a thread; stop them at the deadline or at Ctrl-C."""
+    """Run native models in parallel threads; stop them at the deadline or at Ctrl-C."""
     failure: list[BaseException] = []
 
     def ask(_kind: Any, _message: str, _out: Any, back: Any, _data: Any) -> None:
@@ -103,7 +103,7 @@ def run_native(models: Sequence[highspy.Highs], clock: Clock) -> None:
                 if clock.interrupted:
                     raise
                 clock.interrupted = True
-            except BaseException:  # the caller's own progress function failed
+            except BaseException:  # the caller's progress function failed
                 clock.interrupted = True
                 for one in workers:
                     one.join()

@@ -1,10 +1,9 @@
-"""Interchange guided by cuts: one site or two changed at once, where a worth takes a program.
+"""1- and 2-exchange guided by cuts, for choices whose value needs a linear program.
 
-A choice's cuts bound every other (`siting.engine.parts`), and those of its neighbours bound more
-closely what lies between. Of all changes of one site, or of two at once, the one that all cuts so
-far think best is valued: either it is worth more and is taken, or its cuts say of many like it that
-they are not. So few have to be valued that a linear program for each is quick enough, all the more
-as each goes on from the last.
+The cuts of a choice bound every other choice (`siting.engine.parts`), and those of its neighbours
+bound more tightly between them. Of all exchanges of one site, or of two, the one with the highest
+bound is valued: either it is worth more and is taken, or its cuts lower the bounds of many like it.
+So few must be valued that a linear program for each is fast enough, as each starts from the last.
 
 Source: M. Teitz, P. Bart: Heuristic methods for estimating the generalized vertex median of a
 weighted graph. Operations Research 16 (1968), 955-961 (interchange).
@@ -24,20 +23,20 @@ from siting.engine.shortfall_cuts import Shortfalls
 from siting.engine.slack import Room
 from siting.program.instance import Floats, Ints
 
-# Changes looked at from a choice, best first by its own cuts; those beside any one; and how many
-# of these, where a station stands.
+# Exchanges tried from a choice, best first by its own cuts; partners of each; and partners where a
+# station stands.
 LOOKED_AT, BESIDE, DOWNS = 100_000, 1_000, 2_000
-# Cuts remembered of each part, as far as they need no more memory than this.
+# Cuts kept of each part, within this memory.
 KEPT, KEPT_BYTES = 80, 100e6
-# A choice is worth more from this share of its value on.
+# Least relative gain of a better choice.
 GAIN = 1e-6
 
 
 class Interchange:
-    """Choices of one program, what they are worth, and the cuts that came of them.
+    """The exchange search over one program: its choices, their values and their cuts.
 
-    A *change* is an option, taken at its site in place of what stands there, or after the options
-    a site that is left empty, or after the sites nothing at all.
+    A *change* is an option, taken at its site in place of what stands there; then, one a site, a
+    site left empty; then no change.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class Interchange:
     ) -> None:
         self.frame, self.room, self.clock, self.threads = frame, room, clock, threads
         self.cutter = master.cutter
-        # Programs of its own: few columns come where all points are choices near each other.
+        # Programs of its own: neighbouring points need few columns.
         self._shortfalls = Shortfalls(self.cutter, clock, threads=threads)
         self.none = frame.count + frame.sites
         self.cost = master.matrix.cost[: frame.count]
@@ -56,12 +55,12 @@ class Interchange:
         kept = min(KEPT, max(int(KEPT_BYTES / one_each), 4))
         self._cuts: list[deque[tuple[float, Floats]]] = [deque(maxlen=kept) for _ in parts]
         self._worth: dict[tuple[int, bytes], float] = {}
-        self._fresh: list[tuple[int, float, Floats]] = []  # cuts made since they were last used
+        self._fresh: list[tuple[int, float, Floats]] = []  # age of each cut since its last use
 
     # --- worths ------------------------------------------------------------------------------
 
     def value(self, choice: Ints) -> float | None:
-        """Return what a choice (option by site) is worth, scaled; None if time ran out."""
+        """Return the scaled value of a choice (option by site); None if time ran out."""
         worth = self._worths(choice, list(range(len(self.weight))))
         return None if worth is None else float(self.weight @ worth) + self._paid(choice)
 
@@ -69,9 +68,9 @@ class Interchange:
         return float(self.cost[choice[choice >= 0]].sum())
 
     def _worths(self, choice: Ints, asked: list[int]) -> Floats | None:
-        """Return the worths of some parts at a choice, and keep their cuts; None if time ran out.
+        """Return the worths of some parts at a choice and keep their cuts; None if time ran out.
 
-        A part is worked out once for all choices that have the same standing in its slice.
+        A part is computed once for all choices with the same stations in its slice.
         """
         keys = {p: (p, self.cutter.standing(p, choice)) for p in asked}
         new = [p for p, key in keys.items() if key not in self._worth]
@@ -89,9 +88,9 @@ class Interchange:
     # --- changes -----------------------------------------------------------------------------
 
     def better(self, choice: Ints, refused: Collection[bytes] = ()) -> Ints | None:
-        """Return a choice worth more by a change of one site or of two; None if none was found.
+        """Return a better choice by a 1- or 2-exchange; None if none was found.
 
-        `refused`: choices that are not to be had, as bytes.
+        `refused`: choices to skip, as bytes.
         """
         value = self.value(choice)
         if value is None:
@@ -116,9 +115,9 @@ class Interchange:
         return None
 
     def _lower(self, claims: Floats, choice: Ints, least: float) -> bool:
-        """Put the worths of a choice in place of what was claimed, until they are too little.
+        """Replace claimed worths of a choice by true ones until they are too small.
 
-        Return whether they are enough in the end.
+        Return whether they suffice in the end.
         """
         order = np.argsort(-self.weight * claims, kind="stable").tolist()
         for n in range(0, len(order), self.threads):
@@ -132,7 +131,7 @@ class Interchange:
         return True
 
     def _claim(self, claims: Floats, choice: Ints, first: Ints, second: Ints) -> None:
-        """Lower what is claimed of the worth of each part (row) after changes, by fresh cuts."""
+        """Lower the claimed worth of each part (row) after changes, by fresh cuts."""
         for p, constant, coefficient in self._fresh:
             now = constant + float(coefficient[choice[choice >= 0]].sum())
             change = self.room.added(coefficient, choice)
@@ -140,12 +139,12 @@ class Interchange:
         self._fresh = []
 
     def _changes(self, choice: Ints) -> tuple[Ints, Ints]:
-        """Return changes that may gain and fit, in pairs (the second: perhaps none), best first."""
+        """Return promising changes that fit, in pairs (the second may be none), best first."""
         frame, count = self.frame, self.frame.count
         there = choice[choice >= 0]
         gain = self.room.added(self.cost, choice)
         for cuts, weight in zip(self._cuts, self.weight, strict=True):
-            # A choice's own cut is the lowest there.
+            # A choice's own cut is the lowest at that choice.
             own = min(cuts, key=lambda cut: cut[0] + float(cut[1][there].sum()))
             gain += weight * self.room.added(own[1], choice)
         site = np.concatenate([frame.site, np.arange(frame.sites)])
@@ -161,9 +160,9 @@ class Interchange:
         first, second = [], []
         for d in [self.none, *down.tolist()]:
             mine = up[fit(d, int(np.searchsorted(-gain[up], gain[d])))]
-            if d < self.none:  # two that gain are one pair, not two
+            if d < self.none:  # a pair of two gainers is listed once
                 mine = mine[(site[mine] != site[d]) & ((gain[d] <= 0) | (mine > d))]
-            if len(mine) > BESIDE:  # of each site the one that gains most
+            if len(mine) > BESIDE:  # the best option of each site
                 mine = mine[np.sort(np.unique(site[mine], return_index=True)[1])][:BESIDE]
             first.append(mine)
             second.append(np.full(len(mine), d))

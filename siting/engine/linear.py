@@ -1,4 +1,4 @@
-"""Linear and integer programs given to HiGHS as arrays."""
+"""Linear and integer programs passed to HiGHS as arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from siting.engine.highs import new_model, run_native
 from siting.errors import Fault, SolveError
 from siting.program.instance import Flags, Floats
 
-# Tolerances of HiGHS where its answer is to be exact.
+# Tolerances of HiGHS for exact answers.
 STRICT: dict[str, Any] = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9}
 _Status = highspy.HighsModelStatus
 _INFEASIBLE = (_Status.kInfeasible, _Status.kUnboundedOrInfeasible)
@@ -23,18 +23,19 @@ _INFEASIBLE = (_Status.kInfeasible, _Status.kUnboundedOrInfeasible)
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """What HiGHS says of a program that is maximised."""
+    """The HiGHS answer for a program that is maximised."""
 
-    found: bool  # whether there is a point
-    # optimal, infeasible: whether it is the best there is; whether it is proven that there is none.
+    found: bool  # whether there is a solution
+    # optimal, infeasible: whether the solution is proven optimal; whether the program is proven
+    # infeasible.
     optimal: bool
     infeasible: bool
     point: Floats  # values of the columns
-    # price, reduced: dual of each row (what one more of its side is worth) and reduced cost of each
-    # column, of a linear program that was solved.
+    # price, reduced: dual of each row (gain per unit of its side) and reduced cost of each column,
+    # of a linear program.
     price: Floats
     reduced: Floats
-    # objective, bound: of the point, and of any.
+    # objective, bound: of the solution, and of any solution.
     objective: float
     bound: float
     nodes: int  # branch-and-bound nodes
@@ -70,17 +71,17 @@ def model_of(
 
 
 def run_model(model: highspy.Highs, clock: Clock, *, whole: bool = False) -> Answered:
-    """Return what HiGHS says of a native model, run until it is done or the clock says stop."""
+    """Return the HiGHS answer for a native model, run until it is done or time is up."""
     run_native([model], clock)
     return answered(model, whole=whole)
 
 
 def answered(model: highspy.Highs, *, whole: bool = False) -> Answered:
-    """Return what HiGHS says of a native model that has run."""
+    """Return the HiGHS answer for a native model that has run."""
     status = model.getModelStatus()
     info = model.getInfo()
     empty = status == _Status.kModelEmpty
-    if empty:  # nothing to decide, which HiGHS says whatever the rows are
+    if empty:  # HiGHS ignores the rows of a program without columns
         lp = model.getLp()
         holds = (np.array(lp.row_lower_) <= 0).all() and (np.array(lp.row_upper_) >= 0).all()
         status = _Status.kOptimal if holds else _Status.kInfeasible

@@ -1,8 +1,8 @@
-"""What a plan serves without one of its stations, or with another: worked out one by one.
+"""The worth of a plan without one of its stations, or with another, one by one.
 
-Without a station the others take of its drivers what they can; what is lost then is the station's
-marginal worth. It is not what the station serves: a station among strong neighbours serves much and
-is missed little.
+Without a station the others take as much of its demand as they can; the rest is the station's
+marginal worth. It differs from the energy the station serves: a station among strong neighbours
+serves much and is missed little.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from siting.program.aims import MostWorth
 from siting.program.instance import Floats, Instance, Ints
 from siting.program.program import Program
 
-# Changes whose bound is good are valued one by one, so many at most.
+# Most changes with a good bound that are valued one by one.
 MOST_VALUED = 60
 COLUMNS = ["site_id", "offer_id", "value", "gain", "subsidy_pkr"]
 
@@ -34,22 +34,22 @@ COLUMNS = ["site_id", "offer_id", "value", "gain", "subsidy_pkr"]
 def lost_without(
     program: Program, offer_ids: Iterable[str], site_ids: Iterable[str]
 ) -> dict[str, float]:
-    """Return by how much less worth is served without each of some stations, all others the same.
+    """Return the loss of worth without each of some stations, all others unchanged.
 
     Parameters
     ----------
     program
-        Says what is wanted, by whom and what it is worth; floors, limits and money do not count.
+        The program with demand, service and worth; floors, limits and money do not count.
     offer_ids
-        The offers that stand, existing ones included; at most one a site.
+        Offers that stand, existing ones included; at most one a site.
     site_ids
-        The stations to close, one at a time.
+        Stations to close, one at a time.
 
     Returns
     -------
     dict
         Worth by site, in the order asked and the program's unit; 0 where the others can serve all
-        of it, and where nothing stands.
+        of it, and where no station stands.
     """
     kept = program.instance.positions_of(offer_ids)
     values = Marginal(program, offer_ids, only_offers(program.instance, kept))
@@ -57,16 +57,16 @@ def lost_without(
 
 
 class Marginal:
-    """A plan, and what changes of one station do to the worth it serves, in the program's unit.
+    """A plan, and the worth after a change of one station, in the program's unit.
 
     Parameters
     ----------
     program
-        The program; floors, distances and the viability gap do not count, budget and limits do.
+        The program; budget and limits count, floors, distances and the viability gap do not.
     offers
-        Ids of the offers that stand in the end, existing ones included.
+        Ids of the offers that stand in the last slice, existing ones included.
     instance
-        The data to use in place of the program's, without a budget.
+        Data to use in place of the program's, without a budget.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Marginal:
         self._valuer = Valuer(frame, cutter) if is_quick(frame, cutter) else None
         self._room = Room(frame)
         chosen = self.instance.positions_of(offers)
-        # Of several courses to an offer the first: it stands as long as it can.
+        # Of several courses to an offer the first: the longest standing.
         self._choice = frame.nothing
         for option in np.flatnonzero(np.isin(frame.options.last, chosen))[::-1].tolist():
             self._choice[frame.site[option]] = option
@@ -93,7 +93,7 @@ class Marginal:
         self.noise = 1e-9 * max(abs(self.value), 1e-300)
 
     def loss(self, site: str) -> float:
-        """Return the worth lost without the station at a site; 0 where none stands."""
+        """Return the worth lost without the station at a site; 0 without one."""
         at = self._position.get(site, -1)
         if at < 0 or self._choice[at] < 0:
             return 0.0
@@ -103,20 +103,20 @@ class Marginal:
     def without_the_least(
         self, least_gain: float, lowest: float, allowed: Callable[[Ints], bool], clock: Clock
     ) -> tuple[Ints, float]:
-        """Return the plan without the stations that bring too little, and the worth it serves.
+        """Return the plan without stations of too little gain, and its worth.
 
-        One after the other the new station goes that is missed least for its public money.
+        Stations are removed one by one, the least worth per public rupee first.
 
         Parameters
         ----------
         least_gain
-            Worth that a rupee must bring.
+            Least worth per rupee.
         lowest
-            Worth below which the plan must not fall.
+            Least worth of the plan.
         allowed
-            Whether some options are a plan.
+            Test of whether some options form a plan.
         clock
-            Stops it early.
+            Clock that stops it early.
         """
         frame, choice, value = self._frame, self._choice.copy(), self.value
         new = ~self.instance.offer_existing & (self.instance.offer_subsidy > 0)
@@ -140,7 +140,7 @@ class Marginal:
         return np.sort(choice[choice >= 0]), value
 
     def offers_at(self, site: str) -> pd.DataFrame:
-        """Return what the plan would serve with each offer at a site, all else the same.
+        """Return the plan's worth with each offer at a site, all else unchanged.
 
         Returns
         -------
@@ -157,17 +157,17 @@ class Marginal:
     ) -> pd.DataFrame:
         """Return the best single stations in place of some of the plan, as `offers_at` does.
 
-        Only those that the budget and the limits have room for once the others are gone; one row a
-        site, ``gain`` against the plan without them.
+        Budget and limits must have room for them once the others are removed; one row a site,
+        ``gain`` against the plan without those.
 
         Parameters
         ----------
         without
-            Sites that go.
+            Sites to remove.
         count
-            Rows at most.
+            Most rows.
         larger
-            Whether another offer where a station stands counts too.
+            Whether another offer at a site with a station counts too.
         """
         frame, choice = self._frame, self._choice.copy()
         gone = [self._position[site] for site in without]
@@ -195,7 +195,7 @@ class Marginal:
         return _table(rows).head(count)
 
     def _most(self) -> Floats:
-        """Return a bound on what the plan serves with each option more: all it could deliver."""
+        """Return a bound on the worth with each option added: all it could deliver."""
         service, instance = self._frame.service, self.instance
         dearest = float((service.worth.max(initial=0.0)) * len(self._frame.program.slices))
         whole = instance.offer_capacity.sum(axis=1)[self._frame.options.last]

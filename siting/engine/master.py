@@ -1,11 +1,10 @@
-"""The relaxed coarse program of a frame, its cuts, and its program in integers.
+"""The master problem of a frame: its relaxation, its cuts, and its integer program.
 
-A small price on money matters where the budget is almost enough: without it the relaxed optimum is
-a huge flat face. The bound is put right again by the price of the whole budget.
+A small price on money matters where the budget is almost enough: without it the optimum is a huge
+flat face. The price of the whole budget is added back to the bound.
 
-Options that are alike are counted, kind by kind: where stations of one size are as good at many
-sites, deciding site by site whether one stands leaves the bound where it is for long; deciding how
-many stand does not.
+Equal options are counted by kind: where stations of one size are equally good at many sites,
+branching on single sites moves the bound slowly, and branching on their number quickly.
 """
 
 from __future__ import annotations
@@ -27,25 +26,25 @@ from siting.engine.shortfall_cuts import ENDLESS, Shortfalls
 from siting.engine.slack import Room
 from siting.program.instance import Flags, Floats, Ints
 
-# More kinds of options than this are not counted.
+# Kinds of options above which none is counted.
 MOST_KINDS = 40
-# Share of all worth that spending the whole budget costs while cuts are gathered.
+# Cost of the whole budget while cuts are generated, as a share of all worth.
 THRIFT = 0.01
-# With more pairs, parts that measures link are looked at together only where there is no other cut.
+# Pairs above which linked parts are separated together only if nothing else gives a cut.
 QUICK_PAIRS = 50_000
-# Energies that break nothing are looked at less and less often: at least once in so many rounds.
+# Energies without a violated cut are separated ever less often, at least once in this many rounds.
 RESTS = 8
-# Cuts are looked for so near to where the relaxation was before, and so far from a choice.
+# Separation point: weight of the last point, and step from a choice towards the optimum.
 BACK, TOWARDS = 0.8, 0.3
-# Where money is decided and programs are large a cut takes seconds, and what was sown may be poor:
-# cuts are looked for nearer to the optimum.
+# The same for large programs that decide on money, where a cut takes seconds and the constructed
+# plan may be poor: nearer to the optimum.
 LARGE_BACK = 0.35
-# What was taken no more than this is forgotten where money is decided and programs are large.
+# Options at or below this value are dropped from the separation point of such programs.
 FORGOTTEN = 0.05
 
 
 class Master(CutModel):
-    """The relaxed coarse program of one frame, and its cuts."""
+    """The relaxed master problem of one frame, and its cuts."""
 
     exact = 2e-6  # cuts are as exact as their flows
 
@@ -59,14 +58,15 @@ class Master(CutModel):
         self.cutter = Cutter(frame, parts, layout.measures)
         self._shortfalls = Shortfalls(self.cutter, clock, threads=threads)
         pairs = sum(len(part.pairs) for part in parts)
-        self._quickly = pairs <= QUICK_PAIRS  # whether parts are looked at together without need
+        # whether linked parts are separated together in every round
+        self._quickly = pairs <= QUICK_PAIRS
         model = model_of(
             sparse.csc_array(m.a), m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
             threads=1, random_seed=seed,
         )  # fmt: skip
         kinds = self._kinds()
         first = model.getNumRow()
-        for kind in kinds:  # free until a decision is taken on it
+        for kind in kinds:  # free until a branching decision on it
             model.addRow(
                 0.0, float(len(kind)), len(kind), kind.astype(np.int32), np.ones(len(kind))
             )
@@ -80,15 +80,15 @@ class Master(CutModel):
         self._refund = 0.0
         self._thrift = np.zeros(self.count)  # the small price on the money of each option
         self._middle: Floats | None = None
-        # Of each energy, for how many rounds it rests, and for how many more.
+        # For each energy, the rounds left of its rest, and the length of the next one.
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
 
     def _kinds(self) -> list[Ints]:
-        """Return new options of which a station that is alike stands in a year, by kind and year.
+        """Return the new options with a station of the same kind in a year, by kind and year.
 
-        How many of a kind stand is a whole number in every year, each at least that of before.
+        The number of a kind is an integer in every year and never falls.
         """
         kinds: dict[bytes, Ints] = {}
         for stands in self.frame.options.offer.T:
@@ -97,7 +97,7 @@ class Master(CutModel):
         return list(kinds.values())
 
     def _alike(self, stands: Ints) -> list[Ints]:
-        """Return options of which alike new offers stand, kind by kind; `stands`: -1 for none."""
+        """Return the options whose new offers are equal, by kind; `stands`: -1 for none."""
         instance = self.frame.program.instance
         new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
         if not len(new):
@@ -121,7 +121,7 @@ class Master(CutModel):
         rows = [r for r in rows if resources.at_most[r] > 0]
         cost = self.matrix.cost[: self.count].copy()
         if not rows or cost.any():
-            return  # money is aimed at, or there is none
+            return  # money is the aim, or no money is needed
         worth = float(
             self.matrix.cost @ np.where(np.isfinite(self.matrix.upper), self.matrix.upper, 0)
         )
@@ -132,30 +132,30 @@ class Master(CutModel):
         self.model.changeColsCost(self.count, self._columns, cost - self._thrift)
 
     def scarce(self) -> Floats:
-        """Return what each option takes of all that is scarce, at the prices of the last optimum.
+        """Return each option's use of scarce resources at the prices of the last optimum.
 
-        Scaled, in the unit of the model's objective; the small price on money is in it.
+        Scaled to the unit of the model's objective; the small price on money is included.
         """
         rows = self.matrix.family.get("resource", slice(0, 0))
         dual = np.asarray(self.model.getSolution().row_dual)[rows]
         use = self.matrix.a[rows][:, : self.count]
-        most = np.maximum(dual, 0.0)  # what must be there at the least has no price
+        most = np.maximum(dual, 0.0)  # lower limits have no price here
         return np.asarray(use.T @ most).ravel() + self._thrift
 
     def forget_money(self) -> None:
-        """Take the small price on money out of what is aimed at."""
+        """Remove the small price on money from the objective."""
         self.model.changeColsCost(self.count, self._columns, self.matrix.cost[: self.count].copy())
         self._refund = 0.0
         self._thrift[:] = 0.0
 
     def bound_of(self, reduced: Floats, dual: Floats) -> float:
-        """Return the bound of the optimum just found, with the money's price put right."""
+        """Return the bound of the last optimum, with the price on money added back."""
         return super().bound_of(reduced, dual) + self._refund
 
     # --- cuts --------------------------------------------------------------------------------
 
     def add(self, cuts: list[Cut]) -> None:
-        """Add cuts as rows, each in units of what it bounds."""
+        """Add cuts as rows, each scaled to the measure it bounds."""
         rows = []
         for cut in cuts:
             at = np.flatnonzero(cut.coefficient)
@@ -166,10 +166,10 @@ class Master(CutModel):
         self.add_rows(rows)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the cuts that an optimum breaks most, there and half-way back; return how many.
+        """Add the most violated cuts at the optimum and half-way back; return their number.
 
-        `deep`: whether parts that floors link are looked at together though others were found. What
-        is paid has no other cuts.
+        `deep`: whether linked parts are separated together although other cuts were found. Payments
+        have no other cuts.
         """
         taken = relaxed.taken
         large = bool(self.cutter.money) and not self._quickly
@@ -182,7 +182,8 @@ class Master(CutModel):
 
         def breaks(cut: Cut) -> bool:
             unit = float(np.abs(cut.value) @ np.abs(self._unit[cut.column]))
-            unit = unit or float(np.abs(cut.coefficient).max())  # of no measure: what cannot be
+            # without measures: a feasibility cut
+            unit = unit or float(np.abs(cut.coefficient).max())
             return cut.over(taken, relaxed.point) > BROKEN * unit
 
         def look(cuts: list[Cut]) -> None:
@@ -192,7 +193,7 @@ class Master(CutModel):
                     seen.add(key)
                     broken.append(cut)
 
-        # Half-way back cuts are deeper; where one does not cut here, one from here does.
+        # Half-way back cuts are deeper; where none of them is violated here, one from here is.
         points = [self._middle, taken]
         awake, resting = self._awake()
         for point in points:
@@ -202,7 +203,7 @@ class Master(CutModel):
         if not broken or (deep and self._quickly) or self.cutter.money:
             look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=True))
             if large and self._shortfalls.missed:
-                self._middle = taken.copy()  # nothing that cuts here is to be found from afar
+                self._middle = taken.copy()  # a cut violated here is not found from afar
         if not broken:
             for point in points:
                 look(self.cutter.of_energies(point, resting))
@@ -211,13 +212,13 @@ class Master(CutModel):
         return len(broken)
 
     def _awake(self) -> tuple[list[Measure], list[Measure]]:
-        """Return the energies to be looked at in a round of cuts, and those that rest."""
+        """Return the energies to separate in a round, and those at rest."""
         energies = self.cutter.energies
         awake = [m for m in energies if not self._rests[m.column][1]]
         return awake, [m for m in energies if self._rests[m.column][1]]
 
     def _rest(self, awake: list[Measure], broken: set[int]) -> None:
-        """Let energies rest for about twice as long as the last time, but not those with a cut."""
+        """Rest energies about twice as long as before, except those with a cut."""
         for column, (rest, left) in self._rests.items():
             self._rests[column] = (rest, max(left - 1, 0))
         for m in awake:
@@ -233,7 +234,7 @@ class Master(CutModel):
 
     @property
     def most(self) -> float:
-        """What the aim would reach if all measures did; infinite where one has no end."""
+        """Value of the aim with all measures at their upper bounds; may be infinite."""
         m = self.matrix
         best = np.where(m.cost > 0, m.upper, m.lower)
         counted = m.cost != 0
@@ -245,10 +246,10 @@ class Master(CutModel):
         return bool(self.cutter.alone)
 
     def cut_at(self, choice: Ints, optimum: Floats) -> float:
-        """Add the cuts that say what a choice serves; return the most that it can be worth.
+        """Add the cuts that are tight at a choice; return the bound on its worth.
 
-        At a choice itself there are many such cuts, most of which say little of others. One from a
-        little on the way to an optimum, `optimum` (of each option), says more of those between.
+        Many cuts are tight at a choice, and most say little of others. One made a little on the way
+        to `optimum` (value of each option) bounds the choices between more tightly.
         """
         taken = np.zeros(self.count)
         taken[choice] = 1.0
@@ -261,12 +262,12 @@ class Master(CutModel):
         self.model.changeColsBounds(self.count, self._columns, self._low, self._high)
         if relaxed is None:
             return math.inf
-        # The price of money that the choice leaves is in the bound.
+        # The price on money not spent by the choice is included in the bound.
         left = self._refund - float(self._thrift[choice].sum())
         return relaxed.bound - left * self.size
 
     def dive(self, taken: Floats, room: Room) -> Ints | None:
-        """Return the choice that its optimum, under the cuts so far, leads to; None if to none."""
+        """Return the choice that a dive from its optimum reaches under present cuts; else None."""
 
         def again(lower: Floats, upper: Floats) -> Floats | None:
             self.model.changeColsBounds(self.count, self._columns, lower, upper)
@@ -278,20 +279,19 @@ class Master(CutModel):
         return choice
 
     def begin_at(self, choice: Ints) -> None:
-        """Look for cuts near a plan first: they are deeper there than at the first optimum."""
+        """Start separation near a plan: cuts are deeper there than at the first optimum."""
         self._middle = np.zeros(self.count)
         self._middle[choice] = 1.0
 
     def program(
         self, allowed: Flags, start: Ints | None, *, gap: float, nodes: int, threads: int, seed: int
     ) -> tuple[float, float, Ints | None]:
-        """Solve in integers under the cuts that bind, with so many nodes.
+        """Solve the integer program under the binding cuts, within some nodes.
 
-        Out come a bound on any choice, what the cuts say that the best choice found reaches, and
-        it.
+        Returns a bound on any choice, the best choice's value by the cuts, and that choice.
         """
         m = self.matrix
-        # The cuts that bound the last optimum, or did not long ago.
+        # The cuts that bind at the last optimum, or did not long ago.
         binding = [row for row, idle in zip(self.rows, self._slack, strict=True) if idle <= 1]
         rows, side = [m.a], [most for *_, most in binding]
         for index, value, _ in binding:
@@ -299,7 +299,7 @@ class Master(CutModel):
             rows.append(sparse.csr_array(row, shape=(1, m.a.shape[1])))
         upper = m.upper.copy()
         upper[: self.count] = np.where(allowed, upper[: self.count], 0.0)
-        # A whole number of each kind, as a column that HiGHS can branch on.
+        # The number of each kind, as an integer column that HiGHS can branch on.
         kinds, columns = len(self.kinds), m.a.shape[1]
         for kind in self.kinds:
             one = (np.ones(len(kind)), kind, [0, len(kind)])

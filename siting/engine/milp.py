@@ -1,6 +1,6 @@
-"""The whole program handed to a solver through PuLP: slow and plain, for checking and export.
+"""The whole program solved by a solver through PuLP: slow and plain, for checks and export.
 
-It begins at a plan. Where the time is too short to write the problem out and hand it over, which
+The solver starts from a plan. If there is no time to write the problem out and pass it over, which
 takes seconds for a city, that plan is the answer.
 """
 
@@ -22,9 +22,9 @@ from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.instance import Floats
 from siting.program.pulp_problem import OutOfTimeError, column_names, pulp_problem
 
-# Seconds kept for working out the plan, at most this share of what is left.
+# Seconds reserved for computing the service, and their largest share of the time left.
 RESERVE_S, RESERVE_SHARE = 2.0, 0.1
-# To hand a problem over and to read it back takes so many times what it took to write it out.
+# Time to pass a problem over and read it back, in times of writing it out.
 HANDED_OVER = 2.0
 _IN_TIME = (
     None,
@@ -44,12 +44,12 @@ def solve_whole(
     solver: str,
     start: Result | None,
 ) -> Result:
-    """Return the plan that a solver finds on the PuLP problem, with the solver's own bound.
+    """Return the plan that a solver finds on the PuLP problem, with the solver's bound.
 
-    `start`: a plan to begin with, and what is known of any; the answer where time is too short.
+    `start`: a plan to start from, with its bound; it is the answer if time is too short.
     """
     matrix = frame.matrix
-    if not matrix.a.shape[1]:  # nothing to decide, which solvers make little of
+    if not matrix.a.shape[1]:  # solvers handle empty programs badly
         none = np.zeros(0, dtype=np.int64)
         if not (frame.fits(none) and frame.serve(none, clock).found):
             raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
@@ -87,7 +87,7 @@ def solve_whole(
                 served = frame.serve(choice, Clock(math.inf))
                 if served.found:
                     break
-            # Only the solver's arithmetic allows it: forbid exactly this choice.
+            # Only the solver's tolerance allows it: exclude exactly this choice.
             taken = set(choice.tolist())
             terms = [(v, 1.0 if n in taken else -1.0) for n, v in enumerate(y)]
             row = pulp.lpSum_vars_coefs(terms) <= len(taken) - 1.0
@@ -102,7 +102,7 @@ def solve_whole(
 
 
 def _written(frame: Frame, clock: Clock) -> tuple[pulp.LpProblem, list[str]] | None:
-    """Return the PuLP problem and the names of its columns; None where time is too short."""
+    """Return the PuLP problem and its column names; None if time is too short."""
     began_s = clock.elapsed_s
     try:
         with clock.phase("build", clock.share_after(1 / (1 + HANDED_OVER))):
@@ -115,16 +115,16 @@ def _written(frame: Frame, clock: Clock) -> tuple[pulp.LpProblem, list[str]] | N
 
 
 def _point_of(frame: Frame, start: Result | None) -> Floats | None:
-    """Return the values of all columns at a plan; None where there is nothing to start from."""
-    if start is None or not frame.count:  # nothing to choose, nothing to start from
+    """Return the values of all columns at a plan; None without a plan."""
+    if start is None or not frame.count:  # an empty program needs no start
         return None
     served = frame.serve(start.choice, Clock(math.inf))
     return served.point if served.found else None
 
 
 def _as_begun(start: Result | None, clock: Clock) -> Result:
-    """Return the plan to begin with, as time was too short for a better."""
+    """Return the starting plan as the answer when time is too short for a better one."""
     if start is None:
         why = "interrupted" if clock.interrupted else "no plan in the time given"
-        raise SolveError(Fault("solver", why, "give it more time, or ask for less"))
+        raise SolveError(Fault("solver", why, "give it more time, or relax the requirements"))
     return replace(start, stopped="interrupted" if clock.interrupted else "time limit")

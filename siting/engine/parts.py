@@ -1,19 +1,19 @@
-"""Parts of a program that share nothing but the options, and what prices say of each.
+"""Parts of a program that share only the options, and the bound that prices give on each.
 
-A *part* is the demand of one slice whose charger groups are linked, directly or through others.
-Let each pair be worth ``v_ij`` a kilowatt-hour and each demand row have a price ``p_i`` (both 0 or
-more), then for every choice::
+A *part* is the demand of one slice whose charger groups are linked, directly or through others. Let
+each pair have a worth ``v_ij`` per kilowatt-hour and each demand row a price ``p_i`` (both at least
+0). Then for every choice::
 
     sum of v_ij x_ij  <=  sum of p_i d_i  +  sum over the stations that stand of  intake(v - p)
 
-where the ``intake`` of a station is the most it could earn at worths ``v_ij - p_i`` if no other
-stood: the rows in reach want ``d_i``, its charger groups deliver no more than they can. Whatever
-the worths and prices, this bounds every choice; with the prices of a choice's own program it is
-equal to its value there. All cuts of the engine are this inequality (`siting.engine.cuts`).
+where the ``intake`` of a station is the most it could earn at worths ``v_ij - p_i`` if it stood
+alone: rows in reach have the demand ``d_i``, and its charger groups have their capacities. This
+bounds every choice for all worths and prices; at the duals of a choice's own program it equals the
+value of that choice. All cuts of the engine have this form (`siting.engine.cuts`).
 
-The intake is exact without a linear program: what a station can serve of a set of rows is the rank
-of a polymatroid, so that the best is greedy, and its value the integral over ``t`` of what it can
-serve of the pairs worth more than ``t``.
+The intake is exact without a linear program: the energy a station can serve of a set of rows is the
+rank of a polymatroid, so greedy is optimal, and its value is the integral over ``t`` of the energy
+it can serve of the pairs worth more than ``t``.
 
 Sources: J. Benders: Partitioning procedures for solving mixed-variables programming problems.
 Numerische Mathematik 4 (1962), 238-252. J. Edmonds: Submodular functions, matroids, and certain
@@ -32,14 +32,14 @@ from siting.engine.frame import Frame
 from siting.program.instance import Flags, Floats
 from siting.program.service import linked_parts
 
-# Worths that differ by less than so many steps of the largest are taken for one, upwards: any
-# worths that are too high still bound.
+# Worths closer than this many steps of the largest are rounded up to one value: higher worths still
+# bound.
 LEVELS = 256
 FEW = 1_000
 
 
 class Part:
-    """The demand of one slice and linked charger groups; energies in the layout's unit."""
+    """Demand of one slice and linked charger groups; energies in the layout's unit."""
 
     def __init__(self, frame: Frame, s: int, kinds: list[int], groups: set[int]) -> None:
         service, instance = frame.service, frame.program.instance
@@ -52,14 +52,15 @@ class Part:
         local[self.rows] = np.arange(len(self.rows))
         self.wanted = service.kwh[self.rows, s] / unit
         inside = np.flatnonzero(local[service.row] >= 0)
-        # Pairs by site, so that what a site sees stands together.
+        # Pairs by site, so that those of one site are adjacent.
         self.pairs = inside[np.argsort(service.site[inside], kind="stable")]
         self.row = local[service.row[self.pairs]]
         self.site = service.site[self.pairs]
         self.kind = np.searchsorted(kinds, service.kind[self.rows])
         self.worth = service.worth[service.row[self.pairs], s] * service.factor[self.pairs]
         self.edge = np.searchsorted(self.site, np.arange(self.sites + 1))
-        # What each offer delivers from each group, where somebody is near; endless for coverage.
+        # Output of each offer by charger group, where there is demand in reach; infinite for
+        # coverage.
         offers = frame.program.offers
         self.capacity = np.zeros((len(instance.offer_ids), len(self.groups)))
         self.capacity[offers] = instance.offer_capacity[np.ix_(offers, self.groups)] / unit
@@ -68,13 +69,13 @@ class Part:
             self.capacity = np.where(self.capacity > 0, np.inf, 0.0)
         self.offer_site = instance.offer_site
         self.offers = np.flatnonzero((self.capacity > 0).any(axis=1))
-        # The groups that each kind can use, counted from 0.
+        # Usable charger groups of each kind, counted from 0.
         self.columns = [[self.groups.index(g) for g in service.kinds[k]] for k in kinds]
         self._sets = self._hall_sets()
         self.able = np.stack([(self.capacity[:, c] > 0).any(axis=1) for c in self.columns], axis=1)
 
     def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
-        """Return, for each union of kinds, what each offer delivers to it, and the kinds beside."""
+        """Return, for each union of kinds, each offer's output to it, and the other kinds."""
         unions = {frozenset[int]()}
         for groups in self.columns:
             unions |= {union | set(groups) for union in unions}
@@ -86,7 +87,7 @@ class Part:
 
     @cached_property
     def uniform(self) -> float | None:
-        """The worth of a kWh where all pairs have the same; else None."""
+        """Worth of a kWh where it is the same for all pairs; else None."""
         if not len(self.worth):
             return 1.0
         first = float(self.worth[0])
@@ -94,7 +95,7 @@ class Part:
 
     @cached_property
     def graph(self) -> FlowGraph:
-        """The network of its maximum flows."""
+        """The network of the part's maximum flows."""
         near = []
         for k in range(len(self.kinds)):
             pairs = self.kind[self.row] == k
@@ -105,7 +106,7 @@ class Part:
 
     @property
     def most(self) -> float:
-        """Worth of all its demand, each row served where it counts most."""
+        """Worth of all demand, each row served at its best pair."""
         best = np.zeros(len(self.rows))
         np.maximum.at(best, self.row, self.worth)
         return float((best * self.wanted).sum())
@@ -113,17 +114,17 @@ class Part:
     # --- what stations could take ------------------------------------------------------------
 
     def intake(self, worth: Floats, wanted: Floats | None = None) -> Floats:
-        """Return the most each offer could earn if it stood alone; 0 where there is nobody.
+        """Return the most each offer could earn alone; 0 where no demand is in reach.
 
-        `worth`: what a kWh of each pair is worth, beside `pairs`; at or below 0 is not served;
-        `wanted`: what each row wants, if not all.
+        `worth`: worth of a kWh of each pair, in order of `pairs`; pairs at or below 0 are not
+        served; `wanted`: demand of each row, if not all.
         """
         wanted = self.wanted if wanted is None else wanted
         out = np.zeros(len(self.capacity))
         positive = worth[worth > 0]
         if not len(positive):
             return out
-        levels = np.unique(positive[:FEW])  # with many values among the first, there are many
+        levels = np.unique(positive[:FEW])  # many values at the front mean many in all
         if len(levels) <= 3 and len(positive) > FEW:
             levels = np.unique(positive)
         if len(levels) <= 3:
@@ -136,7 +137,7 @@ class Part:
         return out
 
     def _rank(self, counted: Flags, wanted: Floats) -> Floats:
-        """Return what each offer of use could serve of some pairs."""
+        """Return the energy each usable offer could serve of some pairs."""
         at = self.offer_site[self.offers]
         within = np.zeros((self.sites, len(self.kinds)))
         row = self.row[counted]
@@ -147,14 +148,14 @@ class Part:
         return least
 
     def _integral(self, worth: Floats, wanted: Floats) -> Floats:
-        """Return the integral of the rank over worths, offer by offer."""
+        """Return the integral of the rank over worths, by offer."""
         there = np.flatnonzero(worth > 0)
         step = float(worth[there].max()) / LEVELS
         order = there[np.lexsort((-worth[there], self.site[there]))]
         value, site = worth[order], self.site[order]
         if len(order) > 200_000:
             value = np.ceil(value / step) * step
-        # Pairs of one site and one value are one step.
+        # Pairs of one site and one value form one step.
         new = np.r_[True, (np.diff(site) != 0) | (np.diff(value) != 0)]
         group = np.cumsum(new) - 1
         first = np.flatnonzero(new)
@@ -169,7 +170,7 @@ class Part:
         after = np.r_[value[1:], 0.0]
         after[np.r_[site[1:] != site[:-1], True]] = 0.0
         fall = value - after
-        # Each offer walks the steps of its site.
+        # Each offer runs through the steps of its site.
         at = self.offer_site[self.offers]
         length = edge[at + 1] - edge[at]
         offer = np.repeat(np.arange(len(self.offers)), length)
@@ -182,7 +183,7 @@ class Part:
 
 
 def parts_of(frame: Frame) -> list[Part]:
-    """Return the parts of a program, slice by slice; those that want nothing are left out."""
+    """Return the parts of a program by slice; parts without demand are left out."""
     out = []
     service = frame.service
     for s in range(len(frame.program.slices)):

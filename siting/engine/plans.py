@@ -1,4 +1,4 @@
-"""The best plan and bound of one aim so far, and plans to start from.
+"""Incumbent and bound of one aim, and the construction of first plans.
 
 Values are signed so that more is better.
 """
@@ -25,27 +25,27 @@ from siting.engine.valuer import State, Valuer, is_quick
 from siting.program.aims import Drives, LeastMoney, MostWorth, NetWorth
 from siting.program.instance import Floats, Ints
 
-# Pairs, over all slices, times sites from which plans are sown, not filled and exchanged.
+# Size (pairs over all slices × sites) above which plans are constructed, not filled and exchanged.
 LARGE = 200_000_000
-# Options of a relaxation at or above these are taken when it is rounded, before filling up.
+# Thresholds for rounding a relaxation up, before filling.
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
 ROUND_LARGE = (0.5,)
 STARTS = 3
-# Share of the whole time limit by which the search ends, or sooner by so many times what it takes
-# to work out who is served.
+# Share of the whole time limit by which the search ends; earlier by this multiple of the time that
+# computing the service takes.
 ENDS, SERVED_AFTER = 0.97, 3.0
 NOISE = 1e-8
-# Budgets tried for the cheapest plan to start from.
+# Budgets tried for the least expensive first plan.
 SOWN = 8
-# Rounds of cuts for the prices that a first plan over years is sown at.
+# Rounds of cuts before the prices of a first plan over years are read.
 PRICE_ROUNDS = 2
 
 
 @dataclass(frozen=True)
 class Options:
-    """How an aim is solved: gap, threads, seed, whether to stop after a good plan, or a better.
+    """Settings for one aim: gap, threads, seed, and whether to stop after a good or better plan.
 
-    `turns`: turns of windows and tree after which to stop.
+    `turns`: limit on the turns of windows and tree.
     """
 
     gap: float
@@ -58,15 +58,15 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What a relaxation of the whole program said: a bound, what it took, and where that led."""
+    """The result of a whole relaxation: its bound, its point, and plans made from it."""
 
     bound: float
-    taken: Floats  # how much of each option
-    choices: tuple[Ints, ...] = ()  # plans to begin with
+    taken: Floats  # value of each option
+    choices: tuple[Ints, ...] = ()  # starting plans
 
 
 class Plans:
-    """The best plan and bound of one aim so far; values are signed so that more is better."""
+    """Incumbent and bound of one aim; values are signed so that more is better."""
 
     def __init__(
         self, frame: Frame, clock: Clock, options: Options, start: Ints | None,
@@ -87,12 +87,12 @@ class Plans:
         self.root: Relaxed | None = None
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
-        self._serve_s = 0.0  # the longest that it took to work out who is served
+        self._serve_s = 0.0  # the longest time that computing the service took
 
     def build(self) -> None:
-        """Write the coarse program, and look whether choices can be valued quickly."""
+        """Write the master problem, and decide whether choices have a fast evaluation."""
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
-        # Drives have no measure in the coarse program.
+        # Drives have no measure in the master problem.
         self.coarse = not any(isinstance(aim, Drives) for aim in drives)
         self.large = len(self.frame.energy_pair) * self.frame.sites > LARGE or not self.coarse
         self.master = Master(
@@ -105,7 +105,7 @@ class Plans:
 
     @property
     def gap(self) -> float:
-        """Relative gap between the best plan and the bound."""
+        """Relative gap between incumbent and bound."""
         if not math.isfinite(self.best):
             return math.inf
         over = self.bound - self.best
@@ -115,24 +115,24 @@ class Plans:
 
     @property
     def noise(self) -> float:
-        """A difference that is arithmetic even where the value is about 0."""
+        """Difference that is rounding even at values near 0."""
         return NOISE * abs(self.frame.matrix.size)
 
     @property
     def done(self) -> bool:
-        """Whether to go on no further."""
+        """Whether to stop."""
         proven = self.gap <= self.options.gap * (1 + 1e-9) or self.gap <= ARITHMETIC
         return self.clock.over or self.infeasible or proven
 
     @property
     def enough(self) -> float:
-        """Value at which the asked gap is reached; infinite while nothing is proven."""
+        """Value at which the gap is reached; infinite without a bound."""
         gap = self.options.gap
         return self.bound / (1 + gap) if self.bound > 0 else self.bound / max(1 - gap, 1e-9)
 
     @property
     def proven_at(self) -> float:
-        """Bound at which the asked gap is reached; -inf while there is no plan."""
+        """Bound at which the gap is reached; -inf without an incumbent."""
         if not math.isfinite(self.best):
             return -math.inf
         return self.best + self.options.gap * abs(self.best)
@@ -143,7 +143,7 @@ class Plans:
         self._report()
 
     def keep(self, choice: Ints, value: float) -> None:
-        """Keep a plan if it is worth more, or as much for less."""
+        """Keep a plan if it is worth more, or as much for less money."""
         noise = 1e-9 * max(abs(self.best), 1e-300) if math.isfinite(self.best) else 0.0
         better = value > self.best + noise
         as_good = math.isfinite(value) and value >= self.best - noise
@@ -159,7 +159,7 @@ class Plans:
         return math.fsum(instance.offer_subsidy[last]), math.fsum(instance.offer_cost[last])
 
     def _report(self) -> None:
-        bound = max(self.bound, self.best)  # a bound below the plan is so by arithmetic only
+        bound = max(self.bound, self.best)  # a bound below the plan is so only by rounding
         self.clock.hear(self.frame.sign * self.best, self.frame.sign * bound)
         self.clock.report()
 
@@ -178,16 +178,16 @@ class Plans:
         return value
 
     def serve(self, choice: Ints) -> Answered:
-        """Return who is served by what under a choice, worked out once."""
+        """Return the service of a choice, computed once."""
         key = np.sort(choice).tobytes()
         if key not in self.served:
             if len(self.served) > 60:
                 del self.served[next(iter(self.served))]
             began = self.clock.elapsed_s
-            # A first plan is worked out whatever the clock says.
+            # A first plan is served whatever the clock says.
             clock = self.clock if self.begun else Clock(math.inf)
             self.served[key] = self.frame.serve(np.sort(choice), clock, self.options.threads)
-            # In slices it was worked out in pieces side by side; the answer is one piece.
+            # It was served by slices in parallel; the answer joins them.
             beside = self.options.threads if len(self.frame.program.slices) > 1 else 1
             self._serve_s = max(self._serve_s, beside * (self.clock.elapsed_s - began))
         return self.served[key]
@@ -196,7 +196,7 @@ class Plans:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a plan that builds something."""
+        """Whether some plan builds a station."""
         return self.choice is not None and len(np.setdiff1d(self.choice, self.frame.kept)) > 0
 
     @property
@@ -206,16 +206,16 @@ class Plans:
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
     def _until(self, share: float) -> float:
-        """Return the share of the whole time limit at which a share of what is left is over.
+        """Return the share of the whole time limit at which a share of the time left is used.
 
-        Never later than what leaves time for the answer.
+        It always leaves time for the answer.
         """
         share_s = share * self.clock.left_s
         return min(self._ends, (self.clock.elapsed_s + share_s) / self._whole_s)
 
     @property
     def _ends(self) -> float:
-        """Share of the whole time limit by which to end: who is served is worked out after it."""
+        """Share of the whole time limit by which to end; computing the service follows."""
         return max(min(ENDS, 1 - SERVED_AFTER * self._serve_s / self._whole_s), 0.5)
 
     def _start(self) -> None:
@@ -226,7 +226,7 @@ class Plans:
         if self.start is not None:
             self._mended(self.start)
         if self.choice is not None:
-            # Stations that stand well for all energy may stand badly where nearer counts for more.
+            # Stations in good places for all energy may be in bad ones where nearer counts more.
             if valuer is None and self.coarse and self.frame.service.near:
                 self._sow()
             return
@@ -242,7 +242,7 @@ class Plans:
         self._keep_state(fill(valuer, valuer.at(begun), self.clock))
 
     def _take(self, choice: Ints) -> None:
-        """Weigh a choice; under a viability gap what lacks money is made smaller or goes."""
+        """Value a choice; under the viability gap shrink or drop stations that lack money."""
         value = self.weighed(choice)
         if self.frame.program.gap is not None and not math.isfinite(value):
             mended = viable(self.frame, choice, self.clock)
@@ -250,7 +250,7 @@ class Plans:
                 self.weighed(mended)
 
     def _sow(self) -> None:
-        """Take a plan of stations by what they could sell; the cheapest that will do, if asked."""
+        """Construct a plan by potential sales; if asked, the least expensive that suffices."""
         sower = Sower(self.master.cutter, self.room)
         choice = sower.run(self.clock)
         self.sown = choice
@@ -272,9 +272,9 @@ class Plans:
                 low = most
 
     def _begin_small(self, sower: Sower) -> None:
-        """Take of what was sown, and is no plan, what is one: all that lives, or one station.
+        """Reduce an infeasible constructed plan to all its viable stations, or one.
 
-        Where one station lives beside others it lives alone too.
+        A station that is viable among others is viable alone.
         """
         if self.frame.program.gap is not None:
             choice = viable(self.frame, self.sown, self.clock, hurried=True)
@@ -286,7 +286,7 @@ class Plans:
             self.weighed(alone[alone >= 0])
 
     def _sow_at_prices(self) -> None:
-        """Sow at the prices of the first cuts: without them money goes to the wrong years."""
+        """Construct at the prices of the first cuts: without them money goes to the wrong years."""
         relaxed, bound = self.master.tighten(PRICE_ROUNDS, 0.0)
         self.infeasible = bound == -math.inf
         self.limit(bound)
@@ -297,7 +297,7 @@ class Plans:
 
     @property
     def _priced(self) -> bool:
-        """Whether a relaxation's prices say what each option takes of all that is scarce."""
+        """Whether a relaxation prices each option's use of all scarce resources."""
         aim = self.frame.aim
         return self.frame.program.gap is None and isinstance(aim, MostWorth | NetWorth)
 
@@ -307,11 +307,11 @@ class Plans:
         return self._priced and self.frame.program.year_plan is not None
 
     def _sow_again(self, taken: Floats, shares: tuple[float, ...] = ROUND_FROM) -> None:
-        """Sow at the prices of the master's last optimum, and from what it takes."""
+        """Construct at the prices of the master problem's last optimum, and from its point."""
         scarce = self.master.scarce() if self._priced else None
         if scarce is not None and not scarce.any():
             scarce = None
-        # What is taken in part is no plan yet: prices alone often lead to a better one.
+        # A fractional option is no plan yet: prices alone often lead to a better one.
         for least in shares if scarce is None else (math.inf, *shares):
             if self.done:
                 return
@@ -324,7 +324,7 @@ class Plans:
             self.keep(state.choice[state.choice >= 0], state.value)
 
     def _mended(self, start: Ints) -> None:
-        """Take an earlier plan, without what does not fit here, last options first."""
+        """Restore an earlier plan without the options that do not fit, the last first."""
         choice = self.room.taking(self.frame.nothing, start.tolist())
         if self.valuer is not None:
             base = self.frame.by_site(self.frame.kept)
@@ -336,7 +336,7 @@ class Plans:
             self.weighed(choice[choice >= 0])
 
     def _round(self, taken: Floats) -> float:
-        """Make plans of a relaxation; return the best value so far."""
+        """Round a relaxation to plans; return the best value so far."""
         valuer = self.valuer
         if valuer is None:
             self._round_plainly(taken)
@@ -368,7 +368,7 @@ class Plans:
         self._keep_state(exchange(self.valuer, state, self.clock, enough=self.enough))
 
     def _round_plainly(self, taken: Floats) -> None:
-        """Take options by their relaxed values while they fit."""
+        """Add options by their relaxed values while they fit."""
         order = np.argsort(-taken, kind="stable")
         order = order[taken[order] >= 0.25]
         choice = self.room.taking(self.frame.nothing, order.tolist())

@@ -1,7 +1,7 @@
-"""Prices of a program's relaxation, from which a bound follows without it (weak duality).
+"""Dual prices of a program's relaxation, from which weak duality gives a bound.
 
-The duals of the whole program's linear relaxation, each by the name of what it stands on. They are
-only written down here: `siting.verify.certificate` proves a bound from them, on its own.
+The duals of the whole program's linear relaxation, each named by its row or column. They are only
+recorded here: `siting.verify.certificate` proves a bound from them independently.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from siting.program.instance import Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import BUDGET
 
-# Pairs over all slices up to which the relaxation is written out for its prices: at nearly a
-# kilobyte a pair, some 800 MB beside what the solve took.
+# Pairs over all slices up to which the relaxation is written for its prices: at nearly a kilobyte a
+# pair, some 800 MB on top of the solve.
 MOST_PAIRS = 1_000_000
-# Columns up to which the simplex method finds prices at a corner: short fractions in small towns.
+# Columns up to which the simplex method finds prices at a vertex: short fractions in small towns.
 SIMPLEX = 5_000
-# Rounds of cuts at most for what a rupee is worth; three that gain less than this share end it.
+# Most rounds of cuts for the price of a rupee; three that gain less than this share end it.
 CUT_ROUNDS, CUT_STALLED = 200, 1e-4
 
 
 def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFrame | None:
-    """Return the prices of the relaxation for the first aim, in its unit; none if there are none.
+    """Return the relaxation's prices for the first aim, in its unit; empty without prices.
 
-    Columns as `siting.verify.certified` reads them. `limit_s` is seconds at most; where they do not
-    suffice, or the aim is none that prices bound, there are none.
+    Columns as `siting.verify.certified` reads them. `limit_s` is the time limit (s). The table is
+    empty if that does not suffice, or if prices cannot bound the aim.
     """
     aim = program.all_aims[0]
     if not isinstance(aim, MostWorth | NetWorth | LeastMoney) or not len(program.options):
@@ -46,7 +46,7 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
     relaxation = Relaxation(frame, clock, seed=seed)
     if frame.matrix.a.shape[1] <= SIMPLEX:
         relaxation.model.setOptionValue("solver", "simplex")
-    else:  # rough prices prove nearly as much
+    else:  # approximate prices prove nearly as much
         relaxation.model.setOptionValue("run_crossover", "off")
     with clock.listening():
         relaxation.solve()
@@ -57,10 +57,10 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
 
 
 def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
-    """Return what a rupee more of each year would be worth, in the first aim's unit.
+    """Return the gain from a rupee more in each year, in the first aim's unit.
 
-    By the coarse relaxation, under the cuts that are found in so many seconds: a fair guess in a
-    moment, which proves nothing. 0 where the money of a year does not bind.
+    Computed by the master problem's relaxation, under the cuts found within the time: a fair
+    estimate that proves nothing. 0 where the money of a year does not bind.
     """
     frame = Frame(program, program.all_aims[0])
     years = 1 if program.year_plan is None else len(program.year_plan.years)
@@ -68,7 +68,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     if not len(program.options):
         return worth
     master = Master(frame, parts_of(frame), Clock(limit_s), seed=seed)
-    master.forget_money()  # the small price on it would be in the way
+    master.forget_money()  # remove the small price on money
     found, _ = master.tighten(CUT_ROUNDS, CUT_STALLED)
     dual = np.asarray(master.model.getSolution().row_dual)
     if found is None or not len(dual):
@@ -77,18 +77,18 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     for r, kind in enumerate(resources.kinds):
         if kind == BUDGET:
             row = m.family["resource"].start + r
-            # Rows are scaled; what one of them counts for a rupee.
+            # Rows are scaled; the coefficient of a rupee in each.
             one = abs(m.a.data[m.a.indptr[row]] / resources.use.data[resources.use.indptr[r]])
             name, plan = resources.names[r], program.year_plan
             year = 0 if plan is None else plan.years.index(int(name.split()[-1]))
             worth[year] = max(float(dual[row]), 0.0) * one * abs(m.size)
     if program.year_plan is not None and program.year_plan.carry_over:
-        worth = np.cumsum(worth[::-1])[::-1]  # a rupee of a year is there in every later one
+        worth = np.cumsum(worth[::-1])[::-1]  # a rupee of a year is available in every later one
     return worth
 
 
 class _Named:
-    """Duals of rows and columns, by name; those of rows as if no row had been scaled."""
+    """Duals of rows and columns by name; row duals without scaling."""
 
     def __init__(self, frame: Frame, price: Floats, reduced: Floats) -> None:
         self.frame, self.layout, self.program = frame, frame.layout, frame.program
@@ -98,7 +98,7 @@ class _Named:
         self.rows: list[tuple[str, str, str, float]] = []
 
     def table(self) -> pd.DataFrame:
-        """Return the prices that are not 0."""
+        """Return the prices other than 0."""
         self._demand()
         self._limits()
         self._floors()
@@ -113,7 +113,7 @@ class _Named:
         return np.arange(span.start, span.stop)
 
     def _each(self, r: int) -> float:
-        """Return a row's dual for what its first column is counted as 1 of."""
+        """Return a row's dual per unit of its first column."""
         return float(self.price[r] * abs(self.a.data[self.a.indptr[r]]))
 
     def _year(self, t: int) -> str:
@@ -121,12 +121,12 @@ class _Named:
         return str(plan.years[t]) if plan else ""
 
     def _demand(self) -> None:
-        """Price demand by its row, or by the bound of the one column it has."""
+        """Price demand by its row, or by the bound of its only column."""
         frame, service = self.frame, self.frame.service
         merged = np.zeros_like(service.kwh)
         row, when = service.row[frame.energy_pair], frame.energy_slice
         x = slice(frame.count, frame.count + len(row))
-        # A bound that is what the site delivers, not what the row wants, is the site's own.
+        # A bound set by the site's output, not by the row's demand, belongs to the site.
         wanted = service.kwh[row, when] / self.layout.energy_unit
         binds = frame.matrix.upper[x] >= wanted * (1 - 1e-12)
         np.maximum.at(merged, (row, when), np.where(binds, self.reduced[x], 0.0))
@@ -156,7 +156,7 @@ class _Named:
                 self.rows.append(("resource", name, "", price))
 
     def _subsidies(self) -> None:
-        """Price money and envelopes over what is paid."""
+        """Price money and envelopes by payments."""
         rows = self._named("subsidies").tolist()
         years = self.layout.subsidy_column.shape[1]
         for t in range(years if math.isfinite(self.layout.budget_pkr) else 0):

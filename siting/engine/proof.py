@@ -1,4 +1,4 @@
-"""How good an answer is proven to be, the same for every program."""
+"""The proof of an answer: objective, bound and gap, the same for every program."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Stopped = Literal[
     "gap reached", "time limit", "interrupted", "node limit", "solver stopped", "greedy ended"
 ]
 
-# A solver's own arithmetic: differences this small, relative to the objective, are none.
+# Relative differences below this are a solver's rounding.
 ARITHMETIC = 1e-7
-# A gap above this is told before all else, and in the exit code; above that it tells no more.
+# A gap above this comes first in messages and sets the exit code; above MOST_TOLD it has no figure.
 FAR, MOST_TOLD = 1.0, 1e4
 
 
 def gap_in_words(gap: float) -> str:
-    """Return a relative gap in words; beside next to nothing it says no more than that.
+    """Return a relative gap in words; without a figure where the bound is far away.
 
     >>> gap_in_words(0.0123), gap_in_words(4e18)
     ('gap 1.23%', 'gap over 1,000%')
@@ -27,7 +27,7 @@ def gap_in_words(gap: float) -> str:
 
 
 def is_far(gap: float | None) -> bool:
-    """Return whether so little is proven that another plan may be twice as good.
+    """Return whether the proof allows another plan that is twice as good.
 
     >>> is_far(0.2), is_far(105.52), is_far(None)
     (False, True, True)
@@ -36,7 +36,7 @@ def is_far(gap: float | None) -> bool:
 
 
 def far_in_words(gap: float | None) -> str:
-    """Return what a reader must know before all else of a plan far from proven; else nothing.
+    """Return a warning for a plan far from proven; else an empty text.
 
     >>> far_in_words(105.52)
     'FAR FROM PROVEN: gap 10,552%, over 100%; give it more time (solver.time_limit_s)'
@@ -46,28 +46,28 @@ def far_in_words(gap: float | None) -> str:
     if not is_far(gap):
         return ""
     known = gap is not None and math.isfinite(gap) and gap < MOST_TOLD
-    said = f"gap {gap:,.0%}, over 100%" if known else "hardly anything is proven"
+    said = f"gap {gap:,.0%}, over 100%" if known else "almost nothing is proven"
     return f"FAR FROM PROVEN: {said}; give it more time (solver.time_limit_s)"
 
 
 @dataclass(frozen=True, repr=False)
 class Proof:
-    """A plan's objective, the proven limit on any plan's, and why the solve ended.
+    """A plan's objective, the proven bound on any plan's, and the reason the solve ended.
 
     Parameters
     ----------
     status
-        ``optimal`` only where the proven gap is at or below the asked one; else ``feasible``.
+        ``optimal`` if the proven gap is at or below the one asked; else ``feasible``.
     objective
-        What the plan reaches, in `unit`, worked out from the plan and not from the solver.
+        Value of the plan, in `unit`, computed from the plan and not by the solver.
     bound
-        Proven limit on what any plan reaches: from above where more is better, else from below.
+        Proven bound on any plan's value: from above where more is better, else from below.
     gap
-        ``|bound - objective| / |objective|``; 0 where they are the same but for arithmetic.
+        ``|bound - objective| / |objective|``; 0 where they differ only by rounding.
     gap_asked
-        The gap that was asked for.
+        The gap asked for.
     stopped
-        Why the solve ended.
+        The reason the solve ended.
     unit
         Unit of objective and bound, such as ``kWh/day`` or ``PKR``.
     nodes
@@ -100,18 +100,18 @@ class Proof:
         seconds: dict[str, float] | None = None,
         noise: float = 0.0,
     ) -> Proof:
-        """Return the proof of a plan; a bound that it misses by arithmetic only counts as reached.
+        """Return the proof of a plan; a bound missed only by rounding counts as reached.
 
-        The bound stays where it is, and is never on the wrong side of the plan.
+        The bound is unchanged, and never on the wrong side of the plan.
 
         Parameters
         ----------
         objective, bound, gap_asked, stopped, unit, nodes, seconds
-            As the class says; `bound` may be infinite where nothing is proven.
+            As in the class; `bound` may be infinite.
         maximise
             Whether more is better.
         noise
-            A difference that is arithmetic even where the objective is about 0.
+            Difference that is rounding even where the objective is near 0.
 
         Examples
         --------
@@ -122,14 +122,14 @@ class Proof:
         ... ).gap
         0.1
         """
-        # Adding zero turns -0.0 into 0.0, which is what a file keeps of it.
+        # Adding zero turns -0.0 into 0.0, which is what a file stores.
         objective += 0.0
         bound = (max(bound, objective) if maximise else min(bound, objective)) + 0.0
         short = abs(bound - objective)
         if short <= max(ARITHMETIC * abs(objective), noise):
             short = 0.0
         gap = short / max(abs(objective), 1e-12) if short > 0 else 0.0
-        # A gap met to the last bit is met.
+        # A gap equal to the last bit counts as reached.
         reached = math.isfinite(gap) and gap <= gap_asked * (1 + 1e-9)
         return cls(
             status="optimal" if reached else "feasible",
@@ -144,14 +144,14 @@ class Proof:
         )
 
     def __repr__(self) -> str:
-        """Return the proof on one line, with its name."""
+        """Return the proof on one line, with the class name."""
         return f"Proof: {self}"
 
     def __str__(self) -> str:
         """Return the proof on one line."""
 
         def show(value: float) -> str:
-            value += 0.0  # no "-0", whichever way the solver came to nothing
+            value += 0.0  # never "-0"
             return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
 
         if not math.isfinite(self.bound):

@@ -1,8 +1,8 @@
-"""A program whose floors may be missed at a price: what windows start from where no plan is known.
+"""A relaxation of floors by penalties, from which windows start without a feasible plan.
 
-Every row that a first plan may fail (floors, what aims before it reached, what a station must earn)
-gets a column for what it is short of, which costs more than anything can be worth. A plan without
-shortfall is one of the program itself.
+Every row that a first plan may miss (floors, values kept of earlier aims, business cases) gets a
+column for its shortfall, at a cost above any possible worth. A plan without shortfall is a plan of
+the program itself.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from siting.program.instance import Floats, Ints
 from siting.program.money import cases_of, is_shared
 
 FAMILIES = ("floor", "kept", "gap")
-# What the whole of a row missed costs, beside the most that the aim can be worth.
+# Cost of missing a whole row, in times of the largest value of the aim.
 PENALTY = 5.0
-# A site that lacks no more than this share of what a station there needs lacks nothing.
+# Shortfall of a site, as a share of a station's need there, that counts as none.
 LACKS = 1e-7
 
 
 def softened(frame: Frame) -> tuple[Frame, Ints] | None:
-    """Return a frame with shortfalls, and their columns; None where no row can be missed."""
+    """Return a frame with shortfalls, and their columns; None if no row can be missed."""
     m = frame.matrix
     named = [np.arange(m.family[f].start, m.family[f].stop) for f in FAMILIES if f in m.family]
     if not named:
@@ -35,7 +35,7 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
     rows = np.concatenate(named)
     count, width = len(rows), m.a.shape[1]
     size = np.maximum(np.abs(m.row_lower[rows]), 1e-9)
-    if "gap" in m.family:  # where nothing is there to be reached, what stations there need
+    if "gap" in m.family:  # rows without demand in reach: scale by the needs of their stations
         need = abs(m.a[rows][:, : frame.count]).max(axis=1).toarray().ravel()
         size = np.where(size > 1e-9, size, np.maximum(need, 1e-9))
     more = sparse.csr_array((size, (rows, np.arange(count))), shape=(m.a.shape[0], count))
@@ -62,25 +62,25 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
 
 
 def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -> Ints | None:
-    """Return a choice whose stations live of their customers and public money; None if none known.
+    """Return a choice of viable stations under the viability gap; None if none is known.
 
-    Where public money fills gaps a relaxation takes more than its money can carry: the stations
-    that lack most get smaller, come later or go, until none lacks anything. Near the end of the
-    time all that still lack something go: the others get no fewer customers by that.
+    Under the viability gap a relaxation takes more stations than its money can carry: those with
+    the largest shortfall get smaller, come later or go, until none has one. Near the end of the
+    time all stations with a shortfall go; that takes no customers from the others.
 
     Parameters
     ----------
     frame
         A program with a viability gap.
     choice
-        The options taken at first, one a site.
+        Options chosen at first, one a site.
     clock
         Deadline and interruption.
     hurried
-        Whether to look once at who lacks, whatever the clock says.
+        Whether to check shortfalls once, whatever the clock says.
     """
     soft = softened(frame)
-    assert soft is not None  # there are rows of the gap
+    assert soft is not None  # rows of the gap exist
     rows, columns = soft
     sites, at = (np.concatenate(part) for part in zip(*frame.layout.gap_rows, strict=True))
     by_year = [len(one) for one, _ in frame.layout.gap_rows]
@@ -95,7 +95,7 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
     np.maximum.at(need_at, frame.site, need.max(axis=1) / frame.layout.money_unit)
     kept: Ints | None = None
     serve_s = 0.0
-    # What comes out is served once more, to be weighed.
+    # The result is served once more to value it.
     while hurried or (not clock.over and clock.left_s > 2 * serve_s):
         began_s = clock.elapsed_s
         served = rows.serve(np.sort(choice), clock if not hurried else Clock(math.inf))
@@ -105,7 +105,7 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
             break
         lacks = served.point[gap]
         if shared.any():
-            # Of a concession that lacks something those go whose own case does.
+            # In a concession with a shortfall, stations whose own case has one go.
             own = _own_lacks(frame, served.point)[sites] / np.maximum(need_at[sites], 1e-9)
             lacks = np.where(shared, np.where(lacks > LACKS, np.maximum(own, 0.0), 0.0), lacks)
         lacking = np.flatnonzero(lacks > LACKS)
@@ -116,7 +116,7 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
         worst = np.argsort(-lacks, kind="stable")[: math.ceil(len(lacking) / 2)]
         for j, t in zip(sites[worst].tolist(), year[worst].tolist(), strict=True):
             now = by_site[j]
-            if now < 0:  # it went for what it lacked in another year
+            if now < 0:  # it was removed for a shortfall in another year
                 continue
             own = np.flatnonzero(frame.site == j)
             less = own[(need[own] <= need[now]).all(axis=1) & (need[own, t] < need[now, t])]
@@ -126,7 +126,7 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
 
 
 def _own_lacks(frame: Frame, point: Floats) -> Floats:
-    """Return what the case of each site lacks by itself (scaled), below 0 where it earns more."""
+    """Return the shortfall of each site's own case (scaled), below 0 for a surplus."""
     layout, family = frame.layout, frame.matrix.family["gap"]
     rows = frame.matrix.a[family.start : family.stop].tocoo()
     site = np.zeros(frame.matrix.a.shape[1], dtype=np.int64)
@@ -140,5 +140,5 @@ def _own_lacks(frame: Frame, point: Floats) -> Floats:
 
 
 def short_of(point: Floats, columns: Ints) -> float:
-    """Return the largest share that any row is missed by, given values of all columns."""
+    """Return the largest relative shortfall of any row, given values of all columns."""
     return float(point[columns].max(initial=0.0))

@@ -1,10 +1,10 @@
-"""Stations moved to free sites where their own customers are nearer.
+"""Relocation of stations to free sites nearer to their own customers.
 
-With whom each station serves at hand, what a move saves is a sum: the drives of its customers from
-the free site less those from where it stands. Where an option no dearer and no smaller can be had
-there, and all its customers are in reach of it, energy and money stay within what they were, so
-that nothing has to be solved. Of stations that serve as much, none is left at the rim of a city
-because nobody looked at the site amid its customers.
+Given the customers of each station, the saving of a move is a sum: their drives from the present
+site less those from the free one. Where an option no more expensive and no smaller exists there,
+and all customers reach it, energy and money stay within their limits, so nothing has to be solved.
+Of stations that serve as much, none stays at the rim of a city only because the site amid its
+customers was never tried.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from siting.engine.frame import Frame
 from siting.program.instance import Floats, Ints
 from siting.program.money import caps_of, cases_of, is_shared
 
-# Free sites that are tried for a station.
+# Free sites tried for a station.
 TRIED = 8
 
 
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
-    """Return a choice with stations moved where that makes drives shorter; itself if nowhere.
+    """Return a choice with stations moved to shorten drives; itself if none can be.
 
-    `frame` is of the shortest drives, `point` the values of its columns under the choice.
+    `frame` has the aim of shortest drives, `point` the values of its columns under the choice.
     """
     alike = _Alike(frame)
     gain = _gains(frame, choice, point)
@@ -55,11 +55,10 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
 
 
 def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
-    """Return a choice with stations moved one by one while that makes it better and time allows.
+    """Return a choice improved by moving stations one by one, while time allows.
 
-    Unlike `relocated` a move may leave customers to others: each is valued by who is served by what
-    then. Stations with the longest drives are tried first, at the sites that most of their energy
-    reaches.
+    Unlike in `relocated` a move may leave customers to others: each is valued by its whole service.
+    Stations with the longest drives are tried first, at the sites in reach of most of their energy.
     """
     best = frame.serve(choice, clock)
     if not best.found:
@@ -92,9 +91,9 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
 
 
 def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]:
-    """Return the energy of each station (row) that reaches each site, and its mean cost of drives.
+    """Return each station's energy (row) in reach of each site, and its mean drive cost.
 
-    Energy is in the program's own unit, drives as the aim counts them.
+    Energy is in the program's unit, drives as in the aim.
     """
     energies = slice(frame.count, frame.layout.columns.energies)
     sold, worth = point[energies], frame.matrix.cost[energies]
@@ -114,12 +113,13 @@ def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]
 
 
 class _Alike:
-    """Options that can stand in place of another: no dearer, no smaller, of the same years."""
+    """Options that can replace another: no more expensive, no smaller, of the same years."""
 
     def __init__(self, frame: Frame) -> None:
         instance, offer = frame.program.instance, frame.options.offer
         self.worth = frame.matrix.cost
-        # Of each option, what may be no more, what may be no less, and what has to be the same.
+        # For each option, the amounts that may not rise, those that may not fall, and those that
+        # must match.
         more = [instance.offer_cost, instance.offer_subsidy]
         less = [*instance.offer_capacity.T]
         same = [np.ones(len(instance.offer_cost))]
@@ -137,7 +137,7 @@ class _Alike:
         self.edge = np.searchsorted(frame.site[self.order], np.arange(frame.sites + 1))
 
     def at(self, site: int, option: int) -> int | None:
-        """Return the best option of a site that can stand in place of one; None if none can."""
+        """Return the best option of a site that can replace an option; None if none can."""
         own = self.order[self.edge[site] : self.edge[site + 1]]
         fits = (self.more[own] <= self.more[option]).all(axis=1)
         fits &= (self.less[own] >= self.less[option]).all(axis=1)
@@ -147,7 +147,7 @@ class _Alike:
 
 
 def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
-    """Return what moving a station (row) to a site (column) that all its customers reach saves."""
+    """Return the saving of moving a station (row) to a site (column) in reach of all customers."""
     energies = slice(frame.count, frame.layout.columns.energies)
     sold, worth = point[energies], frame.matrix.cost[energies]
     site = frame.service.site[frame.energy_pair]
@@ -169,6 +169,6 @@ def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
     customers = np.bincount(mine[0], minlength=len(choice))
     all_there = reach.data == customers[reach.row]
     row, column = reach.row[all_there], reach.col[all_there]
-    there_costs = after[row, column] if len(row) else np.zeros(0)  # scipy looks up no nothing
+    there_costs = after[row, column] if len(row) else np.zeros(0)  # scipy rejects an empty index
     saves = np.asarray(there_costs).ravel() - now[row]
     return sparse.coo_array((saves, (row, column)), shape=(len(choice), frame.sites))

@@ -1,4 +1,4 @@
-"""Changes of what is asked, and how they are told."""
+"""Remedies of a conflict: changes of requirements, and their words."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from siting.engine.elastic import COST_SHARE, PKR, SHARE, Requirement
 from siting.errors import SHOWN_IDS, Fault
 from siting.program.instance import Flags, Names
 
-# Shares are mended in steps of this.
+# Step to which shares are rounded.
 STEP = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class Mend:
-    """Changes that do together."""
+    """Changes that together resolve the conflict."""
 
-    excess: dict[int, float]  # by how much each requirement gives way, by its position
-    # What to ask for instead, verified by a plan; none where no plan was found in time.
+    excess: dict[int, float]  # excess of each requirement, by its position
+    # Figures to ask for instead, verified by a plan; empty if no plan was found in time.
     figures: dict[int, float]
     standing: Flags  # whether each site has a station in that plan
-    # Excess that there must be, where it is one requirement; that of the plan where it is proven.
+    # Least excess of a single requirement; that of the plan where it is proven.
     at_least: float
 
 
 @dataclass(frozen=True)
 class Line:
-    """A requirement in the conflict; `bound` names the figure that is a bound, and no plan's."""
+    """A requirement in the conflict; `bound` names the figure that is a bound, not a plan's."""
 
     one: Requirement
     have: float
@@ -38,7 +38,7 @@ class Line:
 
     @classmethod
     def of(cls, one: Requirement, excess: float, fix: str, *, alone: bool = False) -> Line:
-        """Return the line of a requirement that gives way by an excess."""
+        """Return the line of a requirement with an excess."""
         figure = one.figure(excess)
         have, need = (figure, one.asked) if one.least else (one.asked, figure)
         return cls(one, have, need, fix, alone)
@@ -57,7 +57,7 @@ class Line:
 
 
 def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
-    """Return the figure to ask for at an excess, in steps that people write, on the safe side."""
+    """Return the figure to ask for at an excess, rounded to the safe side."""
     value = one.figure(excess)
     if one.unit in (SHARE, COST_SHARE):
         step = STEP
@@ -72,7 +72,7 @@ def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
 
 
 def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) -> Line:
-    """Return a requirement with the change of it that does, alone or with others."""
+    """Return the line of a requirement and its change, alone or with others."""
     excess, figure = mend.excess[k], mend.figures[k]
     value = _written(figure, one.unit)
     fix = f"lower it to {value} or less" if one.least else f"raise it to {value}"
@@ -86,14 +86,14 @@ def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) 
         return Line.of(one, excess, f"together with the others: {fix}")
     if mend.at_least < excess - 1e-6 * max(abs(one.asked), excess):
         least = _written(rounded(one, mend.at_least), one.unit)
-        fix += f" ({'up to' if one.least else 'from'} {least} might do)"
+        fix += f" ({'up to' if one.least else 'from'} {least} may suffice)"
     return Line.of(one, excess, fix, alone=True)
 
 
 def bounded(one: Requirement, at_least: float) -> Line:
-    """Return a requirement of which only a bound is known."""
+    """Return the line of a requirement with only a bound."""
     if at_least <= 0:
-        fix = "in the conflict; whether it alone is enough was not known in the time given"
+        fix = "in the conflict; it was not found in time whether changing it alone is enough"
         return Line.of(one, 0.0, fix)
     figure = _written(rounded(one, at_least), one.unit)
     most, bound = ("most", "have") if one.least else ("least", "need")
@@ -103,14 +103,14 @@ def bounded(one: Requirement, at_least: float) -> Line:
 
 
 def _written(value: float, unit: str) -> str:
-    """Return a figure as a configuration has it."""
+    """Return a figure as in a configuration."""
     if unit in (SHARE, COST_SHARE):
         return f"{value:.4f}"
     return f"PKR {value:,.0f}" if unit == PKR else f"{value:,.10g} {unit}"
 
 
 def _said(value: float, unit: str) -> str:
-    """Return a figure as people say it."""
+    """Return a figure with its unit for a message."""
     if unit in (SHARE, COST_SHARE):
         return f"{100 * value:.4g} %"
     return f"PKR {value:,.10g}" if unit == PKR else f"{value:,.10g} {unit}"

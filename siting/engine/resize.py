@@ -1,9 +1,9 @@
-"""Stations exchanged for the best offer at their own site that serves the same drivers.
+"""Exchange of each station for the best offer at its site that serves the same drivers.
 
-With whom each station serves at hand, whether another offer of its site could serve them is a sum:
-for every set of kinds of demand, what they bring is within what the charger groups that they can
-use deliver (Hall's condition). So nothing has to be solved. A plan that was made for energy stands
-on stations larger than what they sell; where cost counts this takes them back.
+Given the customers of each station, whether another offer of its site could serve them is a sum:
+for every set of kinds of demand, their energy is within the output of the charger groups they can
+use (Hall's condition). So nothing has to be solved. A plan made for energy has stations larger than
+their sales; where cost counts this makes them smaller.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from siting.engine.frame import Frame
 from siting.engine.relocate import relocated
 from siting.program.instance import Flags, Floats, Ints
 
-# How often stations are exchanged and moved, and those they serve worked out again; what an offer
-# may deliver too little by, as a share: arithmetic.
+# Most rounds of exchanges and moves with the service computed again; tolerance on an offer's
+# output, as a share.
 TIMES, ROUNDING = 6, 1e-9
 
 
 def bettered(frame: Frame, choice: Ints, clock: Clock) -> Ints:
-    """Return a choice whose stations are exchanged and moved while that makes it better.
+    """Return a choice improved by exchanging and moving stations.
 
-    `frame` is of an aim at drives: each pair of a cell and a site has its energy.
+    `frame` has an aim on drives: each pair of a cell and a site has its energy.
     """
     best, value = choice, -np.inf
     for _ in range(TIMES):
@@ -40,7 +40,7 @@ def bettered(frame: Frame, choice: Ints, clock: Clock) -> Ints:
 
 
 def resized(frame: Frame, choice: Ints, point: Floats) -> Ints:
-    """Return a choice in which each site has its best option that serves what is served there."""
+    """Return a choice with the best option of each site that can serve its present customers."""
     able = _able(frame, choice, point)
     gain = np.where(able, frame.matrix.cost[: frame.count], -np.inf)
     order = np.lexsort((-gain, frame.site))
@@ -61,7 +61,7 @@ def resized(frame: Frame, choice: Ints, point: Floats) -> Ints:
 
 
 def _able(frame: Frame, choice: Ints, point: Floats) -> Flags:
-    """Return whether each option could serve, in every slice, what is served at its site."""
+    """Return whether each option could serve, in every slice, the energy served at its site."""
     service, instance = frame.service, frame.program.instance
     energies = slice(frame.count, frame.layout.columns.energies)
     sold = point[energies] * frame.layout.energy_unit

@@ -1,4 +1,4 @@
-"""What came of one aim."""
+"""The result of one aim."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from siting.program.instance import Ints
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A choice, its value in the aim's unit, a bound on any, why the solve ended, what is noise."""
+    """A choice, its value and bound in the aim's unit, the stop reason and a tolerance."""
 
     choice: Ints
     value: float
@@ -23,7 +23,7 @@ class Result:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Stations left out because they bring too little: their offers, money (PKR) and worth."""
+    """Stations removed for too little gain: their offers, money (PKR) and worth."""
 
     offers: tuple[str, ...] = ()
     subsidy_pkr: float = 0.0

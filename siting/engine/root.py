@@ -1,14 +1,14 @@
-"""The bound at the root of the search, and plans made of what the relaxation takes there.
+"""The root of the search: its bound, and plans made from its relaxation.
 
-1. Cuts on the coarse program, round after round, until they gain little.
-2. Where public money fills gaps and the sown plan is poor: what is taken, made viable.
-3. Else, where choices are not valued quickly: dives, each followed by the cuts at its plan.
-4. Rounding, or sowing at the relaxation's prices.
-5. Where choices are not valued quickly, or are many: interchange of sites, two at a time. Where
-   dives came and a choice is no sum of parts: integer programs on what plan and relaxation take.
+1. Cuts on the master problem, round after round, until they gain little.
+2. Under the viability gap with a poor constructed plan: the relaxation, made viable.
+3. Else, without a fast evaluation: dives, each followed by the cuts at its plan.
+4. Rounding, or construction at the relaxation's prices.
+5. Without a fast evaluation, or with many choices: 1- and 2-exchanges. After dives, where a choice
+   is not the sum of its parts: integer programs over the options of incumbent and relaxation.
 
-Where there is no plan then: floors that what was sown misses are mended in windows, and the whole
-relaxation is dived into.
+If there is still no plan: windows repair floors that the constructed plan misses, and a dive starts
+from the whole relaxation.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ from siting.engine.relaxed_floors import short_of, softened, viable
 from siting.engine.windows import Windows
 from siting.program.instance import Floats, Ints
 
-# Rounds of cuts at the root; some that gain less than a share end it, more where cuts take long.
+# Rounds of cuts at the root; relative gain below which they end, larger where cuts are slow.
 ROOT_ROUNDS, ROOT_STALLED, LONG_STALLED = 200, 2e-5, 5e-4
-# The coarse program is solved to this share of the gap asked, with so many nodes at first.
+# Share of the gap for the integer master problem, and its nodes at first.
 PROGRAM_GAP, FIRST_NODES = 0.6, 100
-# A plan as near as this to the bound is kept as it was sown, its stations amid their customers.
+# Gap below which a constructed plan is kept, its stations amid their customers.
 SOWN_WELL = 0.05
-# Sites taken at or above this have a station when a relaxation is made viable.
+# Value from which a site keeps its station when a relaxation is made viable.
 HALF = 0.5
-# Dives in a row that lead to no better plan, after which none follows.
+# Dives in a row without a better plan after which diving ends.
 IDLE_DIVES = 3
-# Shares of the time by which phases end; what is left is for the answer itself.
+# Shares of the time by which phases end; the rest is for the answer itself.
 ROOT_ENDS, LONG_ROOT_ENDS, DRAWN_ROOT_ENDS = 0.6, 0.45, 0.25
-# Share of what is left that interchange may need, and steps of it between two plans.
+# Share of the time left for the exchange, and its steps between two valued plans.
 INTERCHANGE_ENDS, STEPS = 0.75, 8
-# Share of what is left that programs on what plan and relaxation take may need.
+# Share of the time left for restricted integer programs.
 NEAR_ENDS = 0.3
 
 
 class Root(Plans):
-    """The phases before the turns, and interchange, which turns take up again."""
+    """The phases before the turns, and the exchange, which the turns repeat."""
 
     _swaps: Interchange | None = None
 
     @property
     def _slow(self) -> bool:
-        """Whether choices take long to value."""
+        """Whether choices are slow to value."""
         return self.large or self.valuer is None
 
     def _root(self) -> None:
-        """Bound by cuts, and make plans of what they leave."""
+        """Bound by cuts, and make plans from the relaxation."""
         if self.choice is not None:
             self.master.begin_at(self.choice)
         if self.known is not None and self.master.cutter.money:
@@ -65,7 +65,7 @@ class Root(Plans):
                 return
         long, sows = self.large and self.master.by_programs, self.choice is not None
         stalled, ends = (LONG_STALLED, LONG_ROOT_ENDS) if long else (ROOT_STALLED, ROOT_ENDS)
-        if self.frame.drawn_by_year:  # these cuts take long and say little
+        if self.frame.drawn_by_year:  # these cuts are slow and weak
             ends = DRAWN_ROOT_ENDS
         self._cut(stalled, ends)
         if self.root is None or self.done:
@@ -75,32 +75,32 @@ class Root(Plans):
         if money and self.gap > SOWN_WELL:
             with self.clock.phase("viable", self._until(0.6)):
                 self._viable(self.root.taken)
-            if self.best > before:  # sowing does not better that
+            if self.best > before:  # construction does not improve on that
                 return
-        # Where flows alone decide, what is sown is as good as what these find, and sooner there.
+        # Where flows alone decide, the constructed plan is as good as theirs, and faster.
         hard = not money and (self.valuer is None or self.choice is None)
         if hard:
             self._in_rounds("dive", 0.6, self._dives())
         with self.clock.phase("rounding", self._until(0.3)):
             if not self.large:
                 self._round(self.root.taken)
-            elif sows:  # what is sown misses no floor
+            elif sows:  # the constructed plan meets all floors
                 self._sow_again(self.root.taken, ROUND_LARGE)
         self._interchange(self._until(INTERCHANGE_ENDS))
         if hard and not self._summed and not self.done:
             self._in_rounds("programs", NEAR_ENDS, self._programs_near())
 
     def _cut(self, stalled: float, ends: float) -> None:
-        """Bound by cuts, until a round of them lowers the bound by less than a share."""
+        """Bound by cuts, until a round lowers the bound by less than a share."""
         with self.clock.phase("cuts", self._until(ends)):
             self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)
             self.infeasible = low == -math.inf
             self.limit(low)
 
     def _in_rounds(self, phase: str, share: float, rounds: Iterator[None]) -> None:
-        """Run rounds of a phase within a share of what is left, each leaving time for the answer.
+        """Run rounds of a phase within a share of the time left, leaving time for the answer.
 
-        How long that takes is not known before there is a plan, which a round may find.
+        That time is unknown before there is a plan, which a round may find.
         """
         until, going = self._until(share), True
         while going:
@@ -108,7 +108,7 @@ class Root(Plans):
                 going = not self.clock.over and next(rounds, "over") is None
 
     def _dives(self) -> Iterator[None]:
-        """Dive into the relaxed coarse program while the cuts at the plans lead to better ones."""
+        """Dive from the relaxed master problem while cuts at the plans lead to better ones."""
         idle, most = 0, 1 if self._summed else IDLE_DIVES
         while idle < most and (relaxed := self._relaxed()) is not None:
             choice = self.master.dive(relaxed.taken, self.room)
@@ -121,18 +121,18 @@ class Root(Plans):
 
     @property
     def _summed(self) -> bool:
-        """Whether a choice is worth the sum of its parts, floors apart, and nothing else counts."""
+        """Whether a choice is worth the sum of its parts, apart from floors."""
         return self.coarse and self._priced and not self.frame.reached
 
     def _interchange(self, until: float) -> None:
-        """Change one site or two of the plan while that makes it better, where that pays.
+        """Run 1- and 2-exchanges while they improve the plan, where that pays.
 
-        What a choice is worth is taken for the sum of its parts; floors may make it less. So it is
-        weighed every so many steps, and once that disappoints at each.
+        The value is taken as the sum of the parts; floors may lower it. So the plan is valued every
+        few steps, and at each step once that disappoints.
 
         `until`: share of the whole time limit at which it ends.
         """
-        # Small programs whose choices are valued quickly have exchanges of their own.
+        # Small programs with a fast evaluation have exchanges of their own.
         if not self._summed or not self._slow or self.done:
             return
         if self._swaps is None:
@@ -160,19 +160,19 @@ class Root(Plans):
                 steps = 1
 
     def _viable(self, taken: Floats) -> None:
-        """Make a plan of what the relaxation takes, by making smaller what lacks money."""
+        """Make a viable plan from the relaxation, by shrinking stations that lack money."""
         whole = np.bincount(self.frame.site, taken, minlength=self.frame.sites)
         order = np.argsort(-taken, kind="stable")
         _, first = np.unique(self.frame.site[order], return_index=True)
-        most = order[first]  # of each site the option taken most
+        most = order[first]  # the largest option of each site
         choice = viable(self.frame, most[whole[self.frame.site[most]] >= HALF], self.clock)
         if choice is not None:
             self.weighed(choice)
 
     def _programs_near(self) -> Iterator[None]:
-        """Solve the coarse program in integers over what plan and relaxation take, in rounds.
+        """Solve the master problem over the options of incumbent and relaxation, in rounds.
 
-        What it finds is cut at for the next round: so few options are left that this is quick.
+        Each solution is cut off before the next round: with so few options that is fast.
         """
         options = self.options
         tried: set[bytes] = set()
@@ -191,7 +191,7 @@ class Root(Plans):
             yield
 
     def _relaxed(self) -> Relaxed | None:
-        """Return the optimum of the relaxed coarse program; None where to stop."""
+        """Return the optimum of the relaxed master problem; None where to stop."""
         relaxed = self.master.solve()
         if self.done or relaxed is None or relaxed.bound == -math.inf:
             return None
@@ -199,12 +199,12 @@ class Root(Plans):
         return None if self.done else relaxed
 
     def _cut_at(self, choice: Ints, relaxed: Relaxed) -> None:
-        """Add the cuts that say what a choice serves, and weigh it if it may be the best."""
+        """Add the cuts at a choice, and value it if it may be the best."""
         if self.master.cut_at(choice, relaxed.taken) > self.best:
             self.weighed(choice)
 
     def _relax(self) -> None:
-        """Bound by the whole relaxation, unless that is known, and dive into it."""
+        """Bound by the whole relaxation, unless known, and dive from it."""
         if self.known is not None and self.choice is not None:
             return
         with self.clock.phase("relaxation", self._until(0.6)):
@@ -220,7 +220,7 @@ class Root(Plans):
                 self.weighed(choice)
 
     def _soften(self) -> None:
-        """Mend the plan that was sown until it misses no floor."""
+        """Repair the constructed plan until it meets all floors."""
         soft = softened(self.frame)
         if soft is None:
             return

@@ -1,10 +1,10 @@
-"""One aim from start to answer: a plan, a bound, and turns of what betters either.
+"""The solve of one aim: a first plan, a bound, and turns that improve either.
 
-1. A start: an earlier plan, or options by worth per rupee where that can be valued quickly.
-2. The root: a bound by cuts, and plans of what the relaxation takes (`siting.engine.root`).
-3. Turns until the gap is proven: windows better the plan; integer programs on the coarse program
-   and a tree with cuts in its nodes better the bound. Which helps more gets the next turn. Turns
-   are counted in windows and nodes, not in seconds, so that a run repeats.
+1. A start: an earlier plan, or a greedy one by worth per rupee where evaluation is fast.
+2. The root: a bound by cuts, and plans from the relaxation (`siting.engine.root`).
+3. Turns until the gap is proven: windows (large neighbourhood search) improve the plan; integer
+   master problems and a tree with cuts in its nodes improve the bound. The step with the larger
+   gain gets the next turn. Turns count windows and nodes, not seconds, so that a run repeats.
 """
 
 from __future__ import annotations
@@ -27,33 +27,34 @@ from siting.errors import Fault, SolveError
 from siting.program.aims import MostWorth, NetWorth
 from siting.program.instance import Floats
 
-# Plans in a row that the cuts think better than they are, after which the tree takes over.
+# Plans in a row whose cut estimate exceeds their value, after which the tree takes over.
 MISJUDGED = 2
-# Rounds of windows and nodes of the tree in a turn, at first and at most.
+# Window rounds and tree nodes in a turn, at first and at most.
 ROUNDS, LARGE_ROUNDS, MOST_ROUNDS = 6, 40, 200
 NODES, LARGE_NODES, FIRST_TURN, MOST_NODES = 40, 1, 30, 5_000
 STALLED = 1e-5
-# A program of so few columns goes whole to HiGHS first, with so many nodes; of so few, last.
+# Columns up to which HiGHS first solves the whole program, its nodes, and columns up to which it
+# does so last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
-# Share of what is left by which a start is found; where public money fills gaps, little else finds
-# a plan as good.
+# Share of the time left for a first plan; larger under the viability gap, where other steps seldom
+# find one as good.
 START_ENDS, START_OF_GAP = 0.4, 0.7
-# Shares of what is left that the first nodes of the tree get; fewer where they take long.
+# Shares of the time left for the first nodes of the tree; smaller where they are slow.
 TREE_ENDS, LONG_TREE_ENDS = 0.4, 0.15
-# Seconds that polishing a plan may take at the end, and a share of what the rest took.
+# Seconds for polishing a plan at the end, and their share of the time of the rest.
 POLISH_S, POLISH_SHARE = 0.5, 0.02
 
 
 class Run(Root):
     """The phases of one aim."""
 
-    _ended = False  # whether the search ended for want of time, some of it left for the answer
-    _tired = False  # whether it ended for want of turns
+    _ended = False  # whether the search ended on time, with time left for the answer
+    _tired = False  # whether it ended on turns
 
     # --- phases ------------------------------------------------------------------------------
 
     def work(self) -> None:
-        """Run the phases until the asked gap is proven or time is up."""
+        """Run the phases until the gap is proven or time is up."""
         clock = self.clock
         self.begin()
         if not self.frame.count:
@@ -81,21 +82,21 @@ class Run(Root):
                 self._ended = self.clock.over
 
     def begin(self) -> None:
-        """Build what is worked with, and find a first plan, whatever the time."""
+        """Build the models and find a first plan, whatever the time."""
         with self.clock.phase("build"):
             self.build()
         if self.coarse:
             self.limit(self.master.most)
         if self.known is not None:
             self.limit(self.known.bound)
-        if not self.frame.count:  # there is nothing to choose
+        if not self.frame.count:  # there are no options
             self.weighed(np.zeros(0, dtype=np.int64))
             self.infeasible = self.choice is None
             self.limit(self.best)
             return
         ends = START_ENDS if self.frame.program.gap is None else START_OF_GAP
         with self.clock.phase("start", self._until(ends)):
-            # With no time left a plan that builds something is sown, whatever the method.
+            # With no time left, a plan that builds something is constructed, whatever the method.
             greedy = self.options.greedy and self._in_any_money and not self.clock.over
             if greedy:
                 self._start_greedily()
@@ -103,7 +104,7 @@ class Run(Root):
                 self._start()
 
     def _briefly(self) -> None:
-        """Better the plan by exchanges, or windows if choices are not valued quickly; no proof."""
+        """Improve the plan by exchanges, or by windows without a fast evaluation; no proof."""
         if self.choice is None or self.done:
             return
         if self.valuer is not None:
@@ -119,14 +120,14 @@ class Run(Root):
 
     @property
     def _in_any_money(self) -> bool:
-        """Whether options can be taken for smaller sums of money too, to the same aim."""
+        """Whether greedy choice for smaller sums of money has the same aim."""
         first = not self.frame.reached and isinstance(self.frame.aim, MostWorth | NetWorth)
         drawn = self.frame.program.gap is not None
         one = self.frame.program.year_plan is None
         return first and self.coarse and one and (drawn or self.valuer is not None)
 
     def _start_greedily(self) -> None:
-        """Take the best of the plans for the money there is and for every smaller sum."""
+        """Take the best of the plans for the full money and every smaller sum."""
         if self.start is not None:
             self._mended(self.start)
         if self.valuer is not None:
@@ -138,7 +139,7 @@ class Run(Root):
             self.weighed(choice)
 
     def _greedily(self) -> None:
-        """Take the bound of the relaxation; where options cannot be taken so, what it rounds to."""
+        """Take the relaxation's bound, and its rounding where greedy choice does not apply."""
         valuer = self.valuer
         if valuer is not None:
             words = guarantee(valuer)
@@ -160,7 +161,7 @@ class Run(Root):
                     self._keep_state(round_relaxed(valuer, self.root.taken, least, self.clock))
 
     def _whole(self, nodes: int | None) -> None:
-        """Let HiGHS have the whole program, from the best plan so far."""
+        """Let HiGHS solve the whole program from the incumbent."""
         options = self.options
         start = self.choice
         while True:
@@ -180,21 +181,21 @@ class Run(Root):
             believed = self.frame.signed(answer.objective)
             if start is None or value >= believed - max(1e-6 * abs(believed), self.noise):
                 return
-            # HiGHS 1.16 may take a start through its presolve for a better plan than there is, and
-            # then looks for nothing worse than what it believes to have. The bound is true.
+            # HiGHS 1.16 may overvalue a start in its presolve, and then skips all worse solutions.
+            # The bound is valid.
             start = None
 
     # --- turns -------------------------------------------------------------------------------
 
     def _turns(self) -> None:
-        """Better plan and bound in turns; the one that closes more of the gap gets the next."""
+        """Improve plan and bound in turns; what closes more of the gap gets the next."""
         tree = None
         if self.coarse:
             self.master.forget_money()
             tree = Tree(self.master, self, self.clock)
-        # Where choices cannot be valued quickly, plans come from windows and not from the tree.
+        # Without a fast evaluation, plans come from windows and not from the tree.
         slow = self._slow
-        # Where what is paid is decided too a node takes seconds, and windows find more in them.
+        # Where payments are decided too a node takes seconds, and windows gain more in that time.
         drawn = self.frame.program.gap is not None
         rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if self.large or drawn else (ROUNDS, NODES)
         if tree is not None and not drawn:
@@ -239,7 +240,7 @@ class Run(Root):
         self.nodes += tree.nodes - done
 
     def _programs(self) -> None:
-        """Solve the coarse program in integers, with cuts at what it finds, while that helps."""
+        """Solve the integer master problem, with cuts at its solutions, while that helps."""
         options, root = self.options, self.root
         if root is None or self.valuer is None or options.gap <= ARITHMETIC:
             return
@@ -270,7 +271,7 @@ class Run(Root):
                     nodes *= 4
 
     def _windows(self) -> Windows | None:
-        """Return windows on the best plan; None where there is no plan yet."""
+        """Return windows on the incumbent; None without one."""
         if self.choice is None:
             return None
         served = self.serve(self.choice)
@@ -297,7 +298,7 @@ class Run(Root):
                     self.weighed(windows.choice)
 
     def plan_at(self, taken: Floats) -> None:
-        """Make plans of how much of each option a node of the tree takes."""
+        """Make plans from a node's relaxed values of the options."""
         if self.master.cutter.money:
             self._viable(taken)
             return
@@ -313,15 +314,15 @@ class Run(Root):
     # --- the end -----------------------------------------------------------------------------
 
     def result(self) -> Result:
-        """Return the best plan, polished, with its bound."""
+        """Return the incumbent, polished, with its bound."""
         if self.choice is None and self.start is not None and self.frame.fits(self.start):
-            # No time was left to look at what there is.
+            # There was no time to value the choices.
             served = self.frame.serve(self.start, Clock(math.inf))
             if served.found:
                 self.choice, self.best = self.start, self.frame.signed(served.objective)
         if self.choice is None:
             why = "interrupted" if self.clock.interrupted else "no plan found in the time given"
-            raise SolveError(Fault("solver", why, "give it more time, or ask for less"))
+            raise SolveError(Fault("solver", why, "give it more time, or relax the requirements"))
         if self.valuer is not None:
             polish_clock = Clock(POLISH_S + POLISH_SHARE * self.clock.elapsed_s)
             state = polish(

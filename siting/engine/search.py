@@ -1,8 +1,7 @@
-"""Good plans quickly: fill by worth per rupee, then exchange two sites at a time.
+"""Fast heuristics: greedy fill by worth per rupee, then exchanges of two sites at a time.
 
-Every choice here is within every row. Everything is valued exactly (`siting.engine.valuer`); its
-bounds say which changes cannot help, so that few have to be valued at all. Nothing is random, and
-ties go to the first option.
+Every choice here meets every row. Values are exact (`siting.engine.valuer`); bounds exclude changes
+that cannot help, so that few have to be valued. Nothing is random, and ties go to the first option.
 """
 
 from __future__ import annotations
@@ -18,27 +17,27 @@ from siting.program.instance import Flags, Floats, Ints
 
 
 class Space(Protocol):
-    """What options must fit in, and what they take of it."""
+    """The resources that options must fit in, and their use of them."""
 
     price: Floats
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return which changes of a choice fit."""
+        """Return the changes of a choice that fit."""
         ...
 
 
-# Limits in counts, not seconds: two runs must try the same.
+# Limits are counts, not seconds: two runs must try the same.
 TRIES_A_PASS = 300
 STEPS_DOWN_A_PASS = 250
 PASSES = 60
 
 
 def fill(valuer: Valuer, state: State, clock: Clock) -> State:
-    """Return the choice with options added, or bettered, while the resources last.
+    """Return the choice with options added or improved while resources last.
 
-    The next is always the change that is worth most for its price; changes that cost no more than
-    what stands come first. A gain can only shrink while others are added, so a gain found earlier
-    bounds the gain now, and most need not be worked out again.
+    The next change has the most worth for its price; changes that cost no more than the present
+    option come first. A gain can only shrink as others are added, so an earlier gain bounds the
+    present one, and most need not be computed again.
     """
     for after in filling(valuer, valuer.room, state, clock):
         state = after
@@ -46,7 +45,7 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def filling(valuer: Valuer, room: Space, state: State, clock: Clock) -> Iterator[State]:
-    """Yield the choice after each option added, or bettered, as `fill` does, within a room."""
+    """Yield the choice after each option added or improved as in `fill`, within a room."""
     price = room.price
     known = np.full(valuer.count, np.inf)
     while valuer.count and not clock.over:  # else nothing can be built at all
@@ -73,7 +72,7 @@ def _best_change(
 ) -> tuple[State, int] | None:
     """Return the change with the most gain for its price and its site; None if none gains.
 
-    Once time is up it is the best so far.
+    Once time is up it is the best found.
     """
     rate = gain / np.where(np.asarray(paid) > 0, paid, 1.0)
     best: tuple[State, int] | None = None
@@ -92,11 +91,11 @@ def _best_change(
 
 
 def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.inf) -> State:
-    """Return the choice improved by changing two sites at a time: one down, another up.
+    """Return the choice improved by 2-exchanges: one site steps down, another up.
 
-    Of all pairs the one with the highest bound is valued first; the first that is worth more is
-    taken, and what is left of the resources is filled. Where a site can step down without loss, it
-    does: the money serves others.
+    The pair with the highest bound is valued first; the first improvement is made, and the
+    resources left are filled. A site that can step down without loss does so: its money serves
+    others.
     """
     for _ in range(PASSES):
         if clock.over or state.value >= enough:
@@ -109,7 +108,7 @@ def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.i
 
 
 def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
-    """Return the first exchange found that is worth more, or as much for less; None if none is."""
+    """Return the first improving exchange, or one of equal worth for less; None if none."""
     choice, count = state.choice, valuer.count
     price = valuer.room.price
     now = np.where(choice >= 0, price[choice], 0.0)
@@ -142,15 +141,15 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
         after = valuer.at(valuer.room.changed(after_down[d].choice, change))
         if after.value > state.value + valuer.noise:
             return after
-        # What did not help bounds the same change after other steps down by what it shows.
+        # A failed change bounds the same change after other steps down by its value.
         upper[d, change] = -np.inf
     return None
 
 
 def polish(valuer: Valuer, state: State, clock: Clock) -> State:
-    """Return the choice without what adds nothing: options dropped or made cheaper at no loss.
+    """Return the choice without idle options: dropped or made less expensive without loss.
 
-    Dearest subsidies go first, then costs, then the last ids. Nothing is added.
+    The largest subsidies go first, then costs, then the last ids. Nothing is added.
     """
     improved = True
     while improved:
@@ -175,7 +174,7 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
-    """Return the changes of one site that draw less, or as much and cost less, cheapest first."""
+    """Return the changes of one site with less money, or as much and less cost; least first."""
     now = int(choice[j])
     money = (valuer.subsidy[now], valuer.cost[now])
     options = np.flatnonzero(valuer.site == j)
@@ -189,7 +188,7 @@ def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
 
 
 def round_relaxed(valuer: Valuer, taken: Floats, least: float, clock: Clock) -> State:
-    """Return the choice that takes options in the order of their relaxed values, then is filled."""
+    """Return a relaxation rounded in the order of its values, then filled."""
     order = np.argsort(-taken, kind="stable")
     base = valuer.frame.by_site(valuer.frame.kept)
     choice = valuer.room.taking(base, order[taken[order] >= least].tolist())

@@ -1,4 +1,4 @@
-"""Who is served by what under a choice, and what is paid for it, as near as the aims allow."""
+"""Service of a choice and its payments: least drives, given the values reached of the aims."""
 
 from __future__ import annotations
 
@@ -21,43 +21,44 @@ from siting.program.money import caps_of, cases_of
 from siting.program.program import Program
 from siting.program.service import Service
 
-# Shares of reached values given up, one after the other, until the plan can be worked out.
+# Shares of reached values given up, one after the other, until the service is feasible.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
 HAIR = 1e-8
-# A rupee above the money of a year counts as much as so many paid a year ahead.
+# Weight of a rupee above a year's money, in rupees paid a year ahead.
 OVER = 1e4
-# So small a share of what a station needs is rounding, and not lacking.
+# Share of a station's need below which a shortfall is rounding.
 ROUNDING = 1e-11
 
 
 def worked_out(
     program: Program, choice: Ints, reached: Sequence[Reached]
 ) -> tuple[Service, Floats, Floats]:
-    """Return who is served by what under a choice, drives as short as the aims allow.
+    """Return the service of a choice, with the shortest drives the aims allow.
 
-    These are the pairs, the energy by pair and slice (kWh/day), and what is paid (`subsidies`).
+    The result has the pairs, the energy by pair and slice (kWh/day), and payments (`subsidies`).
     """
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
         return *nearest(program, choice), np.zeros((0, 0))
-    # Drives as they are asked for; in kilowatt-hours x minutes where they are not.
+    # Drives as asked for, else in kilowatt-hours × minutes.
     asked = [aim for aim in program.all_aims if isinstance(aim, Drives)]
     drives = asked[-1] if asked else ShortestDrives()
     for loss in LOSSES:
-        # What a solver reaches by its tolerances, row by row, cannot always be reached again.
+        # A value reached within a solver's tolerances, row by row, cannot always be reached again.
         kept = [lowered(one, loss) for one in reached]
         frame = Frame(program, drives, kept, by_cell=True)
-        # A row of one depot may be a thousand times another: a hair of it would be too much there.
+        # A row of one depot may be a thousand times another: a tolerance on it would be too large
+        # there.
         served = frame.serve(choice, Clock(math.inf), strict=True)
         if not served.found:
             served = frame.serve(choice, Clock(math.inf))
         if served.found:
             energy = energies(frame, served.point)
             return frame.service, energy, subsidies(frame, choice, energy)
-    raise SolveError(Fault("plan", "could not be worked out again", "try another seed"))
+    raise SolveError(Fault("plan", "could not be computed again", "try another seed"))
 
 
 def lowered(reached: Reached, loss: float) -> Reached:
-    """Return an aim reached, with a share of its value given up.
+    """Return an aim's value, less a share given up.
 
     >>> lowered(Reached(ShortestDrives(), 200.0), 0.01).value
     202.0
@@ -67,28 +68,29 @@ def lowered(reached: Reached, loss: float) -> Reached:
 
 
 def energies(frame: Frame, point: Floats) -> Floats:
-    """Return the energy by pair and slice (kWh/day), no row or station overdone by a hair."""
+    """Return the energy by pair and slice (kWh/day), without rounding excess."""
     service, unit = frame.service, frame.layout.energy_unit
     column = frame.layout.pair_column
     out = np.where(column >= 0, point[column], 0.0) * unit
     if not frame.layout.by_pair:
-        raise SolveError(Fault("plan", "pairs are not told apart"))
+        raise SolveError(Fault("plan", "the frame merges pairs"))
     used = np.zeros_like(service.kwh)
     np.add.at(used, service.row, out)
     share = used / np.where(service.kwh > 0, service.kwh, 1.0)
-    # A row served but for a hair is served whole.
+    # A row served within the tolerance is served whole.
     out = out / np.where(share > 1 - HAIR, share, 1.0)[service.row]
-    # What is too small to tell from arithmetic, beside what the row wants, is none.
+    # Energy below the tolerance of its row's demand is dropped.
     tiny = 1e-7 * service.kwh[service.row]
     kept: Floats = np.where(out > tiny, out, 0.0)
     return kept
 
 
 def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
-    """Return the public money paid by offer up to each year (PKR): what its case lacks, no more.
+    """Return the public money paid by offer up to each year (PKR): its viability gap.
 
-    It is paid as late as may be: ahead only where the money of a later year would not do. Without
-    a viability gap nothing is paid and the table is empty. `energy` is by pair and slice (kWh/day).
+    It is paid as late as possible: ahead only where the money of a later year does not suffice.
+    Without a viability gap nothing is paid and the table is empty. `energy` is by pair and slice
+    (kWh/day).
     """
     program, service = frame.program, frame.service
     if program.gap is None:
@@ -123,10 +125,10 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
 
 
 def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
-    """Return what is paid of what stations lack, below 0 where they earn more, case by case.
+    """Return the payment for each station's shortfall, below 0 for a surplus, by case.
 
-    A case is paid the sum of what its stations lack and earn beyond their need. It goes to those
-    that lack, in proportion, and beyond their caps to the others.
+    A case is paid the sum of its stations' shortfalls and surpluses. The payment goes to those with
+    a shortfall, in proportion, and beyond their caps to the others.
 
     Examples
     --------
@@ -146,16 +148,16 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
 
 
 def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
-    """Return what is paid up to each year, as late as the money of the years allows (PKR).
+    """Return the sums paid up to each year, as late as the years' money allows (PKR).
 
     Parameters
     ----------
     due
-        What must be paid up to each year (column) at the least, by site (row); paid in the end.
+        Least sum paid up to each year (column), by site (row); the last is paid in the end.
     most
-        What may be paid up to each year.
+        Most that may be paid up to each year.
     granted
-        What may be paid in each year.
+        Most that may be paid in each year.
 
     Examples
     --------
@@ -171,7 +173,7 @@ def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
     up = sparse.eye_array(years) - sparse.eye_array(years, k=-1)
     grows = sparse.kron(sparse.eye_array(sites), up)
     by_year = sparse.kron(np.ones((1, sites)), up)
-    # What the plan may be over by arithmetic is paid in its year.
+    # Rounding excess of the plan is paid in its year.
     over = sparse.vstack([sparse.csr_array((size, years)), -sparse.eye_array(years)])
     a = sparse.csc_array(sparse.hstack([sparse.vstack([grows, by_year]), over]))
     upper = np.maximum(np.minimum(most, due[:, -1:]), due)

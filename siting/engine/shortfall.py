@@ -1,10 +1,10 @@
-"""By how much measures are more than what options taken in part can serve, as a linear program.
+"""The subproblem of the cuts: the shortfall of measures at fractional options, as an LP.
 
-The rows are the whole program's own (`siting.program.matrix`), with the options at their fractions
-on the right-hand side, and one row a measure: what is served, and the shortfall, are what the
-coarse program thinks. A pair is served no more than what is taken at its site. From point to point
-only sides and bounds change, so that the dual simplex goes on from where it was; the duals at the
-optimum are the weights and prices of the cut (`siting.engine.cuts`).
+The rows are those of the whole program (`siting.program.matrix`), with the options fixed at their
+fractions on the right-hand side, and one row a measure: service plus shortfall is at least the
+master problem's claim. The service of a pair is limited by the fraction at its site. Only sides and
+bounds change from point to point, so the dual simplex method restarts from its last basis; the
+duals at the optimum are the weights and prices of the cut (`siting.engine.cuts`).
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from siting.engine.linear import answered, model_of
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of, cases_of, is_shared
 
-# Families of rows that say who can be served, and what a case lacks.
+# Families of rows of service and business cases.
 FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
-# Of the pairs of a row at hand so many come first (of the most worth; the nearest where money is
-# decided), others once they would pay. A pair that never came makes a cut no less true, as its
-# price is worked out anew.
+# Pairs of each active row in the first model (of the most worth; the nearest where money is
+# decided); others are priced in. A cut stays valid without a pair, because its price is computed
+# again.
 FIRST_PAIRS, MONEY_PAIRS, PAYS = 4, 8, 1e-7
-# What it costs that a site lacks more than may be paid to it, in shortfalls.
+# Penalty on a site's need above its cap, in shortfalls.
 LACKING = 100.0
-# With more columns programs in which money is decided go to the interior point method: from point
-# to point the simplex method needs half a minute there. Others it solves sooner than that method.
+# Columns above which programs that decide on money use the interior point method: between points
+# the simplex method needs half a minute there, and is faster elsewhere.
 MANY_COLUMNS = 50_000
-# Prices of a site's gap that are tried, as shares of the price of public money.
+# Prices tried for a site's gap, as shares of the price of public money.
 GAP_PRICES = (0.0, 0.5, 1.0)
 
 
 class Shortfall:
-    """The program of one group of parts; `worth_only`: of no measure but their worths."""
+    """The subproblem of one group of parts; `worth_only`: only the worth measures."""
 
     def __init__(self, cutter: Cutter, group: list[int], *, worth_only: bool = False) -> None:
         self.cutter, self.group, self.frame = cutter, group, cutter.frame
@@ -47,7 +47,7 @@ class Shortfall:
         x = [self.layout.pair_column[cutter.parts[p].pairs, cutter.parts[p].slice] for p in group]
         self.energies = np.unique(np.concatenate(x))
         self.money = bool(cutter.money) and not worth_only
-        # The years whose money is looked at; those in which nothing is wanted with the first group.
+        # Years of money covered; those without demand go with the first group.
         self.years: list[int] = []
         if self.money:
             of_parts = {cutter.year_of(p) for p in range(len(cutter.parts))}
@@ -65,21 +65,21 @@ class Shortfall:
         self.rows, inner = rows[used], part[np.flatnonzero(used)]
         self.by_option = sparse.csr_array(frame.by_column[:, : frame.count])[self.rows]
         self.measures = self._measures()
-        # One measure alone is aimed at; several have rows, and their shortfall is the first column.
+        # A single measure is the objective; several have rows, and their shortfall is the first
+        # column.
         self.single = len(self.measures) == 1
         outer = sparse.vstack([row for _, row, _ in self.measures])
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # What options taken lack beyond customers and what may be paid is no shortfall of measures:
-        # the second column stands for it.
+        # Needs above customers and caps are no shortfall of measures: the second column holds them.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
             family = m.family["gap"]
             lacking[: len(self.rows)] = (self.rows >= family.start) & (self.rows < family.stop)
         first = np.stack([np.arange(n) >= len(self.rows), lacking], axis=1).astype(float)
         first = first[:, first.any(axis=0) & [not self.single, True]]
-        # The other columns come once something is taken at their site.
+        # Other columns are added once an option at their site is above 0.
         ends = np.full(first.shape[1], np.inf)
         many = self.money and len(self.energies) > MANY_COLUMNS
         solver: dict[str, Any] = {"solver": "ipm", "run_crossover": "off"} if many else {}
@@ -87,7 +87,7 @@ class Shortfall:
             sparse.csc_array(first), np.array([-1.0, -LACKING])[: len(ends)],
             np.zeros(len(ends)), ends, np.full(n, -np.inf), np.full(n, np.inf), threads=1, **solver,
         )  # fmt: skip
-        # Of the pairs' columns: site, slice and kind, where a pair has a column of its own.
+        # Site, slice and kind of the pairs' columns, where a pair has its own.
         at = self.energies - frame.count
         self.site = frame.service.site[frame.energy_pair[at]]
         self.kind = frame.service.kind[frame.service.row[frame.energy_pair[at]]]
@@ -98,7 +98,7 @@ class Shortfall:
         self.there = np.zeros(0, dtype=np.int64)  # columns in the model, in its order
         self.known = np.zeros(len(self.columns), dtype=bool)
         self.bound = np.zeros(len(self.columns))
-        # The pairs' columns by row, those that come first in front; none where all come at once.
+        # The pairs' columns by row, first ones in front; None where all are added at once.
         self.by_worth: Ints | None = None
         near = self.single and frame.service.near
         if self.layout.by_pair and (near or many):
@@ -109,7 +109,7 @@ class Shortfall:
             self.most_cost = float(np.abs(self.cost).max(initial=0.0)) or 1.0
 
     def _add(self, new: Ints) -> None:
-        """Add columns to the model, within their bounds."""
+        """Add columns to the model, with their bounds."""
         if not len(new):
             return
         part = self.a[:, new]
@@ -172,7 +172,7 @@ class Shortfall:
         return out
 
     def _price_rows(self) -> dict[int, tuple[Ints, Ints]]:
-        """Return, for each part, its demand rows that have a row here, and which."""
+        """Return, for each part, its demand rows with a row here, and those rows."""
         frame, m = self.frame, self.frame.matrix
         out: dict[int, tuple[Ints, Ints]] = {}
         if "demand" not in m.family:
@@ -180,7 +180,7 @@ class Shortfall:
         family = m.family["demand"]
         inside = (self.rows >= family.start) & (self.rows < family.stop)
         of_row = np.flatnonzero(inside)
-        # Which merged row and slice a demand row is of: that of any of its columns.
+        # Merged row and slice of a demand row: those of any of its columns.
         first = m.a.indices[m.a.indptr[self.rows[of_row]]] - frame.count
         row = frame.service.row[frame.energy_pair[first]]
         slice_ = frame.energy_slice[first]
@@ -193,7 +193,7 @@ class Shortfall:
         return out
 
     def aim_at(self, taken: Floats, measured: Floats) -> None:
-        """Put the model on a point; it is to be run then."""
+        """Set the model to a point, ready to run."""
         m, model = self.frame.matrix, self.model
         shift = self.by_option @ taken
         self.thought = thought = np.array(
@@ -218,7 +218,7 @@ class Shortfall:
         model.changeColsBounds(n, at, np.zeros(n), bound[self.there])
 
     def _first_at_hand(self) -> Flags:
-        """Return which columns have to be there at first."""
+        """Return the columns of the first model."""
         at_hand: Flags = self.bound > 0
         if self.by_worth is None:
             return at_hand
@@ -230,7 +230,7 @@ class Shortfall:
         return first
 
     def price_in(self) -> bool:
-        """Add the columns that would pay at the optimum found; return whether there were any."""
+        """Price in columns at the last optimum; return whether any was added."""
         if self.by_worth is None:
             return False
         price = answered(self.model).price
@@ -242,7 +242,7 @@ class Shortfall:
         return len(pays) > 0
 
     def cut(self, taken: Floats, measured: Floats) -> Cut | None:
-        """Return the cut that the point breaks most, from the model's optimum; None if none."""
+        """Return the most violated cut at the point, from the model's optimum; None if none."""
         answer = answered(self.model)
         short = (float(self.thought[0]) if self.single else 0.0) - answer.objective
         if not answer.optimal or short <= BROKEN:
@@ -252,7 +252,7 @@ class Shortfall:
         return self._read(taken, measured, answer.price, reduced)
 
     def _share(self, taken: Floats) -> Floats:
-        """Return how much of each pair's site is taken by options that serve it."""
+        """Return the value of each pair's site, over options that serve it."""
         frame = self.frame
         out = np.zeros(len(self.energies))
         for s in self.slices:
@@ -263,7 +263,7 @@ class Shortfall:
         return np.minimum(out, 1.0)
 
     def _read(self, taken: Floats, measured: Floats, price: Floats, reduced: Floats) -> Cut | None:
-        """Return the cut of the program's duals."""
+        """Return the cut given by the duals."""
         cutter = self.cutter
         first = len(self.rows)
         weight = {
@@ -324,12 +324,12 @@ class Shortfall:
         margin = frame.service.margin * layout.energy_unit / layout.money_unit
         constant, coefficient = 0.0, np.zeros(cutter.count)
         years = layout.subsidy_column.shape[1]
-        # One price holds for all of a concession: only sites alone take the best of several.
+        # A concession has one price: only single sites use the best of several.
         shared = is_shared(cases_of(layout.instance, rule))[frame.site]
         for t in self.years:
             year_parts = [p for p in self.group if cutter.year_of(p) == t]
             constant += sum(float(prices[p] @ cutter.parts[p].wanted) for p in year_parts)
-            # What a rupee paid to each offer costs: the money of the year, and envelopes.
+            # Cost of a rupee paid to each offer: the money of the year, and envelopes.
             money = np.zeros(len(need_of))
             for m in cutter.money:
                 if m.kind == "money" and m.index == t:
@@ -360,7 +360,7 @@ class Shortfall:
         return constant, coefficient
 
     def _gap_rows(self, t: int) -> tuple[Ints, Ints]:
-        """Return the sites that have a gap in a year, and the rows that say so here."""
+        """Return the sites with a gap in a year, and their rows here."""
         first = self.frame.matrix.family["gap"].start
         sites, rows = self.layout.gap_rows[t]
         return sites, np.searchsorted(self.rows, first + rows)

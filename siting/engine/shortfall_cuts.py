@@ -1,4 +1,4 @@
-"""Cuts from the linear programs of all groups of parts, several solved side by side."""
+"""Cuts from the subproblems of all groups of parts, several solved in parallel."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from siting.engine.highs import run_native
 from siting.engine.shortfall import Shortfall
 from siting.program.instance import Floats
 
-# Rounds in which pairs come that would pay.
+# Most rounds of pricing pairs in.
 PAYING_ROUNDS = 20
-# More than any measure is, in its unit.
+# Upper bound on any measure, in its unit.
 ENDLESS = 1e12
 
 
 class Shortfalls:
-    """The programs of all groups of parts, each made once it is wanted.
+    """The subproblems of all groups of parts, each built on first use.
 
-    Where floors or money link parts, what each part alone falls short is quick to see, and mostly
-    enough: the large programs of the groups come after it.
+    Where floors or money link parts, the shortfall of each part alone is fast to compute and mostly
+    enough: the large subproblems of the groups come after it.
     """
 
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
@@ -36,8 +36,8 @@ class Shortfalls:
     ) -> list[Cut]:  # fmt: skip
         """Return a cut of each group at the first point that gives one.
 
-        `points`: how much of each option is taken; `measured`: all coarse columns; `breaks`:
-        whether what is to be cut off breaks a cut; `linked`: of parts that measures link, not of
+        `points`: values of the options; `measured`: all columns of the master problem; `breaks`:
+        test whether the point to cut off violates a cut; `linked`: of linked parts together, not of
         the worth of each alone.
         """
         left, out = self._programs(linked=linked), []
@@ -54,12 +54,12 @@ class Shortfalls:
         return out
 
     def of_worths(self, parts: Sequence[int], point: Floats) -> dict[int, list[Cut]]:
-        """Return the cuts of the worth of each of some parts at a point, while time lasts."""
+        """Return the worth cuts of some parts at a point, while time lasts."""
         endless = np.full(1 + max(m.column for m in self.cutter.measures), ENDLESS)
         mine = [one for one in self._programs(linked=False) if one.group[0] in parts]
         cuts = self._at(point, endless, mine)
         out = {one.group[0]: [cut] for one, cut in cuts if cut is not None}
-        for p in set(parts) - set(self.cutter.alone):  # no program is needed
+        for p in set(parts) - set(self.cutter.alone):  # no subproblem is needed
             out[p] = self.cutter.of_worth(p, point)
         return out
 
@@ -74,7 +74,7 @@ class Shortfalls:
     def _at(
         self, point: Floats, measured: Floats, programs: Sequence[Shortfall]
     ) -> list[tuple[Shortfall, Cut | None]]:
-        """Return programs with their cuts at a point, several solved side by side."""
+        """Return subproblems with their cuts at a point, several solved in parallel."""
         out: list[tuple[Shortfall, Cut | None]] = []
         for n in range(0, len(programs), self.threads):
             together = programs[n : n + self.threads]

@@ -1,4 +1,4 @@
-"""What is left of the resources under a choice: which single changes still fit."""
+"""Resources left under a choice, and the changes that still fit."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from scipy import sparse
 from siting.engine.frame import Frame
 from siting.program.instance import Flags, Floats, Ints
 
-# Rows with more entries than this share of the options are looked at whole.
+# Share of the options from which a row counts as wide, and is dense.
 DENSE = 0.05
 MOST_DENSE = 60
 
 
 class Room:
-    """The resources of one program, made for asking what fits.
+    """The resources of one program, prepared to test changes.
 
-    A *change* is an option (taken at its site in place of what stands there) or, after the
-    options, a site that is left empty.
+    A *change* is an option, taken at its site in place of what stands there; after the options, a
+    site left empty.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -44,7 +44,7 @@ class Room:
         self.price = self._price(frame)
 
     def _price(self, frame: Frame) -> Floats:
-        """Return what each option takes of all that is scarce: rupees where that is money alone."""
+        """Return each option's use of scarce resources: rupees where only money is scarce."""
         subsidy = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
         if not self.limited:
             return subsidy
@@ -56,22 +56,22 @@ class Room:
         return total
 
     def share(self, option: int) -> float:
-        """Return the largest share of a row that an option takes alone."""
+        """Return the largest share of a row that an option uses alone."""
         wide = self._dense[:, option] / np.maximum(np.abs(self.most[self._wide]), 1e-12)
         finite = np.isfinite(self.most[self._wide])
         return float(wide[finite].max(initial=0.0))
 
     def used(self, choice: Ints) -> tuple[Floats, Floats]:
-        """Return what a choice (option by site, -1 for none) uses of wide and narrow rows."""
+        """Return a choice's use (option by site, -1 for none) of wide and narrow rows."""
         taken = np.zeros(self.count)
         taken[choice[choice >= 0]] = 1.0
         return self._dense @ taken, self._sparse @ taken
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return which changes of a choice are within every row.
+        """Return the changes of a choice within every row.
 
-        `choice`: the option taken at each site, -1 for none; `begun`: whether the choice is only
-        begun: what it lacks of some row, it may lack still.
+        `choice`: option at each site, -1 for none; `begun`: whether the choice is partial, so that
+        it may still miss lower sides.
         """
         wide, narrow = self.used(choice)
         there = np.flatnonzero(choice >= 0)
@@ -99,7 +99,7 @@ class Room:
         return out
 
     def changed(self, choice: Ints, *changes: int) -> Ints:
-        """Return a choice after changes; the last change, after the sites, is none."""
+        """Return a choice after changes; the last change, after the sites, changes nothing."""
         out = choice.copy()
         for change in changes:
             if change < self.count:
@@ -109,19 +109,18 @@ class Room:
         return out
 
     def added(self, amount: Floats, choice: Ints) -> Floats:
-        """Return what each change adds to sums of amounts (by option, the last axis) over a choice.
+        """Return the effect of each change on sums of amounts (by option, last axis) over a choice.
 
-        The last change is none.
+        The last change has no effect.
         """
         here = np.where(choice >= 0, amount[..., choice], 0.0)
         none = np.zeros((*amount.shape[:-1], 1))
         return np.concatenate([amount - here[..., self.site], -here, none], axis=-1)
 
     def beside(self, choice: Ints, changes: Ints) -> Callable[[int, int], Ints]:
-        """Return what says which of the first so many of some changes fit beside another.
+        """Return a function that tests which of the first n changes fit together with another.
 
-        In rows of many options: of rows of few nothing is said. What is said are positions in
-        `changes`.
+        It tests wide rows only, and returns positions in `changes`.
         """
         used, _ = self.used(choice)
         more = self.added(self._dense, choice)
@@ -139,7 +138,7 @@ class Room:
         return fit
 
     def taking(self, choice: Ints, order: Iterable[int]) -> Ints:
-        """Return a choice after options are taken in an order, one a site, as long as they fit."""
+        """Return a choice after adding options in an order, one a site, while they fit."""
         out, done = choice.copy(), np.zeros(self.sites, dtype=bool)
         fits = self.fits(out, begun=True)
         for option in order:

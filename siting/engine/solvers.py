@@ -14,7 +14,7 @@ from siting.engine.highs import InterruptibleHighs, native
 from siting.errors import Fault, SolveError
 
 HIGHS = "HiGHS"
-# An optimum farther than this from its own bound, relative, beyond the gap asked, is none.
+# Relative distance from its bound, beyond the gap, above which a reported optimum is rejected.
 DISAGREE = 1e-5
 
 
@@ -29,11 +29,11 @@ def check_solver(name: str) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of a solver said."""
+    """The outcome of one solver run."""
 
     status: pulp.LpSolveStatus  # PuLP's reason why the solver stopped
-    found: bool  # whether it left a feasible solution in the variables
-    bound: float  # proven on any, in the problem's own sense
+    found: bool  # whether the variables hold a feasible solution
+    bound: float  # proven bound, in the problem's own sense
     nodes: int  # branch-and-bound nodes
 
 
@@ -41,9 +41,9 @@ def run_solver(
     name: str, prob: pulp.LpProblem, clock: Clock, *, gap: float, threads: int, seed: int,
     start: bool, **options: Any,
 ) -> Run:  # fmt: skip
-    """Return what a solver says of a problem; the variables of the problem take its solution.
+    """Return the outcome of a solver run; the problem's variables take the solution.
 
-    `start`: whether to start from the values the variables have; `options`: of HiGHS, by its names.
+    `start`: whether to start from the variables' values; `options`: HiGHS options by name.
     """
     wanted: dict[str, Any] = {
         "gapRel": gap,
@@ -69,8 +69,8 @@ def run_solver(
             bound = objective
         off = 0.0 if objective is None or bound is None else abs(bound - objective)
         if name == HIGHS and off > (gap + DISAGREE) * max(abs(objective or 0.0), 1.0):
-            # HiGHS 1.16 may take a start through its presolve for a better plan than there is, drop
-            # it on the way back and still say optimal. The bound is true; the plan is not the best.
+            # HiGHS 1.16 may overvalue a start in its presolve, drop it on the way back and still
+            # report optimal. The bound is valid; the plan is not optimal.
             if start:
                 more = {"gap": gap, "threads": threads, "seed": seed, **options}
                 return run_solver(name, prob, clock, start=False, **more)

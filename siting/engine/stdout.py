@@ -1,4 +1,4 @@
-"""Keep C code off the user's standard output."""
+"""Silence C code on the user's standard output."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def quiet_stdout() -> Iterator[None]:
-    """Send what C code prints on standard output nowhere while the block runs.
+    """Discard standard output of C code while the block runs.
 
     HiGHS prints two lines on file descriptor 1 when the first model of a process is made, before
     any option can stop it; `contextlib.redirect_stdout` does not reach it, and a reader of JSON on
-    standard output would choke on it. What the user has printed already is flushed before. Where
-    the descriptor is closed there is nothing to keep clean.
+    standard output would fail on it. Earlier output of the user is flushed first. A closed
+    descriptor is left alone.
     """
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
@@ -42,6 +42,6 @@ def quiet_stdout() -> Iterator[None]:
 
 
 def _flush_c() -> None:
-    """Flush the buffers of the C library: a pipe's buffer would else come out after the block."""
+    """Flush the buffers of the C library: a pipe's buffer would else appear after the block."""
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).fflush(None)

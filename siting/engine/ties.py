@@ -1,4 +1,4 @@
-"""Of plans that are as good: the one that spends less, then costs less, then has the lower ids."""
+"""Tie-breaking by subsidy, then cost, then site id."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
 
-# Every comparison of ties is exact to this, relative.
+# Relative tolerance of every comparison.
 EXACT = 1e-9
-# Programs of more columns are left as they are.
+# Columns above which ties are not broken.
 MOST_COLUMNS = 150_000
 
 
@@ -30,11 +30,11 @@ def break_ties(
     threads: int,
     seed: int,
 ) -> tuple[Ints, bool]:
-    """Return the choice that reaches as much, draws the least, costs least, has the lowest ids.
+    """Return the choice of equal value with the least subsidy, least cost and lowest ids.
 
-    Three integer programs one after the other, each under what the ones before found.
+    Three lexicographic integer programs are solved, each with the earlier optima as rows.
 
-    Out come the best of those found, and whether all three were proven.
+    The result is the best choice found, and whether all three were proven.
     """
     frame = Frame(program, LeastMoney(), reached)
     m = frame.matrix

@@ -1,13 +1,13 @@
-"""A best-bound tree over the relaxed coarse program, with cuts in its nodes.
+"""A best-bound tree over the relaxed master problem, with cuts in its nodes.
 
-HiGHS cannot be given cuts while it branches, so that a program kept small by cuts has to be solved
-from nothing again and again. Here a node is a set of options that may be taken and of sites that
-must have a station; its bound is the relaxed program's, tightened by the cuts its optimum breaks,
-which hold everywhere. What the reduced costs rule out, given the best plan and the gap asked, is
-closed for good: mostly all but a few of the options.
+HiGHS takes no cuts while it branches, so a program kept small by cuts would have to be solved from
+scratch again and again. Here a node is a set of allowed options and of sites that must have a
+station; its bound is the relaxation's, tightened by cuts violated at its optimum, which hold
+everywhere. Options excluded by reduced costs, given incumbent and gap, are closed for good: mostly
+all but a few.
 
-A node is split on how many stations of a kind there are, on a site that is opened in part, or else
-on which option it takes; of several splits the one is taken that lowers the bounds of both sides
+A node branches on the number of stations of a kind, on a site with a fractional station, or else on
+its option; of several branchings the tree takes the one that lowers the bounds of both children
 most.
 
 Sources: J. Benders: Partitioning procedures for solving mixed-variables programming problems.
@@ -29,14 +29,14 @@ from siting.engine.cut_model import CutModel, Relaxed
 from siting.program.instance import Flags, Floats, Ints
 
 NODE_ROUNDS, NODE_STALLED = 12, 2e-4
-# Splits tried out at a node, as long as fewer have been seen of them.
+# Branchings tried at a node, and trials of each after which its estimate is trusted.
 TRIED, RELIABLE = 8, 2
-# Plans are made at the first nodes, then at every so many.
+# Plans are made at the first nodes, then at every nth.
 FIRST_NODES, EVERY = 30, 10
 PART = 1e-6
-# Counts tried, the most even ones.
+# Most counts tried, the most fractional ones.
 MOST_COUNTS = 40
-# A count this near to a whole number is one, as long as sites are left to split on.
+# Distance from an integer within which a count is integer, as long as sites are left to branch on.
 COUNTED = 1e-3
 
 
@@ -51,7 +51,7 @@ class _Node:
 
 @dataclass(frozen=True, eq=False)
 class _Split:
-    """Two halves of a node: a name to remember it by, and how far it is from either."""
+    """Two children of a node: a name for the record, and the distance from each."""
 
     key: tuple[int, int]
     down: _Node
@@ -61,15 +61,15 @@ class _Split:
 
 
 class Keeper(Protocol):
-    """Who keeps the best plan so far and the bound, and makes plans."""
+    """The keeper of incumbent and bound, and maker of plans."""
 
     @property
     def best(self) -> float:
-        """Value of the best plan so far; -inf if there is none."""
+        """Value of the incumbent; -inf without one."""
 
     @property
     def proven_at(self) -> float:
-        """Bound at which the asked gap is reached; -inf while there is no plan."""
+        """Bound at which the gap is reached; -inf without an incumbent."""
 
     def limit(self, bound: float) -> None:
         """Keep a proven bound."""
@@ -78,11 +78,11 @@ class Keeper(Protocol):
         """Return the value of a choice, -inf if it is no plan; keep it if it is the best."""
 
     def plan_at(self, taken: Floats) -> None:
-        """Make plans of how much of each option is taken."""
+        """Make plans from the relaxed values of the options."""
 
 
 class Tree:
-    """The tree of one aim: a relaxed program, who keeps what is found, and the clock."""
+    """The tree of one aim: a relaxed master problem, the keeper of results, and the clock."""
 
     def __init__(self, master: CutModel, keeper: Keeper, clock: Clock) -> None:
         self._master, self._keeper, self._clock = master, keeper, clock
@@ -98,13 +98,13 @@ class Tree:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left open."""
+        """Whether no node is open."""
         return not self._heap
 
     def run(self, nodes: int) -> None:
-        """Look at so many nodes at the most, until the gap is proven or time is up.
+        """Process nodes up to a limit, until the gap is proven or time is up.
 
-        Called again, it goes on from where it was.
+        A later call goes on from there.
         """
         heap, until, keeper = self._heap, self.nodes + nodes, self._keeper
         while heap:
@@ -125,7 +125,7 @@ class Tree:
     # --- a node ------------------------------------------------------------------------------
 
     def _work(self, node: _Node) -> list[_Node] | None:
-        """Return the children of a node, none where it is done; None if time ran out."""
+        """Return the children of a node, empty where it is closed; None if time ran out."""
         self._master.allow(node.allowed, node.opened, node.least, node.most)
         relaxed, low = self._master.tighten(NODE_ROUNDS, NODE_STALLED, self._keeper.proven_at)
         if relaxed is None:
@@ -152,7 +152,7 @@ class Tree:
         return []
 
     def _at_a_plan(self, node: _Node, relaxed: Relaxed) -> list[_Node]:
-        """Value the plan; go on with its cuts, or close the node where it is worth its bound."""
+        """Value an integer node; add its cuts, or close it if it is worth its bound."""
         choice = np.flatnonzero(relaxed.taken > 0.5)
         value = self._keeper.weighed(choice)
         if value >= node.bound - self._master.exact * abs(node.bound):
@@ -161,8 +161,7 @@ class Tree:
         before = self._master.solve()
         if before is not None and self._master.separate(before):
             return [node]
-        # Nothing is left to cut off, and yet the plan is not worth it: only this choice is ruled
-        # out, by a cut of its own.
+        # No cut is violated, and yet the plan is not worth its bound: exclude exactly this choice.
         if math.isfinite(value) or before is None:
             return self._done(node.bound)
         self._master.forbid(choice)
@@ -171,7 +170,7 @@ class Tree:
     # --- splits ------------------------------------------------------------------------------
 
     def _best_of(self, splits: list[_Split], relaxed: Relaxed) -> _Split:
-        """Return the split that lowers the bounds of both sides most, as far as is known."""
+        """Return the branching estimated to lower the bounds of both children most."""
         best, best_score = splits[0], -1.0
         for split in splits:
             seen = self._seen.setdefault(split.key, [[], []])
@@ -197,9 +196,9 @@ class Tree:
             seen[side].append(max(fall, 0.0) / far)
 
     def _splits(self, node: _Node, relaxed: Relaxed) -> list[_Split]:
-        """Return splits on sites that are opened in part, else on options; the most even first.
+        """Return branchings on fractional sites, else on options; the most even first.
 
-        None where every site takes one option whole, or none.
+        Empty where every site has one whole option, or none.
         """
         counts = [float(relaxed.taken[kind].sum()) for kind in self._master.kinds]
         uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > COUNTED]
@@ -223,7 +222,7 @@ class Tree:
         return _Split((j, 0), down, up, whole, 1 - whole)
 
     def _on_count(self, node: _Node, k: int, count: float) -> _Split:
-        """Split on how many of a kind there are."""
+        """Branch on the number of a kind."""
         below = math.floor(count)
         most, least = node.most.copy(), node.least.copy()
         most[k], least[k] = below, below + 1
@@ -231,7 +230,7 @@ class Tree:
         return _Split((-1 - k, 0), down, up, count - below, below + 1 - count)
 
     def _on_option(self, node: _Node, j: int, taken: Floats) -> _Split:
-        """Split at the mean subsidy of what is taken, so that both sides rule some of it out."""
+        """Branch at the mean subsidy of the fractional options, so both children exclude some."""
         options = np.flatnonzero(self._site == j)
         rank = options[np.lexsort((options, self._master.money[options]))]
         share = np.cumsum(taken[rank])

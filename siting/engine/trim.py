@@ -1,9 +1,9 @@
-"""Of plans within the gap asked: without the stations that bring too little for their money.
+"""Removal of stations whose gain per rupee is too small, within the gap.
 
-A gap leaves room for stations that hardly anybody would miss, bought because the money was there.
-While the plan stays within the gap of its bound, the station goes that is missed least for the
-public money it draws, as long as that is less than what money must bring. Bound and proof are those
-of the question asked; only which plan within the gap is taken changes.
+A gap leaves room for stations of little use, bought because the money was there. While the plan
+stays within the gap of its bound, the station with the least loss per public rupee is removed, as
+long as that loss is below the least gain. Bound and proof belong to the original program; only the
+plan chosen within the gap changes.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from siting.program.program import Program
 def trimmed(
     program: Program, aim: Aim, result: Result, clock: Clock, *, gap: float, least_gain: float
 ) -> tuple[Result, LeftOut]:
-    """Return a result without the stations that bring too little, and what was left out.
+    """Return a result without stations of too little gain, and the stations removed.
 
-    Nothing is left out of programs over years, of coverage, where public money fills a gap, where
-    something else than energy counts, or where the gap asked was not reached.
+    None is removed from programs over years, of coverage, under the viability gap, with an aim
+    other than energy, or where the gap was not reached.
 
     Parameters
     ----------
     program, aim
-        What was asked.
+        The program.
     result
         The plan found for the aim, and its bound.
     clock
         Deadline and interruption.
     gap
-        The relative gap that was asked.
+        The relative gap asked for.
     least_gain
-        Energy that a rupee must bring (kWh/day).
+        Least gain per rupee (kWh/day).
     """
     plain = isinstance(aim, MostWorth) and program.worth_unit == ENERGY_UNIT
     plain &= program.capacitated and program.gap is None and program.year_plan is None

@@ -1,8 +1,8 @@
-"""What a choice is worth, exactly and quickly, and what no single change of it can better.
+"""Exact and fast evaluation of choices, and bounds on every single change.
 
-For programs whose parts need no linear program (`siting.engine.cuts`), aims that are a function of
-the worths of the slices, and nothing else to hold to than rows over options. A choice's minimum
-cuts bound every other choice, so that few changes have to be valued at all.
+For programs whose parts need no linear program (`siting.engine.cuts`), whose aim is a function of
+the worths of the slices, and whose only rows are over options. The minimum cuts of a choice bound
+every other choice, so that few changes have to be valued.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ Goal = Callable[[Floats], Floats]
 class State:
     """A choice and its value."""
 
-    choice: Ints  # the option taken at each site, -1 for none
+    choice: Ints  # option at each site, -1 for none
     value: float  # value of the aim, signed so that more is better
-    # For each change (options, then sites left empty) a bound on the value after it alone.
+    # Bound on the value after each change alone (options, then sites left empty).
     upper: Floats
 
 
 def goal_of(aim: Aim, frame: Frame) -> Goal | None:
-    """Return an aim as a function of the worths of scenarios (first axis); None if it is none."""
+    """Return an aim as a function of scenario worths (first axis); None if it is not one."""
     chance = np.array(frame.layout.probabilities)
-    if isinstance(aim, MostWorth | NetWorth):  # what money must bring is the valuer's own affair
+    if isinstance(aim, MostWorth | NetWorth):  # the charge on money belongs to the valuer
         return lambda worth: np.tensordot(chance, worth, axes=1)
 
     def spread(values: Floats, worth: Floats) -> Floats:
@@ -74,7 +74,7 @@ class Valuer:
 
     def __init__(self, frame: Frame, cutter: Cutter) -> None:
         goal = goal_of(frame.aim, frame)
-        assert goal is not None  # who asks has looked
+        assert goal is not None  # the caller has checked
         self.frame, self.cutter, self.goal = frame, cutter, goal
         self.room = Room(frame)
         self.site, self.sites, self.count = frame.site, frame.sites, frame.count
@@ -98,13 +98,13 @@ class Valuer:
         self.cost = offers.offer_cost[last]
 
     def allowed(self, choice: Ints) -> bool:
-        """Return whether a choice has all that must be, and is within every row."""
+        """Return whether a choice has all required options, and meets every row."""
         return bool((choice[self.must] >= 0).all()) and self.frame.resources.within(
             np.sort(choice[choice >= 0])
         )
 
     def at(self, choice: Ints) -> State:
-        """Return the value of a choice and what single changes of it could be worth."""
+        """Return the value of a choice and bounds on every single change."""
         worth = np.zeros(len(self.frame.layout.probabilities))
         upper = np.zeros((len(worth), self.count + self.sites))
         for p in range(len(self.cutter.parts)):

@@ -1,4 +1,4 @@
-"""What a plan reaches of each aim, worked out from what it serves and pays."""
+"""Values of each aim, computed from a plan's service and payments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from siting.program.slices import year_weights
 
 
 def value_of(answer: Answer, aim: Aim) -> float:
-    """Return what an answer reaches of an aim, in the aim's own unit (`unit_of`)."""
+    """Return an answer's value for an aim, in the aim's unit (`unit_of`)."""
     program = answer.program
     if isinstance(aim, MostWorth | NetWorth):
         slices = enumerate(program.slices)
@@ -57,7 +57,7 @@ def value_of(answer: Answer, aim: Aim) -> float:
 
 
 def cost_to_all(answer: Answer, aim: LeastCostToAll) -> tuple[float, float]:
-    """Return what stations and drivers' time cost (PKR a year), years weighted."""
+    """Return the yearly cost of stations and drivers' time (PKR a year), years weighted."""
     program, pairs = answer.program, answer.pairs
     amount = aim.of_offers(program.instance)
     yearly = program.options.of_offers(amount)[answer.choice] @ year_weights(program.slices)
@@ -66,7 +66,7 @@ def cost_to_all(answer: Answer, aim: LeastCostToAll) -> tuple[float, float]:
 
 
 def _over_slices(answer: Answer, each: Floats) -> float:
-    """Return what the energy of an answer counts, by an amount for each kWh of a pair."""
+    """Return the sum of an answer's energy, weighted by an amount per kWh of each pair."""
     return math.fsum(
         s.weight * s.probability * math.fsum(answer.energy[:, n] * each)
         for n, s in enumerate(answer.program.slices)
@@ -74,7 +74,7 @@ def _over_slices(answer: Answer, each: Floats) -> float:
 
 
 def _must_bring(answer: Answer, aim: NetWorth) -> float:
-    """Return what the money of an answer must bring, year by year where that differs."""
+    """Return the charge on an answer's money, by year where that differs."""
     if not isinstance(aim.least_gain, tuple):
         money = answer.subsidy_pkr if aim.of == "subsidy_pkr" else answer.cost_pkr
         return aim.least_gain * money
@@ -88,7 +88,7 @@ def _must_bring(answer: Answer, aim: NetWorth) -> float:
 
 
 def less_is_better(aim: Aim) -> bool:
-    """Return whether an aim's value is to be small."""
+    """Return whether a smaller value of an aim is better."""
     if isinstance(aim, Tail):
         return aim.of == "unserved"
     return isinstance(aim, LeastMoney | LeastRegret | Drives)
@@ -108,7 +108,7 @@ def unit_of(program: Program, aim: Aim) -> str:
 
 
 def worth_of_scenarios(answer: Answer) -> Floats:
-    """Return the worth of what is served in each scenario, years weighted."""
+    """Return the worth served in each scenario, years weighted."""
     slices = answer.program.slices
     out = np.zeros(1 + max(s.scenario for s in slices))
     for n, one in enumerate(slices):

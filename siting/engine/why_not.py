@@ -1,14 +1,14 @@
-"""Why not: which requirements cannot hold together, and the least changes after which they can.
+"""Conflicts: requirements that cannot hold together, and the least changes that resolve them.
 
-1. Of all requirements only those with a price in the elastic relaxation are looked at, where that
-   proves the conflict already: they are in conflict by themselves, so no other change can mend it.
-2. Each is let go alone while all others hold (limits in groups that are halved); if there is a plan
-   then, the least change that will do is solved for, and verified: the plan fits the program asked
-   with that change.
-3. The others are let go one after the other for good, as long as a conflict is left. What remains
-   is one set of requirements of which none is idle.
-4. Where no single change does, the smallest changes of several are solved for, each counted as a
-   share of what is asked.
+1. If the elastic relaxation proves the conflict, only requirements with a price in it are tested:
+   they are in conflict by themselves, so no other change can resolve it.
+2. Each is dropped alone while all others hold (limits in groups that are halved); if there is a
+   plan then, the least sufficient change is solved for, and verified: a plan fits the program with
+   that change.
+3. The others are dropped one after the other for good, as long as a conflict remains. The rest is
+   one irreducible set of requirements.
+4. Where no single change suffices, the smallest changes of several are solved for, each as a share
+   of its figure.
 
 Source: J. Chinneck: Feasibility and Infeasibility in Optimization, Springer 2008, chapters 6 and 7
 (deletion filter, elastic filter, sensitivity filter).
@@ -41,44 +41,44 @@ from siting.program.program import Program
 
 COLUMNS = ["requirement", "have", "need", "unit", "alone", "fix"]
 LEAST_S = 5.0
-# Shares of the time by which the second step and the third end; a question gets such a part of the
-# time left at most.
+# Shares of the time by which the second step and the third end; most of the time left for one
+# question, as its divisor.
 ALONE_ENDS, FILTER_ENDS = 0.6, 0.75
 PARTS = 4
-# Large programs: figures tried as long as there is a plan, so far beyond what the relaxation allows
-# (a share of it); and a gap with which the engine's first plan will do.
+# Large programs: figures tried in turn, as shares beyond the relaxation's; and a gap that accepts
+# the engine's first plan.
 STEPS = (0.3, 0.08, 0.02, 0.005)
 ANY_GAP = 1e12
-# Requirements that no change is known of are shown up to so many.
+# Most requirements shown without a known change.
 SHOWN = 12
-# Kinds of limits that ask for a station each, of which there may be many.
+# Kinds of limits that require one station each, often in large numbers.
 DENSITY = {"square": "squares", "stretch": "stretches"}
-# Excesses below this, beside what is asked, are arithmetic.
+# Excess below this share of the figure is rounding.
 NONE = 1e-7
 
 
 def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
-    """Return what stands in the way of a plan; no row if there is one.
+    """Return the requirements in conflict; empty if there is a plan.
 
     Parameters
     ----------
     program
-        What is asked.
+        The program.
     effort
         Time limit, threads, seed, and gap of the figures.
 
     Returns
     -------
     DataFrame
-        One row a requirement in the conflict: ``requirement``; ``have``, the best there can be
-        while the others hold, or what there is of something scarce; ``need``; ``unit``; ``alone``,
-        whether changing it alone is enough; ``fix``, the least change that does, in words, verified
-        by a plan. A figure not found in time is replaced by a bound, which is then said.
+        One row a requirement in the conflict: ``requirement``; ``have``, the best figure while the
+        others hold, or the amount of a scarce resource; ``need``; ``unit``; ``alone``, whether
+        changing it alone is enough; ``fix``, the least change that resolves it, in words, verified
+        by a plan. A figure not found in time is replaced by a bound and marked as one.
 
     Raises
     ------
     SolveError
-        If it was not known in time whether there is a plan.
+        If the time limit comes before it is known whether there is a plan.
     """
     effort = effort or Effort()
     effort.check()
@@ -90,24 +90,24 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
 def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
     """Raise `InfeasibleError` with one fault for each requirement in the conflict.
 
-    It takes the clock's time left at most, but 5 s in any case.
+    It takes at most the clock's time left, but at least 5 s.
     """
     left = Clock(max(LEAST_S, clock.left_s))
     lines = _Diagnosis(program, left, effort, known=True).lines()
     if not lines:
-        what = "said that there is no plan, though what is asked can hold together"
+        what = "found no plan, though the requirements are compatible"
         raise SolveError(Fault("solver", what, "try another seed"))
     raise InfeasibleError(_faults(program, lines))
 
 
 def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
-    """Return one fault a line; of squares or stretches that clash, one for all of a kind."""
+    """Return one fault a line; one for all squares or stretches in conflict."""
     kinds = [limit.kind for limit in program.instance.limits]
     alike: dict[str, list[Line]] = {}
     for line in lines:
         if line.one.block == "limit" and line.one.least:
             alike.setdefault(kinds[line.one.place], []).append(line)
-    # A single one is told by its name, with have and need.
+    # A single one has its name, have and need.
     alike = {kind: mine for kind, mine in alike.items() if kinds.count(kind) > 1}
     many = [id(x) for kind in DENSITY for x in alike.get(kind, [])]
     out = [x.fault for x in lines if id(x) not in many]
@@ -116,7 +116,7 @@ def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
         mine = alike.get(kind, [])
         if mine:
             whole = f"{kinds.count(kind):,} {things}"
-            rest = "the budget" if money else "the rest of what is asked"
+            rest = "the budget" if money else "the other requirements"
             what = f"is asked for in {whole}, and {rest} cannot meet all of them"
             fix = f"change what else clashes, or ask for fewer {things}; of those that clash"
             names = tuple(program.instance.limits[x.one.place].name for x in mine)
@@ -125,7 +125,7 @@ def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
 
 
 def is_hopeless(program: Program) -> bool:
-    """Return whether a floor is above what is in reach, or one row is broken by what must be."""
+    """Return whether a floor is above the demand in reach, or required stations break a row."""
     service, demand = program.service(), program.demand_kwh
     for n, floor in enumerate(program.floors):
         wanted = floor.wanted(demand)
@@ -139,7 +139,7 @@ def is_hopeless(program: Program) -> bool:
 
 
 class _Diagnosis:
-    """The requirements of one program, and what is tried with them."""
+    """The requirements of one program, and the tests run on them."""
 
     def __init__(
         self, program: Program, clock: Clock, effort: Effort, *, known: bool = False
@@ -152,12 +152,12 @@ class _Diagnosis:
         self.mends: dict[int, Mend | None] = {}
 
     def lines(self) -> list[Line]:
-        """Return the requirements in the conflict."""
+        """Return the lines of the requirements in the conflict."""
         answer = self.ask((), self.all, whole=False, parts=2)
         suspects, joint = self.all, None
         if answer.optimal and answer.objective < -NONE:
             suspects = sorted(self.elastic.priced(answer)) or self.all
-            if not self.small:  # so that something is known soon
+            if not self.small:  # an early partial result
                 joint = self.stepped(self.given(answer, self.all), 0.0, len(STEPS))
         elif not self.known and self.possible():
             return []
@@ -170,7 +170,7 @@ class _Diagnosis:
             self.mends[k] = mend if mend is not None and mend.figures else joint
         found_alone = {k: m for k, m in self.mends.items() if m is not None and m.figures}
         if any(m.excess[k] == 0 for k, m in found_alone.items()):
-            return []  # it holds as it is
+            return []  # its figure holds as it is
         with self.clock.phase("filter", FILTER_ENDS):
             kept = self.irreducible(suspects, found_alone)
         if not found_alone and (joint is None or not joint.figures):
@@ -178,10 +178,10 @@ class _Diagnosis:
         return self.told(kept, found_alone, None if found_alone else joint)
 
     def told(self, kept: Sequence[int], alone: Collection[int], joint: Mend | None) -> list[Line]:
-        """Return what mends it alone or together, and what is in the conflict besides."""
+        """Return the lines of changes that resolve the conflict, and of its other requirements."""
         changed = {} if joint is None else joint.figures
         otherwise = "keep it; change the others" if changed else "change several together"
-        otherwise = "no change of it alone is enough" if alone else otherwise
+        otherwise = "changing it alone is not enough" if alone else otherwise
         sites, lines = self.program.instance.site_ids, []
         for k in sorted({*alone, *changed, *kept[:SHOWN]}):
             one, mend = self.asked[k], joint if k in changed else self.mends.get(k)
@@ -197,7 +197,7 @@ class _Diagnosis:
 
     @contextmanager
     def limited(self, parts: float) -> Iterator[Clock]:
-        """Give a clock with a part of the time left."""
+        """Yield a clock with a part of the time left."""
         clock = Clock(max(self.clock.left_s / parts, 0.1))
         clock.interrupted = self.clock.interrupted
         yield clock
@@ -210,19 +210,19 @@ class _Diagnosis:
             return self.elastic.ask(held, aimed, clock, whole=whole)
 
     def clash(self, held: Collection[int]) -> bool:
-        """Return whether some are proven not to hold together."""
+        """Return whether some are proven incompatible."""
         return self.ask(held, (), whole=self.small).infeasible
 
     def possible(self) -> bool:
         """Return whether there is a plan."""
         sure, _ = self.planned(self.program, PARTS)
         if sure is None:
-            what = "came before it was known whether there is a plan"
+            what = "no feasible plan found, and none ruled out"
             raise SolveError(Fault("time limit", what, "give it more time"))
         return sure
 
     def planned(self, program: Program, parts: float) -> tuple[bool | None, Flags]:
-        """Return whether the engine finds a plan (None: not known in time), and where it builds."""
+        """Return whether the engine finds a plan (None: time limit), and its stations by site."""
         run = self.run(program, MostWorth(), ANY_GAP, parts)
         standing = self.nowhere.copy()
         if run.choice is None:
@@ -238,7 +238,7 @@ class _Diagnosis:
         return run
 
     def groups(self, suspects: Sequence[int], first: Collection[int]) -> list[list[int]]:
-        """Return what is tried together: each by itself, but many of a block at once, and last."""
+        """Return the groups to test: single requirements, but many of a block at once and last."""
         blocks: dict[str, list[int]] = {}
         for k in suspects:
             blocks.setdefault(self.asked[k].block, []).append(k)
@@ -250,7 +250,7 @@ class _Diagnosis:
         return sorted(groups, key=lambda members: (not set(members) & set(first), len(members)))
 
     def try_alone(self, group: list[int]) -> None:
-        """Find the members of a group that mend it alone; none does where all together do not."""
+        """Find members of a group that resolve it alone; none does unless all together do."""
         if len(group) == 1 or self.clock.over:
             for k in group:
                 untried = len(self.all) - len(self.mends)
@@ -264,14 +264,14 @@ class _Diagnosis:
             self.try_alone(group[half:])
 
     def mend(self, held: Collection[int], aimed: list[int], parts: float = 1) -> Mend | None:
-        """Return the least changes that do while others hold; None if there are none."""
+        """Return the least changes that suffice while others hold; None if there are none."""
         first = aimed[0]
         short = self.asked[first].short if len(aimed) == 1 else 0.0
         if self.clock.over:
             return Mend({}, {}, self.nowhere, short)
         if not self.small and len(aimed) == 1 and self.asked[first].block == "floor":
             return self.most_served(first, parts)
-        # How many sites to require is no figure: which ones matters.
+        # For required sites the choice matters, not the number.
         whole = self.small or self.asked[first].block == "required"
         answer = self.ask(held, aimed, whole=whole, parts=parts)
         if answer.infeasible:
@@ -290,7 +290,7 @@ class _Diagnosis:
         return self.stepped(given, least, max(parts, len(STEPS)))
 
     def given(self, answer: Answered, aimed: Sequence[int]) -> dict[int, float]:
-        """Return the excesses of those that give way; the first by nothing where none does."""
+        """Return the excesses of those that give way; the first with 0 where none does."""
         none = {aimed[0]: 0.0}
         if not answer.found:
             return none
@@ -298,7 +298,7 @@ class _Diagnosis:
         return {k: float(excess[k]) for k in aimed if excess[k] > NONE * unit[k]} or none
 
     def most_served(self, k: int, parts: float) -> Mend | None:
-        """Return by how much a floor gives way where serving most of it is what is best."""
+        """Return a floor's excess where serving most of it is best."""
         one, floors = self.asked[k], list(self.program.floors)
         aim = WorstShare((replace(floors.pop(one.place), share=0.0),))
         changed = replace(self.program, floors=tuple(floors), aims=(aim,))
@@ -312,7 +312,7 @@ class _Diagnosis:
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float, parts: float) -> Mend:
-        """Return the last changes with a plan, in steps towards those of the relaxation."""
+        """Return the last changes with a plan, in steps towards the relaxation's."""
         best = Mend(given, {}, self.nowhere, least)
         for step in STEPS:
             changed, figures = self.program, {}
@@ -329,14 +329,15 @@ class _Diagnosis:
             if not ok:
                 break
             for k in given:
-                if self.asked[k].block == "required":  # which of them are not built after all
+                # required sites without a station in the plan
+                if self.asked[k].block == "required":
                     excess_of[k] = float((self.elastic.required & ~standing).sum())
             changes = {k: figures[k] for k, e in excess_of.items() if e > 0}
             best = Mend(excess_of, changes, standing, least)
         return best
 
     def irreducible(self, suspects: Sequence[int], alone: Collection[int]) -> list[int]:
-        """Return requirements in conflict of which none is idle; those that mend it are in all."""
+        """Return an irreducible conflict; requirements that resolve it alone are always members."""
         kept = list(suspects)
 
         def drop(group: list[int]) -> None:
@@ -351,16 +352,16 @@ class _Diagnosis:
                 drop(group[:half])
                 drop(group[half:])
 
-        # Limits go first, floors last: what people asked for stays in the message.
+        # Limits go first, floors last: the user's own requirements stay in the message.
         drop([k for k in reversed(kept) if k not in alone])
         return list(alone) if alone and self.clock.over else kept
 
     def verified(
         self, answer: Answered, excess: dict[int, float]
     ) -> tuple[dict[int, float], Flags]:
-        """Return the figures with which a plan that was found fits, and where it builds.
+        """Return the figures with which the plan found fits, and its stations by site.
 
-        Figures are rounded to what people write, and given a hair more where that is not enough.
+        Figures are rounded to what people write, and enlarged slightly where that is not enough.
         """
         options = self.elastic.options
         taken = options.offer[np.flatnonzero(answer.point[: len(options)] > 0.5)]

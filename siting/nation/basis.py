@@ -1,4 +1,4 @@
-"""What a nation's plan rests on, kept with it, so that its folder can be worked out again."""
+"""The basis of a nation's plan, stored with it so that its folder can be computed again."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from siting.nation.rounds import Rounds
 from siting.program.instance import Floats
 
 BASIS = "basis.json"
-# Of a city's facts, what is not kept: the cells, which are in its run.
+# Facts of a city that are not stored: its cells, which are in its run.
 _LARGE = ("cells",)
 
 
 class Basis(BaseModel):
-    """What ``basis.json`` says."""
+    """The content of ``basis.json``."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -36,7 +36,7 @@ class Basis(BaseModel):
     facts: dict[str, dict[str, Any]]
     failed: dict[str, str]
     granted: dict[str, list[Number]]
-    # Of each city, the number of its answer in answers.json that is its plan.
+    # For each city, the number of its plan's answer in answers.json.
     answers: dict[str, int]
     written: dict[str, dict[str, Any]]
     seconds: Number
@@ -49,7 +49,7 @@ def write_basis(
     written: Mapping[str, Row],
     seconds: float,
 ) -> None:
-    """Write what a nation's plan rests on beside its answers (`siting.nation.earlier`)."""
+    """Write the basis of a nation's plan beside its answers (`siting.nation.earlier`)."""
     kept = {
         "config": nation.config.model_dump(mode="json"),
         "cities": {name: one.model_dump(mode="json") for name, one in nation.studies.items()},
@@ -71,19 +71,19 @@ def write_basis(
 
 
 def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
-    """Return a nation and its plan, worked out again from what its folder says they rest on."""
+    """Return a nation and its plan, computed again from the basis in its folder."""
     path, answers = folder / BASIS, folder / ANSWERS
     basis = as_form(Basis, read_json(path), str(path), AGAIN)
     rows = read_json(answers).get("answers")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(Fault(f"{answers}, key answers", "is no list of answers", AGAIN))
+        raise InputError(Fault(f"{answers}, key answers", "is not a list of answers", AGAIN))
     config = as_form(NationConfig, basis.config, f"{path}, key config", AGAIN)
     cities = {
         name: as_form(Config, one, f"{path}, key cities.{name}", AGAIN)
         for name, one in basis.cities.items()
     }
     if [one.name for one in cities.values()] != list(basis.provinces):
-        raise InputError(Fault(f"{path}, key cities", "have other names", AGAIN))
+        raise InputError(Fault(f"{path}, key cities", "are not the plan's cities", AGAIN))
     nation = Rounds(
         config,
         list(cities.values()),

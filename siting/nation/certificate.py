@@ -1,31 +1,30 @@
-"""How much any division of the money could serve, from the cities' proven bounds alone.
+"""A bound on any division of the money, from the cities' proven bounds alone.
 
-Nothing joins two cities but money. A city that was solved for a budget ``B`` is proven to serve
-no more than ``U`` for it or less; solved at a price ``p`` a rupee, no more than ``L + p b`` for any
-money ``b``. With the least of these as ``U_c(b)``, any prices ``pi_r`` bound the nation::
+Only money links two cities. A city solved for a budget ``B`` has a proven bound ``U`` on its
+service for that money or less; solved at a price ``p`` a rupee, the bound ``L + p b`` for any money
+``b``. With the least of these as ``U_c(b)``, any prices ``pi_r`` bound the nation::
 
     sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r at c)
                          + sum over r of pi_r x its side
 
-over all money within the cities' own limits; ``r`` is the budget (its side is what there is), or
-the least or the most of a province (a price below 0 goes with the least). Whoever has the table of
-bounds and the prices can add it up again. Prices that make it smallest are those of a linear
-program over the corners of ``U_c``.
+over all money within the cities' own limits; ``r`` is the budget (its side is the money available),
+or the least or the most of a province (a price below 0 belongs to the least). Anyone with the table
+of bounds and the prices can add it up again. The best prices are the duals of a linear program over
+the corners of ``U_c``.
 
-With money by year, ``b_c`` is what a city draws in each, ``p`` and ``pi`` have a number a year, and
-the budget is a row a year: what is granted in it, or up to it where money is carried over. A city
-solved at prices ``p_k`` within all there is for it is proven to serve no more than ``L_k + p_k b``,
-whatever the division; for all there is without a price, ``p_k`` is 0. Solved for other budgets by
-year it is proven something for these only, or less in every year, which no slope says; such bounds
-are left out. So ``U_c`` is concave, and with any
-weights ``w_ck`` of 0 or more whose sum is 1 its term is at most ::
+With money by year, ``b_c`` is the money a city draws in each, ``p`` and ``pi`` have a value a year,
+and the budget is a row a year: the money granted in it, or up to it where money is carried over. A
+city solved at prices ``p_k`` within all its possible money has the bound ``L_k + p_k b``, whatever
+the division; for all money without a price, ``p_k`` is 0. A bound for other budgets by year holds
+for these only, or for less in every year, which no slope expresses; such bounds are left out. So
+``U_c`` is concave, and with any weights ``w_ck`` of at least 0 and sum 1 its term is at most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r at c, t)
 
-with ``h_ct`` the most that the city can be granted in the year. The least and most of a city itself
-are rows ``r`` too. The best prices and weights are the duals of one linear program; adding them up
-again is arithmetic, and wrong ones prove less, never something untrue.
+with ``h_ct`` the most money of the city in the year. The least and most of a city itself are rows
+``r`` too. The best prices and weights are the duals of one linear program; adding them up again is
+arithmetic, and wrong ones give a weaker bound, never an invalid one.
 
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
 allocation of resources. Operations Research 11 (1963), 399-417. G. Dantzig, P. Wolfe:
@@ -48,31 +47,31 @@ from siting.engine.linear import STRICT, model_of, run_model
 from siting.program.instance import Floats
 
 MILLION = 1e6
-# So little a PKR m counts against granting money that nobody draws.
+# Cost of granting a PKR m that nobody draws (kWh/day).
 IDLE = 1e-6
 
 
 @dataclass(frozen=True)
 class Pot:
-    """Money that some cities share: the nation's budget, or a province's."""
+    """Money shared by some cities: the nation's budget, or a province's."""
 
     name: str
     cities: tuple[str, ...]
     at_least: float = 0.0  # granted of it in all (PKR)
     at_most: float = math.inf
-    years: tuple[int, ...] = (0,)  # positions of the years whose money it is
+    years: tuple[int, ...] = (0,)  # positions of its years
 
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """What a city could do: energy (kWh/day) for money (PKR), and the money it may be granted."""
+    """The options of a city: energy (kWh/day) for money (PKR), and limits on its money."""
 
     money: Floats  # PKR of each point; by year in columns, where there are years
     energy: Floats  # kWh/day of each point
     # Least and most money of the city (PKR), the most of each year where there are years.
     low: float
     high: float | Floats
-    use: Mapping[str, Floats] | None = None  # what each point uses of further resources, by name
+    use: Mapping[str, Floats] | None = None  # use of further resources by each point, by name
 
     @property
     def drawn(self) -> Floats:
@@ -82,20 +81,20 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Divided:
-    """Money divided: energy in all, the point of each city, money granted, and prices."""
+    """Divided money: energy, the point and the money of each city, and prices."""
 
     energy: float  # in all (kWh/day)
-    weights: dict[str, Floats]  # of each city's points, by city
+    weights: dict[str, Floats]  # share of each of the city's points, by city
     granted: dict[str, Floats]  # PKR of each city by year
-    # What a rupee more of each pot is worth (kWh/day); of a linear program only.
+    # Worth of a rupee more in each pot (kWh/day); of a linear program only.
     prices: dict[str, float]
 
 
 def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
-    """Return the corners of what a city is proven not to exceed.
+    """Return the corners of a city's bound by money.
 
     `bounds` is of one city: ``budget_pkr`` (blank: any), ``price`` (kWh/day a PKR, blank: none),
-    ``bound_kwh_day``; `low` and `high` are the money it may be granted (PKR).
+    ``bound_kwh_day``; `low` and `high` limit its money (PKR).
 
     >>> known = pd.DataFrame({"budget_pkr": [np.nan, 4.0], "price": [np.nan, np.nan],
     ...     "bound_kwh_day": [9.0, 6.0]})
@@ -138,11 +137,11 @@ def divide(
     *,
     whole: bool = True,
 ) -> Divided | None:
-    """Return the best point of each city within the money, or shares of points; none if none fits.
+    """Return the best point of each city within the money, or shares of points; None if none fits.
 
-    `pots` are the nation's budget and what provinces have, `envelopes` the most that the points may
-    use of further resources. With `whole` each city takes one point; else shares of several, which
-    gives prices.
+    `pots` are the nation's budget and the provinces' money, `envelopes` the most that the points
+    may use of further resources. With `whole` each city takes one point; else shares of several,
+    which gives prices.
     """
     names = list(cities)
     counts = [len(cities[name].energy) for name in names]
@@ -156,7 +155,7 @@ def divide(
         for t in range(years):
             of = cities[name].drawn[:, t].tolist() if counts[i] else []
             drawn = {j: -m / MILLION for j, m in zip(mine, of, strict=True)}
-            # No more is drawn than is granted.
+            # A city draws at most its grant.
             rows.append(({n + i * years + t: 1.0, **drawn}, 0.0, math.inf))
     start = len(rows)
     for pot in pots:
@@ -216,9 +215,9 @@ def added_up(
 ) -> pd.DataFrame:
     """Return the certificate: one row a city and one a pot; their sum bounds the nation.
 
-    `cities` are `corners` of each. Any `prices` (kWh/day a PKR) will do; a price without a side
+    `cities` are `corners` of each. Any `prices` (kWh/day a PKR) are valid; a price without a side
     counts as 0. Columns: ``row`` (city or pot), ``name``, ``price`` (kWh/day a PKR), ``money_pkr``
-    (where a city is best at the price; a pot's side), ``term_kwh_day``.
+    (the city's best money at the price; a pot's side), ``term_kwh_day``.
 
     >>> line = Points(np.array([0.0, 4.0]), np.array([0.0, 8.0]), 0.0, 4.0)
     >>> added_up({"a": line}, [Pot("budget", ("a",), at_most=3.0)], {"budget": 2.0})[
@@ -239,10 +238,10 @@ def added_up(
 def certificate(
     bounds: pd.DataFrame, limits: Mapping[str, tuple[float, float]], pots: Sequence[Pot]
 ) -> pd.DataFrame:
-    """Return the smallest certificate that a table of bounds gives.
+    """Return the smallest certificate for a table of bounds.
 
     `bounds` has ``city`` and the columns of `corners`; `limits` are the least and most money of
-    each city (PKR). Cities of whose energy nothing is known are left out.
+    each city (PKR). Cities without any bound are left out.
     """
     by_city = {name: corners(bounds[bounds["city"] == name], *limits[name]) for name in limits}
     known = {name: points for name, points in by_city.items() if len(points.money)}
@@ -270,7 +269,7 @@ def price_columns(years: Sequence[int]) -> list[str]:
 
 
 def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
-    """Return what holds of a table of bounds whatever the division: at prices, and for any money.
+    """Return the bounds that hold for any division: at prices, and for any money.
 
     `bounds` has ``city``, ``budget_pkr`` (blank: any), ``bound_kwh_day`` and the `price_columns`.
     """
@@ -283,10 +282,10 @@ def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
 def best_prices(
     bounds: pd.DataFrame, most: Mapping[str, Floats], pots: Sequence[Pot], years: Sequence[int]
 ) -> tuple[dict[str, float], pd.Series[float]]:
-    """Return the prices of the pots, and the weights of the bounds, that prove the most.
+    """Return the prices of the pots and the weights of the bounds with the tightest sum.
 
-    `bounds` is as for `sloped`; `most` is what each city can be granted in each year (PKR). The
-    weights (by the table's index) are of 0 or more, with the sum 1 for each city that has a bound.
+    `bounds` is as for `sloped`; `most` is the most money of each city by year (PKR). The weights
+    (by the table's index) are at least 0, with the sum 1 for each city that has a bound.
     """
     table = sloped(bounds, years)
     names = [name for name in most if (table["city"] == name).any()]
@@ -347,8 +346,8 @@ def added_up_by_year(
 ) -> pd.DataFrame:
     """Return the certificate of money by year, from the column ``weight`` of a table of bounds.
 
-    As `added_up`; the prices of a city are in the `price_columns`. Of weights it needs that they
-    are of 0 or more and that their sum for each city is 1; whatever they are, the sum is a bound.
+    As `added_up`; the prices of a city are in the `price_columns`. The weights must be at least 0
+    with the sum 1 for each city; any such weights give a bound.
 
     >>> line = pd.DataFrame({"city": ["a", "a"], "budget_pkr": [np.nan, 9.0],
     ...     "bound_kwh_day": [8.0, 0.0], "price_2027": [np.nan, 2.0], "price_2028": [np.nan, 1.0],

@@ -1,4 +1,4 @@
-"""What a city of a nation is asked, worked out where an executor puts it: facts, plans, its folder.
+"""Questions to a city of a nation, run by an executor: facts, plans, and its run folder.
 
 Each function takes one task and returns one row of plain values; errors are returned, not raised,
 so that one city cannot stop the others.
@@ -34,9 +34,9 @@ from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.to_program import DRIVES, MILLION, aims_of, program_of
 
-# Studies that a process keeps at hand: their tables take seconds, and a city is asked often.
+# Studies that a process keeps in memory: their tables take seconds, and a city is asked often.
 MOST_KEPT = 4
-# Two budgets, or two prices, this near to each other are one question.
+# Relative difference below which two budgets, or two prices, are one question.
 NEAR = 2e-3
 _kept: dict[str, Study] = {}
 # As in `siting.batch.worker`: a worker of several threads takes one question at a time.
@@ -48,17 +48,17 @@ class Ask:
     """One question to a city."""
 
     city: str
-    purpose: str  # why it is asked: a split's name, `price`, `fill`, `trade`
-    money: tuple[float, ...]  # public money that its plan may draw, by year where there are years
-    # What a rupee (of each year) has to bring (kWh/day); none: the most energy for the money.
+    purpose: str  # reason: a split's name, `price`, `fill`, `trade`
+    money: tuple[float, ...]  # public money of its plan, by year where there are years
+    # Charge on a rupee (of each year, kWh/day); None: the most energy for the money.
     prices: tuple[float, ...] | None = None
-    least_share: float = 0.0  # of its demand that it must serve
-    least_stations: int = 0  # new ones that it must have
+    least_share: float = 0.0  # least share of its demand
+    least_stations: int = 0  # least number of new stations
     # By name: money that some chargers may draw (PKR), and their groups.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
-    rupee: bool = False  # whether it shall say what a rupee more of each year would be worth to it
-    # Whether its drives are shortened next. That takes all the time left, so it is done once, for
-    # the plan that is written.
+    rupee: bool = False  # whether to return the dual price of each year's budget too
+    # Whether to shorten drives next. That takes all the time left, so it is done once, for the plan
+    # that is written.
     shorten: bool = False
 
     @property
@@ -68,13 +68,14 @@ class Ask:
 
     @property
     def free(self) -> bool:
-        """Whether it has no floors to keep."""
+        """Whether it has no floors."""
         return self.least_share == 0 and self.least_stations == 0
 
     def like(self, other: Ask, *, free: bool | None = None) -> bool:
-        """Return whether another question is all but the same, for no more money.
+        """Return whether another question is nearly the same, for no more money.
 
-        At prices it is for no less: what is proven within less money proves nothing of more.
+        A bound at given prices must use the full budget: one for a smaller budget does not hold for
+        a larger.
         """
         if (self.prices is None) != (other.prices is None):
             return False
@@ -88,7 +89,7 @@ class Ask:
         return bool(((mine * (1 - NEAR) <= theirs) & (theirs <= mine + 1e-6)).all())
 
     def of(self, config: Config) -> Config:
-        """Return the configuration that asks it."""
+        """Return the configuration of the question."""
         program = config.program
         limits = program.limits
         kept = {
@@ -113,7 +114,7 @@ class Ask:
         if self.prices is not None:
             gain: dict[str, Any] = {"per_million": self.prices[0] * MILLION, "rule": "always"}
             if program.years is not None:
-                # Energy is told as the mean over the years, and the program counts their sum.
+                # Energy is reported as the mean over the years; the program counts their sum.
                 each = MILLION * math.fsum(weights_of(config))
                 gain["per_million_by_year"] = {
                     year: price * each for year, price in zip(years, self.prices, strict=True)
@@ -126,12 +127,12 @@ Row = dict[str, Any]
 
 
 def same(row: Mapping[str, Any], ask: Ask) -> bool:
-    """Return whether a question is all but one that was asked."""
+    """Return whether a question is nearly the same as one asked before."""
     return ask.like(Ask(ask.city, "", row["money"], row["prices"]), free=row["free"])
 
 
 def covers(money: Iterable[float], other: Iterable[float]) -> bool:
-    """Return whether money by year lets everything be built that other money does (PKR)."""
+    """Return whether money by year allows everything that other money does (PKR)."""
     return all(one >= two - 1.0 for one, two in zip(money, other, strict=True))
 
 
@@ -141,7 +142,7 @@ def given_up(config: Config) -> float:
 
 
 def weights_of(config: Config) -> tuple[float, ...]:
-    """Return what a kWh/day of each year counts in a city's program; 1 where there is one year."""
+    """Return the weight of a kWh/day by year in a city's program; 1 for a single year."""
     asked = config.program.years
     if asked is None:
         return (1.0,)
@@ -181,12 +182,12 @@ def _study(config: Config) -> Study:
 
 
 def facts(config: Config) -> Row:
-    """Return what a city wants and could be served, and where; see `_facts`."""
+    """Return the demand of a city, its part in reach, and its cells; see `_facts`."""
     return _guarded(_facts)(config)
 
 
 def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int) -> Row:
-    """Return what came of one question; see `_answer`."""
+    """Return the answer to one question; see `_answer`."""
     return _guarded(_answer)(config, ask, start, limit_s, threads)
 
 
@@ -200,8 +201,8 @@ def write(
 def _facts(config: Config) -> Row:
     """Return people, energy and vehicles of a city, and its cells (WKB, lon/lat) with demand.
 
-    What is known of the energy it wants is returned where something else is at fault. Energy over
-    years is their mean, each counting as in the city's program.
+    Its demand is returned even if another table has a fault. Energy over years is their mean,
+    weighted as in the city's program.
     """
     return facts_of(_study(config))
 
@@ -243,7 +244,7 @@ def facts_of(study: Study) -> Row:
     }
     try:
         instance = study.instance
-        # Near is near in every year; what wants nothing in the last is in reach of nobody then.
+        # Reach does not change by year. Rows without demand in the last year are dropped.
         last = replace(instance, demand_kwh=np.ones(len(instance.demand_kwh)))
         ids = set(instance.demand_ids[last.served_pairs].astype(str))
         reachable = [
@@ -260,14 +261,14 @@ def facts_of(study: Study) -> Row:
 
 
 def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
-    """Return the configuration that asks a question of a city in so many seconds."""
+    """Return the configuration of a question to a city, with its time limit (s)."""
     solver = {"time_limit_s": limit_s, "threads": min(threads, config.solver.threads)}
     asked = ask.of(config)
     return asked.model_copy(update={"solver": asked.solver.model_copy(update=solver)})
 
 
 def granted_ask(ask: Ask) -> Ask:
-    """Return the question whose answer is written: the most energy, then the shortest drives."""
+    """Return the question of the written plan: the most energy, then the shortest drives."""
     return replace(ask, prices=None, shorten=True)
 
 
@@ -279,10 +280,10 @@ def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[
 
 
 def _answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int) -> Row:
-    """Return plan and bound of one question to a city.
+    """Return plan and bound for one question to a city.
 
-    ``bound_kwh_day`` limits the energy of any plan for the budget; with a price, the energy less
-    what the money for it has to bring.
+    ``bound_kwh_day`` bounds the energy of any plan for the budget; with a price, the energy less
+    the charge on its money.
     """
     study = _asked(config, ask, limit_s, threads, start)
     asked = study.asked
@@ -319,14 +320,14 @@ def _answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, th
 def _write(
     config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
 ) -> Row:
-    """Return what a city's run folder says, once it stands."""
+    """Return the row of a city's run folder, once it is written."""
     study = _asked(config, granted_ask(ask), limit_s, threads, start)
     plan, _ = write_run(study, out, datetime.now().astimezone())
     return written_row(study, plan)
 
 
 def written_row(study: Study, plan: Plan) -> Row:
-    """Return what a nation takes from the plan of a city's run folder."""
+    """Return the part of a city's run folder that the nation's tables use."""
     return {
         "status": plan.outcome.status,
         "error": "",
@@ -338,16 +339,16 @@ def written_row(study: Study, plan: Plan) -> Row:
 
 
 def _as_built(outcome: Outcome) -> tuple[str, ...]:
-    """Return the offers that stand in the end, those built first at the front: a start for more."""
+    """Return the offers of the last slice, those built first at the front, as a start."""
     first = outcome.built.drop_duplicates("site_id")["site_id"].to_list()
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return tuple(sorted(outcome.offers, key=lambda offer: first.index(site[offer])))
 
 
 def _figures(study: Study, outcome: Outcome) -> Row:
-    """Return what a plan serves, in all and by class and year, and what it draws by year.
+    """Return the energy of a plan, in all and by class and year, and its money by year.
 
-    Energy over years is their mean, each counting as in the program.
+    Energy over years is their mean, weighted as in the program.
     """
     weights = outcome.slices.set_index("slice")["weight"] / outcome.slices["weight"].sum()
     rows = outcome.services

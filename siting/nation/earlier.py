@@ -1,7 +1,7 @@
-"""What cities answered for an earlier plan, kept with it so that a further question is quick.
+"""Answers of the cities, stored with a plan so that a further question is fast.
 
-An answer is used again only where the city's configuration is the same, letter by letter, and this
-version of the package gave it.
+An answer is used again only if the city's configuration is identical and this version of the
+package gave it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from siting.errors import Fault, InputError
 from siting.nation.city import Row
 
 ANSWERS = "answers.json"
-# Of an answer, what may be no number.
+# Fields of an answer that may be missing numbers.
 NUMBERS = ("bound_kwh_day", "drives_min")
 
 
 def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Row]) -> None:
-    """Write what the cities of a nation were asked and answered into its folder."""
+    """Write the questions to the cities of a nation and their answers into its folder."""
     told = {
         "siting": __version__,
         "years": _years(studies),
@@ -36,7 +36,7 @@ def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Ro
 def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
     """Return the answers of an earlier folder that hold for these cities too.
 
-    Raises `InputError` if the folder has none that can be read, or is of other years.
+    Raises `InputError` if the folder has no readable answers, or other years.
     """
     path = folder / ANSWERS
     try:
@@ -53,12 +53,12 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
     before, now = told.get("years", []), _years(studies)
     if before != now:
         what = f"is of {years_in_words(before)}, this nation of {years_in_words(now)}"
-        raise InputError(Fault(str(path), what, "leave --from out, or ask for the same"))
+        raise InputError(Fault(str(path), what, "leave --from out, or use the same years"))
     return [as_answered(row) for row in rows]
 
 
 def as_answered(row: Row) -> Row:
-    """Return an answer as it was before it was written: JSON has no lists that stay, and no NaN."""
+    """Return an answer as it was before writing: JSON has no tuples and no NaN."""
     numbers = {key: math.nan for key in NUMBERS if key in row and row[key] is None}
     lists = {
         key: None if row.get(key, ()) is None else tuple(row.get(key, ()))

@@ -1,4 +1,4 @@
-"""A nation's folder: tables, a page, each city's run below it, and a list of all by hash."""
+"""A nation's folder: tables, a page, the run of each city, and the hash of each file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def write_nation(
 ) -> NationPlan:
     """Return the plan of a nation, written to an empty folder.
 
-    `chosen` is the money granted (PKR) and the plan of each city, `begun` by `time.perf_counter`.
+    `chosen` is the money granted (PKR) and the plan of each city, `begun` a `time.perf_counter`
+    value.
     """
     now = datetime.now().astimezone()
     (folder / CITIES).mkdir()
@@ -61,7 +62,7 @@ def write_nation(
 
 
 def write_files(nation: Rounds, plan: NationPlan, folder: Path, runs: Path, written: str) -> None:
-    """Write all of a nation's folder but the runs, which stand in `runs`, and what it rests on."""
+    """Write all of a nation's folder except the cities' runs, which are in `runs`."""
     tables = {
         "cities": plan.cities, "splits": plan.splits, "frontier": plan.frontier,
         "bounds": plan.asks, "certificate": plan.terms,

@@ -28,15 +28,15 @@ class Nation(Rounds):
     overrides
         ``key.path=value`` texts that replace keys of the file.
     workers
-        Processes of this machine; none: one a core.
+        Processes on this machine; None: one a core.
     dask
-        Address of a Dask scheduler to work on in their place; all machines see the same files.
+        Address of a Dask scheduler to use in their place; all machines see the same files.
     progress
-        Called with one line for each thing done.
+        Called with one line for each step done.
     today
-        The day on which the target year must not lie in the past.
+        Date on which the target year must not be in the past.
     earlier
-        The folder of an earlier plan: what its cities answered holds where they are the same.
+        Folder of an earlier plan: its answers are used again for unchanged cities.
 
     Examples
     --------
@@ -72,9 +72,9 @@ class Nation(Rounds):
         Raises
         ------
         InputError
-            If areas overlap, or more is asked of a city than is in its reach.
+            If areas overlap, or a floor of a city is beyond the demand in its reach.
         InfeasibleError
-            If no division keeps to all floors.
+            If no division meets all floors.
         """
         if out is not None:
             return self.to_folder(Path(out))[0]
@@ -85,9 +85,9 @@ class Nation(Rounds):
     def to_folder(
         self, out: Path | None = None, *, now: datetime | None = None
     ) -> tuple[NationPlan, Path]:
-        """Return the plan of the nation and its folder, claimed before the cities are asked.
+        """Return the plan of the nation and its folder, reserved before the cities are asked.
 
-        Ctrl-C after the money is divided waits for the folder; a second ends it.
+        Ctrl-C after the division still writes the folder; a second one stops.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Areas that overlap: demand there would count twice."""
+"""Overlapping areas, whose demand would count twice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import geopandas as gpd
 
 from siting.errors import Fault
 
-# Cells of two cities touch where the areas do; so small a part of a cell is no overlap.
+# Share of a cell below which two cells touch but do not overlap, as where areas meet.
 SLIVER = 0.02
 
 

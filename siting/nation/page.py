@@ -15,7 +15,7 @@ from siting.nation.reading import CITIES
 from siting.texts import html_text
 from siting.writing import write_whole
 
-# Nothing is fetched and no script is run.
+# The page loads nothing and runs no script.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 WEST, EAST, SOUTH, NORTH = 60.4, 77.4, 23.2, 37.4
 SCALE = 44.0  # pixels a degree of latitude
@@ -36,7 +36,7 @@ svg { max-width: 640px; } .land { fill: #f1efe8; stroke: #b9b4a5; }
 
 
 def write_page(plan: NationPlan, out: Path, runs: Path | None = None) -> None:
-    """Write ``index.html`` into a nation's folder, whole or not at all; it fetches nothing.
+    """Write ``index.html`` into a nation's folder, whole or not at all; it loads nothing.
 
     `runs` is the folder with the cities' runs; by default the same.
     """
@@ -47,7 +47,7 @@ def write_page(plan: NationPlan, out: Path, runs: Path | None = None) -> None:
 
 
 def headline(plan: NationPlan) -> list[tuple[str, str]]:
-    """Return what came out, (what, value), for page and terminal."""
+    """Return the headline as (label, value), for page and terminal."""
     granted = math.fsum(plan.cities["granted_pkr"])
     wanted = math.fsum(plan.cities["demand_kwh_day"].dropna())
     worst = plan.splits[plan.splits["split"] != "best"]
@@ -103,7 +103,7 @@ def _of_year(plan: NationPlan, year: int) -> str:
 
 
 def credit_of(plan: NationPlan, runs: Path) -> str:
-    """Return whose data the plans of the cities below `runs` are made from; empty if unknown."""
+    """Return the credits for the data of the plans below `runs`; empty if unknown."""
     records = [runs / CITIES / name / "run.json" for name in plan.cities["city"]]
     inputs = [
         one
@@ -178,7 +178,7 @@ def _xy(lon: float, lat: float) -> tuple[float, float]:
 
 
 def _where(plan: NationPlan) -> str:
-    """Return the map; of the years together and of each, with a button for each."""
+    """Return the map, or maps of all years together and of each, with a button for each."""
     if not plan.years:
         return _figure(plan, "granted_pkr", plan.cities["granted_pkr"].max())
     most = max(plan.cities[f"granted_{year}_pkr"].max() for year in plan.years)
@@ -187,7 +187,7 @@ def _where(plan: NationPlan) -> str:
         figure = _figure(plan, f"granted_{year}_pkr", most)
         table = f'<div class="wide">{_cities_in(plan, year)}</div>'
         panels[str(year)] = (str(year), figure + table)
-    # Without a script: a button that is taken shows its own part.
+    # Without a script: a checked button shows its own part.
     shown = ", ".join(f"#year-{key}:checked ~ #of-{key}" for key in panels)
     buttons = "".join(
         f'<input type="radio" name="year" id="year-{key}"{" checked" * (key == "all")}>'
@@ -242,7 +242,7 @@ def _map(plan: NationPlan, column: str, most: float) -> str:
                      f"{html_text(words)}</title></circle>")  # fmt: skip
         left, line = x > (EAST - WEST) * SCALE * SQUEEZE * 0.6, y + 4
         while any(side == left and abs(line - there) < LINE for side, there in taken):
-            line += LINE  # else the words of neighbours would run into each other
+            line += LINE  # else the labels of neighbours would overlap
         taken.append((left, line))
         at, anchor = (x - radius - 4, "end") if left else (x + radius + 4, "start")
         parts.append(

@@ -1,4 +1,4 @@
-"""What came of a nation: the plan by city, the splits beside it, and the certificate, as tables."""
+"""The plan of a nation by city, with other splits and the certificate, as tables."""
 
 from __future__ import annotations
 
@@ -17,45 +17,44 @@ from siting.nation.shared_money import BUDGET, SPLITS
 from siting.program.instance import Floats
 from siting.study.zones import gini
 
-# Parts of the budget that the frontier shows.
+# Shares of the budget on the frontier.
 PARTS = (0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
 class NationPlan:
-    """How the money is divided, what that serves, and what no division can exceed.
+    """The division of the money, the energy it serves, and a bound on any division.
 
     Parameters
     ----------
     cities
-        One row a city: ``city``, ``title``, ``province``, ``status`` (failed: it counts as served
-        nothing, and in the bound with all it could be), ``granted_pkr``, ``subsidy_pkr``,
-        ``cost_pkr``, ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``,
-        ``reachable_kwh_day``, ``people``, ``vehicles``, ``drives_min``, ``kwh_day_a_million``
-        (what a PKR m more would serve, between plans of the city), ``binds`` (which floor),
-        ``lon``, ``lat``, ``note``, ``error``, and ``served_CLASS`` and ``wanted_CLASS``. With money
-        by year energy is the mean over the years, each counting as in a city's program, and there
-        are ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``, ``new_stations_YEAR`` (up to the year),
-        ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
+        One row a city: ``city``, ``title``, ``province``, ``status`` (failed: it counts as 0
+        served, and in the bound with all in reach), ``granted_pkr``, ``subsidy_pkr``, ``cost_pkr``,
+        ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``, ``reachable_kwh_day``, ``people``,
+        ``vehicles``, ``drives_min``, ``kwh_day_a_million`` (energy for a PKR m more, between plans
+        of the city), ``binds`` (the binding floor), ``lon``, ``lat``, ``note``, ``error``, and
+        ``served_CLASS`` and ``wanted_CLASS``. With money by year energy is the mean over the years,
+        weighted as in a city's program, and there are ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``,
+        ``new_stations_YEAR`` (up to the year), ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
     splits
-        One row a way to divide: ``split``, ``served_kwh_day``, ``drives_min`` (of plans before
-        their drives are shortened, the best too), ``gini`` (of the shares served over cities),
-        ``gini_a_head`` (of energy by head), ``less_kwh_day`` and ``less_share`` against the plan,
-        ``less_pkr`` (the money that serves as much at the price of the budget; blank: it has none),
+        One row a division: ``split``, ``served_kwh_day``, ``drives_min`` (of plans before their
+        drives are shortened, the best too), ``gini`` (of the shares served over cities),
+        ``gini_a_head`` (of energy per head), ``less_kwh_day`` and ``less_share`` against the plan,
+        ``less_pkr`` (the money for the difference at the price of the budget; blank: no price),
         ``complete`` (whether every city had a plan), and ``pkr_CITY``.
     frontier
-        Parts of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (of plans at hand),
+        Shares of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (of known plans),
         ``bound_kwh_day``.
     asks
         Every question to a city, with plan and bound.
     terms
         The certificate (`siting.nation.certificate.added_up`).
     pots
-        Money that cities share.
+        Money shared by cities.
     unknown
-        Cities of which not even the energy wanted is known: the bound is that of the others.
+        Cities with unknown demand: the bound covers the others only.
     floors_cost_kwh_day
-        What the plans at hand would serve more where no floor holds; none: none is asked for.
+        Energy that the known plans would serve in addition without floors; None: no floor is set.
     seconds
         In all.
     """
@@ -78,19 +77,19 @@ class NationPlan:
 
     @property
     def bound_kwh_day(self) -> float:
-        """What no division of the money and no plan of a city exceeds (kWh/day)."""
+        """The bound on any division of the money and any plans of the cities (kWh/day)."""
         return max(math.fsum(self.terms["term_kwh_day"]), self.served_kwh_day)
 
     @property
     def years(self) -> tuple[int, ...]:
-        """The years of the plan; none where there is one sum."""
+        """The years of the plan; empty for a single sum."""
         return () if self.config.years is None else tuple(self.config.years.budgets_pkr)
 
     @property
     def price(self) -> float:
-        """What a rupee more of the budget is worth by the certificate (kWh/day).
+        """The worth of a rupee more of the budget by the certificate (kWh/day).
 
-        By year: one that is spread over the years as the budget is.
+        By year: of one spread over the years as the budget is.
         """
         names = self.terms["name"].astype(str)
         budgets = self.terms[(self.terms["row"] == "pot") & names.str.startswith(BUDGET)]
@@ -99,12 +98,12 @@ class NationPlan:
         return math.fsum(budgets["term_kwh_day"]) / self.config.money_pkr
 
     def in_pkr(self, kwh_day: float | None) -> float | None:
-        """Return the public money (PKR) that serves so much at the price of the budget."""
+        """Return the public money (PKR) that serves some energy at the price of the budget."""
         return None if kwh_day is None or self.price <= 0 else kwh_day / self.price
 
     @property
     def gap(self) -> float:
-        """Relative gap between the two."""
+        """Relative gap between plan and bound."""
         return (self.bound_kwh_day - self.served_kwh_day) / max(self.served_kwh_day, 1e-12)
 
 
@@ -114,7 +113,7 @@ def plan_of(
     written: Mapping[str, Row],
     seconds: float,
 ) -> NationPlan:
-    """Return the plan from what was chosen and, where they stand, from the run folders."""
+    """Return the plan from the chosen plans and, if written, the run folders."""
     pots, (bounds, terms) = nation.pots, nation.proof()
     none = np.zeros(len(nation.money))
     rows = []
@@ -175,7 +174,7 @@ def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Ro
 
 
 def _margin(nation: Rounds, name: str, money: float) -> float:
-    """Return what a PKR m more would serve, along the best plans found (kWh/day)."""
+    """Return the energy for a PKR m more, along the best plans found (kWh/day)."""
     rows = sorted((r["subsidy_pkr"], r["served_kwh_day"]) for r in nation.plans(name))
     at = max((s for m, s in rows if m <= money + 1), default=0.0)
     more = [(s - at) / (m - money) * MILLION for m, s in rows if m > money + MILLION]
@@ -247,7 +246,7 @@ def _split_row(
 
 
 def _frontier(nation: Rounds) -> pd.DataFrame:
-    """Return what other budgets would serve at the least and at the most, from plans at hand."""
+    """Return least and largest energy at other budgets, from known plans."""
     rows = []
     points = nation.points()
     envelopes = {n: one.budget_pkr for n, one in nation.config.envelopes.items()}

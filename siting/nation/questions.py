@@ -1,4 +1,4 @@
-"""What stored plans of a nation tell: why a city gets its money, and what differs between two."""
+"""Questions to stored plans of a nation: the money of a city, and the change between plans."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 
 
 def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], pd.DataFrame]:
-    """Return why a city gets the money it gets, in lines (what, text), and its plans by money.
+    """Return the reasons for a city's money, as lines (label, text), and its plans by money.
 
     Parameters
     ----------
     folder
-        What `siting nation` wrote; it is held against itself first.
+        A folder of `siting nation`; it is checked first.
     city
         The city's name.
 
     Returns
     -------
     list, DataFrame
-        The plans found for the city, the least money first: ``purpose`` (why it was asked),
+        The plans found for the city, the least money first: ``purpose`` (the reason for asking),
         ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (against the plan before), and
         ``chosen``.
 
     Raises
     ------
     InputError
-        If it is no such folder, or there is no such city.
+        If it is not such a folder, or has no such city.
     VerifyError
-        If the folder is not what it says it is.
+        If the content of the folder is inconsistent.
     """
     facts, tables = read_nation(folder)
     cities = tables["cities"].set_index("city", drop=False)
     if city not in cities.index:
         near = difflib.get_close_matches(city, list(cities.index), 1, cutoff=0.5)
         fix = f"did you mean {near[0]}?" if near else f"there are: {', '.join(cities.index)}"
-        raise InputError(Fault("CITY", f"{city} is no city of this plan", fix))
+        raise InputError(Fault("CITY", f"{city} is not a city of this plan", fix))
     row = cities.to_dict("index")[city]
     lines = [("Status", str(row["status"]))]
     if row["status"] == "failed":
@@ -62,7 +62,7 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
                    f"{row['new_stations']:,.0f} new stations"),
         ("A PKR m less", _less(plans)),
         ("A PKR m more", _more(plans)),
-        ("In the nation", "at the price of the certificate a PKR m has to bring "
+        ("In the nation", "at the certificate's price a PKR m must bring "
                           f"{', '.join(prices)} kWh/day here"),
     ]  # fmt: skip
     if years:
@@ -78,26 +78,26 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
 
 
 def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
-    """Return what changes by city between two stored plans, and in all.
+    """Return the changes between two stored plans, by city and in all.
 
     Returns
     -------
     DataFrame
-        One row a city that is in either plan, and ``all``: ``granted_pkr``, ``new_stations``,
+        One row a city in either plan, and ``all``: ``granted_pkr``, ``new_stations``,
         ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and ``…_change``; blank
         where a city is in one plan only.
 
     Raises
     ------
     InputError
-        If one of them is no such folder, or their years differ.
+        If one of them is not such a folder, or their years differ.
     VerifyError
-        If one of them is not what it says it is.
+        If the content of one of them is inconsistent.
     """
     (then, was_told), (facts, told) = read_nation(before), read_nation(after)
     if then["years"] != facts["years"]:
         words = [years_in_words(one["years"]) for one in (then, facts)]
-        what = f"{before} is of {words[0]}, {after} of {words[1]}: their energy is not the same"
+        what = f"{before} is of {words[0]}, {after} of {words[1]}: their energy cannot be compared"
         raise InputError(Fault("compare", what, "compare plans of the same years"))
     old, new = (tables["cities"].set_index("city") for tables in (was_told, told))
     names = list(dict.fromkeys([*new.index, *old.index]))
@@ -115,7 +115,7 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
 
 
 def _prices(terms: pd.DataFrame, city: str, years: Sequence[int]) -> list[str]:
-    """Return what a PKR m, of each year, has to bring in a city (kWh/day), as text."""
+    """Return the required energy of a PKR m in a city, of each year (kWh/day), as text."""
     mine = terms[(terms["row"] == "city") & (terms["name"] == city)]
     columns = price_columns(years)
     numbers = mine[columns].iloc[0].to_list() if len(mine) else [0.0] * len(columns)
@@ -124,7 +124,7 @@ def _prices(terms: pd.DataFrame, city: str, years: Sequence[int]) -> list[str]:
 
 
 def _plans(asks: pd.DataFrame, city: str, drawn: float) -> pd.DataFrame:
-    """Return the plans of a city that serve more than all that cost less."""
+    """Return the plans of a city that serve more than all less expensive ones."""
     keys = ["purpose", "subsidy_pkr", "served_kwh_day"]
     mine = asks.loc[(asks["city"] == city) & asks["served_kwh_day"].notna(), keys]
     mine = mine.sort_values(["subsidy_pkr", "served_kwh_day"], ascending=[True, False])
@@ -143,7 +143,7 @@ def _less(plans: pd.DataFrame) -> str:
     rate = plans.loc[at, "kwh_day_a_million"] if len(plans) else float("nan")
     if pd.isna(rate):
         return "no plan for less money was found"
-    return f"{rate:,.1f} kWh/day less, against the next cheaper plan found"
+    return f"{rate:,.1f} kWh/day less, against the next less expensive plan found"
 
 
 def _more(plans: pd.DataFrame) -> str:
@@ -151,4 +151,4 @@ def _more(plans: pd.DataFrame) -> str:
     if not len(plans) or at == plans.index[-1]:
         return "nothing more, as far as a plan was found"
     rate = float(plans.loc[at + 1, "kwh_day_a_million"])
-    return f"{rate:,.1f} kWh/day more, with the next dearer plan found"
+    return f"{rate:,.1f} kWh/day more, with the next more expensive plan found"

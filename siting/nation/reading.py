@@ -1,4 +1,4 @@
-"""A nation's folder read: each file as its hash says, each value of its form, its sums added up."""
+"""A nation's folder read back, with hashes, value types and sums checked."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from siting.nation.certificate import (
 
 CITIES = "cities"
 MANIFEST = "manifest.json"
-# Raise it when what is stored changes.
+# Increase it when the stored content changes.
 FORMAT = 1
 AGAIN = "make the plan again with `siting nation`"
-# What sums of written figures may differ by: kWh/day, PKR.
+# Tolerance of sums of written figures: kWh/day, PKR.
 NEAR_KWH, NEAR_PKR = 1e-3, 1.0
-# What is served may be above a bound by this share, a solver's own arithmetic.
+# Share by which service may exceed a bound: solver rounding.
 NEAR_SHARE = 1e-5
-# What the sum of weights may differ from 1 by: written numbers are not exact.
+# Tolerance of the sum of weights: written numbers are rounded.
 NEAR_ONE = 1e-9
-# The tables, and columns of texts in them; all others that are asked for are numbers.
+# The tables and their text columns; all other columns read are numbers.
 TABLES: Mapping[str, tuple[str, ...]] = {
     "cities": ("city", "title", "status"),
     "splits": ("split",),
@@ -57,7 +57,7 @@ Year = Annotated[int, Field(ge=1900, le=2200)]
 
 
 class PotTold(BaseModel):
-    """Money that cities share, as ``nation.json`` tells of it."""
+    """Money shared by cities, as in ``nation.json``."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -69,7 +69,7 @@ class PotTold(BaseModel):
 
 
 class NationFacts(BaseModel):
-    """What ``nation.json`` says."""
+    """The content of ``nation.json``."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -103,21 +103,21 @@ class NationFacts(BaseModel):
 def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     """Return facts and tables of a nation's folder, its certificate added up again.
 
-    Every file, those of the cities' runs too, is held against its hash, every value against its
-    form. What an editor mends the hashes of too `siting.nation.verify_nation` finds.
+    Every file, those of the cities' runs too, is checked against its hash, every value against its
+    type. `siting.nation.verify_nation` detects edits that also correct the hashes.
 
     Parameters
     ----------
     folder
-        What `siting nation` wrote.
+        A folder of `siting nation`.
 
     Raises
     ------
     InputError
-        If it is no such folder, a file is missing or was changed, or a value is of another form.
+        If it is not such a folder, a file is missing or was changed, or a value has the wrong type.
     VerifyError
-        If it is not what it says it is: the bound does not add up from the bounds of the cities, a
-        city draws more than it is granted, more is granted than there is, or a run says otherwise.
+        If the content is inconsistent: the bound does not follow from the bounds of the cities, a
+        city draws more than its grant, the grants exceed the money, or a run differs.
     """
     folder = Path(folder)
     read_nation_manifest(folder)
@@ -140,10 +140,10 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
 
 
 def read_nation_manifest(folder: Path) -> dict[str, str]:
-    """Return the hash of every file of a nation's folder, each of which is as it says."""
+    """Return the hash of every file of a nation's folder, each checked."""
     path = folder / MANIFEST
     if not (folder / "nation.json").is_file():
-        what = "is no folder of a nation's plan: it has no nation.json"
+        what = "is not the folder of a nation's plan: it has no nation.json"
         raise InputError(Fault(str(folder), what, "name what siting nation wrote"))
     if not path.is_file():
         what = "is missing: an earlier version wrote the folder, or it is incomplete"
@@ -184,7 +184,7 @@ def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
             table[column] = values
         if bad.any():
             lines = tuple(str(i + 2) for i in np.flatnonzero(bad))
-            faults.append(Fault(where, "lines that are blank or no number", AGAIN, lines))
+            faults.append(Fault(where, "lines that are blank or not a number", AGAIN, lines))
     if faults:
         raise InputError(faults)
     return table
@@ -193,7 +193,7 @@ def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
 def _name_faults(
     folder: Path, facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> list[Fault]:
-    """Return where cities and years are named that are none of the nation's, or not all are."""
+    """Return faults where cities or years are unknown or missing."""
     names = list(facts["limits_pkr"])
     where = folder / "nation.json"
     faults = []
@@ -212,9 +212,9 @@ def _name_faults(
     check("unknown", facts["unknown"], names)
     check("most_by_year_pkr", list(facts["most_by_year_pkr"]), names if years else [], all_of=True)
     if any(len(money) != len(years) for money in facts["most_by_year_pkr"].values()):
-        faults.append(Fault(f"{where}, key most_by_year_pkr", "has not one sum a year", AGAIN))
+        faults.append(Fault(f"{where}, key most_by_year_pkr", "needs one sum a year", AGAIN))
     if len(facts["weights"]) != max(len(years), 1) or not math.fsum(facts["weights"]) > 0:
-        faults.append(Fault(f"{where}, key weights", "has not one weight a year", AGAIN))
+        faults.append(Fault(f"{where}, key weights", "needs one weight a year", AGAIN))
     if tables["cities"]["city"].to_list() != names:
         what = "are not the cities of nation.json"
         faults.append(Fault(f"{folder / 'cities.csv'}, column city", what, AGAIN))
@@ -272,7 +272,7 @@ def _added_up_again(
 
 
 def _weight_faults(facts: Mapping[str, Any], bounds: pd.DataFrame) -> list[Fault]:
-    """Return where the bounds of a city do not have weights that prove something."""
+    """Return faults where the bounds of a city do not have valid weights."""
     if not facts["years"]:
         return []
     known = sloped(bounds, facts["years"])
@@ -300,7 +300,7 @@ def _money_faults(facts: Mapping[str, Any], cities: pd.DataFrame) -> list[Fault]
 
 
 def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> list[Fault]:
-    """Return where a city's run says other than the nation does."""
+    """Return faults where a city's run differs from the nation."""
     where = f"{CITIES}/{row['city']}/run.json"
     if row["status"] == "failed":
         return []
@@ -320,7 +320,7 @@ def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) 
 
 
 def _by_year_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> list[Fault]:
-    """Return where the years of a city's run are other than the nation's, or do not add up."""
+    """Return faults where the years of a city's run differ or do not add up."""
     where = f"{CITIES}/{row['city']}/years.csv"
     try:
         run = pd.read_csv(folder / where).set_index("year")

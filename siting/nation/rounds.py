@@ -1,4 +1,4 @@
-"""Cities asked at budgets and prices in rounds, and the money divided between them."""
+"""Rounds of questions to the cities at budgets and prices, and the division of the money."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ from siting.program.instance import Floats
 
 Report = Callable[[str], None]
 
-# A price that left so much of the energy unproven is asked again, in up to so many times the time.
+# Share of unproven energy at a price above which it is asked again, and the largest multiple of the
+# time.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
 BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
 )  # fmt: skip
-# Of a question and its answer by year, and the column of each in the table of bounds.
+# Yearly values of a question and its answer, and their columns in the table of bounds.
 BY_YEAR = {
     "money": "budget_{}_pkr", "drawn_by_year": "subsidy_{}_pkr",
     "served_by_year": "served_{}_kwh_day",
@@ -46,10 +47,10 @@ BY_YEAR = {
 
 
 class Rounds(SharedMoney):
-    """The cities of a nation, what each was asked and answered, and what follows for all.
+    """The cities of a nation, their questions and answers, and the results for all.
 
-    `config`, `cities` and `provinces` are as `siting.config.load_nation` returns them, `rows` what
-    the cities answered before; the rest is as for `siting.Nation`.
+    `config`, `cities` and `provinces` are as returned by `siting.config.load_nation`, `rows` the
+    answers known before; the rest is as for `siting.Nation`.
     """
 
     def __init__(
@@ -71,14 +72,15 @@ class Rounds(SharedMoney):
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
-        """Return a question; `free` of the floors, as a split by numbers alone is."""
+        """Return a question; `free` of the floors, for a split by numbers alone."""
         share, stations = 0.0, 0
         if not free:
             facts = self.facts[city]
             need = self.config.least_kwh_day_a_head * facts["people"]
             share = min(need / facts["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
             stations = int(self.asked[city].takes_part == "must")
-        # At a price each city may draw on all; otherwise on its part, so that all fit together.
+        # At a price each city may draw on all the money; otherwise on its part, so that the sum
+        # fits.
         part = 1.0 if prices is not None else min(math.fsum(money) / self.config.money_pkr, 1.0)
         envelopes = {
             name: (one.budget_pkr * part, one.charger_groups)
@@ -90,7 +92,7 @@ class Rounds(SharedMoney):
     # --- asking -----------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Read every city, and refuse areas that overlap and floors that cannot be."""
+        """Read every city; refuse overlapping areas and impossible floors."""
         names = list(self.studies)
         tasks = [(asking.facts, (self.studies[name],)) for name in names]
         for i, row in self.workers.each(tasks):
@@ -122,19 +124,19 @@ class Rounds(SharedMoney):
         self.tell(f"{name}: failed, the others go on: {' '.join(why.split())}")
 
     def tell(self, text: str) -> None:
-        """Tell of progress where somebody listens."""
+        """Report progress to the listener, if any."""
         if self.progress is not None:
             self.progress(text)
 
     def answer(self, asks: Sequence[Ask]) -> None:
-        """Have questions answered that were not answered before."""
+        """Answer the questions that are not answered yet."""
         todo: list[tuple[Ask, float]] = []
         for ask in asks:
             before = [r for r in self.rows if r["city"] == ask.city and same(r, ask)]
             twice = any(one.city == ask.city and one.like(ask) for one, _ in todo)
             if ask.city in self.failed or twice:
                 continue
-            # At a price nothing may be proven in the time of a budget, and the bound rests on it.
+            # At a price the time of a budget may give no bound, and the certificate needs it.
             times = 1.0 if ask.prices is None else 2.0
             if before:
                 times = 2 * max(r["times"] for r in before)
@@ -177,7 +179,7 @@ class Rounds(SharedMoney):
         return tuple(best["offers"])
 
     def plans(self, name: str, *, floors: bool = False) -> list[Row]:
-        """Return the rows of a city that have a plan; with floors those that keep to them."""
+        """Return the rows of a city with a plan; with floors those that meet them."""
         rows = [r for r in self.rows if r["city"] == name and "served_kwh_day" in r]
         if not floors:
             return rows
@@ -190,9 +192,9 @@ class Rounds(SharedMoney):
     # --- dividing ---------------------------------------------------------------------------------
 
     def points(self, *, floors: bool = True) -> dict[str, Points]:
-        """Return the plans of each city that keep to its floors; of one that failed nothing.
+        """Return the plans of each city that meet its floors; an empty one for a failed city.
 
-        Without `floors` all plans, and any money of the budget for a city that may take part.
+        Without `floors` all plans, and up to the whole budget for each city that takes part.
         """
         by_city = {}
         for name in self.studies:
@@ -220,7 +222,7 @@ class Rounds(SharedMoney):
         return divide(points, self.pots, envelopes, whole=whole)
 
     def without_floors_kwh_day(self) -> float | None:
-        """Return what the plans at hand serve where no floor holds; none: no floor is asked for."""
+        """Return the energy of known plans without floors (kWh/day); None if no floor is set."""
         budget = self.config.money_pkr
         least = any(self.limits(name)[0] > 0 for name in self.studies)
         least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
@@ -231,9 +233,9 @@ class Rounds(SharedMoney):
         return None if divided is None else divided.energy
 
     def bounds(self) -> pd.DataFrame:
-        """Return what is proven of each city, with the energy in its reach as the first of all.
+        """Return the bounds of each city, the demand in its reach first.
 
-        By year also the money asked for, the prices, and what a plan draws and serves.
+        By year also the budgets, the prices, and the money and energy of each plan.
         """
         rows = [
             {
@@ -247,7 +249,7 @@ class Rounds(SharedMoney):
             if row["city"] in self.failed:
                 continue
             known = row | self._in_columns(row)
-            # What an earlier plan proved at prices within less money says nothing of more.
+            # A bound at prices for a smaller budget does not hold for a larger one.
             if row["prices"] is not None and not covers(row["money"], self.widest(row["city"])):
                 known["bound_kwh_day"] = math.nan
             rows.append(known)
@@ -260,10 +262,10 @@ class Rounds(SharedMoney):
         return table.astype(dict.fromkeys(numbers, float))
 
     def _in_columns(self, row: Row) -> Row:
-        """Return what a question and its answer have of each year, by column of `bounds`."""
+        """Return the yearly values of a question and its answer, by column of `bounds`."""
         prices = row["prices"]
         if self.years and prices is None and covers(row["money"], self.widest(row["city"])):
-            prices = [0.0] * len(self.years)  # for all money there is, so for any division
+            prices = [0.0] * len(self.years)  # for all the money, so for any division
         columns = dict(zip(price_columns(self.years), prices or (), strict=False))
         for key, column in BY_YEAR.items() if self.years else ():
             numbers = zip(self.years, row.get(key, ()), strict=False)
@@ -271,9 +273,9 @@ class Rounds(SharedMoney):
         return columns
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return all bounds so far, and the certificate that they give for this or other money.
+        """Return all bounds so far, and their certificate for this or other money.
 
-        By year the bounds have the weights (`siting.nation.certificate`) with which they add up.
+        By year the bounds have the weights (`siting.nation.certificate`) of the certificate.
         """
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:
@@ -284,7 +286,7 @@ class Rounds(SharedMoney):
         return bounds, added_up_by_year(bounds, most, pots, prices, self.years)
 
     def ask_all(self) -> None:
-        """Ask for what the splits need, and then in rounds while the gap is wide."""
+        """Ask for the splits, and then in rounds while the gap is wide."""
         names = [n for n in self.studies if n not in self.failed]
         asks = [self.ask(n, "nothing", 0.0 * self.money, free=True) for n in names]
         for i, split in enumerate(SPLITS):
@@ -312,7 +314,7 @@ class Rounds(SharedMoney):
                     if name in proven.index:
                         tried.append(np.maximum(proven.loc[name].to_numpy(float), 0.0))
                     tried.append(self._price_at(shared, name))
-                # Where more money seems worth nothing, half of what it brings on average is tried.
+                # Where more money seems worth nothing, half of its average worth is tried.
                 usual = np.full(len(self.money), HALF * max(served, 0.0) / self.config.money_pkr)
                 for prices in [p for p in tried if p.any()] or [usual]:
                     if prices.any():
@@ -327,12 +329,12 @@ class Rounds(SharedMoney):
             self.answer(asks)
 
     def _rupees(self, name: str) -> list[Floats]:
-        """Return prices by year to try in a city; none where there is one sum, or none is known.
+        """Return prices by year to try in a city; empty for a single sum, or without prices.
 
-        Prices of several years that the plans at hand give jump from one corner to the next. What a
-        rupee of each year is worth to each city at its money, by its own relaxation, is about the
-        same in all once the money is well divided: the mean over cities, by money, is tried, and a
-        city with limits of its own is asked at what a rupee is worth there too.
+        Prices of several years from the known plans jump from one corner to the next. The dual
+        price of each year in each city at its money, from its own relaxation, is about the same in
+        all once the money is well divided: the mean over cities, weighted by money, is tried, and a
+        city with limits of its own is asked at its own dual price too.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])
@@ -345,20 +347,20 @@ class Rounds(SharedMoney):
             tried.append(np.array(last[name]["rupee"]))
         before = [r for r in self.plans(name) if r["prices"] is not None]
         asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in tried]
-        # Once they stand still, what the plans say is tried.
+        # Once they stop moving, the prices of the plans are tried.
         return tried if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
-        """Return what a city is granted and all that is left over, by year (PKR)."""
+        """Return the money of a city with all that is left over, by year (PKR)."""
         left = self.money - np.sum(list(granted.values()), axis=0)
-        if self.carry_over:  # what later years need is not left
+        if self.carry_over:  # money needed in later years is not left over
             there = np.minimum.accumulate(np.cumsum(left)[::-1])[::-1]
             left = np.diff(np.maximum(there, 0.0), prepend=0.0)
         more: Floats = granted[name] + np.maximum(left, 0.0)
         return more
 
     def _price_at(self, shared: Any, name: str) -> Floats:
-        """Return what a rupee of each year is worth to a city by the prices of the pots."""
+        """Return a city's worth of a rupee in each year by the prices of the pots."""
         prices = np.zeros(len(self.money))
         for pot in self.pots if shared is not None else ():
             if name in pot.cities:
@@ -371,7 +373,7 @@ class Rounds(SharedMoney):
         return must or self.config.least_kwh_day_a_head > 0
 
     def chosen(self) -> dict[str, tuple[Floats, Row]]:
-        """Return money granted and plan of each city that has one."""
+        """Return the money granted and the plan of each city that has one."""
         whole = self._divided(whole=True)
         if whole is None:
             raise InfeasibleError(self._why_not())
@@ -398,8 +400,8 @@ class Rounds(SharedMoney):
         have = self.config.money_pkr
         if not faults:
             what = (
-                f"the floors of the cities take PKR {least / 1e6:,.1f} m at the least found, there "
-                f"are PKR {have / 1e6:,.1f} m"
+                f"the floors of the cities take PKR {least / 1e6:,.1f} m at the least found, the "
+                f"budget is PKR {have / 1e6:,.1f} m"
             )
             fix = f"raise it to PKR {max(least, have) / 1e6:,.1f} m, or lower a floor"
             faults.append(Fault("years" if self.years else "budget_pkr", what, fix))
@@ -407,7 +409,7 @@ class Rounds(SharedMoney):
 
 
 def _loose(row: Row) -> bool:
-    """Return whether a price left more than a twentieth of what is served unproven."""
+    """Return whether a price left more than a twentieth of the energy unproven."""
     if row["prices"] is None or "served_kwh_day" not in row:
         return False
     net = row["served_kwh_day"] - np.array(row["prices"]) @ row["drawn_by_year"]

@@ -1,4 +1,4 @@
-"""The money that the cities of a nation share, and what each may be granted of it."""
+"""The money shared by the cities of a nation, and its limits for each."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from siting.nation.city import Row, given_up
 from siting.program.instance import Floats
 
 BUDGET = "the nation's budget"
-# Ways to divide the money by a number of the cities alone; none: the same for all.
+# Divisions by a number of the cities alone; None: equal shares.
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
-# Seconds grow with the energy that a city wants to this power, and are at least this share of the
-# mean: large cities are hard, and most of what the nation has not proven is theirs.
+# Seconds grow with the demand of a city to this power, and are at least this share of the mean:
+# large cities are hard, and hold most of the nation's unproven energy.
 LARGER, LEAST_TIME = 0.75, 0.25
 
 
@@ -39,16 +39,16 @@ class SharedMoney:
         self.facts: dict[str, Row] = {}
         self.failed: dict[str, str] = {}
         plan = config.years
-        # The years of the plan, none where there is one sum, and the money of each (PKR).
+        # The years of the plan, empty for a single sum, and the money of each (PKR).
         self.years: tuple[int, ...] = () if plan is None else tuple(plan.budgets_pkr)
         money = [config.money_pkr] if plan is None else list(plan.budgets_pkr.values())
         self.money: Floats = np.array(money, dtype=float)
         self.carry_over = plan is not None and plan.carry_over
-        # The share of the energy that shorter drives may take once the money is divided.
+        # Share of the energy that shorter drives may cost after the division.
         self.given_up = max(given_up(one) for one in self.studies.values())
 
     def limit_s(self, city: str) -> float:
-        """Return the seconds for a question to a city: as configured in the mean of those asked."""
+        """Return the time limit for a question to a city (s), on average the configured one."""
         asked = {n: f for n, f in self.facts.items() if n not in self.failed}
         size = {n: f["demand_kwh_day"] ** LARGER for n, f in asked.items()}
         mean = math.fsum(size.values()) / max(len(size), 1)
@@ -57,7 +57,7 @@ class SharedMoney:
 
     @property
     def pots(self) -> tuple[Pot, ...]:
-        """Return the money that cities share: the budget, and what provinces have."""
+        """Return the money shared by cities: the budget, and that of the provinces."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
         shared = self.budgets()
         for name, money in self.config.provinces.items():
@@ -85,28 +85,28 @@ class SharedMoney:
         ]  # fmt: skip
 
     def within(self, money: Floats, most: float) -> Floats:
-        """Return money by year (PKR) of which there is no more than so much in all."""
+        """Return money by year (PKR) cut to a total."""
         return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
 
     def high(self, name: str) -> Floats:
-        """Return the most that a city can be granted by year, one after the other (PKR)."""
+        """Return the most money of a city by year, one year after the other (PKR)."""
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
-        """Return money by year (PKR) within which is whatever a city could be granted.
+        """Return money by year (PKR) that contains every possible grant of a city.
 
-        Without money carried over that is more in all than its own limit, which may fall into any
-        of the years.
+        Without carried-over money its sum is above the city's own limit, which may fall into any
+        year.
         """
         return self.high(name) if self.carry_over else self.most(name)
 
     def most(self, name: str) -> Floats:
-        """Return the most that a city can be granted in each single year (PKR)."""
+        """Return the most money of a city in each single year (PKR)."""
         there = np.cumsum(self.money) if self.carry_over else self.money
         return np.minimum(there, self.limits(name)[1])
 
     def limits(self, name: str) -> tuple[float, float]:
-        """Return the least and the most money of a city (PKR); one that failed is owed none."""
+        """Return the least and the most money of a city (PKR); a failed city has no least."""
         asked, budget = self.asked[name], self.config.money_pkr
         if asked.takes_part == "never":
             return 0.0, 0.0

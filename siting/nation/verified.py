@@ -1,4 +1,4 @@
-"""A nation's folder checked from its files alone: hashes, sums, runs, and all written again."""
+"""Verification of a nation's folder from its files alone: hashes, sums, runs, rewriting."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from siting.review.written_again import file_faults, json_faults, set_faults
 from siting.study import Event, Study, plan_from_run
 from siting.writing import scratch_folder, whole_folder
 
-# Of a city's facts and its written plan, what differs however often the same is worked out.
+# Values of a city that differ between equal runs, such as seconds.
 _OF_THE_MOMENT = ("seconds", "cells")
 RELATIVE = 1e-9
 
@@ -45,16 +45,16 @@ RELATIVE = 1e-9
 def verify_nation(
     folder: Path | str, *, progress: Callable[[Event], None] | None = None
 ) -> Verified:
-    """Return whether a nation's folder is what it says, from its files alone.
+    """Return whether a nation's folder is consistent, from its files alone.
 
-    Every file is held against its hash; the sums are added up; each city's run is verified by
-    itself (`siting.review.verify_run`); what the nation says of each city is taken from its run
+    Every file is checked against its hash; the sums are added up; each city's run is verified by
+    itself (`siting.review.verify_run`); the nation's values of each city are taken from its run
     again; no bound is below a plan of the city; and tables, page and layers are written again.
 
     Parameters
     ----------
     folder
-        What `siting nation` wrote.
+        A folder of `siting nation`.
     progress
         Called with an `Event` when a check is done.
     """
@@ -115,7 +115,7 @@ def _again(folder: Path) -> tuple[str, tuple[Rounds, NationPlan, Basis]]:
 def _city(
     folder: Path, name: str, nation: Rounds, basis: Basis, notes: list[str]
 ) -> tuple[str, None]:
-    """Verify the run of a city, and hold what the nation says of it against the run."""
+    """Verify the run of a city, and check the nation's values against it."""
     run = folder / CITIES / name
     found = verify_run(run)
     notes.extend(f"{name}: {note}" for note in found.notes)
@@ -147,12 +147,12 @@ def _differing(said: Row, is_: Row) -> tuple[str, ...]:
 
 
 def _same(one: Any, two: Any) -> bool:
-    """Return whether two values are the same; sums may differ by the order they were added in."""
+    """Return whether two values are equal; sums may differ by the order of addition."""
     if isinstance(one, Mapping) and isinstance(two, Mapping):
         return list(one) == list(two) and all(_same(one[key], two[key]) for key in one)
     if isinstance(one, list | tuple) and isinstance(two, list | tuple):
         return len(one) == len(two) and all(map(_same, one, two))
-    if two is None or two != two:  # JSON has no word for a missing number
+    if two is None or two != two:  # JSON has no NaN
         return one is None or one != one
     if isinstance(one, bool) or isinstance(two, str | bool) or not isinstance(one, int | float):
         return bool(one == two and type(one) is type(two))
@@ -160,7 +160,7 @@ def _same(one: Any, two: Any) -> bool:
 
 
 def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[str, ...]:
-    """Return the sections in which a run's configuration is not what the nation asks of a city."""
+    """Return the sections in which a run's configuration differs from the question to its city."""
     money = np.array(basis.granted[name])
     ask = asking.granted_ask(nation.ask(name, "granted", money, free=False))
     limits = run.solver.time_limit_s, run.solver.threads
@@ -170,7 +170,7 @@ def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[s
 
 
 def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
-    """Hold every bound that a city answered against every plan of the city that it is for."""
+    """Check every bound of a city against every plan that it covers."""
     count, faults = 0, []
     for number, row in enumerate(nation.rows):
         bound, name = row.get("bound_kwh_day", math.nan), row["city"]
@@ -181,18 +181,18 @@ def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
         limit = bound + NEAR_SHARE * abs(bound) + NEAR_KWH
         for served, drawn in _plans(nation, basis, name, free=bool(row["free"])):
             if covers(row["money"], drawn) and served - prices @ drawn > limit:
-                what = f"a bound of {bound:,.3f} kWh/day, and a plan of {name} is above it"
+                what = f"a bound of {bound:,.3f} kWh/day is below a plan of {name}"
                 faults.append(Fault(f"{ANSWERS}, answers.{number}", what, MENDED))
                 break
     if faults:
         raise InputError(faults)
-    return f"{count:,} bounds, none below a plan that is known", None
+    return f"{count:,} bounds, none below a known plan", None
 
 
 def _plans(
     nation: Rounds, basis: Basis, name: str, *, free: bool
 ) -> Iterator[tuple[float, list[float]]]:
-    """Yield energy and money of each plan of a city; with floors those that keep to them."""
+    """Yield energy and money of each plan of a city; with floors those that meet them."""
     for plan in nation.plans(name, floors=not free):
         yield plan["served_kwh_day"], plan["drawn_by_year"]
     written = basis.written.get(name, {})
@@ -201,7 +201,7 @@ def _plans(
 
 
 def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -> tuple[str, None]:
-    """Write the folder again but for the runs, and hold each file against the one there."""
+    """Write the folder again without the runs, and compare each file."""
     path = folder / "nation.json"
     facts = read_json(path)
     faults = json_faults(path, facts) + time_faults(facts["written"], str(path))

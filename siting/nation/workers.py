@@ -1,4 +1,4 @@
-"""Who works on the cities: processes here or a cluster; one that dies takes one task with it."""
+"""Workers for the cities: local processes or a cluster; a dead one takes one task with it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from siting.batch.pools import cores, dask_pool, local_pool, share_threads
 from siting.interrupts import held
 
 Task = tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]
-# Pools that are tried before each task gets one of its own.
+# Pools tried before each task gets one of its own.
 POOLS = 2
-KILLED = "its process was killed, perhaps for want of memory"
+KILLED = "its process was killed, perhaps for lack of memory"
 
 
 class Workers:
-    """An executor that outlives the death of its workers.
+    """An executor that survives the death of its workers.
 
-    `workers` are processes of this machine (None: one a core); `dask` is the address of a Dask
-    scheduler to work on in their place.
+    `workers` are processes on this machine (None: one a core); `dask` is the address of a Dask
+    scheduler to use in their place.
     """
 
     def __init__(self, workers: int | None = None, dask: str | None = None) -> None:
@@ -34,7 +34,7 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End what was started."""
+        """Stop the processes it started."""
         self._open.close()
 
     def _begin(self) -> Executor:
@@ -46,10 +46,10 @@ class Workers:
         return self._pool
 
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the number of each task and its row, as they come in.
+        """Yield the number of each task and its row, as they are done.
 
-        A process that dies takes the pool with it: a fresh one does what is left. If that dies too,
-        each that is left gets a pool of its own, in which it stands or falls alone.
+        A process that dies takes the pool with it: a new one does the rest. If that dies too, each
+        task left gets a pool of its own.
         """
         left = list(range(len(tasks)))
         for _ in range(POOLS):
@@ -70,7 +70,7 @@ class Workers:
     def _all(
         self, tasks: Sequence[Task], todo: Sequence[int]
     ) -> Generator[tuple[int, dict[str, Any]], None, list[int]]:
-        """Yield the rows of some tasks from one pool; return those it was broken before."""
+        """Yield the rows of some tasks from one pool; return the tasks lost when it broke."""
         left: list[int] = []
         futures = {}
         for i in todo:
@@ -87,7 +87,7 @@ class Workers:
                 yield i, future.result()
             except BrokenExecutor:
                 left.append(i)
-            except Exception as err:  # lost with its machine, or not to be sent
+            except Exception as err:  # lost with its machine, or not serialisable
                 yield i, _lost(f"{type(err).__name__}: {err}")
         if left:
             self._open.close()

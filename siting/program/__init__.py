@@ -1,4 +1,4 @@
-"""The program: data, and blocks that say what is asked of it; nothing here knows a solver."""
+"""The program: data and requirement blocks, independent of any solver."""
 
 from siting.program.instance import Instance
 from siting.program.limits import Limit

@@ -1,4 +1,4 @@
-"""What a plan is to be best at; several aims one after the other, each keeping the ones before.
+"""The aims of a plan, in lexicographic order: each keeps the values of those before it.
 
 =================  ===============================================================================
 `MostWorth`        ``max  sum of w_s a_ij v_is x_ijs``: energy, people or sessions, by year and
@@ -55,20 +55,20 @@ class MostWorth:
 
 @dataclass(frozen=True)
 class NetWorth:
-    """The most worth served, less what the money for it has to bring."""
+    """The most worth served, less a charge on the money."""
 
-    # Worth that a rupee must bring, in the program's unit of worth: one number, or one a year.
+    # Charge per rupee, in the program's unit of worth: one number, or one a year.
     least_gain: float | tuple[float, ...]
     of: MoneyKind = "subsidy_pkr"  # public money drawn, or cost in all
     name: str = "most worth net of money"
 
     @property
     def by_year(self) -> bool:
-        """Whether there is one number a year."""
+        """Whether the charge differs by year."""
         return isinstance(self.least_gain, tuple)
 
     def gains(self, years: int) -> Floats:
-        """Return what a rupee of each of some years must bring."""
+        """Return the charge per rupee in each of some years."""
         return np.broadcast_to(np.asarray(self.least_gain, dtype=float), (years,))
 
 
@@ -82,7 +82,7 @@ class LeastMoney:
 
 @dataclass(frozen=True, eq=False)
 class WorstShare:
-    """The largest share served in the worst group; groups are floors whose share is not used."""
+    """The largest share served in the worst group; groups are floors with their shares ignored."""
 
     groups: tuple[Floor, ...]
     name: str = "best worst share"
@@ -92,7 +92,7 @@ class WorstShare:
 class LeastRegret:
     """The least worst regret over scenarios."""
 
-    # The most that any plan serves in each scenario; worked out by the engine where it is empty.
+    # Best value of each scenario alone; computed by the engine if empty.
     best: tuple[float, ...] = ()
     name: str = "least regret"
 
@@ -108,19 +108,19 @@ class Tail:
 
 @dataclass(frozen=True)
 class ShortestDrives:
-    """The fewest kilowatt-hours x minutes."""
+    """The shortest drives (kWh × minutes)."""
 
     name: str = "shortest drives"
 
 
 @dataclass(frozen=True, eq=False)
 class LeastCostToAll:
-    """The least yearly cost of stations and of their drivers' time together."""
+    """The least yearly cost of stations and their drivers' time."""
 
-    # What each offer costs in a year that it stands (PKR), by ``offer_id``; 0 for what stands
-    # already, as its cost is sunk.
+    # Yearly cost of each standing offer (PKR), by ``offer_id``; 0 for existing stations, whose cost
+    # is sunk.
     cost_pkr_year: Mapping[str, float]
-    # What a minute's drive of each kWh/day costs drivers in a year (PKR), by vehicle class.
+    # Yearly cost of a minute's drive for each kWh/day (PKR), by vehicle class.
     pkr_kwh_min: Mapping[str, float]
     name: str = "least cost to all"
 
@@ -129,11 +129,11 @@ class LeastCostToAll:
         return np.array([self.cost_pkr_year[str(o)] for o in instance.offer_ids], dtype=float)
 
     def of_classes(self, instance: Instance) -> Floats:
-        """Return what a minute costs by vehicle class of an instance (PKR a year, kWh/day)."""
+        """Return the cost of a minute by vehicle class of an instance (PKR a year per kWh/day)."""
         return np.array([self.pkr_kwh_min.get(k, 0.0) for k in instance.class_names], dtype=float)
 
 
-# Aims by the drive of each cell: rows of different cells stay apart for them.
+# Aims that use the drive of each cell: rows of different cells stay apart.
 Drives = ShortestDrives | LeastCostToAll
 Aim = MostWorth | NetWorth | LeastMoney | WorstShare | LeastRegret | Tail | Drives
 
@@ -141,9 +141,9 @@ Aim = MostWorth | NetWorth | LeastMoney | WorstShare | LeastRegret | Tail | Driv
 def least_cost_to_all(
     instance: Instance, cost_pkr_year: Mapping[str, float], pkr_kwh_min: Mapping[str, float]
 ) -> LeastCostToAll:
-    """Return the aim for an instance; what stands there costs nothing more.
+    """Return the aim for an instance; existing stations add no cost.
 
-    An `InputError` names offers and classes without a figure, and figures that cannot be right.
+    An `InputError` names offers and classes without a figure, and invalid figures.
     """
     named, standing = instance.offer_ids.astype(str), instance.offer_existing
     cost = {str(k): float(v) for k, v in cost_pkr_year.items()}

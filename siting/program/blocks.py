@@ -1,6 +1,6 @@
-"""The blocks of a program and the parts they make: options, resources, service, matrix.
+"""The blocks of a program and the parts built from them: options, resources, service, matrix.
 
-`siting.program.program.Program` is this with the methods that put blocks together.
+`siting.program.program.Program` adds the methods that combine blocks.
 """
 
 from __future__ import annotations
@@ -46,43 +46,43 @@ Demand = Mapping[Any, "pd.Series[float]"]
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """What is asked: an instance, and the blocks beside it."""
+    """The blocks of a program: an instance and the requirements on its plan."""
 
     instance: Instance  # demand, offers, reach, budget, limits and required sites
-    # ``capacitated``: a station serves no more than its chargers deliver; ``coverage``: whatever is
-    # in reach of one counts as served.
+    # ``capacitated``: a station serves at most the output of its chargers; ``coverage``: all demand
+    # in reach of a station counts as served.
     model: str = "capacitated"
-    # year_plan, scenario_plan: years and scenarios, or none.
+    # year_plan, scenario_plan: years and scenarios, or None.
     year_plan: Years | None = None
     scenario_plan: Scenarios | None = None
-    # What each demand row wants in each slice (kWh/day); none: the instance's in all.
+    # Demand of each row in each slice (kWh/day); None: the instance's in all.
     demand_by_slice: Floats | None = None
-    # What demand rows are worth, and how that falls with the drive; none: energy.
+    # Worth of demand rows, and its decay with the drive; None: energy.
     objective: Objective | None = None
-    # Worth of each demand row served whole in each slice, where it differs between them.
+    # Worth of each whole demand row in each slice, where it differs between them.
     worth_by_slice: Floats | None = None
-    floors: tuple[Floor, ...] = ()  # what must be served
-    # Other plans, as positions of sites that stand in them, and how many sites must differ.
+    floors: tuple[Floor, ...] = ()  # the required shares
+    # Other plans, as positions of their sites, and the number of sites that must differ.
     distances: tuple[tuple[Ints, int], ...] = ()
-    # The rule by which subsidies fill the viability gap; none: offers say what they draw.
+    # The rule by which subsidies fill the viability gap; None: offers have fixed subsidies.
     gap: GapRule | None = None
     budgeted: bool = True  # whether the budget counts
-    aims: tuple[Aim, ...] = ()  # what is best, one after the other; none: the most worth
-    zones: pd.Series | None = None  # the zone of each demand row, by ``demand_id``, for "zone"
+    aims: tuple[Aim, ...] = ()  # the aims in order of priority; empty: the most worth
+    zones: pd.Series | None = None  # zone of each demand row, by ``demand_id``, for "zone"
 
     def __post_init__(self) -> None:
-        """Refuse a model that is not there."""
+        """Check the model and the combination of blocks."""
         if self.model not in MODELS:
             fix = f"use {' or '.join(MODELS)}"
             raise InputError(Fault("model", f"no model {self.model!r}", fix))
         if self.gap is not None and self.model == "coverage":
-            what = "coverage does not say what a station sells, so no gap can be worked out"
+            what = "coverage gives no sales, so the viability gap cannot be computed"
             raise InputError(Fault("model", what, "use capacitated"))
         if self.gap is not None and self.gap.concessions and self.year_plan is not None:
-            what = "go over one year: what a station earns too much is not paid back later"
+            what = "need a plan of one year: a surplus is not paid back later"
             raise InputError(Fault("concessions", what, "leave out the years"))
         if self.gap is not None and any(isinstance(a, NetWorth) and a.by_year for a in self.aims):
-            what = "cannot differ by year where subsidies fill the gap: they would be paid early"
+            what = "cannot differ by year under the viability gap: subsidies would be paid early"
             raise InputError(Fault("least gain", what, "give one number"))
 
     # --- the parts that blocks make ------------------------------------------------------------
@@ -94,14 +94,14 @@ class Blocks:
 
     @cached_property
     def demand_kwh(self) -> Floats:
-        """What each demand row wants in each slice (kWh/day)."""
+        """Demand of each row in each slice (kWh/day)."""
         if self.demand_by_slice is not None:
             return self.demand_by_slice
         return np.repeat(self.instance.demand_kwh[:, None], len(self.slices), axis=1)
 
     @cached_property
     def all_aims(self) -> tuple[Aim, ...]:
-        """The aims; the most worth where none was named."""
+        """The aims; the most worth if none was named."""
         return self.aims or (MostWorth(),)
 
     @property
@@ -116,7 +116,7 @@ class Blocks:
 
     @property
     def money_pkr(self) -> float:
-        """Public money there is, over all years (PKR)."""
+        """Public money over all years (PKR)."""
         if self.year_plan is not None:
             return float(sum(self.year_plan.budgets_pkr))
         return self.instance.budget_pkr
@@ -128,7 +128,7 @@ class Blocks:
 
     @cached_property
     def per_kwh(self) -> Floats:
-        """What a kWh/day of each demand row counts in each slice, served next door."""
+        """Worth of a kWh/day of each demand row in each slice, without a drive."""
         if self.objective is None or self.objective.unit == ENERGY_UNIT:
             return np.ones_like(self.demand_kwh)
         whole = self.worth_by_slice
@@ -140,9 +140,9 @@ class Blocks:
 
     @cached_property
     def offers(self) -> Ints:
-        """Positions of the offers of use: possible alone, and of use to somebody, or there.
+        """Positions of the usable offers: possible alone and useful to somebody, or standing.
 
-        Of use is also what a limit counts of which there must be some.
+        An offer that counts towards a lower limit is usable too.
         """
         instance = self.instance
         possible = np.ones(len(instance.offer_ids), dtype=bool)
@@ -164,7 +164,7 @@ class Blocks:
 
     @cached_property
     def options(self) -> Options:
-        """What can be chosen at the sites."""
+        """The options at the sites."""
         years = len(self.year_plan.years) if self.year_plan else 1
         upgrades = self.year_plan is not None and self.year_plan.upgrades
         made = options_of(self.instance, self.offers, years, upgrades=upgrades)
@@ -175,7 +175,7 @@ class Blocks:
         rows = ResourceRows(made)
         rows.add_money(self.instance.offer_subsidy, 0.0, self.year_plan)
         money = rows.made()
-        # Courses that the money of the years does not allow even alone are left out.
+        # Courses above the money of the years, even alone, are left out.
         over = np.zeros(len(made), dtype=bool)
         use = money.use.tocoo()
         over[use.col[use.data > (money.at_most + money.slack)[use.row]]] = True
@@ -184,7 +184,7 @@ class Blocks:
 
     @cached_property
     def resources(self) -> Resources:
-        """What is scarce, or must be, over the options."""
+        """The limits over the options, upper and lower."""
         rows = ResourceRows(self.options)
         if self.gap is None and self.budgeted:
             rows.add_money(self.instance.offer_subsidy, self.instance.budget_pkr, self.year_plan)
@@ -198,15 +198,15 @@ class Blocks:
 
     @cached_property
     def groups(self) -> tuple[Floor, ...]:
-        """The floors, and the groups of aims at a worst share."""
+        """The floors, and the groups of worst-share aims."""
         aimed = [g for aim in self.all_aims if isinstance(aim, WorstShare) for g in aim.groups]
         return (*self.floors, *aimed)
 
     def service(self, *, by_cell: bool = False, offers: Ints | None = None) -> Service:
         """Return the merged demand rows and their pairs.
 
-        `by_cell`: whether rows of different cells stay apart, so that drives can be told; `offers`:
-        positions of the offers that could stand; all of use by default.
+        `by_cell`: whether rows of different cells stay apart, so that drives are known; `offers`:
+        positions of the offers that could stand; all usable ones by default.
         """
         if offers is not None:
             return self._service(self._told[0], by_cell=by_cell, offers=offers)
@@ -222,7 +222,7 @@ class Blocks:
 
     @cached_property
     def _told(self) -> tuple[Floats, Service]:
-        """What is wanted in each slice without what a solver could not tell, and its service."""
+        """Demand in each slice without rows too small for a solver, and its service."""
         demand = self.demand_kwh
         made = self._service(demand, by_cell=False)
         largest = float(made.kwh.max(initial=0.0))
@@ -249,12 +249,12 @@ class Blocks:
 
     @cached_property
     def _minutes_apart(self) -> tuple[Floats, ...]:
-        """What a minute costs by vehicle class, for each aim that asks."""
+        """The cost of a minute by vehicle class, for each aim that needs it."""
         aims = (aim for aim in self.all_aims if isinstance(aim, LeastCostToAll))
         return tuple(aim.of_classes(self.instance) for aim in aims)
 
     def layout(self, *, by_cell: bool = False) -> Layout:
-        """Return the columns of the program; a new one each time, as aims add to it."""
+        """Return the columns of the program; a new layout each time, as aims add columns."""
         budget = self.instance.budget_pkr if self.budgeted else np.inf
         return Layout(
             self.instance,
@@ -276,7 +276,7 @@ class Blocks:
     def matrix(
         self, aim: Aim | None = None, reached: Iterable[Reached] = (), *, by_cell: bool = False
     ) -> Matrix:
-        """Return the program for one aim as a sparse matrix, with aims reached before it kept."""
+        """Return the program for one aim as a sparse matrix, keeping the values of earlier aims."""
         aim = self.all_aims[0] if aim is None else aim
         reached = tuple(reached)
         drives = [aim, *(r.aim for r in reached)]
@@ -295,7 +295,7 @@ class Blocks:
             try:
                 problem.writeLP(str(part))
             except pulp.PulpError as err:
-                # PuLP tells of what the system refuses in words only, with the number among them.
+                # PuLP passes on system errors in words only, with the error number among them.
                 number = re.search(r"os error (\d+)", str(err))
                 raise OSError(int(number[1]) if number else 0, str(err)) from err
 
@@ -315,9 +315,9 @@ class Blocks:
         return out
 
     def _viable(self, rule: GapRule) -> Flags:
-        """Return whether each offer's case could close if it sold all it can deliver.
+        """Return whether each offer is viable if it sells all it can deliver.
 
-        Others of a concession may carry it whatever it sells.
+        Others of a concession may carry it whatever its sales.
         """
         instance, margin = self.instance, margins_of(self.instance, rule)
         best = np.where(instance.uses, margin[:, None], 0.0).max(axis=0, initial=0.0)

@@ -1,4 +1,4 @@
-"""The columns of a program: options, then energies, then subsidies, then what aims add."""
+"""The columns of a program: options, energies, subsidies, then those added by aims."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from siting.program.instance import Floats, Ints
 
 
 class Columns:
-    """The columns: options, then energies, then subsidies, then what aims add."""
+    """The columns: options, energies, subsidies, then those added by aims."""
 
     def __init__(self, options: int) -> None:
         self.options = options
         self.count = options
-        self.energies = options  # where energies end
+        self.energies = options  # end of the energies
         self._lower: list[Floats] = [np.zeros(options)]
         self._upper: list[Floats] = [np.ones(options)]
         self.names: dict[int, str] = {}  # of the columns that aims add
 
     def add(self, upper: Floats) -> Ints:
-        """Return new columns from 0 up to bounds."""
+        """Return new columns between 0 and upper bounds."""
         first = self.count
         self.count += len(upper)
         self._lower.append(np.zeros(len(upper)))
@@ -27,7 +27,7 @@ class Columns:
         return np.arange(first, self.count)
 
     def more(self, name: str, lower: float, upper: float) -> int:
-        """Return one new column with a name."""
+        """Return one new named column."""
         self._lower.append(np.array([lower]))
         self._upper.append(np.array([upper]))
         self.names[self.count] = name

@@ -1,13 +1,13 @@
-"""Density: a station in every square, or along every stretch of a road, as limits on the offers.
+"""Density: a station in every square, or along every stretch of a road, as lower limits.
 
-For each area ``a`` (a square of the map, a stretch of a road) in or near which sites ``J_a`` lie::
+For each area ``a`` (a square of the map, a stretch of a road) with the sites ``J_a`` in or near
+it::
 
     sum of z_o over the offers of all sites of J_a   >=  1          for each area a
 
-A station that stands counts. Squares are counted where a candidate stands; a road is cut into
-stretches of equal length, no longer than asked, and every one of them counts, so that no two
-stations next to each other along it are more than two stretches apart. Power for each electric
-vehicle is one such row too::
+An existing station counts. Squares without a candidate are left out; a road is cut into stretches
+of equal length, no longer than asked, and every stretch counts, so that two neighbouring stations
+along it are at most two stretches apart. A least power per electric vehicle is one such row too::
 
     sum of kW_o z_o over all offers      >=  kW a vehicle x vehicles
 
@@ -32,7 +32,7 @@ from siting.program.obligations import offers_left
 
 
 def squares(points: gpd.GeoSeries, square_m: float) -> pd.Series:
-    """Return the square that each point lies in, by the points' index.
+    """Return the square of each point, by the points' index.
 
     Points are in a coordinate system in metres; ``square 1 km E2 N1`` is the second column from the
     west and the first row from the south of those with a point in them.
@@ -58,11 +58,11 @@ def stretches(
 ) -> dict[str, list[object]]:
     """Return the points near each stretch of each line, as labels of the points' index.
 
-    A point counts for the stretch that holds the nearest spot of the line; a stretch without a
-    point near is there all the same.
+    A point counts for the stretch that holds its nearest spot on the line; a stretch without points
+    is listed too.
 
-    `lines`: lines by name, in the points' coordinate system (m); `every_m`: longest a stretch may
-    be (m); `within_m`: how far from the line a point may be (m).
+    `lines`: lines by name, in the points' coordinate system (m); `every_m`: longest stretch (m);
+    `within_m`: largest distance of a point from the line (m).
 
     >>> road = shapely.LineString([(0, 0), (150, 0)])
     >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 140.0], [5.0, 0.0]), crs=32642)
@@ -95,8 +95,8 @@ def one_in_each(
 ) -> tuple[Limit, ...]:
     """Return one limit an area: a station, old or new, at one of its sites.
 
-    `kind`: what the areas are, e.g. ``square``; `where`: the key of the configuration that asks for
-    it, for the message; `forbidden`: sites that take nothing.
+    `kind`: kind of area, e.g. ``square``; `where`: configuration key of the rule, for the message;
+    `forbidden`: sites where nothing may be built.
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "existing": [False, False], "reason": ["", ""]})
@@ -115,8 +115,8 @@ def one_in_each(
             empty.append(name)
     if empty:
         things = "stretches" if kind == "stretch" else f"{kind}s"
-        what = f"{len(empty):,} {things} in which no candidate can meet it"
-        fix = "add candidates there (offers.csv says what rules out the others), or widen the rule"
+        what = f"{len(empty):,} {things} without a candidate that can meet the rule"
+        fix = "add candidates there (offers.csv has the reasons for the others), or widen the rule"
         raise InputError(Fault(where, what, fix, tuple(empty)))
     return tuple(limits)
 
@@ -124,10 +124,10 @@ def one_in_each(
 def power(
     offers: pd.DataFrame, power_kw: Mapping[str, float], at_least_kw: float, name: str
 ) -> Limit:
-    """Return the limit of so much charging power (kW) at the least, what stands included.
+    """Return the lower limit on charging power (kW), existing stations included.
 
-    `power_kw`: what counts of each offer's power (kW), by ``offer_id``; offers without count
-    nothing; `at_least_kw`: power there must be (kW).
+    `power_kw`: power of each offer that counts (kW), by ``offer_id``; other offers count 0;
+    `at_least_kw`: least power (kW).
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"]})
     >>> power(offers, {"a": 60.0}, 50.0, "1.3 kW a car")

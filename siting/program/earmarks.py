@@ -1,18 +1,18 @@
-"""Money kept for some chargers: what others may not draw.
+"""Earmarks: money reserved for some chargers.
 
-Of the budget ``B`` the money ``E_k`` is kept for the chargers ``k``. They may draw on the rest as
-well; nothing else may draw on what is kept. With ``D_k`` what they draw together and ``D`` what all
-do, that holds if and only if what is beyond each envelope fits into the rest::
+Of the budget ``B`` the money ``E_k`` is reserved for the chargers ``k``. They may draw on the rest
+as well; nothing else may draw on reserved money. With ``D_k`` the money they draw and ``D`` the sum
+of all draws, that holds if and only if the excess over each envelope fits into the rest::
 
     D - sum of D_k  +  sum of max(0, D_k - E_k)  <=  B - sum of E_k
 
-which is one row for each set ``T`` of envelopes that is not empty::
+which is one row for each non-empty set ``T`` of envelopes::
 
     D - sum of D_k over k in T      <=  B - sum of E_k over k in T
 
-Where an envelope is a ceiling too (``D_k <= E_k``), rows without it say nothing new. As ``D_k`` is
-a share of each rupee, every row is a limit like an envelope. A split of the whole budget, each
-charger group its share of it, is envelopes that are ceiling and earmark.
+Where an envelope is a ceiling too (``D_k <= E_k``), rows without it are implied. As ``D_k`` is a
+share of each rupee, every row is a limit like an envelope. A split of the whole budget by charger
+group is a set of envelopes that are ceiling and earmark.
 
 Source: D. Gale: The Theory of Linear Economic Models, McGraw-Hill 1960, chapter 5 (flows from
 supplies to demands: all fit where the demands that only some supplies meet fit into these).
@@ -34,13 +34,12 @@ def earmarks(
     ceilings: Collection[str] = (),
     of_budget: Mapping[str, float] | None = None,
 ) -> tuple[Limit, ...]:
-    """Return the limits by which money is kept for envelopes (PKR).
+    """Return the limits that reserve money for envelopes (PKR).
 
-    `shares`: by envelope, the share of each rupee that an offer draws which goes to its chargers, 0
-    to 1; of one offer they add up to no more than 1; `kept_pkr`: money kept for each envelope
-    beside what is a share of the budget (PKR); `offer_ids`: all offers; `ceilings`: envelopes that
-    are ceilings too; `of_budget`: envelopes that are shares of the budget: their share of it, 0 to
-    1.
+    `shares`: by envelope, the share of each rupee of an offer that goes to its chargers, 0 to 1;
+    the shares of one offer sum to at most 1; `kept_pkr`: money reserved for each envelope beside a
+    share of the budget (PKR); `offer_ids`: all offers; `ceilings`: envelopes that are ceilings too;
+    `of_budget`: envelopes that are shares of the budget, with their share, 0 to 1.
 
     >>> from siting.program.limits import with_more_money
     >>> bikes = {"a": 1.0, "b": 0.25}
@@ -68,5 +67,5 @@ def earmarks(
                     of_budget=1 - sum(follows.get(k, 0.0) for k in among),
                 )
             )
-    # Where all that there is can draw on what is kept, nothing else is held back.
+    # If all the money can go to reserved envelopes, nothing else is limited.
     return tuple(limit for limit in limits if limit.use)

@@ -1,11 +1,11 @@
-"""Floors: shares of demand that must be served, of the city, of zones, of classes, by slice.
+"""Floors: shares of demand that must be served, by slice, in the city, zones or classes.
 
 ::
 
     sum of x_ijs over i in g, j  >=  phi_g D_gs                  for each floor g and its slices s
 
-with ``D_gs`` all the energy that ``g`` wants in slice ``s``, in reach or not. Floors are in kWh/day
-whatever the aim.
+with ``D_gs`` all the energy that ``g`` demands in slice ``s``, in reach or not. Floors are in
+kWh/day whatever the aim.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ When = Literal["last", "every"]
 
 @dataclass(frozen=True, eq=False)
 class Floor:
-    """A share of some demand that must be served."""
+    """A required share of some demand."""
 
-    name: str  # what people call it: the zone, the class, or ``city``
+    name: str  # name of the zone or class, or ``city``
     member: Flags  # whether each demand row counts
-    share: float  # share of what they want that must be served, 0 to 1
+    share: float  # least share of its demand, 0 to 1
     # ``last``: in the last year, in every scenario of it; ``every``: in every slice.
     when: When = "last"
 
@@ -42,7 +42,7 @@ class Floor:
         return [n for n, s in enumerate(slices) if self.when == "every" or s.year == last]
 
     def wanted(self, demand_kwh: Floats) -> Floats:
-        """Return what its rows want in each slice (kWh/day), given demand by row and slice."""
+        """Return the demand of its rows in each slice (kWh/day), given demand by row and slice."""
         out: Floats = demand_kwh[self.member].sum(axis=0)
         return out
 
@@ -52,8 +52,8 @@ def groups_of(
 ) -> dict[str, Flags]:
     """Return whether each demand row is in each group of a partition.
 
-    `of`: none: the city; ``"class"``: vehicle classes; ``"zone"``: `zones`; else the group's
-    name by ``demand_id``, blank or absent for none.
+    `of`: None: the city; ``"class"``: vehicle classes; ``"zone"``: `zones`; else the group's name
+    by ``demand_id``, blank or absent for none.
     """
     if of is None:
         return {CITY: np.ones(len(instance.demand_ids), dtype=bool)}
@@ -89,10 +89,10 @@ def groups_of(
     empty = tuple(name for name, m in groups.items() if not instance.demand_kwh[m].sum() > 0)
     if empty or not groups:
         what = f"{len(empty):,} zones want no energy" if groups else "no demand row has a zone"
-        raise InputError(Fault("zones", what, "leave them out, or mend the zones", empty))
+        raise InputError(Fault("zones", what, "leave them out, or correct the zones", empty))
     if CITY in groups:
         fix = "give the zone another name"
-        raise InputError(Fault("zones", f"a zone is called {CITY!r}, which is all of it", fix))
+        raise InputError(Fault("zones", f"a zone is called {CITY!r}, the whole area", fix))
     return groups
 
 
@@ -103,7 +103,7 @@ def floors_of(
     when: When = "last",
     zones: pd.Series | None = None,
 ) -> tuple[Floor, ...]:
-    """Return the floors of a partition; shares of 0 are left out."""
+    """Return the floors of a partition, without shares of 0."""
     groups = groups_of(instance, of, zones)
     shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
     faults = []

@@ -1,8 +1,8 @@
 """The data of the integer program: demand, offers, reach and budget as arrays.
 
-Ids stay in the tables and in a few arrays here; everything else is positions. Demand rows, sites
-and offers stand in the order of their ids, so that the order of the rows in the tables changes
-nothing, and the reach is a sparse list of sites a cell, never a matrix of cells times sites.
+Ids stay in the tables and in a few arrays here; all else is positions. Demand rows, sites and
+offers are in the order of their ids, so that the row order of the tables has no effect; the reach
+is a sparse list of sites by cell, never a matrix of cells and sites.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ Names = npt.NDArray[np.object_]
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """What could be built and whom it could serve: the input of every model.
+    """The input of every model: demand, offers, reach and limits.
 
     Make one with `Instance.from_tables`; the arrays are read-only.
 
     Parameters
     ----------
     demand_ids, demand_kwh, demand_class, demand_cell
-        The demand rows in the order of their ids: energy wanted (kWh/day), position of the vehicle
-        class and of the cell.
+        The demand rows in the order of their ids: demand (kWh/day), position of the vehicle class
+        and of the cell.
     class_names, group_names
         Vehicle classes and charger groups, in alphabetical order.
     uses
         Whether a class (row) can plug in at a charger group (column).
     cell_ids
-        The cells demand arises in.
+        The cells with demand.
     site_ids
-        The sites that have an offer left, in the order of their ids.
+        The sites with a remaining offer, in the order of their ids.
     offer_ids, offer_site, offer_capacity, offer_cost, offer_subsidy, offer_existing
-        The offers left, in the order of their ids: position of the site, kWh/day a charger group,
-        cost and subsidy (PKR), and whether it stands already.
+        The remaining offers, in the order of their ids: position of the site, capacity by charger
+        group (kWh/day), cost and subsidy (PKR), and whether it exists already.
     offer_bundle, offer_opens
-        Bundle of each offer, of which all stand in the end or none, blank for none; and the year in
-        which it must open, 0 for any.
+        Bundle of each offer, whose offers all stand in the end or none, blank for none; and the
+        year in which it must open, 0 for any.
     reach_start, reach_site, reach_min
         Cell ``i`` reaches the sites ``reach_site[reach_start[i]:reach_start[i + 1]]`` in
         ``reach_min`` minutes, sites in order.
     budget_pkr
-        Public money there is (PKR).
+        Public money (PKR).
     limits
         The limits beside the budget, in the order of their names.
     required_sites
@@ -89,7 +89,7 @@ class Instance:
     required_sites: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
-        """Lock the arrays: an instance is shared between stages that must not change it."""
+        """Lock the arrays, which stages share."""
         for value in vars(self).values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
@@ -108,20 +108,20 @@ class Instance:
         required: Collection[str] = (),
         forbidden: Collection[str] = (),
     ) -> Instance:
-        """Return the instance the tables describe; the tables are not changed.
+        """Return the instance of some tables; the tables are not changed.
 
-        Offers that are ruled out (a ``reason`` that is not blank) are left out. An existing station
-        is kept as it stands or extended: of the other offers at its site only those with a true
-        ``extends`` are left, which have its capacity and power in theirs and cost what is added.
-        With a column ``bundle`` the offers with the same text there stand all in the end or none;
-        with ``opens_year`` an offer opens in that year of a plan in years, where it is not 0.
+        Offers that are ruled out (with a ``reason``) are left out. An existing station is kept or
+        extended: of the other offers at its site only those with a true ``extends`` are kept, whose
+        capacity and power include the station's and whose cost is that of the addition. With a
+        column ``bundle`` the offers with the same text stand all in the end or none; with
+        ``opens_year`` an offer opens in that year of a plan in years, if it is not 0.
 
         Parameters
         ----------
         demand, offers, reach, compatibility
             Tables as `siting.tables` specifies them.
         budget_pkr
-            Public money there is (PKR).
+            Public money (PKR).
         cutoff_min
             Longest drive allowed (min); the reach table's own limit by default.
         limits
@@ -138,9 +138,9 @@ class Instance:
         ------
         InputError
             With every fault of the tables, of the references between them and of the budget; also
-            where there is no demand at all, or none of it can reach a station it could use.
+            if there is no demand, or none can reach a usable station.
         InfeasibleError
-            With every limit that what stands and what is required break by themselves.
+            With every limit already exceeded by existing and required stations.
 
         Examples
         --------
@@ -212,7 +212,7 @@ class Instance:
 
     @property
     def demand_kwh_day(self) -> float:
-        """All the energy wanted, in reach or not (kWh/day)."""
+        """All demand, in reach or not (kWh/day)."""
         return float(self.demand_kwh.sum())
 
     @cached_property
@@ -220,7 +220,7 @@ class Instance:
         return {name: n for n, name in enumerate(self.offer_ids.tolist())}
 
     def amounts_of(self, limit: Limit) -> Floats:
-        """Return what each offer uses of a limit, in the limit's unit."""
+        """Return the use of a limit by each offer, in the limit's unit."""
         out = np.zeros(len(self.offer_ids))
         for name, amount in limit.use.items():
             if name in self._position:
@@ -229,7 +229,7 @@ class Instance:
 
     @property
     def must_sites(self) -> Flags:
-        """Whether each site must have one of its offers: one stands there, or it is required."""
+        """Whether each site must have one of its offers: a station exists or is required."""
         out = np.zeros(len(self.site_ids), dtype=bool)
         out[self.offer_site[self.offer_existing]] = True
         out[self.required_sites] = True
@@ -237,14 +237,14 @@ class Instance:
 
     @property
     def site_groups(self) -> Flags:
-        """Whether any offer left at a site (row) has chargers of a group (column)."""
+        """Whether any remaining offer at a site (row) has chargers of a group (column)."""
         out = np.zeros((len(self.site_ids), len(self.group_names)), dtype=bool)
         np.logical_or.at(out, self.offer_site, self.offer_capacity > 0)
         return out
 
     @property
     def served_pairs(self) -> Flags:
-        """Whether a demand row above zero (row) of any size can reach a site it could use."""
+        """Whether a demand row above 0 (row) reaches a site (column) it could use, of any size."""
         usable = (self.uses.astype(int) @ self.site_groups.T.astype(int)) > 0
         cell = np.repeat(np.arange(len(self.cell_ids)), np.diff(self.reach_start))
         by_class = np.zeros((len(self.cell_ids), len(self.class_names)), dtype=bool)
@@ -252,7 +252,7 @@ class Instance:
         return by_class[self.demand_cell, self.demand_class] & (self.demand_kwh > 0)
 
     def with_offers(self, kept: Ints) -> Instance:
-        """Return the instance with some of its offers alone, at the same sites."""
+        """Return the instance with only some of its offers, at the same sites."""
         names = ("ids", "site", "capacity", "cost", "subsidy", "existing", "bundle", "opens")
         left = {f"offer_{name}": getattr(self, f"offer_{name}")[kept] for name in names}
         return replace(self, **left)
@@ -263,7 +263,7 @@ class Instance:
         Raises
         ------
         InputError
-            If an id is not an offer left in this instance, or two offers are at one site.
+            If an id is not an offer of this instance, or two offers are at one site.
         """
         wanted = sorted(set(map(str, offer_ids)))
         positions = _positions(self.offer_ids, pd.Series(wanted, dtype=object))
@@ -294,13 +294,13 @@ class Instance:
 
 
 def _optional(offers: pd.DataFrame, column: str, blank: Any) -> pd.Series[Any]:
-    """Return a column that offers need not have, blanks filled."""
+    """Return an optional column of the offers, blanks filled."""
     given = offers.get(column, pd.Series(blank, index=offers.index))
     return given.astype(object).where(given.notna(), blank)
 
 
 def _positions(names: Iterable[str], wanted: pd.Series) -> Ints:
-    """Return where each wanted name stands among the names; -1 where it does not."""
+    """Return the position of each wanted name among the names; -1 for unknown ones."""
     index = pd.Index(np.asarray(list(names), dtype=object), dtype=object)
     positions = index.get_indexer(pd.Index(wanted.to_numpy(object), dtype=object))
     return np.asarray(positions, dtype=np.int64)
@@ -310,7 +310,7 @@ def _uses(compatibility: pd.DataFrame, classes: tuple[str, ...], groups: tuple[s
     out = np.zeros((len(classes), len(groups)), dtype=bool)
     row = _positions(classes, compatibility["vehicle_class"].astype(str))
     column = _positions(groups, compatibility["charger_group"].astype(str))
-    known = column >= 0  # a catalogue may name groups that none of the offers has
+    known = column >= 0  # a catalogue may name groups without offers
     out[row[known], column[known]] = True
     return out
 

@@ -1,4 +1,4 @@
-"""What the columns of a program stand for, and the rows that every aim has."""
+"""The columns of a program, and the rows shared by all aims."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from siting.program.slices import Slice, Years
 
 
 class Layout:
-    """The columns of one program, and its rows but for the aim's.
+    """The columns of one program, and its rows except those of the aim.
 
     `instance`, `slices`, `demand_kwh`, `options`, `resources`, `service`, `floors`: the blocks of
-    the program; `must`: whether each site must have one of its options; `capacitated`: whether
-    capacities count; `by_pair`: whether each pair has an energy of its own even where capacities do
-    not count; `gap`, `years`, `budget_pkr`: the viability gap's rule, or none, and the money it may
-    spend; infinite: all there is; `all_worth`: worth of all demand in each slice, in reach or not.
+    the program; `must`: whether each site must have an option; `capacitated`: whether capacities
+    count; `by_pair`: whether each pair has its own energy column even without capacities; `gap`,
+    `years`, `budget_pkr`: rule of the viability gap, or None, and its money; infinite: no limit;
+    `all_worth`: worth of all demand in each slice, in reach or not.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class Layout:
         self.energy_unit = float(service.kwh.max(initial=0.0)) or 1.0
         self.money_unit = max(float(instance.offer_cost.max(initial=0.0)), 1e-12)
         self.columns = Columns(len(options))
-        # Column of each pair (or row) in each slice; -1 where nothing is wanted.
+        # Column of each pair (or row) in each slice; -1 without demand.
         self.pair_column = np.full((len(service.site), len(slices)), -1, dtype=np.int64)
         for s in range(len(slices)):
             self._add_energies(s)
         self.columns.energies = self.columns.count
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
-        # Of each year: the sites that have a gap row, and which of all gap rows each has.
+        # Of each year: the sites with a gap row, and the gap row of each.
         self.gap_rows: list[tuple[Ints, Ints]] = []
         if gap is not None:
             self._add_subsidies(gap)
@@ -80,7 +80,7 @@ class Layout:
         pairs = np.flatnonzero(kwh[service.row] > 0)
         upper = kwh[service.row[pairs]]
         if self.capacitated:
-            # The most that any option of the site could give.
+            # The largest output of any option of the site.
             most = np.zeros((len(self.instance.site_ids), len(service.kinds)))
             np.maximum.at(most, self.options.site, self.delivered(s))
             of_pair = most[service.site, service.kind[service.row]]
@@ -120,7 +120,7 @@ class Layout:
         return pairs, column[pairs]
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
-        """Return the worth of the energies: columns, values, and the scenario of each."""
+        """Return the worth of the energies: columns, coefficients and the scenario of each."""
         service = self.service
         parts = []
         for s, slice_ in enumerate(self.slices):
@@ -133,11 +133,11 @@ class Layout:
 
     @cached_property
     def worth_unit(self) -> float:
-        """A worth that aims over scenarios are counted in."""
+        """Unit of worth for aims over scenarios."""
         return float(self.most_worth_of_scenarios().max(initial=0.0)) or 1.0
 
     def most_worth_of_scenarios(self) -> Floats:
-        """Return what all in reach is worth in each scenario, years weighted."""
+        """Return the worth of all demand in reach in each scenario, years weighted."""
         service = self.service
         out = np.zeros(len(self.probabilities))
         for s, slice_ in enumerate(self.slices):
@@ -146,14 +146,14 @@ class Layout:
         return out
 
     def wanted_of_scenarios(self) -> Floats:
-        """Return what all demand is worth in each scenario, in reach or not, years weighted."""
+        """Return the worth of all demand in each scenario, in reach or not, years weighted."""
         out = np.zeros(len(self.probabilities))
         for s, slice_ in enumerate(self.slices):
             out[slice_.scenario] += slice_.weight * float(self.all_worth[s])
         return out
 
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return kilowatt-hours x minutes, by column; `by_class` is what each counts, else 1."""
+        """Return kWh × minutes by column; `by_class` weights the classes, by default equally."""
         parts, service = [], self.service
         for s, slice_ in enumerate(self.slices):
             pairs, column = self._pairs(s)
@@ -165,7 +165,7 @@ class Layout:
         return column, value
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the energy (kWh/day) served towards a floor in a slice, by column."""
+        """Return the energy towards a floor in a slice (kWh/day), by column."""
         pairs, column = self._pairs(s)
         rows = self.service.floor[self.floors.index(floor)]
         keep = rows[self.service.row[pairs]]
@@ -174,7 +174,7 @@ class Layout:
     def money(self, of: MoneyKind, gains: Floats | None = None) -> tuple[Ints, Floats]:
         """Return money (PKR) by column: public money drawn, or cost in all.
 
-        `gains` is what a rupee of each year counts; 1 by default.
+        `gains` is the weight of a rupee in each year; 1 by default.
         """
         counts = np.ones(self.options.offer.shape[1]) if gains is None else gains
         if of == "subsidy_pkr" and self.gap is not None:
@@ -182,8 +182,8 @@ class Layout:
             column = column[column >= 0]
             return column, np.full(len(column), self.money_unit * counts[-1])
         amount = self.instance.offer_subsidy if of == "subsidy_pkr" else self.instance.offer_cost
-        # What is drawn up to a year counts what a rupee of it does less one of the next year, so
-        # that each rupee counts by the year that it is drawn in.
+        # Money drawn up to a year has the weight of a rupee of that year less one of the next, so
+        # that each rupee counts in the year it is drawn.
         value = self.options.of_offers(amount) @ -np.diff(counts, append=0.0)
         at = np.flatnonzero(value)
         return at, value[at]
@@ -191,7 +191,7 @@ class Layout:
     # --- rows --------------------------------------------------------------------------------
 
     def write(self, rows: Rows) -> None:
-        """Write the rows that every aim has."""
+        """Write the rows shared by all aims."""
         self._write_options(rows)
         for s in range(len(self.slices)):
             self._write_demand(rows, s)
@@ -269,8 +269,8 @@ class Layout:
     ) -> Iterator[tuple[Ints, tuple[int, ...], tuple[int, ...]]]:
         """Yield sites, kinds and groups of each capacity row.
 
-        Groups that nothing at a site has are struck first, which makes some sets equal; sites that
-        are alike in this share a pass.
+        Groups that no offer of a site has are removed first, which makes some sets equal; sites of
+        equal groups share a pass.
         """
         there = np.zeros((len(kwh), capacity.shape[1]), dtype=bool)
         np.logical_or.at(there, of, capacity > 0)
@@ -291,7 +291,7 @@ class Layout:
         return out
 
     def _write_cover(self, rows: Rows, s: int) -> None:
-        """Write that a row, or a pair, is served only where something stands."""
+        """Write that a row, or a pair, is served only if a station stands."""
         pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
         pair, option, most = self.most_by_option(s, pairs)
         named, place = np.unique(self.pair_column[pairs, s], return_inverse=True)
@@ -304,9 +304,9 @@ class Layout:
         )
 
     def most_by_option(self, s: int, pairs: Ints) -> tuple[Ints, Ints, Floats]:
-        """Return the most that each option could give some pairs, scaled: position, option, most.
+        """Return each option's largest output to some pairs, scaled: position, option, output.
 
-        A pair is served no more than the sum of this over the options taken.
+        The service of a pair is at most the sum of this over the chosen options.
         """
         service = self.service
         order = np.argsort(self.options.site, kind="stable")
@@ -324,7 +324,7 @@ class Layout:
         return pair, option, most / self.energy_unit
 
     def delivered(self, s: int) -> Floats:
-        """Return what each option (row) can deliver to each kind of demand (column) in a slice."""
+        """Return each option's output (row) to each kind of demand (column) in a slice."""
         offer = self.standing(s)
         out = np.zeros((len(offer), len(self.service.kinds)))
         for k, groups in enumerate(self.service.kinds):
@@ -354,7 +354,7 @@ class Layout:
             paid = self.subsidy_column[:, t]
             o = np.flatnonzero(paid >= 0)
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
-            # Of a concession a site that needs nothing earns for the others too.
+            # In a concession a site without a need earns for the others too.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(self.must), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)
@@ -414,8 +414,8 @@ class Layout:
             there = (column[offer] >= 0).any(axis=1)
             offer, share = offer[there], share[there]
             last = column.shape[1] - 1
-            # What a site has been paid counts for what stands there, which upgrades change; without
-            # them it only grows, and the last year is enough.
+            # Money paid to a site stays with the station there, which upgrades change; without
+            # upgrades it only grows, and the last year is enough.
             for t in range(0 if self.years and self.years.upgrades else last, last + 1):
                 least = limit.at_least if t == last else 0.0
                 most = limit.at_most / self.money_unit

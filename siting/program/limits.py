@@ -1,14 +1,13 @@
-"""Limits on the offers that a plan may take together: money, power, numbers, distance.
+"""Limits on offers taken together: money, power, numbers, distance.
 
 Every limit is one row of the program, over the offers that stand::
 
     L_r  <=  sum of u_ro z_o over all o  <=  U_r                 for each limit r
 
-with ``u_ro`` what offer ``o`` uses of limit ``r``, ``U_r`` what there is and ``L_r`` what must be
-used, in the limit's own unit and never negative; either side may be missing. The upper sides are
-knapsacks and packings, side by side with the budget: a plan that is within them stays so when an
-offer is left out. The functions here make limits from plain tables; those of spacing are in
-`siting.program.spacing`.
+with ``u_ro`` the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r`` the
+least use, in the limit's own unit and never negative; either side may be missing. The upper sides
+are knapsacks and packings beside the budget: a plan within them stays so when an offer is left out.
+The functions here make limits from plain tables; those of spacing are in `siting.program.spacing`.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).
@@ -29,28 +28,27 @@ MONEY_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Limit:
-    """What some offers may use together of something scarce.
+    """A limit on the sum that some offers use of something scarce.
 
     Parameters
     ----------
     name
-        What people call it, e.g. ``"Sindh"``; no two limits of an instance share one.
+        Name for messages, e.g. ``"Sindh"``; unique in an instance.
     kind
         ``envelope``, ``feeder``, ``spacing``, ``number`` or a word of your own.
     unit
         Unit of the amounts, e.g. ``PKR``, ``kW``, ``stations``.
     at_most
-        What there is, 0 or more; infinite where only `at_least` counts.
+        Amount available, at least 0; infinite where only `at_least` counts.
     use
-        What each offer uses of it, 0 or more, by ``offer_id``; offers without an entry use nothing.
+        Use by each offer, at least 0, by ``offer_id``; offers without an entry use 0.
     at_least
-        What must be used in the end, 0 or more: "at least one of these".
+        Least use in the end, at least 0: "at least one of these".
     per_rupee
-        Whether an offer uses so much of it for each rupee of public money that it draws, as an
-        envelope does; else so much in all.
+        Whether the amounts are per rupee of public money drawn, as in an envelope; else totals.
     of_budget
-        By how much `at_most` follows each rupee of more or less budget; 0: not at all. Before the
-        budget is known `at_most` is what there is without any, and may be below 0.
+        Change of `at_most` per rupee of budget; 0: none. Before the budget is known `at_most` is
+        the amount without any, and may be below 0.
 
     Examples
     --------
@@ -93,13 +91,12 @@ class Limit:
 def envelopes(
     offers: pd.DataFrame, parts: pd.DataFrame, budgets_pkr: Mapping[str, float]
 ) -> tuple[Limit, ...]:
-    """Return one limit an envelope of public money (PKR), beside the budget as a whole.
+    """Return one limit an envelope of public money (PKR), beside the whole budget.
 
-    `parts`: ``offer_id``, ``envelope``, ``subsidy_pkr``: what an offer draws from each envelope,
-    e.g. its sockets for two-wheelers from one and its fast chargers from another. The parts of an
-    offer are no more than its subsidy; what is in no envelope counts for the budget alone. An
-    existing station may have parts: what it still draws, such as instalments; `budgets_pkr`: the
-    money in each envelope (PKR).
+    `parts`: ``offer_id``, ``envelope``, ``subsidy_pkr``: the money an offer draws from each
+    envelope, e.g. its sockets for two-wheelers from one and its fast chargers from another. The
+    parts of an offer sum to at most its subsidy; the rest counts for the budget alone. An existing
+    station may have parts, such as instalments; `budgets_pkr`: the money in each envelope (PKR).
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "subsidy_pkr": [5.0, 3.0], "existing": [False, False]})
@@ -162,7 +159,7 @@ over 1 offers)
 
 
 def parts_by_area(offers: pd.DataFrame, area_of_site: Mapping[str, str]) -> pd.DataFrame:
-    """Return what each offer draws (PKR) from the envelope of its province or district.
+    """Return the draw of each offer (PKR) on the envelope of its province or district.
 
     Columns: ``offer_id``, ``envelope``, ``subsidy_pkr``, for `envelopes`.
 
@@ -190,13 +187,13 @@ def parts_by_area(offers: pd.DataFrame, area_of_site: Mapping[str, str]) -> pd.D
 def feeders(
     offers: pd.DataFrame, feeder_of_site: Mapping[str, str], headroom_kw: Mapping[str, float]
 ) -> tuple[Limit, ...]:
-    """Return one limit an 11 kV feeder: the power new chargers on it may draw together (kW).
+    """Return one limit an 11 kV feeder: the total power of new chargers on it (kW).
 
-    What stands already is in the headroom; an extension uses what it draws more than the station
-    that it extends. Sites without a feeder are free.
+    Existing stations are within the headroom; an extension uses its additional power. Sites without
+    a feeder are free.
 
-    `feeder_of_site`: the feeder of each ``site_id``; missing where it is not known; `headroom_kw`:
-    spare power of each feeder (kW).
+    `feeder_of_site`: the feeder of each ``site_id``; missing if unknown; `headroom_kw`: spare power
+    of each feeder (kW).
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "power_kw": [60.0, 30.0], "existing": [False, True]})
@@ -236,7 +233,7 @@ def feeders(
 
 
 def number(offers: pd.DataFrame, at_most: int, name: str = "new stations") -> Limit:
-    """Return the limit on how many new stations there are; an extension is not a new station.
+    """Return the limit on the number of new stations; an extension is not a new station.
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "existing": [False, True]})
@@ -247,20 +244,20 @@ def number(offers: pd.DataFrame, at_most: int, name: str = "new stations") -> Li
 
 
 def new_offers(offers: pd.DataFrame) -> list[str]:
-    """Return the ids of the offers at sites where nothing stands yet."""
+    """Return the ids of the offers at sites without an existing station."""
     site = offers["site_id"].astype(str)
     standing = set(site[offers["existing"].to_numpy(bool)])
     return offers.loc[~site.isin(standing).to_numpy(), "offer_id"].astype(str).tolist()
 
 
 def standing_power_kw(offers: pd.DataFrame) -> dict[str, float]:
-    """Return the power (kW) of what stands already, by ``site_id``."""
+    """Return the power (kW) of existing stations, by ``site_id``."""
     there = offers[offers["existing"].to_numpy(bool)]
     return dict(zip(there["site_id"].astype(str), there["power_kw"].astype(float), strict=True))
 
 
 def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ...]:
-    """Return limits for so much more budget, or less (PKR): what is a share of it follows.
+    """Return limits at a larger or smaller budget (PKR): shares of the budget follow.
 
     >>> with_more_money([Limit("bikes", "envelope", "PKR", 3.0, {"a": 1.0}, of_budget=0.3)], 10.0)
     (Limit bikes (envelope): at most 6 PKR over 1 offers,)

@@ -1,15 +1,15 @@
-"""A program as one sparse matrix, scaled: what PuLP is given, and what the engine works on.
+"""A program as one scaled sparse matrix, for PuLP and for the engine.
 
 Columns are the options ``y`` (binary), the energy of the pairs ``x`` in each slice, the subsidies
-``u`` where the program decides on them, and what an aim needs besides. The families of rows are in
-the order of `siting.program.rows.FAMILIES`. Everything is scaled here and nowhere else: energies to
-the largest demand row, money to the dearest offer, rows to their largest coefficient, so that a
-town of watts and a country of rupees look alike to a solver.
+``u`` where the program decides on them, and those an aim adds. The families of rows are in the
+order of `siting.program.rows.FAMILIES`. All scaling is done here: energies by the largest demand
+row, money by the most expensive offer, rows by their largest coefficient, so that a town of watts
+and a country of rupees look alike to a solver.
 
-Without capacities (coverage) all in reach of a station that stands counts as served: ``x_i <= d_i
-x sum of y_n`` over the options that serve row ``i``. Where nearer counts for more or drives matter
-each pair has an ``x_ij`` of its own. With capacities ``x_ij <= d_i`` wherever something stands is
-implied once ``y`` is whole; `siting.engine` adds it where it cuts.
+Without capacities (coverage) all demand in reach of a station counts as served: ``x_i <= d_i x sum
+of y_n`` over the options that serve row ``i``. With decay or drives each pair has an ``x_ij`` of
+its own. With capacities ``x_ij <= d_i`` is implied once ``y`` is integer; `siting.engine` adds it
+in its cuts.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ from siting.program.layout import Layout
 from siting.program.rows import Rows
 from siting.program.slices import year_weights
 
-# Of an aim reached, so much may be lost to the aims after it: less than a solver can tell.
+# Share of a reached value that later aims may give up: below a solver's precision.
 KEPT = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """Rows, columns and what is aimed at; the columns' own units are `energy_unit` and so on."""
+    """Rows, columns and objective; the columns' own units are `energy_unit` and so on."""
 
     a: sparse.csr_array  # coefficients, rows by columns
-    cost: Floats  # what each column adds, to be maximised
+    cost: Floats  # objective coefficient of each column, to be maximised
     # lower, upper, row_lower, row_upper: bounds of columns and sides of rows.
     lower: Floats
     upper: Floats
     row_lower: Floats
     row_upper: Floats
-    layout: Layout  # what the columns stand for
-    family: dict[str, slice]  # first row of each family that there is, in order, and the end
+    layout: Layout  # the meaning of the columns
+    family: dict[str, slice]  # first row of each family present, in order, and the end
     # offset, size: the aim's value in its own unit is ``offset + size x (cost times columns)``;
     # `size` is negative where less is better.
     offset: float
@@ -61,12 +61,12 @@ class Matrix:
 
     @property
     def options(self) -> int:
-        """Number of options: the first columns, the only whole ones."""
+        """Number of options: the first columns, the only integer ones."""
         return self.layout.columns.options
 
     @property
     def maximise(self) -> bool:
-        """Whether more of the aim's value is better."""
+        """Whether a larger value of the aim is better."""
         return self.size > 0
 
     def value(self, point: Floats) -> float:
@@ -76,7 +76,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Reached:
-    """An aim that was solved before, and the value it reached, in its own unit."""
+    """An aim solved before, and the value it reached, in its own unit."""
 
     aim: Aim
     value: float
@@ -96,7 +96,7 @@ class Expression:
 
 
 class Writer:
-    """Writes a program's rows for one aim, with the aims before it kept."""
+    """The writer of a program's rows for one aim, keeping the aims before it."""
 
     def __init__(self, layout: Layout, aim: Aim, reached: Sequence[Reached]) -> None:
         self.layout = layout
@@ -181,7 +181,7 @@ class Writer:
 
     def _regret(self, aim: LeastRegret, prefix: str) -> Expression:
         if len(aim.best) != len(self.layout.probabilities):
-            what = "has no figure for the most that a plan for each scenario alone serves"
+            what = "has no figure for the best plan of each scenario alone"
             fix = "solve it first; the answer's program has them"
             raise InputError(Fault("least regret", what, fix))
         unit = self.layout.worth_unit

@@ -1,4 +1,4 @@
-"""Viability gap: public money only where the business case fails, and only what it lacks.
+"""Viability gap: public money only where the business case fails, and only its shortfall.
 
 The subsidy of a site is a decision of the program, not a property of the offer::
 
@@ -8,19 +8,19 @@ The subsidy of a site is a decision of the program, not a property of the offer:
     sum of u_ot over o in O_j  >=  sum of u_o,t-1 over o in O_j              for each j, t   (paid)
     sum of what is paid        <=  B, or B_t                                           (budget)
 
-where ``c_o`` is what offer ``o`` needs over its life (present value, PKR), ``u_ot`` the public
+where ``c_o`` is the need of offer ``o`` over its life (present value, PKR), ``u_ot`` the public
 money paid to it up to year ``t`` (PKR), ``v_i`` the present value of the margin over the life on
 one kilowatt-hour a day sold to row ``i`` (PKR), ``h`` the hurdle: the share of its planned sales at
-which a station must break even, which is a factor on the margin and nothing else; and ``cap_o`` the
-most that may be paid to the offer from public money (PKR): a share of its need, or a sum of its
-own. A site whose case fails even at the cap cannot be built. In every year the case is reckoned at
-what is sold in it, so in the year of building at that year's sales; over scenarios at the mean.
-Money that lapses with its year may be paid ahead of what the case will lack later; in the end no
-more is paid than it ever lacked. What stands already needs nothing and draws nothing.
+which a station must break even, a factor on the margin; and ``cap_o`` the most public money for the
+offer (PKR): a share of its need, or a sum of its own. A site whose case fails even at the cap
+cannot be built. The case of a year uses the sales of that year, so the first case uses those of the
+opening year; over scenarios it uses the mean. Money that lapses with its year may be paid ahead of
+a later shortfall; in the end the payment is at most the largest shortfall. Existing stations need
+nothing and draw nothing.
 
-Sites of one concession are one case: their gap rows are one, the sum over them, so that what one
-earns beyond its need carries what another lacks. Caps stay those of each offer, what stands is in
-no concession, and there is one year: a surplus is not paid back when another year needs it.
+Sites of one concession are one case: their gap rows are one, the sum over them, so that the surplus
+of one carries the shortfall of another. Caps stay by offer, existing stations are in no concession,
+and there is one year: a surplus is not paid back in a year of need.
 
 Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
 public private partnerships in infrastructure (viability gap funding), 2013, for the rule; the rows
@@ -41,7 +41,7 @@ from siting.program.instance import Flags, Floats, Instance, Ints
 
 @dataclass(frozen=True)
 class GapRule:
-    """The rule by which a subsidy is worked out.
+    """The rule that sets a subsidy.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ class GapRule:
         Present value of the margin over the life on one kWh/day (PKR), by vehicle class, or one
         number for all.
     cap
-        The most that public money may pay of an offer: a share of its need in (0, 1], the same for
-        all, or PKR by ``offer_id``.
+        Most public money for an offer: a share of its need in (0, 1], the same for all, or PKR by
+        ``offer_id``.
     sales_share
         The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
     concessions
-        The concession of each site that is in one, by ``site_id``.
+        The concession of a site, by ``site_id``; sites outside are absent.
     """
 
     margin_pkr: float | Mapping[str, float]
@@ -71,7 +71,7 @@ def annuity(years: float, discount_rate: float) -> float:
     years
         Whole years; each rupee comes at the end of its year.
     discount_rate
-        Share a year, such as 0.12.
+        Discount rate a year, such as 0.12.
 
     Examples
     --------
@@ -84,12 +84,12 @@ def annuity(years: float, discount_rate: float) -> float:
 
 
 def caps_of(instance: Instance, rule: GapRule) -> Floats:
-    """Return the most that public money may pay of each offer (PKR); all of its need at most.
+    """Return the most public money for each offer (PKR), at most its need.
 
     Raises
     ------
     InputError
-        If there is no share of 0 to 1, or no sum for an offer of the instance.
+        If a share is outside 0 to 1, or an offer of the instance has no sum.
     """
     need = instance.offer_cost
     if not isinstance(rule.cap, Mapping):
@@ -114,7 +114,7 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
 
 
 def cases_of(instance: Instance, rule: GapRule) -> Ints:
-    """Return which case each site is in: its own, or that of its concession's first site."""
+    """Return the case of each site: its own, or that of its concession's first site."""
     case = np.arange(len(instance.site_ids))
     stands = np.zeros(len(case), dtype=bool)
     stands[instance.offer_site[instance.offer_existing]] = True
@@ -127,13 +127,13 @@ def cases_of(instance: Instance, rule: GapRule) -> Ints:
 
 
 def is_shared(case: Ints) -> Flags:
-    """Return whether others are in the case of each site."""
+    """Return whether the case of each site includes others."""
     out: Flags = np.bincount(case, minlength=len(case))[case] > 1
     return out
 
 
 def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
-    """Return the rule with each cap higher by a share of what the offer needs."""
+    """Return the rule with each cap raised by a share of the offer's need."""
     if not isinstance(rule.cap, Mapping):
         return replace(rule, cap=min(rule.cap + by, 1.0))
     caps = np.minimum(caps_of(instance, rule) + by * instance.offer_cost, instance.offer_cost)
@@ -141,12 +141,12 @@ def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
 
 
 def margins_of(instance: Instance, rule: GapRule) -> Floats:
-    """Return the present value of a kWh/day sold to each vehicle class (PKR), held to the hurdle.
+    """Return the present value of a kWh/day sold to each vehicle class (PKR), at the hurdle.
 
     Raises
     ------
     InputError
-        If the rule makes no sense for the instance.
+        If the rule is invalid for the instance.
     """
     faults = []
     given = rule.margin_pkr

@@ -1,4 +1,4 @@
-"""A program in words and mathematics, as a notebook shows it."""
+"""A program in words and mathematics, for a notebook."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from siting.program.aims import (
 )
 from siting.program.blocks import Blocks
 
-_SHOWN = 6  # floors or limits, before the rest is counted
+_SHOWN = 6  # floors or limits listed before the rest is counted
 
 
 def latex_of(program: Blocks) -> str:
-    """Return aims and rows of a program as LaTeX, each with what it is in words.
+    """Return the aims and rows of a program as LaTeX, each with its meaning.
 
     The symbols are those of the tops of the files in `siting.program`: options ``n`` (offers, over
     the years), sites ``j``, demand rows ``i``, slices ``s``.

@@ -1,12 +1,12 @@
-"""What a plan is worth: energy, people or sessions served, nearer counting for more if so wished.
+"""The worth of a plan: energy, people or sessions served, with decay if asked for.
 
 A kilowatt-hour of demand row ``i`` served at site ``j`` counts::
 
     a_ij w_i        with  0 < a_ij <= 1  the decay at the minutes of the drive,
                           w_i = W_i / d_i  and  W_i what the whole row is worth
 
-where ``d_i`` is the energy the row wants (kWh/day) and ``W_i`` its people or its sessions a day;
-``w_i = 1`` for energy. A row without demand has nothing to serve and counts for nothing.
+where ``d_i`` is the demand of the row (kWh/day) and ``W_i`` its people or its sessions a day; ``w_i
+= 1`` for energy. A row without demand counts 0.
 
 Decay of the drive ``t`` (min):
 
@@ -18,7 +18,7 @@ Decay of the drive ``t`` (min):
 `GaussianDecay`      ``exp(-t^2 / (2 sigma_min^2))``
 ===============  ====================================================================
 
-Minutes beyond the cutoff decide nothing, so parameters beyond it are a fault.
+Parameters beyond the cutoff have no effect and are a fault.
 
 Source: O. Berman, D. Krass, Z. Drezner: The gradual covering decay location problem on a network.
 European Journal of Operational Research 151 (2003), 474-480.
@@ -58,14 +58,14 @@ class StepDecay:
     steps: Mapping[float, float]
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return what a kilowatt-hour counts after so long a drive, 0 to 1."""
+        """Return the weight of a kWh after a drive, 0 to 1."""
         begins = np.array(sorted(self.steps), dtype=float)
         factors = np.array([self.steps[b] for b in sorted(self.steps)], dtype=float)
         out: Floats = factors[np.searchsorted(begins, minutes, side="right") - 1]
         return out
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return what is wrong with the steps."""
+        """Return the faults of the steps."""
         begins = sorted(self.steps)
         factors = [self.steps[b] for b in begins]
         out = []
@@ -83,14 +83,14 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class LinearDecay:
-    """A straight fall.
+    """Linear decay between two drives.
 
     Parameters
     ----------
     full_min, end_min
         Minutes up to which all counts, and at which the fall ends.
     least
-        What counts from there on, in (0, 1).
+        Weight after the fall, in (0, 1).
 
     Examples
     --------
@@ -103,11 +103,11 @@ class LinearDecay:
     least: float
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return what a kilowatt-hour counts after so long a drive, 0 to 1."""
+        """Return the weight of a kWh after a drive, 0 to 1."""
         return np.interp(minutes, [self.full_min, self.end_min], [1.0, self.least])
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return what is wrong with the parameters."""
+        """Return the faults of the parameters."""
         out = _minutes_faults("end_min", self.end_min, cutoff_min)
         if not (math.isfinite(self.full_min) and self.full_min >= 0):
             out.append(_fault("full_min", f"is {self.full_min}", "give minutes of 0 or more"))
@@ -121,67 +121,67 @@ class LinearDecay:
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    """A steady fall by the same share each minute.
+    """Exponential decay, by the same share each minute.
 
     Parameters
     ----------
     scale_min
-        Minutes after which 37 % are left.
+        Minutes after which 37 % is left.
     """
 
     scale_min: float
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return what a kilowatt-hour counts after so long a drive, 0 to 1."""
+        """Return the weight of a kWh after a drive, 0 to 1."""
         out: Floats = np.exp(-minutes / self.scale_min)
         return out
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return what is wrong with the parameter."""
+        """Return the faults of the parameter."""
         return _minutes_faults("scale_min", self.scale_min, cutoff_min)
 
 
 @dataclass(frozen=True)
 class GaussianDecay:
-    """A bell: flat near the site, then steep.
+    """Gaussian decay: flat near the site, then steep.
 
     Parameters
     ----------
     sigma_min
-        Minutes after which 61 % are left.
+        Minutes after which 61 % is left.
     """
 
     sigma_min: float
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return what a kilowatt-hour counts after so long a drive, 0 to 1."""
+        """Return the weight of a kWh after a drive, 0 to 1."""
         out: Floats = np.exp(-0.5 * (minutes / self.sigma_min) ** 2)
         return out
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return what is wrong with the parameter."""
+        """Return the faults of the parameter."""
         return _minutes_faults("sigma_min", self.sigma_min, cutoff_min)
 
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """A straight fall over a horizon, taken from what counts already; of the engine's own making.
+    """Linear decay over a horizon, subtracted from the present weight; for the engine.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])
     """
 
-    before: Decay | None  # the decay that is asked for; None where all counts alike
-    horizon_min: float  # minutes after which nothing would be left
+    before: Decay | None  # the decay of the program; None without one
+    horizon_min: float  # minutes after which the weight reaches 0
 
     def factor(self, minutes: Floats) -> Floats:
-        """Return what a kilowatt-hour counts after so long a drive, 0 to 1."""
+        """Return the weight of a kWh after a drive, 0 to 1."""
         counted = np.ones(len(minutes)) if self.before is None else self.before.factor(minutes)
         out: Floats = np.maximum(counted - minutes / self.horizon_min, 1e-3 * counted)
         return out
 
     def faults(self, cutoff_min: float) -> list[Fault]:
-        """Return what is wrong with the decay that is asked for."""
+        """Return the faults of the program's decay."""
         return [] if self.before is None else self.before.faults(cutoff_min)
 
 
@@ -190,11 +190,11 @@ Decay = StepDecay | LinearDecay | ExponentialDecay | GaussianDecay | NearerFirst
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """What each demand row is worth, served next door, and how that falls with the drive."""
+    """The worth of each demand row without a drive, and its decay."""
 
     unit: str  # unit of the worth, such as ``kWh/day``, ``people`` or ``sessions/day``
-    worth: Floats  # worth of each demand row of the instance, served whole, in `unit`
-    decay: Decay | None = None  # how it falls with the drive; None: not at all
+    worth: Floats  # worth of each whole demand row of the instance, in `unit`
+    decay: Decay | None = None  # its decay with the drive; None: none
 
 
 def objective_of(
@@ -207,10 +207,9 @@ def objective_of(
 ) -> Objective:
     """Return the objective of an instance.
 
-    `worth`: worth of each demand row by ``demand_id``, such as its people or its sessions a day;
-    the energy it wants (kWh/day) by default; `decay`: how the worth falls with the drive;
-    `cutoff_min`: longest drive allowed (min); needed with a decay, whose parameters must not be
-    beyond it.
+    `worth`: worth of each demand row by ``demand_id``, such as its people or its sessions a day; by
+    default its demand (kWh/day); `decay`: decay with the drive; `cutoff_min`: longest drive allowed
+    (min); needed with a decay, whose parameters must be within it.
     """
     faults: list[Fault] = []
     values = instance.demand_kwh

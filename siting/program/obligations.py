@@ -1,4 +1,4 @@
-"""What a plan must hold to beside the budget: limits, sites in or out, stations kept or extended.
+"""Obligations of a plan beside the budget: limits, required, forbidden and existing sites.
 
 Symbols, beside those of `siting.program.resources`:
 
@@ -12,12 +12,12 @@ Rows::
     sum of u_ro z_o over all o    <=  U_r   for each limit r
     sum of z_o over o in O_j      >=  1     for each site j in E or R    (stands, or is required)
 
-At a site of ``E`` the offers are the station as it stands and its extensions; one of them is taken.
-Offers at sites that are forbidden are left out before there is a program.
+At a site of ``E`` the offers are the existing station and its extensions; one of them is taken.
+Offers at forbidden sites are left out before the program is built.
 
-`find_obligation_faults` names what is wrong with the words; `find_contradictions` names what cannot
-hold for one limit alone, with all required sites at their least use of it. What cannot hold only
-because of several limits at once is for the engine to find.
+`find_obligation_faults` names invalid input; `find_contradictions` names limits that cannot hold
+alone, with all required sites at their least use. Conflicts of several limits are for the engine to
+find.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ from siting.program.limits import Limit
 if TYPE_CHECKING:
     from siting.program.instance import Instance
 
-# A plan within a millionth of a rupee of the budget, of a kilowatt or a station of a limit, is
-# within it: sums of binary fractions are not exact.
+# Tolerance of limits: a millionth of a rupee, kilowatt or station, because sums of binary fractions
+# are not exact.
 LIMIT_TOLERANCE = 1e-6
 
 
 def tolerance(at_most: float) -> float:
-    """Return how far a sum may be above a limit and still count as within it, in its unit."""
+    """Return the tolerance of a limit, in its unit."""
     return LIMIT_TOLERANCE + 1e-12 * at_most
 
 
 def extends(offers: pd.DataFrame) -> pd.Series[bool]:
-    """Return whether each offer extends a station that stands; the column may be absent."""
+    """Return whether each offer extends an existing station; the column may be absent."""
     if "extends" not in offers.columns:
         return pd.Series(False, index=offers.index, dtype=bool)
     return offers["extends"].eq(True)
 
 
 def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
-    """Return the offers that can be chosen or stand already, ids as text, in the order of ids.
+    """Return the available and existing offers, ids as text, in the order of ids.
 
-    Left out are those with a reason, those at forbidden sites, and new ones beside a station that
-    stands, unless they extend it.
+    Left out are offers with a reason, offers at forbidden sites, and new ones beside an existing
+    station, unless they extend it.
     """
     open_ = offers["reason"].fillna("").astype(str).str.strip() == ""
     out = offers.assign(
@@ -83,10 +83,10 @@ def find_obligation_faults(
 
 
 def find_contradictions(instance: Instance) -> list[Fault]:
-    """Return every limit that what stands and what is required break on their own: have and need.
+    """Return every limit exceeded by existing and required stations alone: have and need.
 
-    Each site that must have a station is taken at its least use of the limit, so a limit named here
-    cannot hold whatever else is chosen.
+    Each required site is taken at its least use of the limit, so a limit named here cannot hold
+    whatever else is chosen.
     """
     must = np.flatnonzero(instance.must_sites)
     if not len(must):
@@ -105,8 +105,8 @@ def find_contradictions(instance: Instance) -> list[Fault]:
             users = must[least[must] > 0]
             required = np.isin(users, instance.required_sites)
             what = (
-                f"have {have:,.10g} {unit}, need {need:,.10g} {unit} for what stands "
-                "and is required, each at its least"
+                f"have {have:,.10g} {unit}, need {need:,.10g} {unit} for existing "
+                "and required stations, each at its least"
             )
             fix = f"raise it to {need:,.10g} {unit} or more"
             if required.any():
@@ -117,12 +117,12 @@ def find_contradictions(instance: Instance) -> list[Fault]:
 
 
 def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) -> list[Fault]:
-    """Return what is wrong with limits."""
+    """Return the faults of limits."""
     faults = []
     names = [limit.name for limit in limits]
     twice = tuple(sorted({name for name in names if names.count(name) > 1}))
     if twice:
-        faults.append(Fault("limits", "two of one name", "give each its own name", twice))
+        faults.append(Fault("limits", "two have the same name", "give each its own name", twice))
     for limit in limits:
         where = f"limit {limit.name}"
         if not limit.at_most >= 0 or (limit.at_most == math.inf and limit.at_least <= 0):
@@ -156,7 +156,7 @@ def _site_faults(offers: pd.DataFrame, required: set[str], forbidden: set[str]) 
         (
             "forbidden",
             sorted(forbidden & standing),
-            "where a station stands, which no plan closes",
+            "where a station exists, which no plan closes",
             "leave the site out of the list, or the station out of the offers",
         ),
     )
@@ -179,9 +179,9 @@ def _extension_faults(offers: pd.DataFrame) -> list[Fault]:
     both = tuple(ids[column & offers["existing"]])
     faults = []
     if alone:
-        what = f"{len(alone):,} at sites where nothing stands"
+        what = f"{len(alone):,} at sites without an existing station"
         faults.append(Fault("offers, column extends", what, "set it to false there", alone))
     if both:
-        what = f"{len(both):,} that stand themselves"
+        what = f"{len(both):,} that are existing stations themselves"
         faults.append(Fault("offers, column extends", what, "an extension is not existing", both))
     return faults

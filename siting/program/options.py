@@ -1,10 +1,10 @@
-"""What can be chosen at a site: an offer, or a course of offers over the years.
+"""Options at a site: an offer, or a course of offers over the years.
 
-Nothing closes: what stands in one year stands in the next, as it is or as what it can become. A
-station that stands from the beginning is kept, or extended in any year; with `upgrades` a new one
-can become a bigger one of the same site, which delivers no less from any charger group and draws no
-less subsidy, for the difference. A bigger offer that draws *less* is no upgrade, and none is
-needed: taking it from the start serves as much for less.
+Nothing closes: a station stays in later years, as it is or upgraded. An existing station is kept,
+or extended in any year; with `upgrades` a new one can become a larger one of the same site, which
+delivers no less from any charger group and draws no less subsidy, at the cost of the difference. A
+larger offer with a *smaller* subsidy is no upgrade, and none is needed: choosing it from the start
+serves as much for less.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from siting.errors import Fault, InputError
 from siting.program.instance import Flags, Floats, Instance, Ints
 
-# Courses a program may have: beyond it years and upgrades are too many to list.
+# Most courses of a program: beyond, years and upgrades are too many to list.
 MOST_OPTIONS = 2_000_000
 
 
@@ -27,12 +27,12 @@ class Options:
     """The options, in the order of sites, offers and years."""
 
     site: Ints  # position of each option's site
-    # Position of the offer that stands in a year (column) if an option (row) is chosen; -1 where
-    # nothing stands yet. At least one a row.
+    # Position of the offer that stands in a year (column) under an option (row); -1 before it
+    # opens. At least one a row.
     offer: Ints
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of options."""
         return len(self.site)
 
     @property
@@ -41,18 +41,18 @@ class Options:
         return self.offer[:, -1]
 
     def find(self, offer: Ints) -> Ints:
-        """Return the positions of options by what stands in each year (rows); -1 for none."""
+        """Return the positions of options by the offers of each year (rows); -1 for none."""
         at = {row.tobytes(): n for n, row in enumerate(np.ascontiguousarray(self.offer))}
         rows = np.ascontiguousarray(offer, dtype=self.offer.dtype)
         return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)
 
     def of_offers(self, amount: Floats) -> Floats:
-        """Return an amount of the offers by option (row) and year (column); 0 where none stands."""
+        """Return an amount of the offers by option (row) and year (column); 0 before opening."""
         return np.where(self.offer >= 0, amount[self.offer], 0.0)
 
 
 def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) -> Options:
-    """Return the options that some offers make."""
+    """Return the options of some offers."""
     becomes = _becomes(instance, offers, upgrades=upgrades)
     standing = set(instance.offer_site[instance.offer_existing].tolist())
     rows: list[tuple[int, ...]] = []
@@ -60,7 +60,7 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
         extends = int(instance.offer_site[o]) in standing and not instance.offer_existing[o]
         for begin in range(1 if instance.offer_existing[o] else years):
             if begin and extends:
-                continue  # these are courses of the station that stands
+                continue  # these are courses of the existing station
             rows += [(-1,) * begin + rest for rest in _courses(o, years - begin, becomes)]
         if len(rows) > MOST_OPTIONS:
             what = f"more than {MOST_OPTIONS:,} courses of events over {years} years"
@@ -70,7 +70,7 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
 
 
 def opening(options: Options, opens: Ints, years: Ints) -> Options:
-    """Return the options in which offers that must open in a year do so, and in no other.
+    """Return the options that open offers with an opening year in that year only.
 
     `opens` is the year of each offer, 0 for any; `years` are those of the plan.
     """
@@ -80,7 +80,7 @@ def opening(options: Options, opens: Ints, years: Ints) -> Options:
 
 
 def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, list[int]]:
-    """Return what each offer that stands can be a year later, itself among it."""
+    """Return the offers that each offer can be a year later, itself included."""
     out: dict[int, list[int]] = {}
     site = instance.offer_site[offers]
     order = np.argsort(site, kind="stable")
@@ -92,7 +92,7 @@ def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, l
         bigger: Flags = (capacity[:, None, :] <= capacity[None, :, :]).all(axis=2)
         bigger &= subsidy[:, None] <= subsidy[None, :]
         bigger &= upgrades
-        # A station that stands can always be extended; nothing becomes it.
+        # An existing station can always be extended; no offer becomes one.
         bigger[stands] = True
         bigger[:, stands] = False
         np.fill_diagonal(bigger, val=True)
@@ -102,7 +102,7 @@ def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, l
 
 
 def _courses(o: int, years: int, becomes: dict[int, list[int]]) -> Iterator[tuple[int, ...]]:
-    """Yield what an offer that stands in the first of some years can be until the last."""
+    """Yield the courses from an offer in the first of some years to the last."""
     if years == 1:
         yield (o,)
         return

@@ -1,7 +1,7 @@
-"""The program: an instance and the blocks that say what is asked of it.
+"""The program: an instance and the blocks of requirements on its plan.
 
-Blocks are put together by methods that return a new program, in any order but for the aims, which
-come one after the other::
+Methods add blocks and return a new program, in any order, except the aims, which are in order of
+priority::
 
     program = (
         Program(instance)
@@ -57,7 +57,7 @@ Demand = Mapping[Any, "pd.Series[float]"]
 
 @dataclass(frozen=True, eq=False)
 class Program(Blocks):
-    """What is asked: an instance, and the blocks beside it (`siting.program.blocks.Blocks`).
+    """An instance and its blocks (`siting.program.blocks.Blocks`), with methods that add blocks.
 
     Examples
     --------
@@ -88,50 +88,50 @@ class Program(Blocks):
         Parameters
         ----------
         budgets_pkr
-            Public money granted in each year (PKR); the instance's own budget does not count.
+            Public money granted in each year (PKR); the instance's own budget is ignored.
         demand
-            What is wanted in each year (kWh/day by ``demand_id``); none: the same in all. With
-            scenarios too, give it with the later of the two, by (year, scenario).
+            Demand in each year (kWh/day by ``demand_id``); None: the same in all. With scenarios
+            too, give it with the later of the two, by (year, scenario).
         rules
             ``carry_over``, ``upgrades``, ``discount_rate``, ``last_period_years``, as for
             `siting.program.slices.Years.of`.
         """
         if self.year_plan is not None:
-            raise InputError(Fault("years", "are asked for twice", "name them once, all together"))
+            raise InputError(Fault("years", "are set twice", "name them once, all together"))
         years = Years.of(budgets_pkr, **rules)
-        # What is known by scenario is the same in all years, until told otherwise.
+        # Scenario data is the same in all years unless given by year.
         mine = self._widened(lambda amount: np.tile(amount, (1, len(years.years))))
         return replace(mine, year_plan=years)._with_demand(demand)
 
     def scenarios(
         self, probabilities: Mapping[str, float], demand: Demand | None = None
     ) -> Program:
-        """Return the program over scenarios: one plan, made before one of them comes true.
+        """Return the program over scenarios: one plan, chosen before the scenario is known.
 
         Parameters
         ----------
         probabilities
-            Of each scenario, their sum 1.
+            Probability of each scenario; the sum is 1.
         demand
-            What is wanted in each (kWh/day by ``demand_id``), with years by (year, scenario).
+            Demand in each (kWh/day by ``demand_id``), with years by (year, scenario).
         """
         if self.scenario_plan is not None:
             fix = "name them once, all together"
-            raise InputError(Fault("scenarios", "are asked for twice", fix))
+            raise InputError(Fault("scenarios", "are set twice", fix))
         scenarios = Scenarios.of(probabilities)
         mine = self._widened(lambda amount: np.repeat(amount, len(scenarios.names), axis=1))
         return replace(mine, scenario_plan=scenarios)._with_demand(demand)
 
     def worth(self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str) -> Program:
-        """Return the program that counts something else than energy: people, sessions.
+        """Return the program that counts people or sessions in place of energy.
 
         Parameters
         ----------
         worth
-            Of each demand row served whole, by ``demand_id``; where it differs between years or
-            scenarios by these as well, which are asked for first.
+            Worth of each whole demand row, by ``demand_id``; by year and scenario too where it
+            differs between them, which must be set first.
         unit
-            Of it.
+            Unit of the worth.
         """
         decay = self.objective.decay if self.objective else None
         if not isinstance(worth, Mapping):
@@ -148,7 +148,7 @@ class Program(Blocks):
         )
 
     def decay(self, decay: Decay, cutoff_min: float) -> Program:
-        """Return the program in which a kWh counts less the longer the drive (min)."""
+        """Return the program in which the worth of a kWh falls with the drive (min)."""
         checked = objective_of(self.instance, decay=decay, cutoff_min=cutoff_min)
         mine = self.objective or checked
         return replace(self, objective=replace(mine, decay=decay))
@@ -174,18 +174,18 @@ class Program(Blocks):
         return replace(self, instance=replace(self.instance, required_sites=sites))
 
     def without_budget(self) -> Program:
-        """Return the program with all the money there could be."""
+        """Return the program without a budget."""
         return replace(self, budgeted=False)
 
     def differ_from(self, offer_ids: Iterable[str], sites: int) -> Program:
-        """Return the program whose plan differs from another by so many sites at least.
+        """Return the program whose plan differs from another in at least some number of sites.
 
         Parameters
         ----------
         offer_ids
-            The offers that stand in the other plan.
+            Offers of the other plan.
         sites
-            Sites that stand in one of the two only.
+            Least number of sites in one of the two plans only.
         """
         other = self.instance.offer_site[self.instance.positions_of(offer_ids)]
         return replace(self, distances=(*self.distances, (np.unique(other), int(sites))))
@@ -213,7 +213,7 @@ class Program(Blocks):
     def viability_gap(self, rule: GapRule) -> Program:
         """Return the program in which subsidies fill the viability gap (`siting.program.money`).
 
-        The cost of an offer is what it needs over its life; its own subsidy does not count.
+        The cost of an offer is its need over its life; its own subsidy is ignored.
         """
         margins_of(self.instance, rule)
         caps_of(self.instance, rule)
@@ -221,7 +221,7 @@ class Program(Blocks):
         return replace(self, gap=rule, instance=replace(self.instance, offer_subsidy=none))
 
     def only_scenario(self, k: int) -> Program:
-        """Return the program made for one scenario alone, by its position."""
+        """Return the program of one scenario alone, by its position."""
         if self.scenario_plan is None:
             return replace(self, aims=(MostWorth(),))
         mine = [n for n, one in enumerate(self.slices) if one.scenario == k]
@@ -235,7 +235,7 @@ class Program(Blocks):
         )
 
     def only_last_year(self) -> Program:
-        """Return the program of the last year alone, all money granted until then at hand."""
+        """Return the program of the last year alone, with all money granted until then."""
         if self.year_plan is None:
             return self
         last = len(self.year_plan.years) - 1
@@ -253,27 +253,27 @@ class Program(Blocks):
     # --- aims --------------------------------------------------------------------------------
 
     def aim(self, aim: Aim) -> Program:
-        """Return the program with one more aim, after those it has."""
+        """Return the program with one more aim, after its present ones."""
         return replace(self, aims=(*self.aims, aim))
 
     def without_aims(self) -> Program:
-        """Return the program with no aim yet."""
+        """Return the program without aims."""
         return replace(self, aims=())
 
     def most_worth(self) -> Program:
-        """Return the program that aims, next, at the most worth served."""
+        """Return the program with the next aim: the most worth served."""
         return self.aim(MostWorth())
 
     def net_worth(
         self, least_gain: float | Sequence[float], of: MoneyKind = "subsidy_pkr"
     ) -> Program:
-        """Return the program that aims, next, at the most worth of which each rupee brings enough.
+        """Return the program with the next aim: the most worth, less a charge per rupee.
 
         Parameters
         ----------
         least_gain
-            Worth (kWh/day, people, sessions/day) that a rupee must bring, above 0: one number, or
-            one for the money of each year, of which some may be 0. Years are asked for first.
+            Worth (kWh/day, people, sessions/day) charged per rupee, above 0: one number, or one for
+            the money of each year, some of which may be 0. Years must be set first.
         of
             Public money drawn, or cost in all.
         """
@@ -289,43 +289,43 @@ class Program(Blocks):
         return self.aim(NetWorth(gains if by_year else gains[0], of))
 
     def least_money(self, of: MoneyKind = "subsidy_pkr") -> Program:
-        """Return the program that aims, next, at the least public money, or cost in all (PKR)."""
+        """Return the program with the next aim: the least public money, or cost in all (PKR)."""
         return self.aim(LeastMoney(of))
 
     def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
-        """Return the program that aims, next, at the largest share in the worst zone or class."""
+        """Return the program with the next aim: the largest share in the worst zone or class."""
         groups = groups_of(self.instance, of, self.zones)
         return self.aim(
             WorstShare(tuple(Floor(name, member, 0.0, when) for name, member in groups.items()))
         )
 
     def least_regret(self) -> Program:
-        """Return the program that aims, next, at the least worst regret over scenarios."""
+        """Return the program with the next aim: the least worst regret over scenarios."""
         return self.aim(LeastRegret())
 
     def tail(self, alpha: float, of: TailOf = "unserved") -> Program:
-        """Return the program that aims, next, at the best mean of the worst outcomes (CVaR)."""
+        """Return the program with the next aim: the best mean of the worst outcomes (CVaR)."""
         if not 0 < alpha < 1:
             fix = "give a share above 0 and below 1, such as 0.9"
             raise InputError(Fault("alpha", f"is {alpha}", fix))
         return self.aim(Tail(alpha, of))
 
     def shortest_drives(self) -> Program:
-        """Return the program that aims, next, at the fewest kilowatt-hours x minutes."""
+        """Return the program with the next aim: the fewest kWh × minutes."""
         return self.aim(ShortestDrives())
 
     def least_cost_to_all(
         self, cost_pkr_year: Mapping[str, float], pkr_kwh_min: Mapping[str, float]
     ) -> Program:
-        """Return the program that aims, next, at the least cost of stations and drivers' time.
+        """Return the program with the next aim: the least cost of stations and drivers' time.
 
         Parameters
         ----------
         cost_pkr_year
-            What each offer costs in a year (PKR), by ``offer_id``; what stands costs nothing more.
+            Yearly cost of each offer (PKR), by ``offer_id``; existing stations add no cost.
         pkr_kwh_min
-            What a minute's drive of each kWh/day costs its drivers in a year (PKR), by vehicle
-            class: ``365 x PKR an hour / 60 / kWh of a session``.
+            Yearly cost of a minute's drive for each kWh/day (PKR), by vehicle class: ``365 x PKR an
+            hour / 60 / kWh of a session``.
         """
         return self.aim(least_cost_to_all(self.instance, cost_pkr_year, pkr_kwh_min))
 
@@ -365,7 +365,7 @@ class Program(Blocks):
     # --- demand ------------------------------------------------------------------------------
 
     def _widened(self, widen: Callable[[Floats], Floats]) -> Program:
-        """Return the program with what it knows by slice spread over more of them."""
+        """Return the program with its slice data spread over more slices."""
         demand, worth = self.demand_by_slice, self.worth_by_slice
         return replace(
             self,
@@ -392,8 +392,8 @@ class Program(Blocks):
             fix = "give it for each row of each"
             faults.append(Fault(what, f"years or scenarios without {what}", fix, missing))
         if extra:
-            fix = "leave them out, or ask for them first"
-            faults.append(Fault(what, "years or scenarios that are not asked for", fix, extra))
+            fix = "leave them out, or set them first"
+            faults.append(Fault(what, "unknown years or scenarios", fix, extra))
         return faults
 
     def _with_demand(self, demand: Demand | None) -> Program:
@@ -425,5 +425,5 @@ class Program(Blocks):
         return replace(self, demand_by_slice=np.stack(columns, axis=1))
 
     def _repr_latex_(self) -> str:
-        """Return the program in words and mathematics, which a notebook shows."""
+        """Return the program in words and mathematics, for a notebook."""
         return latex_of(self)

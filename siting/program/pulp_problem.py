@@ -1,7 +1,7 @@
-"""A program as a PuLP problem: to be read, exported, or handed to any solver PuLP knows.
+"""A program as a PuLP problem: for reading, export, or any solver PuLP knows.
 
 Variables and rows are named by position (``y_12``, ``x_7``, ``capacity_3``), never by label: names
-that differ in a dash or a blank only, such as "F-7" and "F 7", would become one.
+that differ only in a dash or a blank, such as "F-7" and "F 7", would collide.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from siting.program.matrix import Matrix
 
 
 class OutOfTimeError(Exception):
-    """Writing a problem out was called off."""
+    """Writing a problem out was cancelled."""
 
 
 def pulp_problem(
@@ -23,7 +23,7 @@ def pulp_problem(
 ) -> pulp.LpProblem:
     """Return a matrix as a PuLP problem, its variables in the order of the columns.
 
-    `stop` is asked at every row; where it says yes `OutOfTimeError` is raised.
+    `stop` is called at every row; if it returns true `OutOfTimeError` is raised.
     """
     prob = pulp.LpProblem(name, pulp.LpMaximize)
     variables = []
@@ -60,7 +60,7 @@ def pulp_problem(
 
 
 def column_names(matrix: Matrix) -> list[str]:
-    """Return names: y for options, x for energies, u for subsidies, or as an aim calls them."""
+    """Return column names: y for options, x for energies, u for subsidies, others by the aim."""
     columns = matrix.layout.columns
     names = [f"y_{n}" for n in range(columns.options)]
     names += [f"x_{n}" for n in range(columns.energies - columns.options)]

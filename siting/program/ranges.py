@@ -1,10 +1,10 @@
-"""How far numbers of one program may lie apart: what is lost beside the largest, and what is not.
+"""The numeric range of a program: values too small beside the largest.
 
-A solver drops coefficients below 1e-9 and allows rows to be off by 1e-7, both beside the largest
-demand row, which is what energies are counted in. Demand rows below `SPECK` of it would vanish, or
-be served by nothing, in silence. They are taken as wanting nothing. Where rows below `FAINT` are
-worth something all the same (as people of a row that wants next to no energy are), or a floor is
-about little more than that, the answer would be wrong, so the program is refused by name.
+A solver drops coefficients below 1e-9 and lets rows be off by 1e-7, both relative to the largest
+demand row, the unit of energies. Demand rows below `SPECK` of it would vanish, or be served without
+any station, in silence. They count as 0. Where rows below `FAINT` still have worth (such as the
+people of a row with almost no demand), or a floor covers little more than that, the answer would be
+wrong, so the program is refused by name.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from siting.errors import Fault, InputError
 from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats
 
-# Beside the largest merged row; the share of all worth that faint rows may have; and what a floor
-# must want beside the largest row.
+# Relative to the largest merged row; the largest share of all worth in faint rows; and the least
+# demand of a floor relative to the largest row.
 SPECK, FAINT = 2e-9, 1e-7
 FAINT_SHARE = 1e-4
 LEAST_GROUP = 1e-6
 
 
 def specks_of(demand_kwh: Floats, largest_kwh: float) -> Flags:
-    """Return whether each row (by slice) wants so little that a solver cannot tell it from none.
+    """Return whether each row (by slice) is too small for a solver to tell from 0.
 
     >>> import numpy as np
     >>> specks_of(np.array([[1e-4], [0.0], [5.0]]), 1e6).ravel().tolist()
@@ -39,7 +39,7 @@ def check_ranges(
     floors: tuple[Floor, ...],
     unit: str,
 ) -> None:
-    """Raise `InputError` where what is small beside the largest row matters all the same."""
+    """Raise `InputError` if values too small for a solver matter all the same."""
     faults = []
     faint = (demand_kwh > 0) & (demand_kwh < FAINT * largest_kwh) & reached[:, None]
     if not faint.any():
@@ -60,7 +60,7 @@ def check_ranges(
         if ((wanted > 0) & (wanted < LEAST_GROUP * largest_kwh)).any():
             little.append(f"{floor.name}: {wanted[wanted > 0].min():.2g} kWh/day")
     if little:
-        what = f"want next to nothing beside a row of {largest_kwh:.2g} kWh/day"
+        what = f"have almost no demand beside a row of {largest_kwh:.2g} kWh/day"
         faults.append(Fault("floors", what, "leave them out", tuple(little)))
     if faults:
         raise InputError(faults)

@@ -1,4 +1,4 @@
-"""What must hold between the tables of an instance, and the plain words for when it does not."""
+"""References between the tables of an instance, and messages where they fail."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def find_reach_faults(
     reach: pd.DataFrame,
     cutoff_min: float | None,
 ) -> list[Fault]:
-    """Return why none of the demand can reach a station it could use, with the nearest mend."""
+    """Return why no demand can reach a usable station, with the nearest remedy."""
     rows = demand[demand["demand_kwh_day"] > 0]
     pairs = reach[
         reach["cell_id"].astype(str).isin(set(rows["cell_id"].astype(str)))
@@ -88,7 +88,7 @@ def find_reach_faults(
             f"{counts} whose chargers it can use, though {len(pairs):,} pairs are within reach",
             "offer chargers for "
             + ", ".join(sorted(set(rows["vehicle_class"].astype(str))))
-            + ", or mend the compatibility table",
+            + ", or correct the compatibility table",
         )
     ]
 
@@ -162,7 +162,7 @@ def _existing_faults(offers: pd.DataFrame) -> list[Fault]:
             ids[paid],
             "offers, column cost_pkr",
             "existing stations that cost money",
-            "set cost_pkr and subsidy_pkr to 0: what stands is paid for",
+            "set cost_pkr and subsidy_pkr to 0: existing stations are paid for",
         ),
     )
     return [

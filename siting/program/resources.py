@@ -1,20 +1,20 @@
-"""What is scarce, or must be: rows over the options alone.
+"""Resources: upper and lower limits over the options alone.
 
 ::
 
     lo_r  <=  sum of u_rn y_n over all n  <=  up_r                  for each resource r
 
-with ``u_rn`` what option ``n`` uses of resource ``r``. Money is one of them: the budget, or one row
-a year (what is paid in it, or up to it if money carries over), and an envelope is a part of each
-rupee. Over the years a row that is not money holds in every year; as nothing closes, the last year
-is mostly enough. A row that all options together are within is left out.
+with ``u_rn`` the use of resource ``r`` by option ``n``. Money is one of them: the budget, or one
+row a year (payments in it, or up to it if money carries over), and an envelope is a part of each
+rupee. Over the years a row other than money holds in every year; as nothing closes, the last year
+is mostly enough. A row that all options together meet is left out.
 
-Of a bundle all stand in the end or none: around its offers ``a, b, c`` the rows are ``z_b >= z_a``,
-``z_c >= z_b`` and ``z_a >= z_c``.
+Of a bundle all offers stand in the end or none: around its offers ``a, b, c`` the rows are ``z_b >=
+z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
 
-The distance to another plan is such a row too: of the sites that stand in one of two plans only,
-there must be so many. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to
-general integer linear programs. European Journal of Operational Research 184 (2008), 802-809.
+The distance to another plan is such a row too: a least number of sites in one of the two plans
+only. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to general integer linear
+programs. European Journal of Operational Research 184 (2008), 802-809.
 """
 
 from __future__ import annotations
@@ -42,42 +42,42 @@ class Resources:
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     units: tuple[str, ...]
-    use: sparse.csr_array  # what each option (column) uses of each resource (row), in its unit
+    use: sparse.csr_array  # use of each resource (row) by each option (column), in its unit
     # at_least, at_most: the sides of each row; infinite where there is none.
     at_least: Floats
     at_most: Floats
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of rows."""
         return len(self.names)
 
     @property
     def slack(self) -> Floats:
-        """How far a sum may be beyond a side and still count as within: sums are not exact."""
+        """The tolerance of each side: sums are not exact."""
         sides = np.maximum(
             np.where(np.isfinite(self.at_least), np.abs(self.at_least), 0.0),
             np.where(np.isfinite(self.at_most), np.abs(self.at_most), 0.0),
         )
-        # Amounts that are all far below 1 need a finer measure than a millionth of a unit.
+        # Amounts far below 1 need a finer tolerance than a millionth of a unit.
         largest = np.zeros(len(self))
         if self.use.nnz:
             largest = abs(self.use).max(axis=1).toarray().ravel()
         return np.minimum(tolerance(0.0), 1e-6 * largest) + 1e-12 * sides
 
     def used(self, chosen: Ints) -> Floats:
-        """Return what some options use of each resource together."""
+        """Return the total use of each resource by some options."""
         part = self.use[:, chosen]
         return np.array([math.fsum(part.data[a:b]) for a, b in pairwise(part.indptr.tolist())])
 
     def within(self, chosen: Ints) -> bool:
-        """Return whether some options together are within every row."""
+        """Return whether some options together meet every row."""
         used, slack = self.used(chosen), self.slack
         fits: Flags = (used <= self.at_most + slack) & (used >= self.at_least - slack)
         return bool(fits.all())
 
 
 class ResourceRows:
-    """Gathers the rows of a program over its options: those that can bind, or every one."""
+    """The collector of a program's rows over its options: those that can bind, or all."""
 
     def __init__(self, options: Options, *, every: bool = False) -> None:
         self.options, self.every = options, every
@@ -103,7 +103,7 @@ class ResourceRows:
             self._rows.append((name, kind, unit, at, use[at], at_least, at_most))
 
     def add_money(self, subsidy: Floats, budget_pkr: float, years: Years | None) -> None:
-        """Add the budget, or the money of each year, given what each offer draws (PKR)."""
+        """Add the budget, or the money of each year, given the money drawn by each offer (PKR)."""
         drawn = self.options.of_offers(subsidy)
         if years is None:
             self.add(BUDGET, BUDGET, "PKR", drawn[:, -1], at_most=budget_pkr)
@@ -114,9 +114,9 @@ class ResourceRows:
             self.add(f"{BUDGET} {word}{year}", BUDGET, "PKR", paid[:, t], at_most=most)
 
     def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
-        """Add the instance's limits, given what each offer draws (PKR).
+        """Add the instance's limits, given the money drawn by each offer (PKR).
 
-        Without it, under the viability gap, those for each rupee are no rows over the options.
+        Without it, under the viability gap, limits per rupee are no rows over the options.
         """
         for limit in instance.limits:
             amount = instance.amounts_of(limit)
@@ -129,7 +129,7 @@ class ResourceRows:
             last = by_year.shape[1] - 1
             for t in range(last + 1):
                 if t < last and (by_year[:, t] <= by_year[:, last]).all():
-                    continue  # within it in the last year is within it now
+                    continue  # met in the last year, it is met in earlier ones
                 label = name if t == last else f"{name}, year {t + 1}"
                 at_least = least if t == last and least > 0 else -math.inf
                 self.add(
@@ -137,7 +137,7 @@ class ResourceRows:
                 )
 
     def add_distance(self, name: str, standing: Flags, sites: int) -> None:
-        """Add that so many sites stand in this plan or in another only, at least."""
+        """Add a least number of sites in this plan or another only."""
         use = np.where(standing[self.options.site], -1.0, 1.0)
         self.add(name, "distance", "sites", use, at_least=float(sites - int(standing.sum())))
 

@@ -1,13 +1,13 @@
-"""Who could be served by what: demand rows that no plan can tell apart made one, and their pairs.
+"""Service: merged demand rows and their pairs with sites.
 
-Demand rows can be merged if they plug into the same chargers, reach the same sites, count the same
-at each of them in every slice, are in the same floors and earn the same margin: what their sum is
-served can be split between them in proportion to what they want, and nothing the program sees
-changes. Where drives matter (`minutes`), rows of different cells stay apart, and so do vehicle
-classes whose minutes cost differently.
+Demand rows can be merged if they plug into the same chargers, reach the same sites, have the same
+weight at each of them in every slice, are in the same floors and earn the same margin: the energy
+served to their sum can be split in proportion to their demand, and the program stays the same.
+Where drives matter (`minutes`), rows of different cells stay apart, and so do vehicle classes whose
+minutes cost differently.
 
-A *pair* is a merged row and a site whose chargers it could use. Pairs are the same in every slice;
-what a row wants differs.
+A *pair* is a merged row and a site with chargers it could use. Pairs are the same in every slice;
+demand differs.
 
 *Why one capacity row for each set of kinds is exact.* Cars may use AC and DC, buses only DC. Let
 kind ``k`` bring ``X_k`` to a site and be able to use the groups ``U_k``. The energy can be split
@@ -37,12 +37,12 @@ Groups = tuple[int, ...]
 class Service:
     """The merged demand rows and their pairs."""
 
-    kwh: Floats  # what each row wants in each slice (kWh/day)
+    kwh: Floats  # demand of each row in each slice (kWh/day)
     kind: Ints  # position of a row's set of charger groups in `kinds`
     # The sets of charger groups that vehicle classes can use, as positions of groups.
     kinds: tuple[Groups, ...]
-    worth: Floats  # what a kWh/day of a row counts in each slice, served next door
-    # Present value of a kWh/day sold to a row (PKR); 0 where the program does not ask.
+    worth: Floats  # worth of a kWh/day of a row in each slice, without a drive
+    # Present value of a kWh/day sold to a row (PKR); 0 where the program does not need it.
     margin: Floats
     vehicle_class: Ints  # position of a row's vehicle class; of the first demand row merged
     floor: Flags  # whether each row (column) counts for each floor (row)
@@ -50,9 +50,9 @@ class Service:
     # one.
     start: Ints
     site: Ints
-    factor: Floats  # what a kWh counts of its worth after the drive of each pair, 0 to 1
+    factor: Floats  # weight of a kWh after the drive of each pair, 0 to 1
     minutes: Floats  # drive of each pair (min); of the first row merged, where cells are merged
-    # The merged row of each demand row; -1 where nothing is wanted or nothing can be reached.
+    # The merged row of each demand row; -1 without demand or without a site in reach.
     row_of_demand: Ints
 
     @cached_property
@@ -62,7 +62,7 @@ class Service:
 
     @cached_property
     def near(self) -> bool:
-        """Whether nearer counts for more."""
+        """Whether worth falls with the drive."""
         return bool((self.factor != 1.0).any())
 
 
@@ -80,11 +80,11 @@ def service_of(
 ) -> Service:
     """Return the merged rows and pairs of a program.
 
-    `demand_kwh`, `worth`: what each demand row wants in each slice (kWh/day), and what a kWh of it
-    counts; `offers`: positions of the offers that could stand; `floors`: what must be told apart
-    for them; `margin`: present value of a kWh/day by vehicle class (PKR); `decay`: how worth falls
-    with the drive; `by_cell`: whether rows of different cells stay apart, so that drives can be
-    told; `apart`: further figures by vehicle class that tell rows apart.
+    `demand_kwh`, `worth`: demand of each row in each slice (kWh/day), and the worth of a kWh;
+    `offers`: positions of the offers that could stand; `floors`: floors that keep rows apart;
+    `margin`: present value of a kWh/day by vehicle class (PKR); `decay`: decay of worth with the
+    drive; `by_cell`: whether rows of different cells stay apart, so that drives are known; `apart`:
+    further figures by vehicle class that keep rows apart.
     """
     sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
     alive = demand_kwh.max(axis=1, initial=0.0) > 0
@@ -170,7 +170,7 @@ def _merged(
 def capacity_sets(kinds: tuple[Groups, ...]) -> tuple[tuple[tuple[int, ...], Groups], ...]:
     """Return the sets of kinds that need a capacity row, each with its charger groups.
 
-    A kind of demand that is not there has no groups.
+    An absent kind of demand has no groups.
 
     Cars use groups 0 and 1, buses 1, two-wheelers 2; each row is (kinds, groups):
 
@@ -190,7 +190,7 @@ def capacity_sets(kinds: tuple[Groups, ...]) -> tuple[tuple[tuple[int, ...], Gro
 
 
 def linked_parts(kinds: tuple[Groups, ...]) -> list[tuple[list[int], set[int]]]:
-    """Return the kinds that share charger groups, directly or through others, part by part.
+    """Return the kinds that share charger groups, directly or through others, by part.
 
     >>> linked_parts(((0, 1), (1,), (2,)))
     [([0, 1], {0, 1}), ([2], {2})]

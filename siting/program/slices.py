@@ -1,11 +1,11 @@
-"""Years and scenarios: the slices of time and chance that a plan is judged in.
+"""Years and scenarios: the slices of time and chance in which a plan is valued.
 
-A *slice* is one year in one scenario. Without years and scenarios there is one slice. Each has a
-demand of its own; what stands in a year stands in all of its scenarios, as a plan is made before it
-is known which comes true; no energy moves from one slice to another.
+A *slice* is one year in one scenario. Without years and scenarios there is one slice. Each has its
+own demand; a station of a year stands in all of its scenarios, as a plan is chosen before the
+scenario is known; no energy moves from one slice to another.
 
-A kilowatt-hour a day of year ``t`` counts ``w_t``, the years until the next one, discounted to the
-first; one of scenario ``s`` counts its probability ``p_s``, where the aim is a mean.
+The weight of a kilowatt-hour a day in year ``t`` is ``w_t``, the years until the next one,
+discounted to the first; in scenario ``s`` it is the probability ``p_s``, where the aim is a mean.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ SUM_TOLERANCE = 1e-6
 class Slice:
     """One year in one scenario."""
 
-    name: str  # what tables call it: ``2027``, ``slow``, ``2027 slow``; empty where there is one
-    year: int  # position of the year; 0 where there are no years
-    scenario: int  # position of the scenario; 0 where there are none
-    weight: float  # what a kWh/day counts for its year
+    name: str  # name in tables: ``2027``, ``slow``, ``2027 slow``; empty if there is one
+    year: int  # position of the year; 0 without years
+    scenario: int  # position of the scenario; 0 without scenarios
+    weight: float  # weight of a kWh/day in its year
     probability: float  # of its scenario
 
 
 @dataclass(frozen=True)
 class Years:
-    """Years one after the other, with money for each; `Years.of` makes and checks them."""
+    """Years in order, with money for each; `Years.of` makes and checks them."""
 
     years: tuple[int, ...]  # in order
     budgets_pkr: tuple[float, ...]  # public money granted in each year (PKR)
-    weights: tuple[float, ...]  # what a kWh/day of each year counts
-    # Whether money not spent in a year can be spent later; it can never be borrowed.
+    weights: tuple[float, ...]  # weight of a kWh/day in each year
+    # Whether unspent money of a year can be spent later; it can never be borrowed.
     carry_over: bool
-    upgrades: bool  # whether a station can be made a bigger one later, for the difference
+    upgrades: bool  # whether a station can be made larger later, for the difference
 
     @classmethod
     def of(
@@ -57,9 +57,9 @@ class Years:
     ) -> Years:
         """Return the years with their weights.
 
-        `budgets_pkr`: public money granted in each year (PKR), years rising; `discount_rate`: share
-        by which a kWh/day counts less for each year later, 0 to 1; `last_period_years`: years that
-        the last year stands for; each other stands until the next.
+        `budgets_pkr`: public money granted in each year (PKR), years rising; `discount_rate`:
+        yearly discount of a kWh/day, 0 to 1; `last_period_years`: length of the last period in
+        years; other periods end with the next year.
 
         >>> Years.of({2027: 5e6, 2030: 5e6}, discount_rate=0.1).weights
         (3.0, 0.7513148009015775)
@@ -80,7 +80,7 @@ class Years:
 
     @property
     def limit_pkr(self) -> Floats:
-        """What may be spent in each year, or up to it if money is carried over (PKR)."""
+        """The money for each year, or up to it if money is carried over (PKR)."""
         budgets = np.array(self.budgets_pkr)
         return np.cumsum(budgets) if self.carry_over else budgets
 
@@ -101,7 +101,7 @@ class Scenarios:
         """
         faults = []
         if not probabilities:
-            faults.append(Fault("scenarios", "there are none", "name at least one"))
+            faults.append(Fault("scenarios", "are empty", "name at least one"))
         bad = tuple(
             f"{name}: {p}" for name, p in probabilities.items() if not (math.isfinite(p) and p >= 0)
         )
@@ -120,7 +120,7 @@ class Scenarios:
 
 
 def year_weights(slices: Sequence[Slice]) -> Floats:
-    """Return what counts of each year, by its position."""
+    """Return the weight of each year, by its position."""
     weight = {one.year: one.weight for one in slices}
     return np.array([weight[t] for t in range(len(weight))])
 
@@ -143,7 +143,7 @@ def slices_of(years: Years | None, scenarios: Scenarios | None) -> tuple[Slice, 
 def _year_faults(budgets_pkr: Mapping[int, float]) -> list[Fault]:
     faults = []
     if not budgets_pkr:
-        faults.append(Fault("years", "there are none", "give the money of each year"))
+        faults.append(Fault("years", "are empty", "give the money of each year"))
     odd = tuple(str(year) for year in budgets_pkr if not _whole(year))
     if odd:
         faults.append(Fault("years", "not whole numbers", "give years such as 2027", odd))

@@ -1,14 +1,14 @@
-"""Spacing: no two new stations nearer to each other than some metres, as limits on the offers.
+"""Spacing: a least distance (m) between new stations, as limits on the offers.
 
 Sites nearer than the spacing are in conflict. A clique of the conflict graph, sites that are all in
-conflict with each other, takes one station at most::
+conflict with each other, takes at most one station::
 
     sum of z_o over the new offers of all sites of C  <=  1      for each clique C
 
-One row a clique says what a row a pair would say, with fewer rows and a far tighter relaxation:
-five sites in a clique add up to 2.5 in the relaxed pairs. Maximal cliques are found greedily until
-every conflict is in one. A station that stands rules out new ones within the spacing; what stands
-is not measured against each other, and an extension is not a new station.
+One row a clique replaces a row a pair, with fewer rows and a far tighter relaxation: five sites in
+a clique add up to 2.5 in the relaxed pairs. Maximal cliques are found greedily until every conflict
+is in one. An existing station excludes new ones within the spacing; existing stations are not
+measured against each other, and an extension is not a new station.
 
 Source: A. T. Murray, R. L. Church: Facets for node packing. European Journal of Operational
 Research 101 (1997), 598-608 (the anti-covering location problem).
@@ -36,8 +36,8 @@ def spacing(
     """Return the limits that keep new stations `min_m` metres from each other and from old ones.
 
     `candidates`: the sites (`siting.tables.CANDIDATES`), in a coordinate system in metres; `min_m`:
-    straight distance that is enough (m); `kinds`: kinds of candidates the rule is for, e.g.
-    ``["fuel"]``; all by default. What stands counts whatever its kind.
+    sufficient straight distance (m); `kinds`: kinds of candidates under the rule, e.g.
+    ``["fuel"]``; all by default. Existing stations of any kind count.
     """
     faults = _faults(candidates, offers, min_m, kinds)
     if faults:
@@ -73,7 +73,7 @@ def spacing(
 
 
 def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
-    """Return cliques of points nearer than `min_m` to each other, every such pair in at least one.
+    """Return cliques of points nearer than `min_m` to each other that cover every such pair.
 
     >>> conflict_cliques(np.array([[0.0, 0], [1, 0], [0, 1], [9, 9], [10, 9]]), 2.0)
     [[0, 1, 2], [3, 4]]
@@ -97,7 +97,7 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
         clique = [a, b]
         common = near[a] & near[b]
         while common:
-            # The one that keeps most others possible; ties to the first.
+            # The point that leaves most others possible; ties go to the first.
             best = min(common, key=lambda c: (-len(near[c] & common), c))
             clique.append(best)
             common &= near[best]

@@ -1,4 +1,4 @@
-"""From an OSMnx graph to a `Network`: bus-only streets out, speeds on, one connected part kept."""
+"""From an OSMnx graph to a `Network`: no bus-only streets, speeds, one connected part."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def build_network(
     peak: bool = True,
     source: dict[str, Any] | None = None,
 ) -> Network:
-    """Return the network of a city: streets in metres (UTM) with km/h and minutes to drive each.
+    """Return the network of a city: streets in metres (UTM) with km/h and driving minutes.
 
     ``travel_min = length_m / 1000 / speed_kmh * 60 * peak_factor``. Bus-only streets are dropped,
-    one-ways and parallel streets kept, and of all that only the largest part in which every place
-    can be reached from every other; the report says what that cost.
+    one-ways and parallel streets kept. Of the rest the largest strongly connected part is kept; the
+    report has the loss.
 
     Parameters
     ----------
@@ -43,13 +43,13 @@ def build_network(
         `siting.roads.read_file` and `siting.roads.download_place`.
     speeds
         Free speed (km/h) and peak factor by group of cities and kind of road, as
-        ``siting.reference.table("speeds")``; taken where `maxspeed` says nothing sane.
+        ``siting.reference.table("speeds")``; used where `maxspeed` is missing or implausible.
     city
-        The group of cities to take: ``karachi_lahore``, ``islamabad_rawalpindi`` or ``other``.
+        The group of cities: ``karachi_lahore``, ``islamabad_rawalpindi`` or ``other``.
     peak
-        Whether times are at peak (the factor applied) or on free streets.
+        Whether times are at peak (with the factor) or on free streets.
     source
-        Where the graph comes from (kind, licence, attribution, sha256 …); kept in the report.
+        The graph's source (kind, licence, attribution, sha256 …); kept in the report.
 
     Returns
     -------
@@ -63,8 +63,8 @@ def build_network(
     Raises
     ------
     InputError
-        If the graph has no street cars may use, a length below 0, or no two places that can be
-        reached both ways; or the speeds table cannot be used (see `class_speeds`).
+        If the graph has no street for cars, a length below 0, or no two mutually reachable places;
+        or the speeds table is invalid (see `class_speeds`).
 
     Examples
     --------
@@ -106,7 +106,7 @@ class Streets:
     index: pd.MultiIndex  # u, v, key
     geometry: np.ndarray  # lines, UTM metres
     length_m: np.ndarray
-    name: Any  # missing where there is none
+    name: Any  # missing without a tag
     speed: pd.DataFrame  # as `siting.roads.speeds.edge_speeds`
     bus_only: np.ndarray
 
@@ -121,7 +121,7 @@ def network_of(
     peak: bool,
     source: dict[str, Any] | None,
 ) -> Network:
-    """Return the network of streets that have their speeds: bus-only ones out, one part kept.
+    """Return the network of streets with speeds: bus-only ones out, one connected part kept.
 
     `nodes` are ``node_id`` -> ``geometry``, UTM metres, sorted; `classes` as
     `siting.roads.speeds.class_speeds`; the rest, and what is raised, as in `build_network`.
@@ -184,7 +184,7 @@ def network_of(
 
 
 def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
-    """Return OSMnx's lengths (great-circle metres), and that of the line where there is none."""
+    """Return OSMnx's lengths (great-circle metres), or the line's own where they are missing."""
     length = tag_numbers(edges, "length")
     bare = np.isnan(length)
     length[bare] = edges.geometry[bare].length
@@ -200,9 +200,9 @@ def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
 def _strongest_part(
     nodes: gpd.GeoDataFrame, index: pd.MultiIndex, cars: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return which nodes and streets are the largest part that is strongly connected for cars.
+    """Return the nodes and streets of the largest strongly connected part for cars.
 
-    Of equals it is the one with the smallest node id.
+    Of equal parts it is the one with the smallest node id.
     """
     u = nodes.index.get_indexer(index.get_level_values("u"))
     v = nodes.index.get_indexer(index.get_level_values("v"))
@@ -211,7 +211,7 @@ def _strongest_part(
     links = coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=size).tocsr()
     _, part = connected_components(links, directed=True, connection="strong")
     count = np.bincount(part)
-    # Nodes are sorted by id: the first node in a part of greatest count settles a tie.
+    # Nodes are sorted by id: the first node of a largest part breaks a tie.
     largest = part[np.argmax(count[part])]
     if count[largest] < 2:
         raise InputError(
@@ -226,10 +226,10 @@ def _strongest_part(
 
 
 def _street_km(index: pd.MultiIndex, length_m: np.ndarray) -> float:
-    """Return the km of streets, a street's two directions counted once.
+    """Return the km of streets, both directions of a street counted once.
 
     The two directions join the same nodes and are equally long; metres are rounded to a tenth
-    because they were summed in different order.
+    because they were summed in a different order.
     """
     u, v = index.get_level_values("u").to_numpy(), index.get_level_values("v").to_numpy()
     streets = pd.DataFrame(

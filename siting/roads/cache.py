@@ -1,4 +1,4 @@
-"""Networks kept on disk, so that a second run neither parses nor builds."""
+"""Networks stored on disk, so that a second run neither parses nor builds."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads.network import EDGE_COLUMNS, Network
 
-# Raise it when what is stored, or how a network is built, changes.
+# Increase it when the stored content, or the way a network is built, changes.
 FORMAT = 2
 _MANIFEST = "network.json"
 _TABLES = ("nodes.parquet", "edges.parquet")
 
 
 def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Network]) -> Network:
-    """Return the network kept under a key, or build it and keep it.
+    """Return the network stored under a key, or build and store it.
 
     Each network is a folder of its own, written whole or not at all, with the hashes of its files:
-    two runs at once, or one killed at any moment, leave no half network to be read. One that is
-    damaged nevertheless is built anew, with a warning.
+    simultaneous or killed runs never leave half a network to be read. A damaged one is built again,
+    with a warning.
 
     Parameters
     ----------
     folder
-        Where networks are kept; made where it is missing.
+        Folder of stored networks; created if missing.
     key
         All that the network depends on: the source's hash, the speeds, the settings. JSON types
         only. The versions of this package and of OSMnx are added.
     build
-        Called without arguments where nothing is kept under the key.
+        Called without arguments if nothing is stored under the key.
 
     Returns
     -------
     Network
-        As built; a network that could not be written is returned all the same, with a warning.
+        As built; a network that could not be written is still returned, with a warning.
     """
     full = {**key, "format": FORMAT, "siting": _version("siting"), "osmnx": _version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)

@@ -1,7 +1,7 @@
 """From an OSM file straight to a `Network`, through arrays and without an OSMnx graph.
 
-The network is the one that `siting.roads.read_file` and `build_network` make through OSMnx, row by
-row; tests hold the two against each other on every extract and on random files.
+The network equals, row by row, that of `siting.roads.read_file` and `build_network` through OSMnx;
+tests compare the two on every extract and on random files.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def network_from_file(
     """Return the network of a road file, as ``build_network(read_file(path, clip), …)`` would.
 
     OSM XML and PBF are read straight into arrays, in a fraction of OSMnx's time and memory; GraphML
-    is read by OSMnx. A table of streets that `Network.to_parquet` wrote is taken as it stands.
+    is read by OSMnx. A table of streets written by `Network.to_parquet` is used unchanged.
 
     Parameters
     ----------
     path, clip
-        The file, and a polygon in lon/lat that streets must have a node in; see
+        The file, and a polygon in lon/lat in which streets must have a node; see
         `siting.roads.read_file`.
     speeds, city, peak, source
         See `siting.roads.build_network`.
@@ -52,7 +52,7 @@ def network_from_file(
     Returns
     -------
     Network
-        With the report that `siting.roads.build_network` describes.
+        With the report described in `siting.roads.build_network`.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def network_from_file(
             [pieces.node_id[edges.u], pieces.node_id[edges.v], edges.key], names=["u", "v", "key"]
         ),
         geometry=geometry,
-        # Added up in the order driven, as OSMnx does, so that the last digit is the same.
+        # Summed in driving order, as in OSMnx, so that the last digit is the same.
         length_m=np.bincount(edge, weights=segments.length_m[edges.segments]),
         name=joined_names([t.get("name") for t in tags])[which],
         speed=frame.iloc[which],
@@ -110,7 +110,7 @@ def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDat
         index=pd.Index(pieces.node_id[edges.kept], dtype="int64", name="node_id"),
         crs=zone,
     )
-    # A line's corners: where its first segment begins, and where each segment ends.
+    # A line's corners: the start of its first segment, and the end of each segment.
     first = np.cumsum(edges.size) - edges.size
     corner = np.insert(segments.v[edges.segments], first, edges.u)
     spots = np.empty((len(corner), 2))
@@ -121,7 +121,7 @@ def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDat
 
 
 def _merged(edge: np.ndarray, kind: np.ndarray) -> tuple[list[tuple[int, ...]], np.ndarray]:
-    """Return the sets of kinds of ways that edges are made of, and which set each edge has."""
+    """Return the sets of kinds of ways in edges, and the set of each edge."""
     kinds = int(kind.max()) + 1
     pairs = np.sort(edge * kinds + kind)
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
@@ -129,7 +129,7 @@ def _merged(edge: np.ndarray, kind: np.ndarray) -> tuple[list[tuple[int, ...]], 
     first = np.flatnonzero(np.diff(edge, prepend=-1))
     size = np.diff(first, append=len(edge))
     which = np.empty(len(first), dtype=np.int32)
-    # Most edges are of one kind of way; only the others are looked at one by one.
+    # Most edges have one kind of way; only the others are processed one by one.
     alone = size == 1
     single, which[alone] = np.unique(kind[first[alone]], return_inverse=True)
     sets: dict[tuple[int, ...], int] = {(one,): i for i, one in enumerate(single.tolist())}
@@ -140,7 +140,7 @@ def _merged(edge: np.ndarray, kind: np.ndarray) -> tuple[list[tuple[int, ...]], 
 
 
 def _together(pieces: Pieces, kinds: Iterable[int]) -> dict[str, Any]:
-    """Return the tags of merged ways: the value they share, or a list of all there are."""
+    """Return the tags of merged ways: the value they share, or a list of all values."""
     values: dict[str, list[str]] = {}
     for kind in kinds:
         for tag, value in pieces.tags[kind].items():

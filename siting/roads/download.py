@@ -1,7 +1,7 @@
 """Streets, places and points of interest from OpenStreetMap's servers, through OSMnx.
 
-Every answer is kept in a folder in the form OSMnx gives it, so that a later run needs no network.
-Only whole, sound answers are kept.
+Every answer is stored in a folder in OSMnx's form, so that a later run needs no network. Only
+complete, valid answers are stored.
 """
 
 from __future__ import annotations
@@ -27,29 +27,30 @@ logger = logging.getLogger(__name__)
 
 OSM_SOURCE = {"licence": "ODbL 1.0", "attribution": "© OpenStreetMap contributors"}
 
-# Overpass gives a query this long; it is part of the query, and so of the name an answer is kept
-# under. It grows with the time-out but does not shrink with it, lest that lose the answers.
+# Time limit of a query on Overpass; it is part of the query, and so of the name of its stored
+# answer. It grows with the time-out but does not shrink with it, which would lose stored answers.
 _QUERY_S = 180
 _LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """How to fetch from OpenStreetMap's servers.
+    """Settings for downloads from OpenStreetMap's servers.
 
     Parameters
     ----------
     cache_dir
-        Where answers are kept, in OSMnx's form and under OSMnx's names; OSMnx's own cache serves.
+        Folder of stored answers, in OSMnx's form and under OSMnx's names; OSMnx's own cache works
+        too.
     overpass_url, nominatim_url
-        The servers. Another server's answers are kept apart.
+        The servers. Answers of another server are stored apart.
     timeout_s
-        Seconds without a byte after which a try is given up.
+        Seconds without a byte after which a try ends.
     retries
-        Tries after the first, for what may pass: too many requests, overload, a broken answer.
+        Tries after the first, for temporary failures: too many requests, overload, a broken answer.
     pause_s
-        Seconds before the first retry; doubled for each further one, a minute at most. A server
-        that asks for more (``Retry-After``) is given it, up to a minute.
+        Seconds before the first retry; doubled for each further one, up to a minute. If a server
+        asks for a longer wait (``Retry-After``), it gets it, up to a minute.
     """
 
     cache_dir: Path
@@ -60,7 +61,7 @@ class Download:
     pause_s: float = 5
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work, all at once."""
+        """Check all settings at once."""
         faults = []
         for name in ("overpass_url", "nominatim_url"):
             url = urlsplit(getattr(self, name))
@@ -84,20 +85,20 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     Parameters
     ----------
     query
-        The place as Nominatim knows it, e.g. ``"Islamabad, Pakistan"``; it must be an area.
+        The place by its name in Nominatim, e.g. ``"Islamabad, Pakistan"``; it must be an area.
     download
-        Servers, time-out, retries and the folder answers are kept in.
+        Servers, time-out, retries and the folder of answers.
 
     Returns
     -------
     MultiDiGraph
-        As ``osmnx.graph_from_place(query, network_type="drive")``, nothing cut off for want of a
-        connection; `siting.roads.build_network` does that and reports it.
+        As ``osmnx.graph_from_place(query, network_type="drive")``, with unconnected parts kept;
+        `siting.roads.build_network` removes and reports them.
 
     Raises
     ------
     DownloadError
-        Naming the server, what happened, how often it was tried, and what to do.
+        Naming the server, the failure, the number of tries, and the remedy.
     """
     import osmnx as ox
 
@@ -121,8 +122,7 @@ def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.
     Returns
     -------
     MultiDiGraph
-        As ``osmnx.graph_from_polygon(polygon, network_type="drive")``, nothing cut off for want of
-        a connection.
+        As ``osmnx.graph_from_polygon(polygon, network_type="drive")``, with unconnected parts kept.
 
     Raises
     ------
@@ -151,8 +151,8 @@ def download_features(
     polygon
         The area in lon/lat.
     tags
-        OSM tags to look for, e.g. ``{"amenity": ["fuel", "parking"], "shop": "mall"}``; things with
-        any of them are taken.
+        OSM tags to look for, e.g. ``{"amenity": ["fuel", "parking"], "shop": "mall"}``; features
+        with any of them are returned.
     download
         As in `download_place`.
 
@@ -160,14 +160,14 @@ def download_features(
     -------
     GeoDataFrame
         ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column a tag found, ``geometry``: the
-        thing itself, or a point inside it where it is an area or a line. Sorted by kind and id.
+        feature itself if a point, or a point inside the area or line. Sorted by kind and id.
 
     Raises
     ------
     InputError
         If the polygon is empty, crosses itself or is not in degrees.
     DownloadError
-        As in `download_place`; also where the area has nothing with these tags.
+        As in `download_place`; also if the area has no feature with these tags.
     """
     _require_area(polygon)
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
@@ -191,14 +191,14 @@ def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
     Parameters
     ----------
     query
-        The place as Nominatim knows it; it must be an area.
+        The place by its name in Nominatim; it must be an area.
     download
         As in `download_place`.
 
     Raises
     ------
     DownloadError
-        As in `download_place`; also where the place is unknown or only a point.
+        As in `download_place`; also if the place is unknown or only a point.
     """
 
     import osmnx as ox
@@ -210,7 +210,7 @@ def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
 
 
 def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
-    """Return what OSMnx makes of the servers' answers, asking again where that may help."""
+    """Return OSMnx's result from the servers' answers, with retries where they may help."""
     answers = Answers(Path(download.cache_dir))
     query_s = max(_QUERY_S, round(download.timeout_s))
     failed = 0
@@ -230,7 +230,7 @@ def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
                     raise
                 if trouble.empty and answers.doubt_empty():
                     continue
-                # An answer that came and was kept is not asked for again: count anew.
+                # An answer that was stored is not requested again: restart the count.
                 failed = 1 if answers.kept > kept else failed + 1
                 if not trouble.may_pass or failed > download.retries:
                     raise _download_error(trouble, what, failed, answers, download) from err

@@ -1,4 +1,4 @@
-"""Which streets a car may use, read from their OpenStreetMap tags."""
+"""Drivable streets by their OpenStreetMap tags."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-# What OSMnx 2.1 leaves out of its "drive" network, tag by tag. Overpass looks for these words
-# anywhere in the value, not for the whole value, and so does `is_drivable`; a test holds the two
-# lists against each other.
+# Tag values that OSMnx 2.1 excludes from its "drive" network. Overpass looks for these words
+# anywhere in the value, not for the whole value, and so does `is_drivable`; a test compares the two
+# lists.
 NOT_DRIVABLE = {
     "highway": (
         "abandoned|bridleway|bus_guideway|construction|corridor|cycleway|elevator|escalator|"
@@ -28,7 +28,7 @@ NOT_DRIVABLE = {
 _NOT_DRIVABLE = {tag: re.compile(words) for tag, words in NOT_DRIVABLE.items()}
 
 # OSMnx keeps only the tags named here; its own list lacks the English name, and the last five,
-# which tell buses apart.
+# which identify bus streets.
 WAY_TAGS = [
     "access",
     "area",
@@ -57,8 +57,7 @@ _ALLOWED = frozenset({"yes", "designated", "official", "permissive", "destinatio
 def is_drivable(tags: Mapping[str, Any]) -> bool:
     """Return whether OSMnx's "drive" network would hold a way with these tags.
 
-    Where streets have been merged a value may be a list; one member that cars may not use closes
-    the whole.
+    Where streets were merged a value may be a list; one member closed to cars closes the whole.
 
     >>> is_drivable({"highway": "residential"}), is_drivable({"highway": "footway"})
     (True, False)
@@ -99,7 +98,7 @@ def is_bus_only(tags: Mapping[str, Any]) -> bool:
 
 
 def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any], int]:
-    """Return the graph without bus-only streets, and how many ways that took out.
+    """Return the graph without bus-only streets, and the number of ways removed.
 
     `graph` is not changed.
     """
@@ -113,7 +112,7 @@ def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any],
 
 
 def only_drivable(graph: nx.MultiDiGraph[Any]) -> nx.MultiDiGraph[Any]:
-    """Return the graph without streets closed to cars and without nodes that had only those.
+    """Return the graph without streets closed to cars and without nodes of such streets only.
 
     `graph` is not changed. Bus-only streets stay, to be counted by `without_bus_only`.
     """
@@ -142,7 +141,7 @@ def _has(tags: Mapping[str, Any], tag: str, wanted: frozenset[str] | set[str]) -
 
 
 def _values(value: Any) -> Iterator[str]:
-    """Yield the values of a tag: one, or those of a list where streets have been merged."""
+    """Yield the values of a tag: one, or those of a list where streets were merged."""
     if isinstance(value, list | tuple | set):
         yield from map(str, value)
     else:

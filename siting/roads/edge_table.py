@@ -1,4 +1,4 @@
-"""A network as one table of directed streets in a Parquet file, and back to the last bit."""
+"""A network as one Parquet table of directed streets, exact to the last bit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siting.errors import Fault, InputError
 from siting.roads.network import EDGE_COLUMNS, Network
 from siting.writing import write_whole
 
-# Where a street's first node is, in the table's own coordinates.
+# Position of a street's first node, in the table's own coordinates.
 AT = ("u_x_m", "u_y_m")
 _REPORT = "report"
 
@@ -31,10 +31,10 @@ def write_edge_table(network: Network, path: Path) -> None:
 
 
 def read_edge_table(path: Path, source: dict[str, Any]) -> Network:
-    """Return the network of a file that `write_edge_table` wrote; nothing is dropped or changed.
+    """Return the network of a file by `write_edge_table`, unchanged.
 
-    `source` takes the place of what its report says of that, but for what it leaves blank. An
-    `InputError` names each column that is missing or wrong.
+    `source` replaces that of its report, except fields it leaves blank. An `InputError` names each
+    missing or wrong column.
     """
     try:
         table = gpd.read_parquet(path)

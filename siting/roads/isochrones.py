@@ -1,4 +1,4 @@
-"""Isochrones: the ground from which some place is reached within so many minutes of driving."""
+"""Isochrones: the ground within some minutes of driving to a place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shapely import MultiPolygon
 
 from siting.roads.network import Network
 
-# Side of the squares the ground is parted into, and how many of them a street reaches sideways, m.
+# Side of the squares of ground (m), and their number on each side of a street.
 SQUARE_M = 100.0
 ASIDE = 2
 
@@ -23,17 +23,15 @@ def isochrones(
 ) -> gpd.GeoDataFrame:
     """Return the ground by minutes of driving to the nearest place, one row a band of minutes.
 
-    Streets are looked at every half square of `SQUARE_M` m, a driver on one goes on in its
-    direction; ground counts up to `ASIDE` squares from a street. Corners of squares are rounded
-    off without a gap between bands.
+    Streets are sampled every half square of `SQUARE_M` m, in their driving direction; ground counts
+    up to `ASIDE` squares from a street. Corners of squares are rounded without gaps between bands.
 
     Parameters
     ----------
     network
         The roads.
     node_min
-        Minutes from each node, by ``node_id``; infinite where there is no way
-        (`minutes_to_nearest`).
+        Minutes from each node, by ``node_id``; infinite without a path (`minutes_to_nearest`).
     within_min
         Upper limits of the bands, minutes, rising.
 

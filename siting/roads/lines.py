@@ -1,4 +1,4 @@
-"""Roads of a network as lines, end to end, by their names."""
+"""Roads of a network as lines, end to end, by name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from siting.roads.network import Network
 if TYPE_CHECKING:
     import networkx as nx
 
-# The other carriageway of a road, and its ramps, lie so near to it (m).
+# Distance of a road's other carriageway and its ramps (m).
 BESIDE_M = 200.0
 
 
@@ -27,9 +27,9 @@ def road_lines(
 ) -> dict[str, list[shapely.LineString]]:
     """Return the line of each road in metres, end to end; several where a road has gaps.
 
-    A road is the longest of the shortest ways along its own streets; what lies beside it (the other
-    carriageway, ramps) is part of it. Capitals of `names` do not matter. An `InputError` that names
-    `key` tells every name that is no road's.
+    A road is the longest shortest path along its own streets; parallel parts (the other
+    carriageway, ramps) belong to it. Case in `names` is ignored. An `InputError` that names `key`
+    lists every name without a road.
     """
     edges = network.edges
     called = edges["name"].fillna("").astype(str).str.casefold()
@@ -55,8 +55,8 @@ def lines_of_layer(
 ) -> dict[str, list[shapely.LineString]]:
     """Return the lines of a layer by name, in a coordinate system in metres.
 
-    `crs` is in metres. An `InputError` that names `key` tells if the column is missing, or a shape
-    is no line.
+    `crs` is in metres. An `InputError` that names `key` is raised if the column is missing, or a
+    shape is not a line.
     """
     layer = read_layer(path)
     if name_column not in layer.columns:
@@ -86,7 +86,7 @@ def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
     lines = []
     for part in nx.connected_components(graph):
         piece = graph.subgraph(part)
-        # Two sweeps find a longest way: exact where the road does not branch into rings.
+        # Two sweeps find a longest path: exact where the road does not branch into rings.
         first = _farthest(piece, min(part))[-1]
         way = _farthest(piece, first)
         steps = [piece[a][b]["line"] for a, b in pairwise(way)]
@@ -102,7 +102,7 @@ def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
 
 
 def _farthest(graph: nx.Graph[int], start: int) -> list[int]:
-    """Return the shortest way from a node to the one that is farthest from it."""
+    """Return the shortest path from a node to the farthest one."""
     import networkx as nx
 
     ways = nx.single_source_dijkstra_path(graph, start, weight="length_m")

@@ -1,4 +1,4 @@
-"""Names of parts of a city and of villages, as OpenStreetMap keeps them: nodes with `place`."""
+"""Names of neighbourhoods and villages from OpenStreetMap nodes with `place`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import geopandas as gpd
 from siting.errors import Fault, InputError
 from siting.roads.source import OSM_XML, is_osm, unpacked
 
-# Values of `place` that people say where they are by; the first of them first on a map.
+# Values of `place` that people use for locations, the most important on a map first.
 PLACE_KINDS = (
     *("city", "town", "borough", "suburb", "quarter", "neighbourhood"),
     *("village", "hamlet", "isolated_dwelling", "locality"),
@@ -30,8 +30,8 @@ def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
     Returns
     -------
     GeoDataFrame
-        ``name`` (English where the map has it), ``name_ur`` (in Urdu; blank where the map has
-        none), ``kind`` (one of `PLACE_KINDS`), ``geometry``; empty where the file has none.
+        ``name`` (English where the map has it), ``name_ur`` (in Urdu; blank if missing), ``kind``
+        (one of `PLACE_KINDS`), ``geometry``; empty if the file has none.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
 
 
 def _of_xml(text: bytes, path: Path) -> Places:
-    # Files of roads alone are the rule: a search for the key saves parsing them.
+    # Most files have roads only: a search for the key saves parsing them.
     if b'k="place"' not in text and b"k='place'" not in text:
         return []
     places: Places = []

@@ -1,4 +1,4 @@
-"""The road network: nodes and directed streets in UTM metres, with minutes to drive each."""
+"""The road network: nodes and directed streets in UTM metres, with driving minutes."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Network:
         Index ``node_id`` (OSM node, int64), ``geometry`` (Point, UTM metres).
     edges
         Index ``u``, ``v``, ``key`` (from node, to node, number among parallels); ``name``,
-        ``highway``, ``length_m``, ``speed_kmh`` (when free), ``speed_source`` (``maxspeed``,
-        ``class``, or ``graph`` for a graph made elsewhere), ``travel_min`` (minutes, at peak if so
-        built), ``geometry`` (LineString, UTM metres).
+        ``highway``, ``length_m``, ``speed_kmh`` (free), ``speed_source`` (``maxspeed``, ``class``,
+        or ``graph`` for a graph made elsewhere), ``travel_min`` (minutes, at peak if so built),
+        ``geometry`` (LineString, UTM metres).
     report
-        What was read, what was dropped and how much; see `siting.roads.build_network`.
+        Counts of the streets read and dropped; see `siting.roads.build_network`.
     """
 
     nodes: gpd.GeoDataFrame
@@ -54,7 +54,7 @@ class Network:
         return cast(pyproj.CRS, self.nodes.crs)
 
     def __repr__(self) -> str:
-        """Return a line on what the network holds."""
+        """Return the size of the network on one line."""
         kilometres = self.report.get("street_km")
         streets = f", {kilometres:,.0f} km of streets" if isinstance(kilometres, float) else ""
         return (
@@ -70,8 +70,8 @@ class Network:
         MultiDiGraph
             Nodes with ``x`` and ``y`` (metres); edges with ``length`` (m), ``speed_kph``,
             ``travel_time`` (s), ``name``, ``highway``, ``speed_source``, ``geometry``; the report
-            under ``graph["report"]``. OSMnx's routing, distances and plots take it; the ids of OSM
-            ways (``osmid``) are not kept. `from_graph` is the way back.
+            under ``graph["report"]``. OSMnx's routing, distances and plots accept it; the ids of
+            OSM ways (``osmid``) are not kept. `from_graph` is the inverse.
         """
         import osmnx as ox
 
@@ -84,15 +84,15 @@ class Network:
 
     @classmethod
     def from_graph(cls, graph: nx.MultiDiGraph[Any]) -> Self:
-        """Return the network of an OSMnx graph that has travel times (seconds) already.
+        """Return the network of an OSMnx graph with travel times (seconds).
 
         Nothing is dropped and no speed is changed; `siting.roads.build_network` does that.
 
         Parameters
         ----------
         graph
-            An OSMnx graph with ``length`` (m) and ``travel_time`` (s) on every edge, as `to_graph`
-            or ``osmnx.add_edge_travel_times`` leave it; lon/lat is brought to UTM.
+            An OSMnx graph with ``length`` (m) and ``travel_time`` (s) on every edge, as from
+            `to_graph` or ``osmnx.add_edge_travel_times``; lon/lat is projected to UTM.
 
         Raises
         ------
@@ -147,12 +147,12 @@ class Network:
 
     @classmethod
     def from_parquet(cls, path: Path | str) -> Self:
-        """Return the network that `to_parquet` wrote, to the last bit.
+        """Return the network that `to_parquet` wrote, exact to the last bit.
 
         Raises
         ------
         InputError
-            If the file is no such table.
+            If the file is not such a table.
         """
         from siting.roads.edge_table import read_edge_table
 
@@ -196,7 +196,7 @@ def utm_epsg(lon: float, lat: float = 30.0) -> int:
     Parameters
     ----------
     lon, lat
-        Degrees; the latitude says only which hemisphere.
+        Degrees; the latitude only gives the hemisphere.
 
     Examples
     --------
@@ -208,7 +208,7 @@ def utm_epsg(lon: float, lat: float = 30.0) -> int:
 
 
 def tag_values(edges: pd.DataFrame, column: str) -> list[Any]:
-    """Return a column's values with ``None`` where there is none, all ``None`` if it is missing."""
+    """Return a column's values with ``None`` for missing ones, all ``None`` if it is missing."""
     if column not in edges.columns:
         return [None] * len(edges)
     values = edges[column].tolist()
@@ -216,13 +216,13 @@ def tag_values(edges: pd.DataFrame, column: str) -> list[Any]:
 
 
 def tag_numbers(edges: pd.DataFrame, column: str) -> np.ndarray:
-    """Return a column as floats, NaN where there is no number."""
+    """Return a column as floats, NaN for other values."""
     values = pd.Series(tag_values(edges, column), dtype=object)
     return pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, copy=True)
 
 
 def street_names(edges: pd.DataFrame) -> Any:
-    """Return the names of streets as OSMnx has them: the English ones where there are as many.
+    """Return the names of streets as in OSMnx: the English ones where there are as many.
 
     >>> edges = pd.DataFrame({"name": ["شاہراہ", "Mall"], "name:en": ["Highway", None]})
     >>> street_names(edges).tolist()
@@ -238,7 +238,7 @@ def street_names(edges: pd.DataFrame) -> Any:
 
 
 def joined_names(values: list[Any]) -> Any:
-    """Return texts, the parts of a list joined by " / " in alphabetic order, missing where none."""
+    """Return texts, lists joined by " / " in alphabetical order, missing if empty."""
     joined = [
         " / ".join(sorted(set(map(str, value)))) if isinstance(value, list | tuple | set) else value
         for value in values

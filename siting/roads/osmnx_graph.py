@@ -1,7 +1,7 @@
 """The graph OSMnx makes of a file's drivable ways: the reference for the direct way.
 
-OSMnx reads every way of an XML file as a street, buildings too. So the ways are sifted first and
-handed to OSMnx as a smaller file; junctions with footways then do not split streets either.
+OSMnx reads every way of an XML file as a street, buildings too. So the ways are filtered first and
+passed to OSMnx as a smaller file; junctions with footways then do not split streets either.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def graph_from_pieces(pieces: Pieces) -> nx.MultiDiGraph[Any]:
-    """Return the OSMnx graph of drivable ways, simplified, in lon/lat, nothing cut off.
+    """Return the OSMnx graph of drivable ways, simplified, in lon/lat, all parts kept.
 
     ``graph["bus_only_ways"]`` counts the ways left out because only buses may use them.
     """

@@ -1,4 +1,4 @@
-"""Which ways of a file are kept, and where they are cut for want of a node."""
+"""Selection of a file's ways, cut where nodes are missing."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Pieces:
-    """Ways, or what is left of them, as flat arrays."""
+    """Ways, or their remaining pieces, as flat arrays."""
 
     node_id: np.ndarray  # the nodes in use, sorted
     lon: np.ndarray
     lat: np.ndarray
     way_id: np.ndarray  # one row a piece: its OSM way, or an id that no way has where a way was cut
-    kind: np.ndarray  # its place in `tags`
-    size: np.ndarray  # how many nodes it has
-    refs: np.ndarray  # the nodes of each piece, one piece behind the other, as places in `node_id`
+    kind: np.ndarray  # its position in `tags`
+    size: np.ndarray  # number of nodes
+    refs: np.ndarray  # nodes of each piece, one piece after the other, as positions in `node_id`
     tags: list[Tags]
     bus_only: int  # ways left out because only buses may use them
 
 
 def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
-    """Return the ways to keep, cut where the file lacks a node.
+    """Return the selected ways, cut where the file lacks a node.
 
     A way is kept, whole, if any of its nodes lies inside `clip` (lon/lat; ``None``: all). Raises
-    `InputError` if there is no drivable way, or none in the polygon, or a node is nowhere on the
-    globe; `path` names the file there.
+    `InputError` if there is no drivable way, or none in the polygon, or a node has impossible
+    coordinates; `path` names the file there.
     """
     if not ways.way_id:
         raise InputError(
@@ -46,7 +46,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
                 "take an extract with roads",
             )
         )
-    # Of a node that comes twice the first position counts.
+    # Of a repeated node the first position counts.
     node_id, order = np.unique(np.frombuffer(ways.node_id, dtype=np.int64), return_index=True)
     lon = np.frombuffer(ways.lon, dtype=float)[order]
     lat = np.frombuffer(ways.lat, dtype=float)[order]
@@ -62,7 +62,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     if cut := int((keep & ~whole).sum()):
         logger.warning("%s lacks nodes of %s ways; these end at the gap", path, f"{cut:,}")
     there = there & keep[way]
-    # A run of nodes that are there is a piece, if it has two ends.
+    # A run of present nodes is a piece, if it has two ends.
     begins = there.copy()
     begins[1:] &= ~there[:-1] | (way[1:] != way[:-1])
     run = np.cumsum(begins) - 1
@@ -90,7 +90,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
 
 
 def _places(node_id: np.ndarray, refs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where each node of a way is among the file's, and whether it is there at all."""
+    """Return the position of each node of a way in the file, and whether it is present."""
     at = np.searchsorted(node_id, refs)
     at[at == len(node_id)] = 0
     there = node_id[at] == refs if len(node_id) else np.zeros(len(refs), dtype=bool)

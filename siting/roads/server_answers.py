@@ -1,12 +1,12 @@
-"""What the servers answer OSMnx: which answers are sound, what went wrong, and what is kept.
+"""Answers of OpenStreetMap's servers to OSMnx: checks, failures and storage.
 
-OSMnx 2.1 meets a 429 or 504 by sleeping 55 seconds and asking again without end, keeps an empty
-answer, keeps answers by writing straight into its cache (a run killed then leaves half a file that
-stops every later one), and goes on with half the streets where a server says that it ran out of
-time. So three of its functions are replaced while it works: the two that read and write its cache,
-and the one that fixes the server's address for its own queueing, which is off here. The cache stays
-OSMnx's own in form and names. The status of an answer is looked at in a hook of ``requests``, which
-OSMnx lets through.
+OSMnx 2.1 answers a 429 or 504 by sleeping 55 seconds and asking again without end, stores an empty
+answer, writes answers straight into its cache (a killed run then leaves half a file that stops
+every later one), and goes on with half the streets when a server reports that it ran out of time.
+So three of its functions are replaced while it works: the two that read and write its cache, and
+the one that fixes the server's address for its own queueing, which is off here. The cache keeps
+OSMnx's form and names. The status of an answer is checked in a hook of ``requests``, which OSMnx
+allows.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ from siting.writing import write_whole
 
 logger = logging.getLogger(__name__)
 
-# A whole answer may take so many times what a server may be silent: a large city over a slow line.
+# Time limit of a whole answer, in time-outs: for a large city over a slow line.
 WHOLE_ANSWER = 10.0
-# After so long without a connection nobody is waited for.
+# Seconds after which a connection attempt ends.
 _CONNECT_S = 2
 _MAY_PASS = {408, 429, 500, 502, 503, 504}
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """What went wrong with a request."""
+    """A failed request."""
 
     what: str
-    may_pass: bool = True  # asking again may help
-    fix: str = ""  # what to do, where it is not the usual
-    wait_s: float = 0.0  # how long the server asks to be left alone
-    empty: bool = False  # the answer was sound but had nothing in it
+    may_pass: bool = True  # a retry may help
+    fix: str = ""  # a remedy other than the usual
+    wait_s: float = 0.0  # seconds the server asks to wait
+    empty: bool = False  # the answer was valid but empty
 
 
 _WRONG_FORM = Trouble("the answer is JSON, but not of the form it should have")
 
 
 class UnsoundAnswerError(Exception):
-    """An answer came that cannot be used."""
+    """An answer that cannot be used."""
 
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(trouble.what)
@@ -64,7 +64,7 @@ class UnsoundAnswerError(Exception):
 
 
 def troubles() -> tuple[type[Exception], ...]:
-    """Return what may come out of OSMnx when it asks a server; `trouble_of` tells them apart."""
+    """Return the exceptions OSMnx may raise for a server; `trouble_of` tells them apart."""
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
     return (
@@ -78,9 +78,9 @@ def troubles() -> tuple[type[Exception], ...]:
 
 
 class Answers:
-    """The servers' answers, kept in a folder as OSMnx keeps them, sound ones only.
+    """The servers' answers in a folder of OSMnx's form, valid ones only.
 
-    `server` is the address asked last, `kept` how many answers came and were kept.
+    `server` is the address asked last, `kept` the number of answers stored.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -90,13 +90,13 @@ class Answers:
         self._pending: dict[Path, Any] = {}
         self._used_empty = False
         self._believe_empty = True
-        self._online: set[str] = set()  # hosts that a connection was tried to
+        self._online: set[str] = set()  # hosts to which a connection was tried
 
     @contextmanager
     def in_osmnx(self, **settings: Any) -> Iterator[None]:
-        """Let OSMnx read and write its answers here for the length of a ``with`` block.
+        """Let OSMnx read and write its answers here during a ``with`` block.
 
-        `settings` of OSMnx are held meanwhile.
+        OSMnx's `settings` are held meanwhile.
         """
         import osmnx as ox
         from osmnx import _http
@@ -126,7 +126,7 @@ class Answers:
             yield
 
     def load(self, url: str) -> Any:
-        """Return the answer kept for a request, or ``None``.
+        """Return the stored answer to a request, or ``None``.
 
         Parameters
         ----------
@@ -148,17 +148,16 @@ class Answers:
             logger.warning("kept answer %s: %s; asking again", path, trouble.what)
             return None
         if _is_empty(answer):
-            # A tile of a large area may well be empty, all of the area hardly: see `doubt_empty`.
+            # A tile of a large area may be empty, the whole area hardly: see `doubt_empty`.
             self._used_empty = True
             return answer if self._believe_empty and isinstance(answer, dict) else None
         return answer
 
     def save(self, url: str, answer: Any, ok: bool) -> None:
-        """Keep an answer if it is sound; an empty one only once the whole has come to something.
+        """Store an answer if it is valid; an empty one only once the whole is not empty.
 
         `url` is the request as OSMnx writes it; `ok`: the status was good. Raises
-        `UnsoundAnswerError` if the answer is not what such a server gives, or carries a remark of
-        failure.
+        `UnsoundAnswerError` for an answer of the wrong form, or with a remark of failure.
         """
         trouble = _fault_of(answer)
         if trouble is not None:
@@ -169,20 +168,20 @@ class Answers:
             self._write(self._path(url), answer)
 
     def keep_pending(self) -> None:
-        """Keep the empty answers of an area that is not empty as a whole."""
+        """Store the empty answers of an area that is not empty as a whole."""
         for path, answer in self._pending.items():
             self._write(path, answer)
         self._pending.clear()
 
     def doubt_empty(self) -> bool:
-        """Stop believing kept empty answers; return whether that changes anything."""
+        """Distrust stored empty answers; return whether that changes anything."""
         changes = self._used_empty and self._believe_empty
         self._believe_empty = False
         self._pending.clear()
         return changes
 
     def _require_online(self, url: str) -> None:
-        """Refuse to ask a server that this machine has no way to, rather than wait for each try."""
+        """Check that this machine can reach the server, rather than wait for each try."""
         parts = urlsplit(url)
         if parts.netloc in self._online or requests.utils.get_environ_proxies(url):
             return
@@ -208,7 +207,7 @@ class Answers:
 
 
 def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
-    """Return what an error of OSMnx's means, or ``None`` where it is not about an answer.
+    """Return the meaning of an OSMnx error, or ``None`` if it is not about an answer.
 
     `err` is one of `troubles`.
     """
@@ -255,7 +254,7 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
 
 
 def _answers_at(host: str, port: int) -> bool:
-    """Return whether something takes or refuses a connection soon: then there is a network."""
+    """Return whether an address soon accepts or refuses a connection: then there is a network."""
     answers: list[bool] = []
 
     def connect() -> None:
@@ -268,7 +267,7 @@ def _answers_at(host: str, port: int) -> bool:
         else:
             answers.append(True)
 
-    # To look a name up has no time limit of its own.
+    # Name look-up has no time limit of its own.
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(_CONNECT_S)
@@ -282,7 +281,8 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
         if asked_host == other:
             return
         response.close()
-        # Whatever answers there was not asked, and its answer would be kept as if it were.
+        # A redirect leads to a server that was not asked, whose answer would be stored as if it
+        # were.
         what = f"the server sends on to another, {other}"
         raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="give the address you mean"))
     if response.ok:
@@ -302,7 +302,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
 
 
 def _read(response: requests.Response, *_: Any, limit_s: float, **__: Any) -> None:
-    """Read an answer as it comes: a server that drips is never silent, and never done."""
+    """Read an answer in pieces: a slow server is never silent, and never done."""
     if response.is_redirect:
         return
     until, parts = time.monotonic() + limit_s, []
@@ -329,10 +329,10 @@ def _broken_json(text: str) -> Trouble:
 
 
 def _fault_of(answer: Any) -> Trouble | None:
-    """Return what is wrong with a parsed answer, or ``None`` if it is sound."""
+    """Return the fault of a parsed answer, or ``None`` if it is valid."""
     if isinstance(answer, dict):
         if "remark" in answer:
-            # Overpass says so, with status 200 and what it had by then, when it ran out of time.
+            # Overpass reports a time-out with status 200 and the data it had by then.
             return Trouble(f"the server gave up: {str(answer['remark'])[:200]}")
         elements = answer.get("elements")
         if isinstance(elements, list) and all(map(_is_element, elements)):
@@ -360,7 +360,7 @@ def _is_empty(answer: Any) -> bool:
 
 
 def _innermost(err: BaseException) -> str:
-    """Return the plainest words for why there is no connection."""
+    """Return the plainest words for a missing connection."""
     reason: BaseException = err
     while True:
         inner = getattr(reason, "reason", None) or (reason.args[0] if reason.args else None)

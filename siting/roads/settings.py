@@ -1,4 +1,4 @@
-"""OSMnx's settings, which are one set for the whole process, held for the length of a call."""
+"""OSMnx's settings, one set per process, held during a call."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 from siting.roads.drive import WAY_TAGS
 
-# Two threads that both swapped the settings would leave each other's behind.
+# Two threads that both swapped the settings would restore each other's.
 _LOCK = threading.RLock()
 
-# What would change the graph that comes out; set so that a caller's own settings do not.
+# Settings that would change the graph; set here so that a caller's own do not.
 _FIXED: dict[str, Any] = {
     "all_oneway": False,
     "bidirectional_network_types": ["walk"],
@@ -25,9 +25,9 @@ _FIXED: dict[str, Any] = {
 
 @contextmanager
 def swapped(module: Any, **values: Any) -> Iterator[None]:
-    """Give a module's names other values for the length of a ``with`` block.
+    """Give a module's names other values during a ``with`` block.
 
-    The names must be there.
+    The names must exist.
     """
     with _LOCK:
         before = {name: getattr(module, name) for name in values}
@@ -42,7 +42,7 @@ def swapped(module: Any, **values: Any) -> Iterator[None]:
 
 @contextmanager
 def osmnx_settings(**values: Any) -> Iterator[None]:
-    """Hold OSMnx's settings as this package needs them; the caller's come back afterwards."""
+    """Hold OSMnx's settings as this package needs them, and restore the caller's afterwards."""
     import osmnx as ox
 
     with swapped(ox.settings, **(_FIXED | values)):

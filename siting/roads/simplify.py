@@ -1,9 +1,9 @@
-"""Street segments from ways, and their simplification, as arrays; all of it as OSMnx 2.1 does it.
+"""Street segments from ways, and their simplification as arrays, identical to OSMnx 2.1.
 
 A way of k + 1 nodes is k segments, two-way ones also in the other direction. A node where a driver
-has no choice is no end of a street: the segments on either side become one edge. The rule is that
-of Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection Miscount
-Problem, Transactions in GIS 29 (3), e70037, as OSMnx's ``simplify_graph`` applies it: a node is
+has no choice is not the end of a street: the segments on either side become one edge. The rule is
+that of Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection
+Miscount Problem, Transactions in GIS 29 (3), e70037, as in OSMnx's ``simplify_graph``: a node is
 kept if a street begins and ends in it, if nothing leads in or nothing out, or unless it has just
 two neighbours and two or four segments.
 
@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from siting.roads.pieces import Pieces
 from siting.roads.ways import Tags
 
-# Mean radius of the Earth, metres, as OSMnx takes it.
+# Mean radius of the Earth, metres, as in OSMnx.
 EARTH_M = 6_371_009
 _ONE_WAY = frozenset({"yes", "true", "1", "-1", "reverse", "T", "F"})
 _REVERSED = frozenset({"-1", "reverse", "T"})
@@ -30,7 +30,7 @@ _REVERSED = frozenset({"-1", "reverse", "T"})
 
 @dataclass(frozen=True)
 class Segments:
-    """Directed segments between neighbouring nodes of a way: from, to (places), piece, metres."""
+    """Directed segments between neighbouring nodes of a way: from, to, piece, metres."""
 
     u: np.ndarray
     v: np.ndarray
@@ -40,20 +40,20 @@ class Segments:
 
 @dataclass(frozen=True)
 class Edges:
-    """Streets between the nodes that are kept."""
+    """Streets between kept nodes."""
 
-    u: np.ndarray  # from node (place)
-    v: np.ndarray  # to node (place)
+    u: np.ndarray  # from node (position)
+    v: np.ndarray  # to node (position)
     key: np.ndarray  # number among parallels
-    segments: np.ndarray  # of each edge in the order they are driven, one edge behind the other
-    size: np.ndarray  # how many segments an edge has
-    kept: np.ndarray  # which nodes are kept
+    segments: np.ndarray  # segments of each edge in driving order, one edge after the other
+    size: np.ndarray  # number of segments of an edge
+    kept: np.ndarray  # kept nodes
 
 
 def segments_of(pieces: Pieces) -> Segments:
-    """Return the segments of ways; a one-way against its nodes (``oneway=-1``) is turned round.
+    """Return the segments of ways; a one-way against its nodes (``oneway=-1``) is reversed.
 
-    Where a way's id comes twice, the last counts, in the place of the first.
+    If a way's id is repeated, the last counts, in the place of the first.
     """
     begin = np.cumsum(pieces.size) - pieces.size
     row = {way: i for i, way in enumerate(pieces.way_id.tolist())}
@@ -62,7 +62,7 @@ def segments_of(pieces: Pieces) -> Segments:
     size = pieces.size[chosen]
     refs = pieces.refs[_ranges(begin[chosen], size)].astype(np.int32)
     place = np.repeat(np.arange(len(chosen), dtype=np.int32), size)
-    # A node that follows itself is one node.
+    # A node repeated in a row is one node.
     fresh = np.ones(len(refs), dtype=bool)
     fresh[1:] = (refs[1:] != refs[:-1]) | (place[1:] != place[:-1])
     refs, place = refs[fresh], place[fresh]
@@ -91,7 +91,7 @@ def segments_of(pieces: Pieces) -> Segments:
 
 
 def _metres(pieces: Pieces, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the great-circle distance of points, as OSMnx has it to the last bit (haversine)."""
+    """Return the great-circle distance (m) of points, identical to OSMnx's (haversine)."""
     lat, lon = np.deg2rad(pieces.lat), np.deg2rad(pieces.lon)
     half = np.sin((lat[b] - lat[a]) / 2) ** 2
     half += np.cos(lat[a]) * np.cos(lat[b]) * np.sin((lon[b] - lon[a]) / 2) ** 2
@@ -99,7 +99,7 @@ def _metres(pieces: Pieces, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
-    """Return the streets between ends, each made of one or more segments; lone rings are dropped.
+    """Return the streets between ends, each of one or more segments; lone rings are dropped.
 
     `node_id` is sorted.
     """
@@ -125,7 +125,7 @@ def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
     left = ~lone[edge_u]
     parts, size = parts[np.repeat(left, size)], size[left]
     edge_u, edge_v = edge_u[left], edge_v[left]
-    order = np.lexsort((edge_v, edge_u))  # stable: parallels stay in their order
+    order = np.lexsort((edge_v, edge_u))  # stable: parallels keep their order
     begin = (np.cumsum(size) - size)[order]
     edge_u, edge_v, size = edge_u[order], edge_v[order], size[order]
     parts = parts[_ranges(begin, size)]
@@ -141,13 +141,13 @@ def _is_reversed(tags: Tags) -> bool:
 
 
 def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Return begin, begin + 1, … for each row, `size` of them, one row behind the other."""
+    """Return begin, begin + 1, … for each row, `size` of them, one row after the other."""
     ahead = np.cumsum(size) - size
     return np.repeat(begin - ahead, size) + np.arange(size.sum())
 
 
 def _key(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return the number of each row among those of the same ends, which stand together."""
+    """Return the number of each row among adjacent rows with the same ends."""
     fresh = np.ones(len(u), dtype=bool)
     fresh[1:] = (u[1:] != u[:-1]) | (v[1:] != v[:-1])
     first = np.flatnonzero(fresh)
@@ -155,7 +155,7 @@ def _key(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _neighbours(u: np.ndarray, v: np.ndarray, nodes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each node's neighbours, in or out, once each and sorted, and how many a node has."""
+    """Return each node's neighbours, in or out, once each and sorted, and their number."""
     pairs = np.concatenate([_pair(u, v, nodes), _pair(v, u, nodes)])
     pairs.sort()
     fresh = np.ones(len(pairs), dtype=bool)
@@ -165,13 +165,13 @@ def _neighbours(u: np.ndarray, v: np.ndarray, nodes: int) -> tuple[np.ndarray, n
 
 
 def _pair(u: np.ndarray, v: np.ndarray, nodes: int) -> np.ndarray:
-    """Return one number for each row that sorts as from and to node do."""
+    """Return one number for each row that sorts like the pair of from and to node."""
     pair: np.ndarray = u.astype(np.int64) * nodes + v
     return pair
 
 
 def _ends(u: np.ndarray, v: np.ndarray, near: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Return which nodes a street ends in; see the top of the file for the rule."""
+    """Return the nodes where streets end; the rule is in the module docstring."""
     _, neighbours = near
     leaving = np.bincount(u, minlength=len(neighbours))
     arriving = np.bincount(v, minlength=len(neighbours))
@@ -189,13 +189,13 @@ def _paths(
     near: tuple[np.ndarray, np.ndarray],
     node_id: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the segments from each end along nodes that are none, and how many each path has.
+    """Return the segments from each end along other nodes, and their number by path.
 
-    A path that cannot go on where it must, for want of a segment in its direction, stops there.
+    A path without a next segment in its direction stops there.
     """
     nodes = len(node_id)
     pairs, segment = np.unique(_pair(u, v, nodes), return_index=True)  # of parallels the first
-    # The two neighbours of a node that is no end, and the segment to each, -1 where there is none.
+    # The two neighbours of a node that is not an end, and the segment to each, -1 if missing.
     neighbour, count = near
     node = np.flatnonzero(~end)
     first = (np.cumsum(count) - count)[node]
@@ -232,17 +232,17 @@ def _way_out(
 
 
 def _quick(values: np.ndarray) -> array[int]:
-    """Return whole numbers where Python reads one by one quickly, in a fifth of a list's memory."""
+    """Return integers in a form that Python reads fast, in a fifth of a list's memory."""
     return array("q", values.astype(np.int64).tobytes())
 
 
 def _starts(
     pairs: np.ndarray, segment: np.ndarray, end: np.ndarray, node_id: np.ndarray
 ) -> np.ndarray:
-    """Return the segments from an end to a node that is none, in the order OSMnx takes them.
+    """Return the segments from an end to another kind of node, in OSMnx's order.
 
-    OSMnx goes through its ends in the order of a Python set of their ids. That order decides which
-    of parallel streets gets which key, and nothing else.
+    OSMnx goes through its ends in the order of a Python set of their ids. That order only decides
+    the keys of parallel streets.
     """
     nodes = len(node_id)
     ids = node_id[end].tolist()

@@ -1,4 +1,4 @@
-"""Road files in: OSM XML and PBF to ways or an OSMnx graph, GraphML to an OSMnx graph."""
+"""Road files: OSM XML and PBF to ways or an OSMnx graph, GraphML to an OSMnx graph."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OSM_XML = (".osm", ".osm.gz", ".osm.bz2")
 _PBF = (".osm.pbf", ".pbf")
 _GRAPHML = (".graphml", ".graphml.gz")
 
-# A network of ours, as a table of its streets.
+# A network of this package, as a table of its streets.
 EDGE_TABLE = ".parquet"
 
 ROAD_SUFFIXES = (*OSM_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
@@ -41,9 +41,9 @@ ROAD_SUFFIXES = (*OSM_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
 def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a file as an OSMnx graph, simplified, in lon/lat.
 
-    Of OSM XML and PBF the ways that OSMnx's "drive" network would hold are taken, less bus-only
-    ways; nothing is cut off for want of a connection. GraphML, as OSMnx saves it, is filtered by
-    the tags it holds, and brought to lon/lat where it is projected.
+    From OSM XML and PBF the ways of OSMnx's "drive" network are taken, without bus-only ways;
+    unconnected parts are kept. GraphML, as OSMnx saves it, is filtered by its tags, and converted
+    to lon/lat if projected.
 
     Parameters
     ----------
@@ -57,8 +57,7 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
     -------
     MultiDiGraph
         Nodes with ``x`` and ``y`` in degrees, edges with ``length`` in metres and the tags of
-        `siting.roads.drive.WAY_TAGS`; ``graph["bus_only_ways"]`` counts ways left out because only
-        buses may use them.
+        `siting.roads.drive.WAY_TAGS`; ``graph["bus_only_ways"]`` counts the bus-only ways left out.
 
     Raises
     ------
@@ -82,9 +81,9 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
 
 
 def is_osm(path: Path) -> bool:
-    """Return whether a road file is of OSM's own forms, XML or PBF, by its ending.
+    """Return whether a road file is OSM XML or PBF, by its ending.
 
-    Raises `InputError` if the file is missing or has an ending this does not read.
+    Raises `InputError` if the file is missing or has an unknown ending.
     """
     return _checked_suffix(path) in (*OSM_XML, *_PBF)
 
@@ -144,7 +143,7 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
 
 
 def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
-    """Raise `InputError` with every way in which a graph is not what OSMnx makes of streets."""
+    """Check that a graph has the form of OSMnx; raise `InputError` with every difference."""
     faults = []
     fix = "save it with osmnx.save_graphml"
     if "crs" not in graph.graph:
@@ -190,7 +189,7 @@ def _checked_suffix(path: Path) -> str:
 
 @contextmanager
 def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
-    """Open a file, unpacking it as it is read; whatever is wrong with the packing is said."""
+    """Open a compressed file for reading; an `InputError` tells a fault of the compression."""
     try:
         if suffix.endswith(".gz"):
             with gzip.open(path, "rb") as packed:
@@ -202,7 +201,8 @@ def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
             with path.open("rb") as file:
                 yield file
     except (OSError, EOFError, zlib.error) as err:
-        if getattr(err, "errno", None) in NO_ROOM:  # where it is unpacked to, not the file
+        # a full disk, not a broken file
+        if getattr(err, "errno", None) in NO_ROOM:
             raise
         raise InputError(
             Fault(str(path), f"cannot be unpacked: {err}", "get the file again")

@@ -1,4 +1,4 @@
-"""How fast a street is: the posted limit where it is sane, else a table by kind of road."""
+"""Speed of a street: the posted limit if plausible, else a table by kind of road."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pandas as pd
 
 from siting.errors import Fault, InputError
 
-# Posted limits outside these are slips ("2") or another unit.
+# Range of plausible posted limits; others are slips ("2") or another unit.
 SANE_KMH = (5.0, 130.0)
 KMH_PER_MPH = 1.609344
-# A ramp is slower than the road it leaves; ASSUMPTION of the facts on speeds.
+# Speed of a ramp relative to the road it leaves; ASSUMPTION of the facts on speeds.
 LINK_SHARE = 0.8
-# The row that a kind of road without a row of its own takes.
+# The row for kinds of road without their own.
 FALLBACK = "unclassified"
 
 _LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(km/?h|kph|kmph|mph)?", re.IGNORECASE)
@@ -37,15 +37,15 @@ def _parse(text: str) -> float:
 
 
 def parse_maxspeed(value: Any) -> float:
-    """Return a posted limit in km/h, or NaN where the tag says nothing sane.
+    """Return a posted limit in km/h, or NaN if the tag has no plausible one.
 
     Parameters
     ----------
     value
         An OSM ``maxspeed``: ``"50"``, ``"50 km/h"``, ``"30 mph"``, ``"50;60"``, a number, or a list
-        where streets have been merged. Of several sane limits the lowest counts, whatever the
+        where streets were merged. Of several plausible limits the lowest counts, whatever the
         length of each part. Words (``"PK:urban"``, ``"none"``) and figures outside 5 to 130 km/h
-        are passed over.
+        are ignored.
 
     Examples
     --------
@@ -68,10 +68,10 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     Parameters
     ----------
     speeds
-        ``city_group``, ``highway``, ``free_kmh`` and ``peak_factor`` (how much longer the drive
-        takes at peak), as ``siting.reference.table("speeds")``.
+        ``city_group``, ``highway``, ``free_kmh`` and ``peak_factor`` (ratio of peak to free driving
+        time), as ``siting.reference.table("speeds")``.
     city_group
-        The group to take.
+        The group of cities.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If the group is unknown, a row comes twice, ``unclassified`` is missing, a speed is not
+        If the group is unknown, a row is repeated, ``unclassified`` is missing, a speed is not
         above 0 or a factor below 1.
 
     Examples
@@ -136,14 +136,14 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
 def edge_speeds(
     highway: Iterable[Any], maxspeed: Iterable[Any], classes: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return how fast each street is when free (km/h) and how much longer it takes at peak.
+    """Return each street's free speed (km/h) and its peak factor on time.
 
-    The posted limit is taken as the free speed where there is a sane one. It is a legal ceiling,
-    not an observed speed, so it may be kind to narrow streets; the peak factor of the kind of road
-    multiplies the time in either case. Where streets of several kinds have been merged (a list),
-    the slowest at peak counts, then the alphabet: OSMnx gives such lists in no fixed order.
-    `classes` is the outcome of `class_speeds`. Columns: ``highway`` (one kind), ``speed_kmh``,
-    ``speed_source`` (``maxspeed`` or ``class``), ``peak_factor``.
+    A plausible posted limit is the free speed. It is a legal ceiling, not an observed speed, so it
+    may be too high on narrow streets; the peak factor of the kind of road multiplies the time in
+    either case. Where streets of several kinds were merged (a list), the slowest at peak counts,
+    then the alphabet: OSMnx gives such lists in no fixed order. `classes` is the result of
+    `class_speeds`. Columns: ``highway`` (one kind), ``speed_kmh``, ``speed_source`` (``maxspeed``
+    or ``class``), ``peak_factor``.
     """
     paces = classes["peak_factor"] / classes["free_kmh"]
     pace: dict[str, float] = dict(zip(paces.index.astype(str), paces.tolist(), strict=True))

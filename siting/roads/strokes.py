@@ -1,7 +1,7 @@
-"""Roads as the few long lines that a pen would draw: for maps, not for driving.
+"""Roads as few long lines (strokes), for maps and not for driving.
 
-At each crossing the two streets that lead most straight on are one line. Cartography calls these
-lines strokes: R. C. Thomson, D. E. Richardson: The "good continuation" principle of perceptual
+At each crossing the two most nearly straight streets are one line. Cartography calls these lines
+strokes: R. C. Thomson, D. E. Richardson: The "good continuation" principle of perceptual
 organization applied to the generalization of road networks. Proceedings of the 19th International
 Cartographic Conference (1999), 1215-1223.
 """
@@ -19,9 +19,9 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Lines = npt.NDArray[np.object_]
 
-# A position on the grid needs fewer bits than these: 10,000 km in centimetres.
+# Bits of a position on the grid: 10,000 km in centimetres.
 _BITS = 31
-# Two numbers of so many bits each tell the ends of lines apart, as fractions of a grid step.
+# Bits of the two numbers that distinguish ends of lines, as fractions of a grid step.
 _MARK = 2**11
 
 
@@ -31,11 +31,11 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
     Parameters
     ----------
     lines
-        Linestrings; what is there twice, as the two directions of a street are, counts once.
+        Linestrings; duplicates, such as the two directions of a street, count once.
     kind
-        A number each; lines of one kind only are joined.
+        A number each; only lines of one kind are joined.
     grid
-        What coordinates are rounded to, in their unit. Those that come out are whole numbers of it.
+        Rounding step of coordinates, in their unit. The results are whole multiples of it.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
         return np.empty(0, dtype=object), stroke
     parts = shapely.linestrings(on_grid[there], indices=(np.cumsum(long) - 1)[of[there]])
     parts = shapely.normalize(parts)
-    # Two of a kind on the same ground are one; of two kinds, each is drawn.
+    # Two lines of a kind on the same ground are one; of two kinds, each is drawn.
     texts = pd.DataFrame({"wkb": shapely.to_wkb(parts), "kind": kind[long]})
     part = texts.groupby(["wkb", "kind"], sort=False).ngroup().to_numpy()
     _, first = np.unique(part, return_index=True)
@@ -63,16 +63,16 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
 
 
 def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
-    """Return lines joined where two of a kind lead on, and the position of each one's stroke.
+    """Return lines joined along each kind, and the position of each line's stroke.
 
-    Coordinates are whole numbers, before and after.
+    Coordinates are integers, before and after.
     """
     xy, of = shapely.get_coordinates(parts, return_index=True)
     first = np.flatnonzero(np.diff(of, prepend=-1))
     last = np.append(first[1:], len(of)) - 1
     ends, beside = np.concatenate([first, last]), np.concatenate([first + 1, last - 1])
     mark = _marks(xy[ends], xy[beside] - xy[ends], np.tile(kind, 2))
-    # Ends that are one now share a place of their own, so that only they are joined.
+    # Joined ends get a position of their own, so that only they are joined.
     xy[ends] += np.column_stack([mark // _MARK + 1, mark % _MARK + 1]) / (2 * _MARK)
     apart = np.asarray(shapely.linestrings(xy, indices=of))
     merged = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(apart)))
@@ -89,15 +89,15 @@ def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
 
 
 def _marks(at: Floats, step: Floats, kind: Ints) -> Ints:
-    """Return a number for each end of a line, the same for two that become one.
+    """Return a number for each end of a line, the same for two joined ends.
 
-    `at` is where each end is, `step` where its line goes from there.
+    `at` is the position of each end, `step` the direction of its line.
     """
     x, y = at.astype(np.int64).T
     place, _ = pd.factorize(x * 2**_BITS + y)
     node, _ = pd.factorize(place * (int(kind.max()) + 1) + kind)
-    # Twice the angle: ends that lead straight on have the same. Counted from the first end of a
-    # node, so that what belongs together is not parted where the circle is cut.
+    # Twice the angle: opposite directions are equal. Angles count from the first end of a node, so
+    # that near-equal ones are not separated where the circle is cut.
     twice = 2 * np.arctan2(step[:, 1], step[:, 0])
     order = np.argsort(node, kind="stable")
     begin = order[np.flatnonzero(np.diff(node[order], prepend=-1))]

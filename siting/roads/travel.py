@@ -1,4 +1,4 @@
-"""Driving times on the directed network, and which sites a cell's drivers can reach."""
+"""Driving times on the directed network, and the sites in reach of each cell."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ from scipy.sparse.csgraph import dijkstra
 from siting.errors import Fault, InputError
 from siting.roads.network import Network
 
-# Targets searched at once, neighbours of one another; see `_blocks`.
+# Neighbouring targets searched together; see `_blocks`.
 BATCH = 32
-# Minutes held at once, in numbers: 64 MB. Of a wide search fewer targets are taken at a time.
+# Minutes held at once, in numbers: 64 MB. A wide search takes fewer targets at a time.
 BLOCK_NUMBERS = 8_000_000
-# Of a pair of cell and site, while it is gathered, sorted and made a row with names.
+# Bytes of a pair of cell and site while it is gathered, sorted and named.
 BYTES_A_PAIR = 64
-# A street of length 0 would be no street at all in a sparse matrix; 60 ns is no time to drive.
+# A sparse matrix drops streets of length 0; they get 60 ns instead.
 LEAST_MIN = 1e-9
 
 
 def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) -> pd.DataFrame:
-    """Return the minutes of driving from each node to each target node within the cutoff.
+    """Return the driving minutes from each node to each target node within the cutoff.
 
-    Dijkstra's algorithm (scipy, bounded) from each target on the network with every street turned
-    round, so that one-ways are driven towards the target. Of parallel streets the quickest counts.
+    Dijkstra's algorithm (scipy, bounded) from each target on the network with every street
+    reversed, so that one-ways are driven towards the target. Of parallel streets the quickest
+    counts.
 
     Parameters
     ----------
     network
         The roads.
     targets
-        ``node_id`` of the places driven to; a repeated one counts once.
+        ``node_id`` of the targets; a repeated one counts once.
     cutoff_min
-        Drives longer than this are left out, minutes.
+        Longest drive, minutes.
 
     Returns
     -------
@@ -73,20 +74,19 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
 
 
 def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFrame:
-    """Return the nearest road node of each point, and the metres to it and to the nearest road.
+    """Return each point's nearest road node, and its distances (m) to node and road.
 
     A place beside a long stretch without a junction is near a road though far from a node, so the
-    limit is on the distance to the road; the node's distance is kept for the access time.
+    limit applies to the distance to the road; the node's distance is used for the access time.
 
     Parameters
     ----------
     points
-        Anything with a place, in any declared coordinate reference system; areas and lines count
-        by their centre.
+        Features in any declared coordinate reference system; areas and lines count by their centre.
     network
         The roads.
     max_m
-        A node further than this, in metres, is not taken; ``inf`` for no limit.
+        Largest distance to a road, in metres; ``inf`` for no limit.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
         )
         road_m = np.empty(len(spots))
         road_m[at] = away
-        # A node is on a road: rounding in a line's corners must not put it further.
+        # A node is on a road: rounding of corners must not make it farther.
         road_m = np.minimum(road_m, distance)
     else:
         distance, nearest = np.array([], dtype=float), np.array([], dtype=np.int64)
@@ -143,7 +143,7 @@ def reach(
     access_kmh: float,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Return which sites each cell's drivers reach within the cutoff, and in how many minutes.
+    """Return the sites each cell's drivers reach within the cutoff, and the minutes.
 
     ``travel_min = cell snap_m / access + drive + site snap_m / access``, access at `access_kmh`
     along the straight line to the road node.
@@ -162,7 +162,7 @@ def reach(
     access_kmh
         Speed between the place and its road node, km/h.
     progress
-        Called now and then with the number of sites searched so far, and of all.
+        Called now and then with the number of sites searched, and of all.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def reach(
     ------
     InputError
         If the cutoff or the access speed is not above 0, or a node is not in the network; if the
-        pairs would take more memory than there is, as far as the first sites tell.
+        pairs would exceed the free memory, estimated from the first sites.
     """
     _require_above_0("cutoff_min", cutoff_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")
@@ -185,7 +185,7 @@ def reach(
     home_min, site_min = homes["access_min"].to_numpy(), sites["access_min"].to_numpy()
     pairs = _Pairs()
     if len(homes) and len(sites):
-        # Access eats from the drive; the least of it shortens the search. The hair left on top is
+        # Access counts towards the drive; its minimum shortens the search. The small margin allows
         # for rounding: the sum below decides.
         drive_min = cutoff_min - home_min.min() - site_min.min() + LEAST_MIN
         if drive_min > 0:
@@ -215,7 +215,7 @@ def reach(
 def minutes_to_nearest(
     network: Network, sites: pd.DataFrame, limit_min: float, access_kmh: float
 ) -> pd.Series[float]:
-    """Return the minutes of driving from each node to the nearest of the sites, by ``node_id``.
+    """Return the driving minutes from each node to the nearest site, by ``node_id``.
 
     Access from the road node to the site counts, as in `reach`; infinite beyond the limit.
 
@@ -226,7 +226,7 @@ def minutes_to_nearest(
     sites
         ``site_id``, ``node_id`` and ``snap_m``, as for `reach`.
     limit_min
-        Drives longer than this are not looked for, minutes.
+        Longest drive searched, minutes.
     access_kmh
         Speed between a site and its road node, km/h.
 
@@ -241,7 +241,7 @@ def minutes_to_nearest(
     at = _positions(network, pd.Index(placed["node_id"]), "sites, column node_id")
     minutes = np.full(len(network.nodes), np.inf)
     if len(at):
-        # One search from a node before all of them, each as far from it as its access takes.
+        # One search from a node before all targets, as far from each as its access takes.
         access_min = np.full(len(network.nodes), np.inf)
         np.minimum.at(access_min, at, np.maximum(placed["access_min"].to_numpy(), LEAST_MIN))
         begins = np.flatnonzero(np.isfinite(access_min))
@@ -256,7 +256,7 @@ def minutes_to_nearest(
 
 
 def free_bytes() -> float:
-    """Return the memory that a process could still take, bytes; infinite where it is not told."""
+    """Return the memory free for this process, bytes; infinite if unknown."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
@@ -294,23 +294,23 @@ class _Pairs:
         self.count += len(rows)
 
     def sorted(self, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return rows, of which there are so many at most, columns and minutes, by column, row."""
+        """Return rows (fewer than a limit), columns and minutes, sorted by column, row."""
         row, column = np.concatenate(self._rows), np.concatenate(self._columns)
-        order = np.argsort(column.astype(np.int64) * rows + row)  # no pair comes twice
+        order = np.argsort(column.astype(np.int64) * rows + row)  # pairs are unique
         return row[order], column[order], np.concatenate(self._minutes)[order]
 
 
 def _blocks(
     network: Network, targets: np.ndarray, limit_min: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield places of some targets, of the nodes near them, and minutes from each to each.
+    """Yield positions of some targets, of the nodes near them, and minutes between them.
 
     A search of scipy's first clears its notes on every node of the matrix, which for a short drive
-    in a large city takes longer than the drive. So targets that lie together are taken together,
-    one search from all of them finds the nodes that any can be reached from, and the matrix is cut
-    down to those: the same minutes to the last bit, since no way within the limit leaves them.
-    scipy searches under Python's lock, so that threads gain nothing, and the start of another
-    process takes about as long as all the searches of a city.
+    in a large city takes longer than the search itself. So neighbouring targets are searched
+    together: one search from all of them finds the nodes in reach of any, and the matrix is reduced
+    to those. The minutes are the same to the last bit, since no path within the limit leaves those
+    nodes. scipy searches under Python's lock, so threads gain nothing, and starting another process
+    takes about as long as all the searches of a city.
     """
     streets = _reversed_matrix(network)
     order = _side_by_side(network, targets)
@@ -327,7 +327,7 @@ def _blocks(
 
 
 def _side_by_side(network: Network, targets: np.ndarray) -> np.ndarray:
-    """Return the places of targets so that neighbours come together (Morton's order)."""
+    """Return the positions of targets so that neighbours are adjacent (Morton order)."""
     points = network.nodes.geometry.iloc[targets]
     spots = np.column_stack([points.x, points.y])
     if not len(spots):

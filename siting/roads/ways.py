@@ -1,7 +1,7 @@
-"""The drivable ways of an OpenStreetMap file, read as a stream into flat arrays.
+"""The drivable ways of an OpenStreetMap file, streamed into flat arrays.
 
-Buildings, footways and relations are passed over while reading, so that a file costs little more
-memory than its nodes' positions, 24 bytes each.
+Buildings, footways and relations are skipped while reading, so that a file costs little more memory
+than its nodes' positions, 24 bytes each.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def _real() -> array[float]:
 class Ways:
     """The drivable ways of a file and the positions of nodes (degrees), in the file's order.
 
-    Of way ``i``, ``tags[kind[i]]`` are the tags: few sets of tags serve many ways. Its ``size[i]``
-    node ids lie in ``refs`` behind those of the ways before it.
+    Of way ``i``, ``tags[kind[i]]`` are the tags: ways share few sets of tags. Its ``size[i]`` node
+    ids are in ``refs`` after those of the ways before it.
     """
 
     way_id: array[int] = field(default_factory=_whole)
@@ -49,9 +49,9 @@ class Ways:
     _kinds: dict[tuple[str | None, ...], int] = field(default_factory=dict, repr=False)
 
     def add(self, way_id: int, refs: list[int], tags: Tags) -> bool:
-        """Return whether a way was taken: cars may use it; one that only buses may is counted.
+        """Return whether a way was added: it is drivable; bus-only ways are counted.
 
-        It is called by its English name where it has one.
+        It gets its English name if it has one.
         """
         if "highway" not in tags or len(refs) < 2:
             return False
@@ -74,7 +74,7 @@ class Ways:
         return True
 
     def add_node(self, node_id: int, lon: float, lat: float) -> None:
-        """Take a node's position.
+        """Add a node's position.
 
         Degrees.
         """
@@ -90,7 +90,7 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
     """
     ways = Ways()
     parser = expat.ParserCreate()
-    # Strings from the parser come in larger pieces, and fewer calls, than by default.
+    # The parser's strings come in larger pieces, and fewer calls, than by default.
     parser.buffer_size = 1 << 16
     way: dict[str, str] = {}
     refs: list[str] = []
@@ -102,8 +102,8 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         if "highway" in tags and way and not _deleted(way):
             ways.add(int(way["id"]), list(map(int, refs)), tags)
 
-    # There is no handler for an element's end, which would be called as often again: a way is
-    # finished when the next element begins.
+    # A handler for an element's end would be called as often again: a way is finished when the next
+    # element begins.
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal way, refs, tags, root
         if name == "nd":
@@ -111,7 +111,7 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         elif name == "tag":
             tags[attributes["k"]] = attributes["v"]
         elif name == "node":
-            # An editor's file keeps deleted things, marked, and without a position.
+            # An editor's file keeps deleted elements, marked, and without a position.
             if not _deleted(attributes):
                 lon, lat = float(attributes["lon"]), float(attributes["lat"])
                 add_id(int(attributes["id"]))
@@ -154,11 +154,11 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
 
 
 def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
-    """Return the drivable ways of an OSM PBF file that come near a polygon.
+    """Return the drivable ways of an OSM PBF file near a polygon.
 
-    Ways wholly outside the box around `clip` (lon/lat; ``None``: all) are passed over while
-    reading, so that a city can be taken from a country's file. Raises `MissingExtraError` without
-    pyosmium, `InputError` if the file is not PBF or breaks off.
+    Ways outside the box around `clip` (lon/lat; ``None``: all) are skipped while reading, so that a
+    city can be taken from a country's file. Raises `MissingExtraError` without pyosmium,
+    `InputError` if the file is not PBF or is truncated.
     """
     try:
         import osmium
@@ -169,7 +169,7 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
     west, south, east, north = clip.bounds if clip is not None else (-180, -90, 180, 90)
     ways = Ways()
     entities = osmium.osm.NODE | osmium.osm.WAY
-    # The filters run in C++; only ways with a highway tag come up into Python.
+    # The filters run in C++; only ways with a highway tag reach Python.
     processor = (
         osmium.FileProcessor(osmium.io.File(str(path), "pbf"), entities)
         .with_locations()
@@ -192,7 +192,7 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
             if ways.add(way.id, refs, {tag.k: tag.v for tag in way.tags}):
                 for ref, lon, lat in placed:
                     ways.add_node(ref, lon, lat)
-    except RuntimeError as err:  # what pyosmium raises for every fault of a file
+    except RuntimeError as err:  # raised by pyosmium for every fault of a file
         raise InputError(
             Fault(str(path), f"is not OSM PBF, or breaks off: {err}", "get the file again")
         ) from err

@@ -1,4 +1,4 @@
-"""A plan's day, driver by driver: who comes, who waits, who is turned away."""
+"""The simulated day of a plan, driver by driver: arrivals, waits, and drivers turned away."""
 
 from siting.simulation.count import (
     Days,

@@ -1,13 +1,13 @@
-"""What a simulated day comes to: by station, by class and by hour, and over many days.
+"""Counts of simulated days: by station, by class and by hour, and over many days.
 
-Counting. The day that counts begins after a day of warm-up, at midnight. Drivers are counted where
-they ask or arrive within it, and followed to the end, so that no wait is cut short. At its end
+Counting. The counted day begins after a day of warm-up, at midnight. Drivers who ask or arrive
+within it are counted, and followed to the end, so that no wait is cut short. At its end
 
     arrivals = charged + turned away + still waiting            (charged: began within the day)
 
-Ports and energy are counted over the same 24 hours by the time that sessions overlap with them,
-those of drivers of the day before included. Days are drawn anew each, with their own warm-up, so
-that they are independent and
+Ports and energy are counted over the same 24 hours by the overlap of sessions with them, including
+sessions of drivers of the day before. Each day is drawn afresh with its own warm-up, so that days
+are independent and
 
     mean over days +- t(0.975, days - 1) x standard deviation over days / sqrt(days)
 
@@ -68,7 +68,7 @@ def count_day(
     wait_min
         A wait longer than this is late (minutes).
     first_min
-        When the day begins.
+        Start of the day.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def count_day(
 
 
 def _overlaps(log: pd.DataFrame, first_min: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the minutes and kWh of each session that fall into each hour of a day."""
+    """Return the minutes and kWh of each session in each hour of a day."""
     done = log[log["outcome"] == CHARGED]
     start = done["start_min"].to_numpy(dtype=float)[:, None]
     end = done["end_min"].to_numpy(dtype=float)[:, None]
@@ -136,7 +136,7 @@ def _overlaps(log: pd.DataFrame, first_min: float) -> tuple[np.ndarray, np.ndarr
 
 @dataclass(frozen=True, eq=False)
 class Days:
-    """Many independent days of one plan under one way of choosing."""
+    """Independent days of one plan under one way of choosing."""
 
     days: tuple[Day, ...]
     queues: Queues
@@ -157,7 +157,7 @@ def simulate_days(
     wait_min: float,
     warm_up_h: float = 24.0,
 ) -> Days:
-    """Return so many independent days, each after a warm-up of its own.
+    """Return independent days, each after a warm-up of its own.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def simulate_days(
     queues, sessions
         The queues and sessions.
     days
-        How many.
+        Number of days.
     seed
         The same seed gives the same days.
     spread, patience_min
@@ -176,8 +176,8 @@ def simulate_days(
     wait_min
         A wait longer than this is late (minutes).
     warm_up_h
-        Hours of the day before that are simulated too, at most 24; the drivers of the day itself
-        are the same whatever it is.
+        Hours of the day before that are simulated too, at most 24; they do not change the drivers
+        of the day itself.
     """
     counted = []
     for child in np.random.SeedSequence(seed).spawn(days):
@@ -243,7 +243,7 @@ def hour_table(simulated: Days) -> pd.DataFrame:
 
 
 def use_table(simulated: Days) -> pd.DataFrame:
-    """Return a row a station: the share of its ports' time in use in each hour, ``h00`` to ``h23``.
+    """Return a row a station: the share of port time in use by hour, ``h00`` to ``h23``.
 
     Parameters
     ----------
@@ -259,7 +259,7 @@ def use_table(simulated: Days) -> pd.DataFrame:
 
 
 def peak_late(simulated: Days) -> tuple[float, float]:
-    """Return the late share of drivers who come in the busiest hour, with its half-width."""
+    """Return the late share of drivers in the busiest hour, with its half-width."""
     arrivals = np.array([day.by_hour["arrivals"] for day in simulated.days])
     late = np.array([day.by_hour["late"] for day in simulated.days])
     hour = int(arrivals.sum(axis=0).argmax())
@@ -267,12 +267,12 @@ def peak_late(simulated: Days) -> tuple[float, float]:
 
 
 def _after(table: pd.DataFrame, column: str) -> int:
-    """Return the position behind a column."""
+    """Return the position after a column."""
     return list(table.columns).index(column) + 1
 
 
 def _means(parts: Sequence[pd.DataFrame], index: pd.Index[Any]) -> pd.DataFrame:
-    """Return the means over days of what is counted, and the shares that follow from them."""
+    """Return the means of counts over days, and the shares computed from them."""
     out = pd.DataFrame(index=index)
     for name in ("arrivals", "charged", "turned_away"):
         out[f"{name}_day"] = _mean([part[name] for part in parts])[0]
@@ -302,7 +302,7 @@ def _mean(values: Sequence[pd.Series]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ratio(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
-    """Return a ratio of sums over days and its half-width, days being the sample (Cochran)."""
+    """Return a ratio of sums over days and its half-width, with days as the sample (Cochran)."""
     if bottom.sum() <= 0:
         return float("nan"), float("nan")
     ratio = float(top.sum() / bottom.sum())

@@ -1,12 +1,11 @@
 """Drivers at the stations of a plan, one by one, with SimPy.
 
-A driver who wants to charge looks at every station in reach that fits, as an application would show
-it, and takes the one where drive, expected wait and charging together are the shortest, among those
-where the expected wait is within the driver's patience. Where there is none, the driver is turned
-away from the one that would be quickest. On arrival the queue may have grown: who would now wait
-longer than the patience turns round. Who stays queues first come, first served, for the ports of
-one charger group of the station, takes the fastest that is free, and keeps it until the session is
-done.
+A driver who wants to charge compares all compatible stations in reach, as in an application, and
+takes the one with the shortest drive, expected wait and charging together, among those where the
+expected wait is within the driver's patience. If there is none, the driver is turned away from the
+quickest one. On arrival the queue may have grown: a driver whose wait would now exceed the patience
+turns round. Drivers who stay queue first come, first served, for the ports of one charger group of
+the station, take the fastest free one, and keep it until the session is done.
 
 The expected wait is 0 where a port is free, else (drivers waiting + 1) over the sessions an hour
 that the group's ports end on average.
@@ -24,9 +23,9 @@ import simpy
 
 from siting.simulation.ports import MINUTES, Sessions
 
-# What became of a driver.
+# Outcomes of a driver.
 OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND, CHARGED = range(4)
-# (drive in minutes, queue, minutes a kWh at its ports) of each choice a driver has, shortest drive
+# (drive in minutes, queue, minutes a kWh at its ports) of each choice of a driver, shortest drive
 # first.
 Choices = Sequence[tuple[float, int, float]]
 
@@ -42,9 +41,9 @@ class Queues:
     port_rows
         Rows of the table of ports of each queue, fastest first, a row as often as it has ports.
     pace
-        Minutes that a kWh keeps a port: a row of the table of ports, a class.
+        Minutes that a kWh occupies a port: a row of the table of ports, a class.
     ends_per_min
-        Sessions that the ports of each queue end in a minute when all are taken.
+        Sessions per minute that the ports of each queue complete when all are taken.
     """
 
     table: pd.DataFrame
@@ -63,7 +62,7 @@ class Queues:
         sessions
             The sessions.
         count
-            Sessions a day by class, which the mean session of a group is weighted with.
+            Sessions a day by class, which weight the mean session of a group.
         """
         groups = ports["charger_group"].to_numpy(object)
         pace = np.full((len(ports), len(sessions.classes)), np.inf)
@@ -79,7 +78,7 @@ class Queues:
             uses = sessions.uses[:, sessions.groups.index(str(group))]
             weight = np.where(uses, count, 0.0)
             weight = weight if weight.sum() > 0 else uses.astype(float)
-            # Of ports that no class of the study can use nothing is asked: they end no session.
+            # Ports that no class of the study can use complete no session.
             minutes = np.full(len(at), np.inf)
             if uses.any():
                 minutes = pace[at][:, uses] * sessions.kwh[uses] @ weight[uses] / weight.sum()
@@ -95,7 +94,7 @@ class Queues:
 def choices_of(
     rows: pd.DataFrame, reach: pd.DataFrame, queues: Queues, sessions: Sessions
 ) -> list[Choices]:
-    """Return the choices of each row: every queue in reach whose ports fit the class.
+    """Return the choices of each row: every queue in reach with compatible ports.
 
     Parameters
     ----------
@@ -136,7 +135,7 @@ def choices_of(
 def simulate(
     drivers: pd.DataFrame, choices: Sequence[Choices], queues: Queues, *, patience_min: float
 ) -> pd.DataFrame:
-    """Return what became of each driver, every one followed until the session is done.
+    """Return the outcome of each driver, all followed until their session is done.
 
     Parameters
     ----------
@@ -147,15 +146,15 @@ def simulate(
     queues
         The queues.
     patience_min
-        The longest expected wait that a driver puts up with, minutes; may be infinite.
+        The longest expected wait that a driver accepts, minutes; may be infinite.
 
     Returns
     -------
     DataFrame
         `drivers` with ``outcome`` (0 nothing in reach, 1 turned away before setting out, 2 turned
-        round at the station, 3 charged), ``queue`` (-1: none), ``arrive_min`` (at the station; for
-        who never set out the moment of asking), ``start_min``, ``end_min``, ``port`` (row of the
-        table of ports).
+        round at the station, 3 charged), ``queue`` (-1: none), ``arrive_min`` (at the station; the
+        moment of asking for drivers who never set out), ``start_min``, ``end_min``, ``port`` (row
+        of the table of ports).
 
     """
     n = len(drivers)
@@ -178,13 +177,13 @@ def simulate(
         return 0.0 if store.items else (len(store.get_queue) + 1) / ends[q]
 
     def choose(k: int) -> tuple[float, int, bool]:
-        """Return the drive and queue that a driver takes, and whether it is within patience."""
+        """Return the drive and queue a driver chooses, and whether it is within patience."""
         need = kwh[k]
         least = need * quickest_kwh[row[k]]
         best, quickest = (np.inf, 0.0, -1), (np.inf, 0.0, -1)
         for drive, q, minutes_kwh in choices[row[k]]:
             if drive + least >= best[0]:
-                break  # nothing farther can be quicker
+                break  # no farther station can be quicker
             wait = wait_min(q)
             total = drive + wait + minutes_kwh * need
             if wait <= patience_min and total < best[0]:
@@ -227,7 +226,7 @@ def simulate(
 
 
 def sessions_per_day(rows: pd.DataFrame, sessions: Sessions) -> np.ndarray:
-    """Return the sessions a day by class that energy wanted (``kwh_day``) comes to."""
+    """Return the sessions a day by class for a demand (``kwh_day``)."""
     kwh = rows.groupby("vehicle_class")["kwh_day"].sum()
     class_kwh = np.array([float(kwh.get(name, 0.0)) for name in sessions.classes])
     count: np.ndarray = class_kwh / sessions.kwh

@@ -1,4 +1,4 @@
-"""Who comes to charge on a day: drivers drawn at random from energy wanted by place and class.
+"""Drivers of a day, drawn at random from the demand by place and class.
 
 Formulation
 -----------
@@ -35,15 +35,15 @@ def draw_drivers(
     Parameters
     ----------
     rows
-        ``vehicle_class`` and ``kwh_day``: energy wanted, one row a place and class.
+        ``vehicle_class`` and ``kwh_day``: demand, one row a place and class.
     sessions
         The sessions.
     days
-        How many days, one after the other.
+        Number of successive days.
     spread
         Coefficient of variation of a session's energy, 0 or more.
     rng
-        Where chance comes from.
+        The random generator.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What Erlang C expects at each station when the drivers come whom a plan sends there.
+"""Expected waits by Erlang C at each station, for the drivers a plan assigns to it.
 
 Formulation
 -----------
@@ -32,14 +32,14 @@ STEPS = 100
 
 
 def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> pd.DataFrame:
-    """Return how much of each class's energy (kWh/day) goes to each charger group of a station.
+    """Return each class's energy (kWh/day) at each charger group of a station.
 
     Parameters
     ----------
     ports
         As `siting.simulation.station_ports`.
     load
-        ``site_id``, ``vehicle_class``, ``kwh_day``: what is sent to each station.
+        ``site_id``, ``vehicle_class``, ``kwh_day``: energy assigned to each station.
     sessions
         The sessions.
 
@@ -67,7 +67,7 @@ def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> p
                 if g in sessions.groups and sessions.uses[c, sessions.groups.index(g)]
             }
         size = {g: float(part["ports"].sum()) for g, part in groups.items()}
-        # Who has no choice comes first.
+        # Classes without a choice come first.
         for name in sorted(fits, key=lambda n: (len(fits[n]), n)):
             choice, kwh = fits[name], float(total[name])
             if not choice:
@@ -87,7 +87,7 @@ def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> p
 def expected_waits(
     ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions, wait_min: float
 ) -> pd.DataFrame:
-    """Return what Erlang C expects in the busiest hour of each charger group of each station.
+    """Return the Erlang C waits in the busiest hour of each charger group of each station.
 
     Parameters
     ----------
@@ -149,18 +149,18 @@ def standard_kwh_day(
     compatibility: pd.DataFrame,
     energy_kwh_day: Mapping[str, float],
 ) -> pd.Series[float]:
-    """Return what each station can serve (kWh/day) if few are to wait long in the peak hour.
+    """Return the energy each station can serve (kWh/day) with few long waits in the peak hour.
 
     Parameters
     ----------
     ports
         As `siting.simulation.station_ports`.
     standard
-        Its waiting time and share count, whatever its rule; the time that ports are taken does not.
+        Only its waiting time and share count, whatever its rule; its limit on port use is ignored.
     sessions, compatibility
-        The profile table, and which charger group serves which class.
+        The profile table, and the charger groups of each class.
     energy_kwh_day
-        Public energy by class, which the sessions of a group are weighted with.
+        Public energy by class, which weights the sessions of a group.
 
     Returns
     -------

@@ -1,15 +1,14 @@
-"""The ports of each station, and how long a session of each vehicle class keeps one.
+"""The ports of each station, and the minutes of a session by vehicle class.
 
-A session of class c that takes e kWh keeps a port of p kW for
+A session of class c that takes e kWh occupies a port of p kW for
 
     minutes(c, p) = 60 e / min(p, limit(c)) / availability
 
 with limit(c) the vehicle's own: its on-board charger where the table of limits has the pair, and
 never more than the pace of the profile table (session_kwh over session_min). The availability
-stretches the session, as if the power were off for short spells: charging stops and goes on. The
-slot of a swap cabinet is kept for the time that recharges what the driver took,
-60 e / p x taper / availability. This is the reading of `siting.sites.standards`, session by
-session.
+stretches the session, as if there were short power cuts: charging stops and goes on. The slot of a
+swap cabinet is occupied for the time that recharges the energy taken, 60 e / p x taper /
+availability. This applies `siting.sites.standards` to each session.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ def station_ports(
     sites
         ``site_id``, ``offer_id`` and ``chargers`` in words, as a plan has them.
     offers
-        ``offer_id``, ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time
-        there is power), as the plan's offers have them.
+        ``offer_id``, ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time with
+        power), as the plan's offers have them.
     chargers
         The charger catalogue.
 
@@ -98,7 +97,7 @@ def station_ports(
 
 @dataclass(frozen=True, eq=False)
 class Sessions:
-    """What a session of each class takes, when it comes, and where it can plug in.
+    """The sessions of each class: energy, hours of arrival, and compatible chargers.
 
     Parameters
     ----------
@@ -111,9 +110,9 @@ class Sessions:
     uses
         Whether a class (row) can use a charger group (column).
     limit_kw
-        Most power that a class (row) takes at a charger group (column), kW.
+        Maximum power of a class (row) at a charger group (column), kW.
     swap_taper
-        Time to recharge a swapped battery over the time at full power.
+        Recharging time of a swapped battery relative to full power.
     """
 
     classes: tuple[str, ...]
@@ -142,7 +141,7 @@ class Sessions:
         sessions
             As `siting.demand.session_figures` returns them.
         compatibility
-            Which charger group serves which class.
+            The charger groups of each class.
         limits
             As `siting.sites.charging_limits`, the packaged table by default.
         swap_taper
@@ -186,7 +185,7 @@ class Sessions:
         )
 
     def minutes(self, of: int, group: int, ports: pd.DataFrame) -> np.ndarray:
-        """Return the mean minutes that a class keeps each of some ports of a group."""
+        """Return the mean minutes that a class occupies each of some ports of a group."""
         kw = ports["port_kw"].to_numpy(dtype=float)
         swap = ports["battery_kwh"].to_numpy(dtype=float) > 0
         power = np.where(swap, kw / self.swap_taper, np.minimum(kw, self.limit_kw[of, group]))

@@ -1,7 +1,7 @@
-"""One recount of any plan, from plain tables alone: no code is shared with program or engine.
+"""An independent recount of any plan from plain tables, without code of program or engine.
 
-`recount` takes an `Account`, works every figure out anew with pandas and a transport problem of its
-own, and names all that does not hold. A plan that fails is never written.
+`recount` takes an `Account`, computes every figure again with pandas and its own transport problem,
+and names every mismatch. A plan that fails is never written.
 """
 
 from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ToAll, ViabilityGap

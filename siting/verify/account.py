@@ -1,4 +1,4 @@
-"""What a plan says of itself and what it was made from, as plain tables: all that a recount sees.
+"""The account of a plan: its claims and its input tables, all that a recount sees.
 
 A plan stands in *slices*: one year in one scenario. Without years and scenarios there is one slice
 named ``""``, and tables need no column ``slice``.
@@ -30,7 +30,7 @@ AimKind = Literal[
 
 @dataclass(frozen=True)
 class Decay:
-    """What a kWh counts after a drive, from 1 falling towards 0.
+    """The decay of a kWh's worth with the drive, from 1 towards 0.
 
     Parameters
     ----------
@@ -71,14 +71,14 @@ class Decay:
 
 @dataclass(frozen=True, eq=False)
 class ToAll:
-    """What stations and drivers' time cost in a year.
+    """The yearly costs of stations and of drivers' time.
 
     Parameters
     ----------
     cost_pkr_year
-        Of each offer (PKR), by ``offer_id``; what stood before costs nothing more.
+        Of each offer (PKR), by ``offer_id``; existing stations add no cost.
     value_pkr_h, session_kwh
-        By vehicle class: what an hour of a driver is worth (PKR), and the energy of a session.
+        By vehicle class: the worth of a driver's hour (PKR), and the energy of a session.
     ways
         Drives to the charger that count a session.
     """
@@ -91,37 +91,36 @@ class ToAll:
 
 @dataclass(frozen=True, eq=False)
 class Aim:
-    """What a plan claims to have reached, and how good that is said to be proven.
+    """A claimed value of an aim, with its bound and gap.
 
     Parameters
     ----------
     kind
         ``most_worth``: the mean over scenarios of worth weighted over the years; ``net_worth``: the
-        same, less `least_gain` for each rupee of what stands in the end, or of what each year
-        draws; ``least_money``:
-        of what stands in the end; ``worst_share`` served of groups of demand; ``least_regret``: the
-        largest over scenarios; ``tail``: the mean of the worst outcomes; ``shortest_drives``:
-        kWh/day times minutes; ``least_cost_to_all``: what stations and drivers' time cost in a
-        year.
+        same, less `least_gain` per rupee of the stations at the end, or of each year's draw;
+        ``least_money``: of the stations at the end; ``worst_share`` served of groups of demand;
+        ``least_regret``: the largest over scenarios; ``tail``: the mean of the worst outcomes;
+        ``shortest_drives``: kWh/day times minutes; ``least_cost_to_all``: the yearly cost of
+        stations and drivers' time.
     value, bound, gap, unit
-        What is claimed; bound and gap only where they are.
+        The claimed value; bound and gap if there are any.
     of
         ``least_money`` and ``net_worth``: ``subsidy_pkr`` or ``cost_pkr``; ``tail``: ``served`` or
         ``unserved``.
     least_gain
-        ``net_worth``: what a rupee must bring, in `unit`; by year where that differs.
+        ``net_worth``: the charge per rupee, in `unit`; by year where that differs.
     alpha
         ``tail``: the share of outcomes that are better than the worst ones.
     best
-        ``least_regret``: ``scenario``, ``best`` (from which regret counts); if there, ``found``
+        ``least_regret``: ``scenario``, ``best`` (from which regret counts); if present, ``found``
         (reached by a plan for it alone) and ``regret``.
     members, slices
-        ``worst_share``: ``floor``, ``demand_id``, and where; by default those of the account, and
-        the slices of the last year.
+        ``worst_share``: ``floor``, ``demand_id``, and the slices; by default those of the account,
+        and the slices of the last year.
     to_all
         ``least_cost_to_all``: the costs.
     worst, gini, people
-        ``worst_share``, if claimed: the group served worst; the Gini coefficient of the shares in
+        ``worst_share``, if claimed: the worst-served group; the Gini coefficient of the shares in
         the last slice, and its weights by group (demand by default).
     """
 
@@ -144,24 +143,23 @@ class Aim:
 
 @dataclass(frozen=True, eq=False)
 class ViabilityGap:
-    """Public money that only fills what the business case lacks.
+    """Public money that fills the shortfall of business cases only.
 
     Parameters
     ----------
     margin_pkr
         Present value of the margin on a kWh/day over the life, by vehicle class (PKR).
     cap
-        The most that public money may pay of a station: a share of its cost, or PKR by
-        ``offer_id``.
+        Most public money for a station: a share of its cost, or PKR by ``offer_id``.
     subsidies
         ``site_id``, ``subsidy_pkr``: paid up to the end, or up to each ``year`` if that column is
-        there. Sites without a row draw nothing.
+        present. Sites without a row draw nothing.
     exact
-        Whether a station may draw no more than its case lacks; else only no less.
+        Whether a station may draw no more than its shortfall; else only no less.
     sales_share
         The share of its sales at which a station must break even.
     concessions
-        The concession of each site that is in one, by ``site_id``: its stations' cases are one.
+        The concession of a site, by ``site_id``; its stations share one case.
     """
 
     margin_pkr: Mapping[str, float]
@@ -173,13 +171,13 @@ class ViabilityGap:
 
     @property
     def counted_pkr(self) -> dict[str, float]:
-        """What a kWh/day sold to each vehicle class counts in a station's case (PKR)."""
+        """The value of a kWh/day sold to each vehicle class in a station's case (PKR)."""
         return {name: self.sales_share * pkr for name, pkr in self.margin_pkr.items()}
 
 
 @dataclass(frozen=True, eq=False)
 class OtherPlan:
-    """A plan that this one must differ from: of the sites in one of the two only, so many."""
+    """A plan from which this one must differ, in at least `sites` sites."""
 
     offer_ids: Sequence[str]
     sites: int
@@ -188,48 +186,48 @@ class OtherPlan:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Account:
-    """All that is recounted.
+    """All input of a recount.
 
     Parameters
     ----------
     built
-        What stands: ``slice``, ``site_id``, ``offer_id``; if claimed, ``built_year`` (NA: stood
+        The stations: ``slice``, ``site_id``, ``offer_id``; if claimed, ``built_year`` (NA: existed
         before) and ``paid_pkr`` (in the year).
     service, demand
         ``slice`` and `siting.tables.SERVICE`, `siting.tables.DEMAND`.
     offers, reach, compatibility
-        The tables the plan was made from; `offers` may have ``extends``.
+        The input tables of the plan; `offers` may have ``extends``.
     cutoff_min
         The longest drive allowed (min).
     budget_pkr
-        Public money there is, by year where there are years (PKR).
+        Public money, by year where there are years (PKR).
     model, serves_all
-        ``capacitated`` or ``coverage``; whether all that is in reach must be served (coverage).
+        ``capacitated`` or ``coverage``; whether all demand in reach must be served (coverage).
     slices
-        ``slice``, ``year``, ``scenario``, ``weight`` (what a unit of worth counts), ``probability``
-        (of the scenario).
+        ``slice``, ``year``, ``scenario``, ``weight`` (of a unit of worth), ``probability`` (of the
+        scenario).
     carry_over, upgrades
-        Whether money not spent is there in later years; whether stations may become bigger ones.
+        Whether unspent money is available in later years; whether stations may be upgraded.
     aims
-        What is claimed to be reached.
+        The claimed values.
     floors, members
         ``floor``, ``slice``, ``share`` that must be served (and ``served_share``, if claimed);
-        ``floor``, ``demand_id``: what counts for it.
+        ``floor``, ``demand_id``: its members.
     worth, decay
-        What a kWh is worth, by ``demand_id`` or as ``slice``, ``demand_id``, ``per_kwh`` where it
-        differs (1 by default), and what of it counts after a drive.
+        Worth of a kWh, by ``demand_id`` or as ``slice``, ``demand_id``, ``per_kwh`` where it
+        differs (1 by default), and its decay with the drive.
     gap
         The viability gap, if public money follows it.
     resource_use, resources
-        ``resource``, ``offer_id``, ``use`` (of each rupee drawn where `resources` says
-        ``per_rupee``); ``resource``, ``unit``, ``at_least``, ``at_most``, NA for none. No more may
-        be used in any year, no less in the last.
+        ``resource``, ``offer_id``, ``use`` (per rupee drawn where `resources` has ``per_rupee``);
+        ``resource``, ``unit``, ``at_least``, ``at_most``, NA for none. The upper side holds in
+        every year, the lower one in the last.
     required_sites, forbidden_sites
-        Sites that must have a station in the end, and sites that must never.
+        Sites that must have a station in the end, and sites that must never have one.
     others
         Plans it must differ from.
     headroom_kw
-        Spare grid power by ``site_id`` (kW); sites without are not checked.
+        Spare grid power by ``site_id`` (kW); absent sites are not checked.
     sites
         Claimed of the last slice: ``site_id``, ``offer_id`` and any of ``power_kw``, ``cost_pkr``,
         ``subsidy_pkr``, ``served_kwh_day``.

@@ -1,4 +1,4 @@
-"""What a plan claims to have reached: each aim's value worked out anew, its bound and its gap."""
+"""The value of each aim computed again, with its bound and gap."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_aims(book: Book, ledger: Ledger) -> None:
 
 
 def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
-    """Return the value of an aim, and the scale on which differences count."""
+    """Return the value of an aim, and the scale for comparing it."""
     if aim.kind == "least_money":
         return _money(book, aim, book.years[-1]), 0.0
     if aim.kind == "worst_share":
@@ -66,16 +66,16 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
     loss = (whole - outcome if aim.of == "unserved" else -outcome).to_numpy(dtype=float)
     if aim.of not in ("served", "unserved") or not 0 <= aim.alpha < 1:
         raise InputError(Fault("aims, tail", "needs of (served or unserved) and alpha below 1"))
-    # The mean of the worst (1 - alpha), at its definition by Rockafellar and Uryasev (2000): the
+    # The mean of the worst (1 - alpha), by the definition of Rockafellar and Uryasev (2000): the
     # least over thresholds; the program sorts outcomes instead.
     mean = min(u + chance @ np.maximum(loss - u, 0.0) / (1 - aim.alpha) for u in loss)
     return float(mean if aim.of == "unserved" else -mean), scale
 
 
 def _to_all(book: Book, aim: Aim) -> float:
-    """Return what stations and drives cost, slice by slice, weighted by year and chance.
+    """Return the cost of stations and drives by slice, weighted by year and probability.
 
-    What stands in a year costs once, whatever the scenario: chances of a year add up to 1.
+    A station costs once a year, whatever the scenario: probabilities of a year sum to 1.
     """
     costs = aim.to_all
     if costs is None:
@@ -93,7 +93,7 @@ def _to_all(book: Book, aim: Aim) -> float:
     if faults:
         raise InputError(faults)
     rows = book.service
-    # As numbers, since of no rows at all the classes stay texts.
+    # As numbers, because without rows the classes stay texts.
     session_kwh, value_pkr_h = (
         rows["vehicle_class"].map(dict(by_class)).astype(float)
         for by_class in (costs.session_kwh, costs.value_pkr_h)
@@ -118,7 +118,7 @@ def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:
 
 
 def _must_bring(book: Book, aim: Aim) -> float:
-    """Return what the money must bring: of what stands in the end, or of what each year draws."""
+    """Return the charge on the money: of the stations at the end, or of each year's draw."""
     if not isinstance(aim.least_gain, Mapping):
         return aim.least_gain * _money(book, aim, book.years[-1])
     whole, before = 0.0, 0.0
@@ -157,7 +157,7 @@ def _worst_share(book: Book, aim: Aim, ledger: Ledger) -> float:
 
 
 def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> float:
-    """Return the largest regret; what is best must be between the outcome and all there is."""
+    """Return the largest regret; each best value must be between the outcome and all demand."""
     best = aim.best
     if best is None or set(best["scenario"].astype(str)) != set(outcome.index):
         raise InputError(Fault("aims, least_regret", "needs the best of every scenario"))
@@ -193,7 +193,7 @@ def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
         return
     short = max(high - low, 0.0)
     close = short <= RELATIVE * max(abs(aim.value), scale)
-    # Of nothing there is no share; whoever claims less than the whole claims too little.
+    # A share of 0 is undefined; a claim below the whole is too low.
     gap = 0.0 if close else short / abs(aim.value) if aim.value else 1.0
     ledger.row(f"gap of {_label(aim)}", gap, aim.gap)
     if not aim.gap >= gap - RELATIVE * max(1.0, gap):

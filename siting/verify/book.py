@@ -1,6 +1,6 @@
-"""The tables of an account brought into one form and joined once; what cannot be read is refused.
+"""The tables of an account in one form, joined once; unreadable ones are refused.
 
-Wrong figures are for the checks; here only tables that cannot be recounted at all are refused.
+Other checks find wrong figures; here only tables that cannot be recounted at all are refused.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ONE_SLICE = pd.DataFrame(
 
 
 class Book:
-    """An account that can be recounted."""
+    """An account ready to be recounted."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -138,11 +138,11 @@ class Book:
         return faults
 
     def when(self, rows: pd.DataFrame) -> pd.Series:
-        """Return `` in <slice>`` for each row, to follow a name; nothing where there is one."""
+        """Return `` in <slice>`` for each row, to follow a name; empty for a single slice."""
         return rows["slice"].map(lambda name: f" in {name}" if name else "").astype(object)
 
     def per_kwh(self, rows: pd.DataFrame) -> Any:
-        """Return what a kWh of each row is worth; NaN where nobody says."""
+        """Return the worth of a kWh of each row; NaN where it is missing."""
         worth = self.account.worth
         if worth is None:
             return np.ones(len(rows))
@@ -154,12 +154,12 @@ class Book:
 
     @property
     def last_slice(self) -> str:
-        """The slice that a plan ends in: the last one of the last year."""
+        """The last slice of the plan: the last one of the last year."""
         return str(self.slices.loc[self.slices["year"] == self.years[-1], "slice"].iloc[-1])
 
     @cached_property
     def stands(self) -> pd.DataFrame:
-        """What stands in each slice, with what its offer says; offers not known are left out."""
+        """The stations of each slice, joined to their offers; unknown offers are left out."""
         columns = ["slice", "year", "site_id", "offer_id"]
         return self.built[columns].merge(self.offers.drop(columns="site_id"), on="offer_id")
 
@@ -173,7 +173,7 @@ class Book:
 
     @cached_property
     def concession(self) -> dict[str, str]:
-        """Concession by site, of those in one where nothing stands."""
+        """Concession by site, for sites of one without an existing station."""
         gap = self.account.gap
         standing = set(self.offers.loc[self.offers["existing"], "site_id"].astype(str))
         named = {} if gap is None else gap.concessions
@@ -197,7 +197,7 @@ class Book:
 
     @cached_property
     def capacities(self) -> pd.DataFrame:
-        """``slice``, ``site_id``, ``charger_group``, ``can_kwh_day`` of what stands, above 0."""
+        """``slice``, ``site_id``, ``charger_group``, ``can_kwh_day`` of the stations, above 0."""
         columns = dict(zip(self.capacity_columns, self.groups, strict=True))
         long = self.stands.melt(
             ["slice", "site_id"], self.capacity_columns, "charger_group", "can_kwh_day"
@@ -207,7 +207,7 @@ class Book:
 
     @cached_property
     def usable(self) -> pd.DataFrame:
-        """``slice``, ``site_id``, ``vehicle_class``: who can plug in where."""
+        """``slice``, ``site_id``, ``vehicle_class``: the classes that can plug in at each site."""
         pairs = self.capacities.merge(self.plugs, on="charger_group")
         return pairs[["slice", "site_id", "vehicle_class"]].drop_duplicates()
 

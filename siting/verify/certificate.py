@@ -1,23 +1,23 @@
-"""A bound on every plan, proven anew from tables and prices alone.
+"""A bound on every plan, proven again from tables and prices alone.
 
-Whatever prices are put on demand, money and limits, no plan is worth more than what the prices make
-of all there is, and of each site by itself (weak duality)::
+For any prices on demand, money and limits, the worth of every plan is at most the value of all
+resources at these prices plus the largest contribution of each site (weak duality)::
 
     sum of p_i d_i  +  sum of m_r side_r  -  sum of f_g share_g D_g
       +  sum over sites of the most over its offers of  (intake  -  what it uses, priced)
 
-An ``intake`` is the most a station could earn if no other stood, where a kWh of row ``i`` counts
-``v_ij + f_g - p_i``: its chargers deliver no more than they can, its rows want no more than
-``d_i``. What a station can serve of a set of rows is the least, over sets ``U`` of charger groups,
-of what ``U`` delivers and the rows that are not confined to ``U`` want (Hall); the intake is the
-integral of that over worths (Edmonds). Where public money fills the viability gap, a price ``tau``
-on a site's gap adds ``tau`` times the margin to each kWh, takes ``tau`` times the need, and gives
-``(tau - c)+`` times the most that may be paid, ``c`` being what a rupee is priced at; of several
-``tau`` the least counts, offer by offer. Over years an offer is followed by what it can become.
+An ``intake`` is the most a station could earn if it stood alone, with ``v_ij + f_g - p_i`` per kWh
+of row ``i``: its chargers have their capacities, its rows the demand ``d_i``. The energy a station
+can serve of a set of rows is the least, over sets ``U`` of charger groups, of the output of ``U``
+plus the demand of the rows not confined to ``U`` (Hall); the intake is the integral of that over
+worths (Edmonds). Under the viability gap, a price ``tau`` on a site's gap adds ``tau`` times the
+margin to each kWh, subtracts ``tau`` times the need, and adds ``(tau - c)+`` times the most that
+may be paid, ``c`` being the price of a rupee; of several ``tau`` the least counts, offer by offer.
+Over years an offer is followed by its upgrades.
 
-No price has to be right: wrong ones prove less, never something untrue. Small towns are added up in
-fractions, without any rounding; larger ones in floating point, with all that rounding could have
-lost added on top.
+No price has to be right: wrong ones give a weaker bound, never an invalid one. Small towns are
+added up in fractions, without rounding; larger ones in floating point, with the largest possible
+rounding added.
 
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
 allocation of resources. Operations Research 11 (1963), 399-417. J. Edmonds: Submodular functions,
@@ -41,22 +41,22 @@ from siting.verify.book import Book
 from siting.verify.intake import Numbers, Sets
 
 COLUMNS = ("row", "name", "slice", "price")
-# What prices can stand on; `BOUND` is no price but the bound that the run claimed with them.
+# Rows with prices; `BOUND` is not a price but the bound that the run claimed with them.
 ROWS = ("demand", "resource", "money", "floor", "gap")
 BOUND = "bound"
 PROVABLE = ("most_worth", "net_worth", "least_money")
-# Demand rows times sites in reach, over all slices, up to which all is added up in fractions.
+# Size (demand rows × sites in reach, over all slices) up to which sums use fractions.
 EXACT_PAIRS = 5_000
-# Prices of a site's gap that are tried beside its own, as shares of the price of a rupee.
+# Prices of a site's gap tried beside its own, as shares of the price of a rupee.
 GAP_PRICES = (0.0, 0.5, 1.0)
 EPSILON = 2.0**-52
-# An offer that needs more than there is by no more than this still counts as one that could stand.
+# Relative excess over the money within which an offer still counts as possible.
 HAIR = 1e-6
 
 
 @dataclass(frozen=True)
 class Certified:
-    """A bound, in the aim's own unit, and whether no rounding was needed for it."""
+    """A bound in the aim's unit, and whether it is free of rounding."""
 
     bound: float
     exact: bool
@@ -68,22 +68,22 @@ def certified(account: Account, prices: pd.DataFrame) -> Certified:
     Parameters
     ----------
     account
-        What a plan was made from; what it claims is not looked at.
+        The input tables of a plan; its claims are not read.
     prices
         ``row``, ``name``, ``slice``, ``price``, in the aim's unit: ``demand`` by ``demand_id`` and
-        slice, a kWh/day; ``resource`` by its name, one of its unit, below 0 for the least there
-        must be; ``money`` by year (in ``slice``; blank where there is one), a PKR; ``floor`` by
-        name and slice, a kWh/day; ``gap`` by ``site_id`` and year, a PKR. What has none is at 0.
+        slice, a kWh/day; ``resource`` by its name, a unit of it, below 0 for a lower side;
+        ``money`` by year (in ``slice``; blank for a single sum), a PKR; ``floor`` by name and
+        slice, a kWh/day; ``gap`` by ``site_id`` and year, a PKR. Missing prices are 0.
 
     Raises
     ------
     InputError
-        If the first aim is none that prices bound, or the prices are none.
+        If prices cannot bound the first aim, or the table is invalid.
     """
     aim = account.aims[0]
     faults = []
     if aim.kind not in PROVABLE:
-        what = f"prices prove nothing of the aim {aim.kind!r}"
+        what = f"prices cannot bound the aim {aim.kind!r}"
         faults.append(Fault("certificate", what, f"only of {', '.join(PROVABLE)}"))
     missing = [column for column in COLUMNS if column not in prices.columns]
     if missing:
@@ -119,11 +119,11 @@ class _Bound:
         self.exact = pairs <= EXACT_PAIRS
         decay = self.account.decay
         factor = np.ones(len(near)) if decay is None else decay.factor(near["travel_min"])
-        # Of each site the cells in reach, and what a kWh of them counts.
+        # For each site the cells in reach, and the weight of a kWh of each.
         self.near: dict[str, list[tuple[Any, float]]] = {}
         for site, cell, f in zip(near["site_id"], near["cell_id"], factor.tolist(), strict=True):
             self.near.setdefault(str(site), []).append((cell, f))
-        # The absolute value of all that is added, and the longest sum: what rounding is held by.
+        # Sum of absolute values, and the longest sum: they limit the rounding.
         self.size, self.longest = 0.0, pairs + len(book.offers) + len(prices)
         classes = sorted(set(book.plugs["vehicle_class"]) | set(book.demand["vehicle_class"]))
         self.class_at = {name: k for k, name in enumerate(classes)}
@@ -202,7 +202,7 @@ class _Bound:
         return total
 
     def _floors(self) -> Any:
-        """Return less than nothing: what prices make of the floors that must be held."""
+        """Return the value of the floors at their prices, at most 0."""
         floors, members = self.account.floors, self.account.members
         total = self.numbers([0.0])[0]
         if floors is None or members is None:
@@ -221,7 +221,7 @@ class _Bound:
         return total
 
     def _sides(self) -> list[Any]:
-        """Return what prices make of the money and of each limit."""
+        """Return the value of the money and of each limit at their prices."""
         pairs = []
         granted, before = self.account.budget_pkr, self.numbers([0.0])[0]
         for year in self.book.years:
@@ -252,7 +252,7 @@ class _Bound:
         return price if math.isfinite(pkr) else 0.0
 
     def _resource_price(self, row: Mapping[Hashable, Any]) -> float:
-        """Return the price of a limit; none on a side that is not there."""
+        """Return the price of a limit; 0 on a missing side."""
         price = self.price["resource"].get((str(row["resource"]), ""), 0.0)
         side = row.get("at_most" if price > 0 else "at_least")
         return price if side is not None and math.isfinite(float(side)) else 0.0
@@ -260,7 +260,7 @@ class _Bound:
     # --- sites -----------------------------------------------------------------------------------
 
     def _sites(self) -> list[Any]:
-        """Return the most that each site could add to any plan."""
+        """Return the largest contribution of each site to any plan."""
         book, a = self.book, self.account
         reason = book.offers["reason"].fillna("").astype(str).str.strip()
         forbidden = book.offers["site_id"].isin([*a.forbidden_sites])
@@ -279,7 +279,7 @@ class _Bound:
         return out
 
     def _read(self, offers: pd.DataFrame) -> None:
-        """Bring what offers cost, draw, deliver and use into arrays."""
+        """Bring cost, subsidy, capacity and use of the offers into arrays."""
         gap = self.account.gap
         self.stands = offers["existing"].to_numpy(bool)
         self.able = self.numbers(offers[self.book.capacity_columns])
@@ -293,7 +293,7 @@ class _Bound:
         self.each, self.rupee = self._uses(offers)
 
     def _alone_too_much(self) -> pd.Series:
-        """Return which offers need more of the money, or of a limit, than there is."""
+        """Return the offers that alone need more than the money or a limit allows."""
         a, offers = self.account, self.book.offers
         granted = a.budget_pkr
         pkr = sum(granted.values()) if isinstance(granted, Mapping) else granted
@@ -312,7 +312,7 @@ class _Bound:
         return resources.get("per_rupee", none).eq(True)
 
     def _uses(self, offers: pd.DataFrame) -> tuple[Numbers, Numbers]:
-        """Return, by offer, what its use of limits is priced at, in all and for each rupee."""
+        """Return the priced use of limits by each offer, in all and per rupee."""
         each, rupee = self.numbers(np.zeros(len(offers))), self.numbers(np.zeros(len(offers)))
         use, resources = self.account.resource_use, self.account.resources
         if use is None or resources is None:
@@ -329,7 +329,7 @@ class _Bound:
         return each, rupee
 
     def _by_year(self, site: str, at: Numbers) -> Numbers:
-        """Return what each offer of a site (column) could add in each year (row)."""
+        """Return the contribution of each offer of a site (column) in each year (row)."""
         years = self.book.years
         price = self.numbers([self._money_price(year) for year in years] + [0.0])
         given = 1.0 if self.aim.kind == "least_money" else self.aim.least_gain
@@ -341,7 +341,7 @@ class _Bound:
         out = []
         for t, year in enumerate(years):
             c = none + (price[t] if self.account.carry_over else price[t] - price[t + 1])
-            # Of what is drawn up to a year, as of its price: what the next year does not count.
+            # Money drawn up to a year has its price less that of the next year.
             gain = must[t] - must[t + 1]
             c = c + (zero if of_cost else gain)
             fixed = none + (self.cost[at] * gain if of_cost else zero)
@@ -353,7 +353,7 @@ class _Bound:
                 lacking = np.zeros(len(at), dtype=bool)
             else:
                 earned, sizes = self._with_gap(site, at, year, c)
-                # What sells all it could and lacks more than may be paid has no case.
+                # An offer with a shortfall above its cap at full sales has no case.
                 short = self.cost[at] - self.cap[at] - self._intake(site, at, year, None)
                 lacking = (short > HAIR * self.cost[at]) & ~self.stands[at]
                 # Others of its concession may carry it.
@@ -363,13 +363,13 @@ class _Bound:
         return np.array(out)
 
     def _with_gap(self, site: str, at: Numbers, year: Any, c: Numbers) -> tuple[Numbers, Numbers]:
-        """Return what each offer could earn, its gap at the best of several prices."""
+        """Return each offer's largest earnings, its gap at the best of several prices."""
         when = str(year) if (site, str(year)) in self.price["gap"] else ""
         site_price = max(self.price["gap"].get((site, when), 0.0), 0.0)
         top = max(float(c.max(initial=0)), 0.0)
         tried = {site_price, *(share * top for share in GAP_PRICES)}
         if (name := self.book.concession.get(site)) is not None:
-            # Its case is one: any price bounds, as long as all its sites have the same.
+            # A concession has one case: any price bounds if all its sites share it.
             mine = [s for s, of in self.book.concession.items() if of == name]
             tried = {max(self.price["gap"].get((s, when), 0.0) for s in mine)}
         earnings = []
@@ -380,9 +380,9 @@ class _Bound:
         return best, np.array([size for _, size in earnings]).max(axis=0)
 
     def _intake(self, site: str, at: Numbers, year: Any, tau: Any) -> Numbers:
-        """Return the most that each offer of a site could earn in a year if it stood alone.
+        """Return the largest earnings of each offer of a site in a year if it stood alone.
 
-        Without a price on its gap: the most money it could make.
+        Without a price on its gap: its largest margin.
         """
         out = self.numbers(np.zeros(len(at)))
         near = self.near.get(site)
@@ -400,7 +400,7 @@ class _Bound:
                     np.repeat([f for _, f in near_rows], [len(r) for r, _ in near_rows])
                 )
                 gains = rows["worth"][row] * counts + rows["floor"][row] + rows["margin"][row] * tau
-                # In floating point no worth may come out too low.
+                # In floating point no worth may be rounded down.
                 value = (gains if self.exact else gains * (1 + 8 * EPSILON)) - rows["price"][row]
                 value = value if self.exact else np.nextafter(value, np.inf)
             most = self.sets.most(
@@ -411,7 +411,7 @@ class _Bound:
         return out
 
     def _courses(self, at: Numbers, value: Numbers) -> Numbers:
-        """Return the most that a course which begins with an offer in a year could add."""
+        """Return the largest contribution of a course that begins with an offer in a year."""
         size, pkr, stands = self.able[at], self.drawn[at], self.stands[at]
         bigger = np.asarray((size[:, None, :] <= size[None, :, :]).all(axis=2), dtype=bool)
         if self.account.gap is None:

@@ -1,7 +1,7 @@
-"""The most that a station could earn if no other stood: greedy, as its load is a polymatroid.
+"""The largest earnings of a single station, by greedy: its load is a polymatroid.
 
-What chargers can serve of some classes' demand is the least, over sets ``U`` of charger groups, of
-what ``U`` delivers and the classes that ``U`` does not hold all chargers of want (Hall).
+The energy that chargers can serve of some classes is the least, over sets ``U`` of charger groups,
+of the output of ``U`` plus the demand of classes with a charger outside ``U`` (Hall).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Sets:
     """The sets of charger groups that bind: those of a class, and their unions."""
 
     inside: npt.NDArray[np.int64]  # whether a set (row) has a group (column)
-    beside: npt.NDArray[np.int64]  # whether a class (column) can use what is not in a set (row)
+    beside: npt.NDArray[np.int64]  # whether a class (column) can use a group outside a set (row)
 
     @classmethod
     def of(cls, plugs: pd.DataFrame, groups: Sequence[str], classes: Sequence[str]) -> Sets:
-        """Return the sets of some plugs; groups that no offer has are none."""
+        """Return the sets of some plugs; groups without an offer are left out."""
         at = {group: n for n, group in enumerate(groups)}
         able: dict[str, set[int]] = {name: set() for name in classes}
         for group, name in plugs[["charger_group", "vehicle_class"]].itertuples(index=False):
@@ -43,11 +43,10 @@ class Sets:
     def most(
         self, value: Numbers, kwh: Numbers, kind: Numbers, able: Numbers, *, endless: bool
     ) -> Numbers:
-        """Return the most of `value` times energy that each offer can serve alone.
+        """Return the largest `value` times energy that each offer can serve alone.
 
-        `value`, `kwh`, `kind`: what a kWh of each row counts, what the row wants (kWh/day) and its
-        class; `able`: what each offer (row) delivers of each group (kWh/day), `endless` as long as
-        it has any.
+        `value`, `kwh`, `kind`: weight of a kWh of each row, its demand (kWh/day) and its class;
+        `able`: output of each offer (row) from each group (kWh/day), `endless` if it has any.
         """
         keep = np.flatnonzero((value > 0) & (kwh > 0))
         order = keep[np.argsort(-value[keep], kind="stable")]

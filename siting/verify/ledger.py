@@ -1,8 +1,8 @@
-"""What was recounted and what was found wrong, and how far a figure may be off: here alone.
+"""The ledger of checks and faults, with all tolerances of the recount.
 
-Every tolerance is relative. A figure may be off by a millionth of what it is compared with, and
-where small figures stand among large ones (a demand row of a gram beside one of a ton) by a
-thousand-millionth of the largest, as a solver's arithmetic is no finer than that.
+Every tolerance is relative. A figure may be off by a millionth of its reference, and where small
+figures stand among large ones (a demand row of a gram beside one of a ton) by a thousand-millionth
+of the largest, because solvers are no more exact.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ import pandas as pd
 from siting.errors import Fault, VerifyError
 
 RELATIVE = 1e-6
-# Of the largest figure among those compared, as a scale beside the figure's own.
+# Tolerance as a share of the largest figure compared, beside the figure's own scale.
 AMONG = 1e-3
 
 Bools = npt.NDArray[np.bool_]
 
 
 def above(figure: Any, limit: Any, scale: float = 0.0) -> Bools:
-    """Return whether figures are above their limits; what is no number is."""
+    """Return whether figures are above their limits; NaN is."""
     figure, limit = np.asarray(figure, dtype=float), np.asarray(limit, dtype=float)
     return np.asarray(~(figure <= limit + _slack(limit, scale)), dtype=bool)
 
 
 def differs(one: Any, other: Any, scale: float = 0.0) -> Bools:
-    """Return whether figures differ; what is no number does."""
+    """Return whether figures differ; NaN does."""
     one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
     return np.asarray(above(one, other, scale) | above(other, one, scale), dtype=bool)
 
 
 def _slack(limit: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float64]:
-    """Return how far a figure may be off; nothing is near to what is without end."""
+    """Return the tolerance of figures; infinite figures have none."""
     size = np.maximum(np.abs(limit), scale)
     return RELATIVE * np.where(np.isfinite(size), size, 0.0)
 
 
 def largest(values: Any) -> float:
-    """Return the scale that figures give to each other."""
+    """Return the common scale of some figures."""
     values = np.abs(np.asarray(values, dtype=float))
     return AMONG * float(values.max(initial=0.0))
 
 
 def shown(value: float) -> str:
-    """Return a figure as faults show it."""
+    """Return a figure as text for faults."""
     return f"{value:,.10g}"
 
 
@@ -63,27 +63,27 @@ class Ledger:
         self.rows.append({"check": check, "found": float(found), "limit": float(limit)})
 
     def broken(self, where: str, what: str, names: Any, mask: Any) -> None:
-        """Add a fault that names what is broken, if anything is."""
+        """Add a fault that names the broken rows, if any."""
         bad = np.asarray(mask, dtype=bool)
         if bad.any():
             ids = tuple(dict.fromkeys(map(str, np.asarray(names, dtype=object)[bad])))
             self.faults.append(Fault(where, f"{len(ids):,} {what}", "", ids))
 
     def at_most(self, check: str, found: float, limit: float, scale: float = 0.0) -> None:
-        """Add a check of a sum that must not be above another."""
+        """Add a check that a sum is at most another."""
         self.row(check, found, limit)
         if above(found, limit, scale):
             self.faults.append(Fault(check, f"{shown(found)} is more than {shown(limit)}"))
 
     def equal(self, check: str, claimed: float, found: float, scale: float = 0.0) -> None:
-        """Add a check of a figure that is claimed."""
+        """Add a check of a claimed figure."""
         self.row(check, found, claimed)
         if differs(claimed, found, scale):
             what = f"{shown(claimed)} claimed, {shown(found)} recounted"
             self.faults.append(Fault(check, what))
 
     def done(self) -> pd.DataFrame:
-        """Return the checks; raise if anything was found wrong."""
+        """Return the checks; raise if there is a fault."""
         if self.faults:
             raise VerifyError(self.faults)
         return pd.DataFrame(self.rows, columns=["check", "found", "limit"])

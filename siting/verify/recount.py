@@ -1,4 +1,4 @@
-"""All checks of a plan, one after the other."""
+"""All checks of a plan, in order."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ def recount(account: Account) -> pd.DataFrame:
     Parameters
     ----------
     account
-        What the plan says of itself and what it was made from.
+        The claims of the plan and its input tables.
 
     Returns
     -------
     DataFrame
-        ``check`` (what was recounted), ``found`` and ``limit`` (or what was claimed), in the
-        check's own unit.
+        ``check`` (the figure), ``found`` and ``limit`` (or the claim), in the check's own unit.
 
     Raises
     ------
     VerifyError
         Naming every figure that does not hold.
     InputError
-        If the tables cannot be recounted: columns missing, names that do not fit.
+        If the tables cannot be recounted: columns missing, names that do not match.
     """
     book, ledger = Book(account), Ledger()
     check_built(book, ledger)

@@ -1,4 +1,4 @@
-"""What is scarce or must be: resources, sites in or out, the distance to other plans."""
+"""Limits: resources, required and forbidden sites, and the distance to other plans."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from siting.verify.ledger import Ledger, above, shown
 
 
 def check_rows(book: Book, ledger: Ledger) -> None:
-    """Check every row over what stands that is not the budget."""
+    """Check every limit over the stations except the budget."""
     _check_resources(book, ledger)
     ever: set[str] = set().union(*(set(now) for now in book.by_year.values()))
     end = set(book.by_year[book.years[-1]])
@@ -49,10 +49,10 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
         rows["use"] = rows["use"] * rows["drawn"].where(by_rupee, 1.0)
     sums = rows.pivot_table(index="resource", columns="year", values="use", aggfunc="sum")
     sums = sums.reindex(index=there["resource"], columns=book.years).fillna(0.0)
-    # A sum is compared with the largest of its parts: a solver is no finer than that.
+    # A sum is compared with its largest part: a solver is no more exact.
     part = rows.groupby("resource")["use"].max().reindex(there["resource"]).fillna(0.0)
     if "per_rupee" in there.columns:
-        # What is paid is decided in parts of the dearest offer, whoever the limit is of.
+        # Payments are decided in parts of the most expensive offer, whatever the limit.
         rupees = there.loc[there["per_rupee"].eq(True), "resource"]
         part[rupees] = np.maximum(part[rupees], float(book.offer["cost_pkr"].max()))
     for row in there.sort_values("resource").to_dict("records"):

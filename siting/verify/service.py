@@ -1,4 +1,4 @@
-"""Who is served by what: drives, plugs, demand, and what chargers can carry."""
+"""Service: drives, plugs, demand, and the capacity of chargers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check_service(book: Book, ledger: Ledger) -> None:
 
 
 def _check_capacity(book: Book, ledger: Ledger) -> None:
-    """Check that each station's chargers can carry its load, whatever goes to which group."""
+    """Check that each station's chargers can carry its load, in any split over the groups."""
     key = ["slice", "site_id"]
     load = book.service.groupby([*key, "vehicle_class"])["served_kwh_day"].sum().reset_index()
     whole = load.groupby(key)["served_kwh_day"].sum().reset_index()
@@ -73,10 +73,10 @@ def _check_capacity(book: Book, ledger: Ledger) -> None:
 
 
 def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
-    """Return what each station can carry of its load (kWh/day), by one transport problem of all.
+    """Return the load each station can carry (kWh/day), by one transport problem of all.
 
-    Loads are measured in shares of their station's, so that small stations count as much as large
-    ones to the solver's tolerances.
+    Loads are shares of their station's, so that small stations count as much as large ones in the
+    solver's tolerances.
     """
     key = ["slice", "site_id"]
     share = load.merge(whole, on=key, suffixes=("", "_whole"))
@@ -108,7 +108,7 @@ def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
 
 
 def _check_coverage(book: Book, ledger: Ledger) -> None:
-    """Check energy served against what is in reach of a station that fits."""
+    """Check the energy served against demand in reach of a compatible station."""
     near = book.reach[~above(book.reach["travel_min"], book.account.cutoff_min)]
     pairs = near.merge(book.usable, on="site_id")
     pairs = pairs[["slice", "cell_id", "vehicle_class"]].drop_duplicates()
@@ -121,7 +121,7 @@ def _check_coverage(book: Book, ledger: Ledger) -> None:
 
 
 def _check_claimed(book: Book, ledger: Ledger) -> None:
-    """Check what is claimed of each slice."""
+    """Check the claims on each slice."""
     claimed = book.account.served
     if claimed is None:
         return
@@ -144,7 +144,7 @@ def _check_claimed(book: Book, ledger: Ledger) -> None:
 
 
 def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Series:
-    """Return what some energy is worth, by slice, with the drives counted or not."""
+    """Return the worth of some energy by slice, with or without decay."""
     a = book.account
     worth = rows[kwh].to_numpy(dtype=float) * book.per_kwh(rows)
     if drives and a.decay is not None:

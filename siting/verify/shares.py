@@ -13,10 +13,10 @@ from siting.verify.ledger import Ledger, above, differs, largest, shown
 
 
 def shares_of(service: pd.DataFrame, demand: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
-    """Return what groups of demand want and are served in each slice (kWh/day).
+    """Return the demand and service of groups in each slice (kWh/day).
 
-    Columns: ``floor``, ``slice``, ``demand_kwh_day``,
-    ``served_kwh_day``, ``served_share`` (1 where nothing is wanted), in order.
+    Columns: ``floor``, ``slice``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` (1
+    without demand), in order.
     """
     key = ["slice", "demand_id"]
     rows = demand[[*key, "demand_kwh_day"]].assign(served_kwh_day=0.0)
@@ -30,14 +30,14 @@ def shares_of(service: pd.DataFrame, demand: pd.DataFrame, members: pd.DataFrame
 
 
 def check_floors(book: Book, ledger: Ledger) -> None:
-    """Check that each floor holds in its slices, and what is claimed of it."""
+    """Check that each floor holds in its slices, and the claims on it."""
     floors, members = book.account.floors, book.account.members
     if floors is None or members is None:
         return
     recounted = shares_of(book.service, book.demand, members)
     rows = floors.assign(slice=floors["slice"].astype(str))
     rows = rows.merge(recounted, on=["floor", "slice"], how="left", suffixes=("_said", ""))
-    # Nothing is wanted where none of its rows are there.
+    # A floor without rows has no demand.
     rows = rows.fillna({"demand_kwh_day": 0.0, "served_kwh_day": 0.0, "served_share": 1.0})
     scale = largest(recounted["demand_kwh_day"])
     for row in rows.to_dict("records"):

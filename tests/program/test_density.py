@@ -54,8 +54,8 @@ def test_an_area_that_no_candidate_can_meet_is_named():
         one_in_each(offers, sites, "square", "program.limits.density")
     (fault,) = caught.value.faults
     assert fault.ids == ("east", "far")
-    assert "2 squares in which no candidate can meet it" in str(fault)
-    with pytest.raises(InputError, match="stretches in which"):
+    assert "2 squares without a candidate that can meet the rule" in str(fault)
+    with pytest.raises(InputError, match="stretches without a candidate"):
         one_in_each(offers, {"km 1": ["s1"], "km 2": ["s1"]}, "stretch", "corridors", ["s1"])
 
 

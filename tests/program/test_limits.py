@@ -91,7 +91,7 @@ def test_a_forbidden_site_is_left_out():
         ({"required": ["s9"]}, "required sites: 1 without any offer (s9)"),
         ({"forbidden": ["s9"]}, "forbidden sites: 1 without any offer (s9)"),
         ({"required": ["s2"], "forbidden": ["s2"]}, "1 forbidden as well (s2); say one"),
-        ({"forbidden": ["s1"]}, "where a station stands, which no plan closes (s1)"),
+        ({"forbidden": ["s1"]}, "where a station exists, which no plan closes (s1)"),
         ({"limits": [Limit("x", "k", "t", -1.0, {})]}, "limit x: at_most is -1; give t 0 or more"),
         ({"limits": [Limit("x", "k", "t", np.nan, {})]}, "limit x: at_most is nan"),
         (
@@ -106,7 +106,7 @@ def test_a_forbidden_site_is_left_out():
             {"limits": [Limit("x", "k", "t", 1.0, {"s9:z": 1.0})]},
             "limit x: 1 not among the offers (s9:z)",
         ),
-        ({"limits": [Limit("x", "k", "t", 1.0, {})] * 2}, "limits: two of one name (x)"),
+        ({"limits": [Limit("x", "k", "t", 1.0, {})] * 2}, "limits: two have the same name (x)"),
     ],
 )
 def test_a_fault_in_the_rules_is_named(settings, words):
@@ -135,8 +135,8 @@ def test_a_required_site_with_every_offer_ruled_out_says_why():
 @pytest.mark.parametrize(
     ("extends", "words"),
     [
-        ([False, False, True], "1 at sites where nothing stands (s2:a)"),
-        ([True, False, False], "1 that stand themselves (s1:a)"),
+        ([False, False, True], "1 at sites without an existing station (s2:a)"),
+        ([True, False, False], "1 that are existing stations themselves (s1:a)"),
         (["no", "yes", "no"], "not true or false but"),
     ],
 )
@@ -152,7 +152,7 @@ def test_an_extension_of_nothing_is_a_fault(extends, words):
         (
             {"budget_pkr": 11.0},
             {"required": ["s1", "s2"]},
-            "budget_pkr: have 11 PKR, need 12 PKR for what stands and is required, each at its "
+            "budget_pkr: have 11 PKR, need 12 PKR for existing and required stations, each at its "
             "least (s1, s2); raise it to 12 PKR or more, or require less",
         ),
         (
@@ -164,7 +164,7 @@ def test_an_extension_of_nothing_is_a_fault(extends, words):
         (
             {"offers": standing},
             {"limits": [Limit("instalments", "envelope", "PKR", 3.0, {"s1:a": 4.0})]},
-            "limit instalments: have 3 PKR, need 4 PKR for what stands and is required, each at "
+            "limit instalments: have 3 PKR, need 4 PKR for existing and required stations, each at "
             "its least (s1); raise it to 4 PKR or more",
         ),
     ],

@@ -120,5 +120,5 @@ def test_triples(part):
 
 
 def test_coverage_with_the_gap_is_refused():
-    with pytest.raises(InputError, match="coverage does not say what a station sells"):
+    with pytest.raises(InputError, match="coverage gives no sales"):
         program_of(case_of(("coverage", "viability gap"), 1))

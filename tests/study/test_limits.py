@@ -97,7 +97,9 @@ def test_squares_that_the_money_does_not_reach_are_told(town):
 
 def test_a_square_no_candidate_can_meet_is_named(town):
     rule = {"density": {"square_km": 3}, "forbidden_sites": ["East pump"]}
-    with pytest.raises(InputError, match="1 squares in which no candidate can meet it") as caught:
+    with pytest.raises(
+        InputError, match="1 squares without a candidate that can meet the rule"
+    ) as caught:
         siting.run(limited(town, **rule))
     assert caught.value.faults[0].ids[0].startswith("square 3 km E")
 

@@ -1,1 +1,1 @@
-"""Large coverings on one budget: their own arrays, prices, cuts and search."""
+"""Large coverings with one budget: arrays, prices, cuts and search of their own."""

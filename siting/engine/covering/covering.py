@@ -1,4 +1,4 @@
-"""Budgeted covering in arrays: rows that want covering, options that cover them, one budget.
+"""Budgeted covering in arrays: weighted rows, options that cover them, one budget.
 
 This is the program of coverage with offers, and of the classic maximal covering, without PuLP::
 
@@ -15,10 +15,9 @@ This is the program of coverage with offers, and of the classic maximal covering
 ``B``        budget, in the unit of the costs
 ===========  ====================================================================================
 
-A `Covering` of a city is a few arrays, of which a solver of its own makes better use than a model
-written out row by row (`siting.engine.covering.solve`); the programs in PuLP say the same and
-decide in the tests. What may be left out of one without changing its best plan is in
-`siting.engine.covering.reduce`.
+A `Covering` of a city is a few arrays, which its own solver (`siting.engine.covering.run`) handles
+better than a model written row by row; tests compare it with the same program in PuLP.
+`siting.engine.covering.reduce` removes the parts that the best plan does not need.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional
 Science Association 32 (1974), 101-118.
@@ -38,7 +37,7 @@ from scipy import sparse
 
 from siting.program.instance import Flags, Floats, Ints
 
-# Costs of a plan add up to the budget if they are above it by no more than this share of it.
+# Relative tolerance within which the cost of a plan meets the budget.
 ROUNDING = 1e-12
 
 
@@ -52,9 +51,9 @@ class Covering:
     start: Ints
     option: Ints
     cost: Floats  # cost of each option, 0 or more
-    group: Ints  # group of each option, as a number from 0; of a group one option at most can stand
-    budget: float  # what the options that stand may cost together
-    forced: Ints  # positions of the options that must stand
+    group: Ints  # group of each option, numbered from 0; at most one option of a group can stand
+    budget: float  # most that all standing options may cost
+    forced: Ints  # positions of the required options
 
     def __post_init__(self) -> None:
         """Lock the arrays: a covering is shared between stages that must not change it."""
@@ -98,24 +97,24 @@ class Covering:
 
     @cached_property
     def matrix(self) -> sparse.csr_array:
-        """1.0 where an option (column) covers a row."""
+        """Coverage: 1.0 where an option (column) covers a row."""
         ones = np.ones(len(self.option))
         shape = (len(self.weight), len(self.cost))
         return sparse.csr_array((ones, self.option, self.start), shape=shape)
 
     def covered(self, chosen: Ints) -> Flags:
-        """Return whether each row is covered by some of the chosen options."""
+        """Return whether each row is covered by some chosen option."""
         stands = np.zeros(len(self.cost), dtype=np.int64)
         stands[chosen] = 1
         before = np.concatenate([[0], np.cumsum(stands[self.option])])
         return np.asarray(before[self.start[1:]] > before[self.start[:-1]])
 
     def value(self, chosen: Ints) -> float:
-        """Return the weight that the chosen options cover, worked out from scratch."""
+        """Return the weight that the chosen options cover, computed from scratch."""
         return math.fsum(self.weight[self.covered(chosen)])
 
     def allows(self, chosen: Ints) -> bool:
-        """Return whether a plan is within the budget, one option a group, with all that must be."""
+        """Return whether a plan meets the budget, has one option a group, and all required ones."""
         chosen = np.asarray(chosen, dtype=np.int64)
         one_each = len(np.unique(self.group[chosen])) == len(chosen)
         whole = bool(np.isin(self.forced, chosen).all())
@@ -123,7 +122,7 @@ class Covering:
 
     @property
     def most(self) -> float:
-        """The budget, and a hair more, for sums of binary fractions."""
+        """The budget plus a rounding tolerance."""
         return self.budget + ROUNDING * abs(self.budget)
 
     def __repr__(self) -> str:

@@ -1,17 +1,17 @@
-"""The relaxed program of a covering on its options alone, with the rows as cuts by patch.
+"""The relaxed master problem of a covering: options, and cuts by patch of rows.
 
-The rows are split into patches. For each patch ``g`` one variable says what of it is covered, and
-cuts hold it down: for any prices ``0 <= p_i <= w_i`` of its rows::
+The rows are split into patches. For each patch ``g`` one variable holds the weight covered, bounded
+by cuts for any prices ``0 <= p_i <= w_i`` of its rows::
 
     max   sum of t_g over g
     s.t.  t_g <= sum of (w_i - p_i) + sum over k of z_k x (sum of p_i over i of g that k covers)
           sum of z_k over k in G <= 1,   sum of c_k z_k <= B,   0 <= z <= 1
 
 At a point ``z`` the tightest cut has ``p_i = w_i`` where less than 1 of the row is covered, else 0.
-Cuts are added to, and taken from, the model HiGHS has, which goes on from the basis it left. Cuts
-that do not bind are taken out from time to time: at the optimum a few hundred of thousands do.
-Each round separates at a point between the optimum of the cuts so far and one that is good inside:
-cuts made there are deeper.
+Cuts are added to, and removed from, the HiGHS model, which restarts from its last basis. Slack cuts
+are removed from time to time: at the optimum a few hundred of thousands bind. Each round separates
+at a point between the optimum of the present cuts and a good inner point: cuts made there are
+deeper.
 
 Sources: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275
@@ -34,20 +34,20 @@ from siting.engine.cut_model import CutModel, Relaxed
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
 
-# All weight together counts so much in the program: tolerances of HiGHS are absolute.
+# Sum of all weights in the program: tolerances of HiGHS are absolute.
 UNITS = 1e4
-# Rows covered less than this could be covered more.
+# Coverage below which a row could be covered more.
 COVERED = 1 - 1e-9
 ROUNDS, HEAR_EVERY = 1000, 10
-# How far the point of a round is towards the optimum, and how far the inner point follows.
+# Step of a round's point towards the optimum, and step of the inner point after it.
 TOWARDS, FOLLOWS = 0.8, 0.5
-# The optimum is separated as well where the other gives fewer cuts than this share of the patches.
+# Share of the patches: with fewer cuts than this, the optimum is separated as well.
 FEW = 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class _Patch:
-    """Rows of a patch: from, to, the options that cover any of them, and these pairs."""
+    """Rows of a patch: first, last, the options that cover any, and their pairs."""
 
     first: int
     last: int
@@ -56,10 +56,10 @@ class _Patch:
 
 
 class PatchModel(CutModel):
-    """The relaxed program of a covering, nothing of it forced, and its cuts by patch.
+    """The relaxed program of a covering without required options, and its cuts by patch.
 
-    `patch`: of each row, see `patches_of`; `accuracy`: share of all weight by which the
-    patches together may be held too high.
+    `patch`: patch of each row, see `patches_of`; `accuracy`: share of all weight by which the
+    patches together may be too high.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class PatchModel(CutModel):
     # --- cuts --------------------------------------------------------------------------------
 
     def add_prices(self, price: Floats, patches: Ints) -> None:
-        """Add the cuts of patches for prices of the rows, in the patches' order and the unit."""
+        """Add the cuts of patches at row prices, in the patches' order and unit."""
         rows = []
         for g in patches.tolist():
             patch = self.patches[g]
@@ -119,12 +119,12 @@ class PatchModel(CutModel):
         self.add_rows(rows)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the cuts that an optimum breaks; return how many, none where it is near enough."""
+        """Add the cuts that an optimum violates; return their number, 0 within the accuracy."""
         value, made = self.cut_at(relaxed.taken, relaxed)
         return 0 if relaxed.bound - value <= self.accuracy * relaxed.bound else made
 
     def cut_at(self, taken: Floats, relaxed: Relaxed) -> tuple[float, int]:
-        """Add the cuts at a point; return what it covers and how many cuts these are."""
+        """Add the cuts at a point; return the weight covered and the number of cuts."""
         covered = self.matrix @ taken
         value = np.add.reduceat(self.weight * np.minimum(covered, 1.0), self.edge[:-1])
         over = relaxed.point[self.count :] - value
@@ -133,7 +133,7 @@ class PatchModel(CutModel):
         return float(value.sum()) * self.size, len(patches)
 
     def bound_of(self, reduced: Floats, dual: Floats) -> float:
-        """Return the bound from the duals alone, whatever the solver's tolerances."""
+        """Return the bound from the duals alone, free of solver tolerances."""
         sides = np.concatenate([self._right, [most for *_, most in self.rows]])
         low = np.concatenate([self._low, np.zeros(len(self._whole))])
         high = np.concatenate([self._high, self._whole])
@@ -141,7 +141,7 @@ class PatchModel(CutModel):
         return float(bound + np.minimum(dual[self._named_rows], 0.0) @ self._there)
 
     def narrowed(self, keep: Flags, covering: Covering) -> PatchModel:
-        """Return the program of some of the options, with the cuts there are now."""
+        """Return the program restricted to some options, with the present cuts."""
         out = PatchModel(
             covering, self._patch_of_row, self.clock, accuracy=self.accuracy, seed=self._seed
         )
@@ -154,9 +154,9 @@ class PatchModel(CutModel):
 
 
 def patches_of(covering: Covering, most: int) -> Ints:
-    """Return the patch of each row: the first of some far apart options that covers it.
+    """Return the patch of each row: the first of some distant options that covers it.
 
-    The last of `most` patches takes the rows that none of the others covers.
+    The last of `most` patches has the rows that no other covers.
     """
     patch = np.full(len(covering.weight), -1, dtype=np.int64)
     columns = sparse.csc_array(covering.matrix)
@@ -177,7 +177,7 @@ def patches_of(covering: Covering, most: int) -> Ints:
 
 @dataclass(frozen=True, eq=False)
 class Cuts:
-    """The program of the cuts, its last optimum, and the best bound."""
+    """The program with its cuts, its last optimum, and the best bound."""
 
     model: PatchModel
     found: Relaxed | None
@@ -194,7 +194,7 @@ def cut_down(
     seed: int,
     hear: Callable[[float, Floats], bool] = lambda bound, taken: False,
 ) -> Cuts:
-    """Return the relaxed program, solved round after round to an accuracy (a share)."""
+    """Return the relaxed program, solved in rounds to an accuracy (a share)."""
     model = PatchModel(covering, patches_of(covering, patches), clock, accuracy=accuracy, seed=seed)
     model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.patches)))
     inner, bound = prices.taken, prices.bound

@@ -1,9 +1,9 @@
-"""A plan of a covering that knows at any time what each change of it would gain.
+"""A plan of a covering with the gain of every single change at hand.
 
-Kept for the plan that stands, and brought up to date for the rows a change touches alone:
+Kept for the present plan, and updated only for the rows that a change touches:
 
-- ``gain[k]``: weight that option ``k`` would cover beside what stands;
-- ``loss[s]``: weight that is covered by the option in slot ``s`` and by no other;
+- ``gain[k]``: weight that option ``k`` would cover beside the plan;
+- ``loss[s]``: weight covered by the option in slot ``s`` alone;
 - ``shared[s, k]``: the part of ``loss[s]`` that ``k`` would cover in its place.
 
 So an exchange of ``s`` for ``k`` gains ``gain[k] - loss[s] + shared[s, k]``, and the best of all
@@ -21,9 +21,9 @@ from scipy import sparse
 from siting.engine.covering.covering import Covering
 from siting.program.instance import Flags, Floats, Ints
 
-# Gains below this share of all weight are rounding.
+# Share of all weight below which a gain is rounding.
 NOISE = 1e-10
-# A change takes so much work beside the entries it looks at.
+# Fixed work of a change, beside the entries it reads.
 CHANGE_WORK = 50_000
 
 
@@ -44,7 +44,7 @@ class CoveringPlan:
         self.clear()
 
     def clear(self) -> None:
-        """Let nothing stand."""
+        """Remove all options."""
         rows = len(self.covering.weight)
         self.count = np.zeros(rows, dtype=np.int32)
         self._slots = np.zeros(rows, dtype=np.int64)  # sum of the slots that cover a row
@@ -59,7 +59,7 @@ class CoveringPlan:
     # --- changes -----------------------------------------------------------------------------
 
     def add(self, k: int) -> None:
-        """Let an option stand."""
+        """Add an option."""
         s = self._slot_for(k)
         rows = self._rows_of(k)
         self.work += CHANGE_WORK
@@ -78,7 +78,7 @@ class CoveringPlan:
         self.spent += float(self.covering.cost[k])
 
     def drop(self, k: int) -> None:
-        """Let an option stand no more."""
+        """Remove an option."""
         s = int(self.slot[k])
         self.work += CHANGE_WORK
         rows = self._rows_of(k)
@@ -97,7 +97,7 @@ class CoveringPlan:
         self.free.append(s)
 
     def move_to(self, chosen: Ints) -> None:
-        """Let exactly these options stand."""
+        """Set the plan to exactly these options."""
         wanted = np.zeros(self.options, dtype=bool)
         wanted[chosen] = True
         for k in self.chosen.tolist():
@@ -108,14 +108,14 @@ class CoveringPlan:
 
     @property
     def chosen(self) -> Ints:
-        """The options that stand, in order."""
+        """The options of the plan, in order."""
         return np.flatnonzero(self.slot >= 0)
 
     # --- the best change ---------------------------------------------------------------------
 
     @property
     def blocked(self) -> Flags:
-        """Whether an option stands, or another of its group."""
+        """Whether an option, or another of its group, is in the plan."""
         stands = self.slot >= 0
         if self.alone:
             return stands
@@ -124,14 +124,14 @@ class CoveringPlan:
         return taken[self.covering.group]
 
     def addable(self) -> Flags:
-        """Return whether each option can be added within the budget, for more weight."""
+        """Return whether each option can be added within the budget with a gain."""
         room = self.covering.most - self.spent
         return (self.gain > self.noise) & (self.covering.cost <= room) & ~self.blocked
 
     def exchanges(self) -> tuple[Ints, Floats]:
-        """Return the slots in use and what each exchange of one for an option gains.
+        """Return the slots in use and the gain of each exchange of one for an option.
 
-        ``-inf`` where the exchange is not within the budget, or the option cannot stand.
+        ``-inf`` where the exchange exceeds the budget, or the option is blocked.
         """
         slots = np.flatnonzero(self.holds >= 0)
         change = self.shared[slots] + self.gain
@@ -146,7 +146,7 @@ class CoveringPlan:
         return slots, change
 
     def _within_groups(self, slots: Ints, room: Floats, change: Floats) -> None:
-        """Allow exchanges for others of the own group."""
+        """Allow exchanges within the same group."""
         cost, group = self.covering.cost, self.covering.group
         for n, s in enumerate(slots.tolist()):
             others = np.flatnonzero((group == group[self.holds[s]]) & (self.slot < 0))
@@ -160,7 +160,7 @@ class CoveringPlan:
         return rows
 
     def _pairs_of(self, rows: Ints) -> tuple[Ints, Ints]:
-        """Return the options of some rows one after the other, and how many each row has."""
+        """Return the options of some rows one after the other, and their number by row."""
         length = self._length[rows]
         before = np.cumsum(length)
         at = np.repeat(self._row_start[rows] - before + length, length)
@@ -175,7 +175,7 @@ class CoveringPlan:
         return out
 
     def _share(self, rows: Ints, slots: Ints, sign: float) -> None:
-        """Give rows to, or take them from, the slots that alone cover them."""
+        """Assign rows to, or take them from, the slots that alone cover them."""
         option, length = self._pairs_of(rows)
         weight = sign * self.covering.weight[rows]
         self.loss += np.bincount(slots, weight, minlength=len(self.loss))

@@ -1,16 +1,16 @@
-"""A bound on any plan of a covering from prices of its rows, and what the prices rule out.
+"""A bound on any plan of a covering from row prices, and the options it excludes.
 
-Let a row's cover be worth no more than its weight, ``0 <= p_i <= w_i``, and be sold by each option
-that covers it. Then no plan covers more than::
+Let the price of a row's cover be at most its weight, ``0 <= p_i <= w_i``, and let each option that
+covers the row sell it. Then no plan covers more than::
 
     sum of (w_i - p_i)  +  the most that a plan within the budget sells
 
-where the plan of the second term is taken from the relaxed program, a knapsack of options in
-groups: ``min over m >= 0 of  m B + sum over groups of max(0, p(k) - m c_k)``, with ``p(k)`` the
-prices of the rows that ``k`` covers and ``m`` what a unit of the budget is worth. This is the
+where the second term is relaxed to a knapsack of options in groups:
+``min over m >= 0 of  m B + sum over groups of max(0, p(k) - m c_k)``, with ``p(k)`` the
+prices of the rows that ``k`` covers and ``m`` the price of a unit of budget. This is the
 Lagrangian bound of the rows of the program, at best as good as its linear relaxation. ``p(k) - m
-c_k`` less the best of its group is what the bound loses at least if ``k`` must stand: options that
-then fall below what is asked stand in no plan worth having.
+c_k`` less the best of its group is the least loss of the bound if ``k`` is required: options whose
+bound then falls below the aim are excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
 relaxations for the maximal covering location problem. European Journal of Operational Research 124
@@ -29,17 +29,17 @@ from siting.engine.covering.covering import Covering
 from siting.program.instance import Flags, Floats, Ints
 
 STEPS, PATIENCE, SHRINK = 500, 12, 0.6
-# The step ends where its length is this share of the first, or the bound this near the plan.
+# Share of the first step length, or distance from the plan, at which the steps end.
 SHORTEST = 1e-3
-# A better bound is one that is better by this share.
+# Least relative improvement of a better bound.
 BETTER = 1e-5
-# How much of each step's direction is that of the step before.
+# Weight of the previous direction in each step.
 INERTIA = 0.7
 CROSSINGS = 200
 
 
 class Knapsack:
-    """The most that options in groups sell within a budget, relaxed."""
+    """The relaxed knapsack: the most that options in groups sell within a budget."""
 
     def __init__(self, cost: Floats, group: Ints, budget: float) -> None:
         self.cost, self.budget = cost, budget
@@ -49,9 +49,9 @@ class Knapsack:
         self._group = group
 
     def fill(self, sold: Floats) -> tuple[float, Floats, float]:
-        """Return the most sold, how much of each option that takes, and the worth of money.
+        """Return the most sold, the value of each option, and the price of money.
 
-        `sold` is what each option sells.
+        `sold`: sales of each option.
         """
         taken = self._best(sold, 0.0)
         value, spent = float(sold @ taken), float(self.cost @ taken)
@@ -79,14 +79,14 @@ class Knapsack:
         return bound, mixed, worth
 
     def left(self, sold: Floats, worth: float) -> Floats:
-        """Return what each group sells at most, less the worth of its cost."""
+        """Return each group's largest sales less the price of its cost."""
         net = sold - worth * self.cost
         if self._alone:
             return np.maximum(net, 0.0)
         return np.maximum(np.maximum.reduceat(net[self._order], self._heads), 0.0)
 
     def of_option(self, by_group: Floats) -> Floats:
-        """Return the figures of the groups, one an option."""
+        """Return the figures of the groups by option."""
         if self._alone:
             return by_group
         out = np.empty(len(self.cost))
@@ -108,15 +108,15 @@ class Knapsack:
 
 @dataclass(eq=False)
 class Prices:
-    """The prices of the best bound so far, and what they say."""
+    """The prices of the best bound so far, with the values they give."""
 
     price: Floats  # of each row
-    bound: float  # no plan covers more
-    taken: Floats  # how much of each option the relaxed program takes, on mean of the last steps
-    worth: float  # weight that a unit of the budget is worth
+    bound: float  # bound on the weight of any plan
+    taken: Floats  # value of each option in the relaxed program, mean of the last steps
+    worth: float  # weight per unit of the budget
 
     def loss(self, covering: Covering) -> Floats:
-        """Return what the bound loses at least if each option must stand."""
+        """Return the least loss of the bound if each option is required."""
         knapsack = Knapsack(covering.cost, covering.group, covering.budget)
         sold = np.asarray(covering.matrix.T @ self.price, dtype=float)
         left = knapsack.of_option(knapsack.left(sold, self.worth))
@@ -131,15 +131,15 @@ class Prices:
 def tighten(
     covering: Covering, least: float, clock: Clock, *, aim: float, steps: int = STEPS
 ) -> Prices:
-    """Return prices of a good bound, by steps against what is sold too often or never.
+    """Return prices of a good bound, by subgradient steps.
 
-    It stops at a bound of `aim`; `least` is the weight that a known plan covers.
+    It stops at a bound of `aim`; `least` is the weight of a known plan.
     """
     weight, matrix = covering.weight, covering.matrix
     across = sparse.csr_array(matrix.T)
     knapsack = Knapsack(covering.cost, covering.group, covering.budget)
     price = 0.5 * weight
-    # What prices of 0 give, lest none of the steps betters it: bound and prices go together.
+    # The bound at prices of 0, in case no step improves it: bound and prices belong together.
     best = Prices(np.zeros(len(weight)), float(weight.sum()), np.zeros(len(covering.cost)), 0.0)
     mean = np.zeros(len(covering.cost))
     direction = np.zeros(len(weight))

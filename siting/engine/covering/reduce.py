@@ -1,16 +1,15 @@
-"""What a covering can do without: the same best value with fewer rows and options, exactly.
+"""Exact reductions of a covering: fewer rows and options, the same best value.
 
-Taken away are, in turn:
+Removed are, in turn:
 
-- what the options that must stand settle: they, the rest of their groups, the rows they cover;
-- options that alone are beyond the budget, and such as cover nothing;
-- options that another of their group makes needless: one that costs no more and covers all it
-  covers;
+- required options, the rest of their groups, and the rows they cover;
+- options above the budget alone, and options that cover nothing;
+- dominated options: another of their group costs no more and covers the same rows or more;
 - rows without weight or options;
-- all but one of the rows that the same options cover, which takes the weight of all.
+- all but one of the rows with the same options; that one has the weight of all.
 
-Any plan for what is left is a plan for the whole of the same value, less what was certain; and a
-best plan for the whole is among them.
+Every plan of the reduced covering is a plan of the whole with the same value, less the weight that
+is certain; and some best plan of the whole is among them.
 """
 
 from __future__ import annotations
@@ -23,31 +22,30 @@ from scipy import sparse
 from siting.engine.covering.covering import Covering
 from siting.program.instance import Flags, Floats, Ints
 
-# Pairs of options that are compared at once.
+# Pairs of options compared at once.
 PAIRS = 5_000
 
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """A covering with less in it, and the way back."""
+    """A reduced covering, and the way back."""
 
-    covering: Covering  # what is left; nothing in it is forced
-    option: Ints  # the option of the whole that each option left is
-    # The row left that each row before the last reduction counts in; -1 where it plays no part, or
-    # is certain.
+    covering: Covering  # the reduced covering; none of its options is required
+    option: Ints  # option of the whole for each option left
+    # Row left that holds each earlier row; -1 if it is dropped or certain.
     row: Ints
-    forced: Ints  # options of the whole that stand in every plan
-    certain: float  # weight that the forced options cover
+    forced: Ints  # options of the whole in every plan
+    certain: float  # weight that the required options cover
 
     def whole(self, chosen: Ints) -> Ints:
-        """Return the options of the whole that a plan for what is left stands for, in order."""
+        """Return the options of the whole for a plan of the reduced covering, in order."""
         return np.sort(np.concatenate([self.option[chosen], self.forced]))
 
 
 def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
-    """Return what is left of a covering without what no best plan needs.
+    """Return a covering without the parts that no best plan needs.
 
-    `keep`: options to keep at most; by default all. Leaving out others is the caller's decision.
+    `keep`: options to keep at most; by default all. Leaving out others is up to the caller.
 
     >>> covers = np.array([[1, 1, 0], [1, 1, 0], [0, 1, 1], [0, 0, 0]])
     >>> weight, group = np.array([5.0, 1.0, 2.0, 9.0]), np.zeros(3, dtype=int)
@@ -80,7 +78,7 @@ def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
 
 
 def with_options(covering: Covering, keep: Flags) -> Covering:
-    """Return a covering of the same rows with some of its options alone; nothing of it forced."""
+    """Return a covering of the same rows with some of its options, none required."""
     matrix = _restricted(covering, np.ones(len(covering.weight), dtype=bool), keep)
     group = np.unique(covering.group[keep], return_inverse=True)[1]
     return Covering.of_matrix(
@@ -103,11 +101,10 @@ def _restricted(covering: Covering, rows: Flags, options: Flags) -> sparse.csr_a
 
 
 def merge_rows(matrix: sparse.csr_array, weight: Floats) -> tuple[sparse.csr_array, Floats, Ints]:
-    """Return the rows of different options with the sums of their weights, and where each went.
+    """Return rows merged by equal options, weights summed, and the new row of each.
 
-    Rows without any option go nowhere (-1). Equal rows are found by two random sums of the numbers
-    of their options, and compared option by option; where different ones have the same, other
-    numbers are drawn.
+    Rows without options have -1. Equal rows are found by two random sums of their option numbers,
+    and compared option by option; where different rows have equal sums, new numbers are drawn.
     """
     matrix.sort_indices()
     length = np.diff(matrix.indptr)
@@ -142,9 +139,9 @@ def _same(matrix: sparse.csr_array, one: Ints, other: Ints) -> bool:
 
 
 def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
-    """Return whether each option (column) covers nothing, or another of its group can replace it.
+    """Return whether each option (column) covers nothing or is dominated in its group.
 
-    Across groups there is next to nothing to find in a city: looking takes longer than it saves.
+    Across groups domination is rare in a city, and the search costs more than it saves.
     """
     size = np.bincount(matrix.indices, minlength=matrix.shape[1])
     out = size == 0
@@ -153,7 +150,7 @@ def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
     member = sparse.csr_array((ones, (group, options)), shape=shape)
     pairs = (member.T @ member).tocoo()
     k, by = pairs.row, pairs.col
-    # Of two that are equal the first stays.
+    # Of two equal ones the first stays.
     twins = (size[by] == size[k]) & (cost[by] == cost[k]) & (by > k)
     fits = (k != by) & (cost[by] <= cost[k]) & (size[by] >= size[k]) & ~twins
     k, by = k[fits], by[fits]

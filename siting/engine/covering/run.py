@@ -1,16 +1,16 @@
-"""The phases of a solve of a covering, with the best plan and bound so far.
+"""The phases of a covering solve, with incumbent and bound.
 
-In turn, until the gap asked is proven:
+In turn, until the gap is proven:
 
-1. reductions that cost nothing (`siting.engine.covering.reduce`);
-2. a greedy plan, bettered by exchanges (`siting.engine.covering.search`);
-3. prices of the rows (`siting.engine.covering.prices`): a bound, and options no better plan has;
+1. exact reductions (`siting.engine.covering.reduce`);
+2. a greedy plan, improved by exchanges (`siting.engine.covering.search`);
+3. prices of the rows (`siting.engine.covering.prices`): a bound, and options to exclude;
 4. kicks;
-5. the relaxed program by cuts (`siting.engine.covering.master`), rounded off now and then; options
-   that its bound rules out leave it;
+5. the relaxed master problem by cuts (`siting.engine.covering.master`), rounded now and then;
+   options that its bound excludes are removed;
 6. more kicks, and branch and bound (`siting.engine.tree`).
 
-All effort is counted in work, not in seconds, so that two runs do the same.
+Effort is counted as work, not in seconds, so that two runs do the same.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from siting.engine.proof import ARITHMETIC
 from siting.engine.tree import Tree
 from siting.program.instance import Floats, Ints
 
-# Work of the kicks for each pair of row and option: before the cuts, after them, and with each node
-# of the tree; and the least there is in all.
+# Work of the kicks per pair of row and option: before the cuts, after them, and with each node of
+# the tree; and the least in all.
 FIRST_WORK, MORE_WORK, NODE_WORK, LEAST_PAIRS = 1000, 4000, 25, 50_000
-# No better plan for this share of the work so far, and kicking stops.
+# Share of the work so far without a better plan after which kicks stop.
 TIRED = 0.5
 PATCHES = 120
-# The relaxed program is made anew where fewer than this share of the pairs can matter.
+# Share of the pairs below which the relaxed program is built again.
 NARROWER = 0.6
 STEPS = 150
-# Share of the gap asked that the relaxed programs may be off.
+# Share of the gap allowed to the relaxed programs.
 ACCURACY, FINEST = 0.02, 1e-7
-# A weight that all are multiples of counts if rounding is this much smaller.
+# Rounding relative to a common divisor of the weights below which the divisor is used.
 STEP_SURE = 0.01
 
 
 class CoveringRun:
-    """The best plan and bound so far, and the phases that better them."""
+    """Incumbent and bound, and the phases that improve them."""
 
     def __init__(self, covering: Covering, clock: Clock, gap: float, seed: int) -> None:
         self.covering, self.clock, self.gap, self.seed = covering, clock, gap, seed
@@ -56,11 +56,11 @@ class CoveringRun:
         with clock.phase("reduction"):
             self.left = reduce_covering(covering)
         self.certain = self.left.certain
-        # Of what is left: the best plan so far, and the bound.
+        # Of the reduced covering: incumbent and bound.
         self.best, self._bound = 0.0, float(self.left.covering.weight.sum())
         self.step = _common_step(covering.weight)
         self.nodes = 0
-        self._ruled_out = -math.inf  # plans with options left out on the way cover no more
+        self._ruled_out = -math.inf  # bound on plans with options excluded on the way
         self._plan = CoveringPlan(self.left.covering)
         self._pairs = max(len(self.left.covering.option), LEAST_PAIRS)
 
@@ -68,27 +68,27 @@ class CoveringRun:
 
     @property
     def value(self) -> float:
-        """Weight that the plan so far covers."""
+        """Weight that the incumbent covers."""
         return self.certain + self.best
 
     @property
     def bound(self) -> float:
-        """No plan covers more weight."""
+        """Bound on the weight of any plan."""
         return self.certain + self._bound
 
     @property
     def proven_at(self) -> float:
-        """Bound on what is left at which the gap is proven, or below the least better plan."""
+        """Bound on the reduced covering that proves the gap, or excludes any better plan."""
         least = self.value * (1 + max(self.gap, ARITHMETIC / 10))
         return max(least, self.value + (1 - 2 * STEP_SURE) * self.step) - self.certain
 
     @property
     def done(self) -> bool:
-        """Whether to go on no further."""
+        """Whether to stop."""
         return self.clock.over or self._bound <= self.proven_at
 
     def weighed(self, chosen: Ints) -> float:
-        """Return what a plan for what is left covers, -inf if it is none; keep the best."""
+        """Return the weight of a reduced plan, -inf if it is no plan; keep the best."""
         whole = self.left.whole(chosen)
         value = self.left.covering.value(chosen) if self.covering.allows(whole) else -math.inf
         if value > self.best:
@@ -97,7 +97,7 @@ class CoveringRun:
         return value
 
     def limit(self, bound: float) -> None:
-        """Keep a bound on what is left, if it is lower."""
+        """Keep a bound on the reduced covering, if it is lower."""
         bound = max(bound, self._ruled_out)
         if self.step > 0 and math.isfinite(bound):
             bound = self.step * math.floor(bound / self.step + STEP_SURE)
@@ -149,7 +149,7 @@ class CoveringRun:
             self._grow(Tree(model, self, clock))
 
     def prices(self) -> Prices:
-        """Return prices of the rows left."""
+        """Return prices of the remaining rows."""
         return tighten(
             self.left.covering, max(self.best, 0.0), self.clock, aim=self.proven_at, steps=STEPS
         )
@@ -168,7 +168,7 @@ class CoveringRun:
         self.weighed(plan.chosen)
 
     def _without_useless(self, prices: Prices) -> Prices:
-        """Leave out the options that are in no better plan, and return the prices of the rest."""
+        """Remove options that are in no better plan, and return the prices of the rest."""
         left, whole = self.left, self.left.covering
         useless = prices.useless(whole, self.best)
         if not useless.any():
@@ -183,7 +183,7 @@ class CoveringRun:
         return replace(prices, price=price, taken=prices.taken[less.option])
 
     def _narrow(self, model: PatchModel, relaxed: Relaxed) -> PatchModel:
-        """Leave out the options that are in no plan above the aim, if much goes with them."""
+        """Remove options in no plan above the aim, if the reduction is large."""
         left, whole = self.left, self.left.covering
         hopeless, closed = relaxed.hopeless(self.proven_at)
         pairs = np.bincount(whole.option, minlength=len(hopeless))
@@ -200,7 +200,7 @@ class CoveringRun:
         self._pairs = max(len(left.covering.option), LEAST_PAIRS)
 
     def _kicks(self, taken: Floats, worth: float) -> Kicks:
-        """Return kicks from the best plan, as far as its options are left."""
+        """Return kicks from the incumbent, reduced to the remaining options."""
         plan = CoveringPlan(self.left.covering)
         plan.move_to(np.flatnonzero(np.isin(self.left.option, self.chosen)))
         exchange(plan, self.clock)
@@ -208,7 +208,7 @@ class CoveringRun:
         return Kicks(plan, self.seed, worth)
 
     def _kick(self, work: float) -> None:
-        """Kick in parts, until no better plan is found for a while."""
+        """Kick in batches, until no better plan is found for a while."""
         spent, found_at, part = 0.0, 0.0, work / 20
         while spent < work and not self.done:
             enough = self.bound / (1 + self.gap) - self.certain
@@ -232,7 +232,7 @@ class CoveringRun:
         )
 
     def plan_at(self, taken: Floats) -> None:
-        """Make a plan of how much of each option a relaxed program takes."""
+        """Make a plan from a relaxed program's values of the options."""
         plan = self.kicks.plan
         plan.clear()
         round_off(plan, taken, self.clock)
@@ -240,7 +240,7 @@ class CoveringRun:
         self.weighed(plan.chosen)
 
     def _grow(self, tree: Tree) -> None:
-        """Let the tree grow, with kicks between its nodes."""
+        """Run the tree, with kicks between its nodes."""
         while not self.done and not tree.finished:
             tree.run(1)
             if tree.nodes == self.nodes and not tree.finished:
@@ -251,7 +251,7 @@ class CoveringRun:
 
 
 def run_covering(covering: Covering, clock: Clock, gap: float, seed: int) -> CoveringRun:
-    """Return a run of all phases; after Ctrl-C the clock is interrupted and the run as it was."""
+    """Return a run of all phases; Ctrl-C interrupts the clock and keeps the results so far."""
     run = CoveringRun(covering, clock, gap, seed)
     try:
         run.work()
@@ -261,7 +261,7 @@ def run_covering(covering: Covering, clock: Clock, gap: float, seed: int) -> Cov
 
 
 def _common_step(weight: Floats) -> float:
-    """Return the largest number that all weights are whole multiples of, or 0."""
+    """Return the largest common divisor of all weights, or 0."""
     total = float(weight.sum())
     if not len(weight) or total <= 0 or total >= 2**53 or (weight != np.rint(weight)).any():
         return 0.0

@@ -1,7 +1,7 @@
-"""Good plans of a covering: greedy, exchanges, and kicks out of what exchanges cannot better.
+"""Covering heuristics: greedy, exchanges, and kicks out of local optima.
 
-Efforts are counted in work, not in seconds: with the same seed two runs try the same. Ties go to
-the first option in the order given.
+Effort is counted as work, not in seconds: with the same seed two runs try the same. Ties go to the
+first option in the order given.
 
 Source: H. R. Lourenço, O. C. Martin, T. Stützle: Iterated local search. Handbook of
 Metaheuristics (2003), 320-353.
@@ -15,26 +15,25 @@ from siting.engine.clock import Clock
 from siting.engine.covering.plan import CoveringPlan
 from siting.program.instance import Flags, Floats, Ints
 
-# Options that a kick takes out, at least and at most.
+# Options that a kick removes, least and most.
 FEWEST_OUT, MOST_OUT = 3, 10
-# Share of the options that a kick may fill up from.
+# Share of the options that a kick may refill from.
 OFFERED = 0.5
-# A plan this much worse than the best, relative, may be the next to be kicked.
+# Relative loss within which a plan may be kicked next.
 WORSE = 0.01
-# Rounds without a better plan after which the search goes back to the best.
+# Rounds without a better plan after which the search returns to the best.
 BACK_AFTER = 200
-# Less of an option than this, and a relaxed program is not held to take it.
+# Value above which a relaxed program counts as taking an option.
 LEAST_TAKEN = 1e-3
 
 
 def greedy(
     plan: CoveringPlan, clock: Clock, price: Floats | None = None, among: Flags | None = None
 ) -> None:
-    """Add options while the budget lasts, the most weight gained for its cost first.
+    """Add options while the budget lasts, the most weight gained for the cost first.
 
-    `plan`: what stands; it is added to; `price`: what each option is held to cost in the
-    comparison; by default its cost. Options without a price come first; `among`: which options
-    there are; all by default.
+    `plan`: the plan, which is extended; `price`: price of each option in the comparison; by default
+    its cost. Options without a price come first; `among`: options allowed; all by default.
     """
     price = plan.covering.cost if price is None else price
     paid = np.where(price > 0, price, 1.0)
@@ -50,9 +49,9 @@ def greedy(
 
 
 def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
-    """Exchange one option for another as long as that gains weight, the most first; fill up.
+    """Exchange one option for another while that gains weight, most first; then fill up.
 
-    A unit of the budget left over is held to be worth some weight, to the end none.
+    A unit of unspent budget has a worth that falls to 0 at the end.
     """
     cost = plan.covering.cost
     while not clock.over:
@@ -74,10 +73,10 @@ def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
 
 
 class Kicks:
-    """Iterated local search: take some options out, fill up from some others, exchange.
+    """Iterated local search: remove some options, refill from some others, exchange.
 
-    It begins with a plan, which it changes; `worth` is the weight that a unit of the budget is
-    worth by the prices of a bound.
+    It starts from a plan, which it changes; `worth` is the weight per unit of the budget by the
+    prices of a bound.
     """
 
     def __init__(self, plan: CoveringPlan, seed: int, worth: float = 0.0) -> None:
@@ -96,7 +95,7 @@ class Kicks:
             self._keep(chosen, value)
 
     def run(self, work: float, clock: Clock, enough: float = np.inf) -> bool:
-        """Kick for so much work, or to a weight that is enough; return whether a plan is better."""
+        """Kick for some work, or to a sufficient weight; return whether a plan is better."""
         plan, before = self.plan, self.value
         until = plan.work + work
         plan.move_to(self._now)
@@ -129,7 +128,7 @@ class Kicks:
 
 
 def round_off(plan: CoveringPlan, taken: Floats, clock: Clock) -> None:
-    """Let the options stand too that a relaxed program takes most of, fill up, exchange."""
+    """Add the options that a relaxed program takes most of, fill up, exchange."""
     for k in np.argsort(-taken, kind="stable").tolist():
         if taken[k] < LEAST_TAKEN:
             break
