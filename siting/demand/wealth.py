@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
-from scipy.spatial import cKDTree
 
 from siting.demand.raster_window import Floats, read_window
 from siting.errors import Fault, InputError
@@ -72,6 +71,9 @@ def relative_wealth(
             what += f"are below zero or no number, e.g. {first:g}"
             fix = "for an index about zero, such as Meta's, set demand.wealth.index: true"
         raise InputError(Fault(str(path), what, fix, labels(np.flatnonzero(bad)[:100])))
+    # Imported here: most studies read no wealth.
+    from scipy.spatial import cKDTree
+
     at = shapely.get_coordinates(cells.geometry.centroid.to_numpy())
     apart, nearest = cKDTree(shapely.get_coordinates(points.to_crs(cells.crs))).query(at)
     people = cells["people"].to_numpy(dtype=float)
