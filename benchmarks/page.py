@@ -1,4 +1,4 @@
-"""The page of results, from stored findings: machine, goals, growth, details, what was tried."""
+"""The page of results, from stored findings: machine, goals, growth, details, what falls short."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.goals import GOALS
 from benchmarks.record import Finding, Line
 
-TRIED = Path(__file__).with_name("tried.md")
+SHORTFALLS = Path(__file__).with_name("falls_short.md")
 BUSY = 2  # processes a core
 VERDICTS = {"yes": "**yes**", "no": "no", "in part": "in part"}
 
@@ -48,7 +48,7 @@ def page(machine: Mapping[str, Any], findings: Mapping[str, Finding]) -> str:
         if finding.lines:
             parts += [f"### {_capital(finding.title)}", lines_table(finding.lines)]
             parts += [_list(finding.notes)] if finding.notes else []
-    parts.append(TRIED.read_text(encoding="utf-8").strip())
+    parts.append(SHORTFALLS.read_text(encoding="utf-8").strip())
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import highspy
 import numpy as np
@@ -28,8 +28,18 @@ UNTAKEN = 1e-6
 # optima are equal and the bound stands still.
 WEAK, WEAK_AT_FIRST = 3, 20
 
-# A row of a cut: its columns, their coefficients, and its upper side.
-Row = tuple[Ints, Floats, float]
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A row of a cut: its columns, their coefficients, and its upper side.
+
+    `prices`: its prices of the demand rows, by part, in the scale of the row.
+    """
+
+    index: Ints
+    value: Floats
+    most: float
+    prices: Mapping[int, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +91,9 @@ class CutModel(ABC):
         self._base = self.model.getNumRow()
         self._slack = np.zeros(0, dtype=np.int64)
         self.rows: list[Row] = []  # of the present cuts
+        # Duals of the last optimum: of the model's own rows, of all columns, of the binding cuts.
+        self.dual, self.reduced = np.zeros(self._base), np.zeros(0)
+        self.binding: list[tuple[float, Row]] = []
 
     # --- decisions ---------------------------------------------------------------------------
 
@@ -104,15 +117,15 @@ class CutModel(ABC):
         """Add cuts."""
         if not rows:
             return
-        start = np.cumsum([0, *(len(index) for index, *_ in rows)])
+        start = np.cumsum([0, *(len(row.index) for row in rows)])
         added = self.model.addRows(
             len(rows),
             np.full(len(rows), -highspy.kHighsInf),
-            np.array([most for *_, most in rows]),
+            np.array([row.most for row in rows]),
             int(start[-1]),
             start[:-1].astype(np.int32),
-            np.concatenate([index for index, *_ in rows]).astype(np.int32),
-            np.concatenate([value for _, value, _ in rows]),
+            np.concatenate([row.index for row in rows]).astype(np.int32),
+            np.concatenate([row.value for row in rows]),
         )
         if added == highspy.HighsStatus.kError:
             raise SolveError(Fault("HiGHS", "refused the rows of a cut"))
@@ -130,7 +143,7 @@ class CutModel(ABC):
         """Exclude exactly one choice, which only rounding makes a plan."""
         value = np.full(self.count, -1.0)
         value[choice] = 1.0
-        self.add_rows([(np.arange(self.count), value, len(choice) - 1.0)])
+        self.add_rows([Row(np.arange(self.count), value, len(choice) - 1.0)])
         self._slack[-1] = -(10**9)
 
     def _purge(self, slack: Flags) -> None:
@@ -159,6 +172,9 @@ class CutModel(ABC):
         point, dual = np.asarray(solution.col_value), np.asarray(solution.row_dual)
         reduced = np.asarray(solution.col_dual)
         bound = self.bound_of(reduced, dual) * self.size
+        self.dual, self.reduced = dual[: self._base], reduced
+        of_cuts = np.maximum(dual[self._base :], 0.0).tolist()
+        self.binding = [(by, row) for by, row in zip(of_cuts, self.rows, strict=True) if by > 0]
         self._purge(np.abs(dual[self._base :]) < 1e-12)
         taken = np.clip(point[: self.count], 0.0, 1.0)
         return Relaxed(bound, taken, -np.abs(reduced[: self.count]) * self.size, point)

@@ -23,7 +23,7 @@ of Operational Research 275 (2019), 882-896.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,7 @@ from siting.engine.coarse import Measure
 from siting.engine.frame import Frame
 from siting.engine.parts import Part
 from siting.program.instance import Flags, Floats, Ints
+from siting.program.money import caps_of, cases_of, is_shared
 
 # Options below this value count as 0.
 LEAST_TAKEN = 1e-7
@@ -41,12 +42,16 @@ BROKEN = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """The cut ``value`` times the measures in ``column`` <= ``constant + coefficient`` y."""
+    """The cut ``value`` times the measures in ``column`` <= ``constant + coefficient`` y.
+
+    `prices`: its prices of the demand rows, by part.
+    """
 
     column: Ints
     value: Floats
     constant: float
     coefficient: Floats
+    prices: Mapping[int, Floats]
 
     def at(self, choice: Ints) -> float:
         """Return the right-hand side at a choice."""
@@ -136,7 +141,45 @@ class Cutter:
             part_constant, amounts = self.priced(p, value, price)
             constant += part_constant
             coefficient += amounts
-        return Cut(np.array([measure.column]), np.ones(1), constant, coefficient)
+        prices = {p: price for p, _, price in parts}
+        return Cut(np.array([measure.column]), np.ones(1), constant, coefficient, prices)
+
+    def in_business(
+        self, year: int, parts: Sequence[int], worths: Mapping[int, Floats],
+        prices: Mapping[int, Floats], rupee: Floats, gap_prices: Iterable[Floats],
+    ) -> Floats:  # fmt: skip
+        """Return the coefficient of each option in a year whose business cases have to close.
+
+        `worths`, `prices`: of the pairs and rows of the year's `parts`; `rupee`: price of a rupee
+        paid to each offer; `gap_prices`: prices of each site's gap, of which the best is used.
+        """
+        frame, layout = self.frame, self.frame.layout
+        rule = frame.program.gap
+        assert rule is not None
+        margin = frame.service.margin * layout.energy_unit / layout.money_unit
+        # A concession has one price: only single sites use the best of several.
+        shared = is_shared(cases_of(layout.instance, rule))[frame.site]
+        offer = frame.options.offer[:, year]
+        need, cap, paid = (
+            np.where(offer >= 0, of_offer[offer], 0.0)
+            for of_offer in (
+                layout.instance.offer_cost / layout.money_unit,
+                caps_of(layout.instance, rule) / layout.money_unit,
+                rupee,
+            )
+        )
+        best = np.full(self.count, np.inf)
+        for tau in gap_prices:
+            earned = np.zeros(self.count)
+            for p in parts:
+                part = self.parts[p]
+                chance = frame.program.slices[part.slice].probability
+                rate = tau[part.site] * margin[part.rows[part.row]] * chance
+                earned += self.priced(p, worths[p] + rate, prices[p])[1]
+            at_site = tau[frame.site]
+            earned += np.maximum(at_site - paid, 0.0) * cap - at_site * need
+            best = np.where(shared & np.isfinite(best), best, np.minimum(best, earned))
+        return best
 
     def plain(self) -> list[Cut]:
         """Return the cuts without separation: the capacity bound (coverage: the reach bound)."""

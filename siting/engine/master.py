@@ -16,7 +16,7 @@ from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.coarse import CoarseLayout, Measure, coarse_matrix
-from siting.engine.cut_model import CutModel, Relaxed
+from siting.engine.cut_model import CutModel, Relaxed, Row
 from siting.engine.cuts import BROKEN, Cut, Cutter
 from siting.engine.frame import Frame
 from siting.engine.linear import model_of, run_model
@@ -24,6 +24,7 @@ from siting.engine.parts import Part
 from siting.engine.relax import Dive
 from siting.engine.shortfall_cuts import ENDLESS, Shortfalls
 from siting.engine.slack import Room
+from siting.engine.station_bound import Prices
 from siting.program.instance import Flags, Floats, Ints
 
 # Kinds of options above which none is counted.
@@ -78,6 +79,7 @@ class Master(CutModel):
         )  # fmt: skip
         self.kinds, self._kind_rows = kinds, np.arange(first, self._base, dtype=np.int32)
         self._refund = 0.0
+        self._rates = np.zeros(len(frame.resources))  # the small price on each resource's unit
         self._thrift = np.zeros(self.count)  # the small price on the money of each option
         self._middle: Floats | None = None
         # For each energy, the rounds left of its rest, and the length of the next one.
@@ -127,6 +129,7 @@ class Master(CutModel):
         )
         for r in rows:
             rate = THRIFT * abs(worth) / len(rows) / float(resources.at_most[r])
+            self._rates[r] = rate
             self._thrift += rate * resources.use[[r]].toarray().ravel()
             self._refund += rate * float(resources.at_most[r])
         self.model.changeColsCost(self.count, self._columns, cost - self._thrift)
@@ -146,7 +149,7 @@ class Master(CutModel):
         """Remove the small price on money from the objective."""
         self.model.changeColsCost(self.count, self._columns, self.matrix.cost[: self.count].copy())
         self._refund = 0.0
-        self._thrift[:] = 0.0
+        self._thrift[:] = self._rates[:] = 0.0
 
     def bound_of(self, reduced: Floats, dual: Floats) -> float:
         """Return the bound of the last optimum, with the price on money added back."""
@@ -162,8 +165,25 @@ class Master(CutModel):
             largest = (np.abs(part).max(initial=0.0) for part in (cut.value, cut.coefficient))
             scale = 1.0 / max(*map(float, largest))
             value = np.concatenate([-cut.coefficient[at], cut.value]) * scale
-            rows.append((np.concatenate([at, cut.column]), value, cut.constant * scale))
+            prices = {p: price * scale for p, price in cut.prices.items()}
+            index = np.concatenate([at, cut.column])
+            rows.append(Row(index, value, cut.constant * scale, prices))
         self.add_rows(rows)
+
+    def prices(self) -> Prices:
+        """Return the prices of the last optimum: demand by its cuts, money and limits by rows."""
+        m, frame = self.matrix, self.frame
+        of_row = np.zeros_like(frame.service.kwh)
+        for dual, cut in self.binding:
+            for p, price in cut.prices.items():
+                part = self.cutter.parts[p]
+                of_row[part.rows, part.slice] += dual * price
+        for p, measure in self.cutter.worth_of.items():  # where all of a part is served
+            part = self.cutter.parts[p]
+            most = np.zeros(len(part.rows))
+            np.maximum.at(most, part.row, part.worth)
+            of_row[part.rows, part.slice] += max(float(self.reduced[measure.column]), 0.0) * most
+        return Prices.of(frame, m, self.dual, of_row, self._rates)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
         """Add the most violated cuts at the optimum and half-way back; return their number.
@@ -293,9 +313,9 @@ class Master(CutModel):
         m = self.matrix
         # The cuts that bind at the last optimum, or did not long ago.
         binding = [row for row, idle in zip(self.rows, self._slack, strict=True) if idle <= 1]
-        rows, side = [m.a], [most for *_, most in binding]
-        for index, value, _ in binding:
-            row = (value, index, [0, len(index)])
+        rows, side = [m.a], [cut.most for cut in binding]
+        for cut in binding:
+            row = (cut.value, cut.index, [0, len(cut.index)])
             rows.append(sparse.csr_array(row, shape=(1, m.a.shape[1])))
         upper = m.upper.copy()
         upper[: self.count] = np.where(allowed, upper[: self.count], 0.0)

@@ -68,7 +68,11 @@ class Part:
         if not self.capacitated:
             self.capacity = np.where(self.capacity > 0, np.inf, 0.0)
         self.offer_site = instance.offer_site
-        self.offers = np.flatnonzero((self.capacity > 0).any(axis=1))
+        offers = np.flatnonzero((self.capacity > 0).any(axis=1))
+        # Offers of a site with equal capacities here have equal intakes.
+        told = np.column_stack([self.offer_site[offers], self.capacity[offers]])
+        _, first, alike = np.unique(told, axis=0, return_index=True, return_inverse=True)
+        self.offers, self._distinct, self._alike = offers, offers[first], alike.ravel()
         # Usable charger groups of each kind, counted from 0.
         self.columns = [[self.groups.index(g) for g in service.kinds[k]] for k in kinds]
         self._sets = self._hall_sets()
@@ -130,25 +134,27 @@ class Part:
         if len(levels) <= 3:
             below = 0.0
             for level in levels.tolist():
-                out[self.offers] += (level - below) * self._rank(worth >= level, wanted)
+                rank = self._rank(worth >= level, wanted)
+                out[self.offers] += (level - below) * rank[self._alike]
                 below = level
             return out
-        out[self.offers] = self._integral(worth, wanted)
+        out[self.offers] = self._integral(worth, wanted)[self._alike]
         return out
 
     def _rank(self, counted: Flags, wanted: Floats) -> Floats:
-        """Return the energy each usable offer could serve of some pairs."""
-        at = self.offer_site[self.offers]
+        """Return the energy each distinct offer could serve of some pairs."""
+        at = self.offer_site[self._distinct]
         within = np.zeros((self.sites, len(self.kinds)))
         row = self.row[counted]
         np.add.at(within, (self.site[counted], self.kind[row]), wanted[row])
-        least = np.full(len(self.offers), np.inf)
+        least = np.full(len(at), np.inf)
         for able, beside in self._sets:
-            np.minimum(least, able[self.offers] + within[at][:, beside].sum(axis=1), out=least)
+            most = able[self._distinct] + within[at][:, beside].sum(axis=1)
+            np.minimum(least, most, out=least)
         return least
 
     def _integral(self, worth: Floats, wanted: Floats) -> Floats:
-        """Return the integral of the rank over worths, by offer."""
+        """Return the integral of the rank over worths, by distinct offer."""
         there = np.flatnonzero(worth > 0)
         step = float(worth[there].max()) / LEVELS
         order = there[np.lexsort((-worth[there], self.site[there]))]
@@ -171,15 +177,15 @@ class Part:
         after[np.r_[site[1:] != site[:-1], True]] = 0.0
         fall = value - after
         # Each offer runs through the steps of its site.
-        at = self.offer_site[self.offers]
+        at = self.offer_site[self._distinct]
         length = edge[at + 1] - edge[at]
-        offer = np.repeat(np.arange(len(self.offers)), length)
+        offer = np.repeat(np.arange(len(at)), length)
         steps = np.repeat(edge[at] - np.cumsum(length) + length, length) + np.arange(length.sum())
         least = np.full(len(steps), np.inf)
         for able, beside in self._sets:
-            most = able[self.offers][offer] + within[steps][:, beside].sum(axis=1)
+            most = able[self._distinct][offer] + within[steps][:, beside].sum(axis=1)
             np.minimum(least, most, out=least)
-        return np.bincount(offer, least * fall[steps], minlength=len(self.offers))
+        return np.bincount(offer, least * fall[steps], minlength=len(at))
 
 
 def parts_of(frame: Frame) -> list[Part]:

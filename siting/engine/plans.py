@@ -21,6 +21,7 @@ from siting.engine.proof import ARITHMETIC
 from siting.engine.relaxed_floors import viable
 from siting.engine.search import exchange, fill, round_relaxed
 from siting.engine.slack import Room
+from siting.engine.station_bound import Prices
 from siting.engine.valuer import State, Valuer, is_quick
 from siting.program.aims import Drives, LeastMoney, MostWorth, NetWorth
 from siting.program.instance import Floats, Ints
@@ -85,6 +86,7 @@ class Plans:
         self.guarantee = ""
         self.valuer: Valuer | None = None
         self.root: Relaxed | None = None
+        self.prices: Prices | None = None  # at the root
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
         self._serve_s = 0.0  # the longest time that computing the service took

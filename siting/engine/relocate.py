@@ -129,7 +129,7 @@ class _Alike:
             same.append(np.where(is_shared(case), case, -1)[instance.offer_site])
         self.more, self.less, self.same = (
             np.where(offer[:, :, None] >= 0, np.stack(told, axis=1)[offer], 0.0).reshape(
-                len(offer), -1
+                len(offer), offer.shape[1] * len(told)
             )
             for told in (more, less, same)
         )

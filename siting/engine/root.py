@@ -96,6 +96,8 @@ class Root(Plans):
             self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)
             self.infeasible = low == -math.inf
             self.limit(low)
+            if self.known is not None and not self.infeasible and self.frame.layout.capacitated:
+                self.prices = self.master.prices()
 
     def _in_rounds(self, phase: str, share: float, rounds: Iterator[None]) -> None:
         """Run rounds of a phase within a share of the time left, leaving time for the answer.

@@ -346,4 +346,5 @@ class Run(Root):
             nodes=self.nodes,
             guarantee=self.guarantee,
             noise=self.noise,
+            prices=self.prices,
         )

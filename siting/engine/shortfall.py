@@ -19,7 +19,6 @@ from siting.engine.cuts import BROKEN, Cut, Cutter
 from siting.engine.frame import first_of_each
 from siting.engine.linear import answered, model_of
 from siting.program.instance import Flags, Floats, Ints
-from siting.program.money import caps_of, cases_of, is_shared
 
 # Families of rows of service and business cases.
 FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
@@ -305,7 +304,8 @@ class Shortfall:
                 constant += part_constant
                 coefficient += amounts
         scale = float(np.abs(by).max(initial=0.0)) or float(np.abs(coefficient).max()) or 1.0
-        cut = Cut(column, by / scale, constant / scale, coefficient / scale)
+        priced = {p: price / scale for p, price in prices.items()}
+        cut = Cut(column, by / scale, constant / scale, coefficient / scale, priced)
         return cut if cut.over(taken, measured) > 0 else None
 
     def _with_gaps(
@@ -317,46 +317,24 @@ class Shortfall:
     ) -> tuple[float, Floats]:
         """Return constant and coefficients, the gap of each site at the best of several prices."""
         cutter, frame, layout = self.cutter, self.frame, self.layout
-        rule = frame.program.gap
-        assert rule is not None
-        need_of = layout.instance.offer_cost / layout.money_unit
-        cap_of = caps_of(layout.instance, rule) / layout.money_unit
-        margin = frame.service.margin * layout.energy_unit / layout.money_unit
         constant, coefficient = 0.0, np.zeros(cutter.count)
         years = layout.subsidy_column.shape[1]
-        # A concession has one price: only single sites use the best of several.
-        shared = is_shared(cases_of(layout.instance, rule))[frame.site]
         for t in self.years:
             year_parts = [p for p in self.group if cutter.year_of(p) == t]
             constant += sum(float(prices[p] @ cutter.parts[p].wanted) for p in year_parts)
             # Cost of a rupee paid to each offer: the money of the year, and envelopes.
-            money = np.zeros(len(need_of))
+            rupee = np.zeros(len(layout.instance.offer_cost))
             for m in cutter.money:
                 if m.kind == "money" and m.index == t:
-                    money += weight.get(m.column, 0.0)
+                    rupee += weight.get(m.column, 0.0)
                 elif m.kind == "envelope" and t == years - 1:
-                    money += weight.get(m.column, 0.0) * cutter.envelope_share(m.index)
-            top = float(money.max(initial=0.0))
+                    rupee += weight.get(m.column, 0.0) * cutter.envelope_share(m.index)
+            top = float(rupee.max(initial=0.0))
             gap_price = np.full(frame.sites, top)
             sites, at = self._gap_rows(t)
             gap_price[sites] = np.maximum(-price[at], 0.0)
-            offer = frame.options.offer[:, t]
-            need = np.where(offer >= 0, need_of[offer], 0.0)
-            cap = np.where(offer >= 0, cap_of[offer], 0.0)
-            rupee = np.where(offer >= 0, money[offer], 0.0)
-            best = np.full(cutter.count, np.inf)
-            for tau in (gap_price, *(np.full(frame.sites, share * top) for share in GAP_PRICES)):
-                earned = np.zeros(cutter.count)
-                for p in year_parts:
-                    part = cutter.parts[p]
-                    chance = frame.program.slices[part.slice].probability
-                    rate = tau[part.site] * margin[part.rows[part.row]] * chance
-                    earned += cutter.priced(p, worths[p] + rate, prices[p])[1]
-                at_site = tau[frame.site]
-                earned -= at_site * need
-                earned += np.maximum(at_site - rupee, 0.0) * cap
-                best = np.where(shared & np.isfinite(best), best, np.minimum(best, earned))
-            coefficient += best
+            tried = (gap_price, *(np.full(frame.sites, share * top) for share in GAP_PRICES))
+            coefficient += cutter.in_business(t, year_parts, worths, prices, rupee, tried)
         return constant, coefficient
 
     def _gap_rows(self, t: int) -> tuple[Ints, Ints]:

@@ -27,6 +27,7 @@ from siting.engine.result import LeftOut, Result
 from siting.engine.run import WHOLE_FIRST, Run
 from siting.engine.served import LOSSES, lowered, worked_out
 from siting.engine.solvers import HIGHS
+from siting.engine.station_bound import Prices, bound_at
 from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
 from siting.engine.values import less_is_better, unit_of, value_of
@@ -330,6 +331,8 @@ class _Solve:
             value, bound = frame.sign * result.value, frame.sign * result.bound
             there = np.zeros(len(options), dtype=bool)
             there[self._there()] = True
+            if result.prices is not None:
+                priced = self._priced_again(priced, aim, reached, result.prices)
             beyond = float(priced.at_most[~there].max(initial=-math.inf))
             bound = min(priced.bound, max(bound, beyond))
             if bound - value <= ARITHMETIC * abs(value):  # by no more than prices are exact
@@ -343,6 +346,16 @@ class _Solve:
             self.choice = result.choice
             self._narrow(np.union1d(self.kept, _offers_of(options, np.flatnonzero(new))))
         return result
+
+    def _priced_again(
+        self, priced: Priced, aim: Aim, reached: Sequence[Reached], prices: Prices
+    ) -> Priced:
+        """Return the bounds of all offers, bettered by those at the prices of the cuts."""
+        frame = Frame(self.whole, aim, [lowered(one, LOSSES[-1]) for one in reached])
+        bound, at_most = bound_at(frame, prices)
+        if not bound < priced.bound:
+            return priced
+        return replace(priced, bound=bound, at_most=np.minimum(priced.at_most, at_most))
 
     def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Priced | None, list[Ints]]:
         """Price offers in for an aim, beside those that are in; None where time ran out.

@@ -97,7 +97,7 @@ def test_the_page_says_what_was_stored(tmp_path):
     assert "**These figures are from a busy machine**" in text
     assert "Measured 2026-11-24;" in text
     assert "## Wrong values" not in text
-    assert "## What was tried, and what falls short" in text
+    assert "## What falls short" in text
     assert str(measure.ROOT) not in text
 
 

@@ -53,6 +53,21 @@ def test_the_readme_names_every_room_of_the_run_folder_and_every_config():
         assert name in text
 
 
+def test_the_docs_are_of_four_kinds_and_short_where_they_must_be():
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    lists = re.findall(r"^:caption: (.+?)\n.*?\n\n(.*?)^```", index, re.MULTILINE | re.DOTALL)
+    assert [kind for kind, _ in lists] == ["Tutorial", "How-to guides", "Reference", "Explanation"]
+    listed = [f"{name}.md" for _, names in lists for name in names.split()]
+    assert len(listed) == len(set(listed))
+    # Pages below another page are listed by it.
+    below = ("api", "config", "experiments")
+    pages = {p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.md")} - {"index.md"}
+    tops = {p for p in pages if p.split("/")[0] not in below} | {"experiments/index.md"}
+    assert set(listed) == tops
+    for page, most in ((ROOT / "README.md", 150), (DOCS / "design.md", 120)):
+        assert len(page.read_text(encoding="utf-8").splitlines()) <= most, page
+
+
 def test_public_names_exist_and_the_design_names_every_room():
     import siting
 

@@ -30,7 +30,7 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
 from siting.engine.covering.prices import Prices
-from siting.engine.cut_model import CutModel, Relaxed
+from siting.engine.cut_model import CutModel, Relaxed, Row
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
 
@@ -115,7 +115,7 @@ class PatchModel(CutModel):
             there = sold > 0
             index = np.append(patch.options[there], self.count + g)
             most = float((self.weight[patch.first : patch.last] - patch_price).sum())
-            rows.append((index, np.append(-sold[there], 1.0), most))
+            rows.append(Row(index, np.append(-sold[there], 1.0), most))
         self.add_rows(rows)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
@@ -134,7 +134,7 @@ class PatchModel(CutModel):
 
     def bound_of(self, reduced: Floats, dual: Floats) -> float:
         """Return the bound from the duals alone, free of solver tolerances."""
-        sides = np.concatenate([self._right, [most for *_, most in self.rows]])
+        sides = np.concatenate([self._right, [row.most for row in self.rows]])
         low = np.concatenate([self._low, np.zeros(len(self._whole))])
         high = np.concatenate([self._high, self._whole])
         bound = np.maximum(dual, 0.0) @ sides + np.maximum(reduced * low, reduced * high).sum()
@@ -148,7 +148,10 @@ class PatchModel(CutModel):
         stays = np.concatenate([keep, np.ones(len(self.patches), dtype=bool)])
         position = np.cumsum(stays) - 1
         out.add_rows(
-            [(position[at[stays[at]]], value[stays[at]], most) for at, value, most in self.rows]
+            [
+                Row(position[row.index[stays[row.index]]], row.value[stays[row.index]], row.most)
+                for row in self.rows
+            ]
         )
         return out
 

@@ -1,0 +1,88 @@
+"""The bound by prices, every site at its best option: above every plan, tight at good prices."""
+
+import itertools
+
+import numpy as np
+import pytest
+from program.test_pairs import FEATURES, PAIRS, seed_of
+from program_cases import case_of, program_of
+
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.master import Master
+from siting.engine.parts import parts_of
+from siting.engine.station_bound import Prices, bound_at
+from siting.errors import InputError
+from siting.program.aims import MostWorth, NetWorth
+
+TOWN = {"sites": 3, "cells": 5, "configurations": 3}
+ENDLESS = Clock(np.inf)
+
+
+def framed(features, seed):
+    """Return the frame of a town's first aim, its floors left out; None where it bounds nothing."""
+    program = program_of(case_of(features, seed, **TOWN))
+    aim = program.all_aims[0]
+    if not isinstance(aim, MostWorth | NetWorth) or not program.capacitated:
+        return None
+    return Frame(program, aim)
+
+
+def values_of(frame):
+    """Return every choice that is a plan, with its value."""
+    at = [np.flatnonzero(frame.site == j) for j in range(frame.sites)]
+    out = []
+    for taken in itertools.product(*([-1, *own] for own in at)):
+        choice = np.sort([o for o in taken if o >= 0]).astype(np.int64)
+        if frame.fits(choice) and (served := frame.serve(choice, ENDLESS)).found:
+            out.append((choice, frame.signed(served.objective)))
+    return out
+
+
+def drawn(frame, rng):
+    """Return random prices, some of them of no demand row."""
+    rows, slices = len(frame.program.instance.demand_ids), len(frame.program.slices)
+    worth = float(frame.service.worth.max(initial=1.0))
+    demand = rng.random((rows, slices)) * 1.2 * worth
+    demand[rng.random((rows, slices)) < 0.1] = np.nan
+    years = frame.layout.subsidy_column.shape[1]
+    years = years if np.isfinite(frame.layout.budget_pkr) else 0
+    unit = worth * frame.layout.energy_unit
+    money = rng.random(years) * unit / frame.layout.money_unit
+    use = np.maximum(np.abs(frame.resources.use.toarray()).max(axis=1, initial=0.0), 1e-9)
+    return Prices(demand, money, rng.random(len(frame.resources)) * unit / use)
+
+
+@pytest.mark.parametrize("first", FEATURES)
+def test_no_plan_is_above_the_bound(first):
+    rng, seen = np.random.default_rng(1), 0
+    for features in [(first,), *[pair for pair in PAIRS if pair[0] == first][::8]]:
+        try:
+            frame = framed(features, seed_of(features, 1))
+        except InputError:  # the two do not go together
+            continue
+        if frame is None:
+            continue
+        plans = values_of(frame)
+        for _ in range(3):
+            bound, at_most = bound_at(frame, drawn(frame, rng))
+            for choice, value in plans:
+                slack = 1e-6 * max(abs(value), 1.0)
+                assert value <= bound + slack, (features, choice)
+                assert (value <= at_most[choice] + slack).all(), (features, choice)
+                seen += 1
+    print(f"{seen} plans held against bounds")
+
+
+@pytest.mark.parametrize(
+    "features", [("viability gap",), ("sessions",), ("viability gap", "years")]
+)
+def test_prices_of_the_cuts_give_the_bound_of_the_master_problem(features):
+    frame = framed(features, 3)
+    master = Master(frame, parts_of(frame), ENDLESS, seed=1)
+    master.forget_money()
+    _, low = master.tighten(200, 1e-9)
+    bound, _ = bound_at(frame, master.prices())
+    best = max(value for _, value in values_of(frame))
+    assert best <= bound + 1e-6 * abs(best)
+    assert bound <= low + 0.02 * abs(low), (bound, low, best)
