@@ -23,8 +23,9 @@ of Operational Research 275 (2019), 882-896.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -146,19 +147,17 @@ class Cutter:
 
     def in_business(
         self, year: int, parts: Sequence[int], worths: Mapping[int, Floats],
-        prices: Mapping[int, Floats], rupee: Floats, gap_prices: Iterable[Floats],
-    ) -> Floats:  # fmt: skip
+        prices: Mapping[int, Floats], rupee: Floats,
+    ) -> Callable[[Floats], Floats]:  # fmt: skip
         """Return the coefficient of each option in a year whose business cases have to close.
 
-        `worths`, `prices`: of the pairs and rows of the year's `parts`; `rupee`: price of a rupee
-        paid to each offer; `gap_prices`: prices of each site's gap, of which the best is used.
+        It is a function of a price of each site's gap; every price is valid. `worths`, `prices`: of
+        the pairs and rows of the year's `parts`; `rupee`: price of a rupee paid to each offer.
         """
         frame, layout = self.frame, self.frame.layout
         rule = frame.program.gap
         assert rule is not None
         margin = frame.service.margin * layout.energy_unit / layout.money_unit
-        # A concession has one price: only single sites use the best of several.
-        shared = is_shared(cases_of(layout.instance, rule))[frame.site]
         offer = frame.options.offer[:, year]
         need, cap, paid = (
             np.where(offer >= 0, of_offer[offer], 0.0)
@@ -168,18 +167,26 @@ class Cutter:
                 rupee,
             )
         )
-        best = np.full(self.count, np.inf)
-        for tau in gap_prices:
+
+        def at(gap_price: Floats) -> Floats:
             earned = np.zeros(self.count)
             for p in parts:
                 part = self.parts[p]
                 chance = frame.program.slices[part.slice].probability
-                rate = tau[part.site] * margin[part.rows[part.row]] * chance
+                rate = gap_price[part.site] * margin[part.rows[part.row]] * chance
                 earned += self.priced(p, worths[p] + rate, prices[p])[1]
-            at_site = tau[frame.site]
+            at_site = gap_price[frame.site]
             earned += np.maximum(at_site - paid, 0.0) * cap - at_site * need
-            best = np.where(shared & np.isfinite(best), best, np.minimum(best, earned))
-        return best
+            return earned
+
+        return at
+
+    @cached_property
+    def shared(self) -> Flags:
+        """Whether each option's site shares one price of the gap with others: a concession."""
+        rule = self.frame.program.gap
+        assert rule is not None
+        return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]
 
     def plain(self) -> list[Cut]:
         """Return the cuts without separation: the capacity bound (coverage: the reach bound)."""

@@ -333,8 +333,12 @@ class Shortfall:
             gap_price = np.full(frame.sites, top)
             sites, at = self._gap_rows(t)
             gap_price[sites] = np.maximum(-price[at], 0.0)
-            tried = (gap_price, *(np.full(frame.sites, share * top) for share in GAP_PRICES))
-            coefficient += cutter.in_business(t, year_parts, worths, prices, rupee, tried)
+            coefficient_at = cutter.in_business(t, year_parts, worths, prices, rupee)
+            best = coefficient_at(gap_price)
+            for share in GAP_PRICES:
+                other = coefficient_at(np.full(frame.sites, share * top))
+                best = np.where(cutter.shared, best, np.minimum(best, other))
+            coefficient += best
         return constant, coefficient
 
     def _gap_rows(self, t: int) -> tuple[Ints, Ints]:

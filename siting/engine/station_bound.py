@@ -17,6 +17,7 @@ Study 2 (1974), 82-114.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +28,11 @@ from siting.engine.parts import parts_of
 from siting.program.instance import Floats
 from siting.program.matrix import Matrix
 
-# Prices of a site's gap that are tried, as shares of the highest price of public money.
-GAP_PRICES = (1.0, 0.75, 0.5, 0.25, 0.0, 1.5, 2.0)
+# Prices of a site's gap tried first, as shares of the highest price of public money, and how often
+# the interval around the best of them is halved.
+GAP_PRICES, HALVINGS = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0), 8
+# Families of rows of one site: none of them is priced.
+OF_A_SITE = ("one", "demand", "capacity", "cover", "gap", "cap", "paid")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +66,9 @@ class Prices:
 def bound_at(frame: Frame, prices: Prices) -> tuple[float, Floats]:
     """Return a bound on all plans at some prices, and one on those that take each option.
 
-    Values are signed so that more is better. Without capacities there is no such bound.
+    Values are signed so that more is better.
     """
-    m, layout, service, program = frame.matrix, frame.layout, frame.service, frame.program
+    m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
     price = np.zeros(m.a.shape[0])
     money = m.family.get("subsidies", slice(0, 0)).start
@@ -73,15 +77,37 @@ def bound_at(frame: Frame, prices: Prices) -> tuple[float, Floats]:
         for r in range(len(prices.limits)):
             row = m.family["resource"].start + r
             price[row] = prices.limits[r] * _unit(frame, m, r) / size
-    price[~np.isfinite(m.row_upper)] = 0.0
-    reduced = m.cost - frame.by_column.T @ price
-    total = float(price[price > 0] @ m.row_upper[price > 0])
     # Of merged rows the price of any of their demand rows; of no known price the most a kWh counts.
-    of_row = np.zeros_like(service.kwh)
-    of = service.row_of_demand
-    unknown = service.worth if service.worth.shape == of_row.shape else np.ones_like(of_row)
-    known = np.where(np.isnan(prices.demand), unknown[of], prices.demand)
+    of_row, of = np.zeros_like(service.kwh), service.row_of_demand
+    known = np.where(np.isnan(prices.demand), service.worth[of], prices.demand)
     of_row[of[of >= 0]] = known[of >= 0] * layout.energy_unit / size
+    return _bound(frame, price, of_row)
+
+
+def bound_by(frame: Frame, price: Floats) -> tuple[float, Floats]:
+    """Return the same at the duals of the rows of the frame's relaxation."""
+    m, of_row = frame.matrix, np.zeros_like(frame.service.kwh)
+    named = m.family.get("demand", slice(0, 0))
+    demand = np.arange(named.start, named.stop)
+    first = m.a.indices[m.a.indptr[demand]] - frame.count
+    of_row[frame.service.row[frame.energy_pair[first]], frame.energy_slice[first]] = np.maximum(
+        price[demand], 0.0
+    )
+    return _bound(frame, price, of_row)
+
+
+def _bound(frame: Frame, price: Floats, of_row: Floats) -> tuple[float, Floats]:
+    """Return both bounds at prices of the rows that link sites, demand's by merged row."""
+    m, layout, program = frame.matrix, frame.layout, frame.program
+    price = price.copy()
+    for family in OF_A_SITE:
+        price[m.family.get(family, slice(0, 0))] = 0.0
+    # A price counts on the side that there is.
+    price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
+    price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
+    side = np.where(price > 0, m.row_upper, m.row_lower)
+    total = float(price[price != 0] @ side[price != 0])
+    reduced = m.cost - frame.by_column.T @ price
     cutter = Cutter(frame, parts_of(frame), [])
     worths, of_part, value = {}, {}, reduced[: frame.count].copy()
     for p, part in enumerate(cutter.parts):
@@ -93,10 +119,8 @@ def bound_at(frame: Frame, prices: Prices) -> tuple[float, Floats]:
         column = layout.subsidy_column[:, t]
         rupee = np.where(column >= 0, np.maximum(-reduced[column], 0.0), 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
-        tried = [
-            np.full(frame.sites, by * float(rupee.max(initial=0.0))) for by in GAP_PRICES[::-1]
-        ]
-        value += cutter.in_business(t, mine, worths, of_part, rupee, tried)
+        at = cutter.in_business(t, mine, worths, of_part, rupee)
+        value += _lowest(cutter, at, float(rupee.max(initial=0.0)))
     if program.gap is None:
         for p in worths:
             value += cutter.priced(p, worths[p], of_part[p])[1]
@@ -110,7 +134,36 @@ def bound_at(frame: Frame, prices: Prices) -> tuple[float, Floats]:
     np.maximum.at(best, frame.site, value)
     best[~np.isfinite(best)] = 0.0
     total += float(best.sum())
-    return frame.signed(total), frame.signed(0.0) + size * (total - best[frame.site] + value)
+    return frame.signed(total), frame.signed(0.0) + abs(m.size) * (total - best[frame.site] + value)
+
+
+def _lowest(cutter: Cutter, at: Callable[[Floats], Floats], top: float) -> Floats:
+    """Return the lowest coefficient of each option over prices of its site's gap.
+
+    It is convex in the price, so that the search at each site closes in on the best price of the
+    option that counts there: the one with the highest coefficient. A concession has one price.
+    """
+    site, sites = cutter.frame.site, cutter.frame.sites
+    if cutter.shared.any() or not top:
+        return at(np.full(sites, top))
+    tried = [np.full(sites, by * top) for by in GAP_PRICES]
+    found = [at(price) for price in tried]
+    for _ in range(2 * HALVINGS):
+        order = np.lexsort((-np.min(found, axis=0), site))
+        counts = order[np.flatnonzero(np.diff(site[order], prepend=-1))]
+        price = np.stack([one[site[counts]] for one in tried])
+        value = np.stack([one[counts] for one in found])
+        by_price = np.argsort(price, axis=0, kind="stable")
+        price = np.take_along_axis(price, by_price, axis=0)
+        lowest = np.take_along_axis(value, by_price, axis=0).argmin(axis=0)
+        beside = (np.clip(lowest + step, 0, len(price) - 1) for step in (-1, 0, 1))
+        low, mid, high = (price[place, np.arange(len(counts))] for place in beside)
+        after = np.full(sites, top)
+        after[site[counts]] = (mid + np.where(high - mid > mid - low, high, low)) / 2
+        tried.append(after)
+        found.append(at(after))
+    lowest_of_all: Floats = np.min(found, axis=0)
+    return lowest_of_all
 
 
 def _unit(frame: Frame, m: Matrix, r: int) -> float:
