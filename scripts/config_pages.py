@@ -188,13 +188,13 @@ def _default(name: str, part: dict[str, Any]) -> str:
 
 
 def _refusals() -> str:
-    """Return what cannot be asked together as Markdown."""
+    """Return the settings that exclude each other as Markdown."""
     lines = [
-        "## What cannot be asked together",
+        "## Settings that exclude each other",
         "",
-        "Everything else goes with everything. These are refused before anything is read.",
+        "All other settings can be combined. These are refused before any input is read.",
         "",
-        "| setting | with | why | what mends it |",
+        "| setting | with | why | fix |",
         "|---|---|---|---|",
     ]
     lines += [f"| `{c.other}` | `{c.one}` | {c.why} | {c.fix} |" for c in REFUSALS]

@@ -22,10 +22,11 @@ from siting.config.fields import (
     Share,
     TableName,
     Text,
+    WealthFile,
     did_you_mean,
     refuse,
 )
-from siting.config.sources import CellShape, PeopleSource, PlaceSource, SquareCells
+from siting.config.sources import CellShape, Licence, PeopleSource, PlaceSource, Source, SquareCells
 
 
 class Figures(Section):
@@ -64,6 +65,26 @@ class Figures(Section):
         if self.home_share is not None and self.public_share is not None:
             refuse([(("public_share",), "is given beside home_share", "give one of them")])
         return self
+
+
+class Wealth(Section):
+    """Relative wealth by place: vehicles that follow ownership go by it, the total stays."""
+
+    path: WealthFile = Field(
+        description="GeoTIFF of one band (needs the extra raster), or layer of points, such as "
+        "Meta's Relative Wealth Index in CSV: each cell takes the figure nearest its centre"
+    )
+    column: Text = Field("rwi", description="column of the layer that holds the figure")
+    index: bool = Field(
+        False,
+        description="whether the figures are an index about zero, such as Meta's, of which exp is "
+        "taken; false: vehicles a head, or what stands for it, at least 0",
+    )
+    nodata: float | None = Field(
+        None, description="value that means no data, where a raster does not say so itself"
+    )
+    source: Source = ""
+    licence: Licence = ""
 
 
 class SurfaceWeights(Section):
@@ -239,6 +260,11 @@ class Demand(Section):
         description="demand of your own in place of the modelled one: demand_kwh_day and "
         "vehicle_class (not needed for a single class), by cell_id of a study's cells in a CSV, or "
         "a layer whose rows go to the nearest cell within reach.max_snap_m",
+    )
+    wealth: Wealth | None = Field(
+        None,
+        description="relative wealth by place: moves cars to the homes of the better off, inside "
+        "zones, and between them where they have no ownership_column; none: by people",
     )
     surfaces: Surfaces | None = Field(
         None, description="charging places; default: all energy is near homes"

@@ -97,6 +97,16 @@ class SiteCosts(Section):
     om_share: Share | None = Field(
         None, description="operation and maintenance a year, share of the chargers' cost"
     )
+    road_battery_2w: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="batteries on the road for each kWh that swap cabinets for two-wheelers can "
+        "sell on a day, kWh; none: the package's figure",
+    )
+    road_battery_3w: float | None = Field(
+        None, ge=0, le=100, description="the same of cabinets for three-wheelers, kWh"
+    )
     site_bays: float | None = Field(
         None,
         ge=0,
@@ -252,8 +262,18 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "dc_120": (1, 2, 4),
     "dc_180": (1, 2, 4),
 }
+# Alternatives to sockets, alone and beside a fast charger: dearer for each kWh, on fewer bays.
+# As sizes they would double the stations of a site.
+LIGHT: Mapping[str, Mapping[str, int]] = {
+    "8_lev_12": {"lev_12": 8},
+    "8_lev_12__1_dc_120": {"lev_12": 8, "dc_120": 1},
+    "1_dc_120__4_swap_2w": {"dc_120": 1, "swap_2w": 4},
+    "4_swap_2w": {"swap_2w": 4},
+    "1_dc_120__2_swap_3w": {"dc_120": 1, "swap_3w": 2},
+    "2_swap_3w": {"swap_3w": 2},
+}
 # Choices at a site for configurations without their own.
-BY_DEFAULT = Choices({}, SIZES)
+BY_DEFAULT = Choices(LIGHT, SIZES)
 
 
 class Offers(Section):
@@ -270,7 +290,8 @@ class Offers(Section):
         description="allowed numbers at a site by charger type, in every "
         "combination of one type a charger group, beside the configurations where both are given; "
         "default without configurations: lev_3 4, 8, 12, 16, 24, 32, 48; ac_22 2, 4; dc_60 1, 2, "
-        "3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4",
+        "3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4; and 8 lev_12, 4 swap_2w or 2 swap_3w, alone or "
+        "beside a dc_120",
     )
     least_ports: int = Field(
         0, ge=0, le=1000, description="fewest ports of a station from sizes; 0: any"

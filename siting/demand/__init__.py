@@ -25,6 +25,7 @@ from siting.demand.uncertainty import (
     sensitivity,
 )
 from siting.demand.vehicles import vehicle_figures
+from siting.demand.wealth import relative_wealth
 from siting.demand.zones import read_zones, spread_zones, zone_report
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "read_people",
     "read_raster",
     "read_zones",
+    "relative_wealth",
     "road_points",
     "scenario_names",
     "sensitivity",

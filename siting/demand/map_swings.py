@@ -22,6 +22,7 @@ def map_swings(
     weights: pd.DataFrame,
     pois: gpd.GeoDataFrame | None = None,
     poi_weights: pd.DataFrame | None = None,
+    ownership: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Return the effect of each assumption on charging places, the strongest first.
 
@@ -42,11 +43,14 @@ def map_swings(
         ``figure`` (``home``, ``destination``, ``en_route``, or ``poi_weight amenity=bank``),
         ``vehicle_class`` (blank: all), ``moved_cells_share``, ``source``, ``confidence``.
     """
-    before = _by_cell(spread_demand(cells, energy, surfaces, weights), cells)
+    before = _by_cell(spread_demand(cells, energy, surfaces, weights, ownership=ownership), cells)
     rows = []
 
     def moved(changed_surfaces: pd.DataFrame, changed_weights: pd.DataFrame) -> float:
-        after = _by_cell(spread_demand(cells, energy, changed_surfaces, changed_weights), cells)
+        spread = spread_demand(
+            cells, energy, changed_surfaces, changed_weights, ownership=ownership
+        )
+        after = _by_cell(spread, cells)
         return float(np.abs(after - before).sum() / 2 / before.sum())
 
     wanted = set(energy["vehicle_class"])

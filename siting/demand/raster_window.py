@@ -45,9 +45,18 @@ class Window:
 
 
 def read_window(
-    path: Path, area: Polygon | MultiPolygon | None, density: bool, nodata: float | None
+    path: Path,
+    area: Polygon | MultiPolygon | None,
+    density: bool,
+    nodata: float | None,
+    *,
+    least: float = 0.0,
+    blank: float = 0.0,
 ) -> Window:
-    """Return the part of a raster that touches an area, checked as in `read_raster`."""
+    """Return the part of a raster that touches an area, checked as in `read_raster`.
+
+    `least` is the smallest valid value, `blank` the value of pixels without data.
+    """
     try:
         rasterio = import_module("rasterio")
         errors = import_module("rasterio.errors")
@@ -83,7 +92,7 @@ def read_window(
         first = (str(err).strip() or type(err).__name__).splitlines()[0]
         raise InputError(Fault(str(path), f"cannot be read: {first}")) from err
     west, north = at.c + column * at.a, at.f + row * at.e
-    people = _persons(band, nodata, scale, shift, (row, column), path)
+    people = _persons(band, nodata, scale, shift, (row, column), path, least, blank)
     if density:
         people = people * _pixel_km2(crs, north, at.a, at.e, high)[:, None]
     elif DENSITY_WORDS.search(said):
@@ -156,9 +165,16 @@ def _extent_in_pixels(
 
 
 def _persons(
-    band: Any, nodata: float | None, scale: float, shift: float, corner: tuple[int, int], path: Path
+    band: Any,
+    nodata: float | None,
+    scale: float,
+    shift: float,
+    corner: tuple[int, int],
+    path: Path,
+    least: float,
+    blank: float,
 ) -> Floats:
-    """Return persons (or persons per km2) by pixel, 0 where there is no data."""
+    """Return persons (or persons per km2) by pixel, `blank` where there is no data."""
     values = np.asarray(band.data, dtype=float)
     missing = np.ma.getmaskarray(band) | np.isnan(values)
     if nodata is not None:
@@ -167,7 +183,7 @@ def _persons(
         raise InputError(
             Fault(str(path), "has no data in the area: every pixel is empty", "give another raster")
         )
-    bad = ~missing & ((values < 0) | ~np.isfinite(values))
+    bad = ~missing & ((values < least) | ~np.isfinite(values))
     if bad.any():
         rows, columns = np.nonzero(bad)
         first = values[rows[0], columns[0]]
@@ -185,7 +201,7 @@ def _persons(
             )
         )
     values[missing] = 0.0
-    return np.where(missing, 0.0, values * scale + shift)
+    return np.where(missing, blank, values * scale + shift)
 
 
 def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows: int) -> Floats:

@@ -27,6 +27,7 @@ def spread_demand(
     surfaces: pd.DataFrame | None = None,
     weights: pd.DataFrame | None = None,
     depots: pd.DataFrame | None = None,
+    ownership: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Return public charging demand by cell and vehicle class (kWh/day).
 
@@ -53,6 +54,9 @@ def spread_demand(
     depots
         Fleets by depot, as `siting.demand.place_depots` returns them: their class's demand is in
         the cells of its depots alone.
+    ownership
+        How far a class goes by the cells' ``relative_wealth`` and not by people alone, where they
+        have it: near homes its energy goes by people times wealth to this power; none: 0.
 
     Returns
     -------
@@ -101,6 +105,7 @@ def spread_demand(
     if surfaces is not None:
         rows = surfaces.set_index("cell_id").loc[cells["cell_id"].to_list(), list(SURFACES)]
         shares, division = rows.to_numpy(dtype=float), figures
+    owned = _owned(cells, classes, ownership or {})
     notes: dict[str, None] = {}
     fleets = {} if depots is None else dict(list(depots.groupby("vehicle_class", sort=False)))
     wanted = energy["demand_kwh_day"].to_numpy(dtype=float)
@@ -112,7 +117,7 @@ def spread_demand(
         at, rows_of = np.flatnonzero(of_cell == zone), np.flatnonzero(zones == zone)
         if not len(at):  # without demand, or it would be a fault
             continue
-        mixes = _mixes(shares[at], division[column[rows_of]])
+        mixes = _mixes(shares[at], division[column[rows_of]], owned[at][:, column[rows_of]])
         for row, mix, moved in zip(rows_of, *mixes, strict=True):
             spread[at, column[row]] += wanted[row] * mix
             if moved and wanted[row] > 0 and classes[column[row]] not in fleets:
@@ -189,13 +194,24 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
     return rows.reset_index()
 
 
-def _mixes(shares: Floats, division: Floats) -> tuple[list[Floats], list[tuple[bool, ...]]]:
+def _owned(cells: gpd.GeoDataFrame, classes: list[str], weights: Mapping[str, float]) -> Floats:
+    """Return the factor of people near homes by cell and class (column)."""
+    power = np.array([weights.get(name, 0.0) for name in classes])
+    if "relative_wealth" not in cells.columns:
+        return np.ones((len(cells), len(classes)))
+    return np.asarray(cells["relative_wealth"].to_numpy(dtype=float)[:, None] ** power)
+
+
+def _mixes(
+    shares: Floats, division: Floats, owned: Floats
+) -> tuple[list[Floats], list[tuple[bool, ...]]]:
     """Return a class's shares by cell (with the sum 1), and the weights moved."""
-    whole = shares.sum(axis=0)
-    known = whole > 0
-    each = shares / np.where(known, whole, 1.0)
     mixes, moved = [], []
-    for weight in division:
+    for weight, times in zip(division, owned.T, strict=True):
+        drawn = np.column_stack([shares[:, 0] * times, shares[:, 1:]])
+        whole = drawn.sum(axis=0)
+        known = whole > 0
+        each = drawn / np.where(known, whole, 1.0)
         kept = np.where(known, weight, 0.0)
         if kept.sum() > 0:
             mix = each @ (kept / kept.sum())

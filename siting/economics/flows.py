@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 MONTHS = 12.0
 # Groups whose chargers convert AC to DC.
-RECTIFIED = ("dc", "swap")
+RECTIFIED = ("dc", "lev_dc", "swap")
 
 NEEDED = ("cost_pkr", "subsidy_pkr", "charger_cost_pkr", "battery_cost_pkr", "om_pkr_year",
           "land_pkr_year", "annual_fee_pkr", "charger_life_years",

@@ -265,7 +265,7 @@ def _charger(name: str) -> str:
     if kind == "swap":
         return f"cabinet of batteries to swap, {'two' if size == '2w' else 'three'}-wheelers"
     words = {
-        "lev": "socket for two- and three-wheelers",
+        "lev": f"{'socket' if size == '3' else 'DC point'} for two- and three-wheelers",
         "ac": "charger (AC)",
         "dc": "fast charger (DC)",
     }

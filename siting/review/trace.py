@@ -178,7 +178,7 @@ def _trace_cell(run: Traced, cell: str, at: Slice, classes: Iterable[str]) -> Tr
 
 def _inputs(run: Traced) -> pd.DataFrame:
     """Return the files that people, places and roads come from."""
-    keys = ("demand.people", "demand.surfaces.places", "roads.source")
+    keys = ("demand.people", "demand.wealth", "demand.surfaces.places", "roads.source")
     rows = [record for record in run.facts["inputs"] if record["key"] in keys]
     columns = ["key", "kind", "file", "source", "sha256"]
     return pd.DataFrame(rows).reindex(columns=columns).fillna("")
@@ -241,15 +241,21 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
     cells = run.table("cells")
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
+    # What people near homes count times, by the class's weight of ownership.
+    follows = run.figure("ownership_weight", vehicle_class)
+    times = np.ones(len(cells))
+    if follows is not None and "relative_wealth" in cells.columns:
+        times = cells["relative_wealth"].to_numpy(dtype=float) ** follows.value
     surfaces = run.table("surfaces")
     if surfaces is None:
-        total = people[inside].sum()
-        share = people[at] / total if total > 0 else 1 / inside.sum()
-        words = f"{people[at]:,.6g} of {total:,.6g} people live here"
+        total = (people * times)[inside].sum()
+        share = people[at] * times[at] / total if total > 0 else 1 / inside.sum()
+        words = f"{people[at]:,.6g}{_by_wealth(times[at])} of {total:,.6g} people live here"
         return [_Surface("people", 1.0, float(share), words, ())]
     if not (surfaces["cell_id"].array == cells["cell_id"].array).all():
         surfaces = surfaces.set_index("cell_id").loc[cells["cell_id"]].reset_index()
-    given = surfaces[list(SURFACES)].to_numpy(dtype=float)
+    given = surfaces[list(SURFACES)].to_numpy(dtype=float, copy=True)
+    given[:, SURFACES.index("home")] *= times
     total = given[inside].sum(axis=0)
     figures = [run.figure(name, vehicle_class) for name in SURFACES]
     weight = np.array([0.0 if figure is None else figure.value for figure in figures])
@@ -263,7 +269,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
     share = given[at] / np.where(known, total, 1.0)
     ways = []
     for i, name in enumerate(SURFACES):
-        words = _surface_words(run, cell, name, float(total[i]), float(people[at]))
+        words = _surface_words(run, cell, name, float(total[i]), float(people[at]), times[at])
         words = f"weight {kept[i]:.4g} x {share[i]:.6g}: {words}"
         if not np.isclose(kept[i], weight[i]):
             words += f" (weight {weight[i]:.4g} of the table; what is not known went to the rest)"
@@ -273,14 +279,20 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
     return ways
 
 
-def _surface_words(run: Traced, cell: str, name: str, area_total: float, people: float) -> str:
+def _by_wealth(times: float) -> str:
+    return "" if times == 1 else f" x {times:.4g} for relative wealth"
+
+
+def _surface_words(
+    run: Traced, cell: str, name: str, area_total: float, people: float, times: float
+) -> str:
     surfaces = run.table("surfaces")
     of = float(surfaces.attrs["whole"][name]) * area_total
     row = run.rows_of("surfaces", cell).iloc[0]
     if not of > 0:
         return "nothing of it is known"
     if name == "home":
-        return f"{people:,.6g} of {of:,.6g} people live here"
+        return f"{people:,.6g}{_by_wealth(times)} of {of:,.6g} people live here"
     if name == "destination":
         places = _places(run, cell)
         drawn = float((places["weight"] * places["part"]).sum())

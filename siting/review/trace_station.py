@@ -201,7 +201,17 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
             prices += run.figures_of(["battery_kwh", "battery_pkr_kwh"], name)
         each.append((n, run_value(run, "capex_pkr", name) + battery))
     words = " + ".join(f"{n} x {price:,.0f}" for n, price in each) or "nothing is built"
-    steps.append(_part(offer, "charger_cost_pkr", words, sum(n * p for n, p in each), prices))
+    value = sum(n * p for n, p in each)
+    types = run.table("chargers").set_index("charger_id")["charger_group"].astype(str)
+    for name in {} if nothing else counts:
+        group = types[name]
+        for road in run.figures_of(["site costs"], f"road_battery_{group.removeprefix('swap_')}"):
+            sold = float(offer[f"capacity_{group}_kwh_day"]) / float(offer["availability"])
+            price = run_value(run, "battery_pkr_kwh", name)
+            words += f" + on the road {road.value:g} x {sold:,.6g} kWh/day x {price:,.0f}"
+            value += road.value * sold * price
+            prices.append(road)
+    steps.append(_part(offer, "charger_cost_pkr", words, value, prices))
     item = str(offer["grid_item"]) if not nothing else ""
     tier, line = run.figure("grid works", item), run.figure("grid works", "overhead_11kv")
     if tier is not None:

@@ -171,7 +171,8 @@ class Sessions:
             )
         )
         uses = np.array([[(g, c) in pairs for g in groups] for c in classes], dtype=bool)
-        most = np.array([[float(board.get((g, c), np.inf)) for g in groups] for c in classes])
+        most = np.array([[float(board.get((g, c), np.nan)) for g in groups] for c in classes])
+        most = most.reshape(len(classes), len(groups))
         hours = class_figures[[f"h{hour:02d}" for hour in range(24)]].to_numpy(dtype=float)
         return cls(
             tuple(classes),
@@ -179,7 +180,7 @@ class Sessions:
             kwh,
             hours / hours.sum(axis=1, keepdims=True),
             uses.reshape(len(classes), len(groups)),
-            np.minimum(pace[:, None], most.reshape(len(classes), len(groups))),
+            np.where(np.isnan(most), pace[:, None], most),
             swap_taper,
         )
 

@@ -20,7 +20,7 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     """Return the types of charger: power (kW), ports, price with range (PKR, installed), life.
 
     A swap cabinet's price leaves out its batteries; ``battery_kwh`` and ``battery_pkr_kwh`` say
-    what those in its own slots cost. Batteries on the road belong to the swap operator.
+    what those in its own slots cost. Those on the road go by what it can sell (works.csv).
 
     Parameters
     ----------

@@ -288,6 +288,9 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
         ]
         out[f"capacity_{group}_kwh_day"] = np.array(served)[which]
         out["load_kw"] += np.array(load)[which]
+        on_road = rules.costs.road_battery(group) * battery_pkr_kwh(types[of_group])
+        if on_road:
+            out[["charger_cost_pkr", "battery_cost_pkr"]] += on_road * np.array(served)[which, None]
     return pd.concat([out, connection_tier(out["load_kw"].to_numpy(), rules.grid)], axis=1)
 
 
@@ -366,6 +369,11 @@ def _classes(n: np.ndarray, types: pd.DataFrame, compatibility: pd.DataFrame) ->
         )
         for row in n
     ]
+
+
+def battery_pkr_kwh(types: pd.DataFrame) -> float:
+    """Return the price of a kWh of battery of one group's swap cabinets: of several the dearest."""
+    return float(types["battery_pkr_kwh"].fillna(0.0).max())
 
 
 def _shortest(n: np.ndarray, life_years: pd.Series) -> np.ndarray:

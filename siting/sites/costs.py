@@ -11,6 +11,8 @@
     deposit     = added load x PKR/kW
     cost        = chargers + grid_cost + fees + civil_cost + land_cost + design + contingency
                   + deposit
+    batteries   = (kWh of the slots + kWh on the road for each kWh/day that cabinets can sell)
+                  x PKR/kWh, a part of the chargers
     om          = share of the chargers' cost a year, swap batteries left out
     insurance   = share x (chargers + grid_cost + civil_cost) a year
 
@@ -45,6 +47,8 @@ WORKS = {
     "land_bay_month_pkr": "land_bay_month",
     "land_bay_upfront_pkr": "land_bay_upfront",
     "om_share": "om_share",
+    "road_battery_2w": "road_battery_2w",
+    "road_battery_3w": "road_battery_3w",
     "site_bays": "site_bays",
     "line_detour": "line_detour",
     "contingency_share": "contingency_share",
@@ -72,6 +76,8 @@ class SiteCosts:
         A bay paid for at the start, in PKR.
     om_share
         Operation and maintenance: share of the chargers' cost a year, 0 to 1.
+    road_battery_2w, road_battery_3w
+        Batteries on the road, kWh for each kWh a day that swap cabinets can sell.
     site_bays
         Bays a site can give where neither its layer nor its kind says; ``inf`` for no limit.
     line_detour
@@ -110,10 +116,16 @@ class SiteCosts:
     insurance_share: float = 0.0
     deposit_pkr_kw: float = 0.0
     busy_share: float = 1.0
+    road_battery_2w: float = 0.0
+    road_battery_3w: float = 0.0
     preset: str = "central"
     land: Literal["lease", "upfront"] = "lease"
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
+
+    def road_battery(self, group: str) -> float:
+        """Return the kWh of batteries on the road for each kWh a day that a group can sell."""
+        return float(getattr(self, f"road_battery_{group.removeprefix('swap_')}", 0.0))
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be right, all at once."""
@@ -122,6 +134,10 @@ class SiteCosts:
         for name in sums:
             if not 0 <= getattr(self, name) < np.inf:
                 what = f"{getattr(self, name)} is not PKR of at least 0"
+                faults.append(Fault(f"site costs, {name}", what))
+        for name in ("road_battery_2w", "road_battery_3w"):
+            if not 0 <= getattr(self, name) < np.inf:
+                what = f"{getattr(self, name)} is not kWh of at least 0 for each kWh a day"
                 faults.append(Fault(f"site costs, {name}", what))
         for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:

@@ -13,9 +13,9 @@ are few, the second where they are many. A session of class c at a port of p kW 
 
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
-with p the charger's kW over its ports (all in use at once), and limit(c) the vehicle's own: the
-on-board charger where the table of limits has the pair, and never more than session_kwh over
-session_min of the profile table, the pace of the vehicle where the charger does not bind. The
+with p the charger's kW over its ports (all in use at once), and limit(c) the vehicle's own: what
+the table of limits has for the pair, else session_kwh over session_min of the profile table, the
+pace of the vehicle where the charger does not bind. The
 classes of a group are mixed by their sessions, that is their energy over their session_kwh: by
 ``energy_kwh_day`` where that is given, else as if each class took the same energy.
 
@@ -33,8 +33,11 @@ as much as an exponential, in 0.078 to 0.100. tests/sites/test_simulation.py rep
 Rule ``rated_share``: sum over the chargers of a group of kW x 24 h x utilisation. It knows no time:
 at 0.15 a socket of 3.3 kW whose vehicles draw 0.8 kW would have to be taken for 0.6 of the day.
 
-Swap cabinets. A swap takes one battery out and fills one slot until its battery is charged again:
-the slots are the ports, and the service time is the time to recharge a battery that came back,
+Swap cabinets: the queue of a repairable item. A swap takes a full battery out and leaves an empty
+one, which a slot charges at once. With a battery and a charger in each of n slots a driver waits
+just while all n are charging, as a caller of n servers does, and gets the first that is full: waits
+are those of the queue M/M/n (Erlang C), the slots its ports, and the service time the time to
+recharge a battery that came back,
 
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.
 
@@ -208,11 +211,12 @@ def group_mix(
     pace = kwh * MINUTES / figures.loc[classes, "session_min"].to_numpy(dtype=float)
     of_group = board_limits[board_limits["charger_group"].astype(str) == group]
     limit_kw = of_group.set_index("vehicle_class")["limit_kw"]
-    board = limit_kw.reindex(classes).to_numpy(dtype=float, na_value=np.inf)
+    drawn = limit_kw.reindex(classes).to_numpy(dtype=float, na_value=np.nan)
     count = energy / kwh
     share = count / count.sum()
     peak = figures.loc[classes, "peak_hour_share"].to_numpy(dtype=float)
-    rows = zip(share.tolist(), kwh.tolist(), np.minimum(pace, board).tolist(), strict=True)
+    power = np.where(np.isnan(drawn), pace, drawn)
+    rows = zip(share.tolist(), kwh.tolist(), power.tolist(), strict=True)
     return Mix(float(share @ kwh), float(share @ peak), tuple(rows))
 
 

@@ -25,13 +25,14 @@ LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
 TEN_TIMES = 10.0
 GROUPS = {
     "lev": "sockets for two- and three-wheelers",
+    "lev_dc": "12 kW points for two- and three-wheelers",
     "ac": "AC chargers",
     "dc": "fast chargers (DC)",
     "swap_2w": "swap cabinets for two-wheelers",
     "swap_3w": "swap cabinets for three-wheelers",
 }
-PORTS = {"lev": "socket", "ac": "AC port", "dc": "DC port", "swap_2w": "two-wheeler swap slot",
-         "swap_3w": "three-wheeler swap slot"}  # fmt: skip
+PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC port",
+         "swap_2w": "two-wheeler swap slot", "swap_3w": "three-wheeler swap slot"}  # fmt: skip
 
 
 @stage()

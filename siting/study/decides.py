@@ -30,6 +30,7 @@ MOST = 10
 RUPEE = 1.0
 NAMES = {
     "price_lev": "Price at sockets for two- and three-wheelers",
+    "price_lev_dc": "Price at 12 kW points for two- and three-wheelers",
     "price_ac": "Price at AC chargers",
     "price_dc": "Price at fast chargers",
     "price_swap_2w": "Price of swapping, two-wheelers",

@@ -17,7 +17,7 @@ from siting.study.figures_listed import all_figures
 from siting.study.pipeline import Study
 from siting.study.robustness import DRAWS
 from siting.study.stages import Report
-from siting.study.to_demand import spread
+from siting.study.to_demand import ownership_of, spread
 from siting.writing import claimed_folder
 
 LAST_YEAR = demand.PROJECTED_AFTER
@@ -134,6 +134,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
             study.cells,
             study.surfaces,
             study.surface_weights,
+            study.vehicles,
         )
         shares = _with_zone(shares, study.cells, study.zone_table)
         if study.depots is not None:
@@ -151,6 +152,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
                 study.surface_weights,
                 study.places,
                 study.poi_weights,
+                ownership_of(study.vehicles),
             )
             on_map = pd.concat([on_map, where], ignore_index=True)
         on_map = on_map.sort_values("moved_cells_share", ascending=False, ignore_index=True)

@@ -111,7 +111,8 @@ def all_figures(
     """
     parts = _energy_figures(asked, figures, city, fleets)
     used = vehicles[vehicles["vehicle_class"].isin(list(asked.vehicle_classes))]
-    if "housing_weight" in used.columns and figures["figure"].isin(people_to_energy.EFFECTS).any():
+    zoned = figures["figure"].isin(people_to_energy.EFFECTS).any()
+    if "housing_weight" in used.columns and (zoned or asked.wealth is not None):
         names = [c for c in used.columns if str(c).startswith(("housing_weight", "ownership"))]
         weights = used[["vehicle_class", *names]]
         parts.append(listed("vehicles", weights, file_of("vehicles", asked.vehicles_csv)))

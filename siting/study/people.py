@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 from shapely import MultiPolygon, Polygon
 
 from siting import demand, sites
@@ -71,6 +72,15 @@ def _pixels(source: PeopleRaster, area: Polygon | MultiPolygon) -> gpd.GeoDataFr
     )
 
 
+def _rooms(names: list[str], config: Config) -> npt.NDArray[np.float64] | None:
+    """Return the census's ownership of zones that are tehsils by name; None where one is none."""
+    try:
+        counts = census_zones(names, config.demand.like or config.demand.city, "")
+    except InputError:
+        return None
+    return counts["ownership"].to_numpy(dtype=float)
+
+
 def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     census = source.counts == "census"
     zones = demand.read_zones(
@@ -88,6 +98,14 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
         near = config.demand.like or config.demand.city
         counts = census_zones(zones["name"].to_list(), near, where)
         zones = zones.assign(**{name: counts[name].to_numpy() for name in counts.columns})
+    elif source.ownership_column is None and config.demand.wealth is None and len(zones) > 1:
+        rooms = _rooms(zones["name"].to_list(), config)
+        if rooms is not None:
+            zones = zones.assign(ownership=rooms)
+            notes.append(
+                "no zone has a count of vehicles (demand.people.ownership_column): cars go to the "
+                "zones by people and by households with four rooms or more, as in the census"
+            )
     inside = demand.clip_zones(zones, outline(network))
     outside = zones.iloc[:0][["zone_id", "people", "geometry"]]
     beyond = float(zones["people"].sum() - inside["people"].sum())

@@ -34,6 +34,8 @@ def sections_of_inputs(config: Config) -> dict[str, Any]:
         "roads.source": config.roads.source,
         "demand.people": config.demand.people,
     }
+    if config.demand.wealth is not None:
+        about["demand.wealth"] = config.demand.wealth
     surfaces = config.demand.surfaces
     if surfaces is not None and surfaces.places is not None:
         about["demand.surfaces.places"] = surfaces.places

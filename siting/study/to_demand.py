@@ -60,7 +60,7 @@ def network_sha256(network: Network) -> str:
 
 
 @stage(
-    "demand: people city like",
+    "demand: people city like wealth",
     "reach.max_snap_m",
     told="people",
     found=lambda p: f"{p.rows['people'].sum():,.0f} people in {len(p.rows):,} rows",
@@ -136,7 +136,7 @@ def unpeopled(
 
 
 @stage(
-    "demand: cells people",
+    "demand: cells people wealth",
     "reach.max_snap_m",
     told="cells",
     found=lambda c: (
@@ -150,7 +150,7 @@ def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | No
     shape, far_m = config.demand.cells, config.reach.max_snap_m
     source = config.demand.people
     if shape.shape == "square" and source.kind == "raster":
-        return people_to_energy.raster_to_cells(
+        made = people_to_energy.raster_to_cells(
             source.path,
             network,
             shape.size_m,
@@ -160,13 +160,23 @@ def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | No
             nodata=source.nodata,
             also=unpeopled,
         )
-    wanted: dict[str, Any] = (
-        {"size_m": shape.size_m}
-        if shape.shape == "square"
-        else {"shape": "h3", "h3_resolution": shape.resolution}
+    else:
+        wanted: dict[str, Any] = (
+            {"size_m": shape.size_m}
+            if shape.shape == "square"
+            else {"shape": "h3", "h3_resolution": shape.resolution}
+        )
+        made = people_to_energy.make_cells(
+            people, network, max_snap_m=far_m, also=unpeopled, **wanted
+        )
+        made = with_columns_of(people, made)
+    wealth = config.demand.wealth
+    if wealth is None:
+        return made
+    figures = people_to_energy.relative_wealth(
+        made, wealth.path, wealth.column, index=wealth.index, nodata=wealth.nodata
     )
-    made = people_to_energy.make_cells(people, network, max_snap_m=far_m, also=unpeopled, **wanted)
-    return with_columns_of(people, made)
+    return made.assign(relative_wealth=figures)
 
 
 @stage()
@@ -183,6 +193,9 @@ def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
     table = pd.DataFrame(zones[[c for c in known if c in zones.columns]])
     table = table[table["zone_id"].isin(counts.index)]
     table.insert(2, "people", counts.loc[table["zone_id"]].to_numpy())
+    if "relative_wealth" in cells.columns and "ownership" not in table.columns:
+        rich = (cells["people"] * cells["relative_wealth"]).groupby(cells["zone_id"]).sum()
+        table["ownership"] = (rich / counts).loc[table["zone_id"]].to_numpy()
     return table.reset_index(drop=True)
 
 
@@ -382,16 +395,22 @@ def demand(
     zone_energy: Table,
     surface_weights: Table,
     depots: Table | None,
+    vehicles: Table,
 ) -> Table:
     """The demand (`siting.tables.DEMAND`)."""
     table = config.demand.table
     if table is not None:
         return own_demand(table, cells, config.demand.vehicle_classes, config.reach.max_snap_m)
-    return spread(zone_energy, cells, surfaces, surface_weights, depots)
+    return spread(zone_energy, cells, surfaces, surface_weights, vehicles, depots)
 
 
 def spread(
-    energy: Table, cells: Layer, surfaces: Table | None, weights: Table, depots: Table | None = None
+    energy: Table,
+    cells: Layer,
+    surfaces: Table | None,
+    weights: Table,
+    vehicles: Table,
+    depots: Table | None = None,
 ) -> Table:
     """Return energy by zone and class spread over cells, by their surfaces if there are any.
 
@@ -399,4 +418,13 @@ def spread(
     study.
     """
     division = None if surfaces is None else weights
-    return people_to_energy.spread_demand(cells, energy, surfaces, division, depots)
+    return people_to_energy.spread_demand(
+        cells, energy, surfaces, division, depots, ownership_of(vehicles)
+    )
+
+
+def ownership_of(vehicles: Table) -> dict[str, float]:
+    """Return how far each class goes by ownership and not by people alone (shares)."""
+    rows = vehicles.set_index("vehicle_class").reindex(columns=["ownership_weight"])
+    weights = rows["ownership_weight"].astype(float).fillna(0.0)
+    return {str(name): float(weight) for name, weight in weights.items()}

@@ -398,7 +398,7 @@ def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
     if asked.table_csv is not None:
         return offers
     built = {*outcome.offers, *outcome.built["offer_id"].astype(str)}
-    return sites.shown_offers(offers, built, choices_of(asked).configurations)
+    return sites.shown_offers(offers, built, asked.configurations or {})
 
 
 @stage(

@@ -92,6 +92,7 @@ demand:
   housing: {
     renting_effect: 0.4,
     high_rise_effect: 0, survey_renting_share: 0.3, survey_high_rise_share: 0.1}
+  wealth: {path: rwi.csv, column: index, index: true, nodata: -1, source: Meta, licence: CC BY 4.0}
   surfaces:
     places:
       kind: layer
@@ -161,7 +162,7 @@ offers:
   costs: {
     civil_bay_pkr: 100_000, land: upfront, land_bay_month_pkr: 20_000,
     land_bay_upfront_pkr: 1e6,
-    om_share: 0.04,
+    om_share: 0.04, road_battery_2w: 1.5, road_battery_3w: 0.8,
     site_bays: 8,
     line_detour: 1.5, neeca_points: maximum, preset: prudent, contingency_share: 0.1,
     design_share: 0.05, insurance_share: 0.004, deposit_pkr_kw: 2000, busy_share: 0.95,
@@ -338,6 +339,7 @@ FILES = [
     "chargers.geojson",
     "chargers.csv",
     "grid.csv",
+    "rwi.csv",
     "offers.csv",
     "drives.csv",
     "lines.gpkg",
@@ -405,7 +407,14 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
     assert config.candidates.existing is None
     assert (config.candidates.merge_within_m, config.candidates.max_snap_m) == (60, 250)
     assert (config.offers.configurations, config.offers.sizes) == (None, None)
-    assert choices_of(config.offers).configurations == {}
+    assert list(choices_of(config.offers).configurations) == [
+        "8_lev_12",
+        "8_lev_12__1_dc_120",
+        "1_dc_120__4_swap_2w",
+        "4_swap_2w",
+        "1_dc_120__2_swap_3w",
+        "2_swap_3w",
+    ]
     assert choices_of(config.offers).sizes == {
         "lev_3": (4, 8, 12, 16, 24, 32, 48),
         "ac_22": (2, 4),

@@ -178,3 +178,18 @@ def test_no_kwh_is_lost_by_class_or_by_zone(data):
     ].sum()
     for zone, name, wanted in energy.itertuples(index=False):
         assert found.get((zone, name), 0.0) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_energy_follows_wealth_by_the_weight_of_the_class_and_the_total_stays():
+    cells = cells_of([30, 10]).assign(relative_wealth=[0.5, 2.5])
+    energy = energy_of(car=100, bus=10)
+    moved = spread_demand(cells, energy, ownership={"car": 1.0, "bus": 0.0})
+    # Cars by 30 x 0.5 and 10 x 2.5, buses by 30 and 10.
+    assert by_cell(moved) == pytest.approx({"c1": 37.5, "c2": 62.5})
+    assert by_cell(moved, "bus") == pytest.approx({"c1": 7.5, "c2": 2.5})
+    # Of the surfaces only home follows.
+    surfaces = surfaces_of(cells, [0.75, 0.25], [1, 0], [0, 1])
+    mixed = spread_demand(
+        cells, energy_of(car=100), surfaces, weights_of(car=(2, 1, 1)), ownership={"car": 1.0}
+    )
+    assert by_cell(mixed) == pytest.approx({"c1": 18.75 + 25, "c2": 31.25 + 25})

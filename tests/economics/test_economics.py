@@ -125,7 +125,7 @@ def test_driver_s_price_and_station_s_tariff_are_never_mixed_up():
     assert money.loc["station_tariff", "value"] == 39.70
     prices = money[money.index.str.startswith("price_")]
     assert prices["value"].to_dict() == {
-        "price_lev": 75, "price_ac": 112.5, "price_dc": 112.5,
+        "price_lev": 75, "price_lev_dc": 90, "price_ac": 112.5, "price_dc": 112.5,
         "price_swap_2w": 112.5, "price_swap_3w": 112.5,
     }  # fmt: skip
     assert prices["low"].min() > money.loc["station_tariff", "high"]
@@ -135,7 +135,8 @@ def test_driver_s_price_and_station_s_tariff_are_never_mixed_up():
         business_rules(prices_pkr_kwh={"dc": 45.0}, sales_tax=0.18)
     with pytest.raises(InputError) as caught:
         business_rules(tariff_pkr_kwh=100.0)
-    assert [f.where for f in caught.value.faults] == ["business rules, prices_pkr_kwh, lev"]
+    assert [f.where.removeprefix("business rules, prices_pkr_kwh, ")
+            for f in caught.value.faults] == ["lev", "lev_dc"]  # fmt: skip
 
 
 def test_each_group_has_its_price():

@@ -118,9 +118,11 @@ def test_the_smallest_tier_that_carries_the_power(kw, item):
     assert row["reason"] == ""
 
 
-def test_a_swap_cabinet_pays_for_the_batteries_in_its_slots():
+def test_a_swap_cabinet_pays_for_the_batteries_in_its_slots_and_on_the_road():
     row = configuration_table({"swap": {"swap_2w": 2}}, **TABLES).iloc[0]
-    assert row["battery_cost_pkr"] == 2 * 17.5 * 40_000
+    # 17.5 kWh in the slots of each, and 1.3 kWh on the road for each kWh/day they can sell.
+    on_the_road = 1.3 * row["capacity_swap_2w_kwh_day"]
+    assert row["battery_cost_pkr"] == pytest.approx((2 * 17.5 + on_the_road) * 40_000)
     assert row["charger_cost_pkr"] == 2 * 1_500_000 + row["battery_cost_pkr"]
     assert row["vehicle_classes"] == "two_wheeler, two_wheeler_delivery"
 

@@ -9,7 +9,7 @@ import pytest
 from sites.test_offers import TABLES, sites
 
 from siting.config.fields import TABLE_NAME
-from siting.config.offers import BUNDLES, SIZES
+from siting.config.offers import BUNDLES, BY_DEFAULT, LIGHT, SIZES
 from siting.errors import InputError
 from siting.reference import table
 from siting.sites import (
@@ -21,7 +21,7 @@ from siting.sites import (
     time_utilisation,
     with_sizes,
 )
-from siting.sites.chargers_text import charger_counts, told_as
+from siting.sites.chargers_text import charger_counts, size_name, told_as
 from siting.sites.shown import step_text
 from siting.sites.sizes import MOST_SIZES
 from siting.sites.standards import group_capacity_kwh_day
@@ -304,3 +304,24 @@ def test_a_step_is_told_as_chargers_more_or_fewer():
     assert step_text("8 x lev_3", "8 x lev_3") == ""
     assert step_text("8 x lev_3", "4 x lev_3 + 1 x dc_60") == "4 x lev_3 fewer, 1 x dc_60 more"
     assert step_text("as in the contract", "8 x lev_3") == ""
+
+
+def test_stations_in_place_of_sockets_are_looked_at_by_default_under_names_of_sizes():
+    made = with_sizes(*BY_DEFAULT, CHARGERS)
+    assert len(made) == 263 + 6
+    for name, counts in LIGHT.items():
+        words = " + ".join(f"{n} x {charger}" for charger, n in counts.items())
+        assert size_name(charger_counts(words)[0]) == name
+    # Shown like sizes: only where they are built, or one step from what is.
+    offers = make_offers(sites(None), LIGHT, sizes={"dc_120": [1]}, service=WAITING, **TABLES)
+    shown = set(shown_offers(offers, ["s0001:2_swap_3w"])["configuration"])
+    assert shown == {"2_swap_3w", "1_dc_120__2_swap_3w"}
+
+
+def test_batteries_on_the_road_can_be_set_and_not_below_zero():
+    two = {"two": {"swap_2w": 2}}
+    costs = site_costs(road_battery_2w=0.0)
+    bare = make_offers(sites(None), two, service=WAITING, costs=costs, **TABLES)
+    assert bare["battery_cost_pkr"].item() == pytest.approx(2 * 17.5 * 40_000)
+    with pytest.raises(InputError, match=r"road_battery_3w: -1 is not kWh of at least 0"):
+        site_costs(road_battery_3w=-1)

@@ -252,3 +252,12 @@ def test_faults_of_an_own_table_of_limits(tmp_path):
     with pytest.raises(InputError) as caught:
         charging_limits(path)
     assert [f.ids for f in caught.value.faults] == [("ac car", "ac van"), ("ac car",)]
+
+
+def test_a_12_kw_point_charges_at_the_battery_s_pace_and_not_at_that_of_the_socket():
+    """By hand: 4 kWh of a rickshaw at 4 kW DC an hour; 1.35 kW at a socket, 178 minutes."""
+    rickshaws = {"three_wheeler": 1.0}
+    fast = group_mix("lev_dc", compatibility(), energy_kwh_day=rickshaws)
+    slow = group_mix("lev", compatibility(), energy_kwh_day=rickshaws)
+    assert fast.minutes(12.0) == pytest.approx(60.0)
+    assert slow.minutes(3.3) == pytest.approx(60 * 4 / 1.35)

@@ -16,6 +16,7 @@ from siting.cities import census_zones
 from siting.cli import app
 from siting.demand import clip_zones, vehicle_figures
 from siting.errors import InputError
+from siting.reference import table
 from siting.study import Study, check
 
 WEST = shapely.box(72.99, 33.58, 73.025, 33.62)
@@ -109,6 +110,50 @@ def test_census_counts_come_by_name(town):
     )
     assert study.zone_table["people"].to_list() == pytest.approx([3_244_906, 2_670_140])
     assert study.zone_table["renting_share"].to_list() == [0.31, 0.24]
+
+
+def test_zones_without_a_count_of_vehicles_follow_rooms_where_the_census_knows_them(town):
+    zones(town, name=["Model Town", "shalimar"])
+    model = {"table": None, "city": "lahore", "city_people": 10_000_000, "fleet_share": None}
+    by_name = Study(change(town, people={"kind": "zones", "path": "zones.geojson"}, **model))
+    rooms = census_zones(["Model Town", "shalimar"], "lahore", "")["ownership"]
+    assert by_name.zone_table["ownership"].to_list() == rooms.to_list()
+    assert any("four rooms or more" in note for note in by_name.demand_notes)
+    unknown = Study(zones(town))
+    assert "ownership" not in unknown.zone_table
+    own = {"kind": "zones", "path": "zones.geojson", "ownership_column": "cars"}
+    counted = Study(change(zones(town, name=["Model Town", "shalimar"], cars=[1, 2]), people=own))
+    assert counted.zone_table["ownership"].to_list() == [1.0, 2.0]
+
+
+def test_cars_follow_wealth_in_and_between_zones_and_the_total_stays(town):
+    pd.DataFrame({"lat": LAT, "lon": [LONS[0], LONS[-1]], "rwi": [np.log(3.0), 0.0]}).to_csv(
+        town.parent / "rwi.csv", index=False
+    )
+    vehicles = table("vehicles")
+    follows = vehicles["figure"].eq("ownership_weight") & vehicles["vehicle_class"].eq(
+        "two_wheeler"
+    )
+    vehicles.loc[follows, ["value", "high"]] = 1.0
+    vehicles.to_csv(town.parent / "vehicles.csv", index=False)
+    wealth = {"path": "rwi.csv", "index": True, "licence": "CC BY 4.0", "source": "Meta"}
+    plain = Study(change(town, vehicles_csv="vehicles.csv"))
+    rich = Study(change(town, wealth=wealth))
+    assert rich.demand["demand_kwh_day"].sum() == pytest.approx(12)
+    # 8 people in the west and 4 in the east: cars go by 8 x 3 and 4.
+    assert by_side(plain) == pytest.approx((8, 4))
+    assert by_side(rich) == pytest.approx((12 * 24 / 28, 12 * 4 / 28))
+    (said,) = [record for record in rich.inputs if record["key"] == "demand.wealth"]
+    assert said["file"] == "rwi.csv"
+    assert (said["licence"], len(said["sha256"])) == ("CC BY 4.0", 64)
+    zoned = Study(change(zones(town), people={"kind": "zones", "path": "zones.geojson"}))
+    assert by_side(zoned) == pytest.approx((12 * 24 / 28, 12 * 4 / 28), rel=1e-6)
+    config = change(town, wealth={"path": "rwi.csv"})
+    pd.DataFrame({"lat": LAT, "lon": LONS[:2], "rwi": -1.0}).to_csv(
+        town.parent / "rwi.csv", index=False
+    )
+    with pytest.raises(InputError, match="below zero"):
+        _ = Study(config).cells
 
 
 def test_census_names_that_are_not_there_are_all_named():

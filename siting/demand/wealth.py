@@ -1,0 +1,115 @@
+"""Relative wealth by place, read for demand cells: what vehicles follow inside an area."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from siting.demand.raster_window import Floats, read_window
+from siting.errors import Fault, InputError
+from siting.files import extent, read_layer, row_labels
+
+# Relative wealth is published by the 2.4 km: a figure farther away says nothing of a cell.
+FARTHEST_M = 5000.0
+MARGIN_DEG = FARTHEST_M / 100_000
+# An index about zero beyond this is no index; exp of it would give all vehicles to one cell.
+MOST_INDEX = 10.0
+
+# Where figures stand, the figures, and what names the rows of some.
+Figures = tuple[gpd.GeoSeries, Floats, Callable[[npt.NDArray[np.intp]], tuple[str, ...]]]
+
+
+def relative_wealth(
+    cells: gpd.GeoDataFrame,
+    path: Path,
+    column: str = "rwi",
+    *,
+    index: bool = False,
+    nodata: float | None = None,
+) -> Floats:
+    """Return the wealth of each cell over the mean of all people: the figure nearest its centre.
+
+    Parameters
+    ----------
+    cells
+        Demand cells with ``people``, in metres.
+    path
+        A GeoTIFF of one band, or a layer of points such as Meta's Relative Wealth Index in CSV.
+    column
+        The column of a layer that holds the figure.
+    index
+        Whether the figures are an index about zero, of which exp is taken.
+    nodata
+        The value of a raster that means no data, where the file does not say so itself.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a figure is missing, below zero (of an index: beyond 10), all
+        are zero, or cells with people are farther than 5 km from any figure.
+    MissingExtraError
+        For a GeoTIFF without the package ``rasterio``.
+    """
+    if path.suffix.lower() in (".tif", ".tiff"):
+        points, value, labels = _raster(path, cells, nodata)
+    else:
+        points, value, labels = _layer(path, column)
+    bad = ~np.isfinite(value) | ((np.abs(value) > MOST_INDEX) if index else (value < 0))
+    if bad.any():
+        first = value[bad][0]
+        what = f"{bad.sum():,} of {len(value):,} figures "
+        if index:
+            what += f"are no index about zero, e.g. {first:g}"
+            fix = "set demand.wealth.nodata if that means no data, or index: false"
+        else:
+            what += f"are below zero or no number, e.g. {first:g}"
+            fix = "for an index about zero, such as Meta's, set demand.wealth.index: true"
+        raise InputError(Fault(str(path), what, fix, labels(np.flatnonzero(bad)[:100])))
+    # Imported here: most studies read no wealth.
+    from scipy.spatial import cKDTree
+
+    at = shapely.get_coordinates(cells.geometry.centroid.to_numpy())
+    apart, nearest = cKDTree(shapely.get_coordinates(points.to_crs(cells.crs))).query(at)
+    people = cells["people"].to_numpy(dtype=float)
+    far = (apart > FARTHEST_M) & (people > 0)
+    if far.any():
+        what = f"has no figure within 5 km of {far.sum():,} of {len(cells):,} cells: "
+        what += f"it lies at {extent(points)}, the cells at {extent(cells.geometry)}"
+        ids = tuple(cells["cell_id"].astype(str)[far])
+        raise InputError(Fault(str(path), what, "give the figures of this place", ids))
+    wealth = (np.exp(value) if index else value)[nearest]
+    mean = float(wealth @ people / max(people.sum(), 1e-9))
+    if not mean > 0:
+        raise InputError(Fault(str(path), "every figure where people live is zero"))
+    return np.asarray(wealth / mean, dtype=float)
+
+
+def _raster(path: Path, cells: gpd.GeoDataFrame, nodata: float | None) -> Figures:
+    west, south, east, north = cells.to_crs(4326).total_bounds
+    area = shapely.box(west, south, east, north).buffer(MARGIN_DEG)
+    window = read_window(path, area, False, nodata, least=-np.inf, blank=np.nan)
+    row, column = np.nonzero(~np.isnan(window.people))
+    x = window.west + (column + 0.5) * window.width
+    y = window.north + (row + 0.5) * window.height
+    points = gpd.GeoSeries(shapely.points(x, y), crs=window.crs)
+    return (
+        points,
+        window.people[row, column],
+        lambda at: tuple(f"pixel at {x[i]:.4f}, {y[i]:.4f}" for i in at),
+    )
+
+
+def _layer(path: Path, column: str) -> Figures:
+    layer = read_layer(path)
+    if column not in layer.columns:
+        have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
+        raise InputError(Fault(f"{path}, column {column}", "missing", f"it has: {have}"))
+    value = pd.to_numeric(layer[column], errors="coerce").to_numpy(dtype=float)
+    points = layer.geometry.representative_point()
+    return points, value, lambda at: row_labels(path, at)
