@@ -272,8 +272,10 @@ LIGHT: Mapping[str, Mapping[str, int]] = {
     "1_dc_120__2_swap_3w": {"dc_120": 1, "swap_3w": 2},
     "2_swap_3w": {"swap_3w": 2},
 }
-# Choices at a site for configurations without their own.
+# Choices at a site for configurations without their own, and the charger groups of their light
+# types, which a catalogue or prices of the user's may lack.
 BY_DEFAULT = Choices(LIGHT, SIZES)
+LIGHT_GROUPS = frozenset({"lev_dc", "swap_2w", "swap_3w"})
 
 
 class Offers(Section):
@@ -361,13 +363,6 @@ class Offers(Section):
             what = f"{EXISTING!r} is the name of existing stations"
             refuse([((EXISTING,), what, "choose another name")])
         return configurations
-
-
-def choices_of(offers: Offers) -> Choices:
-    """Return the choices at a site: those of the section, else `BY_DEFAULT`."""
-    if offers.configurations is None and offers.sizes is None:
-        return BY_DEFAULT
-    return Choices(offers.configurations or {}, offers.sizes or {})
 
 
 Price = Annotated[RupeesKwh, Field(gt=0, le=1000, description="what drivers pay, PKR/kWh")]
@@ -463,3 +458,16 @@ class Money(Section):
             if tariff is not None and price / (1 + (self.sales_tax or 0.0)) <= tariff
         )
         return self
+
+
+def choices_of(offers: Offers, money: Money) -> Choices:
+    """Return the choices at a site: those of the section, else `BY_DEFAULT`.
+
+    The light stations are left out where the user's own catalogue or prices may not know them.
+    """
+    if offers.configurations is not None or offers.sizes is not None:
+        return Choices(offers.configurations or {}, offers.sizes or {})
+    priced = money.prices_pkr_kwh
+    if offers.chargers_csv is None and (priced is None or set(priced) >= LIGHT_GROUPS):
+        return BY_DEFAULT
+    return Choices({}, SIZES)

@@ -5,23 +5,24 @@ from __future__ import annotations
 import pandas as pd
 
 from siting import sites
-from siting.config.offers import Offers, choices_of
+from siting.config import Config
+from siting.config.offers import choices_of
 
 
 def configurations_of(
-    offers: Offers, chargers: pd.DataFrame | None = None
+    config: Config, chargers: pd.DataFrame | None = None
 ) -> dict[str, dict[str, int]]:
     """Return each set of chargers that may stand at a site: name, then charger type and number.
 
     Sizes are among them, by the names that their offers have. `chargers` is the catalogue, by
-    default read as `offers` says.
+    default read as `config` says.
     """
     if chargers is None:
-        chargers = sites.charger_catalogue(offers.chargers_csv)
-    return sites.with_sizes(*choices_of(offers), chargers)
+        chargers = sites.charger_catalogue(config.offers.chargers_csv)
+    return sites.with_sizes(*choices_of(config.offers, config.money), chargers)
 
 
-def charger_types(offers: Offers) -> set[str]:
+def charger_types(config: Config) -> set[str]:
     """Return the charger types used in the choices at a site."""
-    configurations, sizes = choices_of(offers)
+    configurations, sizes = choices_of(config.offers, config.money)
     return {*sizes, *(name for counts in configurations.values() for name in counts)}

@@ -154,8 +154,8 @@ def test_no_year_before_a_fleet_of_the_user_s_own(tmp_path):
             ["money.opening_year=2029", "money.sales_path=[0.5, 1]"],
             r"money.opening_year: cannot go with money.sales_path",
         ),
-        (["money.first_year_share=0.67"], r"money.first_year_share: no longer there"),
-        (["money.full_after_years=4"], r"money.full_after_years: no longer there"),
+        (["money.first_year_share=0.67"], r"money.first_year_share: no longer exists"),
+        (["money.full_after_years=4"], r"money.full_after_years: no longer exists"),
     ],
 )
 def test_an_opening_year_that_cannot_be_is_named(tmp_path, keys, message):

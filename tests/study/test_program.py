@@ -460,7 +460,8 @@ def test_a_group_in_use_without_a_price_is_refused_before_solving(town):
     assert [str(f) for f in caught.value.faults] == [
         "money.prices_pkr_kwh: no price at charger groups in use (lev); "
         "add what drivers pay there, PKR/kWh",
-        "money.prices_pkr_kwh: no such charger groups (levv); use lev, ac, dc, swap_2w, swap_3w",
+        "money.prices_pkr_kwh: no such charger groups (levv); "
+        "use lev, lev_dc, ac, dc, swap_2w, swap_3w",
     ]
 
 
