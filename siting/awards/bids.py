@@ -123,7 +123,7 @@ def read_bids(path: Path, config: Config, chargers: pd.DataFrame) -> gpd.GeoData
     )
     known = set(chargers["charger_id"].astype(str))
     unknown: dict[str, list[str]] = {}
-    catalogue = Catalogue(configurations_of(config), known, {})
+    catalogue = Catalogue(configurations_of(config.offers), known, {})
     none = np.zeros(len(table), dtype=bool)
     out["counts"] = pd.Series(
         counts_of(layer, path, list(labels), none, catalogue, unknown, faults.found),

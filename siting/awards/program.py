@@ -61,7 +61,7 @@ def bidding_of(
     _require_answerable(study.config)
     catalogue = charger_catalogue(study.config.offers.chargers_csv)
     bids = read_bids(path, study.config, catalogue)
-    there = configurations_of(study.config)
+    there = configurations_of(study.config.offers)
     spelled = {tuple(sorted(c.items())): name for name, c in there.items()}
     bids["configuration"] = [
         spelled.get(tuple(sorted(c.items())), size_name(c)) for c in bids["counts"]

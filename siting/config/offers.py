@@ -262,20 +262,8 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "dc_120": (1, 2, 4),
     "dc_180": (1, 2, 4),
 }
-# Alternatives to sockets, alone and beside a fast charger: dearer for each kWh, on fewer bays.
-# As sizes they would double the stations of a site.
-LIGHT: Mapping[str, Mapping[str, int]] = {
-    "8_lev_12": {"lev_12": 8},
-    "8_lev_12__1_dc_120": {"lev_12": 8, "dc_120": 1},
-    "1_dc_120__4_swap_2w": {"dc_120": 1, "swap_2w": 4},
-    "4_swap_2w": {"swap_2w": 4},
-    "1_dc_120__2_swap_3w": {"dc_120": 1, "swap_3w": 2},
-    "2_swap_3w": {"swap_3w": 2},
-}
-# Choices at a site for configurations without their own, and the charger groups of their light
-# types, which a catalogue or prices of the user's may lack.
-BY_DEFAULT = Choices(LIGHT, SIZES)
-LIGHT_GROUPS = frozenset({"lev_dc", "swap_2w", "swap_3w"})
+# Choices at a site for configurations without their own.
+BY_DEFAULT = Choices({}, SIZES)
 
 
 class Offers(Section):
@@ -292,8 +280,7 @@ class Offers(Section):
         description="allowed numbers at a site by charger type, in every "
         "combination of one type a charger group, beside the configurations where both are given; "
         "default without configurations: lev_3 4, 8, 12, 16, 24, 32, 48; ac_22 2, 4; dc_60 1, 2, "
-        "3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4; and 8 lev_12, 4 swap_2w or 2 swap_3w, alone or "
-        "beside a dc_120",
+        "3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4",
     )
     least_ports: int = Field(
         0, ge=0, le=1000, description="fewest ports of a station from sizes; 0: any"
@@ -363,6 +350,13 @@ class Offers(Section):
             what = f"{EXISTING!r} is the name of existing stations"
             refuse([((EXISTING,), what, "choose another name")])
         return configurations
+
+
+def choices_of(offers: Offers) -> Choices:
+    """Return the choices at a site: those of the section, else `BY_DEFAULT`."""
+    if offers.configurations is None and offers.sizes is None:
+        return BY_DEFAULT
+    return Choices(offers.configurations or {}, offers.sizes or {})
 
 
 Price = Annotated[RupeesKwh, Field(gt=0, le=1000, description="what drivers pay, PKR/kWh")]
@@ -458,16 +452,3 @@ class Money(Section):
             if tariff is not None and price / (1 + (self.sales_tax or 0.0)) <= tariff
         )
         return self
-
-
-def choices_of(offers: Offers, money: Money) -> Choices:
-    """Return the choices at a site: those of the section, else `BY_DEFAULT`.
-
-    The light stations are left out where the user's own catalogue or prices may not know them.
-    """
-    if offers.configurations is not None or offers.sizes is not None:
-        return Choices(offers.configurations or {}, offers.sizes or {})
-    priced = money.prices_pkr_kwh
-    if offers.chargers_csv is None and (priced is None or set(priced) >= LIGHT_GROUPS):
-        return BY_DEFAULT
-    return Choices({}, SIZES)

@@ -345,7 +345,8 @@ class _Solve:
             enough = value + max(gap, ARITHMETIC) * abs(value)
             # What could still be better than the gap allows comes in, where that can be solved.
             new = ~there & (priced.at_most > enough)
-            if bound <= enough or self.clock.over or new.sum() > max(WIDER * there.sum(), FEW):
+            late = self.clock.over or result.stopped == "time limit"
+            if bound <= enough or late or new.sum() > max(WIDER * there.sum(), FEW):
                 break
             self.choice = result.choice
             self._narrow(np.union1d(self.kept, _offers_of(options, np.flatnonzero(new))))

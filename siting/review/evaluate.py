@@ -157,7 +157,7 @@ def evaluate(
         path = Path(sites)
     else:
         path = lay_down(("sites",), sites, config.output.cache_dir)
-    configurations = configurations_of(config)
+    configurations = configurations_of(config.offers)
     try:
         drawn = their_plan(
             study, read_their_layer(path, configurations, waiting.chargers, names), str(path)

@@ -172,7 +172,7 @@ def _priced(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the offer of each new station, in order, and the rules that rule one out."""
     asked = study.config.offers
-    there = configurations_of(study.config)
+    there = configurations_of(asked)
     spelled = {tuple(sorted(c.items())): name for name, c in there.items()}
     names: list[str] = []
     wanted: dict[str, dict[str, int]] = {}

@@ -76,7 +76,7 @@ def _counts(run: Traced, configuration: str) -> dict[str, int]:
     name = configuration
     while _MORE.search(name):
         name = _MORE.sub("", name)
-    return configurations_of(run.config, run.table("chargers")).get(name, {})
+    return configurations_of(run.config.offers, run.table("chargers")).get(name, {})
 
 
 def _service(run: Traced, site: str, served: pd.DataFrame) -> Chain:

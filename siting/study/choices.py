@@ -5,24 +5,23 @@ from __future__ import annotations
 import pandas as pd
 
 from siting import sites
-from siting.config import Config
-from siting.config.offers import choices_of
+from siting.config.offers import Offers, choices_of
 
 
 def configurations_of(
-    config: Config, chargers: pd.DataFrame | None = None
+    offers: Offers, chargers: pd.DataFrame | None = None
 ) -> dict[str, dict[str, int]]:
     """Return each set of chargers that may stand at a site: name, then charger type and number.
 
     Sizes are among them, by the names that their offers have. `chargers` is the catalogue, by
-    default read as `config` says.
+    default read as `offers` says.
     """
     if chargers is None:
-        chargers = sites.charger_catalogue(config.offers.chargers_csv)
-    return sites.with_sizes(*choices_of(config.offers, config.money), chargers)
+        chargers = sites.charger_catalogue(offers.chargers_csv)
+    return sites.with_sizes(*choices_of(offers), chargers)
 
 
-def charger_types(config: Config) -> set[str]:
+def charger_types(offers: Offers) -> set[str]:
     """Return the charger types used in the choices at a site."""
-    configurations, sizes = choices_of(config.offers, config.money)
+    configurations, sizes = choices_of(offers)
     return {*sizes, *(name for counts in configurations.values() for name in counts)}

@@ -146,7 +146,7 @@ def station_figures(config: Config) -> list[Table]:
     asked = config.offers
     chargers = reference.table("chargers", asked.chargers_csv)
     chargers = sites.at_exchange_rate(chargers, config.money.pkr_per_usd)
-    chargers = chargers[chargers["charger_id"].astype(str).isin(charger_types(config))]
+    chargers = chargers[chargers["charger_id"].astype(str).isin(charger_types(asked))]
     groups, classes = set(chargers["charger_group"]), list(config.demand.vehicle_classes)
     grid = reference.table("grid", asked.grid_csv)
     unused = ["headroom"] if asked.upgrade else ["headroom", "upgrade_fixed", "upgrade_kw"]

@@ -189,7 +189,7 @@ def power_for(
     kw = {str(charger): float(one) for charger, one in each.items()}
     configuration_kw = {
         name: sum(n * kw[charger] for charger, n in counts.items())
-        for name, counts in configurations_of(config).items()
+        for name, counts in configurations_of(config.offers).items()
     }
     stands: dict[str, float] = {}
     there = offers[offers["existing"].to_numpy(bool)]
@@ -249,7 +249,7 @@ def _shares_by_chargers(
             )
         )
     share: dict[str, dict[str, float]] = {}
-    for name, counts in configurations_of(config).items():
+    for name, counts in configurations_of(config.offers).items():
         cost = {c: n * price[c] for c, n in counts.items()}
         total = sum(cost.values())
         share[name] = {}

@@ -127,16 +127,12 @@ def service_standard(config: Config) -> sites.ServiceStandard:
     )
 
 
-@stage(
-    "offers: configurations sizes chargers_csv",
-    "money: pkr_per_usd prices_pkr_kwh",
-    stored="offers",
-)
+@stage("offers: configurations sizes chargers_csv", "money.pkr_per_usd", stored="offers")
 def chargers(config: Config) -> Table:
     """The chargers that the configurations are made of, rows of the catalogue."""
     catalogue = sites.charger_catalogue(config.offers.chargers_csv)
     catalogue = sites.at_exchange_rate(catalogue, config.money.pkr_per_usd)
-    used = catalogue["charger_id"].astype(str).isin(charger_types(config))
+    used = catalogue["charger_id"].astype(str).isin(charger_types(config.offers))
     return catalogue[used].reset_index(drop=True)
 
 
@@ -149,7 +145,7 @@ def availability(config: Config, city: Row) -> float:
 @stage(
     "offers: configurations sizes least_ports chargers_csv grid_csv headroom_kw",
     "offers: existing_policy upgrade subsidy table_csv",
-    "money: pkr_per_usd prices_pkr_kwh",
+    "money.pkr_per_usd",
     told="offers",
     found=lambda o: f"{len(o):,} offers, {(o['reason'].fillna('') != '').sum():,} ruled out",
     stored="offers",
@@ -166,7 +162,7 @@ def offers(
     service_standard: sites.ServiceStandard,
 ) -> Table:
     """What could be built at each site (`siting.tables.OFFERS`)."""
-    asked, may_stand = config.offers, choices_of(config.offers, config.money)
+    asked, may_stand = config.offers, choices_of(config.offers)
     classes = zip(energy["vehicle_class"], energy["demand_kwh_day"], strict=True)
     made = sites.make_offers(
         candidates,

@@ -349,10 +349,6 @@ FILES = [
 ]
 
 
-def chosen(config):
-    return choices_of(config.offers, config.money)
-
-
 def write_study(folder: Path, text: str) -> Path:
     """Write a configuration beside empty files of the names that `FULL` uses."""
     for name in FILES:
@@ -411,15 +407,8 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
     assert config.candidates.existing is None
     assert (config.candidates.merge_within_m, config.candidates.max_snap_m) == (60, 250)
     assert (config.offers.configurations, config.offers.sizes) == (None, None)
-    assert list(chosen(config).configurations) == [
-        "8_lev_12",
-        "8_lev_12__1_dc_120",
-        "1_dc_120__4_swap_2w",
-        "4_swap_2w",
-        "1_dc_120__2_swap_3w",
-        "2_swap_3w",
-    ]
-    assert chosen(config).sizes == {
+    assert choices_of(config.offers).configurations == {}
+    assert choices_of(config.offers).sizes == {
         "lev_3": (4, 8, 12, 16, 24, 32, 48),
         "ac_22": (2, 4),
         "dc_60": (1, 2, 3, 4),
@@ -635,10 +624,10 @@ def test_what_may_stand_is_bundles_sizes_or_both_and_the_default_where_neither_i
     path = write_study(tmp_path, MINIMAL)
     sizes = ["offers.sizes={lev_3: [4, 8]}"]
     bundles = ["offers.configurations={one: {dc_60: 1}}"]
-    assert chosen(load(path)) == BY_DEFAULT
-    assert chosen(load(path, bundles)) == ({"one": {"dc_60": 1}}, {})
-    assert chosen(load(path, sizes)) == ({}, {"lev_3": (4, 8)})
-    both = chosen(load(path, bundles + sizes))
+    assert choices_of(load(path).offers) == BY_DEFAULT
+    assert choices_of(load(path, bundles).offers) == ({"one": {"dc_60": 1}}, {})
+    assert choices_of(load(path, sizes).offers) == ({}, {"lev_3": (4, 8)})
+    both = choices_of(load(path, bundles + sizes).offers)
     assert both == ({"one": {"dc_60": 1}}, {"lev_3": (4, 8)})
 
 

@@ -9,7 +9,7 @@ import pytest
 from sites.test_offers import TABLES, sites
 
 from siting.config.fields import TABLE_NAME
-from siting.config.offers import BUNDLES, BY_DEFAULT, LIGHT, SIZES
+from siting.config.offers import BUNDLES, BY_DEFAULT, SIZES
 from siting.errors import InputError
 from siting.reference import table
 from siting.sites import (
@@ -306,14 +306,15 @@ def test_a_step_is_told_as_chargers_more_or_fewer():
     assert step_text("as in the contract", "8 x lev_3") == ""
 
 
-def test_stations_in_place_of_sockets_are_looked_at_by_default_under_names_of_sizes():
-    made = with_sizes(*BY_DEFAULT, CHARGERS)
-    assert len(made) == 263 + 6
-    for name, counts in LIGHT.items():
+def test_stations_in_place_of_sockets_go_under_names_of_sizes():
+    light = {"8_lev_12": {"lev_12": 8}, "1_dc_120__2_swap_3w": {"dc_120": 1, "swap_3w": 2},
+             "2_swap_3w": {"swap_3w": 2}}  # fmt: skip
+    assert len(with_sizes(light, SIZES, CHARGERS)) == len(with_sizes(*BY_DEFAULT, CHARGERS)) + 3
+    for name, counts in light.items():
         words = " + ".join(f"{n} x {charger}" for charger, n in counts.items())
         assert size_name(charger_counts(words)[0]) == name
     # Shown like sizes: only where they are built, or one step from what is.
-    offers = make_offers(sites(None), LIGHT, sizes={"dc_120": [1]}, service=WAITING, **TABLES)
+    offers = make_offers(sites(None), light, sizes={"dc_120": [1]}, service=WAITING, **TABLES)
     shown = set(shown_offers(offers, ["s0001:2_swap_3w"])["configuration"])
     assert shown == {"2_swap_3w", "1_dc_120__2_swap_3w"}
 
