@@ -75,6 +75,8 @@ class Outcome:
         Headline figures: field, label, text.
     tables
         Further tables by name; each becomes a CSV file.
+    prices
+        Prices that bound all plans in the first aim, straight after a solve that found them.
     """
 
     model: str
@@ -105,6 +107,7 @@ class Outcome:
     limits: tuple[dict[str, Any], ...] = ()
     lines: tuple[Line, ...] = ()
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    prices: pd.DataFrame | None = None
 
     @property
     def proof(self) -> Proof:
@@ -288,6 +291,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
         paid=_paid(answer),
         floors=floors[floors["share"] > 0].reset_index(drop=True),
         best=best.assign(best=list(regret.best[: len(best)])).astype({"best": float}),
+        prices=answer.prices,
     )
 
 
@@ -315,7 +319,9 @@ def _paid(answer: Answer) -> pd.DataFrame:
 
 
 FRAMES = tuple(f.name for f in fields(Outcome) if f.type == "pd.DataFrame")
-FACTS = tuple(f.name for f in fields(Outcome) if f.name not in (*FRAMES, "proofs", "tables"))
+FACTS = tuple(
+    f.name for f in fields(Outcome) if f.name not in (*FRAMES, "proofs", "tables", "prices")
+)
 
 
 def _number(value: Any) -> Any:

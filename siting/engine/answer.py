@@ -61,6 +61,8 @@ class Answer:
         Best value of each scenario alone, where it was computed.
     left_out
         Stations removed within the gap because their gain per rupee is too small.
+    prices
+        Prices that bound all plans in the first aim (`siting.verify.certified`), where found.
     """
 
     program: Program
@@ -76,6 +78,7 @@ class Answer:
     guarantee: str = ""
     best_of_scenarios: tuple[float, ...] = ()
     left_out: LeftOut = NOTHING
+    prices: pd.DataFrame | None = field(default=None, repr=False)
 
     @property
     def proof(self) -> Proof:

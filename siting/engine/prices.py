@@ -16,6 +16,7 @@ from siting.engine.frame import Frame
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.relax import Relaxation
+from siting.engine.station_bound import Prices
 from siting.program.instance import Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import BUDGET
@@ -84,6 +85,35 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     if program.year_plan is not None and program.year_plan.carry_over:
         worth = np.cumsum(worth[::-1])[::-1]  # a rupee of a year is available in every later one
     return worth
+
+
+def table_of(program: Program, prices: Prices) -> pd.DataFrame:
+    """Return prices that bound all plans as the table that `siting.verify.certified` reads."""
+    instance, plan = program.instance, program.year_plan
+    years = [str(year) for year in plan.years] if plan else [""]
+    rows: list[tuple[str, str, str, float]] = []
+    for s, one in enumerate(program.slices):
+        priced = zip(instance.demand_ids.astype(str), prices.demand[:, s].tolist(), strict=True)
+        rows += [("demand", name, one.name, price) for name, price in priced]
+    rows += [
+        ("money", "", y, price) for y, price in zip(years, prices.money.tolist(), strict=False)
+    ]
+    known = {limit.name for limit in instance.limits}
+    resources = program.resources
+    if len(prices.limits) == len(resources):
+        for name, kind, price in zip(
+            resources.names, resources.kinds, prices.limits.tolist(), strict=True
+        ):
+            if kind == BUDGET:
+                rows.append(("money", "", name.split()[-1] if plan else "", price))
+            elif name in known:
+                rows.append(("resource", name, "", price))
+    gaps = np.zeros((0, 0)) if prices.gaps is None else prices.gaps
+    for t, year in enumerate(years[: gaps.shape[1]]):
+        sites = zip(instance.site_ids.astype(str), gaps[:, t].tolist(), strict=True)
+        rows += [("gap", site, year, price) for site, price in sites]
+    table = pd.DataFrame(rows, columns=["row", "name", "slice", "price"])
+    return table[table["price"] != 0].reset_index(drop=True)
 
 
 class _Named:

@@ -19,6 +19,7 @@ from siting.engine.gather import gathered
 from siting.engine.highs import highs_version
 from siting.engine.milp import solve_whole
 from siting.engine.plans import Known, Options
+from siting.engine.prices import table_of
 from siting.engine.pricing import Priced, Pricing, is_many
 from siting.engine.proof import ARITHMETIC, Proof
 from siting.engine.relocate import moved
@@ -48,23 +49,23 @@ from siting.program.matrix import Reached
 from siting.program.options import Options as Courses
 from siting.program.program import Program
 
-# Of several aims the first gets this share of the time, those after it the same of what is left.
+# Share of the remaining time for an aim that others follow.
 FIRST = 0.75
-# Share of the gap asked of an aim that those after it may give up: next to nothing beside what is
-# not proven, and much for a plan that is all but as good.
+# Share of an aim's required gap that later aims may give up: little beside what is unproven, and
+# enough to allow plans of nearly equal value.
 KEPT = 0.2
-# Share of what is left of an aim's time in which offers are priced in; how often what may be better
-# still comes in after that, at most so many times the options that are in.
+# Share of an aim's time for pricing; then how often offers that may be better are added, and how
+# many times the present options at most.
 PRICING, WIDENED, WIDER = 0.5, 4, 3.0
-# So many options come in whatever there is: they are solved in no time.
+# Number of options that may always be added.
 FEW = 500
-# Of a program over years: of what is left, shares for the last year alone, and to decide when.
+# Over years: shares of the remaining time for the last year alone, and for deciding when.
 LAST_YEAR, YEARS = 0.4, 0.3
-# Share of what is left for the program of the offers that are priced in.
+# Share of the remaining time for the narrowed program; the rest is for the bound on all offers.
 NARROWED = 0.97
-# Share of what is left in which stations move in the end to the best of all offers.
+# Share of the remaining time for the final exchange over all offers.
 MOVES = 0.1
-# Share of the time in which a plan without concessions is found, to begin at.
+# Share of the time for a first plan without concessions.
 ALONE = 0.4
 
 
@@ -82,7 +83,7 @@ def solve(
     progress: Callable[[Progress], None] | None = None,
     start: Sequence[str] | None = None,
 ) -> Answer:
-    """Return the plan of a program: what to build, whom it serves, and how good that is proven.
+    """Return the plan of a program: stations, service, money, and a proof for each aim.
 
     The same program, options and seed give the same plan, as long as the time limit is not what
     ends the solve. Ctrl-C ends it early and returns the best plan so far.
@@ -96,7 +97,7 @@ def solve(
     progress
         Called now and then with a `Progress`.
     start
-        Offers of an earlier plan to begin with, mended where they do not fit here.
+        Offers of an earlier plan to start from, repaired where they do not fit.
 
     Returns
     -------
@@ -108,9 +109,9 @@ def solve(
     InputError
         If an option makes no sense.
     InfeasibleError
-        If no plan meets the requirements: those in the conflict, have, need and what mends it.
+        If no plan meets the requirements: those in conflict, with values and remedies.
     SolveError
-        If the solver is not installed, or fails, or no plan was found in the time given.
+        If the solver is missing or fails, or no plan was found within the time limit.
     """
     effort = Effort(gap, time_limit_s, threads, seed, method, solver, drives_gap, least_gain)
     effort.check()
@@ -134,10 +135,10 @@ def chosen(
     method: Method = "exact",
     start: Sequence[str] = (),
 ) -> tuple[Program, Result]:
-    """Return the choice that is best in a program's first aim, exactly, and a bound on any other.
+    """Return the best choice for a program's first aim, exactly, and a bound on any other.
 
-    Nobody is told who is served by what, which takes longer than the choice where many are asked
-    for. With it goes the program whose options it names: with the offers that came in.
+    Service is not assigned, which would take longer than the choice. Also returns the program
+    whose options the choice names: the one with the offers that were priced in.
 
     Parameters
     ----------
@@ -151,9 +152,9 @@ def chosen(
     Raises
     ------
     InfeasibleError
-        If there is no plan; what is in the way is not looked for.
+        If there is no plan; the conflict is not analysed.
     SolveError
-        If no plan was found in the time given.
+        If no plan was found within the time limit.
     """
     effort = Effort(0.0, time_limit_s, threads, seed, method, drives_gap=0.0)
     clock = Clock(time_limit_s)
@@ -164,7 +165,7 @@ def chosen(
 
 
 class _Solve:
-    """The aims of one program, solved one after the other."""
+    """The aims of one program, solved in lexicographic order."""
 
     def __init__(
         self,
@@ -175,7 +176,7 @@ class _Solve:
         before: Sequence[Reached] = (),
     ) -> None:
         self.program, self.effort, self.clock, self.before = program, effort, clock, before
-        # The program with all its offers, and which of them `program` has: those priced in.
+        # The program with all offers, and the offers of `program`: those priced in.
         self.whole = program
         self.kept: Ints = np.arange(len(program.instance.offer_ids))
         self.choice: Ints | None = None
@@ -192,9 +193,10 @@ class _Solve:
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
         self.left_out = LeftOut()
+        self.prices: Prices | None = None  # those that bound all plans in the first aim
 
     def _earliest(self, offers: Ints) -> Ints:
-        """Return, for offers that stand in the end, the options that build them first."""
+        """Return the earliest options that lead to some final offers."""
         last = self.program.options.last
         order = np.lexsort((-(self.program.options.offer >= 0).sum(axis=1), last))
         _, first = np.unique(last[order], return_index=True)
@@ -202,15 +204,15 @@ class _Solve:
         return np.sort(chosen[np.isin(last[chosen], offers)])
 
     def _as_money_allows(self, offers: Sequence[int]) -> Ints:
-        """Return the options that build offers one after the other, each as soon as money allows.
+        """Return the options that build offers in order, each as soon as the budget allows.
 
-        What the money of no year allows is left out.
+        Offers that no year's budget allows are left out.
         """
         program, options = self.program, self.program.options
         plan = program.year_plan
         assert plan is not None
         drawn = options.of_offers(program.instance.offer_subsidy)
-        # Of each option what it draws that must be within `left`: by year, or up to each year.
+        # Money drawn by each option: by year, or up to each year.
         need = drawn if plan.carry_over else np.diff(drawn, axis=1, prepend=0.0)
         left = plan.limit_pkr.copy()
         begin = (options.offer >= 0).argmax(axis=1)
@@ -225,7 +227,7 @@ class _Solve:
         return np.sort(np.array(chosen, dtype=np.int64))
 
     def answer(self) -> Answer:
-        """Solve the aims and return what came out."""
+        """Solve the aims and return the answer."""
         reached = list(self.before)
         aims = list(self.program.all_aims)
         if self.choice is None:
@@ -265,7 +267,7 @@ class _Solve:
         return self._put_together(reached)
 
     def _begin_alone(self) -> None:
-        """Begin at a plan whose stations live each for itself: it is one with concessions too."""
+        """Start from a plan without concessions, which is feasible with them too."""
         gap, large = self.whole.gap, len(self.whole.service().site) > WHOLE_FIRST
         if gap is None or not gap.concessions or not large or self.effort.method == "greedy":
             return
@@ -276,12 +278,12 @@ class _Solve:
                 aim = mine._prepared(alone.all_aims[0])
                 result = mine._searched(aim, ())
         except (InfeasibleError, SolveError):
-            return  # only together do they meet what is asked
+            return  # the requirements may need concessions
         offers = mine.whole.options.last[mine._in_whole(result.choice)]
         self.choice = self._earliest(np.sort(offers))
 
     def _searched(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the result of one aim; of the cost to all once stations have moved to the best."""
+        """Return the result of one aim; for the cost to all, after a final exchange of stations."""
         if self.effort.method == "milp" or not isinstance(aim, LeastCostToAll):
             return self._found(aim, reached)
         with self.clock.within(self.clock.share + (1 - MOVES) * (1 - self.clock.share)):
@@ -289,7 +291,7 @@ class _Solve:
         return self._moved(aim, reached, result)
 
     def _found(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the result of one aim, of many offers over those that are priced in."""
+        """Return the result of one aim; with many offers, over those priced in."""
         if self.effort.method == "milp" or not is_many(self.whole):
             return self._solved(self._framed(aim, reached))
         if self.whole.year_plan is not None and self.choice is None and not reached:
@@ -297,7 +299,7 @@ class _Solve:
         return self._narrowed(aim, reached)
 
     def _moved(self, aim: Aim, reached: Sequence[Reached], result: Result) -> Result:
-        """Return a result whose stations have moved and changed to the best of all offers."""
+        """Return a result after moving and resizing its stations over all offers."""
         self.choice = result.choice
         frame, before = self._frame(aim, reached, self.whole)
         if self.clock.over or not math.isfinite(before):
@@ -315,7 +317,7 @@ class _Solve:
         return replace(result, choice=better, value=frame.sign * value)
 
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the result of one aim over the offers that are priced in, and its bound on all."""
+        """Return the result of one aim over the offers priced in, with a bound for all offers."""
         with self.clock.phase("pricing", self.clock.share + PRICING * (1 - self.clock.share)):
             priced, led_to = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
@@ -327,7 +329,7 @@ class _Solve:
             if priced is not None:
                 taken = priced.taken[self._in_whole(np.arange(frame.count))]
                 known = Known(priced.bound, taken, tuple(map(self._from_whole, led_to)))
-            # What is left then is for the bound on all offers.
+            # The rest is for the bound on all offers.
             with self.clock.within(self.clock.share_after(NARROWED)):
                 result = self._solved(frame, known)
             if priced is None:
@@ -343,7 +345,7 @@ class _Solve:
                 bound = value
             result = replace(result, bound=frame.sign * max(bound, value))
             enough = value + max(gap, ARITHMETIC) * abs(value)
-            # What could still be better than the gap allows comes in, where that can be solved.
+            # Offers that could still close the gap are added, if they are few enough.
             new = ~there & (priced.at_most > enough)
             late = self.clock.over or result.stopped == "time limit"
             if bound <= enough or late or new.sum() > max(WIDER * there.sum(), FEW):
@@ -355,14 +357,17 @@ class _Solve:
     def _priced_again(
         self, priced: Priced, aim: Aim, reached: Sequence[Reached], prices: Prices
     ) -> Priced:
-        """Return the bounds of all offers, bettered by those at the prices of the cuts."""
+        """Return the bounds of all offers, tightened at the prices of the cuts."""
         frame = Frame(self.whole, aim, [lowered(one, LOSSES[-1]) for one in reached])
-        return priced.or_less(*bound_at(frame, prices, self.clock))
+        bound, at_most, found = bound_at(frame, prices, self.clock)
+        if not self.results:
+            self.prices = found
+        return priced.or_less(bound, at_most)
 
     def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Priced | None, list[Ints]]:
-        """Price offers in for an aim, beside those that are in; None where time ran out.
+        """Price in offers for an aim; None if time ran out.
 
-        With it goes what the relaxation leads to: options of the program with all its offers.
+        Also returns the choices that dives into the relaxation lead to, in the whole program.
         """
         frame = Frame(self.whole, aim, [lowered(one, LOSSES[-1]) for one in reached])
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
@@ -385,16 +390,16 @@ class _Solve:
         return priced, led_to
 
     def _led_to(self, pricing: Pricing, priced: Priced, gap: float) -> list[Ints]:
-        """Return the choices that a relaxation leads to, with public money and without."""
+        """Return the choices of the dives, with and without public money."""
         paid = (True, False) if pricing.frame.program.gap is not None else (True,)
         found = (gathered(pricing, priced, gap, paid=one) for one in paid)
         return [one for one in found if one is not None]
 
     def _schedule(self, aim: Aim) -> None:
-        """Begin a plan over years with what the last year alone leads to, and decide when.
+        """Start a plan over years from a plan of the last year alone.
 
-        With all money granted by then, the last year has the stations of a good plan; over their
-        offers alone the program of all years is small.
+        With all money granted by then, the last year gives the stations of a good plan; restricted
+        to their offers, the program of all years is small and decides when.
         """
         gap, clock = self._gap_of(aim), self.clock
         last = self.whole.only_last_year()
@@ -416,24 +421,24 @@ class _Solve:
             self.choice = self._solved(Frame(self.program, aim)).choice
 
     def _there(self) -> Ints:
-        """Return the options of the program with all its offers whose offers are in."""
+        """Return the whole program's options whose offers are priced in."""
         known = np.zeros(len(self.whole.instance.offer_ids) + 1, dtype=bool)
         known[self.kept] = known[-1] = True
         return np.flatnonzero(known[self.whole.options.offer].all(axis=1))
 
     def _in_whole(self, choice: Ints) -> Ints:
-        """Return a choice as options of the program with all its offers."""
+        """Return a choice as options of the whole program."""
         offer = self.program.options.offer[choice]
         return self.whole.options.find(np.where(offer >= 0, self.kept[offer], -1))
 
     def _from_whole(self, choice: Ints) -> Ints:
-        """Return a choice of the program with all its offers as one of those that are in."""
+        """Return a choice of the whole program as options of the narrowed one."""
         place = np.full(len(self.whole.instance.offer_ids) + 1, -1, dtype=np.int64)
         place[self.kept] = np.arange(len(self.kept))
         return np.sort(self.program.options.find(place[self.whole.options.offer[choice]]))
 
     def _narrow(self, kept: Ints) -> None:
-        """Look at some offers alone; the choice so far is among them."""
+        """Narrow the program to some offers, which include those of the present choice."""
         choice = None if self.choice is None else self._in_whole(self.choice)
         self.kept = kept
         self.program = replace(self.whole, instance=self.whole.instance.with_offers(kept))
@@ -446,15 +451,15 @@ class _Solve:
     def _frame(
         self, aim: Aim, reached: Sequence[Reached], program: Program | None = None
     ) -> tuple[Frame, float]:
-        """Return the program of an aim, and what the plan at hand is worth there.
+        """Return the frame of an aim, and the value of the present plan in it.
 
         `program`: the one with all offers, or else that of the offers that are priced in.
 
-        What a solver reaches by its tolerances, row by row, cannot always be reached again: as
-        little is given up as makes that plan one of this program. The worth is signed so that more
-        is better; without a plan before, or where it is none, it is -inf.
+        A solver's tolerances may put a reached value out of reach: the smallest loss that keeps the
+        present plan feasible is allowed. The value is signed so that more is better; -inf without a
+        feasible plan.
         """
-        asked = len(self.before)  # what must be reached whatever plan there is
+        asked = len(self.before)  # values required of any plan
         of, choice = program or self.program, self.choice
         if choice is not None and of is not self.program:
             choice = self._in_whole(choice)
@@ -469,17 +474,17 @@ class _Solve:
         return Frame(of, aim, reached), -math.inf
 
     def _kept(self, aim: Aim, result: Result) -> Reached:
-        """Return what later aims must keep: the value, of worth but for a hair within the gap."""
+        """Return the value later aims may not fall below (for worth, less a share of the gap)."""
         gap, value = self.effort.gap, result.value
         if not isinstance(aim, MostWorth | NetWorth):
             return Reached(aim, value)
         low = value - KEPT * gap * abs(value)
         lowest = result.bound / (1 + 0.999 * gap)
-        # A gap that is met is met still.
+        # A gap that was met stays met.
         return Reached(aim, max(low, lowest) if lowest <= value else low)
 
     def _money(self, reached: Sequence[Reached]) -> list[Reached]:
-        """Return the public money of the plan so far, where nearer alone is not to draw more."""
+        """Return the plan's public money as a limit for shorter drives, where money counts."""
         assert self.choice is not None
         counts = self.effort.least_gain > 0 and self.effort.gap > ARITHMETIC
         if not counts or not self.program.capacitated:
@@ -488,10 +493,10 @@ class _Solve:
         return [Reached(LeastMoney(), frame.sign * worth)] if math.isfinite(worth) else []
 
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
-        """Return aims reached with all the worth that the stations chosen in the end can serve.
+        """Return the reached aims with the full worth that the final stations can serve.
 
-        Each is won back within what all the others keep, those after it too: the least money of a
-        hair less worth may not pay for the whole of it.
+        Each is recovered within the values of all others, later ones included: the least money for
+        slightly less worth may not pay for all of it.
         """
         assert self.choice is not None
         out = list(reached)
@@ -507,17 +512,17 @@ class _Solve:
         return out
 
     def _drives_proven(self) -> list[Reached]:
-        """Return the longest drives within the gap asked of them; none where it is not proven."""
+        """Return the longest drives within the required gap; none if that is not proven."""
         aim, result, _ = self.results[-1]
         gap = self._gap_of(aim)
         longest = result.bound / (1 - gap)
         if not isinstance(aim, Drives) or not result.value <= longest:
             return []
-        # By a hair less than the gap: drives are worked out anew.
+        # Slightly inside the gap: drives are computed again.
         return [Reached(aim, max(result.value, longest * (1 - ARITHMETIC)))]
 
     def _break_ties(self, reached: Sequence[Reached]) -> None:
-        """Take the plan that spends least of those that are as good, where nothing is left open."""
+        """Break ties by the least money, if all aims are proven."""
         effort, proven = (
             self.effort,
             all(
@@ -536,7 +541,7 @@ class _Solve:
             )  # fmt: skip
 
     def _prepared(self, aim: Aim) -> Aim:
-        """Return the aim with what it needs to know of other plans."""
+        """Return the aim with the bounds of other plans that it needs."""
         if not isinstance(aim, LeastRegret) or aim.best:
             return aim
         scenarios = self.program.scenario_plan
@@ -544,13 +549,13 @@ class _Solve:
         for k in range(len(scenarios.names) if scenarios else 1):
             alone = self.whole.only_scenario(k)
             with self.clock.phase("scenarios", self.clock.share + 0.15):
-                # The bound: no plan does better, so that no regret is below 0.
+                # The bound, so that no regret is below 0.
                 mine = _Solve(alone, self.effort, self.clock, ())
                 best.append(mine._searched(alone.all_aims[0], ()).bound)
         return LeastRegret(tuple(best))
 
     def _covered(self, aim: Aim, reached: Sequence[Reached]) -> Result | None:
-        """Return the answer of a plain program of coverage, if it is one."""
+        """Return the result of a plain covering program; None for any other."""
         effort = self.effort
         if effort.method != "exact" or reached or not isinstance(aim, MostWorth):
             return None
@@ -577,18 +582,18 @@ class _Solve:
             )
             if self._gap_of(frame.aim) > 0 or self.clock.over:
                 return result
-            # Exactly: what is left to prove is left to the whole program.
+            # An exact proof needs the whole program.
             exact = self._run(frame, result.choice, 0.0)
             return replace(exact, bound=max(exact.bound, result.bound))
         return self._run(frame, self.choice, self._gap_of(frame.aim), known=known)
 
     def _gap_of(self, aim: Aim) -> float:
-        """Return the gap asked of an aim: of drives as strict as of the rest where that is 0."""
+        """Return the gap required of an aim; for drives 0 if the others' is 0."""
         drives = isinstance(aim, Drives) and self.effort.gap > 0
         return self.effort.drives_gap if drives else self.effort.gap
 
     def _begun(self, frame: Frame) -> Result | None:
-        """Return a first plan, with what bounds it at once; None where none was found."""
+        """Return a first plan and an immediate bound; None if none was found."""
         options = Options(self._gap_of(frame.aim), self.effort.threads, self.effort.seed)
         run = self._worked(Run(frame, self.clock, options, self.choice), Run.begin)
         return None if run.choice is None else run.result()
@@ -603,7 +608,7 @@ class _Solve:
         return self._worked(Run(frame, self.clock, options, start, known), Run.work).result()
 
     def _worked(self, run: Run, work: Callable[[Run], None]) -> Run:
-        """Return a run that has done its work, or as much of it as was waited for."""
+        """Return a run after its work, or after as much as an interrupt allowed."""
         try:
             work(run)
         except KeyboardInterrupt:
@@ -613,7 +618,7 @@ class _Solve:
         return run
 
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
-        """Work out who is served by what, the drives as short as the aims allow, and the proofs."""
+        """Return the answer: service with the shortest drives the aims allow, and the proofs."""
         assert self.choice is not None
         whole = served_whole([*(one.aim for one in reached), ShortestDrives()], self.program)
         if self.effort.gap > ARITHMETIC and not whole:
@@ -632,13 +637,14 @@ class _Solve:
             tie_break="exact" if self.exact_ties else "polished",
             left_out=self.left_out,
             guarantee=self.results[0][1].guarantee,
+            prices=None if self.prices is None else table_of(self.program, self.prices),
             best_of_scenarios=next(
                 (aim.best for aim, *_ in self.results if isinstance(aim, LeastRegret)), ()
             ),
         )
         proofs = []
         for aim, result, seconds in self.results:
-            # Money, minutes and shares are never below zero, whatever arithmetic says of a bound.
+            # Money, minutes and shares are never below zero.
             bound = max(result.bound, 0.0) if less_is_better(aim) else result.bound
             proof = Proof.of(
                 value_of(answer, aim),

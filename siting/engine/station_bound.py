@@ -18,7 +18,7 @@ Study 2 (1974), 82-114.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class Prices:
     demand: Floats  # of a kWh/day of each demand row (in each slice); nan: of no known price
     money: Floats  # of a rupee paid, by year
     limits: Floats  # of a unit of each resource
+    # Of a rupee that each site (row) lacks in each year; None before they are searched for.
+    gaps: Floats | None = None
 
     @classmethod
     def of(cls, frame: Frame, m: Matrix, dual: Floats, of_row: Floats, thrift: Floats) -> Prices:
@@ -64,8 +66,8 @@ class Prices:
         return cls(demand, money, limits)
 
 
-def bound_at(frame: Frame, prices: Prices, clock: Clock) -> tuple[float, Floats]:
-    """Return a bound on all plans at some prices, and one on those that take each option.
+def bound_at(frame: Frame, prices: Prices, clock: Clock) -> tuple[float, Floats, Prices]:
+    """Return a bound on all plans at some prices, one on those with each option, and all prices.
 
     Values are signed so that more is better. `clock`: when it is over, the bound may be higher.
     """
@@ -81,12 +83,14 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> tuple[float, Floats]
     # Of merged rows the price of any of their demand rows; of no known price the most a kWh counts.
     of_row, of = np.zeros_like(service.kwh), service.row_of_demand
     known = np.where(np.isnan(prices.demand), service.worth[of], prices.demand)
+    known[of < 0] = 0.0
     of_row[of[of >= 0]] = known[of >= 0] * layout.energy_unit / size
-    return _bound(frame, price, of_row, clock)
+    bound, at_most, gaps = _bound(frame, price, of_row, clock)
+    return bound, at_most, replace(prices, demand=known, gaps=gaps * size / layout.money_unit)
 
 
 def bound_by(frame: Frame, price: Floats, clock: Clock) -> tuple[float, Floats]:
-    """Return the same at the duals of the rows of the frame's relaxation."""
+    """Return both bounds at the duals of the rows of the frame's relaxation."""
     m, of_row = frame.matrix, np.zeros_like(frame.service.kwh)
     named = m.family.get("demand", slice(0, 0))
     demand = np.arange(named.start, named.stop)
@@ -94,11 +98,16 @@ def bound_by(frame: Frame, price: Floats, clock: Clock) -> tuple[float, Floats]:
     of_row[frame.service.row[frame.energy_pair[first]], frame.energy_slice[first]] = np.maximum(
         price[demand], 0.0
     )
-    return _bound(frame, price, of_row, clock)
+    return _bound(frame, price, of_row, clock)[:2]
 
 
-def _bound(frame: Frame, price: Floats, of_row: Floats, clock: Clock) -> tuple[float, Floats]:
-    """Return both bounds at prices of the rows that link sites, demand's by merged row."""
+def _bound(
+    frame: Frame, price: Floats, of_row: Floats, clock: Clock
+) -> tuple[float, Floats, Floats]:
+    """Return both bounds at prices of the rows that link sites, demand's by merged row.
+
+    Also returns the best price of each site's gap (row) in each year, scaled.
+    """
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
     for family in OF_A_SITE:
@@ -115,13 +124,15 @@ def _bound(frame: Frame, price: Floats, of_row: Floats, clock: Clock) -> tuple[f
         worths[p] = reduced[layout.pair_column[part.pairs, part.slice]]
         of_part[p] = of_row[part.rows, part.slice]
         total += float(of_part[p] @ part.wanted)
-    years = range(layout.subsidy_column.shape[1] if program.gap is not None else 0)
-    for t in years:
+    years = layout.subsidy_column.shape[1] if program.gap is not None else 0
+    gaps = np.zeros((frame.sites, years))
+    for t in range(years):
         column = layout.subsidy_column[:, t]
         rupee = np.where(column >= 0, np.maximum(-reduced[column], 0.0), 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)
-        value += _lowest(cutter, at, float(rupee.max(initial=0.0)), clock)
+        lowest, gaps[:, t] = _lowest(cutter, at, float(rupee.max(initial=0.0)), clock)
+        value += lowest
     if program.gap is None:
         for p in worths:
             value += cutter.priced(p, worths[p], of_part[p])[1]
@@ -135,23 +146,25 @@ def _bound(frame: Frame, price: Floats, of_row: Floats, clock: Clock) -> tuple[f
     np.maximum.at(best, frame.site, value)
     best[~np.isfinite(best)] = 0.0
     total += float(best.sum())
-    return frame.signed(total), frame.signed(0.0) + abs(m.size) * (total - best[frame.site] + value)
+    at_most = frame.signed(0.0) + abs(m.size) * (total - best[frame.site] + value)
+    return frame.signed(total), at_most, gaps
 
 
-def _lowest(cutter: Cutter, at: Callable[[Floats], Floats], top: float, clock: Clock) -> Floats:
-    """Return the lowest coefficient of each option over prices of its site's gap.
+def _lowest(
+    cutter: Cutter, at: Callable[[Floats], Floats], top: float, clock: Clock
+) -> tuple[Floats, Floats]:
+    """Return each option's lowest coefficient over prices of its site's gap, and each best price.
 
     It is convex in the price, so that the search at each site closes in on the best price of the
     option that counts there: the one with the highest coefficient. A concession has one price.
     """
     site, sites = cutter.frame.site, cutter.frame.sites
     if cutter.shared.any() or not top:
-        return at(np.full(sites, top))
+        return at(np.full(sites, top)), np.full(sites, top)
     tried = [np.full(sites, by * top) for by in GAP_PRICES]
     found = [at(price) for price in tried]
-    for _ in range(2 * HALVINGS):
-        if clock.over:
-            break
+    best = np.full(sites, top)
+    for step in range(2 * HALVINGS + 1):
         order = np.lexsort((-np.min(found, axis=0), site))
         counts = order[np.flatnonzero(np.diff(site[order], prepend=-1))]
         price = np.stack([one[site[counts]] for one in tried])
@@ -159,14 +172,16 @@ def _lowest(cutter: Cutter, at: Callable[[Floats], Floats], top: float, clock: C
         by_price = np.argsort(price, axis=0, kind="stable")
         price = np.take_along_axis(price, by_price, axis=0)
         lowest = np.take_along_axis(value, by_price, axis=0).argmin(axis=0)
-        beside = (np.clip(lowest + step, 0, len(price) - 1) for step in (-1, 0, 1))
+        beside = (np.clip(lowest + by, 0, len(price) - 1) for by in (-1, 0, 1))
         low, mid, high = (price[place, np.arange(len(counts))] for place in beside)
-        after = np.full(sites, top)
+        best[site[counts]] = mid
+        if clock.over or step == 2 * HALVINGS:
+            break
+        after = best.copy()
         after[site[counts]] = (mid + np.where(high - mid > mid - low, high, low)) / 2
         tried.append(after)
         found.append(at(after))
-    lowest_of_all: Floats = np.min(found, axis=0)
-    return lowest_of_all
+    return np.min(found, axis=0), best
 
 
 def _unit(frame: Frame, m: Matrix, r: int) -> float:

@@ -418,9 +418,11 @@ def certificate(config: Config, study: Any, program: Program, outcome: Outcome) 
     """
     if not math.isfinite(outcome.proof.bound) or outcome.stopped == "interrupted" or stop_wished():
         return None
-    with study.spare.clock(CERTIFICATE, config.solver.time_limit_s, 1.0) as clock:
-        limit_s = max(LEAST_PRICES_S, clock.limit_s)
-        prices = prices_of(program, limit_s=limit_s, seed=config.solver.seed)
+    prices = outcome.prices
+    if prices is None:
+        with study.spare.clock(CERTIFICATE, config.solver.time_limit_s, 1.0) as clock:
+            limit_s = max(LEAST_PRICES_S, clock.limit_s)
+            prices = prices_of(program, limit_s=limit_s, seed=config.solver.seed)
     if prices is None:
         return None
     told = {"row": [BOUND], "name": [""], "slice": [""], "price": [outcome.proof.bound]}

@@ -1,6 +1,7 @@
 """The bound by prices, every site at its best option: above every plan, tight at good prices."""
 
 import itertools
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_no_plan_is_above_the_bound(first):
             continue
         plans = values_of(frame)
         for _ in range(3):
-            bound, at_most = bound_at(frame, drawn(frame, rng), ENDLESS)
+            bound, at_most, _ = bound_at(frame, drawn(frame, rng), ENDLESS)
             for choice, value in plans:
                 slack = 1e-6 * max(abs(value), 1.0)
                 assert value <= bound + slack, (features, choice)
@@ -82,7 +83,21 @@ def test_prices_of_the_cuts_give_the_bound_of_the_master_problem(features):
     master = Master(frame, parts_of(frame), ENDLESS, seed=1)
     master.forget_money()
     _, low = master.tighten(200, 1e-9)
-    bound, _ = bound_at(frame, master.prices(), ENDLESS)
+    bound, *_ = bound_at(frame, master.prices(), ENDLESS)
     best = max(value for _, value in values_of(frame))
     assert best <= bound + 1e-6 * abs(best)
     assert bound <= low + 0.02 * abs(low), (bound, low, best)
+
+
+def test_an_answer_has_the_prices_that_bound_all_plans(monkeypatch):
+    # A town so small is solved whole unless it is told not to be.
+    monkeypatch.setattr("siting.engine.run.WHOLE_FIRST", 0)
+    monkeypatch.setattr("siting.engine.pricing.MANY_OFFERS", 0)
+    program = program_of(case_of(("viability gap",), 3, **TOWN))
+    answer = import_module("siting.engine.solve").solve(program, gap=0.0, time_limit_s=60.0)
+    rows = answer.prices.groupby("row").size()
+    assert {"demand", "gap"} & set(rows.index)
+    assert (answer.prices["price"] > 0).all()
+    assert set(answer.prices.loc[answer.prices["row"] == "demand", "name"]) <= set(
+        program.instance.demand_ids.astype(str)
+    )
