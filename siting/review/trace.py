@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from siting.demand import FACTORS, stock_of_figures
+from siting.demand import FACTORS, depot_shares, place_depots, stock_of_figures
 from siting.demand.surfaces import SURFACES
 from siting.errors import Fault, InputError
 from siting.review.trace_station import trace_station
@@ -118,7 +118,8 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     key = (vehicle_class, at)
     if key not in run.fleets:
         run.fleets[key] = _fleet(run, vehicle_class, at, float(row["country_vehicles"]))
-    steps = list(run.fleets[key])
+    # Fleets known by depot replace the fleet model for their class.
+    steps = [] if _depots(run, vehicle_class) is not None else list(run.fleets[key])
     names = [name for name in FACTORS if name != "zone_share" or zone]
     used = [_factor(run, name, vehicle_class, float(row[name]), zone) for name in names]
     efficiency = _factor(
@@ -239,6 +240,12 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
 def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> list[_Surface]:
     """Return how the class's energy goes to a cell: the weights that count, and the shares."""
     cells = run.table("cells")
+    if (depots := _depots(run, vehicle_class)) is not None:
+        depots = depots[depots["cell_id"].isin(cells.loc[inside, "cell_id"])]
+        here = depots["cell_id"].astype(str) == cell
+        share = float(depot_shares(depots)[here].sum()) if len(depots) else 0.0
+        words = f"{here.sum()} of {len(depots)} depots of the class are in the cell"
+        return [_Surface("depots", 1.0, share, words, ())]
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
     # What people near homes count times, by the class's weight of ownership.
@@ -277,6 +284,22 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         factors = (() if figure is None else (figure,)) + _surface_factors(run, cell, name)
         ways.append(_Surface(name, float(kept[i]), float(share[i]), words, factors))
     return ways
+
+
+def _depots(run: Traced, vehicle_class: str) -> pd.DataFrame | None:
+    """Return the depots of a class with cell and energy; None if it is not known by depot.
+
+    Figures that are the same at each depot are 1: only shares of energy are used.
+    """
+    fleets = [one.model_dump() for one in run.config.demand.fleets or ()]
+    mine = pd.DataFrame([one for one in fleets if one["vehicle_class"] == vehicle_class])
+    if mine.empty:
+        return None
+    own = {name: run.figure(name, vehicle_class) for name in ("km_day", "home_share")}
+    use = pd.DataFrame({"vehicle_class": [vehicle_class], "kwh_km": 1.0, "electric_km_share": 1.0,
+                        "charging_efficiency": 1.0,
+                        **{k: 1.0 if f is None else f.value for k, f in own.items()}})  # fmt: skip
+    return place_depots(mine, use, run.table("cells"), run.config.reach.max_snap_m)
 
 
 def _by_wealth(times: float) -> str:
