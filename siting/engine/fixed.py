@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from siting.engine.cover import served_whole
 from siting.engine.frame import Frame
 from siting.engine.highs import highs_version
 from siting.engine.proof import Proof, Stopped
-from siting.engine.served import worked_out
+from siting.engine.served import LOSSES, lowered, worked_out
 from siting.engine.solvers import HIGHS
 from siting.engine.values import unit_of, value_of
 from siting.errors import SolveError
@@ -124,6 +125,20 @@ def _left_to_decide(program: Program) -> list[Aim]:
     return [*(others or [MostWorth()]), *drives]
 
 
+def _value(program: Program, aim: Aim, reached: Sequence[Reached], choice: Ints) -> float:
+    """Return the value of a choice in an aim, in its unit, at the values reached in others.
+
+    A value reached within a solver's tolerances, row by row, cannot always be reached again: the
+    smallest loss that makes the service feasible is allowed.
+    """
+    for loss in LOSSES[:-1]:
+        frame = Frame(program, aim, [lowered(one, loss) for one in reached])
+        with suppress(SolveError):
+            return frame.sign * value_of_choice(frame, choice)
+    frame = Frame(program, aim, [lowered(one, LOSSES[-1]) for one in reached])
+    return frame.sign * value_of_choice(frame, choice)
+
+
 def _answer(
     program: Program,
     choice: Ints,
@@ -138,8 +153,7 @@ def _answer(
         if served_whole(program.all_aims, program):
             reached.append(Reached(aim, 0.0))  # all aims give the same service
             continue
-        frame = Frame(program, aim, reached)
-        reached.append(Reached(aim, frame.sign * value_of_choice(frame, choice)))
+        reached.append(Reached(aim, _value(program, aim, reached, choice)))
     solver = (HIGHS, highs_version()) if bounds else ("", "")
     answer = Answer(program, choice, *worked_out(program, choice, reached), (), "exact", *solver)
     proofs = []
