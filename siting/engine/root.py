@@ -96,7 +96,8 @@ class Root(Plans):
             self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)
             self.infeasible = low == -math.inf
             self.limit(low)
-            if self.known is not None and not self.infeasible and self.frame.layout.capacitated:
+            priced = self.known is not None and self.frame.layout.capacitated
+            if priced and self.root is not None and not self.infeasible:
                 self.prices = self.master.prices()
 
     def _in_rounds(self, phase: str, share: float, rounds: Iterator[None]) -> None:
