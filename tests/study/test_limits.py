@@ -116,7 +116,8 @@ def test_a_road_from_a_layer_has_a_station_along_every_stretch(town):
     assert built(siting.run(change(one, budget_pkr=1000))) == ["West pump"]
     two = limited(town, corridors=rule | {"every_km": 3})
     assert built(siting.run(change(two, budget_pkr=2000))) == ["East pump", "West pump"]
-    with pytest.raises(InputError, match=r"1 stretches without a candidate .*The street, km 1\.5 to 3\.1"):
+    said = r"1 stretches without a candidate .*The street, km 1\.5 to 3\.1"
+    with pytest.raises(InputError, match=said):
         siting.run(limited(town, corridors=rule | {"every_km": 2}))
 
 
