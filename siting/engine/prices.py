@@ -143,7 +143,10 @@ class _Named:
 
     def _each(self, r: int) -> float:
         """Return a row's dual per unit of its first column."""
-        return float(self.price[r] * abs(self.a.data[self.a.indptr[r]]))
+        first = self.a.indptr[r]
+        if first == self.a.indptr[r + 1]:  # nothing is counted in the row
+            return 0.0
+        return float(self.price[r] * abs(self.a.data[first]))
 
     def _year(self, t: int) -> str:
         plan = self.program.year_plan

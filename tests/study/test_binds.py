@@ -137,7 +137,9 @@ def test_the_six_bundles_of_before_use_every_place_and_say_so():
     bundles = {"lev_hub": {"lev_3": 12}}
     study = Study(ROOT / "configs" / "islamabad.yaml").with_(
         offers={"configurations": bundles},
-        program={"then": [], "budget_pkr": 2e8},
+        program={"then": [], "budget_pkr": 2e9},
+        # At the packaged price of 75 no set of sockets lives alone.
+        money={"prices_pkr_kwh": {"lev": 140, "ac": 112.5, "dc": 120.0}},
         solver={"time_limit_s": 30},
     )
     assert study.binding[0] == (

@@ -109,6 +109,7 @@ ONLY_OF_SOME = {
     ("demand_notes", "demand.scenario"),
     ("demand_notes", "demand.fleet_csv"),
     ("places", "reach.max_snap_m"),
+    ("people_read", "demand.wealth"),
     ("demand", "reach.max_snap_m"),
     ("demand", "demand.vehicle_classes"),
     ("sites_found", "offers.feeder_within_m"),
