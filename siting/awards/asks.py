@@ -264,7 +264,9 @@ class Market:
         of_worth = goal is self.pool.worth
 
         def value(choice: Ints) -> float:
-            if not self.money.within(choice):
+            # A solver holds rows of millions to some rupees.
+            over = any(by[np.isin(at, choice)].sum() > most for at, by, _, most in more or ())
+            if over or not self.money.within(choice):
                 return -math.inf
             reached = self.pool.worth_of(choice)
             if of_worth:

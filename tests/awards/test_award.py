@@ -203,6 +203,19 @@ def test_what_an_award_cannot_answer_is_refused_by_key(town, tmp_path, keys, wha
 # --- what is written ------------------------------------------------------------------------------
 
 
+def test_a_rupee_decides_between_asks_of_millions(town, tmp_path):
+    # The dearer bid has the lower id, which decides between asks that are the same.
+    many = "120 x socket"
+    dear = bid("a", "X", WEST, 5_000_001, chargers=many)
+    cheap = bid("b", "Y", WEST, 5_000_000, chargers=many)
+    lines = [dear, cheap]
+    made = siting.award(
+        town, write(tmp_path, *lines), ["program.budget_pkr=6_000_000", "offers.costs.site_bays=40"]
+    )
+    assert made.winners["bid"].tolist() == ["b"]
+    assert asks(made) == {"a": 5_000_000, "b": 5_000_001}
+
+
 @pytest.fixture(scope="module")
 def folder(town, tmp_path_factory):
     place = tmp_path_factory.mktemp("written")
