@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from siting.config import Config, NationConfig, schema
 from siting.config.faults import SELECTORS
 from siting.config.fields import PATTERN_WORDS
-from siting.config.pages import plain
+from siting.config.forms import plain
 from siting.config.refusals import REFUSALS
 from siting.config.yaml_text import write
 

@@ -29,7 +29,7 @@ from scipy import sparse
 
 from siting.engine.clock import Clock
 from siting.engine.fixed import Standing, choice_of, plan_of
-from siting.engine.pool import Found, Pool, Question, Row
+from siting.engine.pool import Condition, Found, Pool, Query
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import ResourceRows, Resources
@@ -246,7 +246,7 @@ class Market:
         shut = self.closed & ~np.isin(options.last, at)
         lower, upper = self._bounds(shut, extra, 1.0)
         enough = 0.4 / most
-        found = pool.best(Question(goal, lower, upper, rows, left, enough))
+        found = pool.best(Query(goal, lower, upper, rows, left, enough))
         if found.bound == -math.inf:
             return NO_ASK
         low = -1.0 if found.choice is None else _whole(found.value * most)
@@ -254,7 +254,7 @@ class Market:
         return Ask(low, max(min(high, math.floor(bid.most_pkr)), low))
 
     def _asked(
-        self, goal: Floats, gone: Flags, worth: float, more: list[Row] | None = None, *,
+        self, goal: Floats, gone: Flags, worth: float, more: list[Condition] | None = None, *,
         enough: float,
     ) -> Found:  # fmt: skip
         """Return the best choice of a goal over all columns, within all money, of so much worth."""
@@ -275,10 +275,10 @@ class Market:
             return float(goal[: self.pool.count][choice].sum()) if there else -math.inf
 
         lower, upper = self._bounds(gone, 0, 0.0)
-        return self.pool.best(Question(goal, lower, upper, rows, value, enough))
+        return self.pool.best(Query(goal, lower, upper, rows, value, enough))
 
     def _cheapest(
-        self, price: Floats, gone: Flags, worth: float, more: list[Row] | None = None
+        self, price: Floats, gone: Flags, worth: float, more: list[Condition] | None = None
     ) -> Found:
         """Return the choice of so much worth with the least of a price of its offers (PKR)."""
         unit = max(float(price.max(initial=0.0)), 1e-12)
@@ -289,7 +289,7 @@ class Market:
 
     def _tied(self, choice: Ints, gone: Flags, worth: float) -> Ints:
         """Return, of plans as good and as cheap as a choice, that of least cost and lowest ids."""
-        rows: list[Row] = []
+        rows: list[Condition] = []
         rank: Floats = np.arange(1.0, len(self.drawn) + 1.0)
         for price in (self.drawn, self.program.instance.offer_cost, rank):
             each = price[self.options.last] / max(float(price.max(initial=0.0)), 1e-12)
@@ -340,15 +340,15 @@ class Market:
         return np.minimum(np.concatenate([self.pool.lower, np.zeros(more)]), upper), upper
 
     @staticmethod
-    def _at_least(goal: Floats, least: float) -> Row:
+    def _at_least(goal: Floats, least: float) -> Condition:
         at, scale = np.flatnonzero(goal), max(abs(least), float(np.abs(goal).max(initial=0.0)))
         return at, goal[at] / scale, least / scale, math.inf
 
     def _money_rows(
         self, use: sparse.csr_array, own: sparse.csr_array | None, first: int
-    ) -> list[Row]:
+    ) -> list[Condition]:
         """Return the rows of all kinds of money, with what further columns draw."""
-        out: list[Row] = []
+        out: list[Condition] = []
         for r, (low, high) in enumerate(zip(self.money.at_least, self.money.at_most, strict=True)):
             parts = [(use, 0)] + ([] if own is None else [(own, first)])
             index = np.concatenate([shift + _row(part, r)[0] for part, shift in parts])

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from siting.engine.answer import AimProof, Answer
-from siting.engine.choice import only_offers, value_of_choice
+from siting.engine.choice import only_offers
 from siting.engine.cover import served_whole
-from siting.engine.frame import Frame
 from siting.engine.highs import highs_version
 from siting.engine.proof import Proof, Stopped
-from siting.engine.served import LOSSES, lowered, worked_out
+from siting.engine.served import reached_again, worked_out
 from siting.engine.solvers import HIGHS
 from siting.engine.values import unit_of, value_of
-from siting.errors import SolveError
+from siting.errors import Fault, SolveError
 from siting.program.aims import Aim, MostWorth
 from siting.program.instance import Instance, Ints
 from siting.program.matrix import Reached
@@ -126,17 +124,12 @@ def _left_to_decide(program: Program) -> list[Aim]:
 
 
 def _value(program: Program, aim: Aim, reached: Sequence[Reached], choice: Ints) -> float:
-    """Return the value of a choice in an aim, in its unit, at the values reached in others.
-
-    A value reached within a solver's tolerances, row by row, cannot always be reached again: the
-    smallest loss that makes the service feasible is allowed.
-    """
-    for loss in LOSSES[:-1]:
-        frame = Frame(program, aim, [lowered(one, loss) for one in reached])
-        with suppress(SolveError):
-            return frame.sign * value_of_choice(frame, choice)
-    frame = Frame(program, aim, [lowered(one, LOSSES[-1]) for one in reached])
-    return frame.sign * value_of_choice(frame, choice)
+    """Return the value of a choice in an aim, in its unit, at the values reached in others."""
+    found = reached_again(program, aim, reached, choice)
+    if found is None:
+        raise SolveError(Fault("plan", "its service could not be computed"))
+    frame, served = found
+    return frame.sign * frame.signed(served.objective)
 
 
 def _answer(

@@ -1,11 +1,10 @@
-"""Many questions of the same stations and demand, which share their cuts.
+"""Many integer programs over the same stations and demand, which share their cuts.
 
-A cut bounds what any choice serves (`siting.engine.cuts`), whatever is paid and whatever is asked
-for. So questions that differ in money, in what they aim at and in what must be reached are integer
-programs over options and measures alone, and each begins with the cuts of all before it: first its
-relaxation is cut until that gains little, then the program is solved in integers, cut at what it
-finds, and solved again until its bound is reached by a choice. Choices are valued exactly, by flows
-where that is possible.
+A cut bounds the service of any choice (`siting.engine.cuts`), whatever is paid and whatever is
+aimed at. So programs that differ in money, aim and requirements are integer programs over options
+and measures alone, and each starts with the cuts of all before it. First its relaxation is cut
+until that gains little; then it is solved in integers, cut at the optimum, and solved again until a
+choice reaches the bound. Choices are valued exactly, by flows where that is possible.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from siting.engine.clock import Clock
-from siting.engine.cut_model import Relaxed
+from siting.engine.cut_model import WEAK, Relaxed
 from siting.engine.frame import Frame
 from siting.engine.linear import Answered, model_of, run_model
 from siting.engine.plans import Options, Plans
@@ -26,44 +25,44 @@ from siting.program.aims import MostWorth
 from siting.program.instance import Floats, Ints
 from siting.program.program import Program
 
-# Rounds of cuts in a row that gain less than a share of the bound, after which there are no more.
-WEAK, STALLED = 3, 1e-5
-# With more cuts than this those that were slack in so many relaxations rest.
+# Share of the bound below which a round of cuts gains too little.
+STALLED = 1e-5
+# Cuts above which those that were slack in many relaxations are left out, and how many those are.
 MANY, RESTS = 300, 40
 
-# A row: its columns, their factors, the least and the most it may be.
-Row = tuple[Ints, Floats, float, float]
+# A row: its columns, their coefficients, and its lower and upper side.
+Condition = tuple[Ints, Floats, float, float]
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
-    """What to make the most of, over options, measures and further columns of its own.
+class Query:
+    """An integer program over the pool's options and measures, and further columns of its own.
 
-    `goal`: what each column counts; `lower`, `upper`: bounds of all columns; `rows`: beside those
-    of the pool's program; `value`: what the goal is for a choice, exactly, and -inf where the
-    choice will not do; `enough`: a difference of values that is none.
+    `goal`: objective to be maximised; `lower`, `upper`: bounds of all columns; `rows`: conditions
+    beside those of the pool; `value`: exact objective of a choice, -inf if it is infeasible;
+    `enough`: difference of values that counts as none.
     """
 
     goal: Floats
     lower: Floats
     upper: Floats
-    rows: Sequence[Row]
+    rows: Sequence[Condition]
     value: Callable[[Ints], float]
     enough: float
 
 
 @dataclass
 class Found:
-    """The best choice found (none: no choice was), its value, and a bound on that of any."""
+    """The best choice found, if any, its value, and a bound on the value of any choice."""
 
     choice: Ints | None = None
     value: float = -math.inf
     bound: float = math.inf
-    seen: list[Row] = field(default_factory=list)  # rows that rule out choices valued before
+    seen: list[Condition] = field(default_factory=list)  # rows that exclude choices valued before
 
 
 class Pool:
-    """The options and demand of a program, of which questions are asked, and all cuts so far."""
+    """The options and demand of a program, with all cuts so far."""
 
     def __init__(self, program: Program, clock: Clock, *, threads: int, seed: int) -> None:
         self.clock, self.threads, self.seed = clock, threads, seed
@@ -73,19 +72,19 @@ class Pool:
         self._master = self._plans.master
         matrix = self._master.matrix
         self.count = self.frame.count
-        self.worth = matrix.cost * abs(matrix.size)  # what each column is worth
+        self.worth = matrix.cost * abs(matrix.size)  # worth of each column
         self.lower, self.upper = matrix.lower, matrix.upper
         self._idle = np.zeros(0, dtype=np.int64)
 
     def worth_of(self, choice: Ints) -> float:
-        """Return what a choice is worth, -inf where it is no plan."""
+        """Return the worth of a choice, -inf if it is infeasible."""
         return self._plans.weighed(np.sort(choice))
 
-    def bounded(self, asked: Question) -> float:
-        """Return a bound on a question from its relaxation, cut until that gains little."""
+    def bounded(self, query: Query) -> float:
+        """Return a bound from the relaxation, cut until that gains little."""
         low, weak = math.inf, 0
         while weak < WEAK and not self.clock.over:
-            answer = self._run(asked, (), whole=False)
+            answer = self._run(query, (), whole=False)
             if answer.infeasible:
                 return -math.inf
             if not answer.optimal:
@@ -96,23 +95,23 @@ class Pool:
                 break
         return low
 
-    def best(self, asked: Question) -> Found:
-        """Return the best choice for a question, as far as the clock allows."""
-        out = Found(bound=self.bounded(asked))
-        while out.bound > out.value + asked.enough and not self.clock.over:
-            answer = self._run(asked, out.seen, whole=True)
+    def best(self, query: Query) -> Found:
+        """Return the best choice of a query, as far as the clock allows."""
+        out = Found(bound=self.bounded(query))
+        while out.bound > out.value + query.enough and not self.clock.over:
+            answer = self._run(query, out.seen, whole=True)
             if answer.infeasible and not out.seen:
-                # HiGHS 1.16 has called a small program infeasible in its presolve that is not.
-                answer = self._run(asked, out.seen, whole=True, presolve="off")
+                # The presolve of HiGHS 1.16 has reported a feasible small program as infeasible.
+                answer = self._run(query, out.seen, whole=True, presolve="off")
             out.bound = max(min(out.bound, answer.bound), out.value)
             if not answer.found:
                 break
             choice = np.flatnonzero(answer.point[: self.count] > 0.5)
-            value = asked.value(choice)
+            value = query.value(choice)
             if value > out.value:
                 out.choice, out.value = choice, value
-            if not self._cut(answer.point) or value < answer.objective - asked.enough:
-                # Cuts are as exact as flows: what was valued need not be found again.
+            if not self._cut(answer.point) or value < answer.objective - query.enough:
+                # Cuts are as exact as flows: a valued choice need not be found again.
                 signs = np.full(self.count, -1.0)
                 signs[choice] = 1.0
                 out.seen.append((np.arange(self.count), signs, -math.inf, len(choice) - 1.0))
@@ -125,34 +124,34 @@ class Pool:
         return self._master.separate(Relaxed(math.inf, taken, none, point[: len(self.worth)]))
 
     def _run(
-        self, asked: Question, more: Sequence[Row], *, whole: bool, presolve: str = "choose"
+        self, query: Query, more: Sequence[Condition], *, whole: bool, presolve: str = "choose"
     ) -> Answered:
-        """Return what HiGHS says of a question under the cuts that do not rest."""
+        """Return the HiGHS answer of a query under the active cuts."""
         matrix, cuts = self._master.matrix, self._master.rows
         new = np.zeros(len(cuts) - len(self._idle), dtype=np.int64)
         self._idle = np.concatenate([self._idle, new])
         awake = np.flatnonzero((self._idle <= RESTS) | (len(cuts) <= MANY))
         here = (cuts[n] for n in awake.tolist())
-        own: list[Row] = [(cut.index, cut.value, -math.inf, cut.most) for cut in here]
-        rows = [*own, *asked.rows, *more]
+        own: list[Condition] = [(cut.index, cut.value, -math.inf, cut.most) for cut in here]
+        rows = [*own, *query.rows, *more]
         start = np.cumsum([0, *(len(index) for index, *_ in rows)])
         empty = np.zeros(0)
         index = np.concatenate([empty.astype(np.int64), *(row[0] for row in rows)])
         value = np.concatenate([empty, *(row[1] for row in rows)])
-        shape = (len(rows), len(asked.goal))
+        shape = (len(rows), len(query.goal))
         extra = sparse.csr_array((value, index, start), shape=shape)
         wide = sparse.csr_array(
             (matrix.a.data, matrix.a.indices, matrix.a.indptr),
-            shape=(matrix.a.shape[0], len(asked.goal)),
+            shape=(matrix.a.shape[0], len(query.goal)),
         )
         model = model_of(
             sparse.csc_array(sparse.vstack([wide, extra])),
-            asked.goal, asked.lower, asked.upper,
+            query.goal, query.lower, query.upper,
             np.concatenate([matrix.row_lower, [row[2] for row in rows]]),
             np.concatenate([matrix.row_upper, [row[3] for row in rows]]),
-            whole=np.arange(len(asked.goal)) < self.count if whole else None,
+            whole=np.arange(len(query.goal)) < self.count if whole else None,
             threads=self.threads, random_seed=self.seed, mip_rel_gap=0.0,
-            mip_abs_gap=asked.enough / 2, presolve=presolve,
+            mip_abs_gap=query.enough / 2, presolve=presolve,
         )  # fmt: skip
         answer = run_model(model, self.clock, whole=whole)
         if answer.optimal and not whole:

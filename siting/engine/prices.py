@@ -16,7 +16,7 @@ from siting.engine.frame import Frame
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.relax import Relaxation
-from siting.engine.station_bound import Prices
+from siting.engine.station_bound import Prices, resource_unit
 from siting.program.instance import Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import BUDGET
@@ -70,18 +70,14 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     master = Master(frame, parts_of(frame), Clock(limit_s), seed=seed)
     master.forget_money()  # remove the small price on money
     found, _ = master.tighten(CUT_ROUNDS, CUT_STALLED)
-    dual = np.asarray(master.model.getSolution().row_dual)
-    if found is None or not len(dual):
+    if found is None or found.bound == -math.inf:
         return worth
-    m, resources = master.matrix, program.resources
-    for r, kind in enumerate(resources.kinds):
+    resources, plan = program.resources, program.year_plan
+    for name, kind, price in zip(
+        resources.names, resources.kinds, master.prices().limits.tolist(), strict=True
+    ):
         if kind == BUDGET:
-            row = m.family["resource"].start + r
-            # Rows are scaled; the coefficient of a rupee in each.
-            one = abs(m.a.data[m.a.indptr[row]] / resources.use.data[resources.use.indptr[r]])
-            name, plan = resources.names[r], program.year_plan
-            year = 0 if plan is None else plan.years.index(int(name.split()[-1]))
-            worth[year] = max(float(dual[row]), 0.0) * one * abs(m.size)
+            worth[0 if plan is None else plan.years.index(int(name.split()[-1]))] = price
     if program.year_plan is not None and program.year_plan.carry_over:
         worth = np.cumsum(worth[::-1])[::-1]  # a rupee of a year is available in every later one
     return worth
@@ -176,11 +172,9 @@ class _Named:
         """Price money and limits over the options; a limit by its row of the last year."""
         resources, program = self.program.resources, self.program
         known = {limit.name for limit in program.instance.limits}
-        for r, name, kind in zip(
-            self._named("resource").tolist(), resources.names, resources.kinds, strict=True
-        ):
-            first = resources.use.indptr[r - self.family["resource"].start]
-            price = self._each(r) / abs(float(resources.use.data[first]))
+        named = zip(self._named("resource"), resources.names, resources.kinds, strict=True)
+        for r, (row, name, kind) in enumerate(named):
+            price = float(self.price[row]) / resource_unit(self.frame, self.frame.matrix, r)
             if kind == BUDGET:
                 year = name.split()[-1] if program.year_plan else ""
                 self.rows.append(("money", "", year, price))

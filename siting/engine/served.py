@@ -11,9 +11,9 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.cover import nearest, served_whole
 from siting.engine.frame import Frame
-from siting.engine.linear import STRICT, model_of, run_model
+from siting.engine.linear import STRICT, Answered, model_of, run_model
 from siting.errors import Fault, SolveError
-from siting.program.aims import ShortestDrives
+from siting.program.aims import Aim, ShortestDrives
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.money import caps_of, cases_of
@@ -41,19 +41,38 @@ def worked_out(
     # Drives as asked for, else in kilowatt-hours × minutes.
     asked = [aim for aim in program.all_aims if aim.of_drives]
     drives = asked[-1] if asked else ShortestDrives()
+    # A row of one depot may be a thousand times another: no tolerance would do for both.
+    found = reached_again(program, drives, reached, choice, by_cell=True)
+    if found is None:
+        raise SolveError(Fault("plan", "could not be computed again", "try another seed"))
+    frame, served = found
+    energy = energies(frame, served.point)
+    return frame.service, energy, subsidies(frame, choice, energy)
+
+
+def reached_again(
+    program: Program,
+    aim: Aim,
+    reached: Sequence[Reached],
+    choice: Ints,
+    *,
+    required: int = 0,
+    by_cell: bool = False,
+) -> tuple[Frame, Answered] | None:
+    """Return the frame of an aim in which a choice is a plan, and its service; None if in none.
+
+    A value reached within a solver's tolerances, row by row, cannot always be reached again: the
+    smallest of some losses that makes the choice a plan is given up, but not of the first
+    `required` values. `by_cell`: cells apart, and solved to the tightest tolerances first.
+    """
     for loss in LOSSES:
-        # A value reached within a solver's tolerances, row by row, cannot always be reached again.
-        kept = [lowered(one, loss) for one in reached]
-        frame = Frame(program, drives, kept, by_cell=True)
-        # A row of one depot may be a thousand times another: a tolerance on it would be too large
-        # there.
-        served = frame.serve(choice, Clock(math.inf), strict=True)
-        if not served.found:
-            served = frame.serve(choice, Clock(math.inf))
-        if served.found:
-            energy = energies(frame, served.point)
-            return frame.service, energy, subsidies(frame, choice, energy)
-    raise SolveError(Fault("plan", "could not be computed again", "try another seed"))
+        kept = [*reached[:required], *(lowered(one, loss) for one in reached[required:])]
+        frame = Frame(program, aim, kept, by_cell=by_cell)
+        for strict in (True, False) if by_cell else (False,):
+            served = frame.serve(np.sort(choice), Clock(math.inf), strict=strict)
+            if served.found:
+                return frame, served
+    return None
 
 
 def lowered(reached: Reached, loss: float) -> Reached:

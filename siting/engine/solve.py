@@ -26,12 +26,12 @@ from siting.engine.relocate import moved
 from siting.engine.resize import bettered
 from siting.engine.result import LeftOut, Result
 from siting.engine.run import WHOLE_FIRST, Run
-from siting.engine.served import LOSSES, lowered, worked_out
+from siting.engine.served import LOSSES, lowered, reached_again, worked_out
 from siting.engine.solvers import HIGHS
 from siting.engine.station_bound import Prices, bound_at
 from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
-from siting.engine.values import less_is_better, unit_of, value_of
+from siting.engine.values import unit_of, value_of
 from siting.engine.why_not import is_hopeless, raise_why_not
 from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.aims import (
@@ -319,7 +319,7 @@ class _Solve:
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the result of one aim over the offers priced in, with a bound for all offers."""
         with self.clock.phase("pricing", self.clock.share + PRICING * (1 - self.clock.share)):
-            priced, led_to = self._priced(aim, reached)
+            whole, priced, led_to = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
         gap, options = self._gap_of(aim), self.whole.options
@@ -338,7 +338,7 @@ class _Solve:
             there = np.zeros(len(options), dtype=bool)
             there[self._there()] = True
             if result.prices is not None:
-                priced = self._priced_again(priced, aim, reached, result.prices)
+                priced = self._tightened(priced, whole, result.prices)
             beyond = float(priced.at_most[~there].max(initial=-math.inf))
             bound = min(priced.bound, max(bound, beyond))
             if bound - value <= ARITHMETIC * abs(value):  # by no more than prices are exact
@@ -354,18 +354,21 @@ class _Solve:
             self._narrow(np.union1d(self.kept, _offers_of(options, np.flatnonzero(new))))
         return result
 
-    def _priced_again(
-        self, priced: Priced, aim: Aim, reached: Sequence[Reached], prices: Prices
-    ) -> Priced:
-        """Return the bounds of all offers, tightened at the prices of the cuts."""
-        frame = Frame(self.whole, aim, [lowered(one, LOSSES[-1]) for one in reached])
+    def _tightened(self, priced: Priced, frame: Frame, prices: Prices) -> Priced:
+        """Return the bounds of all offers, tightened at the prices of the cuts.
+
+        `frame`: of the program with all offers. The first aim's prices are kept where they bound
+        better than those of the relaxation, for the certificate.
+        """
         bound, at_most, found = bound_at(frame, prices, self.clock)
-        if not self.results:
+        if not self.results and frame.aim.of_worth and bound < priced.bound:
             self.prices = found
         return priced.or_less(bound, at_most)
 
-    def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Priced | None, list[Ints]]:
-        """Price in offers for an aim; None if time ran out.
+    def _priced(
+        self, aim: Aim, reached: Sequence[Reached]
+    ) -> tuple[Frame, Priced | None, list[Ints]]:
+        """Return the frame with all offers, and what pricing says of them; None if time ran out.
 
         Also returns the choices that dives into the relaxation lead to, in the whole program.
         """
@@ -387,7 +390,7 @@ class _Solve:
         self._narrow(kept if self.program is self.whole else np.union1d(self.kept, kept))
         if self.choice is not None:
             self.choice = self._from_whole(start)
-        return priced, led_to
+        return frame, priced, led_to
 
     def _led_to(self, pricing: Pricing, priced: Priced, gap: float) -> list[Ints]:
         """Return the choices of the dives, with and without public money."""
@@ -463,15 +466,11 @@ class _Solve:
         of, choice = program or self.program, self.choice
         if choice is not None and of is not self.program:
             choice = self._in_whole(choice)
-        for loss in LOSSES:
-            less = [*reached[:asked], *(lowered(one, loss) for one in reached[asked:])]
-            frame = Frame(of, aim, less)
-            if choice is None:
-                return frame, -math.inf
-            served = frame.serve(np.sort(choice), Clock(math.inf))
-            if served.found:
-                return frame, frame.signed(served.objective)
-        return Frame(of, aim, reached), -math.inf
+        found = None if choice is None else reached_again(of, aim, reached, choice, required=asked)
+        if found is None:
+            return Frame(of, aim, reached), -math.inf
+        frame, served = found
+        return frame, frame.signed(served.objective)
 
     def _kept(self, aim: Aim, result: Result) -> Reached:
         """Return the value later aims may not fall below (for worth, less a share of the gap)."""
@@ -645,14 +644,14 @@ class _Solve:
         proofs = []
         for aim, result, seconds in self.results:
             # Money, minutes and shares are never below zero.
-            bound = max(result.bound, 0.0) if less_is_better(aim) else result.bound
+            bound = max(result.bound, 0.0) if aim.less_is_better else result.bound
             proof = Proof.of(
                 value_of(answer, aim),
                 bound,
                 gap_asked=self._gap_of(aim),
                 stopped=result.stopped,
                 unit=unit_of(self.program, aim),
-                maximise=not less_is_better(aim),
+                maximise=not aim.less_is_better,
                 nodes=result.nodes,
                 seconds=seconds,
                 noise=result.noise,

@@ -26,12 +26,13 @@ from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
 from siting.engine.parts import parts_of
-from siting.program.instance import Floats
+from siting.program.instance import Floats, Ints
 from siting.program.matrix import Matrix
 
-# Prices of a site's gap tried first, as shares of the highest price of public money, and how often
-# the interval around the best of them is halved.
-GAP_PRICES, HALVINGS = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0), 8
+# Prices of a site's gap tried first beside the highest price of public money, as shares of it, and
+# how often the interval around the best is halved: with 4 the bound of the embedded city is 0.13 %
+# above that with 8, which is 0.001 % above that with 16.
+GAP_PRICES, HALVINGS = (0.0, 0.25, 0.5, 0.75, 2.0), 8
 # Families of rows of one site: none of them is priced.
 OF_A_SITE = ("one", "demand", "capacity", "cover", "gap", "cap", "paid")
 
@@ -62,7 +63,7 @@ class Prices:
         limits = thrift * size
         for r in range(len(resources)):
             row = m.family["resource"].start + r
-            limits[r] += max(float(dual[row]), 0.0) * size / _unit(frame, m, r)
+            limits[r] += max(float(dual[row]), 0.0) * size / resource_unit(frame, m, r)
         return cls(demand, money, limits)
 
 
@@ -79,7 +80,7 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> tuple[float, Floats,
     if len(prices.limits) == len(frame.resources):
         for r in range(len(prices.limits)):
             row = m.family["resource"].start + r
-            price[row] = prices.limits[r] * _unit(frame, m, r) / size
+            price[row] = prices.limits[r] * resource_unit(frame, m, r) / size
     # Of merged rows the price of any of their demand rows; of no known price the most a kWh counts.
     of_row, of = np.zeros_like(service.kwh), service.row_of_demand
     known = np.where(np.isnan(prices.demand), service.worth[of], prices.demand)
@@ -155,36 +156,53 @@ def _lowest(
 ) -> tuple[Floats, Floats]:
     """Return each option's lowest coefficient over prices of its site's gap, and each best price.
 
-    It is convex in the price, so that the search at each site closes in on the best price of the
-    option that counts there: the one with the highest coefficient. A concession has one price.
+    It is convex in the price, so the search at each site closes in on the best price of the option
+    that counts there: the one with the highest coefficient. A concession has one price.
     """
     site, sites = cutter.frame.site, cutter.frame.sites
-    if cutter.shared.any() or not top:
-        return at(np.full(sites, top)), np.full(sites, top)
-    tried = [np.full(sites, by * top) for by in GAP_PRICES]
-    found = [at(price) for price in tried]
     best = np.full(sites, top)
-    for step in range(2 * HALVINGS + 1):
-        order = np.lexsort((-np.min(found, axis=0), site))
-        counts = order[np.flatnonzero(np.diff(site[order], prepend=-1))]
-        price = np.stack([one[site[counts]] for one in tried])
-        value = np.stack([one[counts] for one in found])
-        by_price = np.argsort(price, axis=0, kind="stable")
-        price = np.take_along_axis(price, by_price, axis=0)
-        lowest = np.take_along_axis(value, by_price, axis=0).argmin(axis=0)
-        beside = (np.clip(lowest + by, 0, len(price) - 1) for by in (-1, 0, 1))
-        low, mid, high = (price[place, np.arange(len(counts))] for place in beside)
-        best[site[counts]] = mid
-        if clock.over or step == 2 * HALVINGS:
+    tried, found = [best], [at(best)]
+    lowest = found[0]
+    if cutter.shared.any() or not top:
+        return lowest, best
+    for n in range(len(GAP_PRICES) + 2 * HALVINGS):
+        if clock.over:
             break
-        after = best.copy()
-        after[site[counts]] = (mid + np.where(high - mid > mid - low, high, low)) / 2
-        tried.append(after)
-        found.append(at(after))
-    return np.min(found, axis=0), best
+        if n < len(GAP_PRICES):
+            tried.append(np.full(sites, GAP_PRICES[n] * top))
+        else:
+            counts, low, high = _around(lowest, site, tried, found, best)
+            after = best.copy()
+            mid = best[site[counts]]
+            after[site[counts]] = (mid + np.where(high - mid > mid - low, high, low)) / 2
+            tried.append(after)
+        found.append(at(tried[-1]))
+        lowest = np.minimum(lowest, found[-1])
+    _around(lowest, site, tried, found, best)
+    return lowest, best
 
 
-def _unit(frame: Frame, m: Matrix, r: int) -> float:
+def _around(
+    lowest: Floats, site: Ints, tried: list[Floats], found: list[Floats], best: Floats
+) -> tuple[Ints, Floats, Floats]:
+    """Return the option that counts at each site, and the prices tried beside its best one.
+
+    The best prices so far are written to `best`.
+    """
+    order = np.lexsort((-lowest, site))
+    counts = order[np.flatnonzero(np.diff(site[order], prepend=-1))]
+    price = np.stack([one[site[counts]] for one in tried])
+    value = np.stack([one[counts] for one in found])
+    by_price = np.argsort(price, axis=0, kind="stable")
+    price = np.take_along_axis(price, by_price, axis=0)
+    least = np.take_along_axis(value, by_price, axis=0).argmin(axis=0)
+    beside = (np.clip(least + by, 0, len(price) - 1) for by in (-1, 0, 1))
+    low, mid, high = (price[place, np.arange(len(counts))] for place in beside)
+    best[site[counts]] = mid
+    return counts, low, high
+
+
+def resource_unit(frame: Frame, m: Matrix, r: int) -> float:
     """Return how many units of a resource its row in a matrix counts as 1."""
     use, row = frame.resources.use, m.family["resource"].start + r
     first, of_use = m.a.indptr[row], use.indptr[r]

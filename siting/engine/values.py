@@ -87,11 +87,6 @@ def _must_bring(answer: Answer, aim: NetWorth) -> float:
     return float(np.array(aim.least_gain) @ drawn)
 
 
-def less_is_better(aim: Aim) -> bool:
-    """Return whether a smaller value of an aim is better."""
-    return aim.less_is_better
-
-
 def unit_of(program: Program, aim: Aim) -> str:
     """Return the unit of an aim's value."""
     return aim.own_unit or program.worth_unit
