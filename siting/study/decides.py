@@ -201,12 +201,7 @@ def figure_swings(
     plan: Plan,
     station_accounts: Accounts | None,
     sourced_figures: Table,
-    fleet: Table,
-    vehicles: Table,
-    fleet_share: Table,
-    zone_table: Table | None,
-    area_share: float,
-    housing: dict[str, float],
+    area: people_to_energy.Area,
 ) -> Table:
     """By how much each figure alone moves the value of the new stations, between its ends (PKR).
 
@@ -221,8 +216,7 @@ def figure_swings(
     ends = _money_ends(station_accounts, sourced_figures)
     ends |= _cost_ends(config, station_accounts, sourced_figures)
     if config.demand.table is None:
-        parts = (fleet, vehicles, fleet_share, zone_table, area_share, housing)
-        moved = people_to_energy.sensitivity(people_to_energy.Area(*parts))
+        moved = people_to_energy.sensitivity(area)
         ends |= _demand_ends(plan, station_accounts, sourced_figures, moved)
     named = {"|".join(key): value for key, value in ends.items()}
     table = economics.swings(station_accounts, named)

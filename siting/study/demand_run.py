@@ -100,10 +100,8 @@ def demand_to_folder(
 
 
 def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> DemandRun:
-    parts = (study.fleet, study.vehicles, study.fleet_share, study.zone_table, study.area_share)
-    area = demand.Area(*parts, study.housing)
-    drawn = demand.energy_quantiles(demand.draw_energy(draws, seed, area, study.fleet_paces))
-    runs = demand.energy_scenarios(area)
+    drawn = demand.energy_quantiles(demand.draw_energy(draws, seed, study.area, study.fleet_paces))
+    runs = demand.energy_scenarios(study.area)
     ends = runs.pivot_table(
         index="vehicle_class", columns="scenario", values="demand_kwh_day", aggfunc="sum"
     )
@@ -139,7 +137,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
         shares = _with_zone(shares, study.cells, study.zone_table)
         if study.depots is not None:
             shares = _at_depots(shares, study.zone_energy["zone_id"], study.depots)
-        swings = demand.sensitivity(area, shares=shares)
+        swings = demand.sensitivity(study.area, shares=shares)
         on_map = swings[["figure", "vehicle_class", "moved_cells_share", "source", "confidence"]]
         if study.surfaces is not None:
             energy = study.zone_energy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -20,16 +21,7 @@ def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table
 
 
 @stage("year", "demand: scenario case", "program: years scenarios", stored="factors")
-def energy_factors(
-    config: Config,
-    study: Any,
-    fleet: Table,
-    vehicles: Table,
-    fleet_share: Table,
-    zone_table: Table | None,
-    area_share: float,
-    housing: dict[str, float],
-) -> Table:
+def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> Table:
     """The factors of the energy by zone and class, in each year, scenario and case planned for.
 
     ``year``, ``fleet`` (the scenario of the fleet) and ``case``, then as
@@ -45,13 +37,11 @@ def energy_factors(
     ]
     rows = []
     for year, scenario, case in dict.fromkeys(wanted):
-        its_fleet = fleet
+        its_area = area
         if (year, scenario) != configured[:2]:
-            its_fleet = study.in_other(year=year, scenario=scenario).fleet
-        area = people_to_energy.Area(
-            its_fleet, vehicles, fleet_share, zone_table, area_share, housing
-        )
-        factors = people_to_energy.energy_factors(area, case)
+            fleet = study.in_other(year=year, scenario=scenario).fleet
+            its_area = replace(area, fleet=fleet)
+        factors = people_to_energy.energy_factors(its_area, case)
         rows.append(factors.assign(year=year, fleet=scenario, case=case))
     table = pd.concat(rows, ignore_index=True)
     keys = ["year", "fleet", "case"]

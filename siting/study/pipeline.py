@@ -106,6 +106,7 @@ class Study:
     fleet_share = to_demand.fleet_share
     housing = to_demand.housing
     energy = to_demand.energy
+    area = to_demand.area
     zone_energy = to_demand.zone_energy
     sessions = to_demand.sessions
     surface_weights = to_demand.surface_weights

@@ -204,14 +204,9 @@ def demand_notes(
 @stage("demand.surfaces.weights")
 def figures(
     config: Config,
-    fleet: Table,
-    vehicles: Table,
-    fleet_share: Table,
-    area_share: float,
+    area: people_to_energy.Area,
     cells: Layer,
     city_people: float,
-    zone_table: Table | None,
-    housing: dict[str, float],
     surface_weights: Table,
 ) -> Table:
     """The figures that give the energy and divide it, with range, source and confidence.
@@ -219,7 +214,7 @@ def figures(
     Those of the fleet model behind the number of vehicles are in `all_figures`.
     """
     energy_figures = people_to_energy.demand_figures(
-        people_to_energy.Area(fleet, vehicles, fleet_share, zone_table, area_share, housing),
+        area,
         f"{cells['people'].sum():,.0f} people of the study area over "
         f"{city_people:,.0f} of the city",
     )

@@ -319,12 +319,7 @@ def _record(
 def demand_range(
     config: Config,
     demand: Table,
-    fleet: Table,
-    vehicles: Table,
-    fleet_share: Table,
-    zone_table: Table | None,
-    area_share: float,
-    housing: dict[str, float],
+    area: people_to_energy.Area,
     fleet_paces: Table | None,
 ) -> dict[str, Any]:
     """The 5-95 % range of the demand (kWh/day) over random draws of its figures' ranges.
@@ -340,7 +335,6 @@ def demand_range(
         totals = dict.fromkeys(ends, float(by_class.sum()))
         stands = {"planned_share": None, "slow_share": None}
         return {"draws": 0, "seed": SEED, **totals, **stands, "classes": given}
-    area = people_to_energy.Area(fleet, vehicles, fleet_share, zone_table, area_share, housing)
     drawn = people_to_energy.draw_energy(DRAWS, SEED, area, fleet_paces)
     totals_kwh = drawn.groupby("draw")["demand_kwh_day"].sum()
     by_class = demand.groupby("vehicle_class")["demand_kwh_day"].sum()

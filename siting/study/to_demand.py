@@ -315,19 +315,22 @@ def energy(fleet: Table, vehicles: Table, fleet_share: Table, area_share: float)
     return people_to_energy.city_energy(fleet, vehicles, fleet_share, area_share)
 
 
-@stage("demand.case")
-def zone_energy(
-    config: Config,
+@stage()
+def area(
     fleet: Table,
     vehicles: Table,
     fleet_share: Table,
     zone_table: Table | None,
     area_share: float,
     housing: dict[str, float],
-    depots: Table | None,
-) -> Table:
+) -> people_to_energy.Area:
+    """What is known of the study area: its vehicles, their use, its zones."""
+    return people_to_energy.Area(fleet, vehicles, fleet_share, zone_table, area_share, housing)
+
+
+@stage("demand.case")
+def zone_energy(config: Config, area: people_to_energy.Area, depots: Table | None) -> Table:
     """Public charging energy by zone and class in the configuration's case (kWh/day)."""
-    area = people_to_energy.Area(fleet, vehicles, fleet_share, zone_table, area_share, housing)
     case = config.demand.case
     if case == "central":
         by_zone = people_to_energy.zone_energy(area)
