@@ -111,7 +111,7 @@ def _on_the_day(run: RunRecord) -> str:
     share, planned = (day.get("free") or {}).get("served_share"), run.facts["served_share"]
     if day.get("why_not", "none") or share is None:
         return ""
-    line = f"On the simulated day {percent(share, 0)} of all drivers are served."
+    line = f"On the simulated day {percent(share)} of all drivers are served."
     if abs(share - planned) > APART:
         line += (
             f" The plan's {percent(planned, 0)} is of the energy, by the capacity of each station "
