@@ -94,7 +94,7 @@ def recounted(answer: Any) -> Recounted:
         values.append(value)
         broken += why
     if program.all_aims[0].name == "least regret":
-        best = np.array(answer.best_of_scenarios)
+        best = np.array(program.all_aims[0].best)
         served = np.zeros(len(best))
         for one, value in zip(program.slices, values, strict=True):
             served[one.scenario] += one.weight * value

@@ -15,7 +15,6 @@ import pandas as pd
 
 from siting.engine.answer import AimProof, Answer
 from siting.engine.proof import Proof
-from siting.program.aims import LeastRegret
 from siting.tables import mean_drive_min
 
 ENERGY_UNIT = "kWh/day"
@@ -261,10 +260,10 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
         }
     )
     wanted = [rows.assign(demand_kwh_day=program.demand_kwh[:, s]) for s in range(len(names))]
-    regret = next((a for a in program.aims if isinstance(a, LeastRegret)), LeastRegret())
+    reference = next((aim.best for aim in program.aims if aim.best), ())
     # groups of a worst share are included, without a share of their own
     floors = answer.floor_table
-    best = pd.DataFrame({"scenario": list(scenarios or ())[: len(regret.best)]})
+    best = pd.DataFrame({"scenario": list(scenarios or ())[: len(reference)]})
     return Outcome(
         model=program.model,
         blocks=tuple(blocks),
@@ -290,7 +289,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
         money=answer.money,
         paid=_paid(answer),
         floors=floors[floors["share"] > 0].reset_index(drop=True),
-        best=best.assign(best=list(regret.best[: len(best)])).astype({"best": float}),
+        best=best.assign(best=list(reference[: len(best)])).astype({"best": float}),
         prices=answer.prices,
     )
 

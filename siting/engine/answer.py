@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -12,9 +13,12 @@ import pandas as pd
 
 from siting.engine.proof import Proof
 from siting.engine.result import NOTHING, LeftOut
-from siting.program.instance import Floats, Ints
+from siting.program.floors import Floor
+from siting.program.instance import Floats, Instance, Ints
+from siting.program.money import MoneyKind
 from siting.program.program import Program
 from siting.program.service import Service
+from siting.program.slices import year_weights
 from siting.tables import mean_drive_min
 
 Method = Literal["exact", "greedy", "milp"]
@@ -57,8 +61,6 @@ class Answer:
         cheaper offer at its site, without loss.
     guarantee
         Worst-case guarantee of the greedy method on this kind of program, with its source.
-    best_of_scenarios
-        Best value of each scenario alone, where it was computed.
     left_out
         Stations removed within the gap because their gain per rupee is too small.
     prices
@@ -76,7 +78,6 @@ class Answer:
     solver_version: str
     tie_break: TieBreak = "polished"
     guarantee: str = ""
-    best_of_scenarios: tuple[float, ...] = ()
     left_out: LeftOut = NOTHING
     prices: pd.DataFrame | None = field(default=None, repr=False)
 
@@ -98,6 +99,11 @@ class Answer:
             for phase, seconds in one.proof.seconds.items():
                 out[phase] = out.get(phase, 0.0) + seconds
         return out
+
+    @property
+    def instance(self) -> Instance:
+        """The data of the program."""
+        return self.program.instance
 
     @cached_property
     def standing(self) -> Ints:
@@ -192,22 +198,69 @@ class Answer:
         return math.fsum(self.energy[:, s] * pairs.worth[pairs.row, s] * pairs.factor)
 
     @property
+    def worth(self) -> float:
+        """Worth served, years weighted, mean over scenarios."""
+        slices = enumerate(self.program.slices)
+        return math.fsum(s.weight * s.probability * self.worth_in(n) for n, s in slices)
+
+    @property
+    def worth_of_scenarios(self) -> Floats:
+        """Worth served in each scenario, years weighted."""
+        return self._by_scenario([self.worth_in(n) for n in range(len(self.program.slices))])
+
+    @property
+    def wanted_of_scenarios(self) -> Floats:
+        """Worth of all demand in each scenario, years weighted."""
+        return self._by_scenario((self.program.per_kwh * self.program.demand_kwh).sum(axis=0))
+
+    def _by_scenario(self, by_slice: Sequence[float] | Floats) -> Floats:
+        slices = self.program.slices
+        out = np.zeros(1 + max(s.scenario for s in slices))
+        for one, value in zip(slices, by_slice, strict=True):
+            out[one.scenario] += one.weight * float(value)
+        return out
+
+    @property
+    def probabilities(self) -> Floats:
+        """Probability of each scenario."""
+        return np.array([s.probability for s in self.program.slices if s.year == 0])
+
+    def over_pairs(self, each: Floats) -> float:
+        """Return an amount per kWh of each pair over the energy served, slices weighted."""
+        return math.fsum(
+            s.weight * s.probability * math.fsum(self.energy[:, n] * each)
+            for n, s in enumerate(self.program.slices)
+        )
+
+    def yearly(self, amount: Floats) -> float:
+        """Return an amount by offer over what stands, years weighted."""
+        by_year = self.program.options.of_offers(amount)[self.choice]
+        return math.fsum(by_year @ year_weights(self.program.slices))
+
+    def drawn_pkr(self, of: MoneyKind) -> Floats:
+        """Return the public money drawn, or the cost, in each year (PKR)."""
+        program, instance = self.program, self.program.instance
+        if of == "subsidy_pkr" and program.gap is not None:
+            return np.diff(self.paid.sum(axis=0), prepend=0.0)
+        amount = instance.offer_subsidy if of == "subsidy_pkr" else instance.offer_cost
+        by_year = program.options.of_offers(amount)[self.choice].sum(axis=0)
+        return np.diff(by_year, prepend=0.0)
+
+    def total_pkr(self, of: MoneyKind) -> float:
+        """Return the public money drawn in all, or the cost in all (PKR)."""
+        return self.subsidy_pkr if of == "subsidy_pkr" else self.cost_pkr
+
+    @property
     def money(self) -> pd.DataFrame:
         """Public money by year, granted and spent (PKR); one row without years."""
         years = self.program.year_plan
-        instance, options = self.program.instance, self.program.options
-        if self.program.gap is not None:
-            drawn = self.paid.sum(axis=0)
-        else:
-            drawn = options.of_offers(instance.offer_subsidy)[self.choice].sum(axis=0)
-        if years is None:
-            rows: list[tuple[int | None, float, float]]
-            rows = [(None, self.program.money_pkr, float(drawn[-1]))]
-        else:
-            spent = np.diff(drawn, prepend=0.0)
-            rows = list(zip(years.years, years.budgets_pkr, spent.tolist(), strict=True))
-        table = pd.DataFrame(rows, columns=["year", "granted_pkr", "spent_pkr"])
-        return table.astype({"year": "Int64"})
+        return pd.DataFrame(
+            {
+                "year": list(years.years) if years else [None],
+                "granted_pkr": list(years.budgets_pkr) if years else [self.program.money_pkr],
+                "spent_pkr": self.drawn_pkr("subsidy_pkr"),
+            }
+        ).astype({"year": "Int64"})
 
     @property
     def subsidies(self) -> dict[str, float]:
@@ -236,12 +289,8 @@ class Answer:
     def floor_table(self) -> pd.DataFrame:
         """Need and served energy (kWh/day), share asked and share served, by floor and slice."""
         rows = []
-        demand = self.program.demand_kwh
-        for n, floor in enumerate(self.program.groups):
-            inside = self.pairs.floor[n][self.pairs.row]
-            for s in floor.holds_in(self.program.slices):
-                wanted = float(floor.wanted(demand)[s])
-                served = math.fsum(self.energy[inside, s])
+        for floor in self.program.groups:
+            for s, wanted, served in self._shares(floor):
                 rows.append(
                     (
                         floor.name,
@@ -254,6 +303,17 @@ class Answer:
                 )
         columns = ["floor", "slice", "need_kwh_day", "served_kwh_day", "share", "served_share"]
         return pd.DataFrame(rows, columns=columns)
+
+    def _shares(self, floor: Floor) -> Iterator[tuple[int, float, float]]:
+        """Return the slices where a floor counts, with its demand and what is served of it."""
+        inside = self.pairs.floor[self.program.groups.index(floor)][self.pairs.row]
+        wanted = floor.wanted(self.program.demand_kwh)
+        for s in floor.holds_in(self.program.slices):
+            yield s, float(wanted[s]), math.fsum(self.energy[inside, s])
+
+    def shares(self, group: Floor) -> list[float]:
+        """Return the share served of a group in each slice where it counts and has demand."""
+        return [served / wanted for _, wanted, served in self._shares(group) if wanted > 0]
 
     @property
     def subsidy_pkr(self) -> float:

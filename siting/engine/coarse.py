@@ -15,12 +15,11 @@ import numpy as np
 
 from siting.engine.frame import Frame
 from siting.engine.parts import Part
-from siting.program.aims import MoneyKind
 from siting.program.floors import Floor
 from siting.program.instance import Floats, Ints
 from siting.program.layout import Layout
 from siting.program.matrix import Matrix, Writer
-from siting.program.money import GapRule, caps_of
+from siting.program.money import GapRule, MoneyKind, caps_of
 from siting.program.rows import Rows
 
 

@@ -17,7 +17,6 @@ from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.parts import Part
 from siting.engine.slack import Room
-from siting.program.aims import LeastMoney, WorstShare
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of
 
@@ -175,7 +174,7 @@ class Sower:
         lacking = self._lacking()
         for p, part in enumerate(self.cutter.parts):
             worth = self.worth[p] if lacking is None else lacking[p] + self.worth[p] * 1e-3
-            if lacking is not None and not isinstance(self.frame.aim, LeastMoney | WorstShare):
+            if lacking is not None and not (self.frame.aim.of_money or self.frame.aim.groups):
                 worth = lacking[p] * LACKING + self.worth[p]
             amount = part.intake(worth, self.left[p])
             gain += self.weight[p] * self.cutter.option_amounts(p, amount)
@@ -197,7 +196,7 @@ class Sower:
         """Return the weights of pairs for unmet floors; None if all floors are met."""
         program, service = self.frame.program, self.frame.service
         aim = self.frame.aim
-        groups = aim.groups if isinstance(aim, WorstShare) else ()
+        groups = aim.groups
         floors = [floor for floor in program.groups if floor.share > 0 or floor in groups]
         out = [np.zeros(len(part.pairs)) for part in self.cutter.parts]
         shares: list[tuple[float, int, int, float]] = []
@@ -234,22 +233,12 @@ class Sower:
         if self.gap is None:
             price = self.scarce
             if self.frame.aim.of_money:
-                price = self.money_of()
+                price = self.frame.money
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))[None]
         lacks = np.maximum(self.need - sold, 0.0)
         fails = (lacks > self.cap).any(axis=0)
         # Money paid in one year is not paid back in a better one.
         return np.where(fails, np.inf, np.maximum.accumulate(lacks, axis=0))
-
-    def money_of(self) -> Floats:
-        """Return the money in the aim by option (PKR)."""
-        out = np.zeros(self.frame.count)
-        aim = self.frame.aim
-        if isinstance(aim, LeastMoney):
-            column, value = self.frame.layout.money(aim.of)
-            mine = column < self.frame.count
-            out[column[mine]] = value[mine]
-        return out
 
     def _fits(self, option: int, paid: Floats) -> bool:
         if self.choice[self.frame.site[option]] >= 0:

@@ -27,8 +27,6 @@ from siting.engine.frame import Frame
 from siting.engine.proof import Stopped
 from siting.engine.relocate import relocated
 from siting.engine.result import Result
-from siting.engine.values import unit_of
-from siting.program.aims import ShortestDrives
 from siting.program.instance import Ints
 from siting.program.matrix import Reached
 from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
@@ -63,11 +61,8 @@ def goes(frame: Frame) -> bool:
     aims = [one.aim for one in frame.reached]
     # Regret and tails are functions of worth, which the decay program counts differently.
     once = sum(aim.of_worth for aim in aims) == 1
-    return (
-        isinstance(frame.aim, ShortestDrives)
-        and once
-        and not any(a.of_scenarios or a.of_drives for a in aims)
-    )
+    plain = frame.aim.of_drives and not frame.aim.of_stations
+    return plain and once and not any(a.of_scenarios or a.of_drives for a in aims)
 
 
 def solve_drives(
@@ -105,7 +100,7 @@ def solve_drives(
         horizon = times * longest
         # The gap of the drives expressed as a gap in worth.
         asked = min(gap * value / (horizon * kept), 0.1) if math.isfinite(value) else 0.0
-        clock.unit = unit_of(program, _worth_of(frame).aim)
+        clock.unit = _worth_of(frame).aim.unit(program.worth_unit)
         with clock.phase("nearer", clock.share_after(share if times < LONGEST else 1.0)):
             result = solved(_nearer(frame, horizon), at, asked, turns=turns)
         at, nodes = result.choice, nodes + result.nodes
@@ -121,7 +116,7 @@ def solve_drives(
         clock.seconds.pop("nearer")
         if drives < value:
             best, value = at, drives
-        clock.unit = unit_of(program, frame.aim)
+        clock.unit = frame.aim.unit(program.worth_unit)
         clock.hear(value, bound)
         if times in tried and (value, bound) == before:
             if result.stopped == "solver stopped":  # neither turns nor time would find more

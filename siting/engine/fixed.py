@@ -16,7 +16,6 @@ from siting.engine.highs import highs_version
 from siting.engine.proof import Proof, Stopped
 from siting.engine.served import reached_again, worked_out
 from siting.engine.solvers import HIGHS
-from siting.engine.values import unit_of, value_of
 from siting.errors import Fault, SolveError
 from siting.program.aims import Aim, MostWorth
 from siting.program.instance import Instance, Ints
@@ -153,11 +152,11 @@ def _answer(
     for n, aim in enumerate(program.all_aims):
         less = aim.less_is_better
         proof = Proof.of(
-            value_of(answer, aim),
+            aim.value(answer),
             bounds[n] if bounds else -math.inf if less else math.inf,
             gap_asked=gap_asked,
             stopped=stopped,
-            unit=unit_of(answer.program, aim),
+            unit=aim.unit(program.worth_unit),
             maximise=not less,
             seconds=seconds,
         )

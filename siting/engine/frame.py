@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from siting.engine.clock import Clock
 from siting.engine.highs import run_native
 from siting.engine.linear import STRICT, Answered, answered, model_of, run_model
-from siting.program.aims import Aim, NetWorth
+from siting.program.aims import Aim
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
@@ -70,14 +70,18 @@ class Frame:
         return np.flatnonzero(existing[self.options.offer].all(axis=1))
 
     @cached_property
-    def charge(self) -> Floats:
-        """The charge on each option's money, without gap payments, which are not known before."""
-        out, aim = np.zeros(self.count), self.aim
-        drawn = self.program.gap is not None
-        if isinstance(aim, NetWorth) and not (drawn and aim.of == "subsidy_pkr"):
-            column, must = self.layout.money(aim.of, aim.gains(self.options.offer.shape[1]))
-            out[column] = must
+    def money(self) -> Floats:
+        """The money in the aim by option, without gap payments, which are not known before."""
+        out = np.zeros(self.count)
+        column, value = self.aim.money(self.layout)
+        mine = column < self.count
+        out[column[mine]] = value[mine]
         return out
+
+    @property
+    def charge(self) -> Floats:
+        """The charge on each option's money where worth is the aim; else 0."""
+        return self.money if self.aim.of_worth else np.zeros(self.count)
 
     @property
     def drawn_by_year(self) -> bool:

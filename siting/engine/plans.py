@@ -260,7 +260,7 @@ class Plans:
             self._begin_small(sower)
         if not self.frame.aim.of_money or not math.isfinite(value):
             return
-        money = sower.money_of()
+        money = self.frame.money
         low, high = 0.0, float(money[choice].sum())
         for _ in range(SOWN):
             if self.done:

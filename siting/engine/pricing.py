@@ -32,7 +32,6 @@ from siting.engine.flows import Flows
 from siting.engine.frame import Frame, first_of_each
 from siting.engine.linear import Answered, model_of, run_model
 from siting.engine.station_bound import bound_by
-from siting.program.aims import Drives
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 
@@ -90,7 +89,7 @@ class Pricing:
         self.flows = Flows(frame, frame.site[start])
         if served is not None:
             self.flows.inside |= served[self.count : frame.layout.columns.energies] > 0
-        self.links = isinstance(frame.aim, Drives)
+        self.links = frame.aim.of_drives
         self.caps = m.family.get("cap", slice(0, 0))
         self._read_caps()
         self.active = self._first(start)

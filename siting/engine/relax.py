@@ -17,7 +17,6 @@ from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT, Answered, model_of, run_model
 from siting.engine.slack import Room
-from siting.program.aims import Drives
 from siting.program.instance import Floats, Ints
 
 # Share of the scarcest resource used by one step of a dive.
@@ -67,7 +66,7 @@ class Relaxation:
             return -math.inf
         if not self.found.optimal:
             return math.inf
-        if isinstance(self.frame.aim, Drives) and self.frame.program.capacitated:
+        if self.frame.aim.of_drives and self.frame.program.capacitated:
             self._link()
         return self.frame.signed(self.found.bound)
 

@@ -31,19 +31,9 @@ from siting.engine.solvers import HIGHS
 from siting.engine.station_bound import Prices, bound_at
 from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
-from siting.engine.values import unit_of, value_of
 from siting.engine.why_not import is_hopeless, raise_why_not
 from siting.errors import Fault, InfeasibleError, SolveError
-from siting.program.aims import (
-    Aim,
-    Drives,
-    LeastCostToAll,
-    LeastMoney,
-    LeastRegret,
-    MostWorth,
-    NetWorth,
-    ShortestDrives,
-)
+from siting.program.aims import Aim, LeastMoney, ShortestDrives
 from siting.program.instance import Ints
 from siting.program.matrix import Reached
 from siting.program.options import Options as Courses
@@ -241,7 +231,7 @@ class _Solve:
                 aim = self._prepared(aim)
                 aims[n] = aim
                 self.clock.hear(math.nan, math.inf)
-                self.clock.unit = unit_of(self.program, aim)
+                self.clock.unit = aim.unit(self.program.worth_unit)
                 result = self._covered(aim, reached)
                 if result is None:
                     result = self._searched(aim, reached)
@@ -261,7 +251,7 @@ class _Solve:
             self.results.append((aim, result, seconds))
             self.choice = result.choice
             reached.append(self._kept(aim, result) if left else Reached(aim, result.value))
-            if left and isinstance(aims[n + 1], ShortestDrives):
+            if left and aims[n + 1].of_drives and not aims[n + 1].of_stations:
                 reached += self._money(reached)
         self._break_ties(reached)
         return self._put_together(reached)
@@ -284,7 +274,7 @@ class _Solve:
 
     def _searched(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the result of one aim; for the cost to all, after a final exchange of stations."""
-        if self.effort.method == "milp" or not isinstance(aim, LeastCostToAll):
+        if self.effort.method == "milp" or not aim.of_stations:
             return self._found(aim, reached)
         with self.clock.within(self.clock.share + (1 - MOVES) * (1 - self.clock.share)):
             result = self._found(aim, reached)
@@ -374,7 +364,7 @@ class _Solve:
         """
         frame = Frame(self.whole, aim, [lowered(one, LOSSES[-1]) for one in reached])
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
-        if self.choice is not None and isinstance(aim, LeastCostToAll):
+        if self.choice is not None and aim.of_stations:
             start = bettered(frame, start, self.clock)
         first = start if self.program is self.whole else np.union1d(start, self._there())
         served = frame.serve(np.sort(start), self.clock) if len(start) else None
@@ -475,7 +465,7 @@ class _Solve:
     def _kept(self, aim: Aim, result: Result) -> Reached:
         """Return the value later aims may not fall below (for worth, less a share of the gap)."""
         gap, value = self.effort.gap, result.value
-        if not isinstance(aim, MostWorth | NetWorth):
+        if not aim.of_worth:
             return Reached(aim, value)
         low = value - KEPT * gap * abs(value)
         lowest = result.bound / (1 + 0.999 * gap)
@@ -499,11 +489,11 @@ class _Solve:
         """
         assert self.choice is not None
         out = list(reached)
-        if isinstance(out[-1].aim, Drives):
+        if out[-1].aim.of_drives:
             out.pop()  # that much is left to decide
         for n, one in enumerate(out):
             asked = n < len(self.before)
-            if isinstance(one.aim, MostWorth | NetWorth) and one is not reached[-1] and not asked:
+            if one.aim.of_worth and one is not reached[-1] and not asked:
                 others = [*out[:n], *out[n + 1 :], *self._drives_proven()]
                 frame, worth = self._frame(one.aim, others)
                 if math.isfinite(worth):
@@ -515,7 +505,7 @@ class _Solve:
         aim, result, _ = self.results[-1]
         gap = self._gap_of(aim)
         longest = result.bound / (1 - gap)
-        if not isinstance(aim, Drives) or not result.value <= longest:
+        if not aim.of_drives or not result.value <= longest:
             return []
         # Slightly inside the gap: drives are computed again.
         return [Reached(aim, max(result.value, longest * (1 - ARITHMETIC)))]
@@ -541,7 +531,7 @@ class _Solve:
 
     def _prepared(self, aim: Aim) -> Aim:
         """Return the aim with the bounds of other plans that it needs."""
-        if not isinstance(aim, LeastRegret) or aim.best:
+        if not aim.lacks_best:
             return aim
         scenarios = self.program.scenario_plan
         best = []
@@ -551,12 +541,12 @@ class _Solve:
                 # The bound, so that no regret is below 0.
                 mine = _Solve(alone, self.effort, self.clock, ())
                 best.append(mine._searched(alone.all_aims[0], ()).bound)
-        return LeastRegret(tuple(best))
+        return aim.with_best(tuple(best))
 
     def _covered(self, aim: Aim, reached: Sequence[Reached]) -> Result | None:
         """Return the result of a plain covering program; None for any other."""
         effort = self.effort
-        if effort.method != "exact" or reached or not isinstance(aim, MostWorth):
+        if effort.method != "exact" or reached or not aim.is_plain_worth:
             return None
         return solve_covered(
             self.program, self.clock, gap=effort.gap, seed=effort.seed, start=self.choice
@@ -588,7 +578,7 @@ class _Solve:
 
     def _gap_of(self, aim: Aim) -> float:
         """Return the gap required of an aim; for drives 0 if the others' is 0."""
-        drives = isinstance(aim, Drives) and self.effort.gap > 0
+        drives = aim.of_drives and self.effort.gap > 0
         return self.effort.drives_gap if drives else self.effort.gap
 
     def _begun(self, frame: Frame) -> Result | None:
@@ -637,20 +627,17 @@ class _Solve:
             left_out=self.left_out,
             guarantee=self.results[0][1].guarantee,
             prices=None if self.prices is None else table_of(self.program, self.prices),
-            best_of_scenarios=next(
-                (aim.best for aim, *_ in self.results if isinstance(aim, LeastRegret)), ()
-            ),
         )
         proofs = []
         for aim, result, seconds in self.results:
             # Money, minutes and shares are never below zero.
             bound = max(result.bound, 0.0) if aim.less_is_better else result.bound
             proof = Proof.of(
-                value_of(answer, aim),
+                aim.value(answer),
                 bound,
                 gap_asked=self._gap_of(aim),
                 stopped=result.stopped,
-                unit=unit_of(self.program, aim),
+                unit=aim.unit(self.program.worth_unit),
                 maximise=not aim.less_is_better,
                 nodes=result.nodes,
                 seconds=seconds,

@@ -17,7 +17,7 @@ from siting.engine.frame import Frame
 from siting.engine.marginal import Marginal
 from siting.engine.proof import ARITHMETIC
 from siting.engine.result import LeftOut, Result
-from siting.program.aims import Aim, MostWorth
+from siting.program.aims import Aim
 from siting.program.instance import Ints
 from siting.program.objective import ENERGY_UNIT
 from siting.program.program import Program
@@ -44,7 +44,7 @@ def trimmed(
     least_gain
         Least gain per rupee (kWh/day).
     """
-    plain = isinstance(aim, MostWorth) and program.worth_unit == ENERGY_UNIT
+    plain = aim.is_plain_worth and program.worth_unit == ENERGY_UNIT
     plain &= program.capacitated and program.gap is None and program.year_plan is None
     lowest = result.bound / (1 + gap)
     if not plain or least_gain <= 0 or gap <= ARITHMETIC or result.value < lowest:

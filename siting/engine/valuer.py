@@ -7,7 +7,6 @@ every other choice, so that few changes have to be valued.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +14,9 @@ import numpy as np
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
 from siting.engine.slack import Room
-from siting.program.aims import Aim, LeastRegret, Tail
 from siting.program.instance import Floats, Ints
 
 KEPT_BYTES = 200e6
-Goal = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,48 +29,19 @@ class State:
     upper: Floats
 
 
-def goal_of(aim: Aim, frame: Frame) -> Goal | None:
-    """Return an aim as a function of scenario worths (first axis); None if it is not one."""
-    chance = np.array(frame.layout.probabilities)
-    if aim.of_worth:  # the charge on money belongs to the valuer
-        return lambda worth: np.tensordot(chance, worth, axes=1)
-
-    def spread(values: Floats, worth: Floats) -> Floats:
-        return values.reshape(-1, *([1] * (worth.ndim - 1)))
-
-    if isinstance(aim, LeastRegret):
-        best = np.array(aim.best)
-        return lambda worth: -np.maximum((spread(best, worth) - worth).max(axis=0), 0.0)
-    if not isinstance(aim, Tail):
-        return None
-    wanted = frame.layout.wanted_of_scenarios() if aim.of == "unserved" else np.zeros(len(chance))
-
-    def tail(worth: Floats) -> Floats:
-        outcome = worth - spread(wanted, worth)
-        order = np.argsort(outcome, axis=0, kind="stable")
-        sorted_ = np.take_along_axis(outcome, order, axis=0)
-        share = chance[order]
-        before = np.cumsum(share, axis=0) - share
-        inside = np.clip(1 - aim.alpha - before, 0.0, share)
-        counted = np.where(inside > 0, sorted_, 0.0)
-        return np.asarray((inside * counted).sum(axis=0) / inside.sum(axis=0))
-
-    return tail
-
-
 def is_quick(frame: Frame, cutter: Cutter) -> bool:
     """Return whether choices can be valued without a linear program."""
     parts = all(not p.capacitated or p.uniform is not None for p in cutter.parts)
     plain = not frame.reached and frame.program.gap is None
     floors = any(floor.share > 0 for floor in frame.program.floors)
-    return parts and plain and not floors and goal_of(frame.aim, frame) is not None
+    return parts and plain and not floors and frame.aim.goal(frame.layout) is not None
 
 
 class Valuer:
     """Values and bounds of the choices of one program."""
 
     def __init__(self, frame: Frame, cutter: Cutter) -> None:
-        goal = goal_of(frame.aim, frame)
+        goal = frame.aim.goal(frame.layout)
         assert goal is not None  # the caller has checked
         self.frame, self.cutter, self.goal = frame, cutter, goal
         self.room = Room(frame)

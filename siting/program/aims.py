@@ -27,155 +27,464 @@ problems. European Journal of Operational Research 122 (2000), 374-391. H. Evere
 Lagrange multiplier method for solving problems of optimum allocation of resources. Operations
 Research 11 (1963), 399-417. M. Balinski: Integer programming: methods, uses, computation.
 Management Science 12 (1965), 253-313.
+
+What else the engine and the studies need to know of an aim, it says itself (`Aim`); no other room
+asks for its class.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
 from siting.errors import Fault, InputError
 from siting.program.floors import Floor
-from siting.program.instance import Floats, Instance
+from siting.program.instance import Flags, Floats, Instance, Ints
+from siting.program.layout import Layout
+from siting.program.money import MONEY, MoneyKind
+from siting.program.rows import Rows
+from siting.program.service import Service
+from siting.program.slices import year_weights
 
-MoneyKind = Literal["subsidy_pkr", "cost_pkr"]
 TailOf = Literal["unserved", "served"]
+# A linear expression: columns, which may repeat, and their coefficients.
+Terms = tuple[Ints, Floats]
+# A function of the worth in each scenario (first axis), larger where better.
+Goal = Callable[[Floats], Floats]
+# The parts of the cost to all, as tables and lines name them.
+STATIONS, DRIVERS_TIME = "stations", "drivers' time"
+_WORTH = r"\sum_{ijs} w_s a_{ij} v_{is} x_{ijs}"
 
 
-@dataclass(frozen=True)
-class _Aim:
-    """What a search asks of any aim."""
+class Served(Protocol):
+    """The figures of an answer that aims read; `siting.engine.answer.Answer` has them."""
 
-    # Whether it is worth served, net of a charge on money or not; money; the drive of each cell;
-    # or a function of the worth in each scenario.
+    @property
+    def instance(self) -> Instance:
+        """The data of the program."""
+
+    @property
+    def pairs(self) -> Service:
+        """The merged rows and pairs."""
+
+    @property
+    def probabilities(self) -> Floats:
+        """Probability of each scenario."""
+
+    @property
+    def worth_of_scenarios(self) -> Floats:
+        """Worth served in each scenario, years weighted."""
+
+    @property
+    def wanted_of_scenarios(self) -> Floats:
+        """Worth of all demand in each scenario, years weighted."""
+
+    @property
+    def worth(self) -> float:
+        """Worth served, years weighted, mean over scenarios."""
+
+    def total_pkr(self, of: MoneyKind) -> float:
+        """Return the public money drawn in all, or the cost in all (PKR)."""
+
+    def drawn_pkr(self, of: MoneyKind) -> Floats:
+        """Return the public money drawn, or the cost, in each year (PKR)."""
+
+    def yearly(self, amount: Floats) -> float:
+        """Return an amount by offer over what stands, years weighted."""
+
+    def over_pairs(self, each: Floats) -> float:
+        """Return an amount per kWh of each pair over the energy served, slices weighted."""
+
+    def shares(self, group: Floor) -> list[float]:
+        """Return the share served of a group in each slice where it counts and has demand."""
+
+
+class Aim:
+    """An aim of a plan: its expression in the program, its value, and what the engine needs of it.
+
+    `value` computes anew from an answer what `terms` writes as a linear expression.
+    """
+
+    name: ClassVar[str]  # its name in proofs
+    kind: ClassVar[str]  # its name in an account (`siting.verify.AimKind`)
+    formula: ClassVar[str]  # in LaTeX
+    words: ClassVar[str]  # in planners' words
+    own_unit: ClassVar[str | None] = None  # unit of its value; None: that of the worth
+    # Whether it is worth served, net of a charge on money or not; worth served alone; money; the
+    # drive of each cell; or a function of the worth in each scenario.
     of_worth: ClassVar[bool] = False
+    is_plain_worth: ClassVar[bool] = False
     of_money: ClassVar[bool] = False
     of_drives: ClassVar[bool] = False
     of_scenarios: ClassVar[bool] = False
-    # The unit of its value; none: that of the program's worth.
-    own_unit: ClassVar[str | None] = None
+    # Whether the cost of stations counts in it beside the drives.
+    of_stations: ClassVar[bool] = False
+    # Whether its value is relative to the best value of each scenario alone, `best`.
+    from_best: ClassVar[bool] = False
+    best: tuple[float, ...] = ()
+    groups: tuple[Floor, ...] = ()  # groups of demand whose shares it compares
 
     @property
     def less_is_better(self) -> bool:
-        """Whether the value is to be small."""
-        return self.of_money or self.of_drives
+        """Whether a smaller value is better."""
+        return self.of_money or self.of_drives or self.from_best
+
+    @property
+    def by_year(self) -> bool:
+        """Whether it charges money by year."""
+        return False
+
+    @property
+    def lacks_best(self) -> bool:
+        """Whether the best value of each scenario is still needed (`with_best`)."""
+        return self.from_best and not self.best
+
+    def with_best(self, best: tuple[float, ...]) -> Aim:
+        """Return it relative to the best value of each scenario, if it is relative at all."""
+        return self
+
+    def unit(self, worth_unit: str) -> str:
+        """Return the unit of its value, given the program's unit of worth."""
+        return self.own_unit or worth_unit
+
+    def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
+        """Return its value as a linear expression, after adding its own columns and rows.
+
+        `prefix` begins the names of new columns.
+        """
+        raise NotImplementedError
+
+    def value(self, answer: Served) -> float:
+        """Return the value of an answer, in the aim's unit."""
+        raise NotImplementedError
+
+    def explained(self, worth_unit: str) -> str:
+        """Return its words with its figures and unit."""
+        return f"{self.words}, {self.unit(worth_unit)}"
+
+    def money(self, layout: Layout) -> Terms:
+        """Return the money in it by column: none by default."""
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+
+    def minute_of_classes(self, instance: Instance) -> Floats | None:
+        """Return the weight of a minute's drive by vehicle class; None: none needed."""
+        return None
+
+    def goal(self, layout: Layout) -> Goal | None:
+        """Return it as a function of scenario worths, without money; None if it is not one."""
+        chance = np.array(layout.probabilities)
+        return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
+
+    def parts(self, answer: Served) -> Mapping[str, float]:
+        """Return the parts that its value is the sum of, by name; none by default."""
+        return {}
 
 
 @dataclass(frozen=True)
-class MostWorth(_Aim):
+class MostWorth(Aim):
     """The most worth served."""
 
-    of_worth = True
-    name: str = "most worth"
+    name = "most worth"
+    kind = "most_worth"
+    formula = rf"\max {_WORTH}"
+    words = "the most worth served"
+    of_worth = is_plain_worth = True
+
+    def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
+        """Return its value as a linear expression."""
+        column, value, _ = layout.worth()
+        return column, value
+
+    def value(self, answer: Served) -> float:
+        """Return the value of an answer."""
+        return answer.worth
 
 
 @dataclass(frozen=True)
-class NetWorth(_Aim):
+class NetWorth(Aim):
     """The most worth served, less a charge on the money."""
 
+    name = "most worth net of money"
+    kind = "net_worth"
+    formula = rf"\max {_WORTH} - \sum_t g_t (M_t - M_{{t-1}})"
+    words = "the most worth of which money brings enough"
     of_worth = True
     # Charge per rupee, in the program's unit of worth: one number, or one a year.
     least_gain: float | tuple[float, ...]
     of: MoneyKind = "subsidy_pkr"  # public money drawn, or cost in all
-    name: str = "most worth net of money"
 
     @property
     def by_year(self) -> bool:
         """Whether the charge differs by year."""
         return isinstance(self.least_gain, tuple)
 
-    def gains(self, years: int) -> Floats:
-        """Return the charge per rupee in each of some years."""
-        return np.broadcast_to(np.asarray(self.least_gain, dtype=float), (years,))
+    def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
+        """Return its value as a linear expression."""
+        worth, value, _ = layout.worth()
+        column, must = self.money(layout)
+        return np.concatenate([worth, column]), np.concatenate([value, -must])
+
+    def value(self, answer: Served) -> float:
+        """Return the value of an answer."""
+        if isinstance(self.least_gain, tuple):
+            charge = float(np.array(self.least_gain) @ answer.drawn_pkr(self.of))
+        else:
+            charge = self.least_gain * answer.total_pkr(self.of)
+        return answer.worth - charge
+
+    def explained(self, worth_unit: str) -> str:
+        """Return its words with its figures and unit."""
+        each = ", ".join(f"{gain * 1e6:g}" for gain in np.ravel(self.least_gain).tolist())
+        by_year = " by year" if self.by_year else ""
+        return f"the most worth of which money brings {each} {worth_unit} for each PKR m{by_year}"
+
+    def money(self, layout: Layout) -> Terms:
+        """Return the charge on the money by column."""
+        years = (layout.options.offer.shape[1],)
+        return layout.money(self.of, np.broadcast_to(np.asarray(self.least_gain, float), years))
 
 
 @dataclass(frozen=True)
-class LeastMoney(_Aim):
+class LeastMoney(Aim):
     """The least money: public money drawn, or cost in all."""
 
+    name = "least money"
+    kind = "least_money"
+    formula = r"\min M"
+    words = "the least public money"
     of_money = True
     own_unit = "PKR"
     of: MoneyKind = "subsidy_pkr"
-    name: str = "least money"
+
+    def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
+        """Return its value as a linear expression."""
+        return self.money(layout)
+
+    def value(self, answer: Served) -> float:
+        """Return the value of an answer."""
+        return answer.total_pkr(self.of)
+
+    def explained(self, worth_unit: str) -> str:
+        """Return its words with its figures and unit."""
+        return f"the least {MONEY[self.of]}, PKR"
+
+    def money(self, layout: Layout) -> Terms:
+        """Return the money by column (PKR)."""
+        return layout.money(self.of)
 
 
 @dataclass(frozen=True, eq=False)
-class WorstShare(_Aim):
+class WorstShare(Aim):
     """The largest share served in the worst group; groups are floors with their shares ignored."""
 
+    name = "best worst share"
+    kind = "worst_share"
+    formula = r"\max_g \min \tfrac{\sum_{i \in g} x_{ijs}}{D_{gs}}"
+    words = "the worst zone served best"
     own_unit = "share"
-    groups: tuple[Floor, ...]
-    name: str = "best worst share"
+    groups: tuple[Floor, ...] = field()
+
+    def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
+        """Return the worst share, a column that no share of a group is below."""
+        share = layout.columns.more(f"{prefix}share", 0.0, 1.0)
+        for group in self.groups:
+            for s in group.holds_in(layout.slices):
+                wanted = float(group.wanted(layout.demand_kwh)[s])
+                if wanted <= 0:
+                    continue
+                column, value = layout.energy_of(group, s)
+                # share - served / wanted <= 0
+                at = np.append(column, share)
+                by = np.append(-value / wanted, 1.0)
+                rows.add_one("aim", at, by, upper=0.0)
+        return np.array([share]), np.ones(1)
+
+    def value(self, answer: Served) -> float:
+        """Return the value of an answer."""
+        return min([1.0, *(share for group in self.groups for share in answer.shares(group))])
 
 
 @dataclass(frozen=True)
-class LeastRegret(_Aim):
+class LeastRegret(Aim):
     """The least worst regret over scenarios."""
 
+    name = "least regret"
+    kind = "least_regret"
+    formula = r"\min \max_k (b_k - S_k)"
+    words = "the least worst regret over the scenarios"
     of_scenarios = True
+    from_best = True
     # Best value of each scenario alone; computed by the engine if empty.
     best: tuple[float, ...] = ()
-    name: str = "least regret"
 
-    @property
-    def less_is_better(self) -> bool:
-        """Whether the value is to be small."""
-        return True
+    def with_best(self, best: tuple[float, ...]) -> LeastRegret:
+        """Return it relative to the best value of each scenario."""
+        return LeastRegret(best)
+
+    def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
+        """Return the regret, a column that no scenario's is above."""
+        if len(self.best) != len(layout.probabilities):
+            what = "has no figure for the best plan of each scenario alone"
+            fix = "solve it first; the answer's program has them"
+            raise InputError(Fault("least regret", what, fix))
+        unit = layout.worth_unit
+        regret = layout.columns.more(f"{prefix}regret", 0.0, max((0.0, *self.best)) / unit)
+        for k, best in enumerate(self.best):
+            column, value = _scenario(layout, k)
+            # served + regret >= best
+            at, by = np.append(column, regret), np.append(value / unit, 1.0)
+            rows.add_one("aim", at, by, lower=best / unit)
+        return np.array([regret]), np.array([unit])
+
+    def value(self, answer: Served) -> float:
+        """Return the value of an answer."""
+        return float(max(0.0, (np.array(self.best) - answer.worth_of_scenarios).max()))
+
+    def goal(self, layout: Layout) -> Goal:
+        """Return it as a function of scenario worths."""
+        best = np.array(self.best)
+        return lambda worth: -np.maximum((_spread(best, worth) - worth).max(axis=0), 0.0)
 
 
 @dataclass(frozen=True)
-class Tail(_Aim):
+class Tail(Aim):
     """The best mean of the worst ``1 - alpha`` of outcomes (conditional value at risk)."""
 
+    name = "best tail"
+    kind = "tail"
+    formula = r"\max \mathrm{CVaR}_{\alpha}"
+    words = "the best average of the worst outcomes"
     of_scenarios = True
     alpha: float
     of: TailOf = "unserved"
-    name: str = "best tail"
 
     @property
     def less_is_better(self) -> bool:
-        """Whether the value is to be small."""
+        """Whether a smaller value is better."""
         return self.of == "unserved"
+
+    def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
+        """Return the tail by its level and how far each scenario is below it."""
+        unit = layout.worth_unit
+        most = layout.most_worth_of_scenarios() / unit
+        wanted = layout.wanted_of_scenarios() / unit
+        count = 1.0 if self.of == "unserved" else 0.0
+        top = float(wanted.max(initial=0.0)) * count
+        level = layout.columns.more(f"{prefix}level", -top, float(most.max(initial=0.0)))
+        short = []
+        for k in range(len(layout.probabilities)):
+            short.append(layout.columns.more(f"{prefix}short_{k}", 0.0, top + float(most.max())))
+            column, value = _scenario(layout, k)
+            # level - short <= served - wanted
+            at = np.append(column, [level, short[k]])
+            by = np.append(-value / unit, [1.0, -1.0])
+            rows.add_one("aim", at, by, upper=-count * float(wanted[k]))
+        sign = -1.0 if self.less_is_better else 1.0
+        weight = np.append(1.0, -np.array(layout.probabilities) / (1 - self.alpha))
+        return np.array([level, *short]), sign * unit * weight
+
+    def value(self, answer: Served) -> float:
+        """Return the value of an answer."""
+        served, chance = answer.worth_of_scenarios, answer.probabilities
+        if self.of == "served":
+            return tail_mean(served, chance, self.alpha)
+        return 0.0 - tail_mean(served - answer.wanted_of_scenarios, chance, self.alpha)
+
+    def explained(self, worth_unit: str) -> str:
+        """Return its words with its figures and unit."""
+        return f"the best average of the worst {1 - self.alpha:.0%} of outcomes, {worth_unit}"
+
+    def goal(self, layout: Layout) -> Goal:
+        """Return it as a function of scenario worths."""
+        chance = np.array(layout.probabilities)
+        wanted = layout.wanted_of_scenarios() if self.of == "unserved" else np.zeros(len(chance))
+
+        def tail(worth: Floats) -> Floats:
+            outcome = worth - _spread(wanted, worth)
+            order = np.argsort(outcome, axis=0, kind="stable")
+            sorted_ = np.take_along_axis(outcome, order, axis=0)
+            share = chance[order]
+            before = np.cumsum(share, axis=0) - share
+            inside = np.clip(1 - self.alpha - before, 0.0, share)
+            counted = np.where(inside > 0, sorted_, 0.0)
+            return np.asarray((inside * counted).sum(axis=0) / inside.sum(axis=0))
+
+        return tail
 
 
 @dataclass(frozen=True)
-class ShortestDrives(_Aim):
+class ShortestDrives(Aim):
     """The shortest drives (kWh × minutes)."""
 
+    name = "shortest drives"
+    kind = "shortest_drives"
+    formula = r"\min \sum_{ijs} w_s\, t_{ij}\, x_{ijs}"
+    words = "the shortest drives"
     of_drives = True
     own_unit = "kWh·min/day"
-    name: str = "shortest drives"
+
+    def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
+        """Return its value as a linear expression."""
+        return layout.drives()
+
+    def value(self, answer: Served) -> float:
+        """Return the value of an answer."""
+        return answer.over_pairs(answer.pairs.minutes)
 
 
 @dataclass(frozen=True, eq=False)
-class LeastCostToAll(_Aim):
+class LeastCostToAll(Aim):
     """The least yearly cost of stations and their drivers' time."""
 
+    name = "least cost to all"
+    kind = "least_cost_to_all"
+    formula = r"\min \sum_n c_n y_n + \sum_{ijs} w_s\, v_i\, t_{ij}\, x_{ijs}"
+    words = "the least cost of stations and drivers' time together"
     of_drives = True
+    of_stations = True
     own_unit = "PKR/year"
     # Yearly cost of each standing offer (PKR), by ``offer_id``; 0 for existing stations, whose cost
     # is sunk.
     cost_pkr_year: Mapping[str, float]
     # Yearly cost of a minute's drive for each kWh/day (PKR), by vehicle class.
     pkr_kwh_min: Mapping[str, float]
-    name: str = "least cost to all"
+
+    def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
+        """Return its value as a linear expression."""
+        column, value = layout.drives(self.minute_of_classes(layout.instance))
+        yearly = layout.options.of_offers(self.of_offers(layout.instance))
+        yearly = yearly @ year_weights(layout.slices)
+        return np.append(column, np.arange(len(yearly))), np.append(value, yearly)
+
+    def value(self, answer: Served) -> float:
+        """Return the value of an answer."""
+        return sum(self.parts(answer).values())
 
     def of_offers(self, instance: Instance) -> Floats:
         """Return the yearly cost of each offer of an instance (PKR)."""
         return np.array([self.cost_pkr_year[str(o)] for o in instance.offer_ids], dtype=float)
 
-    def of_classes(self, instance: Instance) -> Floats:
-        """Return the cost of a minute by vehicle class of an instance (PKR a year per kWh/day)."""
+    def minute_of_classes(self, instance: Instance) -> Floats:
+        """Return the cost of a minute by vehicle class (PKR a year per kWh/day)."""
         return np.array([self.pkr_kwh_min.get(k, 0.0) for k in instance.class_names], dtype=float)
 
+    def parts(self, answer: Served) -> Mapping[str, float]:
+        """Return the yearly cost of stations and of drivers' time (PKR a year)."""
+        pairs = answer.pairs
+        minute = self.minute_of_classes(answer.instance)[pairs.vehicle_class[pairs.row]]
+        return {
+            STATIONS: answer.yearly(self.of_offers(answer.instance)),
+            DRIVERS_TIME: answer.over_pairs(minute * pairs.minutes),
+        }
 
-# Aims that use the drive of each cell: rows of different cells stay apart.
-Drives = ShortestDrives | LeastCostToAll
-Aim = MostWorth | NetWorth | LeastMoney | WorstShare | LeastRegret | Tail | Drives
+
+AIMS: tuple[type[Aim], ...] = (
+    MostWorth, NetWorth, LeastMoney, WorstShare, LeastRegret, Tail, ShortestDrives, LeastCostToAll,
+)  # fmt: skip
 
 
 def least_cost_to_all(
@@ -224,3 +533,15 @@ def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> float:
     before = np.cumsum(share) - share
     inside = np.clip(1 - alpha - before, 0.0, share)
     return float((inside * outcome[order]).sum() / inside.sum())
+
+
+def _scenario(layout: Layout, k: int) -> Terms:
+    """Return the worth served in a scenario, years weighted, as columns and values."""
+    column, value, scenario = layout.worth(by_chance=False)
+    mine: Flags = scenario == k
+    return column[mine], value[mine]
+
+
+def _spread(values: Floats, worth: Floats) -> Floats:
+    """Return one value a scenario, shaped so that it broadcasts over some worths."""
+    return values.reshape(-1, *([1] * (worth.ndim - 1)))

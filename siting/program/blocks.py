@@ -17,13 +17,7 @@ import pandas as pd
 import pulp
 
 from siting.errors import Fault, InputError
-from siting.program.aims import (
-    Aim,
-    LeastCostToAll,
-    MostWorth,
-    NetWorth,
-    WorstShare,
-)
+from siting.program.aims import Aim, MostWorth
 from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.program.layout import Layout
@@ -80,7 +74,7 @@ class Blocks:
         if self.gap is not None and self.gap.concessions and self.year_plan is not None:
             what = "need a plan of one year: a surplus is not paid back later"
             raise InputError(Fault("concessions", what, "leave out the years"))
-        if self.gap is not None and any(isinstance(a, NetWorth) and a.by_year for a in self.aims):
+        if self.gap is not None and any(aim.by_year for aim in self.aims):
             what = "cannot differ by year under the viability gap: subsidies would be paid early"
             raise InputError(Fault("least gain", what, "give one number"))
 
@@ -198,8 +192,7 @@ class Blocks:
     @cached_property
     def groups(self) -> tuple[Floor, ...]:
         """The floors, and the groups of worst-share aims."""
-        aimed = [g for aim in self.all_aims if isinstance(aim, WorstShare) for g in aim.groups]
-        return (*self.floors, *aimed)
+        return (*self.floors, *(group for aim in self.all_aims for group in aim.groups))
 
     def service(self, *, by_cell: bool = False, offers: Ints | None = None) -> Service:
         """Return the merged demand rows and their pairs.
@@ -248,9 +241,9 @@ class Blocks:
 
     @cached_property
     def _minutes_apart(self) -> tuple[Floats, ...]:
-        """The cost of a minute by vehicle class, for each aim that needs it."""
-        aims = (aim for aim in self.all_aims if isinstance(aim, LeastCostToAll))
-        return tuple(aim.of_classes(self.instance) for aim in aims)
+        """The weight of a minute by vehicle class, for each aim that needs it."""
+        minutes = (aim.minute_of_classes(self.instance) for aim in self.all_aims)
+        return tuple(minute for minute in minutes if minute is not None)
 
     def layout(self, *, by_cell: bool = False) -> Layout:
         """Return the columns of the program; a new layout each time, as aims add columns."""

@@ -20,22 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from siting.errors import Fault, InputError
-from siting.program.aims import (
-    Aim,
-    LeastCostToAll,
-    LeastMoney,
-    LeastRegret,
-    MostWorth,
-    NetWorth,
-    ShortestDrives,
-    Tail,
-    WorstShare,
-)
-from siting.program.instance import Flags, Floats, Ints
+from siting.program.aims import Aim
+from siting.program.instance import Floats
 from siting.program.layout import Layout
 from siting.program.rows import Rows
-from siting.program.slices import year_weights
 
 # Share of a reached value that later aims may give up: below a solver's precision.
 KEPT = 1e-9
@@ -82,19 +70,6 @@ class Reached:
     value: float
 
 
-class Expression:
-    """A linear expression over columns, in an aim's own unit, with a constant."""
-
-    def __init__(self, columns: int) -> None:
-        self.terms = np.zeros(columns)
-        self.constant = 0.0
-        self.sign = 1.0  # -1 where less is better
-
-    def add(self, column: Ints, value: Floats) -> None:
-        """Add to the coefficients of columns, which may be named more than once."""
-        np.add.at(self.terms, column, value)
-
-
 class Writer:
     """The writer of a program's rows for one aim, keeping the aims before it."""
 
@@ -107,128 +82,43 @@ class Writer:
         """Return the matrix."""
         layout, rows = self.layout, self.rows
         layout.write(rows)
-        kept = [(r, self._expression(r.aim, f"kept_{n}")) for n, r in enumerate(self.reached)]
-        goal = self._expression(self.aim, "")
-        for done, expression in kept:
-            self._keep(done, expression)
+        kept = [self._terms(r.aim, f"kept_{n}") for n, r in enumerate(self.reached)]
+        goal = self._terms(self.aim, "")
+        for done, terms in zip(self.reached, kept, strict=True):
+            self._keep(done, terms)
         count = layout.columns.count
-        terms = np.zeros(count)
-        terms[: len(goal.terms)] = goal.terms
+        terms = np.append(goal, np.zeros(count - len(goal)))
         size = float(np.abs(terms).max(initial=0.0)) or 1.0
+        sign = _sign(self.aim)
         a, lower, upper, family = rows.matrix(count)
         column_lower, column_upper = layout.columns.bounds()
         return Matrix(
             a=a,
-            cost=goal.sign * terms / size,
+            cost=sign * terms / size,
             lower=column_lower,
             upper=column_upper,
             row_lower=lower,
             row_upper=upper,
             layout=layout,
             family=family,
-            offset=goal.constant,
-            size=goal.sign * size,
+            offset=0.0,
+            size=sign * size,
         )
 
-    # --- aims --------------------------------------------------------------------------------
-
-    def _expression(self, aim: Aim, prefix: str) -> Expression:
-        layout = self.layout
-        out = Expression(layout.columns.count)
-        out.sign = -1.0 if aim.less_is_better else 1.0
-        if isinstance(aim, MostWorth):
-            column, value, _ = layout.worth()
-            out.add(column, value)
-        elif isinstance(aim, NetWorth):
-            column, value, _ = layout.worth()
-            out.add(column, value)
-            column, value = layout.money(aim.of, aim.gains(layout.options.offer.shape[1]))
-            out.add(column, -value)
-        elif isinstance(aim, LeastMoney):
-            out.add(*layout.money(aim.of))
-        elif isinstance(aim, ShortestDrives):
-            out.add(*layout.drives())
-        elif isinstance(aim, LeastCostToAll):
-            out.add(*layout.drives(aim.of_classes(layout.instance)))
-            yearly = layout.options.of_offers(aim.of_offers(layout.instance))
-            out.terms[: len(yearly)] += yearly @ year_weights(layout.slices)
-        elif isinstance(aim, WorstShare):
-            return self._worst_share(aim, prefix)
-        elif isinstance(aim, LeastRegret):
-            return self._regret(aim, prefix)
-        else:
-            return self._tail(aim, prefix)
+    def _terms(self, aim: Aim, prefix: str) -> Floats:
+        """Return the coefficients of an aim's value over the columns, in its own unit."""
+        column, value = aim.terms(self.layout, self.rows, prefix)
+        out = np.zeros(self.layout.columns.count)
+        np.add.at(out, column, value)
         return out
 
-    def _worst_share(self, aim: WorstShare, prefix: str) -> Expression:
-        layout = self.layout
-        share = layout.columns.more(f"{prefix}share", 0.0, 1.0)
-        for group in aim.groups:
-            for s in group.holds_in(layout.slices):
-                wanted = float(group.wanted(layout.demand_kwh)[s])
-                if wanted <= 0:
-                    continue
-                column, value = layout.energy_of(group, s)
-                # share - served / wanted <= 0
-                at = np.append(column, share)
-                by = np.append(-value / wanted, 1.0)
-                self.rows.add_one("aim", at, by, upper=0.0)
-        out = Expression(layout.columns.count)
-        out.add(np.array([share]), np.ones(1))
-        return out
-
-    def _regret(self, aim: LeastRegret, prefix: str) -> Expression:
-        if len(aim.best) != len(self.layout.probabilities):
-            what = "has no figure for the best plan of each scenario alone"
-            fix = "solve it first; the answer's program has them"
-            raise InputError(Fault("least regret", what, fix))
-        unit = self.layout.worth_unit
-        most = max((0.0, *aim.best)) / unit
-        regret = self.layout.columns.more(f"{prefix}regret", 0.0, most)
-        for k, best in enumerate(aim.best):
-            column, value = self._scenario(k)
-            # served + regret >= best
-            at, by = np.append(column, regret), np.append(value / unit, 1.0)
-            self.rows.add_one("aim", at, by, lower=best / unit)
-        out = Expression(self.layout.columns.count)
-        out.sign = -1.0
-        out.add(np.array([regret]), np.array([unit]))
-        return out
-
-    def _tail(self, aim: Tail, prefix: str) -> Expression:
-        layout = self.layout
-        unit = layout.worth_unit
-        most = layout.most_worth_of_scenarios() / unit
-        wanted = layout.wanted_of_scenarios() / unit
-        count = 1.0 if aim.of == "unserved" else 0.0
-        top = float(wanted.max(initial=0.0)) * count
-        level = layout.columns.more(f"{prefix}level", -top, float(most.max(initial=0.0)))
-        short = []
-        for k in range(len(layout.probabilities)):
-            short.append(layout.columns.more(f"{prefix}short_{k}", 0.0, top + float(most.max())))
-            column, value = self._scenario(k)
-            # level - short <= served - wanted
-            at = np.append(column, [level, short[k]])
-            by = np.append(-value / unit, [1.0, -1.0])
-            self.rows.add_one("aim", at, by, upper=-count * float(wanted[k]))
-        out = Expression(layout.columns.count)
-        sign = -1.0 if aim.of == "unserved" else 1.0
-        out.sign = sign
-        out.add(np.array([level]), np.array([sign * unit]))
-        weight = -np.array(layout.probabilities) / (1 - aim.alpha)
-        out.add(np.array(short), sign * unit * weight)
-        return out
-
-    def _scenario(self, k: int) -> tuple[Ints, Floats]:
-        """Return the worth served in a scenario, years weighted, as columns and values."""
-        column, value, scenario = self.layout.worth(by_chance=False)
-        mine: Flags = scenario == k
-        return column[mine], value[mine]
-
-    def _keep(self, done: Reached, expression: Expression) -> None:
+    def _keep(self, done: Reached, terms: Floats) -> None:
         """Add that an aim is not lost by more than `KEPT` of what it reached."""
-        at = np.flatnonzero(expression.terms)
-        value = done.value - expression.constant
-        scale = max(abs(done.value), float(np.abs(expression.terms[at]).max(initial=0.0)) * KEPT)
-        by = expression.sign * expression.terms[at]
-        self.rows.add_one("kept", at, by, lower=expression.sign * value - KEPT * scale)
+        at, sign = np.flatnonzero(terms), _sign(done.aim)
+        scale = max(abs(done.value), float(np.abs(terms[at]).max(initial=0.0)) * KEPT)
+        lower = sign * done.value - KEPT * scale
+        self.rows.add_one("kept", at, sign * terms[at], lower=lower)
+
+
+def _sign(aim: Aim) -> float:
+    return -1.0 if aim.less_is_better else 1.0

@@ -32,11 +32,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
 from siting.errors import Fault, InputError
 from siting.program.instance import Flags, Floats, Instance, Ints
+
+# Public money drawn, or cost in all.
+MoneyKind = Literal["subsidy_pkr", "cost_pkr"]
+MONEY: Mapping[MoneyKind, str] = {"subsidy_pkr": "public money", "cost_pkr": "cost in all"}
 
 
 @dataclass(frozen=True)

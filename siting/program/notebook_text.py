@@ -4,19 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from siting.program.aims import (
-    Aim,
-    LeastCostToAll,
-    LeastMoney,
-    LeastRegret,
-    MostWorth,
-    NetWorth,
-    ShortestDrives,
-    Tail,
-    WorstShare,
-)
 from siting.program.blocks import Blocks
 
 _SHOWN = 6  # floors or limits listed before the rest is counted
@@ -28,40 +15,14 @@ def latex_of(program: Blocks) -> str:
     The symbols are those of the tops of the files in `siting.program`: options ``n`` (offers, over
     the years), sites ``j``, demand rows ``i``, slices ``s``.
     """
-    aims = [_aim(aim, program) for aim in program.all_aims]
+    unit = program.worth_unit
+    aims = [(aim.formula, _escaped(aim.explained(unit))) for aim in program.all_aims]
     before = ["", *[r"\text{then }"] * (len(aims) - 1), r"\text{where }"]
     lines = [
         f"& {before[n] if n < len(before) else ''} & {formula} && \\text{{{words}}}"
         for n, (formula, words) in enumerate([*aims, *_rows(program)])
     ]
     return "$$\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}$$"
-
-
-def _aim(aim: Aim, program: Blocks) -> tuple[str, str]:
-    energy = r"\sum_{ijs} w_s a_{ij} v_{is} x_{ijs}"
-    drives = r"\sum_{ijs} w_s\, t_{ij}\, x_{ijs}"
-    match aim:
-        case MostWorth():
-            return rf"\max {energy}", f"the most worth served, {program.worth_unit}"
-        case NetWorth():
-            each = ", ".join(f"{gain * 1e6:g}" for gain in np.ravel(aim.least_gain).tolist())
-            gain = f"{each} {program.worth_unit} for each PKR m" + " by year" * aim.by_year
-            money = r"\sum_t g_t (M_t - M_{t-1})" if aim.by_year else "g M"
-            return rf"\max {energy} - {money}", f"the most worth of which money brings {gain}"
-        case LeastMoney():
-            return r"\min M", "the least money, PKR"
-        case WorstShare():
-            return r"\max_g \min \tfrac{\sum_{i \in g} x_{ijs}}{D_{gs}}", "the best worst share"
-        case LeastRegret():
-            return r"\min \max_k (b_k - S_k)", "the least worst regret over scenarios"
-        case Tail():
-            return r"\max \mathrm{CVaR}_{\alpha}", f"the best mean of the worst {1 - aim.alpha:.0%}"
-        case ShortestDrives():
-            return rf"\min {drives}", "the shortest drives, kWh min/day"
-        case LeastCostToAll():
-            both = r"\sum_n c_n y_n + \sum_{ijs} w_s\, v_i\, t_{ij}\, x_{ijs}"
-            return rf"\min {both}", "the least cost of stations and drivers' time, PKR a year"
-    raise TypeError(f"no words for {type(aim).__name__}")
 
 
 def _rows(program: Blocks) -> list[tuple[str, str]]:

@@ -33,7 +33,6 @@ from siting.program.aims import (
     Aim,
     LeastMoney,
     LeastRegret,
-    MoneyKind,
     MostWorth,
     NetWorth,
     ShortestDrives,
@@ -46,7 +45,7 @@ from siting.program.blocks import Blocks
 from siting.program.floors import Floor, When, floors_of, groups_of
 from siting.program.instance import Floats
 from siting.program.limits import Limit
-from siting.program.money import GapRule, caps_of, margins_of
+from siting.program.money import GapRule, MoneyKind, caps_of, margins_of
 from siting.program.notebook_text import latex_of
 from siting.program.objective import Decay, Objective, objective_of
 from siting.program.obligations import limit_faults

@@ -22,7 +22,6 @@ from siting.engine.answer import AimProof, Answer
 from siting.engine.proof import Proof
 from siting.errors import Fault, InfeasibleError, InputError
 from siting.interrupts import seen_through
-from siting.program.aims import LeastRegret
 from siting.review.record import folder_for, head_of
 from siting.review.solving import better_by, with_budget
 from siting.study.other_plans import Effort
@@ -132,7 +131,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
             study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets what is asked")
             continue
         # Regret is counted from what each budget could do in each scenario.
-        regret = isinstance(program.all_aims[0], LeastRegret)
+        regret = program.all_aims[0].from_best
         if last is not None and not regret:
             answer = _no_worse(answer, last)
         last = answer

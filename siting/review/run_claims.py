@@ -23,9 +23,9 @@ from siting.errors import Fault
 from siting.export.values import plain
 from siting.manifest import FOLDER, MANIFEST
 from siting.outcome import Line, Outcome
+from siting.program.aims import DRIVERS_TIME
 from siting.study.facts import PACKAGES
 from siting.study.outcome_figures import (
-    DRIVERS_TIME,
     NOT_FOUND,
     cost_lines,
     least_money_line,

@@ -14,12 +14,10 @@ from siting.config import Config
 from siting.config.limits import Mandate
 from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
-from siting.engine.values import value_of
 from siting.errors import Fault, InputError
 from siting.export.dictionary import is_own
 from siting.files import texts_of
 from siting.outcome import Line
-from siting.program.aims import MostWorth
 from siting.program.limits import Limit
 from siting.program.program import Program
 from siting.study.other_plans import Effort
@@ -112,7 +110,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
             }
         )
     lines = []
-    worth, unit = value_of(answer, MostWorth()), program.worth_unit
+    worth, unit = answer.worth, program.worth_unit
     pooled = _pooled(asked, mine)
     for field, label, limits in (
         ("mandates_cost", "Mandates cost", []),

@@ -13,9 +13,8 @@ import pandas as pd
 from siting.engine.answer import AimProof, Answer
 from siting.engine.clock import Progress
 from siting.engine.proof import Proof
-from siting.engine.values import cost_to_all, worth_of_scenarios
 from siting.outcome import Line, Outcome, outcome_of
-from siting.program.aims import LeastCostToAll, LeastMoney, MostWorth, NetWorth, WorstShare
+from siting.program.aims import DRIVERS_TIME, LeastMoney, MostWorth
 from siting.program.limits import limit_tables
 from siting.program.program import Program
 from siting.study.limits import limits_used
@@ -27,8 +26,6 @@ from siting.study.yearly import cells_by_year, years_table
 from siting.study.zones import gini, zone_table
 
 NOT_FOUND = "not found in time"
-# Of what a plan costs all in a year: the part of its drivers.
-DRIVERS_TIME = "drivers' time"
 # Money left is told of from this sum and share of the budget on.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
 # Of the time for solving, the share for the plan where what mandates cost is worked out too.
@@ -132,15 +129,15 @@ class _Told:
             self._least_cost()
         if answer.left_out.offers:
             self._left_out()
-        elif asked.budgeted and isinstance(answer.program.all_aims[0], MostWorth):
+        elif asked.budgeted and answer.program.all_aims[0].is_plain_worth:
             self._unspent(outcome)
         if keys.least_gain.always and asked.budgeted:
             self._left(outcome)
         if asked.need is not None:
             self._viability(outcome, services[last])
         for aim in answer.program.all_aims:
-            if isinstance(aim, LeastCostToAll):
-                self._to_all(aim)
+            if parts := aim.parts(answer):
+                self._to_all(parts)
         if keys.limits.mandates:
             self.tables["mandates"], lines = mandates_told(asked, answer, self.effort)
             self.lines += lines
@@ -152,10 +149,9 @@ class _Told:
             )
         return replace(outcome, lines=tuple(self.lines), tables=self.tables)
 
-    def _to_all(self, aim: LeastCostToAll) -> None:
+    def _to_all(self, parts: Mapping[str, float]) -> None:
         """Tell what stations and drivers' time cost in a year, and what a minute is valued at."""
-        stations, drives = cost_to_all(self.answer, aim)
-        parts = {"stations": stations, DRIVERS_TIME: drives, "all": stations + drives}
+        parts = {**parts, "all": sum(parts.values())}
         self.tables["cost_to_all"] = pd.DataFrame(
             {"part": list(parts), "pkr_year": list(parts.values())}
         )
@@ -218,7 +214,7 @@ class _Told:
         table = answer.served.iloc[here].reset_index(drop=True)
         table = table[["scenario", "demand_kwh_day", "served_kwh_day"]]
         table.insert(1, "probability", list(plan.probabilities))
-        worth = worth_of_scenarios(answer)
+        worth = answer.worth_of_scenarios
         best_plans = best_by_scenario(program, self.effort, answer.offers)
         texts = [f"what it gives up was {NOT_FOUND}"] * len(table)
         if best_plans is not None:
@@ -258,7 +254,7 @@ class _Told:
         proof = next(
             one.proof
             for one, aim in zip(answer.proofs, answer.program.aims, strict=True)
-            if isinstance(aim, WorstShare)
+            if aim.groups
         )
         text = f"{worst['zone']} ({worst['served_share']:.1%})"
         self.lines += [
@@ -277,7 +273,7 @@ class _Told:
         text = f"{equal:.3f}, without fairness {without:.3f}"
         self.lines.append(Line("gini", "Gini of shares served", text))
         fair = replace(answer, program=program)
-        lost = max(usual.proof.objective - _worth_of(fair), 0.0)
+        lost = max(usual.proof.objective - fair.worth, 0.0)
         text = f"{lost:,.0f} {program.worth_unit}"
         if program.objective is None and len(program.slices) == 1 and program.gap is None:
             text += f", or {self._more_budget(usual, proof.objective)} more budget"
@@ -322,7 +318,7 @@ class _Told:
         if left < 1.0:
             return
         program, answer = self.answer.program, self.answer
-        at = next(n for n, aim in enumerate(program.aims) if isinstance(aim, NetWorth))
+        at = next(n for n, aim in enumerate(program.aims) if aim.of_worth)
         spent = replace(program, aims=(*program.aims[:at], MostWorth()))
         money = f"PKR {left / MILLION:,.2f} m"
         usual = self.effort.attempt(spent, 0.5, answer.offers)
@@ -330,7 +326,7 @@ class _Told:
             text = f"{money}; what it would serve was {NOT_FOUND}"
             self.lines.append(Line("money_left", "Money left", text))
             return
-        before, proof = _worth_of(answer), usual.proofs[at].proof
+        before, proof = answer.worth, usual.proofs[at].proof
         more, most = max(proof.objective - before, 0.0), max(proof.bound - before, 0.0)
         text = f"{money}: it would serve {more:,.4g} {program.worth_unit} more"
         if most > more * 1.01 + 1e-6:
@@ -403,11 +399,6 @@ def then_line(one: AimProof, outcome: Outcome) -> Line:
             unit="min a driver",
         )
     return Line(f"then_{one.aim.replace(' ', '_')}", f"Then {one.aim}", str(proof))
-
-
-def _worth_of(answer: Answer) -> float:
-    slices = answer.program.slices
-    return sum(s.weight * s.probability * answer.worth_in(n) for n, s in enumerate(slices))
 
 
 def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:

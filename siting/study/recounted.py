@@ -15,13 +15,14 @@ from siting import economics
 from siting.config import Config
 from siting.outcome import Outcome
 from siting.plan import Plan, make_plan
+from siting.program.aims import AIMS
 from siting.program.limits import limit_tables
 from siting.sites import Hurdle
 from siting.study.additional import lots_of, public_money
 from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.to_program import REACHABLE, aims_of, zones_named
 from siting.tables import capacity_groups
-from siting.verify import Account, Aim, AimKind, Decay, OtherPlan, ToAll, ViabilityGap, recount
+from siting.verify import Account, Aim, Decay, OtherPlan, ToAll, ViabilityGap, recount
 
 # Figures of the business case shown for a site of a plan.
 SHOWN = {
@@ -30,16 +31,7 @@ SHOWN = {
     "viability_gap_pkr": "viability_gap_pkr",
 }
 # The recount's names of the engine's aims.
-KINDS: Mapping[str, AimKind] = {
-    "most worth": "most_worth",
-    "most worth net of money": "net_worth",
-    "least money": "least_money",
-    "best worst share": "worst_share",
-    "least regret": "least_regret",
-    "best tail": "tail",
-    "shortest drives": "shortest_drives",
-    "least cost to all": "least_cost_to_all",
-}
+KINDS: dict[str, Any] = {aim.name: aim.kind for aim in AIMS}
 
 
 def recounted_plan(

@@ -17,7 +17,6 @@ from siting.export import credit_line, noted, write_csv, write_json, write_run_t
 from siting.interrupts import seen_through
 from siting.manifest import REPORT
 from siting.plan import Plan
-from siting.program.aims import LeastRegret
 from siting.report import why_no_report
 from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
@@ -124,12 +123,12 @@ def write_program(study: Study, path: Path) -> None:
         raise InputError(Fault("--write-lp", f"no such folder: {path.parent}", "make it first"))
     program = study.program
     aim = program.all_aims[0]
-    if isinstance(aim, LeastRegret):
+    if aim.lacks_best:
         best_plans = best_by_scenario(program, Effort(study.config, study.solve_progress), ())
         if best_plans is None:
             what = "the best plan of each scenario, which regret counts from, was not found in time"
             raise SolveError(Fault("--write-lp", what, "raise solver.time_limit_s"))
-        aim = LeastRegret(tuple(one.proof.objective for one in best_plans))
+        aim = aim.with_best(tuple(one.proof.objective for one in best_plans))
     program.write_lp(path, aim)
 
 

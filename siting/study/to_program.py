@@ -18,7 +18,9 @@ from siting.engine.answer import Answer
 from siting.engine.clock import Progress
 from siting.engine.solve import solve
 from siting.errors import Fault, InputError
+from siting.program.aims import AIMS, LeastRegret, WorstShare
 from siting.program.instance import Instance
+from siting.program.money import MONEY
 from siting.program.objective import Decay, ExponentialDecay, GaussianDecay, LinearDecay, StepDecay
 from siting.program.program import Program
 from siting.study.program_inputs import Asked, subsidy_of
@@ -185,11 +187,8 @@ def _with_aim(program: Program, asked: Asked, aim: str) -> Program:
         return program.net_worth(each, keys.least_gain.money)
     if aim == "least_cost_to_all":
         return program.least_cost_to_all(asked.to_all.cost_pkr_year, asked.to_all.pkr_kwh_min)
-    return {
-        "most_worth": program.most_worth,
-        "least_money": program.least_money,
-        "shortest_drives": program.shortest_drives,
-    }[aim]()
+    made: Program = getattr(program, aim)()
+    return made
 
 
 def aim_in_words(config: Config) -> str:
@@ -197,22 +196,16 @@ def aim_in_words(config: Config) -> str:
     program = config.program
     futures, cheap = program.scenarios, program.least_cost
     most = "energy" if program.objective == "energy" else f"served {program.objective}"
-    words = {
-        "fairness": "the worst zone served best",
-        "most_worth": f"the most {most}",
-        "least_money": "the least public money",
-        "shortest_drives": "the shortest drives",
-        "least_cost_to_all": "the least cost of stations and drivers' time together",
-    }
+    words = {aim.kind: aim.words for aim in AIMS}
+    words |= {"fairness": WorstShare.words, "most_worth": f"the most {most}"}
     if cheap is not None:
-        money = "public money" if cheap.money == "subsidy_pkr" else "cost in all"
-        words["least_cost"] = f"the least {money} that serves {cheap.served_share:.0%} of the " + (
-            "demand" if cheap.of == "demand" else "demand in reach"
-        )
+        of = "demand" if cheap.of == "demand" else "demand in reach"
+        least = f"the least {MONEY[cheap.money]}"
+        words["least_cost"] = f"{least} that serves {cheap.served_share:.0%} of the {of}"
     if futures is not None:
         words["scenarios"] = {
             "expected": "",
-            "regret": "the least worst regret over the scenarios",
+            "regret": LeastRegret.words,
             "cvar": f"the best average of the worst {1 - futures.alpha:.0%} of outcomes",
         }[futures.criterion]
     first, *later = [words[aim] for aim in aims_of(config)]

@@ -1,0 +1,88 @@
+"""Aims say all that the engine and the studies need of them: no other room asks for their class."""
+
+import ast
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from brute_force import COMPATIBILITY, town
+from conftest import ROOT
+
+from siting.engine.solve import solve
+from siting.program.aims import AIMS, Aim
+from siting.program.instance import Instance
+from siting.program.limits import number
+from siting.program.program import Program
+
+
+def classes_asked_for(tree):
+    """Yield the names that `isinstance`, `issubclass` and `case` ask an object's class by."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {
+            "isinstance",
+            "issubclass",
+        }:
+            yield from ast.walk(node.args[1])
+        elif isinstance(node, ast.MatchClass):
+            yield from ast.walk(node.cls)
+
+
+def test_no_room_asks_for_the_class_of_an_aim():
+    aims = {aim.__name__ for aim in AIMS}
+    offenders = {
+        str(path.relative_to(ROOT)): aims & asked
+        for path in sorted((ROOT / "siting").rglob("*.py"))
+        if aims
+        & (
+            asked := {
+                getattr(node, "id", getattr(node, "attr", ""))
+                for node in classes_asked_for(ast.parse(path.read_text(encoding="utf-8")))
+            }
+        )
+    }
+    assert offenders == {}
+
+
+def test_every_aim_is_listed_and_says_what_it_is():
+    assert set(Aim.__subclasses__()) - {FewestStations} == set(AIMS)
+    for aim in AIMS:
+        assert len({aim.name, aim.kind, aim.words, aim.formula}) == 4
+    for names in zip(*((a.name, a.kind) for a in AIMS), strict=True):
+        assert len(set(names)) == len(AIMS)
+
+
+@dataclass(frozen=True)
+class FewestStations(Aim):
+    """An aim that the package does not know."""
+
+    name = "fewest stations"
+    kind = "fewest_stations"
+    formula = r"\min \sum_n y_n"
+    words = "the fewest stations"
+    own_unit = "stations"
+    less_is_better = True
+
+    def terms(self, layout, rows, prefix):
+        return np.arange(len(layout.options)), np.ones(len(layout.options))
+
+    def value(self, answer):
+        return answer.yearly(np.ones(len(answer.instance.offer_ids)))
+
+
+@pytest.mark.parametrize("method", ["exact", "milp"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_new_aim_needs_no_change_elsewhere(seed, method):
+    demand, offers, reach = town(seed, existing=False)
+    program = Program(Instance.from_tables(demand, offers, reach, COMPATIBILITY, budget_pkr=15.0))
+    most = solve(program, gap=0.0, threads=1)
+    kwh = 0.6 * most.served_kwh_day
+    asked = program.floor(kwh / most.demand_kwh_day).aim(FewestStations())
+    assert "the fewest stations, stations" in asked._repr_latex_()
+    answer = solve(asked.most_worth(), gap=0.0, threads=1, method=method)
+    first, then = answer.proofs
+    assert first.proof.status == then.proof.status == "optimal"
+    assert (first.aim, first.proof.objective) == ("fewest stations", len(answer.offers))
+    assert answer.served_kwh_day >= kwh * (1 - 1e-6)
+    # With one station less, not even the most energy is enough.
+    fewer = program.limit(number(offers, len(answer.offers) - 1))
+    assert solve(fewer, gap=0.0, threads=1).served_kwh_day < kwh
