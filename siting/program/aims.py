@@ -27,9 +27,6 @@ problems. European Journal of Operational Research 122 (2000), 374-391. H. Evere
 Lagrange multiplier method for solving problems of optimum allocation of resources. Operations
 Research 11 (1963), 399-417. M. Balinski: Integer programming: methods, uses, computation.
 Management Science 12 (1965), 253-313.
-
-What else the engine and the studies need to know of an aim, it says itself (`Aim`); no other room
-asks for its class.
 """
 
 from __future__ import annotations
@@ -106,7 +103,8 @@ class Served(Protocol):
 class Aim:
     """An aim of a plan: its expression in the program, its value, and what the engine needs of it.
 
-    `value` computes anew from an answer what `terms` writes as a linear expression.
+    `value` computes anew from an answer what `terms` writes as a linear expression. No other room
+    asks for the class of an aim.
     """
 
     name: ClassVar[str]  # its name in proofs
