@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from siting.engine.answer import AimProof, Answer
+from siting.engine.answer import AimProof, Answer, Solved
 from siting.engine.proof import Proof
 from siting.tables import mean_drive_min
 
@@ -29,7 +29,7 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Outcome:
+class Outcome(Solved):
     """The decisions, their figures and their proofs.
 
     Parameters
@@ -109,26 +109,6 @@ class Outcome:
     prices: pd.DataFrame | None = None
 
     @property
-    def proof(self) -> Proof:
-        """The proof for the first aim."""
-        return self.proofs[0].proof
-
-    @property
-    def status(self) -> str:
-        """``optimal`` only if the gap is proven; else ``feasible``."""
-        return self.proof.status
-
-    @property
-    def stopped(self) -> str:
-        """The reason the solve ended."""
-        return self.proof.stopped
-
-    @property
-    def gap(self) -> float:
-        """Relative gap between bound and plan, for the first aim."""
-        return self.proof.gap
-
-    @property
     def bound_kwh_day(self) -> float | None:
         """Bound on the energy of any plan (kWh/day); None with an aim other than energy."""
         energy = self.proofs[0].aim == "most worth" and self.proof.unit == ENERGY_UNIT
@@ -155,32 +135,6 @@ class Outcome:
         """Public money drawn by each site in all (PKR), by ``site_id``."""
         last = self.paid.drop_duplicates("site_id", keep="last")
         return dict(zip(last["site_id"], last["subsidy_pkr"], strict=True))
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """Seconds by phase, over all aims, and ``total``."""
-        out: dict[str, float] = {}
-        for one in self.proofs:
-            for phase, seconds in one.proof.seconds.items():
-                out[phase] = out.get(phase, 0.0) + seconds
-        return out
-
-    def __repr__(self) -> str:
-        """Return the outcome as a few readable lines."""
-        share = self.served_kwh_day / self.demand_kwh_day if self.demand_kwh_day else 0.0
-        method = "" if self.method == "exact" else f", {self.method}"
-        lines = [
-            f"Outcome ({self.model}{method}): {self.proof}",
-            *(f"  then    {one.aim}: {one.proof}" for one in self.proofs[1:]),
-            f"  serves  {self.served_kwh_day:,.1f} of {self.demand_kwh_day:,.1f} kWh/day "
-            f"({share:.1%})",
-            f"  offers  {len(self.offers):,}",
-            f"  money   PKR {self.subsidy_pkr:,.0f} of {self.budget_pkr:,.0f} subsidy, "
-            f"cost PKR {self.cost_pkr:,.0f}; ties {self.tie_break}",
-            f"  solver  {self.solver} {self.solver_version}, "
-            f"{self.seconds.get('total', 0.0):.1f} s",
-        ]
-        return "\n".join([*lines, *([f"  sure    {self.guarantee}"] if self.guarantee else [])])
 
     # --- run folder ------------------------------------------------------------------------------
 
@@ -265,32 +219,16 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     floors = answer.floor_table
     best = pd.DataFrame({"scenario": list(scenarios or ())[: len(reference)]})
     return Outcome(
-        model=program.model,
+        **{name: getattr(answer, name) for name in _SAME},
         blocks=tuple(blocks),
         aim=aim or ", then ".join(one.aim for one in answer.proofs),
-        proofs=answer.proofs,
-        offers=answer.offers,
-        subsidy_pkr=answer.subsidy_pkr,
-        cost_pkr=answer.cost_pkr,
-        budget_pkr=answer.budget_pkr,
-        demand_kwh_day=answer.demand_kwh_day,
-        served_kwh_day=answer.served_kwh_day,
-        method=answer.method,
-        solver=answer.solver,
-        solver_version=answer.solver_version,
-        tie_break=answer.tie_break,
-        guarantee=answer.guarantee,
         service=services[-1],
         slices=slices,
-        built=answer.built,
         services=_by_slice(names, services),
         demand=_by_slice(names, wanted),
-        served=answer.served,
-        money=answer.money,
         paid=_paid(answer),
         floors=floors[floors["share"] > 0].reset_index(drop=True),
         best=best.assign(best=list(reference[: len(best)])).astype({"best": float}),
-        prices=answer.prices,
     )
 
 
@@ -317,6 +255,12 @@ def _paid(answer: Answer) -> pd.DataFrame:
     return table.astype({"site_id": "str", "year": "Int64", "subsidy_pkr": float})
 
 
+# Figures that an answer and its outcome have in common.
+_SAME = (
+    "model", "proofs", "offers", "subsidy_pkr", "cost_pkr", "budget_pkr", "demand_kwh_day",
+    "served_kwh_day", "method", "solver", "solver_version", "tie_break", "guarantee", "built",
+    "served", "money", "prices",
+)  # fmt: skip
 FRAMES = tuple(f.name for f in fields(Outcome) if f.type == "pd.DataFrame")
 FACTS = tuple(
     f.name for f in fields(Outcome) if f.name not in (*FRAMES, "proofs", "tables", "prices")

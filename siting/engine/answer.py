@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,6 @@ from siting.program.money import MoneyKind
 from siting.program.program import Program
 from siting.program.service import Service
 from siting.program.slices import year_weights
-from siting.tables import mean_drive_min
 
 Method = Literal["exact", "greedy", "milp"]
 TieBreak = Literal["exact", "polished"]
@@ -33,8 +32,59 @@ class AimProof:
     proof: Proof
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
+class Solved:
+    """The proofs of a solved program, and its figures in a few lines."""
+
+    proofs: tuple[AimProof, ...]
+
+    @property
+    def proof(self) -> Proof:
+        """The proof for the first aim."""
+        return self.proofs[0].proof
+
+    @property
+    def status(self) -> str:
+        """``optimal`` if the first aim's gap is proven, else ``feasible``."""
+        return self.proof.status
+
+    @property
+    def stopped(self) -> str:
+        """The reason the solve ended."""
+        return self.proof.stopped
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between bound and plan, for the first aim."""
+        return self.proof.gap
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds by phase, over all aims, and ``total``."""
+        out: dict[str, float] = {}
+        for one in self.proofs:
+            for phase, seconds in one.proof.seconds.items():
+                out[phase] = out.get(phase, 0.0) + seconds
+        return out
+
+    def __repr__(self) -> str:
+        """Return its figures as a few readable lines."""
+        me: Any = self
+        share = me.served_kwh_day / me.demand_kwh_day if me.demand_kwh_day else 0.0
+        method = "" if me.method == "exact" else f", {me.method}"
+        lines = [
+            f"{type(self).__name__} ({me.model}{method}): {self.proof}",
+            *(f"  then    {one.aim}: {one.proof}" for one in self.proofs[1:]),
+            f"  serves  {me.served_kwh_day:,.1f} of {me.demand_kwh_day:,.1f} kWh/day ({share:.1%})",
+            f"  offers  {len(me.offers):,}",
+            f"  money   PKR {me.subsidy_pkr:,.0f} of {me.budget_pkr:,.0f} subsidy, "
+            f"cost PKR {me.cost_pkr:,.0f}; ties {me.tie_break}",
+            f"  solver  {me.solver} {me.solver_version}, {self.seconds.get('total', 0.0):.1f} s",
+        ]
+        return "\n".join([*lines, *([f"  sure    {me.guarantee}"] if me.guarantee else [])])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Answer(Solved):
     """The answer of a program.
 
     Parameters
@@ -69,9 +119,9 @@ class Answer:
 
     program: Program
     choice: Ints
-    pairs: Service = field(repr=False)
-    energy: Floats = field(repr=False)
-    paid: Floats = field(repr=False)
+    pairs: Service
+    energy: Floats
+    paid: Floats
     proofs: tuple[AimProof, ...]
     method: Method
     solver: str
@@ -79,26 +129,12 @@ class Answer:
     tie_break: TieBreak = "polished"
     guarantee: str = ""
     left_out: LeftOut = NOTHING
-    prices: pd.DataFrame | None = field(default=None, repr=False)
+    prices: pd.DataFrame | None = None
 
     @property
-    def proof(self) -> Proof:
-        """The proof for the first aim."""
-        return self.proofs[0].proof
-
-    @property
-    def status(self) -> str:
-        """``optimal`` if the first aim's gap is proven; `proofs` has the later aims."""
-        return self.proof.status
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """Seconds by phase, over all aims, and ``total``."""
-        out: dict[str, float] = {}
-        for one in self.proofs:
-            for phase, seconds in one.proof.seconds.items():
-                out[phase] = out.get(phase, 0.0) + seconds
-        return out
+    def model(self) -> str:
+        """``capacitated`` or ``coverage``."""
+        return self.program.model
 
     @property
     def instance(self) -> Instance:
@@ -339,27 +375,3 @@ class Answer:
     def served_kwh_day(self) -> float:
         """Energy served in the last slice (kWh/day)."""
         return math.fsum(self.energy[:, -1])
-
-    @property
-    def mean_drive_min(self) -> float:
-        """Mean drive of a kWh served in the last slice (min); 0 if nothing is served."""
-        drive = mean_drive_min(self.energy[:, -1], self.pairs.minutes)
-        return 0.0 if math.isnan(drive) else drive
-
-    def __repr__(self) -> str:
-        """Return the answer as a few readable lines."""
-        share = self.served_kwh_day / self.demand_kwh_day if self.demand_kwh_day else 0.0
-        lines = [
-            f"Answer ({self.program.model}, {self.method})",
-            *(f"  {one.aim:<16}{one.proof}" for one in self.proofs),
-            f"  serves          {self.served_kwh_day:,.1f} of {self.demand_kwh_day:,.1f} kWh/day "
-            f"({share:.1%}), mean drive {self.mean_drive_min:.1f} min",
-            f"  stations        {len(self.standing):,}",
-            f"  money           PKR {self.subsidy_pkr:,.0f} of {self.budget_pkr:,.0f} subsidy, "
-            f"cost PKR {self.cost_pkr:,.0f}; ties {self.tie_break}",
-            f"  solver          {self.solver} {self.solver_version}, "
-            f"{self.seconds.get('total', 0.0):.1f} s",
-        ]
-        if self.guarantee:
-            lines.append(f"  sure            {self.guarantee}")
-        return "\n".join(lines)
