@@ -75,6 +75,15 @@ class Limit:
         object.__setattr__(self, "use", dict(zip(ids, amounts, strict=True)))
         object.__setattr__(self, "at_most", float(self.at_most))
 
+    def used(self, drawn_pkr: Mapping[str, float]) -> float:
+        """Return the use by standing offers, given the public money of each (PKR), by ``offer_id``.
+
+        >>> Limit("bikes", "envelope", "PKR", 9.0, {"a": 2.0, "b": 3.0}).used({"b": 5.0, "c": 1.0})
+        3.0
+        """
+        users = [(use, drawn_pkr[o]) for o, use in self.use.items() if o in drawn_pkr]
+        return math.fsum(use * (pkr if self.per_rupee else 1.0) for use, pkr in users)
+
     def __repr__(self) -> str:
         """Return the limit on one line."""
         sides = []

@@ -12,7 +12,6 @@ import pandas as pd
 from siting.errors import SolveError
 from siting.review.explain import FULL_SHARE
 from siting.review.explained_run import Explained, opened
-from siting.review.rules import limit_uses
 from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import amount, better_by, effort_for, little, with_budget
 from siting.study.stored_run import Source
@@ -129,7 +128,8 @@ def _limits(run: Explained) -> list[tuple[str, str]]:
     spacing = 0
     price = dict(zip(run.offers["offer_id"], run.offers["subsidy_pkr"].fillna(0.0), strict=True))
     drawn = dict(zip(run.plan.sites["offer_id"], run.plan.sites["subsidy_pkr"], strict=True))
-    for limit, _, used in limit_uses(run.limits, drawn):
+    for limit in run.limits:
+        used = limit.used(drawn)
         each = (use * (price[o] if limit.per_rupee else 1.0) for o, use in limit.use.items())
         least = min((use for use in each if use > 0), default=-math.inf)
         if limit.at_least > 0 and used <= limit.at_least + 1e-6:

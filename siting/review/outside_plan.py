@@ -16,7 +16,6 @@ from siting.files import extent
 from siting.program.limits import Limit
 from siting.review.outside_layer import TheirLayer
 from siting.review.places import match_places, study_of_sites, study_with_sites
-from siting.review.rules import limit_uses
 from siting.roads import Network
 from siting.study.choices import configurations_of
 from siting.study.pipeline import Study
@@ -239,13 +238,14 @@ def over_limits(
     """
     broken, near = [], dict[str, None]()
     site = offers.set_index("offer_id")["site_id"]
-    for limit, users, used in limit_uses(limits, drawn_pkr):
+    for limit in limits:
+        used = limit.used(drawn_pkr)
         most = limit.at_most + 1e-6 * max(1.0, limit.at_most)
         least = limit.at_least - 1e-6 * max(1.0, limit.at_least)
         if least <= used <= most:
             continue
         if limit.kind == "spacing":
-            near.update(dict.fromkeys(site[users]))
+            near.update(dict.fromkeys(site[[o for o in drawn_pkr if limit.use.get(o)]]))
         else:
             there = f"{limit.at_most:,.10g} {limit.unit} there"
             if used < least:

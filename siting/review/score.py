@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from siting.config.offers import Service
+from siting.pages import figure
 from siting.plan import Plan
 from siting.study.queues import Waiting, late_share
 from siting.study.zones import gini
@@ -105,7 +106,8 @@ def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]
     ]
     for i, row in enumerate(scores[0]["classes"]):
         name = str(row["vehicle_class"]).replace("_", " ")
-        rows.append((f"  {name}", [_share(s["classes"][i]["served_share"]) for s in scores]))
+        shares = [s["classes"][i]["served_share"] for s in scores]
+        rows.append((f"  {name}", [figure(share, ".1%", blank="") for share in shares]))
     first = scores[0]
     risk = []
     if case := first.get("risk_case"):
@@ -119,9 +121,9 @@ def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]
         ("New stations", each(lambda s: f"{s['new_stations']:,} ({s['power_kw']:,.0f} kW)")),
         ("Subsidy, PKR m", each(lambda s: f"{s['subsidy_pkr'] / 1e6:,.2f}")),
         ("Cost in all, PKR m", each(lambda s: f"{s['cost_pkr'] / 1e6:,.2f}")),
-        ("Subsidy a kWh/day, PKR", each(lambda s: _number(s["subsidy_pkr_per_kwh_day"]))),
+        ("Subsidy a kWh/day, PKR", each(lambda s: figure(s["subsidy_pkr_per_kwh_day"], blank=""))),
         *risk,
-        ("Mean drive, min", each(lambda s: _number(s["mean_travel_min"], 1))),
+        ("Mean drive, min", each(lambda s: figure(s["mean_travel_min"], ",.1f", blank=""))),
         (
             f"Wait over {first['wait_min']:g} min at the busiest hour",
             each(lambda s: f"{s['late_share']:.0%}"),
@@ -130,14 +132,6 @@ def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]
         ("People where nothing is served", each(lambda s: f"{s['people_left_out_share']:.1%}")),
         ("Unevenness over the city (Gini)", each(lambda s: f"{s['gini']:.2f}")),
     ]
-
-
-def _share(value: Any) -> str:
-    return "" if value is None or value != value else f"{value:.1%}"
-
-
-def _number(value: Any, decimals: int = 0) -> str:
-    return "" if value is None else f"{value:,.{decimals}f}"
 
 
 FIGURES = {

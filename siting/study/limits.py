@@ -357,32 +357,26 @@ def concessions_of(
     return out
 
 
-def limits_used(
-    use: pd.DataFrame, limits: pd.DataFrame, drawn_pkr: Mapping[str, float]
-) -> list[dict[str, Any]]:
+def limits_used(limits: Iterable[Limit], drawn_pkr: Mapping[str, float]) -> list[dict[str, Any]]:
     """Return a plan's use of each limit, and its sides, in the limit's own unit.
 
     Limits of spacing are left out: there is one for every two places that are too near. `drawn_pkr`
     is the public money of each standing offer, by ``offer_id``. Keys, by name: ``limit``, ``kind``,
     ``unit``, ``used``, ``at_least``, ``at_most`` (None: no such side).
 
-    >>> from siting.program.limits import limit_tables
     >>> bikes = Limit("bikes", "envelope", "PKR", 9.0, {"a": 1.0, "b": 0.5}, per_rupee=True)
-    >>> limits_used(*limit_tables([bikes]), {"b": 6.0})[0]["used"]
+    >>> limits_used([bikes], {"b": 6.0})[0]["used"]
     3.0
     """
-    rupees = dict(zip(limits["limit"], limits["per_rupee"], strict=True))
-    rows = use[use["offer_id"].isin(drawn_pkr)]
-    amount = [
-        u * (drawn_pkr[o] if rupees[name] else 1.0)
-        for name, o, u in rows[["limit", "offer_id", "use"]].itertuples(index=False, name=None)
+    return [
+        {
+            "limit": limit.name,
+            "kind": limit.kind,
+            "unit": limit.unit,
+            "used": limit.used(drawn_pkr),
+            "at_least": limit.at_least or None,
+            "at_most": limit.at_most if math.isfinite(limit.at_most) else None,
+        }
+        for limit in sorted(limits, key=lambda limit: limit.name)
+        if limit.kind != "spacing"
     ]
-    used = pd.Series(amount, index=rows.index, dtype=float).groupby(rows["limit"]).sum()
-    out = limits[limits["kind"] != "spacing"].drop(columns=["per_rupee", "of_budget"])
-    out.insert(3, "used", out["limit"].map(used).fillna(0.0).astype(float))
-    records = []
-    for row in out.to_dict("records"):
-        least, most = float(row["at_least"]), float(row["at_most"])
-        sides = {"at_least": least or None, "at_most": most if math.isfinite(most) else None}
-        records.append({str(k): v for k, v in (row | sides).items()})
-    return records

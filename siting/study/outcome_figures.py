@@ -15,7 +15,6 @@ from siting.engine.clock import Progress
 from siting.engine.proof import Proof
 from siting.outcome import Line, Outcome, outcome_of
 from siting.program.aims import DRIVERS_TIME, LeastMoney, MostWorth
-from siting.program.limits import limit_tables
 from siting.program.program import Program
 from siting.study.limits import limits_used
 from siting.study.mandates import mandates_told
@@ -79,9 +78,7 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
     offers = asked.offers.set_index("offer_id")
     site = offers["site_id"].astype(str)
     drawn = outcome.subsidies
-    used = limits_used(
-        *limit_tables(asked.limits), {o: drawn.get(site[o], 0.0) for o in outcome.offers}
-    )
+    used = limits_used(asked.limits, {o: drawn.get(site[o], 0.0) for o in outcome.offers})
     outcome = replace(
         outcome,
         service=services[last],

@@ -14,7 +14,7 @@ from shapely import box
 
 from siting import study
 from siting.errors import InputError
-from siting.program.limits import Limit, limit_tables
+from siting.program.limits import Limit
 from siting.report import content
 from siting.report.areas import _tints, dissolved, service_areas
 from siting.report.budgets import budget_bars, other_limits
@@ -313,9 +313,7 @@ def test_the_tables_of_a_run_hold_what_the_report_needs():
         Limit("a", "feeder", "kW", 9.0, {"y": 4.0}),
     )
     told = {"limit": "a", "kind": "feeder", "unit": "kW", "used": 0.0}
-    assert limits_used(*limit_tables(limits), {"x": 1.0}) == [
-        told | {"at_least": None, "at_most": 9.0}
-    ]
+    assert limits_used(limits, {"x": 1.0}) == [told | {"at_least": None, "at_most": 9.0}]
 
 
 # Money
