@@ -327,40 +327,41 @@ def status_text(outcome: Outcome) -> str:
     return f"feasible, not proven optimal: gap {gap} ({outcome.stopped})"
 
 
-def make_plan(
-    *,
-    title: str,
-    note: str,
-    cells: gpd.GeoDataFrame,
-    demand: pd.DataFrame,
-    candidates: gpd.GeoDataFrame,
-    dropped: gpd.GeoDataFrame,
-    offers: pd.DataFrame,
-    edges: gpd.GeoDataFrame,
-    outcome: Outcome,
-) -> Plan:
+@dataclass(frozen=True, eq=False)
+class PlanTables:
+    """The tables of a study that its plan is told with."""
+
+    cells: gpd.GeoDataFrame
+    demand: pd.DataFrame
+    candidates: gpd.GeoDataFrame
+    dropped: gpd.GeoDataFrame
+    offers: pd.DataFrame
+    edges: gpd.GeoDataFrame
+
+
+def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) -> Plan:
     """Return the plan of an outcome, with figures by site and class; not yet verified.
 
     Parameters
     ----------
-    title, note
-        Its title, and the caveat every output repeats.
-    cells, demand, candidates, dropped, offers, edges
-        The input tables.
     outcome
         The chosen offers, their service and subsidies, and the proofs.
+    tables
+        The input tables.
+    title, note
+        Its title, and the caveat every output repeats.
     """
     service = outcome.service
     served = service.groupby("demand_id")["served_kwh_day"].sum()
+    demand = tables.demand
     demand = demand.assign(served_kwh_day=demand["demand_id"].map(served).astype(float).fillna(0.0))
     classes = demand.groupby("vehicle_class", sort=False)[
         ["demand_kwh_day", "served_kwh_day"]
     ].sum()
     wanted = classes["demand_kwh_day"].where(classes["demand_kwh_day"] > 0)
     classes = classes.assign(served_share=classes["served_kwh_day"] / wanted).reset_index()
-    sites = _site_table(
-        candidates, offers, service, list(outcome.offers), list(classes["vehicle_class"])
-    )
+    chosen = tables.offers[tables.offers["offer_id"].isin(list(outcome.offers))]
+    sites = _site_table(tables.candidates, chosen, service, list(classes["vehicle_class"]))
     paid = sites["site_id"].map(outcome.subsidies).astype(float)
     sites["subsidy_pkr"] = paid.fillna(sites["subsidy_pkr"])
     return Plan(
@@ -370,11 +371,11 @@ def make_plan(
         classes=classes,
         demand=demand,
         service=service,
-        cells=cells,
-        candidates=candidates,
-        dropped=dropped,
-        offers=offers,
-        edges=edges,
+        cells=tables.cells,
+        candidates=tables.candidates,
+        dropped=tables.dropped,
+        offers=tables.offers,
+        edges=tables.edges,
         outcome=outcome,
         checks=pd.DataFrame(columns=["check", "found", "limit"]),
         tables=dict(outcome.tables),
@@ -383,13 +384,11 @@ def make_plan(
 
 def _site_table(
     candidates: gpd.GeoDataFrame,
-    offers: pd.DataFrame,
+    built: pd.DataFrame,
     service: pd.DataFrame,
-    chosen: list[str],
     classes: list[str],
 ) -> gpd.GeoDataFrame:
-    built = offers[offers["offer_id"].isin(chosen)]
-    capacity = [f"capacity_{g}_kwh_day" for g in capacity_groups(map(str, offers.columns))]
+    capacity = [f"capacity_{g}_kwh_day" for g in capacity_groups(map(str, built.columns))]
     # The offer tells whether a station exists: it may be extended, or planned again.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(

@@ -118,7 +118,8 @@ class PlainInstance:
         >>> PlainInstance.from_tables(demand, candidates, reach)
         PlainInstance: 2 demands (weight 4), 2 sites, 3 pairs
         """
-        check_plain_tables(demand, candidates, reach, cost, weight, fixed_cost, capacity, cost_per)
+        tables = (demand, candidates, reach)
+        check_plain_tables(tables, cost, weight, fixed_cost, capacity, cost_per)
         wanted = _by_id(demand, "demand_id")
         sites = _by_id(candidates, "site_id")
         row = pd.Index(wanted["demand_id"]).get_indexer(pd.Index(_text(reach["demand_id"])))

@@ -9,16 +9,15 @@ from siting.tables import Column, Table, find_faults
 
 
 def check_plain_tables(
-    demand: pd.DataFrame,
-    candidates: pd.DataFrame,
-    reach: pd.DataFrame,
+    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
     cost: str,
     weight: str,
     fixed_cost: str,
     capacity: str,
     cost_per: str,
 ) -> None:
-    """Raise `InputError` with every fault of the three tables and between them."""
+    """Raise `InputError` with every fault of demand, candidates and reach and between them."""
+    demand, candidates, reach = tables
     demand_id = Column("demand_id", "id", "", "the demand")
     site_id = Column("site_id", "id", "", "the site")
     counts = Column(weight, "number", "", "how much the demand counts", low=0)

@@ -20,8 +20,7 @@ def map_swings(
     energy: pd.DataFrame,
     surfaces: pd.DataFrame,
     weights: pd.DataFrame,
-    pois: gpd.GeoDataFrame | None = None,
-    poi_weights: pd.DataFrame | None = None,
+    pois: tuple[gpd.GeoDataFrame, pd.DataFrame] | None = None,
     ownership: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Return the effect of each assumption on charging places, the strongest first.
@@ -34,8 +33,11 @@ def map_swings(
     ----------
     cells, energy, surfaces, weights
         As in `siting.demand.spread_demand`; demand at depots is not moved.
-    pois, poi_weights
-        As in `siting.demand.surfaces`; without them only the surfaces' weights are tried.
+    pois
+        Places and their weights as in `siting.demand.surfaces`; without them only the surfaces'
+        weights are tried.
+    ownership
+        As in `siting.demand.spread_demand`.
 
     Returns
     -------
@@ -65,13 +67,14 @@ def map_swings(
                 ends.append(moved(surfaces, changed))
             source = f"{row['source']}; tried at {LEAST:g} to {MOST:g} times"
             rows.append(_row(surface, row["vehicle_class"], max(ends), source, row["confidence"]))
-    if pois is not None and poi_weights is not None:
+    if pois is not None:
+        places, poi_weights = pois
         for at, row in poi_weights.iterrows():
             ends = []
             for end in ("low", "high"):
                 changed = poi_weights.copy()
                 changed.loc[at, "weight"] = row[end]
-                share = destination_shares(cells, pois, changed)
+                share = destination_shares(cells, places, changed)
                 there = surfaces.assign(destination=share.loc[surfaces["cell_id"]].to_numpy())
                 ends.append(moved(there, weights))
             name = f"poi_weight {row['osm_key']}={row['osm_value']}"

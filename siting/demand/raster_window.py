@@ -92,7 +92,8 @@ def read_window(
         first = (str(err).strip() or type(err).__name__).splitlines()[0]
         raise InputError(Fault(str(path), f"cannot be read: {first}")) from err
     west, north = at.c + column * at.a, at.f + row * at.e
-    people = _persons(band, nodata, scale, shift, (row, column), path, least, blank)
+    people, missing = _persons(band, nodata, (row, column), path, least)
+    people = np.where(missing, blank, people * scale + shift)
     if density:
         people = people * _pixel_km2(crs, north, at.a, at.e, high)[:, None]
     elif DENSITY_WORDS.search(said):
@@ -167,14 +168,11 @@ def _extent_in_pixels(
 def _persons(
     band: Any,
     nodata: float | None,
-    scale: float,
-    shift: float,
     corner: tuple[int, int],
     path: Path,
     least: float,
-    blank: float,
-) -> Floats:
-    """Return persons (or persons per km2) by pixel, `blank` where there is no data."""
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return the number of each pixel, 0 where there is no data, and where that is."""
     values = np.asarray(band.data, dtype=float)
     missing = np.ma.getmaskarray(band) | np.isnan(values)
     if nodata is not None:
@@ -201,7 +199,7 @@ def _persons(
             )
         )
     values[missing] = 0.0
-    return np.where(missing, blank, values * scale + shift)
+    return values, missing
 
 
 def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows: int) -> Floats:

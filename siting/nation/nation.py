@@ -14,6 +14,7 @@ from siting.nation.earlier import read_answers
 from siting.nation.folder import write_nation
 from siting.nation.plan import NationPlan, plan_of
 from siting.nation.rounds import Report, Rounds
+from siting.nation.workers import Workers
 from siting.program.instance import Floats
 from siting.writing import claimed_folder
 
@@ -57,7 +58,7 @@ class Nation(Rounds):
         earlier: Path | str | None = None,
     ) -> None:
         asked = load_nation(Path(config), overrides, today)
-        super().__init__(*asked, workers=workers, dask=dask, progress=progress)
+        super().__init__(*asked, workers=Workers(workers, dask), progress=progress)
         if earlier is not None:
             self.rows = read_answers(Path(earlier), self.studies)
 

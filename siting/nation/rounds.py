@@ -50,7 +50,7 @@ class Rounds(SharedMoney):
     """The cities of a nation, their questions and answers, and the results for all.
 
     `config`, `cities` and `provinces` are as returned by `siting.config.load_nation`, `rows` the
-    answers known before; the rest is as for `siting.Nation`.
+    answers known before; `progress` is as for `siting.Nation`.
     """
 
     def __init__(
@@ -60,13 +60,12 @@ class Rounds(SharedMoney):
         provinces: Sequence[str],
         *,
         rows: Sequence[Row] = (),
-        workers: int | None = None,
-        dask: str | None = None,
+        workers: Workers | None = None,
         progress: Report | None = None,
     ) -> None:
         super().__init__(config, cities, provinces)
         self.progress = progress
-        self.workers = Workers(workers, dask)
+        self.workers = workers or Workers()
         self.rows = list(rows)
 
     def ask(

@@ -29,7 +29,7 @@ from siting.program.options import Options, opening, options_of
 from siting.program.pulp_problem import pulp_problem
 from siting.program.ranges import check_ranges, specks_of
 from siting.program.resources import ResourceRows, Resources
-from siting.program.service import Service, service_of
+from siting.program.service import Merging, Service
 from siting.program.slices import Scenarios, Slice, Years, slices_of
 from siting.writing import write_whole
 
@@ -227,17 +227,13 @@ class Blocks:
         return demand, made
 
     def _service(self, demand_kwh: Floats, *, by_cell: bool, offers: Ints | None = None) -> Service:
-        return service_of(
-            self.instance,
-            demand_kwh,
-            self.per_kwh,
-            offers=self.offers if offers is None else offers,
-            floors=self.groups,
-            margin=margins_of(self.instance, self.gap) if self.gap else None,
-            decay=self.objective.decay if self.objective else None,
-            by_cell=by_cell,
-            apart=self._minutes_apart if by_cell else (),
-        )
+        instance, gap = self.instance, self.gap
+        margin = margins_of(instance, gap) if gap else np.zeros(len(instance.class_names))
+        by_class = (margin, *(self._minutes_apart if by_cell else ()))
+        decay = self.objective.decay if self.objective else None
+        rules = Merging(instance, self.groups, by_class, decay, by_cell)
+        offers = self.offers if offers is None else offers
+        return rules.service(demand_kwh, self.per_kwh, offers)
 
     @cached_property
     def _minutes_apart(self) -> tuple[Floats, ...]:

@@ -157,17 +157,8 @@ class Instance:
         Instance: 1 demand row (50 kWh/day), 1 offer at 1 site, 1 pair in reach, PKR 5,000,000
         """
         limits = sorted(limits, key=lambda limit: limit.name)
-        check_tables(
-            demand,
-            offers,
-            reach,
-            compatibility,
-            budget_pkr,
-            cutoff_min,
-            limits=limits,
-            required=required,
-            forbidden=forbidden,
-        )
+        tables = (demand, offers, reach, compatibility)
+        check_tables(tables, budget_pkr, cutoff_min, limits, required, forbidden)
         left = offers_left(offers, forbidden)
         groups = tuple(sorted(capacity_groups(map(str, offers.columns))))
         classes = tuple(sorted(set(compatibility["vehicle_class"].astype(str))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -19,43 +20,32 @@ from siting.program.service import Service, capacity_sets
 from siting.program.slices import Slice, Years
 
 
+@dataclass(eq=False)
 class Layout:
-    """The columns of one program, and its rows except those of the aim.
+    """The columns of one program, and its rows except those of the aim."""
 
-    `instance`, `slices`, `demand_kwh`, `options`, `resources`, `service`, `floors`: the blocks of
-    the program; `must`: whether each site must have an option; `capacitated`: whether capacities
-    count; `by_pair`: whether each pair has its own energy column even without capacities; `gap`,
-    `years`, `budget_pkr`: rule of the viability gap, or None, and its money; infinite: no limit;
-    `all_worth`: worth of all demand in each slice, in reach or not.
-    """
+    instance: Instance
+    slices: tuple[Slice, ...]
+    demand_kwh: Floats
+    options: Options
+    resources: Resources
+    service: Service
+    floors: tuple[Floor, ...]
+    must: Flags  # whether each site must have an option
+    capacitated: bool  # whether capacities count
+    by_pair: bool  # whether each pair has its own energy column even without capacities
+    gap: GapRule | None  # rule of the viability gap
+    years: Years | None
+    budget_pkr: float  # infinite: no limit
+    all_worth: Floats  # worth of all demand in each slice, in reach or not
 
-    def __init__(
-        self,
-        instance: Instance,
-        slices: tuple[Slice, ...],
-        demand_kwh: Floats,
-        options: Options,
-        resources: Resources,
-        service: Service,
-        floors: tuple[Floor, ...],
-        *,
-        must: Flags,
-        capacitated: bool,
-        by_pair: bool,
-        gap: GapRule | None,
-        years: Years | None,
-        budget_pkr: float,
-        all_worth: Floats,
-    ) -> None:
-        self.instance, self.slices, self.demand_kwh = instance, slices, demand_kwh
-        self.options, self.resources, self.service = options, resources, service
-        self.floors, self.must, self.capacitated = floors, must, capacitated
-        self.by_pair = capacitated or by_pair or service.near
-        self.gap, self.years, self.budget_pkr = gap, years, budget_pkr
-        self.all_worth = all_worth
+    def __post_init__(self) -> None:
+        """Add the columns that all aims share."""
+        instance, slices, service = self.instance, self.slices, self.service
+        self.by_pair |= self.capacitated or service.near
         self.energy_unit = float(service.kwh.max(initial=0.0)) or 1.0
         self.money_unit = max(float(instance.offer_cost.max(initial=0.0)), 1e-12)
-        self.columns = Columns(len(options))
+        self.columns = Columns(len(self.options))
         # Column of each pair (or row) in each slice; -1 without demand.
         self.pair_column = np.full((len(service.site), len(slices)), -1, dtype=np.int64)
         for s in range(len(slices)):
@@ -64,8 +54,8 @@ class Layout:
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
         # Of each year: the sites with a gap row, and the gap row of each.
         self.gap_rows: list[tuple[Ints, Ints]] = []
-        if gap is not None:
-            self._add_subsidies(gap)
+        if self.gap is not None:
+            self._add_subsidies(self.gap)
 
     def _add_energies(self, s: int) -> None:
         service = self.service

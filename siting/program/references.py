@@ -22,21 +22,21 @@ from siting.tables import (
 
 
 def check_tables(
-    demand: pd.DataFrame,
-    offers: pd.DataFrame,
-    reach: pd.DataFrame,
-    compatibility: pd.DataFrame,
+    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame],
     budget_pkr: float,
     cutoff_min: float | None,
-    *,
     limits: Sequence[Limit] = (),
     required: Collection[str] = (),
     forbidden: Collection[str] = (),
 ) -> None:
-    """Raise `InputError` with every fault of the tables, of their references and of the limits."""
+    """Raise `InputError` with every fault of the tables, of their references and of the limits.
+
+    `tables` are demand, offers, reach and compatibility.
+    """
     faults = _limit_faults(budget_pkr, cutoff_min)
-    tables = ((demand, DEMAND), (offers, OFFERS), (reach, REACH), (compatibility, COMPATIBILITY))
-    table_faults = [fault for frame, table in tables for fault in find_faults(frame, table)]
+    demand, offers, reach, compatibility = tables
+    pairs = zip(tables, (DEMAND, OFFERS, REACH, COMPATIBILITY), strict=True)
+    table_faults = [fault for frame, table in pairs for fault in find_faults(frame, table)]
     faults += table_faults
     if not table_faults:
         faults += _reference_faults(demand, offers, reach, compatibility)

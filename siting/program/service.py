@@ -66,104 +66,95 @@ class Service:
         return bool((self.factor != 1.0).any())
 
 
-def service_of(
-    instance: Instance,
-    demand_kwh: Floats,
-    worth: Floats,
-    *,
-    offers: Ints,
-    floors: tuple[Floor, ...] = (),
-    margin: Floats | None = None,
-    decay: Decay | None = None,
-    by_cell: bool = False,
-    apart: tuple[Floats, ...] = (),
-) -> Service:
-    """Return the merged rows and pairs of a program.
+@dataclass(frozen=True, eq=False)
+class Merging:
+    """The rules by which demand rows that are served alike become one."""
 
-    `demand_kwh`, `worth`: demand of each row in each slice (kWh/day), and the worth of a kWh;
-    `offers`: positions of the offers that could stand; `floors`: floors that keep rows apart;
-    `margin`: present value of a kWh/day by vehicle class (PKR); `decay`: decay of worth with the
-    drive; `by_cell`: whether rows of different cells stay apart, so that drives are known; `apart`:
-    further figures by vehicle class that keep rows apart.
-    """
-    sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
-    alive = demand_kwh.max(axis=1, initial=0.0) > 0
-    kinds = tuple(sorted({sets[k] for k in np.unique(instance.demand_class[alive]) if sets[k]}))
-    kind_of_class = np.array([kinds.index(s) if s in kinds else -1 for s in sets], dtype=np.int64)
-    there = np.zeros((len(instance.site_ids), len(instance.group_names)), dtype=bool)
-    np.logical_or.at(there, instance.offer_site[offers], instance.offer_capacity[offers] > 0)
-    margin = np.zeros(len(instance.class_names)) if margin is None else margin
-    by_class = (margin, *apart)
+    instance: Instance
+    floors: tuple[Floor, ...]  # keep rows apart
+    # Figures by vehicle class that keep rows apart; the first: present value of a kWh/day (PKR).
+    by_class: tuple[Floats, ...]
+    decay: Decay | None = None  # of worth with the drive
+    by_cell: bool = False  # whether rows of different cells stay apart, so that drives are known
 
-    kind = kind_of_class[instance.demand_class]
-    reach = np.full(len(instance.demand_ids), -1, dtype=np.int64)
-    parts: list[tuple[Ints, Floats, Floats]] = []
-    known: dict[tuple[int, bytes, bytes], int] = {}
-    for k, groups in enumerate(kinds):
-        rows = np.flatnonzero(alive & (kind == k))
-        keep = there[:, list(groups)].any(axis=1)[instance.reach_site]
-        edge = np.concatenate([[0], np.cumsum(keep)])[instance.reach_start]
-        site, minutes = instance.reach_site[keep], instance.reach_min[keep]
-        factor = np.ones(len(site)) if decay is None else decay.factor(minutes)
-        told_by = minutes if by_cell else factor
-        cells, cell = np.unique(instance.demand_cell[rows], return_inverse=True)
-        part = np.full(len(cells), -1, dtype=np.int64)
-        first, last = edge[cells].tolist(), edge[cells + 1].tolist()
-        for n, (a, b) in enumerate(zip(first, last, strict=True)):
-            if a == b:
-                continue
-            told = told_by[a:b].tobytes() if by_cell or decay is not None else b""
-            part[n] = at = known.setdefault((k, site[a:b].tobytes(), told), len(known))
-            if at == len(parts):
-                parts.append((site[a:b], factor[a:b], minutes[a:b]))
-        reach[rows] = part[cell]
-    return _merged(instance, demand_kwh, worth, reach, parts, kind, kinds, by_class, floors)
+    def service(self, demand_kwh: Floats, worth: Floats, offers: Ints) -> Service:
+        """Return the merged rows and pairs of a program.
 
+        `demand_kwh`, `worth`: demand of each row in each slice (kWh/day), and the worth of a kWh;
+        `offers`: positions of the offers that could stand.
+        """
+        kind, kinds, reach, parts = self._in_reach(demand_kwh, offers)
+        instance, floors, by_class = self.instance, self.floors, self.by_class
+        rows = np.flatnonzero(reach >= 0)
+        member = np.array([floor.member[rows] for floor in floors], dtype=bool)
+        member = member.reshape(len(floors), len(rows))
+        vehicle_class = instance.demand_class[rows]
+        told = [reach[rows].astype(float), kind[rows].astype(float)]
+        told += [figure[vehicle_class] for figure in by_class]
+        told += list(worth[rows].T) + list(member.astype(float))
+        # Numbered in the order of the first demand row of each.
+        table = pd.DataFrame(dict(enumerate(told)))
+        merged = table.groupby(list(table.columns), sort=False).ngroup().to_numpy()
+        first = np.flatnonzero(~pd.Series(merged).duplicated().to_numpy())
+        kwh = np.zeros((len(first), demand_kwh.shape[1]))
+        np.add.at(kwh, merged, demand_kwh[rows])
+        row_of_demand = np.full(len(reach), -1, dtype=np.int64)
+        row_of_demand[rows] = merged
+        chosen = [parts[n] for n in reach[rows[first]].tolist()]
+        start = np.zeros(len(first) + 1, dtype=np.int64)
+        np.cumsum([len(part[0]) for part in chosen], out=start[1:])
+        none = np.zeros(0)
+        return Service(
+            kwh=kwh,
+            kind=kind[rows[first]],
+            kinds=kinds,
+            worth=worth[rows[first]],
+            margin=by_class[0][vehicle_class[first]],
+            vehicle_class=vehicle_class[first],
+            floor=member[:, first],
+            start=start,
+            site=np.concatenate([none.astype(np.int64), *(part[0] for part in chosen)]),
+            factor=np.concatenate([none, *(part[1] for part in chosen)]),
+            minutes=np.concatenate([none, *(part[2] for part in chosen)]),
+            row_of_demand=row_of_demand,
+        )
 
-def _merged(
-    instance: Instance,
-    demand_kwh: Floats,
-    worth: Floats,
-    reach: Ints,
-    parts: list[tuple[Ints, Floats, Floats]],
-    kind: Ints,
-    kinds: tuple[Groups, ...],
-    by_class: tuple[Floats, ...],
-    floors: tuple[Floor, ...],
-) -> Service:
-    rows = np.flatnonzero(reach >= 0)
-    member = np.array([floor.member[rows] for floor in floors], dtype=bool)
-    member = member.reshape(len(floors), len(rows))
-    vehicle_class = instance.demand_class[rows]
-    told = [reach[rows].astype(float), kind[rows].astype(float)]
-    told += [figure[vehicle_class] for figure in by_class]
-    told += list(worth[rows].T) + list(member.astype(float))
-    # Numbered in the order of the first demand row of each.
-    table = pd.DataFrame(dict(enumerate(told)))
-    merged = table.groupby(list(table.columns), sort=False).ngroup().to_numpy()
-    first = np.flatnonzero(~pd.Series(merged).duplicated().to_numpy())
-    kwh = np.zeros((len(first), demand_kwh.shape[1]))
-    np.add.at(kwh, merged, demand_kwh[rows])
-    row_of_demand = np.full(len(reach), -1, dtype=np.int64)
-    row_of_demand[rows] = merged
-    chosen = [parts[n] for n in reach[rows[first]].tolist()]
-    start = np.zeros(len(first) + 1, dtype=np.int64)
-    np.cumsum([len(part[0]) for part in chosen], out=start[1:])
-    none = np.zeros(0)
-    return Service(
-        kwh=kwh,
-        kind=kind[rows[first]],
-        kinds=kinds,
-        worth=worth[rows[first]],
-        margin=by_class[0][vehicle_class[first]],
-        vehicle_class=vehicle_class[first],
-        floor=member[:, first],
-        start=start,
-        site=np.concatenate([none.astype(np.int64), *(part[0] for part in chosen)]),
-        factor=np.concatenate([none, *(part[1] for part in chosen)]),
-        minutes=np.concatenate([none, *(part[2] for part in chosen)]),
-        row_of_demand=row_of_demand,
-    )
+    def _in_reach(
+        self, demand_kwh: Floats, offers: Ints
+    ) -> tuple[Ints, tuple[Groups, ...], Ints, list[tuple[Ints, Floats, Floats]]]:
+        """Return the kind of each row, the kinds, the sites in its reach, and these by number."""
+        instance, decay, by_cell = self.instance, self.decay, self.by_cell
+        sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
+        alive = demand_kwh.max(axis=1, initial=0.0) > 0
+        kinds = tuple(sorted({sets[k] for k in np.unique(instance.demand_class[alive]) if sets[k]}))
+        kind_of_class = np.array(
+            [kinds.index(s) if s in kinds else -1 for s in sets], dtype=np.int64
+        )
+        there = np.zeros((len(instance.site_ids), len(instance.group_names)), dtype=bool)
+        np.logical_or.at(there, instance.offer_site[offers], instance.offer_capacity[offers] > 0)
+        kind = kind_of_class[instance.demand_class]
+        reach = np.full(len(instance.demand_ids), -1, dtype=np.int64)
+        parts: list[tuple[Ints, Floats, Floats]] = []
+        known: dict[tuple[int, bytes, bytes], int] = {}
+        for k, groups in enumerate(kinds):
+            rows = np.flatnonzero(alive & (kind == k))
+            keep = there[:, list(groups)].any(axis=1)[instance.reach_site]
+            edge = np.concatenate([[0], np.cumsum(keep)])[instance.reach_start]
+            site, minutes = instance.reach_site[keep], instance.reach_min[keep]
+            factor = np.ones(len(site)) if decay is None else decay.factor(minutes)
+            told_by = minutes if by_cell else factor
+            cells, cell = np.unique(instance.demand_cell[rows], return_inverse=True)
+            part = np.full(len(cells), -1, dtype=np.int64)
+            first, last = edge[cells].tolist(), edge[cells + 1].tolist()
+            for n, (a, b) in enumerate(zip(first, last, strict=True)):
+                if a == b:
+                    continue
+                told = told_by[a:b].tobytes() if by_cell or decay is not None else b""
+                part[n] = at = known.setdefault((k, site[a:b].tobytes(), told), len(known))
+                if at == len(parts):
+                    parts.append((site[a:b], factor[a:b], minutes[a:b]))
+            reach[rows] = part[cell]
+        return kind, kinds, reach, parts
 
 
 @cache

@@ -14,7 +14,7 @@ from siting.review.trace import trace
 from siting.review.traced import Trace, Traced
 from siting.review.verified import Verified, verify_run
 from siting.review.what_if import WhatIf, what_if
-from siting.study.queues import Rules
+from siting.simulation import Rules
 
 __all__ = [
     "Compared",

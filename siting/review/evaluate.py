@@ -22,7 +22,7 @@ from siting.export import comparison_pictures
 from siting.files import sha256
 from siting.interrupts import seen_through
 from siting.outcome import Outcome
-from siting.plan import Plan, make_plan
+from siting.plan import Plan, PlanTables, make_plan
 from siting.program.limits import number, with_more_money
 from siting.program.program import Program
 from siting.review.outside_layer import read_their_layer
@@ -300,17 +300,11 @@ def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence
 
 def _recounted(study: Study, asked: Asked, outcome: Outcome) -> Plan:
     """Return a plan recounted with the rules that it was held to."""
-    plan = make_plan(
-        title=study.config.title,
-        note=study.config.note,
-        cells=study.cells,
-        demand=next(iter(asked.own.values())),
-        candidates=study.candidates,
-        dropped=study.dropped,
-        offers=asked.offers,
-        edges=study.network.edges,
-        outcome=outcome,
-    )
+    tables = PlanTables(
+        study.cells, next(iter(asked.own.values())), study.candidates, study.dropped,
+        asked.offers, study.network.edges,
+    )  # fmt: skip
+    plan = make_plan(outcome, tables, title=study.config.title, note=study.config.note)
     account = account_of(asked, outcome, plan.sites, pd.Series(dtype=float))
     return replace(plan, checks=recount(replace(account, headroom_kw=None)))
 

@@ -21,7 +21,8 @@ from siting.plan import Plan
 from siting.review.findings import OVER, findings
 from siting.review.record import head_of
 from siting.review.shown import Block, Shown, block_of
-from siting.study.queues import Rules, Waiting, simulated
+from siting.simulation import Rules
+from siting.study.queues import Waiting, simulated
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_from_run, study_of
 from siting.writing import claimed_folder

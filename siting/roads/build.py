@@ -94,9 +94,9 @@ def build_network(
         name=street_names(edges),
         speed=edge_speeds(tag_values(edges, "highway"), tag_values(edges, "maxspeed"), classes),
         bus_only=bus_only,
+        bus_only_ways=bus_only_ways + int(graph.graph.get("bus_only_ways", 0)),
     )
-    bus_only_ways += int(graph.graph.get("bus_only_ways", 0))
-    return network_of(nodes, streets, classes, bus_only_ways, city=city, peak=peak, source=source)
+    return network_of(nodes, streets, classes, city=city, peak=peak, source=source)
 
 
 @dataclass(frozen=True)
@@ -109,13 +109,13 @@ class Streets:
     name: Any  # missing without a tag
     speed: pd.DataFrame  # as `siting.roads.speeds.edge_speeds`
     bus_only: np.ndarray
+    bus_only_ways: int  # number of ways for buses only
 
 
 def network_of(
     nodes: gpd.GeoDataFrame,
     read: Streets,
     classes: pd.DataFrame,
-    bus_only_ways: int,
     *,
     city: str,
     peak: bool,
@@ -159,7 +159,7 @@ def network_of(
         "nodes_read": len(nodes),
         "edges_read": len(read.index),
         "street_km_read": _street_km(read.index, read.length_m),
-        "bus_only_ways_dropped": bus_only_ways,
+        "bus_only_ways_dropped": read.bus_only_ways,
         "street_km_lost": lost_km,
         "share_lost": lost_km / before_km if before_km else 0.0,
         "nodes": len(nodes_left),
@@ -177,7 +177,7 @@ def network_of(
         network,
         lost_km,
         100 * report["share_lost"],
-        bus_only_ways,
+        read.bus_only_ways,
         100 * report["maxspeed_share"],
     )
     return network

@@ -93,10 +93,10 @@ def network_from_file(
         name=joined_names([t.get("name") for t in tags])[which],
         speed=frame.iloc[which],
         bus_only=bus[which],
+        bus_only_ways=pieces.bus_only + len(np.unique(pieces.way_id[gone])),
     )
-    bus_ways = pieces.bus_only + len(np.unique(pieces.way_id[gone]))
     del pieces, segments, edges, edge, gone, geometry, frame, which  # before more is made
-    return network_of(nodes, streets, classes, bus_ways, city=city, peak=peak, source=source)
+    return network_of(nodes, streets, classes, city=city, peak=peak, source=source)
 
 
 def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDataFrame, np.ndarray]:

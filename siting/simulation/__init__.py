@@ -2,6 +2,7 @@
 
 from siting.simulation.count import (
     Days,
+    Rules,
     class_table,
     count_day,
     hour_table,
@@ -18,6 +19,7 @@ from siting.simulation.ports import Sessions, station_ports
 __all__ = [
     "Days",
     "Queues",
+    "Rules",
     "Sessions",
     "choices_of",
     "class_table",

@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from siting.errors import Fault, InputError
 from siting.simulation.day import (
     CHARGED,
     OUT_OF_REACH,
@@ -144,18 +145,46 @@ class Days:
     wait_min: float
 
 
+@dataclass(frozen=True)
+class Rules:
+    """The settings of the simulated days.
+
+    An `InputError` names every figure that cannot be right.
+    """
+
+    days: int = 10  # independent; a single one has no interval
+    seed: int = 1
+    balk_min: float = 30.0  # the longest expected wait that drivers accept
+    # Coefficient of variation of a session's energy: 0 all the same, 1 exponential as in Erlang C.
+    spread: float = 0.5
+    # Hours of the day before that are simulated too, 0 to 24; the drivers of the day stay the same.
+    warm_up_h: float = 24.0
+
+    def __post_init__(self) -> None:
+        """Refuse figures that cannot be right, all at once."""
+        faults = []
+        for name, good, what in (
+            ("days", 1 <= self.days <= 10_000, "whole days from 1 to 10,000"),
+            ("seed", self.seed >= 0, "a seed of 0 or more"),
+            ("balk-min", self.balk_min >= 0, "minutes of 0 or more"),
+            ("spread", 0 <= self.spread <= 3, "a spread from 0 to 3"),
+            ("warm-up-h", 0 <= self.warm_up_h <= 24, "hours from 0 to 24"),
+        ):
+            if not good:
+                value = getattr(self, name.replace("-", "_"))
+                faults.append(Fault(f"simulate, {name}", f"{value:g} is not {what}"))
+        if faults:
+            raise InputError(faults)
+
+
 def simulate_days(
     rows: pd.DataFrame,
     choices: Sequence[Choices],
     queues: Queues,
     sessions: Sessions,
+    rules: Rules,
     *,
-    days: int,
-    seed: int,
-    spread: float,
-    patience_min: float,
     wait_min: float,
-    warm_up_h: float = 24.0,
 ) -> Days:
     """Return independent days, each after a warm-up of its own.
 
@@ -167,26 +196,20 @@ def simulate_days(
         The choices of each row (`siting.simulation.choices_of`).
     queues, sessions
         The queues and sessions.
-    days
-        Number of days.
-    seed
-        The same seed gives the same days.
-    spread, patience_min
-        As in `draw_drivers` and `simulate`.
+    rules
+        The settings of the days.
     wait_min
         A wait longer than this is late (minutes).
-    warm_up_h
-        Hours of the day before that are simulated too, at most 24; they do not change the drivers
-        of the day itself.
     """
     counted = []
-    for child in np.random.SeedSequence(seed).spawn(days):
+    for child in np.random.SeedSequence(rules.seed).spawn(rules.days):
         drivers = draw_drivers(
-            rows, sessions, days=WARM_UP_DAYS + 1, spread=spread, rng=np.random.default_rng(child)
-        )
-        begun = WARM_UP_DAYS * DAY_MIN - warm_up_h * HOUR_MIN
+            rows, sessions, days=WARM_UP_DAYS + 1, spread=rules.spread,
+            rng=np.random.default_rng(child),
+        )  # fmt: skip
+        begun = WARM_UP_DAYS * DAY_MIN - rules.warm_up_h * HOUR_MIN
         drivers = drivers[drivers["time_min"] >= begun].reset_index(drop=True)
-        log = simulate(drivers, choices, queues, patience_min=patience_min)
+        log = simulate(drivers, choices, queues, patience_min=rules.balk_min)
         counted.append(count_day(log, queues, sessions, wait_min, WARM_UP_DAYS * DAY_MIN))
     return Days(tuple(counted), queues, sessions, wait_min)
 

@@ -22,10 +22,8 @@ def candidates_from_parcels(
     network: Network,
     *,
     min_area_m2: float,
-    name_column: str | None = None,
     kind: str = "parcel",
-    kind_column: str | None = None,
-    id_column: str | None = None,
+    **columns: str | None,
 ) -> gpd.GeoDataFrame:
     """Return the parcels of a layer as points where each is nearest to a road, lon/lat.
 
@@ -37,7 +35,7 @@ def candidates_from_parcels(
         The roads.
     min_area_m2
         Smaller parcels, m2, get a reason in the column ``unfit``.
-    name_column, kind, kind_column, id_column
+    kind, columns
         As for `siting.sites.candidates_from_layer`.
 
     Returns
@@ -51,7 +49,7 @@ def candidates_from_parcels(
         As that function; if rows are no polygons.
     """
     layer = _read_areas(path)
-    places = candidates_from_layer(path, name_column, kind, kind_column, id_column)
+    places = candidates_from_layer(path, kind=kind, **columns)
     local = layer.geometry.to_crs(network.crs)
     roads = network.edges.geometry.to_numpy()
     shapes = local.to_numpy()

@@ -26,7 +26,7 @@ from siting.program.program import Program
 from siting.study.program_inputs import Asked
 from siting.study.revalue import in_the_end
 from siting.study.spare import NOT_IN_TIME, Clock
-from siting.study.stages import Context, Table, stage
+from siting.study.stages import Context, stage
 from siting.study.to_program import instance_of
 
 # Shares of a station's energy below and above which it is none or all of it.
@@ -95,8 +95,6 @@ def cards(
     plan: Plan,
     instance: Instance,
     asked: Asked,
-    reach: Table,
-    forbidden_sites: tuple[str, ...],
 ) -> Cards:
     """The loss without each new station, and alternative places."""
     count = context.count("stations")
@@ -105,7 +103,7 @@ def cards(
         lost = losses_of(plan, instance, clock, count)
     with study.spare.clock("re-plans", limit_s, REPLANS_SHARE) as clock:
         replanned = replanned_of(plan, asked, lost, clock, count)
-    texts = alternatives_of(plan, lost, replanned, reach, forbidden_sites)
+    texts = alternatives_of(plan, lost, replanned, asked.reach, asked.forbidden)
     return Cards(tuple(plan.new_sites["site_id"].astype(str)), lost, replanned, texts)
 
 

@@ -148,8 +148,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
                 energy,
                 study.surfaces,
                 study.surface_weights,
-                study.places,
-                study.poi_weights,
+                None if study.places is None else (study.places, study.poi_weights),
                 ownership_of(study.vehicles),
             )
             on_map = pd.concat([on_map, where], ignore_index=True)
@@ -247,10 +246,12 @@ def _write(
             config.demand,
             study.figures,
             study.city,
-            study.vehicles,
-            study.sessions,
-            study.poi_weights,
-            study.road_weights,
+            {
+                "vehicles": study.vehicles,
+                "profiles": study.sessions,
+                "poi_weights": study.poi_weights,
+                "road_weights": study.road_weights,
+            },
         ),
         "hours": _hours(study.demand, study.sessions),
         "fleet_check": demand_run.fleet,

@@ -253,9 +253,14 @@ def sourced_figures(
     speeds = speeds[speeds["city_group"].astype(str) == group]
     futures = config.program.scenarios
     fleets = [f.fleet for f in futures.of.values() if f.fleet] if futures else []
-    demand = (config.demand, figures, city, vehicles, sessions, poi_weights, road_weights)
+    tables = {
+        "vehicles": vehicles,
+        "profiles": sessions,
+        "poi_weights": poi_weights,
+        "road_weights": road_weights,
+    }
     parts = [
-        all_figures(*demand, fleets),
+        all_figures(config.demand, figures, city, tables, fleets),
         listed("speeds", speeds, file_of("speeds", config.roads.speeds_csv)),
         *station_figures(config),
         *money_figures(config),

@@ -15,9 +15,8 @@ import pandas as pd
 
 from siting import simulation as room
 from siting.config.offers import Service
-from siting.errors import Fault, InputError
 from siting.plan import Plan
-from siting.simulation import Sessions, expected_waits, station_ports
+from siting.simulation import Rules, Sessions, expected_waits, station_ports
 from siting.sites import charger_catalogue
 
 if TYPE_CHECKING:
@@ -69,37 +68,6 @@ def late_share(expected: pd.DataFrame) -> float:
     return float(late @ count / count.sum()) if count.sum() > 0 else 0.0
 
 
-@dataclass(frozen=True)
-class Rules:
-    """The settings of the simulated days.
-
-    An `InputError` names every figure that cannot be right.
-    """
-
-    days: int = 10  # independent; a single one has no interval
-    seed: int = 1
-    balk_min: float = 30.0  # the longest expected wait that drivers accept
-    # Coefficient of variation of a session's energy: 0 all the same, 1 exponential as in Erlang C.
-    spread: float = 0.5
-    warm_up_h: float = 24.0  # hours of the day before that are simulated too, 0 to 24
-
-    def __post_init__(self) -> None:
-        """Refuse figures that cannot be right, all at once."""
-        faults = []
-        for name, good, what in (
-            ("days", 1 <= self.days <= 10_000, "whole days from 1 to 10,000"),
-            ("seed", self.seed >= 0, "a seed of 0 or more"),
-            ("balk-min", self.balk_min >= 0, "minutes of 0 or more"),
-            ("spread", 0 <= self.spread <= 3, "a spread from 0 to 3"),
-            ("warm-up-h", 0 <= self.warm_up_h <= 24, "hours from 0 to 24"),
-        ):
-            if not good:
-                value = getattr(self, name.replace("-", "_"))
-                faults.append(Fault(f"simulate, {name}", f"{value:g} is not {what}"))
-        if faults:
-            raise InputError(faults)
-
-
 def simulated(
     plan: Plan,
     waiting: Waiting,
@@ -131,12 +99,8 @@ def simulated(
             room.choices_of(rows, near, queues, sessions),
             queues,
             sessions,
-            days=rules.days,
-            seed=rules.seed,
-            spread=rules.spread,
-            patience_min=rules.balk_min,
+            rules,
             wait_min=waiting.standard.wait_min,
-            warm_up_h=rules.warm_up_h,
         )
         if told is not None:
             told(WORDS[case])

@@ -14,7 +14,7 @@ import pandas as pd
 from siting import economics
 from siting.config import Config
 from siting.outcome import Outcome
-from siting.plan import Plan, make_plan
+from siting.plan import Plan, PlanTables, make_plan
 from siting.program.aims import AIMS
 from siting.program.limits import limit_tables
 from siting.sites import Hurdle
@@ -41,21 +41,20 @@ def recounted_plan(
     rules: economics.BusinessRules,
     vehicles: Mapping[str, float],
     *,
-    tables: Mapping[str, Any],
+    tables: PlanTables,
 ) -> Plan:
     """Return the plan of an outcome, recounted by `siting.verify.recount`.
 
-    `tables` are ``cells``, ``demand``, ``candidates``, ``dropped``, ``offers`` and ``edges`` of the
-    study. A `VerifyError` names every figure of the plan that does not hold.
+    A `VerifyError` names every figure of the plan that does not hold.
     """
-    plan = make_plan(title=config.title, note=config.note, outcome=outcome, **tables)
+    plan = make_plan(outcome, tables, title=config.title, note=config.note)
     usd = config.money.pkr_per_usd
     hurdle = subsidy_of(asked.config).held_to
     plan = with_business(plan, rules, asked.compatibility, vehicles, hurdle, usd)
     if asked.need is not None and asked.need.concessions:
         lots = lots_of(plan.tables["business"], asked.need.concessions)
         plan = replace(plan, tables={**plan.tables, "concessions": lots})
-    spare = headroom_kw(tables["candidates"], config.offers.headroom_kw)
+    spare = headroom_kw(tables.candidates, config.offers.headroom_kw)
     checks = recount(account_of(asked, outcome, plan.sites, spare))
     if asked.config.program.scenarios is not None:
         # The figures of the plan are for the configuration's own demand, which is not a scenario.

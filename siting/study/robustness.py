@@ -25,9 +25,10 @@ from siting.errors import SitingError
 from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.roads import Network
+from siting.simulation import Rules
 from siting.study.additional import at_risk, at_risk_in_words
 from siting.study.program_inputs import Asked, subsidy_of
-from siting.study.queues import Rules, Waiting, simulated
+from siting.study.queues import Waiting, simulated
 from siting.study.recounted import business_of
 from siting.study.revalue import by_class, service_of
 from siting.study.spare import NOT_IN_TIME

@@ -14,7 +14,7 @@ from siting.config.offers import choices_of
 from siting.engine.prices import prices_of
 from siting.interrupts import stop_wished
 from siting.outcome import Outcome
-from siting.plan import Plan
+from siting.plan import Plan, PlanTables
 from siting.program.instance import Instance
 from siting.program.limits import Limit
 from siting.program.program import Program
@@ -458,13 +458,6 @@ def plan(
         outcome,
         business_rules,
         dict(zip(energy["vehicle_class"], energy["vehicles"], strict=True)),
-        tables={
-            "cells": cells,
-            "demand": demand,
-            "candidates": candidates,
-            "dropped": dropped,
-            "offers": offers,
-            "edges": network.edges,
-        },
+        tables=PlanTables(cells, demand, candidates, dropped, offers, network.edges),
     )
     return replace(plan, study=study)

@@ -10,6 +10,7 @@ from queue_town import KWH, batch_mean, port_table, steady_log, steady_queue, st
 
 from siting.simulation import (
     Queues,
+    Rules,
     Sessions,
     choices_of,
     class_table,
@@ -138,8 +139,7 @@ def test_nobody_comes_where_nothing_is_wanted():
     queues, sessions = steady_queue(1, 20.0)
     drivers = draw_drivers(rows, sessions, days=2, spread=0.5, rng=np.random.default_rng(1))
     assert drivers.empty
-    found = simulate_days(rows, [[]], queues, sessions, days=2, seed=1, spread=0.5,
-                          patience_min=30.0, wait_min=10.0)  # fmt: skip
+    found = simulate_days(rows, [[]], queues, sessions, Rules(days=2), wait_min=10.0)
     assert station_table(found)["arrivals_day"].tolist() == [0.0]
     assert class_table(found)["turned_away_share"].isna().all()
 
@@ -301,8 +301,9 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
     for seed in range(24):
         queues, sessions = steady_queue(2, 30.0)
         rows = pd.DataFrame({"place": ["c1"], "vehicle_class": ["car"], "kwh_day": [3 * 24 * KWH]})
-        found = simulate_days(rows, [[(0.0, 0, 3.0)]], queues, sessions, days=5, seed=seed,
-                              spread=1.0, patience_min=np.inf, wait_min=10.0)  # fmt: skip
+        found = simulate_days(rows, [[(0.0, 0, 3.0)]], queues, sessions,
+                              Rules(days=5, seed=seed, spread=1.0, balk_min=np.inf),
+                              wait_min=10.0)  # fmt: skip
         row = station_table(found).iloc[0]
         truth = float(wait_probability(2, 3.0, 30.0, 10.0))
         inside += abs(row["late_share"] - truth) <= row["late_share_ci"]
@@ -314,8 +315,8 @@ def test_the_same_seed_gives_the_same_days_and_another_does_not():
     rows = pd.DataFrame({"place": ["c1"], "vehicle_class": ["car"], "kwh_day": [500.0]})
 
     def tables(seed):
-        found = simulate_days(rows, [[(1.0, 0, 3.0)]], queues, sessions, days=3, seed=seed,
-                              spread=0.5, patience_min=20.0, wait_min=10.0)  # fmt: skip
+        found = simulate_days(rows, [[(1.0, 0, 3.0)]], queues, sessions,
+                              Rules(days=3, seed=seed, balk_min=20.0), wait_min=10.0)  # fmt: skip
         assert peak_late(found)[0] >= 0
         used = use_table(found).drop(columns="site_id").to_numpy().mean()
         assert used == pytest.approx(station_table(found)["use_share"].iloc[0])
@@ -344,8 +345,8 @@ def test_a_station_at_the_waiting_standard_keeps_it():
         queues = Queues.of(ports, sessions, np.array([1.0]))
         reach = pd.DataFrame({"place": ["c1"], "site_id": ["s1"], "travel_min": [0.0]})
         found = simulate_days(
-            rows, choices_of(rows, reach, queues, sessions), queues, sessions, days=80, seed=3,
-            spread=1.0, patience_min=np.inf, wait_min=10.0,
+            rows, choices_of(rows, reach, queues, sessions), queues, sessions,
+            Rules(days=80, seed=3, spread=1.0, balk_min=np.inf), wait_min=10.0,
         )  # fmt: skip
         late[times] = peak_late(found)
     share, half = late[1.0]

@@ -12,6 +12,7 @@ from town import write_town
 
 from siting.config import load
 from siting.engine.clock import Progress
+from siting.plan import PlanTables
 from siting.study import Study, stages
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale, upto
 from siting.study.outcome_figures import decide
@@ -154,7 +155,7 @@ def test_what_is_asked_and_decided_reads_declared_keys_only(town):
         found,
         study.business_rules,
         {},
-        tables={name: getattr(study, name) for name in tables} | {"edges": study.network.edges},
+        tables=PlanTables(*(getattr(study, name) for name in tables), study.network.edges),
     )
     assert plan.outcome.served_kwh_day == pytest.approx(study.plan.outcome.served_kwh_day)
 
