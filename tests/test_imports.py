@@ -114,3 +114,19 @@ def test_imports_load_no_more_than_they_need():
     code = f"STEPS = {STEPS!r}\n{code}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == []
+
+
+# Functions with so many parameters, `self` aside, and how many of them there may be.
+LONG, MOST_LONG = 7, 42
+
+
+def test_few_functions_have_seven_parameters_or_more():
+    """What belongs together is one object; the number only falls."""
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and len({a.arg for a in (*node.args.args, *node.args.kwonlyargs)} - {"self", "cls"}) >= LONG
+    ]
+    assert len(long) <= MOST_LONG, "\n".join(long)

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from siting.classics.plain import PlainInstance
+from siting.engine.effort import Effort
 from siting.errors import Fault, InputError
 from siting.program.instance import Flags
 
@@ -31,9 +32,7 @@ def check_classic(
     model: str,
     p: int | None,
     radius: float | None,
-    gap: float,
-    time_limit_s: float,
-    threads: int,
+    effort: Effort,
 ) -> None:
     """Check a question; raise `InputError` with every fault."""
     models = get_args(ClassicModel)
@@ -41,13 +40,7 @@ def check_classic(
         raise InputError(Fault("model", f"no model {model!r}", f"use {', '.join(models)}"))
     faults = _number_faults(instance, model, p)
     of_radius = _radius_faults(model, radius)
-    faults += of_radius
-    if not (math.isfinite(gap) and 0 <= gap < 1):
-        faults.append(Fault("gap", f"is {gap}", "give a share of at least 0 and below 1"))
-    if not (math.isfinite(time_limit_s) and time_limit_s > 0):
-        faults.append(Fault("time_limit_s", f"is {time_limit_s}", "give seconds above 0"))
-    if threads < 1:
-        faults.append(Fault("threads", f"is {threads}", "give 1 or more"))
+    faults += [*of_radius, *effort.faults()]
     if not of_radius and model != "mclp":
         faults += _reach_faults(instance, math.inf if radius is None else radius)
     if model == "capacitated_facility_location":

@@ -24,6 +24,7 @@ from siting.classics.programs import facility_location, mclp, p_median
 from siting.classics.uncapacitated import Asked, Found, Means, search_location
 from siting.classics.warehouse import plan_cost, search_warehouse, settle_warehouse, transport
 from siting.engine.clock import Clock
+from siting.engine.effort import Effort
 from siting.engine.highs import highs_version
 from siting.engine.proof import ARITHMETIC, Proof, Stopped
 from siting.engine.solvers import HIGHS, check_solver
@@ -151,7 +152,7 @@ def solve_classic(
     >>> answer.sites, answer.objective, answer.proof.status
     (('s1',), 16.0, 'optimal')
     """
-    check_classic(instance, model, p, radius, gap, time_limit_s, threads)
+    check_classic(instance, model, p, radius, Effort(gap, time_limit_s, threads))
     check_solver(solver)
     solve = _Solve(instance, model, p or 0, math.inf if radius is None else radius)
     clock = Clock(time_limit_s)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -47,10 +48,7 @@ def surfaces(
     pois: gpd.GeoDataFrame | None = None,
     poi_weights: pd.DataFrame | None = None,
     road_weights: pd.DataFrame | None = None,
-    *,
-    trips: int = 256,
-    trip_min: float = 30.0,
-    seed: int = 1,
+    **trips: Any,
 ) -> pd.DataFrame:
     """Return each cell's share of homes, destinations and passing traffic (0 to 1).
 
@@ -67,11 +65,7 @@ def surfaces(
     road_weights
         ``highway`` and ``weight``; None: the package's table.
     trips
-        Number of starting places of trips, each to everywhere in reach; see `traffic`.
-    trip_min
-        The longest trip, minutes.
-    seed
-        Random seed of those places.
+        ``trips``, ``trip_min`` and ``seed`` as for `traffic`.
 
     Returns
     -------
@@ -92,7 +86,7 @@ def surfaces(
     notes: list[str] = []
     by_surface = {"home": people}
     by_surface["destination"] = _destinations(cells, pois, poi_weights, notes)
-    flow = traffic(network, cells, road_weights, trips=trips, trip_min=trip_min, seed=seed)
+    flow = traffic(network, cells, road_weights, **trips)
     by_surface["en_route"] = _into_cells(cells, flow, "en_route", notes)
     frame = pd.DataFrame({"cell_id": cells["cell_id"].to_numpy()})
     wholes = {name: float(by_surface[name].sum()) for name in SURFACES}

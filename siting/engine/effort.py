@@ -30,8 +30,8 @@ class Effort:
     # stays within the gap (`siting.engine.trim`); 0: none is removed.
     least_gain: float = 0.0
 
-    def check(self) -> None:
-        """Raise `InputError` for an invalid option, `SolveError` for a missing solver."""
+    def faults(self) -> list[Fault]:
+        """Return the invalid options."""
         faults = []
         if self.method not in ("exact", "greedy", "milp"):
             fix = "use exact, greedy or milp"
@@ -48,6 +48,10 @@ class Effort:
             faults.append(Fault("least_gain", f"is {self.least_gain}", "give 0 or more"))
         if self.threads < 1:
             faults.append(Fault("threads", f"is {self.threads}", "give 1 or more"))
-        if faults:
+        return faults
+
+    def check(self) -> None:
+        """Raise `InputError` for an invalid option, `SolveError` for a missing solver."""
+        if faults := self.faults():
             raise InputError(faults)
         check_solver(self.solver)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -11,13 +12,22 @@ import pandas as pd
 from siting.errors import Fault, InputError
 from siting.files import read_layer, row_labels
 
+
+class OcmAnswer(NamedTuple):
+    """A question that Open Charge Map answers by the numbers of a column."""
+
+    column: str
+    yes: tuple[int, ...]
+    otherwise: bool  # the answer without the column
+
+
 # Commonest unit in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
 
 # Open Charge Map's numbers, from memory: 10 available, 20 in use, 30 out of order for now, 50
 # operational, 75 partly operational; usage 2 private for staff and visitors, 6 private.
-OCM_IN_SERVICE = (10, 20, 30, 50, 75)
-OCM_PRIVATE = (2, 6)
+OPERATIONAL = OcmAnswer("status_type_id", (10, 20, 30, 50, 75), otherwise=True)
+PRIVATE = OcmAnswer("usage_type_id", (2, 6), otherwise=False)
 
 YES = ("true", "yes", "1", "1.0", "y")
 NO = ("false", "no", "0", "0.0", "n")
@@ -79,9 +89,8 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
                 row_labels(path, np.flatnonzero(bad)),
             )
         )
-    operational = _answers(layer, "operational", "status_type_id", OCM_IN_SERVICE, True, path,
-                           faults)  # fmt: skip
-    private = _answers(layer, "private", "usage_type_id", OCM_PRIVATE, False, path, faults)
+    operational = _answers(layer, path, faults, "operational", OPERATIONAL)
+    private = _answers(layer, path, faults, "private", PRIVATE)
     id_column = next((c for c in ("station_id", "ocm_id", "id") if c in layer.columns), None)
     if id_column and layer[id_column].duplicated().any():
         twice = layer[id_column][layer[id_column].duplicated()].astype(str)
@@ -130,13 +139,7 @@ def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _answers(
-    layer: gpd.GeoDataFrame,
-    column: str,
-    ocm_column: str,
-    ocm_yes: tuple[int, ...],
-    otherwise: bool,
-    path: Path,
-    faults: list[Fault],
+    layer: gpd.GeoDataFrame, path: Path, faults: list[Fault], column: str, ocm: OcmAnswer
 ) -> np.ndarray:
     """Return a yes-or-no column, from Open Charge Map's numbers where it is theirs."""
     if column in layer.columns:
@@ -146,10 +149,10 @@ def _answers(
             rows = row_labels(path, np.flatnonzero(~(yes | no)))
             faults.append(Fault(f"{path}, column {column}", "neither yes nor no", "", rows))
         return np.asarray(yes)
-    if ocm_column in layer.columns:
-        number = pd.to_numeric(layer[ocm_column], errors="coerce")
-        return np.asarray(number.isin(ocm_yes).to_numpy())
-    return np.full(len(layer), otherwise)
+    if ocm.column in layer.columns:
+        number = pd.to_numeric(layer[ocm.column], errors="coerce")
+        return np.asarray(number.isin(ocm.yes).to_numpy())
+    return np.full(len(layer), ocm.otherwise)
 
 
 def _names(layer: gpd.GeoDataFrame) -> pd.Series:

@@ -243,15 +243,7 @@ def _write(
         "classes": demand_run.classes,
         "zone_energy": study.zone_energy,
         "figures": all_figures(
-            config.demand,
-            study.figures,
-            study.city,
-            {
-                "vehicles": study.vehicles,
-                "profiles": study.sessions,
-                "poi_weights": study.poi_weights,
-                "road_weights": study.road_weights,
-            },
+            config.demand, study.figures, study.city, study.vehicles, study.sessions
         ),
         "hours": _hours(study.demand, study.sessions),
         "fleet_check": demand_run.fleet,

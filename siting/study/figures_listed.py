@@ -99,30 +99,28 @@ def all_figures(
     asked: Demand,
     figures: Table,
     city: Row,
-    tables: Mapping[str, Table],
+    vehicles: Table,
+    sessions: Table,
     fleets: Collection[str] = (),
 ) -> Table:
     """Return every figure of the demand, from the sales of vehicles to the weight of a bank branch.
 
-    The columns are `siting.reference.listing.LISTED`. `tables` are ``vehicles``, ``profiles``,
-    ``poi_weights`` and ``road_weights`` as a study has them; `fleets` are further scenarios planned
-    for.
+    The columns are `siting.reference.listing.LISTED`; `fleets` are further scenarios planned for.
     """
     parts = _energy_figures(asked, figures, city, fleets)
-    vehicles, profiles = tables["vehicles"], tables["profiles"]
     used = vehicles[vehicles["vehicle_class"].isin(list(asked.vehicle_classes))]
     zoned = figures["figure"].isin(people_to_energy.EFFECTS).any()
     if "housing_weight" in used.columns and (zoned or asked.wealth is not None):
         names = [c for c in used.columns if str(c).startswith(("housing_weight", "ownership"))]
         weights = used[["vehicle_class", *names]]
         parts.append(listed("vehicles", weights, file_of("vehicles", asked.vehicles_csv)))
-    profiles = profiles[profiles["vehicle_class"].isin(list(asked.vehicle_classes))]
+    profiles = sessions[sessions["vehicle_class"].isin(list(asked.vehicle_classes))]
     parts.append(listed("profiles", profiles, file_of("profiles", asked.profiles_csv)))
     if asked.surfaces is not None:
         places = asked.surfaces.places is not None
         for name in ("poi_weights", "road_weights") if places else ("road_weights",):
             path = getattr(asked.surfaces, f"{name}_csv")
-            parts.append(listed(name, tables[name], file_of(name, path)))
+            parts.append(listed(name, reference.table(name, path), file_of(name, path)))
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 

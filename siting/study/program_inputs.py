@@ -14,12 +14,13 @@ from siting import economics, sites
 from siting.config import Config
 from siting.config.offers import HURDLE_SHARE
 from siting.errors import Fault, InputError
-from siting.program.limits import Limit, with_more_money
+from siting.program.limits import Limit
 from siting.program.money import GapRule
 from siting.tables import capacity_groups
 
 # Key of one year in one scenario: None, a year, a scenario, or both.
 Key = Any
+Demands = Mapping[Key, pd.DataFrame]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class Asked:
     """A configuration with the tables that its program is made from."""
 
     config: Config  # of it `program`, `solver`, `offers.subsidy` and `reach.cutoff_min`
-    demand: Mapping[Key, pd.DataFrame]  # by year and scenario, with the same rows in each
+    demand: Demands  # by year and scenario, with the same rows in each
     # That of the configuration itself, by year (None without years).
     own: Mapping[int | None, pd.DataFrame]
     offers: pd.DataFrame
@@ -129,30 +130,15 @@ def with_rule(config: Config) -> Config:
     return config.model_copy(update={"offers": offers})
 
 
-def asked_of(
+def demands_of(
     config: Config,
-    *,
     demand: pd.DataFrame,
     other_demand: Callable[[int | None, str | None, str | None], pd.DataFrame],
-    offers: pd.DataFrame,
-    reach: pd.DataFrame,
-    compatibility: pd.DataFrame,
-    cells: pd.DataFrame,
-    cell_zones: pd.Series | None,
-    sessions: pd.DataFrame,
-    limits: tuple[Limit, ...],
-    required: tuple[str, ...],
-    forbidden: tuple[str, ...],
-    rules: economics.BusinessRules,
-    time_values: pd.DataFrame,
-    concessions: Mapping[str, str],
-    unpaid: pd.Series[bool] | None = None,
-) -> Asked:
-    """Return the requirements of a configuration, with the tables of its stages.
+) -> tuple[Demands, dict[int | None, pd.DataFrame]]:
+    """Return the demand by year and scenario, and the configuration's own by year.
 
     `demand` is that of the configuration itself; `other_demand` is called with a year, a scenario
-    of the fleet and a case (None: the configuration's) for the demand of it; `unpaid` are offers
-    that owners must build on money of their own.
+    of the fleet and a case (None: the configuration's) for the demand of it.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
@@ -167,45 +153,21 @@ def asked_of(
             key = name if year is None else (year, name)
             by_slice[key] = other_demand(year, future.fleet, future.case)
     by_slice = _same_rows(by_slice or dict(by_year), demand)
-    by_year = _same_rows(by_year, *by_slice.values())
-    zones, people = None, {}
-    if cell_zones is not None:
-        rows = next(iter(by_year.values()))
-        of_row = rows["cell_id"].astype(str).map(cell_zones).fillna("")
-        wanted = pd.concat(by_slice.values()).groupby("demand_id")["demand_kwh_day"].sum()
-        live = of_row.groupby(of_row).transform("size") > 0
-        live &= (rows["demand_id"].map(wanted).groupby(of_row).transform("sum") > 0).to_numpy()
-        zones = pd.Series(
-            of_row.where(live, "").astype(str).to_numpy(), index=rows["demand_id"].astype(str)
-        )
-        count = cells["people"].groupby(cell_zones.to_numpy()).sum()
-        people = {str(z): float(n) for z, n in count.items() if str(z) in set(zones) - {""}}
-    worth = None if program.objective == "energy" else program.objective
-    return Asked(
-        with_rule(config),
-        by_slice,
-        by_year,
-        offers,
-        reach,
-        compatibility,
-        with_more_money(limits, money_of(config)),
-        required,
-        forbidden,
-        zones,
-        people,
-        None
-        if worth is None
-        else {k: _worth(d, worth, cells, sessions) for k, d in by_slice.items()},
-        None
-        if worth is None
-        else {k: _worth(d, worth, cells, sessions) for k, d in by_year.items()},
-        _need(config, offers, compatibility, rules, concessions, unpaid)
-        if subsidy_of(config).fills_gap
-        else None,
-        rules,
-        time_values,
-        sessions,
+    return by_slice, _same_rows(by_year, *by_slice.values())
+
+
+def zones_of(
+    rows: pd.DataFrame, demands: Demands, cells: pd.DataFrame, cell_zones: pd.Series
+) -> tuple[pd.Series, dict[str, float]]:
+    """Return the zone of each demand row, blank where nothing is wanted, and each zone's people."""
+    of_row = rows["cell_id"].astype(str).map(cell_zones).fillna("")
+    wanted = pd.concat(demands.values()).groupby("demand_id")["demand_kwh_day"].sum()
+    live = (rows["demand_id"].map(wanted).groupby(of_row).transform("sum") > 0).to_numpy()
+    zones = pd.Series(
+        of_row.where(live, "").astype(str).to_numpy(), index=rows["demand_id"].astype(str)
     )
+    count = cells["people"].groupby(cell_zones.to_numpy()).sum()
+    return zones, {str(z): float(n) for z, n in count.items() if str(z) in set(zones) - {""}}
 
 
 def money_of(config: Config) -> float:
@@ -226,7 +188,7 @@ def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> di
     return out
 
 
-def _worth(
+def worth_of(
     demand: pd.DataFrame, kind: str, cells: pd.DataFrame, sessions: pd.DataFrame
 ) -> pd.Series[float]:
     """Return the worth of a demand row served whole, by ``demand_id``."""
@@ -242,17 +204,18 @@ def _worth(
     return pd.Series(worth.to_numpy(dtype=float), index=demand["demand_id"].astype(str))
 
 
-def _need(
+def need_of(
     config: Config,
     offers: pd.DataFrame,
     compatibility: pd.DataFrame,
     rules: economics.BusinessRules,
     concessions: Mapping[str, str],
-    unpaid: pd.Series[bool] | None,
+    unpaid: pd.Series[bool],
 ) -> Need:
     """Return the viability gap of the offers.
 
-    A class's margin is the lowest of the chargers it can use, which errs against the station.
+    A class's margin is the lowest of the chargers it can use, which errs against the station;
+    `unpaid` are offers that owners must build on money of their own.
     """
     subsidy = subsidy_of(config)
     terms = economics.gap_terms(offers, rules, subsidy)
@@ -278,7 +241,7 @@ def _need(
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
     # Public money is the program's own decision here, not a property of an offer.
-    nothing = existing if unpaid is None else existing | unpaid.to_numpy(bool)
+    nothing = existing | unpaid.to_numpy(bool)
     needing = offers.assign(cost_pkr=np.where(nothing, 0.0, need), subsidy_pkr=0.0)
     cap = dict(zip(terms["offer_id"], terms["cap_pkr"].astype(float), strict=True))
     return Need(needing, margin, cap, subsidy.hurdle.sales_share, concessions)

@@ -239,13 +239,7 @@ def figures(
     "program.scenarios",
 )
 def sourced_figures(
-    config: Config,
-    city: Row,
-    figures: Table,
-    vehicles: Table,
-    sessions: Table,
-    poi_weights: Table,
-    road_weights: Table,
+    config: Config, city: Row, figures: Table, vehicles: Table, sessions: Table
 ) -> Table:
     """Every figure of `assumptions` that a table gives."""
     group = config.roads.speeds or str(city["speed_group"])
@@ -253,14 +247,8 @@ def sourced_figures(
     speeds = speeds[speeds["city_group"].astype(str) == group]
     futures = config.program.scenarios
     fleets = [f.fleet for f in futures.of.values() if f.fleet] if futures else []
-    tables = {
-        "vehicles": vehicles,
-        "profiles": sessions,
-        "poi_weights": poi_weights,
-        "road_weights": road_weights,
-    }
     parts = [
-        all_figures(config.demand, figures, city, tables, fleets),
+        all_figures(config.demand, figures, city, vehicles, sessions, fleets),
         listed("speeds", speeds, file_of("speeds", config.roads.speeds_csv)),
         *station_figures(config),
         *money_figures(config),

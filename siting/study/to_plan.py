@@ -16,7 +16,7 @@ from siting.interrupts import stop_wished
 from siting.outcome import Outcome
 from siting.plan import Plan, PlanTables
 from siting.program.instance import Instance
-from siting.program.limits import Limit
+from siting.program.limits import Limit, with_more_money
 from siting.program.program import Program
 from siting.reference import at_preset
 from siting.roads import Network
@@ -25,7 +25,16 @@ from siting.study.limits import concessions_of, limits_of, sites_named
 from siting.study.mandates import on_owners_money
 from siting.study.outcome_figures import decide
 from siting.study.own_tables import own_offers, own_reach
-from siting.study.program_inputs import Asked, asked_of
+from siting.study.program_inputs import (
+    Asked,
+    demands_of,
+    money_of,
+    need_of,
+    subsidy_of,
+    with_rule,
+    worth_of,
+    zones_of,
+)
 from siting.study.question import Question, question_of
 from siting.study.recounted import recounted_plan
 from siting.study.sources import (
@@ -347,26 +356,39 @@ def asked(
         other_demand: Table = study.in_other(year=year, scenario=scenario, case=case).demand
         return other_demand
 
+    config = study.config
     theirs = on_owners_money(offers, limits)
     if theirs.any():
         offers = offers.assign(subsidy_pkr=offers["subsidy_pkr"].mask(theirs, 0.0))
-    return asked_of(
-        study.config,
-        demand=demand,
-        other_demand=other,
+    demands, own = demands_of(config, demand, other)
+    zones, people = None, dict[str, float]()
+    if cell_zones is not None:
+        zones, people = zones_of(next(iter(own.values())), demands, cells, cell_zones)
+    worth = own_worth = need = None
+    if config.program.objective != "energy":
+        kind = config.program.objective
+        worth = {key: worth_of(rows, kind, cells, sessions) for key, rows in demands.items()}
+        own_worth = {year: worth_of(rows, kind, cells, sessions) for year, rows in own.items()}
+    if subsidy_of(config).fills_gap:
+        need = need_of(config, offers, compatibility, business_rules, concessions, theirs)
+    return Asked(
+        config=with_rule(config),
+        demand=demands,
+        own=own,
         offers=offers,
-        unpaid=theirs,
         reach=reach,
         compatibility=compatibility,
-        cells=cells,
-        cell_zones=cell_zones,
-        sessions=sessions,
-        limits=limits,
+        limits=with_more_money(limits, money_of(config)),
         required=required_sites,
         forbidden=forbidden_sites,
+        zones=zones,
+        people=people,
+        worth=worth,
+        own_worth=own_worth,
+        need=need,
         rules=business_rules,
         time_values=time_values,
-        concessions=concessions,
+        sessions=sessions,
     )
 
 
