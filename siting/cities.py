@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, did_you_mean
 from siting.reference import table
 
 BIG_CITY_PEOPLE = 5_000_000
@@ -135,8 +134,7 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
         if len(rows) == 1:
             zone_rows.append(rows.iloc[0])
             continue
-        close = difflib.get_close_matches(name.strip(), near["tehsil"].to_list(), n=1, cutoff=0.6)
-        fix = f"did you mean {close[0]}?" if close else "it has: " + ", ".join(near["tehsil"])
+        fix = did_you_mean(name, near["tehsil"])
         what = "stands in several districts" if len(rows) else "is not in the census table"
         faults.append(Fault(where, f"{name!r} {what}", fix))
     if faults:
@@ -375,7 +373,5 @@ def _match(name: str, known: list[str]) -> str:
     by_fold = {k.casefold(): k for k in known}
     meant = by_fold.get(name.strip().casefold())
     if meant is None:
-        near = difflib.get_close_matches(name.strip().casefold(), list(by_fold), n=1, cutoff=0.6)
-        fix = f"did you mean {by_fold[near[0]]}?" if near else "it has: " + ", ".join(known)
-        raise InputError(Fault("city", f"the library has no {name}", fix))
+        raise InputError(Fault("city", f"the library has no {name}", did_you_mean(name, known)))
     return meant

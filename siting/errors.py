@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from siting.texts import visible
 
@@ -24,6 +25,19 @@ def first_line(err: BaseException) -> str:
     text = (str(err).strip() or type(err).__name__).splitlines()[0]
     said = isinstance(err, LookupError | TypeError | AttributeError)
     return f"its content is not as its form has it ({text})" if said else text
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int = 1) -> str:
+    """Return the fix for an unknown name: the nearest known ones; without any, `otherwise` or all.
+
+    >>> did_you_mean("LAHOR", ["Lahore", "Multan"]), did_you_mean("x", ["Lahore", "Multan"])
+    ('did you mean Lahore?', 'there are: Lahore, Multan')
+    """
+    by_fold = {one.casefold(): one for one in known}
+    near = get_close_matches(name.strip().casefold(), by_fold, most, cutoff=0.6)
+    if near:
+        return f"did you mean {', '.join(by_fold[one] for one in near)}?"
+    return otherwise or f"there are: {', '.join(by_fold.values())}"
 
 
 @dataclass(frozen=True)

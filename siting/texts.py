@@ -32,6 +32,15 @@ _IN_JSON = re.compile(rf"\\(?:u[0-9a-f]{{4}}|.)|{CONTROL.pattern}")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+def counted(number: float, what: str) -> str:
+    """Return a number with what is counted, in the plural but for one.
+
+    >>> counted(1, "site"), counted(2500, "site")
+    ('1 site', '2,500 sites')
+    """
+    return f"{number:,.15g} {what}{'' if number == 1 else 's'}"
+
+
 def visible(text: str) -> str:
     r"""Return a text with control characters made visible and harmless.
 

@@ -18,6 +18,7 @@ from siting.classics.plain_faults import check_plain_tables
 from siting.errors import InputError
 from siting.program.instance import Flags, Floats, Ints, Names
 from siting.tables import DEMAND, REACH, find_faults
+from siting.texts import counted
 
 CostPer = Literal["unit", "demand"]
 
@@ -250,14 +251,10 @@ class PlainInstance:
 
     def __repr__(self) -> str:
         """Return the sizes on one line."""
-
-        def count(number: int, what: str) -> str:
-            return f"{number:,} {what}{'' if number == 1 else 's'}"
-
         return (
-            f"PlainInstance: {count(len(self.demand_ids), 'demand')} "
-            f"(weight {self.weight.sum():,.6g}), {count(len(self.site_ids), 'site')}, "
-            f"{count(len(self.site), 'pair')}"
+            f"PlainInstance: {counted(len(self.demand_ids), 'demand')} "
+            f"(weight {self.weight.sum():,.6g}), {counted(len(self.site_ids), 'site')}, "
+            f"{counted(len(self.site), 'pair')}"
         )
 
 

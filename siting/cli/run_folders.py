@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, did_you_mean
 
 LATEST = "@latest"
 # Fields of a run in a list; all are in the first kilobytes of its run.json.
@@ -108,8 +107,8 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
         what = f"is the start of {len(named)} runs"
         ids = tuple(str(run.path) for run in named)
         raise InputError(Fault(word, what, "give more of its name, or @latest", ids))
-    near = difflib.get_close_matches(word, [run.path.name for run in runs], n=1, cutoff=0.6)
-    fix = f"did you mean {near[0]}?" if near else "siting runs lists those near here"
+    names = [run.path.name for run in runs]
+    fix = did_you_mean(word, names, "siting runs lists those near here")
     raise InputError(Fault(word, "no such run folder, and no run of that name", fix))
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, did_you_mean
 from siting.nation.certificate import MILLION, price_columns
 from siting.nation.earlier import years_in_words
 from siting.nation.reading import read_nation
@@ -43,8 +42,7 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
     facts, tables = read_nation(folder)
     cities = tables["cities"].set_index("city", drop=False)
     if city not in cities.index:
-        near = difflib.get_close_matches(city, list(cities.index), 1, cutoff=0.5)
-        fix = f"did you mean {near[0]}?" if near else f"there are: {', '.join(cities.index)}"
+        fix = did_you_mean(city, cities.index)
         raise InputError(Fault("CITY", f"{city} is not a city of this plan", fix))
     row = cities.to_dict("index")[city]
     lines = [("Status", str(row["status"]))]

@@ -21,6 +21,7 @@ from siting.program.limits import Limit
 from siting.program.obligations import find_contradictions, offers_left
 from siting.program.references import check_tables, find_reach_faults
 from siting.tables import capacity_groups
+from siting.texts import counted
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -272,15 +273,11 @@ class Instance:
 
     def __repr__(self) -> str:
         """Return the sizes on one line."""
-
-        def count(number: int, what: str) -> str:
-            return f"{number:,} {what}{'' if number == 1 else 's'}"
-
         return (
-            f"Instance: {count(len(self.demand_ids), 'demand row')} "
-            f"({self.demand_kwh_day:,.0f} kWh/day), {count(len(self.offer_ids), 'offer')} at "
-            f"{count(len(self.site_ids), 'site')}, {count(len(self.reach_site), 'pair')} in reach, "
-            f"PKR {self.budget_pkr:,.0f}"
+            f"Instance: {counted(len(self.demand_ids), 'demand row')} "
+            f"({self.demand_kwh_day:,.0f} kWh/day), {counted(len(self.offer_ids), 'offer')} at "
+            f"{counted(len(self.site_ids), 'site')}, {counted(len(self.reach_site), 'pair')} in "
+            f"reach, PKR {self.budget_pkr:,.0f}"
         )
 
 

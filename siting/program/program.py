@@ -50,6 +50,7 @@ from siting.program.notebook_text import latex_of
 from siting.program.objective import Decay, Objective, objective_of
 from siting.program.obligations import limit_faults
 from siting.program.slices import Scenarios, Years
+from siting.texts import counted
 
 Demand = Mapping[Any, "pd.Series[float]"]
 
@@ -330,17 +331,13 @@ class Program(Blocks):
 
     def __repr__(self) -> str:
         """Return the blocks on a few lines."""
-
-        def count(number: int, what: str) -> str:
-            return f"{number:,} {what}{'' if number == 1 else 's'}"
-
         sizes = [
-            count(len(self.instance.site_ids), "site"),
-            count(len(self.options), "option"),
-            count(len(self.service().site), "pair"),
+            counted(len(self.instance.site_ids), "site"),
+            counted(len(self.options), "option"),
+            counted(len(self.service().site), "pair"),
         ]
         if len(self.slices) > 1:
-            sizes.append(count(len(self.slices), "slice"))
+            sizes.append(counted(len(self.slices), "slice"))
         keep = []
         if self.year_plan:
             keep.append("money by year")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import pandas as pd
 
 from siting.engine.marginal import Marginal, lost_without
-from siting.errors import Fault, InputError
 from siting.program.program import Program
+from siting.study.limits import site_named
 from siting.study.pipeline import Study
 from siting.study.revalue import in_the_end
 from siting.study.stored_run import Source, plan_of, study_of
@@ -76,19 +75,4 @@ class Explained:
 
     def find(self, wanted: str) -> str:
         """Return the id of a site given by id or name; the nearest are named if there is none."""
-        sites = self.plan.candidates
-        ids = sites["site_id"].astype(str)
-        if wanted in set(ids):
-            return wanted
-        called = sites["name"].astype("str").str.strip().str.casefold()
-        here = ids[(called == wanted.strip().casefold()).to_numpy()].tolist()
-        if len(here) == 1:
-            return str(here[0])
-        if here:
-            what = f"{wanted!r} is the name of {len(here)} sites"
-            raise InputError(Fault("SITE", what, "give the id", tuple(here)))
-        near = difflib.get_close_matches(wanted, ids.tolist(), NEAREST, cutoff=0.5)
-        names = sites["name"].dropna().astype(str)
-        near += difflib.get_close_matches(wanted, names.unique().tolist(), NEAREST, cutoff=0.6)
-        fix = f"nearest: {', '.join(near)}" if near else f"ids run from {ids.min()} to {ids.max()}"
-        raise InputError(Fault("SITE", f"no site {wanted!r} in this run", fix))
+        return site_named(self.plan.candidates, wanted, "SITE", most=NEAREST)

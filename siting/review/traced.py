@@ -6,7 +6,6 @@ folder's tables.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,8 +15,9 @@ from typing import Any
 import pandas as pd
 
 from siting.config import load
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, did_you_mean
 from siting.manifest import FOLDER, read_manifest
+from siting.study.limits import site_named
 from siting.study.stored_run import Folder
 
 NEAREST = 3
@@ -241,28 +241,10 @@ class Traced:
             If the run has no such cell or station, or several stations have the name.
         """
         cells = self.table("cells")["cell_id"].astype(str)
-        sites = self.table("candidates")
-        ids = sites["site_id"].astype(str)
         if wanted in set(cells):
             return "cell", wanted
-        if wanted in set(ids):
-            return "station", wanted
-        # Compared in Python: Arrow accepts no text outside UTF-8, and a user may write one.
-        asked = wanted.strip().casefold()
-        named = sites["name"].dropna()
-        here = [i for i, name in zip(ids[named.index], named, strict=True)
-                if name.strip().casefold() == asked]  # fmt: skip
-        if len(here) == 1:
-            return "station", str(here[0])
-        if here:
-            what = f"{wanted!r} is the name of {len(here)} sites"
-            raise InputError(Fault("CELL|STATION", what, "give the id", tuple(here)))
-        near = difflib.get_close_matches(wanted, [*cells, *ids], NEAREST, cutoff=0.5)
-        names = sites["name"].dropna().astype(str).unique().tolist()
-        near += difflib.get_close_matches(wanted, names, NEAREST, cutoff=0.6)
-        fix = f"did you mean {', '.join(near)}?" if near else _ends(cells, ids)
-        what = f"no cell or station {wanted!r} in this run"
-        raise InputError(Fault("CELL|STATION", what, fix))
+        sites, kind = self.table("candidates"), "cell or station"
+        return "station", site_named(sites, wanted, "CELL|STATION", kind, cells, NEAREST)
 
     def slice(self, year: int | None = None, scenario: str | None = None) -> Slice:
         """Return the year and scenario asked for; by default the last year, and no scenario.
@@ -283,9 +265,7 @@ class Traced:
             faults.append(Fault("--year", f"{year} is no year of this run", has))
         there = sorted(set(names) - {""})
         if scenario is not None and scenario not in there:
-            near = difflib.get_close_matches(scenario, there, 1)
-            has = "it has " + ", ".join(there) if there else "it plans for one demand"
-            fix = f"did you mean {near[0]}?" if near else has
+            fix = did_you_mean(scenario, there, "" if there else "it plans for one demand")
             faults.append(Fault("--scenario", f"no scenario {scenario!r} in this run", fix))
         if faults:
             raise InputError(faults)
@@ -313,10 +293,3 @@ def factor_of(row: Mapping[Any, Any]) -> Factor:
         row["figure"], row["of"], float(row["value"]), row["unit"], row["table"],
         low, high, row["source"], row["confidence"],
     )  # fmt: skip
-
-
-def _ends(cells: pd.Series, sites: pd.Series) -> str:
-    return (
-        f"cells run from {cells.min()} to {cells.max()}, "
-        f"stations are among {sites.min()} to {sites.max()}"
-    )

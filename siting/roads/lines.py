@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import shapely
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, did_you_mean
 from siting.files import read_layer
 from siting.roads.network import Network
 
@@ -40,8 +39,7 @@ def road_lines(
         wanted = name.strip().casefold()
         mine = called.str.split(r"\s*;\s*", regex=True).map(lambda of, w=wanted: w in of)
         if not mine.any():
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            fix = f"did you mean {near[0]}?" if near else "use a name as the map has it"
+            fix = did_you_mean(name, known, "use a name as the map has it")
             faults.append(Fault(key, f"{name!r} is no road of the network", fix))
             continue
         lines_by_name[name] = _ends_to_ends(edges[mine])

@@ -17,6 +17,7 @@ import pandas as pd
 from siting.errors import Fault, InputError
 from siting.sites.configurations import UPGRADED
 from siting.sites.costs import points_required
+from siting.texts import counted
 
 type Flags = npt.NDArray[np.bool_]
 type Places = npt.NDArray[np.intp]
@@ -120,7 +121,7 @@ def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules:
 
 
 def _room(bays: float, kw: float) -> str:
-    return f"{bays:,g} bay{'' if bays == 1 else 's'} and {kw:,.4g} kW"
+    return f"{counted(bays, 'bay')} and {kw:,.4g} kW"
 
 
 def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:

@@ -28,6 +28,7 @@ from siting.study.revalue import in_the_end
 from siting.study.spare import NOT_IN_TIME, Clock
 from siting.study.stages import Context, stage
 from siting.study.to_program import instance_of
+from siting.texts import counted
 
 # Shares of a station's energy below and above which it is none or all of it.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
@@ -71,7 +72,7 @@ class Cards:
 
     def in_words(self) -> str:
         """Return the number of cards, and those left blank for lack of time, in words."""
-        new = f"{len(self.new):,} new station{'' if len(self.new) == 1 else 's'}"
+        new = counted(len(self.new), "new station")
         return f"{new}; {self.blank}" if self.blank else new
 
     def facts(self) -> dict[str, dict[str, float | None]]:

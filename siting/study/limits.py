@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +13,7 @@ import pandas as pd
 
 from siting import reference, sites
 from siting.config import Config
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, did_you_mean
 from siting.program.density import one_in_each, power, squares, stretches
 from siting.program.earmarks import earmarks
 from siting.program.limits import Limit, feeders, number
@@ -291,30 +290,47 @@ def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) ->
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         what = f"{reprlib.repr(names)} is no list of sites"
         raise InputError(Fault(key, what, "give ids or names in a list"))
-    ids = candidates["site_id"].astype(str)
-    called = candidates["name"].astype("str").str.strip().str.casefold()
-    site_ids, faults = [], []
+    site_ids, faults = list[str](), list[Fault]()
     for name in names:
-        if not isinstance(name, str):
-            faults.append(Fault(key, f"{reprlib.repr(name)} is no text", "give an id or a name"))
-            continue
-        if name in set(ids):
-            site_ids.append(name)
-            continue
-        here = ids[(called == name.strip().casefold()).to_numpy()]
-        if len(here) == 1:
-            site_ids.append(str(here.iloc[0]))
-        elif len(here):
-            what = f"{name!r} is the name of {len(here)} sites"
-            faults.append(Fault(key, what, "give the id", tuple(here)))
-        else:
-            known = [*ids, *candidates["name"].dropna().astype(str)]
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-            fix = f"did you mean {near[0]}?" if near else "see site_id in candidates.geojson"
-            faults.append(Fault(key, f"{name!r} is no site", fix))
+        try:
+            site_ids.append(site_named(candidates, name, key))
+        except InputError as err:
+            faults.extend(err.faults)
     if faults:
         raise InputError(faults)
     return tuple(site_ids)
+
+
+def site_named(
+    candidates: gpd.GeoDataFrame,
+    name: Any,
+    where: str,
+    kind: str = "site",
+    more: Iterable[str] = (),
+    most: int = 1,
+) -> str:
+    """Return the id of a site given by id or by name; case is ignored.
+
+    An `InputError` that names `where` says what else may be meant, `most` names at most; `kind` is
+    what is asked for, and `more` are ids of that kind that are no sites.
+    """
+    if not isinstance(name, str):
+        raise InputError(Fault(where, f"{reprlib.repr(name)} is no text", "give an id or a name"))
+    ids = candidates["site_id"].astype(str)
+    if name in set(ids):
+        return name
+    # Compared in Python: Arrow accepts no text outside UTF-8, and a user may write one.
+    asked, named = name.strip().casefold(), candidates["name"].dropna().astype(str)
+    called = zip(ids[named.index], named, strict=True)
+    here = [site for site, called_so in called if called_so.strip().casefold() == asked]
+    if len(here) == 1:
+        return str(here[0])
+    if here:
+        what = f"{name!r} is the name of {len(here)} sites"
+        raise InputError(Fault(where, what, "give the id", tuple(here)))
+    fix = f"ids of sites run from {ids.min()} to {ids.max()}"
+    fix = did_you_mean(name, dict.fromkeys([*more, *ids, *named]), fix, most)
+    raise InputError(Fault(where, f"{name!r} is no {kind}", fix))
 
 
 def concessions_of(

@@ -23,6 +23,7 @@ from siting.study.program_inputs import Asked
 from siting.study.to_program import MILLION, aim_in_words, aims_of, blocks_of, zones_named
 from siting.study.yearly import cells_by_year, years_table
 from siting.study.zones import gini, zone_table
+from siting.texts import counted
 
 NOT_FOUND = "not found in time"
 # Money left is told of from this sum and share of the budget on.
@@ -292,11 +293,9 @@ class _Told:
     def _left_out(self) -> None:
         """Tell of the stations that were left out within the gap, and what they would serve."""
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
-        count = f"{len(out.offers):,} station{'s' if len(out.offers) > 1 else ''}"
-        text = (
-            f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {count}: it would serve "
-            f"{max(out.worth, 0.0):,.0f} kWh/day more, and {gain:g} a PKR m are asked for"
-        )
+        stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
+        text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
+        text += f"{worth:,.0f} kWh/day more, and {gain:g} a PKR m are asked for"
         self.lines.append(Line("money_left", "Money left", text))
 
     def _unspent(self, outcome: Outcome) -> None:

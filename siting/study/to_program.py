@@ -6,7 +6,6 @@ Every key of the section ``program`` is a block; all can be combined, except as 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from siting.config import Config
 from siting.engine.answer import Answer
 from siting.engine.clock import Progress
 from siting.engine.solve import solve
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, did_you_mean
 from siting.program.aims import AIMS, LeastRegret, WorstShare
 from siting.program.instance import Instance
 from siting.program.money import MONEY
@@ -132,8 +131,7 @@ def _require_known(asked: Mapping[str, float], there: set[str], key: str) -> Non
     faults = []
     for name in asked:
         if name not in there:
-            near = difflib.get_close_matches(name, there, n=1, cutoff=0.6)
-            fix = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(there))}"
+            fix = did_you_mean(name, sorted(there))
             faults.append(Fault(f"{key}.{name}", "no such zone with demand in it", fix))
     if faults:
         raise InputError(faults)

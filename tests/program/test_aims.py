@@ -86,3 +86,12 @@ def test_a_new_aim_needs_no_change_elsewhere(seed, method):
     # With one station less, not even the most energy is enough.
     fewer = program.limit(number(offers, len(answer.offers) - 1))
     assert solve(fewer, gap=0.0, threads=1).served_kwh_day < kwh
+
+
+def test_aims_in_a_notebook_have_no_bare_per_cent_sign():
+    demand, offers, reach = town(0, existing=False)
+    program = Program(Instance.from_tables(demand, offers, reach, COMPATIBILITY, budget_pkr=15.0))
+    said = program.scenarios({"low": 0.5, "high": 0.5}).tail(0.9).least_money("cost_pkr")
+    said = said._repr_latex_()
+    assert r"the best average of the worst 10\% of outcomes, kWh/day" in said
+    assert "the least cost in all, PKR" in said

@@ -185,13 +185,13 @@ def test_a_forbidden_and_an_impossible_place_say_so(folder, poor):
 def test_a_wrong_id_names_the_nearest(poor):
     with pytest.raises(InputError) as caught:
         explain_site(poor, "s001")
-    assert "no site 's001' in this run; nearest: s0001, s0002" in str(caught.value)
+    assert "'s001' is no site; did you mean s0001, s0002?" in str(caught.value)
     with pytest.raises(InputError) as caught:
         explain_site(poor, "Weast pump")
     assert "West pump" in str(caught.value)
     with pytest.raises(InputError) as caught:
         explain_site(poor, "?")
-    assert "ids run from s0001 to s0002" in str(caught.value)
+    assert "ids of sites run from s0001 to s0002" in str(caught.value)
 
 
 # --- all stations --------------------------------------------------------------------------------
