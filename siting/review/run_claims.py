@@ -15,30 +15,26 @@ from typing import Annotated, Any, get_args
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from siting.config import Program
 from siting.engine.answer import Method, TieBreak
 from siting.engine.greedy import BUDGETED, ONE_PRICE
 from siting.engine.proof import Proof
 from siting.errors import Fault
 from siting.export.values import plain
 from siting.manifest import FOLDER, MANIFEST
-from siting.outcome import Line, Outcome
-from siting.program.aims import DRIVERS_TIME
+from siting.outcome import Outcome
+from siting.program.aims import DRIVERS_TIME, STATIONS, LeastCostToAll
 from siting.study.facts import PACKAGES
 from siting.study.outcome_figures import (
     NOT_FOUND,
-    cost_lines,
-    least_money_line,
-    scenario_line,
-    then_line,
-    year_line,
+    cost_table,
+    lines_of,
+    year_tables,
+    zone_tables,
 )
 from siting.study.pipeline import Study
 from siting.study.program_inputs import Asked
 from siting.study.provenance import input_records
 from siting.study.to_program import aim_in_words, blocks_of
-from siting.study.yearly import cells_by_year, years_table
-from siting.study.zones import zone_table
 
 MENDED = "files were edited together: make the run again with `siting run`"
 # Tolerance between the clocks of two machines.
@@ -178,7 +174,7 @@ def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
         faults.append(Fault(f"{where}.solver_version", "is no version", MENDED))
     for n, one in enumerate(outcome.proofs):
         faults += _proof_faults(one.proof, f"{where}.proofs.{n}")
-    faults += _line_faults(config.program, outcome, unit, where, asked)
+    faults += _line_faults(asked, outcome, unit, where)
     faults += _table_faults(study.program, asked, outcome)
     labels = [one.label for one in outcome.lines if one.field in FROM_SOLVES]
     return faults, [*labels, *(f"{name}.csv" for name in OTHER_SOLVES if name in outcome.tables)]
@@ -201,14 +197,12 @@ def _proof_faults(proof: Proof, where: str) -> Iterator[Fault]:
         yield Fault(f"{where}.seconds", "are of no phase", MENDED, odd)
 
 
-def _line_faults(
-    keys: Program, outcome: Outcome, unit: str, where: str, asked: Asked
-) -> list[Fault]:
+def _line_faults(asked: Asked, outcome: Outcome, unit: str, where: str) -> list[Fault]:
     forms = {
         field: (label, text.format(unit=re.escape(unit)))
         for field, (label, text) in FROM_SOLVES.items()
     }
-    again = _lines_again(keys, outcome, unit, asked)
+    again = lines_of(asked, outcome, unit)
     forms |= {one.field: (one.label, re.escape(one.text)) for one in again}
     faults = []
     said = [one.field for one in outcome.lines]
@@ -223,68 +217,20 @@ def _line_faults(
     return faults
 
 
-def _lines_again(keys: Program, outcome: Outcome, unit: str, asked: Asked) -> Iterator[Line]:
-    """Yield each headline figure that the outcome's own tables give."""
-    tables = outcome.tables
-    if outcome.guarantee:
-        yield Line("guarantee", "Guarantee", outcome.guarantee)
-    if keys.objective != "energy" or keys.decay is not None:
-        weighed = outcome.served.merge(
-            outcome.slices[["slice", "weight", "probability"]], on="slice"
-        )
-        worth = float((weighed["worth"] * weighed["weight"] * weighed["probability"]).sum())
-        yield Line("worth", "Worth of the plan", f"{worth:,.0f} {unit}")
-    if "years" in tables:
-        yield from map(year_line, tables["years"].itertuples())
-    if "scenarios" in tables:
-        told = tables["scenarios"]
-        for row in told.itertuples():
-            more = f"what it gives up was {NOT_FOUND}"
-            if "regret_share" in told.columns:
-                more = f"gives up at most {row.regret_share:.1%}"
-            yield scenario_line(row, more)
-        mean = float((told["probability"] * told["served_kwh_day"]).sum())
-        yield Line("mean_energy", "Energy on average", f"{mean:,.0f} kWh/day")
-        count = f"{tables['robust']['robust'].sum():,}" if "robust" in tables else NOT_FOUND
-        yield Line("robust_sites", "Sites in every scenario's plan", count)
-    for one in outcome.proofs:
-        if one.aim == "best worst share" and keys.fairness == "max_min":
-            worst = tables["zones"].sort_values(["served_share", "zone"]).iloc[0]
-            text = f"{worst['zone']} ({worst['served_share']:.1%})"
-            yield Line("worst_zone", "Worst-served zone", text)
-            yield Line("worst_share_proof", "Proven of the worst share", str(one.proof))
-        if one.aim == "least money" and keys.least_cost is not None:
-            yield least_money_line(keys.least_cost.money, one.proof)
-    if "cost_to_all" in tables:
-        values = asked.to_all.value_pkr_h
-        yield from cost_lines(tables["cost_to_all"], values, years=keys.years is not None)
-    for one in outcome.proofs[1:]:
-        yield then_line(one, outcome)
-
-
 def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
     """Return the tables of an outcome that do not follow from stations and service."""
-    again: dict[str, pd.DataFrame] = {}
-    keys, last = asked.config.program, list(asked.own)[-1]
-    if asked.zones is not None:
-        again["zones"] = zone_table(
-            asked.zones, asked.own[last], outcome.service, asked.floors_of_zones
-        )
-    if len(outcome.floors):
-        again["floors"] = outcome.floors
+    keys = asked.config.program
+    again = zone_tables(asked, outcome)
     if keys.years is not None:
-        # With scenarios the service of the configuration's own demand needs a solve.
-        alone = keys.scenarios is None
         services = {year: _of_slice(outcome.services, str(year)) for year in asked.own}
-        served = {y: float(one["served_kwh_day"].sum()) for y, one in services.items()}
-        wanted = {y: float(one["demand_kwh_day"].sum()) for y, one in asked.own.items()}
-        table, again["built"], money = years_table(outcome, program, wanted, served)
-        columns = [c for c in table.columns if alone or not c.startswith("served_")]
-        again["years"] = table[columns].merge(money, on="year")
-        if alone:
-            again["year_cells"] = cells_by_year(asked.own, services)
+        again |= year_tables(asked, outcome, program, services)
+        if keys.scenarios is not None:
+            # The service of the configuration's own demand needs a solve.
+            del again["year_cells"]
+            served = [c for c in again["years"].columns if c.startswith("served_")]
+            again["years"] = again["years"].drop(columns=served)
     for one in outcome.proofs:
-        if one.aim == "least cost to all":
+        if one.aim == LeastCostToAll.name:
             again["cost_to_all"] = _cost_to_all(asked, outcome, one.proof.objective)
     there = outcome.tables
     optional = {*OTHER_SOLVES, "viability", *(["year_cells"] if keys.scenarios else [])}
@@ -305,8 +251,7 @@ def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFram
     minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min).astype(float)
     counts = rows["weight"] * rows["probability"] * minute
     drives = float((rows["served_kwh_day"] * rows["travel_min"] * counts).sum())
-    parts = {"stations": pkr_year - drives, DRIVERS_TIME: drives, "all": pkr_year}
-    return pd.DataFrame({"part": list(parts), "pkr_year": list(parts.values())})
+    return cost_table({STATIONS: pkr_year - drives, DRIVERS_TIME: drives})
 
 
 def _of_slice(rows: pd.DataFrame, name: str) -> pd.DataFrame:

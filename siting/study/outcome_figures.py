@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,8 @@ from siting.engine.answer import AimProof, Answer
 from siting.engine.clock import Progress
 from siting.engine.proof import Proof
 from siting.outcome import Line, Outcome, outcome_of
-from siting.program.aims import DRIVERS_TIME, LeastMoney, MostWorth
+from siting.program.aims import DRIVERS_TIME, LeastMoney, MostWorth, WorstShare
+from siting.program.money import MONEY, MoneyKind
 from siting.program.program import Program
 from siting.study.limits import limits_used
 from siting.study.mandates import mandates_told
@@ -93,7 +94,7 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
 
 @dataclass
 class _Told:
-    """What is told of an answer: tables and lines, gathered block by block."""
+    """The tables of an answer, and its lines from other solves, gathered block by block."""
 
     asked: Asked
     answer: Answer
@@ -105,26 +106,16 @@ class _Told:
         """Return the outcome with all of it."""
         asked, answer, keys = self.asked, self.answer, self.asked.config.program
         outcome, services = bare_outcome(asked, answer)
-        last = list(asked.own)[-1]
-        served = {y: float(s["served_kwh_day"].sum()) for y, s in services.items()}
-        if outcome.guarantee:
-            self.lines.append(Line("guarantee", "Guarantee", outcome.guarantee))
-        if keys.objective != "energy" or keys.decay is not None:
-            self._worth(outcome)
         if keys.years is not None:
-            self._years(outcome, services, served)
+            self.tables |= year_tables(asked, outcome, answer.program, services)
+            alone = keys.scenarios is None and asked.need is None
+            if alone and aims_of(asked.config)[0] == "most_worth":
+                self._foresight(self.tables["years"])
         if keys.scenarios is not None:
             self._scenarios()
-        if asked.zones is not None:
-            self.tables["zones"] = zone_table(
-                asked.zones, asked.own[last], services[last], asked.floors_of_zones
-            )
-        if len(outcome.floors):
-            self.tables["floors"] = outcome.floors
+        self.tables |= zone_tables(asked, outcome)
         if keys.fairness == "max_min":
             self._fairness()
-        if keys.least_cost is not None:
-            self._least_cost()
         if answer.left_out.offers:
             self._left_out()
         elif asked.budgeted and answer.program.all_aims[0].is_plain_worth:
@@ -132,67 +123,28 @@ class _Told:
         if keys.least_gain.always and asked.budgeted:
             self._left(outcome)
         if asked.need is not None:
-            self._viability(outcome, services[last])
+            self._viability(outcome)
         for aim in answer.program.all_aims:
             if parts := aim.parts(answer):
-                self._to_all(parts)
+                self.tables["cost_to_all"] = cost_table(parts)
         if keys.limits.mandates:
-            self.tables["mandates"], lines = mandates_told(asked, answer, self.effort)
-            self.lines += lines
-        for aim_proof in outcome.proofs[1:]:
-            self.lines.append(then_line(aim_proof, outcome))
+            self.tables["mandates"], told = mandates_told(asked, answer, self.effort)
+            self.lines += told
         if keys.alternatives is not None:
             _, self.tables["alternatives"], self.tables["alternative_sites"] = alternatives(
                 answer.program, answer, keys.alternatives, self.effort
             )
-        return replace(outcome, lines=tuple(self.lines), tables=self.tables)
-
-    def _to_all(self, parts: Mapping[str, float]) -> None:
-        """Tell what stations and drivers' time cost in a year, and what a minute is valued at."""
-        parts = {**parts, "all": sum(parts.values())}
-        self.tables["cost_to_all"] = pd.DataFrame(
-            {"part": list(parts), "pkr_year": list(parts.values())}
-        )
-        years = self.answer.program.year_plan is not None
-        self.lines += cost_lines(
-            self.tables["cost_to_all"], self.asked.to_all.value_pkr_h, years=years
-        )
-
-    def _worth(self, outcome: Outcome) -> None:
-        table = outcome.served.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
-        worth = float((table["worth"] * table["weight"] * table["probability"]).sum())
-        unit = self.answer.program.worth_unit
-        self.lines.append(Line("worth", "Worth of the plan", f"{worth:,.0f} {unit}"))
-
-    # --- years -----------------------------------------------------------------------------------
-
-    def _years(
-        self,
-        outcome: Outcome,
-        services: dict[int | None, pd.DataFrame],
-        served: dict[int | None, float],
-    ) -> None:
-        """Tell what stands, is served and is spent in each year."""
-        program, asked = self.answer.program, self.asked
-        wanted = {y: float(d["demand_kwh_day"].sum()) for y, d in asked.own.items()}
-        table, built, money = years_table(outcome, program, wanted, served)
-        for row in table.itertuples():
-            self.lines.append(year_line(row))
-        alone = asked.config.program.scenarios is None and asked.need is None
-        if alone and aims_of(asked.config)[0] == "most_worth":
-            self._foresight(table)
-        self.tables |= {
-            "years": table.merge(money, on="year"),
-            "built": built,
-            "year_cells": cells_by_year(asked.own, services),
-        }
+        outcome = replace(outcome, tables=self.tables)
+        lines = lines_of(asked, outcome, answer.program.worth_unit, self.lines)
+        return replace(outcome, lines=tuple(lines))
 
     def _foresight(self, table: pd.DataFrame) -> None:
         """Tell what planning ahead is worth, against planning the years one by one."""
         alone = myopic(self.asked, self.effort)
         text = NOT_FOUND
         if alone is not None:
-            table["myopic_kwh_day"] = [plan.served_kwh_day for plan in alone]
+            at = list(table.columns).index("budget_pkr")
+            table.insert(at, "myopic_kwh_day", [plan.served_kwh_day for plan in alone])
             weights = table["weight"].to_numpy(dtype=float)
             worth = float((weights * [plan.worth_in(0) for plan in alone]).sum())
             more = self.answer.proof.objective - worth
@@ -202,7 +154,7 @@ class _Told:
     # --- scenarios -------------------------------------------------------------------------------
 
     def _scenarios(self) -> None:
-        """Tell what is served in each scenario of the last year, and what is given up there."""
+        """Add the tables of what is served in each scenario of the last year, and lost there."""
         answer = self.answer
         program = answer.program
         plan = program.scenario_plan
@@ -214,7 +166,6 @@ class _Told:
         table.insert(1, "probability", list(plan.probabilities))
         worth = answer.worth_of_scenarios
         best_plans = best_by_scenario(program, self.effort, answer.offers)
-        texts = [f"what it gives up was {NOT_FOUND}"] * len(table)
         if best_plans is not None:
             best = np.array([one.proof.objective for one in best_plans])
             bound = np.array([max(one.proof.bound, one.proof.objective) for one in best_plans])
@@ -228,15 +179,8 @@ class _Told:
                 **{f"best_{what}": best, f"best_bound_{what}": bound, f"regret_{what}": regret},
                 regret_share=share,
             )
-            texts = [f"gives up at most {one:.1%}" for one in share]
             self.tables["robust"] = _robust(answer, best_plans)
         self.tables["scenarios"] = table
-        for row, text in zip(table.itertuples(), texts, strict=True):
-            self.lines.append(scenario_line(row, text))
-        mean = float((table["probability"] * table["served_kwh_day"]).sum())
-        self.lines.append(Line("mean_energy", "Energy on average", f"{mean:,.0f} kWh/day"))
-        count = NOT_FOUND if best_plans is None else f"{self.tables['robust']['robust'].sum():,}"
-        self.lines.append(Line("robust_sites", "Sites in every scenario's plan", count))
 
     # --- fairness, money -------------------------------------------------------------------------
 
@@ -247,18 +191,12 @@ class _Told:
         zones = self.tables["zones"]
         people = zones["zone"].map(asked.people).fillna(0.0).to_numpy(dtype=float)
         weight = people if people.sum() > 0 else zones["demand_kwh_day"].to_numpy(dtype=float)
-        worst = zones.sort_values(["served_share", "zone"]).iloc[0]
         equal = gini(zones["served_share"].to_numpy(dtype=float), weight)
         proof = next(
             one.proof
             for one, aim in zip(answer.proofs, answer.program.aims, strict=True)
             if aim.groups
         )
-        text = f"{worst['zone']} ({worst['served_share']:.1%})"
-        self.lines += [
-            Line("worst_zone", "Worst-served zone", text),
-            Line("worst_share_proof", "Proven of the worst share", str(proof)),
-        ]
         program = replace(answer.program, aims=(MostWorth(),))
         usual = self.effort.attempt(program, 0.5, answer.offers)
         if usual is None:
@@ -329,19 +267,9 @@ class _Told:
             text += f" as far as a plan was found, at most {most:,.4g}"
         self.lines.append(Line("money_left", "Money left", text))
 
-    def _least_cost(self) -> None:
-        cheap = self.asked.config.program.least_cost
-        assert cheap is not None
-        proof = next(
-            one.proof
-            for one, aim in zip(self.answer.proofs, self.answer.program.aims, strict=True)
-            if aim.of_money
-        )
-        self.lines.append(least_money_line(cheap.money, proof))
-
-    def _viability(self, outcome: Outcome, service: pd.DataFrame) -> None:
-        """Tell what the business case of each station needs, earns and is paid."""
-        need = self.asked.need
+    def _viability(self, outcome: Outcome) -> None:
+        """Add the table of what the case of each station needs, earns and is paid."""
+        need, service = self.asked.need, outcome.service
         assert need is not None
         sites = need.offers[need.offers["offer_id"].isin(list(outcome.offers))]
         sites = sites[["site_id", "offer_id", "cost_pkr"]].sort_values("site_id", ignore_index=True)
@@ -356,6 +284,92 @@ class _Told:
             subsidy_share=(money / sites["cost_pkr"].where(sites["cost_pkr"] > 0)).fillna(0.0),
         )
         self.tables["viability"] = sites
+
+
+def year_tables(
+    asked: Asked,
+    outcome: Outcome,
+    program: Program,
+    services: Mapping[int | None, pd.DataFrame],
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of a plan in years, given its service by year."""
+    wanted = {y: float(d["demand_kwh_day"].sum()) for y, d in asked.own.items()}
+    served = {y: float(s["served_kwh_day"].sum()) for y, s in services.items()}
+    table, built, money = years_table(outcome, program, wanted, served)
+    return {
+        "years": table.merge(money, on="year"),
+        "built": built,
+        "year_cells": cells_by_year(asked.own, services),
+    }
+
+
+def zone_tables(asked: Asked, outcome: Outcome) -> dict[str, pd.DataFrame]:
+    """Return the tables of zones and floors, where there are any."""
+    tables = {}
+    if asked.zones is not None:
+        demand = list(asked.own.values())[-1]
+        tables["zones"] = zone_table(asked.zones, demand, outcome.service, asked.floors_of_zones)
+    return tables | ({"floors": outcome.floors} if len(outcome.floors) else {})
+
+
+def cost_table(parts: Mapping[str, float]) -> pd.DataFrame:
+    """Return the parts of the cost to all and their sum (PKR a year)."""
+    whole = {**parts, "all": sum(parts.values())}
+    return pd.DataFrame({"part": list(whole), "pkr_year": list(whole.values())})
+
+
+def lines_of(
+    asked: Asked, outcome: Outcome, unit: str, others: Iterable[Line] = ()
+) -> Iterator[Line]:
+    """Yield each headline figure that the outcome's own tables give, and `others` in their places.
+
+    `unit` is the program's unit of worth; `others` are figures from other solves.
+    """
+    keys, tables = asked.config.program, outcome.tables
+    solved = {one.field: one for one in others}
+    # The first of each name: a later aim may be the same.
+    proofs = {one.aim: one.proof for one in reversed(outcome.proofs)}
+
+    def also(*fields: str) -> Iterator[Line]:
+        return (solved[field] for field in fields if field in solved)
+
+    if outcome.guarantee:
+        yield Line("guarantee", "Guarantee", outcome.guarantee)
+    if keys.objective != "energy" or keys.decay is not None:
+        weights = outcome.slices[["slice", "weight", "probability"]]
+        table = outcome.served.merge(weights, on="slice")
+        worth = float((table["worth"] * table["weight"] * table["probability"]).sum())
+        yield Line("worth", "Worth of the plan", f"{worth:,.0f} {unit}")
+    if "years" in tables:
+        yield from map(year_line, tables["years"].itertuples())
+    yield from also("worth_of_foresight")
+    if "scenarios" in tables:
+        table = tables["scenarios"]
+        for row in table.itertuples():
+            text = f"what it gives up was {NOT_FOUND}"
+            if "regret_share" in table.columns:
+                text = f"gives up at most {row.regret_share:.1%}"
+            yield scenario_line(row, text)
+        mean = float((table["probability"] * table["served_kwh_day"]).sum())
+        yield Line("mean_energy", "Energy on average", f"{mean:,.0f} kWh/day")
+        count = f"{tables['robust']['robust'].sum():,}" if "robust" in tables else NOT_FOUND
+        yield Line("robust_sites", "Sites in every scenario's plan", count)
+    if keys.fairness == "max_min":
+        worst = tables["zones"].sort_values(["served_share", "zone"]).iloc[0]
+        text = f"{worst['zone']} ({worst['served_share']:.1%})"
+        yield Line("worst_zone", "Worst-served zone", text)
+        proof = proofs[WorstShare.name]
+        yield Line("worst_share_proof", "Proven of the worst share", str(proof))
+    yield from also("gini", "price_of_fairness")
+    if keys.least_cost is not None:
+        yield least_money_line(keys.least_cost.money, proofs[LeastMoney.name])
+    yield from also("money_left")
+    if "cost_to_all" in tables:
+        values = asked.to_all.value_pkr_h
+        yield from cost_lines(tables["cost_to_all"], values, years=keys.years is not None)
+    yield from also("mandates_cost", "mandates_pooled")
+    for one in outcome.proofs[1:]:
+        yield then_line(one, outcome)
 
 
 def year_line(row: Any) -> Line:
@@ -374,11 +388,10 @@ def scenario_line(row: Any, gives_up: str) -> Line:
     return Line(f"scenario_{row.scenario}", label, text)
 
 
-def least_money_line(money: str, proof: Proof) -> Line:
-    """Return the least money a plan takes, ``subsidy_pkr`` or cost, as one line of the headline."""
-    what = "public money" if money == "subsidy_pkr" else "cost in all"
+def least_money_line(money: MoneyKind, proof: Proof) -> Line:
+    """Return the least money a plan takes, as one line of the headline."""
     text = f"PKR {proof.objective / MILLION:,.2f} m, no plan needs less than "
-    return Line(f"least_{money}", f"Least {what}", f"{text}{proof.bound / MILLION:,.2f} m")
+    return Line(f"least_{money}", f"Least {MONEY[money]}", f"{text}{proof.bound / MILLION:,.2f} m")
 
 
 def then_line(one: AimProof, outcome: Outcome) -> Line:
