@@ -19,6 +19,7 @@ from siting.program.money import MoneyKind
 from siting.program.program import Program
 from siting.program.service import Service
 from siting.program.slices import year_weights
+from siting.tables import mean_drive_min
 
 Method = Literal["exact", "greedy", "milp"]
 TieBreak = Literal["exact", "polished"]
@@ -375,3 +376,8 @@ class Answer(Solved):
     def served_kwh_day(self) -> float:
         """Energy served in the last slice (kWh/day)."""
         return math.fsum(self.energy[:, -1])
+
+    @property
+    def mean_drive_min(self) -> float:
+        """Mean drive of a kWh served in the last slice (min); NaN if nothing is served."""
+        return mean_drive_min(self.energy[:, -1], self.pairs.minutes)

@@ -16,6 +16,7 @@ from siting.nation.rounds import Rounds
 from siting.nation.shared_money import BUDGET, SPLITS
 from siting.program.instance import Floats
 from siting.study.zones import gini
+from siting.tables import mean_drive_min
 
 # Shares of the budget on the frontier.
 PARTS = (0.25, 0.5, 0.75, 1.0)
@@ -227,15 +228,14 @@ def _split_row(
     nation: Rounds, split: str, money: Mapping[str, float], table: pd.DataFrame, best: float
 ) -> Row:
     known = table[table["demand_kwh_day"] > 0]
-    served = table["served_kwh_day"].to_numpy(float)
-    drives = table["drives_min"].fillna(0.0).to_numpy(float)
+    served, drives = table["served_kwh_day"], table["drives_min"].fillna(0.0)
     share = (known["served_kwh_day"] / known["demand_kwh_day"]).to_numpy(float)
     head = (known["served_kwh_day"] / known["people"]).to_numpy(float)
     less = best - math.fsum(served)
     return {
         "split": split,
         "served_kwh_day": math.fsum(served),
-        "drives_min": float(served @ drives) / max(math.fsum(served), 1e-12),
+        "drives_min": mean_drive_min(served, drives),
         "gini": gini(share, known["demand_kwh_day"].to_numpy(float)),
         "gini_a_head": gini(head, known["people"].to_numpy(float)),
         "less_kwh_day": less,

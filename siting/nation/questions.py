@@ -11,6 +11,7 @@ from siting.errors import Fault, InputError, did_you_mean
 from siting.nation.certificate import MILLION, price_columns
 from siting.nation.earlier import years_in_words
 from siting.nation.reading import read_nation
+from siting.tables import mean_drive_min
 
 CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 
@@ -105,8 +106,8 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
         for name, of, cities in (("_before", was, old), ("", now, new)):
             whole = of.sum()
             if key == "drives_min":
-                energy = cities["served_kwh_day"].reindex(names)
-                whole = (of * energy).sum() / max(energy.sum(), 1e-12)
+                energy = cities["served_kwh_day"].reindex(names).fillna(0.0)
+                whole = mean_drive_min(energy, of.fillna(0.0))
             table[key + name] = [*of, whole]
         table[f"{key}_change"] = table[key] - table[f"{key}_before"]
     return table.reset_index()

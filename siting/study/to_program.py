@@ -17,7 +17,7 @@ from siting.engine.answer import Answer
 from siting.engine.clock import Progress
 from siting.engine.solve import solve
 from siting.errors import Fault, InputError, did_you_mean
-from siting.program.aims import AIMS, LeastRegret, WorstShare
+from siting.program.aims import AIMS, LeastCostToAll, LeastRegret, WorstShare
 from siting.program.instance import Instance
 from siting.program.money import MONEY
 from siting.program.objective import Decay, ExponentialDecay, GaussianDecay, LinearDecay, StepDecay
@@ -27,8 +27,8 @@ from siting.study.program_inputs import Asked, subsidy_of
 UNITS = {"people": "people", "sessions": "sessions/day"}
 REACHABLE = "within reach"
 MILLION = 1e6
-# Aims by the drive of each cell: the first is the default next aim.
-DRIVES = ("shortest_drives", "least_cost_to_all")
+# Keys of the aims by the drive of each cell.
+DRIVES = tuple(aim.kind for aim in AIMS if aim.of_drives)
 
 
 # --- the program ---------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def _decay(asked: Any) -> Decay:
 def aims_of(config: Config) -> list[str]:
     """Return the objectives in order of priority: keys of the configuration, or aims."""
     program = config.program
-    then: tuple[str, ...] = DRIVES[1:]
+    then: tuple[str, ...] = (LeastCostToAll.kind,)
     if program.then is not None:
         then = program.then
     elif program.decay is not None or config.solver.method == "greedy":
