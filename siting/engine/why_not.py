@@ -36,7 +36,6 @@ from siting.engine.run import Run
 from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.aims import Aim, MostWorth, WorstShare
 from siting.program.instance import Flags
-from siting.program.obligations import find_contradictions
 from siting.program.program import Program
 
 COLUMNS = ["requirement", "have", "need", "unit", "alone", "fix"]
@@ -134,7 +133,7 @@ def is_hopeless(program: Program) -> bool:
             if reached[s] < (floor.share - 1e-9) * wanted[s]:
                 return True
     counts = program.budgeted and program.year_plan is None
-    faults = find_contradictions(program.instance)
+    faults = program.instance.contradictions()
     return any(counts or fault.where != "budget_pkr" for fault in faults)
 
 

@@ -7,6 +7,7 @@ is a sparse list of sites by cell, never a matrix of cells and sites.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,7 +19,7 @@ import pandas as pd
 
 from siting.errors import Fault, InfeasibleError, InputError
 from siting.program.limits import Limit
-from siting.program.obligations import find_contradictions, offers_left
+from siting.program.obligations import offers_left, tolerance
 from siting.program.references import check_tables, find_reach_faults
 from siting.tables import capacity_groups
 from siting.texts import counted
@@ -197,7 +198,7 @@ class Instance:
         )
         if not instance.served_pairs.any():
             raise InputError(find_reach_faults(demand, offers, left, reach, cutoff_min))
-        contradictions = find_contradictions(instance)
+        contradictions = instance.contradictions()
         if contradictions:
             raise InfeasibleError(contradictions)
         return instance
@@ -248,6 +249,39 @@ class Instance:
         names = ("ids", "site", "capacity", "cost", "subsidy", "existing", "bundle", "opens")
         left = {f"offer_{name}": getattr(self, f"offer_{name}")[kept] for name in names}
         return replace(self, **left)
+
+    def contradictions(self) -> list[Fault]:
+        """Return every limit exceeded by existing and required stations alone: have and need.
+
+        Each required site is taken at its least use of the limit, so a limit named here cannot hold
+        whatever else is chosen.
+        """
+        must = np.flatnonzero(self.must_sites)
+        if not len(must):
+            return []
+        faults = []
+        money = self.offer_subsidy
+        rows = [("budget_pkr", "PKR", self.budget_pkr, money)]
+        for limit in self.limits:
+            amounts = self.amounts_of(limit) * (money if limit.per_rupee else 1.0)
+            rows.append((f"limit {limit.name}", limit.unit, limit.at_most, amounts))
+        for where, unit, have, amounts in rows:
+            least = np.full(len(self.site_ids), np.inf)
+            np.minimum.at(least, self.offer_site, amounts)
+            need = math.fsum(least[must])
+            if need > have + tolerance(have):
+                users = must[least[must] > 0]
+                required = np.isin(users, self.required_sites)
+                what = (
+                    f"have {have:,.10g} {unit}, need {need:,.10g} {unit} for existing "
+                    "and required stations, each at its least"
+                )
+                fix = f"raise it to {need:,.10g} {unit} or more"
+                if required.any():
+                    fix += ", or require less"
+                ids = tuple(self.site_ids[users[np.argsort(-least[users], kind="stable")]])
+                faults.append(Fault(where, what, fix, ids))
+        return faults
 
     def positions_of(self, offer_ids: Iterable[str]) -> Ints:
         """Return the positions of offers, in the order of their ids.

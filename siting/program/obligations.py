@@ -15,25 +15,20 @@ Rows::
 At a site of ``E`` the offers are the existing station and its extensions; one of them is taken.
 Offers at forbidden sites are left out before the program is built.
 
-`find_obligation_faults` names invalid input; `find_contradictions` names limits that cannot hold
-alone, with all required sites at their least use. Conflicts of several limits are for the engine to
-find.
+`find_obligation_faults` names invalid input; `Instance.contradictions` names limits that cannot
+hold alone, with all required sites at their least use. Conflicts of several limits are for the
+engine to find.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from siting.errors import Fault
 from siting.program.limits import Limit
-
-if TYPE_CHECKING:
-    from siting.program.instance import Instance
 
 # Tolerance of limits: a millionth of a rupee, kilowatt or station, because sums of binary fractions
 # are not exact.
@@ -80,40 +75,6 @@ def find_obligation_faults(
         *_site_faults(offers, set(map(str, required)), set(map(str, forbidden))),
         *_extension_faults(offers),
     ]
-
-
-def find_contradictions(instance: Instance) -> list[Fault]:
-    """Return every limit exceeded by existing and required stations alone: have and need.
-
-    Each required site is taken at its least use of the limit, so a limit named here cannot hold
-    whatever else is chosen.
-    """
-    must = np.flatnonzero(instance.must_sites)
-    if not len(must):
-        return []
-    faults = []
-    money = instance.offer_subsidy
-    rows = [("budget_pkr", "PKR", instance.budget_pkr, money)]
-    for limit in instance.limits:
-        amounts = instance.amounts_of(limit) * (money if limit.per_rupee else 1.0)
-        rows.append((f"limit {limit.name}", limit.unit, limit.at_most, amounts))
-    for where, unit, have, amounts in rows:
-        least = np.full(len(instance.site_ids), np.inf)
-        np.minimum.at(least, instance.offer_site, amounts)
-        need = math.fsum(least[must])
-        if need > have + tolerance(have):
-            users = must[least[must] > 0]
-            required = np.isin(users, instance.required_sites)
-            what = (
-                f"have {have:,.10g} {unit}, need {need:,.10g} {unit} for existing "
-                "and required stations, each at its least"
-            )
-            fix = f"raise it to {need:,.10g} {unit} or more"
-            if required.any():
-                fix += ", or require less"
-            ids = tuple(instance.site_ids[users[np.argsort(-least[users], kind="stable")]])
-            faults.append(Fault(where, what, fix, ids))
-    return faults
 
 
 def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) -> list[Fault]:

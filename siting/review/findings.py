@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from siting import simulation as room
+from siting import simulation
 from siting.config.offers import Service
 from siting.plan import Plan
 from siting.study.queues import Waiting, allotted, late_share
@@ -89,7 +89,7 @@ def _out_share(all_classes: pd.DataFrame) -> float:
 def _slow_ports(expected: pd.DataFrame, plan: Plan, waiting: Waiting) -> list[str]:
     """Return the charger groups whose ports are taken longer than their kW say, with why."""
     ports, sessions = waiting.ports(plan), waiting.sessions
-    split = room.split_load(ports, allotted(plan), sessions)
+    split = simulation.split_load(ports, allotted(plan), sessions)
     lines = []
     for group, part in expected.groupby("charger_group"):
         load, room_there = float(part["erlangs"].sum()), float(part["ports"].sum())

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting import export
-from siting import simulation as room
+from siting import export, simulation
 from siting.errors import Fault, InputError
 from siting.export import simulation_picture
 from siting.interrupts import seen_through
@@ -21,7 +20,6 @@ from siting.plan import Plan
 from siting.review.findings import OVER, findings
 from siting.review.record import head_of
 from siting.review.shown import Block, Shown, block_of
-from siting.simulation import Rules
 from siting.study.queues import Waiting, simulated
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_from_run, study_of
@@ -84,7 +82,7 @@ class SimulatedDay(Shown):
         return [classes, Block((), [[line] for line in self.lines])]
 
 
-def simulate(run: Source, rules: Rules | None = None) -> SimulatedDay:
+def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay:
     """Return the experience of drivers under a study's plan, over several simulated days.
 
     Parameters
@@ -104,7 +102,7 @@ def simulate(run: Source, rules: Rules | None = None) -> SimulatedDay:
     >>> day = simulate("runs/islamabad")  # doctest: +SKIP
     >>> day.classes[["case", "vehicle_class", "turned_away_share"]]  # doctest: +SKIP
     """
-    rules, study = rules or Rules(), study_of(run)
+    rules, study = rules or simulation.Rules(), study_of(run)
     plan = study.plan
     if plan.sites.empty:
         raise InputError(Fault("run", "has no station to simulate", "plan with a larger budget"))
@@ -119,7 +117,7 @@ def simulate(run: Source, rules: Rules | None = None) -> SimulatedDay:
         lambda case: study.tell("simulate", f"{rules.days} days {case}"),
     )
     expected = waiting.expected(plan)
-    could = room.standard_kwh_day(
+    could = simulation.standard_kwh_day(
         waiting.ports(plan),
         study.service_standard,
         study.sessions,
@@ -129,9 +127,9 @@ def simulate(run: Source, rules: Rules | None = None) -> SimulatedDay:
     stations = _stations(plan, days_by_case, expected, could, standard.alpha)
     classes, hours, use = (
         _by_case(table, days_by_case)
-        for table in (room.class_table, room.hour_table, room.use_table)
+        for table in (simulation.class_table, simulation.hour_table, simulation.use_table)
     )
-    peaks = {case: room.peak_late(days) for case, days in days_by_case.items()}
+    peaks = {case: simulation.peak_late(days) for case, days in days_by_case.items()}
     lines = findings(plan, waiting, stations, classes, peaks, expected)
     facts = {
         **head_of(study.config),
@@ -155,7 +153,7 @@ def simulate(run: Source, rules: Rules | None = None) -> SimulatedDay:
 
 
 def _by_case(
-    table: Callable[[room.Days], pd.DataFrame], days_by_case: Mapping[str, room.Days]
+    table: Callable[[simulation.Days], pd.DataFrame], days_by_case: Mapping[str, simulation.Days]
 ) -> pd.DataFrame:
     """Return a table of all cases, ``case`` first."""
     parts = pd.concat({case: table(days) for case, days in days_by_case.items()}, names=["case"])
@@ -164,7 +162,7 @@ def _by_case(
 
 def _stations(
     plan: Plan,
-    days_by_case: dict[str, room.Days],
+    days_by_case: dict[str, simulation.Days],
     expected: pd.DataFrame,
     could: pd.Series[float],
     alpha: float,
@@ -179,7 +177,7 @@ def _stations(
     late = summed["late"] / summed["peak_sessions"].where(summed["peak_sessions"] > 0)
     table["erlang_late_share"] = table["site_id"].map(late)
     for case, days in days_by_case.items():
-        part = room.station_table(days)
+        part = simulation.station_table(days)
         names = {c: f"{case}_{c}" for c in part.columns if c not in ("site_id", "ports")}
         part = part.rename(columns=names)
         more = part.columns.difference(table.columns, sort=False)
@@ -196,7 +194,7 @@ def _stations(
 
 def simulate_to_folder(
     run: Path,
-    rules: Rules,
+    rules: simulation.Rules,
     *,
     out: Path | None,
     now: datetime,

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 
-from siting import simulation as room
+from siting import simulation
 from siting.config.offers import Service
 from siting.plan import Plan
-from siting.simulation import Rules, Sessions, expected_waits, station_ports
+from siting.simulation import Sessions, expected_waits, station_ports
 from siting.sites import charger_catalogue
-
-if TYPE_CHECKING:
-    from siting.study.pipeline import Study
 
 WORDS = {"planned": "as planned", "free": "with free choice"}
 
@@ -34,7 +31,7 @@ class Waiting:
     standard: Service  # `offers.service`: the waiting time, and the share who may exceed it
 
     @classmethod
-    def of(cls, study: Study) -> Waiting:
+    def of(cls, study: Any) -> Waiting:
         """Return the inputs of queues from a study."""
         offers = study.config.offers
         sessions = Sessions.from_tables(
@@ -73,16 +70,16 @@ def simulated(
     waiting: Waiting,
     demand: pd.DataFrame,
     reach: pd.DataFrame,
-    rules: Rules,
+    rules: simulation.Rules,
     told: Callable[[str], None] | None = None,
-) -> dict[str, room.Days]:
+) -> dict[str, simulation.Days]:
     """Return the simulated days of a plan, ``planned`` and ``free``.
 
     At least one station stands. `told` is called with each case, in words, when it is done.
     """
     ports, sessions = waiting.ports(plan), waiting.sessions
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
-    days_by_case: dict[str, room.Days] = {}
+    days_by_case: dict[str, simulation.Days] = {}
     # A planned driver has one station: cell and station together are the origin.
     sent = allotted(plan)
     sent["place"] = sent["cell_id"] + " to " + sent["site_id"]
@@ -93,10 +90,10 @@ def simulated(
     ):  # fmt: skip
         # In this order whatever the table's, so that the same seed draws the same drivers.
         rows = wants.sort_values(["place", "vehicle_class"], ignore_index=True)
-        queues = room.Queues.of(ports, sessions, room.sessions_per_day(rows, sessions))
-        days_by_case[case] = room.simulate_days(
+        queues = simulation.Queues.of(ports, sessions, simulation.sessions_per_day(rows, sessions))
+        days_by_case[case] = simulation.simulate_days(
             rows,
-            room.choices_of(rows, near, queues, sessions),
+            simulation.choices_of(rows, near, queues, sessions),
             queues,
             sessions,
             rules,

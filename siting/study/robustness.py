@@ -10,22 +10,20 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from siting import demand as people_to_energy
-from siting import roads
-from siting import simulation as room
+from siting import roads, simulation
 from siting.config import Config
 from siting.economics import BusinessRules
 from siting.errors import SitingError
 from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.roads import Network
-from siting.simulation import Rules
 from siting.study.additional import at_risk, at_risk_in_words
 from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.queues import Waiting, simulated
@@ -34,11 +32,8 @@ from siting.study.revalue import by_class, service_of
 from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
 
-if TYPE_CHECKING:
-    from siting.study.pipeline import Study
-
 # One day after the evening before, always the same: a second or two for a city of 20 MWh/day.
-DAY = Rules(days=1, seed=1, warm_up_h=6.0)
+DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
 # More drivers a day than this are left to `siting simulate`: some ten seconds.
 MOST_DRIVERS = 60_000
 # Lateness beyond the standard by less than this many standard errors may be chance.
@@ -81,7 +76,7 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     known: dict[str, Any] = {"why_not": "", **vars(rules)}
     known |= {"wait_min": standard.wait_min, "alpha": standard.alpha}
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
-    drivers = float(room.sessions_per_day(wanted, waiting.sessions).sum())
+    drivers = float(simulation.sessions_per_day(wanted, waiting.sessions).sum())
     if plan.sites.empty:
         return known | {"why_not": NO_STATION}
     if drivers > MOST_DRIVERS:
@@ -136,13 +131,13 @@ def isochrones(
     )
 
 
-def _shares(days: room.Days, alpha: float) -> dict[str, Any]:
+def _shares(days: simulation.Days, alpha: float) -> dict[str, Any]:
     """Return what became of the drivers of simulated days."""
-    table = room.class_table(days)
+    table = simulation.class_table(days)
     row = table[table["vehicle_class"] == "all"].iloc[0].to_dict()
-    hours = room.hour_table(days)
+    hours = simulation.hour_table(days)
     asked = float(row["arrivals_day"] + row["out_of_reach_day"])
-    late, _ = room.peak_late(days)
+    late, _ = simulation.peak_late(days)
     late = 0.0 if math.isnan(late) else late
     peak = float(hours["arrivals_day"].max()) * len(days.days)
     chance = SURE * math.sqrt(alpha * (1 - alpha) / peak) if peak > 0 else math.inf
@@ -358,7 +353,7 @@ def demand_range(
 # --- words ---------------------------------------------------------------------------------------
 
 
-def lines_beside(study: Study) -> list[Line]:
+def lines_beside(study: Any) -> list[Line]:
     """Return how a study's plan fares beside what it was made for, as headline figures."""
     lines = _day_lines(study.day, study.plan.served_share)
     wanted = float(study.plan.classes["demand_kwh_day"].sum())
