@@ -95,3 +95,14 @@ def test_aims_in_a_notebook_have_no_bare_per_cent_sign():
     said = said._repr_latex_()
     assert r"the best average of the worst 10\% of outcomes, kWh/day" in said
     assert "the least cost in all, PKR" in said
+
+
+def test_the_key_of_a_later_aim_stands_in_three_files():
+    """The aim, the method and the key; besides the recount, and what another key says of it."""
+    files = {
+        str(path.relative_to(ROOT / "siting"))
+        for path in (ROOT / "siting").rglob("*.py")
+        if "shortest_drives" in path.read_text(encoding="utf-8")
+    }
+    others = {"config/sections.py", "verify/account.py", "verify/aims.py"}
+    assert files - others == {"program/aims.py", "program/program.py", "config/program.py"}
