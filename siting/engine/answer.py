@@ -353,6 +353,11 @@ class Answer(Solved):
         return [served / wanted for _, wanted, served in self._shares(group) if wanted > 0]
 
     @property
+    def new_stations(self) -> int:
+        """Number of new stations in the last slice, extended ones included."""
+        return int((~self.instance.offer_existing[self.standing]).sum())
+
+    @property
     def subsidy_pkr(self) -> float:
         """Public money drawn in all (PKR)."""
         return math.fsum(self.subsidies.values())

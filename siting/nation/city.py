@@ -311,7 +311,7 @@ def _answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, th
         "subsidy_pkr": outcome.subsidy_pkr,
         "cost_pkr": outcome.cost_pkr,
         "bound_kwh_day": bound if math.isfinite(bound) else math.nan,
-        "new_stations": int((~program.instance.offer_existing[found_answer.standing]).sum()),
+        "new_stations": found_answer.new_stations,
         "offers": _as_built(outcome),
         "rupee": rupees.tolist(),
         "envelopes": {name: used.get(name, 0.0) for name in ask.envelopes},

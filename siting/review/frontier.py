@@ -151,7 +151,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
                 "unit": proof.unit,
                 "gap": outcome.gap,
                 "status": outcome.status,
-                "new_stations": _new_stations(answer),
+                "new_stations": answer.new_stations,
                 "subsidy_pkr": outcome.subsidy_pkr,
                 "cost_pkr": outcome.cost_pkr,
                 **Stands.of(outcome).at_risk(given, slow),
@@ -239,10 +239,6 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
         unit=now.unit, maximise=not aim.less_is_better, seconds=now.seconds,
     )  # fmt: skip
     return replace(less, proofs=(AimProof(aim.name, proof), *less.proofs[1:]))
-
-
-def _new_stations(answer: Answer) -> int:
-    return int((~answer.program.instance.offer_existing[answer.standing]).sum())
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:

@@ -21,6 +21,7 @@ from siting.errors import InfeasibleError, SolveError
 from siting.interrupts import stop_wished
 from siting.program.program import Program
 from siting.study.program_inputs import Asked
+from siting.study.revalue import NO_FLOORS, with_program
 from siting.study.to_program import answer_of, counted, instance_of, program_of
 
 
@@ -188,15 +189,12 @@ def _one_year(
     if not last:
         limits, required = tuple(one for one in limits if one.at_least <= 0), ()
         if asked.config.program.floors_in == "last":
-            keys |= {"min_served_share": 0.0, "zone_floor": 0.0, "zone_floors": {}}
-            keys |= {"class_floor": 0.0, "class_floors": {}}
-    program = asked.config.program.model_copy(update=keys)
+            keys |= NO_FLOORS
     worth: dict[int | None, pd.Series] | None = None
     if asked.own_worth is not None:
         worth = {None: asked.own_worth[year]}
     return replace(
-        asked,
-        config=asked.config.model_copy(update={"program": program}),
+        with_program(asked, **keys),
         demand={None: asked.own[year]},
         own={None: asked.own[year]},
         offers=offers,
