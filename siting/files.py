@@ -15,6 +15,7 @@ from xml.sax import SAXException
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyogrio
 import shapely
@@ -160,6 +161,35 @@ def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
     return tuple(f"{word} {i + first}" for i in rows)
 
 
+def rows_fault(
+    where: str, bad: npt.ArrayLike, ids: npt.ArrayLike | Path, what: str, fix: str = ""
+) -> list[Fault]:
+    """Return a fault that names the rows flagged `bad`, each id once; an empty list if none is.
+
+    `ids` are those of all rows; or the file they come from, whose lines name them.
+
+    >>> rows_fault("sites, column bays", [False, True], ["s1", "s2"], "below 0")
+    [Fault(where='sites, column bays', what='below 0', fix='', ids=('s2',))]
+    """
+    rows = np.flatnonzero(np.asarray(bad, dtype=bool))
+    if not len(rows):
+        return []
+    if isinstance(ids, Path):
+        return [Fault(where, what, fix, row_labels(ids, rows))]
+    named = pd.Series(np.asarray(ids, dtype=object)[rows]).astype("str")
+    return [Fault(where, what, fix, tuple(dict.fromkeys(named)))]
+
+
+def missing_columns(table: pd.DataFrame, columns: Iterable[str], where: str) -> list[Fault]:
+    """Return a fault for each of some columns that a table lacks, with those it has."""
+    have = ", ".join(map(str, table.columns[table.dtypes != "geometry"]))
+    return [
+        Fault(f"{where}, column {column}", "missing", f"it has: {have}")
+        for column in columns
+        if column not in table.columns
+    ]
+
+
 def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -200,15 +230,9 @@ def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
     for column in ("lon", "lat"):
         numbers = pd.to_numeric(frame[column], errors="coerce")
         bad = ~np.isfinite(numbers.to_numpy(dtype=float, na_value=np.nan))
-        if bad.any():
-            faults.append(
-                Fault(
-                    f"{path}, column {column}",
-                    f"{bad.sum():,} of {len(frame):,} not a number",
-                    "use degrees with a decimal point",
-                    row_labels(path, np.flatnonzero(bad)),
-                )
-            )
+        what = f"{bad.sum():,} of {len(frame):,} not a number"
+        fix = "use degrees with a decimal point"
+        faults += rows_fault(f"{path}, column {column}", bad, path, what, fix)
     if faults:
         raise InputError(faults)
     points = gpd.points_from_xy(frame["lon"], frame["lat"], crs=4326)
@@ -220,21 +244,14 @@ def _require_pakistan(layer: gpd.GeoDataFrame, path: Path) -> None:
     bounds = layer.geometry.bounds
     x0, y0, x1, y1 = (bounds[c].to_numpy() for c in ("minx", "miny", "maxx", "maxy"))
     outside = (x0 < west) | (x1 > east) | (y0 < south) | (y1 > north)
-    if not outside.any():
-        return
     swapped = outside & (x0 >= south) & (x1 <= north) & (y0 >= west) & (y1 <= east)
     if swapped.any():
         what, rows = "longitude and latitude are swapped", swapped
     else:
         what, rows = "outside Pakistan (60-78 E, 23-38 N)", outside
-    raise InputError(
-        Fault(
-            f"{path}, geometry",
-            f"{rows.sum():,} of {len(layer):,} rows: {what}",
-            "",
-            row_labels(path, np.flatnonzero(rows)),
-        )
-    )
+    text = f"{rows.sum():,} of {len(layer):,} rows: {what}"
+    if faults := rows_fault(f"{path}, geometry", rows, path, text):
+        raise InputError(faults)
 
 
 def _require_finite(layer: gpd.GeoDataFrame, path: Path, what: str) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from siting.errors import Fault, InputError, MissingExtraError
-from siting.files import extent
+from siting.files import extent, rows_fault
 from siting.roads import Network, snap
 
 log = logging.getLogger(__name__)
@@ -148,10 +148,8 @@ def also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
     if also.crs is None:
         return [Fault("also", "has no coordinate reference system", "declare EPSG:4326")]
     lost = (also.geometry.isna() | also.geometry.is_empty).to_numpy()
-    if lost.any():
-        rows = tuple(also.index[lost].astype(str))
-        return [Fault("also, geometry", f"{lost.sum():,} rows without a place", "", rows)]
-    return []
+    what = f"{lost.sum():,} rows without a place"
+    return rows_fault("also, geometry", lost, also.index, what)
 
 
 def _faults(
@@ -173,21 +171,14 @@ def _faults(
     if "people" not in people.columns:
         faults.append(Fault("people, column people", "missing"))
         return faults
-    if "zone_id" in people.columns and people["zone_id"].isna().any():
-        rows = tuple(people.index[people["zone_id"].isna()].astype(str))
-        faults.append(Fault("people, column zone_id", "missing", "name every row's zone", rows))
+    if "zone_id" in people.columns:
+        unnamed, fix = people["zone_id"].isna(), "name every row's zone"
+        faults += rows_fault("people, column zone_id", unnamed, people.index, "missing", fix)
     counts = people["people"].to_numpy(dtype=float, na_value=np.nan)
     bad = ~(np.isfinite(counts) & (counts >= 0))
-    if bad.any():
-        faults.append(
-            Fault(
-                "people, column people",
-                f"{bad.sum():,} of {len(people):,} missing or negative",
-                "",
-                tuple(people.index[bad].astype(str)),
-            )
-        )
-    elif not counts.sum() > 0:
+    what = f"{bad.sum():,} of {len(people):,} missing or negative"
+    faults += rows_fault("people, column people", bad, people.index, what)
+    if not bad.any() and not counts.sum() > 0:
         faults.append(Fault("people, column people", "nobody lives there"))
     return faults
 

@@ -22,6 +22,7 @@ import pandas as pd
 from siting.demand.figures import weakest
 from siting.demand.housing import EFFECTS, Array, Housing, home_shares, housing_effects, zone_class
 from siting.errors import Fault, InputError
+from siting.files import rows_fault
 
 Ints = npt.NDArray[np.int64]
 
@@ -326,13 +327,11 @@ def _aligned(
             )
         )
     classes = fleet["vehicle_class"].astype(str)
-    if classes.duplicated().any():
-        twice = tuple(classes[classes.duplicated()])
-        faults.append(Fault("fleet, column vehicle_class", "given twice", "", twice))
+    twice = classes.duplicated()
+    faults += rows_fault("fleet, column vehicle_class", twice, classes, "given twice")
     for name, frame in (("vehicle figures", vehicles), ("city shares", city_share)):
-        lacking = tuple(classes[~classes.isin(frame["vehicle_class"])])
-        if lacking:
-            faults.append(Fault(name, "no row for a class of the fleet", "add one", lacking))
+        lacking = ~classes.isin(frame["vehicle_class"])
+        faults += rows_fault(name, lacking, classes, "no row for a class of the fleet", "add one")
     if faults:
         raise InputError(faults)
     order = classes.to_list()

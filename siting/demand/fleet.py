@@ -11,6 +11,7 @@ from siting.demand.figures import Overrides, weakest
 from siting.demand.sales import fleet_figures, fleet_model
 from siting.demand.scenarios import DEFAULT_SCENARIO, OPENING_YEAR, PROJECTED_AFTER
 from siting.errors import Fault, InputError
+from siting.files import rows_fault
 from siting.reference import table
 
 FIGURES = ("vehicles", "low", "high")
@@ -222,41 +223,19 @@ def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:
 def _require_sound(stock: pd.DataFrame, where: str) -> None:
     label = stock["vehicle_class"].astype(str) + " " + stock["year"].astype(str)
     values = stock[list(FIGURES)].to_numpy(dtype=float)
-    faults = [
-        Fault(f"{where}, column {column}", what, fix, tuple(dict.fromkeys(label[mask])))
-        for column, what, fix, mask in (
-            (
-                "vehicles, low, high",
-                "negative or missing",
-                "",
-                ~(np.isfinite(values) & (values >= 0)).all(axis=1),
-            ),
-            (
-                "vehicles, low, high",
-                "not low <= vehicles <= high",
-                "",
-                (values[:, 1] > values[:, 0]) | (values[:, 0] > values[:, 2]),
-            ),
-            (
-                "year, vehicle_class",
-                "given twice",
-                "",
-                stock.duplicated(["year", "vehicle_class"], keep=False).to_numpy(),
-            ),
-            ("vehicle_class", "missing", "", stock["vehicle_class"].isna().to_numpy()),
-        )
-        if mask.any()
-    ]
+    bad = ~(np.isfinite(values) & (values >= 0)).all(axis=1)
+    order = (values[:, 1] > values[:, 0]) | (values[:, 0] > values[:, 2])
+    twice = stock.duplicated(["year", "vehicle_class"], keep=False)
+    unnamed = stock["vehicle_class"].isna()
     counts = stock.groupby("vehicle_class")["year"].nunique()
-    partial = counts[counts < stock["year"].nunique()]
-    if len(partial):
-        faults.append(
-            Fault(
-                f"{where}, column year",
-                "some classes lack a year",
-                "give every class the same years",
-                tuple(partial.index.astype(str)),
-            )
-        )
+    partial, fix = counts < stock["year"].nunique(), "give every class the same years"
+    column = f"{where}, column"
+    faults = [
+        *rows_fault(f"{column} vehicles, low, high", bad, label, "negative or missing"),
+        *rows_fault(f"{column} vehicles, low, high", order, label, "not low <= vehicles <= high"),
+        *rows_fault(f"{column} year, vehicle_class", twice, label, "given twice"),
+        *rows_fault(f"{column} vehicle_class", unnamed, label, "missing"),
+        *rows_fault(f"{column} year", partial, counts.index, "some classes lack a year", fix),
+    ]
     if faults:
         raise InputError(faults)

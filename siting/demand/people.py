@@ -18,10 +18,11 @@ from siting.errors import Fault, InputError, MissingExtraError
 from siting.files import (
     LONLAT_ALIASES,
     PAKISTAN_WSEN,
+    missing_columns,
     plain_column,
     read_csv,
     read_layer,
-    row_labels,
+    rows_fault,
     unreadable_in_words,
 )
 from siting.roads import Network
@@ -132,20 +133,12 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     faults = count_faults(frame, path, column)
     cells = [_h3_text(value) for value in frame[name]]
     bad = np.array([not h3.is_valid_cell(cell) for cell in cells], dtype=bool)
+    what = f"{bad.sum():,} of {len(frame):,} rows are no H3 cell"
+    faults += rows_fault(where, bad, path, what, "give names such as 8842f5a001fffff")
     if bad.any():
-        faults.append(
-            Fault(
-                where,
-                f"{bad.sum():,} of {len(frame):,} rows are no H3 cell",
-                "give names such as 8842f5a001fffff",
-                row_labels(path, np.flatnonzero(bad)),
-            )
-        )
         raise InputError(faults)
-    twice = pd.Series(cells).duplicated(keep=False).to_numpy()
-    if twice.any():
-        again = tuple(dict.fromkeys(np.array(cells)[twice]))
-        faults.append(Fault(where, "the same cell in several rows", "add them up", again))
+    twice = pd.Series(cells).duplicated(keep=False)
+    faults += rows_fault(where, twice, cells, "the same cell in several rows", "add them up")
     resolutions = sorted({h3.get_resolution(cell) for cell in cells})
     if len(resolutions) > 1:
         faults.append(
@@ -155,9 +148,7 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     west, south, east, north = PAKISTAN_WSEN
     lat, lon = centres.T
     outside = (lon < west) | (lon > east) | (lat < south) | (lat > north)
-    if outside.any():
-        rows = row_labels(path, np.flatnonzero(outside))
-        faults.append(Fault(where, f"{outside.sum():,} cells lie outside Pakistan", "", rows))
+    faults += rows_fault(where, outside, path, f"{outside.sum():,} cells lie outside Pakistan")
     if faults:
         raise InputError(faults)
     hexagons = [shapely.Polygon([at[::-1] for at in h3.cell_to_boundary(c)]) for c in cells]
@@ -238,10 +229,8 @@ def require_commas(path: Path) -> None:
 def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
     """Return the faults of a column of head counts; an empty list if none."""
     where = f"{path}, column {column}"
-    if column not in layer.columns:
-        geometry = getattr(layer, "active_geometry_name", None)
-        have = ", ".join(str(c) for c in layer.columns if c != geometry)
-        return [Fault(where, "missing", f"it has: {have}")]
+    if faults := missing_columns(layer, (column,), str(path)):
+        return faults
     values = layer[column]
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     blank = values.isna().to_numpy()
@@ -253,7 +242,6 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
     thousands[odd] = [THOUSANDS.fullmatch(text) is not None for text in texts[odd]]
     decimal[odd] = [DECIMAL_COMMA.fullmatch(text) is not None for text in texts[odd]]
     decimal &= ~thousands
-    faults = []
     for mask, what, fix in (
         (blank, "no number", "give 0 where there is nobody, or leave the row out"),
         (decimal, "not a number but with a decimal comma", "write 1.5 for 1,5"),
@@ -262,15 +250,8 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
         (np.isfinite(numbers) & (numbers < 0), "negative", "correct them (some rasters mark no "
          "data by a negative number: leave those rows out)"),
     ):  # fmt: skip
-        if mask.any():
-            faults.append(
-                Fault(
-                    where,
-                    f"{mask.sum():,} of {len(layer):,} rows {what}",
-                    fix,
-                    row_labels(path, np.flatnonzero(mask)),
-                )
-            )
+        text = f"{mask.sum():,} of {len(layer):,} rows {what}"
+        faults += rows_fault(where, mask, path, text, fix)
     if not faults and not (numbers > 0).any():
         faults.append(Fault(where, "every row is 0: nobody lives there", "name another column"))
     return faults
@@ -283,16 +264,13 @@ def id_faults(
 
     Columns that are missing pass.
     """
+    what, fix = "the same id in several rows", "give each row its own id"
     return [
-        Fault(
-            f"{path}, column {name}",
-            "the same id in several rows",
-            "give each row its own id",
-            tuple(dict.fromkeys(layer[name][twice].astype(str))),
-        )
+        fault
         for name in columns
         if name in layer.columns
-        and (twice := layer[name].duplicated(keep=False) & layer[name].notna()).any()
+        for twice in [layer[name].duplicated(keep=False) & layer[name].notna()]
+        for fault in rows_fault(f"{path}, column {name}", twice, layer[name], what, fix)
     ]
 
 
@@ -311,18 +289,14 @@ def shape_faults(
     reason = shapely.is_valid_reason(shapes.to_numpy()[broken][0]) if broken.any() else ""
     others = ", ".join(sorted({str(k) for k in geom_types[wrong]}))
     return [
-        Fault(
-            f"{path}, geometry",
-            f"{mask.sum():,} of {len(layer):,} rows {what}",
-            fix,
-            row_labels(path, np.flatnonzero(mask)),
-        )
+        fault
         for mask, what, fix in (
             (missing, "have none", "leave them out or draw them"),
             (wrong, f"are {others}", f"give {wanted}"),
             (broken, f"are not valid polygons ({reason})", "repair them, e.g. with make_valid"),
         )
-        if mask.any()
+        for text in [f"{mask.sum():,} of {len(layer):,} rows {what}"]
+        for fault in rows_fault(f"{path}, geometry", mask, path, text, fix)
     ]
 
 

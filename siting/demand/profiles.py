@@ -9,6 +9,7 @@ import pandas as pd
 
 from siting.demand.figures import Limits, range_faults
 from siting.errors import Fault, InputError
+from siting.files import rows_fault
 from siting.reference import table
 
 HOURS = [f"h{hour:02d}" for hour in range(24)]
@@ -53,14 +54,11 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
     classes = rows["vehicle_class"].astype(str)
     shares = rows[HOURS].to_numpy(dtype=float)
     total = shares.sum(axis=1)
+    uneven = ~(np.abs(total - 1) <= SUM_TOLERANCE)
     faults = [
-        Fault(where, what, "", tuple(classes[mask]))
-        for mask, what in (
-            (classes.duplicated().to_numpy(), "a class is given twice"),
-            ((shares < 0).any(axis=1), "a share of an hour is negative"),
-            (~(np.abs(total - 1) <= SUM_TOLERANCE), "the 24 hourly shares do not add up to 1"),
-        )
-        if mask.any()
+        *rows_fault(where, classes.duplicated(), classes, "a class is given twice"),
+        *rows_fault(where, (shares < 0).any(axis=1), classes, "a share of an hour is negative"),
+        *rows_fault(where, uneven, classes, "the 24 hourly shares do not add up to 1"),
     ]
     figures = rows.assign(peak_hour_share=shares.max(axis=1))
     for name, limit in _RANGED.items():

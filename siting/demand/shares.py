@@ -10,6 +10,7 @@ import pandas as pd
 
 from siting.demand.figures import Limits, range_faults
 from siting.errors import Fault, InputError
+from siting.files import rows_fault
 from siting.reference import table
 
 
@@ -104,9 +105,8 @@ def city_share(
         label.str.strip().to_list(),
     )
     twice = label.str.casefold().duplicated(keep=False)
-    if twice.any():
-        ids = tuple(label[twice].str.strip().unique())
-        faults.append(Fault(f"{where}, column city, vehicle_class", "given twice", "", ids))
+    column = f"{where}, column city, vehicle_class"
+    faults += rows_fault(column, twice, label.str.strip(), "given twice")
     if faults:
         raise InputError(faults)
     city_rows = registered[registered["city"].astype(str).str.casefold() == city.casefold()]

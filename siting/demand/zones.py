@@ -16,7 +16,7 @@ import shapely
 from siting.demand.people import HOME_STREETS, count_faults, id_faults, require_commas, shape_faults
 from siting.demand.streets import along, streets_once
 from siting.errors import Fault, InputError
-from siting.files import read_layer, row_labels
+from siting.files import missing_columns, read_layer, rows_fault
 from siting.roads import Network
 from siting.roads.network import utm_epsg
 
@@ -94,10 +94,8 @@ def read_zones(
         name_column = "name"
     shares = {"renting_share": renting_column, "high_rise_share": high_rise_column}
     faults = [] if people_column is None else count_faults(layer, path, people_column)
-    have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
-    for column in (id_column, name_column, ownership_column, *shares.values()):
-        if column is not None and column not in layer.columns:
-            faults.append(Fault(f"{path}, column {column}", "missing", f"it has: {have}"))
+    named = (id_column, name_column, ownership_column, *shares.values())
+    faults += missing_columns(layer, [column for column in named if column], str(path))
     faults += shape_faults(layer, path, ("Polygon", "MultiPolygon"), "polygons")
     if id_column in layer.columns:
         faults += id_faults(layer, path, (str(id_column),))
@@ -341,9 +339,9 @@ def _on_places(
     elif "weight" in layer.columns:
         weight = layer["weight"].to_numpy(dtype=float, na_value=np.nan)
         bad = ~(np.isfinite(weight) & (weight >= 0))
-        if bad.any():
-            rows = tuple(layer.index[bad].astype(str))
-            raise InputError(Fault("pois, column weight", "missing or negative", "", rows))
+        where = "pois, column weight"
+        if faults := rows_fault(where, bad, layer.index, "missing or negative"):
+            raise InputError(faults)
         weight = weight[~(layer.geometry.isna() | layer.geometry.is_empty).to_numpy()]
     else:
         weight = np.ones(len(local))
@@ -366,27 +364,18 @@ def _basis(given: dict[str, object], by: str | None) -> str:
 
 
 def _require_zones(zones: gpd.GeoDataFrame) -> None:
-    missing = [c for c in ("zone_id", "people") if c not in zones.columns]
-    faults = [Fault(f"zones, column {c}", "missing") for c in missing]
-    if zones.crs is None:
-        faults.append(Fault("zones", "has no coordinate reference system", "declare EPSG:4326"))
-    if not missing:
+    faults = missing_columns(zones, ("zone_id", "people"), "zones")
+    if not faults:
         people = zones["people"].to_numpy(dtype=float, na_value=np.nan)
         ids = zones["zone_id"].astype(str)
-        for mask, column, what in (
-            (~(np.isfinite(people) & (people >= 0)), "people", "missing or negative"),
-            (ids.duplicated(keep=False).to_numpy(), "zone_id", "the same id in several rows"),
-        ):
-            if mask.any():
-                faults.append(Fault(f"zones, column {column}", what, "", tuple(ids[mask])))
+        bad, twice = ~(np.isfinite(people) & (people >= 0)), ids.duplicated(keep=False)
+        faults += rows_fault("zones, column people", bad, ids, "missing or negative")
+        faults += rows_fault("zones, column zone_id", twice, ids, "the same id in several rows")
+    if zones.crs is None:
+        faults.append(Fault("zones", "has no coordinate reference system", "declare EPSG:4326"))
     if faults:
         raise InputError(faults)
 
 
 def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fault]:
-    rows = np.flatnonzero(mask.to_numpy())
-    if not len(rows):
-        return []
-    return [
-        Fault(f"{path}, column {column}", f"{len(rows):,} rows {what}", "", row_labels(path, rows))
-    ]
+    return rows_fault(f"{path}, column {column}", mask, path, f"{mask.sum():,} rows {what}")

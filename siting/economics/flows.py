@@ -8,6 +8,7 @@ import pandas as pd
 
 from siting.economics.rules import BusinessRules
 from siting.errors import Fault, InputError
+from siting.files import missing_columns, rows_fault
 from siting.tables import capacity_groups, load_kw
 
 Floats = npt.NDArray[np.float64]
@@ -144,12 +145,7 @@ def replacements(offers: pd.DataFrame, years: int) -> Floats:
 
 def require_columns(offers: pd.DataFrame) -> None:
     """Check that offers have the columns of a business case, naming every column and row."""
-    have = ", ".join(map(str, offers.columns))
-    faults = [
-        Fault(f"offers, column {column}", "missing", f"it has: {have}")
-        for column in ("offer_id", "site_id", "existing", *NEEDED)
-        if column not in offers.columns
-    ]
+    faults = missing_columns(offers, ("offer_id", "site_id", "existing", *NEEDED), "offers")
     if faults:
         raise InputError(faults)
     ids = offers["offer_id"].astype(str)
@@ -157,9 +153,8 @@ def require_columns(offers: pd.DataFrame) -> None:
         values = offers[column].to_numpy(dtype=float, na_value=np.nan)
         life = column.endswith("_life_years")
         bad = (np.isnan(values) & (not life)) | (values < 0) | (life & (values == 0))
-        if bad.any():
-            what = "not a number above 0" if life else "not a number of at least 0"
-            faults.append(Fault(f"offers, column {column}", what, "", tuple(ids[bad])))
+        what = "not a number above 0" if life else "not a number of at least 0"
+        faults += rows_fault(f"offers, column {column}", bad, ids, what)
     if faults:
         raise InputError(faults)
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from siting.errors import Fault, InputError
+from siting.files import rows_fault
 from siting.reference import at_preset, table
 from siting.sites import Hurdle
 from siting.tables import capacity_groups
@@ -277,8 +278,7 @@ def money_figures(path: Path | None = None) -> pd.DataFrame:
     ]
     ends = rows[["low", "value", "high"]].to_numpy(dtype=float)
     bad = ~((ends[:, 0] <= ends[:, 1]) & (ends[:, 1] <= ends[:, 2]))
-    if bad.any():
-        faults.append(Fault(where, "low, value and high are out of order", "", tuple(items[bad])))
+    faults += rows_fault(where, bad, items, "low, value and high are out of order")
     if faults:
         raise InputError(faults)
     return rows

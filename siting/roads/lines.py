@@ -12,7 +12,7 @@ import geopandas as gpd
 import shapely
 
 from siting.errors import Fault, InputError
-from siting.files import read_layer
+from siting.files import missing_columns, read_layer
 from siting.roads.network import Network
 
 if TYPE_CHECKING:
@@ -59,11 +59,8 @@ def lines_of_layer(
     shape is not a line.
     """
     layer = read_layer(path)
-    if name_column not in layer.columns:
-        have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
-        raise InputError(
-            Fault(f"{key}, {path}, column {name_column}", "missing", f"it has: {have}")
-        )
+    if faults := missing_columns(layer, (name_column,), f"{key}, {path}"):
+        raise InputError(faults)
     odd = ~layer.geom_type.isin(["LineString", "MultiLineString"])
     if odd.any() or layer.empty:
         named = tuple(layer.loc[odd, name_column].astype(str))

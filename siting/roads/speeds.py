@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
+from siting.files import missing_columns
 
 # Range of plausible posted limits; others are slips ("2") or another unit.
 SANE_KMH = (5.0, 130.0)
@@ -91,13 +92,9 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     >>> class_speeds(table("speeds"), "other").loc["primary_link"].to_dict()
     {'free_kmh': 36.0, 'peak_factor': 1.4}
     """
-    missing = [
-        column
-        for column in ("city_group", "highway", "free_kmh", "peak_factor")
-        if column not in speeds.columns
-    ]
-    if missing:
-        raise InputError([Fault(f"speeds, column {column}", "missing") for column in missing])
+    needed = ("city_group", "highway", "free_kmh", "peak_factor")
+    if faults := missing_columns(speeds, needed, "speeds"):
+        raise InputError(faults)
     rows = speeds[speeds["city_group"] == city_group]
     if rows.empty:
         known = ", ".join(sorted(map(str, speeds["city_group"].dropna().unique())))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
+from siting.files import rows_fault
 from siting.reference import table
 from siting.tables import COMPATIBILITY, validate
-
-GROUP = re.compile(r"^[a-z0-9_]+$")
 
 
 def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
@@ -47,11 +45,9 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     where = str(path) if path else "charger table"
     ids = chargers["charger_id"].astype("str")
     faults = _twice(ids, f"{where}, column charger_id")
-    groups = chargers["charger_group"].astype("str")
-    odd = ~groups.map(lambda group: bool(GROUP.match(group))).astype(bool)
-    if odd.any():
-        what, fix = "not small letters, digits and _", "it becomes part of a column's name"
-        faults.append(Fault(f"{where}, column charger_group", what, fix, tuple(ids[odd])))
+    odd = ~chargers["charger_group"].astype("str").str.fullmatch(r"[a-z0-9_]+")
+    what, fix = "not small letters, digits and _", "it becomes part of a column's name"
+    faults += rows_fault(f"{where}, column charger_group", odd, ids, what, fix)
     for column in ("power_kw", "ports", "life_years"):
         faults += _not_numbers(chargers, column, ids, where, above=True)
     for column in ("capex_pkr", "battery_kwh", "battery_pkr_kwh"):
@@ -134,11 +130,10 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
         raise InputError(Fault(f"{where}, column kind", "each connection needs kva or max_kw"))
     by_kw = grid[grid["kind"] == "connection_kw"]
     loose = ~by_kw["max_kw"].isin(tiers["max_kw"]) | by_kw["max_kw"].duplicated(keep=False)
-    if loose.any():
-        what = "a price by the kW is of no connection, or given twice"
-        fix = "give it the max_kw of its connection"
-        items = tuple(by_kw["item"][loose].astype(str))
-        raise InputError(Fault(f"{where}, column max_kw", what, fix, items))
+    what = "a price by the kW is of no connection, or given twice"
+    fix = "give it the max_kw of its connection"
+    if faults := rows_fault(f"{where}, column max_kw", loose, by_kw["item"], what, fix):
+        raise InputError(faults)
     return grid
 
 
@@ -299,8 +294,7 @@ def bay_figures(path: Path | None = None) -> pd.DataFrame:
     where = str(path) if path else "table of bays"
     faults = _twice(groups, f"{where}, column charger_group")
     odd = ~bays["per"].isin(("port", "charger"))
-    if odd.any():
-        faults.append(Fault(f"{where}, column per", "not port or charger", "", tuple(groups[odd])))
+    faults += rows_fault(f"{where}, column per", odd, groups, "not port or charger")
     faults += _not_numbers(bays, "bays", groups, where, above=False)
     if faults:
         raise InputError(faults)
@@ -352,9 +346,7 @@ def parking_rule(path: Path | None = None) -> pd.DataFrame:
 
 
 def _twice(labels: pd.Series, where: str) -> list[Fault]:
-    again = labels.duplicated(keep=False)
-    ids = tuple(dict.fromkeys(labels[again].astype(str)))
-    return [Fault(where, "given twice", "", ids)] if ids else []
+    return rows_fault(where, labels.duplicated(keep=False), labels, "given twice")
 
 
 def _not_numbers(
@@ -363,5 +355,4 @@ def _not_numbers(
     values = rows[column].to_numpy(dtype=float, na_value=np.nan)
     bad = ~(np.isfinite(values) & ((values > 0) if above else (values >= 0)))
     least = "above 0" if above else "at least 0"
-    ids = tuple(labels[bad].astype(str))
-    return [Fault(f"{where}, column {column}", f"not a number {least}", "", ids)] if ids else []
+    return rows_fault(f"{where}, column {column}", bad, labels, f"not a number {least}")

@@ -11,7 +11,7 @@ import shapely
 
 from siting.demand.people import shape_faults
 from siting.errors import Fault, InputError
-from siting.files import read_layer
+from siting.files import missing_columns, read_layer
 from siting.roads import Network
 from siting.sites.merge import SMALL
 from siting.sites.places import candidates_from_layer
@@ -93,8 +93,7 @@ def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFram
             faults.extend(err.faults)
             continue
         if name_column is not None and name_column not in layer.columns:
-            have = ", ".join(str(c) for c in layer.columns if c != "geometry")
-            faults.append(Fault(f"{path}, column {name_column}", "missing", f"it has: {have}"))
+            faults += missing_columns(layer, (name_column,), str(path))
             continue
         names = layer.get(name_column or "name", pd.Series(None, index=layer.index, dtype="str"))
         known = names.notna() & (names.astype(str).str.strip() != "")

@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from siting.errors import Fault, InputError
-from siting.files import extent
+from siting.files import extent, rows_fault
 from siting.roads import Network, snap
 from siting.sites.places import OWN, OWN_ID
 
@@ -168,10 +168,7 @@ def _repeated_ids(places: gpd.GeoDataFrame) -> list[Fault]:
     ids = places[OWN_ID]
     # Two of the user's tables may each number their rows; `source` identifies the table.
     twice = ids.notna() & places.duplicated(["layer", OWN_ID], keep=False)
-    if not twice.any():
-        return []
-    again = tuple(dict.fromkeys(ids[twice].astype(str)))
-    return [Fault(f"candidates, column {OWN_ID}", "the same id for several places", "", again)]
+    return rows_fault(f"candidates, column {OWN_ID}", twice, ids, "the same id for several places")
 
 
 def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

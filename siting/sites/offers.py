@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
+from siting.files import rows_fault
 from siting.sites.catalogue import parking_rule
 from siting.sites.configurations import (
     RuleFigures,
@@ -198,7 +199,7 @@ def make_offers(
 
 def _site_faults(candidates: gpd.GeoDataFrame) -> list[Fault]:
     """Return a fault for each column of figures by site that holds something else."""
-    faults = []
+    faults: list[Fault] = []
     names = candidates.get("site_id", pd.Series(candidates.index, candidates.index)).astype(str)
     for column, (what, above, most) in SITE_COLUMNS.items():
         if column not in candidates.columns:
@@ -209,9 +210,7 @@ def _site_faults(candidates: gpd.GeoDataFrame) -> list[Fault]:
         bad = given.notna().to_numpy() & ~(np.isfinite(numbers) & least & (numbers <= most))
         if column == "existing_ports":
             bad |= np.isfinite(numbers) & (numbers != np.round(numbers))
-        if bad.any():
-            where = f"candidates, column {column}"
-            faults.append(Fault(where, f"not {what}", "", tuple(names[bad])))
+        faults += rows_fault(f"candidates, column {column}", bad, names, f"not {what}")
     return faults
 
 

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError
-from siting.files import plain_column, read_layer, row_labels, unreadable_in_words
+from siting.files import (
+    missing_columns,
+    plain_column,
+    read_layer,
+    row_labels,
+    rows_fault,
+    unreadable_in_words,
+)
 
 Tags = Mapping[str, bool | str | Sequence[str]]
 
@@ -137,24 +144,13 @@ def candidates_from_layer(
         that cannot be right.
     """
     layer = read_layer(path)
-    faults = [
-        Fault(
-            f"{path}, column {column}",
-            "missing",
-            "it has: " + ", ".join(str(c) for c in layer.columns if c != "geometry"),
-        )
-        for column in (name_column, kind_column, id_column)
-        if column is not None and column not in layer.columns
-    ]
+    named = (name_column, kind_column, id_column)
+    faults = missing_columns(layer, [column for column in named if column], str(path))
     id_column = id_column or next((c for c in ID_COLUMNS if c in layer.columns), None)
     if id_column in layer.columns:
         ids = layer[id_column]
-        twice = ids.duplicated(keep=False) & ids.notna()
-        if twice.any():
-            again = tuple(dict.fromkeys(ids[twice].astype(str)))
-            faults.append(
-                Fault(f"{path}, column {id_column}", "the same id in several rows", "", again)
-            )
+        twice, what = ids.duplicated(keep=False) & ids.notna(), "the same id in several rows"
+        faults += rows_fault(f"{path}, column {id_column}", twice, ids, what)
     for column in SITE_FIGURES:
         if column in layer.columns:
             faults += _figure_faults(layer, column, path)
@@ -238,16 +234,11 @@ def _places(
 
 
 def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:
-    missing = (layer.geometry.isna() | layer.geometry.is_empty).to_numpy()
+    missing = layer.geometry.isna() | layer.geometry.is_empty
     if missing.any():
-        raise InputError(
-            Fault(
-                f"{path}, geometry",
-                f"{missing.sum():,} of {len(layer):,} rows have none",
-                "leave them out",
-                row_labels(path, layer.index[missing]),
-            )
-        )
+        what = f"{missing.sum():,} of {len(layer):,} rows have none"
+        rows = row_labels(path, layer.index[missing])
+        raise InputError(Fault(f"{path}, geometry", what, "leave them out", rows))
 
 
 def _figure_faults(layer: gpd.GeoDataFrame, column: str, path: Path) -> list[Fault]:
@@ -256,10 +247,7 @@ def _figure_faults(layer: gpd.GeoDataFrame, column: str, path: Path) -> list[Fau
     numbers = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     least = numbers > 0 if above else numbers >= 0
     bad = given.notna().to_numpy() & ~(np.isfinite(numbers) & least & (numbers <= most))
-    if not bad.any():
-        return []
-    rows = row_labels(path, np.flatnonzero(bad))
-    return [Fault(f"{path}, column {column}", f"not {what}", "", rows)]
+    return rows_fault(f"{path}, column {column}", bad, path, f"not {what}")
 
 
 def _values(wanted: bool | str | Sequence[str]) -> list[str]:
