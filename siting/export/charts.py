@@ -71,7 +71,7 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
     chart.set(xlabel="kWh/day", xlim=(0, max(wanted.max(initial=0.0), 1.0) * 1.24))
     _across(chart)
     chart.legend(frameon=False, loc="lower right")
-    return finish(figure, chart, title, note)
+    return finish(figure, title, note)
 
 
 def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: str = "") -> Figure:
@@ -106,7 +106,7 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
     chart.set(xlabel="PKR million", xlim=(0, max(amounts.max(initial=0.0), 1e-6) * 1.24))
     chart.set_ylim(at[-1] - 0.5, 0.95)
     _across(chart)
-    return finish(figure, chart, title, note)
+    return finish(figure, title, note)
 
 
 def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
@@ -172,7 +172,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     chart.grid(axis="y", color=GRID)
     chart.yaxis.set_major_formatter("{x:,.0f}")
     chart.legend(frameon=False, loc="upper right")
-    return finish(figure, chart, title, note)
+    return finish(figure, title, note)
 
 
 def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
@@ -195,7 +195,7 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     chart.grid(axis="y", color=GRID)
     chart.yaxis.set_major_formatter("{x:,.0f}")
     chart.legend(frameon=False, loc="upper left")
-    return finish(figure, chart, title, note)
+    return finish(figure, title, note)
 
 
 def new_chart(width_in: float, height_in: float) -> tuple[Figure, Axes]:
@@ -209,8 +209,8 @@ def new_chart(width_in: float, height_in: float) -> tuple[Figure, Axes]:
     return figure, chart
 
 
-def finish(figure: Figure, chart: Axes, title: str, note: str) -> Figure:
-    """Return the chart with its title above and its note below."""
+def finish(figure: Figure, title: str, note: str) -> Figure:
+    """Return a figure of charts with its title above and its note below."""
     title, _, note, fonts = legible(title, "", note)
     width = figure.get_size_inches()[0]
     style: dict[str, Any] = {"parse_math": False, "color": INK, "weight": "bold", **fonts}

@@ -58,4 +58,4 @@ def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figur
     chart.set(xlabel="public money, PKR million", ylabel="share served, %", ylim=(0, 102))
     chart.grid(color=GRID)
     chart.legend(frameon=False, loc="lower right")
-    return finish(figure, chart, title, note)
+    return finish(figure, title, note)
