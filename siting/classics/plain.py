@@ -243,10 +243,6 @@ class PlainInstance:
         """Return the instance with only the pairs at or within a cost of `radius`."""
         return self.restricted(self.cost <= radius)
 
-    def with_existing(self, existing: Flags) -> PlainInstance:
-        """Return the instance with other sites open in every plan."""
-        return replace(self, existing=existing.copy())
-
     def __repr__(self) -> str:
         """Return the sizes on one line."""
 
