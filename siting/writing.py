@@ -134,6 +134,13 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
         part.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str, *, replace: bool = False) -> None:
+    """Write a text as UTF-8 with `write_whole`; its lines end alike on every system."""
+    write_whole(
+        path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"), replace=replace
+    )
+
+
 def clear_part_files(folder: Path) -> None:
     """Delete part files of killed writers in a folder of this program's own."""
     for part in folder.glob(f"{PART_FILE}*"):

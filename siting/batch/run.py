@@ -25,7 +25,7 @@ from siting.batch.worker import FAILED, RUNS, TOKEN, WORK, row_of, work
 from siting.errors import Fault, InputError
 from siting.interrupts import held
 from siting.locks import hold, holder
-from siting.writing import clear_part_files, require_free, write_whole
+from siting.writing import clear_part_files, require_free, write_text
 
 # Files of workers in their folder, by the study's key: a lock and a part folder.
 _STUDYS = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
@@ -201,11 +201,7 @@ class _Batch:
         self.token = secrets.token_hex(8)
         self.done = 0
         self.written = time.monotonic()
-        write_whole(
-            out / WORK / TOKEN,
-            lambda path: path.write_text(self.token, encoding="utf-8"),
-            replace=True,
-        )
+        write_text(out / WORK / TOKEN, self.token, replace=True)
 
     def find_finished(self, *, retry: bool) -> None:
         """Collect unreadable studies, and those finished by an earlier start."""

@@ -29,7 +29,7 @@ from siting.errors import (
     VerifyError,
 )
 from siting.locks import Lock, hold, holder
-from siting.writing import write_whole
+from siting.writing import write_text
 
 RUNS, FAILED, WORK = "runs", "failed", ".work"
 TOKEN = "batch.json"
@@ -112,8 +112,7 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
         return row_of(folder)
     except LASTING as err:
         row = failure(err, time.perf_counter() - start)
-        text = json.dumps(row, indent=1, ensure_ascii=False)
-        write_whole(record, lambda path: path.write_text(text, encoding="utf-8"), replace=True)
+        write_text(record, json.dumps(row, indent=1, ensure_ascii=False), replace=True)
         return row
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from siting.errors import Fault, InputError
@@ -30,12 +31,12 @@ OWN_ID = f"{OWN}id"
 
 COORDINATES = ("lon", "lat", "longitude", "latitude")  # of a CSV; they are the points
 
-# Optional fields of a layer: type, whether above 0 only, the largest value.
+# Figures a site may bring along: what they are, whether they must be above 0, and the most.
 SITE_FIGURES = {
-    "headroom_kw": ("a number of at least 0", False, np.inf),
+    "headroom_kw": ("kW of at least 0", False, np.inf),
     "line_km": ("km of at least 0", False, np.inf),
-    "bays": ("a number of at least 0", False, np.inf),
-    "availability": ("a share above 0 and at most 1", True, 1.0),
+    "bays": ("bays of at least 0", False, np.inf),
+    "availability": ("a share of time above 0 and at most 1", True, 1.0),
 }
 
 
@@ -151,9 +152,7 @@ def candidates_from_layer(
         ids = layer[id_column]
         twice, what = ids.duplicated(keep=False) & ids.notna(), "the same id in several rows"
         faults += rows_fault(f"{path}, column {id_column}", twice, ids, what)
-    for column in SITE_FIGURES:
-        if column in layer.columns:
-            faults += _figure_faults(layer, column, path)
+    faults += figure_faults(layer, str(path), path)
     if faults:
         raise InputError(faults)
     _require_shapes(layer, path)
@@ -241,13 +240,21 @@ def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:
         raise InputError(Fault(f"{path}, geometry", what, "leave them out", rows))
 
 
-def _figure_faults(layer: gpd.GeoDataFrame, column: str, path: Path) -> list[Fault]:
-    what, above, most = SITE_FIGURES[column]
-    given = layer[column]
-    numbers = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    least = numbers > 0 if above else numbers >= 0
-    bad = given.notna().to_numpy() & ~(np.isfinite(numbers) & least & (numbers <= most))
-    return rows_fault(f"{path}, column {column}", bad, path, f"not {what}")
+def figure_faults(layer: pd.DataFrame, where: str, ids: npt.ArrayLike | Path) -> list[Fault]:
+    """Return a fault for each of the `SITE_FIGURES` in a layer that holds something else.
+
+    `ids` are as in `siting.files.rows_fault`.
+    """
+    faults = []
+    for column, (what, above, most) in SITE_FIGURES.items():
+        if column not in layer.columns:
+            continue
+        given = layer[column]
+        numbers = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        least = numbers > 0 if above else numbers >= 0
+        bad = given.notna().to_numpy() & ~(np.isfinite(numbers) & least & (numbers <= most))
+        faults += rows_fault(f"{where}, column {column}", bad, ids, f"not {what}")
+    return faults
 
 
 def _values(wanted: bool | str | Sequence[str]) -> list[str]:
