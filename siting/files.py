@@ -56,14 +56,12 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     suffix = path.suffix.lower()
     if suffix not in LAYER_SUFFIXES:
         raise InputError(
-            Fault(
-                str(path),
-                f"ending {suffix or '(none)'} is not a layer this reads",
-                "use one of " + ", ".join(LAYER_SUFFIXES),
-            )
+            str(path),
+            f"ending {suffix or '(none)'} is not a layer this reads",
+            "use one of " + ", ".join(LAYER_SUFFIXES),
         )
     if not path.is_file():
-        raise InputError(Fault(str(path), "no such file"))
+        raise InputError(str(path), "no such file")
     with unreadable_in_words(path):
         if suffix == ".csv":
             layer = _read_csv_points(path)
@@ -72,12 +70,12 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
         else:
             layer = _read_file(path, unique_ids)
     if not isinstance(layer, gpd.GeoDataFrame) or layer.active_geometry_name is None:
-        raise InputError(Fault(str(path), "has no geometry"))
+        raise InputError(str(path), "has no geometry")
     if layer.empty:
-        raise InputError(Fault(str(path), "has no rows"))
+        raise InputError(str(path), "has no rows")
     if layer.crs is None:
         raise InputError(
-            Fault(str(path), "has no coordinate reference system", "declare it, e.g. EPSG:4326")
+            str(path), "has no coordinate reference system", "declare it, e.g. EPSG:4326"
         )
     _require_finite(layer, path, "coordinates that are not finite numbers")
     with unreadable_in_words(path, "cannot be brought to lon/lat"):
@@ -95,18 +93,18 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
     column.
     """
     if not path.is_file():
-        raise InputError(Fault(str(path), "no such file"))
+        raise InputError(str(path), "no such file")
     try:
         with unreadable_in_words(path, "cannot be read as CSV"):
             frame: pd.DataFrame = pd.read_csv(path, encoding="utf-8-sig", **reading)
     except InputError as err:
         if isinstance(err.__cause__, UnicodeDecodeError):
             what = f"is not UTF-8 (byte {err.__cause__.start:,})"
-            raise InputError(Fault(str(path), what, "save it as CSV UTF-8")) from err
+            raise InputError(str(path), what, "save it as CSV UTF-8") from err
         raise
     if not isinstance(frame.index, pd.RangeIndex):
         what = "lines have more values than the first has names"
-        raise InputError(Fault(str(path), what, 'put texts with commas into "quotes"'))
+        raise InputError(str(path), what, 'put texts with commas into "quotes"')
     return frame
 
 
@@ -135,7 +133,7 @@ def unreadable_in_words(
     except SitingError:
         raise
     except (*UNREADABLE, *also) as err:
-        raise InputError(Fault(str(path), f"{what}: {first_line(err)}")) from err
+        raise InputError(str(path), f"{what}: {first_line(err)}") from err
 
 
 def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
@@ -194,7 +192,7 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if not len(pyogrio.list_layers(path)):
-            raise InputError(Fault(str(path), "holds no layer", "save it again with its rows"))
+            raise InputError(str(path), "holds no layer", "save it again with its rows")
         layer = gpd.read_file(path)
     for warning in caught:
         repeated = REPEATED_ID.search(str(warning.message))
@@ -204,11 +202,9 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
             )
         elif unique_ids and "id" not in layer.columns:  # a column is checked by its reader
             raise InputError(
-                Fault(
-                    f"{path}, feature id",
-                    f"{repeated[1]} stands at several features, perhaps others too",
-                    "give each feature its own id",
-                )
+                f"{path}, feature id",
+                f"{repeated[1]} stands at several features, perhaps others too",
+                "give each feature its own id",
             )
     return layer
 
@@ -220,11 +216,9 @@ def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
     missing = [c for c in ("lon", "lat") if c not in frame.columns]
     if missing:
         raise InputError(
-            Fault(
-                str(path),
-                f"has no column {' and no column '.join(missing)}",
-                "it has: " + ", ".join(map(str, frame.columns)),
-            )
+            str(path),
+            f"has no column {' and no column '.join(missing)}",
+            "it has: " + ", ".join(map(str, frame.columns)),
         )
     faults = []
     for column in ("lon", "lat"):
@@ -259,7 +253,7 @@ def _require_finite(layer: gpd.GeoDataFrame, path: Path, what: str) -> None:
     bad = np.unique(row[~np.isfinite(spots).all(axis=1)])
     if len(bad):
         text = f"{len(bad):,} of {len(layer):,} rows have {what}"
-        raise InputError(Fault(f"{path}, geometry", text, "draw them again", row_labels(path, bad)))
+        raise InputError(f"{path}, geometry", text, "draw them again", row_labels(path, bad))
 
 
 def file_date(path: Path) -> str:

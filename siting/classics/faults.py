@@ -38,7 +38,7 @@ def check_classic(
     """Check a question; raise `InputError` with every fault."""
     models = get_args(ClassicModel)
     if model not in models:
-        raise InputError(Fault("model", f"no model {model!r}", f"use {', '.join(models)}"))
+        raise InputError("model", f"no model {model!r}", f"use {', '.join(models)}")
     faults = _number_faults(instance, model, p)
     of_radius = _radius_faults(model, radius)
     faults += of_radius

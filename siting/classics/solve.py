@@ -277,11 +277,11 @@ class _Solve:
             least = max(self.p + 1, math.ceil(fewest - 1e-6) if math.isfinite(fewest) else 0)
             what = f"{self.p:,} sites cannot serve every demand within the reach table"
             fix = f"give {least:,} or more, or widen the reach"
-            return InfeasibleError(Fault("p", what, fix))
+            return InfeasibleError("p", what, fix)
         if means.clock.interrupted:
-            return SolveError(Fault("solve", "interrupted before there was any plan"))
+            return SolveError("solve", "interrupted before there was any plan")
         what = "ended before any plan that serves every demand was found"
-        return SolveError(Fault("time_limit_s", what, "give more seconds or more sites"))
+        return SolveError("time_limit_s", what, "give more seconds or more sites")
 
 
 def _stopped(incumbent: Found, clock: Clock) -> Stopped:

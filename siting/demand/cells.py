@@ -122,13 +122,11 @@ def cells_on_roads(
     if far[people > 0].all():
         nearest_m = snapped["road_m"].to_numpy(dtype=float)[people > 0].min()
         raise InputError(
-            Fault(
-                "people",
-                f"nobody lives within {max_snap_m:,.0f} m of a road: the nearest cell is "
-                f"{nearest_m / 1000:,.1f} km from one; people lie at "
-                f"{people_extent}, the roads at {extent(network.nodes)}",
-                "give the layer of this city, or check its coordinates",
-            )
+            "people",
+            f"nobody lives within {max_snap_m:,.0f} m of a road: the nearest cell is "
+            f"{nearest_m / 1000:,.1f} km from one; people lie at "
+            f"{people_extent}, the roads at {extent(network.nodes)}",
+            "give the layer of this city, or check its coordinates",
         )
     if far.any():
         log.info(
@@ -296,7 +294,7 @@ def _edge_deg(resolution: int) -> float:
 
 def _require_few(cells: float, what: str, fix: str) -> None:
     if cells > MOST_CELLS:
-        raise InputError(Fault("people", f"would make about {cells:,.0f} {what}", fix))
+        raise InputError("people", f"would make about {cells:,.0f} {what}", fix)
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
@@ -315,7 +313,7 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
         if not (whole > 0).all():
             lost = local.index[~is_point][~(whole > 0)]
             raise InputError(
-                Fault("people, geometry", "polygons without area", "", tuple(lost.astype(str)))
+                "people, geometry", "polygons without area", "", tuple(lost.astype(str))
             )
         rows.append(np.flatnonzero(~is_point)[which])
         cells.append(cell)

@@ -10,7 +10,7 @@ import pandas as pd
 from siting.demand.figures import Overrides, weakest
 from siting.demand.sales import fleet_figures, fleet_model
 from siting.demand.scenarios import DEFAULT_SCENARIO, OPENING_YEAR, PROJECTED_AFTER
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.files import rows_fault
 from siting.reference import table
 
@@ -69,7 +69,7 @@ def national_fleet(
         return _modelled(year, scenario, overrides, scenarios_path, sales_path)
     if overrides or scenarios_path or sales_path:
         what = "scenarios, sales figures and overrides are of the fleet model"
-        raise InputError(Fault(str(path), what, "change the table, or leave it out"))
+        raise InputError(str(path), what, "change the table, or leave it out")
     stock = table("fleet", path)
     _require_sound(stock, str(path))
     return _between(stock, year, str(path))
@@ -189,11 +189,9 @@ def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:
     years = np.sort(stock["year"].unique())
     if not years[0] <= year <= years[-1]:
         raise InputError(
-            Fault(
-                f"{where}, column year",
-                f"covers {years[0]:.0f} to {years[-1]:.0f}, not {year}",
-                "give a fleet table of your own that covers the year",
-            )
+            f"{where}, column year",
+            f"covers {years[0]:.0f} to {years[-1]:.0f}, not {year}",
+            "give a fleet table of your own that covers the year",
         )
     before = years[years <= year][-1]
     after = years[years >= year][0]

@@ -128,7 +128,7 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     name = next((c for c in H3_COLUMNS if c in frame.columns), None)
     if name is None:
         have = ", ".join(map(str, frame.columns))
-        raise InputError(Fault(str(path), "has no column h3 and no h3_index", f"it has: {have}"))
+        raise InputError(str(path), "has no column h3 and no h3_index", f"it has: {have}")
     where = f"{path}, column {name}"
     faults = count_faults(frame, path, column)
     cells = [_h3_text(value) for value in frame[name]]
@@ -185,16 +185,14 @@ def people_on_streets(
         If the total is not a number above zero, or no street has one of the classes.
     """
     if not (np.isfinite(total) and total > 0):
-        raise InputError(Fault("people", f"a total of {total} persons", "give a number above 0"))
+        raise InputError("people", f"a total of {total} persons", "give a number above 0")
     edges = network.edges
     streets = edges[edges["highway"].isin(list(highway))]
     if streets.empty or not streets["length_m"].sum() > 0:
         raise InputError(
-            Fault(
-                "network, column highway",
-                f"no street is {', '.join(highway)}",
-                "it has: " + ", ".join(sorted(set(edges["highway"].astype(str)))),
-            )
+            "network, column highway",
+            f"no street is {', '.join(highway)}",
+            "it has: " + ", ".join(sorted(set(edges["highway"].astype(str)))),
         )
     # A normalised line has the same direction whichever way it was drawn.
     lines = shapely.normalize(streets.geometry.to_numpy())
@@ -218,11 +216,9 @@ def require_commas(path: Path) -> None:
         header = file.readline(65_536)
     if header.count(b";") > header.count(b","):
         raise InputError(
-            Fault(
-                f"{path}, line 1",
-                "separated by semicolons",
-                "save it with commas between columns and a point in decimals",
-            )
+            f"{path}, line 1",
+            "separated by semicolons",
+            "save it with commas between columns and a point in decimals",
         )
 
 
@@ -327,9 +323,9 @@ def _read_table(path: Path) -> pd.DataFrame:
         with unreadable_in_words(path):
             frame = pd.read_parquet(path)
     else:
-        raise InputError(Fault(str(path), "no such file"))
+        raise InputError(str(path), "no such file")
     if frame.empty:
-        raise InputError(Fault(str(path), "has no rows"))
+        raise InputError(str(path), "has no rows")
     return frame
 
 

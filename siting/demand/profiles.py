@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from siting.demand.figures import Limits, range_faults
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.files import rows_fault
 from siting.reference import table
 
@@ -100,11 +100,9 @@ def hourly_profile(vehicle_class: str, path: Path | None = None) -> pd.Series[fl
     figures = session_figures(path).set_index("vehicle_class")
     if vehicle_class not in figures.index:
         raise InputError(
-            Fault(
-                str(path or "profiles table"),
-                f"has no {vehicle_class}",
-                "it has: " + ", ".join(map(str, figures.index)),
-            )
+            str(path or "profiles table"),
+            f"has no {vehicle_class}",
+            "it has: " + ", ".join(map(str, figures.index)),
         )
     shares = figures.loc[vehicle_class, HOURS].to_numpy(dtype=float)
     return pd.Series(shares, index=pd.RangeIndex(24, name="hour"), name=vehicle_class)
@@ -143,7 +141,7 @@ def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     classes = energy["vehicle_class"].astype(str)
     lacking = tuple(dict.fromkeys(classes[~classes.isin(sessions["vehicle_class"])]))
     if lacking:
-        raise InputError(Fault("session figures", "no row for a class", "add one", lacking))
+        raise InputError("session figures", "no row for a class", "add one", lacking)
     class_sessions = sessions.set_index("vehicle_class").loc[classes.to_list()]
     load = energy.copy()
     for column in _RANGED:

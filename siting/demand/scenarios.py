@@ -58,7 +58,7 @@ def read_scenario(
     names = scenario_names(path)
     where = str(path) if path else "scenarios table"
     if scenario not in names:
-        raise InputError(Fault(where, f"has no {scenario}", "it has: " + ", ".join(names)))
+        raise InputError(where, f"has no {scenario}", "it has: " + ", ".join(names))
     rows = table("scenarios", path)
     rows = rows[rows["scenario"] == scenario].rename(columns={"share": "value"})
     faults = _row_faults(rows, where)

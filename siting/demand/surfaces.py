@@ -176,9 +176,7 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     [1.0]
     """
     if pois.crs is None:
-        raise InputError(
-            Fault("pois", "has no coordinate reference system", "declare it, e.g. EPSG:4326")
-        )
+        raise InputError("pois", "has no coordinate reference system", "declare it, e.g. EPSG:4326")
     figures = _weights(weights, "poi_weights", ("osm_key", "osm_value"))
     weight = np.zeros(len(pois))
     tag = np.full(len(pois), "", dtype=object)

@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from siting.demand.raster_window import Floats, read_window
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.files import extent, missing_columns, read_layer, row_labels, rows_fault
 
 # Relative wealth is published by the 2.4 km: a figure farther away says nothing of a cell.
@@ -70,7 +70,7 @@ def relative_wealth(
         else:
             what += f"are below zero or no number, e.g. {first:g}"
             fix = "for an index about zero, such as Meta's, set demand.wealth.index: true"
-        raise InputError(Fault(str(path), what, fix, labels(np.flatnonzero(bad)[:100])))
+        raise InputError(str(path), what, fix, labels(np.flatnonzero(bad)[:100]))
     # Imported here: most studies read no wealth.
     from scipy.spatial import cKDTree
 
@@ -86,7 +86,7 @@ def relative_wealth(
     wealth = (np.exp(value) if index else value)[nearest]
     mean = float(wealth @ people / max(people.sum(), 1e-9))
     if not mean > 0:
-        raise InputError(Fault(str(path), "every figure where people live is zero"))
+        raise InputError(str(path), "every figure where people live is zero")
     return np.asarray(wealth / mean, dtype=float)
 
 

@@ -329,9 +329,7 @@ def _on_places(
     shapes: Shapes, layer: gpd.GeoDataFrame, utm: Any, basis: str
 ) -> tuple[Shapes, Ints, Floats]:
     if layer.crs is None:
-        raise InputError(
-            Fault(basis, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
-        )
+        raise InputError(basis, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
     local = layer.geometry.to_crs(utm).to_numpy()
     local = local[~(shapely.is_missing(local) | shapely.is_empty(local))]
     if basis == "buildings":
@@ -354,12 +352,12 @@ def _basis(given: dict[str, object], by: str | None) -> str:
     have = [name for name, value in given.items() if value is not None]
     needs = {"streets": "network", "buildings": "buildings", "pois": "pois"}
     if by is not None and by not in needs:
-        raise InputError(Fault("by", f"{by} is not one", "use streets, buildings or pois"))
+        raise InputError("by", f"{by} is not one", "use streets, buildings or pois")
     if by is not None and by not in have:
-        raise InputError(Fault("by", f"{by}, but no {needs[by]} given", f"give {needs[by]}"))
+        raise InputError("by", f"{by}, but no {needs[by]} given", f"give {needs[by]}")
     if by is None and len(have) != 1:
         what = "several things to go by" if have else "nothing to go by"
-        raise InputError(Fault("by", what, "give roads, buildings or places, and say by which"))
+        raise InputError("by", what, "give roads, buildings or places, and say by which")
     return by or have[0]
 
 

@@ -45,7 +45,7 @@ def margin_pkr_kwh(rules: BusinessRules, group: str) -> float:
     """
     if group not in rules.prices_pkr_kwh:
         where = f"business rules, prices_pkr_kwh, {group}"
-        raise InputError(Fault(where, "no price at this charger group", "add it, PKR/kWh"))
+        raise InputError(where, "no price at this charger group", "add it, PKR/kWh")
     price = rules.prices_pkr_kwh[group]
     kept = price / (1.0 + rules.sales_tax) - price * rules.payment_share
     return float(kept - rules.tariff_pkr_kwh / efficiency(rules, group))

@@ -36,7 +36,7 @@ def require_ending(path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix not in ENDINGS:
         fix = f"use one of {', '.join(ENDINGS)}"
-        raise InputError(Fault(str(path), f"ending {suffix or '(none)'} is not known", fix))
+        raise InputError(str(path), f"ending {suffix or '(none)'} is not known", fix)
 
 
 def write_exchange(
@@ -171,7 +171,7 @@ def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str
     long = tuple(name for name, table in layers.items() if len(table) >= SHEET_ROWS)
     if long:
         what = f"more than the {SHEET_ROWS:,} rows that a sheet can hold"
-        raise InputError(Fault("layer", what, "write a .parquet", long))
+        raise InputError("layer", what, "write a .parquet", long)
     sheets = {
         "readme": pd.DataFrame(said, columns=["what", "is"]),
         **{name: _sheet(name, table) for name, table in layers.items()},

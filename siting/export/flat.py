@@ -10,7 +10,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.export.lonlat import to_lonlat
 from siting.export.values import plain, rounded
 from siting.writing import write_plain_csv, write_text
@@ -43,7 +43,7 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     if isinstance(frame, gpd.GeoDataFrame):
         points = to_lonlat(frame, path.stem)
         if not (points.geometry.geom_type.dropna() == "Point").all():
-            raise InputError(Fault(path.stem, "only points can be written as CSV"))
+            raise InputError(path.stem, "only points can be written as CSV")
         table = pd.DataFrame(points.drop(columns="geometry")).assign(
             lon=points.geometry.x, lat=points.geometry.y
         )

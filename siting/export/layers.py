@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND
 
@@ -317,5 +317,5 @@ def _require_known(rows: pd.DataFrame, where: str, key: str, known: gpd.GeoDataF
     unknown = rows.loc[~rows[key].isin(known[key]), key].drop_duplicates().astype(str)
     if len(unknown):
         raise InputError(
-            Fault(f"{where}, column {key}", f"{len(unknown):,} not known", "", tuple(unknown))
+            f"{where}, column {key}", f"{len(unknown):,} not known", "", tuple(unknown)
         )

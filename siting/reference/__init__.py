@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.files import missing_columns, read_csv, rows_fault
 
 # The surest first. A definition cannot be wrong, so a result is as sure as its other figures.
@@ -104,7 +104,7 @@ def at_preset(rows: pd.DataFrame, preset: str, column: str = "value") -> pd.Data
     """
     if preset not in PRESETS:
         what = f"{preset!r} is no preset of costs"
-        raise InputError(Fault("offers.costs.preset", what, "use " + " or ".join(PRESETS)))
+        raise InputError("offers.costs.preset", what, "use " + " or ".join(PRESETS))
     if preset == "central" or "prudent" not in rows.columns:
         return rows
     return rows.assign(**{column: rows["prudent"].fillna(rows[column])})

@@ -50,7 +50,7 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
         if not (folder / name).is_file():
             what = f"is no folder that siting frontier wrote: it has no {name}"
-            raise InputError(Fault(str(folder), what, "name one, or leave it out"))
+            raise InputError(str(folder), what, "name one, or leave it out")
     facts = read_json(folder / "frontier.json")
     rows = _budgets(folder / "frontier.csv")
     faults = []
@@ -99,9 +99,9 @@ def _settings(path: Path) -> dict[str, Any]:
     try:
         parsed = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as err:
-        raise InputError(Fault(str(path), f"is not YAML: {err}".split("\n")[0], _FIX)) from err
+        raise InputError(str(path), f"is not YAML: {err}".split("\n")[0], _FIX) from err
     if not isinstance(parsed, dict):
-        raise InputError(Fault(str(path), "is not a mapping", _FIX))
+        raise InputError(str(path), "is not a mapping", _FIX)
     return parsed
 
 

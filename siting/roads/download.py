@@ -259,21 +259,17 @@ def _download_error(
         f"try later, or set download.{key} to another server; run `siting fetch CONFIG` when "
         "online to keep the answers for use without"
     )
-    return DownloadError(Fault(answers.server, f"{what}: {trouble.what} ({tries})", fix))
+    return DownloadError(answers.server, f"{what}: {trouble.what} ({tries})", fix)
 
 
 def _require_area(polygon: Polygon | MultiPolygon) -> None:
     if not isinstance(polygon, Polygon | MultiPolygon) or polygon.is_empty:
-        raise InputError(Fault("polygon", "is not an area", "give a polygon or a box"))
+        raise InputError("polygon", "is not an area", "give a polygon or a box")
     if not polygon.is_valid:
-        raise InputError(
-            Fault("polygon", "crosses itself", "mend it, e.g. with shapely.make_valid")
-        )
+        raise InputError("polygon", "crosses itself", "mend it, e.g. with shapely.make_valid")
     west, south, east, north = polygon.bounds
     if west < -180 or east > 180 or south < -90 or north > 90:
-        raise InputError(
-            Fault("polygon", f"{_bounds(polygon)} is not in degrees", "give it in lon/lat")
-        )
+        raise InputError("polygon", f"{_bounds(polygon)} is not in degrees", "give it in lon/lat")
 
 
 def _bounds(polygon: Polygon | MultiPolygon) -> str:

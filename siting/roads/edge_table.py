@@ -52,7 +52,7 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
         table = gpd.read_parquet(path)
     except (ValueError, OSError, pyogrio.errors.DataSourceError) as err:
         what = f"cannot be read: {str(err).splitlines()[0]}"
-        raise InputError(Fault(str(path), what, "save it with Network.to_parquet")) from err
+        raise InputError(str(path), what, "save it with Network.to_parquet") from err
     faults = [
         Fault(f"{path}, column {name}", "missing", "save it with Network.to_parquet")
         for name in (*EDGE_COLUMNS, *AT)
@@ -78,7 +78,7 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     lost = tuple(map(str, dict.fromkeys(ends[~ends.isin(nodes.index)])))
     if lost:
         what = "nodes that no street leads away from"
-        raise InputError(Fault(str(path), what, "build it with siting.build_network", lost))
+        raise InputError(str(path), what, "build it with siting.build_network", lost)
     report = table.attrs.get(_REPORT, {})
     told = {key: value for key, value in source.items() if value}
     report |= {"source": {**report.get("source", {}), **told}}

@@ -64,7 +64,7 @@ def lines_of_layer(
     odd = ~layer.geom_type.isin(["LineString", "MultiLineString"])
     if odd.any() or layer.empty:
         named = tuple(layer.loc[odd, name_column].astype(str))
-        raise InputError(Fault(f"{key}, {path}", "holds shapes that are no lines", "", named))
+        raise InputError(f"{key}, {path}", "holds shapes that are no lines", "", named)
     lines_by_name: dict[str, list[shapely.LineString]] = {}
     shapes = layer.to_crs(crs).geometry
     for name, rows in shapes.groupby(layer[name_column].astype(str)):

@@ -155,17 +155,15 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
     number.
     """
     if "crs" not in graph.graph:
-        raise InputError(
-            Fault("graph", "has no coordinate reference system", 'set graph.graph["crs"]')
-        )
+        raise InputError("graph", "has no coordinate reference system", 'set graph.graph["crs"]')
     if not graph.number_of_edges():
-        raise InputError(Fault("graph", "holds no street", "take an extract with roads"))
+        raise InputError("graph", "holds no street", "take an extract with roads")
     odd = tuple(str(node) for node in graph.nodes if not isinstance(node, int | np.integer))
     if odd:
-        raise InputError(Fault("graph, nodes", "ids that are not whole numbers", "", odd))
+        raise InputError("graph, nodes", "ids that are not whole numbers", "", odd)
     lost = tuple(str(n) for n, at in graph.nodes(data=True) if "x" not in at or "y" not in at)
     if lost:
-        raise InputError(Fault("graph, nodes", "without x and y", "", lost))
+        raise InputError("graph, nodes", "without x and y", "", lost)
     import osmnx as ox
 
     nodes, edges = ox.graph_to_gdfs(graph)

@@ -99,7 +99,7 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     if rows.empty:
         known = ", ".join(sorted(map(str, speeds["city_group"].dropna().unique())))
         raise InputError(
-            Fault("speeds, column city_group", f"no rows for {city_group!r}", f"it has: {known}")
+            "speeds, column city_group", f"no rows for {city_group!r}", f"it has: {known}"
         )
     where = f"speeds of {city_group}"
     faults = []

@@ -13,7 +13,7 @@ import shapely
 from scipy.sparse import csr_array, hstack, vstack
 from scipy.sparse.csgraph import dijkstra
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.files import missing_columns, rows_fault
 from siting.roads.network import Network
 
@@ -102,15 +102,15 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
         above 0.
     """
     if not max_m > 0:
-        raise InputError(Fault("max_m", f"{max_m:g} metres is not above 0"))
+        raise InputError("max_m", f"{max_m:g} metres is not above 0")
     if points.crs is None:
         raise InputError(
-            Fault("points", "have no coordinate reference system", "declare it, e.g. EPSG:4326")
+            "points", "have no coordinate reference system", "declare it, e.g. EPSG:4326"
         )
     lost = (points.geometry.isna() | points.geometry.is_empty).to_numpy()
     if lost.any():
         ids = tuple(map(str, points.index[lost]))
-        raise InputError(Fault("points, geometry", f"{lost.sum():,} rows without a place", "", ids))
+        raise InputError("points, geometry", f"{lost.sum():,} rows without a place", "", ids)
     centres = points.geometry.to_crs(network.crs).centroid
     spots = np.column_stack([centres.x, centres.y])
     nodes = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
@@ -270,12 +270,10 @@ def _require_room(pairs: float, cutoff_min: float) -> None:
     need, free = pairs * BYTES_A_PAIR, free_bytes()
     if need > free:
         raise InputError(
-            Fault(
-                "reach.cutoff_min",
-                f"within {cutoff_min:g} minutes lie about {pairs:,.0f} pairs of cells and sites, "
-                f"which take {need / 1e9:,.1f} GB of memory; {free / 1e9:,.1f} GB are free",
-                "lower it, or take larger cells or fewer sites",
-            )
+            "reach.cutoff_min",
+            f"within {cutoff_min:g} minutes lie about {pairs:,.0f} pairs of cells and sites, "
+            f"which take {need / 1e9:,.1f} GB of memory; {free / 1e9:,.1f} GB are free",
+            "lower it, or take larger cells or fewer sites",
         )
 
 
@@ -389,4 +387,4 @@ def _positions(network: Network, node_id: pd.Index, where: str) -> np.ndarray:
 
 def _require_above_0(name: str, value: float, unit: str) -> None:
     if not (np.isfinite(value) and value > 0):
-        raise InputError(Fault(name, f"{value:g} {unit} is not above 0"))
+        raise InputError(name, f"{value:g} {unit} is not above 0")

@@ -155,7 +155,7 @@ class Sessions:
         figures = sessions.set_index("vehicle_class")
         lacking = tuple(name for name in classes if name not in figures.index)
         if lacking:
-            raise InputError(Fault("session figures", "no row for a class", "add one", lacking))
+            raise InputError("session figures", "no row for a class", "add one", lacking)
         class_figures = figures.loc[classes]
         kwh = class_figures["session_kwh"].to_numpy(dtype=float)
         pace = kwh * MINUTES / class_figures["session_min"].to_numpy(dtype=float)

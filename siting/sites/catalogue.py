@@ -127,7 +127,7 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
     grid["max_kw"] = grid["max_kw"].fillna(grid["kva"] * factor)
     tiers = grid[grid["kind"] == "connection"]
     if tiers.empty or tiers["max_kw"].isna().any():
-        raise InputError(Fault(f"{where}, column kind", "each connection needs kva or max_kw"))
+        raise InputError(f"{where}, column kind", "each connection needs kva or max_kw")
     by_kw = grid[grid["kind"] == "connection_kw"]
     loose = ~by_kw["max_kw"].isin(tiers["max_kw"]) | by_kw["max_kw"].duplicated(keep=False)
     what = "a price by the kW is of no connection, or given twice"
@@ -261,7 +261,7 @@ def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]
     unknown = tuple(name for name in own or {} if name not in shares.index)
     if unknown:
         fix = f"there are: {', '.join(shares.index)}"
-        raise InputError(Fault("service, time_utilisation", "no such charger group", fix, unknown))
+        raise InputError("service, time_utilisation", "no such charger group", fix, unknown)
     return {str(group): float(share) for group, share in shares.items()} | dict(own or {})
 
 

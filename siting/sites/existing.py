@@ -61,11 +61,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     if "power_kw" not in layer.columns:
         have = ", ".join(str(c) for c in layer.columns if c != "geometry")
         raise InputError(
-            Fault(
-                f"{path}, column power_kw",
-                "missing",
-                f"add it, blank where unknown; it has: {have}",
-            )
+            f"{path}, column power_kw", "missing", f"add it, blank where unknown; it has: {have}"
         )
     power_kw, bad = _largest(layer["power_kw"])
     what = f"{bad.sum():,} of {len(layer):,} rows are not kW above 0"

@@ -91,15 +91,13 @@ def merge_candidates(
         reasons = dropped["reason"].value_counts()
         told = "; ".join(f"{count:,} {reason}" for reason, count in reasons.head(3).items())
         what = f"none of {len(places):,} places is left: {told}"
-        raise InputError(Fault("candidates", what, "exclude less, or give other layers"))
+        raise InputError("candidates", what, "exclude less, or give other layers")
     if far.all():
         raise InputError(
-            Fault(
-                "candidates",
-                f"none of {len(places):,} places is within {max_snap_m:,.0f} m of a road: the "
-                f"nearest is {places['road_m'].min():,.0f} m away",
-                "raise max_snap_m, or give other layers",
-            )
+            "candidates",
+            f"none of {len(places):,} places is within {max_snap_m:,.0f} m of a road: the "
+            f"nearest is {places['road_m'].min():,.0f} m away",
+            "raise max_snap_m, or give other layers",
         )
     if far.any():
         outside = dropped["reason"].str.startswith(OUTSIDE).sum()

@@ -178,7 +178,7 @@ def candidates_from_layer(
 
 def _require_tags(tags: Tags) -> None:
     if not any(wanted is not False for wanted in tags.values()):
-        raise InputError(Fault("tags", "none are given", 'ask for some, e.g. amenity: ["fuel"]'))
+        raise InputError("tags", "none are given", 'ask for some, e.g. amenity: ["fuel"]')
 
 
 def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd.GeoDataFrame:
@@ -191,7 +191,7 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
         kind = kind.mask(kind.isna() & tagged, value)
     chosen = kind.notna()
     if not chosen.any():
-        raise NoPlaceError(Fault(where, f"no place is {_in_words(tags)}", _present(layer, tags)))
+        raise NoPlaceError(where, f"no place is {_in_words(tags)}", _present(layer, tags))
     picked = layer[chosen]
     _require_shapes(picked, Path(where))
     return _places(picked, "name", kind[chosen].astype(str), source)
@@ -200,7 +200,7 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
 def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the features of an OSM XML file that carry certain tags, their keys as columns."""
     if not path.is_file():
-        raise InputError(Fault(str(path), "no such file"))
+        raise InputError(str(path), "no such file")
     import osmnx
     from osmnx._errors import InsufficientResponseError
 
@@ -211,7 +211,7 @@ def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
         try:
             return osmnx.features_from_xml(path, tags=wanted).reset_index()
         except InsufficientResponseError as err:
-            raise NoPlaceError(Fault(str(path), f"no place is {_in_words(tags)}")) from err
+            raise NoPlaceError(str(path), f"no place is {_in_words(tags)}") from err
 
 
 def _places(
@@ -237,7 +237,7 @@ def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:
     if missing.any():
         what = f"{missing.sum():,} of {len(layer):,} rows have none"
         rows = row_labels(path, layer.index[missing])
-        raise InputError(Fault(f"{path}, geometry", what, "leave them out", rows))
+        raise InputError(f"{path}, geometry", what, "leave them out", rows)
 
 
 def figure_faults(layer: pd.DataFrame, where: str, ids: npt.ArrayLike | Path) -> list[Fault]:

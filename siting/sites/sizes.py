@@ -65,7 +65,7 @@ def with_sizes(
     taken = tuple(name for name in named if name in made)
     if taken:
         what = "bears the name of a size with other numbers"
-        raise InputError(Fault("offers.configurations", what, "rename it", taken))
+        raise InputError("offers.configurations", what, "rename it", taken)
     return named | made
 
 

@@ -237,7 +237,7 @@ def group_capacity_kwh_day(
     if standard.rule == "rated_share" and not (swap & (count > 0)).any():
         return physical * standard.utilisation
     if mix is None:
-        raise InputError(Fault("service", f"the rule {standard.rule} needs session figures"))
+        raise InputError("service", f"the rule {standard.rule} needs session figures")
     pack = standard.swap_depth * battery / ports
     kwh = np.where(swap, pack, mix.session_kwh)
     paced = [MINUTES * given / power * standard.swap_taper if one else mix.minutes(power)
