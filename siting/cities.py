@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.reference import table
 
 BIG_CITY_PEOPLE = 5_000_000
@@ -139,8 +139,7 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
         fix = f"did you mean {close[0]}?" if close else "it has: " + ", ".join(near["tehsil"])
         what = "stands in several districts" if len(rows) else "is not in the census table"
         faults.append(Fault(where, f"{name!r} {what}", fix))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     table_ = pd.DataFrame(zone_rows)
     return pd.DataFrame(
         {

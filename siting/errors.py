@@ -104,6 +104,12 @@ class InputError(SitingError, ValueError):
     """A file or table is invalid."""
 
 
+def refuse(faults: Iterable[Fault]) -> None:
+    """Raise an `InputError` with all faults, if there are any."""
+    if found := list(faults):
+        raise InputError(found)
+
+
 class OutputError(SitingError, OSError):
     """Something could not be written; no part of it was kept."""
 

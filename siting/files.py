@@ -20,7 +20,7 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from siting.errors import Fault, InputError, SitingError, first_line
+from siting.errors import Fault, InputError, SitingError, first_line, refuse
 from siting.writing import GEO_ERRORS
 
 # Pakistan with its coast; a point outside is mostly a swap of latitude and longitude.
@@ -227,8 +227,7 @@ def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
         what = f"{bad.sum():,} of {len(frame):,} not a number"
         fix = "use degrees with a decimal point"
         faults += rows_fault(f"{path}, column {column}", bad, path, what, fix)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     points = gpd.points_from_xy(frame["lon"], frame["lat"], crs=4326)
     return gpd.GeoDataFrame(frame, geometry=points)
 
@@ -244,8 +243,7 @@ def _require_pakistan(layer: gpd.GeoDataFrame, path: Path) -> None:
     else:
         what, rows = "outside Pakistan (60-78 E, 23-38 N)", outside
     text = f"{rows.sum():,} of {len(layer):,} rows: {what}"
-    if faults := rows_fault(f"{path}, geometry", rows, path, text):
-        raise InputError(faults)
+    refuse(rows_fault(f"{path}, geometry", rows, path, text))
 
 
 def _require_finite(layer: gpd.GeoDataFrame, path: Path, what: str) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 
 Kind = Literal["id", "text", "number", "whole", "flag"]
 Labels = Callable[[np.ndarray], tuple[str, ...]]
@@ -253,9 +253,7 @@ def validate(frame: pd.DataFrame, table: Table, where: str = "") -> None:
     Traceback (most recent call last):
     siting.errors.InputError: reach, column travel_min: 1 value below 0 min (c1 s1)
     """
-    faults = find_faults(frame, table, where)
-    if faults:
-        raise InputError(faults)
+    refuse(find_faults(frame, table, where))
 
 
 def data_dictionary() -> pd.DataFrame:

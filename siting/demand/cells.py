@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from siting.errors import Fault, InputError, MissingExtraError
+from siting.errors import Fault, InputError, MissingExtraError, refuse
 from siting.files import extent, rows_fault
 from siting.roads import Network, snap
 
@@ -76,9 +76,7 @@ def make_cells(
     MissingExtraError
         If hexagons are asked for without the package ``h3``.
     """
-    faults = _faults(people, size_m, shape, max_snap_m, h3_resolution) + also_faults(also)
-    if faults:
-        raise InputError(faults)
+    refuse(_faults(people, size_m, shape, max_snap_m, h3_resolution) + also_faults(also))
     local = people.to_crs(network.crs)
     if also is not None and len(also):
         local = _with_places(local, also)
@@ -310,11 +308,8 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
         which, cell, area = _overlaps(polygons, shapes)
         # Dividing by the sum of the pieces, not by the polygon's area, keeps every person.
         whole = np.bincount(which, weights=area, minlength=len(polygons))
-        if not (whole > 0).all():
-            lost = local.index[~is_point][~(whole > 0)]
-            raise InputError(
-                "people, geometry", "polygons without area", "", tuple(lost.astype(str))
-            )
+        ids = local.index[~is_point]
+        refuse(rows_fault("people, geometry", ~(whole > 0), ids, "polygons without area"))
         rows.append(np.flatnonzero(~is_point)[which])
         cells.append(cell)
         parts.append(counts[~is_point][which] * area / whole[which])

@@ -21,7 +21,7 @@ import pandas as pd
 
 from siting.demand.figures import weakest
 from siting.demand.housing import EFFECTS, Array, Housing, home_shares, housing_effects, zone_class
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.files import rows_fault
 
 Ints = npt.NDArray[np.int64]
@@ -332,8 +332,7 @@ def _aligned(
     for name, frame in (("vehicle figures", vehicles), ("city shares", city_share)):
         lacking = ~classes.isin(frame["vehicle_class"])
         faults += rows_fault(name, lacking, classes, "no row for a class of the fleet", "add one")
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     order = classes.to_list()
     return vehicles.set_index("vehicle_class").loc[order], city_share.set_index(
         "vehicle_class"

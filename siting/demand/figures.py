@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.files import rows_fault
 from siting.reference import CONFIDENCE, table
 
@@ -58,8 +58,7 @@ def read_figures(
         where = str(path)
         user_rows = table(name, path)[rows.columns.to_list()]
         faults += _key_faults(user_rows, limits, where)
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
         replaced = pd.MultiIndex.from_frame(rows[["vehicle_class", "figure"]]).isin(
             pd.MultiIndex.from_frame(user_rows[["vehicle_class", "figure"]])
         )
@@ -104,8 +103,7 @@ def read_figures(
     figures["unit"] = figures["figure"].map({f: limit.unit for f, limit in limits.items()})
     figures[list(ENDS)] = figures[list(ENDS)].astype(float)
     faults += _range_faults(figures, limits, where)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return figures[rows.columns.to_list()]
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from siting.demand.figures import Overrides, weakest
 from siting.demand.sales import fleet_figures, fleet_model
 from siting.demand.scenarios import DEFAULT_SCENARIO, OPENING_YEAR, PROJECTED_AFTER
-from siting.errors import InputError
+from siting.errors import InputError, refuse
 from siting.files import rows_fault
 from siting.reference import table
 
@@ -235,5 +235,4 @@ def _require_sound(stock: pd.DataFrame, where: str) -> None:
         *rows_fault(f"{column} vehicle_class", unnamed, label, "missing"),
         *rows_fault(f"{column} year", partial, counts.index, "some classes lack a year", fix),
     ]
-    if faults:
-        raise InputError(faults)
+    refuse(faults)

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
 
@@ -67,9 +67,8 @@ class Housing:
         """Return the checked table; None is one zone with unknown shares."""
         if zones is None:
             zones = pd.DataFrame({"zone_id": ["all"], "people": [1.0]})
-        faults = missing_columns(zones, ("zone_id", "people"), "zones")
-        if faults:
-            raise InputError(faults)
+        refuse(missing_columns(zones, ("zone_id", "people"), "zones"))
+        faults: list[Fault] = []
         ids = zones["zone_id"].astype(str).fillna("(blank)")
         people = _numbers(zones["people"])
         shares = {}
@@ -94,8 +93,7 @@ class Housing:
             faults.append(Fault("zones, column people", "nobody lives in any zone"))
         odd = zones["zone_id"].isna() | ids.duplicated()
         faults += rows_fault("zones, column zone_id", odd, ids, "missing or given twice")
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
         known = ~np.isnan(owned)
         there = (people * known).sum()
         mean = np.nansum(owned * people) / there if there > 0 else 1.0
@@ -154,8 +152,7 @@ def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
             of_effect = rows["figure"] == name
             rows.loc[of_effect, ["value", "low", "high"]] = float(value)
             rows.loc[of_effect, ["source", "confidence"]] = ["set by the user", "ASSUMPTION"]
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return rows[["figure", "value", "low", "high", "unit", "source", "confidence"]]
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.parquet
 import shapely
 
-from siting.errors import Fault, InputError, MissingExtraError
+from siting.errors import Fault, InputError, MissingExtraError, refuse
 from siting.files import (
     LONLAT_ALIASES,
     PAKISTAN_WSEN,
@@ -76,8 +76,7 @@ def read_people(
         faults.append(Fault("raster_deg", f"{raster_deg} is not a width", "give degrees above 0"))
     elif raster_deg is not None and not (layer.geom_type == "Point").all():
         faults.append(Fault(f"{path}, geometry", "raster_deg needs points", "leave raster_deg out"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     geometry = layer.geometry
     if raster_deg is not None:
         x, y, half = geometry.x.to_numpy(), geometry.y.to_numpy(), raster_deg / 2
@@ -149,8 +148,7 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     lat, lon = centres.T
     outside = (lon < west) | (lon > east) | (lat < south) | (lat > north)
     faults += rows_fault(where, outside, path, f"{outside.sum():,} cells lie outside Pakistan")
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     hexagons = [shapely.Polygon([at[::-1] for at in h3.cell_to_boundary(c)]) for c in cells]
     people = pd.to_numeric(frame[column]).to_numpy(dtype=float)
     own = _own(frame, (name, column))

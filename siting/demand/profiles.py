@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from siting.demand.figures import Limits, range_faults
-from siting.errors import InputError
+from siting.errors import InputError, refuse
 from siting.files import rows_fault
 from siting.reference import table
 
@@ -64,8 +64,7 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
     for name, limit in _RANGED.items():
         ranges = figures[[f"{name}_low", name, f"{name}_high"]]
         faults += range_faults(ranges, limit, f"{where}, {name}", classes.to_list())
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     ranged = [f"{name}{end}" for name in _RANGED for end in ("", "_low", "_high")]
     figures[ranged] = figures[ranged].astype(float)
     return figures[["vehicle_class", *ranged, *HOURS, "source", "confidence"]]

@@ -18,7 +18,7 @@ import pyproj
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import Fault, InputError, MissingExtraError
+from siting.errors import Fault, InputError, MissingExtraError, refuse
 from siting.files import extent, unreadable_in_words
 
 log = logging.getLogger(__name__)
@@ -121,8 +121,7 @@ def _require_usable(source: Any, path: Path) -> None:
         faults.append(Fault(str(path), what, "give the size and corner of its pixels"))
     elif source.transform.b or source.transform.d:
         faults.append(Fault(str(path), "is turned, not north up", "warp it, e.g. with gdalwarp"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:

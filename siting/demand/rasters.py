@@ -17,7 +17,7 @@ from shapely import MultiPolygon, Polygon
 
 from siting.demand.cells import MOST_CELLS, also_faults, cells_on_roads, squares
 from siting.demand.raster_window import Window, read_window
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import extent
 from siting.roads import Network
 
@@ -145,8 +145,7 @@ def raster_to_cells(
         if not (np.isfinite(value) and value > 0)
     ]
     faults += also_faults(also)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     around = _around(network, max_snap_m) if area is None else _polygon(area)
     window = read_window(path, around, density, nodata)
     keys, people = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0)]

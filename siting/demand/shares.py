@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from siting.demand.figures import Limits, range_faults
-from siting.errors import InputError
+from siting.errors import InputError, refuse
 from siting.files import rows_fault
 from siting.reference import table
 
@@ -107,8 +107,7 @@ def city_share(
     twice = label.str.casefold().duplicated(keep=False)
     column = f"{where}, column city, vehicle_class"
     faults += rows_fault(column, twice, label.str.strip(), "given twice")
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     city_rows = registered[registered["city"].astype(str).str.casefold() == city.casefold()]
     city_rows = city_rows.set_index(city_rows["vehicle_class"].fillna(""))
     by_class: dict[Any, Any] = city_rows.to_dict("index")

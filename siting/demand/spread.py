@@ -12,7 +12,7 @@ import pandas as pd
 
 from siting.demand.depots import depot_shares
 from siting.demand.surfaces import SURFACES
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
 from siting.tables import CELLS, validate
@@ -101,8 +101,7 @@ def spread_demand(
         figures, more = _division(weights, classes)
         faults += more
         names = SURFACES
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     if surfaces is not None:
         rows = surfaces.set_index("cell_id").loc[cells["cell_id"].to_list(), list(SURFACES)]
         shares, division = rows.to_numpy(dtype=float), figures
@@ -190,8 +189,7 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
             "set by the user",
             "ASSUMPTION",
         ]
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return rows.reset_index()
 
 

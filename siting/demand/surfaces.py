@@ -21,7 +21,7 @@ import shapely
 from scipy.sparse.csgraph import dijkstra
 
 from siting.demand.streets import along, streets_once
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
 from siting.roads import Network
@@ -274,8 +274,7 @@ def traffic(
     of_class = figures.set_index("highway")["weight"].astype(float)
     if FALLBACK not in of_class.index:
         faults.append(Fault("road_weights, column highway", f"no row {FALLBACK}", "add it"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     flow = _flows(network, _at_nodes(network, cells), trips, trip_min, seed)
     kinds = network.edges["highway"].astype(str)
     kinds = kinds.where(kinds.isin(of_class.index), kinds.str.removesuffix("_link"))
@@ -292,16 +291,14 @@ def traffic(
 
 def _weights(given: pd.DataFrame | None, name: str, key: tuple[str, ...]) -> pd.DataFrame:
     figures = table(name) if given is None else given
-    if faults := missing_columns(figures, (*key, "weight"), name):
-        raise InputError(faults)
+    refuse(missing_columns(figures, (*key, "weight"), name))
     weight = pd.to_numeric(figures["weight"], errors="coerce").to_numpy(dtype=float)
     rows = figures[list(key)].astype(str).agg(" ".join, axis=1).to_numpy()
     bad = ~(np.isfinite(weight) & (weight >= 0))
     faults = rows_fault(f"{name}, column weight", bad, rows, "missing or negative")
     twice = pd.Series(rows).duplicated()
     faults += rows_fault(name, twice, rows, "the same row twice", "keep one")
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return figures
 
 
@@ -330,8 +327,7 @@ def _at_nodes(network: Network, cells: pd.DataFrame | None) -> Floats:
     placed = cells[cells["node_id"].notna()]
     at = network.nodes.index.get_indexer(placed["node_id"].astype("int64"))
     where, ids = "cells, column node_id", placed["node_id"]
-    if faults := rows_fault(where, at < 0, ids, "not nodes of the network"):
-        raise InputError(faults)
+    refuse(rows_fault(where, at < 0, ids, "not nodes of the network"))
     people = np.bincount(at, weights=placed["people"].to_numpy(dtype=float), minlength=size)
     return people if people.sum() > 0 else np.ones(size)
 

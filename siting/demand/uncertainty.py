@@ -27,7 +27,7 @@ from siting.demand.energy import (
 )
 from siting.demand.housing import SURVEYED, Array, Housing, zone_class
 from siting.demand.scenarios import DEFAULT_SCENARIO
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 
 # More of these means less public energy.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
@@ -173,8 +173,7 @@ def draw_energy(
         for name, value, least in (("n", n, 1), ("seed", seed, 0))
         if isinstance(value, bool) or not isinstance(value, int) or value < least
     ]
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     case = Case(area)
     low, mode, high = (case.figures[c].to_numpy(dtype=float) for c in ("low", "value", "high"))
     uniform = {key: _uniform(key, seed, n) for key in dict.fromkeys(case.keys)}

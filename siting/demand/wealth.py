@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from siting.demand.raster_window import Floats, read_window
-from siting.errors import InputError
+from siting.errors import InputError, refuse
 from siting.files import extent, missing_columns, read_layer, row_labels, rows_fault
 
 # Relative wealth is published by the 2.4 km: a figure farther away says nothing of a cell.
@@ -107,8 +107,7 @@ def _raster(path: Path, cells: gpd.GeoDataFrame, nodata: float | None) -> Figure
 
 def _layer(path: Path, column: str) -> Figures:
     layer = read_layer(path)
-    if faults := missing_columns(layer, (column,), str(path)):
-        raise InputError(faults)
+    refuse(missing_columns(layer, (column,), str(path)))
     value = pd.to_numeric(layer[column], errors="coerce").to_numpy(dtype=float)
     points = layer.geometry.representative_point()
     return points, value, lambda at: row_labels(path, at)

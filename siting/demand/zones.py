@@ -15,7 +15,7 @@ import shapely
 
 from siting.demand.people import HOME_STREETS, count_faults, id_faults, require_commas, shape_faults
 from siting.demand.streets import along, streets_once
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns, read_layer, rows_fault
 from siting.roads import Network
 from siting.roads.network import utm_epsg
@@ -109,8 +109,7 @@ def read_zones(
         owned = pd.to_numeric(layer[ownership_column], errors="coerce")
         bad = layer[ownership_column].notna() & ~((owned >= 0) & np.isfinite(owned))
         faults += _mask_fault(bad, path, str(ownership_column), "are not a number of at least 0")
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     ids = (
         [f"z{i:03d}" for i in range(1, len(layer) + 1)]
         if id_column is None
@@ -338,8 +337,7 @@ def _on_places(
         weight = layer["weight"].to_numpy(dtype=float, na_value=np.nan)
         bad = ~(np.isfinite(weight) & (weight >= 0))
         where = "pois, column weight"
-        if faults := rows_fault(where, bad, layer.index, "missing or negative"):
-            raise InputError(faults)
+        refuse(rows_fault(where, bad, layer.index, "missing or negative"))
         weight = weight[~(layer.geometry.isna() | layer.geometry.is_empty).to_numpy()]
     else:
         weight = np.ones(len(local))
@@ -371,8 +369,7 @@ def _require_zones(zones: gpd.GeoDataFrame) -> None:
         faults += rows_fault("zones, column zone_id", twice, ids, "the same id in several rows")
     if zones.crs is None:
         faults.append(Fault("zones", "has no coordinate reference system", "declare EPSG:4326"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fault]:

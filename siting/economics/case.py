@@ -19,7 +19,7 @@ from siting.economics.flows import (
     sold_shares,
 )
 from siting.economics.rules import BusinessRules, at_hurdle, ramp
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.files import rows_fault
 from siting.sites import Hurdle, Subsidy, subsidy_pkr
 
@@ -265,8 +265,7 @@ def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: Busines
     if table.shape[1] not in (1, years):
         what = f"{table.shape[1]} columns for a horizon of {years} years"
         faults.append(Fault("served_kwh_day", what, "give one, or one a year"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     by_site = table.set_axis(sites, axis="index").reindex(ids).fillna(0.0).to_numpy(dtype=float)
     stands = offers.get("standing_kwh_day", pd.Series(0.0, index=offers.index))
     above = np.maximum(by_site - stands.to_numpy(dtype=float)[:, None], 0.0)

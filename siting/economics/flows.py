@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from siting.economics.rules import BusinessRules
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns, rows_fault
 from siting.tables import capacity_groups, load_kw
 
@@ -82,8 +82,7 @@ def present_value_factor(rate: npt.ArrayLike, years: npt.ArrayLike) -> Floats:
         for name, values in (("rate", np.atleast_1d(r)), ("years", np.atleast_1d(n)))
         if (bad := ~(np.isfinite(values) & (values >= 0))).any()
     ]
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     # expm1 and log1p keep the digits of small rates.
     safe = np.where(r > 0, r, 1.0)
     factor: Floats = np.where(r > 0, -np.expm1(-n * np.log1p(safe)) / safe, n)
@@ -145,9 +144,8 @@ def replacements(offers: pd.DataFrame, years: int) -> Floats:
 
 def require_columns(offers: pd.DataFrame) -> None:
     """Check that offers have the columns of a business case, naming every column and row."""
-    faults = missing_columns(offers, ("offer_id", "site_id", "existing", *NEEDED), "offers")
-    if faults:
-        raise InputError(faults)
+    refuse(missing_columns(offers, ("offer_id", "site_id", "existing", *NEEDED), "offers"))
+    faults: list[Fault] = []
     ids = offers["offer_id"].astype(str)
     for column in NEEDED:
         values = offers[column].to_numpy(dtype=float, na_value=np.nan)
@@ -155,8 +153,7 @@ def require_columns(offers: pd.DataFrame) -> None:
         bad = (np.isnan(values) & (not life)) | (values < 0) | (life & (values == 0))
         what = "not a number above 0" if life else "not a number of at least 0"
         faults += rows_fault(f"offers, column {column}", bad, ids, what)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 def payback_years(outlay_pkr: float, flows_pkr: Floats) -> float:

@@ -10,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names
 from siting.export.flat import write_csv
 from siting.export.geojson import write_geojson
@@ -98,8 +98,7 @@ def write_exchange(
     bare = tuple(name for name in wanted if not isinstance(layers.get(name), gpd.GeoDataFrame))
     if suffix != ".xlsx" and bare and not unknown:
         faults.append(Fault(str(path), "holds layers with geometry", "write an .xlsx", bare))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     chosen = {name: layers[name] for name in wanted}
     write_whole(path, lambda part: write(chosen, part))
     return path

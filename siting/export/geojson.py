@@ -12,7 +12,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import InputError
+from siting.errors import refuse
 from siting.export.lonlat import to_lonlat
 from siting.export.values import plain, rounded
 from siting.files import rows_fault
@@ -81,8 +81,7 @@ def _collection(
     """Return the members of a collection but its features, and these."""
     if key is not None:
         twice = layer[key].duplicated()
-        if faults := rows_fault(f"{name}, column {key}", twice, layer[key], "duplicate"):
-            raise InputError(faults)
+        refuse(rows_fault(f"{name}, column {key}", twice, layer[key], "duplicate"))
     drawn = to_lonlat(layer, name)
     head: dict[str, Any] = {"type": "FeatureCollection", "name": name}
     if note:

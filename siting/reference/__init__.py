@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from siting.errors import InputError
+from siting.errors import InputError, refuse
 from siting.files import missing_columns, read_csv, rows_fault
 
 # The surest first. A definition cannot be wrong, so a result is as sure as its other figures.
@@ -74,8 +74,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
             may_be_blank = bool(default[column].isna().any())
             bad = numbers.isna() & (user_table[column].notna() if may_be_blank else True)
             faults += rows_fault(f"{path}, column {column}", bad, lines, "not a number")
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return user_table
 
 

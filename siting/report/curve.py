@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import read_csv
 from siting.manifest import read_json
 from siting.report.figure_text import number, percent, rupees
@@ -73,8 +73,7 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
         for a, b in zip(told, rows["served_kwh_day"], strict=False)
     ):
         faults.append(Fault(table, "differs from frontier.json", _FIX))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return Frontier(folder, rows, _differs(_settings(folder / "config.yaml"), run.settings))
 
 
@@ -89,8 +88,7 @@ def _budgets(path: Path) -> pd.DataFrame:
         if len(bad):
             ids = tuple(str(i + 1) for i in bad)
             faults.append(Fault(f"{path}, column {name}", "is not a number", _FIX, ids))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return rows
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import geopandas as gpd
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import DownloadError, Fault, InputError
+from siting.errors import DownloadError, Fault, InputError, refuse
 from siting.roads.server_answers import Answers, Trouble, trouble_of, troubles
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ class Download:
             faults.append(Fault("download.retries", f"{self.retries} is below 0"))
         if not self.pause_s >= 0:
             faults.append(Fault("download.pause_s", f"{self.pause_s:g} s is below 0"))
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
 
 
 def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:

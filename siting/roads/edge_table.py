@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyogrio.errors
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.writing import write_whole
 
 EDGE_COLUMNS = (
@@ -66,8 +66,7 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
             ids = tuple("-".join(map(str, uvk)) for uvk in table.index[bad])
             what = f"{bad.sum():,} streets without a number of 0 or more"
             faults.append(Fault(f"{path}, column {name}", what, "", ids))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     first = ~table.index.get_level_values("u").duplicated()
     nodes = gpd.GeoDataFrame(
         geometry=gpd.points_from_xy(*(table.loc[first, name] for name in AT)),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import shapely
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns, read_layer
 from siting.roads.network import Network
 
@@ -45,8 +45,7 @@ def road_lines(
             faults.append(Fault(key, f"{name!r} is no road of the network", fix))
             continue
         lines_by_name[name] = _ends_to_ends(edges[mine])
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return lines_by_name
 
 
@@ -59,8 +58,7 @@ def lines_of_layer(
     shape is not a line.
     """
     layer = read_layer(path)
-    if faults := missing_columns(layer, (name_column,), f"{key}, {path}"):
-        raise InputError(faults)
+    refuse(missing_columns(layer, (name_column,), f"{key}, {path}"))
     odd = ~layer.geom_type.isin(["LineString", "MultiLineString"])
     if odd.any() or layer.empty:
         named = tuple(layer.loc[odd, name_column].astype(str))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyproj
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.roads.edge_table import read_edge_table, write_edge_table
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ class Network:
                         ids,
                     )
                 )
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
         length_m, travel_min = tag_numbers(edges, "length"), tag_numbers(edges, "travel_time") / 60
         speed_kmh = tag_numbers(edges, "speed_kph")
         moving = np.isnan(speed_kmh) & (travel_min > 0)

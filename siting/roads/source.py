@@ -16,7 +16,7 @@ from xml.etree.ElementTree import ParseError
 
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import unreadable_in_words
 from siting.roads.drive import only_drivable
 from siting.roads.osmnx_graph import graph_from_pieces
@@ -159,8 +159,7 @@ def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
     ]
     if bare:
         faults.append(Fault(str(where), "edges without highway or length", fix, tuple(bare)))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 def _finite(*numbers: object) -> bool:

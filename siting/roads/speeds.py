@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns
 
 # Range of plausible posted limits; others are slips ("2") or another unit.
@@ -93,8 +93,7 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     {'free_kmh': 36.0, 'peak_factor': 1.4}
     """
     needed = ("city_group", "highway", "free_kmh", "peak_factor")
-    if faults := missing_columns(speeds, needed, "speeds"):
-        raise InputError(faults)
+    refuse(missing_columns(speeds, needed, "speeds"))
     rows = speeds[speeds["city_group"] == city_group]
     if rows.empty:
         known = ", ".join(sorted(map(str, speeds["city_group"].dropna().unique())))
@@ -121,8 +120,7 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     quick = kinds[~(np.isfinite(rows["peak_factor"]) & (rows["peak_factor"] >= 1))]
     if len(quick):
         faults.append(Fault(f"{where}, column peak_factor", "below 1", "", tuple(quick)))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     table = rows.set_index("highway")[["free_kmh", "peak_factor"]].astype(float)
     links = table[~table.index.str.endswith("_link")].copy()
     links.index = links.index + "_link"

@@ -13,7 +13,7 @@ import shapely
 from scipy.sparse import csr_array, hstack, vstack
 from scipy.sparse.csgraph import dijkstra
 
-from siting.errors import InputError
+from siting.errors import InputError, refuse
 from siting.files import missing_columns, rows_fault
 from siting.roads.network import Network
 
@@ -107,10 +107,9 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
         raise InputError(
             "points", "have no coordinate reference system", "declare it, e.g. EPSG:4326"
         )
-    lost = (points.geometry.isna() | points.geometry.is_empty).to_numpy()
-    if lost.any():
-        ids = tuple(map(str, points.index[lost]))
-        raise InputError("points, geometry", f"{lost.sum():,} rows without a place", "", ids)
+    lost = points.geometry.isna() | points.geometry.is_empty
+    what = f"{lost.sum():,} rows without a place"
+    refuse(rows_fault("points, geometry", lost, points.index, what))
     centres = points.geometry.to_crs(network.crs).centroid
     spots = np.column_stack([centres.x, centres.y])
     nodes = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
@@ -363,14 +362,12 @@ def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np
 
 def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.DataFrame:
     """Return the rows that have a road node, sorted by id, with minutes of access."""
-    if faults := missing_columns(frame, (key, "node_id", "snap_m"), where):
-        raise InputError(faults)
+    refuse(missing_columns(frame, (key, "node_id", "snap_m"), where))
     rows = pd.DataFrame({column: frame[column].array for column in (key, "node_id", "snap_m")})
     rows = rows[rows["node_id"].notna()]
     snap_m = rows["snap_m"].to_numpy(dtype=float, na_value=np.nan)
     bad = ~(np.isfinite(snap_m) & (snap_m >= 0))
-    if faults := rows_fault(f"{where}, column snap_m", bad, rows[key], "not 0 m or more"):
-        raise InputError(faults)
+    refuse(rows_fault(f"{where}, column snap_m", bad, rows[key], "not 0 m or more"))
     rows = rows.assign(
         node_id=rows["node_id"].astype("int64"), access_min=snap_m / 1000 / access_kmh * 60
     )
@@ -380,8 +377,7 @@ def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.
 def _positions(network: Network, node_id: pd.Index, where: str) -> np.ndarray:
     at: np.ndarray = network.nodes.index.get_indexer(node_id)
     what, fix = "not nodes of the network", "snap to this network first"
-    if faults := rows_fault(where, at < 0, node_id, what, fix):
-        raise InputError(faults)
+    refuse(rows_fault(where, at < 0, node_id, what, fix))
     return at
 
 

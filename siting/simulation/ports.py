@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.sites import charging_limits
 from siting.sites.chargers_text import charger_counts
 from siting.sites.standing import LARGEST_AC_KW
@@ -86,8 +86,7 @@ def station_ports(
     if unknown:
         what = "not in the charger catalogue"
         faults.append(Fault("sites, column chargers", what, "", tuple(unknown)))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     table = pd.DataFrame(rows, columns=COLUMNS).astype(
         {"ports": int, "port_kw": float, "battery_kwh": float, "availability": float}
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import rows_fault
 from siting.reference import table
 from siting.tables import COMPATIBILITY, validate
@@ -52,8 +52,7 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
         faults += _not_numbers(chargers, column, ids, where, above=True)
     for column in ("capex_pkr", "battery_kwh", "battery_pkr_kwh"):
         faults += _not_numbers(chargers, column, ids, where, above=False)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return chargers
 
 
@@ -121,8 +120,7 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
         if (grid["item"] == item).sum() != 1
     ]
     faults += _not_numbers(grid, "value", grid["item"], where, above=False)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     factor = float(grid.loc[grid["item"] == "power_factor", "value"].iloc[0])
     grid["max_kw"] = grid["max_kw"].fillna(grid["kva"] * factor)
     tiers = grid[grid["kind"] == "connection"]
@@ -132,8 +130,7 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
     loose = ~by_kw["max_kw"].isin(tiers["max_kw"]) | by_kw["max_kw"].duplicated(keep=False)
     what = "a price by the kW is of no connection, or given twice"
     fix = "give it the max_kw of its connection"
-    if faults := rows_fault(f"{where}, column max_kw", loose, by_kw["item"], what, fix):
-        raise InputError(faults)
+    refuse(rows_fault(f"{where}, column max_kw", loose, by_kw["item"], what, fix))
     return grid
 
 
@@ -164,8 +161,7 @@ def fee_figures(path: Path | None = None) -> pd.DataFrame:
         if not (fees["item"] == item).any()
     ]
     faults += _not_numbers(fees, "value", fees["item"], where, above=False)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return fees
 
 
@@ -228,8 +224,7 @@ def charging_limits(path: Path | None = None) -> pd.DataFrame:
     where = str(path) if path else "table of charging limits"
     faults = _twice(pairs, f"{where}, column charger_group + vehicle_class")
     faults += _not_numbers(limits, "limit_kw", pairs, where, above=True)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return limits
 
 
@@ -296,8 +291,7 @@ def bay_figures(path: Path | None = None) -> pd.DataFrame:
     odd = ~bays["per"].isin(("port", "charger"))
     faults += rows_fault(f"{where}, column per", odd, groups, "not port or charger")
     faults += _not_numbers(bays, "bays", groups, where, above=False)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return bays
 
 
@@ -340,8 +334,7 @@ def parking_rule(path: Path | None = None) -> pd.DataFrame:
         faults.append(Fault(f"{where}, column points", "fall as bays rise", "", tuple(labels)))
     if (steps < 0).any():
         faults.append(Fault(f"{where}, column max_bays", "not a number of at least 0"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return rule
 
 

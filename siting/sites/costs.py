@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.reference import at_preset, table
 from siting.tables import COST_PARTS
 
@@ -159,8 +159,7 @@ class SiteCosts:
             what = f"{self.neeca_points!r} is not a reading of the parking rule"
             fix = "use " + ", ".join(POINTS_RULES)
             faults.append(Fault("site costs, neeca_points", what, fix))
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
 
 
 def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
@@ -192,8 +191,7 @@ def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
               for item in WORKS.values() if (rows.index == item).sum() != 1]  # fmt: skip
     faults += [Fault(f"site costs, {name}", "no such figure", "use " + ", ".join(known))
                for name in overrides if name not in known]  # fmt: skip
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     figures: dict[str, Any] = {name: float(rows[item]) for name, item in WORKS.items()}
     if "site_bays" not in overrides:
         by_kind = table("site_bays").set_index("kind")["bays"].astype(float)
@@ -231,8 +229,7 @@ class Hurdle:
             faults.append(
                 Fault("hurdle, real_return", f"{self.real_return} is not a share", "give 0 to 1")
             )
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
 
 
 @dataclass(frozen=True)
@@ -315,8 +312,7 @@ class Subsidy:
         if self.rule not in SUBSIDY_RULES:
             what = f"{self.rule!r} is not a rule"
             faults.append(Fault("subsidy, rule", what, "use " + ", ".join(SUBSIDY_RULES)))
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
 
 
 def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:

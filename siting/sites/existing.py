@@ -8,7 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import read_layer, rows_fault
 
 # Commonest unit in the open records of early 2026 (Open Charge Map).
@@ -77,8 +77,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
         faults += rows_fault(f"{path}, column {id_column}", ids.duplicated(), ids, what)
     missing = layer.geometry.isna() | layer.geometry.is_empty
     faults += rows_fault(f"{path}, geometry", missing, path, "missing", "leave these rows out")
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     existing = operational & ~private
     kind = np.select(
         [existing, ~operational], ["existing", "existing (not operating)"], "existing (private)"

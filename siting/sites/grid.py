@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
 
 METRES = 1000.0
@@ -53,8 +53,7 @@ def nearest_line_km(
     faults = _layer_faults(candidates, network, "11 kV network")
     if not (np.isfinite(detour) and detour >= 1):
         faults.append(Fault("line_detour", f"{detour} is not a factor of at least 1"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     _, away_m = _nearest(candidates, network)
     out = candidates.copy()
     measured = pd.Series(away_m / METRES * detour, index=candidates.index)
@@ -103,8 +102,7 @@ def assign_feeders(
     faults += _feeder_faults(feeders)
     if not within_m >= 0:
         faults.append(Fault("within_m", f"{within_m} is not metres of at least 0"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     ordered = feeders.assign(feeder_id=feeders["feeder_id"].astype(str))
     ordered = ordered.sort_values("feeder_id", kind="stable", ignore_index=True)
     at, away_m = _nearest(candidates, ordered)

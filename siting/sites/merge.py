@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import extent, rows_fault
 from siting.roads import Network, snap
 from siting.sites.places import OWN, OWN_ID
@@ -147,8 +147,7 @@ def _stack(
     if parts:
         places = pd.concat(parts, ignore_index=True)
         faults += _repeated_ids(places)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return _in_order(places)
 
 

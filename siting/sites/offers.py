@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.files import rows_fault
 from siting.sites.catalogue import parking_rule
 from siting.sites.configurations import (
@@ -135,8 +135,7 @@ def make_offers(
         faults += [Fault("grid table, column item", f"has no {item}", "or switch upgrade off")
                    for item in ("upgrade_fixed", "upgrade_kw")
                    if (given["grid"]["item"] == item).sum() != 1]  # fmt: skip
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     rules = rules_of(cast("RuleFigures", figures))
     sites = _sites(candidates, rules, headroom_kw)
     if existing_policy == "ignore":

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import (
     missing_columns,
     plain_column,
@@ -153,8 +153,7 @@ def candidates_from_layer(
         twice, what = ids.duplicated(keep=False) & ids.notna(), "the same id in several rows"
         faults += rows_fault(f"{path}, column {id_column}", twice, ids, what)
     faults += figure_faults(layer, str(path), path)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     _require_shapes(layer, path)
     kinds = pd.Series(kind, index=layer.index, dtype="object")
     if kind_column:

@@ -27,7 +27,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 
 Numbers = npt.ArrayLike
 Floats = npt.NDArray[np.float64]
@@ -260,5 +260,4 @@ def _require(**given: tuple[Numbers, str]) -> None:
         odd = each[~_GOOD[what](each)]
         if len(odd):
             faults.append(Fault(name, f"not {what}", "", tuple(f"{value:g}" for value in odd)))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.verify.account import Aim
 from siting.verify.book import Book
 from siting.verify.ledger import RELATIVE, Ledger, above, largest, shown
@@ -90,8 +90,7 @@ def _to_all(book: Book, aim: Aim) -> float:
         for name, missing in lacks
         if missing
     ]
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     rows = book.service
     # As numbers, because without rows the classes stay texts.
     session_kwh, value_pkr_h = (
