@@ -350,8 +350,7 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
     districts = list(dict.fromkeys(rows["district"]))
     if len(rows["city"].unique()) > 1 or (len(districts) > 1 and not rows["city"].iloc[0]):
         what = f"the census has a tehsil {wanted} in several districts"
-        fix = f"write {wanted}, DISTRICT"
-        raise InputError("city", what, fix, tuple(districts))
+        raise InputError("city", what, f"write {wanted}, DISTRICT", tuple(districts))
     near = zones["city"][zones["district"].isin(districts) & zones["city"].isin(cities)]
     name = str(rows["city"].iloc[0] if len(rows) > 1 else rows["tehsil"].iloc[0])
     name = f"{name} Tehsil" if name in cities else name

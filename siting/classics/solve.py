@@ -276,8 +276,7 @@ class _Solve:
             fewest = cover(self.needed, math.inf, means).bound
             least = max(self.p + 1, math.ceil(fewest - 1e-6) if math.isfinite(fewest) else 0)
             what = f"{self.p:,} sites cannot serve every demand within the reach table"
-            fix = f"give {least:,} or more, or widen the reach"
-            return InfeasibleError("p", what, fix)
+            return InfeasibleError("p", what, f"give {least:,} or more, or widen the reach")
         if means.clock.interrupted:
             return SolveError("solve", "interrupted before there was any plan")
         what = "ended before any plan that serves every demand was found"

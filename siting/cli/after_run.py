@@ -54,8 +54,7 @@ def open_(folder: Run) -> Reply:
     pages = [folder / name for name in ("report.html", "index.html", "compare.html")]
     page = next((page for page in pages if page.is_file()), None)
     if page is None:
-        what = "has no report.html"
-        raise InputError(str(folder), what, f"write it with siting report {folder}")
+        raise InputError(str(folder), "has no report.html", f"write it with siting report {folder}")
     path = page.resolve()
     try:
         opened = webbrowser.get().open(path.as_uri())

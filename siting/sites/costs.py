@@ -157,8 +157,7 @@ class SiteCosts:
             faults.append(Fault("site costs, land", what, "use " + " or ".join(LAND)))
         if self.neeca_points not in POINTS_RULES:
             what = f"{self.neeca_points!r} is not a reading of the parking rule"
-            fix = "use " + ", ".join(POINTS_RULES)
-            faults.append(Fault("site costs, neeca_points", what, fix))
+            faults.append(Fault("site costs, neeca_points", what, "use " + ", ".join(POINTS_RULES)))
         refuse(faults)
 
 
@@ -307,8 +306,7 @@ class Subsidy:
         if cap is not None and not cap >= 0:
             faults.append(Fault("subsidy, cap_per_station_pkr", f"{cap} is not PKR of at least 0"))
         if not 0 <= self.flat_pkr < np.inf:
-            what = f"{self.flat_pkr} is not PKR of at least 0"
-            faults.append(Fault("subsidy, flat_pkr", what))
+            faults.append(Fault("subsidy, flat_pkr", f"{self.flat_pkr} is not PKR of at least 0"))
         if self.rule not in SUBSIDY_RULES:
             what = f"{self.rule!r} is not a rule"
             faults.append(Fault("subsidy, rule", what, "use " + ", ".join(SUBSIDY_RULES)))
