@@ -71,7 +71,7 @@ def batch(
     from siting import batch as many
     from siting.config import parse_sweeps
     from siting.errors import InputError
-    from siting.terminal import BatchLines, print_batch, print_studies
+    from siting.terminal.batch_tables import BatchLines, print_batch, print_studies
 
     if dask is not None and workers is not None:
         where = "--workers"

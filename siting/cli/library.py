@@ -54,7 +54,7 @@ def demo(
         reply = plan_nation(Nation(config, asked, progress=say, today=now.date()))
     elif not files_only:
         from siting import study
-        from siting.terminal import print_plan
+        from siting.terminal.plan_tables import print_plan
 
         asked = asked_of_solver(overrides, budget=budget)
         plan, folder = study.run_to_folder(config, overrides=asked, now=now, progress=progress())
