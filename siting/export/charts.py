@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 SERVED, LACKING, LACKING_EDGE, PUBLIC = "#00694e", "#fbdcc4", "#d55e00", "#0072b2"
 GRID = "#e5e7eb"
 # What is lacking: hatched, so that it tells in a grey print.
-_LACKING: dict[str, Any] = {"color": LACKING, "edgecolor": LACKING_EDGE, "hatch": "////"}
+_LACKING: dict[str, Any] = {"color": LACKING, "ec": LACKING_EDGE, "hatch": "////", "lw": 0.6}
+_STANDING: dict[str, Any] = {"color": "#f0c419", "ec": INK, "hatch": "....", "lw": 0.5}
 # What is written over the lines of the grid.
 _CLEAR = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
 # Parts of a station's cost, in the order they are drawn; the parts of grid works stand for them.
@@ -56,15 +57,8 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
     served = rows["served_kwh_day"].to_numpy(dtype=float)
     at = np.arange(len(rows))
     chart.barh(at, served, color=SERVED, height=0.66, label="served")
-    chart.barh(
-        at,
-        np.maximum(wanted - served, 0),
-        left=served,
-        linewidth=0.6,
-        height=0.66,
-        label="not served",
-        **_LACKING,
-    )
+    short = np.maximum(wanted - served, 0)
+    chart.barh(at, short, left=served, height=0.66, label="not served", **_LACKING)
     for y, kwh, got in zip(at.tolist(), wanted, served, strict=True):
         _beside(chart, max(kwh, got), y, f"{_percent(got, kwh)} of {kwh:,.0f}")
     chart.set_yticks(at, names)
@@ -138,27 +132,12 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     served = rows["served_kwh_day"].to_numpy(dtype=float)
     standing = rows["existing"].to_numpy(dtype=bool)
     left = room > served * 1.001 + 1e-6
-    chart.bar(
-        at[left],
-        (room - served)[left],
-        bottom=served[left],
-        linewidth=0.5,
-        width=0.8,
-        label="room left",
-        **_LACKING,
-    )
+    spare = (room - served)[left]
+    chart.bar(at[left], spare, bottom=served[left], width=0.8, label="room left", **_LACKING)
     chart.bar(at[~standing], served[~standing], color=SERVED, width=0.8, label="served, new")
     if standing.any():
-        chart.bar(
-            at[standing],
-            served[standing],
-            color="#f0c419",
-            edgecolor=INK,
-            hatch="....",
-            linewidth=0.5,
-            width=0.8,
-            label="served, existing",
-        )
+        old = served[standing]
+        chart.bar(at[standing], old, width=0.8, label="served, existing", **_STANDING)
     if len(rows) <= 45:
         chart.set_xticks(at, rows["site_id"], rotation=90, size=8)
     else:
@@ -184,7 +163,7 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     at = np.arange(len(years))
     wanted = years["demand_kwh_day"].to_numpy(dtype=float)
     served = years["served_kwh_day"].to_numpy(dtype=float)
-    chart.bar(at, wanted, linewidth=0.6, width=0.6, label="wanted", **_LACKING)
+    chart.bar(at, wanted, width=0.6, label="wanted", **_LACKING)
     chart.bar(at, served, color=SERVED, width=0.6, label="served")
     for x, kwh, got in zip(at.tolist(), wanted, served, strict=True):
         chart.text(x, kwh, _percent(got, kwh), ha="center", va="bottom", size=9, color=INK)

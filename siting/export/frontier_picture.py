@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -38,23 +38,13 @@ def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figur
     chart.fill_between(money, 100 * table["served_share"], limit, color=NEW, alpha=0.15, lw=0)
     chart.plot(money, 100 * table["served_share"], color=NEW, marker="o", label="energy served")
     chart.plot([], [], color=NEW, alpha=0.3, lw=6, label="no plan serves more than this")
-    chart.plot(
-        money,
-        100 * table["worst_class_share"],
-        color=QUIET,
-        marker=".",
-        ls="--",
-        label="of the vehicle class served least",
-    )
+    worst, text = 100 * table["worst_class_share"], "of the vehicle class served least"
+    chart.plot(money, worst, color=QUIET, marker=".", ls="--", label=text)
     for row in table[table["knee"]].to_dict("records"):
         million = row["budget_pkr"] / 1e6
-        chart.annotate(
-            f"knee: PKR {million:,.0f} m",
-            (million, 100 * row["served_share"]),
-            xytext=(8, -18),
-            textcoords="offset points",
-            color=INK,
-        )
+        beside: dict[str, Any] = {"xytext": (8, -18), "textcoords": "offset points", "color": INK}
+        at = (million, 100 * row["served_share"])
+        chart.annotate(f"knee: PKR {million:,.0f} m", at, **beside)
     chart.set(xlabel="public money, PKR million", ylabel="share served, %", ylim=(0, 102))
     chart.grid(color=GRID)
     chart.legend(frameon=False, loc="lower right")
