@@ -1,12 +1,12 @@
 """What a plan leaves behind: GeoJSON, a GeoPackage, QGIS styles, CSV, JSON and pictures."""
 
+from siting.export.charts import frontier_figure
 from siting.export.credit import credit_line, noted, owners_of
 from siting.export.demand_picture import draw_demand
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names, with_units
 from siting.export.exchange import write_exchange
 from siting.export.figure import save_figure
 from siting.export.flat import json_text, write_csv, write_json
-from siting.export.frontier_picture import frontier_figure
 from siting.export.geojson import geojson_of, write_geojson
 from siting.export.geopackage import write_geopackage
 from siting.export.layers import (

@@ -1,4 +1,4 @@
-"""Charts of a plan for papers: by vehicle class, by cost and payer, by use of stations, by year.
+"""Charts of a plan for papers: by class, by cost and payer, by use, by year, by budget.
 
 Colours differ in lightness as much as in hue, and what is not served or stands already is hatched
 too, so that a chart still tells in a grey print and to a colour-blind reader.
@@ -14,7 +14,7 @@ import pandas as pd
 
 from siting.export.figure import new_figure
 from siting.export.fonts import legible
-from siting.export.ground import INK, QUIET
+from siting.export.ground import INK, NEW, QUIET
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -174,6 +174,44 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     chart.grid(axis="y", color=GRID)
     chart.yaxis.set_major_formatter("{x:,.0f}")
     chart.legend(frameon=False, loc="upper left")
+    return finish(figure, title, note)
+
+
+def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figure:
+    """Return a chart of the share served for each budget, with the proven limit above it.
+
+    Parameters
+    ----------
+    table
+        ``budget_pkr``, ``served_share``, ``served_kwh_day``, ``bound_kwh_day``, ``knee``,
+        ``worst_class_share``.
+    title, note
+        The lines above and below.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+    """
+    figure, chart = new_chart(8, 5)
+    money = table["budget_pkr"] / 1e6
+    whole_kwh = (
+        table["served_kwh_day"] / table["served_share"].where(table["served_share"] > 0)
+    ).max()
+    limit = 100 * (table["bound_kwh_day"] / whole_kwh).clip(upper=1.0)
+    chart.fill_between(money, 100 * table["served_share"], limit, color=NEW, alpha=0.15, lw=0)
+    chart.plot(money, 100 * table["served_share"], color=NEW, marker="o", label="energy served")
+    chart.plot([], [], color=NEW, alpha=0.3, lw=6, label="no plan serves more than this")
+    worst, text = 100 * table["worst_class_share"], "of the vehicle class served least"
+    chart.plot(money, worst, color=QUIET, marker=".", ls="--", label=text)
+    for row in table[table["knee"]].to_dict("records"):
+        million = row["budget_pkr"] / 1e6
+        beside: dict[str, Any] = {"xytext": (8, -18), "textcoords": "offset points", "color": INK}
+        at = (million, 100 * row["served_share"])
+        chart.annotate(f"knee: PKR {million:,.0f} m", at, **beside)
+    chart.set(xlabel="public money, PKR million", ylabel="share served, %", ylim=(0, 102))
+    chart.grid(color=GRID)
+    chart.legend(frameon=False, loc="lower right")
     return finish(figure, title, note)
 
 

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siting.errors import InputError
-from siting.export.charts import classes_figure, cost_figure, use_figure, years_figure
+from siting.export.charts import (
+    classes_figure,
+    cost_figure,
+    frontier_figure,
+    use_figure,
+    years_figure,
+)
 from siting.export.credit import noted
 from siting.export.figure import FORMATS, save_figure
-from siting.export.frontier_picture import frontier_figure
 from siting.export.layers import demand_layer
 from siting.export.picture import plan_figure
 from siting.writing import require_free

@@ -213,6 +213,26 @@ def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
             raise NoPlaceError(str(path), f"no place is {_in_words(tags)}") from err
 
 
+def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
+    """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
+
+    Parameters
+    ----------
+    path
+        OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns.
+    tags
+        Key, then the values wanted, or ``True`` for any; used for OSM XML, a layer comes whole.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or nothing in an OSM file carries one of the tags.
+    """
+    if path.name.lower().endswith(OSM_SUFFIXES):
+        return read_osm_places(path, tags)
+    return read_layer(path, unique_ids=False)
+
+
 def _places(
     layer: gpd.GeoDataFrame, name_column: str, kind: pd.Series, source: str
 ) -> gpd.GeoDataFrame:
