@@ -20,6 +20,7 @@ from siting.demand.raster_window import Window, read_window
 from siting.errors import Fault, InputError, refuse
 from siting.files import extent
 from siting.roads import Network
+from siting.roads.download import require_area
 
 log = logging.getLogger(__name__)
 
@@ -226,11 +227,7 @@ def _around(network: Network, margin_m: float) -> Polygon:
 
 def _polygon(area: Area) -> Polygon | MultiPolygon:
     shape = shapely.box(*area) if isinstance(area, tuple) else area
-    if not isinstance(shape, Polygon | MultiPolygon) or shape.is_empty or not shape.is_valid:
-        raise InputError("area", "is not a valid polygon", "give polygons in lon/lat")
-    west, south, east, north = shape.bounds
-    if west < -180 or east > 180 or south < -90 or north > 90:
-        raise InputError("area", "is not in degrees", "give it in lon/lat (EPSG:4326)")
+    require_area(shape, "area")
     return shape
 
 

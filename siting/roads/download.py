@@ -130,7 +130,7 @@ def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.
     DownloadError
         As in `download_place`.
     """
-    _require_area(polygon)
+    require_area(polygon)
     import osmnx as ox
 
     return _fetch(
@@ -168,7 +168,7 @@ def download_features(
     DownloadError
         As in `download_place`; also if the area has no feature with these tags.
     """
-    _require_area(polygon)
+    require_area(polygon)
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
     import osmnx as ox
 
@@ -261,14 +261,15 @@ def _download_error(
     return DownloadError(answers.server, f"{what}: {trouble.what} ({tries})", fix)
 
 
-def _require_area(polygon: Polygon | MultiPolygon) -> None:
+def require_area(polygon: Polygon | MultiPolygon, name: str = "polygon") -> None:
+    """Raise `InputError` unless a shape is an area in lon/lat that does not cross itself."""
     if not isinstance(polygon, Polygon | MultiPolygon) or polygon.is_empty:
-        raise InputError("polygon", "is not an area", "give a polygon or a box")
+        raise InputError(name, "is not an area", "give a polygon or a box")
     if not polygon.is_valid:
-        raise InputError("polygon", "crosses itself", "mend it, e.g. with shapely.make_valid")
+        raise InputError(name, "crosses itself", "mend it, e.g. with shapely.make_valid")
     west, south, east, north = polygon.bounds
     if west < -180 or east > 180 or south < -90 or north > 90:
-        raise InputError("polygon", f"{_bounds(polygon)} is not in degrees", "give it in lon/lat")
+        raise InputError(name, f"{_bounds(polygon)} is not in degrees", "give it in lon/lat")
 
 
 def _bounds(polygon: Polygon | MultiPolygon) -> str:
