@@ -64,7 +64,7 @@ _HOMES = {
     "rerun": "siting.review",
     "run": "siting.study",
     "run_batch": "siting.batch",
-    "show_progress": "siting.terminal",
+    "show_progress": "siting.terminal.progress",
     "side_by_side": "siting.study",
     "simulate": "siting.review",
     "SitingError": "siting.errors",

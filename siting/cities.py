@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from siting.errors import Fault, InputError, did_you_mean
+from siting.errors import Fault, InputError, did_you_mean, refuse
 from siting.reference import table
 
 BIG_CITY_PEOPLE = 5_000_000
@@ -137,8 +137,7 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
         fix = did_you_mean(name, near["tehsil"])
         what = "stands in several districts" if len(rows) else "is not in the census table"
         faults.append(Fault(where, f"{name!r} {what}", fix))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     table_ = pd.DataFrame(zone_rows)
     return pd.DataFrame(
         {
@@ -322,7 +321,7 @@ def _scalar(text: str) -> str:
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
     """Return a town's name, its census zones, its reference city, and whether it is that city."""
     if not (wanted.strip() and wanted.isprintable()):
-        raise InputError(Fault("city", "is blank, or holds characters that cannot be printed"))
+        raise InputError("city", "is blank, or holds characters that cannot be printed")
     lender = None if like is None else str(find_city(like)["city"])
     cities = library()["city"].to_list()
     town, _, district = (part.strip().casefold() for part in wanted.partition(","))
@@ -345,12 +344,11 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
             other = f"siting new {wanted.strip()!r} --like CITY --people N describes any town"
             fault = err.faults[0]
             fix = f"{fault.fix}; {other}" if fault.fix.startswith("did") else other
-            raise InputError(Fault(fault.where, f"{fault.what}, nor the census", fix)) from None
+            raise InputError(fault.where, f"{fault.what}, nor the census", fix) from None
     districts = list(dict.fromkeys(rows["district"]))
     if len(rows["city"].unique()) > 1 or (len(districts) > 1 and not rows["city"].iloc[0]):
         what = f"the census has a tehsil {wanted} in several districts"
-        fix = f"write {wanted}, DISTRICT"
-        raise InputError(Fault("city", what, fix, tuple(districts)))
+        raise InputError("city", what, f"write {wanted}, DISTRICT", tuple(districts))
     near = zones["city"][zones["district"].isin(districts) & zones["city"].isin(cities)]
     name = str(rows["city"].iloc[0] if len(rows) > 1 else rows["tehsil"].iloc[0])
     name = f"{name} Tehsil" if name in cities else name
@@ -373,5 +371,5 @@ def _match(name: str, known: list[str]) -> str:
     by_fold = {k.casefold(): k for k in known}
     meant = by_fold.get(name.strip().casefold())
     if meant is None:
-        raise InputError(Fault("city", f"the library has no {name}", did_you_mean(name, known)))
+        raise InputError("city", f"the library has no {name}", did_you_mean(name, known))
     return meant

@@ -6,7 +6,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.writing import write_whole
 
 CITIES = ("islamabad", "faisalabad", "quetta")
@@ -31,11 +31,9 @@ def embedded_files(nation: bool = False) -> dict[Path, Path]:
             data = [p.relative_to(home) for f in folders for p in sorted(f.iterdir())]
             return {place: home / place for place in [*configs, *data]}
     raise InputError(
-        Fault(
-            "the embedded city",
-            "is not in this installation of siting",
-            "install siting from its wheel, or run it in a clone",
-        )
+        "the embedded city",
+        "is not in this installation of siting",
+        "install siting from its wheel, or run it in a clone",
     )
 
 
@@ -73,7 +71,7 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     folder = Path(folder)
     files, config = embedded_files(nation), NATION if nation else CONFIG
     if folder.exists() and not folder.is_dir():
-        raise InputError(Fault(str(folder), "is a file", "name another folder"))
+        raise InputError(str(folder), "is a file", "name another folder")
     changed = tuple(
         place.as_posix()
         for place, source in files.items()
@@ -82,12 +80,10 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     if changed:
         verb = "nation" if nation else "run"
         raise InputError(
-            Fault(
-                str(folder),
-                "holds files of the embedded city that were changed",
-                f"siting {verb} {folder / config} runs them; or name another folder",
-                changed,
-            )
+            str(folder),
+            "holds files of the embedded city that were changed",
+            f"siting {verb} {folder / config} runs them; or name another folder",
+            changed,
         )
     for place, source in files.items():
         if not (folder / place).exists():

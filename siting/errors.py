@@ -77,12 +77,26 @@ class SitingError(Exception):
     Parameters
     ----------
     faults
-        One fault, a plain message, or several faults; all of them are shown.
+        One fault, a plain message, or several faults; all of them are shown. With `what`: the place
+        of the only fault.
+    what, fix, ids
+        As in `Fault`.
+
+    Examples
+    --------
+    >>> str(InputError("speeds.csv, column free_kmh", "not above 0 km/h", ids=("street",)))
+    'speeds.csv, column free_kmh: not above 0 km/h (street)'
     """
 
-    def __init__(self, faults: Fault | str | Iterable[Fault]) -> None:
+    def __init__(
+        self,
+        faults: Fault | str | Iterable[Fault],
+        what: str = "",
+        fix: str = "",
+        ids: tuple[str, ...] = (),
+    ) -> None:
         if isinstance(faults, str):
-            faults = Fault("", faults)
+            faults = Fault(faults, what, fix, ids) if what else Fault("", faults)
         self.faults: Sequence[Fault] = (faults,) if isinstance(faults, Fault) else tuple(faults)
         super().__init__(str(self))
 
@@ -102,6 +116,12 @@ class ConfigError(SitingError, ValueError):
 
 class InputError(SitingError, ValueError):
     """A file or table is invalid."""
+
+
+def refuse(faults: Iterable[Fault]) -> None:
+    """Raise an `InputError` with all faults, if there are any."""
+    if found := list(faults):
+        raise InputError(found)
 
 
 class OutputError(SitingError, OSError):

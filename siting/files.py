@@ -15,11 +15,12 @@ from xml.sax import SAXException
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyogrio
 import shapely
 
-from siting.errors import Fault, InputError, SitingError, first_line
+from siting.errors import Fault, InputError, SitingError, first_line, refuse
 from siting.writing import GEO_ERRORS
 
 # Pakistan with its coast; a point outside is mostly a swap of latitude and longitude.
@@ -55,14 +56,12 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     suffix = path.suffix.lower()
     if suffix not in LAYER_SUFFIXES:
         raise InputError(
-            Fault(
-                str(path),
-                f"ending {suffix or '(none)'} is not a layer this reads",
-                "use one of " + ", ".join(LAYER_SUFFIXES),
-            )
+            str(path),
+            f"ending {suffix or '(none)'} is not a layer this reads",
+            "use one of " + ", ".join(LAYER_SUFFIXES),
         )
     if not path.is_file():
-        raise InputError(Fault(str(path), "no such file"))
+        raise InputError(str(path), "no such file")
     with unreadable_in_words(path):
         if suffix == ".csv":
             layer = _read_csv_points(path)
@@ -71,12 +70,12 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
         else:
             layer = _read_file(path, unique_ids)
     if not isinstance(layer, gpd.GeoDataFrame) or layer.active_geometry_name is None:
-        raise InputError(Fault(str(path), "has no geometry"))
+        raise InputError(str(path), "has no geometry")
     if layer.empty:
-        raise InputError(Fault(str(path), "has no rows"))
+        raise InputError(str(path), "has no rows")
     if layer.crs is None:
         raise InputError(
-            Fault(str(path), "has no coordinate reference system", "declare it, e.g. EPSG:4326")
+            str(path), "has no coordinate reference system", "declare it, e.g. EPSG:4326"
         )
     _require_finite(layer, path, "coordinates that are not finite numbers")
     with unreadable_in_words(path, "cannot be brought to lon/lat"):
@@ -94,18 +93,18 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
     column.
     """
     if not path.is_file():
-        raise InputError(Fault(str(path), "no such file"))
+        raise InputError(str(path), "no such file")
     try:
         with unreadable_in_words(path, "cannot be read as CSV"):
             frame: pd.DataFrame = pd.read_csv(path, encoding="utf-8-sig", **reading)
     except InputError as err:
         if isinstance(err.__cause__, UnicodeDecodeError):
             what = f"is not UTF-8 (byte {err.__cause__.start:,})"
-            raise InputError(Fault(str(path), what, "save it as CSV UTF-8")) from err
+            raise InputError(str(path), what, "save it as CSV UTF-8") from err
         raise
     if not isinstance(frame.index, pd.RangeIndex):
         what = "lines have more values than the first has names"
-        raise InputError(Fault(str(path), what, 'put texts with commas into "quotes"'))
+        raise InputError(str(path), what, 'put texts with commas into "quotes"')
     return frame
 
 
@@ -134,7 +133,7 @@ def unreadable_in_words(
     except SitingError:
         raise
     except (*UNREADABLE, *also) as err:
-        raise InputError(Fault(str(path), f"{what}: {first_line(err)}")) from err
+        raise InputError(str(path), f"{what}: {first_line(err)}") from err
 
 
 def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
@@ -160,11 +159,40 @@ def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
     return tuple(f"{word} {i + first}" for i in rows)
 
 
+def rows_fault(
+    where: str, bad: npt.ArrayLike, ids: npt.ArrayLike | Path, what: str, fix: str = ""
+) -> list[Fault]:
+    """Return a fault that names the rows flagged `bad`, each id once; an empty list if none is.
+
+    `ids` are those of all rows; or the file they come from, whose lines name them.
+
+    >>> rows_fault("sites, column bays", [False, True], ["s1", "s2"], "below 0")
+    [Fault(where='sites, column bays', what='below 0', fix='', ids=('s2',))]
+    """
+    rows = np.flatnonzero(np.asarray(bad, dtype=bool))
+    if not len(rows):
+        return []
+    if isinstance(ids, Path):
+        return [Fault(where, what, fix, row_labels(ids, rows))]
+    named = pd.Series(np.asarray(ids, dtype=object)[rows]).astype("str")
+    return [Fault(where, what, fix, tuple(dict.fromkeys(named)))]
+
+
+def missing_columns(table: pd.DataFrame, columns: Iterable[str], where: str) -> list[Fault]:
+    """Return a fault for each of some columns that a table lacks, with those it has."""
+    have = ", ".join(map(str, table.columns[table.dtypes != "geometry"]))
+    return [
+        Fault(f"{where}, column {column}", "missing", f"it has: {have}")
+        for column in columns
+        if column not in table.columns
+    ]
+
+
 def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if not len(pyogrio.list_layers(path)):
-            raise InputError(Fault(str(path), "holds no layer", "save it again with its rows"))
+            raise InputError(str(path), "holds no layer", "save it again with its rows")
         layer = gpd.read_file(path)
     for warning in caught:
         repeated = REPEATED_ID.search(str(warning.message))
@@ -174,11 +202,9 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
             )
         elif unique_ids and "id" not in layer.columns:  # a column is checked by its reader
             raise InputError(
-                Fault(
-                    f"{path}, feature id",
-                    f"{repeated[1]} stands at several features, perhaps others too",
-                    "give each feature its own id",
-                )
+                f"{path}, feature id",
+                f"{repeated[1]} stands at several features, perhaps others too",
+                "give each feature its own id",
             )
     return layer
 
@@ -190,27 +216,18 @@ def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
     missing = [c for c in ("lon", "lat") if c not in frame.columns]
     if missing:
         raise InputError(
-            Fault(
-                str(path),
-                f"has no column {' and no column '.join(missing)}",
-                "it has: " + ", ".join(map(str, frame.columns)),
-            )
+            str(path),
+            f"has no column {' and no column '.join(missing)}",
+            "it has: " + ", ".join(map(str, frame.columns)),
         )
     faults = []
     for column in ("lon", "lat"):
         numbers = pd.to_numeric(frame[column], errors="coerce")
         bad = ~np.isfinite(numbers.to_numpy(dtype=float, na_value=np.nan))
-        if bad.any():
-            faults.append(
-                Fault(
-                    f"{path}, column {column}",
-                    f"{bad.sum():,} of {len(frame):,} not a number",
-                    "use degrees with a decimal point",
-                    row_labels(path, np.flatnonzero(bad)),
-                )
-            )
-    if faults:
-        raise InputError(faults)
+        what = f"{bad.sum():,} of {len(frame):,} not a number"
+        fix = "use degrees with a decimal point"
+        faults += rows_fault(f"{path}, column {column}", bad, path, what, fix)
+    refuse(faults)
     points = gpd.points_from_xy(frame["lon"], frame["lat"], crs=4326)
     return gpd.GeoDataFrame(frame, geometry=points)
 
@@ -220,21 +237,13 @@ def _require_pakistan(layer: gpd.GeoDataFrame, path: Path) -> None:
     bounds = layer.geometry.bounds
     x0, y0, x1, y1 = (bounds[c].to_numpy() for c in ("minx", "miny", "maxx", "maxy"))
     outside = (x0 < west) | (x1 > east) | (y0 < south) | (y1 > north)
-    if not outside.any():
-        return
     swapped = outside & (x0 >= south) & (x1 <= north) & (y0 >= west) & (y1 <= east)
     if swapped.any():
         what, rows = "longitude and latitude are swapped", swapped
     else:
         what, rows = "outside Pakistan (60-78 E, 23-38 N)", outside
-    raise InputError(
-        Fault(
-            f"{path}, geometry",
-            f"{rows.sum():,} of {len(layer):,} rows: {what}",
-            "",
-            row_labels(path, np.flatnonzero(rows)),
-        )
-    )
+    text = f"{rows.sum():,} of {len(layer):,} rows: {what}"
+    refuse(rows_fault(f"{path}, geometry", rows, path, text))
 
 
 def _require_finite(layer: gpd.GeoDataFrame, path: Path, what: str) -> None:
@@ -242,7 +251,7 @@ def _require_finite(layer: gpd.GeoDataFrame, path: Path, what: str) -> None:
     bad = np.unique(row[~np.isfinite(spots).all(axis=1)])
     if len(bad):
         text = f"{len(bad):,} of {len(layer):,} rows have {what}"
-        raise InputError(Fault(f"{path}, geometry", text, "draw them again", row_labels(path, bad)))
+        raise InputError(f"{path}, geometry", text, "draw them again", row_labels(path, bad))
 
 
 def file_date(path: Path) -> str:

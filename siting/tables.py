@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 
 Kind = Literal["id", "text", "number", "whole", "flag"]
 Labels = Callable[[np.ndarray], tuple[str, ...]]
@@ -225,9 +225,7 @@ def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Faul
     key = [k for k in table.key if k in frame.columns]
     if len(key) == len(table.key):
         twice = frame.duplicated(subset=key, keep=False).to_numpy()
-        if twice.any():
-            ids = tuple(dict.fromkeys(labels(twice)))
-            faults.append(Fault(f"{where}, column {' + '.join(key)}", "duplicate", "", ids))
+        faults += _flagged(f"{where}, column {' + '.join(key)}", "duplicate", twice, labels)
     if table.geometry:
         faults += _geometry_faults(frame, table, labels, where)
     return faults
@@ -253,9 +251,7 @@ def validate(frame: pd.DataFrame, table: Table, where: str = "") -> None:
     Traceback (most recent call last):
     siting.errors.InputError: reach, column travel_min: 1 value below 0 min (c1 s1)
     """
-    faults = find_faults(frame, table, where)
-    if faults:
-        raise InputError(faults)
+    refuse(find_faults(frame, table, where))
 
 
 def data_dictionary() -> pd.DataFrame:
@@ -297,8 +293,8 @@ def _column_faults(frame: pd.DataFrame, column: Column, labels: Labels, where: s
     if column.kind == "id":
         missing = missing | (values.astype(str).str.strip() == "").to_numpy()
     faults = []
-    if missing.any() and not column.nullable:
-        faults.append(Fault(place, _count(missing, "is", "are", "missing"), "", labels(missing)))
+    if not column.nullable:
+        faults += _flagged(place, _count(missing, "is", "are", "missing"), missing, labels)
     if column.kind in ("number", "whole"):
         if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
             numbers = pd.to_numeric(values, errors="coerce")
@@ -307,22 +303,16 @@ def _column_faults(frame: pd.DataFrame, column: Column, labels: Labels, where: s
             return faults
         plain = values.to_numpy(dtype=float, na_value=np.nan)
         infinite = np.isinf(plain)
-        if infinite.any():
-            faults.append(
-                Fault(place, _count(infinite, "is", "are", "infinite"), "", labels(infinite))
-            )
+        faults += _flagged(place, _count(infinite, "is", "are", "infinite"), infinite, labels)
         unit = f" {column.unit}" if column.unit else ""
         for limit, word, sign in ((column.low, "below", 1), (column.high, "above", -1)):
             if limit is not None:
                 bad = (sign * plain < sign * limit) & ~infinite
-                if bad.any():
-                    plural = "value" if bad.sum() == 1 else "values"
-                    what = f"{bad.sum():,} {plural} {word} {limit:g}{unit}"
-                    faults.append(Fault(place, what, "", labels(bad)))
+                what = _count(bad, "value", "values", f"{word} {limit:g}{unit}")
+                faults += _flagged(place, what, bad, labels)
         if column.kind == "whole":
             broken = ~missing & ~infinite & (plain != np.round(plain))
-            if broken.any():
-                faults.append(Fault(place, "not whole numbers", "", labels(broken)))
+            faults += _flagged(place, "not whole numbers", broken, labels)
     if column.kind == "flag" and not pd.api.types.is_bool_dtype(values):
         faults.append(Fault(place, f"not true or false but {values.dtype}"))
     return faults
@@ -356,21 +346,17 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
         )
     shapes = frame.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
-    if missing.any():
-        what = _count(missing, "is", "are", "missing")
-        faults.append(Fault(f"{where}, geometry", what, "", labels(missing)))
+    what = _count(missing, "is", "are", "missing")
+    faults += _flagged(f"{where}, geometry", what, missing, labels)
     wrong = (~shapes.geom_type.isin(table.geometry)).to_numpy() & ~missing
-    if wrong.any():
-        kinds = ", ".join(sorted(set(shapes.geom_type[wrong])))
-        faults.append(
-            Fault(
-                f"{where}, geometry",
-                f"{kinds}, expected {' or '.join(table.geometry)}",
-                "",
-                labels(wrong),
-            )
-        )
-    return faults
+    kinds = ", ".join(sorted(set(shapes.geom_type[wrong])))
+    what = f"{kinds}, expected {' or '.join(table.geometry)}"
+    return faults + _flagged(f"{where}, geometry", what, wrong, labels)
+
+
+def _flagged(place: str, what: str, mask: np.ndarray, labels: Labels) -> list[Fault]:
+    """Return a fault that names the rows of a mask, each once; an empty list if there is none."""
+    return [Fault(place, what, "", tuple(dict.fromkeys(labels(mask))))] if mask.any() else []
 
 
 def mean_drive_min(kwh: ArrayLike, minutes: ArrayLike) -> float:

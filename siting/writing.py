@@ -22,7 +22,7 @@ import pyogrio.errors
 import shapely
 from pyproj.exceptions import ProjError
 
-from siting.errors import Fault, InputError, OutputError, SitingError, first_line
+from siting.errors import InputError, OutputError, SitingError, first_line
 from siting.locks import hold, holder
 from siting.texts import cell_text
 
@@ -89,8 +89,7 @@ def require_free(path: Path) -> None:
             what = "is there already"
             if not place.is_file():
                 what = "is a folder" if place.is_dir() else "is a device or a pipe, not a file"
-            fix = "name another file, or take it away first"
-            raise InputError(Fault(str(path), what, fix))
+            raise InputError(str(path), what, "name another file, or take it away first")
         _require_outside_runs(path, place)
 
 
@@ -100,7 +99,7 @@ def _require_outside_runs(path: Path, place: Path) -> None:
             return  # it is being filled
         if any(all((folder / name).is_file() for name in names) for names in _WRITTEN):
             what = f"is in {folder}, which stays as siting wrote it"
-            raise InputError(Fault(str(path), what, "name a place outside it"))
+            raise InputError(str(path), what, "name a place outside it")
 
 
 def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = False) -> None:
@@ -117,7 +116,7 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
             require_free(path)
         elif place.exists() and not place.is_file():
             what = "is a folder" if place.is_dir() else "is a device or a pipe, not a file"
-            raise InputError(Fault(str(path), what, "name a file"))
+            raise InputError(str(path), what, "name a file")
         place.parent.mkdir(parents=True, exist_ok=True)
         ending = "".join(place.suffixes)
         handle, name = tempfile.mkstemp(prefix=PART_FILE, suffix=ending, dir=place.parent)
@@ -132,6 +131,13 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
             part.replace(place)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, *, replace: bool = False) -> None:
+    """Write a text as UTF-8 with `write_whole`; its lines end alike on every system."""
+    write_whole(
+        path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"), replace=replace
+    )
 
 
 def clear_part_files(folder: Path) -> None:
@@ -201,7 +207,7 @@ def _claimed(path: Path) -> Iterator[Path]:
         lock = hold(_lock_of(part), MOMENT_S) if dead or not _lock_of(part).exists() else None
         if lock is None:
             what = f"{holder(_lock_of(part))} is writing it"
-            raise _TakenError(Fault(str(path), what, "name another folder, or wait"))
+            raise _TakenError(str(path), what, "name another folder, or wait")
     with lock, _refused_in_words(path, WRITERS):
         _require_empty(path, place)  # the previous holder of the lock may have created it
         if dead and lock.sure:
@@ -219,7 +225,7 @@ def _claimed(path: Path) -> Iterator[Path]:
 def _require_empty(path: Path, place: Path) -> None:
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         what = "is there already and " + ("not empty" if place.is_dir() else "is no folder")
-        raise _TakenError(Fault(str(path), what, "name another folder"))
+        raise _TakenError(str(path), what, "name another folder")
 
 
 def _put(part: Path, place: Path, path: Path) -> None:
@@ -235,7 +241,7 @@ def _put(part: Path, place: Path, path: Path) -> None:
                 break
         part.replace(aside)
         what = f"another program put something there meanwhile ({err.strerror})"
-        raise OutputError(Fault(str(path), what, f"what was made is whole, in {aside}")) from err
+        raise OutputError(str(path), what, f"what was made is whole, in {aside}") from err
 
 
 def _lock_of(part: Path) -> Path:
@@ -272,7 +278,7 @@ def scratch_folder() -> Iterator[Path]:
         words = getattr(cause, "strerror", None) or first_line(cause)
         fix = "make room there, or set TMPDIR to a folder that has room"
         where = f"temporary files in {place}" if place else "temporary files"
-        raise OutputError(Fault(where, f"cannot be written: {words}", fix)) from err
+        raise OutputError(where, f"cannot be written: {words}", fix) from err
 
 
 def _clear_dead_parts(folder: Path) -> None:
@@ -297,5 +303,5 @@ def _refused_in_words(
         number = getattr(err, "errno", None) or 0
         words = getattr(err, "strerror", None) or first_line(err)
         raise OutputError(
-            Fault(str(path), f"cannot be written: {words}", FIXES.get(number, ROOM))
+            str(path), f"cannot be written: {words}", FIXES.get(number, ROOM)
         ) from err

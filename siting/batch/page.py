@@ -14,7 +14,7 @@ from siting.batch.chart import chart_words, draw_chart
 from siting.batch.studies import value_words
 from siting.batch.table import swept_of
 from siting.texts import html_text
-from siting.writing import write_whole
+from siting.writing import write_text
 
 PAGE = "index.html"
 _STATUS = {"feasible": "not proven optimal", "waiting": "not finished"}
@@ -37,12 +37,7 @@ def write_page(table: pd.DataFrame, out: Path) -> None:
     It stands alone, fetches nothing, and links to the reports of the studies below the folder.
     `table` is as `siting.batch.results_table` returns it.
     """
-    text = render(table, out)
-    write_whole(
-        out / PAGE,
-        lambda path: path.write_text(text, encoding="utf-8", newline="\n"),
-        replace=True,
-    )
+    write_text(out / PAGE, render(table, out), replace=True)
 
 
 def render(table: pd.DataFrame, out: Path) -> str:

@@ -104,7 +104,7 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
         client = distributed.Client(address, timeout=ANSWER_S, set_as_default=False)
     except (OSError, ValueError) as err:
         what = f"no Dask scheduler answered within {ANSWER_S} s"
-        raise InputError(Fault(f"--dask {address}", what, "check the address")) from err
+        raise InputError(f"--dask {address}", what, "check the address") from err
     try:
         try:
             client.wait_for_workers(1, timeout=WORKERS_S)

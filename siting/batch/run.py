@@ -22,10 +22,10 @@ from siting.batch.pools import cores, local_pool, share_threads
 from siting.batch.studies import BatchStudy
 from siting.batch.table import TABLE, TABLE_CSV, made_by_batch, results_table, write_table
 from siting.batch.worker import FAILED, RUNS, TOKEN, WORK, row_of, work
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.interrupts import held
 from siting.locks import hold, holder
-from siting.writing import clear_part_files, require_free, write_whole
+from siting.writing import clear_part_files, require_free, write_text
 
 # Files of workers in their folder, by the study's key: a lock and a part folder.
 _STUDYS = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
@@ -133,15 +133,13 @@ def run_batch(
     >>> run_batch(studies, out="runs/years").table[["year", "served_share"]]  # doctest: +SKIP
     """
     if not studies:
-        raise InputError(Fault("batch", "there are no studies", "name a configuration"))
+        raise InputError("batch", "there are no studies", "name a configuration")
     out = Path(out).absolute()
     _require_ours(out)
     lock = hold(out / WORK / "batch.lock")
     if lock is None:
         who = holder(out / WORK / "batch.lock")
-        raise InputError(
-            Fault(str(out), f"{who} is at work on a batch there", "name another --out")
-        )
+        raise InputError(str(out), f"{who} is at work on a batch there", "name another --out")
     batch = _Batch(studies, out, progress)
     try:
         _clear(out)
@@ -201,11 +199,7 @@ class _Batch:
         self.token = secrets.token_hex(8)
         self.done = 0
         self.written = time.monotonic()
-        write_whole(
-            out / WORK / TOKEN,
-            lambda path: path.write_text(self.token, encoding="utf-8"),
-            replace=True,
-        )
+        write_text(out / WORK / TOKEN, self.token, replace=True)
 
     def find_finished(self, *, retry: bool) -> None:
         """Collect unreadable studies, and those finished by an earlier start."""
@@ -335,7 +329,7 @@ def _require_ours(out: Path) -> None:
     taken += [n for n in (RUNS, FAILED, WORK) if (out / n).exists() and not (out / n).is_dir()]
     if taken:
         what = "no batch has written what stands there under the names of a batch's files"
-        raise InputError(Fault(str(out), what, "name another --out", tuple(taken)))
+        raise InputError(str(out), what, "name another --out", tuple(taken))
     require_free(out / PAGE)
 
 

@@ -21,7 +21,6 @@ from siting.batch.studies import study_sha256
 from siting.config import load
 from siting.errors import (
     ConfigError,
-    Fault,
     InfeasibleError,
     InputError,
     SitingError,
@@ -29,7 +28,7 @@ from siting.errors import (
     VerifyError,
 )
 from siting.locks import Lock, hold, holder
-from siting.writing import write_whole
+from siting.writing import write_text
 
 RUNS, FAILED, WORK = "runs", "failed", ".work"
 TOKEN = "batch.json"
@@ -70,7 +69,7 @@ def _work(task: Mapping[str, Any]) -> dict[str, Any]:
     lock = hold(out / WORK / f"{key}.lock", WAIT_S)
     if lock is None:
         who = holder(out / WORK / f"{key}.lock")
-        raise InputError(Fault(key, f"{who} is still at it after {WAIT_S:,.0f} s"))
+        raise InputError(key, f"{who} is still at it after {WAIT_S:,.0f} s")
     try:
         if (folder / "run.json").is_file():  # by another worker, in the meantime
             return row_of(folder)
@@ -112,8 +111,7 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
         return row_of(folder)
     except LASTING as err:
         row = failure(err, time.perf_counter() - start)
-        text = json.dumps(row, indent=1, ensure_ascii=False)
-        write_whole(record, lambda path: path.write_text(text, encoding="utf-8"), replace=True)
+        write_text(record, json.dumps(row, indent=1, ensure_ascii=False), replace=True)
         return row
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -122,16 +120,15 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
 def _require_the_same(task: Mapping[str, Any], out: Path) -> None:
     if task["siting"] != __version__:
         raise InputError(
-            Fault("this worker", f"has siting {__version__}, the batch {task['siting']}",
-                  "install the same version everywhere")
-        )  # fmt: skip
+            "this worker", f"has siting {__version__}, the batch {task['siting']}",
+                  "install the same version everywhere")  # fmt: skip
     try:
         token = (out / WORK / TOKEN).read_text(encoding="utf-8")
     except OSError:
         token = ""
     if token != task["token"]:
         what = "is not the batch's folder on this worker's machine"
-        raise InputError(Fault(str(out), what, "put --out on a path that all machines share"))
+        raise InputError(str(out), what, "put --out on a path that all machines share")
 
 
 def clear_parts(out: Path, key: str) -> None:

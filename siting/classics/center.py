@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from siting.classics.cover import cover
+from siting.classics.cover import reaches_all
 from siting.classics.plain import PlainInstance
 from siting.classics.uncapacitated import Found, Means
 from siting.program.instance import Flags, Floats
@@ -40,15 +40,15 @@ def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
     low, high = 0, len(radii) - 1  # radii below `low` are too small
     at = high
     while low <= high:
-        answer = cover(instance, float(radii[at]), means, p)
+        answer = reaches_all(instance, float(radii[at]), p, means)
         best.nodes += answer.nodes
         best.status = answer.status
-        if answer.chosen is not None and answer.value < 0.5:
+        if answer.chosen is not None:
             value = radius_of(instance, answer.chosen)
             if value < best.value:
                 best.chosen, best.value = answer.chosen, value
             high = int(np.searchsorted(radii, value)) - 1
-        elif answer.bound > 0.5:
+        elif answer.bound:
             low = at + 1
         else:
             break  # out of time

@@ -1,10 +1,10 @@
 """Covering with plain sites: the fewest that cover all, whether p can, and the most that p cover.
 
 What covers most is a covering on a budget of p sites (`siting.engine.covering`). To cover all is
-decided by prices and the integer program, on what is essential: a demand whose sites include all
-those of another is covered whenever the other is, and a site whose demands another site covers as
-well can be left out. Either may make more of the other so, and the two are done in turn until
-nothing changes.
+decided by the integer program, on what is essential: a demand whose sites include all those of
+another is covered whenever the other is, and a site whose demands another site covers as well can
+be left out. Either may make more of the other so, and the two are done in turn until nothing
+changes.
 
 Source: C. Toregas, C. ReVelle: Binary logic solutions to a class of location problem. Geographical
 Analysis 5 (1973), 145-155.
@@ -13,42 +13,51 @@ Analysis 5 (1973), 145-155.
 from __future__ import annotations
 
 import numpy as np
+import pulp
 
-from siting.classics.location import make_location
+from siting.classics.location import first_plan, make_location, total
 from siting.classics.plain import PlainInstance
-from siting.classics.programs import lscp
-from siting.classics.uncapacitated import Asked, Found, Means, search_location
+from siting.classics.programs import lscp, mclp
+from siting.classics.uncapacitated import Found, Means
 from siting.engine.covering.covering import Covering
 from siting.engine.covering.run import run_covering
+from siting.engine.solvers import HIGHS
 from siting.program.instance import Flags
 
 # The comparison is of all rows with all rows; above so many entries it is left to the solver.
 MOST_ENTRIES = 25_000_000
 
 
-def cover(instance: PlainInstance, radius: float, means: Means, p: int | None = None) -> Found:
-    """Return the fewest sites that have every demand within a radius, or whether p sites can.
-
-    The cost is the number of sites. With `p` it is the number of demands that are not covered: 0
-    where there is such a plan, and a bound of 1 or more where there is none.
+def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
+    """Return the fewest sites that have every demand within a radius; the cost is their number.
 
     Every demand of the instance needs serving and has a site within the radius.
     """
     near = essential(instance.within(radius))
-    free = np.zeros(len(near.site))
-    if p is None:
-        problem = make_location(near, free, fixed=np.ones(len(near.site_ids)))
-        return search_location(
-            problem, near, lambda left: lscp(left, radius), means, Asked(nodes=False)
-        )
-    return search_location(
-        make_location(near, free, p=p, unserved=np.ones(len(near.demand_ids))),
-        near,
-        lambda left: lscp(left, radius, p),
-        means,
-        # The program says only whether there is a plan.
-        Asked(cutoff=1.0, objective_of=lambda _: 0.0, nodes=False),
+    problem = make_location(near, np.zeros(len(near.site)), fixed=np.ones(len(near.site_ids)))
+    with means.clock.phase("start"):
+        plan = first_plan(problem, means.clock)
+    run, chosen = means.decide(lscp(near, radius), plan)
+    best = min(plan, chosen, key=lambda one: total(problem, one))
+    return Found(best, float(best.sum()), run.bound, run.nodes, run.status)
+
+
+def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) -> Found:
+    """Return p sites that have every demand within a radius, the cost being 0; none if none do.
+
+    The bound is 1 where it is proven that no p sites do.
+    """
+    near = essential(instance.within(radius))
+    problem = make_location(
+        near, np.zeros(len(near.site)), p=p, unserved=np.ones(len(near.demand_ids))
     )
+    with means.clock.phase("start"):
+        plan = first_plan(problem, means.clock)
+    if total(problem, plan) == 0:
+        return Found(plan, 0.0, 0.0)
+    run, chosen = means.decide(lscp(near, radius, p))
+    never = run.status == pulp.LpSolveStatus.Infeasible
+    return Found(chosen if run.found else None, 0.0, float(never), run.nodes, run.status)
 
 
 def essential(instance: PlainInstance) -> PlainInstance:
@@ -97,10 +106,19 @@ def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Coverin
 
 
 def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> Found:
-    """Return the p sites that cover most weight; value and bound are the weight not covered."""
+    """Return the p sites that cover most weight; value and bound are the weight not covered.
+
+    Solvers other than HiGHS are given the program as a whole.
+    """
+    weight = float(instance.weight.sum())
+    if means.solver != HIGHS:
+        near = instance.within(radius)
+        run, chosen = means.decide(mclp(near, p, radius))
+        problem = make_location(near, np.zeros(len(near.site)), p=p, unserved=near.weight)
+        missed = total(problem, chosen)
+        return Found(chosen, missed, weight - run.bound, run.nodes, run.status)
     covering = covering_of_plain(instance, p, radius)
-    run = run_covering(covering, means.clock, means.gap, means.options["seed"])
-    total = float(instance.weight.sum())
+    found = run_covering(covering, means.clock, means.gap, means.options["seed"])
     chosen = instance.existing.copy()
-    chosen[run.chosen] = True
-    return Found(chosen, total - run.value, total - run.bound, run.nodes)
+    chosen[found.chosen] = True
+    return Found(chosen, weight - found.value, weight - found.bound, found.nodes)

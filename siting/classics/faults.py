@@ -9,7 +9,7 @@ import numpy as np
 
 from siting.classics.plain import PlainInstance
 from siting.engine.effort import Effort
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.program.instance import Flags
 
 ClassicModel = Literal[
@@ -37,7 +37,7 @@ def check_classic(
     """Check a question; raise `InputError` with every fault."""
     models = get_args(ClassicModel)
     if model not in models:
-        raise InputError(Fault("model", f"no model {model!r}", f"use {', '.join(models)}"))
+        raise InputError("model", f"no model {model!r}", f"use {', '.join(models)}")
     faults = _number_faults(instance, model, p)
     of_radius = _radius_faults(model, radius)
     faults += [*of_radius, *effort.faults()]
@@ -45,8 +45,7 @@ def check_classic(
         faults += _reach_faults(instance, math.inf if radius is None else radius)
     if model == "capacitated_facility_location":
         faults += _capacity_faults(instance)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 def _number_faults(instance: PlainInstance, model: str, p: int | None) -> list[Fault]:

@@ -49,7 +49,7 @@ class Steps:
     After `patience` steps without a better bound the scale of steps is halved.
     """
 
-    def __init__(self, u: Floats, scale: float = 1.0, patience: int = PATIENCE) -> None:
+    def __init__(self, u: Floats, scale: float, patience: int) -> None:
         self.u, self.best = u.copy(), u.copy()
         self.scale, self.patience = scale, patience
         self.bound, self.stalled = -math.inf, 0
@@ -71,26 +71,22 @@ class Steps:
         self.u, self._direction = self.best.copy(), np.zeros_like(self.u)
         return True
 
-    def go(self, slope: Floats, aim: float, low: float, high: Floats | float) -> bool:
+    def go(self, slope: Floats, aim: float, ceiling: Floats) -> bool:
         """Step towards a bound of `aim`; return whether a direction remains."""
         self._direction = slope + DEFLECTION * self._direction
         square = float(self._direction @ self._direction)
         if square <= 0:
             return False
         short = max(aim - self.bound, 1e-9 * abs(aim))
-        self.u = np.clip(self.u + self.scale * short / square * self._direction, low, high)
+        self.u = np.clip(self.u + self.scale * short / square * self._direction, 0.0, ceiling)
         return True
 
 
 class Prices:
-    """Prices of service, the bound they prove, and the best plan met on the way.
+    """Prices of service, the bound they prove, and the best plan met on the way, from a first."""
 
-    They start from a plan; one that costs `cutoff` or more is of no interest.
-    """
-
-    def __init__(self, problem: Location, chosen: Flags, cutoff: float = math.inf) -> None:
+    def __init__(self, problem: Location, chosen: Flags) -> None:
         self.problem = problem
-        self.cutoff = cutoff
         self.best = chosen
         self.value = total(problem, chosen)
         self.bound = -math.inf
@@ -119,14 +115,12 @@ class Prices:
     @property
     def target(self) -> float:
         """Cost at or above which a plan is no better than the best one."""
-        value = min(self.value, self.cutoff)
-        slack = SLACK * max(abs(value), 1.0)
-        return value - self.step + slack if self.step else value + slack
+        return self.value - self.step + SLACK * max(abs(self.value), 1.0)
 
     @property
     def proven(self) -> float:
-        """The bound on any plan's cost; at most the cutoff."""
-        return min(self.lifted(self.bound), self.value, self.cutoff)
+        """The bound on any plan's cost."""
+        return min(self.lifted(self.bound), self.value)
 
     def shrink(self) -> None:
         """Let go of the pairs of sites that are closed: no better plan has them."""
@@ -179,12 +173,10 @@ class Prices:
                 self._decide(bound, score, chosen)
                 if (self.open | self.closed).all():
                     self._try(self.open, clock)
-                    self.bound = max(self.bound, min(self.value, self.cutoff))
+                    self.bound = max(self.bound, self.value)
             if self.iterations % self.try_every == 1:
                 self._try(chosen, clock)
-            if done(self.value, self.proven) or self.proven >= self.cutoff:
-                break
-            if self.value < self.cutoff < math.inf:
+            if done(self.value, self.proven):
                 break
             if steps.back():
                 if steps.scale < LEAST_STEP:
@@ -192,7 +184,7 @@ class Prices:
                 if self._raise_ceilings(steps.u):
                     continue
                 slope = self._at(steps.u)[3]
-            if not steps.go(slope, AIM * min(self.value, self.cutoff), 0.0, self._ceiling):
+            if not steps.go(slope, AIM * self.value, self._ceiling):
                 break
         self.u = steps.best
 

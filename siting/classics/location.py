@@ -146,6 +146,11 @@ def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
     return chosen
 
 
+def first_plan(problem: Location, clock: Clock) -> Flags:
+    """Return a plan by additions, and then by exchanges of one site at a time."""
+    return improve(problem, fill(problem, problem.existing, clock), clock)
+
+
 def settle(problem: Location, chosen: Flags) -> Flags:
     """Return an equally good set without idle sites, with lower ids where an exchange is free."""
     chosen = chosen.copy()

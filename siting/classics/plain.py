@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from siting.classics.plain_faults import check_plain_tables
-from siting.errors import InputError
+from siting.errors import refuse
 from siting.program.instance import Flags, Floats, Ints, Names
 from siting.tables import DEMAND, REACH, find_faults
 from siting.texts import counted
@@ -194,8 +194,7 @@ class PlainInstance:
         faults = [*find_faults(demand, DEMAND)]
         if cost == "travel_min":
             faults += find_faults(reach, REACH)
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
         cells = demand[["demand_id", "cell_id"]].astype(str)
         pairs = reach.assign(cell_id=_text(reach["cell_id"]))
         if "site_id" in candidates.columns:
@@ -244,10 +243,6 @@ class PlainInstance:
     def within(self, radius: float) -> PlainInstance:
         """Return the instance with only the pairs at or within a cost of `radius`."""
         return self.restricted(self.cost <= radius)
-
-    def with_existing(self, existing: Flags) -> PlainInstance:
-        """Return the instance with other sites open in every plan."""
-        return replace(self, existing=existing.copy())
 
     def __repr__(self) -> str:
         """Return the sizes on one line."""

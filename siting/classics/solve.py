@@ -1,8 +1,8 @@
 """The classic models solved: sites, who is served from where, and how good that is proven.
 
-All but the p-center and the capacitated one are one problem to the search
-(`siting.classics.uncapacitated`): the best of many plans, a bound from prices, and the model's own
-program on what those leave undecided. The plan is valued anew at the end, never read off a solver.
+The p-median and facility location are one problem to the search (`siting.classics.uncapacitated`);
+maximal covering is the engine's, and the others are solved as their programs. The plan is valued
+anew at the end, never read off a solver.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from siting.classics.cover import cover, cover_most
 from siting.classics.faults import TAKES_P, UNITS, ClassicModel, check_classic
 from siting.classics.location import Location, make_location, settle
 from siting.classics.plain import PlainInstance
-from siting.classics.programs import facility_location, mclp, p_median
-from siting.classics.uncapacitated import Asked, Found, Means, search_location
+from siting.classics.uncapacitated import Found, Means, search_location
 from siting.classics.warehouse import plan_cost, search_warehouse, settle_warehouse, transport
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
@@ -123,7 +122,7 @@ def solve_classic(
     threads, seed
         Threads of the solver and its random seed.
     solver
-        Name of a solver PuLP knows, for the integer programs.
+        Name of a solver PuLP knows, for the integer programs of covering, p-center and capacities.
 
     Returns
     -------
@@ -157,11 +156,8 @@ def solve_classic(
     solve = _Solve(instance, model, p or 0, math.inf if radius is None else radius)
     clock = Clock(time_limit_s)
     means = Means(clock, solve.enough(gap), gap, solver, {"threads": threads, "seed": seed})
-    try:
-        incumbent = solve.find(means)
-    except KeyboardInterrupt:
-        raise SolveError(Fault("solve", "interrupted before there was any plan")) from None
-    return solve.answer(incumbent, means)
+    with clock.listening():
+        return solve.answer(solve.find(means), means)
 
 
 class _Solve:
@@ -203,18 +199,8 @@ class _Solve:
         if self.model == "lscp":
             return cover(needed, radius, means)
         if self.model == "mclp":
-            if means.solver == HIGHS:
-                return cover_most(needed, p, radius, means)
-            return search_location(
-                self.costs(radius),
-                needed,
-                lambda left: mclp(left, p, radius),
-                means,
-                Asked(objective_of=lambda cost: self.most - cost, serve_all=False),
-            )
-        median = self.model == "p_median"
-        build = (lambda left: p_median(left, p)) if median else facility_location
-        return search_location(self.costs(radius), needed, build, means)
+            return cover_most(needed, p, radius, means)
+        return search_location(self.costs(radius), means)
 
     def answer(self, incumbent: Found, means: Means) -> ClassicSolution:
         """Return the plan settled, valued anew and checked, with its proof."""
@@ -291,10 +277,11 @@ class _Solve:
             fewest = cover(self.needed, math.inf, means).bound
             least = max(self.p + 1, math.ceil(fewest - 1e-6) if math.isfinite(fewest) else 0)
             what = f"{self.p:,} sites cannot serve every demand within the reach table"
-            fix = f"give {least:,} or more, or widen the reach"
-            return InfeasibleError(Fault("p", what, fix))
+            return InfeasibleError("p", what, f"give {least:,} or more, or widen the reach")
+        if means.clock.interrupted:
+            return SolveError("solve", "interrupted before there was any plan")
         what = "ended before any plan that serves every demand was found"
-        return SolveError(Fault("time_limit_s", what, "give more seconds or more sites"))
+        return SolveError("time_limit_s", what, "give more seconds or more sites")
 
 
 def _stopped(incumbent: Found, clock: Clock) -> Stopped:

@@ -48,14 +48,13 @@ def open_(folder: Run) -> Reply:
     """Open a run's report in the browser; print its path where there is none."""
     import webbrowser
 
-    from siting.errors import Fault, InputError
+    from siting.errors import InputError
 
     folder = run_folder(folder)
     pages = [folder / name for name in ("report.html", "index.html", "compare.html")]
     page = next((page for page in pages if page.is_file()), None)
     if page is None:
-        what = "has no report.html"
-        raise InputError(Fault(str(folder), what, f"write it with siting report {folder}"))
+        raise InputError(str(folder), "has no report.html", f"write it with siting report {folder}")
     path = page.resolve()
     try:
         opened = webbrowser.get().open(path.as_uri())

@@ -28,7 +28,7 @@ from siting.texts import visible
 
 if TYPE_CHECKING:
     from siting.study import Event
-    from siting.terminal import StageLines
+    from siting.terminal.progress import StageLines
 
 # The groups of verbs in the order of ``--help``.
 BEGIN, PLAN, AFTER, TRUST = "Begin", "Make plans", "After a run", "Check a run"
@@ -362,7 +362,7 @@ class Progress:
     def __call__(self, event: Event) -> None:
         """Show one event of a study."""
         if self.lines is None:
-            from siting.terminal import StageLines
+            from siting.terminal.progress import StageLines
 
             self.lines = StageLines()
         self.lines(event)

@@ -70,12 +70,12 @@ def batch(
     """Run many studies, each once; killed and started again it does what is left."""
     from siting import batch as many
     from siting.config import parse_sweeps
-    from siting.errors import Fault, InputError
-    from siting.terminal import BatchLines, print_batch, print_studies
+    from siting.errors import InputError
+    from siting.terminal.batch_tables import BatchLines, print_batch, print_studies
 
     if dask is not None and workers is not None:
         where = "--workers"
-        raise InputError(Fault(where, "does not go with --dask", "start workers in the cluster"))
+        raise InputError(where, "does not go with --dask", "start workers in the cluster")
     studies = many.list_studies(
         configs, overrides or (), parse_sweeps(sweep or []), datetime.now(UTC).astimezone().date()
     )

@@ -25,11 +25,11 @@ from siting.cli.run_folders import names_like, run_folder
 
 def _names(pairs: list[str]) -> dict[str, str]:
     """Return what ``THEIRS=OURS`` texts say."""
-    from siting.errors import Fault, InputError
+    from siting.errors import InputError
 
     odd = tuple(text for text in pairs if not all(text.partition("=")))
     if odd:
-        raise InputError(Fault("map-config", "not THEIRS=OURS", "write e.g. fast=dc_hub", odd))
+        raise InputError("map-config", "not THEIRS=OURS", "write e.g. fast=dc_hub", odd)
     return {theirs: ours for theirs, _, ours in (text.partition("=") for text in pairs)}
 
 

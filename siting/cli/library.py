@@ -54,7 +54,7 @@ def demo(
         reply = plan_nation(Nation(config, asked, progress=say, today=now.date()))
     elif not files_only:
         from siting import study
-        from siting.terminal import print_plan
+        from siting.terminal.plan_tables import print_plan
 
         asked = asked_of_solver(overrides, budget=budget)
         plan, folder = study.run_to_folder(config, overrides=asked, now=now, progress=progress())
@@ -123,12 +123,12 @@ def new(
 ) -> Reply:
     """Write a commented configuration for a city or any town, ready for `siting check`."""
     from siting.cities import new_config, slug_of
-    from siting.writing import write_whole
+    from siting.writing import write_text
 
     path = out or Path(f"{slug_of(city)}.yaml")
     at = None if roads is None else os.path.relpath(roads, path.parent)
     text = new_config(city, like, people, at)
-    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+    write_text(path, text)
     what = text.partition(":")[0].removeprefix("# ")
     return Reply(
         lambda: {"written": str(path)},

@@ -21,7 +21,7 @@ from siting.cli.app import (
     to_folder,
     verb,
 )
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 
 if TYPE_CHECKING:
     from siting.nation import Nation
@@ -64,7 +64,7 @@ def nation(
     """Divide one budget among cities, with what no division exceeds; or check such a folder."""
     if not config.is_dir() and (explain or compare):
         option = "--explain" if explain else "--compare"
-        raise InputError(Fault(option, f"{config} is no folder", "name what siting nation wrote"))
+        raise InputError(option, f"{config} is no folder", "name what siting nation wrote")
     if not config.is_dir():
         from siting.nation import Nation
 

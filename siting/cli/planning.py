@@ -52,7 +52,7 @@ def run(
 ) -> Reply:
     """Make a plan: read, solve, recount, write the run folder. Exit 3: a gap over 100 %."""
     from siting import study
-    from siting.terminal import print_plan
+    from siting.terminal.plan_tables import print_plan
 
     plan, folder = study.run_to_folder(
         config,
@@ -135,7 +135,7 @@ def demand(
 ) -> Reply:
     """Work out the demand alone: its layers, totals with ranges, and every figure with source."""
     from siting import study
-    from siting.terminal import print_demand
+    from siting.terminal.plan_tables import print_demand
 
     demand_run, folder = study.demand_to_folder(
         config,
@@ -214,7 +214,7 @@ def frontier(
     Exit 3: a gap over 100 %.
     """
     from siting import review
-    from siting.terminal import print_frontier
+    from siting.terminal.plan_tables import print_frontier
 
     table, folder = review.frontier_to_folder(
         config,

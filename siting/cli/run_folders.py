@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from siting.errors import Fault, InputError, did_you_mean
+from siting.errors import InputError, did_you_mean
 
 LATEST = "@latest"
 # Fields of a run in a list; all are in the first kilobytes of its run.json.
@@ -92,7 +92,7 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
         runs = run_folders(here)
         if not runs:
             what = "there is no run in runs/, ../runs/ or */runs/"
-            raise InputError(Fault(word, what, "make one with siting run, or name its folder"))
+            raise InputError(word, what, "make one with siting run, or name its folder")
         return runs[0].path
     runs = _all_folders(here)
     named = [run for run in runs if run.path.name == word]
@@ -106,10 +106,10 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
     if named:
         what = f"is the start of {len(named)} runs"
         ids = tuple(str(run.path) for run in named)
-        raise InputError(Fault(word, what, "give more of its name, or @latest", ids))
+        raise InputError(word, what, "give more of its name, or @latest", ids)
     names = [run.path.name for run in runs]
     fix = did_you_mean(word, names, "siting runs lists those near here")
-    raise InputError(Fault(word, "no such run folder, and no run of that name", fix))
+    raise InputError(word, "no such run folder, and no run of that name", fix)
 
 
 def names_like(incomplete: str) -> list[str]:

@@ -65,8 +65,7 @@ def rupees(text: str) -> float:
     """
     found = re.fullmatch(r"([\d,_]*\.?\d+(?:e\+?\d+)?)\s*([a-z]*)", text.strip().lower())
     if found is None or found[2] not in RUPEES:
-        what = f"{text!r} is not a sum of rupees; write 5000000, 5e6, 5m, 50 lakh or 2cr"
-        raise ValueError(what)
+        raise ValueError(f"{text!r} is not a sum of rupees; write 5000000, 5e6, 5m, 50 lakh or 2cr")
     return float(found[1].replace(",", "").replace("_", "")) * RUPEES[found[2]]
 
 

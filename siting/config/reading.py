@@ -109,33 +109,33 @@ def checked(data: Mapping[str, Any], folder: Path) -> Config:
 def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Origins, list[Fault]]:
     try:
         if not path.is_file():
-            raise ConfigError(Fault(str(path), missing_file(path).replace(f": {path}", "", 1)))
+            raise ConfigError(str(path), missing_file(path).replace(f": {path}", "", 1))
     except OSError as err:  # a name too long, a folder that may not be entered
-        raise ConfigError(Fault(str(path), f"cannot be read: {err.strerror}")) from err
+        raise ConfigError(str(path), f"cannot be read: {err.strerror}") from err
     if path.suffix.lower() not in SUFFIXES:
         what = f"ending {path.suffix or '(none)'} is not that of a configuration"
-        raise ConfigError(Fault(str(path), what, f"use {' or '.join(SUFFIXES)}"))
+        raise ConfigError(str(path), what, f"use {' or '.join(SUFFIXES)}")
     try:
         content = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
     except OSError as err:
-        raise ConfigError(Fault(str(path), f"cannot be read: {err.strerror}")) from err
+        raise ConfigError(str(path), f"cannot be read: {err.strerror}") from err
     if content is None:
         what = f"is larger than {MAX_BYTES:,} bytes, too large for a configuration"
-        raise ConfigError(Fault(str(path), what))
+        raise ConfigError(str(path), what)
     try:
         document = read(content.decode("utf-8-sig"))
     except UnicodeDecodeError as err:
         line = content.count(b"\n", 0, err.start) + 1
         what = f"is not UTF-8 (byte 0x{content[err.start]:02x})"
-        raise ConfigError(Fault(f"{path}, line {line}", what, "save it as UTF-8")) from err
+        raise ConfigError(f"{path}, line {line}", what, "save it as UTF-8") from err
     except BrokenYamlError as err:
         where = f"{path}, line {err.line}, column {err.column}"
-        raise ConfigError(Fault(where, f"is not YAML that can be read: {err.what}")) from err
+        raise ConfigError(where, f"is not YAML that can be read: {err.what}") from err
     if document.value is None:
-        raise ConfigError(Fault(str(path), "is empty", f"it needs at least {_required(model)}"))
+        raise ConfigError(str(path), "is empty", f"it needs at least {_required(model)}")
     if not isinstance(document.value, dict):
         what = f"holds {shown(document.value)}, not keys and values"
-        raise ConfigError(Fault(str(path), what, f"it needs at least {_required(model)}"))
+        raise ConfigError(str(path), what, f"it needs at least {_required(model)}")
     origins = Origins(str(path), document.lines)
     faults = [
         Fault(f"{path}, line {slip.line}, key {dotted(slip.key)}", slip.what, slip.fix)

@@ -313,15 +313,27 @@ CellShape = Annotated[
 ]
 
 
+CandidateTags = Annotated[
+    Tags,
+    Field(
+        min_length=1, description="OSM tags that make a candidate: for each key its accepted values"
+    ),
+]
+OwnIds = Annotated[
+    Text | None,
+    Field(
+        description="column with your own ids, kept as user_id in every output; default: site_id "
+        "or id, if present"
+    ),
+]
+
+
 class SitesOsmFile(Section):
     """Candidates from the points of interest in an OSM file."""
 
     kind: Literal["osm_file"] = Field(description="points of interest of an OSM file")
     path: OsmFile = Field(description="OSM file (XML plain, gz or bz2; PBF)")
-    tags: Tags = Field(
-        min_length=1,
-        description="OSM tags that make a candidate: for each key its accepted values",
-    )
+    tags: CandidateTags
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
@@ -333,10 +345,7 @@ class SitesOsmDownload(Section):
     kind: Literal["osm_download"] = Field(
         description="points of interest downloaded for the area of the roads"
     )
-    tags: Tags = Field(
-        min_length=1,
-        description="OSM tags that make a candidate: for each key its accepted values",
-    )
+    tags: CandidateTags
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
@@ -350,11 +359,7 @@ class SitesLayer(Section):
     name_column: Text | None = Field(
         None, description="column with the site's name; default: no names"
     )
-    id_column: Text | None = Field(
-        None,
-        description="column with your own ids, kept as user_id in every output; default: site_id "
-        "or id, if present",
-    )
+    id_column: OwnIds = None
     site_kind: Text = Field(
         "site", description="kind of the sites (fuel, parking, mall …) without a column for it"
     )
@@ -378,11 +383,7 @@ class SitesParcels(Section):
     name_column: Text | None = Field(
         None, description="column with the parcel's name; default: name, else no names"
     )
-    id_column: Text | None = Field(
-        None,
-        description="column with your own ids, kept as user_id in every output; default: site_id "
-        "or id, if present",
-    )
+    id_column: OwnIds = None
     site_kind: Text = Field("parcel", description="kind of the parcels without a column for it")
     kind_column: Text | None = Field(
         None, description="column with each parcel's kind; default: all are site_kind"

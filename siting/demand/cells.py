@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from siting.errors import Fault, InputError, MissingExtraError
-from siting.files import extent
+from siting.errors import Fault, InputError, MissingExtraError, refuse
+from siting.files import extent, rows_fault
 from siting.roads import Network, snap
 
 log = logging.getLogger(__name__)
@@ -76,9 +76,7 @@ def make_cells(
     MissingExtraError
         If hexagons are asked for without the package ``h3``.
     """
-    faults = _faults(people, size_m, shape, max_snap_m, h3_resolution) + also_faults(also)
-    if faults:
-        raise InputError(faults)
+    refuse(_faults(people, size_m, shape, max_snap_m, h3_resolution) + also_faults(also))
     local = people.to_crs(network.crs)
     if also is not None and len(also):
         local = _with_places(local, also)
@@ -122,13 +120,11 @@ def cells_on_roads(
     if far[people > 0].all():
         nearest_m = snapped["road_m"].to_numpy(dtype=float)[people > 0].min()
         raise InputError(
-            Fault(
-                "people",
-                f"nobody lives within {max_snap_m:,.0f} m of a road: the nearest cell is "
-                f"{nearest_m / 1000:,.1f} km from one; people lie at "
-                f"{people_extent}, the roads at {extent(network.nodes)}",
-                "give the layer of this city, or check its coordinates",
-            )
+            "people",
+            f"nobody lives within {max_snap_m:,.0f} m of a road: the nearest cell is "
+            f"{nearest_m / 1000:,.1f} km from one; people lie at "
+            f"{people_extent}, the roads at {extent(network.nodes)}",
+            "give the layer of this city, or check its coordinates",
         )
     if far.any():
         log.info(
@@ -148,10 +144,8 @@ def also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
     if also.crs is None:
         return [Fault("also", "has no coordinate reference system", "declare EPSG:4326")]
     lost = (also.geometry.isna() | also.geometry.is_empty).to_numpy()
-    if lost.any():
-        rows = tuple(also.index[lost].astype(str))
-        return [Fault("also, geometry", f"{lost.sum():,} rows without a place", "", rows)]
-    return []
+    what = f"{lost.sum():,} rows without a place"
+    return rows_fault("also, geometry", lost, also.index, what)
 
 
 def _faults(
@@ -173,21 +167,14 @@ def _faults(
     if "people" not in people.columns:
         faults.append(Fault("people, column people", "missing"))
         return faults
-    if "zone_id" in people.columns and people["zone_id"].isna().any():
-        rows = tuple(people.index[people["zone_id"].isna()].astype(str))
-        faults.append(Fault("people, column zone_id", "missing", "name every row's zone", rows))
+    if "zone_id" in people.columns:
+        unnamed, fix = people["zone_id"].isna(), "name every row's zone"
+        faults += rows_fault("people, column zone_id", unnamed, people.index, "missing", fix)
     counts = people["people"].to_numpy(dtype=float, na_value=np.nan)
     bad = ~(np.isfinite(counts) & (counts >= 0))
-    if bad.any():
-        faults.append(
-            Fault(
-                "people, column people",
-                f"{bad.sum():,} of {len(people):,} missing or negative",
-                "",
-                tuple(people.index[bad].astype(str)),
-            )
-        )
-    elif not counts.sum() > 0:
+    what = f"{bad.sum():,} of {len(people):,} missing or negative"
+    faults += rows_fault("people, column people", bad, people.index, what)
+    if not bad.any() and not counts.sum() > 0:
         faults.append(Fault("people, column people", "nobody lives there"))
     return faults
 
@@ -305,7 +292,7 @@ def _edge_deg(resolution: int) -> float:
 
 def _require_few(cells: float, what: str, fix: str) -> None:
     if cells > MOST_CELLS:
-        raise InputError(Fault("people", f"would make about {cells:,.0f} {what}", fix))
+        raise InputError("people", f"would make about {cells:,.0f} {what}", fix)
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
@@ -321,11 +308,8 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
         which, cell, area = _overlaps(polygons, shapes)
         # Dividing by the sum of the pieces, not by the polygon's area, keeps every person.
         whole = np.bincount(which, weights=area, minlength=len(polygons))
-        if not (whole > 0).all():
-            lost = local.index[~is_point][~(whole > 0)]
-            raise InputError(
-                Fault("people, geometry", "polygons without area", "", tuple(lost.astype(str)))
-            )
+        ids = local.index[~is_point]
+        refuse(rows_fault("people, geometry", ~(whole > 0), ids, "polygons without area"))
         rows.append(np.flatnonzero(~is_point)[which])
         cells.append(cell)
         parts.append(counts[~is_point][which] * area / whole[which])

@@ -7,7 +7,7 @@ import numpy as np
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.roads.network import utm_epsg
 
 
@@ -55,7 +55,7 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     kept = share > 0
     if not kept.any():
         raise InputError(
-            Fault("zones", "none reaches into the area of the roads", "give the zones of this city")
+            "zones", "none reaches into the area of the roads", "give the zones of this city"
         )
     clipped = zones.assign(people=zones["people"] * share, area_share=share).set_geometry(
         gpd.GeoSeries(inside, index=zones.index, crs=4326)

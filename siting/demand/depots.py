@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.errors import Fault, InputError
+from siting.errors import refuse
+from siting.files import rows_fault
 
 OWN = ("km_day", "home_share")  # figures of a class that its depots may state
 
@@ -86,12 +87,11 @@ def place_depots(
         ),
     )
     faults = [
-        Fault("fleets by depot", what, fix, tuple(dict.fromkeys(ids[bad])))
+        fault
         for bad, what, fix, ids in checks
-        if bad.any()
+        for fault in rows_fault("fleets by depot", bad, ids, what, fix)
     ]
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     use = vehicles.set_index("vehicle_class").loc[fleets["vehicle_class"]].reset_index()
     out = fleets.reset_index(drop=True)
     out["km_day"] = out["km_day"].astype(float).fillna(use["km_day"].astype(float))

@@ -21,7 +21,8 @@ import pandas as pd
 
 from siting.demand.figures import weakest
 from siting.demand.housing import EFFECTS, Array, Housing, home_shares, housing_effects, zone_class
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
+from siting.files import rows_fault
 
 Ints = npt.NDArray[np.int64]
 
@@ -326,15 +327,12 @@ def _aligned(
             )
         )
     classes = fleet["vehicle_class"].astype(str)
-    if classes.duplicated().any():
-        twice = tuple(classes[classes.duplicated()])
-        faults.append(Fault("fleet, column vehicle_class", "given twice", "", twice))
+    twice = classes.duplicated()
+    faults += rows_fault("fleet, column vehicle_class", twice, classes, "given twice")
     for name, frame in (("vehicle figures", vehicles), ("city shares", city_share)):
-        lacking = tuple(classes[~classes.isin(frame["vehicle_class"])])
-        if lacking:
-            faults.append(Fault(name, "no row for a class of the fleet", "add one", lacking))
-    if faults:
-        raise InputError(faults)
+        lacking = ~classes.isin(frame["vehicle_class"])
+        faults += rows_fault(name, lacking, classes, "no row for a class of the fleet", "add one")
+    refuse(faults)
     order = classes.to_list()
     return vehicles.set_index("vehicle_class").loc[order], city_share.set_index(
         "vehicle_class"

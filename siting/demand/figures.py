@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
+from siting.files import rows_fault
 from siting.reference import CONFIDENCE, table
 
 ENDS = ("low", "value", "high")
@@ -57,8 +58,7 @@ def read_figures(
         where = str(path)
         user_rows = table(name, path)[rows.columns.to_list()]
         faults += _key_faults(user_rows, limits, where)
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
         replaced = pd.MultiIndex.from_frame(rows[["vehicle_class", "figure"]]).isin(
             pd.MultiIndex.from_frame(user_rows[["vehicle_class", "figure"]])
         )
@@ -103,8 +103,7 @@ def read_figures(
     figures["unit"] = figures["figure"].map({f: limit.unit for f, limit in limits.items()})
     figures[list(ENDS)] = figures[list(ENDS)].astype(float)
     faults += _range_faults(figures, limits, where)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return figures[rows.columns.to_list()]
 
 
@@ -117,38 +116,24 @@ def range_faults(
     bad = ~inside.all(axis=1)
     order = ~bad & ((ends[:, 0] > ends[:, 1]) | (ends[:, 1] > ends[:, 2]))
     upper = f" and at most {limit.most:g}" if np.isfinite(limit.most) else ""
-    names = np.array(ids, dtype=object)
     return [
-        Fault(where, what, "", tuple(dict.fromkeys(names[mask])))
-        for mask, what in (
-            (bad, f"not {limit.unit} of at least {limit.least:g}{upper}"),
-            (order, "not low <= central <= high"),
-        )
-        if mask.any()
+        *rows_fault(where, bad, ids, f"not {limit.unit} of at least {limit.least:g}{upper}"),
+        *rows_fault(where, order, ids, "not low <= central <= high"),
     ]
 
 
 def _key_faults(rows: pd.DataFrame, limits: Mapping[str, Limits], where: str) -> list[Fault]:
     label = rows["vehicle_class"].astype(str) + " " + rows["figure"].astype(str)
-    checks = (
-        ("vehicle_class", "missing", "", rows["vehicle_class"].isna()),
-        (
-            "figure",
-            "no such figure",
-            "use " + ", ".join(limits),
-            ~rows["figure"].isin(list(limits)),
-        ),
-        (
-            "vehicle_class, figure",
-            "given twice",
-            "",
-            rows.duplicated(["vehicle_class", "figure"], keep=False),
-        ),
-    )
+    column = f"{where}, column"
+    unknown = ~rows["figure"].isin(list(limits))
+    key = ["vehicle_class", "figure"]
+    twice = rows.duplicated(key, keep=False)
     return [
-        Fault(f"{where}, column {column}", what, fix, tuple(dict.fromkeys(label[mask])))
-        for column, what, fix, mask in checks
-        if mask.any()
+        *rows_fault(f"{column} vehicle_class", rows["vehicle_class"].isna(), label, "missing"),
+        *rows_fault(
+            f"{column} figure", unknown, label, "no such figure", "use " + ", ".join(limits)
+        ),
+        *rows_fault(f"{column} {', '.join(key)}", twice, label, "given twice"),
     ]
 
 

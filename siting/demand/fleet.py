@@ -10,7 +10,8 @@ import pandas as pd
 from siting.demand.figures import Overrides, weakest
 from siting.demand.sales import fleet_figures, fleet_model
 from siting.demand.scenarios import DEFAULT_SCENARIO, OPENING_YEAR, PROJECTED_AFTER
-from siting.errors import Fault, InputError
+from siting.errors import InputError, refuse
+from siting.files import rows_fault
 from siting.reference import table
 
 FIGURES = ("vehicles", "low", "high")
@@ -68,7 +69,7 @@ def national_fleet(
         return _modelled(year, scenario, overrides, scenarios_path, sales_path)
     if overrides or scenarios_path or sales_path:
         what = "scenarios, sales figures and overrides are of the fleet model"
-        raise InputError(Fault(str(path), what, "change the table, or leave it out"))
+        raise InputError(str(path), what, "change the table, or leave it out")
     stock = table("fleet", path)
     _require_sound(stock, str(path))
     return _between(stock, year, str(path))
@@ -188,11 +189,9 @@ def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:
     years = np.sort(stock["year"].unique())
     if not years[0] <= year <= years[-1]:
         raise InputError(
-            Fault(
-                f"{where}, column year",
-                f"covers {years[0]:.0f} to {years[-1]:.0f}, not {year}",
-                "give a fleet table of your own that covers the year",
-            )
+            f"{where}, column year",
+            f"covers {years[0]:.0f} to {years[-1]:.0f}, not {year}",
+            "give a fleet table of your own that covers the year",
         )
     before = years[years <= year][-1]
     after = years[years >= year][0]
@@ -222,41 +221,18 @@ def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:
 def _require_sound(stock: pd.DataFrame, where: str) -> None:
     label = stock["vehicle_class"].astype(str) + " " + stock["year"].astype(str)
     values = stock[list(FIGURES)].to_numpy(dtype=float)
-    faults = [
-        Fault(f"{where}, column {column}", what, fix, tuple(dict.fromkeys(label[mask])))
-        for column, what, fix, mask in (
-            (
-                "vehicles, low, high",
-                "negative or missing",
-                "",
-                ~(np.isfinite(values) & (values >= 0)).all(axis=1),
-            ),
-            (
-                "vehicles, low, high",
-                "not low <= vehicles <= high",
-                "",
-                (values[:, 1] > values[:, 0]) | (values[:, 0] > values[:, 2]),
-            ),
-            (
-                "year, vehicle_class",
-                "given twice",
-                "",
-                stock.duplicated(["year", "vehicle_class"], keep=False).to_numpy(),
-            ),
-            ("vehicle_class", "missing", "", stock["vehicle_class"].isna().to_numpy()),
-        )
-        if mask.any()
-    ]
+    bad = ~(np.isfinite(values) & (values >= 0)).all(axis=1)
+    order = (values[:, 1] > values[:, 0]) | (values[:, 0] > values[:, 2])
+    twice = stock.duplicated(["year", "vehicle_class"], keep=False)
+    unnamed = stock["vehicle_class"].isna()
     counts = stock.groupby("vehicle_class")["year"].nunique()
-    partial = counts[counts < stock["year"].nunique()]
-    if len(partial):
-        faults.append(
-            Fault(
-                f"{where}, column year",
-                "some classes lack a year",
-                "give every class the same years",
-                tuple(partial.index.astype(str)),
-            )
-        )
-    if faults:
-        raise InputError(faults)
+    partial, fix = counts < stock["year"].nunique(), "give every class the same years"
+    column = f"{where}, column"
+    faults = [
+        *rows_fault(f"{column} vehicles, low, high", bad, label, "negative or missing"),
+        *rows_fault(f"{column} vehicles, low, high", order, label, "not low <= vehicles <= high"),
+        *rows_fault(f"{column} year, vehicle_class", twice, label, "given twice"),
+        *rows_fault(f"{column} vehicle_class", unnamed, label, "missing"),
+        *rows_fault(f"{column} year", partial, counts.index, "some classes lack a year", fix),
+    ]
+    refuse(faults)

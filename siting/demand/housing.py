@@ -28,7 +28,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
+from siting.files import missing_columns, rows_fault
 from siting.reference import table
 
 # Share of households by effect in the survey behind home_share.
@@ -66,13 +67,8 @@ class Housing:
         """Return the checked table; None is one zone with unknown shares."""
         if zones is None:
             zones = pd.DataFrame({"zone_id": ["all"], "people": [1.0]})
-        faults = [
-            Fault(f"zones, column {column}", "missing", "it has: " + ", ".join(map(str, zones)))
-            for column in ("zone_id", "people")
-            if column not in zones.columns
-        ]
-        if faults:
-            raise InputError(faults)
+        refuse(missing_columns(zones, ("zone_id", "people"), "zones"))
+        faults: list[Fault] = []
         ids = zones["zone_id"].astype(str).fillna("(blank)")
         people = _numbers(zones["people"])
         shares = {}
@@ -81,30 +77,23 @@ class Housing:
             given = zones.get(column, blank)
             values = _numbers(given)
             bad = given.notna().to_numpy() & ~((values >= 0) & (values <= 1))
-            if bad.any():
-                what = "not blank and not a share of at least 0 and at most 1"
-                faults.append(Fault(f"zones, column {column}", what, "", tuple(ids[bad])))
+            what = "not blank and not a share of at least 0 and at most 1"
+            faults += rows_fault(f"zones, column {column}", bad, ids, what)
             shares[column] = values
         given = zones.get("ownership", pd.Series(1.0, index=zones.index))
         owned = _numbers(given)
         bad = given.notna().to_numpy() & ~(np.isfinite(owned) & (owned >= 0))
-        if bad.any():
-            what = "not blank and not a number of at least 0"
-            faults.append(Fault("zones, column ownership", what, "", tuple(ids[bad])))
-        elif not np.nansum(owned * people) > 0 and not np.isnan(owned).all():
+        what = "not blank and not a number of at least 0"
+        faults += rows_fault("zones, column ownership", bad, ids, what)
+        if not bad.any() and not np.nansum(owned * people) > 0 and not np.isnan(owned).all():
             faults.append(Fault("zones, column ownership", "nobody owns a vehicle in any zone"))
         bad = ~(np.isfinite(people) & (people >= 0))
-        if bad.any():
-            what = "not a number of at least 0"
-            faults.append(Fault("zones, column people", what, "", tuple(ids[bad])))
-        elif not people.sum() > 0:
+        faults += rows_fault("zones, column people", bad, ids, "not a number of at least 0")
+        if not bad.any() and not people.sum() > 0:
             faults.append(Fault("zones, column people", "nobody lives in any zone"))
-        unnamed = zones["zone_id"].isna().to_numpy()
-        if unnamed.any() or ids.duplicated().any():
-            twice = tuple(ids[ids.duplicated() | unnamed])
-            faults.append(Fault("zones, column zone_id", "missing or given twice", "", twice))
-        if faults:
-            raise InputError(faults)
+        odd = zones["zone_id"].isna() | ids.duplicated()
+        faults += rows_fault("zones, column zone_id", odd, ids, "missing or given twice")
+        refuse(faults)
         known = ~np.isnan(owned)
         there = (people * known).sum()
         mean = np.nansum(owned * people) / there if there > 0 else 1.0
@@ -163,8 +152,7 @@ def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
             of_effect = rows["figure"] == name
             rows.loc[of_effect, ["value", "low", "high"]] = float(value)
             rows.loc[of_effect, ["source", "confidence"]] = ["set by the user", "ASSUMPTION"]
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return rows[["figure", "value", "low", "high", "unit", "source", "confidence"]]
 
 

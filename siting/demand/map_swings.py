@@ -66,7 +66,7 @@ def map_swings(
                 changed.loc[at, surface] = row[surface] * factor
                 ends.append(moved(surfaces, changed))
             source = f"{row['source']}; tried at {LEAST:g} to {MOST:g} times"
-            rows.append(_row(surface, row["vehicle_class"], max(ends), source, row["confidence"]))
+            rows.append((surface, row["vehicle_class"], max(ends), source, row["confidence"]))
     if pois is not None:
         places, poi_weights = pois
         for at, row in poi_weights.iterrows():
@@ -78,7 +78,7 @@ def map_swings(
                 there = surfaces.assign(destination=share.loc[surfaces["cell_id"]].to_numpy())
                 ends.append(moved(there, weights))
             name = f"poi_weight {row['osm_key']}={row['osm_value']}"
-            rows.append(_row(name, "", max(ends), row["source"], row["confidence"]))
+            rows.append((name, "", max(ends), row["source"], row["confidence"]))
     columns = ["figure", "vehicle_class", "moved_cells_share", "source", "confidence"]
     swings = pd.DataFrame(rows, columns=columns)
     swings = swings[swings["moved_cells_share"] > 0]
@@ -87,18 +87,6 @@ def map_swings(
         ascending=[False, True, True],
         ignore_index=True,
     )
-
-
-def _row(
-    figure: object, vehicle_class: object, moved: float, source: object, confidence: object
-) -> Mapping[str, object]:
-    return {
-        "figure": figure,
-        "vehicle_class": vehicle_class,
-        "moved_cells_share": moved,
-        "source": source,
-        "confidence": confidence,
-    }
 
 
 def _by_cell(demand: pd.DataFrame, cells: gpd.GeoDataFrame) -> np.ndarray:

@@ -14,14 +14,15 @@ import pandas as pd
 import pyarrow.parquet
 import shapely
 
-from siting.errors import Fault, InputError, MissingExtraError
+from siting.errors import Fault, InputError, MissingExtraError, refuse
 from siting.files import (
     LONLAT_ALIASES,
     PAKISTAN_WSEN,
+    missing_columns,
     plain_column,
     read_csv,
     read_layer,
-    row_labels,
+    rows_fault,
     unreadable_in_words,
 )
 from siting.roads import Network
@@ -75,8 +76,7 @@ def read_people(
         faults.append(Fault("raster_deg", f"{raster_deg} is not a width", "give degrees above 0"))
     elif raster_deg is not None and not (layer.geom_type == "Point").all():
         faults.append(Fault(f"{path}, geometry", "raster_deg needs points", "leave raster_deg out"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     geometry = layer.geometry
     if raster_deg is not None:
         x, y, half = geometry.x.to_numpy(), geometry.y.to_numpy(), raster_deg / 2
@@ -127,25 +127,17 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     name = next((c for c in H3_COLUMNS if c in frame.columns), None)
     if name is None:
         have = ", ".join(map(str, frame.columns))
-        raise InputError(Fault(str(path), "has no column h3 and no h3_index", f"it has: {have}"))
+        raise InputError(str(path), "has no column h3 and no h3_index", f"it has: {have}")
     where = f"{path}, column {name}"
     faults = count_faults(frame, path, column)
     cells = [_h3_text(value) for value in frame[name]]
     bad = np.array([not h3.is_valid_cell(cell) for cell in cells], dtype=bool)
+    what = f"{bad.sum():,} of {len(frame):,} rows are no H3 cell"
+    faults += rows_fault(where, bad, path, what, "give names such as 8842f5a001fffff")
     if bad.any():
-        faults.append(
-            Fault(
-                where,
-                f"{bad.sum():,} of {len(frame):,} rows are no H3 cell",
-                "give names such as 8842f5a001fffff",
-                row_labels(path, np.flatnonzero(bad)),
-            )
-        )
         raise InputError(faults)
-    twice = pd.Series(cells).duplicated(keep=False).to_numpy()
-    if twice.any():
-        again = tuple(dict.fromkeys(np.array(cells)[twice]))
-        faults.append(Fault(where, "the same cell in several rows", "add them up", again))
+    twice = pd.Series(cells).duplicated(keep=False)
+    faults += rows_fault(where, twice, cells, "the same cell in several rows", "add them up")
     resolutions = sorted({h3.get_resolution(cell) for cell in cells})
     if len(resolutions) > 1:
         faults.append(
@@ -155,11 +147,8 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     west, south, east, north = PAKISTAN_WSEN
     lat, lon = centres.T
     outside = (lon < west) | (lon > east) | (lat < south) | (lat > north)
-    if outside.any():
-        rows = row_labels(path, np.flatnonzero(outside))
-        faults.append(Fault(where, f"{outside.sum():,} cells lie outside Pakistan", "", rows))
-    if faults:
-        raise InputError(faults)
+    faults += rows_fault(where, outside, path, f"{outside.sum():,} cells lie outside Pakistan")
+    refuse(faults)
     hexagons = [shapely.Polygon([at[::-1] for at in h3.cell_to_boundary(c)]) for c in cells]
     people = pd.to_numeric(frame[column]).to_numpy(dtype=float)
     own = _own(frame, (name, column))
@@ -194,16 +183,14 @@ def people_on_streets(
         If the total is not a number above zero, or no street has one of the classes.
     """
     if not (np.isfinite(total) and total > 0):
-        raise InputError(Fault("people", f"a total of {total} persons", "give a number above 0"))
+        raise InputError("people", f"a total of {total} persons", "give a number above 0")
     edges = network.edges
     streets = edges[edges["highway"].isin(list(highway))]
     if streets.empty or not streets["length_m"].sum() > 0:
         raise InputError(
-            Fault(
-                "network, column highway",
-                f"no street is {', '.join(highway)}",
-                "it has: " + ", ".join(sorted(set(edges["highway"].astype(str)))),
-            )
+            "network, column highway",
+            f"no street is {', '.join(highway)}",
+            "it has: " + ", ".join(sorted(set(edges["highway"].astype(str)))),
         )
     # A normalised line has the same direction whichever way it was drawn.
     lines = shapely.normalize(streets.geometry.to_numpy())
@@ -227,21 +214,17 @@ def require_commas(path: Path) -> None:
         header = file.readline(65_536)
     if header.count(b";") > header.count(b","):
         raise InputError(
-            Fault(
-                f"{path}, line 1",
-                "separated by semicolons",
-                "save it with commas between columns and a point in decimals",
-            )
+            f"{path}, line 1",
+            "separated by semicolons",
+            "save it with commas between columns and a point in decimals",
         )
 
 
 def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
     """Return the faults of a column of head counts; an empty list if none."""
     where = f"{path}, column {column}"
-    if column not in layer.columns:
-        geometry = getattr(layer, "active_geometry_name", None)
-        have = ", ".join(str(c) for c in layer.columns if c != geometry)
-        return [Fault(where, "missing", f"it has: {have}")]
+    if faults := missing_columns(layer, (column,), str(path)):
+        return faults
     values = layer[column]
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     blank = values.isna().to_numpy()
@@ -253,7 +236,6 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
     thousands[odd] = [THOUSANDS.fullmatch(text) is not None for text in texts[odd]]
     decimal[odd] = [DECIMAL_COMMA.fullmatch(text) is not None for text in texts[odd]]
     decimal &= ~thousands
-    faults = []
     for mask, what, fix in (
         (blank, "no number", "give 0 where there is nobody, or leave the row out"),
         (decimal, "not a number but with a decimal comma", "write 1.5 for 1,5"),
@@ -262,15 +244,8 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
         (np.isfinite(numbers) & (numbers < 0), "negative", "correct them (some rasters mark no "
          "data by a negative number: leave those rows out)"),
     ):  # fmt: skip
-        if mask.any():
-            faults.append(
-                Fault(
-                    where,
-                    f"{mask.sum():,} of {len(layer):,} rows {what}",
-                    fix,
-                    row_labels(path, np.flatnonzero(mask)),
-                )
-            )
+        text = f"{mask.sum():,} of {len(layer):,} rows {what}"
+        faults += rows_fault(where, mask, path, text, fix)
     if not faults and not (numbers > 0).any():
         faults.append(Fault(where, "every row is 0: nobody lives there", "name another column"))
     return faults
@@ -283,16 +258,13 @@ def id_faults(
 
     Columns that are missing pass.
     """
+    what, fix = "the same id in several rows", "give each row its own id"
     return [
-        Fault(
-            f"{path}, column {name}",
-            "the same id in several rows",
-            "give each row its own id",
-            tuple(dict.fromkeys(layer[name][twice].astype(str))),
-        )
+        fault
         for name in columns
         if name in layer.columns
-        and (twice := layer[name].duplicated(keep=False) & layer[name].notna()).any()
+        for twice in [layer[name].duplicated(keep=False) & layer[name].notna()]
+        for fault in rows_fault(f"{path}, column {name}", twice, layer[name], what, fix)
     ]
 
 
@@ -311,18 +283,14 @@ def shape_faults(
     reason = shapely.is_valid_reason(shapes.to_numpy()[broken][0]) if broken.any() else ""
     others = ", ".join(sorted({str(k) for k in geom_types[wrong]}))
     return [
-        Fault(
-            f"{path}, geometry",
-            f"{mask.sum():,} of {len(layer):,} rows {what}",
-            fix,
-            row_labels(path, np.flatnonzero(mask)),
-        )
+        fault
         for mask, what, fix in (
             (missing, "have none", "leave them out or draw them"),
             (wrong, f"are {others}", f"give {wanted}"),
             (broken, f"are not valid polygons ({reason})", "repair them, e.g. with make_valid"),
         )
-        if mask.any()
+        for text in [f"{mask.sum():,} of {len(layer):,} rows {what}"]
+        for fault in rows_fault(f"{path}, geometry", mask, path, text, fix)
     ]
 
 
@@ -353,9 +321,9 @@ def _read_table(path: Path) -> pd.DataFrame:
         with unreadable_in_words(path):
             frame = pd.read_parquet(path)
     else:
-        raise InputError(Fault(str(path), "no such file"))
+        raise InputError(str(path), "no such file")
     if frame.empty:
-        raise InputError(Fault(str(path), "has no rows"))
+        raise InputError(str(path), "has no rows")
     return frame
 
 

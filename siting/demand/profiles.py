@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from siting.demand.figures import Limits, range_faults
-from siting.errors import Fault, InputError
+from siting.errors import InputError, refuse
+from siting.files import rows_fault
 from siting.reference import table
 
 HOURS = [f"h{hour:02d}" for hour in range(24)]
@@ -53,21 +54,17 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
     classes = rows["vehicle_class"].astype(str)
     shares = rows[HOURS].to_numpy(dtype=float)
     total = shares.sum(axis=1)
+    uneven = ~(np.abs(total - 1) <= SUM_TOLERANCE)
     faults = [
-        Fault(where, what, "", tuple(classes[mask]))
-        for mask, what in (
-            (classes.duplicated().to_numpy(), "a class is given twice"),
-            ((shares < 0).any(axis=1), "a share of an hour is negative"),
-            (~(np.abs(total - 1) <= SUM_TOLERANCE), "the 24 hourly shares do not add up to 1"),
-        )
-        if mask.any()
+        *rows_fault(where, classes.duplicated(), classes, "a class is given twice"),
+        *rows_fault(where, (shares < 0).any(axis=1), classes, "a share of an hour is negative"),
+        *rows_fault(where, uneven, classes, "the 24 hourly shares do not add up to 1"),
     ]
     figures = rows.assign(peak_hour_share=shares.max(axis=1))
     for name, limit in _RANGED.items():
         ranges = figures[[f"{name}_low", name, f"{name}_high"]]
         faults += range_faults(ranges, limit, f"{where}, {name}", classes.to_list())
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     ranged = [f"{name}{end}" for name in _RANGED for end in ("", "_low", "_high")]
     figures[ranged] = figures[ranged].astype(float)
     return figures[["vehicle_class", *ranged, *HOURS, "source", "confidence"]]
@@ -102,11 +99,9 @@ def hourly_profile(vehicle_class: str, path: Path | None = None) -> pd.Series[fl
     figures = session_figures(path).set_index("vehicle_class")
     if vehicle_class not in figures.index:
         raise InputError(
-            Fault(
-                str(path or "profiles table"),
-                f"has no {vehicle_class}",
-                "it has: " + ", ".join(map(str, figures.index)),
-            )
+            str(path or "profiles table"),
+            f"has no {vehicle_class}",
+            "it has: " + ", ".join(map(str, figures.index)),
         )
     shares = figures.loc[vehicle_class, HOURS].to_numpy(dtype=float)
     return pd.Series(shares, index=pd.RangeIndex(24, name="hour"), name=vehicle_class)
@@ -145,7 +140,7 @@ def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     classes = energy["vehicle_class"].astype(str)
     lacking = tuple(dict.fromkeys(classes[~classes.isin(sessions["vehicle_class"])]))
     if lacking:
-        raise InputError(Fault("session figures", "no row for a class", "add one", lacking))
+        raise InputError("session figures", "no row for a class", "add one", lacking)
     class_sessions = sessions.set_index("vehicle_class").loc[classes.to_list()]
     load = energy.copy()
     for column in _RANGED:

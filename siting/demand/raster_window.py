@@ -18,7 +18,7 @@ import pyproj
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import Fault, InputError, MissingExtraError
+from siting.errors import Fault, InputError, MissingExtraError, refuse
 from siting.files import extent, unreadable_in_words
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def read_window(
             'rasters need another package: pip install "siting[raster]"'
         ) from err
     if not path.is_file():
-        raise InputError(Fault(str(path), "no such file"))
+        raise InputError(str(path), "no such file")
     try:
         with unreadable_in_words(path), warnings.catch_warnings():
             # A file without a place on earth is reported below, with the fix.
@@ -80,9 +80,7 @@ def read_window(
                 column, row, wide, high = _extent_in_pixels(source, area_in_crs, area, crs, path)
                 if wide * high > MOST_PIXELS:
                     raise InputError(
-                        Fault(
-                            str(path), f"{wide * high:,} pixels are wanted", "give a smaller area"
-                        )
+                        str(path), f"{wide * high:,} pixels are wanted", "give a smaller area"
                     )
                 part = windows.Window(column, row, wide, high)
                 band = source.read(1, window=part, masked=True)
@@ -90,7 +88,7 @@ def read_window(
                 said = " ".join(map(str, (path.name, source.descriptions[0], source.units[0])))
     except errors.RasterioError as err:
         first = (str(err).strip() or type(err).__name__).splitlines()[0]
-        raise InputError(Fault(str(path), f"cannot be read: {first}")) from err
+        raise InputError(str(path), f"cannot be read: {first}") from err
     west, north = at.c + column * at.a, at.f + row * at.e
     people, missing = _persons(band, nodata, (row, column), path, least)
     people = np.where(missing, blank, people * scale + shift)
@@ -124,8 +122,7 @@ def _require_usable(source: Any, path: Path) -> None:
         faults.append(Fault(str(path), what, "give the size and corner of its pixels"))
     elif source.transform.b or source.transform.d:
         faults.append(Fault(str(path), "is turned, not north up", "warp it, e.g. with gdalwarp"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
@@ -134,7 +131,7 @@ def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
     bounds = np.abs(corners.total_bounds)
     if not (bounds <= [180.0 + 1e-6, 90.0 + 1e-6] * 2).all():
         what = "lies beyond 180 degrees of longitude or 90 of latitude"
-        raise InputError(Fault(str(path), what, "check its coordinate reference system"))
+        raise InputError(str(path), what, "check its coordinate reference system")
 
 
 def _extent_in_pixels(
@@ -156,11 +153,9 @@ def _extent_in_pixels(
         box = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs)
         wanted = extent(gpd.GeoSeries([area], crs=4326))
         raise InputError(
-            Fault(
-                str(path),
-                f"does not cover the area: it lies at {extent(box)}, the area at {wanted}",
-                "give the raster of this place",
-            )
+            str(path),
+            f"does not cover the area: it lies at {extent(box)}, the area at {wanted}",
+            "give the raster of this place",
         )
     return left, top, right - left, bottom - top
 
@@ -179,7 +174,7 @@ def _persons(
         missing |= values == nodata
     if missing.all():
         raise InputError(
-            Fault(str(path), "has no data in the area: every pixel is empty", "give another raster")
+            str(path), "has no data in the area: every pixel is empty", "give another raster"
         )
     bad = ~missing & ((values < least) | ~np.isfinite(values))
     if bad.any():
@@ -190,13 +185,11 @@ def _persons(
             for r, c in zip(rows[:100], columns[:100], strict=True)
         )
         raise InputError(
-            Fault(
-                str(path),
-                f"{bad.sum():,} of {(~missing).sum():,} pixels are negative or not finite, "
-                f"e.g. {first:g}",
-                f"if that value means no data, give nodata={first:g}",
-                ids,
-            )
+            str(path),
+            f"{bad.sum():,} of {(~missing).sum():,} pixels are negative or not finite, "
+            f"e.g. {first:g}",
+            f"if that value means no data, give nodata={first:g}",
+            ids,
         )
     values[missing] = 0.0
     return values, missing

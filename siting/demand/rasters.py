@@ -17,9 +17,10 @@ from shapely import MultiPolygon, Polygon
 
 from siting.demand.cells import MOST_CELLS, also_faults, cells_on_roads, squares
 from siting.demand.raster_window import Window, read_window
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import extent
 from siting.roads import Network
+from siting.roads.download import require_area
 
 log = logging.getLogger(__name__)
 
@@ -145,8 +146,7 @@ def raster_to_cells(
         if not (np.isfinite(value) and value > 0)
     ]
     faults += also_faults(also)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     around = _around(network, max_snap_m) if area is None else _polygon(area)
     window = read_window(path, around, density, nodata)
     keys, people = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0)]
@@ -158,9 +158,7 @@ def raster_to_cells(
         cells = (int(row.max() - low) + 1) * wide
         if cells > 4 * MOST_CELLS:
             raise InputError(
-                Fault(
-                    str(path), f"would make squares of {size_m:g} m by the million", "raise size_m"
-                )
+                str(path), f"would make squares of {size_m:g} m by the million", "raise size_m"
             )
         sums = np.bincount((row - low) * wide + column - left, weights=part, minlength=cells)
         filled = np.flatnonzero(sums)
@@ -196,7 +194,7 @@ def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Fl
     split = 1 if whole else math.ceil(pixel_m * PARTS_PER_CELL / size_m - 1e-6)
     if float(len(rows)) * split**2 > 100 * MOST_CELLS:
         what = f"{len(rows):,} pixels of {pixel_m:,.0f} m are too many for cells of {size_m:g} m"
-        raise InputError(Fault("size_m", what, "raise size_m"))
+        raise InputError("size_m", what, "raise size_m")
     offset = (np.arange(split) + 0.5) / split
     step = max(1, BLOCK // split**2)
     if window.area is not None:
@@ -229,11 +227,7 @@ def _around(network: Network, margin_m: float) -> Polygon:
 
 def _polygon(area: Area) -> Polygon | MultiPolygon:
     shape = shapely.box(*area) if isinstance(area, tuple) else area
-    if not isinstance(shape, Polygon | MultiPolygon) or shape.is_empty or not shape.is_valid:
-        raise InputError(Fault("area", "is not a valid polygon", "give polygons in lon/lat"))
-    west, south, east, north = shape.bounds
-    if west < -180 or east > 180 or south < -90 or north > 90:
-        raise InputError(Fault("area", "is not in degrees", "give it in lon/lat (EPSG:4326)"))
+    require_area(shape, "area")
     return shape
 
 
@@ -245,4 +239,4 @@ def _raster_box(window: Window) -> list[Polygon]:
 
 def _require_people(people: Floats, path: Path) -> None:
     if not people.sum() > 0:
-        raise InputError(Fault(str(path), "nobody lives in the area: every pixel is 0"))
+        raise InputError(str(path), "nobody lives in the area: every pixel is 0")

@@ -31,7 +31,7 @@ import pandas as pd
 
 from siting.demand.figures import ENDS, Overrides
 from siting.demand.scenarios import BASE_YEAR, DEFAULT_SCENARIO, OPENING_YEAR, read_scenario
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 
 RANGED = ("sales_year", "growth", "life_years", "opening_vehicles", "electric_share")
 OUTPUTS = ("sales", "electric_share", "electric_sales", "stock")
@@ -85,10 +85,10 @@ def s_curve(
     wanted = np.asarray(years, dtype=float)
     if not ((np.diff(at) > 0).all() and (pins > 0).all() and (pins < saturation).all()):
         raise InputError(
-            Fault("targets", f"years do not rise, or a share is not above 0 and below {saturation}")
+            "targets", f"years do not rise, or a share is not above 0 and below {saturation}"
         )
     if wanted.size and not (at[0] <= wanted.min() and wanted.max() <= at[-1]):
-        raise InputError(Fault("targets", f"cover {at[0]:.0f} to {at[-1]:.0f}, and no other year"))
+        raise InputError("targets", f"cover {at[0]:.0f} to {at[-1]:.0f}, and no other year")
     z = np.interp(wanted, at, np.log(pins / (saturation - pins)))
     return np.asarray(saturation / (1 + np.exp(-z)))
 
@@ -336,9 +336,7 @@ def _require_years(classes: Sequence[_Class], until: int, scenario: str) -> None
     last = int(min(vehicle.years[-1] for vehicle in classes))
     if not OPENING_YEAR <= until <= last:
         raise InputError(
-            Fault(
-                f"scenario {scenario}",
-                f"covers {OPENING_YEAR} to {last}, not {until}",
-                "use net-zero-2060 (a projection), a target for a later year, or a fleet table",
-            )
+            f"scenario {scenario}",
+            f"covers {OPENING_YEAR} to {last}, not {until}",
+            "use net-zero-2060 (a projection), a target for a later year, or a fleet table",
         )

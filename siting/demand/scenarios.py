@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting.demand.figures import ENDS, Limits, Overrides, range_faults, read_figures
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.reference import table
 
 OPENING_YEAR = 2025
@@ -58,7 +58,7 @@ def read_scenario(
     names = scenario_names(path)
     where = str(path) if path else "scenarios table"
     if scenario not in names:
-        raise InputError(Fault(where, f"has no {scenario}", "it has: " + ", ".join(names)))
+        raise InputError(where, f"has no {scenario}", "it has: " + ", ".join(names))
     rows = table("scenarios", path)
     rows = rows[rows["scenario"] == scenario].rename(columns={"share": "value"})
     faults = _row_faults(rows, where)
@@ -68,8 +68,7 @@ def read_scenario(
         figures = read_figures("sales", SALES_LIMITS, sales_path, plain)
     except InputError as err:
         raise InputError([*faults, *err.faults]) from err
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     changed = pd.DataFrame(
         [
             {
@@ -90,9 +89,7 @@ def read_scenario(
         kept = ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(changed[key]))
         rows = pd.concat([rows[kept], changed], ignore_index=True)
     targets = rows.drop(columns="scenario", errors="ignore").sort_values("year", kind="stable")
-    faults = _class_faults(figures, targets, where)
-    if faults:
-        raise InputError(faults)
+    refuse(_class_faults(figures, targets, where))
     return figures, targets.reset_index(drop=True)
 
 

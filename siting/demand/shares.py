@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from siting.demand.figures import Limits, range_faults
-from siting.errors import Fault, InputError
+from siting.errors import InputError, refuse
+from siting.files import rows_fault
 from siting.reference import table
 
 
@@ -104,11 +105,9 @@ def city_share(
         label.str.strip().to_list(),
     )
     twice = label.str.casefold().duplicated(keep=False)
-    if twice.any():
-        ids = tuple(label[twice].str.strip().unique())
-        faults.append(Fault(f"{where}, column city, vehicle_class", "given twice", "", ids))
-    if faults:
-        raise InputError(faults)
+    column = f"{where}, column city, vehicle_class"
+    faults += rows_fault(column, twice, label.str.strip(), "given twice")
+    refuse(faults)
     city_rows = registered[registered["city"].astype(str).str.casefold() == city.casefold()]
     city_rows = city_rows.set_index(city_rows["vehicle_class"].fillna(""))
     by_class: dict[Any, Any] = city_rows.to_dict("index")
@@ -131,7 +130,7 @@ def city_share(
     wrong = shares[~((shares["city_share"] > 0) & (shares["city_share"] <= 1))]
     if len(wrong):
         share = wrong["city_share"].iloc[0]
-        raise InputError(Fault("city table", f"{city} has a share of {share:g} of the fleet"))
+        raise InputError("city table", f"{city} has a share of {share:g} of the fleet")
     return shares
 
 
@@ -199,5 +198,5 @@ def _city_row(cities: pd.DataFrame, city: str, where: str) -> pd.Series:
         what = f"{len(matches)} rows for {city}" if len(matches) else f"has no {city}"
         fix = f"it has: {', '.join(names)}; for any other, demand.like names one of these that "
         fix += "it is like, and demand.city_people says how many live there"
-        raise InputError(Fault(f"{where}, column city", what, fix))
+        raise InputError(f"{where}, column city", what, fix)
     return matches.iloc[0]

@@ -12,7 +12,8 @@ import pandas as pd
 
 from siting.demand.depots import depot_shares
 from siting.demand.surfaces import SURFACES
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
+from siting.files import missing_columns, rows_fault
 from siting.reference import table
 from siting.tables import CELLS, validate
 
@@ -100,8 +101,7 @@ def spread_demand(
         figures, more = _division(weights, classes)
         faults += more
         names = SURFACES
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     if surfaces is not None:
         rows = surfaces.set_index("cell_id").loc[cells["cell_id"].to_list(), list(SURFACES)]
         shares, division = rows.to_numpy(dtype=float), figures
@@ -189,8 +189,7 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
             "set by the user",
             "ASSUMPTION",
         ]
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return rows.reset_index()
 
 
@@ -229,73 +228,53 @@ def _energy_faults(energy: pd.DataFrame, cells: pd.DataFrame, by_zone: bool) -> 
     wanted = energy["demand_kwh_day"].to_numpy(dtype=float, na_value=np.nan)
     key = ["zone_id", "vehicle_class"] if by_zone else ["vehicle_class"]
     labels = energy[key].astype(str).agg(" ".join, axis=1).to_numpy()
-    faults = []
     bad = ~(np.isfinite(wanted) & (wanted >= 0))
-    if bad.any():
-        where = "energy, column demand_kwh_day"
-        faults.append(Fault(where, "not a number of at least 0", "", tuple(labels[bad])))
-    elif not wanted.sum() > 0:
-        faults.append(Fault("energy, column demand_kwh_day", "no class wants any energy"))
-    twice = pd.Series(labels).duplicated().to_numpy()
-    if twice.any():
-        where = f"energy, column {' + '.join(key)}"
-        faults.append(Fault(where, "given twice", "", tuple(labels[twice])))
+    where = "energy, column demand_kwh_day"
+    faults = rows_fault(where, bad, labels, "not a number of at least 0")
+    if not faults and not wanted.sum() > 0:
+        faults.append(Fault(where, "no class wants any energy"))
+    twice = pd.Series(labels).duplicated()
+    faults += rows_fault(f"energy, column {' + '.join(key)}", twice, labels, "given twice")
     if by_zone and "zone_id" not in cells.columns:
         fix = "make the cells from people with a column zone_id"
         faults.append(Fault("cells, column zone_id", "missing, but energy is by zone", fix))
     elif by_zone:
         zones = energy["zone_id"].astype(str)
         lost = ~zones.isin(cells["zone_id"].astype(str)).to_numpy() & (wanted > 0)
-        if lost.any():
-            ids = tuple(dict.fromkeys(zones[lost]))
-            faults.append(Fault("energy, column zone_id", "zones without a cell", "", ids))
+        faults += rows_fault("energy, column zone_id", lost, zones, "zones without a cell")
     return faults
 
 
 def _surface_faults(surfaces: pd.DataFrame, cells: pd.DataFrame) -> list[Fault]:
-    lacking = [c for c in ("cell_id", *SURFACES) if c not in surfaces.columns]
-    if lacking:
-        return [Fault(f"surfaces, column {c}", "missing") for c in lacking]
-    faults = []
+    faults = missing_columns(surfaces, ("cell_id", *SURFACES), "surfaces")
+    if faults:
+        return faults
+    rows = surfaces["cell_id"]
     for name in SURFACES:
         share = surfaces[name].to_numpy(dtype=float, na_value=np.nan)
         bad = ~(np.isfinite(share) & (share >= 0))
-        if bad.any():
-            ids = tuple(surfaces["cell_id"].astype(str)[bad])
-            faults.append(Fault(f"surfaces, column {name}", "missing or negative", "", ids))
-    rows = surfaces["cell_id"]
-    if rows.duplicated().any():
-        twice = tuple(rows[rows.duplicated()].astype(str))
-        faults.append(Fault("surfaces, column cell_id", "given twice", "", twice))
-    without = tuple(cells["cell_id"][~cells["cell_id"].isin(rows)].astype(str))
-    if without:
-        faults.append(Fault("surfaces, column cell_id", "cells without a row", "", without))
-    return faults
+        faults += rows_fault(f"surfaces, column {name}", bad, rows, "missing or negative")
+    where = "surfaces, column cell_id"
+    faults += rows_fault(where, rows.duplicated(), rows, "given twice")
+    without = ~cells["cell_id"].isin(rows)
+    return faults + rows_fault(where, without, cells["cell_id"], "cells without a row")
 
 
 def _division(weights: pd.DataFrame | None, classes: list[str]) -> tuple[Floats, list[Fault]]:
     """Return each class's division among the surfaces, and its faults."""
     figures = table("surface_weights") if weights is None else weights
-    lacking = [c for c in ("vehicle_class", *SURFACES) if c not in figures.columns]
-    if lacking:
-        faults = [Fault(f"surface weights, column {c}", "missing") for c in lacking]
+    where = "surface weights, column vehicle_class"
+    faults = missing_columns(figures, ("vehicle_class", *SURFACES), "surface weights")
+    if not faults:
+        name = figures["vehicle_class"].astype(str)
+        faults = rows_fault(where, name.duplicated(), name, "given twice")
+    if faults:
         return np.zeros((len(classes), len(SURFACES))), faults
-    faults = []
-    name = figures["vehicle_class"].astype(str)
-    if name.duplicated().any():
-        twice = tuple(name[name.duplicated()])
-        where = "surface weights, column vehicle_class"
-        return np.zeros((len(classes), len(SURFACES))), [Fault(where, "given twice", "", twice)]
-    without = tuple(c for c in classes if c not in set(name))
-    if without:
-        where = "surface weights, column vehicle_class"
-        have = "add it; there are: " + ", ".join(name)
-        faults.append(Fault(where, "no row for a class", have, without))
+    known = np.isin(classes, name)
+    have = "add it; there are: " + ", ".join(name)
+    faults = rows_fault(where, ~known, classes, "no row for a class", have)
     division = figures.set_index(name)[list(SURFACES)].reindex(classes).to_numpy(dtype=float)
-    known = ~np.isin(classes, without)
     bad = known & ~(np.isfinite(division).all(axis=1) & (division >= 0).all(axis=1))
     bad |= known & ~bad & ~(division.sum(axis=1) > 0)
-    if bad.any():
-        what = "not numbers of at least 0, one of them above 0"
-        faults.append(Fault("surface weights", what, "", tuple(np.array(classes)[bad])))
-    return division, faults
+    what = "not numbers of at least 0, one of them above 0"
+    return division, faults + rows_fault("surface weights", bad, classes, what)

@@ -19,13 +19,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
-from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from siting.demand.streets import along, streets_once
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
+from siting.files import missing_columns, rows_fault
 from siting.reference import table
 from siting.roads import Network
+from siting.roads.travel import drive_matrix
 from siting.tables import CELLS, validate
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,6 @@ FALLBACK = "unclassified"
 STEP_M = 200.0
 # Trips searched at once: few enough for the dense block of a big city.
 BATCH = 16
-LEAST_MIN = 1e-9  # a sparse matrix drops streets of length 0
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
@@ -170,9 +170,7 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     [1.0]
     """
     if pois.crs is None:
-        raise InputError(
-            Fault("pois", "has no coordinate reference system", "declare it, e.g. EPSG:4326")
-        )
+        raise InputError("pois", "has no coordinate reference system", "declare it, e.g. EPSG:4326")
     figures = _weights(weights, "poi_weights", ("osm_key", "osm_value"))
     weight = np.zeros(len(pois))
     tag = np.full(len(pois), "", dtype=object)
@@ -270,8 +268,7 @@ def traffic(
     of_class = figures.set_index("highway")["weight"].astype(float)
     if FALLBACK not in of_class.index:
         faults.append(Fault("road_weights, column highway", f"no row {FALLBACK}", "add it"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     flow = _flows(network, _at_nodes(network, cells), trips, trip_min, seed)
     kinds = network.edges["highway"].astype(str)
     kinds = kinds.where(kinds.isin(of_class.index), kinds.str.removesuffix("_link"))
@@ -288,20 +285,14 @@ def traffic(
 
 def _weights(given: pd.DataFrame | None, name: str, key: tuple[str, ...]) -> pd.DataFrame:
     figures = table(name) if given is None else given
-    lacking = [c for c in (*key, "weight") if c not in figures.columns]
-    if lacking:
-        raise InputError([Fault(f"{name}, column {c}", "missing") for c in lacking])
+    refuse(missing_columns(figures, (*key, "weight"), name))
     weight = pd.to_numeric(figures["weight"], errors="coerce").to_numpy(dtype=float)
     rows = figures[list(key)].astype(str).agg(" ".join, axis=1).to_numpy()
     bad = ~(np.isfinite(weight) & (weight >= 0))
-    faults = []
-    if bad.any():
-        faults.append(Fault(f"{name}, column weight", "missing or negative", "", tuple(rows[bad])))
-    twice = pd.Series(rows).duplicated().to_numpy()
-    if twice.any():
-        faults.append(Fault(name, "the same row twice", "keep one", tuple(rows[twice])))
-    if faults:
-        raise InputError(faults)
+    faults = rows_fault(f"{name}, column weight", bad, rows, "missing or negative")
+    twice = pd.Series(rows).duplicated()
+    faults += rows_fault(name, twice, rows, "the same row twice", "keep one")
+    refuse(faults)
     return figures
 
 
@@ -329,29 +320,18 @@ def _at_nodes(network: Network, cells: pd.DataFrame | None) -> Floats:
         return np.ones(size)
     placed = cells[cells["node_id"].notna()]
     at = network.nodes.index.get_indexer(placed["node_id"].astype("int64"))
-    if (at < 0).any():
-        ids = tuple(dict.fromkeys(placed["node_id"][at < 0].astype(str)))
-        raise InputError(Fault("cells, column node_id", "not nodes of the network", "", ids))
+    where, ids = "cells, column node_id", placed["node_id"]
+    refuse(rows_fault(where, at < 0, ids, "not nodes of the network"))
     people = np.bincount(at, weights=placed["people"].to_numpy(dtype=float), minlength=size)
     return people if people.sum() > 0 else np.ones(size)
 
 
 def _flows(network: Network, people: Floats, trips: int, trip_min: float, seed: int) -> Floats:
     """Return the relative number of vehicles on each edge."""
-    index = network.nodes.index
-    size = len(index)
-    u = index.get_indexer(network.edges.index.get_level_values("u"))
-    v = index.get_indexer(network.edges.index.get_level_values("v"))
-    minutes = np.maximum(network.edges["travel_min"].to_numpy(dtype=float), LEAST_MIN)
-    order = np.lexsort((minutes, v, u))
-    order = order[u[order] != v[order]]
-    # A sparse matrix would add parallel streets up: keep the first, the quickest, of each pair.
-    pair = u[order] * np.int64(size) + v[order]
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = pair[1:] != pair[:-1]
-    order, pair = order[first], pair[first]
-    begin = np.concatenate([[0], np.cumsum(np.bincount(u[order], minlength=size))])
-    streets = csr_array((minutes[order], v[order], begin), shape=(size, size))
+    streets, order = drive_matrix(network)
+    size = streets.shape[0]
+    u = np.repeat(np.arange(size), np.diff(streets.indptr))
+    pair = u * np.int64(size) + streets.indices
     share = people / people.sum()
     homes = np.flatnonzero(share > 0)
     if len(homes) <= trips:
@@ -370,7 +350,7 @@ def _flows(network: Network, people: Floats, trips: int, trip_min: float, seed: 
             driven = np.flatnonzero((before[row] >= 0) & (into > 0))
             edge = np.searchsorted(pair, before[row][driven] * np.int64(size) + driven)
             through[edge] += count[at + row] * into[driven]
-    flow = np.zeros(len(u))
+    flow = np.zeros(len(network.edges))
     flow[order] = through
     return flow
 

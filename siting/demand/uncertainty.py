@@ -27,7 +27,7 @@ from siting.demand.energy import (
 )
 from siting.demand.housing import SURVEYED, Array, Housing, zone_class
 from siting.demand.scenarios import DEFAULT_SCENARIO
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 
 # More of these means less public energy.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
@@ -52,7 +52,7 @@ class Case:
         if wrong.any():
             names = self.figures["figure"] + " " + self.figures["vehicle_class"]
             what = "not low <= central <= high"
-            raise InputError(Fault("demand figures", what, "", tuple(names[wrong])))
+            raise InputError("demand figures", what, "", tuple(names[wrong]))
         shared = self.figures["figure"] == "city_share"
         self.keys = (
             self.figures["figure"]
@@ -173,8 +173,7 @@ def draw_energy(
         for name, value, least in (("n", n, 1), ("seed", seed, 0))
         if isinstance(value, bool) or not isinstance(value, int) or value < least
     ]
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     case = Case(area)
     low, mode, high = (case.figures[c].to_numpy(dtype=float) for c in ("low", "value", "high"))
     uniform = {key: _uniform(key, seed, n) for key in dict.fromkeys(case.keys)}
@@ -265,7 +264,7 @@ def energy_quantiles(
     [2.0, 2.0]
     """
     if not all(0 <= q <= 1 for q in quantiles):
-        raise InputError(Fault("quantiles", f"{list(quantiles)} are not all from 0 to 1"))
+        raise InputError("quantiles", f"{list(quantiles)} are not all from 0 to 1")
     classes = list(dict.fromkeys(draws["vehicle_class"].astype(str)))
     wide = pd.DataFrame(
         {
@@ -322,7 +321,7 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     before = case.kwh(central)
     total = float(before.sum())
     if not total > 0:
-        raise InputError(Fault("demand figures", "no class wants any energy"))
+        raise InputError("demand figures", "no class wants any energy")
     on_map = None if shares is None else _on_map(case, shares)
     rows = []
     for key, group in case.figures.groupby(case.keys, sort=False):
@@ -369,7 +368,7 @@ def _on_map(case: Case, shares: pd.DataFrame) -> csr_array:
     zone = pd.Index(case.zones.ids).get_indexer(pd.Index(shares["zone_id"].astype(str)))
     of_class = pd.Index(case.classes).get_indexer(pd.Index(shares["vehicle_class"].astype(str)))
     if (zone < 0).any() or (of_class < 0).any():
-        raise InputError(Fault("shares", "a zone or class that the energy does not have"))
+        raise InputError("shares", "a zone or class that the energy does not have")
     column = zone * len(case.classes) + of_class
     size = (int(cells.max()) + 1, len(case.zones.ids) * len(case.classes))
     return csr_array((shares["share"].to_numpy(dtype=float), (cells, column)), shape=size)

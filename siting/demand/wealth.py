@@ -12,8 +12,8 @@ import pandas as pd
 import shapely
 
 from siting.demand.raster_window import Floats, read_window
-from siting.errors import Fault, InputError
-from siting.files import extent, read_layer, row_labels
+from siting.errors import InputError, refuse
+from siting.files import extent, missing_columns, read_layer, row_labels, rows_fault
 
 # Relative wealth is published by the 2.4 km: a figure farther away says nothing of a cell.
 FARTHEST_M = 5000.0
@@ -70,7 +70,7 @@ def relative_wealth(
         else:
             what += f"are below zero or no number, e.g. {first:g}"
             fix = "for an index about zero, such as Meta's, set demand.wealth.index: true"
-        raise InputError(Fault(str(path), what, fix, labels(np.flatnonzero(bad)[:100])))
+        raise InputError(str(path), what, fix, labels(np.flatnonzero(bad)[:100]))
     # Imported here: most studies read no wealth.
     from scipy.spatial import cKDTree
 
@@ -81,12 +81,12 @@ def relative_wealth(
     if far.any():
         what = f"has no figure within 5 km of {far.sum():,} of {len(cells):,} cells: "
         what += f"it lies at {extent(points)}, the cells at {extent(cells.geometry)}"
-        ids = tuple(cells["cell_id"].astype(str)[far])
-        raise InputError(Fault(str(path), what, "give the figures of this place", ids))
+        fix = "give the figures of this place"
+        raise InputError(rows_fault(str(path), far, cells["cell_id"], what, fix))
     wealth = (np.exp(value) if index else value)[nearest]
     mean = float(wealth @ people / max(people.sum(), 1e-9))
     if not mean > 0:
-        raise InputError(Fault(str(path), "every figure where people live is zero"))
+        raise InputError(str(path), "every figure where people live is zero")
     return np.asarray(wealth / mean, dtype=float)
 
 
@@ -107,9 +107,7 @@ def _raster(path: Path, cells: gpd.GeoDataFrame, nodata: float | None) -> Figure
 
 def _layer(path: Path, column: str) -> Figures:
     layer = read_layer(path)
-    if column not in layer.columns:
-        have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
-        raise InputError(Fault(f"{path}, column {column}", "missing", f"it has: {have}"))
+    refuse(missing_columns(layer, (column,), str(path)))
     value = pd.to_numeric(layer[column], errors="coerce").to_numpy(dtype=float)
     points = layer.geometry.representative_point()
     return points, value, lambda at: row_labels(path, at)

@@ -15,8 +15,8 @@ import shapely
 
 from siting.demand.people import HOME_STREETS, count_faults, id_faults, require_commas, shape_faults
 from siting.demand.streets import along, streets_once
-from siting.errors import Fault, InputError
-from siting.files import read_layer, row_labels
+from siting.errors import Fault, InputError, refuse
+from siting.files import missing_columns, read_layer, rows_fault
 from siting.roads import Network
 from siting.roads.network import utm_epsg
 
@@ -94,10 +94,8 @@ def read_zones(
         name_column = "name"
     shares = {"renting_share": renting_column, "high_rise_share": high_rise_column}
     faults = [] if people_column is None else count_faults(layer, path, people_column)
-    have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
-    for column in (id_column, name_column, ownership_column, *shares.values()):
-        if column is not None and column not in layer.columns:
-            faults.append(Fault(f"{path}, column {column}", "missing", f"it has: {have}"))
+    named = (id_column, name_column, ownership_column, *shares.values())
+    faults += missing_columns(layer, [column for column in named if column], str(path))
     faults += shape_faults(layer, path, ("Polygon", "MultiPolygon"), "polygons")
     if id_column in layer.columns:
         faults += id_faults(layer, path, (str(id_column),))
@@ -111,8 +109,7 @@ def read_zones(
         owned = pd.to_numeric(layer[ownership_column], errors="coerce")
         bad = layer[ownership_column].notna() & ~((owned >= 0) & np.isfinite(owned))
         faults += _mask_fault(bad, path, str(ownership_column), "are not a number of at least 0")
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     ids = (
         [f"z{i:03d}" for i in range(1, len(layer) + 1)]
         if id_column is None
@@ -331,9 +328,7 @@ def _on_places(
     shapes: Shapes, layer: gpd.GeoDataFrame, utm: Any, basis: str
 ) -> tuple[Shapes, Ints, Floats]:
     if layer.crs is None:
-        raise InputError(
-            Fault(basis, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
-        )
+        raise InputError(basis, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
     local = layer.geometry.to_crs(utm).to_numpy()
     local = local[~(shapely.is_missing(local) | shapely.is_empty(local))]
     if basis == "buildings":
@@ -341,9 +336,8 @@ def _on_places(
     elif "weight" in layer.columns:
         weight = layer["weight"].to_numpy(dtype=float, na_value=np.nan)
         bad = ~(np.isfinite(weight) & (weight >= 0))
-        if bad.any():
-            rows = tuple(layer.index[bad].astype(str))
-            raise InputError(Fault("pois, column weight", "missing or negative", "", rows))
+        where = "pois, column weight"
+        refuse(rows_fault(where, bad, layer.index, "missing or negative"))
         weight = weight[~(layer.geometry.isna() | layer.geometry.is_empty).to_numpy()]
     else:
         weight = np.ones(len(local))
@@ -356,37 +350,27 @@ def _basis(given: dict[str, object], by: str | None) -> str:
     have = [name for name, value in given.items() if value is not None]
     needs = {"streets": "network", "buildings": "buildings", "pois": "pois"}
     if by is not None and by not in needs:
-        raise InputError(Fault("by", f"{by} is not one", "use streets, buildings or pois"))
+        raise InputError("by", f"{by} is not one", "use streets, buildings or pois")
     if by is not None and by not in have:
-        raise InputError(Fault("by", f"{by}, but no {needs[by]} given", f"give {needs[by]}"))
+        raise InputError("by", f"{by}, but no {needs[by]} given", f"give {needs[by]}")
     if by is None and len(have) != 1:
         what = "several things to go by" if have else "nothing to go by"
-        raise InputError(Fault("by", what, "give roads, buildings or places, and say by which"))
+        raise InputError("by", what, "give roads, buildings or places, and say by which")
     return by or have[0]
 
 
 def _require_zones(zones: gpd.GeoDataFrame) -> None:
-    missing = [c for c in ("zone_id", "people") if c not in zones.columns]
-    faults = [Fault(f"zones, column {c}", "missing") for c in missing]
-    if zones.crs is None:
-        faults.append(Fault("zones", "has no coordinate reference system", "declare EPSG:4326"))
-    if not missing:
+    faults = missing_columns(zones, ("zone_id", "people"), "zones")
+    if not faults:
         people = zones["people"].to_numpy(dtype=float, na_value=np.nan)
         ids = zones["zone_id"].astype(str)
-        for mask, column, what in (
-            (~(np.isfinite(people) & (people >= 0)), "people", "missing or negative"),
-            (ids.duplicated(keep=False).to_numpy(), "zone_id", "the same id in several rows"),
-        ):
-            if mask.any():
-                faults.append(Fault(f"zones, column {column}", what, "", tuple(ids[mask])))
-    if faults:
-        raise InputError(faults)
+        bad, twice = ~(np.isfinite(people) & (people >= 0)), ids.duplicated(keep=False)
+        faults += rows_fault("zones, column people", bad, ids, "missing or negative")
+        faults += rows_fault("zones, column zone_id", twice, ids, "the same id in several rows")
+    if zones.crs is None:
+        faults.append(Fault("zones", "has no coordinate reference system", "declare EPSG:4326"))
+    refuse(faults)
 
 
 def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fault]:
-    rows = np.flatnonzero(mask.to_numpy())
-    if not len(rows):
-        return []
-    return [
-        Fault(f"{path}, column {column}", f"{len(rows):,} rows {what}", "", row_labels(path, rows))
-    ]
+    return rows_fault(f"{path}, column {column}", mask, path, f"{mask.sum():,} rows {what}")

@@ -19,7 +19,8 @@ from siting.economics.flows import (
     sold_shares,
 )
 from siting.economics.rules import BusinessRules, at_hurdle, ramp
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
+from siting.files import rows_fault
 from siting.sites import Hurdle, Subsidy, subsidy_pkr
 
 Floats = npt.NDArray[np.float64]
@@ -254,25 +255,17 @@ def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: Busines
     years = rules.years
     table = served.to_frame() if isinstance(served, pd.Series) else served
     ids = offers["site_id"].astype(str)
-    faults = []
     twice = ids.duplicated(keep=False)
-    if twice.any():
-        again = tuple(dict.fromkeys(ids[twice]))
-        faults.append(Fault("offers, column site_id", "several offers at a site", "", again))
     sites = table.index.astype(str)
-    if sites.has_duplicates:
-        again = tuple(dict.fromkeys(sites[sites.duplicated()]))
-        faults.append(Fault("served_kwh_day", "a site is given twice", "", again))
+    faults = rows_fault("offers, column site_id", twice, ids, "several offers at a site")
+    faults += rows_fault("served_kwh_day", sites.duplicated(), sites, "a site is given twice")
     values = table.to_numpy(dtype=float, na_value=np.nan)
     bad = ~(np.isfinite(values) & (values >= 0)).all(axis=1)
-    if bad.any():
-        what = "not kWh/day of at least 0"
-        faults.append(Fault("served_kwh_day", what, "", tuple(sites[bad])))
+    faults += rows_fault("served_kwh_day", bad, sites, "not kWh/day of at least 0")
     if table.shape[1] not in (1, years):
         what = f"{table.shape[1]} columns for a horizon of {years} years"
         faults.append(Fault("served_kwh_day", what, "give one, or one a year"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     by_site = table.set_axis(sites, axis="index").reindex(ids).fillna(0.0).to_numpy(dtype=float)
     stands = offers.get("standing_kwh_day", pd.Series(0.0, index=offers.index))
     above = np.maximum(by_site - stands.to_numpy(dtype=float)[:, None], 0.0)

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from siting.economics.rules import BusinessRules
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
+from siting.files import missing_columns, rows_fault
 from siting.tables import capacity_groups, load_kw
 
 Floats = npt.NDArray[np.float64]
@@ -44,7 +45,7 @@ def margin_pkr_kwh(rules: BusinessRules, group: str) -> float:
     """
     if group not in rules.prices_pkr_kwh:
         where = f"business rules, prices_pkr_kwh, {group}"
-        raise InputError(Fault(where, "no price at this charger group", "add it, PKR/kWh"))
+        raise InputError(where, "no price at this charger group", "add it, PKR/kWh")
     price = rules.prices_pkr_kwh[group]
     kept = price / (1.0 + rules.sales_tax) - price * rules.payment_share
     return float(kept - rules.tariff_pkr_kwh / efficiency(rules, group))
@@ -81,8 +82,7 @@ def present_value_factor(rate: npt.ArrayLike, years: npt.ArrayLike) -> Floats:
         for name, values in (("rate", np.atleast_1d(r)), ("years", np.atleast_1d(n)))
         if (bad := ~(np.isfinite(values) & (values >= 0))).any()
     ]
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     # expm1 and log1p keep the digits of small rates.
     safe = np.where(r > 0, r, 1.0)
     factor: Floats = np.where(r > 0, -np.expm1(-n * np.log1p(safe)) / safe, n)
@@ -144,24 +144,16 @@ def replacements(offers: pd.DataFrame, years: int) -> Floats:
 
 def require_columns(offers: pd.DataFrame) -> None:
     """Check that offers have the columns of a business case, naming every column and row."""
-    have = ", ".join(map(str, offers.columns))
-    faults = [
-        Fault(f"offers, column {column}", "missing", f"it has: {have}")
-        for column in ("offer_id", "site_id", "existing", *NEEDED)
-        if column not in offers.columns
-    ]
-    if faults:
-        raise InputError(faults)
+    refuse(missing_columns(offers, ("offer_id", "site_id", "existing", *NEEDED), "offers"))
+    faults: list[Fault] = []
     ids = offers["offer_id"].astype(str)
     for column in NEEDED:
         values = offers[column].to_numpy(dtype=float, na_value=np.nan)
         life = column.endswith("_life_years")
         bad = (np.isnan(values) & (not life)) | (values < 0) | (life & (values == 0))
-        if bad.any():
-            what = "not a number above 0" if life else "not a number of at least 0"
-            faults.append(Fault(f"offers, column {column}", what, "", tuple(ids[bad])))
-    if faults:
-        raise InputError(faults)
+        what = "not a number above 0" if life else "not a number of at least 0"
+        faults += rows_fault(f"offers, column {column}", bad, ids, what)
+    refuse(faults)
 
 
 def payback_years(outlay_pkr: float, flows_pkr: Floats) -> float:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
+from siting.files import rows_fault
 from siting.reference import at_preset, table
 from siting.sites import Hurdle
 from siting.tables import capacity_groups
@@ -131,8 +132,7 @@ class BusinessRules:
                 what = f"{price:g} PKR/kWh{bare} is not above tariff_pkr_kwh, "
                 fix = "the tariff is what the station pays, the price what its drivers pay"
                 faults.append(Fault(where, f"{what}{self.tariff_pkr_kwh:g}", fix))
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
 
 
 def require_prices(
@@ -162,8 +162,7 @@ def require_prices(
         faults.append(Fault(where, what, "add what drivers pay there, PKR/kWh", missing))
     if unknown:
         faults.append(Fault(where, "no such charger groups", f"use {', '.join(known)}", unknown))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
@@ -277,10 +276,8 @@ def money_figures(path: Path | None = None) -> pd.DataFrame:
     ]
     ends = rows[["low", "value", "high"]].to_numpy(dtype=float)
     bad = ~((ends[:, 0] <= ends[:, 1]) & (ends[:, 1] <= ends[:, 2]))
-    if bad.any():
-        faults.append(Fault(where, "low, value and high are out of order", "", tuple(items[bad])))
-    if faults:
-        raise InputError(faults)
+    faults += rows_fault(where, bad, items, "low, value and high are out of order")
+    refuse(faults)
     return rows
 
 
@@ -317,8 +314,7 @@ pay
     known = [field.name for field in fields(BusinessRules)]
     unknown = [Fault(f"business rules, {name}", "no such figure", "use " + ", ".join(known))
                for name in overrides if name not in known]  # fmt: skip
-    if unknown:
-        raise InputError(unknown)
+    refuse(unknown)
     figures: dict[str, Any] = {name: float(values[item]) for name, item in ITEMS.items()}
     figures["prices_pkr_kwh"] = {
         str(item).removeprefix(PRICE): float(value)

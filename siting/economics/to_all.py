@@ -37,7 +37,7 @@ from siting.economics.flows import (
     require_columns,
 )
 from siting.economics.rules import BusinessRules, money_figures
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.reference import table
 
 DAYS, MINUTES = 365.0, 60.0
@@ -119,7 +119,7 @@ def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
     given = dict(own or {})
     bad = tuple(name for name, pkr in given.items() if not 0 <= pkr < np.inf)
     if bad:
-        raise InputError(Fault(VALUE_KEY, "not PKR an hour of at least 0", "", bad))
+        raise InputError(VALUE_KEY, "not PKR an hour of at least 0", "", bad)
     rows = table("time_values")
     stated = pd.DataFrame(
         [(k, v, v, v, "PKR/h", "set in the configuration", "ASSUMPTION") for k, v in given.items()],
@@ -165,8 +165,7 @@ def cost_to_all(
         missing = tuple(name for name in wanted if name not in known)
         if missing:
             faults.append(Fault(where, what, fix, missing))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     yearly = yearly_costs(offers, rules)
     return CostToAll(
         dict(zip(yearly["offer_id"], yearly["cost_pkr_year"].astype(float), strict=True)),

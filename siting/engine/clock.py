@@ -88,6 +88,7 @@ class Clock:
         self.unit = "kWh/day"
         self.bound = math.inf
         self.seconds: dict[str, float] = {}
+        self.work = 0.0  # of the solver, counted alike on any machine (`run_native`)
 
     @property
     def elapsed_s(self) -> float:

@@ -111,6 +111,11 @@ class CutModel(ABC):
             if len(rows):
                 self.model.changeRowsBounds(len(rows), rows, low, high)  # type: ignore[attr-defined]
 
+    def open_all(self) -> None:
+        """Undo all decisions."""
+        sizes = np.array([float(len(kind)) for kind in self.kinds])
+        self.allow(np.ones(self.count, dtype=bool), self.must, np.zeros(len(sizes)), sizes)
+
     # --- cuts --------------------------------------------------------------------------------
 
     def add_rows(self, rows: Sequence[Row]) -> None:

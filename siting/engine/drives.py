@@ -36,7 +36,7 @@ from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
 FIRST, FIRST_OF_GAP, SHORTEST, LONGEST, STEP = 3.0, 10.0, 3.0, 50.0, 2.0
 # Turns of a horizon at first, and turns to win lost worth back; doubled where a horizon repeats
 # without a gain. Turns count work, not time, so that a run repeats.
-TURNS = 4
+TURNS = 12
 # Where turns take long: share of the time left for a horizon, for the longest one, and for winning
 # worth back.
 SHARE, BACK_SHARE = 0.65, 0.3

@@ -56,19 +56,13 @@ class Flows:
         out[order[first_of_each(self.group[order], NEAREST)]] = True
         return out
 
-    def columns(self, more: Flags | None = None) -> Ints:
-        """Return the columns of the energies in the relaxation, and of some more."""
-        there = self.inside if more is None else self.inside | more
-        return self.first + np.flatnonzero(there)
+    def columns(self) -> Ints:
+        """Return the columns of the energies in the relaxation."""
+        return self.first + np.flatnonzero(self.inside)
 
-    def price_in(self, reduced: Floats, least: float, open_: Flags | None = None) -> bool:
-        """Add the best energies of each row that promise more than `least`; return whether any is.
-
-        `open_`: sites considered; all if empty.
-        """
+    def price_in(self, reduced: Floats, least: float) -> bool:
+        """Add the best energies of each row that promise more than `least`; return if any is."""
         promise = reduced[self.first : self.first + len(self.site)] * self.upper
-        if open_ is not None:
-            promise = np.where(open_[self.site], promise, 0.0)
         new = np.flatnonzero(~self.inside & (promise > least))
         order = new[np.lexsort((-promise[new], self.group[new]))]
         self.inside[order[first_of_each(self.group[order], AT_ONCE)]] = True

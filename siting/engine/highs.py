@@ -110,8 +110,16 @@ def run_native(models: Sequence[highspy.Highs], clock: Clock) -> None:
                 raise
     for model in models:
         model.setCallback(None, None)
+    clock.work += max(map(_work_of, models), default=0.0)
     if failure:
         raise SolveError(Fault("HiGHS", f"failed: {failure[0]}")) from failure[0]
+
+
+def _work_of(model: highspy.Highs) -> float:
+    """Return the work of the last run: iterations times the nonzeros that each may visit."""
+    info = model.getInfo()
+    iterations = max(info.simplex_iteration_count, 0) + max(info.ipm_iteration_count, 0)
+    return float((1 + iterations) * model.getNumNz())
 
 
 def native(prob: pulp.LpProblem) -> highspy.Highs:

@@ -21,9 +21,9 @@ from siting.engine.proof import ARITHMETIC
 from siting.engine.relaxed_floors import viable
 from siting.engine.search import exchange, fill, round_relaxed
 from siting.engine.slack import Room
-from siting.engine.station_bound import Prices
+from siting.engine.station_bound import Bounds
 from siting.engine.valuer import State, Valuer, is_quick
-from siting.program.instance import Floats, Ints
+from siting.program.instance import Flags, Floats, Ints
 
 # Size (pairs over all slices × sites) above which plans are constructed, not filled and exchanged.
 LARGE = 200_000_000
@@ -58,11 +58,15 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """The result of a whole relaxation: its bound, its point, and plans made from it."""
+    """The result of a whole relaxation: its bound and its point.
 
+    `whole`: the frame with all options, of which the present ones are `options`.
+    """
+
+    whole: Frame
+    options: Ints
     bound: float
     taken: Floats  # value of each option
-    choices: tuple[Ints, ...] = ()  # starting plans
 
 
 class Plans:
@@ -85,7 +89,8 @@ class Plans:
         self.guarantee = ""
         self.valuer: Valuer | None = None
         self.root: Relaxed | None = None
-        self.prices: Prices | None = None  # at the root
+        self.bounds: Bounds | None = None  # at the prices of the root
+        self.at_most: Floats = np.full(frame.count, math.inf)  # bound on plans with each option
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
         self._serve_s = 0.0  # the longest time that computing the service took
@@ -137,6 +142,11 @@ class Plans:
         if not math.isfinite(self.best):
             return -math.inf
         return self.best + self.options.gap * abs(self.best)
+
+    def hopeless(self, enough: float) -> tuple[Flags, float]:
+        """Return the options in no plan worth more than enough, and a bound on their plans."""
+        out: Flags = self.at_most <= enough
+        return out, float(self.at_most[out].max(initial=-math.inf))
 
     def limit(self, bound: float) -> None:
         """Keep a bound if it is lower."""
@@ -221,9 +231,6 @@ class Plans:
 
     def _start(self) -> None:
         valuer = self.valuer
-        for choice in () if self.known is None else self.known.choices:
-            if not self.done:
-                self._take(choice)
         if self.start is not None:
             self._mended(self.start)
         if self.choice is not None:

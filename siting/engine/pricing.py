@@ -41,8 +41,6 @@ MANY_OFFERS = 12
 AT_ONCE, ROUNDS = 3, 30
 # Share of the bound below which a promised gain ends the rounds, and links no longer help.
 PROMISE, STALLED = 1e-6, 5e-3
-# Most re-solves in a dive for priced energies, and the total promise that needs one.
-AGAIN, AGAIN_FOR = 3, 1e-3
 
 
 def is_many(program: Program) -> bool:
@@ -127,8 +125,8 @@ class Pricing:
 
     # --- the relaxation ----------------------------------------------------------------------
 
-    def _columns(self, more: Flags | None = None) -> Ints:
-        """Return the columns: options, energies (and `more`), others, payments to options."""
+    def _columns(self) -> Ints:
+        """Return the columns: options, energies, others, payments to options."""
         options = np.flatnonzero(self.active)
         paid = np.zeros(0, dtype=np.int64)
         column = self.frame.layout.subsidy_column
@@ -137,7 +135,7 @@ class Pricing:
             parts = [column[offer[offer[:, t] >= 0, t], t] for t in range(offer.shape[1])]
             paid = np.unique(np.concatenate(parts))
             paid = paid[paid >= 0]
-        return np.concatenate([options, self.flows.columns(more), self.others, paid])
+        return np.concatenate([options, self.flows.columns(), self.others, paid])
 
     def _solve(self, columns: Ints) -> Answered:
         """Solve the relaxation over some columns, and keep the prices of all rows."""
@@ -165,53 +163,6 @@ class Pricing:
             self.price[at] = found.price[: len(at)]
             self.link_price[linked] = np.maximum(found.price[len(at) :], 0.0)
         return found
-
-    def again(
-        self, price: Floats, allowed: Flags, open_: Flags, *, paid: bool = True
-    ) -> Floats | None:
-        """Return the values of the allowed options at a price; None if infeasible.
-
-        `price`: of each option, in the scaled objective; `open_`: sites that must have a station;
-        `paid`: whether public money may be paid.
-        """
-        m = self.matrix
-        cost, lower = m.cost.copy(), m.row_lower.copy()
-        cost[: self.count] -= price
-        one = m.family.get("one", slice(0, 0))
-        rows = m.a[one.start : one.stop].tocoo()
-        named = open_[self.frame.site[rows.col]]
-        lower[one.start + rows.row[named]] = m.row_upper[one.start + rows.row[named]]
-        whole, active = self.matrix, self.active
-        self.matrix, self.active = replace(m, cost=cost, row_lower=lower), active & allowed
-        near = np.zeros(self.frame.sites, dtype=bool)
-        near[self.frame.site[self.active]] = True
-        try:
-            as_far = near[self.flows.site]  # in the order of any drive
-            more = self.flows.nearest(near)
-            for _ in range(AGAIN):
-                columns = self._columns(more)
-                if not paid:
-                    columns = columns[~np.isin(columns, self.paid)]
-                found = self._solve(columns)
-                if found.infeasible and not np.array_equal(more, as_far):
-                    more = as_far
-                elif not found.optimal or not self._more_flows(found, near):
-                    break
-        finally:
-            self.matrix, self.active = whole, active
-        if not found.optimal:
-            return None
-        out = np.zeros(self.count)
-        options = columns[columns < self.count]
-        out[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
-        return out
-
-    def _more_flows(self, found: Answered, near: Flags) -> bool:
-        """Price in energies to some sites; return whether their promise is worth a new solve."""
-        reduced = self.matrix.cost - self.a.T @ self.price
-        reduced -= self.flows.less_by_links(self.link_price)
-        least = AGAIN_FOR * abs(found.objective) / max(len(self.flows.site), 1)
-        return self.flows.price_in(reduced, least, near)
 
     def run(self, gap: float) -> Priced | None:
         """Price in options, and bound all plans at the last prices; None if time ends before that.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from siting.engine.proof import Stopped
-from siting.engine.station_bound import Prices
+from siting.engine.station_bound import Bounds
 from siting.program.instance import Ints
 
 
@@ -20,7 +20,7 @@ class Result:
     nodes: int = 0
     guarantee: str = ""
     noise: float = 0.0
-    prices: Prices | None = None  # those of the root's bound, where it was cut
+    bounds: Bounds | None = None  # of all options, at the prices of the root's cuts
 
 
 @dataclass(frozen=True)

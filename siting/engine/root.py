@@ -23,6 +23,7 @@ from siting.engine.interchange import Interchange
 from siting.engine.plans import ROUND_LARGE, Plans
 from siting.engine.relax import Relaxation
 from siting.engine.relaxed_floors import short_of, softened, viable
+from siting.engine.station_bound import bound_at
 from siting.engine.windows import Windows
 from siting.program.instance import Floats, Ints
 
@@ -56,13 +57,13 @@ class Root(Plans):
 
     def _root(self) -> None:
         """Bound by cuts, and make plans from the relaxation."""
-        if self.choice is not None:
-            self.master.begin_at(self.choice)
         if self.known is not None and self.master.cutter.money:
             with self.clock.phase("viable", self._until(0.3)):
                 self._viable(self.known.taken)
             if self.done:
                 return
+        if self.choice is not None:
+            self.master.begin_at(self.choice)
         long, sows = self.large and self.master.by_programs, self.choice is not None
         stalled, ends = (LONG_STALLED, LONG_ROOT_ENDS) if long else (ROOT_STALLED, ROOT_ENDS)
         if self.frame.drawn_by_year:  # these cuts are slow and weak
@@ -96,9 +97,13 @@ class Root(Plans):
             self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)
             self.infeasible = low == -math.inf
             self.limit(low)
-            priced = self.known is not None and self.frame.layout.capacitated
+            priced = self.frame.layout.capacitated and self.frame.layout.by_pair
             if priced and self.root is not None and not self.infeasible:
-                self.prices = self.master.prices()
+                whole = self.frame if self.known is None else self.known.whole
+                self.bounds = bound_at(whole, self.master.prices(), self.clock)
+                self.at_most = self.bounds.at_most
+                if self.known is not None:
+                    self.at_most = self.at_most[self.known.options]
 
     def _in_rounds(self, phase: str, share: float, rounds: Iterator[None]) -> None:
         """Run rounds of a phase within a share of the time left, leaving time for the answer.

@@ -2,44 +2,43 @@
 
 1. A start: an earlier plan, or a greedy one by worth per rupee where evaluation is fast.
 2. The root: a bound by cuts, and plans from the relaxation (`siting.engine.root`).
-3. Turns until the gap is proven: windows (large neighbourhood search) improve the plan; integer
-   master problems and a tree with cuts in its nodes improve the bound. The step with the larger
-   gain gets the next turn. Turns count windows and nodes, not seconds, so that a run repeats.
+3. Turns until the gap is proven (`siting.engine.schedule`): windows (large neighbourhood search)
+   improve the plan; integer master problems and a tree with cuts in its nodes improve plan and
+   bound.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from siting.engine.clock import Clock
 from siting.engine.greedy import best_single, for_any_money, guarantee, sown_for_any_money
 from siting.engine.plans import ROUND_FROM
-from siting.engine.proof import ARITHMETIC, Stopped
+from siting.engine.proof import Stopped
 from siting.engine.relax import solve_native
 from siting.engine.result import Result
 from siting.engine.root import FIRST_NODES, PROGRAM_GAP, ROOT_ENDS, ROOT_STALLED, Root
+from siting.engine.schedule import Step, take_turns
 from siting.engine.search import fill, polish, round_relaxed
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
 from siting.errors import Fault, SolveError
 from siting.program.instance import Floats
 
-# Plans in a row whose cut estimate exceeds their value, after which the tree takes over.
-MISJUDGED = 2
-# Window rounds and tree nodes in a turn, at first and at most.
-ROUNDS, LARGE_ROUNDS, MOST_ROUNDS = 6, 40, 200
-NODES, LARGE_NODES, FIRST_TURN, MOST_NODES = 40, 1, 30, 5_000
-STALLED = 1e-5
+# Most window rounds and tree nodes in a turn, and the solver's work after which it ends: about half
+# a second.
+ROUNDS, NODES, TURN = 6, 40, 5e8
+# Node limits of the integer master problem grow by a factor, up to the largest.
+MORE_NODES, MOST_NODES = 4, 5_000
 # Columns up to which HiGHS first solves the whole program, its nodes, and columns up to which it
 # does so last.
 WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
 # Share of the time left for a first plan; larger under the viability gap, where other steps seldom
 # find one as good.
 START_ENDS, START_OF_GAP = 0.4, 0.7
-# Shares of the time left for the first nodes of the tree; smaller where they are slow.
-TREE_ENDS, LONG_TREE_ENDS = 0.4, 0.15
 # Seconds for polishing a plan at the end, and their share of the time of the rest.
 POLISH_S, POLISH_SHARE = 0.5, 0.02
 
@@ -114,7 +113,7 @@ class Run(Root):
         while windows is not None and not self.done and not windows.exhausted:
             if turns >= self.options.turns:
                 return
-            self._turn_of_windows(windows, LARGE_ROUNDS)
+            self._turn_of_windows(windows)
             turns += 1
 
     @property
@@ -187,87 +186,85 @@ class Run(Root):
     # --- turns -------------------------------------------------------------------------------
 
     def _turns(self) -> None:
-        """Improve plan and bound in turns; what closes more of the gap gets the next."""
-        tree = None
+        """Improve plan and bound in turns; what closes most of the gap for its work goes on."""
+        steps = [Step(self._window_turns())]
         if self.coarse:
             self.master.forget_money()
-            tree = Tree(self.master, self, self.clock)
-        # Without a fast evaluation, plans come from windows and not from the tree.
-        slow = self._slow
-        # Where payments are decided too a node takes seconds, and windows gain more in that time.
-        drawn = self.frame.program.gap is not None
-        rounds, nodes = (LARGE_ROUNDS, LARGE_NODES) if self.large or drawn else (ROUNDS, NODES)
-        if tree is not None and not drawn:
-            share = LONG_TREE_ENDS if slow else TREE_ENDS
-            self._turn_of_tree(tree, FIRST_TURN, self._until(share))
-            if not self.done and not tree.finished and not slow:
-                self._programs()
-        windows = None if self.done else self._windows()
-        turns = 0
-        while not self.done:
-            self._tired = turns >= self.options.turns
-            if self._tired:
-                return
-            turns += 1
-            if tree is not None and tree.finished:
+            steps += [Step(self._program_turns()), Step(self._tree_turns())]
+        self._tired = take_turns(
+            steps, self.clock, left=lambda: self.bound - self.best, done=lambda: self.done,
+            turns=self.options.turns,
+        )  # fmt: skip
+
+    def _tree_turns(self) -> Callable[[], bool]:
+        """Return a turn of the tree."""
+        tree = Tree(self.master, self, self.clock, self.hopeless)
+
+        def turn() -> bool:
+            done, began = tree.nodes, self.clock.work
+            with self.clock.phase("tree", self._ends):
+                while not self.done and tree.nodes < done + NODES:
+                    before = tree.nodes
+                    tree.run(1)
+                    if tree.nodes == before or self.clock.work > began + TURN:
+                        break
+            self.nodes += tree.nodes - done
+            if tree.finished:
                 self.infeasible = not math.isfinite(self.best)
-                return
-            before = self.best
-            if windows is None:
-                windows = self._windows()
-            if windows is not None and not windows.exhausted:
-                self._turn_of_windows(windows, rounds)
-                if self.best > before:
-                    self._interchange(self._ends)
-            if self.done:
-                return
-            if tree is None:
-                if windows is None or windows.exhausted:
-                    return
-                continue
-            by_windows, left = self.best - before, self.bound - self.best
-            self._turn_of_tree(tree, nodes)
-            if not math.isfinite(by_windows) or by_windows > left - (self.bound - self.best):
-                rounds, nodes = min(2 * rounds, MOST_ROUNDS), max(nodes // 2, LARGE_NODES)
-            else:
-                rounds, nodes = max(rounds // 2, 1), min(2 * nodes, MOST_NODES)
+            return not tree.finished
 
-    def _turn_of_tree(self, tree: Tree, nodes: int, until: float = 1.0) -> None:
-        done = tree.nodes
-        with self.clock.phase("tree", until):
-            tree.run(nodes)
-        self.nodes += tree.nodes - done
+        return turn
 
-    def _programs(self) -> None:
-        """Solve the integer master problem, with cuts at its solutions, while that helps."""
-        options, root = self.options, self.root
-        if root is None or self.valuer is None or options.gap <= ARITHMETIC:
-            return
-        nodes, wrong, idle = FIRST_NODES, 0, 0
-        with self.clock.phase("programs", self._until(0.4)):
-            while not self.done and nodes <= MOST_NODES and wrong < MISJUDGED and idle < 2:
-                before = self.bound - self.best
-                interest = self.best + PROGRAM_GAP * options.gap * abs(self.best)
-                hopeless, closed = root.hopeless(interest)
-                bound, objective, choice = self.master.program(
-                    ~hopeless, self.choice, gap=PROGRAM_GAP * options.gap, nodes=nodes,
+    def _program_turns(self) -> Callable[[], bool]:
+        """Return a turn of the integer master problem, with cuts at its solution."""
+        nodes = FIRST_NODES
+        options, gap = self.options, PROGRAM_GAP * self.options.gap
+
+        def turn() -> bool:
+            nonlocal nodes
+            with self.clock.phase("programs", self._ends):
+                self.master.open_all()
+                relaxed = self.master.solve()
+                if relaxed is None or relaxed.bound == -math.inf:
+                    return False
+                interest = self.best + gap * abs(self.best)
+                hopeless, closed = relaxed.hopeless(interest)
+                beyond, most = self.hopeless(interest)
+                bound, _, choice = self.master.program(
+                    ~(hopeless | beyond), self.choice, gap=gap, nodes=nodes,
                     threads=options.threads, seed=options.seed,
                 )  # fmt: skip
-                self.limit(max(bound, closed))
-                if choice is None:
-                    return
-                value = self.weighed(choice)
-                misjudged = objective - value > max(bound, closed) - objective
-                wrong = wrong + 1 if misjudged else 0
-                taken = np.zeros(self.frame.count)
-                taken[choice] = 1.0
-                self.master.add(self.master.cutter.quick(taken))
-                state = self.valuer.at(self.frame.by_site(choice))
-                self._improve(fill(self.valuer, state, self.clock))
-                left = self.bound - self.best
-                idle = idle + 1 if left > 0.95 * before else 0
-                if left > before - STALLED * abs(self.bound):
-                    nodes *= 4
+                self.limit(max(bound, closed, most))
+                if choice is None or self.done:
+                    return False
+                before = self.best
+                self._cut_at(choice, relaxed)
+                self._take(choice)
+                if self.valuer is not None:
+                    state = self.valuer.at(self.frame.by_site(choice))
+                    self._improve(fill(self.valuer, state, self.clock))
+                if self.best <= before:
+                    nodes *= MORE_NODES
+                return nodes <= MOST_NODES
+
+        return turn
+
+    def _window_turns(self) -> Callable[[], bool]:
+        """Return a turn of windows, followed by the exchange where they gained."""
+        windows: Windows | None = None
+
+        def turn() -> bool:
+            nonlocal windows
+            windows = windows or self._windows()
+            if windows is None:
+                return True
+            before = self.best
+            self._turn_of_windows(windows)
+            if self.best > before and self.coarse:
+                self._interchange(self._ends)
+            return not windows.exhausted
+
+        return turn
 
     def _windows(self) -> Windows | None:
         """Return windows on the incumbent; None without one."""
@@ -281,7 +278,8 @@ class Run(Root):
             threads=self.options.threads, seed=self.options.seed,
         )  # fmt: skip
 
-    def _turn_of_windows(self, windows: Windows, rounds: int) -> None:
+    def _turn_of_windows(self, windows: Windows) -> None:
+        began = self.clock.work
         with self.clock.phase("windows"):
             if self.choice is not None and self.frame.signed(
                 windows.value
@@ -289,8 +287,8 @@ class Run(Root):
                 served = self.serve(self.choice)
                 if served.found:
                     windows.start(served.point)
-            for _ in range(rounds):
-                if self.done or windows.exhausted:
+            for _ in range(ROUNDS):
+                if self.done or windows.exhausted or self.clock.work > began + TURN:
                     return
                 gained = windows.round()
                 if gained > 0:
@@ -345,5 +343,5 @@ class Run(Root):
             nodes=self.nodes,
             guarantee=self.guarantee,
             noise=self.noise,
-            prices=self.prices,
+            bounds=self.bounds,
         )

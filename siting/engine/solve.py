@@ -15,7 +15,6 @@ from siting.engine.cover import served_whole, solve_covered
 from siting.engine.drives import goes, solve_drives
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
-from siting.engine.gather import gathered
 from siting.engine.highs import highs_version
 from siting.engine.milp import solve_whole
 from siting.engine.plans import Known, Options
@@ -28,7 +27,7 @@ from siting.engine.result import LeftOut, Result
 from siting.engine.run import WHOLE_FIRST, Run
 from siting.engine.served import LOSSES, lowered, reached_again, worked_out
 from siting.engine.solvers import HIGHS
-from siting.engine.station_bound import Prices, bound_at
+from siting.engine.station_bound import Bounds, Prices
 from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
 from siting.engine.why_not import is_hopeless, raise_why_not
@@ -51,8 +50,6 @@ PRICING, WIDENED, WIDER = 0.5, 4, 3.0
 FEW = 500
 # Over years: shares of the remaining time for the last year alone, and for deciding when.
 LAST_YEAR, YEARS = 0.4, 0.3
-# Share of the remaining time for the narrowed program; the rest is for the bound on all offers.
-NARROWED = 0.97
 # Share of the remaining time for the final exchange over all offers.
 MOVES = 0.1
 # Share of the time for a first plan without concessions.
@@ -309,26 +306,24 @@ class _Solve:
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the result of one aim over the offers priced in, with a bound for all offers."""
         with self.clock.phase("pricing", self.clock.share + PRICING * (1 - self.clock.share)):
-            whole, priced, led_to = self._priced(aim, reached)
+            whole, priced = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
-        gap, options = self._gap_of(aim), self.whole.options
+        gap = self._gap_of(aim)
         for _ in range(WIDENED + 1):
             frame = self._framed(aim, reached)
             known = None
             if priced is not None:
-                taken = priced.taken[self._in_whole(np.arange(frame.count))]
-                known = Known(priced.bound, taken, tuple(map(self._from_whole, led_to)))
-            # The rest is for the bound on all offers.
-            with self.clock.within(self.clock.share_after(NARROWED)):
-                result = self._solved(frame, known)
+                options = self._in_whole(np.arange(frame.count))
+                known = Known(whole, options, priced.bound, priced.taken[options])
+            result = self._solved(frame, known)
             if priced is None:
                 return replace(result, bound=frame.sign * math.inf)
             value, bound = frame.sign * result.value, frame.sign * result.bound
-            there = np.zeros(len(options), dtype=bool)
+            there = np.zeros(whole.count, dtype=bool)
             there[self._there()] = True
-            if result.prices is not None:
-                priced = self._tightened(priced, whole, result.prices)
+            if result.bounds is not None:
+                priced = self._tightened(priced, aim, result.bounds)
             beyond = float(priced.at_most[~there].max(initial=-math.inf))
             bound = min(priced.bound, max(bound, beyond))
             if bound - value <= ARITHMETIC * abs(value):  # by no more than prices are exact
@@ -341,27 +336,21 @@ class _Solve:
             if bound <= enough or late or new.sum() > max(WIDER * there.sum(), FEW):
                 break
             self.choice = result.choice
-            self._narrow(np.union1d(self.kept, _offers_of(options, np.flatnonzero(new))))
+            self._narrow(np.union1d(self.kept, _offers_of(whole.options, np.flatnonzero(new))))
         return result
 
-    def _tightened(self, priced: Priced, frame: Frame, prices: Prices) -> Priced:
+    def _tightened(self, priced: Priced, aim: Aim, bounds: Bounds) -> Priced:
         """Return the bounds of all offers, tightened at the prices of the cuts.
 
-        `frame`: of the program with all offers. The first aim's prices are kept where they bound
-        better than those of the relaxation, for the certificate.
+        The first aim's prices are kept where they bound better than those of the relaxation, for
+        the certificate.
         """
-        bound, at_most, found = bound_at(frame, prices, self.clock)
-        if not self.results and frame.aim.of_worth and bound < priced.bound:
-            self.prices = found
-        return priced.or_less(bound, at_most)
+        if not self.results and aim.of_worth and bounds.bound < priced.bound:
+            self.prices = bounds.prices
+        return priced.or_less(bounds.bound, bounds.at_most)
 
-    def _priced(
-        self, aim: Aim, reached: Sequence[Reached]
-    ) -> tuple[Frame, Priced | None, list[Ints]]:
-        """Return the frame with all offers, and what pricing says of them; None if time ran out.
-
-        Also returns the choices that dives into the relaxation lead to, in the whole program.
-        """
+    def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Frame, Priced | None]:
+        """Return the frame with all offers, and what pricing says of them; None if time ran out."""
         frame = Frame(self.whole, aim, [lowered(one, LOSSES[-1]) for one in reached])
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
         if self.choice is not None and aim.of_stations:
@@ -371,22 +360,12 @@ class _Solve:
         point = served.point if served is not None and served.found else None
         pricing = Pricing(frame, self.clock, start=first, seed=self.effort.seed, served=point)
         priced = pricing.run(self._gap_of(aim))
-        led_to: list[Ints] = []
-        if priced is not None and not priced.infeasible and self.choice is None:
-            led_to = self._led_to(pricing, priced, self._gap_of(aim))
-        active = np.flatnonzero(pricing.active if priced is None else priced.active)
-        active = np.concatenate([active, start, *led_to])
-        kept = _offers_of(self.whole.options, active)
+        active = pricing.active if priced is None else priced.active
+        kept = _offers_of(self.whole.options, np.union1d(np.flatnonzero(active), start))
         self._narrow(kept if self.program is self.whole else np.union1d(self.kept, kept))
         if self.choice is not None:
             self.choice = self._from_whole(start)
-        return frame, priced, led_to
-
-    def _led_to(self, pricing: Pricing, priced: Priced, gap: float) -> list[Ints]:
-        """Return the choices of the dives, with and without public money."""
-        paid = (True, False) if pricing.frame.program.gap is not None else (True,)
-        found = (gathered(pricing, priced, gap, paid=one) for one in paid)
-        return [one for one in found if one is not None]
+        return frame, priced
 
     def _schedule(self, aim: Aim) -> None:
         """Start a plan over years from a plan of the last year alone.
@@ -394,20 +373,16 @@ class _Solve:
         With all money granted by then, the last year gives the stations of a good plan; restricted
         to their offers, the program of all years is small and decides when.
         """
-        gap, clock = self._gap_of(aim), self.clock
-        last = self.whole.only_last_year()
-        with clock.phase("last year", clock.share + LAST_YEAR * (1 - clock.share)):
-            none = np.zeros(0, dtype=np.int64)
-            pricing = Pricing(Frame(last, aim), clock, start=none, seed=self.effort.seed)
-            priced = pricing.run(gap)
-            led_to = []
-            if priced is not None and not priced.infeasible:
-                led_to = self._led_to(pricing, priced, gap)
-        if not led_to:
-            return
+        clock = self.clock
+        last = _Solve(self.whole.only_last_year(), self.effort, clock, ())
+        try:
+            with clock.phase("last year", clock.share + LAST_YEAR * (1 - clock.share)):
+                choice = last._in_whole(last._searched(aim, ()).choice)
+        except (InfeasibleError, SolveError):
+            return  # concessions or required stations may need the other years
         instance = self.whole.instance
-        offers = [last.options.last[choice] for choice in led_to]
-        self.kept = np.unique(np.concatenate([*offers, np.flatnonzero(instance.offer_existing)]))
+        offers = [last.whole.options.last[choice], np.flatnonzero(instance.offer_existing)]
+        self.kept = np.unique(np.concatenate(offers))
         self.program = replace(self.whole, instance=instance.with_offers(self.kept))
         in_time = clock.phase("years", clock.share + YEARS * (1 - clock.share))
         with in_time, suppress(InfeasibleError):

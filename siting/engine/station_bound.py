@@ -67,10 +67,19 @@ class Prices:
         return cls(demand, money, limits)
 
 
-def bound_at(frame: Frame, prices: Prices, clock: Clock) -> tuple[float, Floats, Prices]:
-    """Return a bound on all plans at some prices, one on those with each option, and all prices.
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """Bounds at some prices, signed so that more is better."""
 
-    Values are signed so that more is better. `clock`: when it is over, the bound may be higher.
+    bound: float  # on all plans
+    at_most: Floats  # on plans with each option
+    prices: Prices
+
+
+def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
+    """Return the bounds of all plans at some prices.
+
+    `clock`: when it is over, the bounds may be higher.
     """
     m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
@@ -83,11 +92,14 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> tuple[float, Floats,
             price[row] = prices.limits[r] * resource_unit(frame, m, r) / size
     # Of merged rows the price of any of their demand rows; of no known price the most a kWh counts.
     of_row, of = np.zeros_like(service.kwh), service.row_of_demand
-    known = np.where(np.isnan(prices.demand), service.worth[of], prices.demand)
-    known[of < 0] = 0.0
-    of_row[of[of >= 0]] = known[of >= 0] * layout.energy_unit / size
+    known, reached = np.zeros_like(prices.demand), of >= 0
+    known[reached] = np.where(
+        np.isnan(prices.demand[reached]), service.worth[of[reached]], prices.demand[reached]
+    )
+    of_row[of[reached]] = known[reached] * layout.energy_unit / size
     bound, at_most, gaps = _bound(frame, price, of_row, clock)
-    return bound, at_most, replace(prices, demand=known, gaps=gaps * size / layout.money_unit)
+    priced = replace(prices, demand=known, gaps=gaps * size / layout.money_unit)
+    return Bounds(bound, at_most, priced)
 
 
 def bound_by(frame: Frame, price: Floats, clock: Clock) -> tuple[float, Floats]:
@@ -129,7 +141,8 @@ def _bound(
     gaps = np.zeros((frame.sites, years))
     for t in range(years):
         column = layout.subsidy_column[:, t]
-        rupee = np.where(column >= 0, np.maximum(-reduced[column], 0.0), 0.0)
+        # Below 0 where money lapses with its year, and may be paid ahead of a dearer one.
+        rupee = np.where(column >= 0, -reduced[column], 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)
         lowest, gaps[:, t] = _lowest(cutter, at, float(rupee.max(initial=0.0)), clock)
@@ -161,7 +174,7 @@ def _lowest(
     """
     site, sites = cutter.frame.site, cutter.frame.sites
     best = np.full(sites, top)
-    tried, found = [best], [at(best)]
+    tried, found = [best.copy()], [at(best)]
     lowest = found[0]
     if cutter.shared.any() or not top:
         return lowest, best

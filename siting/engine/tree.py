@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -82,10 +83,17 @@ class Keeper(Protocol):
 
 
 class Tree:
-    """The tree of one aim: a relaxed master problem, the keeper of results, and the clock."""
+    """The tree of one aim: a relaxed master problem, the keeper of results, and the clock.
 
-    def __init__(self, master: CutModel, keeper: Keeper, clock: Clock) -> None:
+    `hopeless`: returns the options in no plan worth more than a value, and a bound on their plans.
+    """
+
+    def __init__(
+        self, master: CutModel, keeper: Keeper, clock: Clock,
+        hopeless: Callable[[float], tuple[Flags, float]] | None = None,
+    ) -> None:  # fmt: skip
         self._master, self._keeper, self._clock = master, keeper, clock
+        self._hopeless = hopeless
         self._site, self._must = master.site, master.must
         self._closed = -math.inf
         self._seen: dict[tuple[int, int], list[list[float]]] = {}
@@ -126,10 +134,12 @@ class Tree:
 
     def _work(self, node: _Node) -> list[_Node] | None:
         """Return the children of a node, empty where it is closed; None if time ran out."""
+        began = self._clock.work
         self._master.allow(node.allowed, node.opened, node.least, node.most)
         relaxed, low = self._master.tighten(NODE_ROUNDS, NODE_STALLED, self._keeper.proven_at)
         if relaxed is None:
             return None
+        worked = self._clock.work - began
         self.nodes += 1
         low = min(low, node.bound)
         if low <= self._keeper.proven_at or low == -math.inf:
@@ -140,11 +150,14 @@ class Tree:
                 return self._done(low)
         hopeless, closed = relaxed.hopeless(self._keeper.proven_at)
         self._closed = max(self._closed, closed)
+        if self._hopeless is not None:
+            beyond, closed = self._hopeless(self._keeper.proven_at)
+            self._closed, hopeless = max(self._closed, closed), hopeless | beyond
         node = replace(node, allowed=node.allowed & ~hopeless, bound=low)
         splits = self._splits(node, relaxed)
         if not splits:
             return self._at_a_plan(node, relaxed)
-        split = self._best_of(splits, relaxed)
+        split = self._best_of(splits, relaxed, worked)
         return [split.down, split.up]
 
     def _done(self, bound: float) -> list[_Node]:
@@ -169,12 +182,17 @@ class Tree:
 
     # --- splits ------------------------------------------------------------------------------
 
-    def _best_of(self, splits: list[_Split], relaxed: Relaxed) -> _Split:
-        """Return the branching estimated to lower the bounds of both children most."""
+    def _best_of(self, splits: list[_Split], relaxed: Relaxed, work: float) -> _Split:
+        """Return the branching estimated to lower the bounds of both children most.
+
+        `work`: that of the node's cuts; trials of branchings end after as much again.
+        """
         best, best_score = splits[0], -1.0
+        began = self._clock.work
         for split in splits:
             seen = self._seen.setdefault(split.key, [[], []])
-            if min(len(seen[0]), len(seen[1])) < RELIABLE and not self._clock.over:
+            unreliable = min(len(seen[0]), len(seen[1])) < RELIABLE
+            if unreliable and not self._clock.over and self._clock.work - began <= work:
                 self._try(split, relaxed.bound, seen)
             fall = [
                 float(np.mean(one)) * far if one else 0.0

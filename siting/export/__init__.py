@@ -1,12 +1,12 @@
 """What a plan leaves behind: GeoJSON, a GeoPackage, QGIS styles, CSV, JSON and pictures."""
 
+from siting.export.charts import frontier_figure
 from siting.export.credit import credit_line, noted, owners_of
 from siting.export.demand_picture import draw_demand
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names, with_units
 from siting.export.exchange import write_exchange
 from siting.export.figure import save_figure
 from siting.export.flat import json_text, write_csv, write_json
-from siting.export.frontier_picture import frontier_figure
 from siting.export.geojson import geojson_of, write_geojson
 from siting.export.geopackage import write_geopackage
 from siting.export.layers import (
@@ -19,9 +19,8 @@ from siting.export.layers import (
 from siting.export.lonlat import to_lonlat
 from siting.export.picture import plan_figure
 from siting.export.plan_pictures import PICTURES, plot_plan, save_plan_pictures
-from siting.export.qml_files import write_qml
 from siting.export.run import flat, layers_of, plan_layers, write_run_tables
-from siting.export.styles import styles_of
+from siting.export.styles import styles_of, write_qml
 
 __all__ = [
     "PICTURES",

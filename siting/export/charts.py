@@ -1,4 +1,4 @@
-"""Charts of a plan for papers: by vehicle class, by cost and payer, by use of stations, by year.
+"""Charts of a plan for papers: by class, by cost and payer, by use, by year, by budget.
 
 Colours differ in lightness as much as in hue, and what is not served or stands already is hatched
 too, so that a chart still tells in a grey print and to a colour-blind reader.
@@ -14,7 +14,7 @@ import pandas as pd
 
 from siting.export.figure import new_figure
 from siting.export.fonts import legible
-from siting.export.ground import INK, QUIET
+from siting.export.ground import INK, NEW, QUIET
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 SERVED, LACKING, LACKING_EDGE, PUBLIC = "#00694e", "#fbdcc4", "#d55e00", "#0072b2"
 GRID = "#e5e7eb"
 # What is lacking: hatched, so that it tells in a grey print.
-_LACKING: dict[str, Any] = {"color": LACKING, "edgecolor": LACKING_EDGE, "hatch": "////"}
+_LACKING: dict[str, Any] = {"color": LACKING, "ec": LACKING_EDGE, "hatch": "////", "lw": 0.6}
+_STANDING: dict[str, Any] = {"color": "#f0c419", "ec": INK, "hatch": "....", "lw": 0.5}
 # What is written over the lines of the grid.
 _CLEAR = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
 # Parts of a station's cost, in the order they are drawn; the parts of grid works stand for them.
@@ -56,22 +57,15 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
     served = rows["served_kwh_day"].to_numpy(dtype=float)
     at = np.arange(len(rows))
     chart.barh(at, served, color=SERVED, height=0.66, label="served")
-    chart.barh(
-        at,
-        np.maximum(wanted - served, 0),
-        left=served,
-        linewidth=0.6,
-        height=0.66,
-        label="not served",
-        **_LACKING,
-    )
+    short = np.maximum(wanted - served, 0)
+    chart.barh(at, short, left=served, height=0.66, label="not served", **_LACKING)
     for y, kwh, got in zip(at.tolist(), wanted, served, strict=True):
         _beside(chart, max(kwh, got), y, f"{_percent(got, kwh)} of {kwh:,.0f}")
     chart.set_yticks(at, names)
     chart.set(xlabel="kWh/day", xlim=(0, max(wanted.max(initial=0.0), 1.0) * 1.24))
     _across(chart)
     chart.legend(frameon=False, loc="lower right")
-    return finish(figure, chart, title, note)
+    return finish(figure, title, note)
 
 
 def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: str = "") -> Figure:
@@ -106,7 +100,7 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
     chart.set(xlabel="PKR million", xlim=(0, max(amounts.max(initial=0.0), 1e-6) * 1.24))
     chart.set_ylim(at[-1] - 0.5, 0.95)
     _across(chart)
-    return finish(figure, chart, title, note)
+    return finish(figure, title, note)
 
 
 def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
@@ -138,27 +132,12 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     served = rows["served_kwh_day"].to_numpy(dtype=float)
     standing = rows["existing"].to_numpy(dtype=bool)
     left = room > served * 1.001 + 1e-6
-    chart.bar(
-        at[left],
-        (room - served)[left],
-        bottom=served[left],
-        linewidth=0.5,
-        width=0.8,
-        label="room left",
-        **_LACKING,
-    )
+    spare = (room - served)[left]
+    chart.bar(at[left], spare, bottom=served[left], width=0.8, label="room left", **_LACKING)
     chart.bar(at[~standing], served[~standing], color=SERVED, width=0.8, label="served, new")
     if standing.any():
-        chart.bar(
-            at[standing],
-            served[standing],
-            color="#f0c419",
-            edgecolor=INK,
-            hatch="....",
-            linewidth=0.5,
-            width=0.8,
-            label="served, existing",
-        )
+        old = served[standing]
+        chart.bar(at[standing], old, width=0.8, label="served, existing", **_STANDING)
     if len(rows) <= 45:
         chart.set_xticks(at, rows["site_id"], rotation=90, size=8)
     else:
@@ -172,7 +151,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     chart.grid(axis="y", color=GRID)
     chart.yaxis.set_major_formatter("{x:,.0f}")
     chart.legend(frameon=False, loc="upper right")
-    return finish(figure, chart, title, note)
+    return finish(figure, title, note)
 
 
 def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
@@ -184,7 +163,7 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     at = np.arange(len(years))
     wanted = years["demand_kwh_day"].to_numpy(dtype=float)
     served = years["served_kwh_day"].to_numpy(dtype=float)
-    chart.bar(at, wanted, linewidth=0.6, width=0.6, label="wanted", **_LACKING)
+    chart.bar(at, wanted, width=0.6, label="wanted", **_LACKING)
     chart.bar(at, served, color=SERVED, width=0.6, label="served")
     for x, kwh, got in zip(at.tolist(), wanted, served, strict=True):
         chart.text(x, kwh, _percent(got, kwh), ha="center", va="bottom", size=9, color=INK)
@@ -195,7 +174,45 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     chart.grid(axis="y", color=GRID)
     chart.yaxis.set_major_formatter("{x:,.0f}")
     chart.legend(frameon=False, loc="upper left")
-    return finish(figure, chart, title, note)
+    return finish(figure, title, note)
+
+
+def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figure:
+    """Return a chart of the share served for each budget, with the proven limit above it.
+
+    Parameters
+    ----------
+    table
+        ``budget_pkr``, ``served_share``, ``served_kwh_day``, ``bound_kwh_day``, ``knee``,
+        ``worst_class_share``.
+    title, note
+        The lines above and below.
+
+    Raises
+    ------
+    MissingExtraError
+        If Matplotlib is not installed.
+    """
+    figure, chart = new_chart(8, 5)
+    money = table["budget_pkr"] / 1e6
+    whole_kwh = (
+        table["served_kwh_day"] / table["served_share"].where(table["served_share"] > 0)
+    ).max()
+    limit = 100 * (table["bound_kwh_day"] / whole_kwh).clip(upper=1.0)
+    chart.fill_between(money, 100 * table["served_share"], limit, color=NEW, alpha=0.15, lw=0)
+    chart.plot(money, 100 * table["served_share"], color=NEW, marker="o", label="energy served")
+    chart.plot([], [], color=NEW, alpha=0.3, lw=6, label="no plan serves more than this")
+    worst, text = 100 * table["worst_class_share"], "of the vehicle class served least"
+    chart.plot(money, worst, color=QUIET, marker=".", ls="--", label=text)
+    for row in table[table["knee"]].to_dict("records"):
+        million = row["budget_pkr"] / 1e6
+        beside: dict[str, Any] = {"xytext": (8, -18), "textcoords": "offset points", "color": INK}
+        at = (million, 100 * row["served_share"])
+        chart.annotate(f"knee: PKR {million:,.0f} m", at, **beside)
+    chart.set(xlabel="public money, PKR million", ylabel="share served, %", ylim=(0, 102))
+    chart.grid(color=GRID)
+    chart.legend(frameon=False, loc="lower right")
+    return finish(figure, title, note)
 
 
 def new_chart(width_in: float, height_in: float) -> tuple[Figure, Axes]:
@@ -209,8 +226,8 @@ def new_chart(width_in: float, height_in: float) -> tuple[Figure, Axes]:
     return figure, chart
 
 
-def finish(figure: Figure, chart: Axes, title: str, note: str) -> Figure:
-    """Return the chart with its title above and its note below."""
+def finish(figure: Figure, title: str, note: str) -> Figure:
+    """Return a figure of charts with its title above and its note below."""
     title, _, note, fonts = legible(title, "", note)
     width = figure.get_size_inches()[0]
     style: dict[str, Any] = {"parse_math": False, "color": INK, "weight": "bold", **fonts}

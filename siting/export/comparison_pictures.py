@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +11,11 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.export.figure import new_figure, put_lines, save_figure
+from siting.export.figure import save_figure
 from siting.export.ground import (
     EXISTING,
     INK,
-    QUIET,
     Ground,
-    add_land,
     darkest,
     draw_cells,
     draw_roads,
@@ -29,11 +26,12 @@ from siting.export.ground import (
     served_share,
     shade,
 )
+from siting.export.map_page import MapPage
 
 # In all plans, and in one of them only, in the order of the plans.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
 ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
-_PANEL_IN, _EDGE_IN = 6.2, 0.3
+_PANEL_IN, _HEAD_IN = 6.2, 0.28
 
 
 def draw_side_by_side(
@@ -65,14 +63,15 @@ def draw_side_by_side(
         "orange where none of it is served and green where all is. Circles are new stations, "
         f"diamonds existing ones, sized by power within each map. {note}"
     )
-    frame = _Frame(ground, len(drawn), title, subtitle, below)
+    page = MapPage(ground, len(drawn), title=title, subtitle=subtitle, note=below, head_in=_HEAD_IN)
     for i, (text, cells, sites) in enumerate(drawn):
-        land = frame.land(i, text)
+        land = page.land(i)
+        land.set_title(text, loc="left", size=10, weight="bold", color=INK, parse_math=False)
         draw_cells(land, ground, cells, shade(wanted / top, served_share(cells)))
         draw_roads(land, edges)
         draw_sites(land, sites)
         draw_scale_and_north(land, ground)
-    save_figure(frame.figure, path)
+    save_figure(page.figure, path)
 
 
 def draw_differences(
@@ -91,8 +90,8 @@ def draw_differences(
     """
     stations = sites.to_crs(edges.crs)
     ground = _panel_ground(find_ground(edges, stations, stations), 8.0)
-    frame = _Frame(ground, 1, title, "", note)
-    land = frame.land(0, "")
+    page = MapPage(ground, title=title, note=note)
+    land = page.land()
     draw_roads(land, edges)
     x, y = stations.geometry.x.to_numpy(), stations.geometry.y.to_numpy()
     status, old = stations["status"].to_numpy(object), stations["existing"].to_numpy(bool)
@@ -112,49 +111,10 @@ def draw_differences(
                          label=f"{text} ({mask.sum():,})", **style)  # fmt: skip
     land.legend(loc="upper left", fontsize=8, framealpha=0.9, edgecolor="#d1d5db")
     draw_scale_and_north(land, ground)
-    save_figure(frame.figure, path)
+    save_figure(page.figure, path)
 
 
 def _panel_ground(ground: Ground, longest_in: float = _PANEL_IN) -> Ground:
     """Return the ground at a size at which two stand side by side."""
     scale = longest_in / max(ground.width_in, ground.height_in)
     return replace(ground, width_in=ground.width_in * scale, height_in=ground.height_in * scale)
-
-
-class _Frame:
-    """A figure with maps in a row, lines above and below."""
-
-    def __init__(self, ground: Ground, count: int, title: str, subtitle: str, note: str) -> None:
-        inner = count * ground.width_in + (count - 1) * _EDGE_IN
-        above: list[tuple[list[str], float, dict[str, Any]]] = [
-            (textwrap.wrap(title, int(inner * 7.4)), 0.27, {"size": 15, "weight": "bold"}),
-            (textwrap.wrap(subtitle, int(inner * 12.5)), 0.17, {"size": 9.5}),
-        ]
-        notes = textwrap.wrap(note, int(inner * 16.0))
-        self.ground = ground
-        self.bottom = _EDGE_IN + 0.15 * len(notes)
-        top = _EDGE_IN + sum(step * len(lines) for lines, step, _ in above) + 0.15
-        self.width = inner + 2 * _EDGE_IN
-        self.height = top + 0.28 + ground.height_in + self.bottom
-        self.figure = new_figure(self.width, self.height)
-        down = _EDGE_IN
-        for lines, step, style in above:
-            put_lines(self.figure, _EDGE_IN, down, lines, color=INK, **style)
-            down += step * len(lines) + 0.05
-        down = self.height - self.bottom + 0.14
-        put_lines(self.figure, _EDGE_IN, down, notes, size=7.5, color=QUIET)
-
-    def land(self, number: int, text: str) -> Any:
-        """Return the axes of one map, with the text above it."""
-        ground = self.ground
-        left = _EDGE_IN + number * (ground.width_in + _EDGE_IN)
-        box = (
-            left / self.width,
-            self.bottom / self.height,
-            ground.width_in / self.width,
-            ground.height_in / self.height,
-        )
-        land = add_land(self.figure, ground, box)
-        if text:
-            land.set_title(text, loc="left", size=10, weight="bold", color=INK, parse_math=False)
-        return land

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.export.figure import new_figure, put_lines, save_figure
-from siting.export.fonts import legible
+from siting.export.figure import save_figure
 from siting.export.ground import (
     INK,
     QUIET,
-    add_land,
     darkest,
     draw_cells,
     draw_roads,
@@ -25,8 +23,9 @@ from siting.export.ground import (
     shade,
 )
 from siting.export.layers import wanted_layer
+from siting.export.map_page import MapPage
 
-PANEL_IN, GAP_IN, EDGE_IN = 3.1, 0.25, 0.3
+PANEL_IN, GAP_IN, HEAD_IN = 3.1, 0.25, 0.45
 COLUMNS = 4
 
 
@@ -63,27 +62,18 @@ def draw_demand(
     """
     require_metres(edges)
     layer = wanted_layer(cells, demand).to_crs(edges.crs)
-    title, _, note, fonts = legible(title, "", note)
     sums = demand.groupby("vehicle_class")["demand_kwh_day"].sum().sort_values(ascending=False)
     panels = [("all classes", "demand_kwh_day", float(sums.sum()))]
     panels += [(str(c), f"demand_{c}_kwh_day", float(kwh)) for c, kwh in sums.items()]
     ground = find_ground(edges, layer, layer.iloc[:0])
     tall_in = PANEL_IN * ground.height_m / ground.width_m
+    ground = replace(ground, width_in=PANEL_IN, height_in=tall_in)
     columns = min(COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
-    width = 2 * EDGE_IN + columns * PANEL_IN + (columns - 1) * GAP_IN
-    title_lines = textwrap.wrap(title, int(width * 7.4))
-    note_lines = textwrap.wrap(note, int(width * 14.0))
-    top_in = EDGE_IN + 0.3 * len(title_lines)
-    head_in, foot_in = 0.45, EDGE_IN + 0.15 * len(note_lines)
-    height = top_in + rows * (tall_in + head_in) + foot_in
-    figure = new_figure(width, height)
+    page = MapPage(
+        ground, len(panels), columns=columns, title=title, note=note, gap_in=GAP_IN, head_in=HEAD_IN
+    )
     for i, (name, column, kwh) in enumerate(panels):
-        row, col = divmod(i, columns)
-        left = EDGE_IN + col * (PANEL_IN + GAP_IN)
-        down = top_in + row * (tall_in + head_in) + head_in
-        box = (left / width, 1 - (down + tall_in) / height, PANEL_IN / width, tall_in / height)
-        land = add_land(figure, ground, box)
+        land = page.land(i)
         wanted, unit = energy_wanted(layer.assign(demand_kwh_day=layer[column]))
         top = darkest(wanted)
         draw_cells(land, ground, layer, shade(wanted / top, np.zeros(len(wanted))))
@@ -94,7 +84,4 @@ def draw_demand(
         land.text(0, 1.075, label, transform=land.transAxes, size=9.5, weight="bold", color=INK)
         key = f"darkest: {top:,.3g} or more {unit}"
         land.text(0, 1.02, key, transform=land.transAxes, size=7.5, color=QUIET)
-    put_lines(figure, EDGE_IN, EDGE_IN, title_lines, size=14, weight="bold", color=INK, **fonts)
-    down = height - foot_in + 0.14
-    put_lines(figure, EDGE_IN, down, note_lines, size=7.5, color=QUIET, **fonts)
-    save_figure(figure, path)
+    save_figure(page.figure, path)

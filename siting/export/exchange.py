@@ -10,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names
 from siting.export.flat import write_csv
 from siting.export.geojson import write_geojson
@@ -36,7 +36,7 @@ def require_ending(path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix not in ENDINGS:
         fix = f"use one of {', '.join(ENDINGS)}"
-        raise InputError(Fault(str(path), f"ending {suffix or '(none)'} is not known", fix))
+        raise InputError(str(path), f"ending {suffix or '(none)'} is not known", fix)
 
 
 def write_exchange(
@@ -98,8 +98,7 @@ def write_exchange(
     bare = tuple(name for name in wanted if not isinstance(layers.get(name), gpd.GeoDataFrame))
     if suffix != ".xlsx" and bare and not unknown:
         faults.append(Fault(str(path), "holds layers with geometry", "write an .xlsx", bare))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     chosen = {name: layers[name] for name in wanted}
     write_whole(path, lambda part: write(chosen, part))
     return path
@@ -171,7 +170,7 @@ def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str
     long = tuple(name for name, table in layers.items() if len(table) >= SHEET_ROWS)
     if long:
         what = f"more than the {SHEET_ROWS:,} rows that a sheet can hold"
-        raise InputError(Fault("layer", what, "write a .parquet", long))
+        raise InputError("layer", what, "write a .parquet", long)
     sheets = {
         "readme": pd.DataFrame(said, columns=["what", "is"]),
         **{name: _sheet(name, table) for name, table in layers.items()},

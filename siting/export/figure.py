@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from siting.errors import Fault, InputError, MissingExtraError
+from siting.errors import InputError, MissingExtraError
 from siting.writing import write_whole
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _kinds() -> tuple[Any, Any]:
         from matplotlib.figure import Figure
     except ImportError as err:
         raise MissingExtraError(
-            Fault("matplotlib", "is needed to draw a picture", 'pip install "siting[map]"')
+            "matplotlib", "is needed to draw a picture", 'pip install "siting[map]"'
         ) from err
     return _shown_by_notebooks(Figure), FigureCanvasAgg
 
@@ -83,9 +83,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
     ending = path.suffix.lower().removeprefix(".")
     if ending not in FORMATS:
-        raise InputError(
-            Fault(path.name, "no such format of a picture", f"use {', '.join(FORMATS)}")
-        )
+        raise InputError(path.name, "no such format of a picture", f"use {', '.join(FORMATS)}")
     with rc_context(_SAVED):
         write_whole(
             path,

@@ -10,10 +10,10 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.export.lonlat import to_lonlat
 from siting.export.values import plain, rounded
-from siting.writing import write_plain_csv, write_whole
+from siting.writing import write_plain_csv, write_text
 
 
 def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
@@ -43,7 +43,7 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     if isinstance(frame, gpd.GeoDataFrame):
         points = to_lonlat(frame, path.stem)
         if not (points.geometry.geom_type.dropna() == "Point").all():
-            raise InputError(Fault(path.stem, "only points can be written as CSV"))
+            raise InputError(path.stem, "only points can be written as CSV")
         table = pd.DataFrame(points.drop(columns="geometry")).assign(
             lon=points.geometry.x, lat=points.geometry.y
         )
@@ -74,12 +74,7 @@ def write_json(data: Mapping[str, Any], path: Path, *, replace: bool = False) ->
     TypeError
         If a value is of another kind.
     """
-    text = json_text(data)
-
-    def write(part: Path) -> None:
-        part.write_text(text, encoding="utf-8", newline="\n")
-
-    write_whole(path, write, replace=replace)
+    write_text(path, json_text(data), replace=replace)
 
 
 def json_text(data: Mapping[str, Any]) -> str:

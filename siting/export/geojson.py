@@ -12,9 +12,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import refuse
 from siting.export.lonlat import to_lonlat
 from siting.export.values import plain, rounded
+from siting.files import rows_fault
 from siting.writing import write_whole
 
 
@@ -78,9 +79,9 @@ def _collection(
     layer: gpd.GeoDataFrame, name: str, note: str, key: str | None
 ) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
     """Return the members of a collection but its features, and these."""
-    if key is not None and layer[key].duplicated().any():
-        twice = tuple(dict.fromkeys(layer.loc[layer[key].duplicated(), key].astype(str)))
-        raise InputError(Fault(f"{name}, column {key}", "duplicate", "", twice))
+    if key is not None:
+        twice = layer[key].duplicated()
+        refuse(rows_fault(f"{name}, column {key}", twice, layer[key], "duplicate"))
     drawn = to_lonlat(layer, name)
     head: dict[str, Any] = {"type": "FeatureCollection", "name": name}
     if note:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ class Ground:
 def require_metres(edges: gpd.GeoDataFrame) -> None:
     """Raise `InputError` unless the roads are in metres."""
     if edges.crs is None or not edges.crs.is_projected:
-        raise InputError(Fault("edges", "are not in metres", "project them, e.g. to EPSG:32643"))
+        raise InputError("edges", "are not in metres", "project them, e.g. to EPSG:32643")
 
 
 def find_ground(
@@ -69,7 +69,7 @@ def find_ground(
     """
     layers = [layer for layer in (cells, stations) if len(layer)] or [edges]
     if not len(layers[0]):
-        raise InputError(Fault("plan", "has no cells, stations or roads to draw"))
+        raise InputError("plan", "has no cells, stations or roads to draw")
     bounds = np.array([layer.total_bounds for layer in layers])
     west, south = bounds[:, :2].min(axis=0)
     east, north = bounds[:, 2:].max(axis=0)

@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND
 
@@ -167,25 +167,21 @@ def outside_layer(
     """
     far = cells[cells["node_id"].isna()]
     wanted = demand.groupby("cell_id")["demand_kwh_day"].sum().reindex(far["cell_id"])
+    unreached = "too far from a road of the network: wanted, cannot be served"
     parts = [
         gpd.GeoDataFrame(
             {
-                "people": far["people"].to_numpy(dtype=float),
-                "demand_kwh_day": wanted.fillna(0.0).to_numpy(dtype=float),
-                "reason": "too far from a road of the network: wanted, cannot be served",
+                "people": layer["people"].to_numpy(dtype=float),
+                "demand_kwh_day": kwh_day,
+                "reason": reason,
             },
-            geometry=far.geometry.to_numpy(),
-            crs=cells.crs,
-        ).to_crs(4326),
-        gpd.GeoDataFrame(
-            {
-                "people": people_outside["people"].to_numpy(dtype=float),
-                "demand_kwh_day": np.nan,
-                "reason": "outside the area of the study: not counted",
-            },
-            geometry=people_outside.geometry.to_numpy(),
-            crs=people_outside.crs,
-        ).to_crs(4326),
+            geometry=layer.geometry.to_numpy(),
+            crs=layer.crs,
+        ).to_crs(4326)
+        for layer, kwh_day, reason in (
+            (far, wanted.fillna(0.0).to_numpy(dtype=float), unreached),
+            (people_outside, np.nan, "outside the area of the study: not counted"),
+        )
     ]
     filled = [part for part in parts if len(part)]
     if not filled:
@@ -317,5 +313,5 @@ def _require_known(rows: pd.DataFrame, where: str, key: str, known: gpd.GeoDataF
     unknown = rows.loc[~rows[key].isin(known[key]), key].drop_duplicates().astype(str)
     if len(unknown):
         raise InputError(
-            Fault(f"{where}, column {key}", f"{len(unknown):,} not known", "", tuple(unknown))
+            f"{where}, column {key}", f"{len(unknown):,} not known", "", tuple(unknown)
         )

@@ -11,7 +11,7 @@ import shapely
 from shapely import LineString, MultiLineString
 from shapely.geometry.base import BaseGeometry
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +53,9 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     <POINT (73.058 33.695)>
     """
     if layer.active_geometry_name is None:
-        raise InputError(Fault(where, "has no geometry"))
+        raise InputError(where, "has no geometry")
     if layer.crs is None:
-        raise InputError(
-            Fault(where, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
-        )
+        raise InputError(where, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
     shapes = np.asarray(layer.geometry.to_crs(4326).array, dtype=object)
     shapes = np.asarray(shapely.force_2d(shapes), dtype=object)
     shapes[shapely.is_empty(shapes)] = None

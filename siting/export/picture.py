@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
 
-from siting.export.figure import new_figure, put_lines
-from siting.export.fonts import legible
 from siting.export.ground import (
     EXISTING,
     HATCH,
@@ -17,7 +14,6 @@ from siting.export.ground import (
     NEW,
     QUIET,
     Array,
-    add_land,
     darkest,
     draw_cells,
     draw_roads,
@@ -34,12 +30,14 @@ from siting.export.ground import (
     shade,
     thin_hatch,
 )
+from siting.export.map_page import MapPage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_SIDE_IN, _EDGE_IN = 2.5, 0.3
+# Space beside the map, and the width of the key in it.
+_SIDE_IN, _KEY_IN = 2.5, 2.25
 
 
 def plan_figure(
@@ -78,44 +76,20 @@ def plan_figure(
     MissingExtraError
         If Matplotlib is not installed.
     """
-    title, subtitle, note, fonts = legible(title, subtitle, note)
     require_metres(edges)
     cells, stations = cells_layer.to_crs(edges.crs), sites.to_crs(edges.crs)
     ground = find_ground(edges, cells, stations)
     wanted, unit = energy_wanted(cells)
     top = darkest(wanted)
-
-    inner_in = ground.width_in + _SIDE_IN
-    title_lines = textwrap.wrap(title, int(inner_in * 7.4))
-    subtitle_lines = textwrap.wrap(subtitle, int(inner_in * 12.5))
-    note_lines = textwrap.wrap(note, int(inner_in * 16.0))
-    title_in, subtitle_in = 0.27 * len(title_lines), 0.17 * len(subtitle_lines)
-    bottom = _EDGE_IN + 0.15 * len(note_lines)
-    width = inner_in + 2 * _EDGE_IN
-    height = _EDGE_IN + title_in + 0.05 + subtitle_in + 0.14 + ground.height_in + bottom
-    figure = new_figure(width, height)
-    box = (_EDGE_IN / width, bottom / height, ground.width_in / width, ground.height_in / height)
-    land = add_land(figure, ground, box)
+    page = MapPage(ground, title=title, subtitle=subtitle, note=note, side_in=_SIDE_IN)
+    land = page.land()
     draw_cells(land, ground, cells, shade(wanted / top, served_share(cells)))
     draw_unserved(land, cells)
     draw_roads(land, edges)
     draw_sites(land, stations)
     draw_scale_and_north(land, ground)
-    side = figure.add_axes(
-        (
-            (_EDGE_IN + ground.width_in + 0.25) / width,
-            bottom / height,
-            (_SIDE_IN - 0.25) / width,
-            ground.height_in / height,
-        )
-    )
-    _draw_key(side, ground.height_in, cells, stations, top, unit)
-
-    put_lines(figure, _EDGE_IN, _EDGE_IN, title_lines, size=15, weight="bold", color=INK, **fonts)
-    down = _EDGE_IN + title_in + 0.05
-    put_lines(figure, _EDGE_IN, down, subtitle_lines, size=9.5, color=QUIET, **fonts)
-    put_lines(figure, _EDGE_IN, height - bottom + 0.14, note_lines, size=7.5, color=QUIET, **fonts)
-    return figure
+    _draw_key(page.side(_KEY_IN), ground.height_in, cells, stations, top, unit)
+    return page.figure
 
 
 def _draw_key(
@@ -129,7 +103,7 @@ def _draw_key(
     """Draw the key from the top down; the axes' units are inches."""
     from matplotlib.patches import Rectangle
 
-    side.set(xlim=(0, _SIDE_IN - 0.25), ylim=(-height_in, 0))
+    side.set(xlim=(0, _KEY_IN), ylim=(-height_in, 0))
     side.axis("off")
     existing, power = stations["existing"].to_numpy(dtype=bool), power_kw(stations)
     wanted, served = cells["demand_kwh_day"].sum(), cells["served_kwh_day"].sum()
@@ -184,7 +158,7 @@ def _draw_key(
     if existing.any():
         side.scatter([0.17], [y], s=70, c=EXISTING, marker="D", edgecolors="white")
         side.text(0.42, y, "existing", size=8.5, color=INK, va="center")
-    side.set(xlim=(0, _SIDE_IN - 0.25), ylim=(-height_in, 0))
+    side.set(xlim=(0, _KEY_IN), ylim=(-height_in, 0))
 
 
 def _stations(which: str, power: Array) -> str:

@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from siting.errors import Fault, InputError
-from siting.export.charts import classes_figure, cost_figure, use_figure, years_figure
+from siting.errors import InputError
+from siting.export.charts import (
+    classes_figure,
+    cost_figure,
+    frontier_figure,
+    use_figure,
+    years_figure,
+)
 from siting.export.credit import noted
 from siting.export.figure import FORMATS, save_figure
-from siting.export.frontier_picture import frontier_figure
 from siting.export.layers import demand_layer
 from siting.export.picture import plan_figure
 from siting.writing import require_free
@@ -48,14 +53,14 @@ def plot_plan(plan: Any, what: str = "map") -> Figure:
         If Matplotlib is not installed.
     """
     if what not in PICTURES:
-        raise InputError(Fault("plot", f"no picture {what!r}", f"use one of {', '.join(PICTURES)}"))
+        raise InputError("plot", f"no picture {what!r}", f"use one of {', '.join(PICTURES)}")
     meaning, needed = PICTURES[what]
     if needed and needed not in plan.tables:
         fix = {
             "years": "give program.years a budget for each year",
             "frontier": "put the table of `siting frontier` into plan.tables['frontier']",
         }[needed]
-        raise InputError(Fault("plot", f"the plan has no table {needed} to draw", fix))
+        raise InputError("plot", f"the plan has no table {needed} to draw", fix)
     title = plan.title if what == "map" else f"{plan.title}: {meaning}"
     note = noted(plan)
     if what == "map":
@@ -97,7 +102,7 @@ def save_plan_pictures(
     given = (formats,) if isinstance(formats, str) else tuple(formats)
     odd = tuple(str(f) for f in given if f not in FORMATS)
     if odd:
-        raise InputError(Fault("formats", "not known", f"use {', '.join(FORMATS)}", odd))
+        raise InputError("formats", "not known", f"use {', '.join(FORMATS)}", odd)
     folder = Path(folder)
     files = {
         what: [folder / f"{what}.{ending}" for ending in given]

@@ -22,8 +22,7 @@ from siting.export.layers import (
     zone_layer,
 )
 from siting.export.qgis_project import write_qgis_project
-from siting.export.qml_files import write_qml
-from siting.export.styles import styles_of
+from siting.export.styles import styles_of, write_qml
 from siting.export.values import plain
 from siting.reference.listing import LISTED
 

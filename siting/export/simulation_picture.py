@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 import pandas as pd
 
+from siting.export.charts import GRID, finish
 from siting.export.figure import new_figure, save_figure
 from siting.export.ground import INK, NEW, QUIET
 
@@ -47,18 +47,11 @@ def draw_simulation(
     ):
         chart.set_title(text, loc="left", size=10, weight="bold", color=INK)
         chart.set(xlabel=across, ylabel=unit)
-        chart.grid(color="#e5e7eb")
+        chart.grid(color=GRID)
         chart.spines[["top", "right"]].set_visible(False)
         chart.set_ylim(bottom=0)
         if across == "hour of the day":
             chart.set(xlim=(0, 24), xticks=range(0, 25, 4))
     charts[0, 0].legend(frameon=False, fontsize=8)
     charts[1, 1].legend(frameon=False, fontsize=8)
-    figure.suptitle(
-        "\n".join(textwrap.wrap(title, 90)), x=0.01, ha="left", color=INK, weight="bold",
-        parse_math=False,
-    )  # fmt: skip
-    if note:
-        text = "\n".join(textwrap.wrap(note, 150))
-        figure.supxlabel(text, size=7, color=QUIET, x=0.01, ha="left", parse_math=False)
-    save_figure(figure, path)
+    save_figure(finish(figure, title, note), path)

@@ -7,7 +7,8 @@ goes from light to dark, so that it is readable in grey.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import geopandas as gpd
@@ -17,6 +18,7 @@ import pandas as pd
 from siting.export import qml
 from siting.export.dictionary import alias
 from siting.export.qml import Class, Rule, Size
+from siting.writing import write_text
 
 UNSERVED = ("#fdd9b5", "#fdae6b", "#f16913", "#c44103", "#7f2704")
 WANTED = ("#dbe9f6", "#abcfe6", "#6aaed6", "#3080bd", "#08478e")
@@ -75,6 +77,18 @@ def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
     return [
         Style(title, meaning, qml.document(aliases=aliases, **how)) for title, meaning, how in drawn
     ]
+
+
+def write_qml(path: Path, styles: Sequence[Style]) -> list[Path]:
+    """Write the first style of a layer beside its file, where QGIS looks for it; return the files.
+
+    The style of ``sites.geojson`` becomes ``sites.qml``; without a style nothing is written.
+    """
+    if not styles:
+        return []
+    beside = path.with_suffix(".qml")
+    write_text(beside, styles[0].qml)
+    return [beside]
 
 
 def breaks(values: Any, count: int = 5) -> list[float]:

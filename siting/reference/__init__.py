@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from siting.errors import Fault, InputError
-from siting.files import read_csv
+from siting.errors import InputError, refuse
+from siting.files import missing_columns, read_csv, rows_fault
 
 # The surest first. A definition cannot be wrong, so a result is as sure as its other figures.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
@@ -59,41 +59,22 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     if path is None:
         return default
     user_table = read_csv(path)
-    faults = [
-        Fault(
-            f"{path}, column {column}",
-            "missing",
-            "it has: " + ", ".join(map(str, user_table.columns)),
-        )
-        for column in default.columns
-        if column not in user_table.columns
-    ]
+    faults = missing_columns(user_table, default.columns, str(path))
+    lines = [f"line {i + 2}" for i in user_table.index]
     if "confidence" in user_table.columns:
         unknown = ~user_table["confidence"].isin(CONFIDENCE)
-        if unknown.any():
-            lines = tuple(f"line {i + 2}" for i in user_table.index[unknown])
-            faults.append(
-                Fault(
-                    f"{path}, column confidence", f"not one of {', '.join(CONFIDENCE)}", "", lines
-                )
-            )
+        what = f"not one of {', '.join(CONFIDENCE)}"
+        faults += rows_fault(f"{path}, column confidence", unknown, lines, what)
     if "source" in user_table.columns and default["source"].notna().all():
-        unsaid = user_table["source"].isna()
-        if unsaid.any():
-            lines = tuple(f"line {i + 2}" for i in user_table.index[unsaid])
-            faults.append(
-                Fault(f"{path}, column source", "blank", "say where the figure is from", lines)
-            )
+        unsaid, fix = user_table["source"].isna(), "say where the figure is from"
+        faults += rows_fault(f"{path}, column source", unsaid, lines, "blank", fix)
     for column in default.columns:
         if column in user_table.columns and pd.api.types.is_numeric_dtype(default[column]):
             numbers = pd.to_numeric(user_table[column], errors="coerce")
             may_be_blank = bool(default[column].isna().any())
             bad = numbers.isna() & (user_table[column].notna() if may_be_blank else True)
-            if bad.any():
-                lines = tuple(f"line {i + 2}" for i in user_table.index[bad])
-                faults.append(Fault(f"{path}, column {column}", "not a number", "", lines))
-    if faults:
-        raise InputError(faults)
+            faults += rows_fault(f"{path}, column {column}", bad, lines, "not a number")
+    refuse(faults)
     return user_table
 
 
@@ -122,7 +103,7 @@ def at_preset(rows: pd.DataFrame, preset: str, column: str = "value") -> pd.Data
     """
     if preset not in PRESETS:
         what = f"{preset!r} is no preset of costs"
-        raise InputError(Fault("offers.costs.preset", what, "use " + " or ".join(PRESETS)))
+        raise InputError("offers.costs.preset", what, "use " + " or ".join(PRESETS))
     if preset == "central" or "prudent" not in rows.columns:
         return rows
     return rows.assign(**{column: rows["prudent"].fillna(rows[column])})

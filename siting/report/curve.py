@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import read_csv
 from siting.manifest import read_json
 from siting.report.figure_text import number, percent, rupees
@@ -50,7 +50,7 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
         if not (folder / name).is_file():
             what = f"is no folder that siting frontier wrote: it has no {name}"
-            raise InputError(Fault(str(folder), what, "name one, or leave it out"))
+            raise InputError(str(folder), what, "name one, or leave it out")
     facts = read_json(folder / "frontier.json")
     rows = _budgets(folder / "frontier.csv")
     faults = []
@@ -73,8 +73,7 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
         for a, b in zip(told, rows["served_kwh_day"], strict=False)
     ):
         faults.append(Fault(table, "differs from frontier.json", _FIX))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return Frontier(folder, rows, _differs(_settings(folder / "config.yaml"), run.settings))
 
 
@@ -89,8 +88,7 @@ def _budgets(path: Path) -> pd.DataFrame:
         if len(bad):
             ids = tuple(str(i + 1) for i in bad)
             faults.append(Fault(f"{path}, column {name}", "is not a number", _FIX, ids))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return rows
 
 
@@ -99,9 +97,9 @@ def _settings(path: Path) -> dict[str, Any]:
     try:
         parsed = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as err:
-        raise InputError(Fault(str(path), f"is not YAML: {err}".split("\n")[0], _FIX)) from err
+        raise InputError(str(path), f"is not YAML: {err}".split("\n")[0], _FIX) from err
     if not isinstance(parsed, dict):
-        raise InputError(Fault(str(path), "is not a mapping", _FIX))
+        raise InputError(str(path), "is not a mapping", _FIX)
     return parsed
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from siting.errors import Fault, MissingExtraError
+from siting.errors import MissingExtraError
 from siting.export import owners_of
 from siting.report import basis, content, robustness
 from siting.report.budgets import budget_bars, other_limits
@@ -123,7 +123,7 @@ def _environment() -> Environment:
         from jinja2 import Environment, FunctionLoader, StrictUndefined
     except ImportError as err:
         raise MissingExtraError(
-            Fault("jinja2", "is needed to make a report", 'pip install "siting[report]"')
+            "jinja2", "is needed to make a report", 'pip install "siting[report]"'
         ) from err
     environment = Environment(
         loader=FunctionLoader(_asset),

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.roads.drive import without_bus_only
 from siting.roads.network import Network, graph_tables, street_names, tag_numbers, tag_values
 from siting.roads.speeds import class_speeds, edge_speeds
@@ -127,7 +127,7 @@ def network_of(
     `siting.roads.speeds.class_speeds`; the rest, and what is raised, as in `build_network`.
     """
     if read.bus_only.all():
-        raise InputError(Fault("graph", "holds no street cars may use, only bus ways"))
+        raise InputError("graph", "holds no street cars may use, only bus ways")
     cars = ~read.bus_only
     before_km = _street_km(read.index[cars], read.length_m[cars])
     node_left, left = _strongest_part(nodes, read.index, cars)
@@ -191,9 +191,7 @@ def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
     bad = ~np.isfinite(length) | (length < 0)
     if bad.any():
         ids = tuple("-".join(map(str, uvk)) for uvk in edges.index[bad])
-        raise InputError(
-            Fault("graph, edge attribute length", f"{bad.sum():,} edges below 0 m", "", ids)
-        )
+        raise InputError("graph, edge attribute length", f"{bad.sum():,} edges below 0 m", "", ids)
     return length
 
 
@@ -215,11 +213,9 @@ def _strongest_part(
     largest = part[np.argmax(count[part])]
     if count[largest] < 2:
         raise InputError(
-            Fault(
-                "graph",
-                "no two places can be reached from each other",
-                "take a larger extract; check that one-ways have their counterpart",
-            )
+            "graph",
+            "no two places can be reached from each other",
+            "take a larger extract; check that one-ways have their counterpart",
         )
     inside = part == largest
     return inside, cars & inside[u] & inside[v]

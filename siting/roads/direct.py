@@ -17,7 +17,7 @@ import pyproj
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.roads.build import Streets, build_network, network_of
 from siting.roads.drive import is_bus_only
 from siting.roads.edge_table import read_edge_table
@@ -71,7 +71,7 @@ def network_from_file(
     segments = segments_of(pieces)
     edges = simplify(segments, pieces.node_id)
     if not len(edges.u):
-        raise InputError(Fault("graph", "holds no street", "take an extract with roads"))
+        raise InputError("graph", "holds no street", "take an extract with roads")
     nodes, geometry = _drawn(pieces, segments, edges)
     edge = np.repeat(np.arange(len(edges.u)), edges.size)
     merged, which = _merged(edge, pieces.kind[segments.piece[edges.segments]])

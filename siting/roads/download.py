@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import geopandas as gpd
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import DownloadError, Fault, InputError
+from siting.errors import DownloadError, Fault, InputError, refuse
 from siting.roads.server_answers import Answers, Trouble, trouble_of, troubles
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ class Download:
             faults.append(Fault("download.retries", f"{self.retries} is below 0"))
         if not self.pause_s >= 0:
             faults.append(Fault("download.pause_s", f"{self.pause_s:g} s is below 0"))
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
 
 
 def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
@@ -131,7 +130,7 @@ def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.
     DownloadError
         As in `download_place`.
     """
-    _require_area(polygon)
+    require_area(polygon)
     import osmnx as ox
 
     return _fetch(
@@ -169,7 +168,7 @@ def download_features(
     DownloadError
         As in `download_place`; also if the area has no feature with these tags.
     """
-    _require_area(polygon)
+    require_area(polygon)
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
     import osmnx as ox
 
@@ -259,21 +258,18 @@ def _download_error(
         f"try later, or set download.{key} to another server; run `siting fetch CONFIG` when "
         "online to keep the answers for use without"
     )
-    return DownloadError(Fault(answers.server, f"{what}: {trouble.what} ({tries})", fix))
+    return DownloadError(answers.server, f"{what}: {trouble.what} ({tries})", fix)
 
 
-def _require_area(polygon: Polygon | MultiPolygon) -> None:
+def require_area(polygon: Polygon | MultiPolygon, name: str = "polygon") -> None:
+    """Raise `InputError` unless a shape is an area in lon/lat that does not cross itself."""
     if not isinstance(polygon, Polygon | MultiPolygon) or polygon.is_empty:
-        raise InputError(Fault("polygon", "is not an area", "give a polygon or a box"))
+        raise InputError(name, "is not an area", "give a polygon or a box")
     if not polygon.is_valid:
-        raise InputError(
-            Fault("polygon", "crosses itself", "mend it, e.g. with shapely.make_valid")
-        )
+        raise InputError(name, "crosses itself", "mend it, e.g. with shapely.make_valid")
     west, south, east, north = polygon.bounds
     if west < -180 or east > 180 or south < -90 or north > 90:
-        raise InputError(
-            Fault("polygon", f"{_bounds(polygon)} is not in degrees", "give it in lon/lat")
-        )
+        raise InputError(name, f"{_bounds(polygon)} is not in degrees", "give it in lon/lat")
 
 
 def _bounds(polygon: Polygon | MultiPolygon) -> str:

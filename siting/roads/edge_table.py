@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyogrio.errors
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.writing import write_whole
 
 EDGE_COLUMNS = (
@@ -52,7 +52,7 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
         table = gpd.read_parquet(path)
     except (ValueError, OSError, pyogrio.errors.DataSourceError) as err:
         what = f"cannot be read: {str(err).splitlines()[0]}"
-        raise InputError(Fault(str(path), what, "save it with Network.to_parquet")) from err
+        raise InputError(str(path), what, "save it with Network.to_parquet") from err
     faults = [
         Fault(f"{path}, column {name}", "missing", "save it with Network.to_parquet")
         for name in (*EDGE_COLUMNS, *AT)
@@ -66,8 +66,7 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
             ids = tuple("-".join(map(str, uvk)) for uvk in table.index[bad])
             what = f"{bad.sum():,} streets without a number of 0 or more"
             faults.append(Fault(f"{path}, column {name}", what, "", ids))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     first = ~table.index.get_level_values("u").duplicated()
     nodes = gpd.GeoDataFrame(
         geometry=gpd.points_from_xy(*(table.loc[first, name] for name in AT)),
@@ -78,7 +77,7 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     lost = tuple(map(str, dict.fromkeys(ends[~ends.isin(nodes.index)])))
     if lost:
         what = "nodes that no street leads away from"
-        raise InputError(Fault(str(path), what, "build it with siting.build_network", lost))
+        raise InputError(str(path), what, "build it with siting.build_network", lost)
     report = table.attrs.get(_REPORT, {})
     told = {key: value for key, value in source.items() if value}
     report |= {"source": {**report.get("source", {}), **told}}

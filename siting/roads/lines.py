@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import shapely
 
-from siting.errors import Fault, InputError, did_you_mean
-from siting.files import read_layer
+from siting.errors import Fault, InputError, did_you_mean, refuse
+from siting.files import missing_columns, read_layer
 from siting.roads.network import Network
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def road_lines(
             faults.append(Fault(key, f"{name!r} is no road of the network", fix))
             continue
         lines_by_name[name] = _ends_to_ends(edges[mine])
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return lines_by_name
 
 
@@ -57,15 +56,11 @@ def lines_of_layer(
     shape is not a line.
     """
     layer = read_layer(path)
-    if name_column not in layer.columns:
-        have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
-        raise InputError(
-            Fault(f"{key}, {path}, column {name_column}", "missing", f"it has: {have}")
-        )
+    refuse(missing_columns(layer, (name_column,), f"{key}, {path}"))
     odd = ~layer.geom_type.isin(["LineString", "MultiLineString"])
     if odd.any() or layer.empty:
         named = tuple(layer.loc[odd, name_column].astype(str))
-        raise InputError(Fault(f"{key}, {path}", "holds shapes that are no lines", "", named))
+        raise InputError(f"{key}, {path}", "holds shapes that are no lines", "", named)
     lines_by_name: dict[str, list[shapely.LineString]] = {}
     shapes = layer.to_crs(crs).geometry
     for name, rows in shapes.groupby(layer[name_column].astype(str)):

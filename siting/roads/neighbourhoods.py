@@ -8,7 +8,7 @@ from xml.parsers import expat
 
 import geopandas as gpd
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.roads.source import OSM_XML, is_osm, unpacked
 
 # Values of `place` that people use for locations, the most important on a map first.
@@ -83,7 +83,7 @@ def _of_xml(text: bytes, path: Path) -> Places:
     try:
         parser.Parse(text, True)
     except (expat.ExpatError, KeyError, ValueError) as err:
-        raise InputError(Fault(str(path), f"cannot be read as OSM XML: {err}")) from err
+        raise InputError(str(path), f"cannot be read as OSM XML: {err}") from err
     return places
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyproj
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.roads.edge_table import read_edge_table, write_edge_table
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ class Network:
                         ids,
                     )
                 )
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
         length_m, travel_min = tag_numbers(edges, "length"), tag_numbers(edges, "travel_time") / 60
         speed_kmh = tag_numbers(edges, "speed_kph")
         moving = np.isnan(speed_kmh) & (travel_min > 0)
@@ -155,17 +154,15 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
     number.
     """
     if "crs" not in graph.graph:
-        raise InputError(
-            Fault("graph", "has no coordinate reference system", 'set graph.graph["crs"]')
-        )
+        raise InputError("graph", "has no coordinate reference system", 'set graph.graph["crs"]')
     if not graph.number_of_edges():
-        raise InputError(Fault("graph", "holds no street", "take an extract with roads"))
+        raise InputError("graph", "holds no street", "take an extract with roads")
     odd = tuple(str(node) for node in graph.nodes if not isinstance(node, int | np.integer))
     if odd:
-        raise InputError(Fault("graph, nodes", "ids that are not whole numbers", "", odd))
+        raise InputError("graph, nodes", "ids that are not whole numbers", "", odd)
     lost = tuple(str(n) for n, at in graph.nodes(data=True) if "x" not in at or "y" not in at)
     if lost:
-        raise InputError(Fault("graph, nodes", "without x and y", "", lost))
+        raise InputError("graph, nodes", "without x and y", "", lost)
     import osmnx as ox
 
     nodes, edges = ox.graph_to_gdfs(graph)

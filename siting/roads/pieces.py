@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.roads.ways import Tags, Ways
 
 logger = logging.getLogger(__name__)
@@ -40,11 +40,9 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     """
     if not ways.way_id:
         raise InputError(
-            Fault(
-                str(path),
-                f"holds no street cars may use ({ways.seen:,} ways with a highway tag)",
-                "take an extract with roads",
-            )
+            str(path),
+            f"holds no street cars may use ({ways.seen:,} ways with a highway tag)",
+            "take an extract with roads",
         )
     # Of a repeated node the first position counts.
     node_id, order = np.unique(np.frombuffer(ways.node_id, dtype=np.int64), return_index=True)
@@ -72,11 +70,9 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     run_way, run_size = run_way[long], run_size[long]
     if not len(run_way):
         raise InputError(
-            Fault(
-                str(path),
-                "holds no street cars may use inside the polygon",
-                "check that file and polygon are of the same place",
-            )
+            str(path),
+            "holds no street cars may use inside the polygon",
+            "check that file and polygon are of the same place",
         )
     way_id = np.frombuffer(ways.way_id, dtype=np.int64)
     part = ~whole[run_way]
@@ -104,10 +100,8 @@ def _require_on_the_globe(
     if off.any():
         ids = tuple(map(str, node_id[off].tolist()))
         raise InputError(
-            Fault(
-                f"{path}, nodes",
-                f"{off.sum():,} outside 180 degrees of longitude and 90 of latitude",
-                "get the file again",
-                ids,
-            )
+            f"{path}, nodes",
+            f"{off.sum():,} outside 180 degrees of longitude and 90 of latitude",
+            "get the file again",
+            ids,
         )

@@ -30,7 +30,7 @@ import requests
 import urllib3
 
 from siting.roads.settings import osmnx_settings, swapped
-from siting.writing import write_whole
+from siting.writing import write_text
 
 logger = logging.getLogger(__name__)
 
@@ -197,9 +197,8 @@ class Answers:
         return self.folder / f"{name}.json"
 
     def _write(self, path: Path, answer: Any) -> None:
-        text = json.dumps(answer)
         try:
-            write_whole(path, lambda part: part.write_text(text, encoding="utf-8"), replace=True)
+            write_text(path, json.dumps(answer), replace=True)
         except OSError as err:
             logger.warning("an answer could not be kept in %s: %s", path, err)
         else:

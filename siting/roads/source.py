@@ -16,7 +16,7 @@ from xml.etree.ElementTree import ParseError
 
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import unreadable_in_words
 from siting.roads.drive import only_drivable
 from siting.roads.osmnx_graph import graph_from_pieces
@@ -70,7 +70,7 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
     suffix = _checked_suffix(path)
     if suffix == EDGE_TABLE:
         what = "is a network already, no graph"
-        raise InputError(Fault(str(path), what, "read it with Network.from_parquet"))
+        raise InputError(str(path), what, "read it with Network.from_parquet")
     if suffix not in _GRAPHML:
         return graph_from_pieces(read_pieces(path, clip))
     with scratch_folder() as folder:
@@ -114,14 +114,12 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
             raise
         at = err.__cause__
         raise InputError(
-            Fault(f"{path}, line {at.position[0]}", f"broken XML: {at}", "get the file again")
+            f"{path}, line {at.position[0]}", f"broken XML: {at}", "get the file again"
         ) from err
     require_osmnx_form(graph, path)
     graph = only_drivable(graph)
     if not graph.number_of_edges():
-        raise InputError(
-            Fault(str(path), "holds no street cars may use", "take an extract with roads")
-        )
+        raise InputError(str(path), "holds no street cars may use", "take an extract with roads")
     with osmnx_settings(), unreadable_in_words(path, not_osmnx, (nx.NetworkXException,)):
         if ox.projection.is_projected(graph.graph["crs"]):
             graph = ox.project_graph(graph, to_latlong=True)
@@ -130,11 +128,9 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
                 graph = ox.truncate.truncate_graph_polygon(graph, clip, truncate_by_edge=True)
             except ValueError as err:
                 raise InputError(
-                    Fault(
-                        str(path),
-                        "holds no street cars may use inside the polygon",
-                        "check that file and polygon are of the same place",
-                    )
+                    str(path),
+                    "holds no street cars may use inside the polygon",
+                    "check that file and polygon are of the same place",
                 ) from err
         drawn = any("geometry" in tags for _, _, tags in graph.edges(data=True))
         if not graph.graph.get("simplified") and not drawn:
@@ -163,8 +159,7 @@ def require_osmnx_form(graph: nx.MultiDiGraph[Any], where: Path | str) -> None:
     ]
     if bare:
         faults.append(Fault(str(where), "edges without highway or length", fix, tuple(bare)))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 def _finite(*numbers: object) -> bool:
@@ -176,14 +171,12 @@ def _checked_suffix(path: Path) -> str:
     suffix = next((suffix for suffix in ROAD_SUFFIXES if name.endswith(suffix)), None)
     if suffix is None:
         raise InputError(
-            Fault(
-                str(path),
-                f"ending {''.join(path.suffixes[-2:]) or '(none)'} is not a road file this reads",
-                "use one of " + ", ".join(ROAD_SUFFIXES),
-            )
+            str(path),
+            f"ending {''.join(path.suffixes[-2:]) or '(none)'} is not a road file this reads",
+            "use one of " + ", ".join(ROAD_SUFFIXES),
         )
     if not path.is_file():
-        raise InputError(Fault(str(path), "no such file"))
+        raise InputError(str(path), "no such file")
     return suffix
 
 
@@ -204,6 +197,4 @@ def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
         # a full disk, not a broken file
         if getattr(err, "errno", None) in NO_ROOM:
             raise
-        raise InputError(
-            Fault(str(path), f"cannot be unpacked: {err}", "get the file again")
-        ) from err
+        raise InputError(str(path), f"cannot be unpacked: {err}", "get the file again") from err

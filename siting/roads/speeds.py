@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
+from siting.files import missing_columns
 
 # Range of plausible posted limits; others are slips ("2") or another unit.
 SANE_KMH = (5.0, 130.0)
@@ -91,18 +92,13 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     >>> class_speeds(table("speeds"), "other").loc["primary_link"].to_dict()
     {'free_kmh': 36.0, 'peak_factor': 1.4}
     """
-    missing = [
-        column
-        for column in ("city_group", "highway", "free_kmh", "peak_factor")
-        if column not in speeds.columns
-    ]
-    if missing:
-        raise InputError([Fault(f"speeds, column {column}", "missing") for column in missing])
+    needed = ("city_group", "highway", "free_kmh", "peak_factor")
+    refuse(missing_columns(speeds, needed, "speeds"))
     rows = speeds[speeds["city_group"] == city_group]
     if rows.empty:
         known = ", ".join(sorted(map(str, speeds["city_group"].dropna().unique())))
         raise InputError(
-            Fault("speeds, column city_group", f"no rows for {city_group!r}", f"it has: {known}")
+            "speeds, column city_group", f"no rows for {city_group!r}", f"it has: {known}"
         )
     where = f"speeds of {city_group}"
     faults = []
@@ -124,8 +120,7 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     quick = kinds[~(np.isfinite(rows["peak_factor"]) & (rows["peak_factor"] >= 1))]
     if len(quick):
         faults.append(Fault(f"{where}, column peak_factor", "below 1", "", tuple(quick)))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     table = rows.set_index("highway")[["free_kmh", "peak_factor"]].astype(float)
     links = table[~table.index.str.endswith("_link")].copy()
     links.index = links.index + "_link"

@@ -13,7 +13,8 @@ import shapely
 from scipy.sparse import csr_array, hstack, vstack
 from scipy.sparse.csgraph import dijkstra
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError, refuse
+from siting.files import missing_columns, rows_fault
 from siting.roads.network import Network
 
 # Neighbouring targets searched together; see `_blocks`.
@@ -101,15 +102,14 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
         above 0.
     """
     if not max_m > 0:
-        raise InputError(Fault("max_m", f"{max_m:g} metres is not above 0"))
+        raise InputError("max_m", f"{max_m:g} metres is not above 0")
     if points.crs is None:
         raise InputError(
-            Fault("points", "have no coordinate reference system", "declare it, e.g. EPSG:4326")
+            "points", "have no coordinate reference system", "declare it, e.g. EPSG:4326"
         )
-    lost = (points.geometry.isna() | points.geometry.is_empty).to_numpy()
-    if lost.any():
-        ids = tuple(map(str, points.index[lost]))
-        raise InputError(Fault("points, geometry", f"{lost.sum():,} rows without a place", "", ids))
+    lost = points.geometry.isna() | points.geometry.is_empty
+    what = f"{lost.sum():,} rows without a place"
+    refuse(rows_fault("points, geometry", lost, points.index, what))
     centres = points.geometry.to_crs(network.crs).centroid
     spots = np.column_stack([centres.x, centres.y])
     nodes = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
@@ -249,7 +249,7 @@ def minutes_to_nearest(
             (access_min[begins], (np.zeros_like(begins), begins)), shape=(1, len(minutes))
         )
         streets = hstack(
-            [vstack([_reversed_matrix(network), row]), csr_array((len(minutes) + 1, 1))]
+            [vstack([drive_matrix(network, back=True)[0], row]), csr_array((len(minutes) + 1, 1))]
         )
         minutes = dijkstra(csr_array(streets), indices=len(minutes), limit=limit_min)[:-1]
     return pd.Series(minutes, index=network.nodes.index, name="travel_min")
@@ -269,12 +269,10 @@ def _require_room(pairs: float, cutoff_min: float) -> None:
     need, free = pairs * BYTES_A_PAIR, free_bytes()
     if need > free:
         raise InputError(
-            Fault(
-                "reach.cutoff_min",
-                f"within {cutoff_min:g} minutes lie about {pairs:,.0f} pairs of cells and sites, "
-                f"which take {need / 1e9:,.1f} GB of memory; {free / 1e9:,.1f} GB are free",
-                "lower it, or take larger cells or fewer sites",
-            )
+            "reach.cutoff_min",
+            f"within {cutoff_min:g} minutes lie about {pairs:,.0f} pairs of cells and sites, "
+            f"which take {need / 1e9:,.1f} GB of memory; {free / 1e9:,.1f} GB are free",
+            "lower it, or take larger cells or fewer sites",
         )
 
 
@@ -312,7 +310,7 @@ def _blocks(
     nodes. scipy searches under Python's lock, so threads gain nothing, and starting another process
     takes about as long as all the searches of a city.
     """
-    streets = _reversed_matrix(network)
+    streets, _ = drive_matrix(network, back=True)
     order = _side_by_side(network, targets)
     for first in range(0, len(order), BATCH):
         batch = order[first : first + BATCH]
@@ -341,35 +339,35 @@ def _side_by_side(network: Network, targets: np.ndarray) -> np.ndarray:
     return order
 
 
-def _reversed_matrix(network: Network) -> csr_array:
-    """Return minutes from v to u for each street u -> v, the least of parallel ones."""
+def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np.ndarray]:
+    """Return the minutes of each drive from u to v, and the street of each entry.
+
+    Of parallel streets the quickest counts. With `back` the drives are from v to u.
+    """
     index = network.nodes.index
     u = index.get_indexer(network.edges.index.get_level_values("u"))
     v = index.get_indexer(network.edges.index.get_level_values("v"))
+    row, column = (v, u) if back else (u, v)
     minutes = np.maximum(network.edges["travel_min"].to_numpy(dtype=float), LEAST_MIN)
-    order = np.lexsort((minutes, u, v))
-    order = order[u[order] != v[order]]
+    order = np.lexsort((minutes, column, row))
+    order = order[row[order] != column[order]]
     # A sparse matrix would add parallel streets up: keep the first, the quickest, of each pair.
-    row, column = v[order], u[order]
     first = np.ones(len(order), dtype=bool)
-    first[1:] = (row[1:] != row[:-1]) | (column[1:] != column[:-1])
-    row, column = row[first], column[first]
-    begin = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(index)))])
-    return csr_array((minutes[order][first], column, begin), shape=(len(index), len(index)))
+    first[1:] = (np.diff(row[order]) != 0) | (np.diff(column[order]) != 0)
+    order = order[first]
+    begin = np.concatenate([[0], np.cumsum(np.bincount(row[order], minlength=len(index)))])
+    shape = (len(index), len(index))
+    return csr_array((minutes[order], column[order], begin), shape=shape), order
 
 
 def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.DataFrame:
     """Return the rows that have a road node, sorted by id, with minutes of access."""
-    missing = [column for column in (key, "node_id", "snap_m") if column not in frame.columns]
-    if missing:
-        raise InputError([Fault(f"{where}, column {column}", "missing") for column in missing])
+    refuse(missing_columns(frame, (key, "node_id", "snap_m"), where))
     rows = pd.DataFrame({column: frame[column].array for column in (key, "node_id", "snap_m")})
     rows = rows[rows["node_id"].notna()]
     snap_m = rows["snap_m"].to_numpy(dtype=float, na_value=np.nan)
     bad = ~(np.isfinite(snap_m) & (snap_m >= 0))
-    if bad.any():
-        ids = tuple(rows[key].astype(str)[bad])
-        raise InputError(Fault(f"{where}, column snap_m", "not 0 m or more", "", ids))
+    refuse(rows_fault(f"{where}, column snap_m", bad, rows[key], "not 0 m or more"))
     rows = rows.assign(
         node_id=rows["node_id"].astype("int64"), access_min=snap_m / 1000 / access_kmh * 60
     )
@@ -378,14 +376,11 @@ def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.
 
 def _positions(network: Network, node_id: pd.Index, where: str) -> np.ndarray:
     at: np.ndarray = network.nodes.index.get_indexer(node_id)
-    if (at < 0).any():
-        ids = tuple(map(str, dict.fromkeys(node_id[at < 0])))
-        raise InputError(
-            Fault(where, "not nodes of the network", "snap to this network first", ids)
-        )
+    what, fix = "not nodes of the network", "snap to this network first"
+    refuse(rows_fault(where, at < 0, node_id, what, fix))
     return at
 
 
 def _require_above_0(name: str, value: float, unit: str) -> None:
     if not (np.isfinite(value) and value > 0):
-        raise InputError(Fault(name, f"{value:g} {unit} is not above 0"))
+        raise InputError(name, f"{value:g} {unit} is not above 0")

@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from shapely.geometry.base import BaseGeometry
 
-from siting.errors import Fault, InputError, MissingExtraError
+from siting.errors import InputError, MissingExtraError
 from siting.roads.drive import WAY_TAGS, is_bus_only, is_drivable
 
 Tags = dict[str, str]
@@ -127,7 +127,7 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
             root = name
             if name != "osm":
                 raise InputError(
-                    Fault(str(path), f"is XML but not OSM: it begins with <{name}>, not <osm>")
+                    str(path), f"is XML but not OSM: it begins with <{name}>, not <osm>"
                 )
 
     parser.StartElementHandler = start
@@ -136,19 +136,15 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         finish()
     except expat.ExpatError as err:
         raise InputError(
-            Fault(
-                f"{path}, line {err.lineno}",
-                f"broken XML: {expat.ErrorString(err.code)}",
-                "get the file again",
-            )
+            f"{path}, line {err.lineno}",
+            f"broken XML: {expat.ErrorString(err.code)}",
+            "get the file again",
         ) from err
     except (ValueError, LookupError, OverflowError) as err:
         raise InputError(
-            Fault(
-                f"{path}, line {parser.CurrentLineNumber}",
-                f"an element is not as OSM has it: {type(err).__name__} {err}",
-                "get the file again",
-            )
+            f"{path}, line {parser.CurrentLineNumber}",
+            f"an element is not as OSM has it: {type(err).__name__} {err}",
+            "get the file again",
         ) from err
     return ways
 
@@ -164,7 +160,7 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
         import osmium
     except ImportError as err:
         raise MissingExtraError(
-            Fault(str(path), "needs pyosmium to be read", 'pip install "siting[pbf]"')
+            str(path), "needs pyosmium to be read", 'pip install "siting[pbf]"'
         ) from err
     west, south, east, north = clip.bounds if clip is not None else (-180, -90, 180, 90)
     ways = Ways()
@@ -194,7 +190,7 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
                     ways.add_node(ref, lon, lat)
     except RuntimeError as err:  # raised by pyosmium for every fault of a file
         raise InputError(
-            Fault(str(path), f"is not OSM PBF, or breaks off: {err}", "get the file again")
+            str(path), f"is not OSM PBF, or breaks off: {err}", "get the file again"
         ) from err
     return ways
 

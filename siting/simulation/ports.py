@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.sites import charging_limits
 from siting.sites.chargers_text import charger_counts
 from siting.sites.standing import LARGEST_AC_KW
@@ -86,8 +86,7 @@ def station_ports(
     if unknown:
         what = "not in the charger catalogue"
         faults.append(Fault("sites, column chargers", what, "", tuple(unknown)))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     table = pd.DataFrame(rows, columns=COLUMNS).astype(
         {"ports": int, "port_kw": float, "battery_kwh": float, "availability": float}
     )
@@ -155,7 +154,7 @@ class Sessions:
         figures = sessions.set_index("vehicle_class")
         lacking = tuple(name for name in classes if name not in figures.index)
         if lacking:
-            raise InputError(Fault("session figures", "no row for a class", "add one", lacking))
+            raise InputError("session figures", "no row for a class", "add one", lacking)
         class_figures = figures.loc[classes]
         kwh = class_figures["session_kwh"].to_numpy(dtype=float)
         pace = kwh * MINUTES / class_figures["session_min"].to_numpy(dtype=float)

@@ -21,7 +21,6 @@ from siting.sites.costs import (
     subsidy_pkr,
     with_dearer,
 )
-from siting.sites.destinations import read_destinations
 from siting.sites.existing import existing_stations
 from siting.sites.grid import assign_feeders, nearest_line_km
 from siting.sites.land import candidates_from_parcels, excluded_areas
@@ -34,6 +33,7 @@ from siting.sites.places import (
     candidates_from_features,
     candidates_from_layer,
     candidates_from_pois,
+    read_destinations,
 )
 from siting.sites.shown import shown_offers
 from siting.sites.sizes import with_sizes

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
+from siting.files import rows_fault
 from siting.reference import table
 from siting.tables import COMPATIBILITY, validate
-
-GROUP = re.compile(r"^[a-z0-9_]+$")
 
 
 def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
@@ -47,17 +45,14 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     where = str(path) if path else "charger table"
     ids = chargers["charger_id"].astype("str")
     faults = _twice(ids, f"{where}, column charger_id")
-    groups = chargers["charger_group"].astype("str")
-    odd = ~groups.map(lambda group: bool(GROUP.match(group))).astype(bool)
-    if odd.any():
-        what, fix = "not small letters, digits and _", "it becomes part of a column's name"
-        faults.append(Fault(f"{where}, column charger_group", what, fix, tuple(ids[odd])))
+    odd = ~chargers["charger_group"].astype("str").str.fullmatch(r"[a-z0-9_]+")
+    what, fix = "not small letters, digits and _", "it becomes part of a column's name"
+    faults += rows_fault(f"{where}, column charger_group", odd, ids, what, fix)
     for column in ("power_kw", "ports", "life_years"):
         faults += _not_numbers(chargers, column, ids, where, above=True)
     for column in ("capex_pkr", "battery_kwh", "battery_pkr_kwh"):
         faults += _not_numbers(chargers, column, ids, where, above=False)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return chargers
 
 
@@ -125,20 +120,17 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
         if (grid["item"] == item).sum() != 1
     ]
     faults += _not_numbers(grid, "value", grid["item"], where, above=False)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     factor = float(grid.loc[grid["item"] == "power_factor", "value"].iloc[0])
     grid["max_kw"] = grid["max_kw"].fillna(grid["kva"] * factor)
     tiers = grid[grid["kind"] == "connection"]
     if tiers.empty or tiers["max_kw"].isna().any():
-        raise InputError(Fault(f"{where}, column kind", "each connection needs kva or max_kw"))
+        raise InputError(f"{where}, column kind", "each connection needs kva or max_kw")
     by_kw = grid[grid["kind"] == "connection_kw"]
     loose = ~by_kw["max_kw"].isin(tiers["max_kw"]) | by_kw["max_kw"].duplicated(keep=False)
-    if loose.any():
-        what = "a price by the kW is of no connection, or given twice"
-        fix = "give it the max_kw of its connection"
-        items = tuple(by_kw["item"][loose].astype(str))
-        raise InputError(Fault(f"{where}, column max_kw", what, fix, items))
+    what = "a price by the kW is of no connection, or given twice"
+    fix = "give it the max_kw of its connection"
+    refuse(rows_fault(f"{where}, column max_kw", loose, by_kw["item"], what, fix))
     return grid
 
 
@@ -169,8 +161,7 @@ def fee_figures(path: Path | None = None) -> pd.DataFrame:
         if not (fees["item"] == item).any()
     ]
     faults += _not_numbers(fees, "value", fees["item"], where, above=False)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return fees
 
 
@@ -233,8 +224,7 @@ def charging_limits(path: Path | None = None) -> pd.DataFrame:
     where = str(path) if path else "table of charging limits"
     faults = _twice(pairs, f"{where}, column charger_group + vehicle_class")
     faults += _not_numbers(limits, "limit_kw", pairs, where, above=True)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return limits
 
 
@@ -266,7 +256,7 @@ def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]
     unknown = tuple(name for name in own or {} if name not in shares.index)
     if unknown:
         fix = f"there are: {', '.join(shares.index)}"
-        raise InputError(Fault("service, time_utilisation", "no such charger group", fix, unknown))
+        raise InputError("service, time_utilisation", "no such charger group", fix, unknown)
     return {str(group): float(share) for group, share in shares.items()} | dict(own or {})
 
 
@@ -299,11 +289,9 @@ def bay_figures(path: Path | None = None) -> pd.DataFrame:
     where = str(path) if path else "table of bays"
     faults = _twice(groups, f"{where}, column charger_group")
     odd = ~bays["per"].isin(("port", "charger"))
-    if odd.any():
-        faults.append(Fault(f"{where}, column per", "not port or charger", "", tuple(groups[odd])))
+    faults += rows_fault(f"{where}, column per", odd, groups, "not port or charger")
     faults += _not_numbers(bays, "bays", groups, where, above=False)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return bays
 
 
@@ -346,15 +334,12 @@ def parking_rule(path: Path | None = None) -> pd.DataFrame:
         faults.append(Fault(f"{where}, column points", "fall as bays rise", "", tuple(labels)))
     if (steps < 0).any():
         faults.append(Fault(f"{where}, column max_bays", "not a number of at least 0"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return rule
 
 
 def _twice(labels: pd.Series, where: str) -> list[Fault]:
-    again = labels.duplicated(keep=False)
-    ids = tuple(dict.fromkeys(labels[again].astype(str)))
-    return [Fault(where, "given twice", "", ids)] if ids else []
+    return rows_fault(where, labels.duplicated(keep=False), labels, "given twice")
 
 
 def _not_numbers(
@@ -363,5 +348,4 @@ def _not_numbers(
     values = rows[column].to_numpy(dtype=float, na_value=np.nan)
     bad = ~(np.isfinite(values) & ((values > 0) if above else (values >= 0)))
     least = "above 0" if above else "at least 0"
-    ids = tuple(labels[bad].astype(str))
-    return [Fault(f"{where}, column {column}", f"not a number {least}", "", ids)] if ids else []
+    return rows_fault(f"{where}, column {column}", bad, labels, f"not a number {least}")

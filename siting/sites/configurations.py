@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from siting.demand import session_figures
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.reference import at_preset
 from siting.sites.catalogue import bay_figures, charging_limits
 from siting.sites.costs import (
@@ -216,8 +216,7 @@ def configuration_table(
     """
     faults = configuration_faults(configurations, given["chargers"])
     faults += rule_faults(given)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     rules = rules_of(given)
     out = bare_configurations(configurations, rules)
     km = _city_km(rules.grid) if rules.line_km is None else rules.line_km
@@ -242,9 +241,7 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     count = count.fillna(0).astype(float)
     chargers = rules.chargers
     types = chargers.set_index(chargers["charger_id"].astype(str)).loc[count.columns]
-    faults = rules.mix_faults(types)
-    if faults:
-        raise InputError(faults)
+    refuse(rules.mix_faults(types))
     n = count.to_numpy()
     kw = types["power_kw"].to_numpy(dtype=float)
     ports = types["ports"].to_numpy(dtype=float)

@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.reference import at_preset, table
 from siting.tables import COST_PARTS
 
@@ -157,10 +157,8 @@ class SiteCosts:
             faults.append(Fault("site costs, land", what, "use " + " or ".join(LAND)))
         if self.neeca_points not in POINTS_RULES:
             what = f"{self.neeca_points!r} is not a reading of the parking rule"
-            fix = "use " + ", ".join(POINTS_RULES)
-            faults.append(Fault("site costs, neeca_points", what, fix))
-        if faults:
-            raise InputError(faults)
+            faults.append(Fault("site costs, neeca_points", what, "use " + ", ".join(POINTS_RULES)))
+        refuse(faults)
 
 
 def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
@@ -192,8 +190,7 @@ def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
               for item in WORKS.values() if (rows.index == item).sum() != 1]  # fmt: skip
     faults += [Fault(f"site costs, {name}", "no such figure", "use " + ", ".join(known))
                for name in overrides if name not in known]  # fmt: skip
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     figures: dict[str, Any] = {name: float(rows[item]) for name, item in WORKS.items()}
     if "site_bays" not in overrides:
         by_kind = table("site_bays").set_index("kind")["bays"].astype(float)
@@ -231,8 +228,7 @@ class Hurdle:
             faults.append(
                 Fault("hurdle, real_return", f"{self.real_return} is not a share", "give 0 to 1")
             )
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
 
 
 @dataclass(frozen=True)
@@ -310,13 +306,11 @@ class Subsidy:
         if cap is not None and not cap >= 0:
             faults.append(Fault("subsidy, cap_per_station_pkr", f"{cap} is not PKR of at least 0"))
         if not 0 <= self.flat_pkr < np.inf:
-            what = f"{self.flat_pkr} is not PKR of at least 0"
-            faults.append(Fault("subsidy, flat_pkr", what))
+            faults.append(Fault("subsidy, flat_pkr", f"{self.flat_pkr} is not PKR of at least 0"))
         if self.rule not in SUBSIDY_RULES:
             what = f"{self.rule!r} is not a rule"
             faults.append(Fault("subsidy, rule", what, "use " + ", ".join(SUBSIDY_RULES)))
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
 
 
 def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:

@@ -9,8 +9,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
-from siting.files import read_layer, row_labels
+from siting.errors import Fault, InputError, refuse
+from siting.files import read_layer, rows_fault
 
 
 class OcmAnswer(NamedTuple):
@@ -66,43 +66,27 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     ports = pd.to_numeric(layer["ports"], errors="coerce") if "ports" in layer.columns else None
     if ports is not None:
         odd = layer["ports"].notna() & ~((ports >= 1) & (ports == ports.round()))
-        if odd.any():
-            rows = row_labels(path, np.flatnonzero(odd))
-            what = "not whole numbers of at least 1"
-            faults.append(Fault(f"{path}, column ports", what, "blank where unknown", rows))
+        what = "not whole numbers of at least 1"
+        faults += rows_fault(f"{path}, column ports", odd, path, what, "blank where unknown")
     if "power_kw" not in layer.columns:
         have = ", ".join(str(c) for c in layer.columns if c != "geometry")
         raise InputError(
-            Fault(
-                f"{path}, column power_kw",
-                "missing",
-                f"add it, blank where unknown; it has: {have}",
-            )
+            f"{path}, column power_kw", "missing", f"add it, blank where unknown; it has: {have}"
         )
     power_kw, bad = _largest(layer["power_kw"])
-    if bad.any():
-        faults.append(
-            Fault(
-                f"{path}, column power_kw",
-                f"{bad.sum():,} of {len(layer):,} rows are not kW above 0",
-                "leave it blank where unknown",
-                row_labels(path, np.flatnonzero(bad)),
-            )
-        )
+    what = f"{bad.sum():,} of {len(layer):,} rows are not kW above 0"
+    faults += rows_fault(
+        f"{path}, column power_kw", bad, path, what, "leave it blank where unknown"
+    )
     operational = _answers(layer, path, faults, "operational", OPERATIONAL)
     private = _answers(layer, path, faults, "private", PRIVATE)
     id_column = next((c for c in ("station_id", "ocm_id", "id") if c in layer.columns), None)
-    if id_column and layer[id_column].duplicated().any():
-        twice = layer[id_column][layer[id_column].duplicated()].astype(str)
-        faults.append(
-            Fault(f"{path}, column {id_column}", "the same id in several rows", "", tuple(twice))
-        )
-    missing = (layer.geometry.isna() | layer.geometry.is_empty).to_numpy()
-    if missing.any():
-        rows = row_labels(path, np.flatnonzero(missing))
-        faults.append(Fault(f"{path}, geometry", "missing", "leave these rows out", rows))
-    if faults:
-        raise InputError(faults)
+    if id_column:
+        ids, what = layer[id_column], "the same id in several rows"
+        faults += rows_fault(f"{path}, column {id_column}", ids.duplicated(), ids, what)
+    missing = layer.geometry.isna() | layer.geometry.is_empty
+    faults += rows_fault(f"{path}, geometry", missing, path, "missing", "leave these rows out")
+    refuse(faults)
     existing = operational & ~private
     kind = np.select(
         [existing, ~operational], ["existing", "existing (not operating)"], "existing (private)"
@@ -145,9 +129,7 @@ def _answers(
     if column in layer.columns:
         text = layer[column].astype("str").str.strip().str.casefold()
         yes, no = text.isin(YES).to_numpy(), text.isin(NO).to_numpy()
-        if not (yes | no).all():
-            rows = row_labels(path, np.flatnonzero(~(yes | no)))
-            faults.append(Fault(f"{path}, column {column}", "neither yes nor no", "", rows))
+        faults += rows_fault(f"{path}, column {column}", ~(yes | no), path, "neither yes nor no")
         return np.asarray(yes)
     if ocm.column in layer.columns:
         number = pd.to_numeric(layer[ocm.column], errors="coerce")

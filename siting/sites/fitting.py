@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.sites.configurations import UPGRADED
 from siting.sites.costs import points_required
 from siting.texts import counted
@@ -102,7 +102,7 @@ def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules:
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:
         what = f"{least:,} is above the ports of every size, {most:,} at most"
-        raise InputError(Fault("offers.least_ports", what, "lower it, or list larger numbers"))
+        raise InputError("offers.least_ports", what, "lower it, or list larger numbers")
     smallest = choices.iloc[_smallest(choices, sized, least)]
     bays, kw = float(smallest["bays_needed"]), float(smallest["load_kw"])
     most_bays, most_kw = float(sites["site_bays"].max()), float(sites["headroom_kw"].max())
@@ -115,9 +115,9 @@ def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules:
         fix += ", or let power be bought (offers.upgrade)"
     if least and pairs(sites, choices, sized, replace(rules, least_ports=0))[2]:
         what = f"no site can hold a station of {least:,} ports: {what}"
-        raise InputError(Fault("offers.least_ports", what, f"lower it{fix}"))
+        raise InputError("offers.least_ports", what, f"lower it{fix}")
     what = f"no site can hold any of them: {what}"
-    raise InputError(Fault("offers.sizes", what, f"list smaller numbers{fix}"))
+    raise InputError("offers.sizes", what, f"list smaller numbers{fix}")
 
 
 def _room(bays: float, kw: float) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
+from siting.files import missing_columns, rows_fault
 
 METRES = 1000.0
 
@@ -52,8 +53,7 @@ def nearest_line_km(
     faults = _layer_faults(candidates, network, "11 kV network")
     if not (np.isfinite(detour) and detour >= 1):
         faults.append(Fault("line_detour", f"{detour} is not a factor of at least 1"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     _, away_m = _nearest(candidates, network)
     out = candidates.copy()
     measured = pd.Series(away_m / METRES * detour, index=candidates.index)
@@ -102,8 +102,7 @@ def assign_feeders(
     faults += _feeder_faults(feeders)
     if not within_m >= 0:
         faults.append(Fault("within_m", f"{within_m} is not metres of at least 0"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     ordered = feeders.assign(feeder_id=feeders["feeder_id"].astype(str))
     ordered = ordered.sort_values("feeder_id", kind="stable", ignore_index=True)
     at, away_m = _nearest(candidates, ordered)
@@ -140,37 +139,28 @@ def _layer_faults(candidates: gpd.GeoDataFrame, layer: gpd.GeoDataFrame, name: s
         return [*faults, Fault(name, "has no rows", "give a layer with some, or none at all")]
     if layer.crs is None:
         faults.append(Fault(name, "has no coordinate reference system", "declare it"))
-    missing = (layer.geometry.isna() | layer.geometry.is_empty).to_numpy()
-    if missing.any():
-        rows = tuple(f"row {i + 1}" for i in np.flatnonzero(missing))
-        faults.append(Fault(f"{name}, geometry", "missing", "leave these rows out", rows))
-    return faults
+    missing = layer.geometry.isna() | layer.geometry.is_empty
+    fix = "leave these rows out"
+    return faults + rows_fault(f"{name}, geometry", missing, _rows(layer), "missing", fix)
 
 
 def _feeder_faults(feeders: gpd.GeoDataFrame) -> list[Fault]:
-    have = ", ".join(str(c) for c in feeders.columns if c != "geometry")
-    faults = [
-        Fault(f"feeders, column {column}", "missing", f"it has: {have}")
-        for column in ("feeder_id", "headroom_kw")
-        if column not in feeders.columns
-    ]
-    if faults:
+    if faults := missing_columns(feeders, ("feeder_id", "headroom_kw"), "feeders"):
         return faults
     ids = feeders["feeder_id"].astype("str").where(feeders["feeder_id"].notna(), "").str.strip()
-    if (ids == "").any():
-        rows = tuple(f"row {i + 1}" for i in np.flatnonzero(ids == ""))
-        faults.append(Fault("feeders, column feeder_id", "blank", "", rows))
     twice = ids.duplicated(keep=False) & (ids != "")
-    if twice.any():
-        again = tuple(dict.fromkeys(ids[twice]))
-        faults.append(Fault("feeders, column feeder_id", "given twice", "one row a feeder", again))
     spare = pd.to_numeric(feeders["headroom_kw"], errors="coerce").to_numpy(float, na_value=np.nan)
     bad = ~(np.isfinite(spare) & (spare >= 0))
-    if bad.any():
-        faults.append(
-            Fault("feeders, column headroom_kw", "not kW of at least 0", "", tuple(ids[bad]))
-        )
-    return faults
+    where = "feeders, column feeder_id"
+    return [
+        *rows_fault(where, ids == "", _rows(feeders), "blank"),
+        *rows_fault(where, twice, ids, "given twice", "one row a feeder"),
+        *rows_fault("feeders, column headroom_kw", bad, ids, "not kW of at least 0"),
+    ]
+
+
+def _rows(layer: gpd.GeoDataFrame) -> list[str]:
+    return [f"row {i + 1}" for i in range(len(layer))]
 
 
 def _geometry_last(sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

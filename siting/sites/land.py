@@ -10,8 +10,8 @@ import pandas as pd
 import shapely
 
 from siting.demand.people import shape_faults
-from siting.errors import Fault, InputError
-from siting.files import read_layer
+from siting.errors import Fault, InputError, refuse
+from siting.files import missing_columns, read_layer
 from siting.roads import Network
 from siting.sites.merge import SMALL
 from siting.sites.places import candidates_from_layer
@@ -91,14 +91,12 @@ def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFram
             faults.extend(err.faults)
             continue
         if name_column is not None and name_column not in layer.columns:
-            have = ", ".join(str(c) for c in layer.columns if c != "geometry")
-            faults.append(Fault(f"{path}, column {name_column}", "missing", f"it has: {have}"))
+            faults += missing_columns(layer, (name_column,), str(path))
             continue
         names = layer.get(name_column or "name", pd.Series(None, index=layer.index, dtype="str"))
         known = names.notna() & (names.astype(str).str.strip() != "")
         parts.append(layer[["geometry"]].assign(name=names.where(known, path.stem).astype("str")))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     if not parts:
         return gpd.GeoDataFrame({"name": []}, geometry=[], crs=4326)
     return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=4326)
@@ -107,7 +105,5 @@ def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFram
 def _read_areas(path: Path) -> gpd.GeoDataFrame:
     """Return a layer's rows, all of them polygons."""
     layer = read_layer(path)
-    faults = shape_faults(layer, path, ("Polygon", "MultiPolygon"), "polygons")
-    if faults:
-        raise InputError(faults)
+    refuse(shape_faults(layer, path, ("Polygon", "MultiPolygon"), "polygons"))
     return layer

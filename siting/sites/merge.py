@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.errors import Fault, InputError
-from siting.files import extent
+from siting.errors import Fault, InputError, refuse
+from siting.files import extent, rows_fault
 from siting.roads import Network, snap
 from siting.sites.places import OWN, OWN_ID
 
@@ -91,15 +91,13 @@ def merge_candidates(
         reasons = dropped["reason"].value_counts()
         told = "; ".join(f"{count:,} {reason}" for reason, count in reasons.head(3).items())
         what = f"none of {len(places):,} places is left: {told}"
-        raise InputError(Fault("candidates", what, "exclude less, or give other layers"))
+        raise InputError("candidates", what, "exclude less, or give other layers")
     if far.all():
         raise InputError(
-            Fault(
-                "candidates",
-                f"none of {len(places):,} places is within {max_snap_m:,.0f} m of a road: the "
-                f"nearest is {places['road_m'].min():,.0f} m away",
-                "raise max_snap_m, or give other layers",
-            )
+            "candidates",
+            f"none of {len(places):,} places is within {max_snap_m:,.0f} m of a road: the "
+            f"nearest is {places['road_m'].min():,.0f} m away",
+            "raise max_snap_m, or give other layers",
         )
     if far.any():
         outside = dropped["reason"].str.startswith(OUTSIDE).sum()
@@ -149,8 +147,7 @@ def _stack(
     if parts:
         places = pd.concat(parts, ignore_index=True)
         faults += _repeated_ids(places)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return _in_order(places)
 
 
@@ -168,10 +165,7 @@ def _repeated_ids(places: gpd.GeoDataFrame) -> list[Fault]:
     ids = places[OWN_ID]
     # Two of the user's tables may each number their rows; `source` identifies the table.
     twice = ids.notna() & places.duplicated(["layer", OWN_ID], keep=False)
-    if not twice.any():
-        return []
-    again = tuple(dict.fromkeys(ids[twice].astype(str)))
-    return [Fault(f"candidates, column {OWN_ID}", "the same id for several places", "", again)]
+    return rows_fault(f"candidates, column {OWN_ID}", twice, ids, "the same id for several places")
 
 
 def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

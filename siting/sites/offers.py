@@ -9,7 +9,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
+from siting.files import rows_fault
 from siting.sites.catalogue import parking_rule
 from siting.sites.configurations import (
     RuleFigures,
@@ -28,6 +29,7 @@ from siting.sites.fitting import (
     with_reasons,
     with_upgrade,
 )
+from siting.sites.places import SITE_FIGURES, figure_faults
 from siting.sites.sizes import with_sizes
 from siting.sites.standing import extended_offers, standing_offers
 from siting.tables import CANDIDATES, COST_PARTS, capacity_groups, find_faults
@@ -40,15 +42,6 @@ MONEY = ("charger_cost_pkr", "battery_cost_pkr", "connection_cost_pkr", "line_co
          "upgrade_cost_pkr", *COST_PARTS[1:], "cost_pkr", "subsidy_pkr")  # fmt: skip
 RUNNING = ("annual_fee_pkr", "om_pkr_year", "land_pkr_year", "insurance_pkr_year")
 LIVES = ("charger_life_years", "battery_life_years")
-
-# Figures a site may bring along: what they are, whether they must be above 0, and the most.
-SITE_COLUMNS = {
-    "headroom_kw": ("kW of at least 0", False, np.inf),
-    "line_km": ("km of at least 0", False, np.inf),
-    "bays": ("bays of at least 0", False, np.inf),
-    "availability": ("a share of time above 0 and at most 1", True, 1.0),
-    "existing_ports": ("a number above 0", True, np.inf),
-}
 
 
 class OfferFigures(RuleFigures, total=False):
@@ -133,7 +126,7 @@ def make_offers(
     headroom_kw, parking = figures.pop("headroom_kw", 800.0), figures.pop("parking", None)
     if not (np.isfinite(headroom_kw) and headroom_kw >= 0):
         faults.append(
-            Fault("headroom_kw", f"{headroom_kw} is not {SITE_COLUMNS['headroom_kw'][0]}")
+            Fault("headroom_kw", f"{headroom_kw} is not {SITE_FIGURES['headroom_kw'][0]}")
         )
     if existing_policy not in POLICIES:
         what = f"{existing_policy!r} is not a policy"
@@ -142,8 +135,7 @@ def make_offers(
         faults += [Fault("grid table, column item", f"has no {item}", "or switch upgrade off")
                    for item in ("upgrade_fixed", "upgrade_kw")
                    if (given["grid"]["item"] == item).sum() != 1]  # fmt: skip
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     rules = rules_of(cast("RuleFigures", figures))
     sites = _sites(candidates, rules, headroom_kw)
     if existing_policy == "ignore":
@@ -198,20 +190,13 @@ def make_offers(
 
 def _site_faults(candidates: gpd.GeoDataFrame) -> list[Fault]:
     """Return a fault for each column of figures by site that holds something else."""
-    faults = []
     names = candidates.get("site_id", pd.Series(candidates.index, candidates.index)).astype(str)
-    for column, (what, above, most) in SITE_COLUMNS.items():
-        if column not in candidates.columns:
-            continue
-        given = candidates[column]
-        numbers = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-        least = numbers > 0 if above else numbers >= 0
-        bad = given.notna().to_numpy() & ~(np.isfinite(numbers) & least & (numbers <= most))
-        if column == "existing_ports":
-            bad |= np.isfinite(numbers) & (numbers != np.round(numbers))
-        if bad.any():
-            where = f"candidates, column {column}"
-            faults.append(Fault(where, f"not {what}", "", tuple(names[bad])))
+    faults = figure_faults(candidates, "candidates", names)
+    if "existing_ports" in candidates.columns:
+        ports = pd.to_numeric(candidates["existing_ports"], errors="coerce").astype(float)
+        bad = candidates["existing_ports"].notna() & ~((ports >= 1) & (ports == ports.round()))
+        where = "candidates, column existing_ports"
+        faults += rows_fault(where, bad, names, "not a whole number of at least 1")
     return faults
 
 

@@ -7,10 +7,18 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, InputError
-from siting.files import plain_column, read_layer, row_labels, unreadable_in_words
+from siting.errors import Fault, InputError, refuse
+from siting.files import (
+    missing_columns,
+    plain_column,
+    read_layer,
+    row_labels,
+    rows_fault,
+    unreadable_in_words,
+)
 
 Tags = Mapping[str, bool | str | Sequence[str]]
 
@@ -23,12 +31,12 @@ OWN_ID = f"{OWN}id"
 
 COORDINATES = ("lon", "lat", "longitude", "latitude")  # of a CSV; they are the points
 
-# Optional fields of a layer: type, whether above 0 only, the largest value.
+# Figures a site may bring along: what they are, whether they must be above 0, and the most.
 SITE_FIGURES = {
-    "headroom_kw": ("a number of at least 0", False, np.inf),
+    "headroom_kw": ("kW of at least 0", False, np.inf),
     "line_km": ("km of at least 0", False, np.inf),
-    "bays": ("a number of at least 0", False, np.inf),
-    "availability": ("a share above 0 and at most 1", True, 1.0),
+    "bays": ("bays of at least 0", False, np.inf),
+    "availability": ("a share of time above 0 and at most 1", True, 1.0),
 }
 
 
@@ -137,29 +145,15 @@ def candidates_from_layer(
         that cannot be right.
     """
     layer = read_layer(path)
-    faults = [
-        Fault(
-            f"{path}, column {column}",
-            "missing",
-            "it has: " + ", ".join(str(c) for c in layer.columns if c != "geometry"),
-        )
-        for column in (name_column, kind_column, id_column)
-        if column is not None and column not in layer.columns
-    ]
+    named = (name_column, kind_column, id_column)
+    faults = missing_columns(layer, [column for column in named if column], str(path))
     id_column = id_column or next((c for c in ID_COLUMNS if c in layer.columns), None)
     if id_column in layer.columns:
         ids = layer[id_column]
-        twice = ids.duplicated(keep=False) & ids.notna()
-        if twice.any():
-            again = tuple(dict.fromkeys(ids[twice].astype(str)))
-            faults.append(
-                Fault(f"{path}, column {id_column}", "the same id in several rows", "", again)
-            )
-    for column in SITE_FIGURES:
-        if column in layer.columns:
-            faults += _figure_faults(layer, column, path)
-    if faults:
-        raise InputError(faults)
+        twice, what = ids.duplicated(keep=False) & ids.notna(), "the same id in several rows"
+        faults += rows_fault(f"{path}, column {id_column}", twice, ids, what)
+    faults += figure_faults(layer, str(path), path)
+    refuse(faults)
     _require_shapes(layer, path)
     kinds = pd.Series(kind, index=layer.index, dtype="object")
     if kind_column:
@@ -183,7 +177,7 @@ def candidates_from_layer(
 
 def _require_tags(tags: Tags) -> None:
     if not any(wanted is not False for wanted in tags.values()):
-        raise InputError(Fault("tags", "none are given", 'ask for some, e.g. amenity: ["fuel"]'))
+        raise InputError("tags", "none are given", 'ask for some, e.g. amenity: ["fuel"]')
 
 
 def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd.GeoDataFrame:
@@ -196,7 +190,7 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
         kind = kind.mask(kind.isna() & tagged, value)
     chosen = kind.notna()
     if not chosen.any():
-        raise NoPlaceError(Fault(where, f"no place is {_in_words(tags)}", _present(layer, tags)))
+        raise NoPlaceError(where, f"no place is {_in_words(tags)}", _present(layer, tags))
     picked = layer[chosen]
     _require_shapes(picked, Path(where))
     return _places(picked, "name", kind[chosen].astype(str), source)
@@ -205,7 +199,7 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
 def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the features of an OSM XML file that carry certain tags, their keys as columns."""
     if not path.is_file():
-        raise InputError(Fault(str(path), "no such file"))
+        raise InputError(str(path), "no such file")
     import osmnx
     from osmnx._errors import InsufficientResponseError
 
@@ -216,7 +210,27 @@ def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
         try:
             return osmnx.features_from_xml(path, tags=wanted).reset_index()
         except InsufficientResponseError as err:
-            raise NoPlaceError(Fault(str(path), f"no place is {_in_words(tags)}")) from err
+            raise NoPlaceError(str(path), f"no place is {_in_words(tags)}") from err
+
+
+def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
+    """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
+
+    Parameters
+    ----------
+    path
+        OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns.
+    tags
+        Key, then the values wanted, or ``True`` for any; used for OSM XML, a layer comes whole.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or nothing in an OSM file carries one of the tags.
+    """
+    if path.name.lower().endswith(OSM_SUFFIXES):
+        return read_osm_places(path, tags)
+    return read_layer(path, unique_ids=False)
 
 
 def _places(
@@ -238,28 +252,28 @@ def _places(
 
 
 def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:
-    missing = (layer.geometry.isna() | layer.geometry.is_empty).to_numpy()
+    missing = layer.geometry.isna() | layer.geometry.is_empty
     if missing.any():
-        raise InputError(
-            Fault(
-                f"{path}, geometry",
-                f"{missing.sum():,} of {len(layer):,} rows have none",
-                "leave them out",
-                row_labels(path, layer.index[missing]),
-            )
-        )
+        what = f"{missing.sum():,} of {len(layer):,} rows have none"
+        rows = row_labels(path, layer.index[missing])
+        raise InputError(f"{path}, geometry", what, "leave them out", rows)
 
 
-def _figure_faults(layer: gpd.GeoDataFrame, column: str, path: Path) -> list[Fault]:
-    what, above, most = SITE_FIGURES[column]
-    given = layer[column]
-    numbers = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    least = numbers > 0 if above else numbers >= 0
-    bad = given.notna().to_numpy() & ~(np.isfinite(numbers) & least & (numbers <= most))
-    if not bad.any():
-        return []
-    rows = row_labels(path, np.flatnonzero(bad))
-    return [Fault(f"{path}, column {column}", f"not {what}", "", rows)]
+def figure_faults(layer: pd.DataFrame, where: str, ids: npt.ArrayLike | Path) -> list[Fault]:
+    """Return a fault for each of the `SITE_FIGURES` in a layer that holds something else.
+
+    `ids` are as in `siting.files.rows_fault`.
+    """
+    faults = []
+    for column, (what, above, most) in SITE_FIGURES.items():
+        if column not in layer.columns:
+            continue
+        given = layer[column]
+        numbers = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        least = numbers > 0 if above else numbers >= 0
+        bad = given.notna().to_numpy() & ~(np.isfinite(numbers) & least & (numbers <= most))
+        faults += rows_fault(f"{where}, column {column}", bad, ids, f"not {what}")
+    return faults
 
 
 def _values(wanted: bool | str | Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.sites.chargers_text import size_name
 
 Sizes = Mapping[str, Sequence[int]]
@@ -53,9 +53,7 @@ def with_sizes(
     ['4_lev_3', '8_lev_3', '1_dc_60', '4_lev_3__1_dc_60', '8_lev_3__1_dc_60']
     """
     named = {name: dict(counts) for name, counts in bundles.items()}
-    faults = _faults(sizes, chargers)
-    if faults:
-        raise InputError(faults)
+    refuse(_faults(sizes, chargers))
     there = {frozenset(counts.items()) for counts in named.values()}
     made = {
         size_name(counts): counts
@@ -65,7 +63,7 @@ def with_sizes(
     taken = tuple(name for name in named if name in made)
     if taken:
         what = "bears the name of a size with other numbers"
-        raise InputError(Fault("offers.configurations", what, "rename it", taken))
+        raise InputError("offers.configurations", what, "rename it", taken)
     return named | made
 
 

@@ -56,7 +56,7 @@ import numpy as np
 import pandas as pd
 
 from siting.demand import session_figures
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.sites.catalogue import charging_limits
 from siting.sites.waiting import HOURS_A_DAY, MINUTES, Floats, largest_arrivals_per_h
 
@@ -128,8 +128,7 @@ class ServiceStandard:
             for group, share in self.time_utilisation.items()
             if not 0 < share <= 1
         ]  # fmt: skip
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
 
 
 @dataclass(frozen=True)
@@ -202,8 +201,7 @@ def group_mix(
         )
     if odd:
         faults.append(Fault("energy_kwh_day", "not kWh of at least 0", "", odd))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     energy = np.array([float(weights.get(name, 0.0)) for name in classes])
     if not energy.any():
         energy = np.ones(len(classes))
@@ -237,7 +235,7 @@ def group_capacity_kwh_day(
     if standard.rule == "rated_share" and not (swap & (count > 0)).any():
         return physical * standard.utilisation
     if mix is None:
-        raise InputError(Fault("service", f"the rule {standard.rule} needs session figures"))
+        raise InputError("service", f"the rule {standard.rule} needs session figures")
     pack = standard.swap_depth * battery / ports
     kwh = np.where(swap, pack, mix.session_kwh)
     paced = [MINUTES * given / power * standard.swap_taper if one else mix.minutes(power)

@@ -6,7 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.roads import Network
 
 # Best corner first: a station needs passing traffic and access. A motorway has no access.
@@ -53,9 +53,7 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
         If the spacing is not above 0.
     """
     if not (np.isfinite(spacing_m) and spacing_m > 0):
-        raise InputError(
-            Fault("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")
-        )
+        raise InputError("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")
     edges = network.edges.reset_index()
     rank = {name: i for i, name in enumerate(CLASS_ORDER)}
     ends = pd.concat(

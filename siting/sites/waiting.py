@@ -22,10 +22,12 @@ to the lasting one, so the wait is overstated and the capacity understated.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import numpy.typing as npt
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 
 Numbers = npt.ArrayLike
 Floats = npt.NDArray[np.float64]
@@ -33,6 +35,15 @@ Floats = npt.NDArray[np.float64]
 MINUTES = 60.0
 HOURS_A_DAY = 24.0
 BISECTIONS = 60  # 2^-60 of n / s: below a double's own rounding
+WHOLE, LEAST, ABOVE = "a whole number of at least 1", "a number of at least 0", "a number above 0"
+INSIDE, SHARE = "a share above 0 and below 1", "a share above 0 and at most 1"
+_GOOD: Mapping[str, Callable[[Floats], npt.NDArray[np.bool_]]] = {
+    WHOLE: lambda v: np.isfinite(v) & (v >= 1) & (v == np.round(v)),
+    LEAST: lambda v: np.isfinite(v) & (v >= 0),
+    ABOVE: lambda v: np.isfinite(v) & (v > 0),
+    INSIDE: lambda v: (v > 0) & (v < 1),
+    SHARE: lambda v: (v > 0) & (v <= 1),
+}
 
 
 def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
@@ -62,7 +73,7 @@ def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     >>> [round(float(p), 4) for p in erlang_c([2, 10], [1.0, 8.0])]
     [0.3333, 0.4092]
     """
-    _require(_whole("servers", servers), _least("offered_load", offered_load))
+    _require(servers=(servers, WHOLE), offered_load=(offered_load, LEAST))
     n, a = np.broadcast_arrays(np.asarray(servers, float), np.asarray(offered_load, float))
     return _erlang_c(n, a)
 
@@ -99,10 +110,10 @@ def wait_probability(
     0.238844
     """
     _require(
-        _whole("servers", servers),
-        _least("arrivals_per_h", arrivals_per_h),
-        _above("session_min", session_min),
-        _least("wait_min", wait_min),
+        servers=(servers, WHOLE),
+        arrivals_per_h=(arrivals_per_h, LEAST),
+        session_min=(session_min, ABOVE),
+        wait_min=(wait_min, LEAST),
     )
     n, rate, service, wait = np.broadcast_arrays(
         *(np.asarray(v, float) for v in (servers, arrivals_per_h, session_min, wait_min))
@@ -142,10 +153,10 @@ def largest_arrivals_per_h(
     0.2
     """
     _require(
-        _whole("servers", servers),
-        _above("session_min", session_min),
-        _least("wait_min", wait_min),
-        _share("alpha", alpha),
+        servers=(servers, WHOLE),
+        session_min=(session_min, ABOVE),
+        wait_min=(wait_min, LEAST),
+        alpha=(alpha, INSIDE),
     )
     n, service, wait, share = np.broadcast_arrays(
         *(np.asarray(v, float) for v in (servers, session_min, wait_min, alpha))
@@ -207,14 +218,14 @@ def capacity_kwh_day(
     50.0
     """
     _require(
-        _whole("ports", ports),
-        _above("power_kw", power_kw),
-        _above("session_kwh", session_kwh),
-        _above("session_min", session_min),
-        _least("wait_min", wait_min),
-        _share("alpha", alpha),
-        _unit("peak_hour_share", peak_hour_share),
-        _unit("availability", availability),
+        ports=(ports, WHOLE),
+        power_kw=(power_kw, ABOVE),
+        session_kwh=(session_kwh, ABOVE),
+        session_min=(session_min, ABOVE),
+        wait_min=(wait_min, LEAST),
+        alpha=(alpha, INSIDE),
+        peak_hour_share=(peak_hour_share, SHARE),
+        availability=(availability, SHARE),
     )
     rate = largest_arrivals_per_h(ports, session_min, wait_min, alpha)
     wanted = rate / np.asarray(peak_hour_share, float) * np.asarray(session_kwh, float)
@@ -241,40 +252,12 @@ def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
     return waits
 
 
-def _require(*faults: Fault | None) -> None:
-    actual_faults = [fault for fault in faults if fault is not None]
-    if actual_faults:
-        raise InputError(actual_faults)
-
-
-def _fault(name: str, values: Numbers, good: npt.NDArray[np.bool_], what: str) -> Fault | None:
-    if good.all():
-        return None
-    odd = np.atleast_1d(np.asarray(values, float))[~np.atleast_1d(good)]
-    return Fault(name, f"not {what}", "", tuple(f"{value:g}" for value in odd))
-
-
-def _whole(name: str, values: Numbers) -> Fault | None:
-    v = np.asarray(values, float)
-    good = np.isfinite(v) & (v >= 1) & (v == np.round(v))
-    return _fault(name, values, good, "a whole number of at least 1")
-
-
-def _least(name: str, values: Numbers) -> Fault | None:
-    v = np.asarray(values, float)
-    return _fault(name, values, np.isfinite(v) & (v >= 0), "a number of at least 0")
-
-
-def _above(name: str, values: Numbers) -> Fault | None:
-    v = np.asarray(values, float)
-    return _fault(name, values, np.isfinite(v) & (v > 0), "a number above 0")
-
-
-def _share(name: str, values: Numbers) -> Fault | None:
-    v = np.asarray(values, float)
-    return _fault(name, values, (v > 0) & (v < 1), "a share above 0 and below 1")
-
-
-def _unit(name: str, values: Numbers) -> Fault | None:
-    v = np.asarray(values, float)
-    return _fault(name, values, (v > 0) & (v <= 1), "a share above 0 and at most 1")
+def _require(**given: tuple[Numbers, str]) -> None:
+    """Raise `InputError` with every number that is not what it must be, one of `_GOOD`."""
+    faults = []
+    for name, (values, what) in given.items():
+        each = np.atleast_1d(np.asarray(values, float))
+        odd = each[~_GOOD[what](each)]
+        if len(odd):
+            faults.append(Fault(name, f"not {what}", "", tuple(f"{value:g}" for value in odd)))
+    refuse(faults)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 
 AimKind = Literal[
     "most_worth",
@@ -65,7 +65,7 @@ class Decay:
         elif self.kind == "gaussian":
             out = np.exp(-(t * t) / (2.0 * n["sigma_min"] ** 2))
         else:
-            raise InputError(Fault("decay", f"of kind {self.kind!r} is not known"))
+            raise InputError("decay", f"of kind {self.kind!r} is not known")
         return out
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.verify.account import Aim
 from siting.verify.book import Book
 from siting.verify.ledger import RELATIVE, Ledger, above, largest, shown
@@ -34,7 +34,7 @@ def check_aims(book: Book, ledger: Ledger) -> None:
     """Check every aim of the account."""
     for aim in book.account.aims:
         if aim.kind not in _WORDS:
-            raise InputError(Fault("aims", f"{aim.kind!r} is not known"))
+            raise InputError("aims", f"{aim.kind!r} is not known")
         value, scale = _value(book, aim, ledger)
         ledger.equal(_label(aim), aim.value, value, scale)
         _check_proof(aim, ledger, scale)
@@ -65,7 +65,7 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
         return _regret(aim, outcome, whole, ledger), scale
     loss = (whole - outcome if aim.of == "unserved" else -outcome).to_numpy(dtype=float)
     if aim.of not in ("served", "unserved") or not 0 <= aim.alpha < 1:
-        raise InputError(Fault("aims, tail", "needs of (served or unserved) and alpha below 1"))
+        raise InputError("aims, tail", "needs of (served or unserved) and alpha below 1")
     # The mean of the worst (1 - alpha), by the definition of Rockafellar and Uryasev (2000): the
     # least over thresholds; the program sorts outcomes instead.
     mean = min(u + chance @ np.maximum(loss - u, 0.0) / (1 - aim.alpha) for u in loss)
@@ -79,7 +79,7 @@ def _to_all(book: Book, aim: Aim) -> float:
     """
     costs = aim.to_all
     if costs is None:
-        raise InputError(Fault("aims, least_cost_to_all", "needs to_all"))
+        raise InputError("aims, least_cost_to_all", "needs to_all")
     lacks = [
         ("cost_pkr_year", set(book.offers["offer_id"]) - set(costs.cost_pkr_year)),
         ("value_pkr_h", set(book.service["vehicle_class"]) - set(costs.value_pkr_h)),
@@ -90,8 +90,7 @@ def _to_all(book: Book, aim: Aim) -> float:
         for name, missing in lacks
         if missing
     ]
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     rows = book.service
     # As numbers, because without rows the classes stay texts.
     session_kwh, value_pkr_h = (
@@ -134,13 +133,13 @@ def _money(book: Book, aim: Aim, year: int) -> float:
         return float(sum(book.drawn[year].values()))
     if aim.of == "cost_pkr":
         return float(sum(book.offer["cost_pkr"][o] for o in book.by_year[year].values()))
-    raise InputError(Fault(f"aims, {aim.kind}", "needs of: subsidy_pkr or cost_pkr"))
+    raise InputError(f"aims, {aim.kind}", "needs of: subsidy_pkr or cost_pkr")
 
 
 def _worst_share(book: Book, aim: Aim, ledger: Ledger) -> float:
     members = book.account.members if aim.members is None else aim.members
     if members is None:
-        raise InputError(Fault("aims, worst_share", "needs members: floor, demand_id"))
+        raise InputError("aims, worst_share", "needs members: floor, demand_id")
     last = book.slices.loc[book.slices["year"] == book.years[-1], "slice"]
     slices = set(last) if aim.slices is None else set(map(str, aim.slices))
     found = shares_of(book.service, book.demand, members)
@@ -160,7 +159,7 @@ def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> f
     """Return the largest regret; each best value must be between the outcome and all demand."""
     best = aim.best
     if best is None or set(best["scenario"].astype(str)) != set(outcome.index):
-        raise InputError(Fault("aims, least_regret", "needs the best of every scenario"))
+        raise InputError("aims, least_regret", "needs the best of every scenario")
     scale = largest(whole)
     regret = []
     for row in best.to_dict("records"):

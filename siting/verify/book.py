@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.tables import capacity_groups
 from siting.verify.account import Account
 
@@ -41,9 +41,7 @@ class Book:
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        faults = _missing(account)
-        if faults:
-            raise InputError(faults)
+        refuse(_missing(account))
         self.slices = _ONE_SLICE if account.slices is None else account.slices
         self.slices = self.slices.assign(slice=self.slices["slice"].astype(str))
         # A plan with scenarios alone has no year; all its slices are of one.
@@ -64,9 +62,7 @@ class Book:
         self.demand = self._sliced(account.demand)
         self.reach = account.reach.drop_duplicates(["cell_id", "site_id"])
         self.plugs = account.compatibility[["charger_group", "vehicle_class"]].drop_duplicates()
-        faults = self._faults()
-        if faults:
-            raise InputError(faults)
+        refuse(self._faults())
 
     def _sliced(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the table with its slices and their years."""

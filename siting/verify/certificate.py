@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.verify.account import Account, Aim
 from siting.verify.book import Book
 from siting.verify.intake import Numbers, Sets
@@ -94,8 +94,7 @@ def certified(account: Account, prices: pd.DataFrame) -> Certified:
         if bad.any():
             names = tuple(prices.loc[bad, "name"].astype(str))
             faults.append(Fault("certificate", "no prices", "", names))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return _Bound(Book(account), aim, prices).found()
 
 

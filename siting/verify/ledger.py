@@ -79,8 +79,7 @@ class Ledger:
         """Add a check of a claimed figure."""
         self.row(check, found, claimed)
         if differs(claimed, found, scale):
-            what = f"{shown(claimed)} claimed, {shown(found)} recounted"
-            self.faults.append(Fault(check, what))
+            self.faults.append(Fault(check, f"{shown(claimed)} claimed, {shown(found)} recounted"))
 
     def done(self) -> pd.DataFrame:
         """Return the checks; raise if there is a fault."""

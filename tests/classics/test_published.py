@@ -1,11 +1,12 @@
 """Published optima of the OR-Library, through the public API, each proven."""
 
 import json
+import signal
 
 import pytest
 from orlib import graph_tables, random_cap, random_pmed, read_cap, read_pmed
 
-from siting.classics import PlainInstance, solve_classic
+from siting.classics import PlainInstance, solve_classic, uncapacitated
 
 PMED = [f"pmed{n}" for n in range(1, 9)]
 
@@ -105,15 +106,14 @@ def test_a_tight_capacitated_instance_is_proven():
 
 @pytest.mark.parametrize("model", ["p_median", "p_center", "capacitated_facility_location"])
 def test_an_interrupted_solve_returns_its_best_plan_and_bound(model, monkeypatch):
-    phase = {
-        "p_median": "siting.classics.uncapacitated.branch",
-        "p_center": "siting.classics.uncapacitated._decide",
-    }.get(model, "siting.classics.warehouse._decide")
+    phase = "branch" if model == "p_median" else "run_solver"
+    real = getattr(uncapacitated, phase)
 
-    def interrupt(*_args, **_options):
-        raise KeyboardInterrupt
+    def interrupted(*args, **options):
+        signal.raise_signal(signal.SIGINT)
+        return real(*args, **options)
 
-    monkeypatch.setattr(phase, interrupt)
+    monkeypatch.setattr(uncapacitated, phase, interrupted)
     asked = {"p": 6}
     if model.startswith("capacitated"):
         asked = {}

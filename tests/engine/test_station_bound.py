@@ -2,6 +2,7 @@
 
 import itertools
 from importlib import import_module
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
-from siting.engine.station_bound import Prices, bound_at
+from siting.engine.station_bound import Prices, _lowest, bound_at
 from siting.errors import InputError
 from siting.program.aims import MostWorth, NetWorth
 
@@ -57,7 +58,7 @@ def drawn(frame, rng):
 @pytest.mark.parametrize("first", FEATURES)
 def test_no_plan_is_above_the_bound(first):
     rng, seen = np.random.default_rng(1), 0
-    for features in [(first,), *[pair for pair in PAIRS if pair[0] == first][::8]]:
+    for features in [(first,), *[pair for pair in PAIRS if pair[0] == first][::4]]:
         try:
             frame = framed(features, seed_of(features, 1))
         except InputError:  # the two do not go together
@@ -65,12 +66,12 @@ def test_no_plan_is_above_the_bound(first):
         if frame is None:
             continue
         plans = values_of(frame)
-        for _ in range(3):
-            bound, at_most, _ = bound_at(frame, drawn(frame, rng), ENDLESS)
+        for _ in range(5):
+            bounds = bound_at(frame, drawn(frame, rng), ENDLESS)
             for choice, value in plans:
                 slack = 1e-6 * max(abs(value), 1.0)
-                assert value <= bound + slack, (features, choice)
-                assert (value <= at_most[choice] + slack).all(), (features, choice)
+                assert value <= bounds.bound + slack, (features, choice)
+                assert (value <= bounds.at_most[choice] + slack).all(), (features, choice)
                 seen += 1
     print(f"{seen} plans held against bounds")
 
@@ -83,10 +84,28 @@ def test_prices_of_the_cuts_give_the_bound_of_the_master_problem(features):
     master = Master(frame, parts_of(frame), ENDLESS, seed=1)
     master.forget_money()
     _, low = master.tighten(200, 1e-9)
-    bound, *_ = bound_at(frame, master.prices(), ENDLESS)
+    bound = bound_at(frame, master.prices(), ENDLESS).bound
     best = max(value for _, value in values_of(frame))
     assert best <= bound + 1e-6 * abs(best)
     assert bound <= low + 0.02 * abs(low), (bound, low, best)
+
+
+@pytest.mark.parametrize("best", [0.05, 0.3, 0.45, 0.8, 1.4])
+def test_the_price_of_a_sites_gap_is_found_between_those_tried_first(best):
+    # Two sites, two options each: the one that counts is lowest at `best`, steep to its left.
+    site = np.array([0, 0, 1, 1])
+    cutter = SimpleNamespace(
+        frame=SimpleNamespace(site=site, sites=2), shared=np.zeros(4, dtype=bool)
+    )
+    level = np.array([1.0, 0.2, 0.5, 0.1])
+
+    def at(price):
+        over = price[site] - best
+        return level + np.where(over < 0, -9 * over, over)
+
+    lowest, found = _lowest(cutter, at, 1.0, ENDLESS)
+    assert lowest[[0, 2]] == pytest.approx(level[[0, 2]], abs=0.02)
+    assert found == pytest.approx(best, abs=0.02)
 
 
 def test_an_answer_has_the_prices_that_bound_all_plans(monkeypatch):

@@ -171,7 +171,7 @@ def test_equal_to_networkx_on_real_roads(shared_data: Path) -> None:
 def whole_matrix(roads: Network, targets: pd.Index, cutoff: float) -> pd.DataFrame:
     """What a plain search of all nodes from each target finds, in one go."""
     at = roads.nodes.index.get_indexer(targets)
-    block = dijkstra(travel_way._reversed_matrix(roads), indices=at, limit=cutoff)
+    block = dijkstra(travel_way.drive_matrix(roads, back=True)[0], indices=at, limit=cutoff)
     row, column = np.nonzero(np.isfinite(block))
     return pd.DataFrame(
         {

@@ -161,7 +161,7 @@ def test_every_fault_of_a_users_layer_at_once(tmp_path):
     assert "column label: missing" in text
     assert "column use: missing" in text
     assert "the same id in several rows (7)" in text
-    assert "headroom_kw: not a number of at least 0 (row 1, row 2)" in text
+    assert "headroom_kw: not kW of at least 0 (row 1, row 2)" in text
 
 
 def test_a_layer_without_geometry_names_the_rows(tmp_path):

@@ -1,0 +1,61 @@
+"""The order of an aim's steps: the next turn goes to what closes most of the gap per unit of work.
+
+Steps are makers of plans and bounds that go on from where they stopped. Every other turn goes to
+the step that closed most per unit of counted work in its last turn, each turn between to the step
+that has worked least, so that none starves and none takes more than twice its share. Work is
+counted by the solver's iterations, not by a clock, so that a run repeats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from siting.engine.clock import Clock
+
+
+@dataclass(eq=False)
+class Step:
+    """A step: `turn` takes one turn, and returns whether another may gain more."""
+
+    turn: Callable[[], bool]
+    work: float = 0.0  # counted, of all its turns
+    rate: float = math.inf  # of the gap closed per unit of work, in its last turn
+
+
+def take_turns(
+    steps: Sequence[Step], clock: Clock, *, left: Callable[[], float], done: Callable[[], bool],
+    turns: float = math.inf,
+) -> bool:  # fmt: skip
+    """Take turns until done or every step is exhausted; return whether the turns ran out.
+
+    Parameters
+    ----------
+    steps
+        In the order of their first turns.
+    clock
+        It counts the work.
+    left
+        Difference between bound and incumbent now; infinite while either is unknown.
+    done
+        Whether to stop.
+    turns
+        Most turns.
+    """
+    going, taken = list(steps), 0
+    while going and not done():
+        if taken >= turns:
+            return True
+        fair = taken % 2
+        step = min(going, key=lambda one: (0.0 if fair else -one.rate, one.work))
+        before, began = left(), clock.work
+        more = step.turn()
+        worked = max(clock.work - began, 1.0)
+        after = left()
+        step.work += worked
+        step.rate = 0.0 if after >= before else (before - after) / worked
+        taken += 1
+        if not more:
+            going.remove(step)
+    return False

@@ -1,0 +1,70 @@
+"""Turns go to the step that closes most of the gap for its work, and none starves."""
+
+import math
+
+import pytest
+
+from siting.engine.clock import Clock
+from siting.engine.schedule import Step, take_turns
+
+
+class Search:
+    """A gap, and steps that close given parts of it for given work, in order."""
+
+    def __init__(self, **steps):
+        self.clock, self.left, self.taken = Clock(math.inf), 100.0, []
+        self.steps = [Step(self.turn(name, *one)) for name, one in steps.items()]
+
+    def turn(self, name, closes, work, turns=math.inf):
+        count = 0
+
+        def turn():
+            nonlocal count
+            count += 1
+            self.taken.append(name)
+            self.clock.work += work
+            self.left = closes if math.isinf(self.left) else max(self.left - closes, 0.0)
+            return count < turns
+
+        return turn
+
+    def run(self, turns=math.inf):
+        return take_turns(
+            self.steps, self.clock, left=lambda: self.left, done=lambda: self.left <= 0,
+            turns=turns,
+        )  # fmt: skip
+
+
+def test_the_step_that_gains_most_for_its_work_goes_on():
+    search = Search(idle=(0.0, 10.0), slow=(1.0, 10.0), quick=(1.0, 1.0))
+    assert not search.run()
+    assert search.taken[:3] == ["idle", "slow", "quick"]
+    assert search.taken.count("quick") > 5 * search.taken.count("slow")
+
+
+def test_a_step_without_gain_takes_no_more_than_its_share_of_work():
+    search = Search(idle=(0.0, 10.0), gains=(0.1, 10.0))
+    search.run()
+    idle, gains = (search.taken.count(name) for name in ("idle", "gains"))
+    assert 0 < idle <= gains + 1
+
+
+@pytest.mark.parametrize("turns", [0, 1, 7])
+def test_turns_run_out(turns):
+    search = Search(a=(0.0, 1.0), b=(0.0, 2.0))
+    assert search.run(turns)
+    assert len(search.taken) == turns
+
+
+def test_exhausted_steps_end_the_turns():
+    search = Search(a=(0.0, 1.0, 2), b=(0.0, 1.0, 3))
+    assert not search.run()
+    assert sorted(search.taken) == ["a", "a", "b", "b", "b"]
+
+
+def test_a_first_plan_counts_as_the_largest_gain():
+    search = Search(none=(0.0, 1.0), first=(5.0, 1.0, 2))
+    search.left = math.inf
+    search.steps[0].turn = lambda: search.taken.append("none") or True
+    search.run()
+    assert search.taken[1:3] == ["first", "first"]
