@@ -38,7 +38,8 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     name
         The subject, e.g. ``"chargers"`` or ``"speeds"``.
     path
-        A user's own CSV to read in its place; it needs the same columns.
+        A user's own CSV to read in its place; it needs the same columns, but for those that end a
+        range (``…_low``, ``…_high``): without them a figure has no range.
 
     Returns
     -------
@@ -59,6 +60,10 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     if path is None:
         return default
     user_table = read_csv(path)
+    for column in default.columns:
+        figure = str(column).removesuffix("_low").removesuffix("_high")
+        if column not in user_table.columns and figure in user_table.columns:
+            user_table[column] = user_table[figure]
     faults = [
         Fault(
             f"{path}, column {column}",
