@@ -60,10 +60,14 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     if path is None:
         return default
     user_table = read_csv(path)
-    for column in default.columns:
+    # A table without a figure states each row by its presence.
+    by_presence = set(default.select_dtypes("number")) == {"low", "high"}
+    for column in default.columns.difference(user_table.columns):
         figure = str(column).removesuffix("_low").removesuffix("_high")
-        if column not in user_table.columns and figure in user_table.columns:
+        if figure in user_table.columns:
             user_table[column] = user_table[figure]
+        elif by_presence and column in ("low", "high"):
+            user_table[column] = 1.0
     faults = [
         Fault(
             f"{path}, column {column}",

@@ -488,8 +488,8 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
             f"the program's {planned:.1%} of the energy, by the capacity of each station alone: "
             f"cases and public money are worked out from it, not from the day's {share:.1%}"
         )
-        text += _parted_by(day["use"], {row["key"]: row for row in others if not row["why_not"]})
-        lines.append(Line("money_hangs_on", "The money hangs on", text))
+        text += _without_limit({row["key"]: row for row in others if not row["why_not"]})
+        lines += [Line("money_hangs_on", "The money hangs on", text), *_in_use(day["use"])]
     for case, words in (("planned", "as planned"), ("free", "all drivers")):
         shares = day[case]
         text = f"{shares['turned_away_share']:.1%} turned away, {shares['late_share']:.1%} late"
@@ -508,39 +508,48 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
     return lines
 
 
-def _parted_by(use: list[dict[str, Any]], others: Mapping[str, dict[str, Any]]) -> str:
-    """Return what parts the simulated day from the program: the limit on the time ports are used.
+def _in_use(use: list[dict[str, Any]]) -> list[Line]:
+    """Return where ports are in use for longer than the capacities allow, as a headline figure.
 
     >>> use = [
     ...     {"name": "sockets", "limit_share": 0.3, "free_share": 0.33, "places": 37,
     ...      "places_over": 12},
     ...     {"name": "fast chargers (DC)", "limit_share": 0.25, "free_share": 0.2, "places": 17,
     ...      "places_over": 0}]
-    >>> plan = {"public_money_pkr": 57.7e6}
-    >>> waits = {"public_money_pkr": 21.4e6, "served_kwh_day": 13292.0, "served_share": 0.949}
-    >>> _parted_by(use, {"plan": plan, "waits": waits})
-    '. Judged by place, the day uses sockets 33% of the time (30% at most in the program), more \
-than that at 12 of 37 places. Without that limit the same stations serve 13,292 kWh/day (94.9%), \
-for which they need PKR 21.40 m of public money (57.70 m with it)'
+    >>> _in_use(use)[0].text
+    'sockets 33% of the simulated day, more than the 30% that the program allows at 12 of 37 places'
     """
-    over = [
-        f"{row['name']} {row['free_share']:.0%} of the time ({row['limit_share']:.0%} at most in "
-        f"the program), more than that at {row['places_over']:,} of {row['places']:,} places"
+    texts = [
+        f"{row['name']} {row['free_share']:.0%} of the simulated day, more than the "
+        f"{row['limit_share']:.0%} that the program allows at {row['places_over']:,} of "
+        f"{row['places']:,} places"
         for row in use
         if row["places_over"] and row["limit_share"] is not None
     ]
-    text = f". Judged by place, the day uses {'; '.join(over)}" if over else ""
-    if WAITS in others:
-        plan, waits = others["plan"], others[WAITS]
+    return [Line("ports_in_use", "Ports in use", "; ".join(texts))] if texts else []
+
+
+def _without_limit(others: Mapping[str, dict[str, Any]]) -> str:
+    """Return what the same stations serve and need without the limit on the time in use.
+
+    >>> plan = {"public_money_pkr": 57.7e6}
+    >>> waits = {"public_money_pkr": 21.4e6, "served_kwh_day": 13292.0, "served_share": 0.949}
+    >>> _without_limit({"plan": plan, "waits": waits})
+    '. Without the limit on the time in use the same stations serve 13,292 kWh/day (94.9%), for \
+which they need PKR 21.40 m of public money (57.70 m with it)'
+    """
+    if WAITS not in others:
+        return ""
+    plan, waits = others["plan"], others[WAITS]
+    text = (
+        f". Without the limit on the time in use the same stations serve "
+        f"{waits['served_kwh_day']:,.0f} kWh/day ({waits['served_share']:.1%})"
+    )
+    if None not in (waits["public_money_pkr"], plan["public_money_pkr"]):
         text += (
-            f". Without that limit the same stations serve {waits['served_kwh_day']:,.0f} kWh/day "
-            f"({waits['served_share']:.1%})"
+            f", for which they need PKR {waits['public_money_pkr'] / 1e6:,.2f} m of public money "
+            f"({plan['public_money_pkr'] / 1e6:,.2f} m with it)"
         )
-        if None not in (waits["public_money_pkr"], plan["public_money_pkr"]):
-            text += (
-                f", for which they need PKR {waits['public_money_pkr'] / 1e6:,.2f} m of public "
-                f"money ({plan['public_money_pkr'] / 1e6:,.2f} m with it)"
-            )
     return text
 
 

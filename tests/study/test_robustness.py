@@ -211,7 +211,7 @@ def test_what_the_limit_on_time_in_use_costs_is_worked_out_by_hand(tmp_path):
     over = [share > 0.3 for share in by_place(tmp_path / "run")]
     assert sockets["places_over"] == sum(over) > 0
     told = dict(plan.headline())
-    assert f"more than that at {sum(over)} of 2 places" in told["The money hangs on"]
+    assert f"more than the 30% that the program allows at {sum(over)} of" in told["Ports in use"]
     assert f"serve {alone + min(alone, 80):,.0f} kWh/day" in told["The money hangs on"]
     assert "Capacity by waits alone" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
 
