@@ -412,9 +412,9 @@ def demand_range(
 
 def lines_beside(study: Study) -> list[Line]:
     """Return how a study's plan fares beside what it was made for, as headline figures."""
-    lines = _day_lines(study.day, study.plan.served_share, study.what_if)
+    day, draws = study.day, study.demand_range
+    lines = _day_lines(day, study.plan.served_share, study.what_if)
     wanted = float(study.plan.classes["demand_kwh_day"].sum())
-    draws = study.demand_range
     low, high = draws["p05_kwh_day"], draws["p95_kwh_day"]
     if draws["draws"]:
         text = f"{low:,.0f} to {high:,.0f} kWh/day, median {draws['p50_kwh_day']:,.0f}; "
