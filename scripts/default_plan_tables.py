@@ -1,4 +1,7 @@
-"""Print the tables of docs/default-plan.md: the default question at five places and two presets.
+"""Print the tables of docs/default-plan.md: the default question at five places, by costs.
+
+The costs are central, prudent, and central with every DC charger at the price of the oil companies'
+council.
 
     uv run python scripts/default_plan_tables.py > tables.md
 
@@ -20,6 +23,7 @@ from typing import Any
 import pandas as pd
 
 import siting
+from siting import reference
 from siting.config.offers import BUNDLES
 from siting.errors import SitingError
 
@@ -32,7 +36,8 @@ PLACES = {
     "real-lahore-central": "Central Lahore",
     "real-islamabad-sectors": "Islamabad F/G 7-10",
 }
-PRESETS = ("central", "prudent")
+COUNCIL = "council"
+PRESETS = ("central", "prudent", COUNCIL)
 SETS = "offers.configurations=" + json.dumps(BUNDLES)
 SLOW = "scenario slow"
 MOST_BREAK_EVENS = 4
@@ -74,10 +79,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bundled: dict[tuple[str, str], Path] = {}
     for place in asked.places:
         for preset in asked.presets:
-            changes = [f"offers.costs.preset={preset}"]
+            changes = costs_of(preset, asked.out)
             if asked.seconds:
                 changes.append(f"solver.time_limit_s={asked.seconds}")
-            for runs, name, more in ((sized, "sizes", []), (bundled, "sets", [SETS])):
+            choices = [(sized, "sizes", []), (bundled, "sets", [SETS])]
+            for runs, name, more in choices[: 1 if preset == COUNCIL else 2]:
                 folder = asked.out / f"{place}-{preset}-{name}"
                 try:
                     config = configuration(place, asked.out)
@@ -111,6 +117,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
 
 
+def costs_of(preset: str, out: Path) -> list[str]:
+    """Return the keys of a preset of costs, or of the council's price of a DC charger."""
+    if preset != COUNCIL:
+        return [f"offers.costs.preset={preset}"]
+    dear = reference.table("chargers").astype({"capex_pkr": float})
+    price = reference.table("works").set_index("item").loc["council_charger"]
+    prices = ["capex_low_pkr", "capex_pkr", "capex_high_pkr"]
+    of_dc = dear["charger_group"] == "dc"
+    dear.loc[of_dc, prices] = price[["low", "value", "high"]].to_list()
+    path = (out / "configs" / "council.csv").resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dear.to_csv(path, index=False)
+    return [f"offers.chargers_csv={path.as_posix()}"]
+
+
 def configuration(place: str, out: Path) -> Path:
     """Return the configuration of a place, its data found where SITING_TEST_DATA says."""
     given = ROOT / "configs" / f"{place}.yaml"
@@ -139,6 +160,10 @@ def plan_row(place: str, preset: str, folder: Path) -> dict[str, str]:
         money = risk["money"]
         at_risk = f"{_millions(money['subsidy_below_npv_0_pkr'])} in {money['below_npv_0']}"
         at_risk += f" of {money['stations']}"
+    waits = next((row for row in run["what_if"] if row["key"] == "waits"), {"why_not": "not asked"})
+    without = waits["why_not"]
+    if not without:
+        without = f"{waits['served_share']:.0%}; {_millions(waits['public_money_pkr'])}"
     day = run["day"]
     ports = ", ".join(f"{n:,} {group}" for group, n in run["places"]["new_ports"].items())
     return {
@@ -148,6 +173,7 @@ def plan_row(place: str, preset: str, folder: Path) -> dict[str, str]:
         "new ports": ports or "none",
         "energy served": f"{_energy(run)} ({run['served_share']:.0%})",
         "drivers served on the day": day["why_not"] or f"{day['free']['served_share']:.1%}",
+        "by waits alone: served; public money, PKR m": without,
         "public money, PKR m": f"{_millions(run['subsidy_pkr'])} of {_millions(run['budget_pkr'])}",
         "need none": f"{run['public_money']['stations_without_need']} of {run['new_stations']}",
         "PKR m in stations that fail under slow": at_risk,

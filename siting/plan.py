@@ -22,7 +22,7 @@ from siting.tables import capacity_groups
 from siting.texts import html_text
 
 # Figures of the simulated day placed before those of the program, by their labels.
-OF_ALL_DRIVERS = ("Drivers served", "The money hangs on")
+OF_ALL_DRIVERS = ("Drivers served", "The money hangs on", "Ports in use")
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

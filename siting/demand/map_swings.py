@@ -11,9 +11,6 @@ import pandas as pd
 from siting.demand.spread import spread_demand
 from siting.demand.surfaces import SURFACES, destination_shares
 
-# No published figures exist for a class's division: each share is tried at these multiples.
-LEAST, MOST = 0.5, 1.5
-
 
 def map_swings(
     cells: gpd.GeoDataFrame,
@@ -25,9 +22,9 @@ def map_swings(
 ) -> pd.DataFrame:
     """Return the effect of each assumption on charging places, the strongest first.
 
-    One figure at a time: each class's weight of a surface at half and one and a half times its
-    value, and each place's weight at the ends of its range. The effect is half the sum of the
-    absolute changes of the cells' shares of the total, the larger of the two ends.
+    One figure at a time, at the ends of its range: each class's weight of a surface, the others in
+    proportion, and each place's weight. The effect is half the sum of the absolute changes of the
+    cells' shares of the total, the larger of the two ends.
 
     Parameters
     ----------
@@ -58,15 +55,19 @@ def map_swings(
     wanted = set(energy["vehicle_class"])
     for at, row in weights.iterrows():
         for surface in SURFACES:
-            if row["vehicle_class"] not in wanted or not row[surface] > 0:
+            if row["vehicle_class"] not in wanted:
                 continue
+            others = [name for name in SURFACES if name != surface]
+            rest = row[others].astype(float)
             ends = []
-            for factor in (LEAST, MOST):
+            for end in ("low", "high"):
                 changed = weights.copy()
-                changed.loc[at, surface] = row[surface] * factor
+                changed.loc[at, surface] = at_end = float(row[f"{surface}_{end}"])
+                if rest.sum() > 0:
+                    changed.loc[at, others] = rest * (1.0 - at_end) / rest.sum()
                 ends.append(moved(surfaces, changed))
-            source = f"{row['source']}; tried at {LEAST:g} to {MOST:g} times"
-            rows.append((surface, row["vehicle_class"], max(ends), source, row["confidence"]))
+            named = (row["vehicle_class"], max(ends), row["source"], row["confidence"])
+            rows.append((surface, *named))
     if pois is not None:
         places, poi_weights = pois
         for at, row in poi_weights.iterrows():

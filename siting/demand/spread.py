@@ -160,8 +160,8 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
     Returns
     -------
     DataFrame
-        ``vehicle_class``, ``home``, ``destination``, ``en_route`` (with the sum 1), ``unit``,
-        ``source``, ``confidence``.
+        ``vehicle_class``, ``home``, ``destination``, ``en_route`` (with the sum 1), each with
+        ``…_low`` and ``…_high`` (an own weight has no range), ``unit``, ``source``, ``confidence``.
 
     Raises
     ------
@@ -183,12 +183,9 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
             faults.append(Fault(f"surface weights, {name}", what))
             continue
         unit = str(rows["unit"].iloc[0])
-        rows.loc[name, [*SURFACES, "unit", "source", "confidence"]] = [
-            *(values / values.sum()).tolist(),
-            unit,
-            "set by the user",
-            "ASSUMPTION",
-        ]
+        for end in ("", "_low", "_high"):
+            rows.loc[name, [f"{surface}{end}" for surface in SURFACES]] = values / values.sum()
+        rows.loc[name, ["unit", "source", "confidence"]] = [unit, "set by the user", "ASSUMPTION"]
     refuse(faults)
     return rows.reset_index()
 

@@ -72,7 +72,7 @@ class Accounts:
 
     @property
     def npv_pkr(self) -> Floats:
-        """Net present value of each station without subsidy (PKR)."""
+        """Net present value of each station without subsidy, at the hurdle of its rule (PKR)."""
         return self._terms()[0]
 
     @property

@@ -38,7 +38,8 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     name
         The subject, e.g. ``"chargers"`` or ``"speeds"``.
     path
-        A user's own CSV to read in its place; it needs the same columns.
+        A user's own CSV to read in its place; it needs the same columns, but for those that end a
+        range (``…_low``, ``…_high``): without them a figure has no range.
 
     Returns
     -------
@@ -59,6 +60,14 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     if path is None:
         return default
     user_table = read_csv(path)
+    # A table without a figure states each row by its presence.
+    by_presence = set(default.select_dtypes("number")) == {"low", "high"}
+    for column in default.columns.difference(user_table.columns):
+        figure = str(column).removesuffix("_low").removesuffix("_high")
+        if figure in user_table.columns:
+            user_table[column] = user_table[figure]
+        elif by_presence and column in ("low", "high"):
+            user_table[column] = 1.0
     faults = missing_columns(user_table, default.columns, str(path))
     lines = [f"line {i + 2}" for i in user_table.index]
     if "confidence" in user_table.columns:

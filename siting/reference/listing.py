@@ -55,12 +55,15 @@ class Subject:
         Name of a figure in a column ``value`` or ``weight``; blank: the column's name.
     columns
         The figures among the columns; none: all that are numbers.
+    ratings
+        Those of them that say which type a row is: by definition, without a range.
     """
 
     keys: tuple[str, ...]
     used_for: str
     title: str = ""
     columns: tuple[str, ...] = ()
+    ratings: tuple[str, ...] = ()
 
 
 # The tables of figures that a run reads.
@@ -77,10 +80,10 @@ SUBJECTS = {
     "poi_weights": Subject(("osm_key", "osm_value"), WHERE, "poi_weight"),
     "road_weights": Subject(("highway",), WHERE, "road_weight"),
     "speeds": Subject(("city_group", "highway"), DRIVES),
-    "chargers": Subject(("charger_id",), STATIONS),
+    "chargers": Subject(("charger_id",), STATIONS, ratings=("power_kw", "ports", "battery_kwh")),
     "compatibility": Subject(("charger_group", "vehicle_class"), STATIONS, "can charge"),
     "charging_limits": Subject(("charger_group", "vehicle_class"), STATIONS),
-    "grid": Subject(("item",), STATIONS, "grid works"),
+    "grid": Subject(("item",), STATIONS, "grid works", ratings=("kva",)),
     "fees": Subject(("item", "level"), STATIONS, "fee"),
     "works": Subject(("item",), STATIONS, "site costs"),
     "bays": Subject(("charger_group", "per"), STATIONS),
@@ -134,12 +137,12 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
         and column not in (*keys, *ranged.ends, "prudent")
         and pd.api.types.is_numeric_dtype(rows[column])
     ]
-    plain = pd.DataFrame(index=rows.index)
     if not columns:  # the presence of the row is its statement
-        plain, columns = rows.assign(value=1.0), ["value"]
+        rows, columns = rows.assign(value=1.0), ["value"]
+        ranged = _Ranges({("value", end): end for end in ("low", "high") if end in rows}, "value")
     parts: dict[str, list[npt.NDArray[Any]]] = {column: [] for column in LISTED[:8]}
     for column in columns:
-        value = (rows[column] if column in rows.columns else plain[column]).astype(float)
+        value = rows[column].astype(float)
         there = value.notna().to_numpy()
         called = subject.title if column in ("value", "weight", "share") else ""
         part = {
@@ -151,7 +154,9 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
             "high": ranged.of(rows, column, "high", value),
             "unit": _unit(rows, column, ranged),
             "source": rows.get(f"{column}_source", rows.get("source", "")),
-            "confidence": rows.get(f"{column}_confidence", rows.get("confidence", "")),
+            "confidence": "definition"
+            if column in subject.ratings
+            else rows.get(f"{column}_confidence", rows.get("confidence", "")),
         }
         for heading, cells in part.items():
             filled = np.full(len(rows), cells, dtype=object) if isinstance(cells, str) else cells
@@ -196,17 +201,17 @@ class _Ranges:
 
 def _ranged(columns: Sequence[str]) -> _Ranges:
     end_columns = {}
-    main = columns[columns.index("low") - 1] if "low" in columns else ""
+    before = columns[columns.index("low") - 1] if "low" in columns else ""
+    main = next((column for column in ("value", "weight") if column in columns), before)
     for column in columns:
         stem, _, unit = column.rpartition("_")
         for end in ("low", "high"):
             for name in (f"{column}_{end}", f"{stem}_{end}_{unit}" if stem else ""):
                 if name in columns:
                     end_columns[column, end] = name
-            if column == main:
+            if column == main and end in columns:
                 end_columns[column, end] = end
-    named = [column for column in ("value", "weight") if column in columns]
-    return _Ranges(end_columns, main or (named[0] if named else ""))
+    return _Ranges(end_columns, main)
 
 
 def _unit(rows: pd.DataFrame, column: str, ranged: _Ranges) -> pd.Series | str:

@@ -35,6 +35,7 @@ def robustness(run: RunRecord) -> dict[str, Any] | None:
             }
             for case, name in cases.items()
         ],
+        "use": [_use(row) for row in day.get("use", [])],
         "classes": [label(name) for name in rows[0]["classes"]],
         "at_risk": any((row.get("money") or {}).get("stations") for row in rows),
         "rows": [
@@ -58,6 +59,18 @@ def robustness(run: RunRecord) -> dict[str, Any] | None:
         "high": _kwh(draws["p95_kwh_day"]),
         "planned": _share(draws.get("planned_share")),
         "slow": _share(draws.get("slow_share")),
+    }
+
+
+def _use(row: dict[str, Any]) -> dict[str, Any]:
+    """Return how long the ports of a charger group are in use on the simulated day."""
+    limit = row["limit_share"]
+    return {
+        "name": label(row["name"]),
+        "ports": number(row["ports"]),
+        "limit": "none" if limit is None else percent(limit, 0),
+        "shares": [Shown(c, row[f"{c}_share"], percent(row[f"{c}_share"])) for c in _CASES],
+        "over": "" if limit is None else f"{number(row['places_over'])} of {number(row['places'])}",
     }
 
 

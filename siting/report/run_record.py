@@ -221,10 +221,21 @@ class _DayOf(_Form):
     exceeds: bool
 
 
+class _Use(_Form):
+    name: str
+    ports: int
+    limit_share: float | None
+    planned_share: float
+    free_share: float
+    places: int
+    places_over: int
+
+
 class _Day(_Form):
     why_not: str
     wait_min: float
     alpha: float
+    use: list[_Use] = []
     planned: _DayOf | None = None
     free: _DayOf | None = None
 
@@ -255,6 +266,7 @@ class _Case(_Untold):
     served_kwh_day: float | None
     served_share: float | None
     money: _AtRisk | None = None
+    public_money_pkr: float | None = None
 
 
 class _DemandRange(_Form):

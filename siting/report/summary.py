@@ -9,9 +9,6 @@ from siting.report.run_record import RunRecord
 
 # From this share on a district is as good as served whole.
 WHOLE_SHARE = 0.995
-# From this difference on the simulated day and the program are two answers.
-APART = 0.05
-
 
 Part = tuple[str, bool]
 
@@ -112,7 +109,7 @@ def _on_the_day(run: RunRecord) -> str:
     if day.get("why_not", "none") or share is None:
         return ""
     line = f"On the simulated day {percent(share)} of all drivers are served."
-    if abs(share - planned) > APART:
+    if "money_hangs_on" in (run.facts.get("headline") or {}):
         line += (
             f" The plan's {percent(planned, 0)} is of the energy, by the capacity of each station "
             "alone; the money hangs on that figure, as each case is worked out from it."

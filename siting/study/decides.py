@@ -20,6 +20,7 @@ from siting.economics import PRICE, Accounts
 from siting.economics.break_even import SHARE
 from siting.plan import Plan
 from siting.sites.chargers_text import charger_counts
+from siting.sites.costs import bays_needed
 from siting.study.program_inputs import subsidy_of
 from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
@@ -95,8 +96,6 @@ def break_evens(station_accounts: Accounts | None) -> Table:
         return pd.DataFrame()
     paid = (station_accounts.offers["subsidy_pkr"] > RUPEE).to_numpy()
     of = _only(station_accounts, paid) if paid.any() else station_accounts
-    # Public money pays what a case lacks that is held to the hurdle.
-    of = replace(of, rules=economics.at_hurdle(of.rules, of.subsidy.held_to))
     table = economics.break_evens(of)
     # Nobody sells more than the chargers deliver.
     able = of.offers[_capacities(of.offers)].sum(axis=1).to_numpy() - of.offers["standing_kwh_day"]
@@ -213,6 +212,9 @@ def figure_swings(
     columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
         return pd.DataFrame(columns=columns)
+    # The value at the sales of the plan, which the hurdle of public money does not lower.
+    no_hurdle = replace(station_accounts.subsidy, hurdle=sites.Hurdle())
+    station_accounts = replace(station_accounts, subsidy=no_hurdle)
     ends = _money_ends(station_accounts, sourced_figures)
     ends |= _cost_ends(config, station_accounts, sourced_figures)
     if config.demand.table is None:
@@ -311,7 +313,71 @@ def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> End
         elif row["of"] in _RECKONED and value > 0:
             column = _RECKONED[str(row["of"])]
             dearer(row, column, offers[column] / value)
+    for row in _rows(figures, "fee"):
+        level = str(row["of"]).removeprefix("annual ")
+        due = (offers["neeca_level"] == level).astype(float)
+        ends[_key(row)] = _at_ends(row, _with_fee(accounts, due, float(row["value"])))
+    types = sites.charger_catalogue(config.offers.chargers_csv)
+    types = types.set_index(types["charger_id"].astype(str))
+    built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
+    for row in _rows(figures, "bays"):
+        ends[_key(row)] = _at_ends(row, _with_bays(accounts, built, types, str(row["of"])))
+    for row in _rows(figures, "life_years"):
+        ends[_key(row)] = _at_ends(row, _with_life(accounts, built, types, str(row["of"])))
     return ends
+
+
+def _at_ends(
+    row: Mapping[str, Any], at: Callable[[float], Accounts]
+) -> tuple[Callable[[float], Accounts], float, float]:
+    return at, float(row["low"]), float(row["high"])
+
+
+def _with_fee(accounts: Accounts, due: pd.Series[float], now: float) -> Callable[[float], Accounts]:
+    offers = accounts.offers
+
+    def at(value: float) -> Accounts:
+        fees = offers["annual_fee_pkr"] + (value - now) * due
+        return replace(accounts, offers=offers.assign(annual_fee_pkr=fees))
+
+    return at
+
+
+def _with_bays(
+    accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of: str
+) -> Callable[[float], Accounts]:
+    """Return the stations by the bays that a port, or cabinet, of one charger group takes."""
+    offers, rules, per = accounts.offers, sites.bay_figures(), built.to_numpy(dtype=float)
+    now = bays_needed(per, types, rules)
+    here = rules["charger_group"] == of.split()[0]
+
+    def at(value: float) -> Accounts:
+        others = rules.assign(bays=rules["bays"].astype(float).mask(here, value))
+        more = pd.Series(bays_needed(per, types, others) - now, index=offers.index)
+        share = (more / offers["bays_needed"]).fillna(0.0)
+        moved = sites.with_dearer(offers, "civil_cost_pkr", share * offers["civil_cost_pkr"])
+        land = ("land_cost_pkr", "land_pkr_year")
+        moved = moved.assign(**{column: offers[column] * (1.0 + share) for column in land})
+        moved["cost_pkr"] += share * offers["land_cost_pkr"]
+        return replace(accounts, offers=moved)
+
+    return at
+
+
+def _with_life(
+    accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, charger: str
+) -> Callable[[float], Accounts]:
+    """Return the stations by the years that one type of charger lasts."""
+    there = built.to_numpy() > 0
+    lives = types["life_years"].to_numpy(dtype=float)
+
+    def at(value: float) -> Accounts:
+        each = np.where(types.index == charger, value, lives)
+        shortest = np.where(there, each, np.inf).min(axis=1)
+        known = np.where(np.isfinite(shortest), shortest, accounts.offers["charger_life_years"])
+        return replace(accounts, offers=accounts.offers.assign(charger_life_years=known))
+
+    return at
 
 
 def _at(accounts: Accounts, figure: str) -> Callable[[float], Accounts]:

@@ -115,6 +115,11 @@ def all_figures(
         weights = used[["vehicle_class", *names]]
         parts.append(listed("vehicles", weights, file_of("vehicles", asked.vehicles_csv)))
     profiles = sessions[sessions["vehicle_class"].isin(list(asked.vehicle_classes))]
+    # The hours of a class are known as well as its busiest one.
+    for end in ("low", "high"):
+        factor = profiles[f"peak_hour_share_{end}"] / profiles["peak_hour_share"]
+        ends = profiles[people_to_energy.HOURS].mul(factor, axis=0).add_suffix(f"_{end}")
+        profiles = pd.concat([profiles, ends], axis=1)
     parts.append(listed("profiles", profiles, file_of("profiles", asked.profiles_csv)))
     if asked.surfaces is not None:
         places = asked.surfaces.places is not None

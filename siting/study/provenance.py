@@ -20,6 +20,12 @@ FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", 
 # What the settings of the configuration are used for, in the list of figures.
 SETTINGS = "settings"
 _STATED = "configuration; no published figure"
+# Settings that a table has a range of: the table, and its item.
+_RANGED = {
+    "headroom_kw": ("grid", "headroom"),
+    "subsidy.charger_share": ("money", "subsidy_charger_share"),
+    "subsidy.grid_share": ("money", "subsidy_grid_share"),
+}
 
 
 @stage()
@@ -220,14 +226,16 @@ def figures(
     )
     if config.demand.surfaces is None:
         return energy_figures
-    long = surface_weights.melt(
-        id_vars=["vehicle_class", "unit", "source", "confidence"],
-        value_vars=list(SURFACES),
-        var_name="figure",
-    )
-    # No range is known of an assumed share; `siting.demand.map_swings` tries half to 1.5 times.
-    long = long.assign(low=long["value"], high=long["value"])
-    return pd.concat([energy_figures, long[FIGURES]], ignore_index=True)
+    shares = [
+        surface_weights.assign(
+            figure=surface,
+            value=surface_weights[surface],
+            low=surface_weights[f"{surface}_low"],
+            high=surface_weights[f"{surface}_high"],
+        )
+        for surface in SURFACES
+    ]
+    return pd.concat([energy_figures, *(part[FIGURES] for part in shares)], ignore_index=True)
 
 
 @stage(
@@ -288,7 +296,17 @@ def settings(config: Config, city: Row, availability: float) -> Table:
         ("availability", availability, "share", power),
     ]
     frame = pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
-    return frame.assign(of="", low=frame["value"], high=frame["value"], confidence="ASSUMPTION")
+    # A range that a table has holds for the value set, widened to it.
+    ends = {}
+    for figure, (table, item) in _RANGED.items():
+        known = reference.table(table).set_index("item")
+        ends[figure] = (float(known["low"][item]), float(known["high"][item]))
+    if offers.availability is None:
+        ends["availability"] = (city["availability_low"], city["availability_high"])
+    pairs = zip(frame["figure"], frame["value"], strict=True)
+    spans = [(value, *ends.get(figure, ())) for figure, value in pairs]
+    frame = frame.assign(low=[min(span) for span in spans], high=[max(span) for span in spans])
+    return frame.assign(of="", confidence="ASSUMPTION")
 
 
 @stage()

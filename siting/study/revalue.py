@@ -14,6 +14,7 @@ import pandas as pd
 
 from siting.config.program import LeastGain
 from siting.engine.fixed import plan_of
+from siting.errors import SolveError
 from siting.program.limits import with_more_money
 from siting.study.program_inputs import Asked, money_of
 from siting.study.to_program import program_of
@@ -95,17 +96,39 @@ def service_of(
     """
     wanted = list(asked.own.values())[-1] if demand is None else demand
     stands = asked.offers if offers is None else offers
-    # Extensions refer to the station they extend.
-    standing = stands["offer_id"].isin(list(chosen)) | stands["existing"].astype(bool)
-    stands = stands[standing]
-    asked = replace(asked, own={None: wanted}, offers=stands, need=None, zones=None)
     # The public money is spent: keys that only decide on it are left out.
-    asked = as_it_stands(with_program(asked, **NO_FLOORS, zones=None), chosen)
-    near = asked.reach[asked.reach["site_id"].isin(stands["site_id"])]
-    asked = replace(asked, reach=near)
+    asked = _alone(replace(asked, own={None: wanted}, offers=stands, need=None), chosen)
     if _anybody(wanted, asked):
         return plan_of(program_of(asked), chosen).service()
     return pd.DataFrame({"site_id": [], "vehicle_class": [], "served_kwh_day": []})
+
+
+def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
+    """Return the least public money (PKR) with which given offers serve the most in the last year.
+
+    None where public money fills no viability gap, nobody is in reach, or no public money keeps
+    all of them. `chosen` as in `served_by_class`.
+    """
+    alone = _alone(asked, chosen)
+    if asked.need is None or not _anybody(list(asked.own.values())[-1], alone):
+        return None
+    try:
+        return plan_of(program_of(alone), chosen).subsidy_pkr
+    except SolveError:  # sales of the last year alone may be too few
+        return None
+
+
+def _alone(asked: Asked, chosen: Collection[str]) -> Asked:
+    """Return the program of the last year with no other offers than those that stand."""
+
+    def standing(offers: pd.DataFrame) -> pd.DataFrame:
+        # Extensions refer to the station they extend.
+        return offers[offers["offer_id"].isin(list(chosen)) | offers["existing"].astype(bool)]
+
+    need = asked.need and replace(asked.need, offers=standing(asked.need.offers))
+    asked = replace(asked, offers=standing(asked.offers), need=need, zones=None)
+    asked = as_it_stands(with_program(asked, **NO_FLOORS, zones=None), chosen)
+    return replace(asked, reach=asked.reach[asked.reach["site_id"].isin(asked.offers["site_id"])])
 
 
 def by_class(

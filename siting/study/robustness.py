@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from siting import demand as people_to_energy
-from siting import roads, simulation
+from siting import roads, simulation, sites
 from siting.config import Config
 from siting.economics import BusinessRules
 from siting.errors import SitingError
@@ -25,13 +25,15 @@ from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.roads import Network
 from siting.study.additional import at_risk, at_risk_in_words
+from siting.study.binds import GROUPS, PLACE_M, place_of
 from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.queues import Waiting, simulated
 from siting.study.recounted import business_of
-from siting.study.revalue import by_class, service_of
+from siting.study.revalue import by_class, least_money_of, service_of
 from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
 
+DAY_MIN = 24 * 60.0
 # One day after the evening before, always the same: a second or two for a city of 20 MWh/day.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
 # More drivers a day than this are left to `siting simulate`: some ten seconds.
@@ -40,10 +42,12 @@ MOST_DRIVERS = 60_000
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
-RULES = {"waiting": "rated_share", "rated_share": "waiting"}
-RULE_WORDS = {
-    "waiting": "capacity by waits and time (waiting)",
-    "rated_share": "capacity as a share of rated kW (rated_share)",
+# Other capacities of the same chargers: label of the headline, and the words of the report.
+WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
+CAPACITIES = {
+    WAITING: ("Under waiting", "capacity by waits and time (waiting)"),
+    RATED: ("Under rated_share", "capacity as a share of rated kW (rated_share)"),
+    WAITS: ("By waits alone", "capacity by waits alone, ports in use however long"),
 }
 NO_STATION = "no station stands"
 # Concessions told in the headline; all are in the table of them.
@@ -69,7 +73,9 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     ``served_share`` and ``out_of_reach_share`` of all drivers; ``turned_away_share``,
     ``late_share`` (turned away, or a wait of more than ``wait_min``) of those with a station in
     reach, ``peak_late_share`` of those of the busiest hour; ``exceeds``: whether that is more than
-    the standard allows in the busiest hour. ``why_not``: why no day was simulated, else blank.
+    the standard allows in the busiest hour. ``use``: by charger group the share of the day in which
+    its ports are in use, and at how many places (stations so near that they share their drivers)
+    it is above the limit of the capacities. ``why_not``: why no day was simulated, else blank.
     """
     waiting = Waiting.of(study)
     standard, rules = waiting.standard, DAY
@@ -83,7 +89,39 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
         what = f"{drivers:,.0f} drivers a day take longer than a few seconds"
         return known | {"why_not": f"{what}: siting simulate RUN has their day"}
     days_by_case = simulated(plan, waiting, demand, reach, rules)
-    return known | {case: _shares(days, standard.alpha) for case, days in days_by_case.items()}
+    limits = sites.time_utilisation(standard.time_utilisation) if standard.rule == WAITING else {}
+    known |= {case: _shares(days, standard.alpha) for case, days in days_by_case.items()}
+    return known | {"use": _use(plan, days_by_case, limits)}
+
+
+def _use(
+    plan: Plan, days_by_case: Mapping[str, simulation.Days], limits: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """Return by charger group how long its ports are in use, over all and by place."""
+    xy_m = plan.sites.geometry.get_coordinates().to_numpy()
+    place = dict(zip(plan.sites["site_id"].astype(str), place_of(xy_m, PLACE_M), strict=True))
+    queues = next(iter(days_by_case.values())).queues.table
+    used = pd.DataFrame({"group": queues["charger_group"], "ports": queues["ports"]})
+    for case, days in days_by_case.items():
+        used[case] = sum(day.by_queue["busy_min"].to_numpy() for day in days.days) / len(days.days)
+    rows = []
+    for group, mine in used.groupby("group", sort=True):
+        here = queues["site_id"].astype(str).map(place)
+        by_place = mine.drop(columns="group").groupby(here).sum()
+        minutes, limit = by_place["ports"] * DAY_MIN, limits.get(str(group))
+        over = by_place["free"] > minutes * (1.0 if limit is None else limit)
+        rows.append(
+            {
+                "charger_group": str(group),
+                "name": GROUPS.get(str(group), str(group)),
+                "ports": int(by_place["ports"].sum()),
+                "limit_share": limit,
+                **{f"{c}_share": float(by_place[c].sum() / minutes.sum()) for c in days_by_case},
+                "places": len(by_place),
+                "places_over": int(over.sum()),
+            }
+        )
+    return rows
 
 
 @stage(
@@ -172,26 +210,28 @@ def _number(value: Any) -> float:
     found=lambda rows: _found(rows),
 )
 def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
-    """What the same stations serve and earn under the other capacity rule, and under other demand.
+    """What the same stations serve and earn under other capacities, and under other demand.
 
-    One record each: ``what`` (``capacity`` or ``demand``), ``key`` (the rule; ``case low``,
+    One record each: ``what`` (``capacity`` or ``demand``), ``key`` (of `CAPACITIES`; ``case low``,
     ``scenario slow`` …), ``text``, ``why_not`` (blank, or why it was not worked out),
     ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` and ``classes`` (shares served);
-    ``money`` (`siting.study.additional.at_risk`).
+    ``money`` (`siting.study.additional.at_risk`). The plan and ``waits`` have ``public_money_pkr``:
+    the least with which the stations serve as much, None where it fills no viability gap.
     """
     config: Config = study.config
     stands = Stands.of(outcome)
     rows = [_record("plan", "plan", "as planned for", *stands.revalued(study, asked))]
     others: list[tuple[str, str, str, str, Any]] = []
-    if config.program.model != "coverage":
-        rule = RULES[config.offers.service.rule]
-        service = config.offers.service.model_copy(update={"rule": rule})
+    for name, keys in _other_capacities(config).items():
+        service = config.offers.service.model_copy(update=keys)
         other_offers = config.offers.model_copy(update={"service": service})
         other = study.with_stages({}, config.model_copy(update={"offers": other_offers}))
-        others.append(("capacity", rule, RULE_WORDS[rule], "offers", other))
+        others.append(("capacity", name, CAPACITIES[name][1], "offers", other))
     for key, value in _other_demands(config):
         name, other = f"{key} {value}", study.in_other(**{key: value})
         others.append(("demand", name, f"demand: {name}", "demand", other))
+    # Short of time, the money at risk under other demand goes before it.
+    others.sort(key=lambda other: other[1] == WAITS)
     count = context.count("circumstances")
     with study.spare.clock("what if", config.solver.time_limit_s, WHAT_IF_SHARE) as clock:
         for done, (what, key, text, table, other) in enumerate(others, 1):
@@ -202,6 +242,9 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
                     made = {table: getattr(other, table)}
                     found = stands.revalued(study, asked, other.business_rules, **made)
                     rows.append(_record(what, key, text, *found))
+                    if key == WAITS:
+                        for row, of in ((rows[0], asked), (rows[-1], other.asked)):
+                            row["public_money_pkr"] = least_money_of(of, list(stands.drawn))
                     continue
             except SitingError as err:
                 why = "; ".join(map(str, err.faults))
@@ -215,6 +258,16 @@ def _found(rows: list[dict[str, Any]]) -> str:
     """Return how many circumstances there are, and how many had no time."""
     late = sum(row["why_not"] == NOT_IN_TIME for row in rows)
     return f"{len(rows)} other circumstances" + (f", {late} of them {NOT_IN_TIME}" if late else "")
+
+
+def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
+    """Return the keys of ``offers.service`` that make other capacities of a plan's stations."""
+    if config.program.model == "coverage":
+        return {}
+    if config.offers.service.rule == RATED:
+        return {WAITING: {"rule": WAITING}}
+    no_limit = dict.fromkeys(sites.time_utilisation(), 1.0)
+    return {RATED: {"rule": RATED}, WAITS: {"time_utilisation": no_limit}}
 
 
 def _other_demands(config: Config) -> list[tuple[str, str]]:
@@ -355,9 +408,9 @@ def demand_range(
 
 def lines_beside(study: Any) -> list[Line]:
     """Return how a study's plan fares beside what it was made for, as headline figures."""
-    lines = _day_lines(study.day, study.plan.served_share)
+    day, draws = study.day, study.demand_range
+    lines = _day_lines(day, study.plan.served_share, study.what_if)
     wanted = float(study.plan.classes["demand_kwh_day"].sum())
-    draws = study.demand_range
     low, high = draws["p05_kwh_day"], draws["p95_kwh_day"]
     if draws["draws"]:
         text = f"{low:,.0f} to {high:,.0f} kWh/day, median {draws['p50_kwh_day']:,.0f}; "
@@ -366,7 +419,7 @@ def lines_beside(study: Any) -> list[Line]:
     for row in study.what_if:
         if row["what"] == "capacity" and not row["why_not"]:
             text = f"{row['served_kwh_day']:,.0f} kWh/day ({row['served_share']:.1%})"
-            label, kinds = f"Under {row['key']}", _by_kind(row["classes"])
+            label, kinds = CAPACITIES[row["key"]][0], _by_kind(row["classes"])
             lines.append(Line(f"under_{row['key']}", label, f"{text}, {kinds}"))
     # The cases low and high put every figure at its end at once: no outcome to judge a plan by.
     others = [
@@ -420,7 +473,7 @@ def stands_in_words(draws: Mapping[str, Any]) -> str:
     return f"more than in {draws['planned_share']:.0%} of the draws"
 
 
-def _day_lines(day: dict[str, Any], planned: float) -> list[Line]:
+def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]) -> list[Line]:
     if day["why_not"]:
         return [Line("day", "Simulated day", f"none: {day['why_not']}")]
     drivers, share = day["free"]["drivers_day"], day["free"]["served_share"]
@@ -431,7 +484,8 @@ def _day_lines(day: dict[str, Any], planned: float) -> list[Line]:
             f"the program's {planned:.1%} of the energy, by the capacity of each station alone: "
             f"cases and public money are worked out from it, not from the day's {share:.1%}"
         )
-        lines.append(Line("money_hangs_on", "The money hangs on", text))
+        text += _without_limit({row["key"]: row for row in others if not row["why_not"]})
+        lines += [Line("money_hangs_on", "The money hangs on", text), *_in_use(day["use"])]
     for case, words in (("planned", "as planned"), ("free", "all drivers")):
         shares = day[case]
         text = f"{shares['turned_away_share']:.1%} turned away, {shares['late_share']:.1%} late"
@@ -448,6 +502,51 @@ def _day_lines(day: dict[str, Any], planned: float) -> list[Line]:
         )
         lines.append(Line("service_standard", "Service standard", text))
     return lines
+
+
+def _in_use(use: list[dict[str, Any]]) -> list[Line]:
+    """Return where ports are in use for longer than the capacities allow, as a headline figure.
+
+    >>> use = [
+    ...     {"name": "sockets", "limit_share": 0.3, "free_share": 0.33, "places": 37,
+    ...      "places_over": 12},
+    ...     {"name": "fast chargers (DC)", "limit_share": 0.25, "free_share": 0.2, "places": 17,
+    ...      "places_over": 0}]
+    >>> _in_use(use)[0].text
+    'sockets 33% of the simulated day, more than the 30% that the program allows at 12 of 37 places'
+    """
+    texts = [
+        f"{row['name']} {row['free_share']:.0%} of the simulated day, more than the "
+        f"{row['limit_share']:.0%} that the program allows at {row['places_over']:,} of "
+        f"{row['places']:,} places"
+        for row in use
+        if row["places_over"] and row["limit_share"] is not None
+    ]
+    return [Line("ports_in_use", "Ports in use", "; ".join(texts))] if texts else []
+
+
+def _without_limit(others: Mapping[str, dict[str, Any]]) -> str:
+    """Return what the same stations serve and need without the limit on the time in use.
+
+    >>> plan = {"public_money_pkr": 57.7e6}
+    >>> waits = {"public_money_pkr": 21.4e6, "served_kwh_day": 13292.0, "served_share": 0.949}
+    >>> _without_limit({"plan": plan, "waits": waits})
+    '. Without the limit on the time in use the same stations serve 13,292 kWh/day (94.9%), for \
+which they need PKR 21.40 m of public money (57.70 m with it)'
+    """
+    if WAITS not in others:
+        return ""
+    plan, waits = others["plan"], others[WAITS]
+    text = (
+        f". Without the limit on the time in use the same stations serve "
+        f"{waits['served_kwh_day']:,.0f} kWh/day ({waits['served_share']:.1%})"
+    )
+    if None not in (waits["public_money_pkr"], plan["public_money_pkr"]):
+        text += (
+            f", for which they need PKR {waits['public_money_pkr'] / 1e6:,.2f} m of public money "
+            f"({plan['public_money_pkr'] / 1e6:,.2f} m with it)"
+        )
+    return text
 
 
 def _by_kind(shares: dict[str, float]) -> str:

@@ -458,7 +458,8 @@ def test_every_packaged_figure_has_a_source_and_a_mark(name):
     assert rows["source"].str.len().gt(5).all()
     assert set(rows["confidence"]) <= set(CONFIDENCE)
     pairs = {
-        "low": next((c for c in ("value", "share", "vehicles") if c in rows), None),
+        # Which plugs fit has no figure: low and high are of all that the row names.
+        "low": next((c for c in ("value", "share", "vehicles") if c in rows), "high"),
         "capex_low_pkr": "capex_pkr",
     }
     for low, central in pairs.items():
@@ -466,6 +467,18 @@ def test_every_packaged_figure_has_a_source_and_a_mark(name):
             high = low.replace("low", "high")
             assert (rows[low] <= rows[central]).all()
             assert (rows[central] <= rows[high]).all()
+
+
+def test_one_base_for_islamabad_s_cars_by_hand():
+    cars = national_fleet(2030).set_index("vehicle_class")["vehicles"]["car"]
+    share = city_share(table("cities"), "Islamabad", ["car"])["city_share"].item()
+    people = table("cities").set_index("city")["people_2023"]["Islamabad"]
+    # 128,217 in the country x 0.046 over the Territory's 2.36 m people.
+    assert 1000 * cars * share / people == pytest.approx(128_217 * 46 / 2_363_863, rel=1e-4)
+    assert 1000 * cars * share / people == pytest.approx(2.5, abs=0.01)
+    assert table("registrations").set_index(["city", "vehicle_class"]).loc[
+        ("Islamabad", "car"), "high"
+    ] == pytest.approx(137_259 * 29_089 / 74_524 / 262_000, abs=1e-3)
 
 
 def test_every_class_can_plug_in_somewhere():

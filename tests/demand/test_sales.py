@@ -246,9 +246,15 @@ def test_every_figure_is_listed_with_source_and_range():
     assert set(targets["confidence"]) == {"ASSUMPTION"}  # the policy gives no split by class
 
 
+SOLD_AND_SHAPE = ("electric_share", "life_shape")
+
+
 def test_swings_are_the_model_with_one_figure_at_an_end():
     swings = fleet_swings(2030).set_index(["figure", "vehicle_class"])
-    assert len(swings) == 35
+    assert len(swings) == 7 * 8
+    # What is left out of the range of the stock moves it by little beside the rest.
+    sold, shape = (swings["swing_share"].loc[name, "two_wheeler"] for name in SOLD_AND_SHAPE)
+    assert 0 < shape < 0.1 * sold
     row = swings.loc[("sales_year", "car")]
     ends = [
         fleet_model(until=2030, overrides={"car": {"sales_year": v}})

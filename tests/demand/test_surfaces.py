@@ -10,7 +10,15 @@ import pytest
 import shapely
 from demand.test_cells import X0, Y0, grid_network, people_at
 
-from siting.demand import make_cells, poi_points, road_points, surfaces, traffic
+from siting.demand import (
+    make_cells,
+    map_swings,
+    poi_points,
+    road_points,
+    surface_weights,
+    surfaces,
+    traffic,
+)
 from siting.demand.surfaces import _flows, _subtrees
 from siting.errors import InputError
 from siting.reference import CONFIDENCE, table
@@ -252,8 +260,40 @@ def test_every_weight_has_a_source_and_a_mark(name):
         assert (rows["low"] <= rows["weight"]).all()
         assert (rows["weight"] <= rows["high"]).all()
     else:
-        division = rows[["home", "destination", "en_route"]]
-        assert division.sum(axis=1).to_numpy() == pytest.approx(1.0)
+        surface = ["home", "destination", "en_route"]
+        assert rows[surface].sum(axis=1).to_numpy() == pytest.approx(1.0)
+        for name in surface:
+            assert (rows[f"{name}_low"] < rows[f"{name}_high"]).all()
+            assert rows[name].between(rows[f"{name}_low"], rows[f"{name}_high"]).all()
+
+
+def test_an_own_weight_has_no_range_and_the_others_keep_theirs():
+    rows = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
+    rows = rows.set_index("vehicle_class")
+    assert rows.loc["car", ["home_low", "home", "home_high"]].to_list() == [0.25] * 3
+    assert rows.loc["bus", ["home_low", "home", "home_high"]].to_list() == [0, 0, 0.2]
+
+
+def test_the_map_moves_by_a_weight_s_range_and_not_by_one_without():
+    network, cells, pois = town()
+    energy = pd.DataFrame(
+        {"zone_id": "", "vehicle_class": ["car", "van"], "demand_kwh_day": [100.0, 10.0]}
+    )
+    own = surface_weights({"van": {"home": 1, "destination": 1, "en_route": 2}})
+    found = surfaces(cells, network, pois)
+    rows = map_swings(cells, energy, found, own).set_index(["vehicle_class", "figure"])
+    assert "van" not in rows.index
+    # A car's home share at 0.15 and 0.5, not 0.3, the others in proportion; by hand.
+    at = {}
+    for share in (0.15, 0.3, 0.5):
+        division = np.array([share, 0.4 * (1 - share) / 0.7, 0.3 * (1 - share) / 0.7])
+        whole = np.array([0.25, 0.25, 0.5])
+        cars = found[["home", "destination", "en_route"]].to_numpy() @ division
+        vans = found[["home", "destination", "en_route"]].to_numpy() @ whole
+        kwh = 100 * cars + 10 * vans
+        at[share] = kwh / kwh.sum()
+    by_hand = max(np.abs(at[share] - at[0.3]).sum() / 2 for share in (0.15, 0.5))
+    assert rows.loc[("car", "home"), "moved_cells_share"] == pytest.approx(by_hand)
 
 
 def test_real_amenities_of_islamabad_are_found_by_their_tags(shared_data):

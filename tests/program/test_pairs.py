@@ -133,7 +133,20 @@ def test_coverage_with_the_gap_is_refused():
 
 # --- from YAML to a recounted run folder, on the town by hand -------------------------------------
 
+
+def _with(offers, **subsidy):
+    """Return a section of offers with more keys of its subsidy."""
+    more = {**offers["offers"], "subsidy": {**offers["offers"]["subsidy"], **subsidy}}
+    return {"offers": more}
+
+
 ZONES = {"kind": "grid", "size_m": 3000}
+GAP = {
+    "offers": {
+        "subsidy": {"rule": "gap", "gap_cap_share": 1.0, "charger_share": 0.0},
+        "costs": {"land_bay_month_pkr": 0, "civil_bay_pkr": 0},
+    }
+}
 FEW_OR_MANY = {
     "few": {"probability": 0.5, "case": "low"},
     "many": {"probability": 0.5, "case": "high"},
@@ -173,12 +186,10 @@ BLOCKS = {
             }
         }
     },
-    "gap": {
-        "offers": {
-            "subsidy": {"rule": "gap", "gap_cap_share": 1.0, "charger_share": 0.0},
-            "costs": {"land_bay_month_pkr": 0, "civil_bay_pkr": 0},
-        }
-    },
+    "gap": GAP,
+    "hurdle": _with(GAP, hurdle={"sales_share": 0.9}),
+    "concessions": _with(GAP, concessions={"sites": {"both": ["s0001", "s0002"]}}),
+    "opening year": {**GAP, "money": {"opening_year": 2029}},
     "milp": {"solver": {"method": "milp"}},
     "greedy": {"solver": {"method": "greedy"}},
     "extend": {
@@ -188,6 +199,15 @@ BLOCKS = {
     "shortest drives": {"program": {"then": ["shortest_drives"]}},
     "cost to all": {"program": {"then": ["least_cost_to_all"]}},
 }
+# Refused by a row of its own.
+NAMED = [
+    {"coverage", "gap"},
+    {"coverage", "hurdle"},
+    {"coverage", "concessions"},
+    {"coverage", "opening year"},
+    {"years", "concessions"},
+    {"years", "opening year"},
+]
 AIMS_OF_THEIR_OWN = {"fairness", "least_cost", "least_cost of reach", "regret", "cvar"}
 # Two settings of one key.
 SAME = [
@@ -201,7 +221,10 @@ SAME = [
 ]
 YAML_PAIRS = [set(p) for p in itertools.combinations(BLOCKS, 2) if set(p) not in SAME]
 # In every run of the tests; the others are slow ones.
-OFTEN = [{"years", "gap"}, {"regret", "limits"}, {"cost to all", "extend"}]
+OFTEN = [
+    *({"years", "gap"}, {"regret", "limits"}, {"cost to all", "extend"}),
+    *({"hurdle", "concessions"}, {"hurdle", "opening year"}),
+]
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +265,7 @@ def named(pair):
 
 
 def refused(pair):
-    return pair == {"coverage", "gap"} or len(pair & AIMS_OF_THEIR_OWN) > 1
+    return pair in NAMED or len(pair & AIMS_OF_THEIR_OWN) > 1
 
 
 @pytest.mark.parametrize(
@@ -264,4 +287,4 @@ def test_a_pair_is_run_recounted_and_opened_again(town, tmp_path, pair):
 def test_what_the_table_names_is_refused_from_the_yaml_alone(town, tmp_path, pair):
     with pytest.raises(ConfigError) as caught:
         run_pair(town, pair, tmp_path / "run")
-    assert TWO_FIRST in str(caught.value) or pair == {"coverage", "gap"}
+    assert TWO_FIRST in str(caught.value) or pair in NAMED

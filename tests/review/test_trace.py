@@ -206,6 +206,34 @@ def test_every_row_of_a_table_that_is_read_is_listed(stored):
     assert (figures[["source", "confidence", "table", "used_for"]] != "").all().all()
 
 
+@pytest.mark.parametrize("table", sorted(set(SUBJECTS) - {"profiles"}))
+def test_every_assumed_figure_of_a_packaged_table_has_a_range(table):
+    rows = listed(table, reference.table(table))
+    assert rows["low"].le(rows["value"]).all()
+    assert rows["value"].le(rows["high"]).all()
+    # A charger without a battery pays nothing for one.
+    bare = (rows["confidence"] == "ASSUMPTION") & (rows["low"] == rows["high"])
+    assert rows[bare & (rows["figure"] != "battery_pkr_kwh")].empty
+    assert rows.loc[bare, "value"].eq(0).all()
+
+
+def test_a_range_that_stands_after_the_unit_is_told():
+    rows = listed("country", reference.table("country")).set_index("of")
+    assert rows.loc["evs_per_head", ["low", "value", "high"]].to_list() == [0.7, 1.0, 1.4]
+
+
+def test_an_own_table_may_leave_out_the_ends_of_a_range(tmp_path):
+    own = reference.table("speeds").drop(columns=["free_kmh_low", "peak_factor_high"])
+    own.to_csv(tmp_path / "speeds.csv", index=False)
+    rows = listed("speeds", reference.table("speeds", tmp_path / "speeds.csv"))
+    free = rows[rows["figure"] == "free_kmh"]
+    assert free["low"].to_list() == free["value"].to_list()
+    assert (free["high"] > free["value"]).all()
+    own.drop(columns="free_kmh").to_csv(tmp_path / "speeds.csv", index=False)
+    with pytest.raises(InputError, match=r"speeds.csv, column free_kmh: missing"):
+        reference.table("speeds", tmp_path / "speeds.csv")
+
+
 def test_a_packaged_table_without_a_subject_is_seen():
     here = {path.stem for path in (siting.files.Path(reference.__file__).parent).glob("*.csv")}
     assert here - set(SUBJECTS) == {"tehsils"}  # read by the city library alone

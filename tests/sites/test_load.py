@@ -103,6 +103,40 @@ def test_the_prudent_preset_by_hand():
     assert business_rules(preset="prudent", sales_tax=0.0).sales_tax == 0
 
 
+def test_twelve_sockets_and_a_cabinet_at_central_costs_by_hand():
+    rows = configuration_table(
+        {"sockets": {"lev_3": 12}, "points": {"lev_12": 4}, "cabinet": {"swap_2w": 1}},
+        **TABLES,
+        costs=site_costs(),
+        service=WAITING,
+    ).set_index("configuration")
+    for name, chargers, load, bays in (
+        ("sockets", 12 * 60_000, 12 * 1.35, 3),
+        ("points", 4 * 700_000, 4 * 4.0, 2),  # a rickshaw takes 4 kW at 12
+    ):
+        grid = 50_000 + load * 12_500
+        works = chargers + grid + bays * 150_000
+        design = 0.08 * (grid + bays * 150_000)
+        cost = works + 50_000 + design + 0.15 * (works + design) + load * 1_810
+        row = rows.loc[name]
+        assert (row["load_kw"], row["bays_needed"]) == (pytest.approx(load), bays)
+        assert row["cost_pkr"] == pytest.approx(cost)
+        assert row["insurance_pkr_year"] == pytest.approx(0.005 * works)
+        assert row["om_pkr_year"] == pytest.approx(0.05 * chargers)
+        assert row["land_pkr_year"] == bays * 12 * 10_000
+    # Batteries: ten of 1.75 kWh in the slots, and 1.3 kWh on the road for each kWh a day it sells.
+    cabinet = rows.loc["cabinet"]
+    batteries = (17.5 + 1.3 * cabinet["capacity_swap_2w_kwh_day"]) * 40_000
+    assert cabinet["battery_cost_pkr"] == pytest.approx(batteries)
+    assert cabinet["charger_cost_pkr"] == pytest.approx(1_500_000 + batteries)
+
+
+def test_the_council_s_charger_costs_several_of_the_catalogue_s():
+    council = table("works").set_index("item").loc["council_charger"]
+    known = charger_catalogue().set_index("charger_id")["capex_pkr"]
+    assert known["dc_60"] < known["dc_120"] < council["low"] < council["value"] < council["high"]
+
+
 def test_a_figure_stands_within_its_range_at_either_preset():
     for name in ("works", "money", "fees", "charging_limits"):
         rows = table(name)

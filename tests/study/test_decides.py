@@ -1,7 +1,9 @@
 """What decides a plan: break-evens and swings held against plans made with the other figure."""
 
 import json
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 from town import write_town
 
@@ -20,6 +22,8 @@ def study(tmp_path_factory):
     # From half to twice as many two-wheelers; the hubs give 10 kWh/day each.
     fleet = town.parent / "fleet.csv"
     fleet.write_text(fleet.read_text().replace("12,12,12", "12,6,24"), encoding="utf-8")
+    types = pd.read_csv(town.parent / "chargers.csv").assign(life_years_low=8, life_years_high=12)
+    types.to_csv(town.parent / "chargers.csv", index=False)
     return Study(town)
 
 
@@ -80,6 +84,38 @@ def test_swings_are_those_of_plans_with_the_other_figure(study):
         moved = npv_with(study, offers={"costs": {key: value}}).sum() - now
         assert table["site costs", item] == pytest.approx(moved), item
     assert study.figure_swings["swing_pkr"].is_monotonic_decreasing
+
+
+def test_swings_of_bays_lives_and_fees_are_those_of_the_case(study):
+    accounts = study.station_accounts
+    table = study.figure_swings.set_index(["figure", "of"])
+    # A socket takes 0.25 of a bay and 0.15 to 0.5: one bay whatever it is.
+    assert ("bays", "lev port") not in table.index
+    ends = {"fee": ("annual_fee_pkr", 0.0, 35_000.0), "life_years": ("charger_life_years", 8, 12)}
+    for figure, (column, low, high) in ends.items():
+        moved = []
+        for value in (low, high):
+            offers = accounts.offers.assign(**{column: float(value)})
+            moved.append(replace(accounts, offers=offers).npv_pkr.sum() - accounts.npv_pkr.sum())
+        of = "annual L1" if figure == "fee" else "socket"
+        assert table.loc[(figure, of), ["low_pkr", "high_pkr"]].tolist() == pytest.approx(moved)
+
+
+def test_bays_a_port_move_civil_works_and_lease(study):
+    many = study.with_(
+        offers={"configurations": {"hub": {"socket": 8}}}, program={"budget_pkr": 20_000}
+    )
+    row = many.figure_swings.set_index(["figure", "of"]).loc[("bays", "lev port")]
+    bays = many.plan.offers.set_index("offer_id").loc[many.plan.new_sites["offer_id"]]
+    assert bays["bays_needed"].tolist() == [2, 2]
+    # At half a bay a socket they are four: 150,000 more each with what is reckoned on it.
+    accounts = many.station_accounts
+    twice = accounts.at("civil_cost_pkr", 2.0)
+    twice = replace(
+        twice, offers=twice.offers.assign(land_pkr_year=2 * accounts.offers["land_pkr_year"])
+    )
+    assert row["high_pkr"] == pytest.approx((twice.npv_pkr - accounts.npv_pkr).sum())
+    assert row["low_pkr"] == 0  # 8 x 0.15 is two bays too
 
 
 def test_more_vehicles_sell_more_up_to_what_the_chargers_deliver(study):

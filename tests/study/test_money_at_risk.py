@@ -71,6 +71,14 @@ def test_public_money_pays_until_a_station_breaks_even_at_its_hurdle(tmp_path):
         "loss_pkr_year": pytest.approx(RUNNING - 365 * MARGIN * sold, abs=1),
         "npv_pkr": pytest.approx(npv(sold) + plan.outcome.subsidy_pkr, abs=1),
     }
+    # What decides is told at the hurdle, which counts once: here the sales are just those lacked.
+    told = plan.facts["break_evens"]
+    sales = next(row for row in told if row["figure"] == "sales")
+    assert npv(0.7 * 8 * sales["no_money_at"]) == pytest.approx(0, abs=1)
+    # What moves the value is told at the sales of the plan.
+    moved = {(row["of"], row["figure"]): row for row in plan.facts["figure_swings"]}
+    lease = moved["land_bay_month", "site costs"]
+    assert lease["low_pkr"] == pytest.approx(12 * 10_000 * FACTOR, abs=1)
 
 
 def test_without_a_word_a_station_must_break_even_at_seven_tenths_or_at_the_return(tmp_path):

@@ -16,6 +16,7 @@ import siting
 from siting.cli import app
 from siting.config import load
 from siting.errors import ConfigError, InputError
+from siting.simulation import station_table
 from siting.sites import (
     ServiceStandard,
     charger_catalogue,
@@ -28,7 +29,9 @@ from siting.sites import (
 )
 from siting.sites.standards import group_capacity_kwh_day
 from siting.study import Study, study_from_run
+from siting.study.queues import Waiting, simulated
 from siting.study.revalue import served_by_class
+from siting.study.robustness import DAY
 from siting.study.runs import ROBUST
 
 CARS = {"car": 1.0}
@@ -169,6 +172,55 @@ def test_a_run_says_how_its_plan_fares(ran):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "If demand turns out differently" in page
     assert "Demand: case low" in page
+
+
+def test_the_time_that_ports_are_in_use_is_that_of_the_energy_they_give(ran):
+    plan, folder = ran
+    (sockets,) = plan.facts["day"]["use"]
+    # Two sockets of 10/24 kW, 10 kWh a day each if never free; 2.8 km apart, two places.
+    assert (sockets["charger_group"], sockets["ports"], sockets["places"]) == ("lev", 2, 2)
+    for case in ("planned", "free"):
+        given = plan.facts["day"][case]["delivered_kwh_day"]
+        assert sockets[f"{case}_share"] == pytest.approx(given / 20)
+    assert sockets["limit_share"] is None  # rated_share knows no time
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Ports in use, share of the day" in page
+
+
+@pytest.mark.slow
+def test_what_the_limit_on_time_in_use_costs_is_worked_out_by_hand(tmp_path):
+    town = write_town(tmp_path / "town")
+    keys = [
+        "offers.configurations={hub: {socket: 24}}",
+        "offers.service.rule=waiting",
+        "program.budget_pkr=60_000",
+        "demand.figures={two_wheeler: {km_day: 20, kwh_km: 1, public_share: 1}}",
+    ]
+    plan = siting.run(town, keys, out=tmp_path / "run")
+    # 160 and 80 kWh/day wanted; 24 sockets of 10/24 kW for 30 % of a day give 72.
+    assert plan.outcome.served_kwh_day == pytest.approx(144)
+    rows = {row["key"]: row for row in plan.facts["what_if"]}
+    hours = study_from_run(tmp_path / "run").sessions.set_index("vehicle_class")
+    peak = hours.loc["two_wheeler"].filter(regex=r"^h\d\d$").max()
+    alone = float(siting.sites.capacity_kwh_day(24, 10, 1.2, 172.8, 10.0, 0.1, peak))
+    assert 72 < alone < 160
+    assert rows["waits"]["served_kwh_day"] == pytest.approx(alone + min(alone, 80))
+    assert rows["waits"]["public_money_pkr"] is None  # rule share fills no gap
+    (sockets,) = plan.facts["day"]["use"]
+    assert sockets["limit_share"] == 0.3
+    over = [share > 0.3 for share in by_place(tmp_path / "run")]
+    assert sockets["places_over"] == sum(over) > 0
+    told = dict(plan.headline())
+    assert f"more than the 30% that the program allows at {sum(over)} of" in told["Ports in use"]
+    assert f"serve {alone + min(alone, 80):,.0f} kWh/day" in told["The money hangs on"]
+    assert "Capacity by waits alone" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+
+
+def by_place(folder):
+    """Return the share of the day that the sockets of each station are in use, all drivers."""
+    study = study_from_run(folder)
+    days = simulated(study.plan, Waiting.of(study), study.demand, study.reach, DAY)
+    return station_table(days["free"])["use_share"]
 
 
 def test_the_same_run_has_the_same_day(ran, tmp_path):
