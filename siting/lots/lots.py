@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from siting.lots.neighbours import ground_of
 from siting.lots.page import page_of
 from siting.lots.parting import least_spread, need, part, spread
 from siting.plan import Plan
+from siting.roads import Network
 from siting.sites.chargers_text import added_up
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.writing import claimed_folder, write_whole
@@ -28,6 +29,9 @@ from siting.writing import claimed_folder, write_whole
 MOST_M = 1000.0
 # Smallest circle drawn, a station's own ground (m).
 LEAST_M = 25.0
+# Most further parts that stations are split into, where lots are not alike otherwise.
+MOST_SPLIT = 6
+OPEN = "; whether lots can be more alike is not proven"
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +116,11 @@ def part_into_lots(
     sites = plan.candidates.set_index("site_id").loc[new["site_id"]]
     offers = plan.offers.set_index("offer_id").loc[new["offer_id"]]
     npv = plan.tables["business"].set_index("site_id")["npv_pkr"].loc[new["site_id"]]
-    ground, pairs = ground_of(study.network, sites["node_id"].astype("int64").tolist())
-    energy, xy = new["served_kwh_day"].to_numpy(dtype=float), new.get_coordinates().to_numpy()
-    lot = _from_north(part(energy, npv.to_numpy(dtype=float), xy, pairs, lots, within), xy)
+    energy = new["served_kwh_day"].to_numpy(dtype=float)
+    whole = _New(study.network, sites["node_id"].to_numpy("int64"), energy,
+                 npv.to_numpy(dtype=float), new.get_coordinates().to_numpy(),
+                 np.ones(len(new), dtype=int))  # fmt: skip
+    lot, ground = whole.parted(lots, within)
     years = plan.outcome.built.groupby("site_id")["year"].min().fillna(study.config.year)
     stations = new[["site_id", "name", "whereabouts", "geometry"]].assign(
         lot=lot,
@@ -125,7 +131,7 @@ def part_into_lots(
         open_by=[f"{years[site]:.0f}-01-01" for site in new["site_id"]],
         energy_kwh_day=energy,
         cost_pkr=new["cost_pkr"],
-        npv_pkr=npv.to_numpy(dtype=float),
+        npv_pkr=whole.npv,
         plan_subsidy_pkr=new["subsidy_pkr"],
         snap_m=sites["snap_m"].to_numpy(dtype=float),
     )
@@ -137,7 +143,7 @@ def part_into_lots(
     cells = plan.cells[plan.cells["node_id"].notna()]
     at = study.network.nodes.index.get_indexer(cells["node_id"].astype("int64"))
     table = _lots_of(stations, cells.dissolve(lot[ground[at]]))
-    facts, notes = _alike(stations, lots, within)
+    facts, notes = _alike(whole, new["site_id"].to_numpy(), lot, within)
     facts = {"siting": __version__, "name": study.config.name,
              "run_written": plan.facts.get("written", ""), "lots": lots, "within_share": within,
              "loss_share": loss, "most_radius_m": most_m, **facts, "notes": notes}  # fmt: skip
@@ -214,45 +220,130 @@ def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDat
     return gpd.GeoDataFrame(table.reset_index(), geometry=shapes.array, crs=ground.crs).to_crs(4326)
 
 
+@dataclass(frozen=True, eq=False)
+class _New:
+    """New stations, each in the equal parts in which it is let."""
+
+    network: Network
+    node: np.ndarray
+    kwh: np.ndarray
+    npv: np.ndarray
+    xy: np.ndarray
+    parts: np.ndarray
+
+    @property
+    def at(self) -> np.ndarray:
+        """The station of each part."""
+        return np.repeat(np.arange(len(self.parts)), self.parts)
+
+    def parted(self, lots: int, within: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the lot of each part, and the station nearest to each junction."""
+        at = self.at
+        ground, pairs = ground_of(self.network, self.node[at].tolist())
+        each = self.kwh / self.parts, self.npv / self.parts, self.xy
+        lot = part(*(values[at] for values in each), pairs, lots, within)
+        return _from_north(lot, self.xy[at]), at[ground]
+
+    def sums(self, lot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the energy of each lot, and the public money it needs."""
+        kwh, npv = (np.bincount(lot, (v / self.parts)[self.at])[1:] for v in (self.kwh, self.npv))
+        return kwh, np.maximum(-npv, 0.0)
+
+    def alike(self, lots: int, within: float) -> float | None:
+        """Return the spread of so many lots if it is found within one; None: it is not."""
+        if least_spread((self.kwh / self.parts)[self.at], lots).share > within:
+            return None
+        apart = max(map(spread, self.sums(self.parted(lots, within)[0])))
+        return apart if apart <= within else None
+
+    def fewer(self, lots: int, within: float) -> tuple[int, float]:
+        """Return the largest smaller number of lots that is found within a spread, and theirs."""
+        found = ((n, self.alike(n, within)) for n in range(lots - 1, 0, -1))
+        return next((n, apart) for n, apart in found if apart is not None)
+
+    def split(self, lots: int, within: float) -> tuple[_New, float] | None:
+        """Return the stations, the largest in parts, so that so many lots are within a spread."""
+        made = self
+        for _ in range(MOST_SPLIT):
+            parts = made.parts.copy()
+            parts[(made.kwh / parts).argmax()] += 1
+            made = replace(made, parts=parts)
+            apart = made.alike(lots, within)
+            if apart is not None:
+                return made, apart
+        return None
+
+
 def _alike(
-    stations: gpd.GeoDataFrame, count: int, within: float
+    new: _New, ids: np.ndarray, lot: np.ndarray, within: float
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the spread of the lots and its lower bound, as facts and in words."""
-    kwh, npv = stations["energy_kwh_day"].to_numpy(), stations["npv_pkr"].to_numpy()
-    energy = stations.groupby("lot")["energy_kwh_day"].sum().to_numpy()
-    money = stations.groupby("lot")["npv_pkr"].sum().map(need).to_numpy()
-    least, apart, paid_apart = least_spread(kwh, count), spread(energy), spread(money)
-    open_ = ", and that no parting is more alike is not proven"
-    text = f"energy: {energy.min():,.0f} to {energy.max():,.0f} kWh/day a lot, {apart:.1%} apart"
-    text += f", where {within:.0%} was asked"
-    if apart > within and least > within:
-        most = max(n for n in range(1, count) if least_spread(kwh, n) <= within)
-        largest = stations.loc[stations["energy_kwh_day"].idxmax()]
-        text += (
-            f" and {least:.1%} is the least that any parting into {count} has, connected or not: "
-            f"{largest['site_id']} alone serves {kwh.max():,.0f}, and an even share is "
-            f"{energy.mean():,.0f}; ask for fewer lots ({most} at most), or plan smaller stations "
-            "(offers.sizes)"
-        )
-    elif apart > within:
-        text += open_
+    """Return the spread of the lots, its lower bound and what else can be had, also in words."""
+    (kwh, pkr), count, npv = new.sums(lot), int(lot.max()), new.npv
+    apart, paid_apart, least = spread(kwh), spread(pkr), least_spread(new.kwh, count)
     good, alone = int((npv > 0).sum()), float(np.maximum(-npv, 0).sum())
-    said = f"public money: PKR {money.min() / 1e6:,.2f} to {money.max() / 1e6:,.2f} m a lot, "
-    said += f"{money.sum() / 1e6:,.2f} m in all; {alone / 1e6:,.2f} m station by station"
+    notes = [
+        f"energy: {kwh.min():,.0f} to {kwh.max():,.0f} kWh/day a lot, {apart:.1%} apart",
+        f"public money: PKR {pkr.min() / 1e6:,.2f} to {pkr.max() / 1e6:,.2f} m a lot, "
+        f"{pkr.sum() / 1e6:,.2f} m in all; {alone / 1e6:,.2f} m station by station",
+    ]
+    if apart > within:
+        notes[0] += f", where {within:.0%} was asked"
+        notes[0] += _why(new.kwh, ids, count, within) or OPEN
     if paid_apart > within:
-        said += f"; that is more than {within:.0%} apart"
+        notes[1] += f"; that is more than {within:.0%} apart"
         # Lots without a profitable station need money; not all lots can have one.
         if good < count and (npv != 0).all() and npv.sum() >= 0:
-            said += f", as in any parting: {good} stations earn more than they cost, so that "
-            said += f"{count - good} lots or more hold none of them"
+            notes[1] += f", as in any division: {good} stations earn more than they cost, so that "
+            notes[1] += f"{count - good} lots or more hold none of them"
         else:
-            said += open_
+            notes[1] += OPEN
+    can: dict[str, Any] = {}
+    if max(apart, paid_apart) > within:
+        fewer, theirs = new.fewer(count, within)
+        can["fewer"] = {"lots": fewer, "spread_share": theirs}
+        proven = all(least_spread(new.kwh, n).share > within for n in range(fewer + 1, count))
+        found = f"{'can be had' if proven else 'was found'} within {within:.0%}"
+        if fewer > 1:
+            notes.append(f"{fewer} lots can be had {theirs:.1%} apart (--lots {fewer})")
+            if fewer + 1 < count:
+                notes[-1] += f"; no number between {fewer} and {count} {found}"
+        elif count > 2:
+            notes.append(f"no smaller number of lots {found} either")
+        if split := new.split(count, within):
+            parts = {str(i): int(n) for i, n in zip(ids, split[0].parts, strict=True) if n > 1}
+            can["split"] = {"parts": parts, "spread_share": split[1]}
+            told = " and ".join(f"{i} in {n} equal parts" for i, n in parts.items())
+            notes.append(f"{count} lots can be had {split[1]:.1%} apart if you let {told}, or plan "
+                         "with smaller stations (offers.sizes)")  # fmt: skip
     facts = {
-        "energy": {"least_kwh_day": energy.min(), "most_kwh_day": energy.max(),
-                   "spread_share": apart, "least_possible_share": least,
+        "energy": {"least_kwh_day": kwh.min(), "most_kwh_day": kwh.max(),
+                   "spread_share": _finite(apart), "least_possible_share": _finite(least.share),
                    "reached": bool(apart <= within)},
-        "money": {"least_pkr": money.min(), "most_pkr": money.max(), "all_pkr": money.sum(),
+        "money": {"least_pkr": pkr.min(), "most_pkr": pkr.max(), "all_pkr": pkr.sum(),
                   "station_by_station_pkr": alone, "reached": bool(paid_apart <= within),
-                  "spread_share": paid_apart if math.isfinite(paid_apart) else None},
+                  "spread_share": _finite(paid_apart)},
+        **can,
     }  # fmt: skip
-    return facts, [text, said]
+    return facts, notes
+
+
+def _finite(share: float) -> float | None:
+    return share if math.isfinite(share) else None
+
+
+def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float) -> str:
+    """Return why no division into so many lots is within a spread; blank if that is not proven."""
+    least, even = least_spread(kwh, count), kwh.sum() / count
+    if least.share <= within:
+        return ""
+    said = f". {count} lots within {within:.0%} cannot be had: any division, connected or not, is "
+    said += f"{least.share:.1%} apart or more. An even share is {even:,.0f} kWh/day"
+    order = np.argsort(-kwh, kind="stable")
+    for i in order[kwh[order] > even][:3]:
+        said += f"; {ids[i]} alone serves {kwh[i]:,.0f}, {kwh[i] / even:.0%} of that"
+    if least.largest > count:
+        return said + f"; two of the {least.largest} largest share a lot: {least.two:,.0f} or more"
+    if least.largest > 1:
+        said += f"; the {least.largest} largest, in a lot each, leave {least.rest:,.0f} for each "
+        said += f"other lot, and two of them in one make {least.two:,.0f} or more"
+    return said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,23 +29,45 @@ def spread(values: Sequence[float] | np.ndarray) -> float:
     return round(most / least - 1, 12) if least > 0 else math.inf
 
 
-def least_spread(values: np.ndarray, lots: int) -> float:
-    """Return a lower bound on the spread of any division, connected or not.
+class Bound(NamedTuple):
+    """A lower bound on the spread of any division of some values, with the reason.
 
-    The largest lot holds the largest station, or two of the largest ``lots + 1``, or an even
-    share; the smallest has no more than an even share of the rest.
+    Of the `largest` values either two share a lot, which then holds `two` or more, or each is in a
+    lot of its own, and the smallest of the other lots holds `rest` or less.
+    """
+
+    share: float
+    largest: int
+    two: float
+    rest: float
+
+
+def least_spread(values: np.ndarray, lots: int) -> Bound:
+    """Return the largest of the bounds that the one, two, three … largest values give.
+
+    A lot of `two` or more leaves no more than an even share of the remainder for the smallest.
 
     >>> least_spread(np.array([50.0, 10.0, 10.0, 10.0, 10.0, 10.0]), 3)
-    1.0
+    Bound(share=1.0, largest=1, two=inf, rest=25.0)
     """
-    total, largest = float(values.sum()), np.sort(values)[::-1]
+    total, ordered = float(values.sum()), np.sort(values)[::-1]
+    best = Bound(0.0, 0, math.inf, math.inf)
     if lots < 2 or total <= 0:
-        return 0.0
-    most = max(float(largest[0]), total / lots)
-    if len(values) > lots:
-        most = max(most, float(largest[lots - 1] + largest[lots]))
-    rest = (total - most) / (lots - 1)
-    return max(0.0, most / rest - 1) if rest > 0 else math.inf
+        return best
+
+    def above(most: float, left: float, others: int) -> float:
+        return most * others / left - 1 if left > 1e-12 * total else math.inf
+
+    most = max(float(ordered[0]), total / lots)
+    for k in range(1, min(lots + 1, len(ordered)) + 1):
+        left = total - float(ordered[:k].sum())
+        two = float(ordered[k - 2 : k].sum()) if k > 1 else math.inf
+        shared = above(max(two, most), total - max(two, most), lots - 1) if k > 1 else math.inf
+        apart = above(most, left, lots - k) if k < lots else math.inf if k > lots else 0.0
+        bound = min(shared, apart)
+        if bound > best.share:
+            best = Bound(bound, k, two, left / (lots - k) if k < lots else math.inf)
+    return best
 
 
 def part(
@@ -76,7 +99,8 @@ def part(
     for start in range(MOST_STARTS):
         best = min(best, _Search(sums, pairs, lots, within, start).run(), key=lambda one: one[0])
         apart = spread(np.bincount(best[1], energy_kwh_day, lots))
-        if start + 1 >= STARTS and (apart <= within or least_spread(energy_kwh_day, lots) > within):
+        hopeless = least_spread(energy_kwh_day, lots).share > within
+        if start + 1 >= STARTS and (apart <= within or hopeless):
             break
     return best[1]
 

@@ -10,16 +10,22 @@ from street_grid import somewhere, street_grid
 
 from siting.lots import ground_of, least_spread, need, part, spread
 from siting.lots import parting as way
+from siting.lots.lots import _New
 
 WITHIN = 0.10
 
 
-def town(seed, most=8):
-    """Return the values and neighbours of a random town, and a number of lots."""
+def place(seed, most=8):
+    """Return a random generator, its network, and the nodes and positions of some stations."""
     rng = np.random.default_rng(seed)
     network = street_grid(rng, 6)
-    count = int(rng.integers(4, most + 1))
-    nodes, xy = somewhere(rng, network, count)
+    return rng, network, *somewhere(rng, network, int(rng.integers(4, most + 1)))
+
+
+def town(seed, most=8):
+    """Return the values and neighbours of a random town, and a number of lots."""
+    rng, network, nodes, xy = place(seed, most)
+    count = len(nodes)
     energy = rng.choice([60.0, 80.0, 100.0, 230.0, 650.0], count) * rng.uniform(0.9, 1.1, count)
     npv = np.where(energy > 200, 1.0, -1.0) * rng.uniform(0.2, 3.0, count) * 1e6
     return (energy, npv, xy), ground_of(network, nodes)[1], int(rng.integers(2, 5))
@@ -61,7 +67,7 @@ def test_the_parting_is_the_best_of_all_there_are(seed):
     best = min(score(values, pairs, lots, lot) for lot in every)
     assert score(values, pairs, lots, found) == pytest.approx(best, rel=1e-9)
     # No parting is below the bound; one that is alike in both is found where there is one.
-    least = least_spread(values[0], lots)
+    least = least_spread(values[0], lots).share
     assert all(spread(sums(values, lot)[0]) >= least - 1e-9 for lot in every)
     alike = [lot for lot in every if max(map(spread, sums(values, lot))) <= WITHIN]
     if alike:
@@ -111,6 +117,47 @@ def test_the_same_town_has_the_same_lots():
 def test_spreads_and_their_bounds():
     assert spread([0.0, 0.0]) == 0
     assert spread([0.0, 1.0]) == np.inf
-    assert least_spread(np.array([1.0, 1.0, 1.0]), 2) == 1.0  # two of three share a lot
-    assert least_spread(np.array([3.0, 1.0]), 2) == 2.0
-    assert least_spread(np.array([3.0]), 1) == 0
+    for values, lots, share, largest in (
+        ([1.0, 1.0, 1.0], 2, 1.0, 3),  # two of three share a lot
+        ([3.0, 1.0], 2, 2.0, 1),
+        ([3.0], 1, 0.0, 0),
+        ([50.0, 25.0, 25.0], 3, 1.0, 1),
+        ([60.0, 60.0, 10.0, 10.0, 10.0, 10.0], 4, 2.0, 2),  # both alone leave 20 for the others
+    ):
+        bound = least_spread(np.array(values), lots)
+        assert (bound.share, bound.largest) == (pytest.approx(share), largest)
+
+
+@pytest.mark.parametrize("seed", seeds(300, 20, 150))
+def test_no_division_is_below_the_bound_and_its_reason_holds(seed):
+    rng = np.random.default_rng(seed)
+    values = np.sort(rng.pareto(1.2, int(rng.integers(3, 8))) + 0.05)[::-1]
+    lots = int(rng.integers(2, 5))
+    bound = least_spread(values, lots)
+    for places in product(range(lots), repeat=len(values)):
+        lot = np.array(places)
+        here = np.bincount(lot, values, lots)
+        assert spread(here) >= bound.share - 1e-9
+        if bound.largest:
+            first = lot[: bound.largest]
+            others = np.delete(here, first)
+            shared = len(set(first.tolist())) < len(first)
+            assert here.max() >= bound.two - 1e-9 if shared else others.min() <= bound.rest + 1e-9
+
+
+@pytest.mark.parametrize("seed", seeds(500, 2, 30))
+def test_fewer_lots_are_the_most_that_are_alike(seed):
+    values, pairs, _ = town(seed, most=6)
+    count, (_, network, nodes, _) = len(values[0]), place(seed, most=6)
+    new = _New(network, np.array(nodes), *values, np.ones(count, dtype=int))
+    asked = min(count, 5)
+    fewer, apart = new.fewer(asked, WITHIN)
+    assert apart <= WITHIN
+    for lots in range(fewer, asked):
+        best = min(max(map(spread, sums(values, lot))) for lot in all_partings(count, pairs, lots))
+        assert (best <= WITHIN) == (lots == fewer)
+    made = new.split(asked, WITHIN)
+    if made:
+        lot, _ = made[0].parted(asked, WITHIN)
+        assert max(map(spread, made[0].sums(lot))) == made[1] <= WITHIN
+        assert made[0].sums(lot)[0].sum() == pytest.approx(values[0].sum())
