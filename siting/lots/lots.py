@@ -120,7 +120,7 @@ def part_into_lots(
     whole = _New(study.network, sites["node_id"].to_numpy("int64"), energy,
                  npv.to_numpy(dtype=float), new.get_coordinates().to_numpy(),
                  np.ones(len(new), dtype=int))  # fmt: skip
-    lot, ground = whole.parted(lots, within)
+    lot, least, ground = whole.parted(lots, within)
     years = plan.outcome.built.groupby("site_id")["year"].min().fillna(study.config.year)
     stations = new[["site_id", "name", "whereabouts", "geometry"]].assign(
         lot=lot,
@@ -143,7 +143,7 @@ def part_into_lots(
     cells = plan.cells[plan.cells["node_id"].notna()]
     at = study.network.nodes.index.get_indexer(cells["node_id"].astype("int64"))
     table = _lots_of(stations, cells.dissolve(lot[ground[at]]))
-    facts, notes = _alike(whole, new["site_id"].to_numpy(), lot, within)
+    facts, notes = _alike(whole, new["site_id"].to_numpy(), lot, within, least)
     facts = {"siting": __version__, "name": study.config.name,
              "run_written": plan.facts.get("written", ""), "lots": lots, "within_share": within,
              "loss_share": loss, "most_radius_m": most_m, **facts, "notes": notes}  # fmt: skip
@@ -236,30 +236,39 @@ class _New:
         """The station of each part."""
         return np.repeat(np.arange(len(self.parts)), self.parts)
 
-    def parted(self, lots: int, within: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return the lot of each part, and the station nearest to each junction."""
+    def parted(self, lots: int, within: float) -> tuple[np.ndarray, float, np.ndarray]:
+        """Return the lot of each part, their least spread, and the station of each junction."""
         at = self.at
         ground, pairs = ground_of(self.network, self.node[at].tolist())
         each = self.kwh / self.parts, self.npv / self.parts, self.xy
-        lot = part(*(values[at] for values in each), pairs, lots, within)
-        return _from_north(lot, self.xy[at]), at[ground]
+        made = part(*(values[at] for values in each), pairs, lots, within)
+        return _from_north(made.lot, self.xy[at]), made.least, at[ground]
 
     def sums(self, lot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the energy of each lot, and the public money it needs."""
         kwh, npv = (np.bincount(lot, (v / self.parts)[self.at])[1:] for v in (self.kwh, self.npv))
         return kwh, np.maximum(-npv, 0.0)
 
-    def alike(self, lots: int, within: float) -> float | None:
-        """Return the spread of so many lots if it is found within one; None: it is not."""
-        if least_spread((self.kwh / self.parts)[self.at], lots).share > within:
-            return None
-        apart = max(map(spread, self.sums(self.parted(lots, within)[0])))
-        return apart if apart <= within else None
+    def alike(self, lots: int, within: float) -> tuple[float, bool]:
+        """Return the spread of so many lots, and whether none within a spread is proven."""
+        least = least_spread((self.kwh / self.parts)[self.at], lots).share
+        if least > within:
+            return least, True
+        lot, least, _ = self.parted(lots, within)
+        return max(map(spread, self.sums(lot))), least >= within
 
-    def fewer(self, lots: int, within: float) -> tuple[int, float]:
-        """Return the largest smaller number of lots that is found within a spread, and theirs."""
-        found = ((n, self.alike(n, within)) for n in range(lots - 1, 0, -1))
-        return next((n, apart) for n, apart in found if apart is not None)
+    def fewer(self, lots: int, within: float) -> tuple[int, float, bool]:
+        """Return the largest smaller number of lots within a spread, and their spread.
+
+        The third is whether the numbers between are proven to have no lots within it.
+        """
+        proven = True
+        for count in range(lots - 1, 1, -1):
+            apart, none = self.alike(count, within)
+            if apart <= within:
+                return count, apart, proven
+            proven &= none
+        return 1, 0.0, proven
 
     def split(self, lots: int, within: float) -> tuple[_New, float] | None:
         """Return the stations, the largest in parts, so that so many lots are within a spread."""
@@ -268,18 +277,18 @@ class _New:
             parts = made.parts.copy()
             parts[(made.kwh / parts).argmax()] += 1
             made = replace(made, parts=parts)
-            apart = made.alike(lots, within)
-            if apart is not None:
+            apart, _ = made.alike(lots, within)
+            if apart <= within:
                 return made, apart
         return None
 
 
 def _alike(
-    new: _New, ids: np.ndarray, lot: np.ndarray, within: float
+    new: _New, ids: np.ndarray, lot: np.ndarray, within: float, least: float
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the spread of the lots, its lower bound and what else can be had, also in words."""
     (kwh, pkr), count, npv = new.sums(lot), int(lot.max()), new.npv
-    apart, paid_apart, least = spread(kwh), spread(pkr), least_spread(new.kwh, count)
+    apart, paid_apart = spread(kwh), spread(pkr)
     good, alone = int((npv > 0).sum()), float(np.maximum(-npv, 0).sum())
     notes = [
         f"energy: {kwh.min():,.0f} to {kwh.max():,.0f} kWh/day a lot, {apart:.1%} apart",
@@ -288,7 +297,7 @@ def _alike(
     ]
     if apart > within:
         notes[0] += f", where {within:.0%} was asked"
-        notes[0] += _why(new.kwh, ids, count, within) or OPEN
+        notes[0] += _why(new.kwh, ids, count, within, least) if least >= within else OPEN
     if paid_apart > within:
         notes[1] += f"; that is more than {within:.0%} apart"
         # Lots without a profitable station need money; not all lots can have one.
@@ -299,9 +308,8 @@ def _alike(
             notes[1] += OPEN
     can: dict[str, Any] = {}
     if max(apart, paid_apart) > within:
-        fewer, theirs = new.fewer(count, within)
+        fewer, theirs, proven = new.fewer(count, within)
         can["fewer"] = {"lots": fewer, "spread_share": theirs}
-        proven = all(least_spread(new.kwh, n).share > within for n in range(fewer + 1, count))
         found = f"{'can be had' if proven else 'was found'} within {within:.0%}"
         if fewer > 1:
             notes.append(f"{fewer} lots can be had {theirs:.1%} apart (--lots {fewer})")
@@ -309,15 +317,16 @@ def _alike(
                 notes[-1] += f"; no number between {fewer} and {count} {found}"
         elif count > 2:
             notes.append(f"no smaller number of lots {found} either")
-        if split := new.split(count, within):
+        if new.kwh.max() > kwh.mean() and (split := new.split(count, within)):
             parts = {str(i): int(n) for i, n in zip(ids, split[0].parts, strict=True) if n > 1}
             can["split"] = {"parts": parts, "spread_share": split[1]}
             told = " and ".join(f"{i} in {n} equal parts" for i, n in parts.items())
-            notes.append(f"{count} lots can be had {split[1]:.1%} apart if you let {told}, or plan "
-                         "with smaller stations (offers.sizes)")  # fmt: skip
+            notes.append(f"{count} lots can be had {split[1]:.1%} apart if you let {told}")
+        if apart > within:
+            notes.append("a plan with more, smaller stations (offers.sizes) parts more evenly")
     facts = {
         "energy": {"least_kwh_day": kwh.min(), "most_kwh_day": kwh.max(),
-                   "spread_share": _finite(apart), "least_possible_share": _finite(least.share),
+                   "spread_share": _finite(apart), "least_possible_share": _finite(least),
                    "reached": bool(apart <= within)},
         "money": {"least_pkr": pkr.min(), "most_pkr": pkr.max(), "all_pkr": pkr.sum(),
                   "station_by_station_pkr": alone, "reached": bool(paid_apart <= within),
@@ -331,19 +340,21 @@ def _finite(share: float) -> float | None:
     return share if math.isfinite(share) else None
 
 
-def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float) -> str:
-    """Return why no division into so many lots is within a spread; blank if that is not proven."""
-    least, even = least_spread(kwh, count), kwh.sum() / count
-    if least.share <= within:
-        return ""
-    said = f". {count} lots within {within:.0%} cannot be had: any division, connected or not, is "
-    said += f"{least.share:.1%} apart or more. An even share is {even:,.0f} kWh/day"
+def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
+    """Return why no connected lots are within a spread, in words."""
+    bound, even = least_spread(kwh, count), kwh.sum() / count
+    said = f". {count} lots within {within:.0%} cannot be had: in any division, each lot in one "
+    said += f"piece, they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"
     order = np.argsort(-kwh, kind="stable")
-    for i in order[kwh[order] > even][:3]:
+    large = order[kwh[order] > even][:3]
+    for i in large:
         said += f"; {ids[i]} alone serves {kwh[i]:,.0f}, {kwh[i] / even:.0%} of that"
-    if least.largest > count:
-        return said + f"; two of the {least.largest} largest share a lot: {least.two:,.0f} or more"
-    if least.largest > 1:
-        said += f"; the {least.largest} largest, in a lot each, leave {least.rest:,.0f} for each "
-        said += f"other lot, and two of them in one make {least.two:,.0f} or more"
+    if bound.share <= within:
+        said += f"; {len(kwh)} stations of {kwh.min() / even:.0%} to {kwh.max() / even:.0%} of it "
+        said += f"do not add up to {count} like lots: all groups of neighbours were tried"
+    elif bound.largest > count:
+        said += f"; two of the {bound.largest} largest share a lot: {bound.two:,.0f} or more"
+    elif bound.largest > 1:
+        said += f"; the {bound.largest} largest, in a lot each, leave {bound.rest:,.0f} for each "
+        said += f"other lot, and two of them in one make {bound.two:,.0f} or more"
     return said
