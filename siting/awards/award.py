@@ -62,7 +62,7 @@ class Award(Shown):
         its critical ask between ``critical_low_pkr`` and ``critical_high_pkr``, ``proven`` where
         they are one (below 0: it would win at no ask; blank: not asked). Winners have
         ``adds`` (worth that the award would lose without it), losers ``over_pkr`` (by how much they
-        asked too much at least) and ``why``.
+        asked too much at least; blank where no ask would have won) and ``why``.
     places
         One row a place of each bid, with its point: what a map shows.
     payments
@@ -328,7 +328,7 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
                 "proven": ask is not None and ask.proven,
                 "won": bool(one["won"]),
                 "adds": adds.get(str(name), math.nan),
-                "over_pkr": math.nan if ask is None else asked - max(ask.high_pkr, 0.0),
+                "over_pkr": math.nan if ask in (None, NO_ASK) else asked - max(ask.high_pkr, 0.0),
                 "why": _why(str(one["why_not"]), ask, asked),
             }
         )

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from siting import __version__
+from siting.economics import at_hurdle
 from siting.errors import Fault, InputError
 from siting.export import noted, write_csv, write_geojson, write_json
 from siting.lots.areas import with_areas
@@ -21,7 +22,10 @@ from siting.lots.page import page_of
 from siting.lots.parting import least_spread, need, part, spread
 from siting.plan import Plan
 from siting.roads import Network
+from siting.sites import Hurdle
 from siting.sites.chargers_text import added_up
+from siting.study.program_inputs import subsidy_of
+from siting.study.recounted import business_of
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.writing import claimed_folder, write_whole
 
@@ -121,6 +125,10 @@ def part_into_lots(
                  npv.to_numpy(dtype=float), new.get_coordinates().to_numpy(),
                  np.ones(len(new), dtype=int))  # fmt: skip
     lot, least, ground = whole.parted(lots, within)
+    asked, hurdle = study.asked, subsidy_of(study.config).held_to
+    drawn = plan.sites.set_index("offer_id")["subsidy_pkr"]
+    rules = at_hurdle(asked.rules, hurdle)
+    held = business_of(plan.offers, drawn, plan.service, rules, asked.compatibility, Hurdle())
     years = plan.outcome.built.groupby("site_id")["year"].min().fillna(study.config.year)
     stations = new[["site_id", "name", "whereabouts", "geometry"]].assign(
         lot=lot,
@@ -132,6 +140,7 @@ def part_into_lots(
         energy_kwh_day=energy,
         cost_pkr=new["cost_pkr"],
         npv_pkr=whole.npv,
+        at_hurdle_pkr=held.set_index("site_id")["npv_pkr"].loc[new["site_id"]].to_numpy(),
         plan_subsidy_pkr=new["subsidy_pkr"],
         snap_m=sites["snap_m"].to_numpy(dtype=float),
     )
@@ -143,7 +152,14 @@ def part_into_lots(
     cells = plan.cells[plan.cells["node_id"].notna()]
     at = study.network.nodes.index.get_indexer(cells["node_id"].astype("int64"))
     table = _lots_of(stations, cells.dissolve(lot[ground[at]]))
+    stations = stations.drop(columns="at_hurdle_pkr")
     facts, notes = _alike(whole, new["site_id"].to_numpy(), lot, within, least)
+    lacking = table["lacking_pkr"] / 1e6
+    if hurdle != Hurdle():
+        notes.insert(2, f"held to the plan's hurdle (offers.subsidy), lots lack PKR "
+                        f"{lacking.min():,.2f} to {lacking.max():,.2f} m, {lacking.sum():,.2f} m "
+                        f"in all; the plan pays {table['plan_subsidy_pkr'].sum() / 1e6:,.2f} m "
+                        "station by station")  # fmt: skip
     facts = {"siting": __version__, "name": study.config.name,
              "run_written": plan.facts.get("written", ""), "lots": lots, "within_share": within,
              "loss_share": loss, "most_radius_m": most_m, **facts, "notes": notes}  # fmt: skip
@@ -207,7 +223,7 @@ def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDat
     )
     largest = stations.loc[by_lot["energy_kwh_day"].idxmax()].set_index("lot")
     summed = ["weak_stations", "least_ports", "least_power_kw", "energy_kwh_day", "cost_pkr",
-              "npv_pkr", "plan_subsidy_pkr", "loss_kwh_day"]  # fmt: skip
+              "npv_pkr", "at_hurdle_pkr", "plan_subsidy_pkr", "loss_kwh_day"]  # fmt: skip
     table = by_lot[summed].sum()
     table.insert(
         0, "about", largest["whereabouts"].where(largest["whereabouts"] != "", largest["name"])
@@ -215,6 +231,7 @@ def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDat
     table.insert(1, "stations", by_lot.size())
     table.insert(3, "least_chargers", by_lot["least_chargers"].agg(added_up))
     table["ceiling_pkr"] = table["npv_pkr"].map(need)
+    table["lacking_pkr"] = table.pop("at_hurdle_pkr").map(need)
     table["open_from"], table["open_by"] = by_lot["open_by"].min(), by_lot["open_by"].max()
     shapes = ground.geometry.reindex(table.index)
     return gpd.GeoDataFrame(table.reset_index(), geometry=shapes.array, crs=ground.crs).to_crs(4326)
@@ -240,8 +257,8 @@ class _New:
         """Return the lot of each part, their least spread, and the station of each junction."""
         at = self.at
         ground, pairs = ground_of(self.network, self.node[at].tolist())
-        each = self.kwh / self.parts, self.npv / self.parts, self.xy
-        made = part(*(values[at] for values in each), pairs, lots, within)
+        kwh, npv = (self.kwh / self.parts)[at], (self.npv / self.parts)[at]
+        made = part(kwh, npv, self.xy[at], pairs, lots, within)
         return _from_north(made.lot, self.xy[at]), made.least, at[ground]
 
     def sums(self, lot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ LOTS = {
     "weak_stations": "of them weak,,.0f", "least_chargers": "Least chargers",
     "energy_kwh_day": "kWh/day,,.0f", "least_power_kw": "Least kW,,.1f",
     "cost_pkr": "Cost (PKR m),m", "npv_pkr": "Worth without support (PKR m),m",
-    "ceiling_pkr": "Ceiling of support (PKR),,.0f",
+    "ceiling_pkr": "Ceiling of support (PKR),,.0f", "lacking_pkr": "Lacks at the hurdle (PKR),,.0f",
 }  # fmt: skip
 AREAS = {
     "lot": "Lot", "site_id": "Station", "where": "Place of the plan",
@@ -61,7 +61,8 @@ find.</figcaption></figure>
 {table_of(_ALL, lots)}
 <p class="quiet">Worth without support is the net present value of all stations of the lot together;
 the ceiling of support is what it lacks, the least public money with which the lot pays as one
-business. A weak station does not pay by itself.</p>
+business if it sells what the plan expects. What it lacks at the hurdle is the same if it sells no
+more than the plan holds its stations to. A weak station does not pay by itself.</p>
 {sections}"""
     return page(title, style_of_sheet(), body)
 

@@ -21,7 +21,7 @@ HOT, COLD = 2.0, 2e-3
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
 # Of the integer program: most groups of neighbours, seconds, gap of the score, and the difference
 # of two spreads that need not be told apart. SLACK is above what a solver overlooks.
-MANY, EXACT_S, SCORE_GAP, CLOSE, SLACK = 30_000, 60.0, 0.01, 0.005, 1e-5
+MANY, EXACT_S, SCORE_GAP, CLOSE, SLACK = 30_000, 30.0, 0.01, 0.005, 1e-5
 
 
 def spread(values: Sequence[float] | np.ndarray) -> float:
@@ -198,19 +198,21 @@ def _chosen(
     of = sparse.csr_array((np.ones(len(at)), (members, at)), shape=shape)
     each, ones = sparse.csr_array((energy[at], (members, at)), shape=shape), np.ones(shape[0])
     every = np.append(np.ones(len(large)), 0.0)
-    rows = sparse.vstack([
-        sparse.hstack([of, 0 * ones[:, None]]),
-        sparse.hstack([each, -ones[:, None]]),
-        sparse.hstack([each, -more * ones[:, None]]),
-        every[None],
-    ])  # fmt: skip
-    model = model_of(
-        sparse.csc_array(rows), np.append(-score, 0.0), 0 * every, np.append(every[:-1], math.inf),
-        np.concatenate([ones, 0 * ones, -math.inf * ones, [lots]]),
-        np.concatenate([ones, math.inf * ones, 0 * ones, [lots]]),
-        whole=every > 0, mip_rel_gap=SCORE_GAP, random_seed=1,
-    )  # fmt: skip
-    answer = run_model(model, clock, whole=True)
+    least = sparse.csr_array(ones[:, None])
+    rows = sparse.block_array([[of, 0 * least], [each, -least], [each, -more * least]])
+    rows = sparse.vstack([rows, sparse.csr_array(every[None])])
+    # The presolve of HiGHS 1.16 has reported a feasible small program as infeasible.
+    for presolve in ("choose", "off"):
+        model = model_of(
+            sparse.csc_array(rows), np.append(-score, 0.0), 0 * every,
+            np.append(every[:-1], math.inf),
+            np.concatenate([ones, 0 * ones, -math.inf * ones, [lots]]),
+            np.concatenate([ones, math.inf * ones, 0 * ones, [lots]]),
+            whole=every > 0, mip_rel_gap=SCORE_GAP, random_seed=1, presolve=presolve,
+        )  # fmt: skip
+        answer = run_model(model, clock, whole=True)
+        if not answer.infeasible:
+            break
     if not answer.found:
         return np.zeros(0, dtype=int) if answer.infeasible else None
     taken = of[:, np.flatnonzero(answer.point[:-1] > 0.5)]

@@ -200,11 +200,11 @@ def _pc1(word: Word, run: _Run) -> None:
     )  # fmt: skip
     word.say(f"Budget of the plan: PKR {facts['budget_pkr']:,.0f}. ", Blank("source of the money"))
     word.head("11. Project benefits and analysis")
-    weak = int((stations["npv_pkr"] < 0).sum())
+    weak = int((stations["lacking_pkr"] > 0).sum())
     word.table(
         ("Benefit", "Of the run"),
         [("financial", f"net present value without support PKR {run.total('npv_pkr')}; {weak} of "
-                       f"{len(stations)} stations do not pay without it"),
+                       f"{len(stations)} stations need it"),
          ("economic", Blank("economic analysis")),
          ("social, with indicators", _near(study)),
          ("employment", Blank("direct and indirect jobs")),
@@ -342,7 +342,8 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     for note in facts["notes"]:
         word.say(f"{note[:1].upper()}{note[1:]}.")
     word.head("Annex 1: lots", new_page=True)
-    word.table(*_columns(LOTS, parted.lots, ("cost_pkr", "npv_pkr", "weak_stations")))
+    inner = ("cost_pkr", "npv_pkr", "lacking_pkr", "weak_stations")  # not for bidders
+    word.table(*_columns(LOTS, parted.lots, inner))
     word.head("Annex 2: search areas", new_page=True)
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
     word.table(*_columns(AREAS, areas_told(parted), ("where", "energy_kwh_day", "loss_share")))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from siting.engine.solve import chosen
@@ -51,18 +52,19 @@ def answered(study: Study, path: Path) -> Answered:
     offers = study.offers.copy()
     of = texts_of(offers, "bundle")
     sites = pd.Series("", index=site.index, dtype=object)
-    for n, name in site[(site != "") & (bid == "")].items():
+    for n in np.flatnonzero((site != "") & (bid == "")).tolist():
         try:
-            sites[n] = sites_named(study.candidates, [name], f"{path}, {file.labels[n]}")[0]
+            sites[n] = sites_named(study.candidates, [site[n]], f"{path}, {file.labels[n]}")[0]
         except InputError as err:
             file.faults += err.faults
     key = bid.where(bid != "", sites)
     for column, what, fix, bad in (
         ("answer", "is none of " + ", ".join(ANSWERS), "", ~answer.isin(ANSWERS)),
-        *((name, f"is not {SANCTIONED}", "leave it blank",
+        *((name, f"is given though the answer is not {SANCTIONED}", "leave it blank",
            (file.text(name) != "") & (answer != SANCTIONED)) for name in numbers),
         ("site", "names no site or bid, or both", "give one of them", (site != "") == (bid != "")),
-        ("bid", "is no bid of the award", "", (bid != "") & ~bid.isin(set(of))),
+        ("bid", "is no bid of the run", f"there are: {', '.join(sorted({*of} - {''})) or 'none'}",
+         (bid != "") & ~bid.isin(set(of))),
         ("answer", "two answers for one place", "leave one", (key != "") & key.duplicated()),
     ):  # fmt: skip
         file.fault(column, what, fix, bad)
