@@ -24,7 +24,7 @@ LOTS = {
 }  # fmt: skip
 AREAS = {
     "lot": "Lot", "site_id": "Station", "where": "Place of the plan",
-    "centre": "Centre (lat, lon)", "radius_m": "Radius (m),,.0f",
+    "centre": "Centre (lat lon)", "radius_m": "Radius (m),,.0f",
     "least_chargers": "Least chargers", "least_power_kw": "Least kW,,.1f",
     "bays_needed": "Bays,,.0f", "open_by": "Open by", "energy_kwh_day": "kWh/day,,.0f",
     "loss_share": "Lost at most,.1%",

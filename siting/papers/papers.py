@@ -331,6 +331,8 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
     word.head("Conditions")
     word.table(("Of", "Condition"), [
         ("lots", f"{facts['lots']}, listed in Annex 1; a lot is let whole"),
+        ("energy", f"{facts['energy']['least_kwh_day']:,.0f} to "
+                   f"{facts['energy']['most_kwh_day']:,.0f} kWh/day a lot in the plan"),
         ("search areas", f"a station may stand anywhere by a road within the radius of Annex 2; "
                          f"it loses {facts['loss_share']:.0%} of its energy there at most"),
         ("service standard", f"no more than {service.alpha:.0%} of drivers wait over "
@@ -339,8 +341,6 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         ("evaluation formula", Blank("e.g. the least support asked for the lot")),
         ("availability, penalties, term of the contract", Blank("conditions of the authority")),
     ])  # fmt: skip
-    for note in facts["notes"]:
-        word.say(f"{note[:1].upper()}{note[1:]}.")
     word.head("Annex 1: lots", new_page=True)
     inner = ("cost_pkr", "npv_pkr", "lacking_pkr", "weak_stations")  # not for bidders
     word.table(*_columns(LOTS, parted.lots, inner))
