@@ -155,7 +155,7 @@ def part_into_lots(
     stations = stations.drop(columns="at_hurdle_pkr")
     facts, notes = _alike(whole, new["site_id"].to_numpy(), lot, within, least)
     lacking = table["lacking_pkr"] / 1e6
-    if hurdle != Hurdle():
+    if lacking.max() > table["ceiling_pkr"].max() / 1e6:
         notes.insert(2, f"held to the plan's hurdle (offers.subsidy), lots lack PKR "
                         f"{lacking.min():,.2f} to {lacking.max():,.2f} m, {lacking.sum():,.2f} m "
                         f"in all; the plan pays {table['plan_subsidy_pkr'].sum() / 1e6:,.2f} m "
@@ -268,7 +268,7 @@ class _New:
 
     def alike(self, lots: int, within: float) -> tuple[float, bool]:
         """Return the spread of so many lots, and whether none within a spread is proven."""
-        least = least_spread((self.kwh / self.parts)[self.at], lots).share
+        least = least_spread((self.kwh / self.parts)[self.at], lots)
         if least > within:
             return least, True
         lot, least, _ = self.parted(lots, within)
@@ -359,19 +359,14 @@ def _finite(share: float) -> float | None:
 
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
     """Return why no connected lots are within a spread, in words."""
-    bound, even = least_spread(kwh, count), kwh.sum() / count
+    even = kwh.sum() / count
     said = f". {count} lots within {within:.0%} cannot be had: in any division, each lot in one "
     said += f"piece, they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"
     order = np.argsort(-kwh, kind="stable")
     large = order[kwh[order] > even][:3]
     for i in large:
         said += f"; {ids[i]} alone serves {kwh[i]:,.0f}, {kwh[i] / even:.0%} of that"
-    if bound.share <= within:
+    if not len(large):
         said += f"; {len(kwh)} stations of {kwh.min() / even:.0%} to {kwh.max() / even:.0%} of it "
-        said += f"do not add up to {count} like lots: all groups of neighbours were tried"
-    elif bound.largest > count:
-        said += f"; two of the {bound.largest} largest share a lot: {bound.two:,.0f} or more"
-    elif bound.largest > 1:
-        said += f"; the {bound.largest} largest, in a lot each, leave {bound.rest:,.0f} for each "
-        said += f"other lot, and two of them in one make {bound.two:,.0f} or more"
+        said += f"do not add up to {count} like lots"
     return said

@@ -19,9 +19,9 @@ HOT, COLD = 2.0, 2e-3
 # Weights: spread beyond the limit; public money needed; differences in energy; distances between
 # stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
-# Of the integer program: most groups of neighbours, seconds, gap of the score, and the difference
-# of two spreads that need not be told apart. SLACK is above what a solver overlooks.
-MANY, EXACT_S, SCORE_GAP, CLOSE, SLACK = 30_000, 30.0, 0.01, 0.005, 1e-5
+# Of the integer program: most groups of neighbours, most nodes, gap of the score, and the
+# difference of two spreads that need not be told apart. SLACK is above what a solver overlooks.
+MANY, NODES, SCORE_GAP, CLOSE, SLACK = 20_000, 3_000, 0.01, 0.005, 1e-5
 
 
 def spread(values: Sequence[float] | np.ndarray) -> float:
@@ -36,45 +36,23 @@ def spread(values: Sequence[float] | np.ndarray) -> float:
     return round(most / least - 1, 12) if least > 0 else math.inf
 
 
-class Bound(NamedTuple):
-    """A lower bound on the spread of any division of some values, with the reason.
+def least_spread(values: np.ndarray, lots: int) -> float:
+    """Return a lower bound on the spread of any division, connected or not.
 
-    Of the `largest` values either two share a lot, which then holds `two` or more, or each is in a
-    lot of its own, and the smallest of the other lots holds `rest` or less.
-    """
-
-    share: float
-    largest: int
-    two: float
-    rest: float
-
-
-def least_spread(values: np.ndarray, lots: int) -> Bound:
-    """Return the largest of the bounds that the one, two, three … largest values give.
-
-    A lot of `two` or more leaves no more than an even share of the remainder for the smallest.
+    The largest lot holds the largest station, or two of the largest ``lots + 1``, or an even
+    share; the smallest has no more than an even share of the rest.
 
     >>> least_spread(np.array([50.0, 10.0, 10.0, 10.0, 10.0, 10.0]), 3)
-    Bound(share=1.0, largest=1, two=inf, rest=25.0)
+    1.0
     """
-    total, ordered = float(values.sum()), np.sort(values)[::-1]
-    best = Bound(0.0, 0, math.inf, math.inf)
+    total, largest = float(values.sum()), np.sort(values)[::-1]
     if lots < 2 or total <= 0:
-        return best
-
-    def above(most: float, left: float, others: int) -> float:
-        return most * others / left - 1 if left > 1e-12 * total else math.inf
-
-    most = max(float(ordered[0]), total / lots)
-    for k in range(1, min(lots + 1, len(ordered)) + 1):
-        left = total - float(ordered[:k].sum())
-        two = float(ordered[k - 2 : k].sum()) if k > 1 else math.inf
-        shared = above(max(two, most), total - max(two, most), lots - 1) if k > 1 else math.inf
-        apart = above(most, left, lots - k) if k < lots else math.inf if k > lots else 0.0
-        bound = min(shared, apart)
-        if bound > best.share:
-            best = Bound(bound, k, two, left / (lots - k) if k < lots else math.inf)
-    return best
+        return 0.0
+    most = max(float(largest[0]), total / lots)
+    if len(values) > lots:
+        most = max(most, float(largest[lots - 1] + largest[lots]))
+    rest = (total - most) / (lots - 1)
+    return max(0.0, most / rest - 1) if rest > 0 else math.inf
 
 
 class Parting(NamedTuple):
@@ -127,7 +105,7 @@ def part(
     for i, j in pairs.tolist():
         near[i].append(j)
         near[j].append(i)
-    least = least_spread(energy_kwh_day, lots).share
+    least = least_spread(energy_kwh_day, lots)
     best = (math.inf, np.zeros(len(sums), dtype=int))
     for start in range(MOST_STARTS):
         best = min(best, _Search(sums, near, lots, within, start).run(), key=lambda one: one[0])
@@ -143,12 +121,12 @@ def _more_alike(
     made: Parting, kwh: np.ndarray, sums: list[Sums], near: list[list[int]], within: float
 ) -> Parting:
     """Return lots within a spread, or the most alike, as far as a program finds and proves them."""
-    lots, clock = int(made.lot.max()) + 1, Clock(EXACT_S)
-    while made.share > max(within, made.least + CLOSE) and not clock.over:
+    lots = int(made.lot.max()) + 1
+    while made.share > max(within, made.least + CLOSE):
         tried = within
         if made.least >= within:
             tried = (made.least + min(made.share, 3 * made.least + 1)) / 2
-        lot = _chosen(sums, near, lots, tried, clock)
+        lot = _chosen(sums, near, lots, tried)
         if lot is None:
             break
         if len(lot):
@@ -177,7 +155,7 @@ def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) ->
 
 
 def _chosen(
-    sums: Sequence[Sums], near: Sequence[Sequence[int]], lots: int, within: float, clock: Clock
+    sums: Sequence[Sums], near: Sequence[Sequence[int]], lots: int, within: float
 ) -> np.ndarray | None:
     """Return the lots of the best score within a spread of energy; empty: none; None: not known.
 
@@ -209,8 +187,9 @@ def _chosen(
             np.concatenate([ones, 0 * ones, -math.inf * ones, [lots]]),
             np.concatenate([ones, math.inf * ones, 0 * ones, [lots]]),
             whole=every > 0, mip_rel_gap=SCORE_GAP, random_seed=1, presolve=presolve,
+            mip_max_nodes=NODES,
         )  # fmt: skip
-        answer = run_model(model, clock, whole=True)
+        answer = run_model(model, Clock(math.inf), whole=True)
         if not answer.infeasible:
             break
     if not answer.found:

@@ -8,7 +8,7 @@ totals are sums of these.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -341,20 +341,14 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         ("evaluation formula", Blank("e.g. the least support asked for the lot")),
         ("availability, penalties, term of the contract", Blank("conditions of the authority")),
     ])  # fmt: skip
-    word.head("Annex 1: lots", new_page=True)
-    inner = ("cost_pkr", "npv_pkr", "lacking_pkr", "weak_stations")  # not for bidders
-    word.table(*_columns(LOTS, parted.lots, inner))
-    word.head("Annex 2: search areas", new_page=True)
+    for n, (name, columns, rows, inner) in enumerate((
+        ("lots", LOTS, parted.lots, {"cost_pkr", "npv_pkr", "lacking_pkr", "weak_stations"}),
+        ("search areas", AREAS, areas_told(parted), {"where", "energy_kwh_day", "loss_share"}),
+    ), 1):  # fmt: skip
+        word.head(f"Annex {n}: {name}", new_page=True)
+        shown = {key: head for key, head in columns.items() if key not in inner}
+        word.table(*cells_of(shown, rows.to_dict("records"))[:2])
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
-    word.table(*_columns(AREAS, areas_told(parted), ("where", "energy_kwh_day", "loss_share")))
-
-
-def _columns(
-    columns: Mapping[str, str], rows: pd.DataFrame, without: tuple[str, ...]
-) -> tuple[list[str], list[list[str]]]:
-    """Return the heads and cells of declared columns but some."""
-    kept = {name: head for name, head in columns.items() if name not in without}
-    return cells_of(kept, rows.to_dict("records"))[:2]
 
 
 # Each paper: its title, and its writer; a tender needs its lots as well.
