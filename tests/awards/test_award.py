@@ -16,6 +16,8 @@ from town import LAT, LONS, write_town
 from typer.testing import CliRunner
 
 import siting
+from siting.awards.award import _asks, _awarded
+from siting.awards.program import bidding_of
 from siting.cli import app
 from siting.errors import ConfigError, InputError
 from siting.review import replan, verify_run
@@ -221,40 +223,42 @@ def critical_of(bids, at, money, cap):
     return max(asks, default=-1)
 
 
-@pytest.mark.parametrize("seed", seeds(0, 1, 10))
+def awarded(study, folder, bids, *, asked=True):
+    """Return the worth of the best award of bids, its winners, and all critical asks."""
+    path = write(folder, *lines_of(bids))
+    bidding = bidding_of(study, path, gap=0.0, time_limit_s=None, progress=None)
+    bidding, market = _awarded(bidding, 60.0)
+    outcome = bidding.study.outcome
+    won = {b for b, bid in bidding.bids.items() if bid.offers[0] in set(outcome.offers)}
+    found = _asks(bidding, market, 60.0, None, winners=True) if asked else {}
+    assert all(ask.proven for ask in found.values())
+    return outcome.proof.objective, won, {b: ask.high_pkr for b, ask in found.items()}
+
+
+@pytest.mark.parametrize("seed", seeds(0, 1, 25))
 def test_a_file_of_bids_equals_every_set_of_them(town, tmp_path, seed):
     bids, money, cap = drawn(seed)
-    keys = [f"program.budget_pkr={money}"]
-    if cap:
-        keys.append(f"award.caps={{mine: {{column: bidder, {cap[0]}: {cap[1]}}}}}")
-    study = siting.Study(town, keys)
-
-    def awarded(some, **how):
-        return study.award(write(tmp_path, *lines_of(some)), **how)
-
-    made = awarded(bids)
+    keys = [f"award.caps={{mine: {{column: bidder, {cap[0]}: {cap[1]}}}}}"] if cap else []
+    study = siting.Study(town, [f"program.budget_pkr={money}", *keys])
+    best, won, found = awarded(study, tmp_path, bids)
     worth, _, sets = best_sets(bids, money, cap)
-    won = set(made.winners["bid"])
     assert won in sets
-    assert made.plan.outcome.proof.objective == pytest.approx(worth, abs=1e-6)
-    found = asks(made)
-    for n, (name, *_) in enumerate(bids):
-        assert found[name] == critical_of(bids, n, money, cap), name
+    assert best == pytest.approx(worth, abs=1e-6)
     for n, one in enumerate(bids):
-        name, most = one[0], found[one[0]]
+        name, most, others = one[0], found[one[0]], [*bids[:n], *bids[n + 1 :]]
+        assert most == critical_of(bids, n, money, cap), name
         if name in won or one[5]:
             continue
         for ask, wins in ((most - 1, True), (most + 1, False)):
             if 0 <= ask <= money:
                 changed = [*bids[:n], (*one[:4], ask, *one[5:]), *bids[n + 1 :]]
-                assert (name in set(awarded(changed, asks_s=0).winners["bid"])) == wins
-        if most < 0:  # it could win at no ask: without it all is as it was
-            bare = awarded([*bids[:n], *bids[n + 1 :]])
-            assert set(bare.winners["bid"]) == won
-            assert asks(bare) == {k: v for k, v in found.items() if k != name}
-    more = siting.Study(town, [f"program.budget_pkr={2 * money}", *keys[1:]])
-    made = more.award(write(tmp_path, *lines_of(bids)), asks_s=0)
-    assert made.plan.outcome.proof.objective >= worth - 1e-6
+                assert (name in awarded(study, tmp_path, changed, asked=False)[1]) == wins
+        if most < 0:  # it could win at no ask: without it the award and all losers are as they were
+            bare, still, asks_ = awarded(study, tmp_path, others)
+            assert (bare, still) == (pytest.approx(best), won)
+            assert all(asks_[b] == found[b] for b in asks_ if b not in won)
+    richer = siting.Study(town, [f"program.budget_pkr={2 * money}", *keys])
+    assert awarded(richer, tmp_path, bids, asked=False)[0] >= worth - 1e-6
 
 
 # --- what is refused ------------------------------------------------------------------------------
