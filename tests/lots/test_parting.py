@@ -107,7 +107,7 @@ def test_equal_stations_part_into_equal_lots(seed):
     rng = np.random.default_rng(seed)
     network = street_grid(rng, 9)
     nodes, xy = somewhere(rng, network, 24)
-    values = np.full(24, 100.0), np.full(24, 1e6), xy
+    values = np.full(24, 100.0), np.full(24, 1e9), xy
     pairs = ground_of(network, nodes)[1]
     lot = part(*values, pairs, 6, WITHIN).lot
     assert connected(lot, pairs)
