@@ -119,6 +119,53 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
     return made
 
 
+class UserTable:
+    """A user's CSV file read by column, with every fault by its lines.
+
+    Parameters
+    ----------
+    path
+        The file.
+    texts
+        The columns that are text, whatever they look like.
+    """
+
+    def __init__(self, path: Path, texts: Iterable[str]) -> None:
+        self.path = path
+        self.table = read_csv(path, dtype=dict.fromkeys(texts, "str"))
+        self.labels = row_labels(path, range(len(self.table)))
+        self.faults: list[Fault] = []
+
+    def text(self, column: str) -> pd.Series[str]:
+        """Return a column as `texts_of`."""
+        return texts_of(self.table, column)
+
+    def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
+        """Return a column as numbers, NaN where blank; others are a fault: "not `what`"."""
+        given = self.text(column)
+        read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
+        bad = (given != "") & ~(np.isfinite(read) & (read >= least))
+        self.fault(column, f"not {what}", "write a number, or leave it blank", bad)
+        return read.mask(bad)
+
+    def fault(self, column: str, what: str, fix: str, bad: pd.Series[bool]) -> None:
+        """Add a fault of some rows of a column (blank: of the file), if there are any."""
+        if bad.any():
+            where = f"{self.path}, column {column}" if column else str(self.path)
+            lines = tuple(np.array(self.labels, dtype=object)[bad.to_numpy(dtype=bool)])
+            self.faults.append(Fault(where, what, fix, lines))
+
+    def require(self, *columns: Iterable[str]) -> None:
+        """Raise an `InputError` if the file has no rows, or of some columns not even one."""
+        there = set(self.table.columns)
+        lost = tuple(" or ".join(some) for some in columns if there.isdisjoint(some))
+        if lost:
+            have = ", ".join(map(str, self.table.columns))
+            raise InputError(Fault(str(self.path), "columns are missing", f"it has: {have}", lost))
+        if self.table.empty:
+            raise InputError(Fault(str(self.path), "has no rows", "write a line for each place"))
+
+
 @contextmanager
 def unreadable_in_words(
     path: Path, what: str = "cannot be read", also: tuple[type[Exception], ...] = ()

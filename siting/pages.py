@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from siting.texts import html_text
@@ -73,6 +73,30 @@ def table(
     )
     head, body = f"<thead><tr>{head}</tr></thead>", f"<tbody>{body}</tbody>"
     return f'<div class="wide"><table>{head}{body}</table></div>'
+
+
+def cells_of(
+    columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]
+) -> tuple[list[str], list[list[str]], list[str]]:
+    """Return the heads, the cells and the sides (as for `table`) of declared columns, as texts.
+
+    `columns`: by name the head and, after a comma, the form of its numbers, as `format` takes it;
+    ``m``: in millions. Texts stay as they are.
+
+    >>> cells_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
+    (['Money'], [['1,200']], ['n'])
+    """
+    parts = {name: head.partition(",") for name, head in columns.items()}
+    cells = [[_text(row[name], form) for name, (_, _, form) in parts.items()] for row in rows]
+    heads, _, forms = zip(*parts.values(), strict=True)
+    return [*heads], cells, ["n" if form else "" for form in forms]
+
+
+def _text(value: Any, form: str) -> str:
+    if not form or isinstance(value, str):
+        return str(value)
+    million = form == "m"
+    return figure(value, ",.2f" if million else form, 1e6 if million else 1.0, blank="")
 
 
 def figure(value: Any, form: str = ",.0f", unit: float = 1.0, blank: str = "–") -> str:

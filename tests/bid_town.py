@@ -32,7 +32,7 @@ class BidTown:
     def program(self):
         """Return the program of the town; None where nothing could be served."""
         asked = self.asked
-        bundle = {o: b.bid for b in self.bids if len(b.offers) > 1 for o in b.offers}
+        bundle = {o: b.bid for b in self.bids for o in b.offers}
         offers = asked.offers.assign(
             bundle=[bundle.get(o, "") for o in asked.offers["offer_id"]],
             opens_year=[self.opens.get(o, 0) for o in asked.offers["offer_id"]],

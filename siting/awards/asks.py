@@ -107,7 +107,8 @@ class Market:
     Parameters
     ----------
     program
-        What was asked: offers draw what is bid for them.
+        What was asked: offers draw what is bid for them, and each bid is a bundle, so that its
+        offers are there to be asked for, of use to anyone or not.
     closed
         Offers that cannot win at what they ask for, by id.
     limit_s
@@ -127,11 +128,7 @@ class Market:
     ) -> None:
         instance = program.instance
         others = tuple(one for one in instance.limits if not one.per_rupee)
-        # As a bundle of its own each offer is there to be asked for, of use to anyone or not.
-        alone = np.where(instance.offer_existing, "", instance.offer_ids)
-        bundle = np.where(instance.offer_bundle == "", alone, instance.offer_bundle)
-        bare = replace(instance, limits=others, offer_bundle=bundle.astype(object))
-        asked = replace(program, instance=bare).without_budget()
+        asked = replace(program, instance=replace(instance, limits=others)).without_budget()
         self.program = program
         self.pool = Pool(asked, Clock(limit_s), threads=threads, seed=seed)
         self.options = self.pool.frame.options

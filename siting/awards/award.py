@@ -15,8 +15,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.awards.asks import NO_ASK, SAME, Ask, Market
-from siting.awards.page import NOT_IN_TIME, TOO_MUCH, page_of
+from siting.awards.asks import NO_ASK, SAME, Ask, Bid, Market
+from siting.awards.page import NOT_IN_TIME, TOO_MUCH, between, page_of
 from siting.awards.program import Bidding, bidding_of
 from siting.config import Config
 from siting.engine.fixed import proven
@@ -62,7 +62,7 @@ class Award(Shown):
         its critical ask between ``critical_low_pkr`` and ``critical_high_pkr``, ``proven`` where
         they are one (below 0: it would win at no ask; blank: not asked). Winners have
         ``adds`` (worth that the award would lose without it), losers ``over_pkr`` (by how much they
-        asked too much at least) and ``why``.
+        asked too much at least; blank where no ask would have won) and ``why``.
     places
         One row a place of each bid, with its point: what a map shows.
     payments
@@ -165,9 +165,8 @@ def award(
     solver = bidding.study.config.solver
     limit_s = 5 * solver.time_limit_s if asks_s is None else asks_s
     bidding, market = _awarded(bidding, limit_s)
-    asking = _Asks(bidding, market, limit_s, asked_of)
     with market.pool.clock.listening():
-        asks = asking.asked(WINNERS_S if second_prices else 0.0)
+        asks = _asks(bidding, market, limit_s, asked_of, winners=second_prices)
     made, judged = _told(bidding, market, asks), bidding.study
     if out is None and usual is None:
         plan = judged.plan
@@ -245,76 +244,60 @@ def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
     return replace(bidding, study=made), market
 
 
-class _Asks:
-    """The critical asks of an award's bids, in the time there is for them."""
+def _asks(
+    bidding: Bidding, market: Market, limit_s: float, asked_of: int | None, *, winners: bool
+) -> dict[str, Ask]:
+    """Return critical asks by bid: of winners in a share of the time, then of losers."""
+    study, outcome, clock = bidding.study, bidding.study.outcome, market.pool.clock
+    stands = set(outcome.offers)
+    won = [b for b, bid in bidding.bids.items() if bid.offers[0] in stands]
+    asks: dict[str, Ask] = {}
+    begun = time.monotonic()
+    for names, until_s in (
+        (won if winners else [], WINNERS_S * limit_s),
+        (_losers(bidding, won)[:asked_of], limit_s),
+    ):
+        for n, name in enumerate(names):
+            left = begun + until_s - time.monotonic()
+            if left <= 0 or clock.interrupted:
+                break
+            bid, soon = bidding.bids[name], min(left, AHEAD * left / (len(names) - n))
+            if name in won:
+                asks[name] = _of_winner(market, bid, soon)
+            else:
+                worth, money = outcome.proof.objective, outcome.subsidy_pkr
+                asks[name] = market.ask(bid, worth, money, limit_s=soon)
+                if outcome.proof.gap <= SAME and name not in bidding.above:
+                    # At its own ask it lost, at the best as good.
+                    low, high = asks[name].low_pkr, asks[name].high_pkr
+                    asks[name] = Ask(low, max(min(high, math.floor(bid.ask_pkr)), low))
+            found = between(asks[name].low_pkr, asks[name].high_pkr)
+            study.tell("asks", f"{name}: critical ask {found}")
+    return asks
 
-    def __init__(
-        self, bidding: Bidding, market: Market, limit_s: float, asked_of: int | None
-    ) -> None:
-        self.bidding, self.market = bidding, market
-        self.limit_s, self.asked_of = limit_s, asked_of
-        self.study = bidding.study
-        outcome = self.study.outcome
-        stands = set(outcome.offers)
-        self.won = [b for b, bid in bidding.bids.items() if bid.offers[0] in stands]
-        self.worth, self.money = outcome.proof.objective, outcome.subsidy_pkr
-        self.exact = outcome.proof.gap <= SAME
 
-    def asked(self, share: float) -> dict[str, Ask]:
-        """Return the critical asks by bid: of winners in a share of the time, then of losers."""
-        asks: dict[str, Ask] = {}
-        begun = time.monotonic()
-        for names, until in (
-            (self.won, begun + share * self.limit_s),
-            (self.losers(), begun + self.limit_s),
-        ):
-            for n, name in enumerate(names):
-                left = until - time.monotonic()
-                if left <= 0 or self.market.pool.clock.interrupted:
-                    break
-                share = min(left, AHEAD * left / (len(names) - n))
-                asks[name] = (
-                    self._winner(name, share) if name in self.won else self._loser(name, share)
-                )
-                self.study.tell("asks", f"{name}: {_in_words(asks[name])}")
-        return asks
+def _losers(bidding: Bidding, won: Collection[str]) -> list[str]:
+    """Return the bids that lost, those first that ask least for what they can deliver."""
+    places, offers = bidding.places, bidding.study.offers.set_index("offer_id")
+    can = offers[[c for c in offers.columns if str(c).startswith("capacity_")]].sum(axis=1)
+    lost = places[~places["bid"].isin(won) & places["bid"].isin(bidding.bids)]
+    # With no loser the map has no number to tell its type from.
+    by = lost.assign(kwh=lost["offer_id"].map(can).astype(float)).groupby("bid", sort=False)
+    rate = by["ask_pkr"].sum() / by["kwh"].sum().clip(lower=1e-9)
+    return rate.sort_values(kind="stable").index.astype(str).tolist()
 
-    def losers(self) -> list[str]:
-        """Return the bids that lost, those first that ask least for what they can deliver."""
-        places = self.bidding.places
-        offers = self.study.offers.set_index("offer_id")
-        capacity = [c for c in offers.columns if str(c).startswith("capacity_")]
-        can = offers[capacity].sum(axis=1)
-        lost = places[~places["bid"].isin(self.won) & places["bid"].isin(self.bidding.bids)]
-        # With no loser the map has no number to tell its type from.
-        kwh = lost["offer_id"].map(can).astype(float)
-        by = lost.assign(kwh=kwh).groupby("bid", sort=False)
-        rate = by["ask_pkr"].sum() / by["kwh"].sum().clip(lower=1e-9)
-        names = rate.sort_values(kind="stable").index.astype(str).tolist()
-        return names if self.asked_of is None else names[: self.asked_of]
 
-    def _loser(self, name: str, limit_s: float) -> Ask:
-        bid = self.bidding.bids[name]
-        found = self.market.ask(bid, self.worth, self.money, limit_s=limit_s)
-        if self.exact and name not in self.bidding.above:
-            # At its own ask it lost, at the best as good.
-            high = max(min(found.high_pkr, math.floor(bid.ask_pkr)), found.low_pkr)
-            return Ask(found.low_pkr, high)
-        return found
-
-    def _winner(self, name: str, limit_s: float) -> Ask:
-        """Return the critical ask of a winner, against the award that there is without it."""
-        bid, begun = self.bidding.bids[name], time.monotonic()
-        other = self.market.best(without=bid, limit_s=WITHOUT_S * limit_s)
-        least = math.floor(bid.ask_pkr)
-        if other is None:
-            # Nothing was found without it: nothing can be, or the time was too short.
-            proven = self.market.none_without
-            return Ask(bid.most_pkr if proven else least, bid.most_pkr)
-        left = max(limit_s - (time.monotonic() - begun), 0.1)
-        found = self.market.ask(bid, other.worth, other.money_pkr, limit_s=left)
-        low = max(found.low_pkr, least)
-        return Ask(low if other.proven else least, max(found.high_pkr, low))
+def _of_winner(market: Market, bid: Bid, limit_s: float) -> Ask:
+    """Return the critical ask of a winner, against the award that there is without it."""
+    begun, least = time.monotonic(), math.floor(bid.ask_pkr)
+    other = market.best(without=bid, limit_s=WITHOUT_S * limit_s)
+    if other is None:
+        # Nothing was found without it: nothing can be, or the time was too short.
+        return Ask(bid.most_pkr if market.none_without else least, bid.most_pkr)
+    left = max(limit_s - (time.monotonic() - begun), 0.1)
+    found = market.ask(bid, other.worth, other.money_pkr, limit_s=left)
+    low = max(found.low_pkr, least)
+    return Ask(low if other.proven else least, max(found.high_pkr, low))
 
 
 def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
@@ -345,7 +328,7 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
                 "proven": ask is not None and ask.proven,
                 "won": bool(one["won"]),
                 "adds": adds.get(str(name), math.nan),
-                "over_pkr": math.nan if ask is None else asked - max(ask.high_pkr, 0.0),
+                "over_pkr": math.nan if ask in (None, NO_ASK) else asked - max(ask.high_pkr, 0.0),
                 "why": _why(str(one["why_not"]), ask, asked),
             }
         )
@@ -372,15 +355,14 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
 
 def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:
     """Return the worth that an award loses without each winner, all others the same."""
-    program, built = study.program, study.outcome.built
-    years = program.year_plan.years if program.year_plan else None
+    built, plan = study.outcome.built, study.program.year_plan
 
     def worth(gone: Collection[str]) -> float:
         here = built[~built["offer_id"].isin(gone)]
-        if years is None:
-            return market.worth_of(here["offer_id"].drop_duplicates().tolist())
-        mine = {year: here.loc[here["year"] == year, "offer_id"] for year in years}
-        return market.worth_of({y: ids.drop_duplicates().tolist() for y, ids in mine.items()})
+        if plan is None:
+            return market.worth_of(here["offer_id"].unique().tolist())
+        ids = {y: here.loc[here["year"] == y, "offer_id"] for y in plan.years}
+        return market.worth_of({year: mine.unique().tolist() for year, mine in ids.items()})
 
     whole = worth(())
     return {
@@ -438,11 +420,3 @@ def _notes(study: Study, asks: Mapping[str, Ask], table: pd.DataFrame) -> tuple[
         left = outcome.budget_pkr - outcome.subsidy_pkr
         out.append(f"PKR {left:,.0f} of the money are left")
     return tuple(out)
-
-
-def _in_words(ask: Ask) -> str:
-    if ask == NO_ASK:
-        return "wins at no ask"
-    if ask.proven:
-        return f"critical ask PKR {ask.high_pkr:,.0f}"
-    return f"critical ask between PKR {max(ask.low_pkr, 0):,.0f} and {ask.high_pkr:,.0f}"

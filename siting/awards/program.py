@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from siting.awards.asks import Bid
-from siting.awards.bids import placed, read_bids, zone_of_sites
+from siting.awards.bids import placed, read_bids
 from siting.config import Config
 from siting.errors import ConfigError, Fault
 from siting.files import texts_of
 from siting.program.limits import Limit
 from siting.program.program import Program
-from siting.review.awarded import ZONE
+from siting.review.awarded import ZONE, zone_of_sites
 from siting.review.places import study_of_sites, study_with_sites
 from siting.sites import charger_catalogue
 from siting.sites.chargers_text import size_name
@@ -60,7 +60,7 @@ def bidding_of(
     """Return a file's bids in a study; an error names every fault of either, all at once."""
     _require_answerable(study.config)
     catalogue = charger_catalogue(study.config.offers.chargers_csv)
-    bids = read_bids(path, study.config, catalogue)
+    bids, file = read_bids(path, study.config, catalogue)
     there = configurations_of(study.config.offers)
     spelled = {tuple(sorted(c.items())): name for name, c in there.items()}
     bids["configuration"] = [
@@ -70,7 +70,7 @@ def bidding_of(
     asked = study.with_stages(
         {}, _config_of(study.config, wanted, gap, time_limit_s), progress=progress
     )
-    places, added = placed(asked, bids, path)
+    places, added = placed(asked, bids, file)
     offers = study_of_sites(asked, added).offers if len(added) else asked.offers.iloc[:0]
     joined = study_with_sites(asked, added, offers)
     places = _priced(joined, places)
@@ -193,8 +193,7 @@ def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     bid["offer_id"] = places["offer_id"].to_numpy(object)
     bid["reason"] = places["why_not"].to_numpy(object)
     bid["subsidy_pkr"] = np.minimum(*places[["ask_pkr", "cost_pkr"]].to_numpy(float).T)
-    whole = places.groupby("bid")["bid"].transform("size") > 1
-    bid["bundle"] = places["bid"].where(whole, "").to_numpy(object)
+    bid["bundle"] = places["bid"].to_numpy(object)
     bid["opens_year"] = places["year"].to_numpy(int)
     bid = bid[(places["why_not"] != KEPT).to_numpy()]
     taken = {*offers.loc[stands, "site_id"], *bid["site_id"]}

@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from siting.pages import figure, table
+from siting.pages import cells_of, table
 from siting.texts import html_text
 
 WIDTH, HEIGHT, EDGE = 1000, 720, 12
@@ -24,26 +24,14 @@ def style_of_sheet() -> str:
 
 
 def table_of(columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]) -> str:
-    """Return rows as an HTML table.
-
-    `columns`: by name the head and, after a comma, the form of its numbers, as `format` takes it;
-    ``m``: in millions. Texts stay as they are.
+    """Return rows as an HTML table; `columns` as for `siting.pages.cells_of`.
 
     >>> table_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
     '<div class="wide"><table><thead><tr><th class="n">Money</th></tr></thead>\
 <tbody><tr class=""><td class="n">1,200</td></tr></tbody></table></div>'
     """
-    parts = {name: head.partition(",") for name, head in columns.items()}
-    cells = [[html_text(_text(row[k], parts[k][2])) for k in parts] for row in rows]
-    heads = [html_text(head) for head, _, _ in parts.values()]
-    return table(heads, cells, ["n" if form else "" for _, _, form in parts.values()])
-
-
-def _text(value: Any, form: str) -> str:
-    if not form or isinstance(value, str):
-        return str(value)
-    million = form == "m"
-    return figure(value, ",.2f" if million else form, 1e6 if million else 1.0, blank="")
+    heads, cells, sides = cells_of(columns, rows)
+    return table([*map(html_text, heads)], [[*map(html_text, row)] for row in cells], sides)
 
 
 class MapSheet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from siting import __version__
+from siting.economics import at_hurdle
 from siting.errors import Fault, InputError
 from siting.export import noted, write_csv, write_geojson, write_json
 from siting.lots.areas import with_areas
@@ -20,7 +21,11 @@ from siting.lots.neighbours import ground_of
 from siting.lots.page import page_of
 from siting.lots.parting import least_spread, need, part, spread
 from siting.plan import Plan
+from siting.roads import Network
+from siting.sites import Hurdle
 from siting.sites.chargers_text import added_up
+from siting.study.program_inputs import subsidy_of
+from siting.study.recounted import business_of
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.writing import claimed_folder, write_whole
 
@@ -28,6 +33,9 @@ from siting.writing import claimed_folder, write_whole
 MOST_M = 1000.0
 # Smallest circle drawn, a station's own ground (m).
 LEAST_M = 25.0
+# Most further parts that stations are split into, where lots are not alike otherwise.
+MOST_SPLIT = 6
+OPEN = "; whether lots can be more alike is not proven"
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +120,15 @@ def part_into_lots(
     sites = plan.candidates.set_index("site_id").loc[new["site_id"]]
     offers = plan.offers.set_index("offer_id").loc[new["offer_id"]]
     npv = plan.tables["business"].set_index("site_id")["npv_pkr"].loc[new["site_id"]]
-    ground, pairs = ground_of(study.network, sites["node_id"].astype("int64").tolist())
-    energy, xy = new["served_kwh_day"].to_numpy(dtype=float), new.get_coordinates().to_numpy()
-    lot = _from_north(part(energy, npv.to_numpy(dtype=float), xy, pairs, lots, within), xy)
+    energy = new["served_kwh_day"].to_numpy(dtype=float)
+    whole = _New(study.network, sites["node_id"].to_numpy("int64"), energy,
+                 npv.to_numpy(dtype=float), new.get_coordinates().to_numpy(),
+                 np.ones(len(new), dtype=int))  # fmt: skip
+    lot, least, ground = whole.parted(lots, within)
+    asked, hurdle = study.asked, subsidy_of(study.config).held_to
+    drawn = plan.sites.set_index("offer_id")["subsidy_pkr"]
+    rules = at_hurdle(asked.rules, hurdle)
+    held = business_of(plan.offers, drawn, plan.service, rules, asked.compatibility, Hurdle())
     years = plan.outcome.built.groupby("site_id")["year"].min().fillna(study.config.year)
     stations = new[["site_id", "name", "whereabouts", "geometry"]].assign(
         lot=lot,
@@ -125,7 +139,8 @@ def part_into_lots(
         open_by=[f"{years[site]:.0f}-01-01" for site in new["site_id"]],
         energy_kwh_day=energy,
         cost_pkr=new["cost_pkr"],
-        npv_pkr=npv.to_numpy(dtype=float),
+        npv_pkr=whole.npv,
+        at_hurdle_pkr=held.set_index("site_id")["npv_pkr"].loc[new["site_id"]].to_numpy(),
         plan_subsidy_pkr=new["subsidy_pkr"],
         snap_m=sites["snap_m"].to_numpy(dtype=float),
     )
@@ -137,7 +152,14 @@ def part_into_lots(
     cells = plan.cells[plan.cells["node_id"].notna()]
     at = study.network.nodes.index.get_indexer(cells["node_id"].astype("int64"))
     table = _lots_of(stations, cells.dissolve(lot[ground[at]]))
-    facts, notes = _alike(stations, lots, within)
+    stations = stations.drop(columns="at_hurdle_pkr")
+    facts, notes = _alike(whole, new["site_id"].to_numpy(), lot, within, least)
+    lacking = table["lacking_pkr"] / 1e6
+    if lacking.max() > table["ceiling_pkr"].max() / 1e6:
+        notes.insert(2, f"held to the plan's hurdle (offers.subsidy), lots lack PKR "
+                        f"{lacking.min():,.2f} to {lacking.max():,.2f} m, {lacking.sum():,.2f} m "
+                        f"in all; the plan pays {table['plan_subsidy_pkr'].sum() / 1e6:,.2f} m "
+                        "station by station")  # fmt: skip
     facts = {"siting": __version__, "name": study.config.name,
              "run_written": plan.facts.get("written", ""), "lots": lots, "within_share": within,
              "loss_share": loss, "most_radius_m": most_m, **facts, "notes": notes}  # fmt: skip
@@ -201,7 +223,7 @@ def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDat
     )
     largest = stations.loc[by_lot["energy_kwh_day"].idxmax()].set_index("lot")
     summed = ["weak_stations", "least_ports", "least_power_kw", "energy_kwh_day", "cost_pkr",
-              "npv_pkr", "plan_subsidy_pkr", "loss_kwh_day"]  # fmt: skip
+              "npv_pkr", "at_hurdle_pkr", "plan_subsidy_pkr", "loss_kwh_day"]  # fmt: skip
     table = by_lot[summed].sum()
     table.insert(
         0, "about", largest["whereabouts"].where(largest["whereabouts"] != "", largest["name"])
@@ -209,50 +231,142 @@ def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDat
     table.insert(1, "stations", by_lot.size())
     table.insert(3, "least_chargers", by_lot["least_chargers"].agg(added_up))
     table["ceiling_pkr"] = table["npv_pkr"].map(need)
+    table["lacking_pkr"] = table.pop("at_hurdle_pkr").map(need)
     table["open_from"], table["open_by"] = by_lot["open_by"].min(), by_lot["open_by"].max()
     shapes = ground.geometry.reindex(table.index)
     return gpd.GeoDataFrame(table.reset_index(), geometry=shapes.array, crs=ground.crs).to_crs(4326)
 
 
+@dataclass(frozen=True, eq=False)
+class _New:
+    """New stations, each in the equal parts in which it is let."""
+
+    network: Network
+    node: np.ndarray
+    kwh: np.ndarray
+    npv: np.ndarray
+    xy: np.ndarray
+    parts: np.ndarray
+
+    @property
+    def at(self) -> np.ndarray:
+        """The station of each part."""
+        return np.repeat(np.arange(len(self.parts)), self.parts)
+
+    def parted(self, lots: int, within: float) -> tuple[np.ndarray, float, np.ndarray]:
+        """Return the lot of each part, their least spread, and the station of each junction."""
+        at = self.at
+        ground, pairs = ground_of(self.network, self.node[at].tolist())
+        kwh, npv = (self.kwh / self.parts)[at], (self.npv / self.parts)[at]
+        made = part(kwh, npv, self.xy[at], pairs, lots, within)
+        return _from_north(made.lot, self.xy[at]), made.least, at[ground]
+
+    def sums(self, lot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the energy of each lot, and the public money it needs."""
+        kwh, npv = (np.bincount(lot, (v / self.parts)[self.at])[1:] for v in (self.kwh, self.npv))
+        return kwh, np.maximum(-npv, 0.0)
+
+    def alike(self, lots: int, within: float) -> tuple[float, bool]:
+        """Return the spread of so many lots, and whether none within a spread is proven."""
+        least = least_spread((self.kwh / self.parts)[self.at], lots)
+        if least > within:
+            return least, True
+        lot, least, _ = self.parted(lots, within)
+        return max(map(spread, self.sums(lot))), least >= within
+
+    def fewer(self, lots: int, within: float) -> tuple[int, float, bool]:
+        """Return the largest smaller number of lots within a spread, and their spread.
+
+        The third is whether the numbers between are proven to have no lots within it.
+        """
+        proven = True
+        for count in range(lots - 1, 1, -1):
+            apart, none = self.alike(count, within)
+            if apart <= within:
+                return count, apart, proven
+            proven &= none
+        return 1, 0.0, proven
+
+    def split(self, lots: int, within: float) -> tuple[_New, float] | None:
+        """Return the stations, the largest in parts, so that so many lots are within a spread."""
+        made = self
+        for _ in range(MOST_SPLIT):
+            parts = made.parts.copy()
+            parts[(made.kwh / parts).argmax()] += 1
+            made = replace(made, parts=parts)
+            apart, _ = made.alike(lots, within)
+            if apart <= within:
+                return made, apart
+        return None
+
+
 def _alike(
-    stations: gpd.GeoDataFrame, count: int, within: float
+    new: _New, ids: np.ndarray, lot: np.ndarray, within: float, least: float
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the spread of the lots and its lower bound, as facts and in words."""
-    kwh, npv = stations["energy_kwh_day"].to_numpy(), stations["npv_pkr"].to_numpy()
-    energy = stations.groupby("lot")["energy_kwh_day"].sum().to_numpy()
-    money = stations.groupby("lot")["npv_pkr"].sum().map(need).to_numpy()
-    least, apart, paid_apart = least_spread(kwh, count), spread(energy), spread(money)
-    open_ = ", and that no parting is more alike is not proven"
-    text = f"energy: {energy.min():,.0f} to {energy.max():,.0f} kWh/day a lot, {apart:.1%} apart"
-    text += f", where {within:.0%} was asked"
-    if apart > within and least > within:
-        most = max(n for n in range(1, count) if least_spread(kwh, n) <= within)
-        largest = stations.loc[stations["energy_kwh_day"].idxmax()]
-        text += (
-            f" and {least:.1%} is the least that any parting into {count} has, connected or not: "
-            f"{largest['site_id']} alone serves {kwh.max():,.0f}, and an even share is "
-            f"{energy.mean():,.0f}; ask for fewer lots ({most} at most), or plan smaller stations "
-            "(offers.sizes)"
-        )
-    elif apart > within:
-        text += open_
+    """Return the spread of the lots, its lower bound and what else can be had, also in words."""
+    (kwh, pkr), count, npv = new.sums(lot), int(lot.max()), new.npv
+    apart, paid_apart = spread(kwh), spread(pkr)
     good, alone = int((npv > 0).sum()), float(np.maximum(-npv, 0).sum())
-    said = f"public money: PKR {money.min() / 1e6:,.2f} to {money.max() / 1e6:,.2f} m a lot, "
-    said += f"{money.sum() / 1e6:,.2f} m in all; {alone / 1e6:,.2f} m station by station"
+    notes = [
+        f"energy: {kwh.min():,.0f} to {kwh.max():,.0f} kWh/day a lot, {apart:.1%} apart",
+        f"public money: PKR {pkr.min() / 1e6:,.2f} to {pkr.max() / 1e6:,.2f} m a lot, "
+        f"{pkr.sum() / 1e6:,.2f} m in all; {alone / 1e6:,.2f} m station by station",
+    ]
+    if apart > within:
+        notes[0] += f", where {within:.0%} was asked"
+        notes[0] += _why(new.kwh, ids, count, within, least) if least >= within else OPEN
     if paid_apart > within:
-        said += f"; that is more than {within:.0%} apart"
+        notes[1] += f"; that is more than {within:.0%} apart"
         # Lots without a profitable station need money; not all lots can have one.
         if good < count and (npv != 0).all() and npv.sum() >= 0:
-            said += f", as in any parting: {good} stations earn more than they cost, so that "
-            said += f"{count - good} lots or more hold none of them"
+            notes[1] += f", as in any division: {good} stations earn more than they cost, so that "
+            notes[1] += f"{count - good} lots or more hold none of them"
         else:
-            said += open_
+            notes[1] += OPEN
+    can: dict[str, Any] = {}
+    if max(apart, paid_apart) > within:
+        fewer, theirs, proven = new.fewer(count, within)
+        can["fewer"] = {"lots": fewer, "spread_share": theirs}
+        found = f"{'can be had' if proven else 'was found'} within {within:.0%}"
+        if fewer > 1:
+            notes.append(f"{fewer} lots can be had {theirs:.1%} apart (--lots {fewer})")
+            if fewer + 1 < count:
+                notes[-1] += f"; no number between {fewer} and {count} {found}"
+        elif count > 2:
+            notes.append(f"no smaller number of lots {found} either")
+        if new.kwh.max() > kwh.mean() and (split := new.split(count, within)):
+            parts = {str(i): int(n) for i, n in zip(ids, split[0].parts, strict=True) if n > 1}
+            can["split"] = {"parts": parts, "spread_share": split[1]}
+            told = " and ".join(f"{i} in {n} equal parts" for i, n in parts.items())
+            notes.append(f"{count} lots can be had {split[1]:.1%} apart if you let {told}")
+        if apart > within:
+            notes.append("a plan with more, smaller stations (offers.sizes) parts more evenly")
     facts = {
-        "energy": {"least_kwh_day": energy.min(), "most_kwh_day": energy.max(),
-                   "spread_share": apart, "least_possible_share": least,
+        "energy": {"least_kwh_day": kwh.min(), "most_kwh_day": kwh.max(),
+                   "spread_share": _finite(apart), "least_possible_share": _finite(least),
                    "reached": bool(apart <= within)},
-        "money": {"least_pkr": money.min(), "most_pkr": money.max(), "all_pkr": money.sum(),
+        "money": {"least_pkr": pkr.min(), "most_pkr": pkr.max(), "all_pkr": pkr.sum(),
                   "station_by_station_pkr": alone, "reached": bool(paid_apart <= within),
-                  "spread_share": paid_apart if math.isfinite(paid_apart) else None},
+                  "spread_share": _finite(paid_apart)},
+        **can,
     }  # fmt: skip
-    return facts, [text, said]
+    return facts, notes
+
+
+def _finite(share: float) -> float | None:
+    return share if math.isfinite(share) else None
+
+
+def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
+    """Return why no connected lots are within a spread, in words."""
+    even = kwh.sum() / count
+    said = f". {count} lots within {within:.0%} cannot be had: in any division, each lot in one "
+    said += f"piece, they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"
+    order = np.argsort(-kwh, kind="stable")
+    large = order[kwh[order] > even][:3]
+    for i in large:
+        said += f"; {ids[i]} alone serves {kwh[i]:,.0f}, {kwh[i] / even:.0%} of that"
+    if not len(large):
+        said += f"; {len(kwh)} stations of {kwh.min() / even:.0%} to {kwh.max() / even:.0%} of it "
+        said += f"do not add up to {count} like lots"
+    return said

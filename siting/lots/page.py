@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
+import pandas as pd
 
 from siting.export.sheet import MapSheet, style_of_sheet, table_of
 from siting.pages import page
@@ -14,19 +15,22 @@ if TYPE_CHECKING:
     from siting.lots.lots import Lots
 
 # Table headings by column, with the format of numbers (m: in millions).
-_LOTS = {
+LOTS = {
     "lot": "Lot", "about": "About", "stations": "Stations,,.0f",
-    "weak_stations": "of them weak,,.0f",
-    "energy_kwh_day": "kWh/day,,.0f", "least_power_kw": "Least kW,,.0f",
-    "cost_pkr": "Cost (PKR m),m",
-    "npv_pkr": "Worth without support (PKR m),m", "ceiling_pkr": "Ceiling of support (PKR m),m",
+    "weak_stations": "of them weak,,.0f", "least_chargers": "Least chargers",
+    "energy_kwh_day": "kWh/day,,.0f", "least_power_kw": "Least kW,,.1f",
+    "cost_pkr": "Cost (PKR m),m", "npv_pkr": "Worth without support (PKR m),m",
+    "ceiling_pkr": "Ceiling of support (PKR),,.0f", "lacking_pkr": "Lacks at the hurdle (PKR),,.0f",
 }  # fmt: skip
-_AREAS = {
-    "site_id": "Station", "where": "Place of the plan", "radius_m": "Radius (m),,.0f",
+AREAS = {
+    "lot": "Lot", "site_id": "Station", "where": "Place of the plan",
+    "centre": "Centre (lat lon)", "radius_m": "Radius (m),,.0f",
     "least_chargers": "Least chargers", "least_power_kw": "Least kW,,.1f",
-    "bays_needed": "Bays,,.0f",
-    "open_by": "Open by", "energy_kwh_day": "kWh/day,,.0f", "loss_share": "Lost at most,.1%",
+    "bays_needed": "Bays,,.0f", "open_by": "Open by", "energy_kwh_day": "kWh/day,,.0f",
+    "loss_share": "Lost at most,.1%",
 }  # fmt: skip
+_OF_LOT = {name: head for name, head in AREAS.items() if name not in ("lot", "centre")}
+_ALL = {name: head for name, head in LOTS.items() if name != "least_chargers"}
 
 
 def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
@@ -35,8 +39,7 @@ def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
     `roads` are the network's streets in lon/lat, of which the larger are drawn.
     """
     lots = parted.lots.drop(columns="geometry").to_dict("records")
-    areas = parted.areas.drop(columns="geometry")
-    areas = areas.assign(where=areas["name"].fillna("") + ", " + areas["whereabouts"].fillna(""))
+    areas = areas_told(parted)
     facts = parted.facts
     title = f"{parted.title}: {facts['lots']} lot{'s' * (facts['lots'] > 1)}"
     sections = "".join(
@@ -44,7 +47,7 @@ def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
         f"<p>{row['stations']} stations, {html_text(row['least_chargers'])} at least; "
         f"ceiling of support for the whole lot: PKR {row['ceiling_pkr']:,.0f} "
         f"(station by station the plan pays PKR {row['plan_subsidy_pkr']:,.0f}).</p>"
-        f"{table_of(_AREAS, areas[areas['lot'] == row['lot']].to_dict('records'))}</section>"
+        f"{table_of(_OF_LOT, areas[areas['lot'] == row['lot']].to_dict('records'))}</section>"
         for row in lots
     )
     notes = "".join(f"<li>{html_text(note[:1].upper() + note[1:])}.</li>" for note in parted.notes)
@@ -55,12 +58,21 @@ areas: at any place by a road in one the station loses no more than {facts["loss
 energy, wherever the others stand in theirs. Land, grid and permits are the bidder's to
 find.</figcaption></figure>
 <h2>The lots</h2>
-{table_of(_LOTS, lots)}
+{table_of(_ALL, lots)}
 <p class="quiet">Worth without support is the net present value of all stations of the lot together;
 the ceiling of support is what it lacks, the least public money with which the lot pays as one
-business. A weak station does not pay by itself.</p>
+business if it sells what the plan expects. What it lacks at the hurdle is the same if it sells no
+more than the plan holds its stations to. A weak station does not pay by itself.</p>
 {sections}"""
     return page(title, style_of_sheet(), body)
+
+
+def areas_told(parted: Lots) -> pd.DataFrame:
+    """Return the search areas with their place and centre in words."""
+    areas = pd.DataFrame(parted.areas.drop(columns="geometry"))
+    centre = [f"{lat:.6f}, {lon:.6f}" for lat, lon in zip(areas["lat"], areas["lon"], strict=True)]
+    where = areas["name"].fillna("") + ", " + areas["whereabouts"].fillna("")
+    return areas.assign(where=where.str.strip(", "), centre=centre)
 
 
 def _map(parted: Lots, roads: gpd.GeoDataFrame) -> str:

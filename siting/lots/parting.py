@@ -1,11 +1,16 @@
-"""Division of stations into connected lots of similar value: cuts, annealing, and a bound."""
+"""Division of stations into connected lots of similar value: annealing, a program, and bounds."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
+
+from siting.engine.clock import Clock
+from siting.engine.linear import model_of, run_model
 
 # Fewest starts, and most while the spread is too large; turns of each, and first and last
 # temperature of the annealing.
@@ -14,6 +19,9 @@ HOT, COLD = 2.0, 2e-3
 # Weights: spread beyond the limit; public money needed; differences in energy; distances between
 # stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
+# Of the integer program: most groups of neighbours, most nodes, gap of the score, and the
+# difference of two spreads that need not be told apart. SLACK is above what a solver overlooks.
+MANY, NODES, SCORE_GAP, CLOSE, SLACK = 20_000, 3_000, 0.01, 0.005, 1e-5
 
 
 def spread(values: Sequence[float] | np.ndarray) -> float:
@@ -47,6 +55,24 @@ def least_spread(values: np.ndarray, lots: int) -> float:
     return max(0.0, most / rest - 1) if rest > 0 else math.inf
 
 
+class Parting(NamedTuple):
+    """Lots of some stations.
+
+    Parameters
+    ----------
+    lot
+        The lot of each station, from 0.
+    share
+        The spread of their energy.
+    least
+        Proven: no connected lots have a smaller spread.
+    """
+
+    lot: np.ndarray
+    share: float
+    least: float
+
+
 def part(
     energy_kwh_day: np.ndarray,
     npv_pkr: np.ndarray,
@@ -54,10 +80,13 @@ def part(
     pairs: np.ndarray,
     lots: int,
     within: float,
-) -> np.ndarray:
-    """Return the lot of each station, 0 to ``lots - 1``: each lot connected, as alike as found.
+) -> Parting:
+    """Return stations in connected lots that are as alike as found.
 
-    The same input gives the same lots: turns are counted, not timed.
+    Where annealing finds none within the limit, all groups of neighbours that are as large as a lot
+    may be are listed, if they are not too many, and an integer program chooses among them: it finds
+    lots, or proves that there are none. The same input gives the same lots: turns are counted, not
+    timed.
 
     Parameters
     ----------
@@ -72,13 +101,101 @@ def part(
         (`need`).
     """
     sums = _sums(energy_kwh_day, npv_pkr, xy, lots)
+    near: list[list[int]] = [[] for _ in sums]
+    for i, j in pairs.tolist():
+        near[i].append(j)
+        near[j].append(i)
+    least = least_spread(energy_kwh_day, lots)
     best = (math.inf, np.zeros(len(sums), dtype=int))
     for start in range(MOST_STARTS):
-        best = min(best, _Search(sums, pairs, lots, within, start).run(), key=lambda one: one[0])
-        apart = spread(np.bincount(best[1], energy_kwh_day, lots))
-        if start + 1 >= STARTS and (apart <= within or least_spread(energy_kwh_day, lots) > within):
+        best = min(best, _Search(sums, near, lots, within, start).run(), key=lambda one: one[0])
+        made = Parting(best[1], spread(np.bincount(best[1], energy_kwh_day, lots)), least)
+        if start + 1 == STARTS:
+            made = _more_alike(made, energy_kwh_day, sums, near, within)
+        if start + 1 >= STARTS and (made.share <= within or made.least >= within):
             break
-    return best[1]
+    return made
+
+
+def _more_alike(
+    made: Parting, kwh: np.ndarray, sums: list[Sums], near: list[list[int]], within: float
+) -> Parting:
+    """Return lots within a spread, or the most alike, as far as a program finds and proves them."""
+    lots = int(made.lot.max()) + 1
+    while made.share > max(within, made.least + CLOSE):
+        tried = within
+        if made.least >= within:
+            tried = (made.least + min(made.share, 3 * made.least + 1)) / 2
+        lot = _chosen(sums, near, lots, tried)
+        if lot is None:
+            break
+        if len(lot):
+            made = made._replace(lot=lot, share=spread(np.bincount(lot, kwh, lots)))
+        else:
+            made = made._replace(least=tried)
+    return made
+
+
+def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) -> list[list[int]]:
+    """Return all connected groups of stations of so much energy at most, or `MANY` of them."""
+    found: list[list[int]] = []
+    for root in range(len(kwh)):
+        first = [j for j in near[root] if j > root]
+        heap = [([root], kwh[root], first, {*range(root + 1), *first})]
+        while heap and len(found) < MANY:
+            group, total, ahead, seen = heap.pop()
+            found.append(group)
+            for n, i in enumerate(ahead):
+                if total + kwh[i] <= most:
+                    new = [j for j in near[i] if j not in seen]
+                    heap.append(
+                        ([*group, i], total + kwh[i], [*ahead[n + 1 :], *new], {*seen, *new})
+                    )
+    return found
+
+
+def _chosen(
+    sums: Sequence[Sums], near: Sequence[Sequence[int]], lots: int, within: float
+) -> np.ndarray | None:
+    """Return the lots of the best score within a spread of energy; empty: none; None: not known.
+
+    Each column is a group of stations, and the last one the energy of the smallest lot: the lot of
+    each station has as much or `within` more.
+    """
+    kwh, more = [one[0] for one in sums], 1 + within
+    groups = _groups(kwh, near, more + SLACK)  # the smallest lot has an even share at most
+    if len(groups) >= MANY:
+        return None
+    totals = [_summed(sums, group) for group in groups]
+    large = [n for n, one in enumerate(totals) if one[0] >= 1 / more - SLACK]
+    at = np.repeat(np.arange(len(large)), [len(groups[n]) for n in large])
+    members = np.array([i for n in large for i in groups[n]], dtype=int)
+    energy = np.array([totals[n][0] for n in large])
+    score = np.array([_score([totals[n]], lots, within) for n in large])
+    shape = (len(sums), len(large))
+    of = sparse.csr_array((np.ones(len(at)), (members, at)), shape=shape)
+    each, ones = sparse.csr_array((energy[at], (members, at)), shape=shape), np.ones(shape[0])
+    every = np.append(np.ones(len(large)), 0.0)
+    least = sparse.csr_array(ones[:, None])
+    rows = sparse.block_array([[of, 0 * least], [each, -least], [each, -more * least]])
+    rows = sparse.vstack([rows, sparse.csr_array(every[None])])
+    # The presolve of HiGHS 1.16 has reported a feasible small program as infeasible.
+    for presolve in ("choose", "off"):
+        model = model_of(
+            sparse.csc_array(rows), np.append(-score, 0.0), 0 * every,
+            np.append(every[:-1], math.inf),
+            np.concatenate([ones, 0 * ones, -math.inf * ones, [lots]]),
+            np.concatenate([ones, math.inf * ones, 0 * ones, [lots]]),
+            whole=every > 0, mip_rel_gap=SCORE_GAP, random_seed=1, presolve=presolve,
+            mip_max_nodes=NODES,
+        )  # fmt: skip
+        answer = run_model(model, Clock(math.inf), whole=True)
+        if not answer.infeasible:
+            break
+    if not answer.found:
+        return np.zeros(0, dtype=int) if answer.infeasible else None
+    taken = of[:, np.flatnonzero(answer.point[:-1] > 0.5)]
+    return np.asarray(taken @ np.arange(lots)).round().astype(int)
 
 
 def need(npv_pkr: float) -> float:
@@ -94,43 +211,43 @@ def _sums(energy: np.ndarray, npv: np.ndarray, xy: np.ndarray, lots: int) -> lis
     centred = xy - xy.mean(axis=0)
     x, y = (centred / max(float(np.hypot(*centred.T).max()), 1e-300)).T
     energy = energy * lots / max(float(energy.sum()), 1e-300)
-    money = npv * lots / max(float(np.maximum(-npv, 0).sum()), 1e-300)
+    weak = float(np.maximum(-npv, 0).sum())
+    money = npv * (lots / weak if weak > 0 else 0.0)
     rows = np.column_stack([energy, money, np.ones(len(x)), x, y, x**2 + y**2])
     return [tuple(row) for row in rows.tolist()]
+
+
+def _summed(sums: Sequence[Sums], members: Iterable[int]) -> Sums:
+    return tuple(map(sum, zip(*(sums[i] for i in members), strict=True)))
+
+
+def _score(state: Sequence[Sums], lots: int, within: float) -> float:
+    energy = [one[0] for one in state]
+    money = [need(one[1]) for one in state]
+    unlike = max(0.0, max(energy) - (1 + within) * min(energy))
+    unlike += max(0.0, max(money) - (1 + within) * min(money))
+    differ = sum((value - 1) ** 2 for value in energy)
+    apart = sum(square - (x * x + y * y) / n for _, _, n, x, y, square in state)
+    return UNLIKE * unlike + (MONEY * sum(money) + DIFFER * differ) / lots + APART * apart
 
 
 class _Search:
     """One start: stations cut into lots, which then change by a station or two at a time."""
 
     def __init__(
-        self, sums: list[Sums], pairs: np.ndarray, lots: int, within: float, start: int
+        self, sums: list[Sums], near: list[list[int]], lots: int, within: float, start: int
     ) -> None:
-        self.sums, self.lots, self.within = sums, lots, within
+        self.sums, self.near, self.lots, self.within = sums, near, lots, within
         self.rng = np.random.default_rng([1, start])
-        self.near: list[list[int]] = [[] for _ in sums]
-        for i, j in pairs.tolist():
-            self.near[i].append(j)
-            self.near[j].append(i)
         self.members = [set(range(len(sums)))]
         while len(self.members) < lots:
-            largest = max((m for m in self.members if len(m) > 1), key=lambda m: self._summed(m)[0])
+            largest = max(
+                (m for m in self.members if len(m) > 1), key=lambda m: _summed(self.sums, m)[0]
+            )
             self.members.remove(largest)
             self.members += self._cut(largest, int(self.rng.integers(2**31)))
         self.lot = [next(n for n, m in enumerate(self.members) if i in m) for i in range(len(sums))]
-        self.state = [self._summed(members) for members in self.members]
-
-    def _summed(self, members: Iterable[int]) -> Sums:
-        return tuple(map(sum, zip(*(self.sums[i] for i in members), strict=True)))
-
-    def _score(self, state: Sequence[Sums]) -> float:
-        energy = [one[0] for one in state]
-        money = [need(one[1]) for one in state]
-        more = 1 + self.within
-        unlike = max(0.0, max(energy) - more * min(energy))
-        unlike += max(0.0, max(money) - more * min(money))
-        differ = sum((value - 1) ** 2 for value in energy)
-        apart = sum(square - (x * x + y * y) / n for _, _, n, x, y, square in state)
-        return UNLIKE * unlike + (MONEY * sum(money) + DIFFER * differ) / self.lots + APART * apart
+        self.state = [_summed(sums, members) for members in self.members]
 
     def _connected(self, members: set[int]) -> bool:
         seen = [next(iter(members))]
@@ -187,7 +304,7 @@ class _Search:
         """Return the best parting met, and its score."""
         count = len(self.sums)
         turns = min(MOST_TURNS, TURNS_A_STATION * count) if self.lots > 1 else 0
-        score = self._score(self.state)
+        score = _score(self.state, self.lots, self.within)
         best, best_lot = score, list(self.lot)
         picks = self.rng.integers(2**31, size=(turns, 3)).tolist()
         chances = self.rng.random(turns).tolist()
@@ -201,8 +318,8 @@ class _Search:
                 continue
             state = list(self.state)
             for n, members in moved.items():
-                state[n] = self._summed(members)
-            after = self._score(state)
+                state[n] = _summed(self.sums, members)
+            after = _score(state, self.lots, self.within)
             heat = HOT * (COLD / HOT) ** (turn / turns)
             if after <= score or chances[turn] < math.exp((score - after) / heat):
                 self.state, score = state, after

@@ -20,6 +20,8 @@ from siting.economics import PRICES_OF
 from siting.errors import Fault, InputError
 from siting.export import json_text, noted
 from siting.lots import part_into_lots
+from siting.lots.page import AREAS, LOTS, areas_told
+from siting.pages import cells_of
 from siting.papers.word import Blank, Text, Word
 from siting.plan import Plan
 from siting.study.stored_run import plan_from_run
@@ -198,11 +200,11 @@ def _pc1(word: Word, run: _Run) -> None:
     )  # fmt: skip
     word.say(f"Budget of the plan: PKR {facts['budget_pkr']:,.0f}. ", Blank("source of the money"))
     word.head("11. Project benefits and analysis")
-    weak = int((stations["npv_pkr"] < 0).sum())
+    weak = int((stations["lacking_pkr"] > 0).sum())
     word.table(
         ("Benefit", "Of the run"),
         [("financial", f"net present value without support PKR {run.total('npv_pkr')}; {weak} of "
-                       f"{len(stations)} stations do not pay without it"),
+                       f"{len(stations)} stations need it"),
          ("economic", Blank("economic analysis")),
          ("social, with indicators", _near(study)),
          ("employment", Blank("direct and indirect jobs")),
@@ -247,66 +249,69 @@ def _near(study: Any) -> str:
     return f"{first['people_share']:.1%} of people within {first['within_min']:g} min of a station"
 
 
-def _load(word: Word, run: _Run) -> None:
-    word.say("One page a station, for the application form of the Consumer Service Manual.")
-    measured = run.plan.study.config.offers.lines is not None
-    for row in run.stations.to_dict("records"):
-        word.head(f"{row['site_id']}: {row['name']}", new_page=True)
-        kva = str(row["grid_item"]).removeprefix("pmt_")
-        if str(row["grid_item"]).startswith("lt_"):
-            voltage: Text = "400 V, low tension"
-        elif str(row["grid_item"]).startswith("pmt_"):
-            voltage = f"11 kV, through a {kva} kVA 11/0.4 kV pole-mounted transformer"
-        else:
-            voltage = Blank("voltage of the supply")
-        line: Text = Blank("nearest 11 kV point and its feeder")
-        if measured and row["line_km"] == row["line_km"]:
-            line = f"{row['line_km']:,.2f} km of line away, by the layer of 11 kV lines of the run"
-        feeder = row.get("feeder_id")
-        room: Text = Blank("spare power of the feeder")
-        if row["headroom_kw"] == row["headroom_kw"]:
-            known = run.plan.study.config.offers.feeders is not None
-            room = f"{row['headroom_kw']:,.0f}{'' if known else ', as the configuration assumes'}"
-        _form(word, run, row, [
-            ("applicant", Blank("name, CNIC or NTN, address, telephone")),
-            ("purpose", "charging of electric vehicles"),
-            ("load asked for, kW", f"{row['power_kw']:,.1f}"),
-            ("of it stands already, kW", f"{row['standing_kw']:,.1f}"),
-            ("phases", "three"), ("voltage", voltage), ("nearest 11 kV point", line),
-            ("feeder", str(feeder) if isinstance(feeder, str) and feeder else Blank("feeder")),
-            ("spare power taken in the plan, kW", room),
-            ("bays", f"{row['bays_needed']:,.0f}"),
-            ("wanted by", f"1 January {row['year']}"),
-            ("single-line diagram", Blank("to be enclosed")),
-            ("proof of ownership or lease", Blank("to be enclosed")),
-        ])  # fmt: skip
+def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
+    """Return the fields of a load application."""
+    asked, item = run.plan.study.config.offers, str(row["grid_item"])
+    voltage: Text = Blank("voltage of the supply")
+    if item.startswith("lt_"):
+        voltage = "400 V, low tension"
+    elif item.startswith("pmt_"):
+        kva = item.removeprefix("pmt_")
+        voltage = f"11 kV, through a {kva} kVA 11/0.4 kV pole-mounted transformer"
+    line: Text = Blank("nearest 11 kV point and its feeder")
+    if asked.lines is not None and row["line_km"] == row["line_km"]:
+        line = f"{row['line_km']:,.2f} km of line away, by the layer of 11 kV lines of the run"
+    feeder = row.get("feeder_id")
+    room: Text = Blank("spare power of the feeder")
+    if row["headroom_kw"] == row["headroom_kw"]:
+        assumed = "" if asked.feeders is not None else ", as the configuration assumes"
+        room = f"{row['headroom_kw']:,.0f}{assumed}"
+    return [
+        ("applicant", Blank("name, CNIC or NTN, address, telephone")),
+        ("purpose", "charging of electric vehicles"),
+        ("load asked for, kW", f"{row['power_kw']:,.1f}"),
+        ("of it stands already, kW", f"{row['standing_kw']:,.1f}"),
+        ("phases", "three"), ("voltage", voltage), ("nearest 11 kV point", line),
+        ("feeder", str(feeder) if isinstance(feeder, str) and feeder else Blank("feeder")),
+        ("spare power taken in the plan, kW", room),
+        ("bays", f"{row['bays_needed']:,.0f}"),
+        ("wanted by", f"1 January {row['year']}"),
+        ("single-line diagram", Blank("to be enclosed")),
+        ("proof of ownership or lease", Blank("to be enclosed")),
+    ]  # fmt: skip
 
 
-def _licence(word: Word, run: _Run) -> None:
-    word.say("One page a station, for NEECA's file.")
-    for row in run.stations.to_dict("records"):
-        word.head(f"{row['site_id']}: {row['name']}", new_page=True)
-        _form(word, run, row, [
-            ("applicant", Blank("name, registration, address, telephone")),
-            ("level", str(row["neeca_level"])),
-            ("charging points", f"{row['points']:,.0f}"), ("ports", f"{row['ports']:,.0f}"),
-            ("connectors, by type", Blank("standard of each connector")),
-            ("power in all, kW", f"{row['power_kw']:,.1f}"),
-            ("bays", f"{row['bays_needed']:,.0f}"),
-            ("fee at the start, PKR", f"{row['fee_cost_pkr']:,.0f}"),
-            ("fee a year, PKR", f"{row['annual_fee_pkr']:,.0f}"),
-            ("layout of the place", Blank("drawing to be enclosed")),
-            ("letter of the power company", Blank("to be enclosed")),
-        ])  # fmt: skip
+def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
+    """Return the fields of NEECA's file."""
+    return [
+        ("applicant", Blank("name, registration, address, telephone")),
+        ("level", str(row["neeca_level"])),
+        ("charging points", f"{row['points']:,.0f}"), ("ports", f"{row['ports']:,.0f}"),
+        ("connectors, by type", Blank("standard of each connector")),
+        ("power in all, kW", f"{row['power_kw']:,.1f}"),
+        ("bays", f"{row['bays_needed']:,.0f}"),
+        ("fee at the start, PKR", f"{row['fee_cost_pkr']:,.0f}"),
+        ("fee a year, PKR", f"{row['annual_fee_pkr']:,.0f}"),
+        ("layout of the place", Blank("drawing to be enclosed")),
+        ("letter of the power company", Blank("to be enclosed")),
+    ]  # fmt: skip
 
 
-def _form(word: Word, run: _Run, row: dict[Any, Any], lines: list[tuple[str, Text]]) -> None:
-    """Write the table of a station: place, chargers, and the paper's fields."""
-    place = [("place", row["place"]), ("coordinates (WGS 84)", row["at"]),
-             ("chargers", row["chargers"])]  # fmt: skip
-    word.table(("Asked", "Answer"), [lines[0], *place, *lines[1:]])
-    word.say(f"Where the figures come from: siting trace {run.path.name} {row['site_id']}")
-    word.say("Date and signature: ", Blank("date, name, signature"))
+def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[..., None]:
+    """Return the writer of a form for each station: its place and chargers, and some fields."""
+
+    def write(word: Word, run: _Run) -> None:
+        word.say(f"One page a station, for {use}.")
+        for row in run.stations.to_dict("records"):
+            word.head(f"{row['site_id']}: {row['name']}", new_page=True)
+            first, *rest = fields(run, row)
+            place = [("place", row["place"]), ("coordinates (WGS 84)", row["at"]),
+                     ("chargers", row["chargers"])]  # fmt: skip
+            word.table(("Asked", "Answer"), [first, *place, *rest])
+            word.say(f"Where the figures come from: siting trace {run.path.name} {row['site_id']}")
+            word.say("Date and signature: ", Blank("date, name, signature"))
+
+    return write
 
 
 def _tender(word: Word, run: _Run, folder: Path) -> None:
@@ -319,13 +324,15 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         raise InputError(Fault(str(folder), f"is no folder of lots: {err!r:.80}", fix)) from err
     # Divided again, so that each figure is the run's own, whatever was edited in the folder.
     parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
-    facts, lots, areas = parted.facts, pd.DataFrame(parted.lots), pd.DataFrame(parted.areas)
+    facts = parted.facts
     if json.loads(json_text(facts)) != told:
         raise InputError(Fault(str(folder), f"has lots of another run than {run.path}", fix))
     service = run.plan.study.config.offers.service
     word.head("Conditions")
     word.table(("Of", "Condition"), [
         ("lots", f"{facts['lots']}, listed in Annex 1; a lot is let whole"),
+        ("energy", f"{facts['energy']['least_kwh_day']:,.0f} to "
+                   f"{facts['energy']['most_kwh_day']:,.0f} kWh/day a lot in the plan"),
         ("search areas", f"a station may stand anywhere by a road within the radius of Annex 2; "
                          f"it loses {facts['loss_share']:.0%} of its energy there at most"),
         ("service standard", f"no more than {service.alpha:.0%} of drivers wait over "
@@ -334,31 +341,23 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         ("evaluation formula", Blank("e.g. the least support asked for the lot")),
         ("availability, penalties, term of the contract", Blank("conditions of the authority")),
     ])  # fmt: skip
-    for note in facts["notes"]:
-        word.say(f"{note[:1].upper()}{note[1:]}.")
-    word.head("Annex 1: lots", new_page=True)
-    word.table(
-        ("Lot", "About", "Stations", "Least chargers", "Least kW", "kWh/day", "Ceiling, PKR"),
-        [(str(r["lot"]), r["about"], f"{r['stations']}", r["least_chargers"],
-          f"{r['least_power_kw']:,.1f}", f"{r['energy_kwh_day']:,.0f}", f"{r['ceiling_pkr']:,.0f}")
-         for r in lots.to_dict("records")],
-    )  # fmt: skip
-    word.head("Annex 2: search areas", new_page=True)
+    for n, (name, columns, rows, inner) in enumerate((
+        ("lots", LOTS, parted.lots, {"cost_pkr", "npv_pkr", "lacking_pkr", "weak_stations"}),
+        ("search areas", AREAS, areas_told(parted), {"where", "energy_kwh_day", "loss_share"}),
+    ), 1):  # fmt: skip
+        word.head(f"Annex {n}: {name}", new_page=True)
+        shown = {key: head for key, head in columns.items() if key not in inner}
+        word.table(*cells_of(shown, rows.to_dict("records"))[:2])
     word.say(f"Where a station's figures come from: siting trace {run.path.name} STATION.")
-    word.table(
-        ("Lot", "Station", "Centre (lat, lon)", "Radius, m", "Least chargers", "Least kW", "Bays",
-         "Open by"),
-        [(str(r["lot"]), r["site_id"], f"{r['lat']:.6f}, {r['lon']:.6f}", f"{r['radius_m']:,.0f}",
-          r["least_chargers"], f"{r['least_power_kw']:,.1f}", f"{r['bays_needed']:,.0f}",
-          r["open_by"])
-         for r in areas.to_dict("records")],
-    )  # fmt: skip
 
 
 # Each paper: its title, and its writer; a tender needs its lots as well.
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
-    "load": ("Load applications", _load),
-    "licence": ("NEECA licence files", _licence),
+    "load": (
+        "Load applications",
+        _forms(_load, "the form of the Consumer Service Manual"),
+    ),
+    "licence": ("NEECA licence files", _forms(_licence, "NEECA's file")),
     "tender": ("Tender annexes", _tender),
 }

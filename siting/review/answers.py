@@ -7,7 +7,6 @@ of the estimate.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from siting.engine.solve import chosen
-from siting.errors import Fault, InfeasibleError, InputError, SolveError
-from siting.files import read_csv, row_labels, texts_of
+from siting.errors import InfeasibleError, InputError, SolveError
+from siting.files import UserTable, texts_of
 from siting.program.limits import Limit
 from siting.sites import subsidy_pkr, with_dearer
 from siting.study.limits import sites_named
@@ -32,7 +31,6 @@ OF_BIDS = ("cap", "alternatives")
 MOST_GIVEN_UP = 8
 # Seconds to test for a plan with a number of stations.
 LOOK_S = 20.0
-_BID = re.compile(r"bid\d{4,}:(?P<bid>.+)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,77 +42,39 @@ class Answered:
     notes: tuple[str, ...]
 
 
-def bid_of(offer_id: str) -> str:
-    """Return the bid that an offer of an award is of, with its part; blank: of none.
-
-    >>> bid_of("bid0007:B3/2"), bid_of("s1:hub")
-    ('B3/2', '')
-    """
-    found = _BID.fullmatch(offer_id)
-    return found["bid"] if found else ""
-
-
 def answered(study: Study, path: Path) -> Answered:
     """Return a study's offers as answers leave them; an `InputError` names every fault by line."""
-    table = read_csv(path, dtype={"site": "str", "bid": "str", "answer": "str"})
-    if "answer" not in table.columns or {"site", "bid"}.isdisjoint(table.columns):
-        have = ", ".join(map(str, table.columns))
-        lost = "answer" if "answer" not in table.columns else "site or bid"
-        raise InputError(Fault(str(path), f"has no column {lost}", f"it has: {have}"))
-    labels = row_labels(path, range(len(table)))
-    faults: list[Fault] = []
-
-    def add(column: str, what: str, fix: str, bad: np.ndarray) -> None:
-        if bad.any():
-            lines = tuple(np.array(labels, dtype=object)[bad])
-            faults.append(Fault(f"{path}, column {column}", what, fix, lines))
-
-    site, bid, answer = (
-        texts_of(table, "site"),
-        texts_of(table, "bid"),
-        texts_of(table, "answer").str.casefold(),
-    )
-    add("answer", "is none of " + ", ".join(ANSWERS), "", ~answer.isin(ANSWERS).to_numpy())
-    numbers = {}
-    for name in ("kw", "pkr"):
-        read = pd.to_numeric(
-            texts_of(table, name).where(texts_of(table, name) != ""), errors="coerce"
-        ).astype(float)
-        bad = (texts_of(table, name) != "") & ~(np.isfinite(read) & (read >= 0))
-        add(name, "no number of 0 or more", "leave it blank where it is not known", bad.to_numpy())
-        extra = (texts_of(table, name) != "") & (answer != SANCTIONED)
-        add(name, f"is not {SANCTIONED}", "leave it blank", extra.to_numpy())
-        numbers[name] = read
-    both = (site != "") == (bid != "")
-    add("site", "names no site or bid, or both", "give one of them", both.to_numpy())
+    file = UserTable(path, ("site", "bid", "answer"))
+    file.require(["answer"], ["site", "bid"])
+    site, bid = file.text("site"), file.text("bid")
+    answer = file.text("answer").str.casefold()
+    numbers = {name: file.number(name, "a number of 0 or more") for name in ("kw", "pkr")}
     offers = study.offers.copy()
-    ids = offers["offer_id"].astype(str)
-    known = {name: ids.map(bid_of).str.fullmatch(re.escape(name) + r"(/\d+)?") for name in set(bid)}
-    site_of: list[str] = []
-    for n, label in enumerate(labels):
-        here = ""
-        if bid[n] and not known[bid[n]].any():
-            faults.append(Fault(f"{path}, column bid", f"{bid[n]!r} is no bid", "", (label,)))
-        if site[n] and not bid[n]:
-            try:
-                here = sites_named(study.candidates, [site[n]], f"{path}, {label}")[0]
-            except InputError as err:
-                faults += err.faults
-        site_of.append(here)
-    key = pd.Series([b or s for b, s in zip(bid, site_of, strict=True)])
-    add(
-        "answer",
-        "two answers for one place",
-        "leave one",
-        ((key != "") & key.duplicated()).to_numpy(),
-    )
-    if faults:
-        raise InputError(faults)
+    of = texts_of(offers, "bundle")
+    sites = pd.Series("", index=site.index, dtype=object)
+    for n in np.flatnonzero((site != "") & (bid == "")).tolist():
+        try:
+            sites[n] = sites_named(study.candidates, [site[n]], f"{path}, {file.labels[n]}")[0]
+        except InputError as err:
+            file.faults += err.faults
+    key = bid.where(bid != "", sites)
+    for column, what, fix, bad in (
+        ("answer", "is none of " + ", ".join(ANSWERS), "", ~answer.isin(ANSWERS)),
+        *((name, f"is given though the answer is not {SANCTIONED}", "leave it blank",
+           (file.text(name) != "") & (answer != SANCTIONED)) for name in numbers),
+        ("site", "names no site or bid, or both", "give one of them", (site != "") == (bid != "")),
+        ("bid", "is no bid of the run", f"there are: {', '.join(sorted({*of} - {''})) or 'none'}",
+         (bid != "") & ~bid.isin(set(of))),
+        ("answer", "two answers for one place", "leave one", (key != "") & key.duplicated()),
+    ):  # fmt: skip
+        file.fault(column, what, fix, bad)
+    if file.faults:
+        raise InputError(file.faults)
     reason = offers["reason"].fillna("").astype(str)
     new, rule = ~offers["existing"].to_numpy(bool), subsidy_of(study.config)
     notes, touched = [], set[str]()
-    for n in range(len(table)):
-        mine = new & (known[bid[n]] if bid[n] else offers["site_id"] == site_of[n]).to_numpy(bool)
+    for n in range(len(answer)):
+        mine = new & (of == bid[n] if bid[n] else offers["site_id"] == sites[n]).to_numpy(bool)
         touched |= set(offers.loc[mine, "site_id"].astype(str))
         if answer[n] != SANCTIONED:
             reason = reason.mask(mine & (reason == ""), REASONS[answer[n]])
@@ -129,7 +89,7 @@ def answered(study: Study, path: Path) -> Answered:
             offers.loc[mine, ["line_cost_pkr", "upgrade_cost_pkr"]] = 0.0
             added = (pkr - offers["grid_cost_pkr"]).where(mine, 0.0)
             offers = with_dearer(offers, "grid_cost_pkr", added)
-            own = mine & (ids.map(bid_of) == "").to_numpy()
+            own = mine & (of == "").to_numpy()
             offers.loc[own, "subsidy_pkr"] = subsidy_pkr(offers[own], rule)
             most = offers[["subsidy_pkr", "cost_pkr"]].min(axis=1)
             offers["subsidy_pkr"] = offers["subsidy_pkr"].mask(mine & ~own, most)

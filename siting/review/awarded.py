@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from siting.errors import Fault
+from siting.errors import Fault, InputError
 from siting.files import read_csv, row_labels, texts_of
 from siting.manifest import FOLDER
-from siting.review.answers import OF_BIDS, STAYS, bid_of
+from siting.review.answers import OF_BIDS, STAYS
 from siting.review.run_claims import MENDED, same_table
 from siting.study.pipeline import Study
 from siting.study.program_inputs import money_of
@@ -77,8 +77,7 @@ def _answered_sites(study: Study, folder: Path) -> set[str]:
     offers, names = study.offers, study.candidates.set_index("name")["site_id"].astype(str)
     named, bids = set(texts_of(table, "site")), set(texts_of(table, "bid")) - {""}
     out = named | set(names[names.index.isin(named)])
-    of = offers["offer_id"].astype(str).map(bid_of).str.replace(r"/\d+$", "", regex=True)
-    return out | set(offers.loc[of.isin(bids), "site_id"].astype(str))
+    return out | set(offers.loc[texts_of(offers, "bundle").isin(bids), "site_id"].astype(str))
 
 
 def award_account(study: Study, folder: Path) -> AwardAccount:
@@ -87,7 +86,9 @@ def award_account(study: Study, folder: Path) -> AwardAccount:
     table = read_csv(path, dtype=dict.fromkeys(("bid", "bidder", "one_of"), "str"))
     labels = pd.Series(row_labels(path, range(len(table))))
     named = texts_of(table, "bid")
-    columns = dict.fromkeys(["bidder", "one_of", *(cap.column for cap in rules.caps.values())])
+    columns = {"bidder", "one_of", *(cap.column for cap in rules.caps.values())}
+    by_place = ZONE in columns - set(table.columns)
+    columns -= {ZONE} if by_place else set()
     bids = pd.DataFrame({name: texts_of(table, name) for name in columns})
     bids["bid"] = named.where(named != "", labels)
     for name in ("ask_pkr", "rent_pkr"):
@@ -95,17 +96,10 @@ def award_account(study: Study, folder: Path) -> AwardAccount:
         bids[name] = pd.to_numeric(given, errors="coerce").fillna(0.0)
     offers = study.offers
     open_ = offers[(offers["reason"].fillna("") == "") & ~offers["existing"].to_numpy(bool)]
-    label = open_["offer_id"].astype(str).map(bid_of)
-    whole = label.isin(set(bids["bid"]))
-    part = label.str.extract(r"/(\d+)$")[0].where(~whole, "1").astype(int) - 1
-    bare = label.where(whole, label.str.replace(r"/\d+$", "", regex=True))
     own = open_[["offer_id", "site_id", "cost_pkr", "power_kw", "subsidy_pkr"]]
-    own = own.assign(bid=bare, line=part)
-    if ZONE in columns and ZONE not in table.columns:
-        line = bids.groupby("bid").cumcount()
-        key = pd.MultiIndex.from_frame(pd.DataFrame({"bid": bids["bid"], "line": line}))
-        site = own.set_index(["bid", "line"])["site_id"].reindex(key)
-        bids[ZONE] = [_zone_of(study, s) if isinstance(s, str) else "" for s in site]
+    own = own.assign(bid=open_["bundle"], line=open_.groupby("bundle").cumcount())
+    if by_place:
+        own[ZONE] = own["site_id"].map(zone_of_sites(study, own["site_id"]))
     budget = money_of(study.config)
     caps = [
         Ceiling(
@@ -125,10 +119,17 @@ def award_account(study: Study, folder: Path) -> AwardAccount:
     )  # fmt: skip
 
 
-def _zone_of(study: Study, site: str) -> str:
-    """Return the zone of the cell whose middle is nearest to a site."""
-    point = study.candidates.set_index("site_id").geometry[site]
-    middle = study.cells.geometry.representative_point()
-    near = np.hypot(middle.x - point.x, middle.y - point.y).to_numpy().argmin()
+def zone_of_sites(study: Study, site_ids: Iterable[str]) -> dict[str, str]:
+    """Return the zone of sites: of the cell whose middle is nearest."""
+    if study.cell_zones is None:
+        what = "there are no zones to cap"
+        raise InputError(Fault("award.caps", what, "add program.zones, or a column zone"))
     zones: Any = study.cell_zones
-    return str(zones[str(study.cells["cell_id"].iloc[near])])
+    cells, known = study.cells, study.candidates.set_index("site_id").geometry
+    wanted = list(dict.fromkeys(site_ids))
+    from scipy.spatial import cKDTree
+
+    middle = cells.geometry.representative_point().get_coordinates().to_numpy()
+    _, near = cKDTree(middle).query(known.loc[wanted].get_coordinates().to_numpy())
+    ids = cells["cell_id"].astype(str).to_numpy(object)[near]
+    return dict(zip(wanted, zones.reindex(ids).astype(str), strict=True))

@@ -70,7 +70,8 @@ def _column(
     candidates: gpd.GeoDataFrame, name: str, key: str, faults: list[Fault]
 ) -> pd.Series[str] | None:
     if name not in candidates.columns or name == candidates.active_geometry_name:
-        have = ", ".join(str(c) for c in candidates.columns if is_own(str(c)))
+        plain = candidates.columns.drop(candidates.active_geometry_name)
+        have = ", ".join(str(c) for c in plain if is_own(str(c)))
         fix = f"the layers of candidates have: {have or 'no columns of their own'}"
         faults.append(Fault(key, f"no layer of candidates has a column {name!r}", fix))
         return None

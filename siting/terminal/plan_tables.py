@@ -157,7 +157,7 @@ def print_award(made: Award) -> None:
         f"{outcome.served_kwh_day:,.0f} kWh/day served ({share:.1%}), proven within "
         f"{outcome.gap:.2%}"
     )
-    adds, over = f"Adds, {outcome.proof.unit}", "Over, PKR m"
+    adds, over = f"Adds, {outcome.proof.unit}", "Lost by, PKR m"
     _print_bids(console, "Winners", made.winners, _figure(adds, "adds", ",.0f"))
     _print_bids(console, "Losers", made.losers, _figure(over, "over_pkr", ",.3f", 1e6))
     rows = [
@@ -189,7 +189,7 @@ def _print_bids(console: Screen, title: str, bids: pd.DataFrame, last: Column) -
         Column(title, "bid", overflow="fold", min_width=6, max_width=14),
         Column("Bidder", "bidder", overflow="fold", min_width=6, max_width=14),
         Column("Place", "name", overflow="fold", min_width=8),
-        _figure("Ask, PKR m", lambda row: row["ask_pkr"] or -row["rent_pkr"], ",.3f", 1e6),
+        _figure("Ask, PKR m", _asked),
         _figure(
             "Critical",
             lambda row: _millions(row["critical_low_pkr"], row["critical_high_pkr"]),
@@ -197,6 +197,11 @@ def _print_bids(console: Screen, title: str, bids: pd.DataFrame, last: Column) -
         last,
     ]
     console.table(columns, bids, most=BIDS_SHOWN, more="{:,} more in " + f"{title.lower()}.csv")
+
+
+def _asked(row: Any) -> str:
+    rent, ask = row["rent_pkr"] / 1e6, row["ask_pkr"] / 1e6
+    return f"pays {rent:,.3f}" if rent > 0 else f"{ask:,.3f}"
 
 
 def _millions(low: float, high: float) -> str:

@@ -108,8 +108,9 @@ def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> No
         what = "bids with another word than their critical ask"
         ledger.broken(f"{name}, column proven", what, table["bid"], apart)
     lost = account.losers
-    over = lost["ask_pkr"] - lost["critical_high_pkr"].clip(lower=0.0)
-    untrue = lost["critical_high_pkr"].notna() & differs(lost["over_pkr"], over, 1.0)
+    most = lost["critical_high_pkr"]  # below 0: no ask wins; blank: not asked
+    over = (lost["ask_pkr"] - most).where(most >= 0, 0.0)
+    untrue = differs(lost["over_pkr"].fillna(0.0), over, 1.0)
     what = "bids that are told another sum than their ask less their critical ask"
     ledger.broken("losers.csv, column over_pkr", what, lost["bid"], untrue)
     drawn = account.offers.groupby("bid")["subsidy_pkr"].sum()

@@ -2,16 +2,22 @@
 
 import json
 import shutil
+from collections import Counter
 from dataclasses import replace
+from itertools import combinations
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
 from browser import in_chromium
+from conftest import seeds
 from town import LAT, LONS, write_town
 from typer.testing import CliRunner
 
 import siting
+from siting.awards.award import _asks, _awarded
+from siting.awards.program import bidding_of
 from siting.cli import app
 from siting.errors import ConfigError, InputError
 from siting.review import replan, verify_run
@@ -147,6 +153,112 @@ def test_a_bid_opens_in_its_year_on_the_money_of_that_year(town, tmp_path):
     built = made.plan.outcome.built
     assert set(built["year"]) == {2028, 2030}
     assert asks(made)["now"] == 400
+
+
+# --- against every set of bids --------------------------------------------------------------------
+
+SERVES = {"w": 8, "e": 4}
+CAPS = [None, ("stations", 1), ("pkr", 40), ("budget_share", 0.5)]
+
+
+def drawn(seed):
+    """Return some bids (name, bidder, places, sockets, ask, rent, one_of), money and a cap."""
+    rng = np.random.default_rng(seed)
+    money, bids, taken = int(rng.integers(30, 120)), [], set()
+    while len(bids) < 6:
+        places = ("w", "e", "we")[rng.choice(3, p=[0.4, 0.35, 0.25])]
+        one = ("XYZ"[rng.integers(3)], places, int(rng.integers(1, 3)))
+        if one in taken:
+            continue
+        taken.add(one)
+        ask, rent = int(rng.integers(1, min(60, money))), 0
+        if rng.random() < 0.25:
+            ask, rent = 0, int(rng.integers(1, 50))
+        bids.append((f"b{len(bids)}", *one, ask, rent, "1" if rng.random() < 0.3 else ""))
+    return bids, money, CAPS[rng.integers(len(CAPS))]
+
+
+def lines_of(bids):
+    return [
+        bid(name, bidder, WEST if place == "w" else EAST, ask if n == 0 else 0,
+            rent=rent if n == 0 and rent else "", one_of=one_of, chargers=f"{sockets} x socket")
+        for name, bidder, places, sockets, ask, rent, one_of in bids
+        for n, place in enumerate(places)
+    ]  # fmt: skip
+
+
+def best_sets(bids, money, cap):
+    """Return the worth, and of all sets of bids those that win by the stated rule, ties and all."""
+    best = {}
+    for size in range(len(bids) + 1):
+        for some in combinations(bids, size):
+            places = "".join(b[2] for b in some)
+            paid = sum(b[4] for b in some)
+            groups = Counter((b[1], b[6]) for b in some if b[6])
+            fits = paid <= money and len(set(places)) == len(places)
+            fits &= max(groups.values(), default=0) <= 1
+            for bidder in {b[1] for b in some} if cap else ():
+                own = [b for b in some if b[1] == bidder]
+                if cap[0] == "stations":
+                    fits &= sum(len(b[2]) for b in own) <= cap[1]
+                else:
+                    most = cap[1] * (money if cap[0] == "budget_share" else 1)
+                    fits &= sum(b[4] for b in own) <= most
+            if fits:
+                cost = sum(b[3] * len(b[2]) for b in some)
+                rank = (-sum(SERVES[p] for p in places), paid, cost)
+                best.setdefault(rank[:2], []).append((cost, {b[0] for b in some}))
+    worth, paid = min(best)
+    ties = best[worth, paid]
+    return -worth, [names for _, names in ties], [n for c, n in ties if c == min(ties)[0]]
+
+
+def critical_of(bids, at, money, cap):
+    """Return the largest ask at which a bid is in a set as good as any; -1: none."""
+    asks = [
+        a for a in range(money + 1)
+        if any(bids[at][0] in names for names in best_sets(
+            [*bids[:at], (*bids[at][:4], a, *bids[at][5:]), *bids[at + 1:]], money, cap)[1])
+    ]  # fmt: skip
+    return max(asks, default=-1)
+
+
+def awarded(study, folder, bids, *, asked=True):
+    """Return the worth of the best award of bids, its winners, and all critical asks."""
+    path = write(folder, *lines_of(bids))
+    bidding = bidding_of(study, path, gap=0.0, time_limit_s=None, progress=None)
+    bidding, market = _awarded(bidding, 60.0)
+    outcome = bidding.study.outcome
+    won = {b for b, bid in bidding.bids.items() if bid.offers[0] in set(outcome.offers)}
+    found = _asks(bidding, market, 60.0, None, winners=True) if asked else {}
+    assert all(ask.proven for ask in found.values())
+    return outcome.proof.objective, won, {b: ask.high_pkr for b, ask in found.items()}
+
+
+@pytest.mark.parametrize("seed", seeds(0, 1, 25))
+def test_a_file_of_bids_equals_every_set_of_them(town, tmp_path, seed):
+    bids, money, cap = drawn(seed)
+    keys = [f"award.caps={{mine: {{column: bidder, {cap[0]}: {cap[1]}}}}}"] if cap else []
+    study = siting.Study(town, [f"program.budget_pkr={money}", *keys])
+    best, won, found = awarded(study, tmp_path, bids)
+    worth, _, sets = best_sets(bids, money, cap)
+    assert won in sets
+    assert best == pytest.approx(worth, abs=1e-6)
+    for n, one in enumerate(bids):
+        name, most, others = one[0], found[one[0]], [*bids[:n], *bids[n + 1 :]]
+        assert most == critical_of(bids, n, money, cap), name
+        if name in won or one[5]:
+            continue
+        for ask, wins in ((most - 1, True), (most + 1, False)):
+            if 0 <= ask <= money:
+                changed = [*bids[:n], (*one[:4], ask, *one[5:]), *bids[n + 1 :]]
+                assert (name in awarded(study, tmp_path, changed, asked=False)[1]) == wins
+        if most < 0:  # it could win at no ask: without it the award and all losers are as they were
+            bare, still, asks_ = awarded(study, tmp_path, others)
+            assert (bare, still) == (pytest.approx(best), won)
+            assert all(asks_[b] == found[b] for b in asks_ if b not in won)
+    richer = siting.Study(town, [f"program.budget_pkr={2 * money}", *keys])
+    assert awarded(richer, tmp_path, bids, asked=False)[0] >= worth - 1e-6
 
 
 # --- what is refused ------------------------------------------------------------------------------

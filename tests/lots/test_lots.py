@@ -37,8 +37,13 @@ def test_the_town_by_hand(run):
     assert parted.facts["energy"]["spread_share"] == pytest.approx(1.0)
     assert parted.facts["energy"]["least_possible_share"] == pytest.approx(1.0)
     assert not parted.facts["energy"]["reached"]
-    told = "s0002 alone serves 8, and an even share is 6; ask for fewer lots (1 at most)"
-    assert told in parted.notes[0]
+    assert parted.notes[0] == (
+        "energy: 4 to 8 kWh/day a lot, 100.0% apart, where 10% was asked. 2 lots within 10% cannot "
+        "be had: in any division, each lot in one piece, they are at least 100.0% apart. An even "
+        "share is 6 kWh/day; s0002 alone serves 8, 133% of that"
+    )
+    assert parted.notes[2].startswith("2 lots can be had 0.0% apart if you let s000")
+    assert parted.facts["fewer"] == {"lots": 1, "spread_share": 0.0}
     one = part_into_lots(run, 1)
     assert one.facts["energy"]["reached"]
     row = one.lots.iloc[0]

@@ -146,7 +146,7 @@ def test_a_tender_takes_its_lots_from_their_folder(run, tmp_path):
     lots = json.loads((run.with_name("lots") / "lots.json").read_text(encoding="utf-8"))
     annex = rows(document, "Lot")
     assert len(annex) == 1 + lots["lots"]
-    assert sorted(number(row[5]) for row in annex[1:]) == [4, 8]
+    assert sorted(number(row[4]) for row in annex[1:]) == [4, 8]
     # What somebody wrote into the folder's table is not what the paper says.
     edited = tmp_path / "edited"
     shutil.copytree(run.with_name("lots"), edited)

@@ -62,8 +62,8 @@ def test_every_fault_of_the_answers_is_told_by_its_line(folder, tmp_path):
     for text in (
         "is none of sanctioned, refused, withdrawn (line 2)",
         "line 3: 'North pump' is no site",
-        "column kw: is not sanctioned (line 4)",
-        "column kw: no number of 0 or more (line 5)",
+        "column kw: is given though the answer is not sanctioned (line 4)",
+        "column kw: not a number of 0 or more (line 5)",
         "two answers for one place (line 5)",
         "names no site or bid, or both (line 6)",
     ):

@@ -76,3 +76,4 @@ def test_a_mandate_without_a_column_is_refused_with_those_there_are(town, mandat
     with pytest.raises(InputError, match=where) as caught:
         run(town, mandate)
     assert "brand, province" in str(caught.value)
+    assert "geometry" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -28,7 +29,7 @@ def award():
     told["critical_low_pkr"] = [700.0, 450.0, 300.0, -1.0]
     told["critical_high_pkr"] = [700.0, 460.0, 300.0, -1.0]
     told["proven"] = [True, False, True, True]
-    winners, losers = told.iloc[:2], told.iloc[2:].assign(over_pkr=[300.0, 0.0])
+    winners, losers = told.iloc[:2], told.iloc[2:].assign(over_pkr=[300.0, np.nan])
     payments = pd.DataFrame(
         [("pay as bid", 900.0, 900.0), ("pay the critical ask", 1150.0, 1160.0),
          ("rents paid", 0.0, 0.0)], columns=["rule", "low_pkr", "high_pkr"],
@@ -63,6 +64,7 @@ def test_a_true_award_holds() -> None:
         (lambda a: {"losers": pd.concat([a.losers, a.losers.iloc[:1]])}, "told twice (d)"),
         (lambda a: {"losers": with_cell(a.losers, 0, "bid", "x")}, "not in the file of bids (x)"),
         (lambda a: {"losers": with_cell(a.losers, 0, "over_pkr", 1.0)}, "less their critical ask"),
+        (lambda a: {"losers": with_cell(a.losers, 1, "over_pkr", 5.0)}, "less their critical ask"),
         (lambda a: {"losers": with_cell(a.losers, 0, "ask_pkr", 9.0)}, "another sum than the file"),
         (lambda a: {"losers": with_cell(a.losers, 0, "critical_low_pkr", 900.0)}, "ends below"),
         (lambda a: {"winners": with_cell(a.winners, 1, "proven", value=True)}, "another word"),
