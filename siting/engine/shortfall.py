@@ -63,6 +63,9 @@ class Shortfall:
         used = np.diff(part.indptr) > 0
         self.rows, inner = rows[used], part[np.flatnonzero(used)]
         self.by_option = sparse.csr_array(frame.by_column[:, : frame.count])[self.rows]
+        # What a row counts a rupee as: rows are scaled.
+        paid = sparse.csr_array(inner[:, len(self.energies) :])
+        self.rupee = paid.max(axis=1).toarray().ravel() if paid.shape[1] else np.ones(inner.shape[0])
         self.measures = self._measures()
         # A single measure is the objective; several have rows, and their shortfall is the first
         # column.
@@ -332,7 +335,7 @@ class Shortfall:
             top = float(rupee.max(initial=0.0))
             gap_price = np.full(frame.sites, top)
             sites, at = self._gap_rows(t)
-            gap_price[sites] = np.maximum(-price[at], 0.0)
+            gap_price[sites] = np.maximum(-price[at], 0.0) * self.rupee[at]
             coefficient_at = cutter.in_business(t, year_parts, worths, prices, rupee)
             best = coefficient_at(gap_price)
             for share in GAP_PRICES:

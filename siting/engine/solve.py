@@ -14,7 +14,7 @@ from siting.engine.clock import Clock, Progress
 from siting.engine.cover import served_whole, solve_covered
 from siting.engine.drives import goes, solve_drives
 from siting.engine.effort import Effort
-from siting.engine.frame import Frame
+from siting.engine.frame import Frame, first_of_each
 from siting.engine.highs import highs_version
 from siting.engine.milp import solve_whole
 from siting.engine.plans import Known, Options
@@ -46,6 +46,8 @@ KEPT = 0.2
 # Share of an aim's time for pricing; then how often offers that may be better are added, and how
 # many times the present options at most.
 PRICING, WIDENED, WIDER = 0.5, 4, 3.0
+# Options of each site kept beside those of the relaxation: they promise most at its prices.
+BESIDE = 5
 # Number of options that may always be added.
 FEW = 500
 # Over years: shares of the remaining time for the last year alone, and for deciding when.
@@ -361,7 +363,11 @@ class _Solve:
         pricing = Pricing(frame, self.clock, start=first, seed=self.effort.seed, served=point)
         priced = pricing.run(self._gap_of(aim))
         active = pricing.active if priced is None else priced.active
-        kept = _offers_of(self.whole.options, np.union1d(np.flatnonzero(active), start))
+        also = start
+        if priced is not None and not priced.infeasible:
+            order = np.lexsort((-priced.at_most, frame.site))
+            also = np.union1d(also, order[first_of_each(frame.site[order], BESIDE)])
+        kept = _offers_of(self.whole.options, np.union1d(np.flatnonzero(active), also))
         self._narrow(kept if self.program is self.whole else np.union1d(self.kept, kept))
         if self.choice is not None:
             self.choice = self._from_whole(start)
