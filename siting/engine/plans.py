@@ -35,6 +35,8 @@ STARTS = 3
 # computing the service takes.
 ENDS, SERVED_AFTER = 0.97, 3.0
 NOISE = 1e-8
+# Options that may be added to those priced in: at most this multiple of them, and some always.
+WIDER, FEW = 3.0, 500
 # Budgets tried for the least expensive first plan.
 SOWN = 8
 # Rounds of cuts before the prices of a first plan over years are read.
@@ -67,6 +69,16 @@ class Known:
     options: Ints
     bound: float
     taken: Floats  # value of each option
+
+    def promising(self, at_most: Floats, enough: float) -> Ints:
+        """Return the missing options of plans that may be worth more than enough, if few.
+
+        `at_most`: bound on the plans with each option.
+        """
+        there = np.zeros(self.whole.count, dtype=bool)
+        there[self.options] = True
+        new = np.flatnonzero(~there & (at_most > enough))
+        return new if len(new) <= max(WIDER * len(self.options), FEW) else new[:0]
 
 
 class Plans:

@@ -67,6 +67,8 @@ class Run(Root):
             self._whole(WHOLE_NODES)
         if not self.done and self.coarse:
             self._root()
+        if not self.done and self._lacks_options:
+            return
         if not self.done and self.choice is None:
             self._soften()
         if not self.done and (self.choice is None or not self.coarse):
@@ -78,6 +80,13 @@ class Run(Root):
                 if not self.done and not self._tired and small:
                     self._whole(None)
                 self._ended = self.clock.over
+
+    @property
+    def _lacks_options(self) -> bool:
+        """Whether a few more options are worth a new start: without them no gap is proven."""
+        if self.known is None or self.bounds is None:
+            return False
+        return len(self.known.promising(self.bounds.at_most, self.proven_at)) > 0
 
     def begin(self) -> None:
         """Build the models and find a first plan, whatever the time."""
@@ -190,7 +199,7 @@ class Run(Root):
         steps = [Step(self._window_turns())]
         if self.coarse:
             self.master.forget_money()
-            steps += [Step(self._program_turns()), Step(self._tree_turns())]
+            steps = [Step(self._program_turns()), Step(self._tree_turns()), *steps]
         self._tired = take_turns(
             steps, self.clock, left=lambda: self.bound - self.best, done=lambda: self.done,
             turns=self.options.turns,
@@ -280,6 +289,7 @@ class Run(Root):
 
     def _turn_of_windows(self, windows: Windows) -> None:
         began = self.clock.work
+        windows.hopeless = self.hopeless(self.best)[0]
         with self.clock.phase("windows"):
             if self.choice is not None and self.frame.signed(
                 windows.value

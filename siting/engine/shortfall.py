@@ -65,7 +65,9 @@ class Shortfall:
         self.by_option = sparse.csr_array(frame.by_column[:, : frame.count])[self.rows]
         # What a row counts a rupee as: rows are scaled.
         paid = sparse.csr_array(inner[:, len(self.energies) :])
-        self.rupee = paid.max(axis=1).toarray().ravel() if paid.shape[1] else np.ones(inner.shape[0])
+        self.rupee = np.ones(len(self.rows))
+        if paid.shape[1]:
+            self.rupee = paid.max(axis=1).toarray().ravel()
         self.measures = self._measures()
         # A single measure is the objective; several have rows, and their shortfall is the first
         # column.

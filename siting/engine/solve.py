@@ -43,17 +43,16 @@ FIRST = 0.75
 # Share of an aim's required gap that later aims may give up: little beside what is unproven, and
 # enough to allow plans of nearly equal value.
 KEPT = 0.2
-# Share of an aim's time for pricing; then how often offers that may be better are added, and how
-# many times the present options at most.
-PRICING, WIDENED, WIDER = 0.5, 4, 3.0
+# Share of an aim's time for pricing, and how often offers that may be better are added after it.
+PRICING, WIDENED = 0.5, 4
 # Options of each site kept beside those of the relaxation: they promise most at its prices.
 BESIDE = 5
-# Number of options that may always be added.
-FEW = 500
 # Over years: shares of the remaining time for the last year alone, and for deciding when.
 LAST_YEAR, YEARS = 0.4, 0.3
 # Share of the remaining time for the final exchange over all offers.
 MOVES = 0.1
+# Time kept for the answer after it, as a multiple of the time that valuing one plan takes.
+FINISH = 8.0
 # Share of the time for a first plan without concessions.
 ALONE = 0.4
 
@@ -289,12 +288,16 @@ class _Solve:
 
     def _moved(self, aim: Aim, reached: Sequence[Reached], result: Result) -> Result:
         """Return a result after moving and resizing its stations over all offers."""
+        clock, began_s = self.clock, self.clock.elapsed_s
         self.choice = result.choice
         frame, before = self._frame(aim, reached, self.whole)
-        if self.clock.over or not math.isfinite(before):
+        if clock.over or not math.isfinite(before):
             return result
-        better = bettered(frame, self._in_whole(result.choice), self.clock)
-        better = moved(frame, better, self.clock)
+        # The answer takes a multiple of the time that this plan's value took.
+        kept_s = FINISH * (clock.elapsed_s - began_s)
+        with clock.within(clock.share_after(max(1 - kept_s / max(clock.left_s, 1e-9), 0.0))):
+            better = bettered(frame, self._in_whole(result.choice), clock)
+            better = moved(frame, better, clock)
         served = frame.serve(better, self.clock)
         value = frame.signed(served.objective) if served.found else -math.inf
         if not value > before + ARITHMETIC * abs(before):
@@ -314,31 +317,29 @@ class _Solve:
         gap = self._gap_of(aim)
         for _ in range(WIDENED + 1):
             frame = self._framed(aim, reached)
+            options = self._in_whole(np.arange(frame.count))
             known = None
             if priced is not None:
-                options = self._in_whole(np.arange(frame.count))
                 known = Known(whole, options, priced.bound, priced.taken[options])
             result = self._solved(frame, known)
-            if priced is None:
+            if priced is None or known is None:
                 return replace(result, bound=frame.sign * math.inf)
             value, bound = frame.sign * result.value, frame.sign * result.bound
-            there = np.zeros(whole.count, dtype=bool)
-            there[self._there()] = True
             if result.bounds is not None:
                 priced = self._tightened(priced, aim, result.bounds)
-            beyond = float(priced.at_most[~there].max(initial=-math.inf))
+            missing = np.setdiff1d(np.arange(whole.count), known.options)
+            beyond = float(priced.at_most[missing].max(initial=-math.inf))
             bound = min(priced.bound, max(bound, beyond))
             if bound - value <= ARITHMETIC * abs(value):  # by no more than prices are exact
                 bound = value
             result = replace(result, bound=frame.sign * max(bound, value))
             enough = value + max(gap, ARITHMETIC) * abs(value)
-            # Offers that could still close the gap are added, if they are few enough.
-            new = ~there & (priced.at_most > enough)
+            new = known.promising(priced.at_most, enough)
             late = self.clock.over or result.stopped == "time limit"
-            if bound <= enough or late or new.sum() > max(WIDER * there.sum(), FEW):
+            if bound <= enough or late or not len(new):
                 break
             self.choice = result.choice
-            self._narrow(np.union1d(self.kept, _offers_of(whole.options, np.flatnonzero(new))))
+            self._narrow(np.union1d(self.kept, _offers_of(whole.options, new)))
         return result
 
     def _tightened(self, priced: Priced, aim: Aim, bounds: Bounds) -> Priced:

@@ -83,6 +83,7 @@ class Windows:
             self._good = self._among_best(all_energies, worth, BEST_SITES)
         self._near = self._overlap()
         self.taken = taken
+        self.hopeless = np.zeros(frame.count, dtype=bool)  # options of no better plan
         near = frame.service.near
         self.gap = WIDE_GAP if near or frame.program.gap is not None else WINDOW_GAP
         self._hard = frame.drawn_by_year and not near
@@ -221,6 +222,7 @@ class Windows:
         column_site = self._own_site
         free = (column_site >= 0) & inside[column_site]
         count, energies = frame.count, frame.layout.columns.energies
+        free[:count] &= ~self.hopeless | (self.point[:count] > 0)
         row = self._reach_of_columns
         service = frame.service
         touched = np.zeros(len(service.kwh), dtype=bool)
