@@ -84,9 +84,10 @@ def test_seven_sites_of_two_offers_against_every_plan(seed, model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_time_limit_is_kept_and_called_feasible_with_its_gap(model):
-    instance = Instance.from_tables(**hard_tables(sites=90, cells=900))
+    tables = hard_tables(sites=400, cells=3000, budget=400.0, near=0.03)
+    instance = Instance.from_tables(**tables)
     began = time.perf_counter()
-    answer = solve(instance, model, gap=0.0, time_limit_s=2.0)
+    answer = solve(instance, model, gap=0.0, time_limit_s=0.5)
     took = time.perf_counter() - began
     assert took < 15.0  # unbounded it takes minutes; a busy machine may be late
     assert (answer.status, answer.proof.stopped) == ("feasible", "time limit")
