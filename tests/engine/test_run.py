@@ -82,9 +82,13 @@ def test_seven_sites_of_two_offers_against_every_plan(seed, model):
     assert answer.proof.objective == pytest.approx(energy, abs=1e-6)
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_a_time_limit_is_kept_and_called_feasible_with_its_gap(model):
-    tables = hard_tables(sites=400, cells=3000, budget=400.0, near=0.03)
+@pytest.mark.parametrize(
+    ("model", "sites", "budget", "near"),
+    [("capacitated", 400, 400.0, 0.03), ("coverage", 90, 80.0, 0.08)],
+)
+def test_a_time_limit_is_kept_and_called_feasible_with_its_gap(model, sites, budget, near):
+    cells = 10 * sites if model == "coverage" else 3000
+    tables = hard_tables(sites=sites, cells=cells, budget=budget, near=near)
     instance = Instance.from_tables(**tables)
     began = time.perf_counter()
     answer = solve(instance, model, gap=0.0, time_limit_s=0.5)
