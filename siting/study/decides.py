@@ -127,6 +127,9 @@ def _sentence(row: Mapping[Any, Any], draw: bool) -> str:
     'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 77 on half of \
 the 45 stations that draw public money need none, from 79.4 on all; below 68.8 none of them can \
 live on the most that may be paid'
+    >>> _sentence({**row, "stations": 1, "half_no_money_at": 79.31}, True)
+    'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 79.4 on the one \
+station that draws public money needs none; below 68.8 it cannot live on the most that may be paid'
     """
     rising, unit = bool(row["rising"]), str(row["unit"])
 
@@ -138,8 +141,12 @@ live on the most that may be paid'
     if unit != SHARE:
         form = _UNITS.get(unit, "{}")
         said += f", {form.format(format(row['value'], ',.6g'))} in the plan"
-    many = f"the {row['stations']:,} " + ("stations that draw public money" if draw
-                                           else "new stations")  # fmt: skip
+    one = row["stations"] == 1
+    many = f"the {'one' if one else format(row['stations'], ',')} "
+    if draw:
+        many += "station that draws public money" if one else "stations that draw public money"
+    else:
+        many += "new station" if one else "new stations"
     word, parts = "below" if rising else "above", list[str]()
     if draw:
         side = "from {} on" if rising else "at {} or less"
@@ -148,11 +155,13 @@ live on the most that may be paid'
             parts.append(f"{side.format(half)} half of {many} need none")
             parts[-1] += f", {side.format(whole)} all" if whole else ""
         elif whole:
-            parts.append(f"{side.format(whole)} none of {many} needs any")
+            none = f"{many} needs none" if one else f"none of {many} needs any"
+            parts.append(f"{side.format(whole)} {none}")
     else:
         half, whole = (at(end, up=not rising) for end in ("half_no_money_at", "no_money_at"))
         if whole:
-            parts.append(f"{word} {whole} the first of {many} needs public money")
+            first = many if one else f"the first of {many}"
+            parts.append(f"{word} {whole} {first} needs public money")
             parts[-1] += f", {word} {half} half of them" if half and half != whole else ""
     first, last = (at(end, up=not rising) for end in ("first_lost_at", "all_lost_at"))
     if first == _told(row["value"], unit, up=not rising):
@@ -161,8 +170,10 @@ live on the most that may be paid'
         of = "them" if parts else many
         parts.append(f"{word} {first} the first of {of} cannot live on the most that may be paid")
     if last:
-        of = "them" if parts else many
-        parts.append(f"{word} {last} none of {of} can live on the most that may be paid")
+        none = f"none of {'them' if parts else many} can"
+        if one:
+            none = f"{'it' if parts else many} cannot"
+        parts.append(f"{word} {last} {none} live on the most that may be paid")
     return f"{said}: {'; '.join(parts)}"
 
 
