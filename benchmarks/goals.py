@@ -283,6 +283,40 @@ GOALS = (
         ),
     ),
     Goal(
+        "18",
+        "default_city",
+        "the made-up city of row 13 under the defaults, PKR 0 / 20 / 200 / 1,000 m, 300 s",
+        "energy 2 %, cost to all 5 %",
+        (
+            _most("default_city_energy_gap_pct", 2.0, "energy {} %"),
+            _most("default_city_cost_gap_pct", 5.0, "cost to all {} %"),
+            _most("default_city_late_s", 0, "{} s past the clock"),
+        ),
+    ),
+    Goal(
+        "19",
+        "demo",
+        "the embedded city under the defaults, 40 s",
+        "both aims proven as asked: energy 0.5 %, cost to all 5 %",
+        (
+            _most("demo_energy_gap_pct", 0.5, "energy {} %"),
+            _most("demo_cost_gap_pct", 5.0, "cost to all {} %"),
+            _most("demo_late_s", 0, "{} s past the clock"),
+        ),
+    ),
+    Goal(
+        "20",
+        "places",
+        "Saddar, Landhi, central Lahore, Islamabad's sectors under the defaults: no money, a "
+        "quarter and all of the configuration's, 60 s each",
+        "both aims proven as asked: energy 0.5 %, cost to all 5 %",
+        (
+            _most("places_energy_gap_pct", 0.5, "worst energy {} %"),
+            _most("places_cost_gap_pct", 5.0, "worst cost to all {} %"),
+            _most("places_late_s", 0, "{} s past the clock"),
+        ),
+    ),
+    Goal(
         "21",
         "award",
         "Karachi Saddar: an award among 300 bids of 40 bidders, PKR 100 m",

@@ -1,0 +1,110 @@
+"""What is asked by default (need, waits, sizes, then the cost to all): both aims, on real places.
+
+The study is made by the package from its configuration and solved on two threads; wall time is the
+bound. Every plan is valued again by `benchmarks.revalue`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from benchmarks.asked import Asked, real_data
+from benchmarks.measure import ROOT, watch
+from benchmarks.programme import PEOPLE, PLACES, made_up
+from benchmarks.record import Finding, Line
+
+SADDAR, LANDHI = "real-karachi-saddar", "real-karachi-landhi"
+REAL = (SADDAR, LANDHI, "real-lahore-central", "real-islamabad-sectors")
+SHARES = (0.0, 0.25, 1.0)  # of the money of the configuration
+REAL_S, DEMO_S, CITY_S = 60.0, 40.0, 300.0
+CITY_MONEY = (0, 20, 200, 1000)  # million rupees
+MILLION = 1e6
+SHORT_S = 4.0
+
+
+def demo(asked: Asked) -> Finding:
+    """Measure row 19: the embedded city, as `siting demo` asks it."""
+    finding = Finding("demo", "the embedded city under the defaults")
+    config = str(ROOT / "configs" / "islamabad.yaml")
+    limit_s = asked.stretched(asked.size(DEMO_S, SHORT_S))
+    _measured(asked, finding, "the embedded city", config, [], limit_s)
+    return finding
+
+
+def places(asked: Asked) -> Finding:
+    """Measure row 20: real places under the defaults, for three sums of money."""
+    finding = Finding("places", "real places under the defaults")
+    if real_data() is None:
+        why = "the extracts are not at hand (SITING_TEST_DATA names their folder)"
+        finding.lines.append(Line("siting", found=f"not measured: {why}"))
+        return finding
+    for place in asked.size(REAL, (LANDHI,)):
+        for share in asked.size(SHARES, (1.0,)):
+            limit_s = asked.stretched(asked.size(REAL_S, SHORT_S))
+            config = str(ROOT / "configs" / f"{place}.yaml")
+            _measured(
+                asked, finding, f"{place}, {share:.0%} of its money", config, [], limit_s, share
+            )
+    return finding
+
+
+def city(asked: Asked) -> Finding:
+    """Measure row 18: the made-up city of row 13 under the defaults."""
+    what = f"a made-up city of {PEOPLE / 1e6:.0f} million people, {PLACES:,} places, by default"
+    finding = Finding("default_city", what)
+    config = made_up(asked, finding)
+    if config is None:
+        return finding
+    for money in asked.size(CITY_MONEY, (20,)):
+        overrides = ["offers.subsidy.rule=need", f"program.budget_pkr={money * MILLION}"]
+        limit_s = asked.stretched(asked.size(CITY_S, SHORT_S))
+        _measured(asked, finding, f"PKR {money:,} m", config, overrides, limit_s)
+    return finding
+
+
+def _measured(
+    asked: Asked, finding: Finding, what: str, config: str, overrides: list[str], limit_s: float,
+    share: float = 1.0,
+) -> None:  # fmt: skip
+    """Add one plan's line, and keep the widest gaps and the longest delay."""
+    done = asked.call(
+        "benchmarks.defaults:answered", 3 * limit_s + 120, config=config,
+        overrides=[*overrides, f"output.cache_dir={asked.folder / 'cache'}"],
+        limit_s=limit_s, share=share,
+    )  # fmt: skip
+    value = finding.add(what, done)
+    if value is None:
+        return
+    finding.lines[-1].found = value["found"]
+    finding.wrong += [f"{what}: {line}" for line in value["broken"]]
+    for name in ("energy_gap_pct", "cost_gap_pct", "late_s"):
+        key = f"{finding.row}_{name}"
+        finding.figures[key] = max(finding.figures.get(key) or 0.0, value[name])
+
+
+def answered(config: str, overrides: list[str], limit_s: float, share: float) -> dict[str, Any]:
+    """Make a plan as it is asked by default, and say how far its aims are from their bounds."""
+    from benchmarks.revalue import recounted
+    from siting.study import Study
+    from siting.study.to_program import answer_of
+
+    study = Study(config, overrides)
+    if share != 1.0:
+        budget = f"program.budget_pkr={share * study.config.program.budget_pkr}"
+        study = Study(config, [*overrides, budget])
+    program = study.program
+    with watch() as seen:
+        answer = answer_of(program, study.config, limit_s)
+    found = recounted(answer)
+    energy, cost = (one.proof for one in answer.proofs)
+    gaps = [100 * one.gap if math.isfinite(one.gap) else math.inf for one in (energy, cost)]
+    return seen.facts(
+        energy_gap_pct=gaps[0],
+        cost_gap_pct=gaps[1],
+        late_s=max(seen.wall_s - 1.1 * limit_s - 1, 0.0),
+        broken=found.broken,
+        found=f"{energy.objective:,.0f} kWh/day, gap {gaps[0]:.2f} %; PKR "
+        f"{cost.objective / MILLION:,.1f} m a year, gap {gaps[1]:.2f} %; "
+        f"{len(answer.offers)} stations",
+    )
