@@ -19,6 +19,7 @@ REAL = (SADDAR, LANDHI, "real-lahore-central", "real-islamabad-sectors")
 SHARES = (0.0, 0.25, 1.0)  # of the money of the configuration
 REAL_S, DEMO_S, CITY_S = 60.0, 40.0, 300.0
 CITY_MONEY = (0, 20, 200, 1000)  # million rupees
+WORST = ("energy_gap_pct", "cost_gap_pct", "late_s")
 MILLION = 1e6
 SHORT_S = 4.0
 
@@ -26,6 +27,7 @@ SHORT_S = 4.0
 def demo(asked: Asked) -> Finding:
     """Measure row 19: the embedded city, as `siting demo` asks it."""
     finding = Finding("demo", "the embedded city under the defaults")
+    finding.figures = _figures(finding)
     config = str(ROOT / "configs" / "islamabad.yaml")
     limit_s = asked.stretched(asked.size(DEMO_S, SHORT_S))
     _measured(asked, finding, "the embedded city", config, [], limit_s)
@@ -35,6 +37,7 @@ def demo(asked: Asked) -> Finding:
 def places(asked: Asked) -> Finding:
     """Measure row 20: real places under the defaults, for three sums of money."""
     finding = Finding("places", "real places under the defaults")
+    finding.figures = _figures(finding)
     if real_data() is None:
         why = "the extracts are not at hand (SITING_TEST_DATA names their folder)"
         finding.lines.append(Line("siting", found=f"not measured: {why}"))
@@ -53,6 +56,7 @@ def city(asked: Asked) -> Finding:
     """Measure row 18: the made-up city of row 13 under the defaults."""
     what = f"a made-up city of {PEOPLE / 1e6:.0f} million people, {PLACES:,} places, by default"
     finding = Finding("default_city", what)
+    finding.figures = _figures(finding)
     config = made_up(asked, finding)
     if config is None:
         return finding
@@ -78,9 +82,12 @@ def _measured(
         return
     finding.lines[-1].found = value["found"]
     finding.wrong += [f"{what}: {line}" for line in value["broken"]]
-    for name in ("energy_gap_pct", "cost_gap_pct", "late_s"):
-        key = f"{finding.row}_{name}"
-        finding.figures[key] = max(finding.figures.get(key) or 0.0, value[name])
+    for name, key in zip(WORST, _figures(finding), strict=True):
+        finding.figures[key] = max(finding.figures[key] or 0.0, value[name])
+
+
+def _figures(finding: Finding) -> dict[str, float | None]:
+    return dict.fromkeys(f"{finding.row}_{name}" for name in WORST)
 
 
 def answered(config: str, overrides: list[str], limit_s: float, share: float) -> dict[str, Any]:
