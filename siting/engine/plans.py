@@ -60,15 +60,17 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """The result of a whole relaxation: its bound and its point.
+    """The result of a whole relaxation: its bounds and its point.
 
-    `whole`: the frame with all options, of which the present ones are `options`.
+    `whole`: the frame with all options, of which the present ones are `options`; `at_most`: bound
+    on the plans with each option of it.
     """
 
     whole: Frame
     options: Ints
     bound: float
-    taken: Floats  # value of each option
+    taken: Floats  # value of each present option
+    at_most: Floats
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
         """Return the missing options of plans that may be worth more than enough, if few.

@@ -17,7 +17,7 @@ import numpy as np
 from siting.engine.clock import Clock
 from siting.engine.greedy import best_single, for_any_money, guarantee, sown_for_any_money
 from siting.engine.plans import ROUND_FROM
-from siting.engine.proof import Stopped
+from siting.engine.proof import ARITHMETIC, Stopped
 from siting.engine.relax import solve_native
 from siting.engine.result import Result
 from siting.engine.root import FIRST_NODES, PROGRAM_GAP, ROOT_ENDS, ROOT_STALLED, Root
@@ -86,7 +86,9 @@ class Run(Root):
         """Whether a few more options are worth a new start: without them no gap is proven."""
         if self.known is None or self.bounds is None:
             return False
-        return len(self.known.promising(self.bounds.at_most, self.proven_at)) > 0
+        at_most = np.minimum(self.known.at_most, self.bounds.at_most)
+        enough = self.best + max(self.options.gap, ARITHMETIC) * abs(self.best)
+        return len(self.known.promising(at_most, enough)) > 0
 
     def begin(self) -> None:
         """Build the models and find a first plan, whatever the time."""

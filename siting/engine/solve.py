@@ -320,7 +320,8 @@ class _Solve:
             options = self._in_whole(np.arange(frame.count))
             known = None
             if priced is not None:
-                known = Known(whole, options, priced.bound, priced.taken[options])
+                taken = priced.taken[options]
+                known = Known(whole, options, priced.bound, taken, priced.at_most)
             result = self._solved(frame, known)
             if priced is None or known is None:
                 return replace(result, bound=frame.sign * math.inf)
