@@ -21,7 +21,7 @@ HOT, COLD = 2.0, 2e-3
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
 # Of the integer program: most groups of neighbours, most nodes, gap of the score, and the
 # difference of two spreads that need not be told apart. SLACK is above what a solver overlooks.
-MANY, NODES, SCORE_GAP, CLOSE, SLACK = 20_000, 3_000, 0.01, 0.005, 1e-5
+MANY, NODES, SCORE_GAP, CLOSE, SLACK = 2_000, 300, 0.01, 0.005, 1e-5
 
 
 def spread(values: Sequence[float] | np.ndarray) -> float:
