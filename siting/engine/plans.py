@@ -153,9 +153,11 @@ class Plans:
     @property
     def proven_at(self) -> float:
         """Bound at which the gap is reached; -inf without an incumbent."""
-        if not math.isfinite(self.best):
-            return -math.inf
-        return self.best + self.options.gap * abs(self.best)
+        return self.above(self.options.gap)
+
+    def above(self, share: float) -> float:
+        """Return the value a share above the incumbent's; -inf without an incumbent."""
+        return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
         """Return the options in no plan worth more than enough, and a bound on their plans."""

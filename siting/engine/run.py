@@ -29,7 +29,7 @@ from siting.errors import Fault, SolveError
 from siting.program.instance import Floats
 
 # Most window rounds and tree nodes in a turn, and the solver's work after which it ends: about half
-# a second.
+# a second (rows 19 and 20).
 ROUNDS, NODES, TURN = 6, 40, 5e8
 # Node limits of the integer master problem grow by a factor, up to the largest.
 MORE_NODES, MOST_NODES = 4, 5_000
@@ -84,10 +84,10 @@ class Run(Root):
     @property
     def _lacks_options(self) -> bool:
         """Whether a few more options are worth a new start: without them no gap is proven."""
-        if self.known is None or self.bounds is None:
+        if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)
-        enough = self.best + max(self.options.gap, ARITHMETIC) * abs(self.best)
+        enough = self.above(max(self.options.gap, ARITHMETIC))
         return len(self.known.promising(at_most, enough)) > 0
 
     def begin(self) -> None:
@@ -198,7 +198,8 @@ class Run(Root):
 
     def _turns(self) -> None:
         """Improve plan and bound in turns; what closes most of the gap for its work goes on."""
-        steps = [Step(self._window_turns())]
+        # Without a plan there is nothing that windows could improve.
+        steps = [Step(self._window_turns(), lambda: self.choice is not None)]
         if self.coarse:
             self.master.forget_money()
             steps = [Step(self._program_turns()), Step(self._tree_turns()), *steps]
@@ -238,7 +239,7 @@ class Run(Root):
                 relaxed = self.master.solve()
                 if relaxed is None or relaxed.bound == -math.inf:
                     return False
-                interest = self.best + gap * abs(self.best)
+                interest = self.above(gap)
                 hopeless, closed = relaxed.hopeless(interest)
                 beyond, most = self.hopeless(interest)
                 bound, _, choice = self.master.program(
@@ -268,7 +269,7 @@ class Run(Root):
             nonlocal windows
             windows = windows or self._windows()
             if windows is None:
-                return True
+                return False
             before = self.best
             self._turn_of_windows(windows)
             if self.best > before and self.coarse:

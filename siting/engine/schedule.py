@@ -17,9 +17,13 @@ from siting.engine.clock import Clock
 
 @dataclass(eq=False)
 class Step:
-    """A step: `turn` takes one turn, and returns whether another may gain more."""
+    """A step: `turn` takes one turn, and returns whether another may gain more.
+
+    `ready`: whether it can take one now.
+    """
 
     turn: Callable[[], bool]
+    ready: Callable[[], bool] = lambda: True
     work: float = 0.0  # counted, of all its turns
     rate: float = math.inf  # of the gap closed per unit of work, in its last turn
 
@@ -28,7 +32,7 @@ def take_turns(
     steps: Sequence[Step], clock: Clock, *, left: Callable[[], float], done: Callable[[], bool],
     turns: float = math.inf,
 ) -> bool:  # fmt: skip
-    """Take turns until done or every step is exhausted; return whether the turns ran out.
+    """Take turns until done or no step has one; return whether the turns ran out.
 
     Parameters
     ----------
@@ -44,11 +48,11 @@ def take_turns(
         Most turns.
     """
     going, taken = list(steps), 0
-    while going and not done():
+    while (ready := [one for one in going if one.ready()]) and not done():
         if taken >= turns:
             return True
         fair = taken % 2
-        step = min(going, key=lambda one: (0.0 if fair else -one.rate, one.work))
+        step = min(ready, key=lambda one: (0.0 if fair else -one.rate, one.work))
         before, began = left(), clock.work
         more = step.turn()
         worked = max(clock.work - began, 1.0)

@@ -32,6 +32,7 @@ Management Science 12 (1965), 253-313.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
@@ -100,7 +101,7 @@ class Served(Protocol):
         """Return the share served of a group in each slice where it counts and has demand."""
 
 
-class Aim:
+class Aim(ABC):
     """An aim of a plan: its expression in the program, its value, and what the engine needs of it.
 
     `value` computes anew from an answer what `terms` writes as a linear expression. No other room
@@ -149,16 +150,16 @@ class Aim:
         """Return the unit of its value, given the program's unit of worth."""
         return self.own_unit or worth_unit
 
+    @abstractmethod
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
         """Return its value as a linear expression, after adding its own columns and rows.
 
         `prefix` begins the names of new columns.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def value(self, answer: Served) -> float:
         """Return the value of an answer, in the aim's unit."""
-        raise NotImplementedError
 
     def explained(self, worth_unit: str) -> str:
         """Return its words with its figures and unit."""

@@ -68,3 +68,15 @@ def test_a_first_plan_counts_as_the_largest_gain():
     search.steps[0].turn = lambda: search.taken.append("none") or True
     search.run()
     assert search.taken[1:3] == ["first", "first"]
+
+
+def test_a_step_that_is_not_ready_takes_no_turn_from_the_others():
+    search = Search(windows=(0.0, 1.0), tree=(1.0, 10.0))
+    search.steps[0].ready = lambda: search.left < 50
+    search.run()
+    assert search.taken[:50] == 50 * ["tree"]
+    assert "windows" in search.taken
+    search = Search(windows=(1.0, 1.0))
+    search.steps[0].ready = lambda: False
+    assert not search.run()
+    assert not search.taken

@@ -143,7 +143,7 @@ def test_the_page_shows_every_lot_and_runs_nothing(run, tmp_path, opened):
 # Stations of the embedded city that are small, and as they are by default. A busy machine plans
 # others, so that the lots are fewer than the benchmark parts it into.
 SMALL = "offers.sizes={lev_3: [12, 24], ac_22: [4], dc_60: [1]}"
-CITY = {"small": ([SMALL], 8), "default": ([], 6)}
+CITY = {"small": ([SMALL], 8), "default": ([], 3)}
 
 
 @pytest.mark.parametrize("which", often(list(CITY), []))
@@ -152,14 +152,9 @@ def test_the_embedded_city_in_lots_within_a_tenth(which, tmp_path):
     plan = siting.run(ROOT / "configs" / "islamabad.yaml", overrides)
     parted = part_into_lots(plan, count)
     assert isinstance(parted, Lots)
-    energy = parted.facts["energy"]
-    if which == "small":
-        assert energy["reached"]
-        assert parted.facts["money"]["reached"]
-        assert (parted.lots["ceiling_pkr"] == 0).all()  # every lot carries its weak stations
-    else:  # large stations may have no lots as alike as asked: by how much is told
-        assert energy["reached"] == (energy["spread_share"] <= 0.10)
-        assert energy["least_possible_share"] <= energy["spread_share"]
+    assert parted.facts["energy"]["reached"]
+    assert parted.facts["money"]["reached"]
+    assert (parted.lots["ceiling_pkr"] == 0).all()  # every lot carries its weak stations
     new = plan.new_sites.set_index("site_id")
     at = plan.candidates.set_index("site_id")
     ids = sorted(new.index)
