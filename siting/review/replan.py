@@ -149,7 +149,9 @@ def replan(
         raise InputError(Fault("overrides", what, "change the study with Study.with_ first"))
     first = study_of(run)
     places = None if add is None else _places(first, Path(add))
-    known = first.candidates if places is None else pd.concat([first.candidates, places[0]])
+    known = first.candidates
+    if places is not None:
+        known = pd.concat([known, places[0]], ignore_index=True)
     config = first.config
     if folder is not None:
         config = load(folder / "config.yaml", overrides, check_files=False)

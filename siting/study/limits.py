@@ -320,8 +320,9 @@ def site_named(
     if name in set(ids):
         return name
     # Compared in Python: Arrow accepts no text outside UTF-8, and a user may write one.
-    asked, named = name.strip().casefold(), candidates["name"].dropna().astype(str)
-    called = zip(ids[named.index], named, strict=True)
+    asked, has_name = name.strip().casefold(), candidates["name"].notna()
+    named = candidates.loc[has_name, "name"].astype(str)
+    called = zip(ids[has_name], named, strict=True)
     here = [site for site, called_so in called if called_so.strip().casefold() == asked]
     if len(here) == 1:
         return str(here[0])

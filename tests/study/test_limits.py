@@ -18,6 +18,7 @@ from siting.config import load
 from siting.errors import ConfigError, InfeasibleError, InputError
 from siting.review.frontier import frontier
 from siting.study import Study
+from siting.study.limits import site_named
 
 
 @pytest.fixture
@@ -231,3 +232,12 @@ def test_the_old_limits_of_a_run_are_read_again(town, tmp_path):
     again = siting.plan_from_run(tmp_path / "run")
     assert again.headline() == plan.headline()
     assert yaml.safe_load(path.read_text(encoding="utf-8"))["program"]["budget_pkr"] == 4000
+
+
+def test_a_site_is_found_by_name_where_places_were_joined_to_the_candidates():
+    joined = gpd.GeoDataFrame(
+        {"site_id": ["s1", "s2", "s3"], "name": ["West pump", None, "East end"]}, index=[0, 1, 0]
+    )
+    assert site_named(joined, " east END", "--require") == "s3"
+    with pytest.raises(InputError, match="'s4' is no site"):
+        site_named(joined, "s4", "--require")
