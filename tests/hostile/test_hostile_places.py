@@ -176,11 +176,18 @@ def test_two_runs_to_one_folder_the_second_is_refused_before_it_reads(home):
     assert [p.name for p in (home / "one").iterdir()] == ["x"]
 
 
-def test_a_nation_is_refused_before_a_city_is_asked_and_numbered_by_default(tmp_path):
+def test_a_nation_is_refused_before_a_city_is_asked(tmp_path):
     path = write_nation_of(tmp_path)
     told = []
     with pytest.raises(InputError, match="is there already and not empty"):
         Nation(path, workers=1, progress=told.append).solve(tmp_path / "a")
+    assert told == []
+
+
+@pytest.mark.slow
+def test_a_nation_that_is_being_written_is_refused_and_the_next_numbered(tmp_path):
+    path = write_nation_of(tmp_path)
+    told = []
     now = datetime(2026, 11, 27, 12).astimezone()
     name = "two-20261127-120000"
     with claimed_folder(tmp_path / "runs" / name):

@@ -57,7 +57,7 @@ def stored(tmp_path_factory):
     ("language", "size"),
     [
         ("en", "desktop"),
-        ("ur", "phone"),
+        pytest.param("ur", "phone", marks=pytest.mark.slow),
         pytest.param("en", "phone", marks=pytest.mark.slow),
         pytest.param("ur", "desktop", marks=pytest.mark.slow),
     ],

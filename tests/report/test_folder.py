@@ -5,6 +5,7 @@ import shutil
 from itertools import cycle
 
 import pytest
+from conftest import often
 from report_page import edit_json, make_run
 
 from siting import study
@@ -157,7 +158,8 @@ def leaves(node, path=()):
         yield path
 
 
-def test_no_value_however_odd_ends_in_a_traceback(stored):
+@pytest.mark.parametrize("part", often(range(8), {0}))
+def test_no_value_however_odd_ends_in_a_traceback(stored, part):
     """Each value is replaced in turn, by one of three: there is a report, or there are faults."""
     record = record_of(stored)
     plan = study_from_run(stored)
@@ -166,7 +168,8 @@ def test_no_value_however_odd_ends_in_a_traceback(stored):
     ends = {"report": 0, "refused": 0}
     # Facts that the report does not show.
     places = [p for p in leaves(data) if p[0] not in ("packages", "seconds", "demand", "tie_break")]
-    for path, value in zip(places, cycle([None, "odd", -1]), strict=False):
+    cases = [*zip(places, cycle([None, "odd", -1]), strict=False)][part::8]
+    for path, value in cases:
         changed = json.loads(json.dumps(data))
         node = changed
         for key in path[:-1]:
@@ -178,5 +181,5 @@ def test_no_value_however_odd_ends_in_a_traceback(stored):
             ends["report"] += 1
         except InputError:
             ends["refused"] += 1
-    assert ends["refused"] > 3
-    assert sum(ends.values()) == len(places) > 10
+    assert ends["refused"] > 0
+    assert sum(ends.values()) == len(cases) > 3

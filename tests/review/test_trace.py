@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import shapely
 import yaml
+from conftest import often
 from town import LAT, LONS, write_town
 from typer.testing import CliRunner
 
@@ -100,7 +101,7 @@ def write(folder, changes):
     return path
 
 
-@pytest.fixture(scope="module", params=TOWNS)
+@pytest.fixture(scope="module", params=often(TOWNS, {"wealth of zones", "own tables, waiting"}))
 def stored(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trace")
     config = write(folder / "town", TOWNS[request.param])
