@@ -217,7 +217,8 @@ def gap_arrays(
     need = cost * (1.0 - rules.income_tax * factor / rules.years) + kept * (factor * fixed + again)
     shares = sold_shares(offers, by_group)
     worth = {g: worth_pkr_kwh_day(rules, g) for g in _used(shares)}
-    return need, _mean(shares, worth), subsidy_pkr(offers, subsidy).to_numpy(dtype=float)
+    cap: Floats = subsidy_pkr(offers, subsidy).to_numpy(dtype=float)
+    return need, _mean(shares, worth), cap
 
 
 def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from brute_force import best
+from conftest import often
 from program_cases import case_of, program_of
 
 from siting.engine.clock import Clock
@@ -44,7 +45,7 @@ def as_if_large(monkeypatch):
     monkeypatch.setattr(sys.modules["siting.engine.solve"], "WHOLE_FIRST", -1)
 
 
-@pytest.mark.parametrize("features", WITH, ids=lambda f: " + ".join(f) or "plain")
+@pytest.mark.parametrize("features", often(WITH, WITH[::4]), ids=lambda f: " + ".join(f) or "plain")
 def test_drives_are_bounded_and_short_beside_brute_force(as_if_large, features):
     found = 0
     for seed in range(900, 907):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import later
 from engine.test_drives import grid_town
 
 from siting.engine import windows
@@ -27,9 +28,9 @@ def asked(kind, instance):
     ("kind", "many"),
     [
         ("floors", windows.MANY_ENERGIES),
-        ("gap", windows.MANY_ENERGIES),
+        *later(("gap", windows.MANY_ENERGIES)),
         ("gap by year", windows.MANY_ENERGIES),
-        ("gap by year", 20),
+        *later(("gap by year", 20)),
     ],
 )
 def test_what_windows_find_side_by_side_is_a_plan(kind, many, monkeypatch):

@@ -19,13 +19,8 @@ MOST_BYTES = 5_000_000
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("town") / "town")
-
-
-@pytest.fixture(scope="module")
-def plain(stored, tmp_path_factory):
-    return study.write_report(stored, tmp_path_factory.mktemp("plain") / "report.html")
+def plain(report_run, tmp_path_factory):
+    return study.write_report(report_run, tmp_path_factory.mktemp("plain") / "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +86,10 @@ def test_layers_go_on_and_off(opened, plain):
 
 
 @pytest.fixture(scope="module")
-def packed(stored, tmp_path_factory):
+def packed(report_run, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("siting.report.page.MOST_PLAIN_CARDS", 1)
-        return study.write_report(stored, tmp_path_factory.mktemp("packed") / "report.html")
+        return study.write_report(report_run, tmp_path_factory.mktemp("packed") / "report.html")
 
 
 @pytest.mark.parametrize("kind", ["plain", "packed"])
@@ -268,8 +263,8 @@ def drawn(run, folder):
 
 
 @pytest.mark.slow
-def test_a_summary_of_a_great_city_is_two_pages(opened, stored, tmp_path):
-    one = opened(drawn(great_run(stored), tmp_path))
+def test_a_summary_of_a_great_city_is_two_pages(opened, report_run, tmp_path):
+    one = opened(drawn(great_run(report_run), tmp_path))
     paper = one.page.pdf(prefer_css_page_size=True)
     (tmp_path / "two.pdf").write_bytes(paper)
     assert len(re.findall(rb"/Type ?/Page\b", paper)) == 2
@@ -319,8 +314,8 @@ def test_a_station_is_found_by_name_and_shown_on_the_ground(opened, plain):
 
 
 @pytest.mark.slow
-def test_only_stations_that_serve_the_class_are_shown(opened, stored, tmp_path):
-    run = great_run(stored)
+def test_only_stations_that_serve_the_class_are_shown(opened, report_run, tmp_path):
+    run = great_run(report_run)
     run.sites.loc[3, f"served_{CLASSES[0]}_kwh_day"] = 0.0
     one = opened(drawn(run, tmp_path))
     assert one.count(".site.new") == 150
@@ -344,8 +339,8 @@ def test_online_tiles_are_asked_for_only_when_wanted_and_only_there(chromium, pl
 
 
 @pytest.mark.slow
-def test_a_great_city_is_small_and_opens(opened, stored, tmp_path):
-    path = drawn(great_run(stored), tmp_path)
+def test_a_great_city_is_small_and_opens(opened, report_run, tmp_path):
+    path = drawn(great_run(report_run), tmp_path)
     assert path.stat().st_size < MOST_BYTES
     one = opened(path)
     assert one.ask("() => document.body.dataset.ready") == "yes"

@@ -319,6 +319,7 @@ def test_the_tables_of_a_run_hold_what_the_report_needs():
 # Money
 
 
+@pytest.mark.slow
 def test_envelopes_and_limits_are_shown_against_what_there_is(tmp_path):
     limits = {
         "most_new_stations": 1,

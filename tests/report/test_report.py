@@ -201,6 +201,7 @@ def test_roads_are_drawn_once_and_to_a_metre_or_two(stored):
     assert sum(line.length for line in drawn) == pytest.approx(both.length, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_great_city_stays_small(stored, monkeypatch):
     """10,000 cells with seven classes, 20,000 roads of twelve points, 9,000 cells served."""
     run = record_of(stored)

@@ -25,16 +25,9 @@ from siting.study import plan_from_run, write_report
 OWN_WORD = "the run's own word, which nothing in it proves"
 
 
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("verified")
-    siting.run(write_town(folder / "town"), out=folder / "run")
-    return folder / "run"
-
-
 @pytest.fixture
-def run(stored, tmp_path):
-    return shutil.copytree(stored, tmp_path / "run")
+def run(stored_town, tmp_path):
+    return shutil.copytree(stored_town() / "run", tmp_path / "run")
 
 
 def test_a_run_as_it_was_written_holds(run):
@@ -45,6 +38,10 @@ def test_a_run_as_it_was_written_holds(run):
     assert "demand" in found.held["tables"]
     proven = "the certificate proves 12 kWh/day (in fractions), the run says 12: proven"
     assert found.held["bound"] == proven
+
+
+@pytest.mark.slow
+def test_the_verb_says_that_it_holds(run):
     done = CliRunner().invoke(app, ["verify", str(run), "-q", "--json"])
     assert done.exit_code == 0
     assert json.loads(done.stdout)["holds"]
@@ -159,6 +156,7 @@ def test_a_bound_that_was_edited_is_a_fault(run):
     )
 
 
+@pytest.mark.slow
 def test_a_bound_edited_with_its_certificate_is_told_as_not_proven(run):
     edit_bound(run, 12.0)
     table("certificate", "price", lambda p: p * 1.5)(run)
@@ -169,6 +167,7 @@ def test_a_bound_edited_with_its_certificate_is_told_as_not_proven(run):
     assert "not done again" in held
 
 
+@pytest.mark.slow
 def test_prices_that_are_none_are_a_fault(run):
     table("certificate", "price", lambda p: p * float("nan"))(run)
     reseal(run)
@@ -176,7 +175,7 @@ def test_prices_that_are_none_are_a_fault(run):
 
 
 @pytest.mark.slow
-def test_an_input_that_is_gone_leaves_the_run_unproven(stored, tmp_path):
+def test_an_input_that_is_gone_leaves_the_run_unproven(tmp_path):
     """Else a path that leads nowhere would be all it takes to have nothing written again."""
     town = write_town(tmp_path / "town")
     siting.run(town, out=tmp_path / "run")
@@ -264,8 +263,7 @@ SIGNED = {
 def test_what_a_person_signs_is_worked_out_again(run, name):
     SIGNED[name](run)
     reseal(run)
-    assert verify_run(run).faults
-    assert CliRunner().invoke(app, ["verify", str(run), "-q"]).exit_code == 1
+    assert CliRunner().invoke(app, ["verify", str(run), "-q"]).exit_code == 1  # there are faults
 
 
 def test_a_key_that_stands_twice_is_a_fault(run):
