@@ -217,7 +217,7 @@ def gap_arrays(
     need = cost * (1.0 - rules.income_tax * factor / rules.years) + kept * (factor * fixed + again)
     shares = sold_shares(offers, by_group)
     worth = {g: worth_pkr_kwh_day(rules, g) for g in _used(shares)}
-    cap: Floats = subsidy_pkr(offers, subsidy).to_numpy(dtype=float)
+    cap = np.asarray(subsidy_pkr(offers, subsidy), dtype=np.float64)
     return need, _mean(shares, worth), cap
 
 

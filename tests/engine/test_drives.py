@@ -112,6 +112,7 @@ def grid_town(side=14, sites=40, seed=3):
     return Instance.from_tables(demand, offers, reach, groups, 10.0)
 
 
+@pytest.mark.slow
 def test_stations_do_not_crowd_where_all_plans_serve_as_much():
     program = Program(grid_town())
     plain = solve(program, gap=0.005, threads=1)

@@ -158,6 +158,7 @@ def test_a_badge_speaks_of_each_aim(stored):
     assert '<p class="status open">then shortest drives: not proven, gap 59.04' in page
 
 
+@pytest.mark.slow
 def test_stations_alike_have_one_card_and_use_of_time_stands_beside_that_of_capacity(tmp_path):
     run = record_of(make_run(tmp_path / "town", program={"budget_pkr": 5000}))
     new = ~run.sites["existing"].astype(bool)

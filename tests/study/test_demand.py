@@ -259,6 +259,7 @@ def test_the_cases_are_the_ends_of_every_range(town):
     assert any("case high" in note for note in Study(town).demand_notes)
 
 
+@pytest.mark.slow
 def test_figures_of_the_fleet_model_can_be_set(town):
     plain = change(town, fleet_csv=None, fleet_share={"two_wheeler": 1e-5})
     before = Study(plain).fleet["vehicles"].sum()
