@@ -66,6 +66,20 @@ def report_run(tmp_path_factory):
     return make_run(tmp_path_factory.mktemp("report") / "town")
 
 
+@pytest.fixture(scope="session")
+def report_poor_run(tmp_path_factory):
+    """Return the same with money for one hub."""
+    return make_run(tmp_path_factory.mktemp("poor") / "town", program={"budget_pkr": 1000})
+
+
+@pytest.fixture(scope="session")
+def report_years_run(tmp_path_factory):
+    """Return the same with money by year."""
+    years = {"budgets_pkr": {2028: 1000, 2029: 0, 2030: 1000}}
+    folder = tmp_path_factory.mktemp("years") / "town"
+    return make_run(folder, program={"budget_pkr": 0, "years": years})
+
+
 @pytest.fixture(scope="module")
 def chromium():
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -11,10 +11,9 @@ from types import SimpleNamespace
 import pytest
 import typer.main
 from conftest import often
-from town import LAT, LONS, write_nation_of, write_town
+from town import LAT, LONS, write_nation_of
 from typer.testing import CliRunner
 
-import siting
 from siting.cli import app
 from siting.cli.app import print_json
 from siting.study import runs
@@ -39,10 +38,11 @@ def document(text):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(stored_town, tmp_path_factory):
     """Return a folder with a town, a run of it and a nation."""
     folder = tmp_path_factory.mktemp("json")
-    siting.run(write_town(folder / "town"), out=folder / "run")
+    for name in ("town", "run"):
+        shutil.copytree(stored_town() / name, folder / name)
     write_nation_of(folder / "nation")
     (folder / "layer.geojson").write_text("{", encoding="utf-8")
     (folder / "list.yaml").write_text("- a\n", encoding="utf-8")

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from browser import SIZES, Opened, in_chromium
-from report_page import CLASSES, URDU, great_run, make_run
+from report_page import CLASSES, URDU, great_run
 
 from siting import study
 from siting.report.page import render
@@ -24,12 +24,8 @@ def plain(report_run, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def phased(tmp_path_factory):
-    years = {"budgets_pkr": {2028: 1000, 2029: 0, 2030: 1000}}
-    run = make_run(
-        tmp_path_factory.mktemp("years") / "town", program={"budget_pkr": 0, "years": years}
-    )
-    return study.write_report(run)
+def phased(report_years_run, tmp_path_factory):
+    return study.write_report(report_years_run, tmp_path_factory.mktemp("years") / "report.html")
 
 
 @pytest.mark.parametrize("size", SIZES)

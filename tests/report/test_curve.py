@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import later
-from report_page import edit_json, make_run, page_of
+from report_page import edit_json, page_of
 
 from siting import study
 from siting.errors import InputError
@@ -17,8 +17,8 @@ from siting.study.report_page import record_of
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("town") / "town", program={"budget_pkr": 1000})
+def stored(report_poor_run):
+    return report_poor_run
 
 
 @pytest.fixture

@@ -297,6 +297,7 @@ def test_a_leaflet_of_another_version_is_used_and_told(stored, tmp_path, monkeyp
     assert leaflet.embedded_leaflet().sha256 in said[1]
 
 
+@pytest.mark.slow
 def test_a_plan_that_builds_nothing_still_has_a_report(tmp_path):
     run = make_run(tmp_path / "town", program={"budget_pkr": 10})
     page = Page(study.write_report(run).read_text(encoding="utf-8"))

@@ -96,6 +96,7 @@ def test_the_sentences_and_table_heads_of_a_run_are_in_urdu(report_run):
     assert all(is_urdu(text) for text in h2)
 
 
+@pytest.mark.slow
 def test_the_page_goes_from_right_to_left_says_who_checked_it_and_holds_its_font(
     report_run, tmp_path
 ):

@@ -296,6 +296,7 @@ def files(draw: st.DrawFn) -> tuple[list[Spot], list[Way], bool]:
     return nodes, ways, draw(st.booleans())
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60,
     deadline=None,

@@ -248,6 +248,7 @@ def test_traffic_passes_between_the_two_ends(town):
 # ------------------------------------------------------------------------------------ how sure
 
 
+@pytest.mark.slow
 def test_the_cases_are_the_ends_of_every_range(town):
     fleet = town.parent / "fleet.csv"
     fleet.write_text(fleet.read_text().replace("12,12,12", "12,6,30"), encoding="utf-8")
