@@ -93,6 +93,7 @@ def test_two_runs_give_the_same_plan(town, tmp_path):
         assert (tmp_path / "one" / layer).read_bytes() == (tmp_path / "two" / layer).read_bytes()
 
 
+@pytest.mark.slow
 def test_set_overrides_a_key(town, tmp_path):
     out = tmp_path / "out"
     done = here("run", town, "--set", "program.budget_pkr=999", "--out", out)

@@ -13,8 +13,6 @@ from siting.errors import InfeasibleError
 
 PAGE = (ROOT / "docs" / "howto" / "gallery.md").read_text(encoding="utf-8")
 QUESTIONS = re.findall(r"^## (.+?)\n.*?^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-# Blocks that the quick tests run too.
-QUICK = ("What does the demand",)
 
 
 def merged(base, more):
@@ -58,13 +56,8 @@ def test_each_block_is_a_configuration(question, small):
     load(small(question[1]))
 
 
-@pytest.mark.parametrize(
-    "question",
-    [
-        pytest.param(q, id=q[0], marks=() if q[0].startswith(QUICK) else pytest.mark.slow)
-        for q in QUESTIONS
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("question", QUESTIONS, ids=[q for q, _ in QUESTIONS])
 def test_each_block_is_answered_on_a_small_area(question, small):
     from siting import run
 
