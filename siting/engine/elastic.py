@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.linear import STRICT, Answered, model_of, run_model
@@ -28,12 +29,6 @@ from siting.program.obligations import tolerance
 from siting.program.program import Program
 
 SHARE, COST_SHARE, PKR, SITES = "share of demand", "share of cost", "PKR", "sites"
-# Columns up to which HiGHS solves the integer program; above, only its relaxation, by the interior
-# point method.
-SMALL = 4_000
-# Relative gap of the excess.
-GAP = 1e-4
-SPECK = 1e-30
 Terms = tuple[Ints, Floats]
 
 
@@ -110,7 +105,7 @@ def let_go(program: Program) -> Program:
     instance, years, gap = program.instance, program.year_plan, program.gap
     # Required sites, and limits with a lower side, keep their offers.
     limits = tuple(
-        replace(limit, at_most=math.inf, at_least=min(limit.at_least, SPECK))
+        replace(limit, at_most=math.inf, at_least=min(limit.at_least, settings.SPECK))
         for limit in instance.limits
     )
     return replace(
@@ -136,7 +131,7 @@ class Elastic:
         self.matrix = free.matrix()
         self.layout, self.options = self.matrix.layout, free.options
         self.columns = self.matrix.a.shape[1]
-        self.small = self.columns <= SMALL
+        self.small = self.columns <= settings.SMALL_COLUMNS
         self.required = program.must.copy()
         self.required[program.instance.offer_site[program.instance.offer_existing]] = False
         self.requirements: list[Requirement] = []
@@ -307,7 +302,8 @@ class Elastic:
         }
         if whole:
             options = {
-                "threads": effort.threads, "mip_rel_gap": min(effort.gap, GAP), "mip_abs_gap": 1e-9,
+                "threads": effort.threads, "mip_abs_gap": settings.EXACT,
+                "mip_rel_gap": min(effort.gap, settings.CONFLICT_GAP),
                 **STRICT,
             }  # fmt: skip
         model = model_of(

@@ -27,6 +27,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.flows import Flows
 from siting.engine.frame import Frame, first_of_each
@@ -35,17 +36,10 @@ from siting.engine.station_bound import bound_by
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 
-# Mean number of offers a site above which a program is priced; fewer are solved directly.
-MANY_OFFERS = 12
-# Most options of a site added at a time, and most rounds.
-AT_ONCE, ROUNDS = 3, 30
-# Share of the bound below which a promised gain ends the rounds, and links no longer help.
-PROMISE, STALLED = 1e-6, 5e-3
-
 
 def is_many(program: Program) -> bool:
     """Return whether a program has so many offers a site that they are priced in."""
-    return len(program.offers) > MANY_OFFERS * max(len(program.instance.site_ids), 1)
+    return len(program.offers) > settings.MANY_OFFERS * max(len(program.instance.site_ids), 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +174,7 @@ class Pricing:
         `gap`: relative gap asked for, which sets the scale of a small promise.
         """
         frame, known = self.frame, None
-        for _ in range(ROUNDS):
+        for _ in range(settings.PRICING_ROUNDS):
             columns = self._columns()
             found = self._solve(columns)
             if found.infeasible and not (self.flows.inside.all() and self.active.all()):
@@ -203,10 +197,12 @@ class Pricing:
             if known is not None and known.bound < limit:
                 limit, each = known.bound, known.at_most
             known = Priced(self.active.copy(), taken, limit, each)
-            if bound - found.objective > max(PROMISE, 0.02 * gap) * abs(bound):
+            if bound - found.objective > max(
+                settings.SIGNIFICANT, settings.RELAXED_GAP * gap
+            ) * abs(bound):
                 new = self._promising(reduced[: self.count], bound)
                 self.active[new] = True
-                least = PROMISE * abs(bound) / max(len(self.flows.site), 1)
+                least = settings.SIGNIFICANT * abs(bound) / max(len(self.flows.site), 1)
                 if self.flows.price_in(reduced, least) or len(new):
                     continue
             if not self._link(columns, taken, found.point, known.bound):
@@ -215,7 +211,7 @@ class Pricing:
 
     def _link(self, columns: Ints, taken: Floats, point: Floats, bound: float) -> bool:
         """Add violated links while that improves the bound; return whether any is new."""
-        stalled = self.linked_at - bound <= STALLED * abs(bound)
+        stalled = self.linked_at - bound <= settings.PRICING_STALLED * abs(bound)
         self.linked_at = bound
         if not self.links or stalled:
             return False
@@ -237,7 +233,7 @@ class Pricing:
         promise = gain - there[site]
         new = np.flatnonzero(~self.active & (promise > 1e-9 * max(abs(bound), 1e-9)))
         order = new[np.lexsort((-gain[new], site[new]))]
-        return order[first_of_each(site[order], AT_ONCE)]
+        return order[first_of_each(site[order], settings.AT_ONCE)]
 
     # --- the bound ---------------------------------------------------------------------------
 

@@ -14,16 +14,13 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.program.instance import Floats, Ints
 from siting.program.money import cases_of, is_shared
 
 FAMILIES = ("floor", "kept", "gap")
-# Cost of missing a whole row, in times of the largest value of the aim.
-PENALTY = 5.0
-# Shortfall of a site, as a share of a station's need there, that counts as none.
-LACKS = 1e-7
 
 
 def softened(frame: Frame) -> tuple[Frame, Ints] | None:
@@ -41,7 +38,7 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
     more = sparse.csr_array((size, (rows, np.arange(count))), shape=(m.a.shape[0], count))
     finite = np.where(np.isfinite(m.upper), m.upper, 1.0)
     most = float(np.abs(m.cost) @ finite)
-    cost = np.full(count, -PENALTY * max(most, 1.0))
+    cost = np.full(count, -settings.MISSED_PENALTY * max(most, 1.0))
     out = copy.copy(frame)
     out.__dict__.pop("by_column", None)
     a: sparse.csr_array = sparse.csr_array(sparse.hstack([m.a, more]))
@@ -107,8 +104,10 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
         if shared.any():
             # In a concession with a shortfall, stations whose own case has one go.
             own = _own_lacks(frame, served.point)[sites] / np.maximum(need_at[sites], 1e-9)
-            lacks = np.where(shared, np.where(lacks > LACKS, np.maximum(own, 0.0), 0.0), lacks)
-        lacking = np.flatnonzero(lacks > LACKS)
+            lacks = np.where(
+                shared, np.where(lacks > settings.ARITHMETIC, np.maximum(own, 0.0), 0.0), lacks
+            )
+        lacking = np.flatnonzero(lacks > settings.ARITHMETIC)
         if not len(lacking):
             return choice
         by_site = frame.by_site(choice)

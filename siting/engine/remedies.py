@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from siting import settings
 from siting.engine.elastic import COST_SHARE, PKR, SHARE, Requirement
 from siting.errors import SHOWN_IDS, Fault
 from siting.program.instance import Flags, Names
-
-# Step to which shares are rounded.
-STEP = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +58,7 @@ def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
     """Return the figure to ask for at an excess, rounded to the safe side."""
     value = one.figure(excess)
     if one.unit in (SHARE, COST_SHARE):
-        step = STEP
+        step = settings.CONFLICT_GAP
     elif one.unit == PKR or (whole and one.asked % 1 == 0):
         step = 1.0
     else:

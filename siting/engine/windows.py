@@ -23,26 +23,13 @@ import highspy
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame, first_of_each
 from siting.engine.highs import run_native
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
 
-FIRST_SIZE, HARD_SIZE, GROWTH = 10, 6, 1.6
-# Node limit per window. The time limit is a safeguard that seldom binds.
-NODES, SECONDS, HARD_SECONDS = 400, 15.0, 6.0
-WINDOW_GAP = 2e-4
-# With decay or decided payments the integer programs of windows are hard: they start with a wider
-# gap, which narrows whenever all of a size have been tried; with payments by year they start
-# smaller, too.
-WIDE_GAP, NARROWS = 2e-3, 0.5
-GAIN = 1e-7
-# With decay, the best sites kept for a row, and the best stations kept outside a window.
-BEST_SITES, BEST = 12, 8
-# Energies above which, with payments by year, a row keeps only its own stations outside a window,
-# and this number of those with the most free capacity.
-MANY_ENERGIES, ROOMIEST = 20_000, 3
 # Rows that the results of several windows may violate together, though each met them.
 SHARED = ("one", "resource", "subsidies", "floor")
 
@@ -80,14 +67,15 @@ class Windows:
         self._good = all_energies
         if self.frame.service.near:
             worth = frame.matrix.cost[frame.count : frame.layout.columns.energies]
-            self._good = self._among_best(all_energies, worth, BEST_SITES)
+            self._good = self._among_best(all_energies, worth, settings.BEST_SITES)
         self._near = self._overlap()
         self.taken = taken
         self.hopeless = np.zeros(frame.count, dtype=bool)  # options of no better plan
         near = frame.service.near
-        self.gap = WIDE_GAP if near or frame.program.gap is not None else WINDOW_GAP
+        wide = 10 if near or frame.program.gap is not None else 1
+        self.gap = wide * settings.WINDOW_GAP
         self._hard = frame.drawn_by_year and not near
-        self.size = HARD_SIZE if self._hard else FIRST_SIZE
+        self.size = settings.HARD_SIZE if self._hard else settings.FIRST_SIZE
         self.made = 0
         self.start(point)
 
@@ -166,8 +154,8 @@ class Windows:
         """Solve one window per thread; return the gain of the plan, scaled."""
         windows = self._next()
         if not windows:
-            self.size = int(np.ceil(self.size * GROWTH))
-            self.gap = max(self.gap * NARROWS, WINDOW_GAP)
+            self.size = int(np.ceil(self.size * settings.GROWTH))
+            self.gap = max(self.gap * 0.5, settings.WINDOW_GAP)
             self._tried[:] = False
             return 0.0
         work = [self._program(sites) for sites in windows]
@@ -177,13 +165,13 @@ class Windows:
         self.made += len(plans)
         before, taken = self.value, 0
         for sites, one in zip(windows, plans, strict=True):
-            if one is not None and one.gain > GAIN * max(abs(self.value), 1e-12):
+            if one is not None and one.gain > settings.ARITHMETIC * max(abs(self.value), 1e-12):
                 if self._take(one):
                     taken += 1
                 elif taken:  # it conflicts with another's result, and is tried again
                     self._tried[sites] = False
         if any(one is not None and not one.done for one in plans) and self.size > 4:
-            self.size = max(4, int(self.size / GROWTH**0.5))
+            self.size = max(4, int(self.size / settings.GROWTH**0.5))
         return self.value - before
 
     def _next(self) -> list[Ints]:
@@ -239,10 +227,10 @@ class Windows:
             outside = built[site] & touched[row]
             if service.near:
                 worth = frame.matrix.cost[count:energies]
-                outside &= in_use | self._among_best(outside, worth, BEST)
-            elif self._hard and int(outside.sum()) > MANY_ENERGIES:
+                outside &= in_use | self._among_best(outside, worth, settings.BEST)
+            elif self._hard and int(outside.sum()) > settings.MANY_COLUMNS:
                 in_use, room = self.point[count:energies] > 0, self._room()
-                outside &= in_use | self._among_best(outside & (room > 0), room, ROOMIEST)
+                outside &= in_use | self._among_best(outside & (room > 0), room, settings.ROOMIEST)
             free[count:energies] |= outside
         else:
             free[count:energies] = touched[row]
@@ -290,11 +278,12 @@ class Windows:
         here = self.activity[rows] - rest[rows]
         # The plan itself must fit, whatever the rounding.
         lower, upper = np.minimum(lower, here), np.maximum(upper, here)
-        seconds = HARD_SECONDS if self._hard else SECONDS
+        seconds = settings.HARD_SECONDS if self._hard else settings.SECONDS
         model = model_of(
             small, m.cost[columns], m.lower[columns], m.upper[columns], lower, upper,
             whole=whole, threads=1, random_seed=self.seed, mip_rel_gap=self.gap,
-            mip_max_nodes=NODES, time_limit=max(0.05, min(seconds, self.clock.left_s)),
+            mip_max_nodes=settings.WINDOW_NODES,
+            time_limit=max(0.05, min(seconds, self.clock.left_s)),
         )  # fmt: skip
         start = highspy.HighsSolution()
         start.col_value = now.tolist()

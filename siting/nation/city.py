@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from siting import settings
 from siting.config import Config, to_yaml
 from siting.config.limits import Envelope
 from siting.engine.prices import rupees_of
-from siting.engine.solve import KEPT
 from siting.errors import InfeasibleError, SitingError
 from siting.outcome import Outcome
 from siting.plan import Plan
@@ -139,7 +139,7 @@ def covers(money: Iterable[float], other: Iterable[float]) -> bool:
 
 def given_up(config: Config) -> float:
     """Return the share of its energy that a city's written plan may give up for shorter drives."""
-    return KEPT * config.solver.gap if {*DRIVES} & {*aims_of(config)} else 0.0
+    return settings.KEPT * config.solver.gap if {*DRIVES} & {*aims_of(config)} else 0.0
 
 
 def weights_of(config: Config) -> tuple[float, ...]:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from program.test_pairs import FEATURES, PAIRS, check
 
-from siting.engine import flows, pricing
+from siting import settings
+from siting.engine import pricing
 
 # Few sites with many offers: brute force tries them all.
 TOWN = {"methods": ("exact",), "sites": 3, "cells": 5, "configurations": 5}
@@ -24,11 +25,10 @@ def few_at_first(self, start):
 
 @pytest.fixture
 def all_priced(monkeypatch):
-    monkeypatch.setattr(pricing, "MANY_OFFERS", 0)
+    monkeypatch.setattr(settings, "MANY_OFFERS", 0)
     monkeypatch.setattr(pricing.Pricing, "_first", few_at_first)
-    monkeypatch.setattr(pricing, "AT_ONCE", 1)
-    monkeypatch.setattr(flows, "NEAREST", 1)
-    monkeypatch.setattr(flows, "AT_ONCE", 1)
+    monkeypatch.setattr(settings, "NEAREST_PAIRS", 1)
+    monkeypatch.setattr(settings, "AT_ONCE", 1)
 
 
 @pytest.mark.parametrize("first", FEATURES)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from engine.test_drives import grid_town
 
-from siting.engine import windows
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.windows import Windows
@@ -26,14 +26,14 @@ def asked(kind, instance):
 @pytest.mark.parametrize(
     ("kind", "many"),
     [
-        ("floors", windows.MANY_ENERGIES),
-        ("gap", windows.MANY_ENERGIES),
-        ("gap by year", windows.MANY_ENERGIES),
+        ("floors", settings.MANY_COLUMNS),
+        ("gap", settings.MANY_COLUMNS),
+        ("gap by year", settings.MANY_COLUMNS),
         ("gap by year", 20),
     ],
 )
 def test_what_windows_find_side_by_side_is_a_plan(kind, many, monkeypatch):
-    monkeypatch.setattr(windows, "MANY_ENERGIES", many)
+    monkeypatch.setattr(settings, "MANY_COLUMNS", many)
     gained = 0.0
     for seed in range(3):
         program = asked(kind, grid_town(side=30, sites=24, seed=seed))

@@ -24,18 +24,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
 from siting.program.instance import Flags, Floats, Ints
-
-STEPS, PATIENCE, SHRINK = 500, 12, 0.6
-# Share of the first step length, or distance from the plan, at which the steps end.
-SHORTEST = 1e-3
-# Least relative improvement of a better bound.
-BETTER = 1e-5
-# Weight of the previous direction in each step.
-INERTIA = 0.7
-CROSSINGS = 200
 
 
 class Knapsack:
@@ -62,7 +54,7 @@ class Knapsack:
         under_taken = self._best(none, 0.0)
         under = (float(sold @ under_taken), 0.0, under_taken)
         worth = 0.0
-        for _ in range(CROSSINGS):
+        for _ in range(settings.MOST_STEPS):
             worth = (over[0] - under[0]) / (over[1] - under[1])
             line = over[0] + worth * (self.budget - over[1])
             taken = self._best(sold, worth)
@@ -129,7 +121,12 @@ class Prices:
 
 
 def tighten(
-    covering: Covering, least: float, clock: Clock, *, aim: float, steps: int = STEPS
+    covering: Covering,
+    least: float,
+    clock: Clock,
+    *,
+    aim: float,
+    steps: int = settings.SUBGRADIENT_STEPS,
 ) -> Prices:
     """Return prices of a good bound, by subgradient steps.
 
@@ -150,7 +147,7 @@ def tighten(
         mean = taken if step == 0 else 0.9 * mean + 0.1 * taken
         stalled += 1
         if bound < best.bound:
-            if bound < best.bound * (1 - BETTER):
+            if bound < best.bound * (1 - settings.STALLED):
                 stalled = 0
             best = Prices(price, bound, mean, worth)
         best.taken = mean
@@ -159,12 +156,14 @@ def tighten(
         slope = np.asarray(matrix @ taken, dtype=float) - 1.0
         slope[(price <= 0) & (slope > 0)] = 0.0
         slope[(price >= weight) & (slope < 0)] = 0.0
-        if stalled >= PATIENCE:
-            length, stalled, price = length * SHRINK, 0, best.price
+        if stalled >= settings.SUBGRADIENT_PATIENCE:
+            length, stalled, price = length * settings.SUBGRADIENT_SHRINK, 0, best.price
             direction[:] = 0.0
-            if length < SHORTEST:
+            if length < settings.SUBGRADIENT_SHORTEST:
                 break
-        direction = INERTIA * direction + (1 - INERTIA) * slope
+        direction = (
+            settings.SUBGRADIENT_INERTIA * direction + (1 - settings.SUBGRADIENT_INERTIA) * slope
+        )
         size = float(direction @ direction)
         if size <= 1e-18:
             break
