@@ -47,7 +47,8 @@ class Steps:
 
     def hear(self, bound: float) -> bool:
         """Record the bound at the present prices; return whether it is the best."""
-        self.stalled = 0 if bound > self.bound + 1e-7 * abs(self.bound) else self.stalled + 1
+        better = bound > self.bound + settings.ARITHMETIC * abs(self.bound)
+        self.stalled = 0 if better else self.stalled + 1
         if bound <= self.bound:
             return False
         self.bound, self.best = bound, self.u.copy()
@@ -100,7 +101,7 @@ class Prices:
         """Return the least cost a plan can have at or above a bound: costs come in steps."""
         if not self.step or not math.isfinite(bound):
             return bound
-        return math.ceil(bound / self.step - 1e-6) * self.step
+        return math.ceil(bound / self.step - settings.SIGNIFICANT) * self.step
 
     @property
     def target(self) -> float:
@@ -253,7 +254,8 @@ class Prices:
     def _raise_ceilings(self, u: Floats) -> bool:
         """Use more pairs of the rows with a price at its ceiling; return whether any is new."""
         full = self._rank >= np.diff(self.problem.start)
-        binding = ~full & (u >= self._ceiling * (1 - 1e-12)) & (u < self.problem.unserved)
+        binding = ~full & (u < self.problem.unserved)
+        binding &= u >= self._ceiling * (1 - settings.ROUNDING)
         if not binding.any():
             return False
         count = np.diff(self.problem.start)

@@ -212,7 +212,7 @@ class _Solve:
         if self.model == "mclp":
             bound = self.most - bound
         elif self.model == "lscp" and math.isfinite(bound):
-            bound = math.ceil(bound - 1e-6)
+            bound = math.ceil(bound - settings.SIGNIFICANT)
         served = np.flatnonzero(shares > 0)
         assignment = pd.DataFrame(
             {
@@ -276,7 +276,9 @@ class _Solve:
             return InfeasibleError(_stranded(self.needed))
         if self.model in TAKES_P and incumbent.bound >= incumbent.value * (1 - settings.ARITHMETIC):
             fewest = cover(self.needed, math.inf, means).bound
-            least = max(self.p + 1, math.ceil(fewest - 1e-6) if math.isfinite(fewest) else 0)
+            least = max(
+                self.p + 1, math.ceil(fewest - settings.SIGNIFICANT) if math.isfinite(fewest) else 0
+            )
             what = f"{self.p:,} sites cannot serve every demand within the reach table"
             return InfeasibleError("p", what, f"give {least:,} or more, or widen the reach")
         if means.clock.interrupted:
@@ -316,7 +318,7 @@ def _stranded(needed: PlainInstance) -> Fault:
     assert shares is not None
     left = shares * (wider.site == sites)
     short = float(wider.weight[wider.row] @ left)
-    where = needed.demand_ids[np.unique(wider.row[left > 1e-6])]
+    where = needed.demand_ids[np.unique(wider.row[left > settings.SIGNIFICANT])]
     need = float(needed.weight.sum())
     return Fault(
         "candidates, capacity",

@@ -60,7 +60,7 @@ def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
 
 def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
     """Return the cost of opening sites and serving all demand; infinite if impossible."""
-    if instance.capacity[chosen].sum() < instance.weight.sum() * (1 - 1e-9):
+    if instance.capacity[chosen].sum() < instance.weight.sum() * (1 - settings.EXACT):
         return math.inf
     shares = transport(instance, chosen)
     if shares is None:

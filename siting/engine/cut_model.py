@@ -63,7 +63,7 @@ class CutModel(ABC):
     """
 
     # Relative tolerance within which a plan's value equals its node's bound.
-    exact = 1e-9
+    exact = settings.EXACT
 
     def __init__(
         self, model: highspy.Highs, clock: Clock, *, site: Ints, must: Flags, money: Floats,
@@ -174,7 +174,7 @@ class CutModel(ABC):
         self.dual, self.reduced = dual[: self._base], reduced
         of_cuts = np.maximum(dual[self._base :], 0.0).tolist()
         self.binding = [(by, row) for by, row in zip(of_cuts, self.rows, strict=True) if by > 0]
-        self._purge(np.abs(dual[self._base :]) < 1e-12)
+        self._purge(np.abs(dual[self._base :]) < settings.ROUNDING)
         taken = np.clip(point[: self.count], 0.0, 1.0)
         return Relaxed(bound, taken, -np.abs(reduced[: self.count]) * self.size, point)
 

@@ -283,7 +283,7 @@ class Cutter:
         before = np.r_[0.0, total][first]
         filled = total - before[row]
         out = []
-        for enough in (1 - 1e-9, 1 + 1e-9):
+        for enough in (1 - settings.EXACT, 1 + settings.EXACT):
             # Last station a row needs to be served whole; if none is, the row has price 0.
             done = np.flatnonzero(filled >= enough)
             price = np.zeros(len(part.rows))

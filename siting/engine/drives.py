@@ -124,7 +124,7 @@ def solve_drives(
         bound=min(bound, value),
         stopped="interrupted" if clock.interrupted else stopped,
         nodes=nodes,
-        noise=1e-8 * abs(frame.matrix.size),
+        noise=settings.NOISE * abs(frame.matrix.size),
     )
 
 

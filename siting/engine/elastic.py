@@ -97,7 +97,8 @@ class _Row:
         """Return the rounding tolerance of its sum, as in `Resources.slack`."""
         if self.column.max(initial=0) >= options:
             return 0.0
-        return min(tolerance(0.0), 1e-6 * self.largest) + 1e-12 * abs(self.side)
+        rounding = settings.ROUNDING * abs(self.side)
+        return min(tolerance(0.0), settings.SIGNIFICANT * self.largest) + rounding
 
 
 def let_go(program: Program) -> Program:
@@ -169,7 +170,7 @@ class Elastic:
             short = max((floor.share - reach[s] / wanted[s] for s in held), default=0.0)
             owners = self._require(
                 f"floor, {floor.name}", "floor", n, SHARE, floor.share, least=True,
-                short=float(short) if short > 1e-9 else 0.0,
+                short=float(short) if short > settings.EXACT else 0.0,
             )  # fmt: skip
             for s in held:
                 column, kwh = self.layout.energy_of(self.layout.floors[n], s)
@@ -317,7 +318,7 @@ class Elastic:
         """Return the requirements with a dual price in a relaxation: those in its conflict."""
         price = answer.price[self.matrix.a.shape[0] :]
         rows = zip(self._rows, price, strict=True)
-        return {k for row, p in rows if abs(p) > 1e-9 for k in row.owners}
+        return {k for row, p in rows if abs(p) > settings.EXACT for k in row.owners}
 
     def excess(self, answer: Answered) -> Floats:
         """Return the excess of each requirement, in its own unit, given a solution."""

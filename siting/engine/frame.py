@@ -151,7 +151,7 @@ class Frame:
         lower, upper = m.row_lower - shift, m.row_upper - shift
         empty = ~rows
         empty[:first] = False
-        if (lower[empty] > 1e-9).any() or (upper[empty] < -1e-9).any():
+        if (lower[empty] > settings.EXACT).any() or (upper[empty] < -settings.EXACT).any():
             return _none(infeasible=True)
         # Without columns, where no station is in reach, HiGHS gives no answer.
         if not len(columns):

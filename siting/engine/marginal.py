@@ -89,7 +89,7 @@ class Marginal:
             self._choice[frame.site[option]] = option
         self._position = {str(name): n for n, name in enumerate(self.instance.site_ids)}
         self.value = self._worth(self._choice)
-        self.noise = 1e-9 * max(abs(self.value), 1e-300)
+        self.noise = settings.EXACT * max(abs(self.value), 1e-300)
 
     def loss(self, site: str) -> float:
         """Return the worth lost without the station at a site; 0 without one."""

@@ -32,7 +32,7 @@ from siting.program.instance import Flags, Floats, Ints
 class Master(CutModel):
     """The relaxed master problem of one frame, and its cuts."""
 
-    exact = 2e-6  # cuts are as exact as their flows
+    exact = 2 * settings.SIGNIFICANT  # cuts are as exact as their flows
 
     def __init__(
         self, frame: Frame, parts: list[Part], clock: Clock, *, seed: int, threads: int = 1

@@ -91,7 +91,8 @@ class Part:
         if not len(self.worth):
             return 1.0
         first = float(self.worth[0])
-        return first if (np.abs(self.worth - first) <= 1e-12 * abs(first)).all() else None
+        alike = np.abs(self.worth - first) <= settings.ROUNDING * abs(first)
+        return first if alike.all() else None
 
     @cached_property
     def graph(self) -> FlowGraph:

@@ -127,8 +127,8 @@ class Plans:
     @property
     def done(self) -> bool:
         """Whether to stop."""
-        proven = self.gap <= self.options.gap * (1 + 1e-9) or self.gap <= settings.ARITHMETIC
-        return self.clock.over or self.infeasible or proven
+        asked = max(self.options.gap * (1 + settings.EXACT), settings.ARITHMETIC)
+        return self.clock.over or self.infeasible or self.gap <= asked
 
     @property
     def enough(self) -> float:
@@ -157,7 +157,7 @@ class Plans:
 
     def keep(self, choice: Ints, value: float) -> None:
         """Keep a plan if it is worth more, or as much for less money."""
-        noise = 1e-9 * max(abs(self.best), 1e-300) if math.isfinite(self.best) else 0.0
+        noise = settings.EXACT * max(abs(self.best), 1e-300) if math.isfinite(self.best) else 0.0
         better = value > self.best + noise
         as_good = math.isfinite(value) and value >= self.best - noise
         if better or (as_good and self._money(choice) < self._money(self.choice)):

@@ -154,5 +154,5 @@ class Pool:
         answer = run_model(model, self.clock, whole=whole)
         if answer.optimal and not whole:
             over = np.asarray(extra[: len(own)] @ answer.point) - [row[3] for row in own]
-            self._idle[awake] = np.where(over < -1e-7, self._idle[awake] + 1, 0)
+            self._idle[awake] = np.where(over < -settings.ARITHMETIC, self._idle[awake] + 1, 0)
         return answer

@@ -149,7 +149,7 @@ class _Named:
         x = slice(frame.count, frame.count + len(row))
         # A bound set by the site's output, not by the row's demand, belongs to the site.
         wanted = service.kwh[row, when] / self.layout.energy_unit
-        binds = frame.matrix.upper[x] >= wanted * (1 - 1e-12)
+        binds = frame.matrix.upper[x] >= wanted * (1 - settings.ROUNDING)
         np.maximum.at(merged, (row, when), np.where(binds, self.reduced[x], 0.0))
         named = self._named("demand")
         first = self.a.indices[self.a.indptr[named]] - frame.count

@@ -231,7 +231,7 @@ class Pricing:
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])
         promise = gain - there[site]
-        new = np.flatnonzero(~self.active & (promise > 1e-9 * max(abs(bound), 1e-9)))
+        new = np.flatnonzero(~self.active & (promise > settings.EXACT * max(abs(bound), 1e-9)))
         order = new[np.lexsort((-gain[new], site[new]))]
         return order[first_of_each(site[order], settings.AT_ONCE)]
 

@@ -127,7 +127,7 @@ class Proof:
             short = 0.0
         gap = short / max(abs(objective), 1e-12) if short > 0 else 0.0
         # A gap equal to the last bit counts as reached.
-        reached = math.isfinite(gap) and gap <= gap_asked * (1 + 1e-9)
+        reached = math.isfinite(gap) and gap <= gap_asked * (1 + settings.EXACT)
         return cls(
             status="optimal" if reached else "feasible",
             objective=objective,

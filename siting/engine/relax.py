@@ -167,7 +167,7 @@ class Dive:
     def _next(self, taken: Floats, lower: Floats, upper: Floats) -> list[int] | None:
         """Return the options to fix next, the largest values first; empty where all is decided."""
         frame = self.frame
-        open_ = np.flatnonzero((lower < upper) & (taken > 1e-6))
+        open_ = np.flatnonzero((lower < upper) & (taken > settings.SIGNIFICANT))
         choice = frame.by_site(np.flatnonzero(lower > 0.5))
         fits = self.room.fits(choice, begun=True)[: frame.count]
         upper[(lower == 0) & ~fits & ~frame.must[frame.site]] = 0.0

@@ -31,10 +31,10 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
         return None
     rows = np.concatenate(named)
     count, width = len(rows), m.a.shape[1]
-    size = np.maximum(np.abs(m.row_lower[rows]), 1e-9)
+    size = np.maximum(np.abs(m.row_lower[rows]), settings.EXACT)
     if "gap" in m.family:  # rows without demand in reach: scale by the needs of their stations
         need = abs(m.a[rows][:, : frame.count]).max(axis=1).toarray().ravel()
-        size = np.where(size > 1e-9, size, np.maximum(need, 1e-9))
+        size = np.where(size > settings.EXACT, size, np.maximum(need, settings.EXACT))
     more = sparse.csr_array((size, (rows, np.arange(count))), shape=(m.a.shape[0], count))
     finite = np.where(np.isfinite(m.upper), m.upper, 1.0)
     most = float(np.abs(m.cost) @ finite)

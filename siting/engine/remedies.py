@@ -62,11 +62,11 @@ def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
     elif one.unit == PKR or (whole and one.asked % 1 == 0):
         step = 1.0
     else:
-        return float(round(value)) if abs(value - round(value)) < 1e-6 else value
+        return float(round(value)) if abs(value - round(value)) < settings.SIGNIFICANT else value
     if one.least:
-        return math.floor(value / step + 1e-6) * step
+        return math.floor(value / step + settings.SIGNIFICANT) * step
     most = 1.0 if one.unit == COST_SHARE else math.inf
-    return min(math.ceil(value / step - 1e-6) * step, most)
+    return min(math.ceil(value / step - settings.SIGNIFICANT) * step, most)
 
 
 def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) -> Line:
@@ -82,7 +82,7 @@ def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) 
         fix = "leave it out"
     if len(mend.figures) > 1:
         return Line.of(one, excess, f"together with the others: {fix}")
-    if mend.at_least < excess - 1e-6 * max(abs(one.asked), excess):
+    if mend.at_least < excess - settings.SIGNIFICANT * max(abs(one.asked), excess):
         least = _written(rounded(one, mend.at_least), one.unit)
         fix += f" ({'up to' if one.least else 'from'} {least} may suffice)"
     return Line.of(one, excess, fix, alone=True)

@@ -91,7 +91,7 @@ def energies(frame: Frame, point: Floats) -> Floats:
     # A row served within the tolerance is served whole.
     out = out / np.where(share > 1 - settings.NOISE, share, 1.0)[service.row]
     # Energy below the tolerance of its row's demand is dropped.
-    tiny = 1e-7 * service.kwh[service.row]
+    tiny = settings.ARITHMETIC * service.kwh[service.row]
     kept: Floats = np.where(out > tiny, out, 0.0)
     return kept
 

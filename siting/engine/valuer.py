@@ -55,7 +55,7 @@ class Valuer:
         for p, part in enumerate(cutter.parts):
             most[self.scenario[p]] += self.weight[p] * part.most
         self.most = float(self.goal(most))
-        self.noise = 1e-9 * max(abs(self.most), float(most.max(initial=0.0)), 1e-300)
+        self.noise = settings.EXACT * max(abs(self.most), float(most.max(initial=0.0)), 1e-300)
         size = 16 * (self.count + 1)
         self._kept = 40 + int(2 * settings.KEPT_BYTES / size)
         self._cache: dict[tuple[int, bytes], tuple[float, Floats, Floats]] = {}

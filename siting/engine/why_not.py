@@ -118,7 +118,7 @@ def is_hopeless(program: Program) -> bool:
         wanted = floor.wanted(demand)
         reached = service.kwh[service.floor[n]].sum(axis=0)
         for s in floor.holds_in(program.slices):
-            if reached[s] < (floor.share - 1e-9) * wanted[s]:
+            if reached[s] < (floor.share - settings.EXACT) * wanted[s]:
                 return True
     counts = program.budgeted and program.year_plan is None
     faults = program.instance.contradictions()
@@ -365,7 +365,7 @@ class _Diagnosis:
         taken = options.offer[np.flatnonzero(answer.point[: len(options)] > 0.5)]
         standing = self.nowhere.copy()
         standing[self.program.instance.offer_site[taken[:, -1]]] = True
-        for more in (0.0, 1e-6, 1e-4):
+        for more in (0.0, settings.SIGNIFICANT, 1e-4):
             changed, figures = self.program, {}
             for k, e in excess.items():
                 one = self.asked[k]

@@ -34,7 +34,7 @@ from siting.program.limits import Limit
 
 def tolerance(at_most: float) -> float:
     """Return the tolerance of a limit, in its unit."""
-    return settings.LIMIT_TOLERANCE + 1e-12 * at_most
+    return settings.LIMIT_TOLERANCE + settings.ROUNDING * at_most
 
 
 def extends(offers: pd.DataFrame) -> pd.Series[bool]:

@@ -59,7 +59,7 @@ class Knapsack:
             line = over[0] + worth * (self.budget - over[1])
             taken = self._best(sold, worth)
             value, spent = float(sold @ taken), float(self.cost @ taken)
-            if value + worth * (self.budget - spent) <= line + 1e-12 * abs(line):
+            if value + worth * (self.budget - spent) <= line + settings.ROUNDING * abs(line):
                 break
             if spent > self.budget:
                 over = (value, spent, taken)

@@ -262,4 +262,4 @@ def _common_step(weight: Floats) -> float:
     if not len(weight) or total <= 0 or total >= 2**53 or (weight != np.rint(weight)).any():
         return 0.0
     step = float(np.gcd.reduce(weight.astype(np.int64)))
-    return step if 1e-11 * total <= settings.STEP_SURE * step else 0.0
+    return step if 10 * settings.ROUNDING * total <= settings.STEP_SURE * step else 0.0
