@@ -118,9 +118,8 @@ def _work_of(model: highspy.Highs) -> float:
     """Return the work of the last run: iterations times the nonzeros that each may visit."""
     info = model.getInfo()
     iterations = 1 + max(info.simplex_iteration_count, 0) + max(info.ipm_iteration_count, 0)
-    return float(iterations * model.getNumNz()) * (
-        settings.BRANCHED if info.mip_node_count >= 0 else 1.0
-    )
+    beside = settings.BRANCHED if info.mip_node_count >= 0 else 1.0
+    return float(iterations * model.getNumNz()) * beside
 
 
 def native(prob: pulp.LpProblem) -> highspy.Highs:

@@ -181,9 +181,8 @@ class Marginal:
         else:
             upper, before = self._most(), self._worth(choice)
         best: dict[str, dict[str, object]] = {}
-        for option in np.argsort(np.where(allowed, -upper, np.inf), kind="stable")[
-            : settings.MOST_VALUED
-        ]:
+        order = np.argsort(np.where(allowed, -upper, np.inf), kind="stable")
+        for option in order[: settings.MOST_VALUED]:
             values = sorted((float(str(row["value"])) for row in best.values()), reverse=True)
             enough = len(values) >= count and upper[option] < values[count - 1]
             if not allowed[option] or enough:

@@ -98,9 +98,8 @@ class Plans:
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
         # Drives have no measure in the master problem.
         self.coarse = not any(aim.of_drives for aim in drives)
-        self.large = (
-            len(self.frame.energy_pair) * self.frame.sites > settings.LARGE or not self.coarse
-        )
+        pairs = len(self.frame.energy_pair)
+        self.large = pairs * self.frame.sites > settings.LARGE or not self.coarse
         self.master = Master(
             self.frame, self.parts, self.clock, seed=self.options.seed, threads=self.options.threads
         )
@@ -229,9 +228,8 @@ class Plans:
     @property
     def _ends(self) -> float:
         """Share of the whole time limit by which to end; computing the service follows."""
-        return max(
-            min(settings.ENDS, 1 - settings.SERVED_AFTER * self._serve_s / self._whole_s), 0.5
-        )
+        served = settings.SERVED_AFTER * self._serve_s / self._whole_s
+        return max(min(settings.ENDS, 1 - served), 0.5)
 
     def _start(self) -> None:
         valuer = self.valuer
@@ -352,9 +350,8 @@ class Plans:
         valuer = self.valuer
         if valuer is None:
             self._round_plainly(taken)
-            self._sow_again(
-                taken, settings.ROUND_FROM[1:2] if self.frame.drawn_by_year else settings.ROUND_FROM
-            )
+            by_year = self.frame.drawn_by_year
+            self._sow_again(taken, settings.ROUND_FROM[1:2] if by_year else settings.ROUND_FROM)
             return self.best
         if self._by_year:
             self._sow_again(taken, ())

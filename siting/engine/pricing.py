@@ -197,9 +197,8 @@ class Pricing:
             if known is not None and known.bound < limit:
                 limit, each = known.bound, known.at_most
             known = Priced(self.active.copy(), taken, limit, each)
-            if bound - found.objective > max(
-                settings.SIGNIFICANT, settings.RELAXED_GAP * gap
-            ) * abs(bound):
+            open_ = max(settings.SIGNIFICANT, settings.RELAXED_GAP * gap)
+            if bound - found.objective > open_ * abs(bound):
                 new = self._promising(reduced[: self.count], bound)
                 self.active[new] = True
                 least = settings.SIGNIFICANT * abs(bound) / max(len(self.flows.site), 1)

@@ -104,9 +104,8 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
         if shared.any():
             # In a concession with a shortfall, stations whose own case has one go.
             own = _own_lacks(frame, served.point)[sites] / np.maximum(need_at[sites], 1e-9)
-            lacks = np.where(
-                shared, np.where(lacks > settings.ARITHMETIC, np.maximum(own, 0.0), 0.0), lacks
-            )
+            own = np.where(lacks > settings.ARITHMETIC, np.maximum(own, 0.0), 0.0)
+            lacks = np.where(shared, own, lacks)
         lacking = np.flatnonzero(lacks > settings.ARITHMETIC)
         if not len(lacking):
             return choice

@@ -77,7 +77,6 @@ def _able(frame: Frame, choice: Ints, point: Floats) -> Flags:
             for some in itertools.combinations(range(kinds), count):
                 groups = sorted({g for k in some for g in service.kinds[k]})
                 asked = load[:, list(some)].sum(axis=1)[frame.site]
-                out &= (
-                    capacity[:, groups].sum(axis=1) >= asked * (1 - settings.EXACT) - settings.EXACT
-                )
+                least = asked * (1 - settings.EXACT) - settings.EXACT
+                out &= capacity[:, groups].sum(axis=1) >= least
     return out

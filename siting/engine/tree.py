@@ -214,22 +214,18 @@ class Tree:
         uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > settings.COUNTED]
         if uneven:
             uneven.sort(key=lambda k: abs(counts[k] % 1.0 - 0.5))
-            return [
-                self._on_count(node, k, counts[k]) for k in sorted(uneven[: settings.MOST_COUNTS])
-            ]
+            uneven = sorted(uneven[: settings.MOST_COUNTS])
+            return [self._on_count(node, k, counts[k]) for k in uneven]
         whole = np.bincount(self._site, relaxed.taken, minlength=len(self._must))
         part = np.flatnonzero((whole > settings.SIGNIFICANT) & (whole < 1 - settings.SIGNIFICANT))
         if len(part):
-            order = part[np.argsort(np.abs(whole[part] - 0.5), kind="stable")][
-                : settings.CANDIDATES
-            ]
+            order = part[np.argsort(np.abs(whole[part] - 0.5), kind="stable")]
+            order = order[: settings.CANDIDATES]
             return [self._on_site(node, int(j), float(whole[j])) for j in order.tolist()]
         some = relaxed.taken > settings.SIGNIFICANT
         mixed = np.flatnonzero(np.bincount(self._site, some, minlength=len(self._must)) > 1)
-        return [
-            self._on_option(node, int(j), relaxed.taken)
-            for j in mixed[: settings.CANDIDATES].tolist()
-        ]
+        mixed = mixed[: settings.CANDIDATES]
+        return [self._on_option(node, int(j), relaxed.taken) for j in mixed.tolist()]
 
     def _on_site(self, node: _Node, j: int, whole: float) -> _Split:
         closed = node.allowed & (self._site != j)

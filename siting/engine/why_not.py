@@ -145,9 +145,8 @@ class _Diagnosis:
         if answer.optimal and answer.objective < -settings.ARITHMETIC:
             suspects = sorted(self.elastic.priced(answer)) or self.all
             if not self.small:  # an early partial result
-                joint = self.stepped(
-                    self.given(answer, self.all), 0.0, len(settings.CONFLICT_STEPS)
-                )
+                given = self.given(answer, self.all)
+                joint = self.stepped(given, 0.0, len(settings.CONFLICT_STEPS))
         elif not self.known and self.possible():
             return []
         with self.clock.phase("alone", settings.ROOT_SHARE):
@@ -193,13 +192,9 @@ class _Diagnosis:
         self.clock.interrupted = clock.interrupted
 
     def ask(
-        self,
-        held: Collection[int],
-        aimed: Collection[int],
-        *,
-        whole: bool,
+        self, held: Collection[int], aimed: Collection[int], *, whole: bool,
         parts: float = settings.CONFLICT_PARTS,
-    ) -> Answered:
+    ) -> Answered:  # fmt: skip
         with self.limited(parts) as clock:
             return self.elastic.ask(held, aimed, clock, whole=whole)
 
@@ -289,9 +284,8 @@ class _Diagnosis:
         if not answer.found:
             return none
         excess, unit = self.elastic.excess(answer), self.elastic.unit
-        return {
-            k: float(excess[k]) for k in aimed if excess[k] > settings.ARITHMETIC * unit[k]
-        } or none
+        least = settings.ARITHMETIC * unit
+        return {k: float(excess[k]) for k in aimed if excess[k] > least[k]} or none
 
     def most_served(self, k: int, parts: float) -> Mend | None:
         """Return a floor's excess where serving most of it is best."""
@@ -314,9 +308,8 @@ class _Diagnosis:
             changed, figures = self.program, {}
             for k, excess in given.items():
                 one = self.asked[k]
-                more = step * max(
-                    one.figure(excess), settings.ARITHMETIC * float(self.elastic.unit[k])
-                )
+                least = settings.ARITHMETIC * float(self.elastic.unit[k])
+                more = step * max(one.figure(excess), least)
                 figures[k] = rounded(one, excess + more, whole=True)
                 changed = one.changed(changed, figures[k], self.nowhere)
             ok, standing = self.planned(changed, parts)

@@ -121,13 +121,9 @@ class Prices:
 
 
 def tighten(
-    covering: Covering,
-    least: float,
-    clock: Clock,
-    *,
-    aim: float,
+    covering: Covering, least: float, clock: Clock, *, aim: float,
     steps: int = settings.SUBGRADIENT_STEPS,
-) -> Prices:
+) -> Prices:  # fmt: skip
     """Return prices of a good bound, by subgradient steps.
 
     It stops at a bound of `aim`; `least` is the weight of a known plan.
@@ -161,9 +157,8 @@ def tighten(
             direction[:] = 0.0
             if length < settings.SUBGRADIENT_SHORTEST:
                 break
-        direction = (
-            settings.SUBGRADIENT_INERTIA * direction + (1 - settings.SUBGRADIENT_INERTIA) * slope
-        )
+        kept = settings.SUBGRADIENT_INERTIA
+        direction = kept * direction + (1 - kept) * slope
         size = float(direction @ direction)
         if size <= 1e-18:
             break

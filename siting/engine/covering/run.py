@@ -137,12 +137,9 @@ class CoveringRun:
     def prices(self) -> Prices:
         """Return prices of the remaining rows."""
         return tighten(
-            self.left.covering,
-            max(self.best, 0.0),
-            self.clock,
-            aim=self.proven_at,
+            self.left.covering, max(self.best, 0.0), self.clock, aim=self.proven_at,
             steps=settings.SUBGRADIENT_AGAIN,
-        )
+        )  # fmt: skip
 
     def _start(self) -> None:
         plan = self._plan
@@ -218,14 +215,9 @@ class CoveringRun:
 
         accuracy = max(settings.RELAXED_GAP * self.gap, settings.ARITHMETIC)
         return cut_down(
-            self.left.covering,
-            prices,
-            self.clock,
-            settings.PATCHES,
-            accuracy,
-            seed=self.seed,
+            self.left.covering, prices, self.clock, settings.PATCHES, accuracy, seed=self.seed,
             hear=hear,
-        )
+        )  # fmt: skip
 
     def plan_at(self, taken: Floats) -> None:
         """Make a plan from a relaxed program's values of the options."""
