@@ -1,7 +1,7 @@
 """The root of the search: its bound, and plans made from its relaxation.
 
 1. Cuts on the master problem, round after round, until they gain little.
-2. Under the viability gap with a poor constructed plan: the relaxation, made viable.
+2. Under the viability gap: the relaxation, made viable.
 3. Else, without a fast evaluation: dives, each followed by the cuts at its plan.
 4. Rounding, or construction at the relaxation's prices.
 5. Without a fast evaluation, or with many choices: 1- and 2-exchanges. After dives, where a choice
@@ -31,10 +31,8 @@ from siting.program.instance import Floats, Ints
 ROOT_ROUNDS, ROOT_STALLED, LONG_STALLED = 200, 2e-5, 5e-4
 # Share of the gap for the integer master problem, and its nodes at first.
 PROGRAM_GAP, FIRST_NODES = 0.6, 100
-# Gap below which a constructed plan is kept, its stations amid their customers.
-SOWN_WELL = 0.05
-# Value from which a site keeps its station when a relaxation is made viable.
-HALF = 0.5
+# Values from which a site keeps its station when a relaxation is made viable, each tried.
+WHOLES = (0.9, 0.6, 0.5)
 # Dives in a row without a better plan after which diving ends.
 IDLE_DIVES = 3
 # Shares of the time by which phases end; the rest is for the answer itself.
@@ -73,7 +71,7 @@ class Root(Plans):
             return
         self.taken = self.root.taken
         before, money = self.best, bool(self.master.cutter.money)
-        if money and self.gap > SOWN_WELL:
+        if money:
             with self.clock.phase("viable", self._until(0.6)):
                 self._viable(self.root.taken)
             if self.best > before:  # construction does not improve on that
@@ -173,9 +171,16 @@ class Root(Plans):
         order = np.argsort(-taken, kind="stable")
         _, first = np.unique(self.frame.site[order], return_index=True)
         most = order[first]  # the largest option of each site
-        choice = viable(self.frame, most[whole[self.frame.site[most]] >= HALF], self.clock)
-        if choice is not None:
-            self.weighed(choice)
+        value = whole[self.frame.site[most]]
+        tried: set[int] = set()
+        for least in WHOLES:
+            some = most[value >= least]
+            if len(some) in tried or self.clock.over:
+                continue
+            tried.add(len(some))
+            choice = viable(self.frame, some, self.clock)
+            if choice is not None:
+                self.weighed(choice)
 
     def _programs_near(self) -> Iterator[None]:
         """Solve the master problem over the options of incumbent and relaxation, in rounds.

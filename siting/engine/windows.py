@@ -27,11 +27,12 @@ from siting.engine.clock import Clock
 from siting.engine.frame import Frame, first_of_each
 from siting.engine.highs import run_native
 from siting.engine.linear import model_of
+from siting.engine.proof import ARITHMETIC
 from siting.program.instance import Flags, Floats, Ints
 
 FIRST_SIZE, HARD_SIZE, GROWTH = 10, 6, 1.6
 # Node limit per window. The time limit is a safeguard that seldom binds.
-NODES, SECONDS, HARD_SECONDS = 400, 15.0, 6.0
+NODES, SECONDS, HARD_SECONDS = 120, 15.0, 6.0
 WINDOW_GAP = 2e-4
 # With decay or decided payments the integer programs of windows are hard: they start with a wider
 # gap, which narrows whenever all of a size have been tried; with payments by year they start
@@ -40,9 +41,9 @@ WIDE_GAP, NARROWS = 2e-3, 0.5
 GAIN = 1e-7
 # With decay, the best sites kept for a row, and the best stations kept outside a window.
 BEST_SITES, BEST = 12, 8
-# Energies above which, with payments by year, a row keeps only its own stations outside a window,
-# and this number of those with the most free capacity.
-MANY_ENERGIES, ROOMIEST = 20_000, 3
+# Pairs of a row in a window at first, inside and outside it, beside those in use; all pairs of the
+# embedded city's windows took 3 to 15 s each, and these 0.1 s.
+PAIRS = 3
 # Rows that the results of several windows may violate together, though each met them.
 SHARED = ("one", "resource", "subsidies", "floor")
 
@@ -75,12 +76,18 @@ class Windows:
         for family in (*SHARED, "gap") if pooled else SHARED:
             self._shared[m.family.get(family, slice(0, 0))] = True
         self._own_site = self._site_of_columns()
-        self._reach_of_columns = self.frame.service.row[self.frame.energy_pair]
+        self._energies = slice(frame.count, frame.layout.columns.energies)
+        self._worth = m.cost[self._energies]
+        service = self.frame.service
+        self._reach_of_columns = service.row[self.frame.energy_pair]
+        # Row and slice of each energy column, and the demand there.
+        self._group = self._reach_of_columns * service.kwh.shape[1] + frame.energy_slice
+        self._wanted = service.kwh[self._reach_of_columns, frame.energy_slice]
+        self._wanted = self._wanted / frame.layout.energy_unit
         all_energies = np.ones(len(self.frame.energy_pair), dtype=bool)
         self._good = all_energies
         if self.frame.service.near:
-            worth = frame.matrix.cost[frame.count : frame.layout.columns.energies]
-            self._good = self._among_best(all_energies, worth, BEST_SITES)
+            self._good = self._among_best(all_energies, self._worth, BEST_SITES)
         self._near = self._overlap()
         self.taken = taken
         self.hopeless = np.zeros(frame.count, dtype=bool)  # options of no better plan
@@ -88,6 +95,7 @@ class Windows:
         self.gap = WIDE_GAP if near or frame.program.gap is not None else WINDOW_GAP
         self._hard = frame.drawn_by_year and not near
         self.size = HARD_SIZE if self._hard else FIRST_SIZE
+        self.pairs = PAIRS
         self.made = 0
         self.start(point)
 
@@ -168,6 +176,7 @@ class Windows:
         if not windows:
             self.size = int(np.ceil(self.size * GROWTH))
             self.gap = max(self.gap * NARROWS, WINDOW_GAP)
+            self.pairs *= 2
             self._tried[:] = False
             return 0.0
         work = [self._program(sites) for sites in windows]
@@ -223,29 +232,15 @@ class Windows:
         free = (column_site >= 0) & inside[column_site]
         count, energies = frame.count, frame.layout.columns.energies
         free[:count] &= ~self.hopeless | (self.point[:count] > 0)
-        row = self._reach_of_columns
-        service = frame.service
-        touched = np.zeros(len(service.kwh), dtype=bool)
-        if service.near:
-            in_use = self.point[count:energies] > 0
-            free[count:energies] &= self._good | in_use
-            touched[row[free[count:energies]]] = True
+        mine = free[count:energies].copy()
+        if frame.service.near:
+            free[count:energies] = self._good_pairs(mine)
+        elif frame.layout.by_pair:
+            free[count:energies] = self._pairs(mine)
         else:
-            touched[service.row[inside[service.site]]] = True
-        if frame.layout.by_pair:
-            built = np.zeros(frame.sites, dtype=bool)
-            built[frame.site[self.choice]] = True
-            site = column_site[count:energies]
-            outside = built[site] & touched[row]
-            if service.near:
-                worth = frame.matrix.cost[count:energies]
-                outside &= in_use | self._among_best(outside, worth, BEST)
-            elif self._hard and int(outside.sum()) > MANY_ENERGIES:
-                in_use, room = self.point[count:energies] > 0, self._room()
-                outside &= in_use | self._among_best(outside & (room > 0), room, ROOMIEST)
-            free[count:energies] |= outside
-        else:
-            free[count:energies] = touched[row]
+            touched = np.zeros(len(frame.service.kwh), dtype=bool)
+            touched[frame.service.row[inside[frame.service.site]]] = True
+            free[count:energies] = touched[self._reach_of_columns]
         subsidy = frame.layout.subsidy_column
         if subsidy.size:
             some = np.zeros(frame.sites, dtype=bool)
@@ -256,6 +251,47 @@ class Windows:
             free[column] = True
         columns = np.flatnonzero(free)
         return columns, columns < count
+
+    def _good_pairs(self, inside: Flags) -> Flags:
+        """Return a window's energies with decay: the best of its sites, and those that may give."""
+        worth, in_use = self._worth, self.point[self._energies] > 0
+        inside = inside & (self._good | in_use)
+        outside = self._outside(inside)
+        return inside | outside & (in_use | self._among_best(outside, worth, BEST))
+
+    def _pairs(self, inside: Flags) -> Flags:
+        """Return a window's energies: those in use, and a few that may take their place.
+
+        `inside`: all of its sites. Only rows that its stations serve, that lack service, or that a
+        site of it would serve better than their stations do.
+        """
+        now = self.point[self._energies]
+        in_use, worth = now > 0, self._worth
+        served = np.bincount(self._group, now)
+        lacks = served[self._group] < self._wanted * (1 - ARITHMETIC)
+        least = np.full(len(served), np.inf)
+        np.minimum.at(least, self._group[in_use], worth[in_use])
+        rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
+        better = lacks | in_use | (worth > least[self._group])
+        rows[self._reach_of_columns[inside & better]] = True
+        inside = inside & rows[self._reach_of_columns]
+        outside = self._outside(inside)
+        # Those of equal worth: the nearest in the window, and outside those with room.
+        minutes = self.frame.service.minutes[self.frame.energy_pair]
+        inside &= in_use | self._among_best(inside, worth, self.pairs, -minutes)
+        room = self._room()
+        outside &= in_use | self._among_best(outside & (room > 0), worth, self.pairs, room)
+        return inside | outside
+
+    def _outside(self, inside: Flags) -> Flags:
+        """Return the energies of stations outside a window in the rows of some inside it."""
+        rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
+        rows[self._reach_of_columns[inside]] = True
+        built = np.zeros(self.frame.sites, dtype=bool)
+        built[self.frame.site[self.choice]] = True
+        site = self._own_site[self._energies]
+        out: Flags = ~inside & built[site] & rows[self._reach_of_columns]
+        return out
 
     def _room(self) -> Floats:
         """Return the free capacity of the station of each energy column, scaled."""
@@ -268,12 +304,16 @@ class Windows:
         np.minimum.at(out, entries.tocoo().coords[1], left[entries.indices])
         return out
 
-    def _among_best(self, energies: Flags, worth: Floats, count: int) -> Flags:
-        """Return whether each energy column is among the best of its row and slice."""
+    def _among_best(
+        self, energies: Flags, worth: Floats, count: int, then: Floats | None = None
+    ) -> Flags:
+        """Return whether each energy column is among the best of its row and slice.
+
+        `then`: decides between those of equal worth.
+        """
         at = np.flatnonzero(energies)
-        frame = self.frame
-        group = self._reach_of_columns[at] * len(frame.program.slices) + frame.energy_slice[at]
-        order = np.lexsort((-worth[at], group))
+        group = self._group[at]
+        order = np.lexsort((*(() if then is None else (-then[at],)), -worth[at], group))
         best = np.zeros(len(energies), dtype=bool)
         best[at[order[first_of_each(group[order], count)]]] = True
         return best
