@@ -63,9 +63,6 @@ LAST_SHARE = 0.1  # the final exchange, and the reserve for the service at most;
 LONG_ROOT_ENDS = 0.45  # the root where cuts are slow; not measured
 DRAWN_ROOT_ENDS = 0.25  # the root with payments by year; not measured
 START_OF_GAP = 0.7  # a first plan under the viability gap, where others are worse; not measured
-# Share of an aim's time after which it leaves the rest to later aims if its turns are too slow to
-# prove it; not measured
-SLOW_SHARE = 0.5
 PRICING = 0.5  # pricing within an aim; not measured
 HORIZON_SHARE = 0.65  # a horizon of the shortest drives; not measured
 ENDS = 0.97  # share of the time limit by which the search ends; not measured

@@ -212,7 +212,7 @@ class _Solve:
             before = dict(self.clock.seconds)
             began = self.clock.elapsed_s
             now = self.clock.share
-            self.idle_from = now + settings.SLOW_SHARE * (share - now) if left else math.inf
+            self.idle_from = (now + share) / 2 if left else math.inf
             with self.clock.phase("aim", min(share, 1.0)):
                 aim = self._prepared(aim)
                 aims[n] = aim
