@@ -4,6 +4,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from conftest import often
 from engine.test_drives import grid_town
 from program.test_pairs import FEATURES, PAIRS, check
 
@@ -36,7 +37,7 @@ def all_priced(monkeypatch):
     monkeypatch.setattr(settings, "AT_ONCE", 1)
 
 
-@pytest.mark.parametrize("first", FEATURES)
+@pytest.mark.parametrize("first", often(FEATURES, [*FEATURES][::6]))
 def test_blocks_in_pairs(first, all_priced):
     pairs = [pair for pair in PAIRS if pair[0] == first][1::6]
     check([(first,), *pairs], 1, **TOWN)
