@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from siting.asking import Asking
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.export import geojson_of, noted, plan_layers, plot_plan, save_plan_pictures
 from siting.export.dictionary import is_own
 from siting.export.exchange import write_exchange
@@ -143,7 +143,7 @@ class Plan(Asking):
         if not isinstance(layers.get(layer), gpd.GeoDataFrame):
             drawn = [name for name, one in layers.items() if isinstance(one, gpd.GeoDataFrame)]
             fix = f"there are: {', '.join(drawn)}"
-            raise InputError(Fault("layer", f"{layer!r} is none with geometry", fix))
+            raise InputError("layer", f"{layer!r} is none with geometry", fix)
         return geojson_of(gpd.GeoDataFrame(layers[layer]), name=layer, note=noted(self))
 
     def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:

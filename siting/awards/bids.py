@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from siting import roads, sites
 from siting.config import Config
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.files import LONLAT_ALIASES, PAKISTAN_WSEN, UserTable
 from siting.review.awarded import ZONE
 from siting.review.outside_layer import Catalogue, counts_of
@@ -129,8 +129,7 @@ def placed(
     file.fault("", "bids of one bidder for the same place, chargers and year",
                "leave one out, or name them in one bundle or one_of",
                again.reindex(new.index, fill_value=False))  # fmt: skip
-    if file.faults:
-        raise InputError(file.faults)
+    refuse(file.faults)
     first = lone.iloc[ids]
     places = pd.Series([PLACE.format(n + 1) for n in range(len(first))], dtype=object)
     added = own_sites(first, places, snapped.iloc[ids], "bid", "the bids")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from siting import __version__
 from siting.economics import at_hurdle
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.export import noted, write_csv, write_geojson, write_json
 from siting.lots.areas import with_areas
 from siting.lots.neighbours import ground_of
@@ -109,14 +109,14 @@ def part_into_lots(
     new = plan.new_sites.sort_values("site_id", ignore_index=True)
     if new.empty:
         what = "builds no new station, so that there is nothing to part"
-        raise InputError(Fault(str(plan.title), what, "plan with more money, or allow more sites"))
+        raise InputError(str(plan.title), what, "plan with more money, or allow more sites")
     if lots > len(new):
         what = f"{lots} lots of {len(new)} new stations: a lot holds one at least"
-        raise InputError(Fault("--lots", what, f"ask for {len(new)} or fewer"))
+        raise InputError("--lots", what, f"ask for {len(new)} or fewer")
     reach = study.config.reach
     if reach.table_csv is not None:
         what = "the drives are a table of your own, which says nothing of other places"
-        raise InputError(Fault("reach.table_csv", what, "plan on drives over the roads"))
+        raise InputError("reach.table_csv", what, "plan on drives over the roads")
     sites = plan.candidates.set_index("site_id").loc[new["site_id"]]
     offers = plan.offers.set_index("offer_id").loc[new["offer_id"]]
     npv = plan.tables["business"].set_index("site_id")["npv_pkr"].loc[new["site_id"]]
@@ -205,8 +205,7 @@ def _require_sense(lots: int, within: float, loss: float, most_m: float) -> None
             faults.append(Fault(name, f"{value:g} is no share", "give one from 0 to below 1"))
     if not 0 < most_m < math.inf:
         faults.append(Fault("--radius", f"{most_m:g} is no radius", "give metres above 0"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 def _from_north(lot: np.ndarray, xy: np.ndarray) -> np.ndarray:

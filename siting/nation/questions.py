@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from siting.errors import Fault, InputError, did_you_mean
+from siting.errors import InputError, did_you_mean
 from siting.nation.certificate import MILLION, price_columns
 from siting.nation.earlier import years_in_words
 from siting.nation.reading import read_nation
@@ -44,7 +44,7 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
     cities = tables["cities"].set_index("city", drop=False)
     if city not in cities.index:
         fix = did_you_mean(city, cities.index)
-        raise InputError(Fault("CITY", f"{city} is not a city of this plan", fix))
+        raise InputError("CITY", f"{city} is not a city of this plan", fix)
     row = cities.to_dict("index")[city]
     lines = [("Status", str(row["status"]))]
     if row["status"] == "failed":
@@ -97,7 +97,7 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
     if then["years"] != facts["years"]:
         words = [years_in_words(one["years"]) for one in (then, facts)]
         what = f"{before} is of {words[0]}, {after} of {words[1]}: their energy cannot be compared"
-        raise InputError(Fault("compare", what, "compare plans of the same years"))
+        raise InputError("compare", what, "compare plans of the same years")
     old, new = (tables["cities"].set_index("city") for tables in (was_told, told))
     names = list(dict.fromkeys([*new.index, *old.index]))
     table = pd.DataFrame(index=pd.Index([*names, "all"], name="city"))

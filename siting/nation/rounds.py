@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting.config import Config, NationConfig
-from siting.errors import Fault, InfeasibleError, InputError, SolveError
+from siting.errors import Fault, InfeasibleError, SolveError, refuse
 from siting.nation import city as asking
 from siting.nation.certificate import (
     MILLION,
@@ -110,13 +110,12 @@ class Rounds(SharedMoney):
                 fix = f"ask for {have / facts['people']:.3g} or less"
                 what = f"{name}: have {have:,.0f} kWh/day in reach, need {need:,.0f}"
                 faults.append(Fault("least_kwh_day_a_head", what, fix))
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
         if self.rows:
             self.tell(f"{len(self.rows):,} answers of an earlier plan hold")
         if len(self.failed) == len(names):
             what = "; ".join(f"{n}: {e}" for n, e in self.failed.items())
-            raise SolveError(Fault("cities", f"none could be read: {what}"))
+            raise SolveError("cities", f"none could be read: {what}")
 
     def _fail(self, name: str, why: str) -> None:
         self.failed[name] = why

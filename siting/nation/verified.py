@@ -13,7 +13,7 @@ import numpy as np
 
 from siting import __version__
 from siting.config import Config, load
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.manifest import REPORT, SEAL, files_below, read_json
 from siting.nation import city as asking
 from siting.nation.basis import BASIS, Basis, nation_again
@@ -89,13 +89,12 @@ def _files(folder: Path) -> tuple[str, bool]:
     record = read_json(folder / MANIFEST)
     if set(record) != {"format", "siting", "sha256", SEAL} or record["siting"] != __version__:
         what = f"has other keys than a plan, or is not of this version, siting {__version__}"
-        raise InputError(Fault(str(folder / MANIFEST), what, AGAIN))
+        raise InputError(str(folder / MANIFEST), what, AGAIN)
     runs = folder / CITIES
     pages = [f"{CITIES}/{one.name}/{REPORT}" for one in runs.iterdir()] if runs.is_dir() else []
     there = [name for name in files_below(folder) if name not in (MANIFEST, *pages)]
     faults = set_faults(folder, there, hashes)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return f"hashes match ({len(hashes):,} files)", True
 
 
@@ -136,8 +135,7 @@ def _city(
         if odd:
             what = "is not the question that the nation asked of the city"
             faults.append(Fault(str(run / "config.yaml"), what, MENDED, odd))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return "its run holds, and says what the nation says of it", None
 
 
@@ -184,8 +182,7 @@ def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
                 what = f"a bound of {bound:,.3f} kWh/day is below a plan of {name}"
                 faults.append(Fault(f"{ANSWERS}, answers.{number}", what, MENDED))
                 break
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return f"{count:,} bounds, none below a known plan", None
 
 
@@ -214,8 +211,7 @@ def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -
         names = [p.name for p in again.iterdir()]
         faults += set_faults(folder, stands, names)
         faults += file_faults(folder, again, [name for name in names if name in stands])
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     lost = "".join(f"; nothing of {name}, which failed" for name in nation.failed)
     notes.append(
         f"the nation's own word, which nothing in it proves: its configuration, written "

@@ -123,7 +123,7 @@ def zone_of_sites(study: Study, site_ids: Iterable[str]) -> dict[str, str]:
     """Return the zone of sites: of the cell whose middle is nearest."""
     if study.cell_zones is None:
         what = "there are no zones to cap"
-        raise InputError(Fault("award.caps", what, "add program.zones, or a column zone"))
+        raise InputError("award.caps", what, "add program.zones, or a column zone")
     zones: Any = study.cell_zones
     cells, known = study.cells, study.candidates.set_index("site_id").geometry
     wanted = list(dict.fromkeys(site_ids))

@@ -20,7 +20,7 @@ from siting.config import Config, even_steps, rupees_of_word, to_yaml
 from siting.config.program import GridZones
 from siting.engine.answer import AimProof, Answer
 from siting.engine.proof import Proof
-from siting.errors import Fault, InfeasibleError, InputError
+from siting.errors import InfeasibleError, InputError
 from siting.interrupts import seen_through
 from siting.review.record import folder_for, head_of
 from siting.review.solving import better_by, with_budget
@@ -60,13 +60,13 @@ def budgets_of(text: str) -> list[float]:
             steps = sorted({float(rupees_of_word(part)) for part in parts})
         budgets = [float(pkr) for pkr in steps]
     except ValueError as err:
-        raise InputError(Fault("budgets", f"{text!r} is not a list of budgets", fix)) from err
+        raise InputError("budgets", f"{text!r} is not a list of budgets", fix) from err
     odd = tuple(f"{pkr:g}" for pkr in budgets if not (np.isfinite(pkr) and pkr >= 0))
     if odd:
-        raise InputError(Fault("budgets", "not PKR of 0 or more", fix, odd))
+        raise InputError("budgets", "not PKR of 0 or more", fix, odd)
     if not 2 <= len(budgets) <= MOST_BUDGETS:
         what = f"{len(budgets)} budgets"
-        raise InputError(Fault("budgets", what, f"give 2 to {MOST_BUDGETS}"))
+        raise InputError("budgets", what, f"give 2 to {MOST_BUDGETS}")
     return budgets
 
 
@@ -112,7 +112,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     if not asked.budgeted:
         what = "asks for the least money first, so there is no budget to vary"
         fix = "leave it out, or name another of program.aims first"
-        raise InputError(Fault("program.least_cost", what, fix))
+        raise InputError("program.least_cost", what, fix)
     rows: list[dict[str, Any]] = []
     demand = list(asked.own.values())[-1]
     zones, _ = zones_for(config, study.cells, demand)

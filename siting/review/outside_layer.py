@@ -11,7 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.files import read_layer, row_labels
 from siting.sites.chargers_text import charger_counts
 from siting.sites.configurations import EXISTING, EXTENDED, UPGRADED
@@ -70,8 +70,7 @@ def read_their_layer(
     unknown: dict[str, list[str]] = {}
     counts = counts_of(layer, path, ids, existing, Catalogue(configurations, known, names),
                      unknown, faults)  # fmt: skip
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     called = layer["name"] if "name" in layer.columns else pd.Series(None, index=layer.index)
     sites = gpd.GeoDataFrame(
         {

@@ -23,7 +23,7 @@ import pandas as pd
 
 from siting import sites
 from siting.config import Config, SitesLayer, load
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.export import with_units, write_csv
 from siting.files import read_layer
 from siting.plan import Plan
@@ -146,7 +146,7 @@ def replan(
     folder = Path(run) if isinstance(run, Path | str) else None
     if folder is None and overrides:
         what = "overrides are for a run folder"
-        raise InputError(Fault("overrides", what, "change the study with Study.with_ first"))
+        raise InputError("overrides", what, "change the study with Study.with_ first")
     first = study_of(run)
     places = None if add is None else _places(first, Path(add))
     known = first.candidates
@@ -166,7 +166,7 @@ def replan(
     if places is not None:
         if folder is not None and "candidates" not in study.reused:
             fix = "add the sites first, then change the rest in a second replan"
-            raise InputError(Fault("--add", "cannot go with a change of the candidates", fix))
+            raise InputError("--add", "cannot go with a change of the candidates", fix)
         notes += places[2]
         study = _with_places(study, Path(add or ""), *places[:2])
     before = first.plan if folder is None else plan_of(first, folder)
@@ -270,8 +270,7 @@ def wishes_of(
     if budget_pkr is not None and not _is_money(budget_pkr):
         what = f"{reprlib.repr(budget_pkr)} is no amount of money"
         faults.append(Fault("--budget", what, "give rupees as a number from 0 to 1e14"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     limits = config.program.limits
     was_required = sites_named(known, limits.required_sites, "program.limits.required_sites")
     was_forbidden = sites_named(known, limits.forbidden_sites, "program.limits.forbidden_sites")

@@ -163,10 +163,10 @@ def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
     wanted = ("written", "inputs", "assumptions", "objective_kwh_day", "packages")
     missing = tuple(key for key in wanted if key not in facts)
     if missing:
-        raise InputError(Fault(str(folder / "run.json"), "lacks keys", "run it again", missing))
+        raise InputError(str(folder / "run.json"), "lacks keys", "run it again", missing)
     sites = read_csv(folder / "sites.csv", dtype={"offer_id": str})
     if "offer_id" not in sites.columns:
-        raise InputError(Fault(f"{folder / 'sites.csv'}, column offer_id", "is missing"))
+        raise InputError(f"{folder / 'sites.csv'}, column offer_id", "is missing")
     return facts, sites["offer_id"].to_list()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from siting import export, simulation
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.export import simulation_picture
 from siting.interrupts import seen_through
 from siting.plan import Plan
@@ -105,7 +105,7 @@ def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay
     rules, study = rules or simulation.Rules(), study_of(run)
     plan = study.plan
     if plan.sites.empty:
-        raise InputError(Fault("run", "has no station to simulate", "plan with a larger budget"))
+        raise InputError("run", "has no station to simulate", "plan with a larger budget")
     waiting = Waiting.of(study)
     standard = waiting.standard
     days_by_case = simulated(

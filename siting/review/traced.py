@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from siting.config import load
-from siting.errors import Fault, InputError, did_you_mean
+from siting.errors import Fault, did_you_mean, refuse
 from siting.manifest import FOLDER, read_manifest
 from siting.study.limits import site_named
 from siting.study.stored_run import Folder
@@ -267,8 +267,7 @@ class Traced:
         if scenario is not None and scenario not in there:
             fix = did_you_mean(scenario, there, "" if there else "it plans for one demand")
             faults.append(Fault("--scenario", f"no scenario {scenario!r} in this run", fix))
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
         wanted = int(years.max()) if year is None else year
         if there and scenario is None and wanted == self.config.year:
             return Slice(None, wanted, "", asked.scenario, asked.case)

@@ -10,7 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from siting.errors import ConfigError, DownloadError, Fault, InputError, OutputError, SitingError
+from siting.errors import (
+    ConfigError,
+    DownloadError,
+    Fault,
+    InputError,
+    OutputError,
+    SitingError,
+    refuse,
+)
 from siting.export import json_text
 from siting.export.values import plain
 from siting.manifest import (
@@ -163,8 +171,7 @@ def _files(folder: Path) -> tuple[str, dict[str, Any]]:
     record, _ = read_manifest(folder)
     faults = strange(folder, [*record["of_the_run"], REPORT, FOLDER])
     faults += strange(folder / FOLDER, [*record["sha256"], MANIFEST])
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     count = len(record["of_the_run"]) + len(record["sha256"])
     return f"hashes match ({count:,} files)", record
 
@@ -204,8 +211,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
             f"{proof.unit}, the run says that its own reaches {shown(proof.objective)}"
         )
         faults.append(Fault(where, what, MENDED))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     by = "in fractions" if proven.exact else "rounding counted"
     words = f"the certificate proves {shown(proven.bound)} {proof.unit} ({by})"
     low, high = (proof.bound, proven.bound) if less else (proven.bound, proof.bound)
@@ -219,8 +225,7 @@ def _award(study: Study, folder: Path) -> tuple[str, None]:
     """Recount who won by which rules, and what both rules pay."""
     account = award_account(study, folder)
     faults = award_faults(account)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     won, lost = len(account.winners), len(account.losers)
     words = "bundles, alternatives, caps, reserve prices and payments hold"
     return f"{won:,} bids that win and {lost:,} that lose: {words}", None
@@ -270,8 +275,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
     faults += told
     if rests:
         notes.append(f"rests on other solves, not done again: {', '.join(rests)}")
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return f"worked out again from each other: {', '.join(again)}", None
 
 
@@ -297,8 +301,7 @@ def _written(
     moment = as_form(OfTheMoment, facts, str(path), MENDED)
     told = {*PHASES, *(made.told for made in STAGES.values() if made.told)}
     faults = json_faults(path, facts) + of_the_moment_faults(moment, str(path), sorted(told))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     with scratch_folder() as place:
         other = place / "run"
         try:
@@ -316,8 +319,7 @@ def _written(
         faults += _record_faults(record, again, moment)
     page, words = _page(study, folder, facts, curve)
     faults += page
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     notes.append(
         f"the run's own word, which nothing in it proves: written {moment.written}, seconds, "
         f"memory, platform, versions (siting {moment.siting}, Python {moment.python}), and the "

@@ -226,7 +226,7 @@ class Board:
         try:
             if not isinstance(wishes, Mapping):
                 what = f"{reprlib.repr(wishes)} is no section of drop, require and budget_pkr"
-                raise InputError(Fault("wishes", what))
+                raise InputError("wishes", what)
             wishes = {"drop": (), "require": (), "budget_pkr": None, **wishes}
             if wishes.get("again"):
                 self.asked.start_over()

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.simulation.day import (
     CHARGED,
     OUT_OF_REACH,
@@ -173,8 +173,7 @@ class Rules:
             if not good:
                 value = getattr(self, name.replace("-", "_"))
                 faults.append(Fault(f"simulate, {name}", f"{value:g} is not {what}"))
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
 
 
 def simulate_days(

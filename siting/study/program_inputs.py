@@ -13,7 +13,7 @@ import pandas as pd
 from siting import economics, sites
 from siting.config import Config
 from siting.config.offers import HURDLE_SHARE
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.program.limits import Limit
 from siting.program.money import GapRule
 from siting.tables import capacity_groups
@@ -237,7 +237,7 @@ def need_of(
     if lost:
         what = "does not pay for the power of what these vehicle classes are sold"
         fix = "raise the price of their charger groups, or plan with offers.subsidy.rule: share"
-        raise InputError(Fault("money.prices_pkr_kwh", what, fix, lost))
+        raise InputError("money.prices_pkr_kwh", what, fix, lost)
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
     # Public money is the program's own decision here, not a property of an offer.
@@ -272,4 +272,4 @@ def _require_passable(
     asked = hurdle.sales_share if least <= 1 else hurdle.real_return
     what = f"is {asked:g}, which no station can pass, sold out and with all it may be paid"
     fix = f"the best breaks even at {least:.1%} of its sales: ask for no less" if least <= 1 else ""
-    raise InputError(Fault(f"offers.subsidy.hurdle.{key}", what, fix or "lower it"))
+    raise InputError(f"offers.subsidy.hurdle.{key}", what, fix or "lower it")

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from siting.config import to_yaml
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.export import flat, layers_of
 from siting.export.values import plain
 from siting.manifest import REPORT
@@ -82,7 +82,7 @@ def write_page(page: str, path: Path, *, replace: bool = False) -> None:
 def page_of(run: RunRecord, frontier: Path | None = None, language: str | None = None) -> str:
     """Return the report of a run as the text of an HTML page; see `write_report`."""
     if language not in (None, "en", "ur"):
-        raise InputError(Fault("language", f"{language!r} is not one of en, ur"))
+        raise InputError("language", f"{language!r} is not one of en, ur")
     if language is not None:
         run = replace(run, settings={**run.settings, "report": {"language": language}})
     return render(run, None if frontier is None else read_frontier(frontier, run))
@@ -103,8 +103,7 @@ def record_of(source: Source) -> RunRecord:
         plan = plan_of(study, Path(source))
         path = Path(source) / "run.json"
         record = record_of_plan(study, plan)
-        if faults := list(_disagreements(record, study, plan, path)):
-            raise InputError(faults)
+        refuse(list(_disagreements(record, study, plan, path)))
         return record
     plan = source if isinstance(source, Plan) else study.plan
     if not plan.facts:

@@ -116,7 +116,7 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
     area = read_layer(path).geometry.union_all()
     if not isinstance(area, Polygon | MultiPolygon) or area.is_empty:
         raise InputError(
-            Fault(f"{path}, geometry", f"{area.geom_type}, no area", "give a layer of polygons")
+            f"{path}, geometry", f"{area.geom_type}, no area", "give a layer of polygons"
         )
     return area
 

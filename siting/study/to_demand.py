@@ -13,7 +13,7 @@ import pandas as pd
 from siting import demand as people_to_energy
 from siting import reference
 from siting.config import Config
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.roads import Network
 from siting.study.own_tables import own_demand
 from siting.study.people import People, outline, read_people
@@ -233,7 +233,7 @@ def national_fleet(config: Config) -> Table:
     if missing:
         has = "it has: " + ", ".join(national["vehicle_class"])
         what = "not in the fleet table"
-        raise InputError(Fault("demand.vehicle_classes", what, has, missing))
+        raise InputError("demand.vehicle_classes", what, has, missing)
     return national.set_index("vehicle_class").loc[classes].reset_index()
 
 
