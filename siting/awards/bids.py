@@ -26,7 +26,7 @@ from siting.review.outside_plan import own_sites, road_faults
 from siting.study.choices import configurations_of
 from siting.study.pipeline import Study
 from siting.study.program_inputs import money_of
-from siting.study.sources import on_the_grid
+from siting.study.read_sources import on_the_grid
 
 TEXTS = ("bid", "bidder", "name", "one_of")
 PLACE = "p{:04d}"

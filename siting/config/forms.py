@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from siting.config.faults import dotted
+from siting.config.key_faults import dotted
 from siting.config.sections import Config
 from siting.config.yaml_text import Key, write
 

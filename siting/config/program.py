@@ -21,7 +21,7 @@ from siting.config.fields import (
     no_repeat,
     refuse,
 )
-from siting.config.limits import Limits
+from siting.config.requirements import Limits
 
 MILLION = 1e6
 

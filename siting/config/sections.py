@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from siting.config.award import Award
+from siting.config.award_rules import Award
 from siting.config.demand import Demand
 from siting.config.fields import (
     RUN_NAME,

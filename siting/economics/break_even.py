@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from siting.economics.case import gap_terms
-from siting.economics.flows import MONTHS, sold_shares
+from siting.economics.cash_flows import MONTHS, sold_shares
 from siting.economics.rules import PRICE, BusinessRules
 from siting.errors import InputError
 from siting.sites import Subsidy, with_dearer

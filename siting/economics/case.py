@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.economics.flows import (
+from siting.economics.cash_flows import (
     efficiency,
     fixed_costs,
     margin_pkr_kwh,

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from siting.economics.flows import (
+from siting.economics.cash_flows import (
     fixed_costs,
     present_value_factor,
     replacements,

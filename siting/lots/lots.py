@@ -16,10 +16,10 @@ from siting import __version__
 from siting.economics import at_hurdle
 from siting.errors import Fault, InputError, refuse
 from siting.export import noted, write_csv, write_geojson, write_json
-from siting.lots.areas import with_areas
+from siting.lots.annex import page_of
 from siting.lots.neighbours import ground_of
-from siting.lots.page import page_of
 from siting.lots.parting import least_spread, need, part, spread
+from siting.lots.search_areas import with_areas
 from siting.plan import Plan
 from siting.roads import Network
 from siting.sites import Hurdle

@@ -15,8 +15,8 @@ from siting.errors import InputError
 from siting.manifest import as_form, read_json
 from siting.nation.city import Row
 from siting.nation.earlier import ANSWERS, as_answered
-from siting.nation.plan import NationPlan, plan_of
-from siting.nation.reading import AGAIN, Number
+from siting.nation.nation_plan import NationPlan, plan_of
+from siting.nation.read_folder import AGAIN, Number
 from siting.nation.rounds import Rounds
 from siting.program.instance import Floats
 

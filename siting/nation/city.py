@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from siting.config import Config, to_yaml
-from siting.config.limits import Envelope
+from siting.config.requirements import Envelope
 from siting.engine.prices import rupees_of
 from siting.engine.solve import KEPT
 from siting.errors import InfeasibleError, SitingError

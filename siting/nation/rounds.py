@@ -13,7 +13,8 @@ import pandas as pd
 from siting.config import Config, NationConfig
 from siting.errors import Fault, InfeasibleError, SolveError, refuse
 from siting.nation import city as asking
-from siting.nation.certificate import (
+from siting.nation.city import Ask, Row, covers, same
+from siting.nation.division_bound import (
     MILLION,
     Points,
     Pot,
@@ -23,7 +24,6 @@ from siting.nation.certificate import (
     divide,
     price_columns,
 )
-from siting.nation.city import Ask, Row, covers, same
 from siting.nation.overlap import overlaps
 from siting.nation.shared_money import SPLITS, SharedMoney
 from siting.nation.workers import Workers
@@ -273,7 +273,7 @@ class Rounds(SharedMoney):
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return all bounds so far, and their certificate for this or other money.
 
-        By year the bounds have the weights (`siting.nation.certificate`) of the certificate.
+        By year the bounds have the weights (`siting.nation.division_bound`) of the certificate.
         """
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:

@@ -20,7 +20,7 @@ from siting.economics import PRICES_OF
 from siting.errors import InputError
 from siting.export import json_text, noted
 from siting.lots import part_into_lots
-from siting.lots.page import AREAS, LOTS, areas_told
+from siting.lots.annex import AREAS, LOTS, areas_told
 from siting.pages import cells_of
 from siting.papers.word import Blank, Text, Word
 from siting.plan import Plan

@@ -16,7 +16,7 @@ from siting.export.geopackage import storable
 from siting.export.layers import road_layer
 from siting.export.lonlat import to_lonlat
 from siting.export.values import decimals
-from siting.report.yearly import YearTables
+from siting.report.yearly_section import YearTables
 
 # Columns of the bands of minutes to the nearest station.
 BANDS = ("over_min", "within_min", "people_share")

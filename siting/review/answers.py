@@ -18,9 +18,9 @@ from siting.errors import InfeasibleError, InputError, SolveError, refuse
 from siting.files import UserTable, texts_of
 from siting.program.limits import Limit
 from siting.sites import subsidy_pkr, with_dearer
-from siting.study.limits import sites_named
 from siting.study.pipeline import Study
 from siting.study.program_inputs import subsidy_of
+from siting.study.to_limits import sites_named
 
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
 REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the bidder"}

@@ -26,7 +26,7 @@ from siting.report.differences import (
     setting_text,
 )
 from siting.report.run_record import RunRecord
-from siting.review.places import match_places
+from siting.review.added_places import match_places
 from siting.review.shown import Block, Shown
 from siting.study.report_page import record_of
 from siting.study.stored_run import Source

@@ -27,11 +27,11 @@ from siting.review.solving import better_by, with_budget
 from siting.study.other_plans import Effort
 from siting.study.outcome_figures import bare_outcome
 from siting.study.pipeline import Study
+from siting.study.program_zones import gini, zone_of_cells, zone_of_demand, zone_table
 from siting.study.robustness import Stands, slow_of
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
 from siting.study.to_program import program_of
-from siting.study.zones import gini, zone_of_cells, zone_of_demand, zone_table
 from siting.writing import claimed_folder
 
 MOST_BUDGETS = 200

@@ -27,16 +27,16 @@ from siting.errors import Fault, InputError, refuse
 from siting.export import with_units, write_csv
 from siting.files import read_layer
 from siting.plan import Plan
+from siting.review.added_places import study_of_sites, study_with_sites
 from siting.review.answers import OF_BIDS, STAYS, answered, changed_least
-from siting.review.places import study_of_sites, study_with_sites
 from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import in_years
-from siting.study.limits import sites_named
 from siting.study.pipeline import Study
+from siting.study.read_sources import on_the_grid
 from siting.study.runs import write_run
-from siting.study.sources import on_the_grid
 from siting.study.stages import Report
 from siting.study.stored_run import Source, plan_of, study_again, study_of
+from siting.study.to_limits import sites_named
 
 ADDED = "added by siting replan"
 ANSWERS_FILE = "answers.csv"

@@ -17,8 +17,8 @@ import pandas as pd
 from siting.config import load
 from siting.errors import Fault, did_you_mean, refuse
 from siting.manifest import FOLDER, read_manifest
-from siting.study.limits import site_named
 from siting.study.stored_run import Folder
+from siting.study.to_limits import site_named
 
 NEAREST = 3
 NEEDED = (

@@ -19,8 +19,8 @@ from siting.plan import Plan
 from siting.report import RunRecord, read_frontier, render
 from siting.study.facts import run_facts
 from siting.study.pipeline import Study
+from siting.study.program_zones import with_zones
 from siting.study.stored_run import Source, plan_of, study_of
-from siting.study.zones import with_zones
 from siting.writing import require_free, write_whole
 
 AGAIN = "a file was edited or comes from another run: make the run again with `siting run`"

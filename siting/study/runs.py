@@ -21,13 +21,13 @@ from siting.report import why_no_report
 from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
 from siting.study.other_plans import Effort, best_by_scenario
-from siting.study.people import outline
 from siting.study.pipeline import Study
 from siting.study.plausibility import doubts_of
 from siting.study.python_inputs import copied
 from siting.study.report_page import page_of, plan_tables, record_of_plan, write_page
 from siting.study.stages import Report
 from siting.study.stored_run import seal_again, study_of, write_stages
+from siting.study.to_people import outline
 from siting.writing import claimed_folder, require_free, write_plain_csv
 
 # Sales slower and faster than planned; how likely they are is an assumption.

@@ -29,12 +29,12 @@ from siting.program.limits import Limit, limit_tables
 from siting.report import RunFacts
 from siting.roads import Network
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale
-from siting.study.people import People
 from siting.study.pipeline import Study
 from siting.study.provenance import SETTINGS
 from siting.study.spare import Spare
 from siting.study.stages import Report
 from siting.study.table_cache import load_table
+from siting.study.to_people import People
 
 
 @dataclass(frozen=True)

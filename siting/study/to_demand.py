@@ -16,10 +16,10 @@ from siting.config import Config
 from siting.errors import InputError
 from siting.roads import Network
 from siting.study.own_tables import own_demand
-from siting.study.people import People, outline, read_people
-from siting.study.sources import read_destinations, roads_of, with_columns_of
+from siting.study.read_sources import read_destinations, roads_of, with_columns_of
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
+from siting.study.to_people import People, outline, read_people
 
 
 def own_figures(section: Any) -> dict[str, Any]:

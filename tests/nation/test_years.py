@@ -28,7 +28,7 @@ from siting.engine.solve import _Solve, solve
 from siting.errors import ConfigError, InputError, VerifyError
 from siting.nation import Nation, explain_city, read_nation
 from siting.nation import city as asking
-from siting.nation.certificate import (
+from siting.nation.division_bound import (
     Points,
     Pot,
     added_up_by_year,

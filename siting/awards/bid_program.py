@@ -16,8 +16,8 @@ from siting.errors import ConfigError, Fault
 from siting.files import texts_of
 from siting.program.limits import Limit
 from siting.program.program import Program
+from siting.review.added_places import study_of_sites, study_with_sites
 from siting.review.awarded import ZONE, zone_of_sites
-from siting.review.places import study_of_sites, study_with_sites
 from siting.sites import charger_catalogue
 from siting.sites.chargers_text import size_name
 from siting.study.choices import configurations_of

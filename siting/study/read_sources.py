@@ -20,7 +20,7 @@ from siting.export.dictionary import is_own
 from siting.export.layers import one_each
 from siting.files import read_layer, sha256
 from siting.roads import Network
-from siting.study.people import outline
+from siting.study.to_people import outline
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from siting import __version__
-from siting.batch.page import PAGE, write_page
+from siting.batch.batch_page import PAGE, write_page
 from siting.batch.pools import cores, local_pool, share_threads
 from siting.batch.studies import BatchStudy
 from siting.batch.table import TABLE, TABLE_CSV, made_by_batch, results_table, write_table

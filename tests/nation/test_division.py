@@ -20,8 +20,8 @@ from siting.config import NationConfig, load_nation
 from siting.errors import ConfigError, InfeasibleError, InputError, VerifyError
 from siting.nation import Nation, NationPlan, compare_nations, explain_city, read_nation
 from siting.nation import city as asking
-from siting.nation.certificate import Points, Pot, added_up, certificate, corners, divide
-from siting.nation.page import write_page
+from siting.nation.division_bound import Points, Pot, added_up, certificate, corners, divide
+from siting.nation.nation_page import write_page
 from siting.report.leaflet import NEEDED
 
 

@@ -20,8 +20,8 @@ from siting.nation.basis import BASIS, Basis, nation_again
 from siting.nation.city import Row, covers
 from siting.nation.earlier import ANSWERS
 from siting.nation.folder import write_files
-from siting.nation.plan import NationPlan
-from siting.nation.reading import (
+from siting.nation.nation_plan import NationPlan
+from siting.nation.read_folder import (
     AGAIN,
     CITIES,
     MANIFEST,

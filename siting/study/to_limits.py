@@ -22,7 +22,7 @@ from siting.roads import Network
 from siting.roads.lines import lines_of_layer, road_lines
 from siting.study.choices import configurations_of
 from siting.study.mandates import mandate_limits
-from siting.study.zones import area_of_points
+from siting.study.program_zones import area_of_points
 from siting.tables import load_kw
 
 

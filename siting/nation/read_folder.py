@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from siting.errors import Fault, InputError, VerifyError, first_line, refuse
 from siting.files import read_csv
 from siting.manifest import as_form, changed, read_json, unsealed
-from siting.nation.certificate import (
+from siting.nation.division_bound import (
     Pot,
     added_up,
     added_up_by_year,
