@@ -83,17 +83,9 @@ def _end_with(pipe: Connection) -> None:
 def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
     """Give an executor on a Dask cluster, and the solver threads that each of its workers has.
 
-    Parameters
-    ----------
-    address
-        Of the scheduler, e.g. ``tcp://10.0.0.5:8786``.
-
-    Raises
-    ------
-    MissingExtraError
-        If ``distributed`` is not installed.
-    InputError
-        If no scheduler answers there, or it has no workers.
+    `address`: that of the scheduler, e.g. ``tcp://10.0.0.5:8786``. Raises `MissingExtraError` if
+    ``distributed`` is not installed; `InputError` if no scheduler answers there, or it has no
+    workers.
     """
     try:
         distributed: Any = import_module("distributed")

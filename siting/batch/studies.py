@@ -144,8 +144,6 @@ def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
 def sweep_words(sweep: Mapping[str, Any]) -> str:
     """Return swept values in words, each by the last word of its key.
 
-    Examples
-    --------
     >>> sweep_words({"program.budget_pkr": 4e7, "demand.case": "low", "reach.cutoff_min": 7.5})
     'budget_pkr 40,000,000, case low, cutoff_min 7.5'
     """

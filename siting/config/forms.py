@@ -36,10 +36,7 @@ def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
 def to_yaml(config: Config) -> str:
     """Return a configuration as YAML with every key, defaults too; it loads to an equal one.
 
-    Parameters
-    ----------
-    config
-        As `siting.config.load` returns it, with absolute paths.
+    `config`: as `siting.config.load` returns it, with absolute paths.
     """
     return write(plain(config))
 
@@ -49,15 +46,8 @@ def input_files(config: Config) -> dict[str, Path]:
 
     Keys that end in ``_dir`` name folders that runs fill; all other paths are input.
 
-    Parameters
-    ----------
-    config
-        As `siting.config.load` returns it.
-
-    Returns
-    -------
-    dict
-        From key path, e.g. ``candidates.sources.0.path``, to file, in the order of the sections.
+    `config`: as `siting.config.load` returns it. Result: from key path, e.g.
+    ``candidates.sources.0.path``, to file, in the order of the sections.
     """
     return {
         dotted(key): value
@@ -69,12 +59,8 @@ def input_files(config: Config) -> dict[str, Path]:
 def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
     """Return a configuration with some files replaced, unchecked.
 
-    Parameters
-    ----------
-    config
-        As `siting.config.load` returns it.
-    files
-        From the file named now to its replacement.
+    `config`: as `siting.config.load` returns it; `files`: from the file named now to its
+    replacement.
     """
 
     def moved(value: Any) -> Any:

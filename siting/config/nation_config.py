@@ -162,19 +162,10 @@ def load_nation(
 
     With money by year, its years are those of the cities.
 
-    Parameters
-    ----------
-    path
-        The YAML file. Relative paths in it are taken from its folder.
-    overrides
-        ``key.path=value`` texts that replace keys of the file.
-    today
-        Date on which no year may be in the past; None: no such check.
-
-    Raises
-    ------
-    ConfigError
-        With every fault of the nation's file and of the cities'.
+    `path`: the YAML file. Relative paths in it are taken from its folder. `overrides`:
+    ``key.path=value`` texts that replace keys of the file; `today`: date on which no year may be in
+    the past; None: no such check. Raises `ConfigError` with every fault of the nation's file and of
+    the cities'.
     """
     cities: list[Config] = []
     provinces: list[str] = []

@@ -155,21 +155,13 @@ def read_zones(
 def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     """Return overlaps and gaps of zones in km2, with the zones' ids.
 
-    Parameters
-    ----------
-    zones
-        Polygons with ``zone_id`` and a coordinate reference system.
+    `zones`: polygons with ``zone_id`` and a coordinate reference system.
 
-    Returns
-    -------
-    dict
-        ``area_km2`` (of all); ``overlap_km2`` (of all pairs, slivers too); ``overlaps``: one record
-        a pair that shares more than 0.1 % of the smaller (``zone_id``, ``other_id``,
-        ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between zones (``gap_km2``,
-        ``lon``, ``lat`` of a point inside); ``warnings``: texts.
+    Result: ``area_km2`` (of all); ``overlap_km2`` (of all pairs, slivers too); ``overlaps``: one
+    record a pair that shares more than 0.1 % of the smaller (``zone_id``, ``other_id``,
+    ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between zones (``gap_km2``,
+    ``lon``, ``lat`` of a point inside); ``warnings``: texts.
 
-    Examples
-    --------
     >>> two = [shapely.box(73, 33, 73.1, 33.1), shapely.box(73.1, 33, 73.2, 33.1)]
     >>> zones = gpd.GeoDataFrame({"zone_id": ["a", "b"]}, geometry=two, crs=4326)
     >>> report = zone_report(zones)

@@ -132,20 +132,14 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     One figure varies, all others stay. A price at one charger group applies to the stations that
     sell most there.
 
-    Parameters
-    ----------
-    accounts
-        The stations: those that draw public money, if any; else all.
+    `accounts`: the stations: those that draw public money, if any; else all.
 
-    Returns
-    -------
-    DataFrame
-        ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost), ``value``,
-        ``unit``, ``stations`` (their number), ``rising`` (whether a larger value helps them),
-        ``half_no_money_at`` and ``no_money_at`` (from there on half of them, or all, need no public
-        money), ``first_lost_at`` and ``all_lost_at`` (beyond it one, or every, station has a
-        shortfall above its cap). Blank if no such value lies between 0 and `FAR` times the figure's
-        own. Figures without an effect are left out. The nearest to its value comes first.
+    Columns: ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost),
+    ``value``, ``unit``, ``stations`` (their number), ``rising`` (whether a larger value helps
+    them), ``half_no_money_at`` and ``no_money_at`` (from there on half of them, or all, need no
+    public money), ``first_lost_at`` and ``all_lost_at`` (beyond it one, or every, station has a
+    shortfall above its cap). Blank if no such value lies between 0 and `FAR` times the figure's
+    own. Figures without an effect are left out. The nearest to its value comes first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])

@@ -140,16 +140,8 @@ def require_prices(
 ) -> None:
     """Check that charger groups in use, and only existing ones, have a price.
 
-    Parameters
-    ----------
-    rules
-        Prices and rates.
-    offers
-        The offers; existing stations have no business case.
-    known
-        The charger groups.
-    stated
-        Charger groups with a price set by the user.
+    `rules`: prices and rates; `offers`: the offers; existing stations have no business case;
+    `stated`: charger groups with a price set by the user.
     """
     new = offers[~offers["existing"].astype(bool)]
     groups = capacity_groups(map(str, offers.columns))
@@ -168,8 +160,6 @@ def require_prices(
 def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
     """Return the share of the target year's sales in each year of the horizon, 0 to 1.
 
-    Examples
-    --------
     >>> ramp(business_rules(years=5, sales_path=(0.4, 0.7))).tolist()
     [0.4, 0.7, 0.7, 0.7, 0.7]
     """
@@ -182,8 +172,6 @@ def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
 def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
     """Return the rules of a case that must pass a hurdle.
 
-    Examples
-    --------
     >>> from siting.sites import Hurdle
     >>> held = at_hurdle(business_rules(), Hurdle(sales_share=0.7, real_return=0.12))
     >>> held.sales_share, held.discount_rate
@@ -198,8 +186,6 @@ def opening_years(target_year: int, known_from: int = 0) -> range:
 
     None is before the year `known_from`, from which the demand is known.
 
-    Examples
-    --------
     >>> opening_years(2030)
     range(2027, 2031)
     """
@@ -245,23 +231,10 @@ def sales_path(
 def money_figures(path: Path | None = None) -> pd.DataFrame:
     """Return prices, rates and subsidy figures: value, range, unit, source and confidence mark.
 
-    Parameters
-    ----------
-    path
-        A user's own table in place of ``siting/reference/money.csv``, with the same columns.
+    `path`: a user's own table in place of ``siting/reference/money.csv``, with the same columns.
+    Columns: ``item``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``. Raises
+    `InputError` with every item that is missing or given twice, and every range out of order.
 
-    Returns
-    -------
-    DataFrame
-        ``item``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
-
-    Raises
-    ------
-    InputError
-        With every item that is missing or given twice, and every range out of order.
-
-    Examples
-    --------
     >>> money = money_figures().set_index("item")["value"]
     >>> money["price_dc"].item(), money["station_tariff"].item()
     (112.5, 39.7)

@@ -174,11 +174,8 @@ def lots_to_folder(
 ) -> tuple[Lots, Path]:
     """Part a run into lots, write their folder and return both: see `part_into_lots`.
 
-    Returns
-    -------
-    tuple
-        The lots, and a folder with ``lots`` and ``areas`` as GeoJSON and CSV, ``lots.json`` and
-        ``lots.html``, the page to print; by default ``RUN-lots-TIME``.
+    Result: the lots, and a folder with ``lots`` and ``areas`` as GeoJSON and CSV, ``lots.json`` and
+    ``lots.html``, the page to print; by default ``RUN-lots-TIME``.
     """
     usual = folder.resolve().parent / f"{folder.resolve().name}-lots-{now:%Y%m%d-%H%M%S}"
     with claimed_folder(out, usual) as claim:

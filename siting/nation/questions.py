@@ -19,26 +19,12 @@ CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], pd.DataFrame]:
     """Return the reasons for a city's money, as lines (label, text), and its plans by money.
 
-    Parameters
-    ----------
-    folder
-        A folder of `siting nation`; it is checked first.
-    city
-        The city's name.
+    `folder`: a folder of `siting nation`; it is checked first; `city`: the city's name.
 
-    Returns
-    -------
-    list, DataFrame
-        The plans found for the city, the least money first: ``purpose`` (the reason for asking),
-        ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (against the plan before), and
-        ``chosen``.
-
-    Raises
-    ------
-    InputError
-        If it is not such a folder, or has no such city.
-    VerifyError
-        If the content of the folder is inconsistent.
+    Result: the plans found for the city, the least money first: ``purpose`` (the reason for
+    asking), ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (against the plan before),
+    and ``chosen``. Raises `InputError` if it is not such a folder, or has no such city;
+    `VerifyError` if the content of the folder is inconsistent.
     """
     facts, tables = read_nation(folder)
     cities = tables["cities"].set_index("city", drop=False)
@@ -79,19 +65,10 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
 def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
     """Return the changes between two stored plans, by city and in all.
 
-    Returns
-    -------
-    DataFrame
-        One row a city in either plan, and ``all``: ``granted_pkr``, ``new_stations``,
-        ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and ``…_change``; blank
-        where a city is in one plan only.
-
-    Raises
-    ------
-    InputError
-        If one of them is not such a folder, or their years differ.
-    VerifyError
-        If the content of one of them is inconsistent.
+    One row a city in either plan, and ``all``: ``granted_pkr``, ``new_stations``,
+    ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and ``…_change``; blank where a
+    city is in one plan only. Raises `InputError` if one of them is not such a folder, or their
+    years differ; `VerifyError` if the content of one of them is inconsistent.
     """
     (then, was_told), (facts, told) = read_nation(before), read_nation(after)
     if then["years"] != facts["years"]:

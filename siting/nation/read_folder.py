@@ -106,18 +106,10 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
     Every file, those of the cities' runs too, is checked against its hash, every value against its
     type. `siting.nation.verify_nation` detects edits that also correct the hashes.
 
-    Parameters
-    ----------
-    folder
-        A folder of `siting nation`.
-
-    Raises
-    ------
-    InputError
-        If it is not such a folder, a file is missing or was changed, or a value has the wrong type.
-    VerifyError
-        If the content is inconsistent: the bound does not follow from the bounds of the cities, a
-        city draws more than its grant, the grants exceed the money, or a run differs.
+    `folder`: a folder of `siting nation`. Raises `InputError` if it is not such a folder, a file is
+    missing or was changed, or a value has the wrong type; `VerifyError` if the content is
+    inconsistent: the bound does not follow from the bounds of the cities, a city draws more than
+    its grant, the grants exceed the money, or a run differs.
     """
     folder = Path(folder)
     read_nation_manifest(folder)

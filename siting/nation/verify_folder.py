@@ -51,12 +51,7 @@ def verify_nation(
     itself (`siting.review.verify_run`); the nation's values of each city are taken from its run
     again; no bound is below a plan of the city; and tables, page and layers are written again.
 
-    Parameters
-    ----------
-    folder
-        A folder of `siting nation`.
-    progress
-        Called with an `Event` when a check is done.
+    `folder`: a folder of `siting nation`; `progress`: called with an `Event` when a check is done.
     """
     folder = Path(folder)
     verified = Verified(folder)

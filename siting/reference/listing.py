@@ -168,14 +168,8 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
 def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
     """Return a list of figures with their table and their use.
 
-    Parameters
-    ----------
-    figures
-        The first eight columns of `LISTED`.
-    table
-        The file; figures set by the user have ``config.yaml`` as theirs.
-    used_for
-        The use of the figures.
+    `figures`: the first eight columns of `LISTED`; `table`: the file; figures set by the user have
+    ``config.yaml`` as theirs; `used_for`: the use of the figures.
     """
     source = figures["source"].fillna("").astype(str)
     set_by_user = source.str.startswith(_SET)

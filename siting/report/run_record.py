@@ -50,14 +50,8 @@ class RunRecord:
     ) -> Self:
         """Return the record of a run.
 
-        Parameters
-        ----------
-        facts
-            What ``run.json`` says.
-        settings
-            What ``config.yaml`` says.
-        layers
-            The run's layers and tables by name (`siting.export.layers_of`).
+        `facts`: what ``run.json`` says; `settings`: what ``config.yaml`` says; `layers`: the run's
+        layers and tables by name (`siting.export.layers_of`).
         """
         empty = gpd.GeoDataFrame({name: [] for name in BANDS}, geometry=[], crs=4326)
         names = ("years", "built", "year_cells")

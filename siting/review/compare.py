@@ -348,17 +348,10 @@ def compare_to_folder(
 ) -> tuple[Comparison, Path]:
     """Return a comparison, and the folder with its tables, layer and map.
 
-    Parameters
-    ----------
-    folders
-        As in `compare`.
-    out
-        The folder, new or empty; by default ``compare-TIME`` beside the first. It gets
-        ``figures.csv``, ``settings.csv``, ``sites.csv``, ``differences.geojson``, ``compare.json``,
-        ``differences.png`` where Matplotlib is installed, and ``compare.html`` where the packages
-        of reports are.
-    now
-        The time, for the record.
+    `folders`: as in `compare`. `out`: the folder, new or empty; by default ``compare-TIME`` beside
+    the first. It gets ``figures.csv``, ``settings.csv``, ``sites.csv``, ``differences.geojson``,
+    ``compare.json``, ``differences.png`` where Matplotlib is installed, and ``compare.html`` where
+    the packages of reports are. `now`: the time, for the record.
     """
     usual = Path(folders[0]).resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
     with seen_through() as wish, claimed_folder(out, usual) as claim:

@@ -40,13 +40,8 @@ MOST_BUDGETS = 200
 def budgets_of(text: str) -> list[float]:
     """Return the budgets that a text names: ``low:high:count``, or a list ``a,b`` (PKR).
 
-    Raises
-    ------
-    InputError
-        If the text is neither, or a budget makes no sense.
+    Raises `InputError` if the text is neither, or a budget makes no sense.
 
-    Examples
-    --------
     >>> budgets_of("0:2e6:3")
     [0.0, 1000000.0, 2000000.0]
     >>> budgets_of("[5e6,1e6]"), budgets_of("1cr, 5m"), budgets_of("10 lakh:3m:2")

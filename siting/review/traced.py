@@ -235,10 +235,8 @@ class Traced:
     def find(self, wanted: str) -> tuple[str, str]:
         """Return ``cell`` or ``station`` and the id of the subject; the nearest if it is unknown.
 
-        Raises
-        ------
-        InputError
-            If the run has no such cell or station, or several stations have the name.
+        Raises `InputError` if the run has no such cell or station, or several stations have the
+        name.
         """
         cells = self.table("cells")["cell_id"].astype(str)
         if wanted in set(cells):
@@ -249,10 +247,7 @@ class Traced:
     def slice(self, year: int | None = None, scenario: str | None = None) -> Slice:
         """Return the year and scenario asked for; by default the last year, and no scenario.
 
-        Raises
-        ------
-        InputError
-            If the run does not plan for that year or scenario.
+        Raises `InputError` if the run does not plan for that year or scenario.
         """
         asked = self.config.demand
         rows = self.table("outcome_slices")

@@ -127,17 +127,9 @@ def verify_run(
     `siting rerun` holds a run. A bound on what any plan reaches is proven anew from the prices that
     the run stored. `Verified.notes` names what is the run's own word.
 
-    Parameters
-    ----------
-    folder
-        What `siting run` wrote.
-    frontier
-        The folder of `siting frontier` whose curve is in the run's page, if one is.
-    progress
-        Called with an `Event` when a check is done.
+    `folder`: what `siting run` wrote; `frontier`: the folder of `siting frontier` whose curve is in
+    the run's page, if one is; `progress`: called with an `Event` when a check is done.
 
-    Examples
-    --------
     >>> verify_run("runs/lahore-20261124-101500").faults  # doctest: +SKIP
     []
     """

@@ -128,10 +128,7 @@ class Answers:
     def load(self, url: str) -> Any:
         """Return the stored answer to a request, or ``None``.
 
-        Parameters
-        ----------
-        url
-            The request as OSMnx writes it, query included.
+        `url`: the request as OSMnx writes it, query included.
         """
         self.server = url.split("?")[0]
         path = self._path(url)

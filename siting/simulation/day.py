@@ -55,14 +55,8 @@ class Queues:
     def of(cls, ports: pd.DataFrame, sessions: Sessions, count: np.ndarray) -> Queues:
         """Return the queues of a table of ports.
 
-        Parameters
-        ----------
-        ports
-            As `siting.simulation.station_ports`.
-        sessions
-            The sessions.
-        count
-            Sessions a day by class, which weight the mean session of a group.
+        `ports`: as `siting.simulation.station_ports`; `count`: sessions a day by class, which
+        weight the mean session of a group.
         """
         groups = ports["charger_group"].to_numpy(object)
         pace = np.full((len(ports), len(sessions.classes)), np.inf)
@@ -96,14 +90,8 @@ def choices_of(
 ) -> list[Choices]:
     """Return the choices of each row: every queue in reach with compatible ports.
 
-    Parameters
-    ----------
-    rows
-        ``place`` and ``vehicle_class``, one row a place and class.
-    reach
-        ``place``, ``site_id``, ``travel_min``.
-    queues, sessions
-        The queues and the sessions.
+    `rows`: ``place`` and ``vehicle_class``, one row a place and class; `reach`: ``place``,
+    ``site_id``, ``travel_min``; `queues`, `sessions`: the queues and the sessions.
     """
     of_site: dict[str, list[int]] = {}
     for q, site_id in enumerate(queues.table["site_id"].astype(str)):

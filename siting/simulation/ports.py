@@ -35,27 +35,14 @@ def station_ports(
 ) -> pd.DataFrame:
     """Return the ports of each station by charger type, with their power (kW).
 
-    Parameters
-    ----------
-    sites
-        ``site_id``, ``offer_id`` and ``chargers`` in words, as a plan has them.
-    offers
-        ``offer_id``, ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time with
-        power), as the plan's offers have them.
-    chargers
-        The charger catalogue.
+    `sites`: ``site_id``, ``offer_id`` and ``chargers`` in words, as a plan has them; `offers`:
+    ``offer_id``, ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time with
+    power), as the plan's offers have them.
 
-    Returns
-    -------
-    DataFrame
-        ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port in
-        use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``; by site, fastest
-        port first.
-
-    Raises
-    ------
-    InputError
-        Naming every station whose chargers cannot be read or are not in the catalogue.
+    Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port
+    in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``; by site, fastest
+    port first. Raises `InputError` naming every station whose chargers cannot be read or are not in
+    the catalogue.
     """
     types = chargers.set_index(chargers["charger_id"].astype(str)).to_dict("index")
     standing = offers[offers["existing"].astype(bool)].set_index("site_id")["ports"]

@@ -164,21 +164,11 @@ class SiteCosts:
 def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
     """Return the packaged figures for civil works, land and O&M (PKR), with a user's overrides.
 
-    Parameters
-    ----------
-    path
-        A user's own table in place of ``siting/reference/works.csv``, with the same columns.
-    **overrides
-        Fields of `SiteCosts`. With `site_bays` the bays by kind of place are left out; `preset`
-        says where the figures that are not given stand.
+    `path`: a user's own table in place of ``siting/reference/works.csv``, with the same columns.
+    `**overrides`: fields of `SiteCosts`. With `site_bays` the bays by kind of place are left out;
+    `preset` says where the figures that are not given stand. Raises `InputError` with every item
+    missing, unknown field and figure that cannot be right.
 
-    Raises
-    ------
-    InputError
-        With every item missing, unknown field and figure that cannot be right.
-
-    Examples
-    --------
     >>> site_costs(land="upfront").civil_bay_pkr
     150000.0
     """

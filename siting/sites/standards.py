@@ -157,27 +157,15 @@ def group_mix(
 ) -> Mix:
     """Return the mean session of the vehicles that use a charger group.
 
-    Parameters
-    ----------
-    group
-        The charger group.
-    compatibility
-        Which class can use which group.
-    sessions
-        As `siting.demand.session_figures`; the packaged table by default.
-    limits
-        As `siting.sites.charging_limits`; the packaged table by default.
-    energy_kwh_day
-        Public energy by class, to weight the classes with; only the ratios count. Where none of
-        the group's classes has any, and by default, each class takes the same energy.
+    `compatibility`: which class can use which group; `sessions`: as
+    `siting.demand.session_figures`; the packaged table by default; `limits`: as
+    `siting.sites.charging_limits`; the packaged table by default. `energy_kwh_day`: public energy
+    by class, to weight the classes with; only the ratios count. Where none of the group's classes
+    has any, and by default, each class takes the same energy.
 
-    Raises
-    ------
-    InputError
-        If no class uses the group, one has no session figures, or an energy is negative.
+    Raises `InputError` if no class uses the group, one has no session figures, or an energy is
+    negative.
 
-    Examples
-    --------
     >>> from siting.sites.catalogue import compatibility
     >>> mix = group_mix("dc", compatibility(), energy_kwh_day={"car": 100.0})
     >>> mix.session_kwh, mix.minutes(30.0), mix.minutes(60.0)  # 60 kW is more than the car takes

@@ -49,25 +49,10 @@ _GOOD: Mapping[str, Callable[[Floats], npt.NDArray[np.bool_]]] = {
 def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     """Return the share of arrivals that have to wait, 0 to 1; 1 where the load fills the servers.
 
-    Parameters
-    ----------
-    servers
-        Whole numbers of at least 1: ports.
-    offered_load
-        Arrivals an hour times mean service in hours (erlangs), at least 0.
+    `servers`: whole numbers of at least 1: ports; `offered_load`: arrivals an hour times mean
+    service in hours (erlangs), at least 0. Result: of the shape the arguments broadcast to. Raises
+    `InputError` if a number is invalid, with every fault.
 
-    Returns
-    -------
-    ndarray
-        Of the shape the arguments broadcast to.
-
-    Raises
-    ------
-    InputError
-        If a number is invalid, with every fault.
-
-    Examples
-    --------
     >>> float(erlang_c(1, 0.5))  # one server: the load itself
     0.5
     >>> [round(float(p), 4) for p in erlang_c([2, 10], [1.0, 8.0])]
@@ -83,29 +68,11 @@ def wait_probability(
 ) -> Floats:
     """Return P(wait > t), the share of drivers who wait longer than `wait_min`, 0 to 1.
 
-    Parameters
-    ----------
-    servers
-        Ports, at least 1.
-    arrivals_per_h
-        Drivers an hour, at least 0.
-    session_min
-        Mean time at the port in minutes, above 0.
-    wait_min
-        The wait in minutes, at least 0.
+    `servers`: ports, at least 1; `arrivals_per_h`: drivers an hour, at least 0; `session_min`: mean
+    time at the port in minutes, above 0; `wait_min`: the wait in minutes, at least 0. Result: of
+    the shape the arguments broadcast to. Raises `InputError` if a number is invalid, with every
+    fault.
 
-    Returns
-    -------
-    ndarray
-        Of the shape the arguments broadcast to.
-
-    Raises
-    ------
-    InputError
-        If a number is invalid, with every fault.
-
-    Examples
-    --------
     >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
     0.238844
     """
@@ -126,29 +93,11 @@ def largest_arrivals_per_h(
 ) -> Floats:
     """Return the most drivers an hour for whom P(wait > `wait_min`) is at most `alpha`.
 
-    Parameters
-    ----------
-    servers
-        Ports, at least 1.
-    session_min
-        Mean time at the port in minutes, above 0.
-    wait_min
-        The wait in minutes, at least 0.
-    alpha
-        The share of drivers who may wait longer, strictly between 0 and 1.
+    `servers`: ports, at least 1; `session_min`: mean time at the port in minutes, above 0;
+    `wait_min`: the wait in minutes, at least 0; `alpha`: the share of drivers who may wait longer,
+    strictly between 0 and 1. Result: drivers an hour, below ``60 servers / session_min``. Raises
+    `InputError` if a number is invalid, with every fault.
 
-    Returns
-    -------
-    ndarray
-        Drivers an hour, below ``60 servers / session_min``.
-
-    Raises
-    ------
-    InputError
-        If a number is invalid, with every fault.
-
-    Examples
-    --------
     >>> round(float(largest_arrivals_per_h(1, 30.0, 0.0, 0.1)), 6)  # M/M/1: C = rho = 0.1
     0.2
     """

@@ -37,28 +37,15 @@ def write_report(
 
     The same folder gives the same bytes.
 
-    Parameters
-    ----------
-    folder
-        A run folder, as `siting run` wrote it.
-    out
-        The file to write, a new one; by default ``report.html`` in the folder, which is replaced.
-    frontier
-        A folder that `siting frontier` wrote for the same study: its budget curve is shown too.
-    language
-        ``en`` or ``ur`` (Urdu); by default what the run's configuration says.
+    `folder`: a run folder, as `siting run` wrote it; `out`: the file to write, a new one; by
+    default ``report.html`` in the folder, which is replaced; `frontier`: a folder that
+    `siting frontier` wrote for the same study: its budget curve is shown too; `language`: ``en`` or
+    ``ur`` (Urdu); by default what the run's configuration says.
 
-    Raises
-    ------
-    InputError
-        If the folder is incomplete, was edited, or is of another format; every fault is named.
-    VerifyError
-        If the stored plan is not what it says it is.
-    MissingExtraError
-        If the packages of the extra ``report`` are not installed.
+    Raises `InputError` if the folder is incomplete, was edited, or is of another format; every
+    fault is named; `VerifyError` if the stored plan is not what it says it is; `MissingExtraError`
+    if the packages of the extra ``report`` are not installed.
 
-    Examples
-    --------
     >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
     PosixPath('runs/lahore-20261124-101500/report.html')
     """
@@ -91,12 +78,8 @@ def page_of(run: RunRecord, frontier: Path | None = None, language: str | None =
 def record_of(source: Source) -> RunRecord:
     """Return the record of a run folder, a study or a plan, from which its report is drawn.
 
-    Raises
-    ------
-    InputError
-        If the folder is incomplete, was edited, or is of another format; every fault is named.
-    VerifyError
-        If the stored plan is not what it says it is.
+    Raises `InputError` if the folder is incomplete, was edited, or is of another format; every
+    fault is named; `VerifyError` if the stored plan is not what it says it is.
     """
     study = study_of(source)
     if isinstance(source, Path | str):
