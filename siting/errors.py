@@ -124,6 +124,25 @@ def refuse(faults: Iterable[Fault]) -> None:
         raise InputError(found)
 
 
+def wrong_figures(
+    where: str, of: object, figures: Iterable[tuple[str, bool, str, str]]
+) -> list[Fault]:
+    """Return a fault for each attribute of an object that is wrong.
+
+    `figures`: its name, whether it is right, what it must be, and the fix (blank: as it says).
+
+    >>> wrong_figures("plan", Fault("a", "x"), [("fix", False, "a remedy", "name one")])
+    [Fault(where='plan, fix', what="'' is not a remedy", fix='name one', ids=())]
+    """
+    faults = []
+    for name, good, what, fix in figures:
+        if not good:
+            value = getattr(of, name)
+            text = repr(value) if isinstance(value, str) else str(value)
+            faults.append(Fault(f"{where}, {name}", f"{text} is not {what}", fix))
+    return faults
+
+
 class OutputError(SitingError, OSError):
     """Something could not be written; no part of it was kept."""
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, refuse
+from siting.errors import Fault, refuse, wrong_figures
 from siting.files import rows_fault
 from siting.reference import at_preset, table
 from siting.sites import Hurdle
@@ -99,9 +99,8 @@ class BusinessRules:
         """Check all figures at once."""
         least = "a number of at least 0"
         efficient = "a share above 0 and at most 1"
-        wrong = [
-            (name, f"{getattr(self, name)} is not {what}")
-            for name, good, what in (
+        faults = wrong_figures("business rules", self, [
+            (name, good, what, "") for name, good, what in (
                 ("tariff_pkr_kwh", 0 <= self.tariff_pkr_kwh < np.inf, least),
                 ("discount_rate", 0 <= self.discount_rate <= 1, "a share of 0 to 1"),
                 ("years", self.years >= 1 and float(self.years).is_integer(),
@@ -120,9 +119,7 @@ class BusinessRules:
                  "shares of 0 to 1, one a year"),
                 ("sales_share", 0 < self.sales_share <= 1, efficient),
             )
-            if not good
-        ]  # fmt: skip
-        faults = [Fault(f"business rules, {name}", what) for name, what in wrong]
+        ])  # fmt: skip
         for group, price in self.prices_pkr_kwh.items() if not faults else ():
             where = f"business rules, prices_pkr_kwh, {group}"
             if not 0 <= price < np.inf:

@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, refuse
+from siting.errors import Fault, refuse, wrong_figures
 from siting.reference import at_preset, table
 from siting.tables import COST_PARTS
 
@@ -129,35 +129,25 @@ class SiteCosts:
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be right, all at once."""
-        faults = []
-        sums = ("civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "deposit_pkr_kw")
-        for name in sums:
-            if not 0 <= getattr(self, name) < np.inf:
-                what = f"{getattr(self, name)} is not PKR of at least 0"
-                faults.append(Fault(f"site costs, {name}", what))
-        for name in ("road_battery_2w", "road_battery_3w"):
-            if not 0 <= getattr(self, name) < np.inf:
-                what = f"{getattr(self, name)} is not kWh of at least 0 for each kWh a day"
-                faults.append(Fault(f"site costs, {name}", what))
-        for name in SHARES:
-            if not 0 <= getattr(self, name) <= 1:
-                what = f"{getattr(self, name)} is not a share"
-                faults.append(Fault(f"site costs, {name}", what, "give 0 to 1"))
-        if not self.site_bays >= 0:
-            what = f"{self.site_bays} is not bays of at least 0"
-            faults.append(Fault("site costs, site_bays", what))
+        amounts = {
+            "PKR of at least 0": (
+                "civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "deposit_pkr_kw"
+            ),
+            "kWh of at least 0 for each kWh a day": ("road_battery_2w", "road_battery_3w"),
+        }  # fmt: skip
+        faults = wrong_figures("site costs", self, [
+            *((name, 0 <= getattr(self, name) < np.inf, what, "")
+              for what, names in amounts.items() for name in names),
+            *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in SHARES),
+            ("site_bays", self.site_bays >= 0, "bays of at least 0", ""),
+            ("line_detour", 1 <= self.line_detour < np.inf, "a factor of at least 1", ""),
+            ("land", self.land in LAND, "a way to pay", "use " + " or ".join(LAND)),
+            ("neeca_points", self.neeca_points in POINTS_RULES, "a reading of the parking rule",
+             "use " + ", ".join(POINTS_RULES)),
+        ])  # fmt: skip
         odd = tuple(f"{kind}: {bays}" for kind, bays in self.bays_by_kind.items() if not bays >= 0)
         if odd:
             faults.append(Fault("site costs, bays_by_kind", "not bays of at least 0", "", odd))
-        if not 1 <= self.line_detour < np.inf:
-            what = f"{self.line_detour} is not a factor of at least 1"
-            faults.append(Fault("site costs, line_detour", what))
-        if self.land not in LAND:
-            what = f"{self.land!r} is not a way to pay"
-            faults.append(Fault("site costs, land", what, "use " + " or ".join(LAND)))
-        if self.neeca_points not in POINTS_RULES:
-            what = f"{self.neeca_points!r} is not a reading of the parking rule"
-            faults.append(Fault("site costs, neeca_points", what, "use " + ", ".join(POINTS_RULES)))
         refuse(faults)
 
 
@@ -210,15 +200,11 @@ class Hurdle:
 
     def __post_init__(self) -> None:
         """Refuse shares that cannot be right."""
-        faults = []
-        if not 0 < self.sales_share <= 1:
-            what = f"{self.sales_share} is not a share above 0 and at most 1"
-            faults.append(Fault("hurdle, sales_share", what))
-        if self.real_return is not None and not 0 <= self.real_return <= 1:
-            faults.append(
-                Fault("hurdle, real_return", f"{self.real_return} is not a share", "give 0 to 1")
-            )
-        refuse(faults)
+        rate, share = self.real_return, "a share above 0 and at most 1"
+        refuse(wrong_figures("hurdle", self, [
+            ("sales_share", 0 < self.sales_share <= 1, share, ""),
+            ("real_return", rate is None or 0 <= rate <= 1, "a share", "give 0 to 1"),
+        ]))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -286,21 +272,14 @@ class Subsidy:
 
     def __post_init__(self) -> None:
         """Refuse shares and sums that cannot be right, all at once."""
-        faults = [
-            Fault(f"subsidy, {name}", f"{value} is not a share", "give 0 to 1")
-            for name in ("charger_share", "grid_share", "fee_share", "civil_share", "land_share",
-                         "gap_cap_share")
-            if not 0 <= (value := getattr(self, name)) <= 1
-        ]  # fmt: skip
-        cap = self.cap_per_station_pkr
-        if cap is not None and not cap >= 0:
-            faults.append(Fault("subsidy, cap_per_station_pkr", f"{cap} is not PKR of at least 0"))
-        if not 0 <= self.flat_pkr < np.inf:
-            faults.append(Fault("subsidy, flat_pkr", f"{self.flat_pkr} is not PKR of at least 0"))
-        if self.rule not in SUBSIDY_RULES:
-            what = f"{self.rule!r} is not a rule"
-            faults.append(Fault("subsidy, rule", what, "use " + ", ".join(SUBSIDY_RULES)))
-        refuse(faults)
+        cap, pkr = self.cap_per_station_pkr, "PKR of at least 0"
+        shares = [f"{of}_share" for of in ("charger", "grid", "fee", "civil", "land", "gap_cap")]
+        refuse(wrong_figures("subsidy", self, [
+            *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in shares),
+            ("cap_per_station_pkr", cap is None or cap >= 0, pkr, ""),
+            ("flat_pkr", 0 <= self.flat_pkr < np.inf, pkr, ""),
+            ("rule", self.rule in SUBSIDY_RULES, "a rule", "use " + ", ".join(SUBSIDY_RULES)),
+        ]))  # fmt: skip
 
 
 def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:

@@ -56,7 +56,7 @@ import numpy as np
 import pandas as pd
 
 from siting.demand import session_figures
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, refuse, wrong_figures
 from siting.sites.catalogue import charging_limits
 from siting.sites.waiting import HOURS_A_DAY, MINUTES, Floats, largest_arrivals_per_h
 
@@ -109,19 +109,15 @@ class ServiceStandard:
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be right, all at once."""
-        faults = []
-        if self.rule not in RULES:
-            what = f"{self.rule!r} is not a rule"
-            faults.append(Fault("service, rule", what, "use " + " or ".join(RULES)))
-        for name, good, what in (
-            ("utilisation", 0 < self.utilisation <= 1, "a share above 0 and at most 1"),
-            ("wait_min", 0 <= self.wait_min < np.inf, "minutes of at least 0"),
-            ("alpha", 0 < self.alpha < 1, "a share above 0 and below 1"),
-            ("swap_depth", 0 < self.swap_depth <= 1, "a share above 0 and at most 1"),
-            ("swap_taper", 1 <= self.swap_taper < np.inf, "a factor of at least 1"),
-        ):
-            if not good:
-                faults.append(Fault(f"service, {name}", f"{getattr(self, name)} is not {what}"))
+        sold = "a share above 0 and at most 1"
+        faults = wrong_figures("service", self, [
+            ("rule", self.rule in RULES, "a rule", "use " + " or ".join(RULES)),
+            ("utilisation", 0 < self.utilisation <= 1, sold, ""),
+            ("wait_min", 0 <= self.wait_min < np.inf, "minutes of at least 0", ""),
+            ("alpha", 0 < self.alpha < 1, "a share above 0 and below 1", ""),
+            ("swap_depth", 0 < self.swap_depth <= 1, sold, ""),
+            ("swap_taper", 1 <= self.swap_taper < np.inf, "a factor of at least 1", ""),
+        ])  # fmt: skip
         faults += [
             Fault(f"service, time_utilisation.{group}", f"{share} is not a share of time",
                   "give a number above 0 and at most 1")
