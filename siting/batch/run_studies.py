@@ -40,26 +40,17 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class BatchEvent:
-    """One line of progress.
+    """One line of progress."""
 
-    Parameters
-    ----------
-    done, total
-        Studies finished, failed ones included, and all of them.
-    study, row
-        The one that has just finished and its row; none where time has passed and no more.
-    running
-        Names of the run folders of studies in progress.
-    kept
-        Whether it was finished before this batch was started.
-    """
-
+    # `done`, `total`: studies finished, failed ones included, and all of them
     done: int
     total: int
+    # `study`, `row`: the one that has just finished and its row; none where time has passed and no
+    # more
     study: BatchStudy | None = None
     row: Mapping[str, Any] | None = None
-    running: tuple[str, ...] = ()
-    kept: bool = False
+    running: tuple[str, ...] = ()  # names of the run folders of studies in progress
+    kept: bool = False  # whether it was finished before this batch was started
 
 
 @dataclass(frozen=True, eq=False)

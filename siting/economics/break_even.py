@@ -46,28 +46,18 @@ ENDS = ("half_no_money_at", "no_money_at", "first_lost_at", "all_lost_at")
 
 @dataclass(frozen=True)
 class Accounts:
-    """The new stations of a plan, their sales, and the rules of their business case.
+    """The new stations of a plan, their sales, and the rules of their business case."""
 
-    Parameters
-    ----------
-    offers
-        The new stations' offers, as `siting.sites.make_offers` returns them, with their payment in
-        ``subsidy_pkr``.
-    sold_kwh_day
-        Sales of each (kWh/day), above an earlier station's, in their order.
-    rules, subsidy
-        Prices and rates, and the caps on public money.
-    by_group
-        Sales by charger group, as in `siting.economics.business_case`.
-    land_bay_month_pkr
-        Lease of a bay (PKR a month); None: land is not leased.
-    """
-
+    # The new stations' offers, as `siting.sites.make_offers` returns them, with their payment in
+    # ``subsidy_pkr``.
     offers: pd.DataFrame
-    sold_kwh_day: Floats
+    sold_kwh_day: Floats  # sales of each (kWh/day), above an earlier station's, in their order
+    # `rules`, `subsidy`: prices and rates, and the caps on public money
     rules: BusinessRules
     subsidy: Subsidy
+    # Sales by charger group, as in `siting.economics.business_case`.
     by_group: pd.DataFrame | None = None
+    # Lease of a bay (PKR a month); None: land is not leased.
     land_bay_month_pkr: float | None = None
 
     @property

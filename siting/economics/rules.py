@@ -43,57 +43,32 @@ class BusinessRules:
     """Prices and rates of the business case.
 
     Make one with `business_rules`, which fills in the packaged figures.
-
-    Parameters
-    ----------
-    prices_pkr_kwh
-        Drivers' price by charger group, with sales tax, PKR/kWh; above the tariff without it.
-    tariff_pkr_kwh
-        The station's price of power, PKR/kWh.
-    discount_rate
-        Discount rate a year, 0 to 1; real, as prices are those of one year.
-    years
-        Horizon, a whole number of at least 1.
-    payment_share
-        Share of revenue for payment and telecom, 0 to 1.
-    attendant_month_pkr, attendants, attendants_other
-        Pay of an attendant in PKR a month, and their number at a new station with DC, and without.
-    fixed_pkr_kw_month
-        Fixed and demand charges, PKR a month for each kW of load added.
-    sales_tax
-        Sales tax as a share of the price without it.
-    income_tax
-        Share of the profit, 0 to below 1.
-    efficiency_dc, efficiency_other
-        Energy sold over energy bought: DC chargers and swap cabinets, and the others; above 0 and
-        at most 1.
-    sales_path
-        Sales of each year of operation relative to the target year, 0 to 1; the last holds for
-        later years.
-    sales_share
-        Share of planned sales assumed in the case, above 0 and at most 1 (`at_hurdle`).
-
-    Raises
-    ------
-    InputError
-        With every invalid figure.
     """
 
+    # Drivers' price by charger group, with sales tax, PKR/kWh; above the tariff without it.
     prices_pkr_kwh: Mapping[str, float]
-    tariff_pkr_kwh: float
-    discount_rate: float
-    years: int
-    payment_share: float
+    tariff_pkr_kwh: float  # the station's price of power, PKR/kWh
+    discount_rate: float  # discount rate a year, 0 to 1; real, as prices are those of one year
+    years: int  # horizon, a whole number of at least 1
+    payment_share: float  # share of revenue for payment and telecom, 0 to 1
+    # `attendant_month_pkr`, `attendants`, `attendants_other`: pay of an attendant in PKR a month,
+    # and their number at a new station with DC, and without
     attendant_month_pkr: float
     attendants: float
+    # `efficiency_dc`, `efficiency_other`: energy sold over energy bought: DC chargers and swap
+    # cabinets, and the others; above 0 and at most 1
     efficiency_dc: float
     efficiency_other: float
+    # Sales of each year of operation relative to the target year, 0 to 1; the last holds for later
+    # years.
     sales_path: tuple[float, ...] = (1.0,)
+    # Share of planned sales assumed in the case, above 0 and at most 1 (`at_hurdle`).
     sales_share: float = 1.0
     attendants_other: float = 0.0
+    # Fixed and demand charges, PKR a month for each kW of load added.
     fixed_pkr_kw_month: float = 0.0
-    sales_tax: float = 0.0
-    income_tax: float = 0.0
+    sales_tax: float = 0.0  # sales tax as a share of the price without it
+    income_tax: float = 0.0  # share of the profit, 0 to below 1
 
     def __post_init__(self) -> None:
         """Check all figures at once."""

@@ -43,26 +43,14 @@ _UNITLESS = {"people_2023": "people", "value": "1"}
 
 @dataclass(frozen=True)
 class Subject:
-    """The subject of a table's rows, and their use in a run.
+    """The subject of a table's rows, and their use in a run."""
 
-    Parameters
-    ----------
-    keys
-        The columns that name a row.
-    used_for
-        The use of the figures.
-    title
-        Name of a figure in a column ``value`` or ``weight``; blank: the column's name.
-    columns
-        The figures among the columns; none: all that are numbers.
-    ratings
-        Those of them that say which type a row is: by definition, without a range.
-    """
-
-    keys: tuple[str, ...]
-    used_for: str
+    keys: tuple[str, ...]  # the columns that name a row
+    used_for: str  # the use of the figures
+    # Name of a figure in a column ``value`` or ``weight``; blank: the column's name.
     title: str = ""
-    columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()  # the figures among the columns; none: all that are numbers
+    # Those of them that say which type a row is: by definition, without a range.
     ratings: tuple[str, ...] = ()
 
 

@@ -28,26 +28,13 @@ RELATIVE = 1e-9
 
 @dataclass(frozen=True)
 class Compared:
-    """One thing that was compared.
+    """One thing that was compared."""
 
-    Parameters
-    ----------
-    what
-        Inputs, figures, tables, objective, plan, or versions.
-    same
-        Whether it is unchanged.
-    differences
-        The differences, a line each: before and after.
-    counted
-        The comparisons, in words.
-    decides
-        Whether a difference here makes it another run; other versions alone do not.
-    """
-
-    what: str
-    same: bool
-    differences: tuple[str, ...] = ()
-    counted: str = ""
+    what: str  # inputs, figures, tables, objective, plan, or versions
+    same: bool  # whether it is unchanged
+    differences: tuple[str, ...] = ()  # the differences, a line each: before and after
+    counted: str = ""  # the comparisons, in words
+    # Whether a difference here makes it another run; other versions alone do not.
     decides: bool = True
 
 

@@ -35,29 +35,19 @@ _LONGEST_PAUSE_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """Settings for downloads from OpenStreetMap's servers.
+    """Settings for downloads from OpenStreetMap's servers."""
 
-    Parameters
-    ----------
-    cache_dir
-        Folder of stored answers, in OSMnx's form and under OSMnx's names; OSMnx's own cache works
-        too.
-    overpass_url, nominatim_url
-        The servers. Answers of another server are stored apart.
-    timeout_s
-        Seconds without a byte after which a try ends.
-    retries
-        Tries after the first, for temporary failures: too many requests, overload, a broken answer.
-    pause_s
-        Seconds before the first retry; doubled for each further one, up to a minute. If a server
-        asks for a longer wait (``Retry-After``), it gets it, up to a minute.
-    """
-
+    # Folder of stored answers, in OSMnx's form and under OSMnx's names; OSMnx's own cache works
+    # too.
     cache_dir: Path
+    # `overpass_url`, `nominatim_url`: the servers. Answers of another server are stored apart.
     overpass_url: str = "https://overpass-api.de/api"
     nominatim_url: str = "https://nominatim.openstreetmap.org/"
-    timeout_s: float = 180
+    timeout_s: float = 180  # seconds without a byte after which a try ends
+    # Tries after the first, for temporary failures: too many requests, overload, a broken answer.
     retries: int = 3
+    # Seconds before the first retry; doubled for each further one, up to a minute. If a server asks
+    # for a longer wait (``Retry-After``), it gets it, up to a minute.
     pause_s: float = 5
 
     def __post_init__(self) -> None:

@@ -32,23 +32,13 @@ Choices = Sequence[tuple[float, int, float]]
 
 @dataclass(frozen=True, eq=False)
 class Queues:
-    """The queues of a plan: one a station and charger group.
+    """The queues of a plan: one a station and charger group."""
 
-    Parameters
-    ----------
-    table
-        ``site_id``, ``charger_group``, ``ports``, one row a queue.
-    port_rows
-        Rows of the table of ports of each queue, fastest first, a row as often as it has ports.
-    pace
-        Minutes that a kWh occupies a port: a row of the table of ports, a class.
-    ends_per_min
-        Sessions per minute that the ports of each queue complete when all are taken.
-    """
-
-    table: pd.DataFrame
+    table: pd.DataFrame  # ``site_id``, ``charger_group``, ``ports``, one row a queue
+    # Rows of the table of ports of each queue, fastest first, a row as often as it has ports.
     port_rows: tuple[tuple[int, ...], ...]
-    pace: np.ndarray
+    pace: np.ndarray  # minutes that a kWh occupies a port: a row of the table of ports, a class
+    # Sessions per minute that the ports of each queue complete when all are taken.
     ends_per_min: np.ndarray
 
     @classmethod

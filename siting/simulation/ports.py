@@ -83,31 +83,16 @@ def station_ports(
 
 @dataclass(frozen=True, eq=False)
 class Sessions:
-    """The sessions of each class: energy, hours of arrival, and compatible chargers.
+    """The sessions of each class: energy, hours of arrival, and compatible chargers."""
 
-    Parameters
-    ----------
-    classes, groups
-        Names; the arrays below follow their order.
-    kwh
-        Mean energy of a session by class (kWh).
-    hours
-        Share of the day's sessions in each hour, a row a class.
-    uses
-        Whether a class (row) can use a charger group (column).
-    limit_kw
-        Maximum power of a class (row) at a charger group (column), kW.
-    swap_taper
-        Recharging time of a swapped battery relative to full power.
-    """
-
+    # `classes`, `groups`: names; the arrays below follow their order
     classes: tuple[str, ...]
     groups: tuple[str, ...]
-    kwh: np.ndarray
-    hours: np.ndarray
-    uses: np.ndarray
-    limit_kw: np.ndarray
-    swap_taper: float = 1.15
+    kwh: np.ndarray  # mean energy of a session by class (kWh)
+    hours: np.ndarray  # share of the day's sessions in each hour, a row a class
+    uses: np.ndarray  # whether a class (row) can use a charger group (column)
+    limit_kw: np.ndarray  # maximum power of a class (row) at a charger group (column), kW
+    swap_taper: float = 1.15  # recharging time of a swapped battery relative to full power
 
     @classmethod
     def from_tables(

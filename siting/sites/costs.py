@@ -65,62 +65,37 @@ class SiteCosts:
     """What a station costs beside chargers, grid works and fees, and how its land is paid.
 
     Take one from `site_costs`, which fills in the packaged figures.
-
-    Parameters
-    ----------
-    civil_bay_pkr
-        Civil works of a car bay in PKR.
-    land_bay_month_pkr
-        Lease of a bay in PKR a month.
-    land_bay_upfront_pkr
-        A bay paid for at the start, in PKR.
-    om_share
-        Operation and maintenance: share of the chargers' cost a year, 0 to 1.
-    road_battery_2w, road_battery_3w
-        Batteries on the road, kWh for each kWh a day that swap cabinets can sell.
-    site_bays
-        Bays a site can give where neither its layer nor its kind says; ``inf`` for no limit.
-    line_detour
-        Length of an 11 kV line over the straight distance, at least 1.
-    contingency_share, design_share, insurance_share
-        Contingency and design as shares of the cost of the works, insurance a year, 0 to 1.
-    deposit_pkr_kw
-        The distribution company's security deposit, PKR for each kW of load.
-    busy_share
-        Share of the time in the busiest hour in which no more ports are taken than the connection
-        is for; 1: it is for all of them.
-    preset
-        Where the package's figures stand in their range (`siting.reference.PRESETS`).
-    land
-        ``lease`` (running cost) or ``upfront`` (part of the cost).
-    neeca_points
-        How NEECA's parking rule is read at sites whose bays are known: ``none`` (it binds nothing),
-        ``minimum`` or ``maximum`` of charging points. What is reported of it can mean either.
-    bays_by_kind
-        Bays a site of that kind of place can give where its layer does not say.
-
-    Raises
-    ------
-    InputError
-        With every figure that cannot be right.
     """
 
-    civil_bay_pkr: float
-    land_bay_month_pkr: float
-    land_bay_upfront_pkr: float
-    om_share: float
+    civil_bay_pkr: float  # civil works of a car bay in PKR
+    land_bay_month_pkr: float  # lease of a bay in PKR a month
+    land_bay_upfront_pkr: float  # a bay paid for at the start, in PKR
+    om_share: float  # operation and maintenance: share of the chargers' cost a year, 0 to 1
+    # Bays a site can give where neither its layer nor its kind says; ``inf`` for no limit.
     site_bays: float
-    line_detour: float
+    line_detour: float  # length of an 11 kV line over the straight distance, at least 1
+    # `contingency_share`, `design_share`, `insurance_share`: contingency and design as shares of
+    # the cost of the works, insurance a year, 0 to 1
     contingency_share: float = 0.0
     design_share: float = 0.0
     insurance_share: float = 0.0
+    # The distribution company's security deposit, PKR for each kW of load.
     deposit_pkr_kw: float = 0.0
+    # Share of the time in the busiest hour in which no more ports are taken than the connection is
+    # for; 1: it is for all of them.
     busy_share: float = 1.0
+    # `road_battery_2w`, `road_battery_3w`: batteries on the road, kWh for each kWh a day that swap
+    # cabinets can sell
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
+    # Where the package's figures stand in their range (`siting.reference.PRESETS`).
     preset: str = "central"
+    # ``lease`` (running cost) or ``upfront`` (part of the cost).
     land: Literal["lease", "upfront"] = "lease"
+    # How NEECA's parking rule is read at sites whose bays are known: ``none`` (it binds nothing),
+    # ``minimum`` or ``maximum`` of charging points. What is reported of it can mean either.
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
+    # Bays a site of that kind of place can give where its layer does not say.
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
 
     def road_battery(self, group: str) -> float:
@@ -180,22 +155,11 @@ def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
 
 @dataclass(frozen=True)
 class Hurdle:
-    """What a station's business case must pass with public money: NPV 0 under a harder test.
+    """What a station's business case must pass with public money: NPV 0 under a harder test."""
 
-    Parameters
-    ----------
-    sales_share
-        Share of its planned sales at which it must break even, above 0 and at most 1.
-    real_return
-        Real return a year that it must bring, 0 to 1; none: the discount rate.
-
-    Raises
-    ------
-    InputError
-        If a share is out of its range.
-    """
-
+    # Share of its planned sales at which it must break even, above 0 and at most 1.
     sales_share: float = 1.0
+    # Real return a year that it must bring, 0 to 1; none: the discount rate.
     real_return: float | None = None
 
     def __post_init__(self) -> None:
@@ -214,44 +178,27 @@ class Subsidy:
     No rule per station has been published in Pakistan. The defaults are assumptions; India's PM
     E-DRIVE pays 0.8 of the grid works (civil works among them) and 0 to 0.7 of the chargers.
 
-    Parameters
-    ----------
-    charger_share, grid_share, fee_share, civil_share, land_share
-        Rules ``share`` and ``need``: shares of each cost part, 0 to 1.
-    cap_per_station_pkr
-        The most for one station, in PKR, under any rule; none by default.
-    rule
-        ``need``: what the business case lacks (`siting.economics`), up to what ``share`` would pay;
-        ``share``; ``flat``: `flat_pkr` a station, never more than it costs; ``gap``: what the
-        business case lacks, up to `gap_cap_share` of its cost. What it lacks depends on what is
-        served, so that an offer shows the most it could draw.
-    flat_pkr
-        Rule ``flat``: PKR a station.
-    gap_cap_share
-        Rule ``gap``: the largest share of the cost, 0 to 1.
-    hurdle
-        What a business case must pass under ``need`` and ``gap``; by default NPV 0 as planned.
-
-    Raises
-    ------
-    InputError
-        If a share is not between 0 and 1, a sum is negative, or there is no such rule.
-
-    Examples
-    --------
     >>> Subsidy(charger_share=0.5, grid_share=0.8, cap_per_station_pkr=5_000_000).fee_share
     0.0
     """
 
+    # `charger_share`, `grid_share`, `fee_share`, `civil_share`, `land_share`: rules ``share`` and
+    # ``need``: shares of each cost part, 0 to 1
     charger_share: float = 0.5
     grid_share: float = 0.8
     fee_share: float = 0.0
+    # The most for one station, in PKR, under any rule; none by default.
     cap_per_station_pkr: float | None = None
     civil_share: float = 0.0
     land_share: float = 0.0
+    # ``need``: what the business case lacks (`siting.economics`), up to what ``share`` would pay;
+    # ``share``; ``flat``: `flat_pkr` a station, never more than it costs; ``gap``: what the
+    # business case lacks, up to `gap_cap_share` of its cost. What it lacks depends on what is
+    # served, so that an offer shows the most it could draw.
     rule: Literal["need", "share", "flat", "gap"] = "share"
-    flat_pkr: float = 0.0
-    gap_cap_share: float = 0.5
+    flat_pkr: float = 0.0  # rule ``flat``: PKR a station
+    gap_cap_share: float = 0.5  # rule ``gap``: the largest share of the cost, 0 to 1
+    # What a business case must pass under ``need`` and ``gap``; by default NPV 0 as planned.
     hurdle: Hurdle = Hurdle()
 
     @property

@@ -68,43 +68,27 @@ RULES = ("waiting", "rated_share")
 class ServiceStandard:
     """How much of a charger's output counts as capacity.
 
-    Parameters
-    ----------
-    rule
-        ``waiting``: what can be served in the peak hour while few wait long, and in the time that
-        ports may be taken; ``rated_share``: a share of the day's output at full power.
-    utilisation
-        Of the rule ``rated_share``: the share of the day's output at full power that is sold, above
-        0 and at most 1; 0.027 was seen in 2024 (facts: gadinsider.com, quoting a NEPRA hearing).
-    wait_min, alpha
-        At most the share `alpha` (above 0, below 1) waits longer than `wait_min` minutes.
-    swap_depth
-        Share of a battery's energy that a swap gives, above 0 and at most 1; assumption.
-    swap_taper
-        Time to recharge over the time at full power, at least 1; assumption.
-    time_utilisation
-        Of the rule ``waiting``: by charger group the largest share of the day that its ports are
-        taken and drawing, above 0 and at most 1 (`siting.sites.time_utilisation`); a group that is
-        not named is bound by the waits alone.
-
-    Raises
-    ------
-    InputError
-        With every figure that cannot be right.
-
-    Examples
-    --------
     >>> ServiceStandard("waiting", alpha=1.0)
     Traceback (most recent call last):
     siting.errors.InputError: service, alpha: 1.0 is not a share above 0 and below 1
     """
 
+    # ``waiting``: what can be served in the peak hour while few wait long, and in the time that
+    # ports may be taken; ``rated_share``: a share of the day's output at full power.
     rule: Rule = "rated_share"
+    # Of the rule ``rated_share``: the share of the day's output at full power that is sold, above 0
+    # and at most 1; 0.027 was seen in 2024 (facts: gadinsider.com, quoting a NEPRA hearing).
     utilisation: float = 0.15
+    # `wait_min`, `alpha`: at most the share `alpha` (above 0, below 1) waits longer than `wait_min`
+    # minutes
     wait_min: float = 10.0
     alpha: float = 0.1
+    # Share of a battery's energy that a swap gives, above 0 and at most 1; assumption.
     swap_depth: float = 0.8
-    swap_taper: float = 1.15
+    swap_taper: float = 1.15  # time to recharge over the time at full power, at least 1; assumption
+    # Of the rule ``waiting``: by charger group the largest share of the day that its ports are
+    # taken and drawing, above 0 and at most 1 (`siting.sites.time_utilisation`); a group that is
+    # not named is bound by the waits alone.
     time_utilisation: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
