@@ -85,14 +85,13 @@ def read_bids(
     points = gpd.points_from_xy(lon.mask(far), lat.mask(far))
     layer = gpd.GeoDataFrame(table, geometry=points, crs=4326)
     known = set(chargers["charger_id"].astype(str))
-    unknown: dict[str, list[str]] = {}
     catalogue = Catalogue(configurations_of(config.offers), known, {})
     none = np.zeros(len(table), dtype=bool)
-    counts = counts_of(layer, path, list(file.labels), none, catalogue, unknown, file.faults)
+    counts = counts_of(layer, path, list(file.labels), none, catalogue, file.faults)
     file.faults += [
         Fault(str(path), f"no charger or configuration {name!r}",
               f"there are: {', '.join(sorted(known))}", tuple(lines))
-        for name, lines in unknown.items()
+        for name, lines in catalogue.unknown.items()
     ]  # fmt: skip
     out = out.assign(counts=pd.Series(counts, index=out.index, dtype=object), line=labels)
     return gpd.GeoDataFrame(out, geometry=layer.geometry), file

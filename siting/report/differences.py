@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import geopandas as gpd
-import pandas as pd
-
+from siting import __version__
 from siting.report.leaflet import embedded_leaflet
 from siting.report.mapdata import road_lines
 from siting.report.page import _asset, _environment, _policy
@@ -75,68 +73,50 @@ def is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def render_differences(
-    *,
-    runs: list[str],
-    title: str,
-    notes: list[str],
-    owners: list[str],
-    figures: pd.DataFrame,
-    settings: pd.DataFrame,
-    sites: gpd.GeoDataFrame,
-    counts: dict[str, int],
-    roads: gpd.GeoDataFrame,
-    version: str,
-) -> str:
-    """Return runs side by side as the text of an HTML page that needs no network.
+def render_differences(comparison: Any) -> str:
+    """Return a `siting.review.Comparison` as the text of an HTML page that needs no network.
 
-    `runs` are their names, `owners` the data owners. `figures` and `settings` have ``figure`` or
-    ``key`` and one column a run; `sites` has ``status``, ``in_runs`` and, for run n, ``chargers_n``
-    and ``served_n_kwh_day``; `counts` is new stations by status; `roads` has ``highway``, lon/lat.
     Raises `MissingExtraError` without the packages of the extra ``report``.
     """
     leaflet, script = embedded_leaflet(), _asset("differences.js")
-    lines, _ = road_lines(roads)
+    runs, lines = comparison.runs, road_lines(comparison.roads)[0]
+    stations = comparison.sites.to_dict("records")
     data = {
         "scale": SCALE,
         "roads": lines,
         "runs": runs,
-        "credits": owners,
-        "sites": [_site(row, len(runs)) for row in sites.to_dict("records")],
+        "credits": comparison.credits,
+        "sites": [_site(row, len(runs)) for row in stations],
     }
     return (
         _environment()
         .get_template("differences.html")
         .render(
-            title=title,
-            notes=notes,
+            title=comparison.titles[0],
+            notes=comparison.notes,
             runs=runs,
             figures=[
                 (
                     figure_name(str(row["figure"])),
                     [figure_text(str(row["figure"]), row[n]) for n in runs],
                 )
-                for row in figures.to_dict("records")
+                for row in comparison.figures.to_dict("records")
             ],
             settings=[
                 (str(row["key"]), [setting_text(row[n]) for n in runs])
-                for row in settings.to_dict("records")
+                for row in comparison.settings.to_dict("records")
             ],
             counts=[
                 (f"{n:,}", {"all": "the same in all", "changed": "other chargers"}.get(what, what))
-                for what, n in counts.items()
+                for what, n in comparison.counts.items()
             ],
-            stations=[
-                _station(row, len(runs))
-                for row in sites.to_dict("records")
-                if row["status"] != "all"
-            ],
+            stations=[_station(row, len(runs)) for row in stations if row["status"] != "all"],
             policy=_policy(leaflet.script, script),
             leaflet=leaflet,
             page_style=_asset("page.css"),
             page_script=script,
             data=json_in_page(data),
-            version=version,
+            version=__version__,
         )
     )
 

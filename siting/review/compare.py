@@ -379,18 +379,7 @@ def compare_to_folder(
                 note=note,
             )
         if has_report():
-            page = render_differences(
-                runs=comparison.runs,
-                title=comparison.titles[0],
-                notes=comparison.notes,
-                owners=comparison.credits,
-                figures=comparison.figures,
-                settings=comparison.settings,
-                sites=comparison.sites,
-                counts=comparison.counts,
-                roads=comparison.roads,
-                version=__version__,
-            )
+            page = render_differences(comparison)
             write_whole(
                 folder / "compare.html",
                 lambda part: part.write_text(page, encoding="utf-8", newline="\n"),
