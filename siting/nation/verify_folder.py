@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,27 +54,19 @@ def verify_nation(
     """
     folder = Path(folder)
     verified = Verified(folder)
-
-    def step[T](what: str, check: Callable[[], tuple[str, T]]) -> T | None:
-        begun = datetime.now()
-        result = verified.attempt(what, check)
-        if progress is not None:
-            seconds = (datetime.now() - begun).total_seconds()
-            progress(Event(what, verified.held[what], seconds, done=True))
-        return result
-
-    if step("files", lambda: _files(folder)) is None:
+    attempt = verified.attempt
+    if attempt("files", lambda: _files(folder), progress) is None:
         return verified
-    if step("sums", lambda: _sums(folder)) is None:
+    if attempt("sums", lambda: _sums(folder), progress) is None:
         return verified
-    again = step("plan", lambda: _again(folder))
+    again = attempt("plan", lambda: _again(folder), progress)
     if again is None:
         return verified
     nation, plan, basis = again
     for name in (n for n in plan.cities["city"] if n in basis.written and n not in nation.failed):
-        step(name, partial(_city, folder, name, nation, basis, verified.notes))
-    step("bounds", lambda: _bounds(nation, basis))
-    step("written", lambda: _written(folder, nation, plan, verified.notes))
+        attempt(name, partial(_city, folder, name, nation, basis, verified.notes), progress)
+    attempt("bounds", lambda: _bounds(nation, basis), progress)
+    attempt("written", lambda: _written(folder, nation, plan, verified.notes), progress)
     return verified
 
 

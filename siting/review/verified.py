@@ -62,6 +62,8 @@ _FROM_TABLES = ("demand", "factors", "offers", "reach", "limits")
 _CHANGES, _REPLANNED = "changes.csv", "replanned_from"
 # How people may be read so that a run has notes of it.
 _WITH_NOTES = ("streets", "zones")
+# Raised where an input of the run cannot be read any more.
+_GONE = (InputError, ConfigError, DownloadError)
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,20 @@ class Verified:
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def attempt[T](self, what: str, check: Callable[[], tuple[str, T]]) -> T | None:
+    def attempt[T](
+        self, what: str, check: Callable[[], tuple[str, T]], progress: Report | None = None
+    ) -> T | None:
         """Make a check that returns its words and a result; take down what it finds wrong."""
+        begun = datetime.now()
+        result = self._made(what, check)
+        if progress is not None:
+            seconds = (datetime.now() - begun).total_seconds()
+            progress(Event(what, self.held[what], seconds, done=True))
+        return result
+
+    def _made[T](self, what: str, check: Callable[[], tuple[str, T]]) -> T | None:
         try:
-            words, result = check()
+            self.held[what], result = check()
         except OutputError:
             raise  # of this machine, not of the run
         except SitingError as err:
@@ -101,7 +113,6 @@ class Verified:
             said = f"cannot be checked: {type(err).__name__}: {' '.join(str(err).split())[:200]}"
             self.faults.append(Fault(f"{self.folder}, {what}", said, MENDED))
             return None
-        self.held[what] = words
         return result
 
     def plain(self) -> dict[str, Any]:
@@ -135,27 +146,19 @@ def verify_run(
     """
     folder = Path(folder)
     verified = Verified(folder)
-
-    def step[T](what: str, check: Callable[[], tuple[str, T]]) -> T | None:
-        begun = datetime.now()
-        result = verified.attempt(what, check)
-        if progress is not None:
-            seconds = (datetime.now() - begun).total_seconds()
-            progress(Event(what, verified.held[what], seconds, done=True))
-        return result
-
-    record = step("files", lambda: _files(folder))
+    notes, attempt = verified.notes, verified.attempt
+    record = attempt("files", lambda: _files(folder), progress)
     if record is None:
         return verified
-    study = step("recount", lambda: _recount(folder))
+    study = attempt("recount", lambda: _recount(folder), progress)
     if study is None:
         return verified
-    step("bound", lambda: _bound(study, verified.notes))
+    attempt("bound", lambda: _bound(study, notes), progress)
     if AWARD in read_json(folder / "run.json"):
-        step("award", lambda: _award(study, folder))
-    step("tables", lambda: _tables(study, folder, verified.notes))
+        attempt("award", lambda: _award(study, folder), progress)
+    attempt("tables", lambda: _tables(study, folder, notes), progress)
     curve = None if frontier is None else Path(frontier)
-    step("written", lambda: _written(study, folder, record, curve, verified.notes))
+    attempt("written", lambda: _written(study, folder, record, curve, notes), progress)
     return verified
 
 
@@ -235,7 +238,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
             others = {other: table for other, table in stored.items() if other != name}
             try:
                 anew = getattr(Study(config, tables=others), name)
-            except (InputError, ConfigError, DownloadError) as err:
+            except _GONE as err:
                 faults += _input_gone(name, err)
                 continue
             if is_own(name, facts):
@@ -252,7 +255,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
             if study.people_notes != people_notes:
                 where = f"{FOLDER}/{MANIFEST}, key people_notes"
                 faults.append(Fault(where, "is not what reading the people gives", MENDED))
-        except (InputError, ConfigError, DownloadError) as err:
+        except _GONE as err:
             faults += _input_gone("what is noted of people", err)
         try:
             given = {k: t for k, t in stored.items() if k != "outcome"}
@@ -260,7 +263,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
             if _records(study.sourced_figures) != _records(figures):
                 what = "are not those of the tables they name"
                 faults.append(Fault("run.json, key assumptions", what, MENDED))
-        except (InputError, ConfigError, DownloadError) as err:
+        except _GONE as err:
             faults += _input_gone("the list of figures", err)
     faults += input_faults(study)
     told, rests = outcome_faults(study)
@@ -298,7 +301,7 @@ def _written(
         other = place / "run"
         try:
             write_run(study, other, datetime.fromisoformat(moment.written))
-        except (InputError, ConfigError, DownloadError) as err:
+        except _GONE as err:
             raise InputError(_input_gone("the run", err)) from err
         again = read_json(other / FOLDER / MANIFEST)
         replanned = [_CHANGES] if _REPLANNED in facts else []

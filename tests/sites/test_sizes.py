@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from sites.test_offers import TABLES, sites
+from sites.test_offer_table import TABLES, sites
 
 from siting.config.fields import TABLE_NAME
 from siting.config.offers import BUNDLES, BY_DEFAULT, SIZES
