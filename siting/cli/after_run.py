@@ -115,9 +115,7 @@ def replan(
     require: Annotated[
         list[str] | None, option("--require", "SITE", "A site that gets one; or a list [A,B].")
     ] = None,
-    budget: Annotated[
-        float | None, typer.Option("--budget", metavar="PKR", min=0, help="Another budget.")
-    ] = None,
+    budget: Annotated[float | None, option("--budget", "PKR", "Another budget.", min=0)] = None,
     add: Annotated[
         Path | None, option("--add", "LAYER", "Further places where one could stand.")
     ] = None,
@@ -216,12 +214,12 @@ def explain(
     *,
     alternatives: Annotated[
         int,
-        typer.Option(
+        option(
             "--alternatives",
-            metavar="N",
+            "N",
+            "Near-optimal plans to compare a place in; 0: none.",
             min=0,
             max=50,
-            help="Near-optimal plans to compare a place in; 0: none.",
         ),
     ] = 5,
     seconds: Annotated[

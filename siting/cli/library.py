@@ -105,16 +105,16 @@ def new(
     ] = None,
     people: Annotated[
         int | None,
-        typer.Option("--people", metavar="N", min=1, help="How many live there; else the census."),
+        option("--people", "N", "How many live there; else the census.", min=1),
     ] = None,
     roads: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--roads",
-            metavar="FILE",
+            "FILE",
+            "A road file (.osm, .pbf, .graphml) to plan on; nothing is downloaded.",
             exists=True,
             dir_okay=False,
-            help="A road file (.osm, .pbf, .graphml) to plan on; nothing is downloaded.",
         ),
     ] = None,
     out: Annotated[

@@ -77,20 +77,20 @@ def award(
     ] = 0.0,
     asks: Annotated[
         float | None,
-        typer.Option(
+        option(
             "--asks-limit",
-            metavar="S",
+            "S",
+            "Seconds for critical asks; by default five times the award's.",
             min=0,
-            help="Seconds for critical asks; by default five times the award's.",
         ),
     ] = None,
     asked_of: Annotated[
         int | None,
-        typer.Option(
+        option(
             "--nearest",
-            metavar="N",
+            "N",
+            "Critical asks of so many losers, the cheapest by energy; default all.",
             min=0,
-            help="Critical asks of so many losers, the cheapest by energy; default all.",
         ),
     ] = None,
     out: Annotated[Path | None, to_folder("By default runs/NAME-award-TIME.")] = None,
