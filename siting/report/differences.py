@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from siting import __version__
+from siting.report.figure_text import missing
 from siting.report.leaflet import embedded_leaflet
 from siting.report.mapdata import road_lines
 from siting.report.page import _asset, _environment, _policy
@@ -46,7 +46,7 @@ def figure_text(figure: str, value: Any) -> str:
     >>> figure_text("cost_pkr", 2_500_000), figure_text("served_share", 0.5)
     ('2.50', '50.0%')
     """
-    if is_missing(value):
+    if missing(value):
         return ""
     if figure.endswith("_pkr"):
         return f"{float(value) / 1e6:,.2f}"
@@ -63,14 +63,9 @@ def figure_text(figure: str, value: Any) -> str:
 
 def setting_text(value: Any) -> str:
     """Return a setting as people read it; a dash where a run has none."""
-    if is_missing(value):
+    if missing(value):
         return "–"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def is_missing(value: Any) -> bool:
-    """Return whether there is no value."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def render_differences(comparison: Any) -> str:
@@ -131,7 +126,7 @@ def _site(row: dict[str, Any], runs: int) -> dict[str, Any]:
         "at": [round(row["geometry"].x * SCALE), round(row["geometry"].y * SCALE)],
         "chargers": [_or_blank(row[f"chargers_{n}"]) for n in range(1, runs + 1)],
         "kwh": [
-            None if is_missing(row[f"served_{n}_kwh_day"]) else round(row[f"served_{n}_kwh_day"], 1)
+            None if missing(row[f"served_{n}_kwh_day"]) else round(row[f"served_{n}_kwh_day"], 1)
             for n in range(1, runs + 1)
         ],
     }
@@ -146,4 +141,4 @@ def _station(row: dict[str, Any], runs: int) -> dict[str, Any]:
 
 
 def _or_blank(value: Any) -> str:
-    return "" if is_missing(value) else str(value)
+    return "" if missing(value) else str(value)

@@ -58,9 +58,7 @@ def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     >>> [round(float(p), 4) for p in erlang_c([2, 10], [1.0, 8.0])]
     [0.3333, 0.4092]
     """
-    _require(servers=(servers, WHOLE), offered_load=(offered_load, LEAST))
-    n, a = np.broadcast_arrays(np.asarray(servers, float), np.asarray(offered_load, float))
-    return _erlang_c(n, a)
+    return _erlang_c(*_checked(servers=(servers, WHOLE), offered_load=(offered_load, LEAST)))
 
 
 def wait_probability(
@@ -76,14 +74,11 @@ def wait_probability(
     >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
     0.238844
     """
-    _require(
+    n, rate, service, wait = _checked(
         servers=(servers, WHOLE),
         arrivals_per_h=(arrivals_per_h, LEAST),
         session_min=(session_min, ABOVE),
         wait_min=(wait_min, LEAST),
-    )
-    n, rate, service, wait = np.broadcast_arrays(
-        *(np.asarray(v, float) for v in (servers, arrivals_per_h, session_min, wait_min))
     )
     return _wait(n, rate * service / MINUTES, wait / service)
 
@@ -101,14 +96,11 @@ def largest_arrivals_per_h(
     >>> round(float(largest_arrivals_per_h(1, 30.0, 0.0, 0.1)), 6)  # M/M/1: C = rho = 0.1
     0.2
     """
-    _require(
+    n, service, wait, share = _checked(
         servers=(servers, WHOLE),
         session_min=(session_min, ABOVE),
         wait_min=(wait_min, LEAST),
         alpha=(alpha, INSIDE),
-    )
-    n, service, wait, share = np.broadcast_arrays(
-        *(np.asarray(v, float) for v in (servers, session_min, wait_min, alpha))
     )
     low, high = np.zeros(n.shape), n.astype(float)
     for _ in range(BISECTIONS):
@@ -166,7 +158,7 @@ def capacity_kwh_day(
     >>> round(float(capacity_kwh_day(1, 60.0, 25.0, 30.0, 0.0, 0.1, 0.1)), 6)  # 0.2 / 0.1 x 25
     50.0
     """
-    _require(
+    n, power, energy, service, wait, share, peak, works = _checked(
         ports=(ports, WHOLE),
         power_kw=(power_kw, ABOVE),
         session_kwh=(session_kwh, ABOVE),
@@ -176,10 +168,8 @@ def capacity_kwh_day(
         peak_hour_share=(peak_hour_share, SHARE),
         availability=(availability, SHARE),
     )
-    rate = largest_arrivals_per_h(ports, session_min, wait_min, alpha)
-    wanted = rate / np.asarray(peak_hour_share, float) * np.asarray(session_kwh, float)
-    physical = np.asarray(power_kw, float) * HOURS_A_DAY
-    capacity: Floats = np.minimum(wanted, physical) * np.asarray(availability, float)
+    wanted = largest_arrivals_per_h(n, service, wait, share) / peak * energy
+    capacity: Floats = np.minimum(wanted, power * HOURS_A_DAY) * works
     return capacity
 
 
@@ -201,8 +191,11 @@ def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
     return waits
 
 
-def _require(**given: tuple[Numbers, str]) -> None:
-    """Raise `InputError` with every number that is not what it must be, one of `_GOOD`."""
+def _checked(**given: tuple[Numbers, str]) -> tuple[Floats, ...]:
+    """Return numbers of one shape, each of which is what it must be, one of `_GOOD`.
+
+    Raises `InputError` with every number that is not.
+    """
     faults = []
     for name, (values, what) in given.items():
         each = np.atleast_1d(np.asarray(values, float))
@@ -210,3 +203,4 @@ def _require(**given: tuple[Numbers, str]) -> None:
         if len(odd):
             faults.append(Fault(name, f"not {what}", "", tuple(f"{value:g}" for value in odd)))
     refuse(faults)
+    return np.broadcast_arrays(*(np.asarray(values, float) for values, _ in given.values()))
