@@ -315,20 +315,8 @@ def evaluate_to_folder(
 ) -> tuple[Evaluation, Path]:
     """Return an evaluation and the folder with its tables, layers and picture.
 
-    Parameters
-    ----------
-    config
-        The study's YAML file.
-    sites, names, same_stations
-        As in `evaluate`.
-    overrides
-        ``key.path=value`` texts that replace keys of the file.
-    out
-        The folder, new or empty; by default ``runs_dir/NAME-evaluate-TIME``.
-    now
-        The time, for the folder's name and the record.
-    progress
-        Called with an `Event` when a stage is done.
+    `out`: the folder, new or empty; by default ``runs_dir/NAME-evaluate-TIME``; the others as in
+    `evaluate` and `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "evaluate", now)

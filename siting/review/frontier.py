@@ -178,20 +178,8 @@ def frontier_to_folder(
 ) -> tuple[pd.DataFrame, Path]:
     """Return the frontier of a configuration and the folder with its table and chart.
 
-    Parameters
-    ----------
-    config
-        The configuration's YAML file.
-    budgets_pkr
-        The budgets (PKR).
-    overrides
-        ``key.path=value`` texts that replace keys of the file.
-    out
-        The folder, new or empty; by default ``runs_dir/NAME-frontier-TIME``.
-    now
-        The time, for the folder's name and the record.
-    progress
-        Called with an `Event` when a stage is done, and for each budget.
+    `out`: the folder, new or empty; by default ``runs_dir/NAME-frontier-TIME``; `progress`: called
+    with an `Event` for each budget too; the others as in `frontier` and `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "frontier", now)

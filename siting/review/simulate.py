@@ -202,20 +202,10 @@ def simulate_to_folder(
 ) -> tuple[SimulatedDay, Path]:
     """Return a stored run's simulated days, and the folder they were written to.
 
-    Parameters
-    ----------
-    run
-        A folder of `siting run`; it is not changed.
-    rules
-        Days, seed, patience and spread.
-    out
-        The folder, new or empty; by default ``RUN-simulate-TIME`` beside the run. It gets
-        ``simulation.csv`` (stations), ``hours.csv``, ``classes.csv``, ``use_by_hour.csv``,
-        ``simulation.json``, and ``simulation.png`` where Matplotlib is installed.
-    now
-        The time, for the record.
-    progress
-        Called with an `Event` for each case.
+    `out`: the folder, new or empty; by default ``RUN-simulate-TIME`` beside the run. It gets
+    ``simulation.csv`` (stations), ``hours.csv``, ``classes.csv``, ``use_by_hour.csv``,
+    ``simulation.json``, and ``simulation.png`` where Matplotlib is installed. `progress`: called
+    with an `Event` for each case.
     """
     place = run.resolve()
     usual = place.parent / f"{place.name}-simulate-{now:%Y%m%d-%H%M%S}"
