@@ -180,8 +180,8 @@ def test_answers_of_an_earlier_plan_are_not_asked_again(tmp_path, monkeypatch):
     asked = write_nation_of(tmp_path, budget=3_000)
     Nation(asked).solve(tmp_path / "run")
     count = []
-    work = asking._answer
-    monkeypatch.setattr(asking, "_answer", lambda *args: count.append(1) or work(*args))
+    work = asking.answer
+    monkeypatch.setattr(asking, "answer", lambda *args: count.append(1) or work(*args))
     again = Nation(asked, earlier=tmp_path / "run").solve()
     assert not count
     assert again.served_kwh_day == pytest.approx(16)
