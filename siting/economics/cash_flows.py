@@ -9,7 +9,7 @@ import pandas as pd
 from siting.economics.rules import BusinessRules
 from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns, rows_fault
-from siting.tables import capacity_groups, load_kw
+from siting.tables import capacity_columns, capacity_groups, load_kw
 
 Floats = npt.NDArray[np.float64]
 
@@ -95,7 +95,7 @@ def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> p
     sales, and by default, shares are proportional to capacity.
     """
     groups = capacity_groups(map(str, offers.columns))
-    able = offers[[f"capacity_{group}_kwh_day" for group in groups]].astype(float)
+    able = offers[capacity_columns(offers)].astype(float)
     able = able.set_axis(groups, axis="columns").set_axis(range(len(offers)), axis="index")
     if by_group is not None:
         sold = by_group.reindex(offers["site_id"].astype(str)).reindex(columns=groups)

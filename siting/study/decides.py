@@ -25,7 +25,7 @@ from siting.sites.costs import bays_needed
 from siting.study.program_inputs import subsidy_of
 from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
-from siting.tables import capacity_groups
+from siting.tables import capacity_columns
 
 # Sentences at most, the nearest break-evens first.
 MOST = 10
@@ -99,7 +99,10 @@ def break_evens(station_accounts: Accounts | None) -> Table:
     of = _only(station_accounts, paid) if paid.any() else station_accounts
     table = economics.break_evens(of)
     # Nobody sells more than the chargers deliver.
-    able = of.offers[_capacities(of.offers)].sum(axis=1).to_numpy() - of.offers["standing_kwh_day"]
+    able = (
+        of.offers[capacity_columns(of.offers)].sum(axis=1).to_numpy()
+        - of.offers["standing_kwh_day"]
+    )
     most = float(np.min(able / np.maximum(of.sold_kwh_day, 1e-9)))
     for end in ("half_no_money_at", "no_money_at"):
         beyond = (table["figure"] == "sales") & (table[end] > most * (1 + 1e-6))
@@ -112,10 +115,6 @@ def break_evens(station_accounts: Accounts | None) -> Table:
 def _only(accounts: Accounts, kept: np.ndarray[Any, Any]) -> Accounts:
     offers = accounts.offers[kept].reset_index(drop=True)
     return replace(accounts, offers=offers, sold_kwh_day=accounts.sold_kwh_day[kept])
-
-
-def _capacities(offers: pd.DataFrame) -> list[str]:
-    return [f"capacity_{group}_kwh_day" for group in capacity_groups(map(str, offers.columns))]
 
 
 def _sentence(row: Mapping[Any, Any], draw: bool) -> str:
@@ -395,7 +394,7 @@ def _demand_ends(
     )
     served = served.reindex(offers["site_id"]).fillna(0.0)
     wanted = plan.classes.set_index("vehicle_class")["demand_kwh_day"].astype(float)
-    able = offers[_capacities(offers)].sum(axis=1).to_numpy(dtype=float)
+    able = offers[capacity_columns(offers)].sum(axis=1).to_numpy(dtype=float)
     stands = offers["standing_kwh_day"].to_numpy(dtype=float)
     central = float(wanted.sum())
 

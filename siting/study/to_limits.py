@@ -23,7 +23,7 @@ from siting.roads.lines import lines_of_layer, road_lines
 from siting.study.choices import configurations_of
 from siting.study.mandates import mandate_limits
 from siting.study.program_zones import area_of_points
-from siting.tables import load_kw
+from siting.tables import load_kw, may_be_built
 
 
 def limits_of(
@@ -356,8 +356,7 @@ def concessions_of(
             if out.setdefault(site, name) != name:
                 what = f"{site} is in {out[site]} already"
                 faults.append(Fault(f"{key}.sites.{name}", what, "a site is in one concession"))
-    ruled_out = offers["reason"].fillna("").astype(str).str.strip() != ""
-    new = set(offers.loc[~ruled_out & ~offers["existing"].astype(bool), "site_id"].astype(str))
+    new = set(offers.loc[may_be_built(offers), "site_id"].astype(str))
     found = {name for site, name in out.items() if site in new}
     empty = sorted(set(asked.sites) - found)
     if empty:
