@@ -30,6 +30,8 @@ def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
     for part in _parts(model_schema):
         if "patternProperties" in part:  # unknown names are refused, not ignored
             part["additionalProperties"] = False
+        if isinstance(said := part.get("description"), str) and "properties" not in part:
+            part["description"] = " ".join(said.split())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model_schema}
 
 

@@ -28,28 +28,26 @@ MOST_KEPT = 6
 class Envelope(Section):
     """Public money reserved for some chargers."""
 
-    budget_pkr: Rupees = Field(ge=0, description="money in the envelope, PKR")
-    charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
-        min_length=1,
-        description="groups of the charger catalogue that draw on it (lev, ac, dc, swap_2w …), "
-        "each its share of an offer's subsidy by the chargers' cost",
-    )
+    budget_pkr: Rupees = Field(ge=0)
+    """money in the envelope, PKR"""
+    charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
+    """groups of the charger catalogue that draw on it (lev, ac, dc, swap_2w …), each its share of
+    an offer's subsidy by the chargers' cost"""
 
-    rule: Literal["ceiling", "kept", "both"] = Field(
-        "ceiling",
-        description="ceiling: they draw no more; kept: nothing else draws on it, and they may draw "
-        "on the rest as well; both: they draw on it alone, and nothing else does",
-    )
+    rule: Literal["ceiling", "kept", "both"] = "ceiling"
+    """ceiling: they draw no more; kept: nothing else draws on it, and they may draw on the rest as
+    well; both: they draw on it alone, and nothing else does"""
 
 
 class AreaEnvelopes(Section):
     """Public money reserved for areas: provinces, districts, union councils."""
 
-    path: PolygonFile = Field(description="layer file with one polygon an area")
-    name_column: Text = Field("name", description="column with the area's name")
-    budgets_pkr: Mapping[Text, Rupees] = Field(
-        min_length=1, description="money in each area's envelope, PKR"
-    )
+    path: PolygonFile
+    """layer file with one polygon an area"""
+    name_column: Text = "name"
+    """column with the area's name"""
+    budgets_pkr: Mapping[Text, Rupees] = Field(min_length=1)
+    """money in each area's envelope, PKR"""
 
 
 Sites = Annotated[tuple[Text, ...], Field(strict=False)]
@@ -58,35 +56,33 @@ Sites = Annotated[tuple[Text, ...], Field(strict=False)]
 class AtLeast(Section):
     """A least number of stations at some sites."""
 
-    sites: Sites = Field(min_length=1, description="sites in question, by id or name")
-    stations: int = Field(1, ge=1, le=1_000_000, description="least number of stations among them")
+    sites: Sites = Field(min_length=1)
+    """sites in question, by id or name"""
+    stations: int = Field(1, ge=1, le=1_000_000)
+    """least number of stations among them"""
 
 
 class Density(Section):
     """A station in every square of the map, old or new."""
 
-    square_km: Kilometres = Field(
-        gt=0,
-        le=1000,
-        description="edge of a square where a candidate stands, km: 3 in Pakistan's NEVP of 2019 "
-        "and India's guidelines of 2022, 1 in towns by 2030 in India's of 2024",
-    )
+    square_km: Kilometres = Field(gt=0, le=1000)
+    """edge of a square where a candidate stands, km: 3 in Pakistan's NEVP of 2019 and India's
+    guidelines of 2022, 1 in towns by 2030 in India's of 2024"""
 
 
 class Corridors(Section):
     """A station along every stretch of some roads, old or new."""
 
-    every_km: Kilometres = Field(
-        gt=0, le=1000, description="longest stretch, km; each has a station"
-    )
-    roads: Sites = Field((), description="names of roads, as on the map")
-    path: PolygonFile | None = Field(
-        None, description="layer file with one line a road, in place of names or in addition"
-    )
-    name_column: Text = Field("name", description="column of the layer with the road's name")
-    within_km: Kilometres = Field(
-        1.0, gt=0, le=100, description="largest distance of a station from the road, km; ASSUMPTION"
-    )
+    every_km: Kilometres = Field(gt=0, le=1000)
+    """longest stretch, km; each has a station"""
+    roads: Sites = ()
+    """names of roads, as on the map"""
+    path: PolygonFile | None = None
+    """layer file with one line a road, in place of names or in addition"""
+    name_column: Text = "name"
+    """column of the layer with the road's name"""
+    within_km: Kilometres = Field(1.0, gt=0, le=100)
+    """largest distance of a station from the road, km; ASSUMPTION"""
 
     @model_validator(mode="after")
     def _some_road(self) -> Corridors:
@@ -98,73 +94,55 @@ class Corridors(Section):
 class Mandate(Section):
     """A share of each owner's places that must have a station, old or new."""
 
-    column: Text = Field(
-        description="column of the candidate layers with the owner: brand, operator"
-    )
-    share: PositiveShare = Field(description="share of each owner's places, rounded up")
-    by: Text | None = Field(
-        None, description="column with the area of each share, such as province; default: one area"
-    )
-    pooled: bool = Field(
-        False, description="whether owners may trade: one share of all their places"
-    )
-    money: Literal["public", "owner"] = Field(
-        "public",
-        description="public: as any station; owner: built by the owner, without public money",
-    )
+    column: Text
+    """column of the candidate layers with the owner: brand, operator"""
+    share: PositiveShare
+    """share of each owner's places, rounded up"""
+    by: Text | None = None
+    """column with the area of each share, such as province; default: one area"""
+    pooled: bool = False
+    """whether owners may trade: one share of all their places"""
+    money: Literal["public", "owner"] = "public"
+    """public: as any station; owner: built by the owner, without public money"""
 
 
 class Limits(Section):
     """The requirements on a plan beside the budget."""
 
-    most_new_stations: int | None = Field(
-        None, ge=0, le=1_000_000, description="most new stations; default: any number"
-    )
-    spacing_m: Metres | None = Field(
-        None, gt=0, le=100_000, description="least distance between new stations, and to old ones"
-    )
-    spacing_kinds: Sites = Field((), description="kinds of site the spacing is for; default: all")
-    required_sites: Sites = Field((), description="sites that must get a station: id or name")
-    forbidden_sites: Sites = Field((), description="sites that must get none: id or name")
-    envelopes: Mapping[TableName, Envelope] = Field(
-        {}, description="money reserved for groups of chargers, within the budget"
-    )
-    areas: AreaEnvelopes | None = Field(
-        None, description="money reserved for areas, within the budget; default: none"
-    )
-    at_least: Mapping[TableName, AtLeast] = Field(
-        {}, description="least numbers of stations among some sites, by a name of yours"
-    )
+    most_new_stations: int | None = Field(None, ge=0, le=1_000_000)
+    """most new stations; default: any number"""
+    spacing_m: Metres | None = Field(None, gt=0, le=100_000)
+    """least distance between new stations, and to old ones"""
+    spacing_kinds: Sites = ()
+    """kinds of site the spacing is for; default: all"""
+    required_sites: Sites = ()
+    """sites that must get a station: id or name"""
+    forbidden_sites: Sites = ()
+    """sites that must get none: id or name"""
+    envelopes: Mapping[TableName, Envelope] = Field({})
+    """money reserved for groups of chargers, within the budget"""
+    areas: AreaEnvelopes | None = None
+    """money reserved for areas, within the budget; default: none"""
+    at_least: Mapping[TableName, AtLeast] = Field({})
+    """least numbers of stations among some sites, by a name of yours"""
 
-    mandates: Mapping[TableName, Mandate] = Field(
-        {}, description="shares of owners' places that must have a station, by a name of yours"
-    )
-    split: Mapping[TableName, PositiveShare] = Field(
-        {},
-        description="share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}: a ceiling, "
-        "and kept for it; groups not named share the rest",
-    )
-    split_like: Literal["none", "pm_e_drive"] = Field(
-        "none",
-        description="a packaged split (splits.csv); pm_e_drive: India's of 2025, 29 % for light "
-        "vehicles, 71 % for cars, buses and trucks",
-    )
-    density: Density | None = Field(
-        None, description="a station in every square where a candidate stands; default: no rule"
-    )
-    corridors: Corridors | None = Field(
-        None, description="a station along every stretch of some roads; default: no rule"
-    )
-    least_kw_per_ev: Kilowatts | None = Field(
-        None,
-        gt=0,
-        le=1000,
-        description="charging power for each electric vehicle of ev_classes in the area, old "
-        "stations included, kW at least; 1.3 in the EU's AFIR; default: only reported",
-    )
-    ev_classes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = Field(
-        ("car",), description="vehicle classes that the power for each electric vehicle is for"
-    )
+    mandates: Mapping[TableName, Mandate] = Field({})
+    """shares of owners' places that must have a station, by a name of yours"""
+    split: Mapping[TableName, PositiveShare] = Field({})
+    """share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}: a ceiling, and kept for it;
+    groups not named share the rest"""
+    split_like: Literal["none", "pm_e_drive"] = "none"
+    """a packaged split (splits.csv); pm_e_drive: India's of 2025, 29 % for light vehicles, 71 % for
+    cars, buses and trucks"""
+    density: Density | None = None
+    """a station in every square where a candidate stands; default: no rule"""
+    corridors: Corridors | None = None
+    """a station along every stretch of some roads; default: no rule"""
+    least_kw_per_ev: Kilowatts | None = Field(None, gt=0, le=1000)
+    """charging power for each electric vehicle of ev_classes in the area, old stations included, kW
+    at least; 1.3 in the EU's AFIR; default: only reported"""
+    ev_classes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = ("car",)
+    """vehicle classes that the power for each electric vehicle is for"""
 
     @model_validator(mode="after")
     def _not_both(self) -> Limits:
