@@ -91,16 +91,22 @@ app = typer.Typer(
 )
 
 
-def option(name: str, metavar: str, help_: str, **rules: Any) -> Any:
-    """Return an option of a verb, as typer reads it; `rules` are its limits and reader."""
-    return typer.Option(name, metavar=metavar, help=help_, **rules)
+def option(name: str, metavar: str, help_: str, default: Any = None, **rules: Any) -> Any:
+    """Return an option of a verb, the default of its parameter as typer reads it.
+
+    `rules` are its limits and reader; it is required where `default` is ``...``.
+    """
+    return typer.Option(default, name, metavar=metavar, help=help_, **rules)
 
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The study's YAML file.")]
 Overrides = Annotated[
     list[str] | None,
     option(
-        "--set", "KEY=VALUE", "Override a key, e.g. --set program.budget_pkr=2e8. May be repeated."
+        "--set",
+        "KEY=VALUE",
+        "Override a key, e.g. --set program.budget_pkr=2e8. May be repeated.",
+        default=...,
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
@@ -124,16 +130,17 @@ Budget = Annotated[
         "--budget",
         "PKR",
         "Public money, in place of the file's: 5e6, 5m, 50 lakh, 2cr.",
+        default=...,
         parser=_rupees,
     ),
 ]
 Gap = Annotated[
     float | None,
-    option("--gap", "SHARE", "Stop this near the best plan (solver.gap).", min=0, max=1),
+    option("--gap", "SHARE", "Stop this near the best plan (solver.gap).", ..., min=0, max=1),
 ]
 TimeLimit = Annotated[
     float | None,
-    option("--time-limit", "S", "Stop after so long (solver.time_limit_s), s.", min=0),
+    option("--time-limit", "S", "Stop after so long (solver.time_limit_s), s.", ..., min=0),
 ]
 Run = Annotated[
     Path,
@@ -338,12 +345,13 @@ def _print_version(value: bool) -> None:
 @app.callback()
 def _root(
     *,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", help="Print the version and stop.", callback=_print_version, is_eager=True
-        ),
-    ] = False,
+    version: bool = typer.Option(
+        False,
+        "--version",
+        help="Print the version and stop.",
+        callback=_print_version,
+        is_eager=True,
+    ),
 ) -> None:
     """Hold the options that go before a command."""
 
