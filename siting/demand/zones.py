@@ -134,18 +134,15 @@ def read_zones(
             columns[own] = layer[column].array
     zones = gpd.GeoDataFrame(columns, geometry=layer.geometry.to_numpy(), crs=4326)
     report = zone_report(zones)
-    if report["overlaps"]:
-        raise InputError(
-            [
-                Fault(
-                    f"{path}, geometry",
-                    f"zones overlap by {o['overlap_km2']:.3f} km2, {o['share']:.1%} of the smaller",
-                    "draw their border once: people in the overlap would count twice",
-                    (o["zone_id"], o["other_id"]),
-                )
-                for o in report["overlaps"]
-            ]
+    refuse(
+        Fault(
+            f"{path}, geometry",
+            f"zones overlap by {o['overlap_km2']:.3f} km2, {o['share']:.1%} of the smaller",
+            "draw their border once: people in the overlap would count twice",
+            (o["zone_id"], o["other_id"]),
         )
+        for o in report["overlaps"]
+    )
     for warning in report["warnings"]:
         log.warning("%s: %s", path, warning)
     zones.attrs["report"] = report
