@@ -7,7 +7,8 @@ not know this package can still catch it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -165,3 +166,12 @@ class VerifyError(SitingError, ArithmeticError):
 
 class MissingExtraError(SitingError, ImportError):
     """An optional package is needed for this feature."""
+
+
+@contextmanager
+def needs_extra(extra: str, package: str, what: str) -> Iterator[None]:
+    """Say how to get a package of an extra (`what`: its need) where it cannot be imported."""
+    try:
+        yield
+    except ImportError as err:
+        raise MissingExtraError(package, what, f'pip install "siting[{extra}]"') from err

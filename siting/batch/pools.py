@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from typing import Any
 
-from siting.errors import Fault, InputError, MissingExtraError
+from siting.errors import Fault, InputError, needs_extra
 
 # Longest wait for a scheduler's answer and for its first worker, s.
 ANSWER_S, WORKERS_S = 15, 60
@@ -87,11 +87,8 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
     ``distributed`` is not installed; `InputError` if no scheduler answers there, or it has no
     workers.
     """
-    try:
+    with needs_extra("dask", "distributed", "is needed for --dask"):
         distributed: Any = import_module("distributed")
-    except ImportError as err:
-        fault = Fault("distributed", "is needed for --dask", 'pip install "siting[dask]"')
-        raise MissingExtraError(fault) from err
     try:
         client = distributed.Client(address, timeout=ANSWER_S, set_as_default=False)
     except (OSError, ValueError) as err:

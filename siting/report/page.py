@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from siting.errors import MissingExtraError
+from siting.errors import needs_extra
 from siting.export import owners_of
 from siting.report import assumptions, content, robustness_section
 from siting.report.budgets import budget_bars, other_limits
@@ -119,12 +119,8 @@ def _packed(page: str, stations: int) -> str:
 
 @cache
 def _environment() -> Environment:
-    try:
+    with needs_extra("report", "jinja2", "is needed to make a report"):
         from jinja2 import Environment, FunctionLoader, StrictUndefined
-    except ImportError as err:
-        raise MissingExtraError(
-            "jinja2", "is needed to make a report", 'pip install "siting[report]"'
-        ) from err
     environment = Environment(
         loader=FunctionLoader(_asset),
         autoescape=True,
