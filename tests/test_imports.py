@@ -5,6 +5,7 @@ import itertools
 import re
 import subprocess
 import sys
+from collections import Counter
 
 from conftest import ROOT
 
@@ -93,7 +94,7 @@ def imported_files(path):
 
 
 # To be freed: their page has the type of what it shows.
-IN_CIRCLES = {"awards/award.py", "awards/page.py", "lots/lots.py", "lots/page.py"}
+IN_CIRCLES = {"awards/award.py", "awards/award_page.py", "lots/lots.py", "lots/annex.py"}
 
 
 def test_no_file_imports_itself_by_way_of_others():
@@ -143,7 +144,7 @@ def test_imports_load_no_more_than_they_need():
 
 
 # Functions with so many parameters, `self` aside, and how many of them there may be.
-LONG, MOST_LONG = 7, 43
+LONG, MOST_LONG = 7, 40
 
 
 def test_few_functions_have_seven_parameters_or_more():
@@ -206,3 +207,9 @@ def test_settings_are_few_used_and_each_says_what_was_measured():
         above = itertools.takewhile(lambda one: one.startswith("#"), reversed(lines[: line - 1]))
         comment = lines[line - 1].partition("  # ")[2] or " ".join(above)
         assert re.search("measured|alike from", comment.lower()), name
+
+
+def test_few_file_names_stand_in_several_rooms():
+    """A name says what the file holds, so that a search for it finds one; the number only falls."""
+    names = Counter(path.name for path in FILES if path.name != "__init__.py")
+    assert len([name for name, count in names.items() if count > 1]) <= 8
