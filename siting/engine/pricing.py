@@ -8,10 +8,12 @@ the engine solves, and a bound on all plans::
     L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
     at_most(o)  =  L(p)  -  max(0, g of the best option at its site)  +  g_o
 
-for any prices ``p`` of the rows (Lagrange), with ``g`` the reduced costs of options ``o`` (of each
-site the largest) and of the other columns ``c``, and ``u`` their bounds. No plan is worth more than
-``L``, and none with option ``o`` more than ``at_most(o)``. So a program with every option whose
-`at_most` is above the incumbent contains an optimum of the whole.
+for any prices ``p`` of the rows (Lagrange). The price of a demand row first rises by the largest
+gain that an energy missing from the relaxation promises there, so that demand that several sites
+bid for counts once. ``g`` are the reduced costs of options ``o`` (of each site the largest) and of
+the other columns ``c``, and ``u`` their bounds. No plan is worth more than ``L``, and none with
+option ``o`` more than ``at_most(o)``. So a program with every option whose `at_most` is above the
+incumbent contains an optimum of the whole.
 
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle

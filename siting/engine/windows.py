@@ -1,14 +1,17 @@
 """Windows: large neighbourhood search, with the stations of a neighbourhood set free.
 
-A window frees the options of some sites, the energies of their pairs, those of nearby stations that
-share demand with them, and all columns without a site; the rest of the plan is folded into the
-sides of the rows. The rest is a small integer program that HiGHS solves from the incumbent. It is
-built from the matrix alone, so it works for any combination of blocks. Nearness is shared demand,
-so no map is needed.
+A window frees the options of some sites, energies, and all columns without a site; the rest of the
+plan is folded into the sides of the rows. What is left is a small integer program that HiGHS solves
+from the incumbent. It is built from the matrix alone, so it works for any combination of blocks.
+Nearness is shared demand, so no map is needed.
+
+The energies are of demand rows that a window can change: those its stations serve, those that lack
+service, and those that a site of it would serve better. Such a row keeps the pairs in use and, at
+first, a few others: in the window the nearest, outside it those with free capacity.
 
 Each window has two neighbourhoods, mostly far apart: money moves between them. Windows start where
 relaxation and plan differ; none is repeated while nothing near it has changed, and once all of a
-size have been tried they grow. Several run in parallel; their results are applied in order, so that
+size have been tried they grow, in sites and in pairs of a row. Several run in parallel; their results are applied in order, so that
 a run repeats.
 
 Source: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer 2010,
