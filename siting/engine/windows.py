@@ -11,8 +11,8 @@ first, a few others: in the window the nearest, outside it those with free capac
 
 Each window has two neighbourhoods, mostly far apart: money moves between them. Windows start where
 relaxation and plan differ; none is repeated while nothing near it has changed, and once all of a
-size have been tried they grow, in sites and in pairs of a row. Several run in parallel; their results are applied in order, so that
-a run repeats.
+size have been tried they grow, in sites and in pairs of a row. Several run in parallel; their
+results are applied in order, so that a run repeats.
 
 Source: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer 2010,
 399-419.
