@@ -21,6 +21,7 @@ WANTED_KWH_DAY, LEAST_SERVED, GAP, STATIONS = 13_999, 0.85, 0.1, range(25, 50)
 POOR_GAP = 0.2
 
 
+@pytest.mark.slow
 def test_the_demo_goes_from_its_files_to_a_folder_that_verifies(tmp_path):
     def siting(*words):
         done = CliRunner().invoke(app, [str(word) for word in words])

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.economics.case import gap_terms
+from siting.economics.case import gap_arrays
 from siting.economics.flows import MONTHS, sold_shares
 from siting.economics.rules import PRICE, BusinessRules
 from siting.errors import InputError
@@ -82,9 +82,8 @@ class Accounts:
         return npv + cap
 
     def _terms(self) -> tuple[Floats, Floats]:
-        terms = gap_terms(self.offers, self.rules, self.subsidy, self.by_group)
-        worth, need = (terms[c].to_numpy(float) for c in ("worth_pkr_kwh_day", "need_pkr"))
-        return worth * self.sold_kwh_day - need, terms["cap_pkr"].to_numpy(dtype=float)
+        need, worth, cap = gap_arrays(self.offers, self.rules, self.subsidy, self.by_group)
+        return worth * self.sold_kwh_day - need, cap
 
     def at(self, figure: str, value: float) -> Accounts:
         """Return the same stations with one figure (`levers`) at another value."""

@@ -189,6 +189,24 @@ def gap_terms(
         offer that extends a station only sales above ``standing_kwh_day`` count.
     """
     require_columns(offers)
+    need, worth, cap = gap_arrays(offers, rules, subsidy, by_group)
+    return pd.DataFrame(
+        {
+            "offer_id": offers["offer_id"].astype(str).to_numpy(),
+            "need_pkr": need,
+            "worth_pkr_kwh_day": worth,
+            "cap_pkr": cap,
+        }
+    )
+
+
+def gap_arrays(
+    offers: pd.DataFrame,
+    rules: BusinessRules,
+    subsidy: Subsidy,
+    by_group: pd.DataFrame | None = None,
+) -> tuple[Floats, Floats, Floats]:
+    """Return need, worth and cap of `gap_terms` for offers that are known to be complete."""
     rules = at_hurdle(rules, subsidy.held_to)
     factor = float(present_value_factor(rules.discount_rate, rules.years))
     fixed = fixed_costs(offers, rules).sum(axis=1).to_numpy()
@@ -199,14 +217,8 @@ def gap_terms(
     need = cost * (1.0 - rules.income_tax * factor / rules.years) + kept * (factor * fixed + again)
     shares = sold_shares(offers, by_group)
     worth = {g: worth_pkr_kwh_day(rules, g) for g in _used(shares)}
-    return pd.DataFrame(
-        {
-            "offer_id": offers["offer_id"].astype(str).to_numpy(),
-            "need_pkr": need,
-            "worth_pkr_kwh_day": _mean(shares, worth),
-            "cap_pkr": subsidy_pkr(offers, subsidy).to_numpy(dtype=float),
-        }
-    )
+    cap = np.asarray(subsidy_pkr(offers, subsidy), dtype=np.float64)
+    return need, _mean(shares, worth), cap
 
 
 def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:

@@ -91,22 +91,28 @@ def present_value_factor(rate: npt.ArrayLike, years: npt.ArrayLike) -> Floats:
 
 def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
     """Return the yearly costs that do not depend on sales (PKR/year)."""
-    dc = offers.get("capacity_dc_kwh_day", pd.Series(0.0, index=offers.index)) > 0
+    none = np.zeros(len(offers))
+
+    def column(name: str) -> Floats:
+        return offers[name].to_numpy(dtype=float) if name in offers else none
+
     # An existing station has its attendants.
-    new = ~offers.get("extends", pd.Series(False, index=offers.index)).astype(bool)
-    people = np.where(dc, rules.attendants, rules.attendants_other) * new.astype(float)
-    none = pd.Series(0.0, index=offers.index)
-    drawn = load_kw(offers) if "power_kw" in offers.columns else none
-    added = drawn - offers.get("standing_kw", none)
+    new = 1.0 - column("extends")
+    fast = column("capacity_dc_kwh_day") > 0
+    people = np.where(fast, rules.attendants, rules.attendants_other) * new
+    drawn = load_kw(offers).to_numpy(dtype=float) if "power_kw" in offers else none
     return pd.DataFrame(
         {
-            "om_pkr_year": offers["om_pkr_year"].astype(float),
-            "fixed_charge_pkr_year": rules.fixed_pkr_kw_month * MONTHS * added,
+            "om_pkr_year": column("om_pkr_year"),
+            "fixed_charge_pkr_year": rules.fixed_pkr_kw_month
+            * MONTHS
+            * (drawn - column("standing_kw")),
             "staff_pkr_year": people * rules.attendant_month_pkr * MONTHS,
-            "land_pkr_year": offers["land_pkr_year"].astype(float),
-            "annual_fee_pkr": offers["annual_fee_pkr"].astype(float),
-            "insurance_pkr_year": offers.get("insurance_pkr_year", none).astype(float),
-        }
+            "land_pkr_year": column("land_pkr_year"),
+            "annual_fee_pkr": column("annual_fee_pkr"),
+            "insurance_pkr_year": column("insurance_pkr_year"),
+        },
+        index=offers.index,
     )
 
 
@@ -117,14 +123,15 @@ def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> p
     sales, and by default, shares are proportional to capacity.
     """
     groups = capacity_groups(map(str, offers.columns))
-    able = offers[[f"capacity_{group}_kwh_day" for group in groups]].astype(float)
-    able = able.set_axis(groups, axis="columns").set_axis(range(len(offers)), axis="index")
+    able = np.array([offers[f"capacity_{group}_kwh_day"].to_numpy(float) for group in groups])
+    able = able.reshape(len(groups), len(offers))
     if by_group is not None:
-        sold = by_group.reindex(offers["site_id"].astype(str)).reindex(columns=groups)
-        sold = sold.fillna(0.0).set_axis(able.index, axis="index")
-        able = sold.where(sold.sum(axis=1) > 0, able)
-    whole = able.sum(axis=1)
-    return able.div(whole.where(whole > 0, 1.0), axis="index")
+        at = by_group.index.get_indexer(pd.Index(offers["site_id"].astype(str)))
+        rows = by_group.reindex(columns=groups).to_numpy(dtype=float)
+        sold = np.where(at >= 0, np.nan_to_num(rows)[at].T, 0.0) if len(rows) else 0.0 * able
+        able = np.where(sold.sum(axis=0) > 0, sold, able)
+    whole = np.nansum(able, axis=0)
+    return pd.DataFrame((able / np.where(whole > 0, whole, 1.0)).T, columns=groups)
 
 
 def replacements(offers: pd.DataFrame, years: int) -> Floats:

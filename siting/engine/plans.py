@@ -30,7 +30,8 @@ from siting.program.instance import Flags, Floats, Ints
 class Options:
     """Settings for one aim: gap, threads, seed, and whether to stop after a good or better plan.
 
-    `turns`: limit on the turns of windows and tree.
+    `turns`: limit on the turns of windows and tree; `idle_from`: share of the whole time limit from
+    which turns too slow to prove the gap leave the rest of the time to later aims.
     """
 
     gap: float
@@ -39,6 +40,7 @@ class Options:
     greedy: bool = False
     briefly: bool = False
     turns: float = math.inf
+    idle_from: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)

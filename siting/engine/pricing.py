@@ -188,7 +188,6 @@ class Pricing:
             if not found.optimal:
                 return known
             bound, at_most, reduced = self._bound()
-            self.last_price = self.price.copy()
             taken = np.zeros(self.count)
             options = columns[columns < self.count]
             taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
@@ -196,6 +195,8 @@ class Pricing:
             # an earlier round's prices give a better bound
             if known is not None and known.bound < limit:
                 limit, each = known.bound, known.at_most
+            else:
+                self.last_price = self.bid
             known = Priced(self.active.copy(), taken, limit, each)
             open_ = max(settings.SIGNIFICANT, settings.RELAXED_GAP * gap)
             if bound - found.objective > open_ * abs(bound):
@@ -254,9 +255,15 @@ class Pricing:
         more[self.cap_row[short]] = reduced[short] / self.cap_by[short]
         reduced -= self.a.T @ more
         price += more
+        # Energies that are not in the relaxation bid for the same demand: its price rises until
+        # none promises a gain, so that it counts once and not for each of them.
+        more = self._outbid(reduced)
+        price += more
+        self.bid = price
+        less = reduced - self.a.T @ more
         side = np.where(price > 0, m.row_upper, m.row_lower)
         total = float(price[price != 0] @ side[price != 0])
-        rest = reduced[self.count :]
+        rest = less[self.count :]
         limit = np.where(rest > 0, m.upper[self.count :], m.lower[self.count :])
         total += float(rest[rest != 0] @ limit[rest != 0])
         gain = reduced[: self.count]
@@ -266,3 +273,13 @@ class Pricing:
         best[~np.isfinite(best)] = 0.0
         total += float(best.sum())
         return total, total - best[self.frame.site] + gain, reduced
+
+    def _outbid(self, reduced: Floats) -> Floats:
+        """Return how far the price of each demand row rises until no energy promises a gain."""
+        more = np.zeros(len(self.price))
+        family = self.matrix.family.get("demand", slice(0, 0))
+        energies = slice(self.count, self.frame.layout.columns.energies)
+        of_demand = self.matrix.a[family][:, energies].tocoo()
+        promise = np.maximum(reduced[energies][of_demand.col] / of_demand.data, 0.0)
+        np.maximum.at(more, family.start + of_demand.row, promise)
+        return more

@@ -1,7 +1,7 @@
 """The root of the search: its bound, and plans made from its relaxation.
 
 1. Cuts on the master problem, round after round, until they gain little.
-2. Under the viability gap with a poor constructed plan: the relaxation, made viable.
+2. Under the viability gap: the relaxation, made viable.
 3. Else, without a fast evaluation: dives, each followed by the cuts at its plan.
 4. Rounding, or construction at the relaxation's prices.
 5. Without a fast evaluation, or with many choices: 1- and 2-exchanges. After dives, where a choice
@@ -61,7 +61,7 @@ class Root(Plans):
             return
         self.taken = self.root.taken
         before, money = self.best, bool(self.master.cutter.money)
-        if money and self.gap > settings.SOWN_WELL:
+        if money:
             with self.clock.phase("viable", self._until(0.6)):
                 self._viable(self.root.taken)
             if self.best > before:  # construction does not improve on that
@@ -161,9 +161,16 @@ class Root(Plans):
         order = np.argsort(-taken, kind="stable")
         _, first = np.unique(self.frame.site[order], return_index=True)
         most = order[first]  # the largest option of each site
-        choice = viable(self.frame, most[whole[self.frame.site[most]] >= 0.5], self.clock)
-        if choice is not None:
-            self.weighed(choice)
+        value = whole[self.frame.site[most]]
+        tried: set[int] = set()
+        for least in settings.WHOLE_FROM:
+            some = most[value >= least]
+            if len(some) in tried or self.clock.over:
+                continue
+            tried.add(len(some))
+            choice = viable(self.frame, some, self.clock)
+            if choice is not None:
+                self.weighed(choice)
 
     def _programs_near(self) -> Iterator[None]:
         """Solve the master problem over the options of incumbent and relaxation, in rounds.

@@ -21,7 +21,7 @@ from siting.engine.proof import Stopped
 from siting.engine.relax import solve_native
 from siting.engine.result import Result
 from siting.engine.root import Root
-from siting.engine.schedule import Step, take_turns
+from siting.engine.schedule import Ended, Step, take_turns
 from siting.engine.search import fill, polish, round_relaxed
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
@@ -33,7 +33,7 @@ class Run(Root):
     """The phases of one aim."""
 
     _ended = False  # whether the search ended on time, with time left for the answer
-    _tired = False  # whether it ended on turns
+    _turns_ended: Ended | None = None  # what ended the turns
 
     # --- phases ------------------------------------------------------------------------------
 
@@ -63,17 +63,25 @@ class Run(Root):
             with clock.within(self._ends):
                 self._turns()
                 small = self.frame.matrix.a.shape[1] <= settings.WHOLE_LAST
-                if not self.done and not self._tired and small:
+                if (
+                    not self.done
+                    and not self._lacks_options
+                    and self._turns_ended == "done"
+                    and small
+                ):
                     self._whole(None)
-                self._ended = self.clock.over
+                self._ended = self.clock.over or self._turns_ended == "idle"
 
     @property
     def _lacks_options(self) -> bool:
-        """Whether a few more options are worth a new start: without them no gap is proven."""
+        """Whether a few missing options are worth a new start: they alone hold the bound."""
         if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)
-        enough = self.above(max(self.options.gap, settings.ARITHMETIC))
+        enough = max(
+            self.above(max(self.options.gap, settings.ARITHMETIC)),
+            self.bound * (1 - settings.ARITHMETIC),
+        )
         return len(self.known.promising(at_most, enough)) > 0
 
     def begin(self) -> None:
@@ -189,10 +197,24 @@ class Run(Root):
         if self.coarse:
             self.master.forget_money()
             steps = [Step(self._program_turns()), Step(self._tree_turns()), *steps]
-        self._tired = take_turns(
-            steps, self.clock, left=lambda: self.bound - self.best, done=lambda: self.done,
-            turns=self.options.turns,
+        self._turns_ended = take_turns(
+            steps, self.clock, left=lambda: self.bound - self.best,
+            done=lambda: self.done or self._lacks_options,
+            turns=self.options.turns, idle=self._too_slow(),
         )  # fmt: skip
+
+    def _too_slow(self) -> Callable[[], bool]:
+        """Return whether turns from now on cannot prove the gap in their time, at their pace."""
+        clock, first, began_s = self.clock, self.bound - self.best, self.clock.elapsed_s
+
+        def slow() -> bool:
+            left, asked = self.bound - self.best, self.options.gap * abs(self.best)
+            if clock.share < self.options.idle_from or not math.isfinite(first):
+                return False
+            pace = (first - left) / max(clock.elapsed_s - began_s, 1e-9)
+            return pace * clock.left_s < left - asked
+
+        return slow
 
     def _tree_turns(self) -> Callable[[], bool]:
         """Return a turn of the tree."""
@@ -332,7 +354,7 @@ class Run(Root):
         elif self.options.greedy and not self.clock.over:
             stopped = "greedy ended"
         elif not self.clock.over and not self._ended:
-            stopped = "node limit" if self._tired else "solver stopped"
+            stopped = "node limit" if self._turns_ended == "turns" else "solver stopped"
         sign = self.frame.sign
         return Result(
             choice=self.choice,

@@ -163,6 +163,8 @@ class _Solve:
                 self.choice = self._as_money_allows(own)
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
+        # Share of the time from which an aim that others follow may end without a proof.
+        self.idle_from = math.inf
         self.left_out = LeftOut()
         self.prices: Prices | None = None  # those that bound all plans in the first aim
 
@@ -209,6 +211,8 @@ class _Solve:
             share = 1.0 if not left else self.clock.share + more
             before = dict(self.clock.seconds)
             began = self.clock.elapsed_s
+            now = self.clock.share
+            self.idle_from = (now + share) / 2 if left else math.inf
             with self.clock.phase("aim", min(share, 1.0)):
                 aim = self._prepared(aim)
                 aims[n] = aim
@@ -350,18 +354,16 @@ class _Solve:
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
         if self.choice is not None and aim.of_stations:
             start = bettered(frame, start, self.clock)
-        first = start if self.program is self.whole else np.union1d(start, self._there())
         served = frame.serve(np.sort(start), self.clock) if len(start) else None
         point = served.point if served is not None and served.found else None
-        pricing = Pricing(frame, self.clock, start=first, seed=self.effort.seed, served=point)
+        pricing = Pricing(frame, self.clock, start=start, seed=self.effort.seed, served=point)
         priced = pricing.run(self._gap_of(aim))
         active = pricing.active if priced is None else priced.active
         also = start
         if priced is not None and not priced.infeasible:
             order = np.lexsort((-priced.at_most, frame.site))
             also = np.union1d(also, order[first_of_each(frame.site[order], settings.BESIDE)])
-        kept = _offers_of(self.whole.options, np.union1d(np.flatnonzero(active), also))
-        self._narrow(kept if self.program is self.whole else np.union1d(self.kept, kept))
+        self._narrow(_offers_of(self.whole.options, np.union1d(np.flatnonzero(active), also)))
         if self.choice is not None:
             self.choice = self._from_whole(start)
         return frame, priced
@@ -569,7 +571,9 @@ class _Solve:
     ) -> Result:  # fmt: skip
         effort = self.effort
         greedy = effort.method == "greedy"
-        options = Options(gap, effort.threads, effort.seed, greedy, briefly, turns)
+        options = Options(
+            gap, effort.threads, effort.seed, greedy, briefly, turns, self.idle_from
+        )  # fmt: skip
         return self._worked(Run(frame, self.clock, options, start, known), Run.work).result()
 
     def _worked(self, run: Run, work: Callable[[Run], None]) -> Run:

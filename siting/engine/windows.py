@@ -62,12 +62,18 @@ class Windows:
         for family in (*SHARED, "gap") if pooled else SHARED:
             self._shared[m.family.get(family, slice(0, 0))] = True
         self._own_site = self._site_of_columns()
-        self._reach_of_columns = self.frame.service.row[self.frame.energy_pair]
+        self._energies = slice(frame.count, frame.layout.columns.energies)
+        self._worth = m.cost[self._energies]
+        service = self.frame.service
+        self._reach_of_columns = service.row[self.frame.energy_pair]
+        # Row and slice of each energy column, and the demand there.
+        self._group = self._reach_of_columns * service.kwh.shape[1] + frame.energy_slice
+        self._wanted = service.kwh[self._reach_of_columns, frame.energy_slice]
+        self._wanted = self._wanted / frame.layout.energy_unit
         all_energies = np.ones(len(self.frame.energy_pair), dtype=bool)
         self._good = all_energies
         if self.frame.service.near:
-            worth = frame.matrix.cost[frame.count : frame.layout.columns.energies]
-            self._good = self._among_best(all_energies, worth, settings.BEST_SITES)
+            self._good = self._among_best(all_energies, self._worth, settings.BEST_SITES)
         self._near = self._overlap()
         self.taken = taken
         self.hopeless = np.zeros(frame.count, dtype=bool)  # options of no better plan
@@ -76,6 +82,7 @@ class Windows:
         self.gap = wide * settings.WINDOW_GAP
         self._hard = frame.drawn_by_year and not near
         self.size = settings.HARD_SIZE if self._hard else settings.FIRST_SIZE
+        self.pairs = settings.WINDOW_PAIRS
         self.made = 0
         self.start(point)
 
@@ -156,6 +163,7 @@ class Windows:
         if not windows:
             self.size = int(np.ceil(self.size * settings.GROWTH))
             self.gap = max(self.gap * 0.5, settings.WINDOW_GAP)
+            self.pairs *= 2
             self._tried[:] = False
             return 0.0
         work = [self._program(sites) for sites in windows]
@@ -211,29 +219,15 @@ class Windows:
         free = (column_site >= 0) & inside[column_site]
         count, energies = frame.count, frame.layout.columns.energies
         free[:count] &= ~self.hopeless | (self.point[:count] > 0)
-        row = self._reach_of_columns
-        service = frame.service
-        touched = np.zeros(len(service.kwh), dtype=bool)
-        if service.near:
-            in_use = self.point[count:energies] > 0
-            free[count:energies] &= self._good | in_use
-            touched[row[free[count:energies]]] = True
+        mine = free[count:energies].copy()
+        if frame.service.near:
+            free[count:energies] = self._good_pairs(mine)
+        elif frame.layout.by_pair:
+            free[count:energies] = self._pairs(mine)
         else:
-            touched[service.row[inside[service.site]]] = True
-        if frame.layout.by_pair:
-            built = np.zeros(frame.sites, dtype=bool)
-            built[frame.site[self.choice]] = True
-            site = column_site[count:energies]
-            outside = built[site] & touched[row]
-            if service.near:
-                worth = frame.matrix.cost[count:energies]
-                outside &= in_use | self._among_best(outside, worth, settings.BEST)
-            elif self._hard and int(outside.sum()) > settings.MANY_COLUMNS:
-                in_use, room = self.point[count:energies] > 0, self._room()
-                outside &= in_use | self._among_best(outside & (room > 0), room, settings.ROOMIEST)
-            free[count:energies] |= outside
-        else:
-            free[count:energies] = touched[row]
+            touched = np.zeros(len(frame.service.kwh), dtype=bool)
+            touched[frame.service.row[inside[frame.service.site]]] = True
+            free[count:energies] = touched[self._reach_of_columns]
         subsidy = frame.layout.subsidy_column
         if subsidy.size:
             some = np.zeros(frame.sites, dtype=bool)
@@ -244,6 +238,47 @@ class Windows:
             free[column] = True
         columns = np.flatnonzero(free)
         return columns, columns < count
+
+    def _good_pairs(self, inside: Flags) -> Flags:
+        """Return a window's energies with decay: the best of its sites, and those that may give."""
+        worth, in_use = self._worth, self.point[self._energies] > 0
+        inside = inside & (self._good | in_use)
+        outside = self._outside(inside)
+        return inside | outside & (in_use | self._among_best(outside, worth, settings.BEST))
+
+    def _pairs(self, inside: Flags) -> Flags:
+        """Return a window's energies: those in use, and a few that may take their place.
+
+        `inside`: all of its sites. Only rows that its stations serve, that lack service, or that a
+        site of it would serve better than their stations do.
+        """
+        now = self.point[self._energies]
+        in_use, worth = now > 0, self._worth
+        served = np.bincount(self._group, now)
+        lacks = served[self._group] < self._wanted * (1 - settings.ARITHMETIC)
+        least = np.full(len(served), np.inf)
+        np.minimum.at(least, self._group[in_use], worth[in_use])
+        rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
+        better = lacks | in_use | (worth > least[self._group])
+        rows[self._reach_of_columns[inside & better]] = True
+        inside = inside & rows[self._reach_of_columns]
+        outside = self._outside(inside)
+        # Those of equal worth: the nearest in the window, and outside those with room.
+        minutes = self.frame.service.minutes[self.frame.energy_pair]
+        inside &= in_use | self._among_best(inside, worth, self.pairs, -minutes)
+        room = self._room()
+        outside &= in_use | self._among_best(outside & (room > 0), worth, self.pairs, room)
+        return inside | outside
+
+    def _outside(self, inside: Flags) -> Flags:
+        """Return the energies of stations outside a window in the rows of some inside it."""
+        rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
+        rows[self._reach_of_columns[inside]] = True
+        built = np.zeros(self.frame.sites, dtype=bool)
+        built[self.frame.site[self.choice]] = True
+        site = self._own_site[self._energies]
+        out: Flags = ~inside & built[site] & rows[self._reach_of_columns]
+        return out
 
     def _room(self) -> Floats:
         """Return the free capacity of the station of each energy column, scaled."""
@@ -256,12 +291,16 @@ class Windows:
         np.minimum.at(out, entries.tocoo().coords[1], left[entries.indices])
         return out
 
-    def _among_best(self, energies: Flags, worth: Floats, count: int) -> Flags:
-        """Return whether each energy column is among the best of its row and slice."""
+    def _among_best(
+        self, energies: Flags, worth: Floats, count: int, then: Floats | None = None
+    ) -> Flags:
+        """Return whether each energy column is among the best of its row and slice.
+
+        `then`: decides between those of equal worth.
+        """
         at = np.flatnonzero(energies)
-        frame = self.frame
-        group = self._reach_of_columns[at] * len(frame.program.slices) + frame.energy_slice[at]
-        order = np.lexsort((-worth[at], group))
+        group = self._group[at]
+        order = np.lexsort((*(() if then is None else (-then[at],)), -worth[at], group))
         best = np.zeros(len(energies), dtype=bool)
         best[at[order[first_of_each(group[order], count)]]] = True
         return best

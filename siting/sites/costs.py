@@ -355,15 +355,17 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
         "insurance_pkr_year": works,
     }
     names = list(dict.fromkeys([*works, *soft, part]))
-    now = offers.reindex(columns=names, fill_value=0.0).astype(float)
-    then = now.assign(**{part: now[part] + added_pkr})
+    none = np.zeros(len(offers))
+    # Arrays: hundreds of figures are moved for one plan, and a table of each is slow.
+    now = {c: offers[c].to_numpy(dtype=float) if c in offers else none for c in names}
+    then = now | {part: now[part] + added_pkr.to_numpy(dtype=float)}
     for name, of in soft.items():
-        base = now[of].sum(axis=1)
-        rate = (now[name] / base.where(base > 0)).fillna(0.0)
-        then[name] += rate * (then[of].sum(axis=1) - base)
-    costs = [name for name in names if name in COST_PARTS]
-    cost = offers["cost_pkr"] + (then[costs] - now[costs]).sum(axis=1)
-    return offers.assign(**{name: then[name] for name in names}, cost_pkr=cost)
+        base, dearer = (np.nansum([costs[c] for c in of], axis=0) for costs in (now, then))
+        rate = np.divide(now[name], base, out=np.zeros_like(base), where=base > 0)
+        then[name] = then[name] + np.nan_to_num(rate) * (dearer - base)
+    more = np.nansum([then[c] - now[c] for c in names if c in COST_PARTS], axis=0)
+    cost = offers["cost_pkr"] + more
+    return offers.assign(**then, cost_pkr=cost)
 
 
 def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:

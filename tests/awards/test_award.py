@@ -369,6 +369,7 @@ def test_an_edited_award_is_told_in_words(folder, tmp_path, name, old, new, said
     assert any(said in str(fault) for fault in faults), [*map(str, faults)]
 
 
+@pytest.mark.slow
 def test_a_cap_of_zones_is_recounted(town, tmp_path):
     bids = write(tmp_path, bid("w", "X", WEST, 300), bid("e", "X", EAST, 100))
     keys = ["program.zones={kind: grid, size_m: 100000}",
@@ -394,6 +395,7 @@ def test_the_page_shows_winners_losers_and_the_money(folder, opened):
     assert page.asked == [(folder / "award.html").as_uri()]
 
 
+@pytest.mark.slow
 def test_answers_change_the_award_as_little_as_can_be(folder, tmp_path):
     answers = tmp_path / "answers.csv"
     answers.write_text("bid,answer,kw,pkr\na,withdrawn,,\nc,sanctioned,60,\n")

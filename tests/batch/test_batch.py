@@ -276,6 +276,7 @@ def test_one_batch_at_a_time_in_a_folder(town, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_worker_refuses_what_is_not_its_batch(town, tmp_path):
     (study,) = list_studies([town])
     task = {"key": study.key, "text": study.text, "out": str(tmp_path), "token": "a",

@@ -223,6 +223,7 @@ def test_a_call_brings_back_value_time_and_memory():
     assert 5 < done.peak_mb < 2000
 
 
+@pytest.mark.slow
 def test_a_call_is_ended_at_its_bound_with_its_children(tmp_path):
     mark = tmp_path / "mark"
     code = (

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from brute_force import best
+from conftest import often
 from program_cases import case_of, program_of
 
 from siting import settings
@@ -44,7 +45,7 @@ def as_if_large(monkeypatch):
     monkeypatch.setattr(settings, "WHOLE_FIRST", -1)
 
 
-@pytest.mark.parametrize("features", WITH, ids=lambda f: " + ".join(f) or "plain")
+@pytest.mark.parametrize("features", often(WITH, WITH[::4]), ids=lambda f: " + ".join(f) or "plain")
 def test_drives_are_bounded_and_short_beside_brute_force(as_if_large, features):
     found = 0
     for seed in range(900, 907):
@@ -111,6 +112,7 @@ def grid_town(side=14, sites=40, seed=3):
     return Instance.from_tables(demand, offers, reach, groups, 10.0)
 
 
+@pytest.mark.slow
 def test_stations_do_not_crowd_where_all_plans_serve_as_much():
     program = Program(grid_town())
     plain = solve(program, gap=0.005, threads=1)

@@ -219,7 +219,7 @@ def test_ctrl_c_yields_the_best_plan_so_far():
 
 def test_progress_tells_incumbent_bound_and_gap():
     seen = []
-    solve(instance_of(*hard_town(), 80.0), gap=0.0, time_limit_s=6, threads=1,
+    solve(instance_of(*hard_town(), 80.0), gap=0.0, time_limit_s=2, threads=1,
           progress=seen.append)  # fmt: skip
     assert seen
     assert seen[-1].bound >= seen[-1].incumbent > 0

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import seeds
 from engine.test_drives import grid_town
 
 from siting import settings
@@ -58,7 +59,7 @@ def neighbours(frame, choice):
 
 
 @pytest.mark.parametrize("kind", ["plain", "decay", "decay, limit", "decay, years"])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(0, 1, 2))
 def test_no_change_of_one_site_or_two_betters_where_it_ends(kind, seed):
     years = "years" in kind
     frame, swaps = interchange_of(asked(kind, seed, sites=5 if years else 9))

@@ -4,10 +4,16 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from conftest import often
+from engine.test_drives import grid_town
 from program.test_pairs import FEATURES, PAIRS, check
 
 from siting import settings
 from siting.engine import pricing
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.program.money import GapRule
+from siting.program.program import Program
 
 # Few sites with many offers: brute force tries them all.
 TOWN = {"methods": ("exact",), "sites": 3, "cells": 5, "configurations": 5}
@@ -31,7 +37,7 @@ def all_priced(monkeypatch):
     monkeypatch.setattr(settings, "AT_ONCE", 1)
 
 
-@pytest.mark.parametrize("first", FEATURES)
+@pytest.mark.parametrize("first", often(FEATURES, [*FEATURES][::6]))
 def test_blocks_in_pairs(first, all_priced):
     pairs = [pair for pair in PAIRS if pair[0] == first][1::6]
     check([(first,), *pairs], 1, **TOWN)
@@ -49,6 +55,21 @@ def test_a_plan_over_years_begins_with_what_the_last_year_leads_to(all_priced, m
     check([("years",)], 3, **TOWN)
     assert began
     assert any(choice is not None and len(choice) for choice in began)
+
+
+def test_demand_that_missing_energies_bid_for_counts_once(monkeypatch):
+    monkeypatch.setattr(settings, "NEAREST_PAIRS", 1)
+    program = Program(grid_town(side=12, sites=10, seed=2)).viability_gap(GapRule(0.02, 0.9))
+    frame = Frame(program, program.all_aims[0])
+
+    def bound(rounds):
+        monkeypatch.setattr(settings, "PRICING_ROUNDS", rounds)
+        nothing = np.zeros(0, dtype=np.int64)
+        return pricing.Pricing(frame, Clock(60.0), start=nothing, seed=1)._rounds(0.0).bound
+
+    best, first = bound(30), bound(1)
+    monkeypatch.setattr(pricing.Pricing, "_outbid", lambda self, _: np.zeros(len(self.price)))
+    assert best <= first < 0.7 * bound(1)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from brute_force import COMPATIBILITY, Shares, Trial, best
+from conftest import often
 from program_cases import case_of, program_of
 
 from siting.engine.solve import solve
@@ -86,7 +87,7 @@ def held_to_brute_force(case):
     return True
 
 
-@pytest.mark.parametrize("rule", ["viability gap", "need"])
+@pytest.mark.parametrize("rule", often(["viability gap", "need"], {"need"}))
 def test_the_default_question_beside_brute_force(rule):
     # Seeds 7 and 10 once ended without an answer.
     found = [held_to_brute_force(case_of((rule, "shortest drives"), n)) for n in range(4, 14)]

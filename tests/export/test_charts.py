@@ -143,6 +143,7 @@ def test_the_budget_curve_and_years_where_there_are_tables(plan: siting.Plan) ->
     assert "knee: PKR 1 m" in words(figure)
 
 
+@pytest.mark.slow
 def test_saved_twice_is_the_same_bytes_and_text_stays_text(
     plan: siting.Plan, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pyogrio
 import pytest
 import yaml
+from conftest import often
 from export.test_layers import make_town
 from export.test_run import write_town as write_run
 from town import write_town
@@ -50,7 +51,7 @@ def unexplained(folder: Path) -> list[str]:
     return [f"{layer}.{field}" for layer, field in fields if not known.get((layer, field))]
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", often(VARIANTS, {"scenarios"}))
 def test_every_field_of_a_run_is_explained(name: str, tmp_path: Path) -> None:
     path = write_town(tmp_path / "town")
     fleet = path.parent / "fleet.csv"

@@ -64,8 +64,8 @@ def test_faults_of_what_is_asked_come_at_once(plan, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_verb_writes_a_stored_run(plan, tmp_path):
-    run = plan.save(tmp_path / "run")
+def test_the_verb_writes_a_stored_run(stored_town, tmp_path):
+    run = stored_town() / "run"
     done = CliRunner().invoke(app, ["export", str(run), "--to", str(tmp_path / "a.parquet")])
     assert done.exit_code == 0, done.output
     assert len(pd.read_parquet(tmp_path / "a.parquet")) == 2

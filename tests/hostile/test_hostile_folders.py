@@ -45,7 +45,7 @@ def test_many_edits_of_a_finished_folder(folders, tmp_path, kind):
     assert escapes(folders(kind), kind, tmp_path, DEEP, SEED + 1) == {}
 
 
-def test_the_edits_are_of_every_kind(folders):
-    names = {edit.name.split(" ")[0] for edit in edits_of(folders("run"))}
+def test_the_edits_are_of_every_kind(stored_town):
+    names = {edit.name.split(" ")[0] for edit in edits_of(stored_town() / "run")}
     assert {"remove", "byte", "end", "text", "cell", "column", "trigger", "view", "add",
             "run.json:", "stages/stages.json:"} <= names  # fmt: skip

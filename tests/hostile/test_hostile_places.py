@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 from batch_driver import Inline, start_call
-from town import write_nation_of, write_town
+from town import write_nation_of
 from typer.testing import CliRunner
 
 import siting
@@ -21,18 +21,11 @@ from siting.writing import claimed_folder
 PATIENCE_S = 300
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("made")
-    town = write_town(folder)
-    plan = siting.run(town, out=folder / "run")
-    return folder, plan
-
-
 @pytest.fixture
-def home(made, tmp_path):
+def home(stored_town, tmp_path):
     """Return a copy of a town, its run, and a folder of the user's, to be spoilt."""
-    shutil.copytree(made[0], tmp_path / "home")
+    shutil.copytree(stored_town() / "town", tmp_path / "home")
+    shutil.copytree(stored_town() / "run", tmp_path / "home" / "run")
     notes = tmp_path / "home" / "notes"
     notes.mkdir()
     for name in ("index.html", "results.csv", "plan.xlsx"):
@@ -91,8 +84,8 @@ def test_no_verb_replaces_what_is_there(home, monkeypatch, words, told):
 
 
 @pytest.mark.slow
-def test_no_call_in_python_replaces_what_is_there(made, home):
-    plan = made[1]
+def test_no_call_in_python_replaces_what_is_there(home):
+    plan = siting.run(home / "town.yaml")
     run = siting.plan_from_run(home / "run")
     (home / "map.svg").write_text("mine", encoding="utf-8")
     before = all_of(home)
@@ -176,11 +169,18 @@ def test_two_runs_to_one_folder_the_second_is_refused_before_it_reads(home):
     assert [p.name for p in (home / "one").iterdir()] == ["x"]
 
 
-def test_a_nation_is_refused_before_a_city_is_asked_and_numbered_by_default(tmp_path):
+def test_a_nation_is_refused_before_a_city_is_asked(tmp_path):
     path = write_nation_of(tmp_path)
     told = []
     with pytest.raises(InputError, match="is there already and not empty"):
         Nation(path, workers=1, progress=told.append).solve(tmp_path / "a")
+    assert told == []
+
+
+@pytest.mark.slow
+def test_a_nation_that_is_being_written_is_refused_and_the_next_numbered(tmp_path):
+    path = write_nation_of(tmp_path)
+    told = []
     now = datetime(2026, 11, 27, 12).astimezone()
     name = "two-20261127-120000"
     with claimed_folder(tmp_path / "runs" / name):

@@ -20,10 +20,8 @@ from siting.lots.neighbours import ground_of
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("lots")
-    siting.run(write_town(folder / "town"), out=folder / "run")
-    return folder / "run"
+def run(stored_town):
+    return stored_town() / "run"
 
 
 def here(*words):

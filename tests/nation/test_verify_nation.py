@@ -42,6 +42,10 @@ def test_a_folder_as_it_was_written_holds(out):
     checks = ["files", "sums", "plan", "town", "half", "bounds", "written"]
     assert list(found.held) == checks
     assert any("the nation's own word" in note for note in found.notes)
+
+
+@pytest.mark.slow
+def test_the_verb_says_that_it_holds(out):
     done = CliRunner().invoke(app, ["nation", str(out), "--json", "-q"])
     assert json.loads(done.stdout)["holds"]
 
@@ -96,11 +100,8 @@ def test_every_file_is_held_against_its_hash(out, name):
     assert verify_nation(out).faults
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[] if n == 0 else pytest.mark.slow)
-     for n, name in enumerate(EDITS)],
-)  # fmt: skip
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EDITS)
 def test_an_edit_with_mended_hashes_is_worked_out_again(out, name):
     EDITS[name](out)
     for run in (out / "cities").iterdir():

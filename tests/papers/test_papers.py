@@ -21,9 +21,9 @@ YELLOW = docx.enum.text.WD_COLOR_INDEX.YELLOW
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(stored_town, tmp_path_factory):
     folder = tmp_path_factory.mktemp("papers")
-    siting.run(write_town(folder / "town"), out=folder / "run")
+    shutil.copytree(stored_town() / "run", folder / "run")
     done = here("lots", folder / "run", "--lots", 2, "--out", folder / "lots", "-q")
     assert done.exit_code == 0, done.stderr
     return folder / "run"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from brute_force import COMPATIBILITY, town
-from conftest import ROOT
+from conftest import ROOT, seeds
 
 from siting.engine.solve import solve
 from siting.program.aims import AIMS, Aim
@@ -70,7 +70,7 @@ class FewestStations(Aim):
 
 
 @pytest.mark.parametrize("method", ["exact", "milp"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(0, 1, 4))
 def test_a_new_aim_needs_no_change_elsewhere(seed, method):
     demand, offers, reach = town(seed, existing=False)
     program = Program(Instance.from_tables(demand, offers, reach, COMPATIBILITY, budget_pkr=15.0))

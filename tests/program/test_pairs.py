@@ -102,7 +102,7 @@ def test_every_pair_is_there():
 
 
 def test_some_pairs():
-    towns, plans = check(PAIRS[::8], 1)
+    towns, plans = check(PAIRS[::24], 1)
     assert plans >= 0.5 * towns
 
 
@@ -222,8 +222,7 @@ SAME = [
 YAML_PAIRS = [set(p) for p in itertools.combinations(BLOCKS, 2) if set(p) not in SAME]
 # In every run of the tests; the others are slow ones.
 OFTEN = [
-    *({"years", "gap"}, {"regret", "limits"}, {"cost to all", "extend"}),
-    *({"hurdle", "concessions"}, {"hurdle", "opening year"}),
+    *({"years", "gap"}, {"cost to all", "extend"}),
 ]
 
 

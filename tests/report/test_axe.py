@@ -4,7 +4,6 @@ from importlib.resources import files
 
 import pytest
 from browser import in_chromium
-from report_page import make_run
 
 from siting import study
 
@@ -48,22 +47,17 @@ UNDECIDED = """async () => {
 LEAST_CONTRAST = 4.5  # AA, for text of usual size
 
 
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("town") / "town")
-
-
 @pytest.mark.parametrize(
     ("language", "size"),
     [
         ("en", "desktop"),
-        ("ur", "phone"),
+        pytest.param("ur", "phone", marks=pytest.mark.slow),
         pytest.param("en", "phone", marks=pytest.mark.slow),
         pytest.param("ur", "desktop", marks=pytest.mark.slow),
     ],
 )
-def test_axe_finds_nothing(opened, stored, tmp_path, language, size):
-    one = opened(study.write_report(stored, tmp_path / "r.html", None, language), size)
+def test_axe_finds_nothing(opened, report_run, tmp_path, language, size):
+    one = opened(study.write_report(report_run, tmp_path / "r.html", None, language), size)
     one.ask(OPEN)
     one.ask(files(AXE).joinpath("axe.min.js").read_text(encoding="utf-8"))
     faults = one.ask(AXE_RUN)
@@ -73,8 +67,8 @@ def test_axe_finds_nothing(opened, stored, tmp_path, language, size):
     assert [html for _, html, contrast in undecided if contrast < LEAST_CONTRAST] == []
 
 
-def test_stations_and_districts_are_reached_by_keyboard(opened, stored, tmp_path):
-    one = opened(study.write_report(stored, tmp_path / "r.html"))
+def test_stations_and_districts_are_reached_by_keyboard(opened, report_run, tmp_path):
+    one = opened(study.write_report(report_run, tmp_path / "r.html"))
     for selector in (".leaflet-marker-icon", "#map", "#district-table .link", "#site-table .link"):
         assert one.ask(f"() => document.querySelector('{selector}').tabIndex") == 0, selector
     one.page.locator(".leaflet-marker-icon").first.focus()

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from browser import SIZES, Opened, in_chromium
-from report_page import CLASSES, URDU, great_run, make_run
+from report_page import CLASSES, URDU, great_run
 
 from siting import study
 from siting.report.page import render
@@ -19,22 +19,13 @@ MOST_BYTES = 5_000_000
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("town") / "town")
+def plain(report_run, tmp_path_factory):
+    return study.write_report(report_run, tmp_path_factory.mktemp("plain") / "report.html")
 
 
 @pytest.fixture(scope="module")
-def plain(stored, tmp_path_factory):
-    return study.write_report(stored, tmp_path_factory.mktemp("plain") / "report.html")
-
-
-@pytest.fixture(scope="module")
-def phased(tmp_path_factory):
-    years = {"budgets_pkr": {2028: 1000, 2029: 0, 2030: 1000}}
-    run = make_run(
-        tmp_path_factory.mktemp("years") / "town", program={"budget_pkr": 0, "years": years}
-    )
-    return study.write_report(run)
+def phased(report_years_run, tmp_path_factory):
+    return study.write_report(report_years_run, tmp_path_factory.mktemp("years") / "report.html")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -91,10 +82,10 @@ def test_layers_go_on_and_off(opened, plain):
 
 
 @pytest.fixture(scope="module")
-def packed(stored, tmp_path_factory):
+def packed(report_run, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("siting.report.page.MOST_PLAIN_CARDS", 1)
-        return study.write_report(stored, tmp_path_factory.mktemp("packed") / "report.html")
+        return study.write_report(report_run, tmp_path_factory.mktemp("packed") / "report.html")
 
 
 @pytest.mark.parametrize("kind", ["plain", "packed"])
@@ -268,8 +259,8 @@ def drawn(run, folder):
 
 
 @pytest.mark.slow
-def test_a_summary_of_a_great_city_is_two_pages(opened, stored, tmp_path):
-    one = opened(drawn(great_run(stored), tmp_path))
+def test_a_summary_of_a_great_city_is_two_pages(opened, report_run, tmp_path):
+    one = opened(drawn(great_run(report_run), tmp_path))
     paper = one.page.pdf(prefer_css_page_size=True)
     (tmp_path / "two.pdf").write_bytes(paper)
     assert len(re.findall(rb"/Type ?/Page\b", paper)) == 2
@@ -319,8 +310,8 @@ def test_a_station_is_found_by_name_and_shown_on_the_ground(opened, plain):
 
 
 @pytest.mark.slow
-def test_only_stations_that_serve_the_class_are_shown(opened, stored, tmp_path):
-    run = great_run(stored)
+def test_only_stations_that_serve_the_class_are_shown(opened, report_run, tmp_path):
+    run = great_run(report_run)
     run.sites.loc[3, f"served_{CLASSES[0]}_kwh_day"] = 0.0
     one = opened(drawn(run, tmp_path))
     assert one.count(".site.new") == 150
@@ -344,8 +335,8 @@ def test_online_tiles_are_asked_for_only_when_wanted_and_only_there(chromium, pl
 
 
 @pytest.mark.slow
-def test_a_great_city_is_small_and_opens(opened, stored, tmp_path):
-    path = drawn(great_run(stored), tmp_path)
+def test_a_great_city_is_small_and_opens(opened, report_run, tmp_path):
+    path = drawn(great_run(report_run), tmp_path)
     assert path.stat().st_size < MOST_BYTES
     one = opened(path)
     assert one.ask("() => document.body.dataset.ready") == "yes"

@@ -30,6 +30,7 @@ def page(tmp_path_factory):
     return folder / "out" / "compare.html"
 
 
+@pytest.mark.slow
 def test_it_tells_what_differs_without_a_script(page):
     found = Page(page.read_text(encoding="utf-8"))
     (row,) = [e for e in found.all("tr") if "data-site" in e["attrs"]]
@@ -43,6 +44,7 @@ def test_it_tells_what_differs_without_a_script(page):
     assert {s["status"] for s in found.data["sites"]} == {"all", "some"}
 
 
+@pytest.mark.slow
 def test_a_name_cannot_run(page):
     text = page.read_text(encoding="utf-8")
     assert WILD not in text

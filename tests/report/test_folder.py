@@ -5,7 +5,8 @@ import shutil
 from itertools import cycle
 
 import pytest
-from report_page import edit_json, make_run
+from conftest import later, often
+from report_page import edit_json
 
 from siting import study
 from siting.errors import InputError
@@ -17,14 +18,9 @@ from siting.study import study_from_run
 from siting.study.report_page import plan_tables, record_of
 
 
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("town") / "town")
-
-
 @pytest.fixture
-def run_copy(stored, tmp_path):
-    return shutil.copytree(stored, tmp_path / "run")
+def run_copy(report_run, tmp_path):
+    return shutil.copytree(report_run, tmp_path / "run")
 
 
 def refused(path):
@@ -122,14 +118,14 @@ def test_missing_keys_are_named_together(run_copy):
     ("change", "where"),
     [
         (lambda d: d.update(objective_kwh_day=11.0), "key objective_kwh_day"),
-        (lambda d: d.update(gap=0.5), "key gap"),
-        (lambda d: d.update(served_share=0.5), "key served_share"),
-        (lambda d: d.update(budget_pkr=1e9), "key budget_pkr"),
+        *later((lambda d: d.update(gap=0.5), "key gap")),
+        *later((lambda d: d.update(served_share=0.5), "key served_share")),
+        *later((lambda d: d.update(budget_pkr=1e9), "key budget_pkr")),
         (lambda d: d.update(subsidy_pkr=5.0), "key subsidy_pkr"),
-        (lambda d: d.update(new_stations=7), "key new_stations"),
-        (lambda d: d.update(title="Another town"), "key title"),
+        *later((lambda d: d.update(new_stations=7), "key new_stations")),
+        *later((lambda d: d.update(title="Another town"), "key title")),
         (lambda d: d["classes"][0].update(served_kwh_day=5.0), "key classes.1.served_kwh_day"),
-        (lambda d: d["sizes"].update(edges=3), "key sizes.edges"),
+        *later((lambda d: d["sizes"].update(edges=3), "key sizes.edges")),
     ],
 )
 def test_a_figure_that_the_plan_does_not_have_is_named(run_copy, change, where):
@@ -139,7 +135,9 @@ def test_a_figure_that_the_plan_does_not_have_is_named(run_copy, change, where):
     assert "make the run again" in text
 
 
-@pytest.mark.parametrize("name", ["sites.geojson", "demand.geojson", "service.geojson"])
+@pytest.mark.parametrize(
+    "name", often(["sites.geojson", "demand.geojson", "service.geojson"], {"sites.geojson"})
+)
 def test_a_layer_edited_with_its_hash_does_not_change_the_report(run_copy, name, tmp_path):
     before = study.write_report(run_copy, tmp_path / "before.html").read_bytes()
     edit_json(run_copy / name, lambda layer: layer["features"].pop())
@@ -157,16 +155,18 @@ def leaves(node, path=()):
         yield path
 
 
-def test_no_value_however_odd_ends_in_a_traceback(stored):
+@pytest.mark.parametrize("part", often(range(8), {0}))
+def test_no_value_however_odd_ends_in_a_traceback(report_run, part):
     """Each value is replaced in turn, by one of three: there is a report, or there are faults."""
-    record = record_of(stored)
-    plan = study_from_run(stored)
+    record = record_of(report_run)
+    plan = study_from_run(report_run)
     layers = layers_of(**plan_tables(plan, plan.plan))
     data = record.facts
     ends = {"report": 0, "refused": 0}
     # Facts that the report does not show.
     places = [p for p in leaves(data) if p[0] not in ("packages", "seconds", "demand", "tie_break")]
-    for path, value in zip(places, cycle([None, "odd", -1]), strict=False):
+    cases = [*zip(places, cycle([None, "odd", -1]), strict=False)][part::8]
+    for path, value in cases:
         changed = json.loads(json.dumps(data))
         node = changed
         for key in path[:-1]:
@@ -178,5 +178,5 @@ def test_no_value_however_odd_ends_in_a_traceback(stored):
             ends["report"] += 1
         except InputError:
             ends["refused"] += 1
-    assert ends["refused"] > 3
-    assert sum(ends.values()) == len(places) > 10
+    assert ends["refused"] > 0
+    assert sum(ends.values()) == len(cases) > 3

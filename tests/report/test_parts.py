@@ -28,18 +28,15 @@ from siting.study.report_page import record_of
 from siting.study.yearly import cells_by_year
 from siting.study.zones import with_zones
 
-YEARLY = {"budgets_pkr": {2028: 1000, 2029: 0, 2030: 1000}}
+
+@pytest.fixture(scope="module")
+def stored(report_poor_run, tmp_path_factory):
+    return shutil.copytree(report_poor_run, tmp_path_factory.mktemp("poor") / "run")
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("town") / "town", program={"budget_pkr": 1000})
-
-
-@pytest.fixture(scope="module")
-def phased(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("years") / "town"
-    return make_run(folder, program={"budget_pkr": 0, "years": YEARLY})
+def phased(report_years_run, tmp_path_factory):
+    return shutil.copytree(report_years_run, tmp_path_factory.mktemp("years") / "run")
 
 
 @pytest.fixture
@@ -71,6 +68,7 @@ def test_squares_are_named_as_such_and_the_worst_served_comes_first(stored):
     assert east["name"][0] > "A"
 
 
+@pytest.mark.slow
 def test_zones_of_the_program_are_the_districts(tmp_path):
     zones = {"kind": "grid", "size_m": 2000}
     folder = make_run(
@@ -158,6 +156,7 @@ def test_a_badge_speaks_of_each_aim(stored):
     assert '<p class="status open">then shortest drives: not proven, gap 59.04' in page
 
 
+@pytest.mark.slow
 def test_stations_alike_have_one_card_and_use_of_time_stands_beside_that_of_capacity(tmp_path):
     run = record_of(make_run(tmp_path / "town", program={"budget_pkr": 5000}))
     new = ~run.sites["existing"].astype(bool)
@@ -319,6 +318,7 @@ def test_the_tables_of_a_run_hold_what_the_report_needs():
 # Money
 
 
+@pytest.mark.slow
 def test_envelopes_and_limits_are_shown_against_what_there_is(tmp_path):
     limits = {
         "most_new_stations": 1,

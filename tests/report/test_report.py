@@ -201,6 +201,7 @@ def test_roads_are_drawn_once_and_to_a_metre_or_two(stored):
     assert sum(line.length for line in drawn) == pytest.approx(both.length, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_great_city_stays_small(stored, monkeypatch):
     """10,000 cells with seven classes, 20,000 roads of twelve points, 9,000 cells served."""
     run = record_of(stored)
@@ -296,6 +297,7 @@ def test_a_leaflet_of_another_version_is_used_and_told(stored, tmp_path, monkeyp
     assert leaflet.embedded_leaflet().sha256 in said[1]
 
 
+@pytest.mark.slow
 def test_a_plan_that_builds_nothing_still_has_a_report(tmp_path):
     run = make_run(tmp_path / "town", program={"budget_pkr": 10})
     page = Page(study.write_report(run).read_text(encoding="utf-8"))

@@ -7,7 +7,6 @@ import re
 
 import pytest
 from conftest import ROOT
-from report_page import make_run
 
 from siting import study
 from siting.errors import InputError
@@ -23,11 +22,6 @@ ENGLISH = {
     "Noto Naskh Arabic, © 2022 The Noto Project Authors (https://github.com/notofonts/arabic), SIL "
     "Open Font License 1.1 (https://openfontlicense.org); cut down to the letters of Urdu.",
 }
-
-
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("town") / "town")
 
 
 def test_every_entry_has_the_numbers_and_texts_of_its_english():
@@ -91,8 +85,8 @@ def test_what_the_templates_state_is_all_in_the_glossary():
     assert {text for text in stated if in_urdu(text) is None} == ENGLISH
 
 
-def test_the_sentences_and_table_heads_of_a_run_are_in_urdu(stored):
-    page = page_in_urdu(render(record_of(stored)))
+def test_the_sentences_and_table_heads_of_a_run_are_in_urdu(report_run):
+    page = page_in_urdu(render(record_of(report_run)))
     heads = re.findall(r"(?s)<(h2|h3|th|dt|caption|dd)\b[^>]*>(.*?)</\1>", page)
     lead = re.search(r'(?s)<ul class="lead">.*?</ul>', page)
     assert lead is not None
@@ -102,19 +96,22 @@ def test_the_sentences_and_table_heads_of_a_run_are_in_urdu(stored):
     assert all(is_urdu(text) for text in h2)
 
 
-def test_the_page_goes_from_right_to_left_says_who_checked_it_and_holds_its_font(stored, tmp_path):
-    path = study.write_report(stored, tmp_path / "ur.html", None, "ur")
+@pytest.mark.slow
+def test_the_page_goes_from_right_to_left_says_who_checked_it_and_holds_its_font(
+    report_run, tmp_path
+):
+    path = study.write_report(report_run, tmp_path / "ur.html", None, "ur")
     page = path.read_text(encoding="utf-8")
     assert page.startswith('<!doctype html>\n<html lang="ur" dir="rtl">')
     assert "یہ ترجمہ صرف مشین سے جانچا گیا ہے" in page
     assert "font-src data:" in page
     assert "url(data:font/woff2;base64," in page
-    plain = study.write_report(stored, tmp_path / "en.html").read_text(encoding="utf-8")
+    plain = study.write_report(report_run, tmp_path / "en.html").read_text(encoding="utf-8")
     assert '<html lang="en">' in plain
     assert "font/woff2" in plain  # a pump has an Urdu name: it is read on any system
-    run = record_of(stored)
+    run = record_of(report_run)
     run.sites["name"] = "Pump"
     run.demand["name"] = run.places["name"] = run.roads["name"] = "Road"
     assert "font/woff2" not in render(run)
     with pytest.raises(InputError, match="'fr' is not one of en, ur"):
-        study.write_report(stored, tmp_path / "fr.html", None, "fr")
+        study.write_report(report_run, tmp_path / "fr.html", None, "fr")

@@ -29,7 +29,7 @@ def first_screen(page):
     return " ".join(" ".join(sections).split())
 
 
-@pytest.mark.parametrize("name", often(VARIANTS, list(VARIANTS)[:2]))
+@pytest.mark.parametrize("name", often(VARIANTS, {"least_cost"}))
 def test_each_variant_has_a_readable_report(tmp_path, name):
     folder = make_run(tmp_path / "town", **VARIANTS[name])
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -52,6 +52,7 @@ def test_each_variant_has_a_readable_report(tmp_path, name):
     assert len(budgets) == (0 if name == "least_cost" else 1)
 
 
+@pytest.mark.slow
 def test_a_plan_that_pays_what_the_business_case_lacks(tmp_path):
     offers = {
         "configurations": {"hub": {"socket": 1}},

@@ -1,18 +1,14 @@
 """Answers to a run of the town solved by hand: what was sanctioned, refused, asked for."""
 
 import pytest
-from town import write_town
 
-import siting
 from siting.errors import InputError
 from siting.review import replan, verify_run
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("answers")
-    siting.run(write_town(folder / "town"), ["program.budget_pkr=1_000"], out=folder / "run")
-    return folder / "run"
+def folder(stored_town):
+    return stored_town("program.budget_pkr=1_000") / "run"
 
 
 def answered(tmp_path, *lines):

@@ -24,11 +24,18 @@ def here(*words):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Return three runs: the west hub; both hubs; both, the west one with two sockets or more."""
+    """Return two runs: the west hub; both hubs."""
     folder = tmp_path_factory.mktemp("compare")
     town = write_town(folder / "town")
     siting.run(town, ["program.budget_pkr=1_000"], out=folder / "one")
     siting.run(town, ["program.budget_pkr=2_000"], out=folder / "two")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def three_runs(runs):
+    """Return the two runs and one of both hubs, the west one with two sockets or more."""
+    folder, town = runs, runs / "town" / "town.yaml"
     text = town.read_text(encoding="utf-8").replace("hub: {socket: 1}", "hub: {socket: 2}")
     town.write_text(text, encoding="utf-8")
     siting.run(town, ["program.budget_pkr=4_000"], out=folder / "big")
@@ -53,7 +60,9 @@ def test_figures_settings_and_stations_of_two_runs(runs):
     assert found.counts == {"all": 1, "changed": 0, "only in two": 1}
 
 
-def test_a_station_with_other_chargers_is_told(runs):
+@pytest.mark.slow
+def test_a_station_with_other_chargers_is_told(three_runs):
+    runs = three_runs
     found = compare([runs / "two", runs / "big"])
     assert found.counts == {"all": 0, "changed": 2}
     assert set(found.settings["key"]) == {
@@ -86,7 +95,16 @@ def test_places_match_by_place_where_ids_differ(runs):
     }  # fmt: skip
 
 
-def test_the_verb_writes_tables_and_a_map(runs, tmp_path):
+def test_the_verb_writes_its_folder(runs, tmp_path):
+    done = here("compare", runs / "one", runs / "two", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.stderr
+    assert "1 the same in all, 0 with other chargers, 1 only in two" in done.stdout
+    assert {"figures.csv", "compare.html"} <= {p.name for p in (tmp_path / "out").iterdir()}
+
+
+@pytest.mark.slow
+def test_the_verb_writes_tables_and_a_map(three_runs, tmp_path):
+    runs = three_runs
     out = tmp_path / "out"
     done = here("compare", runs / "one", runs / "two", runs / "big", "--out", out)
     assert done.exit_code == 0, done.stderr

@@ -8,10 +8,9 @@ import pytest
 import yaml
 from config.test_load import FULL, write_study
 from reseal import reseal
-from town import write_town
 from typer.testing import CliRunner
 
-from siting import Study, run
+from siting import Study
 from siting.cli import app
 from siting.config import input_files, load
 from siting.errors import ConfigError, InputError
@@ -20,11 +19,8 @@ from siting.review import rerun
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("first")
-    town = write_town(folder / "town")
-    run(town, out=folder / "run")
-    return folder
+def first(stored_town):
+    return stored_town()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import shapely
 import yaml
+from conftest import often
 from town import LAT, LONS, write_town
 from typer.testing import CliRunner
 
@@ -100,7 +101,7 @@ def write(folder, changes):
     return path
 
 
-@pytest.fixture(scope="module", params=TOWNS)
+@pytest.fixture(scope="module", params=often(TOWNS, {"own tables, waiting"}))
 def stored(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trace")
     config = write(folder / "town", TOWNS[request.param])
@@ -263,11 +264,8 @@ def test_a_chain_names_its_tables_by_hand(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def plain_run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("plain")
-    config = write(folder / "town", {})
-    siting.run(config, ["program.budget_pkr=1_000"], out=folder / "run")
-    return folder / "run"
+def plain_run(stored_town):
+    return stored_town("program.budget_pkr=1_000") / "run"
 
 
 def test_a_station_with_what_it_serves_costs_and_draws(plain_run):

@@ -209,6 +209,7 @@ cached_network(Path({str(tmp_path)!r}), {KEY!r}, lambda: network)
     cached_network(tmp_path, KEY, never)
 
 
+@pytest.mark.slow
 def test_a_real_city_loads_at_once(shared_data: Path, tmp_path: Path) -> None:
     path = shared_data / "data" / "karachi" / "karachi_saddar_town_drive_20241231.graphml.gz"
     built = cached_network(

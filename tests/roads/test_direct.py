@@ -8,6 +8,7 @@ from xml.sax.saxutils import quoteattr
 
 import osmnx as ox
 import pytest
+from conftest import often
 from geopandas.testing import assert_geodataframe_equal
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -74,13 +75,9 @@ def both(path: Path, clip: Any = None, city: str = "karachi_lahore") -> Network 
     return direct
 
 
-# Seconds each.
-LARGE = ("karachi/karachi_saddar_town_drive_20241231", "lahore/lahore_central_drive_20250427")
-
-
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.slow if n in LARGE else ()) for n in EXTRACTS],
+    often(EXTRACTS, {"islamabad/islamabad_sectors_drive_20250515"}),
 )
 def test_every_extract_row_by_row(shared_data: Path, name: str) -> None:
     network = both(shared_data / "data" / f"{name}.osm.bz2", city=EXTRACTS[name])
@@ -88,7 +85,7 @@ def test_every_extract_row_by_row(shared_data: Path, name: str) -> None:
     assert len(network.nodes) > 1000
 
 
-@pytest.mark.parametrize("packing", [".osm", ".osm.gz", ".osm.pbf"])
+@pytest.mark.parametrize("packing", often([".osm", ".osm.gz", ".osm.pbf"], {".osm.pbf"}))
 def test_every_packing_and_a_clip(shared_data: Path, tmp_path: Path, packing: str) -> None:
     name = "lahore/lahore_data_darbar_all_20251124.osm.bz2"
     data = bz2.decompress((shared_data / "data" / name).read_bytes())
@@ -299,6 +296,7 @@ def files(draw: st.DrawFn) -> tuple[list[Spot], list[Way], bool]:
     return nodes, ways, draw(st.booleans())
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60,
     deadline=None,

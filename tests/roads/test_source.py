@@ -9,6 +9,7 @@ from typing import Any
 import networkx as nx
 import osmnx as ox
 import pytest
+from conftest import often
 from overpass_server import NODES, WAYS, osm_xml
 from shapely import box
 
@@ -294,13 +295,9 @@ EXTRACTS = {
 }
 
 
-# Seconds each.
-LARGE = ("karachi/karachi_saddar_town_drive_20241231", "lahore/lahore_central_drive_20250427")
-
-
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.slow if n in LARGE else ()) for n in EXTRACTS],
+    often(EXTRACTS, {"lahore/lahore_data_darbar_drive_20260511"}),
 )
 def test_real_extracts_agree_in_both_forms(shared_data: Path, name: str) -> None:
     city, epsg, nodes = EXTRACTS[name]

@@ -182,6 +182,7 @@ def whole_matrix(roads: Network, targets: pd.Index, cutoff: float) -> pd.DataFra
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(towns(), st.floats(0.5, 12), st.sampled_from([1, 9, 10**6]), st.randoms())
 def test_cut_down_searches_are_whole_ones_to_the_last_bit(

@@ -161,6 +161,7 @@ types_of_ports = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(types_of_ports, st.data(), st.floats(0.01, 0.5))
 def test_more_faster_and_laxer_never_serves_less(types, data, alpha):

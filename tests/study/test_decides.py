@@ -38,6 +38,7 @@ def prices(pkr):
     return {"money": {"prices_pkr_kwh": {"lev": pkr, "ac": 120.0, "dc": 120.0}}}
 
 
+@pytest.mark.slow
 def test_dearer_works_bring_design_contingency_and_insurance_with_them(study):
     accounts = study.station_accounts
     doubled = accounts.at("civil_cost_pkr", 2.0)

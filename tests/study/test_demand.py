@@ -248,6 +248,7 @@ def test_traffic_passes_between_the_two_ends(town):
 # ------------------------------------------------------------------------------------ how sure
 
 
+@pytest.mark.slow
 def test_the_cases_are_the_ends_of_every_range(town):
     fleet = town.parent / "fleet.csv"
     fleet.write_text(fleet.read_text().replace("12,12,12", "12,6,30"), encoding="utf-8")
@@ -259,6 +260,7 @@ def test_the_cases_are_the_ends_of_every_range(town):
     assert any("case high" in note for note in Study(town).demand_notes)
 
 
+@pytest.mark.slow
 def test_figures_of_the_fleet_model_can_be_set(town):
     plain = change(town, fleet_csv=None, fleet_share={"two_wheeler": 1e-5})
     before = Study(plain).fleet["vehicles"].sum()

@@ -82,7 +82,7 @@ def test_stations_that_bring_little_are_named(town, tmp_path):
 
 
 def test_every_square_with_a_candidate_has_a_station(town):
-    plan = siting.run(limited(town, density={"square_km": 3}))
+    plan = Study(limited(town, density={"square_km": 3})).plan
     assert built(plan) == ["East pump", "West pump"]
     assert [(row["kind"], row["used"], row["at_least"]) for row in plan.outcome.limits] == [
         ("square", 1.0, 1.0)

@@ -26,9 +26,9 @@ def run(town, mandate, budget=1_000, **how):
     return siting.run(town, keys, **how)
 
 
-def test_each_owner_equips_his_share_and_hears_what_it_costs(town, tmp_path):
+def test_each_owner_equips_his_share_and_hears_what_it_costs(town):
     # Money for one: free it goes west (8 kWh/day), the mandate of Shell takes it east (4).
-    plan = run(town, "{column: brand, share: 0.5}", 2_000, out=tmp_path / "run")
+    plan = run(town, "{column: brand, share: 0.5}", 2_000)
     table = plan.tables["mandates"].set_index("mandate")
     assert table["places"].to_dict() == {"pumps: PSO": 1, "pumps: Shell": 2}
     assert table["must"].to_dict() == {"pumps: PSO": 1, "pumps: Shell": 1}
@@ -37,6 +37,11 @@ def test_each_owner_equips_his_share_and_hears_what_it_costs(town, tmp_path):
     assert table["loses"].tolist() == pytest.approx([0, 0])
     lines = {line.field: line.text for line in plan.outcome.lines}
     assert lines["mandates_cost"] == "0 kWh/day"
+
+
+@pytest.mark.slow
+def test_a_run_with_a_mandate_verifies(town, tmp_path):
+    run(town, "{column: brand, share: 0.5}", 2_000, out=tmp_path / "run")
     assert verify_run(tmp_path / "run").faults == []
 
 

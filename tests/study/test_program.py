@@ -39,12 +39,12 @@ def built(plan):
 
 def test_money_for_one_hub_goes_west_and_with_a_floor_east(town):
     one = change(town, budget_pkr=1000)
-    assert built(siting.run(one)) == ["West pump"]
+    assert built(Study(one).plan) == ["West pump"]
     study = Study(one)
     east = study.cells.loc[study.cells["people"] == 4, "cell_id"].item()
     zones = Study(change(one, zones=ZONES)).cell_zones
     assert zones.nunique() == 2
-    plan = siting.run(change(one, zone_floors={zones[east]: 0.9}))
+    plan = Study(change(one, zone_floors={zones[east]: 0.9})).plan
     assert built(plan) == ["East pump"]
     assert plan.outcome.proof.objective == pytest.approx(4)
     assert plan.tables["zones"].set_index("zone").loc[zones[east], "served_share"] == pytest.approx(
@@ -89,7 +89,7 @@ def test_every_question_tells_what_it_is_doing_while_it_solves(town, keys, monke
 
 
 def test_least_cost_for_half_is_one_hub(town):
-    plan = siting.run(change(town, budget_pkr=0, least_cost={"served_share": 0.5}))
+    plan = Study(change(town, budget_pkr=0, least_cost={"served_share": 0.5})).plan
     assert built(plan) == ["West pump"]
     assert plan.outcome.proof.unit == "PKR"
     assert plan.outcome.proof.objective == plan.outcome.proof.bound == 1000
@@ -133,7 +133,7 @@ def test_two_years_build_the_bigger_side_first(town):
     fleet = town.parent / "fleet.csv"
     rows = fleet.read_text(encoding="utf-8") + "2029,two_wheeler,6,6,6,by hand,ASSUMPTION\n"
     fleet.write_text(rows, encoding="utf-8")
-    plan = siting.run(change(town, years={"budgets_pkr": {2029: 1000, 2030: 1000}}))
+    plan = Study(change(town, years={"budgets_pkr": {2029: 1000, 2030: 1000}})).plan
     years = plan.tables["years"].set_index("year")
     # 2029: 6 vehicles, 4 of them in the west; 2030: all 12 served.
     assert years["served_kwh_day"].to_list() == pytest.approx([4, 12])

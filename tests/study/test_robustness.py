@@ -72,6 +72,7 @@ def test_waits_bind_where_ports_are_few():
     assert group({"dc_180": 8}, bound, CARS) < group({"dc_180": 8}, bare, CARS)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     counts=st.dictionaries(

@@ -56,6 +56,7 @@ def test_the_plan_builds_as_many_as_each_end_needs(run):
     assert drawn["offer_id"].tolist() == offers["offer_id"].tolist()
 
 
+@pytest.mark.slow
 def test_what_is_shown_of_a_run_verifies(run):
     assert verify_run(run).faults == []
 

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from conftest import often
 from geopandas.testing import assert_geodataframe_equal
-from town import write_town
 
 import siting
 from siting.errors import ConfigError, InputError
@@ -18,10 +17,8 @@ from siting.study.depends import STORED
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("stored")
-    siting.run(write_town(folder / "town"), ["program.budget_pkr=1_000"], out=folder / "run")
-    return folder
+def kept(stored_town):
+    return stored_town("program.budget_pkr=1_000")
 
 
 @pytest.fixture
