@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock, Progress
 from siting.engine.covering.covering import Covering
 from siting.engine.covering.master import cut_down
-from siting.engine.covering.run import PATCHES, CoveringRun, run_covering
+from siting.engine.covering.run import CoveringRun, run_covering
 from siting.engine.proof import Proof
 from siting.program.instance import Flags, Floats, Ints
 
@@ -68,7 +69,7 @@ def lp_bound(covering: Covering, *, accuracy: float = 1e-6, time_limit_s: float 
     if not len(run.left.covering.weight):
         return run.certain
     prices = run.prices()
-    cuts = cut_down(run.left.covering, prices, clock, PATCHES, accuracy, seed=1)
+    cuts = cut_down(run.left.covering, prices, clock, settings.PATCHES, accuracy, seed=1)
     return run.certain + min(prices.bound, cuts.bound)
 
 

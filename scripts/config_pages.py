@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from siting.config import Config, NationConfig, schema
-from siting.config.faults import SELECTORS
 from siting.config.fields import PATTERN_WORDS
 from siting.config.forms import plain
+from siting.config.key_faults import SELECTORS
 from siting.config.refusals import REFUSALS
 from siting.config.yaml_text import write
 

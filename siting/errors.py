@@ -7,7 +7,8 @@ not know this package can still catch it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -124,6 +125,25 @@ def refuse(faults: Iterable[Fault]) -> None:
         raise InputError(found)
 
 
+def wrong_figures(
+    where: str, of: object, figures: Iterable[tuple[str, bool, str, str]]
+) -> list[Fault]:
+    """Return a fault for each attribute of an object that is wrong.
+
+    `figures`: its name, whether it is right, what it must be, and the fix (blank: as it says).
+
+    >>> wrong_figures("plan", Fault("a", "x"), [("fix", False, "a remedy", "name one")])
+    [Fault(where='plan, fix', what="'' is not a remedy", fix='name one', ids=())]
+    """
+    faults = []
+    for name, good, what, fix in figures:
+        if not good:
+            value = getattr(of, name)
+            text = repr(value) if isinstance(value, str) else str(value)
+            faults.append(Fault(f"{where}, {name}", f"{text} is not {what}", fix))
+    return faults
+
+
 class OutputError(SitingError, OSError):
     """Something could not be written; no part of it was kept."""
 
@@ -146,3 +166,12 @@ class VerifyError(SitingError, ArithmeticError):
 
 class MissingExtraError(SitingError, ImportError):
     """An optional package is needed for this feature."""
+
+
+@contextmanager
+def needs_extra(extra: str, package: str, what: str) -> Iterator[None]:
+    """Say how to get a package of an extra (`what`: its need) where it cannot be imported."""
+    try:
+        yield
+    except ImportError as err:
+        raise MissingExtraError(package, what, f'pip install "siting[{extra}]"') from err

@@ -161,9 +161,9 @@ class UserTable:
         lost = tuple(" or ".join(some) for some in columns if there.isdisjoint(some))
         if lost:
             have = ", ".join(map(str, self.table.columns))
-            raise InputError(Fault(str(self.path), "columns are missing", f"it has: {have}", lost))
+            raise InputError(str(self.path), "columns are missing", f"it has: {have}", lost)
         if self.table.empty:
-            raise InputError(Fault(str(self.path), "has no rows", "write a line for each place"))
+            raise InputError(str(self.path), "has no rows", "write a line for each place")
 
 
 @contextmanager

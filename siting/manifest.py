@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.files import sha256
 from siting.outcome import FACTS
 
@@ -136,10 +136,10 @@ def read_manifest(
     incomplete or edited.
     """
     if not folder.is_dir():
-        raise InputError(Fault(str(folder), "no such run folder", "name one that siting run wrote"))
+        raise InputError(str(folder), "no such run folder", "name one that siting run wrote")
     if not (folder / "run.json").is_file():
         what = "is not a run folder: it has no run.json"
-        raise InputError(Fault(str(folder), what, "name one that siting run wrote"))
+        raise InputError(str(folder), what, "name one that siting run wrote")
     facts = read_json(folder / "run.json")
     path = folder / FOLDER / MANIFEST
     # The version comes first: it explains all other faults.
@@ -148,7 +148,7 @@ def read_manifest(
     if not path.is_file():
         what = f"is missing: the run was written by siting {facts.get('siting', '(not stated)')}"
         what += ", which kept no stages, or the folder is incomplete"
-        raise InputError(Fault(str(path), what, AGAIN))
+        raise InputError(str(path), what, AGAIN)
     manifest = read_json(path)
     if manifest.get("format") != FORMAT:
         raise InputError(_other_format(path, manifest, FORMAT))
@@ -157,8 +157,7 @@ def read_manifest(
     if not faults:
         faults = changed(folder, manifest["of_the_run"])
         faults += changed(folder / FOLDER, manifest["sha256"])
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return manifest, facts
 
 
@@ -193,7 +192,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         parsed = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as err:
-        raise InputError(Fault(str(path), f"cannot be read as JSON: {err}", AGAIN)) from err
+        raise InputError(str(path), f"cannot be read as JSON: {err}", AGAIN) from err
     if not isinstance(parsed, dict):
-        raise InputError(Fault(str(path), "is not a JSON object", AGAIN))
+        raise InputError(str(path), "is not a JSON object", AGAIN)
     return parsed

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from siting.asking import Asking
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.export import geojson_of, noted, plan_layers, plot_plan, save_plan_pictures
 from siting.export.dictionary import is_own
 from siting.export.exchange import write_exchange
 from siting.outcome import Outcome
-from siting.tables import capacity_groups
+from siting.tables import capacity_columns, may_be_built
 from siting.texts import html_text
 
 # Figures of the simulated day placed before those of the program, by their labels.
@@ -143,7 +143,7 @@ class Plan(Asking):
         if not isinstance(layers.get(layer), gpd.GeoDataFrame):
             drawn = [name for name, one in layers.items() if isinstance(one, gpd.GeoDataFrame)]
             fix = f"there are: {', '.join(drawn)}"
-            raise InputError(Fault("layer", f"{layer!r} is none with geometry", fix))
+            raise InputError("layer", f"{layer!r} is none with geometry", fix)
         return geojson_of(gpd.GeoDataFrame(layers[layer]), name=layer, note=noted(self))
 
     def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:
@@ -286,7 +286,7 @@ class Plan(Asking):
 
     def _cheapest_new_pkr(self) -> float:
         offers = self.offers
-        open_ = ~offers["existing"] & (offers["reason"].fillna("").astype(str).str.strip() == "")
+        open_ = may_be_built(offers)
         return float(offers.loc[open_, "subsidy_pkr"].min()) if open_.any() else np.inf
 
     def __repr__(self) -> str:
@@ -388,7 +388,7 @@ def _site_table(
     service: pd.DataFrame,
     classes: list[str],
 ) -> gpd.GeoDataFrame:
-    capacity = [f"capacity_{g}_kwh_day" for g in capacity_groups(map(str, built.columns))]
+    capacity = capacity_columns(built)
     # The offer tells whether a station exists: it may be extended, or planned again.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(

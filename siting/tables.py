@@ -198,6 +198,17 @@ def capacity_groups(columns: Iterable[str]) -> list[str]:
     return [m["group"] for c in columns if (m := CAPACITY_COLUMN.match(c))]
 
 
+def capacity_columns(offers: pd.DataFrame) -> list[str]:
+    """Return the columns ``capacity_<group>_kwh_day`` of offers, in order."""
+    return [str(column) for column in offers.columns if CAPACITY_COLUMN.match(str(column))]
+
+
+def may_be_built(offers: pd.DataFrame) -> pd.Series[bool]:
+    """Return which offers could be built: those that do not stand and have no reason against."""
+    reason = offers["reason"].fillna("").astype(str).str.strip()
+    return (reason == "") & ~offers["existing"].astype(bool)
+
+
 def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Fault]:
     """Return every fault of a table against its specification; an empty list if none.
 

@@ -46,27 +46,13 @@ NOTHING = 1e-7
 
 @dataclass(frozen=True)
 class Bid:
-    """A bid as the program knows it.
+    """A bid as the program knows it."""
 
-    Parameters
-    ----------
-    bid
-        Its name.
-    offers
-        Its offers by id, all of them or none.
-    ask_pkr
-        Public money it asks for (PKR).
-    shares
-        The share of the ask that each offer draws.
-    most_pkr
-        The reserve price: the most that it may ask for (PKR).
-    """
-
-    bid: str
-    offers: tuple[str, ...]
-    ask_pkr: float
-    shares: tuple[float, ...]
-    most_pkr: float
+    bid: str  # its name
+    offers: tuple[str, ...]  # its offers by id, all of them or none
+    ask_pkr: float  # public money it asks for (PKR)
+    shares: tuple[float, ...]  # the share of the ask that each offer draws
+    most_pkr: float  # the reserve price: the most that it may ask for (PKR)
 
 
 @dataclass(frozen=True)

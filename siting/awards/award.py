@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from siting.awards.asks import NO_ASK, SAME, Ask, Bid, Market
-from siting.awards.page import NOT_IN_TIME, TOO_MUCH, between, page_of
-from siting.awards.program import Bidding, bidding_of
+from siting.awards.award_page import NOT_IN_TIME, TOO_MUCH, between, page_of
+from siting.awards.bid_program import Bidding, bidding_of
 from siting.config import Config
 from siting.engine.fixed import proven
 from siting.engine.solvers import HIGHS

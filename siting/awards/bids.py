@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from siting import roads, sites
 from siting.config import Config
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.files import LONLAT_ALIASES, PAKISTAN_WSEN, UserTable
 from siting.review.awarded import ZONE
 from siting.review.outside_layer import Catalogue, counts_of
@@ -26,7 +26,7 @@ from siting.review.outside_plan import own_sites, road_faults
 from siting.study.choices import configurations_of
 from siting.study.pipeline import Study
 from siting.study.program_inputs import money_of
-from siting.study.sources import on_the_grid
+from siting.study.read_sources import on_the_grid
 
 TEXTS = ("bid", "bidder", "name", "one_of")
 PLACE = "p{:04d}"
@@ -85,14 +85,13 @@ def read_bids(
     points = gpd.points_from_xy(lon.mask(far), lat.mask(far))
     layer = gpd.GeoDataFrame(table, geometry=points, crs=4326)
     known = set(chargers["charger_id"].astype(str))
-    unknown: dict[str, list[str]] = {}
     catalogue = Catalogue(configurations_of(config.offers), known, {})
     none = np.zeros(len(table), dtype=bool)
-    counts = counts_of(layer, path, list(file.labels), none, catalogue, unknown, file.faults)
+    counts = counts_of(layer, path, list(file.labels), none, catalogue, file.faults)
     file.faults += [
         Fault(str(path), f"no charger or configuration {name!r}",
               f"there are: {', '.join(sorted(known))}", tuple(lines))
-        for name, lines in unknown.items()
+        for name, lines in catalogue.unknown.items()
     ]  # fmt: skip
     out = out.assign(counts=pd.Series(counts, index=out.index, dtype=object), line=labels)
     return gpd.GeoDataFrame(out, geometry=layer.geometry), file
@@ -129,8 +128,7 @@ def placed(
     file.fault("", "bids of one bidder for the same place, chargers and year",
                "leave one out, or name them in one bundle or one_of",
                again.reindex(new.index, fill_value=False))  # fmt: skip
-    if file.faults:
-        raise InputError(file.faults)
+    refuse(file.faults)
     first = lone.iloc[ids]
     places = pd.Series([PLACE.format(n + 1) for n in range(len(first))], dtype=object)
     added = own_sites(first, places, snapped.iloc[ids], "bid", "the bids")

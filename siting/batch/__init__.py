@@ -1,7 +1,7 @@
 """Batches: sweeps and many studies on any executor, with a table and a page of results."""
 
 from siting.batch.pools import dask_pool, local_pool
-from siting.batch.run import BatchEvent, BatchResult, run_batch
+from siting.batch.run_studies import BatchEvent, BatchResult, run_batch
 from siting.batch.studies import BatchStudy, list_studies, sweep_words
 from siting.batch.table import results_table
 

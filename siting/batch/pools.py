@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from typing import Any
 
-from siting.errors import Fault, InputError, MissingExtraError
+from siting.errors import Fault, InputError, needs_extra
 
 # Longest wait for a scheduler's answer and for its first worker, s.
 ANSWER_S, WORKERS_S = 15, 60
@@ -83,23 +83,12 @@ def _end_with(pipe: Connection) -> None:
 def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
     """Give an executor on a Dask cluster, and the solver threads that each of its workers has.
 
-    Parameters
-    ----------
-    address
-        Of the scheduler, e.g. ``tcp://10.0.0.5:8786``.
-
-    Raises
-    ------
-    MissingExtraError
-        If ``distributed`` is not installed.
-    InputError
-        If no scheduler answers there, or it has no workers.
+    `address`: that of the scheduler, e.g. ``tcp://10.0.0.5:8786``. Raises `MissingExtraError` if
+    ``distributed`` is not installed; `InputError` if no scheduler answers there, or it has no
+    workers.
     """
-    try:
+    with needs_extra("dask", "distributed", "is needed for --dask"):
         distributed: Any = import_module("distributed")
-    except ImportError as err:
-        fault = Fault("distributed", "is needed for --dask", 'pip install "siting[dask]"')
-        raise MissingExtraError(fault) from err
     try:
         client = distributed.Client(address, timeout=ANSWER_S, set_as_default=False)
     except (OSError, ValueError) as err:

@@ -24,31 +24,16 @@ _NOT_CONTENT_OF = {"solver": ("threads",), "download": ("cache_dir", "timeout_s"
 
 @dataclass(frozen=True)
 class BatchStudy:
-    """One study of a batch.
+    """One study of a batch."""
 
-    Parameters
-    ----------
-    key
-        Its run folder: the name, and the SHA-256 of configuration, inputs and version (16 digits);
-        blank where the configuration cannot be read.
-    config
-        The configuration file, as the user named it.
-    name
-        The study's short name; the file's where the configuration cannot be read.
-    sweep
-        The swept values, by key path.
-    text
-        The configuration as YAML, every key in it and every path absolute.
-    fault
-        Why it cannot be read; blank where it can.
-    """
-
+    # Its run folder: the name, and the SHA-256 of configuration, inputs and version (16 digits);
+    # blank where the configuration cannot be read.
     key: str
-    config: str
-    name: str
-    sweep: Mapping[str, Any] = field(default_factory=dict)
-    text: str = ""
-    fault: str = ""
+    config: str  # the configuration file, as the user named it
+    name: str  # the study's short name; the file's where the configuration cannot be read
+    sweep: Mapping[str, Any] = field(default_factory=dict)  # the swept values, by key path
+    text: str = ""  # the configuration as YAML, every key in it and every path absolute
+    fault: str = ""  # why it cannot be read; blank where it can
 
     @property
     def label(self) -> str:
@@ -144,8 +129,6 @@ def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
 def sweep_words(sweep: Mapping[str, Any]) -> str:
     """Return swept values in words, each by the last word of its key.
 
-    Examples
-    --------
     >>> sweep_words({"program.budget_pkr": 4e7, "demand.case": "low", "reach.cutoff_min": 7.5})
     'budget_pkr 40,000,000, case low, cutoff_min 7.5'
     """

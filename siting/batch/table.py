@@ -31,22 +31,14 @@ _AFTER = ("subsidy_pkr", "cost_pkr", "new_stations", "seconds", "folder", "note"
 def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the table of results, one row a study, in their order.
 
-    Parameters
-    ----------
-    studies
-        The studies of the batch.
-    rows
-        The outcome of each.
+    `studies`: the studies of the batch; `rows`: the outcome of each.
 
-    Returns
-    -------
-    DataFrame
-        ``study`` (the run folder's name), ``name``, ``config`` (the file), a column a swept key,
-        ``status`` (optimal, feasible, failed, waiting), ``stopped`` (why the solver stopped),
-        ``served_share`` (0 to 1), ``served_kwh_day``, ``bound_kwh_day`` (blank where the program
-        aims at something else), ``gap``, ``proof`` (in words), ``subsidy_pkr``, ``cost_pkr``,
-        ``new_stations``, ``seconds`` (of the stages), ``folder`` (below the batch's), ``note`` (the
-        study's caveat), ``error``.
+    Columns: ``study`` (the run folder's name), ``name``, ``config`` (the file), a column a swept
+    key, ``status`` (optimal, feasible, failed, waiting), ``stopped`` (why the solver stopped),
+    ``served_share`` (0 to 1), ``served_kwh_day``, ``bound_kwh_day`` (blank where the program aims
+    at something else), ``gap``, ``proof`` (in words), ``subsidy_pkr``, ``cost_pkr``,
+    ``new_stations``, ``seconds`` (of the stages), ``folder`` (below the batch's), ``note`` (the
+    study's caveat), ``error``.
     """
     swept = list(dict.fromkeys(key for study in studies for key in study.sweep))
     table = pd.DataFrame(

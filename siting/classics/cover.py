@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 import pulp
 
+from siting import settings
 from siting.classics.location import first_plan, make_location, total
 from siting.classics.plain import PlainInstance
 from siting.classics.programs import lscp, mclp
@@ -23,9 +24,6 @@ from siting.engine.covering.covering import Covering
 from siting.engine.covering.run import run_covering
 from siting.engine.solvers import HIGHS
 from siting.program.instance import Flags
-
-# The comparison is of all rows with all rows; above so many entries it is left to the solver.
-MOST_ENTRIES = 25_000_000
 
 
 def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
@@ -66,7 +64,7 @@ def essential(instance: PlainInstance) -> PlainInstance:
     A demand that an existing site covers is left out too.
     """
     rows, sites = len(instance.demand_ids), len(instance.site_ids)
-    if max(rows, sites) ** 2 > MOST_ENTRIES:
+    if max(rows, sites) ** 2 > settings.MOST_ENTRIES:
         return instance
     covers = np.zeros((rows, sites), dtype=np.float32)
     covers[instance.row, instance.site] = 1.0

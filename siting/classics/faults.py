@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from siting import settings
 from siting.classics.plain import PlainInstance
 from siting.engine.effort import Effort
 from siting.errors import Fault, InputError, refuse
@@ -104,7 +105,7 @@ def _capacity_faults(instance: PlainInstance) -> list[Fault]:
     used = np.zeros(len(instance.site_ids), dtype=bool)
     used[instance.site] = True
     have, need = float(instance.capacity[used].sum()), float(instance.weight.sum())
-    if have >= need * (1 - 1e-9):
+    if have >= need * (1 - settings.EXACT):
         return []
     what = f"all sites together can serve {have:,.6g}, the demand is {need:,.6g}"
     return [Fault("candidates, capacity", what, f"add {need - have:,.6g} or more")]

@@ -27,20 +27,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from siting import settings
 from siting.classics.location import Location, fill, improve, nearest, total
 from siting.engine.clock import Clock
 from siting.program.instance import Flags, Floats
-
-# Iterations without a better bound before the step is halved, and the step at which it ends.
-PATIENCE, LEAST_STEP = 20, 2e-4
-DEFLECTION = 0.6
-# Extra share of the best plan's cost in the target of the step length.
-AIM = 1.002
-SLACK = 1e-9
-# Iterations between two searches for a plan.
-TRY_EVERY = 10
-# First step of a child node, relative to 1, and decay of past plans.
-CHILD_SCALE, FORGET = 0.3, 0.05
 
 
 class Steps:
@@ -57,7 +47,8 @@ class Steps:
 
     def hear(self, bound: float) -> bool:
         """Record the bound at the present prices; return whether it is the best."""
-        self.stalled = 0 if bound > self.bound + 1e-7 * abs(self.bound) else self.stalled + 1
+        better = bound > self.bound + settings.ARITHMETIC * abs(self.bound)
+        self.stalled = 0 if better else self.stalled + 1
         if bound <= self.bound:
             return False
         self.bound, self.best = bound, self.u.copy()
@@ -73,7 +64,7 @@ class Steps:
 
     def go(self, slope: Floats, aim: float, ceiling: Floats) -> bool:
         """Step towards a bound of `aim`; return whether a direction remains."""
-        self._direction = slope + DEFLECTION * self._direction
+        self._direction = slope + settings.LAGRANGE_DEFLECTION * self._direction
         square = float(self._direction @ self._direction)
         if square <= 0:
             return False
@@ -92,7 +83,7 @@ class Prices:
         self.bound = -math.inf
         self.step = problem.step
         self.iterations = 0
-        self.first_scale, self.try_every = 1.0, TRY_EVERY
+        self.first_scale, self.try_every = 1.0, settings.PLAN_EVERY
         self.open = problem.existing.copy()
         self.closed = np.zeros_like(self.open)
         self.often = self.open.astype(float)
@@ -110,12 +101,12 @@ class Prices:
         """Return the least cost a plan can have at or above a bound: costs come in steps."""
         if not self.step or not math.isfinite(bound):
             return bound
-        return math.ceil(bound / self.step - 1e-6) * self.step
+        return math.ceil(bound / self.step - settings.SIGNIFICANT) * self.step
 
     @property
     def target(self) -> float:
         """Cost at or above which a plan is no better than the best one."""
-        return self.value - self.step + SLACK * max(abs(self.value), 1.0)
+        return self.value - self.step + settings.EXACT * max(abs(self.value), 1.0)
 
     @property
     def proven(self) -> float:
@@ -148,7 +139,7 @@ class Prices:
         (node.open if opened else node.closed)[site] = True
         node.bound, node.value, node.best = -math.inf, value, best
         node.often, node.iterations = self.often.copy(), 1
-        node.first_scale, node.try_every = CHILD_SCALE, 4 * TRY_EVERY
+        node.first_scale, node.try_every = settings.NODE_STEP, 4 * settings.PLAN_EVERY
         if int(node.open.sum()) == node.problem.most:
             node.closed = ~node.open
         node._take_pairs()
@@ -160,14 +151,14 @@ class Prices:
         self, clock: Clock, done: Callable[[float, float], bool], *, iterations: int = 3000
     ) -> None:
         """Better prices, plan and bound until a cost and the bound are done, or steps too small."""
-        patience = PATIENCE if self.first_scale == 1.0 else PATIENCE // 2
+        patience = settings.LAGRANGE_PATIENCE // (1 if self.first_scale == 1.0 else 2)
         steps = Steps(self.u, self.first_scale, patience)
         for _ in range(iterations):
             if clock.over:
                 break
             self.iterations += 1
             bound, score, chosen, slope = self._at(steps.u)
-            self.often += FORGET * (chosen - self.often)
+            self.often += settings.LAGRANGE_FORGET * (chosen - self.often)
             if steps.hear(bound):
                 self.bound = max(self.bound, bound)
                 self._decide(bound, score, chosen)
@@ -179,12 +170,12 @@ class Prices:
             if done(self.value, self.proven):
                 break
             if steps.back():
-                if steps.scale < LEAST_STEP:
+                if steps.scale < settings.LAGRANGE_LEAST_STEP:
                     break
                 if self._raise_ceilings(steps.u):
                     continue
                 slope = self._at(steps.u)[3]
-            if not steps.go(slope, AIM * self.value, self._ceiling):
+            if not steps.go(slope, settings.LAGRANGE_TARGET * self.value, self._ceiling):
                 break
         self.u = steps.best
 
@@ -236,7 +227,7 @@ class Prices:
             chosen = fill(problem, chosen, clock)
         improved = improve(problem, chosen, clock)
         value = total(problem, improved)
-        if value < self.value - SLACK * abs(self.value):
+        if value < self.value - settings.EXACT * abs(self.value):
             self.value, self.best = value, improved
 
     # --- pairs -------------------------------------------------------------------------------
@@ -263,7 +254,8 @@ class Prices:
     def _raise_ceilings(self, u: Floats) -> bool:
         """Use more pairs of the rows with a price at its ceiling; return whether any is new."""
         full = self._rank >= np.diff(self.problem.start)
-        binding = ~full & (u >= self._ceiling * (1 - 1e-12)) & (u < self.problem.unserved)
+        binding = ~full & (u < self.problem.unserved)
+        binding &= u >= self._ceiling * (1 - settings.ROUNDING)
         if not binding.any():
             return False
         count = np.diff(self.problem.start)

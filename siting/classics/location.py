@@ -25,12 +25,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from siting import settings
 from siting.classics.plain import PlainInstance
 from siting.engine.clock import Clock
 from siting.program.instance import Flags, Floats, Ints
-
-# Share of the cost below which a profit is rounding.
-NOISE = 1e-11
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +112,7 @@ def fill(problem: Location, chosen: Flags, clock: Clock) -> Flags:
         profit = np.bincount(problem.site, saved, minlength=len(chosen)) - problem.fixed
         profit[chosen] = -np.inf
         best = int(np.argmax(profit))
-        if profit[best] <= NOISE * scale:
+        if profit[best] <= settings.SUMMED * scale:
             break
         chosen[best] = True
         site_pairs = by_site[edge[best] : edge[best + 1]]
@@ -137,7 +135,7 @@ def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
         if len(open_sites) < problem.most:
             moves.append((float(gain.max()), int(np.argmax(gain)), -1))
         profit, opens, closes = max(moves, key=lambda move: move[0])
-        if profit <= NOISE * max(now, 1e-300):
+        if profit <= settings.SUMMED * max(now, 1e-300):
             break
         if opens >= 0:
             chosen[opens] = True
@@ -156,7 +154,7 @@ def settle(problem: Location, chosen: Flags) -> Flags:
     chosen = chosen.copy()
     while True:
         now, open_sites, _, drop, swap = _profits(problem, chosen)
-        noise = NOISE * max(now, 1e-300)
+        noise = settings.SUMMED * max(now, 1e-300)
         idle = open_sites[drop >= -noise]
         if len(idle):
             chosen[idle[-1]] = False

@@ -91,6 +91,7 @@ from typing import Literal
 import numpy as np
 import pulp
 
+from siting import settings
 from siting.classics.plain import PlainInstance
 from siting.program.instance import Ints
 
@@ -311,7 +312,7 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
             used = [(x[n], float(instance.weight[row[n]]) / unit) for n in site_pairs]
             program.add([*used, *program.terms([j], -float(limit[j]))], "<=", 0, f"capacity_{j}")
     enough = list(zip(program.y, limit[program.site].tolist(), strict=True))
-    program.add(enough, ">=", float(instance.weight.sum()) / unit * (1 - 1e-9), "enough")
+    program.add(enough, ">=", float(instance.weight.sum()) / unit * (1 - settings.EXACT), "enough")
 
 
 def _equal_sets(instance: PlainInstance) -> tuple[list[Ints], Ints]:

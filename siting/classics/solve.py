@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pulp
 
+from siting import settings
 from siting.classics.center import radius_of, search_center
 from siting.classics.cover import cover, cover_most
 from siting.classics.faults import TAKES_P, UNITS, ClassicModel, check_classic
@@ -25,7 +26,7 @@ from siting.classics.warehouse import plan_cost, search_warehouse, settle_wareho
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.highs import highs_version
-from siting.engine.proof import ARITHMETIC, Proof, Stopped
+from siting.engine.proof import Proof, Stopped
 from siting.engine.solvers import HIGHS, check_solver
 from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.instance import Flags, Floats
@@ -173,7 +174,7 @@ class _Solve:
 
     def enough(self, gap: float) -> Callable[[float, float], bool]:
         """Return what says whether a plan's cost and a bound are within a gap."""
-        near = max(gap, ARITHMETIC / 10)
+        near = max(gap, settings.ARITHMETIC / 10)
         return lambda value, bound: value - bound <= near * abs(self.most - value)
 
     def costs(self, radius: float) -> Location:
@@ -211,7 +212,7 @@ class _Solve:
         if self.model == "mclp":
             bound = self.most - bound
         elif self.model == "lscp" and math.isfinite(bound):
-            bound = math.ceil(bound - 1e-6)
+            bound = math.ceil(bound - settings.SIGNIFICANT)
         served = np.flatnonzero(shares > 0)
         assignment = pd.DataFrame(
             {
@@ -273,9 +274,11 @@ class _Solve:
         """Return why there is no plan: none can be, or time ended before one was found."""
         if self.model == "capacitated_facility_location":
             return InfeasibleError(_stranded(self.needed))
-        if self.model in TAKES_P and incumbent.bound >= incumbent.value * (1 - ARITHMETIC):
+        if self.model in TAKES_P and incumbent.bound >= incumbent.value * (1 - settings.ARITHMETIC):
             fewest = cover(self.needed, math.inf, means).bound
-            least = max(self.p + 1, math.ceil(fewest - 1e-6) if math.isfinite(fewest) else 0)
+            least = max(
+                self.p + 1, math.ceil(fewest - settings.SIGNIFICANT) if math.isfinite(fewest) else 0
+            )
             what = f"{self.p:,} sites cannot serve every demand within the reach table"
             return InfeasibleError("p", what, f"give {least:,} or more, or widen the reach")
         if means.clock.interrupted:
@@ -315,7 +318,7 @@ def _stranded(needed: PlainInstance) -> Fault:
     assert shares is not None
     left = shares * (wider.site == sites)
     short = float(wider.weight[wider.row] @ left)
-    where = needed.demand_ids[np.unique(wider.row[left > 1e-6])]
+    where = needed.demand_ids[np.unique(wider.row[left > settings.SIGNIFICANT])]
     need = float(needed.weight.sum())
     return Fault(
         "candidates, capacity",

@@ -21,14 +21,13 @@ from typing import Any
 import numpy as np
 import pulp
 
+from siting import settings
 from siting.classics.lagrange import Prices
 from siting.classics.location import Location, first_plan
 from siting.classics.programs import ClassicProgram
 from siting.engine.clock import Clock
 from siting.engine.solvers import Run, run_solver
 from siting.program.instance import Flags
-
-NODE_ITERATIONS = 120
 
 
 @dataclass
@@ -104,7 +103,9 @@ def branch(root: Prices, clock: Clock, done: Callable[[float, float], bool]) -> 
             child = node.child(split, opened=opened, value=root.value, best=root.best)
             if int(child.open.sum()) > root.problem.most:
                 continue
-            child.tighten(clock, lambda value, low: low >= value, iterations=NODE_ITERATIONS)
+            child.tighten(
+                clock, lambda value, low: low >= value, iterations=settings.NODE_ITERATIONS
+            )
             if child.value < root.value:
                 root.value, root.best = child.value, child.best
             child.release()

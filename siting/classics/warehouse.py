@@ -8,14 +8,12 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
+from siting import settings
 from siting.classics.plain import PlainInstance
 from siting.classics.programs import facility_location
 from siting.classics.uncapacitated import Found, Means
 from siting.engine.clock import Clock
 from siting.program.instance import Flags, Floats
-
-# Share of a demand, or of a cost, below which a difference is rounding.
-ROUNDING = 1e-9
 
 
 def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
@@ -55,14 +53,14 @@ def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
     )
     if answer.status != 0:
         return None
-    share = np.where(answer.x < ROUNDING, 0.0, answer.x)
+    share = np.where(answer.x < settings.EXACT, 0.0, answer.x)
     shares[pair] = share / np.bincount(row, share, minlength=rows)[row]
     return shares
 
 
 def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
     """Return the cost of opening sites and serving all demand; infinite if impossible."""
-    if instance.capacity[chosen].sum() < instance.weight.sum() * (1 - 1e-9):
+    if instance.capacity[chosen].sum() < instance.weight.sum() * (1 - settings.EXACT):
         return math.inf
     shares = transport(instance, chosen)
     if shares is None:
@@ -85,7 +83,7 @@ def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Fl
         if clock.over:
             break
         used[j] = False
-        if plan_cost(instance, used) > value * (1 + ROUNDING):
+        if plan_cost(instance, used) > value * (1 + settings.EXACT):
             used[j] = True
     return used
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import typer
 
@@ -25,7 +25,7 @@ from siting.cli.run_folders import run_folder, run_folders
 
 @verb(AFTER, "siting runs", quiet=False)
 def runs(
-    *, here: Annotated[Path, option("--in", "DIR", "Look for runs from this folder.")] = Path()
+    *, here: Path = option("--in", "DIR", "Look for runs from this folder.", default=Path())
 ) -> Reply:
     """List the runs in runs/, ../runs/ and */runs/, newest first."""
     folders = run_folders(here)
@@ -71,17 +71,13 @@ def open_(folder: Run) -> Reply:
 def report(
     folder: Run,
     *,
-    out: Annotated[
-        Path | None, option("--out", "FILE", "A new file; by default report.html in the run.")
-    ] = None,
-    frontier: Annotated[
-        Path | None,
-        option("--frontier", "DIR", "A folder of `siting frontier`: its curve as well."),
-    ] = None,
-    language: Annotated[
-        Literal["en", "ur"] | None,
-        option("--language", "LANG", "en or ur (Urdu); by default report.language."),
-    ] = None,
+    out: Path | None = option("--out", "FILE", "A new file; by default report.html in the run."),
+    frontier: Path | None = option(
+        "--frontier", "DIR", "A folder of `siting frontier`: its curve as well."
+    ),
+    language: Literal["en", "ur"] | None = option(
+        "--language", "LANG", "en or ur (Urdu); by default report.language."
+    ),
 ) -> Reply:
     """Write a stored run as one HTML page that needs no network: map, money, stations, sources."""
     from siting.study import write_report
@@ -93,9 +89,7 @@ def report(
 def verify(
     folder: Run,
     *,
-    frontier: Annotated[
-        Path | None, option("--frontier", "DIR", "Whose curve is in the run's report.html.")
-    ] = None,
+    frontier: Path | None = option("--frontier", "DIR", "Whose curve is in the run's report.html."),
 ) -> Reply:
     """Check a run from its own files: hashes, layers, recount, bound, tables. Exit 0 if sound."""
     from siting.review import verify_run
@@ -109,24 +103,17 @@ def verify(
 def replan(
     folder: Run,
     *,
-    drop: Annotated[
-        list[str] | None, option("--drop", "SITE", "A site that gets none; or a list [A,B].")
-    ] = None,
-    require: Annotated[
-        list[str] | None, option("--require", "SITE", "A site that gets one; or a list [A,B].")
-    ] = None,
-    budget: Annotated[
-        float | None, typer.Option("--budget", metavar="PKR", min=0, help="Another budget.")
-    ] = None,
-    add: Annotated[
-        Path | None, option("--add", "LAYER", "Further places where one could stand.")
-    ] = None,
-    answers: Annotated[
-        Path | None,
-        option("--answers", "CSV", "What was sanctioned, refused, asked for and withdrawn."),
-    ] = None,
+    drop: list[str] | None = option("--drop", "SITE", "A site that gets none; or a list [A,B]."),
+    require: list[str] | None = option(
+        "--require", "SITE", "A site that gets one; or a list [A,B]."
+    ),
+    budget: float | None = option("--budget", "PKR", "Another budget.", min=0),
+    add: Path | None = option("--add", "LAYER", "Further places where one could stand."),
+    answers: Path | None = option(
+        "--answers", "CSV", "What was sanctioned, refused, asked for and withdrawn."
+    ),
     overrides: Overrides = None,
-    out: Annotated[Path | None, to_folder("By default RUN-replan-TIME beside the run.")] = None,
+    out: Path | None = to_folder("By default RUN-replan-TIME beside the run."),
 ) -> Reply:
     """Plan a stored run again with other wishes, and show what changes.
 
@@ -158,19 +145,18 @@ def replan(
 def export(
     folder: Run,
     *,
-    to: Annotated[
-        Path,
-        option("--to", "FILE", "A new file: .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx."),
-    ],
-    layers: Annotated[
-        list[str] | None,
-        option(
-            "--layer",
-            "NAME",
-            "A layer, or a list [A,B]. By default the stations; in .kml and "
-            ".gpkg the demand too; in .xlsx all but the roads.",
-        ),
-    ] = None,
+    to: Path = option(
+        "--to",
+        "FILE",
+        "A new file: .gpkg, .shp, .parquet, .fgb, .geojson, .kml or .xlsx.",
+        default=...,
+    ),
+    layers: list[str] | None = option(
+        "--layer",
+        "NAME",
+        "A layer, or a list [A,B]. By default the stations; in .kml and "
+        ".gpkg the demand too; in .xlsx all but the roads.",
+    ),
 ) -> Reply:
     """Write a stored run for other programs: GeoPackage, Shapefile, GeoParquet, KML, a workbook."""
     from siting.export.exchange import require_ending
@@ -184,19 +170,15 @@ def export(
 @verb(AFTER, "siting trace @latest c00337 --class car")
 def trace(
     folder: Run,
-    wanted: Annotated[
-        str, typer.Argument(metavar="CELL|STATION", help="A cell by id, a station by id or name.")
-    ],
+    wanted: str = typer.Argument(
+        ..., metavar="CELL|STATION", help="A cell by id, a station by id or name."
+    ),
     *,
-    vehicle_class: Annotated[
-        str | None, option("--class", "CLASS", "One vehicle class; by default all.")
-    ] = None,
-    year: Annotated[
-        int | None, typer.Option("--year", help="In a plan in years; by default the last.")
-    ] = None,
-    scenario: Annotated[
-        str | None, option("--scenario", "NAME", "In a plan for several scenarios.")
-    ] = None,
+    vehicle_class: str | None = option("--class", "CLASS", "One vehicle class; by default all."),
+    year: int | None = typer.Option(
+        None, "--year", help="In a plan in years; by default the last."
+    ),
+    scenario: str | None = option("--scenario", "NAME", "In a plan for several scenarios."),
 ) -> Reply:
     """Follow a cell's demand or a station's figures back to the rows of the tables they rest on."""
     from siting import review
@@ -210,31 +192,27 @@ def trace(
 @verb(AFTER, "siting explain @latest s0042")
 def explain(
     folder: Run,
-    site: Annotated[
-        str | None, typer.Argument(metavar="[SITE]", help="A place, by id or name; none: all.")
-    ] = None,
+    site: str | None = typer.Argument(
+        None, metavar="[SITE]", help="A place, by id or name; none: all."
+    ),
     *,
-    alternatives: Annotated[
-        int,
-        typer.Option(
-            "--alternatives",
-            metavar="N",
-            min=0,
-            max=50,
-            help="Near-optimal plans to compare a place in; 0: none.",
-        ),
-    ] = 5,
-    seconds: Annotated[
-        float,
-        typer.Option(
-            "--time-limit",
-            "--seconds",
-            metavar="S",
-            min=1,
-            max=3600,
-            help="Seconds that each question to the solver may take.",
-        ),
-    ] = 30.0,
+    alternatives: int = option(
+        "--alternatives",
+        "N",
+        "Near-optimal plans to compare a place in; 0: none.",
+        default=5,
+        min=0,
+        max=50,
+    ),
+    seconds: float = typer.Option(
+        30.0,
+        "--time-limit",
+        "--seconds",
+        metavar="S",
+        min=1,
+        max=3600,
+        help="Seconds that each question to the solver may take.",
+    ),
 ) -> Reply:
     """Say why a place gets its station or none; or list all stations, the most doubtful first."""
     from siting.review import Explained, explain_plan, explain_site
@@ -270,25 +248,21 @@ def explain(
 def lots(
     folder: Run,
     *,
-    number: Annotated[int, option("--lots", "N", "How many lots.")],
-    within: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE",
-            help="How far the largest lot may be above the smallest, energy and money.",
-        ),
-    ] = 0.10,
-    loss: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE",
-            help="What a station may lose of its energy anywhere in its search area.",
-        ),
-    ] = 0.05,
-    radius: Annotated[
-        float, typer.Option(metavar="M", help="Largest radius of a search area, metres.")
-    ] = 1000.0,
-    out: Annotated[Path | None, to_folder("By default RUN-lots-TIME beside the run.")] = None,
+    number: int = option("--lots", "N", "How many lots.", default=...),
+    within: float = typer.Option(
+        0.10,
+        metavar="SHARE",
+        help="How far the largest lot may be above the smallest, energy and money.",
+    ),
+    loss: float = typer.Option(
+        0.05,
+        metavar="SHARE",
+        help="What a station may lose of its energy anywhere in its search area.",
+    ),
+    radius: float = typer.Option(
+        1000.0, metavar="M", help="Largest radius of a search area, metres."
+    ),
+    out: Path | None = to_folder("By default RUN-lots-TIME beside the run."),
 ) -> Reply:
     """Part a run's new stations into connected lots of like value, for a tender: map and tables."""
     from siting.lots import lots_to_folder
@@ -307,13 +281,9 @@ def lots(
 def papers(
     folder: Run,
     *,
-    kind: Annotated[str, option("--kind", "KIND", "pc1, load, licence or tender.")],
-    lots_folder: Annotated[
-        Path | None, option("--lots", "DIR", "For a tender: a folder of `siting lots`.")
-    ] = None,
-    out: Annotated[
-        Path | None, option("--out", "FILE", "A new .docx; by default RUN-KIND.docx.")
-    ] = None,
+    kind: str = option("--kind", "KIND", "pc1, load, licence or tender.", default=...),
+    lots_folder: Path | None = option("--lots", "DIR", "For a tender: a folder of `siting lots`."),
+    out: Path | None = option("--out", "FILE", "A new .docx; by default RUN-KIND.docx."),
 ) -> Reply:
     """Write a paper from a run as .docx: PC-I, load applications, licence files, tender annexes."""
     from siting.papers import write_paper

@@ -90,13 +90,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+def option(name: str, metavar: str, help_: str, default: Any = None, **rules: Any) -> Any:
+    """Return an option of a verb, the default of its parameter as typer reads it.
+
+    `rules` are its limits and reader; it is required where `default` is ``...``.
+    """
+    return typer.Option(default, name, metavar=metavar, help=help_, **rules)
+
+
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The study's YAML file.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--set",
-        metavar="KEY=VALUE",
-        help="Override a key, e.g. --set program.budget_pkr=2e8. May be repeated.",
+        "KEY=VALUE",
+        "Override a key, e.g. --set program.budget_pkr=2e8. May be repeated.",
+        default=...,
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
@@ -116,24 +126,21 @@ def _rupees(text: str) -> float:
 
 Budget = Annotated[
     float | None,
-    typer.Option(
+    option(
         "--budget",
-        metavar="PKR",
+        "PKR",
+        "Public money, in place of the file's: 5e6, 5m, 50 lakh, 2cr.",
+        default=...,
         parser=_rupees,
-        help="Public money, in place of the file's: 5e6, 5m, 50 lakh, 2cr.",
     ),
 ]
 Gap = Annotated[
     float | None,
-    typer.Option(
-        "--gap", metavar="SHARE", min=0, max=1, help="Stop this near the best plan (solver.gap)."
-    ),
+    option("--gap", "SHARE", "Stop this near the best plan (solver.gap).", ..., min=0, max=1),
 ]
 TimeLimit = Annotated[
     float | None,
-    typer.Option(
-        "--time-limit", metavar="S", min=0, help="Stop after so long (solver.time_limit_s), s."
-    ),
+    option("--time-limit", "S", "Stop after so long (solver.time_limit_s), s.", ..., min=0),
 ]
 Run = Annotated[
     Path,
@@ -172,11 +179,6 @@ _SOLVER: dict[str, Any] = {
     "gap": Gap,
     "time_limit": TimeLimit,
 }
-
-
-def option(name: str, metavar: str, help_: str) -> Any:
-    """Return an option of a verb, as typer reads it."""
-    return typer.Option(name, metavar=metavar, help=help_)
 
 
 def to_folder(help_: str) -> Any:
@@ -343,12 +345,13 @@ def _print_version(value: bool) -> None:
 @app.callback()
 def _root(
     *,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", help="Print the version and stop.", callback=_print_version, is_eager=True
-        ),
-    ] = False,
+    version: bool = typer.Option(
+        False,
+        "--version",
+        help="Print the version and stop.",
+        callback=_print_version,
+        is_eager=True,
+    ),
 ) -> None:
     """Hold the options that go before a command."""
 

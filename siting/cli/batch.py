@@ -6,7 +6,6 @@ import json
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -32,40 +31,31 @@ from siting.cli.run_folders import run_folder
     solver=("budget", "gap", "time_limit"),
 )
 def batch(
-    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="YAML files.")],
+    configs: list[Path] = typer.Argument(..., metavar="CONFIG...", help="YAML files."),
     *,
     overrides: Overrides = None,
-    sweep: Annotated[
-        list[str] | None,
-        option(
-            "--sweep",
-            "KEY=LIST",
-            "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for five even steps. "
-            "Repeated: every combination.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path, option("--out", "DIR", "The batch's folder; started again, it goes on.")
-    ] = Path("runs/batch"),
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, max=1024, help="Processes here; by default one a core."),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            "--threads", min=1, max=1024, help="Solver threads a study; by default cores/workers."
-        ),
-    ] = None,
-    dask: Annotated[
-        str | None, option("--dask", "ADDRESS", "Work on a Dask cluster: tcp://HOST:PORT.")
-    ] = None,
-    retry: Annotated[
-        bool, typer.Option("--retry", help="Try again what failed by its own inputs before.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the studies and stop, before anything is run.")
-    ] = False,
+    sweep: list[str] | None = option(
+        "--sweep",
+        "KEY=LIST",
+        "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for five even steps. "
+        "Repeated: every combination.",
+    ),
+    out: Path = option(
+        "--out", "DIR", "The batch's folder; started again, it goes on.", default=Path("runs/batch")
+    ),
+    workers: int | None = typer.Option(
+        None, "--workers", min=1, max=1024, help="Processes here; by default one a core."
+    ),
+    threads: int | None = typer.Option(
+        None, "--threads", min=1, max=1024, help="Solver threads a study; by default cores/workers."
+    ),
+    dask: str | None = option("--dask", "ADDRESS", "Work on a Dask cluster: tcp://HOST:PORT."),
+    retry: bool = typer.Option(
+        False, "--retry", help="Try again what failed by its own inputs before."
+    ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="List the studies and stop, before anything is run."
+    ),
 ) -> Reply:
     """Run many studies, each once; killed and started again it does what is left."""
     from siting import batch as many
@@ -118,11 +108,10 @@ def batch(
 def rerun(
     folder: Run,
     *,
-    overrides: Annotated[
-        list[str] | None,
-        option("--set", "KEY=VALUE", "Where an input lies now, e.g. roads.source.path=…"),
-    ] = None,
-    out: Annotated[Path | None, to_folder("Keep the repetition as a run folder too.")] = None,
+    overrides: list[str] | None = option(
+        "--set", "KEY=VALUE", "Where an input lies now, e.g. roads.source.path=…"
+    ),
+    out: Path | None = to_folder("Keep the repetition as a run folder too."),
 ) -> Reply:
     """Repeat a run from its folder: are inputs, objective and plan the same? Exit 0 same, 1 not."""
     from siting.errors import InfeasibleError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -40,24 +39,18 @@ def _names(pairs: list[str]) -> dict[str, str]:
 )
 def evaluate(
     config: ConfigPath,
-    sites: Annotated[Path, option("--sites", "LAYER", "Points with their chargers.")],
+    sites: Path = option("--sites", "LAYER", "Points with their chargers.", default=...),
     *,
     overrides: Overrides = None,
-    names: Annotated[
-        list[str] | None,
-        option(
-            "--map-config",
-            "THEIRS=OURS",
-            "What the layer calls a configuration or charger, and what the study calls it.",
-        ),
-    ] = None,
-    same_stations: Annotated[
-        bool,
-        typer.Option(
-            "--same-stations", help="Hold the best plan to no more new stations than theirs."
-        ),
-    ] = False,
-    out: Annotated[Path | None, to_folder("By default runs/NAME-evaluate-TIME.")] = None,
+    names: list[str] | None = option(
+        "--map-config",
+        "THEIRS=OURS",
+        "What the layer calls a configuration or charger, and what the study calls it.",
+    ),
+    same_stations: bool = typer.Option(
+        False, "--same-stations", help="Hold the best plan to no more new stations than theirs."
+    ),
+    out: Path | None = to_folder("By default runs/NAME-evaluate-TIME."),
 ) -> Reply:
     """Score a plan drawn by hand or by another tool beside the best for the same money.
 
@@ -85,16 +78,14 @@ def evaluate(
 
 @verb(AFTER, "siting compare @latest islamabad-20261124-153000")
 def compare(
-    runs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="RUN...",
-            help="Two runs or more: folders, names in `siting runs`, or @latest.",
-            autocompletion=names_like,
-        ),
-    ],
+    runs: list[Path] = typer.Argument(
+        ...,
+        metavar="RUN...",
+        help="Two runs or more: folders, names in `siting runs`, or @latest.",
+        autocompletion=names_like,
+    ),
     *,
-    out: Annotated[Path | None, to_folder("By default compare-TIME beside the first run.")] = None,
+    out: Path | None = to_folder("By default compare-TIME beside the first run."),
 ) -> Reply:
     """Put stored runs of one city side by side: figures, what was asked, a map of differences."""
     from siting.review import compare_to_folder
@@ -109,16 +100,15 @@ def compare(
 def simulate(
     run: Run,
     *,
-    days: Annotated[int, typer.Option("--days", min=2, help="Independent days.")] = 10,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the days.")] = 1,
-    balk_min: Annotated[
-        float, option("--balk-min", "MIN", "Longest expected wait drivers put up with")
-    ] = 30.0,
-    spread: Annotated[
-        float,
-        typer.Option("--spread", help="How session energy spreads: 0 all the same, 1 exponential."),
-    ] = 0.5,
-    out: Annotated[Path | None, to_folder("By default RUN-simulate-TIME beside the run.")] = None,
+    days: int = typer.Option(10, "--days", min=2, help="Independent days."),
+    seed: int = typer.Option(1, "--seed", help="Seed of the days."),
+    balk_min: float = option(
+        "--balk-min", "MIN", "Longest expected wait drivers put up with", default=30.0
+    ),
+    spread: float = typer.Option(
+        0.5, "--spread", help="How session energy spreads: 0 all the same, 1 exponential."
+    ),
+    out: Path | None = to_folder("By default RUN-simulate-TIME beside the run."),
 ) -> Reply:
     """Play a plan's day driver by driver: waits, who is turned away, how busy each station is."""
     from siting.review import Rules, simulate_to_folder

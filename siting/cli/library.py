@@ -7,7 +7,6 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -29,15 +28,13 @@ def demo(
     *,
     overrides: Overrides = None,
     budget: Budget = None,
-    out: Annotated[Path, option("--out", "DIR", "Folder for configuration, data and runs.")] = Path(
-        "siting-demo"
+    out: Path = option(
+        "--out", "DIR", "Folder for configuration, data and runs.", default=Path("siting-demo")
     ),
-    files_only: Annotated[
-        bool, typer.Option("--files-only", help="Copy the files to edit, and make no plan.")
-    ] = False,
-    nation: Annotated[
-        bool, typer.Option("--nation", help="Three schematic cities on one budget.")
-    ] = False,
+    files_only: bool = typer.Option(
+        False, "--files-only", help="Copy the files to edit, and make no plan."
+    ),
+    nation: bool = typer.Option(False, "--nation", help="Three schematic cities on one budget."),
 ) -> Reply:
     """Copy the embedded, schematic Islamabad into a folder and make its plan; needs no internet."""
     from siting.embedded import copy_embedded_city
@@ -92,34 +89,22 @@ def cities() -> Reply:
 
 @verb(BEGIN, "siting new multan --out configs/multan.yaml", quiet=False)
 def new(
-    city: Annotated[
-        str,
-        typer.Argument(
-            metavar="CITY", help="A city of `siting cities`, or a tehsil of the census of 2023."
-        ),
-    ],
+    city: str = typer.Argument(
+        ..., metavar="CITY", help="A city of `siting cities`, or a tehsil of the census of 2023."
+    ),
     *,
-    like: Annotated[
-        str | None,
-        option("--like", "CITY", "Take power, speeds and vehicles a head from this city."),
-    ] = None,
-    people: Annotated[
-        int | None,
-        typer.Option("--people", metavar="N", min=1, help="How many live there; else the census."),
-    ] = None,
-    roads: Annotated[
-        Path | None,
-        typer.Option(
-            "--roads",
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            help="A road file (.osm, .pbf, .graphml) to plan on; nothing is downloaded.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, option("--out", "FILE", "Where to write it; by default CITY.yaml here.")
-    ] = None,
+    like: str | None = option(
+        "--like", "CITY", "Take power, speeds and vehicles a head from this city."
+    ),
+    people: int | None = option("--people", "N", "How many live there; else the census.", min=1),
+    roads: Path | None = option(
+        "--roads",
+        "FILE",
+        "A road file (.osm, .pbf, .graphml) to plan on; nothing is downloaded.",
+        exists=True,
+        dir_okay=False,
+    ),
+    out: Path | None = option("--out", "FILE", "Where to write it; by default CITY.yaml here."),
 ) -> Reply:
     """Write a commented configuration for a city or any town, ready for `siting check`."""
     from siting.cities import new_config, slug_of

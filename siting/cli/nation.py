@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -29,37 +29,24 @@ if TYPE_CHECKING:
 
 @verb(PLAN, "siting nation configs/nation.yaml --budget 3e8", solver=("gap", "time_limit"))
 def nation(
-    config: Annotated[
-        Path,
-        typer.Argument(
-            metavar="CONFIG", help="The nation's YAML file; or a folder it wrote, to verify it."
-        ),
-    ],
+    config: Path = typer.Argument(
+        ..., metavar="CONFIG", help="The nation's YAML file; or a folder it wrote, to verify it."
+    ),
     *,
     overrides: Overrides = None,
     budget: Budget = None,
-    out: Annotated[Path | None, to_folder("The folder itself; by default runs/NAME-TIME.")] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, max=1024, help="Processes here; by default one a core."),
-    ] = None,
-    dask: Annotated[
-        str | None, option("--dask", "ADDRESS", "Work on a Dask cluster: tcp://HOST:PORT.")
-    ] = None,
-    earlier: Annotated[
-        Path | None,
-        option(
-            "--from",
-            "DIR",
-            "An earlier plan: what its cities answered is not asked again; what changes is shown.",
-        ),
-    ] = None,
-    explain: Annotated[
-        str | None, option("--explain", "CITY", "Of a folder: why a city gets its money.")
-    ] = None,
-    compare: Annotated[
-        Path | None, option("--compare", "DIR", "Of a folder: what changes against another.")
-    ] = None,
+    out: Path | None = to_folder("The folder itself; by default runs/NAME-TIME."),
+    workers: int | None = typer.Option(
+        None, "--workers", min=1, max=1024, help="Processes here; by default one a core."
+    ),
+    dask: str | None = option("--dask", "ADDRESS", "Work on a Dask cluster: tcp://HOST:PORT."),
+    earlier: Path | None = option(
+        "--from",
+        "DIR",
+        "An earlier plan: what its cities answered is not asked again; what changes is shown.",
+    ),
+    explain: str | None = option("--explain", "CITY", "Of a folder: why a city gets its money."),
+    compare: Path | None = option("--compare", "DIR", "Of a folder: what changes against another."),
 ) -> Reply:
     """Divide one budget among cities, with what no division exceeds; or check such a folder."""
     if not config.is_dir() and (explain or compare):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -36,19 +35,13 @@ def run(
     config: ConfigPath,
     *,
     overrides: Overrides = None,
-    out: Annotated[
-        Path | None, to_folder("The run folder itself; by default runs/NAME-TIME.")
-    ] = None,
-    write_lp: Annotated[
-        Path | None,
-        option("--write-lp", "FILE", "Write the whole program as a new .lp file, then solve."),
-    ] = None,
-    robust: Annotated[
-        bool,
-        typer.Option(
-            "--robust", help="One plan for slow, planned and fast sales (0.3, 0.5, 0.2) at once."
-        ),
-    ] = False,
+    out: Path | None = to_folder("The run folder itself; by default runs/NAME-TIME."),
+    write_lp: Path | None = option(
+        "--write-lp", "FILE", "Write the whole program as a new .lp file, then solve."
+    ),
+    robust: bool = typer.Option(
+        False, "--robust", help="One plan for slow, planned and fast sales (0.3, 0.5, 0.2) at once."
+    ),
 ) -> Reply:
     """Make a plan: read, solve, recount, write the run folder. Exit 3: a gap over 100 %."""
     from siting import study
@@ -70,30 +63,21 @@ def run(
 def award(
     config: ConfigPath,
     *,
-    bids: Annotated[Path, option("--bids", "CSV", "A line for each place that is bid for.")],
+    bids: Path = option("--bids", "CSV", "A line for each place that is bid for.", default=...),
     overrides: Overrides = None,
-    gap: Annotated[
-        float, typer.Option("--gap", min=0, max=0.999, help="Prove the award within this share.")
-    ] = 0.0,
-    asks: Annotated[
-        float | None,
-        typer.Option(
-            "--asks-limit",
-            metavar="S",
-            min=0,
-            help="Seconds for critical asks; by default five times the award's.",
-        ),
-    ] = None,
-    asked_of: Annotated[
-        int | None,
-        typer.Option(
-            "--nearest",
-            metavar="N",
-            min=0,
-            help="Critical asks of so many losers, the cheapest by energy; default all.",
-        ),
-    ] = None,
-    out: Annotated[Path | None, to_folder("By default runs/NAME-award-TIME.")] = None,
+    gap: float = typer.Option(
+        0.0, "--gap", min=0, max=0.999, help="Prove the award within this share."
+    ),
+    asks: float | None = option(
+        "--asks-limit", "S", "Seconds for critical asks; by default five times the award's.", min=0
+    ),
+    asked_of: int | None = option(
+        "--nearest",
+        "N",
+        "Critical asks of so many losers, the cheapest by energy; default all.",
+        min=0,
+    ),
+    out: Path | None = to_folder("By default runs/NAME-award-TIME."),
 ) -> Reply:
     """Choose among bids for places, and tell each loser the most it could have asked for."""
     from siting import awards
@@ -123,15 +107,14 @@ def demand(
     config: ConfigPath,
     *,
     overrides: Overrides = None,
-    out: Annotated[Path | None, to_folder("The folder; by default runs/NAME-demand-TIME.")] = None,
-    sensitivity: Annotated[
-        bool,
-        typer.Option("--sensitivity", help="Rank the figures by what moves the total and the map."),
-    ] = False,
-    draws: Annotated[
-        int, typer.Option("--draws", min=1, max=1_000_000, help="Random draws of all ranges.")
-    ] = 1000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws.")] = 1,
+    out: Path | None = to_folder("The folder; by default runs/NAME-demand-TIME."),
+    sensitivity: bool = typer.Option(
+        False, "--sensitivity", help="Rank the figures by what moves the total and the map."
+    ),
+    draws: int = typer.Option(
+        1000, "--draws", min=1, max=1_000_000, help="Random draws of all ranges."
+    ),
+    seed: int = typer.Option(1, "--seed", min=0, help="Seed of the draws."),
 ) -> Reply:
     """Work out the demand alone: its layers, totals with ranges, and every figure with source."""
     from siting import study
@@ -155,7 +138,7 @@ def demand(
 
 @verb(BEGIN, "siting check configs/*.yaml", bare=True)
 def check(
-    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="YAML files.")],
+    configs: list[Path] = typer.Argument(..., metavar="CONFIG...", help="YAML files."),
     *,
     overrides: Overrides = None,
     as_json: Json = False,
@@ -202,12 +185,12 @@ def fetch(config: ConfigPath, *, overrides: Overrides = None) -> Reply:
 )
 def frontier(
     config: ConfigPath,
-    budgets: Annotated[
-        str, option("--budgets", "LIST", "Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for five.")
-    ],
+    budgets: str = option(
+        "--budgets", "LIST", "Budgets, PKR: 20m,5cr,1e8, or 20m:100m:5 for five.", default=...
+    ),
     *,
     overrides: Overrides = None,
-    out: Annotated[Path | None, to_folder("By default runs/NAME-frontier-TIME.")] = None,
+    out: Path | None = to_folder("By default runs/NAME-frontier-TIME."),
 ) -> Reply:
     """Plan for many budgets: what more money serves, with bounds, and where it stops paying.
 

@@ -4,7 +4,7 @@ from siting.config.changing import changed, words
 from siting.config.demand import Demand
 from siting.config.fields import rupees, rupees_of_word
 from siting.config.forms import input_files, schema, to_yaml, with_files
-from siting.config.nation import NationConfig, load_nation
+from siting.config.nation_config import NationConfig, load_nation
 from siting.config.program import Program
 from siting.config.reading import load
 from siting.config.sections import Config

@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from siting.config.faults import SELECTORS, dotted, keys_of
 from siting.config.fields import did_you_mean
 from siting.config.forms import plain
+from siting.config.key_faults import SELECTORS, dotted, keys_of
 from siting.config.reading import checked
 from siting.config.sections import Config
 from siting.config.yaml_text import Key

@@ -32,33 +32,21 @@ from siting.config.sources import CellShape, Licence, PeopleSource, PlaceSource,
 class Figures(Section):
     """Figures of one vehicle class that replace those of the packaged table."""
 
-    km_day: KmDay | None = Field(
-        None,
-        gt=0,
-        le=1000,
-        description="distance a vehicle drives on a day, km; default: the table's",
-    )
-    kwh_km: KwhKm | None = Field(
-        None, gt=0, le=10, description="energy at the wall for a km, kWh; default: the table's"
-    )
-    charging_efficiency: PositiveShare | None = Field(
-        None, description="share of the energy drawn that reaches kwh_km; default: the table's"
-    )
-    electric_km_share: Share | None = Field(
-        None,
-        description="share of the distance driven on electricity, below 1 where plug-in hybrids "
-        "are among the vehicles; default: the table's",
-    )
-    home_share: Share | None = Field(
-        None,
-        description="share of the energy charged at home or depot, of the surveyed "
-        "households; default: the table's",
-    )
-    public_share: Share | None = Field(
-        None,
-        description="share of the energy charged in public whatever the housing, in place of "
-        "home_share; default: the table's",
-    )
+    km_day: KmDay | None = Field(None, gt=0, le=1000)
+    """distance a vehicle drives on a day, km; default: the table's"""
+    kwh_km: KwhKm | None = Field(None, gt=0, le=10)
+    """energy at the wall for a km, kWh; default: the table's"""
+    charging_efficiency: PositiveShare | None = None
+    """share of the energy drawn that reaches kwh_km; default: the table's"""
+    electric_km_share: Share | None = None
+    """share of the distance driven on electricity, below 1 where plug-in hybrids are among the
+    vehicles; default: the table's"""
+    home_share: Share | None = None
+    """share of the energy charged at home or depot, of the surveyed households; default: the
+    table's"""
+    public_share: Share | None = None
+    """share of the energy charged in public whatever the housing, in place of home_share; default:
+    the table's"""
 
     @model_validator(mode="after")
     def _one_share(self) -> Figures:
@@ -70,19 +58,16 @@ class Figures(Section):
 class Wealth(Section):
     """Relative wealth by place: vehicles that follow ownership go by it, the total stays."""
 
-    path: WealthFile = Field(
-        description="GeoTIFF of one band (needs the extra raster), or layer of points, such as "
-        "Meta's Relative Wealth Index in CSV: each cell takes the figure nearest its centre"
-    )
-    column: Text = Field("rwi", description="column of the layer that holds the figure")
-    index: bool = Field(
-        False,
-        description="whether the figures are an index about zero, such as Meta's, of which exp is "
-        "taken; false: vehicles a head, or what stands for it, at least 0",
-    )
-    nodata: float | None = Field(
-        None, description="value that means no data, where a raster does not say so itself"
-    )
+    path: WealthFile
+    """GeoTIFF of one band (needs the extra raster), or layer of points, such as Meta's Relative
+    Wealth Index in CSV: each cell takes the figure nearest its centre"""
+    column: Text = "rwi"
+    """column of the layer that holds the figure"""
+    index: bool = False
+    """whether the figures are an index about zero, such as Meta's, of which exp is taken; false:
+    vehicles a head, or what stands for it, at least 0"""
+    nodata: float | None = None
+    """value that means no data, where a raster does not say so itself"""
     source: Source = ""
     licence: Licence = ""
 
@@ -90,9 +75,12 @@ class Wealth(Section):
 class SurfaceWeights(Section):
     """The division of one vehicle class's public energy; the three may have any sum."""
 
-    home: float = Field(ge=0, le=1e6, description="weight of homes")
-    destination: float = Field(ge=0, le=1e6, description="weight of markets, offices, hospitals …")
-    en_route: float = Field(ge=0, le=1e6, description="weight of passing traffic")
+    home: float = Field(ge=0, le=1e6)
+    """weight of homes"""
+    destination: float = Field(ge=0, le=1e6)
+    """weight of markets, offices, hospitals …"""
+    en_route: float = Field(ge=0, le=1e6)
+    """weight of passing traffic"""
 
     @model_validator(mode="after")
     def _one_above_zero(self) -> SurfaceWeights:
@@ -107,22 +95,22 @@ class DepotFleet(Section):
     Its public charging demand is at the depot.
     """
 
-    depot: Text = Field(description="name of the depot")
-    vehicle_class: TableName = Field(description="class of its vehicles")
-    lon: Degrees = Field(description="where the depot is, degrees of longitude")
-    lat: Degrees = Field(description="where the depot is, degrees of latitude")
-    vehicles: int = Field(
-        ge=1, le=1_000_000, description="electric vehicles of the depot in the target year"
-    )
-    km_day: KmDay | None = Field(
-        None, gt=0, le=1000, description="distance each drives on a day, km; default: the class's"
-    )
-    public_share: Share | None = Field(
-        None,
-        description="share of the energy charged in public, the rest inside the depot; none: the "
-        "class's",
-    )
-    source: str = Field("", description="source of the fleet's data")
+    depot: Text
+    """name of the depot"""
+    vehicle_class: TableName
+    """class of its vehicles"""
+    lon: Degrees
+    """where the depot is, degrees of longitude"""
+    lat: Degrees
+    """where the depot is, degrees of latitude"""
+    vehicles: int = Field(ge=1, le=1_000_000)
+    """electric vehicles of the depot in the target year"""
+    km_day: KmDay | None = Field(None, gt=0, le=1000)
+    """distance each drives on a day, km; default: the class's"""
+    public_share: Share | None = None
+    """share of the energy charged in public, the rest inside the depot; none: the class's"""
+    source: str = ""
+    """source of the fleet's data"""
 
     @model_validator(mode="after")
     def _in_pakistan(self) -> DepotFleet:
@@ -137,138 +125,96 @@ class DepotFleet(Section):
 class Surfaces(Section):
     """Places of public charging: near home, at a destination, on the way."""
 
-    places: PlaceSource | None = Field(
-        None,
-        discriminator="kind",
-        description="source of destinations; default: their weight goes to the others",
-    )
-    weights: Mapping[TableName, SurfaceWeights] = Field(
-        {}, description="division of energy by vehicle class; default: the table's"
-    )
-    poi_weights_csv: CsvFile | None = Field(
-        None, description="weight of a place by OSM tag, in place of the packaged table"
-    )
-    road_weights_csv: CsvFile | None = Field(
-        None, description="readiness to stop by class of road, in place of the packaged table"
-    )
-    trips: int = Field(
-        256, ge=1, le=100_000, description="starting places of trips in the traffic model"
-    )
-    trip_min: Minutes = Field(
-        30, gt=0, le=600, description="longest trip of the traffic model, min; ASSUMPTION"
-    )
-    seed: int = Field(1, ge=0, le=2_147_483_647, description="seed of the draw of starting places")
+    places: PlaceSource | None = Field(None, discriminator="kind")
+    """source of destinations; default: their weight goes to the others"""
+    weights: Mapping[TableName, SurfaceWeights] = Field({})
+    """division of energy by vehicle class; default: the table's"""
+    poi_weights_csv: CsvFile | None = None
+    """weight of a place by OSM tag, in place of the packaged table"""
+    road_weights_csv: CsvFile | None = None
+    """readiness to stop by class of road, in place of the packaged table"""
+    trips: int = Field(256, ge=1, le=100_000)
+    """starting places of trips in the traffic model"""
+    trip_min: Minutes = Field(30, gt=0, le=600)
+    """longest trip of the traffic model, min; ASSUMPTION"""
+    seed: int = Field(1, ge=0, le=2_147_483_647)
+    """seed of the draw of starting places"""
 
 
 class Housing(Section):
     """The effects of renting and high-rise living on charging at home, for zones with the data."""
 
-    renting_effect: Share | None = Field(
-        None, description="share of home charging that renting takes away; default: the table's"
-    )
-    high_rise_effect: Share | None = Field(
-        None, description="share of home charging that high-rises take away; default: the table's"
-    )
-    survey_renting_share: Share | None = Field(
-        None,
-        description="share of tenants among the households surveyed for home_share, at which "
-        "it holds unchanged; default: the table's",
-    )
-    survey_high_rise_share: Share | None = Field(
-        None, description="the same of households in high-rises; default: the table's"
-    )
+    renting_effect: Share | None = None
+    """share of home charging that renting takes away; default: the table's"""
+    high_rise_effect: Share | None = None
+    """share of home charging that high-rises take away; default: the table's"""
+    survey_renting_share: Share | None = None
+    """share of tenants among the households surveyed for home_share, at which it holds unchanged;
+    default: the table's"""
+    survey_high_rise_share: Share | None = None
+    """the same of households in high-rises; default: the table's"""
 
 
 class Demand(Section):
     """The population, and its vehicles' public charging demand."""
 
-    people: PeopleSource = Field(discriminator="kind", description="source of the population")
-    cells: CellShape = Field(SquareCells(), description="shape and size of the demand cells")
-    city: Text = Field(
-        description="row of the city table: its people, share of the fleet and availability; any "
-        "name where like is given"
-    )
-    like: Text | None = Field(
-        None,
-        description="city of the city table whose power supply and speeds stand in for those of a "
-        "city that is not in it; goes with city_people, which gives its share of the fleet",
-    )
-    city_people: People | None = Field(
-        None,
-        gt=0,
-        le=1e9,
-        description="people of the whole city, for the area's share of them; "
-        "default: the city table's",
-    )
-    fleet_share: Mapping[TableName, Share] | None = Field(
-        None,
-        description="per vehicle class the city's share of the national electric fleet, 0 to 1; "
-        "default: from registrations, else people",
-    )
+    people: PeopleSource = Field(discriminator="kind")
+    """source of the population"""
+    cells: CellShape = SquareCells()
+    """shape and size of the demand cells"""
+    city: Text
+    """row of the city table: its people, share of the fleet and availability; any name where like
+    is given"""
+    like: Text | None = None
+    """city of the city table whose power supply and speeds stand in for those of a city that is not
+    in it; goes with city_people, which gives its share of the fleet"""
+    city_people: People | None = Field(None, gt=0, le=1e9)
+    """people of the whole city, for the area's share of them; default: the city table's"""
+    fleet_share: Mapping[TableName, Share] | None = None
+    """per vehicle class the city's share of the national electric fleet, 0 to 1; default: from
+    registrations, else people"""
     vehicle_classes: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
         ("two_wheeler", "two_wheeler_delivery", "three_wheeler", "car", "van", "bus", "truck"),
         min_length=1,
-        description="vehicle classes to plan for",
     )
-    scenario: Text = Field(
-        "nev-2025-30",
-        description="named scenario of the national fleet: nev-2025-30, nev-2019, slow, fast, or "
-        "net-zero-2060 (a projection), or one of scenarios_csv; not used where fleet_csv is given",
-    )
-    case: Literal["low", "central", "high"] = Field(
-        "central",
-        description="central: the central figures; low, high: every figure at the end of its "
-        "range that gives less, or more, energy",
-    )
-    scenarios_csv: CsvFile | None = Field(
-        None, description="electric share of sales by scenario, in place of the packaged table"
-    )
-    sales_csv: CsvFile | None = Field(
-        None, description="figures of sales and survival that replace the packaged table's rows"
-    )
-    fleet_figures: Mapping[TableName, Mapping[TableName, float]] = Field(
-        {},
-        description="per vehicle class single figures of the fleet model that replace the tables': "
-        "sales_year, growth, life_years, life_shape, opening_vehicles, opening_age_years, "
-        "saturation, share_2030 …",
-    )
-    fleet_csv: CsvFile | None = Field(
-        None, description="national electric fleet by year, in place of the fleet model"
-    )
-    fleets: Annotated[tuple[DepotFleet, ...], Field(strict=False)] = Field(
-        (),
-        description="fleets known by depot, such as a city's buses: all vehicles of their classes "
-        "in the study area, in place of the modelled ones",
-    )
-    registrations_csv: CsvFile | None = Field(
-        None, description="city shares of registrations, in place of the packaged table"
-    )
-    vehicles_csv: CsvFile | None = Field(
-        None, description="figures of the vehicle classes that replace the packaged table's rows"
-    )
-    profiles_csv: CsvFile | None = Field(
-        None, description="sessions and hours of charging, in place of the packaged table"
-    )
-    figures: Mapping[TableName, Figures] = Field(
-        {}, description="per vehicle class single figures that replace the table's"
-    )
-    housing: Housing = Field(
-        Housing(), description="effect of housing on charging at home, by zone"
-    )
-    table: LayerFile | None = Field(
-        None,
-        description="demand of your own in place of the modelled one: demand_kwh_day and "
-        "vehicle_class (not needed for a single class), by cell_id of a study's cells in a CSV, or "
-        "a layer whose rows go to the nearest cell within reach.max_snap_m",
-    )
-    wealth: Wealth | None = Field(
-        None,
-        description="relative wealth by place: moves cars to the homes of the better off, inside "
-        "zones, and between them where they have no ownership_column; none: by people",
-    )
-    surfaces: Surfaces | None = Field(
-        None, description="charging places; default: all energy is near homes"
-    )
+    """vehicle classes to plan for"""
+    scenario: Text = "nev-2025-30"
+    """named scenario of the national fleet: nev-2025-30, nev-2019, slow, fast, or net-zero-2060 (a
+    projection), or one of scenarios_csv; not used where fleet_csv is given"""
+    case: Literal["low", "central", "high"] = "central"
+    """central: the central figures; low, high: every figure at the end of its range that gives
+    less, or more, energy"""
+    scenarios_csv: CsvFile | None = None
+    """electric share of sales by scenario, in place of the packaged table"""
+    sales_csv: CsvFile | None = None
+    """figures of sales and survival that replace the packaged table's rows"""
+    fleet_figures: Mapping[TableName, Mapping[TableName, float]] = Field({})
+    """per vehicle class single figures of the fleet model that replace the tables': sales_year,
+    growth, life_years, life_shape, opening_vehicles, opening_age_years, saturation, share_2030 …"""
+    fleet_csv: CsvFile | None = None
+    """national electric fleet by year, in place of the fleet model"""
+    fleets: Annotated[tuple[DepotFleet, ...], Field(strict=False)] = ()
+    """fleets known by depot, such as a city's buses: all vehicles of their classes in the study
+    area, in place of the modelled ones"""
+    registrations_csv: CsvFile | None = None
+    """city shares of registrations, in place of the packaged table"""
+    vehicles_csv: CsvFile | None = None
+    """figures of the vehicle classes that replace the packaged table's rows"""
+    profiles_csv: CsvFile | None = None
+    """sessions and hours of charging, in place of the packaged table"""
+    figures: Mapping[TableName, Figures] = Field({})
+    """per vehicle class single figures that replace the table's"""
+    housing: Housing = Housing()
+    """effect of housing on charging at home, by zone"""
+    table: LayerFile | None = None
+    """demand of your own in place of the modelled one: demand_kwh_day and vehicle_class (not needed
+    for a single class), by cell_id of a study's cells in a CSV, or a layer whose rows go to the
+    nearest cell within reach.max_snap_m"""
+    wealth: Wealth | None = None
+    """relative wealth by place: moves cars to the homes of the better off, inside zones, and
+    between them where they have no ownership_column; none: by people"""
+    surfaces: Surfaces | None = None
+    """charging places; default: all energy is near homes"""
 
     @field_validator("vehicle_classes")
     @classmethod

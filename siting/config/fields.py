@@ -93,7 +93,15 @@ class Section(BaseModel):
         validate_default=True,
         revalidate_instances="always",
         field_title_generator=lambda name, _: name,
+        # The text below a key is its description.
+        use_attribute_docstrings=True,
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Write each key's description on one line, however the file breaks it."""
+        for info in cls.model_fields.values():
+            info.description = info.description and " ".join(info.description.split())
 
     @model_validator(mode="before")
     @classmethod

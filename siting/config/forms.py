@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from siting.config.faults import dotted
+from siting.config.key_faults import dotted
 from siting.config.sections import Config
 from siting.config.yaml_text import Key, write
 
@@ -30,16 +30,15 @@ def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
     for part in _parts(model_schema):
         if "patternProperties" in part:  # unknown names are refused, not ignored
             part["additionalProperties"] = False
+        if isinstance(said := part.get("description"), str) and "properties" not in part:
+            part["description"] = " ".join(said.split())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model_schema}
 
 
 def to_yaml(config: Config) -> str:
     """Return a configuration as YAML with every key, defaults too; it loads to an equal one.
 
-    Parameters
-    ----------
-    config
-        As `siting.config.load` returns it, with absolute paths.
+    `config`: as `siting.config.load` returns it, with absolute paths.
     """
     return write(plain(config))
 
@@ -49,15 +48,8 @@ def input_files(config: Config) -> dict[str, Path]:
 
     Keys that end in ``_dir`` name folders that runs fill; all other paths are input.
 
-    Parameters
-    ----------
-    config
-        As `siting.config.load` returns it.
-
-    Returns
-    -------
-    dict
-        From key path, e.g. ``candidates.sources.0.path``, to file, in the order of the sections.
+    `config`: as `siting.config.load` returns it. Result: from key path, e.g.
+    ``candidates.sources.0.path``, to file, in the order of the sections.
     """
     return {
         dotted(key): value
@@ -69,12 +61,8 @@ def input_files(config: Config) -> dict[str, Path]:
 def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
     """Return a configuration with some files replaced, unchecked.
 
-    Parameters
-    ----------
-    config
-        As `siting.config.load` returns it.
-    files
-        From the file named now to its replacement.
+    `config`: as `siting.config.load` returns it; `files`: from the file named now to its
+    replacement.
     """
 
     def moved(value: Any) -> Any:

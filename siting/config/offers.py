@@ -49,95 +49,67 @@ def _renamed(rule: Any) -> Any:
 class Service(Section):
     """The service standard: the part of a charger's output that counts as capacity."""
 
-    rule: Annotated[Literal["waiting", "rated_share"], BeforeValidator(_renamed)] = Field(
-        "waiting",
-        description="waiting: energy that can be served with few long waits in the peak hour "
-        "(Erlang C) and ports in use for at most time_utilisation of the day; rated_share: "
-        "offers.utilisation of the day's output at full power",
-    )
-    wait_min: Minutes = Field(
-        10, ge=0, le=240, description="longest wait that still counts as served well, min"
-    )
+    rule: Annotated[Literal["waiting", "rated_share"], BeforeValidator(_renamed)] = "waiting"
+    """waiting: energy that can be served with few long waits in the peak hour (Erlang C) and ports
+    in use for at most time_utilisation of the day; rated_share: offers.utilisation of the day's
+    output at full power"""
+    wait_min: Minutes = Field(10, ge=0, le=240)
+    """longest wait that still counts as served well, min"""
     alpha: Annotated[float, Field(json_schema_extra={"unit": "share, between 0 and 1"})] = Field(
-        0.1, gt=0, lt=1, description="share of drivers who may wait longer in the peak hour"
+        0.1, gt=0, lt=1
     )
-    swap_depth: PositiveShare = Field(
-        0.8, description="share of a battery's energy delivered by a swap; ASSUMPTION"
-    )
-    swap_taper: float = Field(
-        1.15, ge=1, le=10, description="recharging time of a battery relative to full power"
-    )
-    time_utilisation: Mapping[TableName, PositiveShare] = Field(
-        {},
-        description="by charger group the largest share of the day that a port is in use and "
-        "drawing, under rule waiting; groups left out: the package's table (ASSUMPTION: lev 0.30, "
-        "ac 0.20, dc 0.25, swap 0.60)",
-    )
+    """share of drivers who may wait longer in the peak hour"""
+    swap_depth: PositiveShare = 0.8
+    """share of a battery's energy delivered by a swap; ASSUMPTION"""
+    swap_taper: float = Field(1.15, ge=1, le=10)
+    """recharging time of a battery relative to full power"""
+    time_utilisation: Mapping[TableName, PositiveShare] = Field({})
+    """by charger group the largest share of the day that a port is in use and drawing, under rule
+    waiting; groups left out: the package's table (ASSUMPTION: lev 0.30, ac 0.20, dc 0.25, swap
+    0.60)"""
 
 
 class SiteCosts(Section):
     """The costs of a station beside chargers, grid works and fees; None: the package's figure."""
 
-    preset: Literal["central", "prudent"] = Field(
-        "central",
-        description="position of the package's costs in their range: central, or prudent, as a "
-        "careful lender assumes: load at the fastest vehicles and every port, contingency, "
-        "design, insurance, deposit, fixed charges, sales tax, staff at sockets, NEECA's fee",
-    )
-    civil_bay_pkr: Rupees | None = Field(None, ge=0, description="civil works of a car bay, PKR")
-    land: Literal["lease", "upfront"] = Field(
-        "lease", description="whether land is leased (a running cost) or paid for at the start"
-    )
-    land_bay_month_pkr: RupeesMonth | None = Field(
-        None, ge=0, description="lease of a bay, PKR a month"
-    )
-    land_bay_upfront_pkr: Rupees | None = Field(
-        None, ge=0, description="price of a bay paid for at the start, PKR"
-    )
-    om_share: Share | None = Field(
-        None, description="operation and maintenance a year, share of the chargers' cost"
-    )
-    road_battery_2w: float | None = Field(
-        None,
-        ge=0,
-        le=100,
-        description="batteries on the road for each kWh that swap cabinets for two-wheelers can "
-        "sell on a day, kWh; none: the package's figure",
-    )
-    road_battery_3w: float | None = Field(
-        None, ge=0, le=100, description="the same of cabinets for three-wheelers, kWh"
-    )
-    site_bays: float | None = Field(
-        None,
-        ge=0,
-        description="bays a site can give where its layer has no column bays; default: by kind of "
-        "place, from the package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)",
-    )
-    line_detour: float | None = Field(
-        None, ge=1, le=10, description="length of an 11 kV line over the straight distance"
-    )
-    contingency_share: Share | None = Field(
-        None, description="contingency, share of chargers, grid works, civil works and design"
-    )
-    design_share: Share | None = Field(
-        None, description="design, survey and permits, share of grid and civil works"
-    )
-    insurance_share: Share | None = Field(
-        None, description="insurance a year, share of chargers, grid and civil works"
-    )
-    deposit_pkr_kw: RupeesKw | None = Field(
-        None, ge=0, le=1_000_000, description="DISCO's security deposit, PKR for each kW of load"
-    )
-    busy_share: PositiveShare | None = Field(
-        None,
-        description="share of the time in the busiest hour in which no more ports are taken than "
-        "the connection is for; 1: it is for all of them at once",
-    )
-    neeca_points: PointsRule = Field(
-        "none",
-        description="how NEECA's parking rule is read at sites with known bays: none (it "
-        "has no effect), minimum or maximum of charging points; reports of it can mean either",
-    )
+    preset: Literal["central", "prudent"] = "central"
+    """position of the package's costs in their range: central, or prudent, as a careful lender
+    assumes: load at the fastest vehicles and every port, contingency, design, insurance, deposit,
+    fixed charges, sales tax, staff at sockets, NEECA's fee"""
+    civil_bay_pkr: Rupees | None = Field(None, ge=0)
+    """civil works of a car bay, PKR"""
+    land: Literal["lease", "upfront"] = "lease"
+    """whether land is leased (a running cost) or paid for at the start"""
+    land_bay_month_pkr: RupeesMonth | None = Field(None, ge=0)
+    """lease of a bay, PKR a month"""
+    land_bay_upfront_pkr: Rupees | None = Field(None, ge=0)
+    """price of a bay paid for at the start, PKR"""
+    om_share: Share | None = None
+    """operation and maintenance a year, share of the chargers' cost"""
+    road_battery_2w: float | None = Field(None, ge=0, le=100)
+    """batteries on the road for each kWh that swap cabinets for two-wheelers can sell on a day,
+    kWh; none: the package's figure"""
+    road_battery_3w: float | None = Field(None, ge=0, le=100)
+    """the same of cabinets for three-wheelers, kWh"""
+    site_bays: float | None = Field(None, ge=0)
+    """bays a site can give where its layer has no column bays; default: by kind of place, from the
+    package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
+    line_detour: float | None = Field(None, ge=1, le=10)
+    """length of an 11 kV line over the straight distance"""
+    contingency_share: Share | None = None
+    """contingency, share of chargers, grid works, civil works and design"""
+    design_share: Share | None = None
+    """design, survey and permits, share of grid and civil works"""
+    insurance_share: Share | None = None
+    """insurance a year, share of chargers, grid and civil works"""
+    deposit_pkr_kw: RupeesKw | None = Field(None, ge=0, le=1_000_000)
+    """DISCO's security deposit, PKR for each kW of load"""
+    busy_share: PositiveShare | None = None
+    """share of the time in the busiest hour in which no more ports are taken than the connection is
+    for; 1: it is for all of them at once"""
+    neeca_points: PointsRule = "none"
+    """how NEECA's parking rule is read at sites with known bays: none (it has no effect), minimum
+    or maximum of charging points; reports of it can mean either"""
 
 
 # Default hurdle: a station must break even at this share of its planned sales.
@@ -147,28 +119,21 @@ HURDLE_SHARE = 0.7
 class Hurdle(Section):
     """The hurdle of a business case before public money fills its gap, under rules need and gap."""
 
-    sales_share: PositiveShare | None = Field(
-        None,
-        description="share of its planned sales at which a station must break even; default: 0.7, "
-        "or 1 where real_return is given; ASSUMPTION",
-    )
-    real_return: Share | None = Field(
-        None,
-        description="least real return a year, after tax; default: money.discount_rate",
-    )
+    sales_share: PositiveShare | None = None
+    """share of its planned sales at which a station must break even; default: 0.7, or 1 where
+    real_return is given; ASSUMPTION"""
+    real_return: Share | None = None
+    """least real return a year, after tax; default: money.discount_rate"""
 
 
 class Concessions(Section):
     """Sites whose stations are one business case: the surplus of one carries the others."""
 
-    sites: Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False)]] = Field(
-        {}, description="sites of each concession, by id or name"
-    )
-    column: Text | None = Field(
-        None,
-        description="column of the layers of sites with the concession of each, such as operator; "
-        "blank: no concession",
-    )
+    sites: Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False)]] = Field({})
+    """sites of each concession, by id or name"""
+    column: Text | None = None
+    """column of the layers of sites with the concession of each, such as operator; blank: no
+    concession"""
 
     @model_validator(mode="after")
     def _has_members(self) -> Concessions:
@@ -186,49 +151,34 @@ class Concessions(Section):
 class Subsidy(Section):
     """The budget's share of a station's cost; the rest is the investor's."""
 
-    charger_share: Share = Field(
-        0.5,
-        description="share of the chargers' cost that the budget pays; ASSUMPTION, no rule per "
-        "station is published",
-    )
-    grid_share: Share = Field(
-        0.8,
-        description="share of the grid works' cost that the budget pays; ASSUMPTION, as in "
-        "India's PM E-DRIVE",
-    )
-    fee_share: Share = Field(0.0, description="share of the fees that the budget pays; ASSUMPTION")
-    civil_share: Share = Field(
-        0.0, description="share of the civil works' cost that the budget pays; ASSUMPTION"
-    )
-    land_share: Share = Field(
-        0.0, description="share of land bought at the start that the budget pays; ASSUMPTION"
-    )
-    rule: Literal["need", "share", "flat", "gap"] | None = Field(
-        None,
-        description="need: the shortfall of the business case, up to the shares of the cost "
-        "parts; share: those shares, whatever the shortfall; flat: the same sum a station; gap: "
-        "the shortfall, up to gap_cap_share; default: need, but share under program.model "
-        "coverage, where sales are unknown, and in a nation's years",
-    )
-    flat_pkr: Rupees = Field(0, ge=0, description="sum a station gets under rule flat, PKR")
-    gap_cap_share: Share = Field(
-        0.5,
-        description="most of a station's cost that rule gap pays; ASSUMPTION, the formula is "
-        "not published",
-    )
-    cap_per_station_pkr: Rupees | None = Field(
-        None, ge=0, description="most that the budget pays for one station, PKR; default: no cap"
-    )
-    hurdle: Hurdle = Field(
-        Hurdle(),
-        description="hurdle of a station with public money under rules need and gap: with "
-        "none it breaks even only if it sells all that is planned",
-    )
-    concessions: Concessions | None = Field(
-        None,
-        description="stations that are one business case under rules need and gap; default: each "
-        "station for itself",
-    )
+    charger_share: Share = 0.5
+    """share of the chargers' cost that the budget pays; ASSUMPTION, no rule per station is
+    published"""
+    grid_share: Share = 0.8
+    """share of the grid works' cost that the budget pays; ASSUMPTION, as in India's PM E-DRIVE"""
+    fee_share: Share = 0.0
+    """share of the fees that the budget pays; ASSUMPTION"""
+    civil_share: Share = 0.0
+    """share of the civil works' cost that the budget pays; ASSUMPTION"""
+    land_share: Share = 0.0
+    """share of land bought at the start that the budget pays; ASSUMPTION"""
+    rule: Literal["need", "share", "flat", "gap"] | None = None
+    """need: the shortfall of the business case, up to the shares of the cost parts; share: those
+    shares, whatever the shortfall; flat: the same sum a station; gap: the shortfall, up to
+    gap_cap_share; default: need, but share under program.model coverage, where sales are unknown,
+    and in a nation's years"""
+    flat_pkr: Rupees = Field(0, ge=0)
+    """sum a station gets under rule flat, PKR"""
+    gap_cap_share: Share = 0.5
+    """most of a station's cost that rule gap pays; ASSUMPTION, the formula is not published"""
+    cap_per_station_pkr: Rupees | None = Field(None, ge=0)
+    """most that the budget pays for one station, PKR; default: no cap"""
+    hurdle: Hurdle = Hurdle()
+    """hurdle of a station with public money under rules need and gap: with none it breaks even only
+    if it sells all that is planned"""
+    concessions: Concessions | None = None
+    """stations that are one business case under rules need and gap; default: each station for
+    itself"""
 
 
 Count = Annotated[int, Field(ge=1, le=1000, description="number of chargers of this type")]
@@ -269,77 +219,47 @@ BY_DEFAULT = Choices({}, SIZES)
 class Offers(Section):
     """The possible stations, and the budget's share of their cost."""
 
-    configurations: Configurations | None = Field(
-        None,
-        description="sets of chargers that can be built at a site: for each its name, "
-        "and the number of each charger type of the catalogue; default: no such set, the plan "
-        "decides by sizes",
-    )
-    sizes: Sizes | None = Field(
-        None,
-        description="allowed numbers at a site by charger type, in every "
-        "combination of one type a charger group, beside the configurations where both are given; "
-        "default without configurations: lev_3 4, 8, 12, 16, 24, 32, 48; ac_22 2, 4; dc_60 1, 2, "
-        "3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4",
-    )
-    least_ports: int = Field(
-        0, ge=0, le=1000, description="fewest ports of a station from sizes; 0: any"
-    )
-    table_csv: CsvFile | None = Field(
-        None,
-        description="offers of your own in place of the computed ones, with the columns of offers "
-        "in a study; rows may be changed, left out or added",
-    )
-    chargers_csv: CsvFile | None = Field(
-        None, description="charger catalogue to use in place of the packaged one, same columns"
-    )
-    grid_csv: CsvFile | None = Field(
-        None, description="costs of grid works, in place of the packaged table"
-    )
-    headroom_kw: Kilowatts = Field(
-        800,
-        ge=0,
-        le=100_000,
-        description="spare grid power at a site, kW; ASSUMPTION (200 to 2,000 for an "
-        "11 kV feeder), feeder loads are not public",
-    )
-    utilisation: PositiveShare = Field(
-        0.15,
-        description="share of the day's output at full power that service.rule rated_share counts "
-        "as capacity; ASSUMPTION for 2030 (0.05 to 0.25)",
-    )
-    availability: PositiveShare | None = Field(
-        None, description="share of the time that grid and charger work; default: the city table's"
-    )
-    service: Service = Field(
-        Service(), description="part of a charger's output that counts as capacity"
-    )
-    costs: SiteCosts = Field(SiteCosts(), description="civil works, land, bays and upkeep")
-    existing_policy: Literal["keep", "extend", "ignore"] = Field(
-        "keep",
-        description="existing stations: keep them unchanged, allow extensions, or plan as if "
-        "there were none",
-    )
-    upgrade: bool = Field(
-        False,
-        description="whether more power than the headroom can be bought, at the grid table's price",
-    )
-    lines: LayerFile | None = Field(
-        None,
-        description="layer of the 11 kV network or substations, for the length of line; default: "
-        "the grid table's distance",
-    )
-    feeders: LayerFile | None = Field(
-        None,
-        description="layer of feeders with feeder_id and headroom_kw; default: one for each site",
-    )
-    feeder_within_m: Metres | None = Field(
-        None,
-        gt=0,
-        le=100_000,
-        description="farthest feeder that counts for a site, m; default: any",
-    )
-    subsidy: Subsidy = Field(Subsidy(), description="the budget's share of a station's cost")
+    configurations: Configurations | None = None
+    """sets of chargers that can be built at a site: for each its name, and the number of each
+    charger type of the catalogue; default: no such set, the plan decides by sizes"""
+    sizes: Sizes | None = None
+    """allowed numbers at a site by charger type, in every combination of one type a charger group,
+    beside the configurations where both are given; default without configurations: lev_3 4, 8, 12,
+    16, 24, 32, 48; ac_22 2, 4; dc_60 1, 2, 3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4"""
+    least_ports: int = Field(0, ge=0, le=1000)
+    """fewest ports of a station from sizes; 0: any"""
+    table_csv: CsvFile | None = None
+    """offers of your own in place of the computed ones, with the columns of offers in a study; rows
+    may be changed, left out or added"""
+    chargers_csv: CsvFile | None = None
+    """charger catalogue to use in place of the packaged one, same columns"""
+    grid_csv: CsvFile | None = None
+    """costs of grid works, in place of the packaged table"""
+    headroom_kw: Kilowatts = Field(800, ge=0, le=100_000)
+    """spare grid power at a site, kW; ASSUMPTION (200 to 2,000 for an 11 kV feeder), feeder loads
+    are not public"""
+    utilisation: PositiveShare = 0.15
+    """share of the day's output at full power that service.rule rated_share counts as capacity;
+    ASSUMPTION for 2030 (0.05 to 0.25)"""
+    availability: PositiveShare | None = None
+    """share of the time that grid and charger work; default: the city table's"""
+    service: Service = Service()
+    """part of a charger's output that counts as capacity"""
+    costs: SiteCosts = SiteCosts()
+    """civil works, land, bays and upkeep"""
+    existing_policy: Literal["keep", "extend", "ignore"] = "keep"
+    """existing stations: keep them unchanged, allow extensions, or plan as if there were none"""
+    upgrade: bool = False
+    """whether more power than the headroom can be bought, at the grid table's price"""
+    lines: LayerFile | None = None
+    """layer of the 11 kV network or substations, for the length of line; default: the grid table's
+    distance"""
+    feeders: LayerFile | None = None
+    """layer of feeders with feeder_id and headroom_kw; default: one for each site"""
+    feeder_within_m: Metres | None = Field(None, gt=0, le=100_000)
+    """farthest feeder that counts for a site, m; default: any"""
+    subsidy: Subsidy = Subsidy()
+    """the budget's share of a station's cost"""
 
     @field_validator("configurations")
     @classmethod
@@ -368,65 +288,41 @@ ValueOfTime = Annotated[RupeesHour, Field(ge=0, le=100_000, description="a drive
 class Money(Section):
     """Prices and rates of a station's business case; None: the package's figure."""
 
-    prices_pkr_kwh: Annotated[Mapping[TableName, Price], Field(min_length=1)] | None = Field(
-        None,
-        description="drivers' price by charger group, with sales tax, PKR/kWh; a price for each "
-        "group of the configurations",
-    )
-    pkr_per_usd: float | None = Field(
-        None,
-        gt=0,
-        le=100_000,
-        description="PKR to the US dollar: prices of chargers and swap batteries follow it by "
-        "their imported share; default: the catalogue's, 280",
-    )
-    tariff_pkr_kwh: RupeesKwh | None = Field(
-        None, gt=0, le=1000, description="the station's price of power, PKR/kWh"
-    )
-    fixed_pkr_kw_month: RupeesMonth | None = Field(
-        None,
-        ge=0,
-        le=100_000,
-        description="fixed and demand charges, PKR a month for each kW of load",
-    )
-    sales_tax: Share | None = Field(
-        None, description="sales tax on what drivers pay, share of the price without it"
-    )
-    income_tax: Share | None = Field(None, lt=1, description="income tax, share of the profit")
-    discount_rate: Share | None = Field(
-        None, description="real discount rate a year, after tax: prices are those of one year"
-    )
-    years: int | None = Field(None, ge=1, le=40, description="horizon of the business case, years")
-    payment_share: Share | None = Field(
-        None, description="share of revenue for payment and telecom"
-    )
-    attendant_month_pkr: RupeesMonth | None = Field(
-        None, ge=0, description="pay of an attendant, PKR a month"
-    )
-    attendants: float | None = Field(
-        None, ge=0, le=100, description="attendants of a new station with DC"
-    )
-    attendants_other: float | None = Field(
-        None, ge=0, le=100, description="attendants of a new station without DC"
-    )
-    opening_year: int | None = Field(
-        None,
-        ge=2025,
-        le=2060,
-        description="year in which stations open; their sales follow the demand of the fleet model "
-        "up to those of the target year; default: spread evenly over the four years up to it",
-        json_schema_extra={"unit": "year"},
-    )
-    sales_path: Annotated[tuple[Share, ...], Field(strict=False, min_length=1)] | None = Field(
-        None,
-        description="sales of each year of operation relative to the target year, in place of "
-        "the fleet model's; the last holds for the years after",
-    )
-    value_of_time_pkr_h: Mapping[TableName, ValueOfTime] = Field(
-        {},
-        description="worth of a driver's hour by vehicle class, PKR, for "
-        "least_cost_to_all; default: the package's figure",
-    )
+    prices_pkr_kwh: Annotated[Mapping[TableName, Price], Field(min_length=1)] | None = None
+    """drivers' price by charger group, with sales tax, PKR/kWh; a price for each group of the
+    configurations"""
+    pkr_per_usd: float | None = Field(None, gt=0, le=100_000)
+    """PKR to the US dollar: prices of chargers and swap batteries follow it by their imported
+    share; default: the catalogue's, 280"""
+    tariff_pkr_kwh: RupeesKwh | None = Field(None, gt=0, le=1000)
+    """the station's price of power, PKR/kWh"""
+    fixed_pkr_kw_month: RupeesMonth | None = Field(None, ge=0, le=100_000)
+    """fixed and demand charges, PKR a month for each kW of load"""
+    sales_tax: Share | None = None
+    """sales tax on what drivers pay, share of the price without it"""
+    income_tax: Share | None = Field(None, lt=1)
+    """income tax, share of the profit"""
+    discount_rate: Share | None = None
+    """real discount rate a year, after tax: prices are those of one year"""
+    years: int | None = Field(None, ge=1, le=40)
+    """horizon of the business case, years"""
+    payment_share: Share | None = None
+    """share of revenue for payment and telecom"""
+    attendant_month_pkr: RupeesMonth | None = Field(None, ge=0)
+    """pay of an attendant, PKR a month"""
+    attendants: float | None = Field(None, ge=0, le=100)
+    """attendants of a new station with DC"""
+    attendants_other: float | None = Field(None, ge=0, le=100)
+    """attendants of a new station without DC"""
+    opening_year: int | None = Field(None, ge=2025, le=2060, json_schema_extra={"unit": "year"})
+    """year in which stations open; their sales follow the demand of the fleet model up to those of
+    the target year; default: spread evenly over the four years up to it"""
+    sales_path: Annotated[tuple[Share, ...], Field(strict=False, min_length=1)] | None = None
+    """sales of each year of operation relative to the target year, in place of the fleet model's;
+    the last holds for the years after"""
+    value_of_time_pkr_h: Mapping[TableName, ValueOfTime] = Field({})
+    """worth of a driver's hour by vehicle class, PKR, for least_cost_to_all; default: the package's
+    figure"""
 
     @model_validator(mode="before")
     @classmethod

@@ -21,7 +21,7 @@ from siting.config.fields import (
     no_repeat,
     refuse,
 )
-from siting.config.limits import Limits
+from siting.config.requirements import Limits
 
 MILLION = 1e6
 
@@ -40,33 +40,41 @@ YearKey = Annotated[int, BeforeValidator(_whole), Field(ge=2025, le=2060)]
 class StepDecay(Section):
     """Step decay: a kWh counts less from some minutes on."""
 
-    kind: Literal["step"] = Field(description="in steps")
-    factors: Mapping[MinutesKey, PositiveShare] = Field(
-        min_length=1, description="minutes from which a factor holds, and the factor"
-    )
+    kind: Literal["step"]
+    """in steps"""
+    factors: Mapping[MinutesKey, PositiveShare] = Field(min_length=1)
+    """minutes from which a factor holds, and the factor"""
 
 
 class LinearDecay(Section):
     """Linear decay: a kWh counts less the longer the drive."""
 
-    kind: Literal["linear"] = Field(description="along a straight line")
-    full_min: Minutes = Field(0, ge=0, le=240, description="drive up to which a kWh counts in full")
-    end_min: Minutes = Field(gt=0, le=240, description="drive at which the line ends")
-    least: PositiveShare = Field(0.5, description="factor at the end of the line and beyond")
+    kind: Literal["linear"]
+    """along a straight line"""
+    full_min: Minutes = Field(0, ge=0, le=240)
+    """drive up to which a kWh counts in full"""
+    end_min: Minutes = Field(gt=0, le=240)
+    """drive at which the line ends"""
+    least: PositiveShare = 0.5
+    """factor at the end of the line and beyond"""
 
 
 class ExponentialDecay(Section):
     """Exponential decay: a kWh counts exp(-minutes / scale)."""
 
-    kind: Literal["exponential"] = Field(description="exp(-minutes / scale)")
-    scale_min: Minutes = Field(gt=0, le=1000, description="drive at which the factor is 1/e, min")
+    kind: Literal["exponential"]
+    """exp(-minutes / scale)"""
+    scale_min: Minutes = Field(gt=0, le=1000)
+    """drive at which the factor is 1/e, min"""
 
 
 class GaussianDecay(Section):
     """Gaussian decay: a kWh counts exp(-minutes² / (2 sigma²))."""
 
-    kind: Literal["gaussian"] = Field(description="exp(-minutes² / (2 sigma²))")
-    sigma_min: Minutes = Field(gt=0, le=1000, description="sigma of the bell curve, min")
+    kind: Literal["gaussian"]
+    """exp(-minutes² / (2 sigma²))"""
+    sigma_min: Minutes = Field(gt=0, le=1000)
+    """sigma of the bell curve, min"""
 
 
 Decay = Annotated[
@@ -77,22 +85,28 @@ Decay = Annotated[
 class GridZones(Section):
     """Zones as big squares of the area."""
 
-    kind: Literal["grid"] = Field(description="squares")
-    size_m: Metres = Field(2000, ge=100, le=100_000, description="edge of a zone, m")
+    kind: Literal["grid"]
+    """squares"""
+    size_m: Metres = Field(2000, ge=100, le=100_000)
+    """edge of a zone, m"""
 
 
 class LayerZones(Section):
     """Zones from a layer of polygons: union councils, tehsils, districts."""
 
-    kind: Literal["layer"] = Field(description="polygons of a layer")
-    path: PolygonFile = Field(description="layer file with one polygon a zone")
-    name_column: Text = Field("name", description="column with the zone's name")
+    kind: Literal["layer"]
+    """polygons of a layer"""
+    path: PolygonFile
+    """layer file with one polygon a zone"""
+    name_column: Text = "name"
+    """column with the zone's name"""
 
 
 class ZonesOfPeople(Section):
     """The zones that people are counted by (`demand.people` of kind zones)."""
 
-    kind: Literal["people"] = Field(description="the zones of demand.people")
+    kind: Literal["people"]
+    """the zones of demand.people"""
 
 
 Zones = Annotated[GridZones | LayerZones | ZonesOfPeople, Field(discriminator="kind")]
@@ -101,13 +115,12 @@ Zones = Annotated[GridZones | LayerZones | ZonesOfPeople, Field(discriminator="k
 class LeastCost(Section):
     """The least expensive plan that serves a share, in place of the best plan for the budget."""
 
-    served_share: PositiveShare = Field(description="share of the demand that must be served")
-    of: Literal["demand", "reachable"] = Field(
-        "demand", description="share of all demand, or of the demand in reach of any site"
-    )
-    money: Literal["subsidy_pkr", "cost_pkr"] = Field(
-        "subsidy_pkr", description="least public money, or least cost in all"
-    )
+    served_share: PositiveShare
+    """share of the demand that must be served"""
+    of: Literal["demand", "reachable"] = "demand"
+    """share of all demand, or of the demand in reach of any site"""
+    money: Literal["subsidy_pkr", "cost_pkr"] = "subsidy_pkr"
+    """least public money, or least cost in all"""
 
 
 class LeastGain(Section):
@@ -115,29 +128,18 @@ class LeastGain(Section):
 
     per_million: Annotated[
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day a PKR m"})
-    ] = Field(
-        10.0,
-        ge=0,
-        le=1e9,
-        description="least gain of a PKR m, in the unit of the objective; 0: no limit; "
-        "10 kWh/day is PKR 27 of public money for each kWh of ten years, a judgement: about what "
-        "the energy costs; ASSUMPTION",
-    )
-    per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = Field(
-        None,
-        description="the same by the year in which money is drawn, in place of per_million; with "
-        "program.years and rule: always",
-    )
-    rule: Literal["within_gap", "always"] = Field(
-        "within_gap",
-        description="within_gap: remove stations below it while the plan stays within solver.gap "
-        "(in years and where public money follows the business case: do not spend more money "
-        "to shorten drives; not under coverage); "
-        "always: part of the aim, whatever energy that costs",
-    )
-    money: Literal["subsidy_pkr", "cost_pkr"] = Field(
-        "subsidy_pkr", description="with always: public money, or cost in all"
-    )
+    ] = Field(10.0, ge=0, le=1e9)
+    """least gain of a PKR m, in the unit of the objective; 0: no limit; 10 kWh/day is PKR 27 of
+    public money for each kWh of ten years, a judgement: about what the energy costs; ASSUMPTION"""
+    per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = None
+    """the same by the year in which money is drawn, in place of per_million; with program.years and
+    rule: always"""
+    rule: Literal["within_gap", "always"] = "within_gap"
+    """within_gap: remove stations below it while the plan stays within solver.gap (in years and
+    where public money follows the business case: do not spend more money to shorten drives; not
+    under coverage); always: part of the aim, whatever energy that costs"""
+    money: Literal["subsidy_pkr", "cost_pkr"] = "subsidy_pkr"
+    """with always: public money, or cost in all"""
 
     @property
     def always(self) -> bool:
@@ -156,19 +158,16 @@ class LeastGain(Section):
 class Years(Section):
     """A plan in years; nothing closes, and the program's own budget is not used."""
 
-    budgets_pkr: Mapping[YearKey, Rupees] = Field(
-        min_length=1, description="public money granted in each year, PKR; the years of the plan"
-    )
-    carry_over: bool = Field(
-        False, description="whether unspent money of a year can be spent later"
-    )
-    upgrades: bool = Field(
-        False, description="whether a station can be upgraded later, at the cost of the difference"
-    )
-    discount_rate: Share = Field(0.08, description="yearly discount of a kWh; ASSUMPTION")
-    last_period_years: int = Field(
-        1, ge=1, le=30, description="years that the last year stands for"
-    )
+    budgets_pkr: Mapping[YearKey, Rupees] = Field(min_length=1)
+    """public money granted in each year, PKR; the years of the plan"""
+    carry_over: bool = False
+    """whether unspent money of a year can be spent later"""
+    upgrades: bool = False
+    """whether a station can be upgraded later, at the cost of the difference"""
+    discount_rate: Share = 0.08
+    """yearly discount of a kWh; ASSUMPTION"""
+    last_period_years: int = Field(1, ge=1, le=30)
+    """years that the last year stands for"""
 
     @model_validator(mode="after")
     def _years_rise(self) -> Years:
@@ -181,30 +180,28 @@ class Years(Section):
 class Future(Section):
     """One scenario of demand."""
 
-    probability: PositiveShare = Field(description="probability; the sum is 1")
-    fleet: Text | None = Field(
-        None, description="scenario of the national fleet; default: demand.scenario"
-    )
-    case: Literal["low", "central", "high"] | None = Field(
-        None, description="ends of the figures' ranges; default: demand.case"
-    )
+    probability: PositiveShare
+    """probability; the sum is 1"""
+    fleet: Text | None = None
+    """scenario of the national fleet; default: demand.scenario"""
+    case: Literal["low", "central", "high"] | None = None
+    """ends of the figures' ranges; default: demand.case"""
 
 
 class Scenarios(Section):
     """One plan for several futures."""
 
-    of: Mapping[TableName, Future] = Field(min_length=2, description="name and demand of each")
-    criterion: Literal["expected", "regret", "cvar"] = Field(
-        "expected",
-        description="expected: most energy on average; regret: least worst regret; cvar: best "
-        "average of the worst outcomes",
-    )
+    of: Mapping[TableName, Future] = Field(min_length=2)
+    """name and demand of each"""
+    criterion: Literal["expected", "regret", "cvar"] = "expected"
+    """expected: most energy on average; regret: least worst regret; cvar: best average of the worst
+    outcomes"""
     alpha: Annotated[float, Field(json_schema_extra={"unit": "share, between 0 and 1"})] = Field(
-        0.8, gt=0, lt=1, description="share of outcomes that cvar leaves out"
+        0.8, gt=0, lt=1
     )
-    cvar_of: Literal["unserved", "served"] = Field(
-        "unserved", description="outcome that cvar counts"
-    )
+    """share of outcomes that cvar leaves out"""
+    cvar_of: Literal["unserved", "served"] = "unserved"
+    """outcome that cvar counts"""
 
     @model_validator(mode="after")
     def _sure_of_one(self) -> Scenarios:
@@ -217,13 +214,12 @@ class Scenarios(Section):
 class Alternatives(Section):
     """Further plans that differ from the best one."""
 
-    count: int = Field(3, ge=2, le=50, description="number of plans, including the best")
-    differ_by: int = Field(
-        2, ge=1, le=1000, description="least number of sites in one of two plans only"
-    )
-    within_share: Share | None = Field(
-        None, description="share of the best plan's worth that another may lose; default: any"
-    )
+    count: int = Field(3, ge=2, le=50)
+    """number of plans, including the best"""
+    differ_by: int = Field(2, ge=1, le=1000)
+    """least number of sites in one of two plans only"""
+    within_share: Share | None = None
+    """share of the best plan's worth that another may lose; default: any"""
 
 
 def _no_section(value: Any) -> Any:
@@ -233,78 +229,57 @@ def _no_section(value: Any) -> Any:
 class Program(Section):
     """The decision and its money."""
 
-    model: Literal["capacitated", "coverage"] = Field(
-        "capacitated",
-        description="capacitated: a station serves at most the output of its chargers; "
-        "coverage: all demand in reach counts as served",
-    )
-    budget_pkr: Rupees = Field(
-        ge=0, le=1e14, description="public money that may be spent in all, PKR"
-    )
-    min_served_share: Share = Field(
-        0.0,
-        description="least share of the demand served; if no plan serves it, the run stops and "
-        "names the conflict",
-    )
-    objective: Literal["energy", "people", "sessions"] = Field(
-        "energy", description="quantity served that the plan maximises"
-    )
-    decay: Decay | None = Field(
-        None, description="decay of a kWh's worth with the drive; default: none"
-    )
-    zones: Zones | None = Field(
-        None, description="zones for floors, fairness and the district table; default: no zones"
-    )
-    zone_floor: Share = Field(0.0, description="share of its demand served in every zone")
-    zone_floors: Mapping[Text, Share] = Field(
-        {}, description="share of its demand served in single zones, by name"
-    )
-    class_floor: Share = Field(0.0, description="share of its demand served of every class")
-    class_floors: Mapping[Text, Share] = Field(
-        {}, description="share of its demand served of single vehicle classes, by name"
-    )
-    floors_in: Literal["last", "every"] = Field(
-        "last", description="years in which floors and fairness count; in every scenario"
-    )
-    fairness: Literal["none", "max_min"] = Field(
-        "none", description="max_min: serve the worst zone best, then the most in all"
-    )
-    least_cost: LeastCost | None = Field(
-        None,
-        description="the least expensive plan for a share served, as first aim without a "
-        "budget; default: the best for the budget",
-    )
-    aims: Annotated[tuple[FirstAim, ...], Field(strict=False), AfterValidator(no_repeat)] = Field(
-        (),
-        description="order of the first aims, where more than one of fairness, least_cost and a "
-        "criterion regret or cvar is set; each keeps the values of those before",
-    )
+    model: Literal["capacitated", "coverage"] = "capacitated"
+    """capacitated: a station serves at most the output of its chargers; coverage: all demand in
+    reach counts as served"""
+    budget_pkr: Rupees = Field(ge=0, le=1e14)
+    """public money that may be spent in all, PKR"""
+    min_served_share: Share = 0.0
+    """least share of the demand served; if no plan serves it, the run stops and names the
+    conflict"""
+    objective: Literal["energy", "people", "sessions"] = "energy"
+    """quantity served that the plan maximises"""
+    decay: Decay | None = None
+    """decay of a kWh's worth with the drive; default: none"""
+    zones: Zones | None = None
+    """zones for floors, fairness and the district table; default: no zones"""
+    zone_floor: Share = 0.0
+    """share of its demand served in every zone"""
+    zone_floors: Mapping[Text, Share] = Field({})
+    """share of its demand served in single zones, by name"""
+    class_floor: Share = 0.0
+    """share of its demand served of every class"""
+    class_floors: Mapping[Text, Share] = Field({})
+    """share of its demand served of single vehicle classes, by name"""
+    floors_in: Literal["last", "every"] = "last"
+    """years in which floors and fairness count; in every scenario"""
+    fairness: Literal["none", "max_min"] = "none"
+    """max_min: serve the worst zone best, then the most in all"""
+    least_cost: LeastCost | None = None
+    """the least expensive plan for a share served, as first aim without a budget; default: the best
+    for the budget"""
+    aims: Annotated[tuple[FirstAim, ...], Field(strict=False), AfterValidator(no_repeat)] = ()
+    """order of the first aims, where more than one of fairness, least_cost and a criterion regret
+    or cvar is set; each keeps the values of those before"""
     then: Annotated[tuple[LaterAim, ...], Field(strict=False), AfterValidator(no_repeat)] | None = (
-        Field(
-            None,
-            description="later aims in order, among plans of equal value, to a fifth of "
-            "solver.gap: most_worth (the objective), least_money (public money), shortest_drives "
-            "(for no more public money than the plan before, unless least_gain is 0), "
-            "least_cost_to_all (yearly cost of stations and drivers' time, for no more public "
-            "money either); default: least_cost_to_all, but none where decay counts drives already "
-            "or the method is greedy",
-        )
+        None
     )
-    least_gain: LeastGain = Field(
-        LeastGain(),
-        description="least gain of a further PKR m, so that every station is worth its money and "
-        "money of little gain is saved",
-    )
-    years: Years | None = Field(None, description="a plan in years; default: one year")
-    scenarios: Scenarios | None = Field(
-        None, description="one plan for several futures; default: one demand"
-    )
-    alternatives: Alternatives | None = Field(
-        None, description="further plans that differ; default: one plan"
-    )
-    limits: Annotated[Limits, BeforeValidator(_no_section)] = Field(
-        Limits(), description="limits beside the budget"
-    )
+    """later aims in order, among plans of equal value, to a fifth of solver.gap: most_worth (the
+    objective), least_money (public money), shortest_drives (for no more public money than the plan
+    before, unless least_gain is 0), least_cost_to_all (yearly cost of stations and drivers' time,
+    for no more public money either); default: least_cost_to_all, but none where decay counts drives
+    already or the method is greedy"""
+    least_gain: LeastGain = LeastGain()
+    """least gain of a further PKR m, so that every station is worth its money and money of little
+    gain is saved"""
+    years: Years | None = None
+    """a plan in years; default: one year"""
+    scenarios: Scenarios | None = None
+    """one plan for several futures; default: one demand"""
+    alternatives: Alternatives | None = None
+    """further plans that differ; default: one plan"""
+    limits: Annotated[Limits, BeforeValidator(_no_section)] = Limits()
+    """limits beside the budget"""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Program:

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from siting.config.faults import Origins, dotted, shown, translate
 from siting.config.fields import missing_file
+from siting.config.key_faults import Origins, dotted, shown, translate
 from siting.config.sections import Config
 from siting.config.yaml_text import BrokenYamlError, Key, read
 from siting.errors import ConfigError, Fault

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from siting.config.award import Award
+from siting.config.award_rules import Award
 from siting.config.demand import Demand
 from siting.config.fields import (
     RUN_NAME,
@@ -42,43 +42,37 @@ from siting.config.sources import ExcludedArea, Licence, RoadSource, SiteSource,
 class Roads(Section):
     """The road network and its speeds."""
 
-    source: RoadSource = Field(discriminator="kind", description="source of the roads")
-    speeds: Literal["karachi_lahore", "islamabad_rawalpindi", "other"] | None = Field(
-        None,
-        description="column of the speed table for roads without a plausible maxspeed; "
-        "default: the one of demand.city",
-    )
-    speeds_csv: CsvFile | None = Field(
-        None, description="speed table to use in place of the packaged one, same columns"
-    )
-    peak: bool = Field(
-        True, description="whether to slow the roads to the peak hour; true errs on the safe side"
-    )
+    source: RoadSource = Field(discriminator="kind")
+    """source of the roads"""
+    speeds: Literal["karachi_lahore", "islamabad_rawalpindi", "other"] | None = None
+    """column of the speed table for roads without a plausible maxspeed; default: the one of
+    demand.city"""
+    speeds_csv: CsvFile | None = None
+    """speed table to use in place of the packaged one, same columns"""
+    peak: bool = True
+    """whether to slow the roads to the peak hour; true errs on the safe side"""
 
 
 class Download(Section):
     """Servers that roads and points of interest are downloaded from."""
 
-    overpass_url: Address = Field(
-        "https://overpass-api.de/api", description="Overpass server; the public one by default"
-    )
-    nominatim_url: Address = Field(
-        "https://nominatim.openstreetmap.org/",
-        description="Nominatim server; the public one by default",
-    )
-    timeout_s: WholeSeconds = Field(
-        180, ge=1, le=3600, description="time-out of an answer, s; OSMnx's own default"
-    )
-    retries: int = Field(3, ge=0, le=20, description="retries after a temporary failure")
-    cache_dir: Folder = Field(
-        Path("cache/osmnx"), description="folder that keeps what was downloaded"
-    )
+    overpass_url: Address = "https://overpass-api.de/api"
+    """Overpass server; the public one by default"""
+    nominatim_url: Address = "https://nominatim.openstreetmap.org/"
+    """Nominatim server; the public one by default"""
+    timeout_s: WholeSeconds = Field(180, ge=1, le=3600)
+    """time-out of an answer, s; OSMnx's own default"""
+    retries: int = Field(3, ge=0, le=20)
+    """retries after a temporary failure"""
+    cache_dir: Folder = Path("cache/osmnx")
+    """folder that keeps what was downloaded"""
 
 
 class Existing(Section):
     """Stations already in service."""
 
-    path: LayerFile = Field(description="layer file with one row a station")
+    path: LayerFile
+    """layer file with one row a station"""
     source: Source = ""
     licence: Licence = ""
 
@@ -86,148 +80,110 @@ class Existing(Section):
 class Candidates(Section):
     """The candidate sites."""
 
-    sources: Annotated[tuple[SiteSource, ...], Field(strict=False)] = Field(
-        min_length=1, description="sources of candidate sites, used together"
-    )
-    existing: Existing | None = Field(
-        None, description="stations already in service; default: none"
-    )
-    merge_within_m: Metres = Field(
-        60,
-        ge=0,
-        le=5000,
-        description="sites closer together than this become one, m; ASSUMPTION, about a forecourt",
-    )
-    max_snap_m: Metres = Field(
-        250,
-        gt=0,
-        le=10_000,
-        description="sites further from a road than this are left out and reported, m; ASSUMPTION",
-    )
-    exclude: Annotated[tuple[ExcludedArea, ...], Field(strict=False)] = Field(
-        (),
-        description="areas where no station may be built: places inside are left out and listed; "
-        "existing stations stay",
-    )
+    sources: Annotated[tuple[SiteSource, ...], Field(strict=False)] = Field(min_length=1)
+    """sources of candidate sites, used together"""
+    existing: Existing | None = None
+    """stations already in service; default: none"""
+    merge_within_m: Metres = Field(60, ge=0, le=5000)
+    """sites closer together than this become one, m; ASSUMPTION, about a forecourt"""
+    max_snap_m: Metres = Field(250, gt=0, le=10_000)
+    """sites further from a road than this are left out and reported, m; ASSUMPTION"""
+    exclude: Annotated[tuple[ExcludedArea, ...], Field(strict=False)] = ()
+    """areas where no station may be built: places inside are left out and listed; existing stations
+    stay"""
 
 
 class Reach(Section):
     """The reach of drivers."""
 
-    cutoff_min: Minutes = Field(
-        10,
-        gt=0,
-        le=240,
-        description="longest drive to a station that serves, access included, min; ASSUMPTION",
-    )
-    access_kmh: Kmh = Field(
-        15,
-        gt=0,
-        le=130,
-        description="speed on the straight leg between cell or site and road, km/h; ASSUMPTION",
-    )
-    max_snap_m: Metres = Field(
-        600,
-        gt=0,
-        le=10_000,
-        description="cells whose centre is further from a road are out of reach, m; ASSUMPTION",
-    )
-    table_csv: CsvFile | None = Field(
-        None,
-        description="your own drives in place of those over the roads: cell_id, site_id, "
-        "travel_min; those above cutoff_min do not count",
-    )
+    cutoff_min: Minutes = Field(10, gt=0, le=240)
+    """longest drive to a station that serves, access included, min; ASSUMPTION"""
+    access_kmh: Kmh = Field(15, gt=0, le=130)
+    """speed on the straight leg between cell or site and road, km/h; ASSUMPTION"""
+    max_snap_m: Metres = Field(600, gt=0, le=10_000)
+    """cells whose centre is further from a road are out of reach, m; ASSUMPTION"""
+    table_csv: CsvFile | None = None
+    """your own drives in place of those over the roads: cell_id, site_id, travel_min; those above
+    cutoff_min do not count"""
 
 
 class Solver(Section):
     """The solver settings of the integer program."""
 
-    name: Text = Field("HiGHS", description="the solver's name in PuLP")
-    method: Literal["exact", "greedy", "milp"] = Field(
-        "exact",
-        description="exact: until the gap is proven; greedy: a good plan quickly, with a bound; "
-        "milp: the whole program passed to the solver through PuLP",
-    )
-    gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(
-        0.005,
-        ge=0,
-        lt=1,
-        description="proven relative gap at which to stop",
-    )
+    name: Text = "HiGHS"
+    """the solver's name in PuLP"""
+    method: Literal["exact", "greedy", "milp"] = "exact"
+    """exact: until the gap is proven; greedy: a good plan quickly, with a bound; milp: the whole
+    program passed to the solver through PuLP"""
+    gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(0.005, ge=0, lt=1)
+    """proven relative gap at which to stop"""
     drives_gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(
-        0.05,
-        ge=0,
-        lt=1,
-        description="the same for shortest_drives and least_cost_to_all; as "
-        "strict as gap where that is 0",
+        0.05, ge=0, lt=1
     )
-    time_limit_s: Seconds = Field(
-        120, gt=0, le=604_800, description="stop after this time with the best plan so far, s"
-    )
-    threads: int = Field(2, ge=1, le=1024, description="processor cores to use")
-    seed: int = Field(1, ge=0, le=2_147_483_647, description="random seed of the solver")
+    """the same for shortest_drives and least_cost_to_all; as strict as gap where that is 0"""
+    time_limit_s: Seconds = Field(120, gt=0, le=604_800)
+    """stop after this time with the best plan so far, s"""
+    threads: int = Field(2, ge=1, le=1024)
+    """processor cores to use"""
+    seed: int = Field(1, ge=0, le=2_147_483_647)
+    """random seed of the solver"""
 
 
 class Output(Section):
     """The folders of results and intermediate results."""
 
-    runs_dir: Folder = Field(
-        Path("runs"), description="folder in which each run gets a folder of its own"
-    )
-    cache_dir: Folder = Field(
-        Path("cache"), description="folder that keeps parsed road networks for the next run"
-    )
+    runs_dir: Folder = Path("runs")
+    """folder in which each run gets a folder of its own"""
+    cache_dir: Folder = Path("cache")
+    """folder that keeps parsed road networks for the next run"""
 
 
 class Report(Section):
     """The settings of a run's report."""
 
-    language: Literal["en", "ur"] = Field(
-        "en",
-        description="en: English; ur: Urdu, right to left, as far as the glossary goes; the rest "
-        "stays English",
-    )
+    language: Literal["en", "ur"] = "en"
+    """en: English; ur: Urdu, right to left, as far as the glossary goes; the rest stays English"""
 
 
 class Config(Section):
     """One study: a city, its roads, people and sites, the money, and how to solve it."""
 
-    name: Annotated[str, Field(pattern=RUN_NAME)] = Field(
-        max_length=80, description="short name of the study; names its run folder"
-    )
-    title: Text = Field(
-        # a faulty name is reported itself
-        default_factory=lambda data: data.get("name", "untitled"),
-        description="name of the study for people; by default its short name",
-    )
-    note: str = Field(
-        "", description="caveat repeated in every output, e.g. that the city is schematic"
-    )
-    year: int = Field(
-        2030,
-        ge=2020,
-        le=2060,
-        description="target year of the demand; by default that of the national target; after 2040 "
-        "a projection, which needs a scenario that goes as far",
-        json_schema_extra={"unit": "year"},
-    )
-    roads: Roads = Field(description="road network and speeds")
-    download: Download = Field(Download(), description="servers that data are downloaded from")
-    demand: Demand = Field(description="people, cells and vehicles")
-    candidates: Candidates = Field(description="places where a station could stand")
-    offers: Offers = Field(Offers(), description="what can be built at a site")
-    money: Money = Field(Money(), description="prices and rates of a station's business case")
-    reach: Reach = Field(Reach(), description="reach of drivers")
-    program: Program = Field(description="the decision, and the budget")
-    solver: Solver = Field(Solver(), description="solver settings")
-    output: Output = Field(Output(), description="folders of results")
-    report: Report = Field(Report(), description="settings of the report")
-    award: Award = Field(Award(), description="rules for bidders; used by `siting award` only")
-    sweep: Mapping[SweepKey, SweepValues] = Field(
-        {},
-        description="values to try for single keys, by key path, every combination a study; "
-        "used by `siting batch` only",
-    )
+    name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
+    """short name of the study; names its run folder"""
+    title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
+    """name of the study for people; by default its short name"""
+    note: str = ""
+    """caveat repeated in every output, e.g. that the city is schematic"""
+    year: int = Field(2030, ge=2020, le=2060, json_schema_extra={"unit": "year"})
+    """target year of the demand; by default that of the national target; after 2040 a projection,
+    which needs a scenario that goes as far"""
+    roads: Roads
+    """road network and speeds"""
+    download: Download = Download()
+    """servers that data are downloaded from"""
+    demand: Demand
+    """people, cells and vehicles"""
+    candidates: Candidates
+    """places where a station could stand"""
+    offers: Offers = Offers()
+    """what can be built at a site"""
+    money: Money = Money()
+    """prices and rates of a station's business case"""
+    reach: Reach = Reach()
+    """reach of drivers"""
+    program: Program
+    """the decision, and the budget"""
+    solver: Solver = Solver()
+    """solver settings"""
+    output: Output = Output()
+    """folders of results"""
+    report: Report = Report()
+    """settings of the report"""
+    award: Award = Award()
+    """rules for bidders; used by `siting award` only"""
+    sweep: Mapping[SweepKey, SweepValues] = Field({})
+    """values to try for single keys, by key path, every combination a study; used by `siting batch`
+    only"""
 
     @model_validator(mode="after")
     def _sections_go_together(self) -> Config:

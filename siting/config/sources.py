@@ -41,11 +41,11 @@ Attribution = Annotated[
 class RoadsPlace(Section):
     """Roads of a named place, downloaded from OpenStreetMap through OSMnx."""
 
-    kind: Literal["place"] = Field(description="roads of a named place")
-    query: Text = Field(
-        description='name in Nominatim, e.g. "Saddar, Karachi, Pakistan"; the roads inside '
-        "its outline are taken"
-    )
+    kind: Literal["place"]
+    """roads of a named place"""
+    query: Text
+    """name in Nominatim, e.g. "Saddar, Karachi, Pakistan"; the roads inside its outline are
+    taken"""
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
 
@@ -53,11 +53,16 @@ class RoadsPlace(Section):
 class RoadsBbox(Section):
     """Roads inside a box of degrees, downloaded from OpenStreetMap through OSMnx."""
 
-    kind: Literal["bbox"] = Field(description="roads inside a box")
-    west_deg: Degrees = Field(description="western edge of the box, degrees of longitude")
-    south_deg: Degrees = Field(description="southern edge of the box, degrees of latitude")
-    east_deg: Degrees = Field(description="eastern edge of the box, degrees of longitude")
-    north_deg: Degrees = Field(description="northern edge of the box, degrees of latitude")
+    kind: Literal["bbox"]
+    """roads inside a box"""
+    west_deg: Degrees
+    """western edge of the box, degrees of longitude"""
+    south_deg: Degrees
+    """southern edge of the box, degrees of latitude"""
+    east_deg: Degrees
+    """eastern edge of the box, degrees of longitude"""
+    north_deg: Degrees
+    """northern edge of the box, degrees of latitude"""
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
 
@@ -89,8 +94,10 @@ class RoadsBbox(Section):
 class RoadsPolygon(Section):
     """Roads inside a user's polygon, downloaded from OpenStreetMap through OSMnx."""
 
-    kind: Literal["polygon"] = Field(description="roads inside the polygons of a layer file")
-    path: PolygonFile = Field(description="layer file with the polygon or polygons of the area")
+    kind: Literal["polygon"]
+    """roads inside the polygons of a layer file"""
+    path: PolygonFile
+    """layer file with the polygon or polygons of the area"""
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
 
@@ -98,15 +105,13 @@ class RoadsPolygon(Section):
 class RoadsFile(Section):
     """Roads from a file: OSM XML or PBF, or a graph that OSMnx saved."""
 
-    kind: Literal["file"] = Field(description="roads from a file")
-    path: RoadFile = Field(
-        description="OSM file (XML plain, gz or bz2; PBF), GraphML of OSMnx, or a network of this "
-        "package as Parquet, which is taken with its own speeds"
-    )
-    clip: PolygonFile | None = Field(
-        None,
-        description="layer file with the polygon to clip the roads to; default: the whole file",
-    )
+    kind: Literal["file"]
+    """roads from a file"""
+    path: RoadFile
+    """OSM file (XML plain, gz or bz2; PBF), GraphML of OSMnx, or a network of this package as
+    Parquet, which is taken with its own speeds"""
+    clip: PolygonFile | None = None
+    """layer file with the polygon to clip the roads to; default: the whole file"""
     licence: Licence = ""
     attribution: Attribution = ""
 
@@ -135,21 +140,20 @@ RoadSource = RoadsPlace | RoadsBbox | RoadsPolygon | RoadsFile
 class PeoplePoints(Section):
     """People from a layer: points, or areas taken at their centres."""
 
-    kind: Literal["points"] = Field(description="people counted at the points of a layer file")
-    path: LayerFile = Field(description="layer file with one row a point")
-    column: Text = Field("people", description="column that holds the number of people")
+    kind: Literal["points"]
+    """people counted at the points of a layer file"""
+    path: LayerFile
+    """layer file with one row a point"""
+    column: Text = "people"
+    """column that holds the number of people"""
     raster_deg: Annotated[float, Field(json_schema_extra={"unit": "degrees"})] | None = Field(
-        None,
-        gt=0,
-        le=1,
-        description="where the points are centres of raster cells: the width of a cell, degrees, "
-        "so that its people spread over it; default: all live at the point",
+        None, gt=0, le=1
     )
-    clip_to_roads: bool = Field(
-        False,
-        description="whether to leave out people outside the outline of the roads, for a layer "
-        "wider than the study; false: all count, and those too far from a road cannot be served",
-    )
+    """where the points are centres of raster cells: the width of a cell, degrees, so that its
+    people spread over it; default: all live at the point"""
+    clip_to_roads: bool = False
+    """whether to leave out people outside the outline of the roads, for a layer wider than the
+    study; false: all count, and those too far from a road cannot be served"""
     source: Source = ""
     licence: Licence = ""
 
@@ -157,57 +161,45 @@ class PeoplePoints(Section):
 class PeopleStreets(Section):
     """People as one total, spread over the area by length of residential street."""
 
-    kind: Literal["streets"] = Field(
-        description="a total of people, spread by length of residential street"
-    )
-    total: People = Field(gt=0, le=1e9, description="people who live in the area")
-    basis: Text = Field(description="source of the total; repeated in every output")
+    kind: Literal["streets"]
+    """a total of people, spread by length of residential street"""
+    total: People = Field(gt=0, le=1e9)
+    """people who live in the area"""
+    basis: Text
+    """source of the total; repeated in every output"""
 
 
 class PeopleZones(Section):
     """People counted by zone: census tehsils, wards, union councils."""
 
-    kind: Literal["zones"] = Field(description="people counted by zone, in polygons of a layer")
-    path: PolygonFile = Field(description="layer file with one polygon a zone")
-    counts: Literal["column", "census"] = Field(
-        "column",
-        description="column: people are counted in a column of the layer; census: the layer has "
-        "outlines only, people, renting and ownership (by rooms) are those of the census tehsil of "
-        "that name",
-    )
-    column: Text = Field("people", description="column that holds the number of people")
-    id_column: Text | None = Field(
-        None, description="column that names a zone; default: zone_id or id, else numbers"
-    )
-    name_column: Text | None = Field(
-        None, description="column with the zone's display name; default: name, else the id"
-    )
-    renting_column: Text | None = Field(
-        None, description="column with the share of households that rent; default: unknown"
-    )
-    high_rise_column: Text | None = Field(
-        None, description="column with the share of households in high-rises; default: unknown"
-    )
-    ownership_column: Text | None = Field(
-        None,
-        description="column with vehicles a head, or a proxy, of any unit: moves cars "
-        "to zones with more of it, at the same total; default: by people",
-    )
-    spread_by: Literal["streets", "buildings", "places"] = Field(
-        "streets",
-        description="basis for spreading people inside a zone: length of residential street, "
-        "footprint of buildings, or places",
-    )
-    spread_path: SpreadFile | None = Field(
-        None,
-        description="layer or OSM file with the buildings or places (a column weight counts); "
-        "not for streets",
-    )
-    clip_to_roads: bool = Field(
-        False,
-        description="whether to count only the share of a zone's area inside the outline of the "
-        "roads, for zones that reach beyond them; false: all its people count",
-    )
+    kind: Literal["zones"]
+    """people counted by zone, in polygons of a layer"""
+    path: PolygonFile
+    """layer file with one polygon a zone"""
+    counts: Literal["column", "census"] = "column"
+    """column: people are counted in a column of the layer; census: the layer has outlines only,
+    people, renting and ownership (by rooms) are those of the census tehsil of that name"""
+    column: Text = "people"
+    """column that holds the number of people"""
+    id_column: Text | None = None
+    """column that names a zone; default: zone_id or id, else numbers"""
+    name_column: Text | None = None
+    """column with the zone's display name; default: name, else the id"""
+    renting_column: Text | None = None
+    """column with the share of households that rent; default: unknown"""
+    high_rise_column: Text | None = None
+    """column with the share of households in high-rises; default: unknown"""
+    ownership_column: Text | None = None
+    """column with vehicles a head, or a proxy, of any unit: moves cars to zones with more of it, at
+    the same total; default: by people"""
+    spread_by: Literal["streets", "buildings", "places"] = "streets"
+    """basis for spreading people inside a zone: length of residential street, footprint of
+    buildings, or places"""
+    spread_path: SpreadFile | None = None
+    """layer or OSM file with the buildings or places (a column weight counts); not for streets"""
+    clip_to_roads: bool = False
+    """whether to count only the share of a zone's area inside the outline of the roads, for zones
+    that reach beyond them; false: all its people count"""
     source: Source = ""
     licence: Licence = ""
 
@@ -233,14 +225,14 @@ class PeopleZones(Section):
 class PeopleRaster(Section):
     """People from a raster: WorldPop, GHSL, HRSL; needs the extra ``raster``."""
 
-    kind: Literal["raster"] = Field(description="people from a GeoTIFF of one band")
-    path: RasterFile = Field(description="GeoTIFF with people a pixel")
-    density: bool = Field(
-        False, description="whether the values are people per km2, not people per pixel"
-    )
-    nodata: float | None = Field(
-        None, description="value that means no data, where the file does not name it"
-    )
+    kind: Literal["raster"]
+    """people from a GeoTIFF of one band"""
+    path: RasterFile
+    """GeoTIFF with people a pixel"""
+    density: bool = False
+    """whether the values are people per km2, not people per pixel"""
+    nodata: float | None = None
+    """value that means no data, where the file does not name it"""
     source: Source = ""
     licence: Licence = ""
 
@@ -251,8 +243,10 @@ PeopleSource = PeoplePoints | PeopleStreets | PeopleZones | PeopleRaster
 class PlacesOsmFile(Section):
     """Destinations from the points of interest in an OSM file."""
 
-    kind: Literal["osm_file"] = Field(description="points of interest of an OSM file")
-    path: OsmFile = Field(description="OSM file (XML plain, gz or bz2; PBF)")
+    kind: Literal["osm_file"]
+    """points of interest of an OSM file"""
+    path: OsmFile
+    """OSM file (XML plain, gz or bz2; PBF)"""
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
@@ -261,9 +255,8 @@ class PlacesOsmFile(Section):
 class PlacesOsmDownload(Section):
     """Destinations from OpenStreetMap, downloaded through OSMnx."""
 
-    kind: Literal["osm_download"] = Field(
-        description="points of interest downloaded for the area of the roads"
-    )
+    kind: Literal["osm_download"]
+    """points of interest downloaded for the area of the roads"""
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
@@ -272,8 +265,10 @@ class PlacesOsmDownload(Section):
 class PlacesLayer(Section):
     """Destinations from a layer with OSM keys as columns."""
 
-    kind: Literal["layer"] = Field(description="rows of a layer file")
-    path: LayerFile = Field(description="layer file with OSM keys (amenity, shop …) as columns")
+    kind: Literal["layer"]
+    """rows of a layer file"""
+    path: LayerFile
+    """layer file with OSM keys (amenity, shop …) as columns"""
     source: Source = ""
     licence: Licence = ""
 
@@ -286,17 +281,19 @@ PlaceSource = Annotated[
 class SquareCells(Section):
     """Demand cells as squares of a grid in metres."""
 
-    shape: Literal["square"] = Field("square", description="squares")
-    size_m: Metres = Field(500, gt=0, le=20_000, description="edge length of a square cell, m")
+    shape: Literal["square"] = "square"
+    """squares"""
+    size_m: Metres = Field(500, gt=0, le=20_000)
+    """edge length of a square cell, m"""
 
 
 class H3Cells(Section):
     """Demand cells as hexagons of the H3 grid; needs the extra ``h3``."""
 
-    shape: Literal["h3"] = Field(description="hexagons of the H3 grid")
-    resolution: int = Field(
-        8, ge=5, le=12, description="H3 resolution; 8 has hexagons of about 0.5 km edge"
-    )
+    shape: Literal["h3"]
+    """hexagons of the H3 grid"""
+    resolution: int = Field(8, ge=5, le=12)
+    """H3 resolution; 8 has hexagons of about 0.5 km edge"""
 
 
 def _square_unless_told(value: Any) -> Any:
@@ -331,8 +328,10 @@ OwnIds = Annotated[
 class SitesOsmFile(Section):
     """Candidates from the points of interest in an OSM file."""
 
-    kind: Literal["osm_file"] = Field(description="points of interest of an OSM file")
-    path: OsmFile = Field(description="OSM file (XML plain, gz or bz2; PBF)")
+    kind: Literal["osm_file"]
+    """points of interest of an OSM file"""
+    path: OsmFile
+    """OSM file (XML plain, gz or bz2; PBF)"""
     tags: CandidateTags
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE
@@ -342,9 +341,8 @@ class SitesOsmFile(Section):
 class SitesOsmDownload(Section):
     """Candidates from OpenStreetMap's points of interest, downloaded through OSMnx."""
 
-    kind: Literal["osm_download"] = Field(
-        description="points of interest downloaded for the area of the roads"
-    )
+    kind: Literal["osm_download"]
+    """points of interest downloaded for the area of the roads"""
     tags: CandidateTags
     source: Source = OSM_SOURCE
     licence: Licence = OSM_LICENCE
@@ -354,23 +352,20 @@ class SitesOsmDownload(Section):
 class SitesLayer(Section):
     """Candidates from a user's layer."""
 
-    kind: Literal["layer"] = Field(description="rows of a layer file")
-    path: LayerFile = Field(description="layer file with one row a site")
-    name_column: Text | None = Field(
-        None, description="column with the site's name; default: no names"
-    )
+    kind: Literal["layer"]
+    """rows of a layer file"""
+    path: LayerFile
+    """layer file with one row a site"""
+    name_column: Text | None = None
+    """column with the site's name; default: no names"""
     id_column: OwnIds = None
-    site_kind: Text = Field(
-        "site", description="kind of the sites (fuel, parking, mall …) without a column for it"
-    )
-    kind_column: Text | None = Field(
-        None, description="column with each site's kind; default: all are site_kind"
-    )
-    tags: Tags | None = Field(
-        None,
-        description="for layers with OSM tags as columns: keep rows with any of these values; "
-        "default: keep all rows",
-    )
+    site_kind: Text = "site"
+    """kind of the sites (fuel, parking, mall …) without a column for it"""
+    kind_column: Text | None = None
+    """column with each site's kind; default: all are site_kind"""
+    tags: Tags | None = None
+    """for layers with OSM tags as columns: keep rows with any of these values; default: keep all
+    rows"""
     source: Source = ""
     licence: Licence = ""
 
@@ -378,22 +373,20 @@ class SitesLayer(Section):
 class SitesParcels(Section):
     """Candidates from land parcels: one a parcel, where it is nearest to a road."""
 
-    kind: Literal["parcels"] = Field(description="land parcels, polygons of a layer file")
-    path: PolygonFile = Field(description="layer file with one polygon a parcel")
-    name_column: Text | None = Field(
-        None, description="column with the parcel's name; default: name, else no names"
-    )
+    kind: Literal["parcels"]
+    """land parcels, polygons of a layer file"""
+    path: PolygonFile
+    """layer file with one polygon a parcel"""
+    name_column: Text | None = None
+    """column with the parcel's name; default: name, else no names"""
     id_column: OwnIds = None
-    site_kind: Text = Field("parcel", description="kind of the parcels without a column for it")
-    kind_column: Text | None = Field(
-        None, description="column with each parcel's kind; default: all are site_kind"
-    )
-    min_area_m2: Annotated[float, Field(json_schema_extra={"unit": "m2"})] = Field(
-        200,
-        ge=0,
-        description="smaller parcels are left out and listed, m2; ASSUMPTION, about six car bays "
-        "with their aisle",
-    )
+    site_kind: Text = "parcel"
+    """kind of the parcels without a column for it"""
+    kind_column: Text | None = None
+    """column with each parcel's kind; default: all are site_kind"""
+    min_area_m2: Annotated[float, Field(json_schema_extra={"unit": "m2"})] = Field(200, ge=0)
+    """smaller parcels are left out and listed, m2; ASSUMPTION, about six car bays with their
+    aisle"""
     source: Source = ""
     licence: Licence = ""
 
@@ -401,10 +394,10 @@ class SitesParcels(Section):
 class ExcludedArea(Section):
     """Areas where no station may be built."""
 
-    path: PolygonFile = Field(description="layer file with the polygons")
-    name_column: Text | None = Field(
-        None, description="column with the area's name; default: name, else the file's name"
-    )
+    path: PolygonFile
+    """layer file with the polygons"""
+    name_column: Text | None = None
+    """column with the area's name; default: name, else the file's name"""
     source: Source = ""
     licence: Licence = ""
 
@@ -412,10 +405,10 @@ class ExcludedArea(Section):
 class SitesStreets(Section):
     """Candidates along the streets, for lack of better ones."""
 
-    kind: Literal["streets"] = Field(description="road nodes spread evenly over the network")
-    spacing_m: Metres = Field(
-        1000, ge=50, le=20_000, description="distance between neighbouring candidates, m"
-    )
+    kind: Literal["streets"]
+    """road nodes spread evenly over the network"""
+    spacing_m: Metres = Field(1000, ge=50, le=20_000)
+    """distance between neighbouring candidates, m"""
 
 
 SiteSource = Annotated[

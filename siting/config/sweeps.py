@@ -25,8 +25,6 @@ def even_steps(text: str) -> list[int | float] | None:
 
     Integers stay integers, so that years stay years. Ends may be money in words (``2cr``).
 
-    Examples
-    --------
     >>> even_steps("2030:2040:3"), even_steps("0:1:5"), even_steps("1cr:2cr:2")
     ([2030, 2035, 2040], [0, 0.25, 0.5, 0.75, 1], [10000000, 20000000])
     """
@@ -45,19 +43,9 @@ def even_steps(text: str) -> list[int | float] | None:
 def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
     """Return the values to try by key path, from ``key.path=[value, value]`` texts.
 
-    Parameters
-    ----------
-    texts
-        The list of each as YAML, or ``low:high:count`` (`even_steps`).
+    `texts`: the list of each as YAML, or ``low:high:count`` (`even_steps`). Raises `ConfigError`
+    naming every text that is invalid, repeats a key or a value, or holds more than single values.
 
-    Raises
-    ------
-    ConfigError
-        Naming every text that is invalid, repeats a key or a value, or holds more than single
-        values.
-
-    Examples
-    --------
     >>> parse_sweeps(["program.budget_pkr=[4e7, 60_000_000]", "demand.scenario=[low]"])
     {'program.budget_pkr': (40000000.0, 60000000), 'demand.scenario': ('low',)}
     """
@@ -118,8 +106,6 @@ def combinations(sweep: Mapping[str, Sequence[Single]]) -> Iterator[dict[str, Si
 def as_overrides(chosen: Mapping[str, Single]) -> list[str]:
     """Return single values as the ``key.path=value`` texts of `siting.config.load`.
 
-    Examples
-    --------
     >>> as_overrides({"program.budget_pkr": 4e7, "demand.case": "low"})
     ['program.budget_pkr=40000000.0', 'demand.case=low']
     """

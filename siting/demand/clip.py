@@ -16,27 +16,11 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
 
     People are assumed to live evenly over a zone, which the caller has to state.
 
-    Parameters
-    ----------
-    zones
-        Polygons in lon/lat with ``zone_id`` and ``people``, as `siting.demand.read_zones` returns
-        them.
-    area
-        Polygon in lon/lat.
+    `zones`: polygons in lon/lat with ``zone_id`` and ``people``, as `siting.demand.read_zones`
+    returns them; `area`: polygon in lon/lat. Result: the zones that reach into the area, clipped,
+    columns as before; ``people`` times ``area_share``, the share of the zone's area that is inside
+    (0 to 1). Raises `InputError` if no zone reaches into the area.
 
-    Returns
-    -------
-    GeoDataFrame
-        The zones that reach into the area, clipped, columns as before; ``people`` times
-        ``area_share``, the share of the zone's area that is inside (0 to 1).
-
-    Raises
-    ------
-    InputError
-        If no zone reaches into the area.
-
-    Examples
-    --------
     >>> zones = gpd.GeoDataFrame(
     ...     {"zone_id": ["a"], "people": [100.0]},
     ...     geometry=[shapely.box(73, 33, 73.2, 33.1)],

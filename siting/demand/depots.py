@@ -27,32 +27,16 @@ def place_depots(
 ) -> pd.DataFrame:
     """Return fleets with their charging cell and public demand (kWh/day).
 
-    Parameters
-    ----------
-    fleets
-        ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``, ``km_day`` and
-        ``public_share`` (0 to 1; blank: those of the class), ``source``.
-    vehicles
-        Use and energy by class, as `siting.demand.vehicle_figures` returns them.
-    cells
-        Demand cells, with ``zone_id`` where the area has zones.
-    within_m
-        Depots farther than this from any cell are outside the study area, m.
+    `fleets`: ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``, ``km_day`` and
+    ``public_share`` (0 to 1; blank: those of the class), ``source``; `vehicles`: use and energy by
+    class, as `siting.demand.vehicle_figures` returns them; `cells`: demand cells, with ``zone_id``
+    where the area has zones; `within_m`: depots farther than this from any cell are outside the
+    study area, m.
 
-    Returns
-    -------
-    DataFrame
-        The columns of `fleets`, filled in, with ``cell_id``, ``zone_id`` (``all`` without zones)
-        and ``demand_kwh_day``.
+    Result: the columns of `fleets`, filled in, with ``cell_id``, ``zone_id`` (``all`` without
+    zones) and ``demand_kwh_day``. Raises `InputError` naming every depot without a place in the
+    study area or without vehicles, and every class without figures.
 
-    Raises
-    ------
-    InputError
-        Naming every depot without a place in the study area or without vehicles, and every class
-        without figures.
-
-    Examples
-    --------
     >>> from siting.demand import vehicle_figures
     >>> cells = gpd.GeoDataFrame(
     ...     {"cell_id": ["c1"], "people": 0.0, "node_id": [1], "snap_m": 0.0},
@@ -159,12 +143,8 @@ def with_depots(
 def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
     """Return energy by zone and class, with depot classes in the zones of their depots.
 
-    Parameters
-    ----------
-    energy
-        ``zone_id``, ``vehicle_class``, ``demand_kwh_day`` and perhaps ``vehicles``.
-    depots
-        As `place_depots` returns them.
+    `energy`: ``zone_id``, ``vehicle_class``, ``demand_kwh_day`` and perhaps ``vehicles``; `depots`:
+    as `place_depots` returns them.
     """
     out = energy.copy()
     for name, class_depots in depots.groupby("vehicle_class", sort=False):

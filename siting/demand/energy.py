@@ -37,20 +37,14 @@ CLASS_FIGURES = {
 
 @dataclass(frozen=True)
 class Area:
-    """What is known of a study area: its vehicles, their use, its zones.
+    """What is known of a study area: its vehicles, their use, its zones."""
 
-    Parameters
-    ----------
-    fleet, vehicles, city_share, area_share
-        As in `city_energy`.
-    zones, effects
-        As in `zone_public_share`, with ``ownership`` of the zones (vehicles a head, or a proxy).
-        None: one zone, ``all``.
-    """
-
+    # `fleet`, `vehicles`, `city_share`, `area_share`: as in `city_energy`
     fleet: pd.DataFrame
     vehicles: pd.DataFrame
     city_share: pd.DataFrame
+    # `zones`, `effects`: as in `zone_public_share`, with ``ownership`` of the zones (vehicles a
+    # head, or a proxy). None: one zone, ``all``.
     zones: pd.DataFrame | None = None
     area_share: float = 1.0
     effects: Mapping[str, float] | None = None

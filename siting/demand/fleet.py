@@ -34,33 +34,16 @@ def national_fleet(
     such a table each figure grows at a constant rate: ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 -
     t0))``, and linearly where one of the two is 0. There is no extrapolation.
 
-    Parameters
-    ----------
-    year
-        The target year.
-    scenario
-        A scenario of `fleet_model`; not used with a user's table.
-    path
-        A user's own fleet in place of the model: a CSV with the columns year, vehicle_class,
-        vehicles, low, high, source, confidence.
-    overrides
-        Single figures of the model to change, as in `fleet_model`.
-    scenarios_path, sales_path
-        A user's own scenarios and figures of sales for the model, as in `fleet_model`.
+    `scenario`: a scenario of `fleet_model`; not used with a user's table; `path`: a user's own
+    fleet in place of the model: a CSV with the columns year, vehicle_class, vehicles, low, high,
+    source, confidence; `overrides`: single figures of the model to change, as in `fleet_model`;
+    `scenarios_path`, `sales_path`: a user's own scenarios and figures of sales for the model, as in
+    `fleet_model`.
 
-    Returns
-    -------
-    DataFrame
-        ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``, ``confidence``.
+    Columns: ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``, ``confidence``. Raises
+    `InputError` if the year lies outside the model or table, the scenario is unknown, a class lacks
+    a year, a figure is negative or out of order, or a row is given twice.
 
-    Raises
-    ------
-    InputError
-        If the year lies outside the model or table, the scenario is unknown, a class lacks a year,
-        a figure is negative or out of order, or a row is given twice.
-
-    Examples
-    --------
     >>> fleet = national_fleet(2030).set_index("vehicle_class")
     >>> int(fleet["vehicles"].sum().round(-4))
     2140000

@@ -124,19 +124,10 @@ def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
 def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Return the effects of renting and high-rise living on charging at home.
 
-    Parameters
-    ----------
-    effects
-        Own values of ``renting_effect``, ``high_rise_effect``, ``survey_renting_share`` or
-        ``survey_high_rise_share``, 0 to 1.
+    `effects`: own values of ``renting_effect``, ``high_rise_effect``, ``survey_renting_share`` or
+    ``survey_high_rise_share``, 0 to 1. Columns: ``figure``, ``value``, ``low``, ``high``, ``unit``,
+    ``source``, ``confidence``.
 
-    Returns
-    -------
-    DataFrame
-        ``figure``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
-
-    Examples
-    --------
     >>> housing_effects({"high_rise_effect": 0})["value"].to_list()
     [0.5, 0.0, 0.28, 0.05]
     """
@@ -161,23 +152,11 @@ def zone_public_share(
 ) -> pd.DataFrame:
     """Return the shares charged at home and in public by zone and vehicle class (0 to 1).
 
-    Parameters
-    ----------
-    vehicles
-        Use and energy by class, as `vehicle_figures` returns them.
-    zones
-        ``zone_id``, ``people`` and, where known, ``renting_share`` and ``high_rise_share`` (of the
-        zone's households, 0 to 1; blank: unknown).
-    effects
-        As in `housing_effects`.
+    `vehicles`: use and energy by class, as `vehicle_figures` returns them; `zones`: ``zone_id``,
+    ``people`` and, where known, ``renting_share`` and ``high_rise_share`` (of the zone's
+    households, 0 to 1; blank: unknown); `effects`: as in `housing_effects`. Columns: ``zone_id``,
+    ``vehicle_class``, ``home_share``, ``public_share``; zone by zone.
 
-    Returns
-    -------
-    DataFrame
-        ``zone_id``, ``vehicle_class``, ``home_share``, ``public_share``; zone by zone.
-
-    Examples
-    --------
     Of two zones one rents as those did who were asked, one more: 0.7 x (1 - 0.5 x 0.4) / 0.86.
 
     >>> from siting.demand.vehicles import vehicle_figures

@@ -96,27 +96,15 @@ def _own(layer: pd.DataFrame, told: Collection[str]) -> dict[str, Any]:
 def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     """Return the population from a table by H3 hexagon: hexagons in lon/lat with a head count.
 
-    Parameters
-    ----------
-    path
-        A CSV or Parquet file with ``h3`` or ``h3_index`` (text or the 64-bit number).
-    column
-        The column that holds the number of people.
+    `path`: a CSV or Parquet file with ``h3`` or ``h3_index`` (text or the 64-bit number); `column`:
+    the column that holds the number of people.
 
-    Returns
-    -------
-    GeoDataFrame
-        ``h3`` (text), ``people`` (persons) and the hexagon, EPSG:4326, in the order of the file;
-        other columns as ``user_NAME``. `siting.demand.make_cells` uses hexagons of the wanted or a
-        finer resolution by name, without cutting them.
-
-    Raises
-    ------
-    InputError
-        With every fault of the file at once: no such column; names that are not H3 cells, are
-        repeated or of several resolutions; hexagons outside Pakistan; counts as in `read_people`.
-    MissingExtraError
-        Without the package ``h3``.
+    Columns: ``h3`` (text), ``people`` (persons) and the hexagon, EPSG:4326, in the order of the
+    file; other columns as ``user_NAME``. `siting.demand.make_cells` uses hexagons of the wanted or
+    a finer resolution by name, without cutting them. Raises `InputError` with every fault of the
+    file at once: no such column; names that are not H3 cells, are repeated or of several
+    resolutions; hexagons outside Pakistan; counts as in `read_people`; `MissingExtraError` without
+    the package ``h3``.
     """
     if find_spec("h3") is None:
         raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')
@@ -163,24 +151,10 @@ def people_on_streets(
     For places with only a total. That people live in proportion to the length of street is an
     assumption, which the caller has to state.
 
-    Parameters
-    ----------
-    network
-        The zone's roads.
-    total
-        Number of people in the zone.
-    highway
-        The road classes along which people live.
-
-    Returns
-    -------
-    GeoDataFrame
-        One row a street: ``people`` and its midpoint. The two directions of a street count once.
-
-    Raises
-    ------
-    InputError
-        If the total is not a number above zero, or no street has one of the classes.
+    `network`: the zone's roads; `total`: number of people in the zone; `highway`: the road classes
+    along which people live. One row a street: ``people`` and its midpoint. The two directions of a
+    street count once. Raises `InputError` if the total is not a number above zero, or no street has
+    one of the classes.
     """
     if not (np.isfinite(total) and total > 0):
         raise InputError("people", f"a total of {total} persons", "give a number above 0")

@@ -24,27 +24,15 @@ SUM_TOLERANCE = 1e-6
 def session_figures(path: Path | None = None) -> pd.DataFrame:
     """Return the mean public session by vehicle class: kWh, minutes, share of the peak hour.
 
-    Parameters
-    ----------
-    path
-        A user's own table in place of the package's: a CSV with the columns of
-        ``siting/reference/profiles.csv``.
+    `path`: a user's own table in place of the package's: a CSV with the columns of
+    ``siting/reference/profiles.csv``.
 
-    Returns
-    -------
-    DataFrame
-        ``vehicle_class``; ``session_kwh``, ``session_min`` and ``peak_hour_share`` (the largest of
-        the 24 hourly shares), each with ``…_low`` and ``…_high``; ``h00`` to ``h23``, the share of
-        the day's public energy in each hour of local time; ``source``, ``confidence``.
+    Columns: ``vehicle_class``; ``session_kwh``, ``session_min`` and ``peak_hour_share`` (the
+    largest of the 24 hourly shares), each with ``…_low`` and ``…_high``; ``h00`` to ``h23``, the
+    share of the day's public energy in each hour of local time; ``source``, ``confidence``. Raises
+    `InputError` if hourly shares are negative or do not add up to 1, a range is out of order, or a
+    class is given twice.
 
-    Raises
-    ------
-    InputError
-        If hourly shares are negative or do not add up to 1, a range is out of order, or a class is
-        given twice.
-
-    Examples
-    --------
     >>> figures = session_figures().set_index("vehicle_class")
     >>> figures.loc["car", ["session_kwh", "session_min", "peak_hour_share"]].to_list()
     [25.0, 35.0, 0.085]
@@ -73,25 +61,10 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
 def hourly_profile(vehicle_class: str, path: Path | None = None) -> pd.Series[float]:
     """Return the share of a day's public energy in each hour of local time (0 to 1, sum 1).
 
-    Parameters
-    ----------
-    vehicle_class
-        A class of the table.
-    path
-        As in `session_figures`.
+    `vehicle_class`: a class of the table; `path`: as in `session_figures`. Result: indexed by
+    ``hour``, 0 to 23: hour 0 is from midnight to one o'clock. Raises `InputError` if the table has
+    no such class, or as `session_figures`.
 
-    Returns
-    -------
-    Series
-        Indexed by ``hour``, 0 to 23: hour 0 is from midnight to one o'clock.
-
-    Raises
-    ------
-    InputError
-        If the table has no such class, or as `session_figures`.
-
-    Examples
-    --------
     >>> profile = hourly_profile("two_wheeler")
     >>> int(profile.idxmax()), round(float(profile.sum()), 9)
     (19, 1.0)
@@ -113,26 +86,11 @@ def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     ``sessions_day = demand_kwh_day / session_kwh``;
     ``peak_hour_kw = demand_kwh_day * peak_hour_share`` (kWh in one hour).
 
-    Parameters
-    ----------
-    energy
-        ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), of a city or by zone.
-    sessions
-        As `session_figures` returns them.
+    `energy`: ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), of a city or by zone; `sessions`:
+    as `session_figures` returns them. Result: `energy` with ``sessions_day``, ``session_kwh``,
+    ``session_min``, ``peak_hour_share``, ``peak_hour_sessions``, ``peak_hour_kw``. Raises
+    `InputError` if a class has no session figures.
 
-    Returns
-    -------
-    DataFrame
-        `energy` with ``sessions_day``, ``session_kwh``, ``session_min``, ``peak_hour_share``,
-        ``peak_hour_sessions``, ``peak_hour_kw``.
-
-    Raises
-    ------
-    InputError
-        If a class has no session figures.
-
-    Examples
-    --------
     >>> energy = pd.DataFrame({"vehicle_class": ["car"], "demand_kwh_day": [1000.0]})
     >>> session_load(energy, session_figures())[["sessions_day", "peak_hour_kw"]].values.tolist()
     [[40.0, 85.0]]

@@ -110,8 +110,8 @@ def raster_to_cells(
 
     Parameters
     ----------
-    path
-        A GeoTIFF of one band, north up, in any coordinate reference system.
+    path, density, nodata
+        As in `read_raster`.
     network
         The roads.
     size_m
@@ -121,10 +121,6 @@ def raster_to_cells(
     area
         Polygon, or west, south, east, north, in lon/lat, to count people in; none: the box around
         the roads, `max_snap_m` wider on each side.
-    density
-        Whether the values are persons per km2, not persons per pixel.
-    nodata
-        The value that means no data, where the file does not name it.
     also
         Places that get a cell even without people; see `siting.demand.make_cells`.
 

@@ -202,15 +202,9 @@ def fleet_figures(
 def stock_of_figures(figures: pd.DataFrame, year: int) -> float:
     """Return a class's electric vehicles in service at a year's end, from its figures.
 
-    Parameters
-    ----------
-    figures
-        ``figure`` and ``value``, as `fleet_figures` returns them for one class.
-    year
-        The year, from 2025.
+    `figures`: ``figure`` and ``value``, as `fleet_figures` returns them for one class; `year`: the
+    year, from 2025.
 
-    Examples
-    --------
     >>> rows = fleet_figures()
     >>> cars = stock_of_figures(rows[rows["vehicle_class"] == "car"], 2030)
     >>> model = fleet_model(until=2030).set_index(["year", "vehicle_class"])
@@ -238,22 +232,11 @@ def fleet_swings(
 ) -> pd.DataFrame:
     """Return the effect of each figure alone on the year's electric stock, the strongest first.
 
-    Parameters
-    ----------
-    year
-        The year of the stock.
-    scenario, path, overrides, sales_path
-        As in `fleet_model`.
+    `year`: the year of the stock; `scenario`, `path`, `overrides`, `sales_path`: as in
+    `fleet_model`. Columns: ``figure`` (``electric_share``: all targets of the class together),
+    ``vehicle_class``, ``stock``, ``stock_low``, ``stock_high`` (vehicles of the class with the
+    figure at an end), ``swing_share`` of the stock of all classes.
 
-    Returns
-    -------
-    DataFrame
-        ``figure`` (``electric_share``: all targets of the class together), ``vehicle_class``,
-        ``stock``, ``stock_low``, ``stock_high`` (vehicles of the class with the figure at an end),
-        ``swing_share`` of the stock of all classes.
-
-    Examples
-    --------
     >>> fleet_swings(2030).loc[0, ["figure", "vehicle_class"]].to_list()
     ['electric_share', 'two_wheeler']
     """

@@ -35,8 +35,6 @@ _TARGET = re.compile(r"share_(\d{4})")
 def scenario_names(path: Path | None = None) -> list[str]:
     """Return the names of the scenarios, in the table's order.
 
-    Examples
-    --------
     >>> scenario_names()
     ['nev-2025-30', 'nev-2019', 'slow', 'fast', 'net-zero-2060']
     """

@@ -17,20 +17,10 @@ from siting.reference import table
 def city_figures(city: str, path: Path | None = None) -> pd.Series:
     """Return the figures of a city: people (persons), DISCO, availability (share), speed group.
 
-    Parameters
-    ----------
-    city
-        Its name; case is ignored.
-    path
-        A user's own table of cities in place of the package's, with the same columns.
+    `city`: its name; case is ignored; `path`: a user's own table of cities in place of the
+    package's, with the same columns. Raises `InputError` if the table has no such city; the fault
+    lists those it has.
 
-    Raises
-    ------
-    InputError
-        If the table has no such city; the fault lists those it has.
-
-    Examples
-    --------
     >>> int(city_figures("islamabad")["people_2023"])
     2363863
     """
@@ -137,19 +127,10 @@ def city_share(
 def national_stations(people: float) -> dict[str, Any]:
     """Return the policy's number of public stations, and an area's share of them by people.
 
-    Parameters
-    ----------
-    people
-        People of the area.
+    `people`: people of the area. Result: ``stations`` (of the whole country), ``year``,
+    ``by_people`` (stations, at the area's share of urban Pakistan), ``source``, ``confidence`` (of
+    the number of the country).
 
-    Returns
-    -------
-    dict
-        ``stations`` (of the whole country), ``year``, ``by_people`` (stations, at the area's share
-        of urban Pakistan), ``source``, ``confidence`` (of the number of the country).
-
-    Examples
-    --------
     >>> found = national_stations(1_108_872)
     >>> found["stations"], round(found["by_people"])
     (3000, 35)

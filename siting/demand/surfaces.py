@@ -109,10 +109,7 @@ def destination_shares(
 ) -> pd.Series[float]:
     """Return each cell's share of the destinations (0 to 1), as `surfaces` does, by ``cell_id``.
 
-    Parameters
-    ----------
-    cells, pois, poi_weights
-        As in `surfaces`.
+    `cells`, `pois`, `poi_weights`: as in `surfaces`.
     """
     weight = _destinations(cells, pois, poi_weights, [])
     whole = weight.sum()
@@ -138,29 +135,15 @@ def _destinations(
 def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> gpd.GeoDataFrame:
     """Return the places that draw vehicles, as points with a relative weight.
 
-    Parameters
-    ----------
-    pois
-        OSM features with their keys as columns.
-    weights
-        ``osm_key``, ``osm_value`` (``*``: any value but ``no``) and ``weight``; None: the package's
-        table. A place with several tags counts once, by the heaviest; a value named in the table
-        has priority over ``*``.
+    `pois`: OSM features with their keys as columns. `weights`: ``osm_key``, ``osm_value`` (``*``:
+    any value but ``no``) and ``weight``; None: the package's table. A place with several tags
+    counts once, by the heaviest; a value named in the table has priority over ``*``.
 
-    Returns
-    -------
-    GeoDataFrame
-        ``weight``, the ``tag`` it comes from (a row of the table: ``amenity=bank``, ``shop=*``),
-        ``name`` (blank: none) and a point, in the coordinate reference system of `pois`; only
-        places with a weight above 0.
+    Columns: ``weight``, the ``tag`` it comes from (a row of the table: ``amenity=bank``,
+    ``shop=*``), ``name`` (blank: none) and a point, in the coordinate reference system of `pois`;
+    only places with a weight above 0. Raises `InputError` if `pois` has no coordinate reference
+    system, or a weight is missing or negative.
 
-    Raises
-    ------
-    InputError
-        If `pois` has no coordinate reference system, or a weight is missing or negative.
-
-    Examples
-    --------
     >>> pois = gpd.GeoDataFrame(
     ...     {"amenity": ["bank", "bench"]},
     ...     geometry=gpd.points_from_xy([73, 73], [33, 33]),
@@ -202,13 +185,6 @@ def road_points(network: Network, highway: Collection[str] = MAIN_ROADS) -> gpd.
     """Return points at most 200 m apart along roads of some classes, in the network's metres.
 
     For ``make_cells(also=…)``, so that main roads have cells where nobody lives.
-
-    Parameters
-    ----------
-    network
-        The roads.
-    highway
-        The road classes.
     """
     points, _, _ = along(streets_once(network, highway), STEP_M)
     return gpd.GeoDataFrame(geometry=points, crs=network.crs)

@@ -90,19 +90,9 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
     In ``low`` every figure is at its end with less energy, all at once, in ``high`` at the other:
     bounds, not likely outcomes. `draw_energy` gives those.
 
-    Parameters
-    ----------
-    area
-        What is known of the area.
+    `area`: what is known of the area. Columns: ``scenario`` (``low``, ``central``, ``high``),
+    ``zone_id``, ``vehicle_class``, ``demand_kwh_day``.
 
-    Returns
-    -------
-    DataFrame
-        ``scenario`` (``low``, ``central``, ``high``), ``zone_id``, ``vehicle_class``,
-        ``demand_kwh_day``.
-
-    Examples
-    --------
     >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
     >>> fleet = national_fleet(2030)
@@ -136,30 +126,13 @@ def draw_energy(
     numbers depend on the seed and its own name alone, not on the order of rows or on other figures,
     and the first draws of many are the draws of few.
 
-    Parameters
-    ----------
-    n
-        How many draws, at least 1.
-    seed
-        Any whole number from 0.
-    area
-        What is known of the area.
-    paces
-        Of all fleets together, as `fleet_paces` returns them; None: each class's number of vehicles
-        varies in its own range alone.
+    `n`: how many draws, at least 1; `seed`: any whole number from 0; `area`: what is known of the
+    area; `paces`: of all fleets together, as `fleet_paces` returns them; None: each class's number
+    of vehicles varies in its own range alone.
 
-    Returns
-    -------
-    DataFrame
-        ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones).
+    Columns: ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises
+    `InputError` if `n` or `seed` cannot be used, or as `siting.demand.zone_energy`.
 
-    Raises
-    ------
-    InputError
-        If `n` or `seed` cannot be used, or as `siting.demand.zone_energy`.
-
-    Examples
-    --------
     >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
     >>> fleet = national_fleet(2030)
@@ -203,21 +176,11 @@ def draw_energy(
 def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
     """Return the vehicles of the scenarios in `PACES` relative to a fleet.
 
-    Parameters
-    ----------
-    fleet
-        Vehicles of the country by class, as in `city_energy`.
-    others
-        The same under other scenarios, by name.
+    `fleet`: vehicles of the country by class, as in `city_energy`; `others`: the same under other
+    scenarios, by name. Result: by ``vehicle_class``, a column for each scenario's percentile (0 to
+    1), rising; 1 where the vehicles are the study area's own. None where fewer than two scenarios
+    are given.
 
-    Returns
-    -------
-    DataFrame or None
-        By ``vehicle_class``, a column for each scenario's percentile (0 to 1), rising; 1 where the
-        vehicles are the study area's own. None where fewer than two scenarios are given.
-
-    Examples
-    --------
     >>> from siting.demand import national_fleet
     >>> names = ("slow", "nev-2025-30", "fast")
     >>> paces = fleet_paces(national_fleet(2030), {n: national_fleet(2030, n) for n in names})
@@ -242,21 +205,10 @@ def energy_quantiles(
 ) -> pd.DataFrame:
     """Return the mean and quantiles of drawn energy by vehicle class and of the total (kWh/day).
 
-    Parameters
-    ----------
-    draws
-        As `draw_energy` returns them.
-    quantiles
-        Quantiles, each from 0 to 1.
+    `draws`: as `draw_energy` returns them; `quantiles`: quantiles, each from 0 to 1. Columns:
+    ``vehicle_class`` (the last row, ``all``, is the total of each draw), ``mean_kwh_day`` and
+    ``p05_kwh_day`` and so on.
 
-    Returns
-    -------
-    DataFrame
-        ``vehicle_class`` (the last row, ``all``, is the total of each draw), ``mean_kwh_day`` and
-        ``p05_kwh_day`` and so on.
-
-    Examples
-    --------
     >>> draws = pd.DataFrame(
     ...     {"draw": [1, 2, 3], "vehicle_class": "car", "demand_kwh_day": [1.0, 3.0, 2.0]}
     ... )

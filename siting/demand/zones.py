@@ -134,18 +134,15 @@ def read_zones(
             columns[own] = layer[column].array
     zones = gpd.GeoDataFrame(columns, geometry=layer.geometry.to_numpy(), crs=4326)
     report = zone_report(zones)
-    if report["overlaps"]:
-        raise InputError(
-            [
-                Fault(
-                    f"{path}, geometry",
-                    f"zones overlap by {o['overlap_km2']:.3f} km2, {o['share']:.1%} of the smaller",
-                    "draw their border once: people in the overlap would count twice",
-                    (o["zone_id"], o["other_id"]),
-                )
-                for o in report["overlaps"]
-            ]
+    refuse(
+        Fault(
+            f"{path}, geometry",
+            f"zones overlap by {o['overlap_km2']:.3f} km2, {o['share']:.1%} of the smaller",
+            "draw their border once: people in the overlap would count twice",
+            (o["zone_id"], o["other_id"]),
         )
+        for o in report["overlaps"]
+    )
     for warning in report["warnings"]:
         log.warning("%s: %s", path, warning)
     zones.attrs["report"] = report
@@ -155,21 +152,13 @@ def read_zones(
 def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     """Return overlaps and gaps of zones in km2, with the zones' ids.
 
-    Parameters
-    ----------
-    zones
-        Polygons with ``zone_id`` and a coordinate reference system.
+    `zones`: polygons with ``zone_id`` and a coordinate reference system.
 
-    Returns
-    -------
-    dict
-        ``area_km2`` (of all); ``overlap_km2`` (of all pairs, slivers too); ``overlaps``: one record
-        a pair that shares more than 0.1 % of the smaller (``zone_id``, ``other_id``,
-        ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between zones (``gap_km2``,
-        ``lon``, ``lat`` of a point inside); ``warnings``: texts.
+    Result: ``area_km2`` (of all); ``overlap_km2`` (of all pairs, slivers too); ``overlaps``: one
+    record a pair that shares more than 0.1 % of the smaller (``zone_id``, ``other_id``,
+    ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between zones (``gap_km2``,
+    ``lon``, ``lat`` of a point inside); ``warnings``: texts.
 
-    Examples
-    --------
     >>> two = [shapely.box(73, 33, 73.1, 33.1), shapely.box(73.1, 33, 73.2, 33.1)]
     >>> zones = gpd.GeoDataFrame({"zone_id": ["a", "b"]}, geometry=two, crs=4326)
     >>> report = zone_report(zones)

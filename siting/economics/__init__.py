@@ -36,7 +36,7 @@ chapters 2 and 5.
 
 from siting.economics.break_even import Accounts, break_evens, swings
 from siting.economics.case import business_case, gap_terms, worth_pkr_kwh_day
-from siting.economics.flows import margin_pkr_kwh, payback_years, present_value_factor
+from siting.economics.cash_flows import margin_pkr_kwh, payback_years, present_value_factor
 from siting.economics.rules import (
     ITEMS,
     PRICE,

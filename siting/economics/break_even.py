@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from siting.economics.case import gap_arrays
-from siting.economics.flows import MONTHS, sold_shares
+from siting.economics.cash_flows import MONTHS, sold_shares
 from siting.economics.rules import PRICE, BusinessRules
 from siting.errors import InputError
 from siting.sites import Subsidy, with_dearer
@@ -46,28 +46,18 @@ ENDS = ("half_no_money_at", "no_money_at", "first_lost_at", "all_lost_at")
 
 @dataclass(frozen=True)
 class Accounts:
-    """The new stations of a plan, their sales, and the rules of their business case.
+    """The new stations of a plan, their sales, and the rules of their business case."""
 
-    Parameters
-    ----------
-    offers
-        The new stations' offers, as `siting.sites.make_offers` returns them, with their payment in
-        ``subsidy_pkr``.
-    sold_kwh_day
-        Sales of each (kWh/day), above an earlier station's, in their order.
-    rules, subsidy
-        Prices and rates, and the caps on public money.
-    by_group
-        Sales by charger group, as in `siting.economics.business_case`.
-    land_bay_month_pkr
-        Lease of a bay (PKR a month); None: land is not leased.
-    """
-
+    # The new stations' offers, as `siting.sites.make_offers` returns them, with their payment in
+    # ``subsidy_pkr``.
     offers: pd.DataFrame
-    sold_kwh_day: Floats
+    sold_kwh_day: Floats  # sales of each (kWh/day), above an earlier station's, in their order
+    # `rules`, `subsidy`: prices and rates, and the caps on public money
     rules: BusinessRules
     subsidy: Subsidy
+    # Sales by charger group, as in `siting.economics.business_case`.
     by_group: pd.DataFrame | None = None
+    # Lease of a bay (PKR a month); None: land is not leased.
     land_bay_month_pkr: float | None = None
 
     @property
@@ -131,20 +121,14 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     One figure varies, all others stay. A price at one charger group applies to the stations that
     sell most there.
 
-    Parameters
-    ----------
-    accounts
-        The stations: those that draw public money, if any; else all.
+    `accounts`: the stations: those that draw public money, if any; else all.
 
-    Returns
-    -------
-    DataFrame
-        ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost), ``value``,
-        ``unit``, ``stations`` (their number), ``rising`` (whether a larger value helps them),
-        ``half_no_money_at`` and ``no_money_at`` (from there on half of them, or all, need no public
-        money), ``first_lost_at`` and ``all_lost_at`` (beyond it one, or every, station has a
-        shortfall above its cap). Blank if no such value lies between 0 and `FAR` times the figure's
-        own. Figures without an effect are left out. The nearest to its value comes first.
+    Columns: ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost),
+    ``value``, ``unit``, ``stations`` (their number), ``rising`` (whether a larger value helps
+    them), ``half_no_money_at`` and ``no_money_at`` (from there on half of them, or all, need no
+    public money), ``first_lost_at`` and ``all_lost_at`` (beyond it one, or every, station has a
+    shortfall above its cap). Blank if no such value lies between 0 and `FAR` times the figure's
+    own. Figures without an effect are left out. The nearest to its value comes first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.economics.flows import (
+from siting.economics.cash_flows import (
     efficiency,
     fixed_costs,
     margin_pkr_kwh,
@@ -171,22 +171,10 @@ def gap_terms(
     worth_pkr_kwh_day x q`` where that is above 0, and the payment is at most ``cap_pkr``. Both
     figures include the hurdle of the subsidy's rule.
 
-    Parameters
-    ----------
-    offers
-        As `siting.sites.make_offers` returns them.
-    rules
-        Prices and rates.
-    subsidy
-        The rule of caps (`siting.sites.subsidy_pkr`).
-    by_group
-        As in `business_case`.
-
-    Returns
-    -------
-    DataFrame
-        ``offer_id``, ``need_pkr``, ``worth_pkr_kwh_day``, ``cap_pkr``, in the offers' order; for an
-        offer that extends a station only sales above ``standing_kwh_day`` count.
+    `offers`: as `siting.sites.make_offers` returns them; `rules`: prices and rates; `subsidy`: the
+    rule of caps (`siting.sites.subsidy_pkr`); `by_group`: as in `business_case`. Columns:
+    ``offer_id``, ``need_pkr``, ``worth_pkr_kwh_day``, ``cap_pkr``, in the offers' order; for an
+    offer that extends a station only sales above ``standing_kwh_day`` count.
     """
     require_columns(offers)
     need, worth, cap = gap_arrays(offers, rules, subsidy, by_group)
@@ -224,15 +212,6 @@ def gap_arrays(
 def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:
     """Return the present value of 1 kWh/day sold at a charger group in the target year (PKR).
 
-    Parameters
-    ----------
-    rules
-        Prices and rates.
-    group
-        The charger group.
-
-    Examples
-    --------
     >>> from siting.economics import business_rules
     >>> flat = business_rules(discount_rate=0.0, income_tax=0.0)
     >>> round(worth_pkr_kwh_day(flat, "dc"))  # 10 years x 365 days x 63.2213

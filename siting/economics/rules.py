@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, refuse
+from siting.errors import Fault, refuse, wrong_figures
 from siting.files import rows_fault
 from siting.reference import at_preset, table
 from siting.sites import Hurdle
@@ -43,65 +43,39 @@ class BusinessRules:
     """Prices and rates of the business case.
 
     Make one with `business_rules`, which fills in the packaged figures.
-
-    Parameters
-    ----------
-    prices_pkr_kwh
-        Drivers' price by charger group, with sales tax, PKR/kWh; above the tariff without it.
-    tariff_pkr_kwh
-        The station's price of power, PKR/kWh.
-    discount_rate
-        Discount rate a year, 0 to 1; real, as prices are those of one year.
-    years
-        Horizon, a whole number of at least 1.
-    payment_share
-        Share of revenue for payment and telecom, 0 to 1.
-    attendant_month_pkr, attendants, attendants_other
-        Pay of an attendant in PKR a month, and their number at a new station with DC, and without.
-    fixed_pkr_kw_month
-        Fixed and demand charges, PKR a month for each kW of load added.
-    sales_tax
-        Sales tax as a share of the price without it.
-    income_tax
-        Share of the profit, 0 to below 1.
-    efficiency_dc, efficiency_other
-        Energy sold over energy bought: DC chargers and swap cabinets, and the others; above 0 and
-        at most 1.
-    sales_path
-        Sales of each year of operation relative to the target year, 0 to 1; the last holds for
-        later years.
-    sales_share
-        Share of planned sales assumed in the case, above 0 and at most 1 (`at_hurdle`).
-
-    Raises
-    ------
-    InputError
-        With every invalid figure.
     """
 
+    # Drivers' price by charger group, with sales tax, PKR/kWh; above the tariff without it.
     prices_pkr_kwh: Mapping[str, float]
-    tariff_pkr_kwh: float
-    discount_rate: float
-    years: int
-    payment_share: float
+    tariff_pkr_kwh: float  # the station's price of power, PKR/kWh
+    discount_rate: float  # discount rate a year, 0 to 1; real, as prices are those of one year
+    years: int  # horizon, a whole number of at least 1
+    payment_share: float  # share of revenue for payment and telecom, 0 to 1
+    # `attendant_month_pkr`, `attendants`, `attendants_other`: pay of an attendant in PKR a month,
+    # and their number at a new station with DC, and without
     attendant_month_pkr: float
     attendants: float
+    # `efficiency_dc`, `efficiency_other`: energy sold over energy bought: DC chargers and swap
+    # cabinets, and the others; above 0 and at most 1
     efficiency_dc: float
     efficiency_other: float
+    # Sales of each year of operation relative to the target year, 0 to 1; the last holds for later
+    # years.
     sales_path: tuple[float, ...] = (1.0,)
+    # Share of planned sales assumed in the case, above 0 and at most 1 (`at_hurdle`).
     sales_share: float = 1.0
     attendants_other: float = 0.0
+    # Fixed and demand charges, PKR a month for each kW of load added.
     fixed_pkr_kw_month: float = 0.0
-    sales_tax: float = 0.0
-    income_tax: float = 0.0
+    sales_tax: float = 0.0  # sales tax as a share of the price without it
+    income_tax: float = 0.0  # share of the profit, 0 to below 1
 
     def __post_init__(self) -> None:
         """Check all figures at once."""
         least = "a number of at least 0"
         efficient = "a share above 0 and at most 1"
-        wrong = [
-            (name, f"{getattr(self, name)} is not {what}")
-            for name, good, what in (
+        faults = wrong_figures("business rules", self, [
+            (name, good, what, "") for name, good, what in (
                 ("tariff_pkr_kwh", 0 <= self.tariff_pkr_kwh < np.inf, least),
                 ("discount_rate", 0 <= self.discount_rate <= 1, "a share of 0 to 1"),
                 ("years", self.years >= 1 and float(self.years).is_integer(),
@@ -120,9 +94,7 @@ class BusinessRules:
                  "shares of 0 to 1, one a year"),
                 ("sales_share", 0 < self.sales_share <= 1, efficient),
             )
-            if not good
-        ]  # fmt: skip
-        faults = [Fault(f"business rules, {name}", what) for name, what in wrong]
+        ])  # fmt: skip
         for group, price in self.prices_pkr_kwh.items() if not faults else ():
             where = f"business rules, prices_pkr_kwh, {group}"
             if not 0 <= price < np.inf:
@@ -140,16 +112,8 @@ def require_prices(
 ) -> None:
     """Check that charger groups in use, and only existing ones, have a price.
 
-    Parameters
-    ----------
-    rules
-        Prices and rates.
-    offers
-        The offers; existing stations have no business case.
-    known
-        The charger groups.
-    stated
-        Charger groups with a price set by the user.
+    `rules`: prices and rates; `offers`: the offers; existing stations have no business case;
+    `stated`: charger groups with a price set by the user.
     """
     new = offers[~offers["existing"].astype(bool)]
     groups = capacity_groups(map(str, offers.columns))
@@ -168,8 +132,6 @@ def require_prices(
 def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
     """Return the share of the target year's sales in each year of the horizon, 0 to 1.
 
-    Examples
-    --------
     >>> ramp(business_rules(years=5, sales_path=(0.4, 0.7))).tolist()
     [0.4, 0.7, 0.7, 0.7, 0.7]
     """
@@ -182,8 +144,6 @@ def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
 def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
     """Return the rules of a case that must pass a hurdle.
 
-    Examples
-    --------
     >>> from siting.sites import Hurdle
     >>> held = at_hurdle(business_rules(), Hurdle(sales_share=0.7, real_return=0.12))
     >>> held.sales_share, held.discount_rate
@@ -198,8 +158,6 @@ def opening_years(target_year: int, known_from: int = 0) -> range:
 
     None is before the year `known_from`, from which the demand is known.
 
-    Examples
-    --------
     >>> opening_years(2030)
     range(2027, 2031)
     """
@@ -245,23 +203,10 @@ def sales_path(
 def money_figures(path: Path | None = None) -> pd.DataFrame:
     """Return prices, rates and subsidy figures: value, range, unit, source and confidence mark.
 
-    Parameters
-    ----------
-    path
-        A user's own table in place of ``siting/reference/money.csv``, with the same columns.
+    `path`: a user's own table in place of ``siting/reference/money.csv``, with the same columns.
+    Columns: ``item``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``. Raises
+    `InputError` with every item that is missing or given twice, and every range out of order.
 
-    Returns
-    -------
-    DataFrame
-        ``item``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
-
-    Raises
-    ------
-    InputError
-        With every item that is missing or given twice, and every range out of order.
-
-    Examples
-    --------
     >>> money = money_figures().set_index("item")["value"]
     >>> money["price_dc"].item(), money["station_tariff"].item()
     (112.5, 39.7)

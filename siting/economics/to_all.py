@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from siting.economics.flows import (
+from siting.economics.cash_flows import (
     fixed_costs,
     present_value_factor,
     replacements,
@@ -65,18 +65,10 @@ class CostToAll:
 def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
     """Return the yearly cost of each offer (PKR), before tax.
 
-    Parameters
-    ----------
-    offers
-        As `siting.sites.make_offers` returns them; existing stations add no cost.
-    rules
-        Prices and rates.
-
-    Returns
-    -------
-    DataFrame
-        ``offer_id``, ``capital_pkr_year`` (annuity of the cost), ``replacement_pkr_year``,
-        ``running_pkr_year``, ``cost_pkr_year`` (their sum), in the offers' order.
+    `offers`: as `siting.sites.make_offers` returns them; existing stations add no cost; `rules`:
+    prices and rates. Columns: ``offer_id``, ``capital_pkr_year`` (annuity of the cost),
+    ``replacement_pkr_year``, ``running_pkr_year``, ``cost_pkr_year`` (their sum), in the offers'
+    order.
     """
     require_columns(offers)
     factor = float(present_value_factor(rules.discount_rate, rules.years))
@@ -95,23 +87,10 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Return the worth of a driver's hour by vehicle class (PKR), with a user's values.
 
-    Parameters
-    ----------
-    own
-        PKR an hour by vehicle class, which replace or extend the package's; at least 0.
+    `own`: PKR an hour by vehicle class, which replace or extend the package's; at least 0. Columns:
+    ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``. Raises
+    `InputError` naming each class whose value is below 0 or not a number.
 
-    Returns
-    -------
-    DataFrame
-        ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
-
-    Raises
-    ------
-    InputError
-        Naming each class whose value is below 0 or not a number.
-
-    Examples
-    --------
     >>> rows = values_of_time({"two_wheeler": 120.0}).set_index("vehicle_class")
     >>> float(rows.at["two_wheeler", "value"]), float(rows.at["three_wheeler", "value"])
     (120.0, 190.0)

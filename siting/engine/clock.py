@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from siting import settings
 from siting.engine.proof import gap_in_words
 from siting.interrupts import DISCARDED, Wish, takes_ctrl_c
-
-REPORT_EVERY_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,8 @@ class Clock:
     def report(self, *, at_once: bool = False) -> None:
         """Report progress to the caller, at most a few times a second."""
         now = time.perf_counter()
-        if self._progress is None or (now - self._last_report < REPORT_EVERY_S and not at_once):
+        soon = now - self._last_report < settings.REPORT_EVERY_S
+        if self._progress is None or (soon and not at_once):
             return
         self._last_report = now
         gap = relative_gap(self.incumbent, self.bound)

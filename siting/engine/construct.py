@@ -13,26 +13,13 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.parts import Part
 from siting.engine.slack import Room
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of
-
-# Options of a round within this share of the best rate are chosen together.
-TOGETHER = 0.95
-# Rounds left once time is up; each takes all options that share no demand.
-HURRIED = 4
-# Weight of a kWh towards an unmet floor, in kilowatt-hours served.
-LACKING = 20.0
-# Groups whose served share is less than this above the lowest count as worst off.
-WORST = 0.05
-# Weight of a rupee of need against a rupee of public money under the viability gap.
-OWN_MONEY = 0.02
-# Share by which a kWh counts less after the longest drive. Above this number of pairs, over all
-# slices, the decay has few steps, because pairs of equal weight are computed as one.
-NEARER, MANY_PAIRS, NEARER_STEPS = 0.03, 100_000, 8
 
 
 class Sower:
@@ -54,9 +41,9 @@ class Sower:
         ]
         minutes = self.frame.service.minutes
         far = minutes / max(float(minutes.max(initial=0.0)), 1e-300)
-        if len(far) * len(slices) > MANY_PAIRS:
-            far = np.ceil(NEARER_STEPS * far) / NEARER_STEPS
-        near = 1 - NEARER * far
+        if len(far) * len(slices) > settings.MANY_PAIRS:
+            far = np.ceil(settings.NEARER_STEPS * far) / settings.NEARER_STEPS
+        near = 1 - settings.NEARER * far
         # Weights of pairs: of stations that sell as much, the one amid its demand goes first.
         self.worth = [part.worth * near[part.pairs] for part in cutter.parts]
         self.choice = self.frame.nothing
@@ -83,7 +70,7 @@ class Sower:
         years = program.year_plan
         # Public money under the viability gap: the most that may be paid by each year, and the sum
         # paid.
-        self.own_money = OWN_MONEY
+        self.own_money = settings.OWN_MONEY[0]
         self.granted = np.array([program.money_pkr]) if years is None else years.limit_pkr
         self.by_year = years is not None and not years.carry_over
         self.paid = np.zeros(len(self.need))
@@ -98,12 +85,12 @@ class Sower:
         """
         if first is not None:
             self._keep(but=np.unique(self.frame.site[first > 0]))
-            while not clock.over and self._take_best(TOGETHER, first):
+            while not clock.over and self._take_best(settings.TOGETHER, first):
                 pass
         self._keep()
         hurried = 0
-        while hurried < HURRIED or self._lacks():
-            if not self._take_best(0.0 if clock.over else TOGETHER):
+        while hurried < settings.HURRIED or self._lacks():
+            if not self._take_best(0.0 if clock.over else settings.TOGETHER):
                 break
             hurried += int(clock.over)
         self._keep()
@@ -175,7 +162,7 @@ class Sower:
         for p, part in enumerate(self.cutter.parts):
             worth = self.worth[p] if lacking is None else lacking[p] + self.worth[p] * 1e-3
             if lacking is not None and not (self.frame.aim.of_money or self.frame.aim.groups):
-                worth = lacking[p] * LACKING + self.worth[p]
+                worth = lacking[p] * settings.FLOOR_WEIGHT + self.worth[p]
             amount = part.intake(worth, self.left[p])
             gain += self.weight[p] * self.cutter.option_amounts(p, amount)
             if self.gap is not None:
@@ -214,7 +201,7 @@ class Sower:
                 share = served * self.frame.layout.energy_unit / wanted
                 least = floor.share if floor not in groups else 1.0
                 shares.append((share, f, s, least))
-        worst = min((share for share, *_ in shares), default=1.0) + WORST
+        worst = min((share for share, *_ in shares), default=1.0) + settings.WORST
         some = False
         for share, f, s, least in shares:
             aimed = program.groups[f] in groups

@@ -16,17 +16,11 @@ from dataclasses import dataclass, field
 import highspy
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.highs import run_native
 from siting.errors import Fault, SolveError
 from siting.program.instance import Flags, Floats, Ints
-
-# Rounds after which a slack cut is removed, and the number of rows from which cuts are removed.
-SLACK_ROUNDS, MANY_ROWS = 12, 150
-UNTAKEN = 1e-6
-# Rounds in a row with too little gain after which separation stops; more at first, where many
-# optima are equal and the bound stands still.
-WEAK, WEAK_AT_FIRST = 3, 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +51,7 @@ class Relaxed:
     def hopeless(self, enough: float) -> tuple[Flags, float]:
         """Return the options in no choice worth more than enough, and a bound on their plans."""
         after = self.bound + self.price
-        out: Flags = (self.taken < UNTAKEN) & (after <= enough)
+        out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
 
 
@@ -69,7 +63,7 @@ class CutModel(ABC):
     """
 
     # Relative tolerance within which a plan's value equals its node's bound.
-    exact = 1e-9
+    exact = settings.EXACT
 
     def __init__(
         self, model: highspy.Highs, clock: Clock, *, site: Ints, must: Flags, money: Floats,
@@ -153,9 +147,9 @@ class CutModel(ABC):
 
     def _purge(self, slack: Flags) -> None:
         self._slack = np.where(slack | (self._slack < 0), self._slack + 1, 0)
-        if len(self._slack) < MANY_ROWS:
+        if len(self._slack) < settings.MANY_ROWS:
             return
-        old = np.flatnonzero(self._slack > SLACK_ROUNDS)
+        old = np.flatnonzero(self._slack > settings.SLACK_ROUNDS)
         if len(old):
             self.model.deleteRows(len(old), (self._base + old).astype(np.int32))
             gone = set(old.tolist())
@@ -180,7 +174,7 @@ class CutModel(ABC):
         self.dual, self.reduced = dual[: self._base], reduced
         of_cuts = np.maximum(dual[self._base :], 0.0).tolist()
         self.binding = [(by, row) for by, row in zip(of_cuts, self.rows, strict=True) if by > 0]
-        self._purge(np.abs(dual[self._base :]) < 1e-12)
+        self._purge(np.abs(dual[self._base :]) < settings.ROUNDING)
         taken = np.clip(point[: self.count], 0.0, 1.0)
         return Relaxed(bound, taken, -np.abs(reduced[: self.count]) * self.size, point)
 
@@ -207,7 +201,7 @@ class CutModel(ABC):
                 break
             weak = weak + 1 if low - after.bound <= stalled * abs(low) else 0
             relaxed, low = after, min(low, after.bound)
-            fallen = first - low > WEAK * stalled * abs(first)
-            if weak >= (WEAK if fallen else WEAK_AT_FIRST):
+            fallen = first - low > settings.IDLE * stalled * abs(first)
+            if weak >= (settings.IDLE if fallen else settings.IDLE_AT_FIRST):
                 break
         return relaxed, low

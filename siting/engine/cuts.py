@@ -29,16 +29,12 @@ from functools import cached_property
 
 import numpy as np
 
+from siting import settings
 from siting.engine.coarse import Measure
 from siting.engine.frame import Frame
 from siting.engine.parts import Part
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of, cases_of, is_shared
-
-# Options below this value count as 0.
-LEAST_TAKEN = 1e-7
-# A cut counts as violated by at least this share of the value at stake.
-BROKEN = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,7 +247,7 @@ class Cutter:
         """
         part = self.parts[p]
         offer = self.offer[p]
-        option = np.flatnonzero((taken > LEAST_TAKEN) & (offer >= 0))
+        option = np.flatnonzero((taken > settings.ARITHMETIC) & (offer >= 0))
         option = option[(part.capacity[offer[option]] > 0).any(axis=1)]
         share = taken[option]
         if not part.capacitated:
@@ -261,7 +257,7 @@ class Cutter:
             rows = np.zeros(len(part.rows), dtype=bool)
             rows[part.row[counted]] = True
         capacity = part.capacity[offer[option]] * share[:, None]
-        whole = bool((share > 1 - LEAST_TAKEN).all())
+        whole = bool((share > 1 - settings.ARITHMETIC).all())
         sides = part.graph.cut_sides(
             self.frame.site[option], capacity, None if whole else share, rows
         )
@@ -279,7 +275,7 @@ class Cutter:
         for k in range(len(part.kinds)):
             np.add.at(open_[:, k], site, share * part.able[offer, k])
         part_of = np.minimum(open_[part.site, part.kind[part.row]], 1.0)
-        there = np.flatnonzero((part_of > LEAST_TAKEN) & (worth > 0))
+        there = np.flatnonzero((part_of > settings.ARITHMETIC) & (worth > 0))
         order = there[np.lexsort((-worth[there], part.row[there]))]
         row = part.row[order]
         total = np.cumsum(part_of[order])
@@ -287,7 +283,7 @@ class Cutter:
         before = np.r_[0.0, total][first]
         filled = total - before[row]
         out = []
-        for enough in (1 - 1e-9, 1 + 1e-9):
+        for enough in (1 - settings.EXACT, 1 + settings.EXACT):
             # Last station a row needs to be served whole; if none is, the row has price 0.
             done = np.flatnonzero(filled >= enough)
             price = np.zeros(len(part.rows))

@@ -22,6 +22,7 @@ from typing import Protocol
 
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.proof import Stopped
@@ -30,18 +31,6 @@ from siting.engine.result import Result
 from siting.program.instance import Ints
 from siting.program.matrix import Reached
 from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
-
-# The first horizon as a multiple of the longest drive; larger under the viability gap, where lost
-# worth is expensive to win back. The next is longer where worth was lost, else shorter.
-FIRST, FIRST_OF_GAP, SHORTEST, LONGEST, STEP = 3.0, 10.0, 3.0, 50.0, 2.0
-# Turns of a horizon at first, and turns to win lost worth back; doubled where a horizon repeats
-# without a gain. Turns count work, not time, so that a run repeats.
-TURNS = 12
-# Where turns take long: share of the time left for a horizon, for the longest one, and for winning
-# worth back.
-SHARE, BACK_SHARE = 0.65, 0.3
-# Most rounds of moving stations and computing their service again.
-MOVES = 6
 
 
 class Solved(Protocol):
@@ -92,8 +81,10 @@ def solve_drives(
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0
     best, value = _shortened(frame, start, clock)
     bound, nodes, at = 0.0, 0, best
-    times, tried = FIRST if program.gap is None else FIRST_OF_GAP, set[float]()
-    turns, share = TURNS, SHARE
+    times, tried = settings.FIRST_HORIZON, set[float]()
+    if program.gap is not None:
+        times = settings.FIRST_HORIZON_OF_GAP
+    turns, share = settings.TURNS, settings.HORIZON_SHARE
     stopped: Stopped = "time limit"
     while not clock.over and value - bound > gap * value and kept > 0:
         before = value, bound
@@ -101,7 +92,8 @@ def solve_drives(
         # The gap of the drives expressed as a gap in worth.
         asked = min(gap * value / (horizon * kept), 0.1) if math.isfinite(value) else 0.0
         clock.unit = _worth_of(frame).aim.unit(program.worth_unit)
-        with clock.phase("nearer", clock.share_after(share if times < LONGEST else 1.0)):
+        left = share if times < settings.LONGEST_HORIZON else 1.0
+        with clock.phase("nearer", clock.share_after(left)):
             result = solved(_nearer(frame, horizon), at, asked, turns=turns)
         at, nodes = result.choice, nodes + result.nodes
         if program.worth_unit == ENERGY_UNIT:
@@ -109,8 +101,8 @@ def solve_drives(
         at, drives = _shortened(frame, at, clock)
         lost = not math.isfinite(drives)
         if lost and not clock.over:
-            far = _nearer(frame, LONGEST * longest)
-            with clock.phase("nearer", clock.share_after(BACK_SHARE)):
+            far = _nearer(frame, settings.LONGEST_HORIZON * longest)
+            with clock.phase("nearer", clock.share_after(settings.SIDE_SHARE)):
                 at = solved(far, at, 0.0, turns=turns, briefly=True).choice
             at, drives = _shortened(frame, at, clock)
         clock.seconds.pop("nearer")
@@ -124,14 +116,15 @@ def solve_drives(
                 break
             turns, share = 2 * turns, 1 - (1 - share) / 2
         tried.add(times)
-        times = min(times * STEP, LONGEST) if lost else max(times / STEP, SHORTEST)
+        times = 2 * times if lost else times / 2
+        times = min(max(times, settings.FIRST_HORIZON), settings.LONGEST_HORIZON)
     return Result(
         choice=best,
         value=value,
         bound=min(bound, value),
         stopped="interrupted" if clock.interrupted else stopped,
         nodes=nodes,
-        noise=1e-8 * abs(frame.matrix.size),
+        noise=settings.NOISE * abs(frame.matrix.size),
     )
 
 
@@ -155,7 +148,7 @@ def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
     Drives are infinite where the choice misses the worth.
     """
     best, value = choice, math.inf
-    for _ in range(MOVES):
+    for _ in range(settings.SERVICE_ROUNDS):
         served = frame.serve(np.sort(choice), Clock(math.inf))
         if not served.found or -frame.signed(served.objective) >= value:
             break

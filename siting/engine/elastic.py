@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.linear import STRICT, Answered, model_of, run_model
@@ -28,12 +29,6 @@ from siting.program.obligations import tolerance
 from siting.program.program import Program
 
 SHARE, COST_SHARE, PKR, SITES = "share of demand", "share of cost", "PKR", "sites"
-# Columns up to which HiGHS solves the integer program; above, only its relaxation, by the interior
-# point method.
-SMALL = 4_000
-# Relative gap of the excess.
-GAP = 1e-4
-SPECK = 1e-30
 Terms = tuple[Ints, Floats]
 
 
@@ -102,7 +97,8 @@ class _Row:
         """Return the rounding tolerance of its sum, as in `Resources.slack`."""
         if self.column.max(initial=0) >= options:
             return 0.0
-        return min(tolerance(0.0), 1e-6 * self.largest) + 1e-12 * abs(self.side)
+        rounding = settings.ROUNDING * abs(self.side)
+        return min(tolerance(0.0), settings.SIGNIFICANT * self.largest) + rounding
 
 
 def let_go(program: Program) -> Program:
@@ -110,7 +106,7 @@ def let_go(program: Program) -> Program:
     instance, years, gap = program.instance, program.year_plan, program.gap
     # Required sites, and limits with a lower side, keep their offers.
     limits = tuple(
-        replace(limit, at_most=math.inf, at_least=min(limit.at_least, SPECK))
+        replace(limit, at_most=math.inf, at_least=min(limit.at_least, settings.SPECK))
         for limit in instance.limits
     )
     return replace(
@@ -136,7 +132,7 @@ class Elastic:
         self.matrix = free.matrix()
         self.layout, self.options = self.matrix.layout, free.options
         self.columns = self.matrix.a.shape[1]
-        self.small = self.columns <= SMALL
+        self.small = self.columns <= settings.SMALL_COLUMNS
         self.required = program.must.copy()
         self.required[program.instance.offer_site[program.instance.offer_existing]] = False
         self.requirements: list[Requirement] = []
@@ -174,7 +170,7 @@ class Elastic:
             short = max((floor.share - reach[s] / wanted[s] for s in held), default=0.0)
             owners = self._require(
                 f"floor, {floor.name}", "floor", n, SHARE, floor.share, least=True,
-                short=float(short) if short > 1e-9 else 0.0,
+                short=float(short) if short > settings.EXACT else 0.0,
             )  # fmt: skip
             for s in held:
                 column, kwh = self.layout.energy_of(self.layout.floors[n], s)
@@ -307,7 +303,8 @@ class Elastic:
         }
         if whole:
             options = {
-                "threads": effort.threads, "mip_rel_gap": min(effort.gap, GAP), "mip_abs_gap": 1e-9,
+                "threads": effort.threads, "mip_abs_gap": settings.EXACT,
+                "mip_rel_gap": min(effort.gap, settings.CONFLICT_GAP),
                 **STRICT,
             }  # fmt: skip
         model = model_of(
@@ -321,7 +318,7 @@ class Elastic:
         """Return the requirements with a dual price in a relaxation: those in its conflict."""
         price = answer.price[self.matrix.a.shape[0] :]
         rows = zip(self._rows, price, strict=True)
-        return {k for row, p in rows if abs(p) > 1e-9 for k in row.owners}
+        return {k for row, p in rows if abs(p) > settings.EXACT for k in row.owners}
 
     def excess(self, answer: Answered) -> Floats:
         """Return the excess of each requirement, in its own unit, given a solution."""

@@ -8,9 +8,6 @@ from scipy.sparse.csgraph import maximum_flow
 
 from siting.program.instance import Flags, Floats, Ints
 
-# Units of flow in the whole demand: flows are integers.
-UNITS = 2**30
-
 
 class FlowGraph:
     """The flow network of one part: demand rows, charger groups and their pairs.
@@ -73,7 +70,7 @@ class FlowGraph:
         return unserved & counted, ~served & counted
 
     def _whole(self, energy: Floats) -> Ints:
-        return np.floor(np.minimum(energy, self._total) * (UNITS / self._total)).astype(np.int64)
+        return np.floor(np.minimum(energy, self._total) * (2**30 / self._total)).astype(np.int64)
 
     def _arcs(
         self, site: Ints, capacity: Floats, share: Floats | None, units: Ints

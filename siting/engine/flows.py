@@ -16,13 +16,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.frame import Frame, first_of_each
 from siting.program.instance import Flags, Floats, Ints
-
-# Energies of a row in the relaxation at first, and those added at a time.
-NEAREST, AT_ONCE = 8, 3
-# Least relative violation of a link to add.
-BROKEN = 0.01
 
 
 class Flows:
@@ -53,7 +49,7 @@ class Flows:
         """Return the energies of the nearest open sites of each row."""
         order = self.order[open_[self.site[self.order]]]
         out = np.zeros(len(self.site), dtype=bool)
-        out[order[first_of_each(self.group[order], NEAREST)]] = True
+        out[order[first_of_each(self.group[order], settings.NEAREST_PAIRS)]] = True
         return out
 
     def columns(self) -> Ints:
@@ -65,7 +61,7 @@ class Flows:
         promise = reduced[self.first : self.first + len(self.site)] * self.upper
         new = np.flatnonzero(~self.inside & (promise > least))
         order = new[np.lexsort((-promise[new], self.group[new]))]
-        self.inside[order[first_of_each(self.group[order], AT_ONCE)]] = True
+        self.inside[order[first_of_each(self.group[order], settings.AT_ONCE)]] = True
         return bool(len(new))
 
     # --- links -------------------------------------------------------------------------------
@@ -81,7 +77,7 @@ class Flows:
             np.add.at(open_, self.frame.site, self._able(s) * taken[:, None])
             mine = self.slice == s
             lets[mine] = self.upper[mine] * open_[self.site[mine], self.kind[mine]]
-        new = ~self.linked & self.inside & (energy - lets > BROKEN * self.upper)
+        new = ~self.linked & self.inside & (energy - lets > settings.LINK_BROKEN * self.upper)
         self.linked |= new
         return bool(new.any())
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.highs import run_native
 from siting.engine.linear import STRICT, Answered, answered, model_of, run_model
@@ -17,9 +18,6 @@ from siting.program.aims import Aim
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
-
-# Columns above which service is solved in independent pieces, and the most pieces.
-APART_FROM, MOST_PIECES = 20_000, 12
 
 
 class Frame:
@@ -153,7 +151,7 @@ class Frame:
         lower, upper = m.row_lower - shift, m.row_upper - shift
         empty = ~rows
         empty[:first] = False
-        if (lower[empty] > 1e-9).any() or (upper[empty] < -1e-9).any():
+        if (lower[empty] > settings.EXACT).any() or (upper[empty] < -settings.EXACT).any():
             return _none(infeasible=True)
         # Without columns, where no station is in reach, HiGHS gives no answer.
         if not len(columns):
@@ -187,7 +185,7 @@ def _solved(
     row_upper: Floats, clock: Clock, threads: int, options: Mapping[str, Any],
 ) -> Answered:  # fmt: skip
     """Return the HiGHS answer for a linear program, by pieces where it is large."""
-    if a.shape[1] <= APART_FROM:
+    if a.shape[1] <= settings.MANY_COLUMNS:
         return run_model(model_of(a, cost, lower, upper, row_lower, row_upper, **options), clock)
     pieces = _apart(a)
     models = []
@@ -216,8 +214,8 @@ def _apart(a: sparse.csc_array) -> list[tuple[Ints, Ints]]:
     rows, columns = label[: a.shape[0]], label[a.shape[0] :]
     size = np.bincount(columns, minlength=count)
     rank = np.empty(count, dtype=np.int64)
-    rank[np.argsort(-size, kind="stable")] = np.minimum(np.arange(count), MOST_PIECES - 1)
-    pieces = range(min(count, MOST_PIECES))
+    rank[np.argsort(-size, kind="stable")] = np.minimum(np.arange(count), settings.MOST_PIECES - 1)
+    pieces = range(min(count, settings.MOST_PIECES))
     return [(np.flatnonzero(rank[rows] == n), np.flatnonzero(rank[columns] == n)) for n in pieces]
 
 

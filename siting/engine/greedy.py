@@ -18,7 +18,7 @@ of every sum from ``C`` to the one it was made for, and the next sum lies just b
 order of options does not depend on the sum, so the plans of a sum are among those of any larger
 one, and **more money never makes the plan worse**. That holds for the most worth, or worth net of
 money, in one year, with fast evaluation or the viability gap, as long as the list ends (time,
-`MOST_SUMS`); not where lower limits or required sites exist and the greedy choice misses them; and
+`MOST_STEPS`); not where lower limits or required sites exist and the greedy choice misses them; and
 except for the worth that ``least_gain`` and later aims give up within the gap. Elsewhere the plan
 is that of the construction or of the relaxation, without a claim.
 
@@ -35,6 +35,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.construct import Sower
 from siting.engine.cuts import Cutter
@@ -52,13 +53,6 @@ BUDGETED = (
     "at least (1 - 1/e)/2 (31.6 %) of the most that new stations can add, by the better of greedy "
     "and best single offer (Khuller, Moss and Naor 1999; Krause and Guestrin 2005)"
 )
-
-# Most smaller sums of money tried.
-MOST_SUMS = 1_000
-# Weight of a rupee of a station's need that is not public, against a public one.
-OWN_MONEY = (0.02, 0.2, 1.0)
-# Relative tolerance between sums of money.
-ROUNDING = 1e-9
 
 
 class Purse:
@@ -81,7 +75,7 @@ class Purse:
         out = self.room.fits(choice, begun=begun)
         now = np.where(choice >= 0, self.money[choice], 0.0)
         after = self.spent(choice) - now[self.site] + self.money
-        out[: len(after)] &= after < self.most * (1 - ROUNDING)
+        out[: len(after)] &= after < self.most * (1 - settings.EXACT)
         return out
 
 
@@ -99,13 +93,13 @@ def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
 
 def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[State]:
     states = [valuer.at(valuer.frame.by_site(valuer.frame.kept))]
-    for _ in range(MOST_SUMS):
+    for _ in range(settings.MOST_STEPS):
         states += filling(valuer, purse, states[-1], clock)
         yield states[-1]
         spent = [purse.spent(state.choice) for state in states]
         purse.most = max(spent)
         # Up to this sum the plan of less money is the same.
-        first = next(n for n, pkr in enumerate(spent) if pkr >= purse.most * (1 - ROUNDING))
+        first = next(n for n, pkr in enumerate(spent) if pkr >= purse.most * (1 - settings.EXACT))
         if clock.over or not first or purse.most <= 0:
             return
         del states[first:]
@@ -120,12 +114,12 @@ def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Int
     """
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):
-        for own_money in OWN_MONEY:
-            below = most * (1 + ROUNDING)
-            for _ in range(MOST_SUMS):
+        for own_money in settings.OWN_MONEY:
+            below = most * (1 + settings.EXACT)
+            for _ in range(settings.MOST_STEPS):
                 sower = Sower(cutter, room)
                 sower.own_money = own_money
-                sower.granted = np.array([below * (1 - ROUNDING)])
+                sower.granted = np.array([below * (1 - settings.EXACT)])
                 yield sower.run(clock)
                 below = float(sower.paid[-1])
                 if clock.over or below <= least:

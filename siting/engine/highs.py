@@ -19,14 +19,10 @@ from typing import Any, cast
 import highspy
 import pulp
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.stdout import quiet_stdout
 from siting.errors import Fault, SolveError
-
-WAIT_S = 0.05
-# Work beside the iterations of an integer program (presolve, cuts, heuristics), as a multiple of
-# theirs: an iteration counted takes 2 to 5 times as long there.
-BRANCHED = 3.0
 
 
 class InterruptibleHighs(pulp.HiGHS):
@@ -100,7 +96,7 @@ def run_native(models: Sequence[highspy.Highs], clock: Clock) -> None:
     for worker in workers:
         while worker.is_alive():
             try:
-                worker.join(WAIT_S)
+                worker.join(settings.WAIT_S)
                 clock.report()
             except KeyboardInterrupt:
                 if clock.interrupted:
@@ -122,7 +118,8 @@ def _work_of(model: highspy.Highs) -> float:
     """Return the work of the last run: iterations times the nonzeros that each may visit."""
     info = model.getInfo()
     iterations = 1 + max(info.simplex_iteration_count, 0) + max(info.ipm_iteration_count, 0)
-    return float(iterations * model.getNumNz()) * (BRANCHED if info.mip_node_count >= 0 else 1.0)
+    beside = settings.BRANCHED if info.mip_node_count >= 0 else 1.0
+    return float(iterations * model.getNumNz()) * beside
 
 
 def native(prob: pulp.LpProblem) -> highspy.Highs:

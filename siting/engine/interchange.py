@@ -16,20 +16,13 @@ from collections.abc import Collection
 
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.master import Master
 from siting.engine.shortfall_cuts import Shortfalls
 from siting.engine.slack import Room
 from siting.program.instance import Floats, Ints
-
-# Exchanges tried from a choice, best first by its own cuts; partners of each; and partners where a
-# station stands.
-LOOKED_AT, BESIDE, DOWNS = 100_000, 1_000, 2_000
-# Cuts kept of each part, within this memory.
-KEPT, KEPT_BYTES = 80, 100e6
-# Least relative gain of a better choice.
-GAIN = 1e-6
 
 
 class Interchange:
@@ -52,7 +45,7 @@ class Interchange:
         columns = [self.cutter.worth_of[p].column for p in parts]
         self.weight = master.matrix.cost[columns]
         one_each = 8.0 * max(frame.count * len(parts), 1)
-        kept = min(KEPT, max(int(KEPT_BYTES / one_each), 4))
+        kept = min(settings.CUTS_KEPT, max(int(settings.KEPT_BYTES / one_each), 4))
         self._cuts: list[deque[tuple[float, Floats]]] = [deque(maxlen=kept) for _ in parts]
         self._worth: dict[tuple[int, bytes], float] = {}
         self._fresh: list[tuple[int, float, Floats]] = []  # age of each cut since its last use
@@ -100,7 +93,7 @@ class Interchange:
         paid = self._paid(choice) + change[first] + change[second]
         claims = np.full((len(self.weight), len(first)), np.inf)
         self._fresh = [(p, *cut) for p, cuts in enumerate(self._cuts) for cut in cuts]
-        least = value + GAIN * abs(value)
+        least = value + settings.SIGNIFICANT * abs(value)
         while len(first) and not self.clock.over:
             self._claim(claims, choice, first, second)
             total = self.weight @ claims + paid
@@ -155,17 +148,18 @@ class Interchange:
         up = up[np.argsort(-gain[up], kind="stable")]
         most = float(gain[up].max(initial=0.0))
         down = np.flatnonzero(real & (choice[site] >= 0) & (gain[:-1] > -most))
-        down = down[np.argsort(-gain[down], kind="stable")][:DOWNS]
+        down = down[np.argsort(-gain[down], kind="stable")][: settings.DOWNS]
         fit = self.room.beside(choice, up)
         first, second = [], []
         for d in [self.none, *down.tolist()]:
             mine = up[fit(d, int(np.searchsorted(-gain[up], gain[d])))]
             if d < self.none:  # a pair of two gainers is listed once
                 mine = mine[(site[mine] != site[d]) & ((gain[d] <= 0) | (mine > d))]
-            if len(mine) > BESIDE:  # the best option of each site
-                mine = mine[np.sort(np.unique(site[mine], return_index=True)[1])][:BESIDE]
+            if len(mine) > settings.PARTNERS:  # the best option of each site
+                mine = mine[np.sort(np.unique(site[mine], return_index=True)[1])]
+                mine = mine[: settings.PARTNERS]
             first.append(mine)
             second.append(np.full(len(mine), d))
         one, other = np.concatenate(first), np.concatenate(second)
-        order = np.argsort(-(gain[one] + gain[other]), kind="stable")[:LOOKED_AT]
+        order = np.argsort(-(gain[one] + gain[other]), kind="stable")[: settings.EXCHANGES]
         return one[order], other[order]

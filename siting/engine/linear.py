@@ -10,13 +10,16 @@ import highspy
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.highs import new_model, run_native
 from siting.errors import Fault, SolveError
 from siting.program.instance import Flags, Floats
 
 # Tolerances of HiGHS for exact answers.
-STRICT: dict[str, Any] = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9}
+STRICT: dict[str, Any] = dict.fromkeys(
+    ("mip_feasibility_tolerance", "primal_feasibility_tolerance"), settings.EXACT
+)
 _Status = highspy.HighsModelStatus
 _INFEASIBLE = (_Status.kInfeasible, _Status.kUnboundedOrInfeasible)
 

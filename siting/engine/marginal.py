@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from siting import settings
 from siting.engine.choice import only_offers, value_of_choice
 from siting.engine.clock import Clock
 from siting.engine.coarse import CoarseLayout, coarse_matrix
@@ -26,8 +27,6 @@ from siting.program.aims import MostWorth
 from siting.program.instance import Floats, Instance, Ints
 from siting.program.program import Program
 
-# Most changes with a good bound that are valued one by one.
-MOST_VALUED = 60
 COLUMNS = ["site_id", "offer_id", "value", "gain", "subsidy_pkr"]
 
 
@@ -90,7 +89,7 @@ class Marginal:
             self._choice[frame.site[option]] = option
         self._position = {str(name): n for n, name in enumerate(self.instance.site_ids)}
         self.value = self._worth(self._choice)
-        self.noise = 1e-9 * max(abs(self.value), 1e-300)
+        self.noise = settings.EXACT * max(abs(self.value), 1e-300)
 
     def loss(self, site: str) -> float:
         """Return the worth lost without the station at a site; 0 without one."""
@@ -182,7 +181,8 @@ class Marginal:
         else:
             upper, before = self._most(), self._worth(choice)
         best: dict[str, dict[str, object]] = {}
-        for option in np.argsort(np.where(allowed, -upper, np.inf), kind="stable")[:MOST_VALUED]:
+        order = np.argsort(np.where(allowed, -upper, np.inf), kind="stable")
+        for option in order[: settings.MOST_VALUED]:
             values = sorted((float(str(row["value"])) for row in best.values()), reverse=True)
             enough = len(values) >= count and upper[option] < values[count - 1]
             if not allowed[option] or enough:

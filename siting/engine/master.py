@@ -14,40 +14,25 @@ import math
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.coarse import CoarseLayout, Measure, coarse_matrix
 from siting.engine.cut_model import CutModel, Relaxed, Row
-from siting.engine.cuts import BROKEN, Cut, Cutter
+from siting.engine.cuts import Cut, Cutter
 from siting.engine.frame import Frame
 from siting.engine.linear import model_of, run_model
 from siting.engine.parts import Part
 from siting.engine.relax import Dive
-from siting.engine.shortfall_cuts import ENDLESS, Shortfalls
+from siting.engine.shortfall_cuts import Shortfalls
 from siting.engine.slack import Room
 from siting.engine.station_bound import Prices
 from siting.program.instance import Flags, Floats, Ints
-
-# Kinds of options above which none is counted.
-MOST_KINDS = 40
-# Cost of the whole budget while cuts are generated, as a share of all worth.
-THRIFT = 0.01
-# Pairs above which linked parts are separated together only if nothing else gives a cut.
-QUICK_PAIRS = 50_000
-# Energies without a violated cut are separated ever less often, at least once in this many rounds.
-RESTS = 8
-# Separation point: weight of the last point, and step from a choice towards the optimum.
-BACK, TOWARDS = 0.8, 0.3
-# The same for large programs that decide on money, where a cut takes seconds and the constructed
-# plan may be poor: nearer to the optimum.
-LARGE_BACK = 0.35
-# Options at or below this value are dropped from the separation point of such programs.
-FORGOTTEN = 0.05
 
 
 class Master(CutModel):
     """The relaxed master problem of one frame, and its cuts."""
 
-    exact = 2e-6  # cuts are as exact as their flows
+    exact = 2 * settings.SIGNIFICANT  # cuts are as exact as their flows
 
     def __init__(
         self, frame: Frame, parts: list[Part], clock: Clock, *, seed: int, threads: int = 1
@@ -60,7 +45,7 @@ class Master(CutModel):
         self._shortfalls = Shortfalls(self.cutter, clock, threads=threads)
         pairs = sum(len(part.pairs) for part in parts)
         # whether linked parts are separated together in every round
-        self._quickly = pairs <= QUICK_PAIRS
+        self._quickly = pairs <= settings.SLOW_SUBPROBLEM
         model = model_of(
             sparse.csc_array(m.a), m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
             threads=1, random_seed=seed,
@@ -109,11 +94,11 @@ class Master(CutModel):
             [instance.offer_capacity[offer], instance.offer_subsidy[offer, None]], axis=1
         )
         _, label, count = np.unique(told, axis=0, return_inverse=True, return_counts=True)
-        if len(count) > MOST_KINDS:
+        if len(count) > settings.MOST_COUNTS:
             _, label, count = np.unique(
                 told[:, :-1], axis=0, return_inverse=True, return_counts=True
             )
-        if len(count) > MOST_KINDS:
+        if len(count) > settings.MOST_COUNTS:
             return []
         return [new[label.ravel() == k] for k in np.flatnonzero(count > 1).tolist()]
 
@@ -128,7 +113,7 @@ class Master(CutModel):
             self.matrix.cost @ np.where(np.isfinite(self.matrix.upper), self.matrix.upper, 0)
         )
         for r in rows:
-            rate = THRIFT * abs(worth) / len(rows) / float(resources.at_most[r])
+            rate = settings.THRIFT * abs(worth) / len(rows) / float(resources.at_most[r])
             self._rates[r] = rate
             self._thrift += rate * resources.use[[r]].toarray().ravel()
             self._refund += rate * float(resources.at_most[r])
@@ -193,10 +178,10 @@ class Master(CutModel):
         """
         taken = relaxed.taken
         large = bool(self.cutter.money) and not self._quickly
-        share, back = LARGE_BACK if large else BACK, self._middle
+        share, back = settings.LARGE_BACK if large else settings.BACK, self._middle
         self._middle = taken.copy() if back is None else (1 - share) * taken + share * back
         if large:
-            self._middle[self._middle < FORGOTTEN] = 0.0
+            self._middle[self._middle < settings.FORGOTTEN] = 0.0
         seen: set[bytes] = set()
         broken: list[Cut] = []
 
@@ -204,7 +189,7 @@ class Master(CutModel):
             unit = float(np.abs(cut.value) @ np.abs(self._unit[cut.column]))
             # without measures: a feasibility cut
             unit = unit or float(np.abs(cut.coefficient).max())
-            return cut.over(taken, relaxed.point) > BROKEN * unit
+            return cut.over(taken, relaxed.point) > settings.SIGNIFICANT * unit
 
         def look(cuts: list[Cut]) -> None:
             for cut in cuts:
@@ -242,7 +227,7 @@ class Master(CutModel):
         for column, (rest, left) in self._rests.items():
             self._rests[column] = (rest, max(left - 1, 0))
         for m in awake:
-            rest = min(2 * self._rests[m.column][0] + 1, RESTS)
+            rest = min(2 * self._rests[m.column][0] + 1, settings.RESTS)
             self._rests[m.column] = (rest, rest)
         for column in broken & set(self._rests):
             self._rests[column] = (0, 0)
@@ -273,9 +258,9 @@ class Master(CutModel):
         """
         taken = np.zeros(self.count)
         taken[choice] = 1.0
-        endless = np.full(self.matrix.a.shape[1], ENDLESS)
+        endless = np.full(self.matrix.a.shape[1], settings.ENDLESS)
         self.add(self.cutter.quick(taken))
-        for point in ((1 - TOWARDS) * taken + TOWARDS * optimum, taken):
+        for point in ((1 - settings.TOWARDS) * taken + settings.TOWARDS * optimum, taken):
             self.add(self._shortfalls.cuts([point], endless, lambda _: True, linked=False))
         self.model.changeColsBounds(self.count, self._columns, taken, taken)
         relaxed = self.solve()

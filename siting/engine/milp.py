@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pulp
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT
@@ -22,10 +23,6 @@ from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.instance import Floats
 from siting.program.pulp_problem import OutOfTimeError, column_names, pulp_problem
 
-# Seconds reserved for computing the service, and their largest share of the time left.
-RESERVE_S, RESERVE_SHARE = 2.0, 0.1
-# Time to pass a problem over and read it back, in times of writing it out.
-HANDED_OVER = 2.0
 _IN_TIME = (
     None,
     pulp.LpSolveStatus.TimeLimit,
@@ -62,7 +59,7 @@ def solve_whole(
     variables = [by_name[name] for name in names]
     y = variables[: frame.count]
     point = _point_of(frame, start)
-    reserve = min(RESERVE_S, RESERVE_SHARE * clock.left_s)
+    reserve = min(settings.RESERVE_S, settings.LAST_SHARE * clock.left_s)
     nodes, bound, ruled_out = 0, math.inf, 0
     stopped: Stopped
     with clock.phase("search", clock.share_after(1 - reserve / max(clock.left_s, 1e-9))):
@@ -97,7 +94,7 @@ def solve_whole(
     limit = matrix.offset + matrix.size * bound
     stopped = "time limit" if run.status in _IN_TIME else "solver stopped"
     stopped = "interrupted" if clock.interrupted else stopped
-    noise = 1e-8 * abs(matrix.size)
+    noise = settings.NOISE * abs(matrix.size)
     return Result(choice, value, limit, stopped, nodes, noise=noise)
 
 
@@ -105,11 +102,11 @@ def _written(frame: Frame, clock: Clock) -> tuple[pulp.LpProblem, list[str]] | N
     """Return the PuLP problem and its column names; None if time is too short."""
     began_s = clock.elapsed_s
     try:
-        with clock.phase("build", clock.share_after(1 / (1 + HANDED_OVER))):
+        with clock.phase("build", clock.share_after(1 / (1 + settings.HANDED_OVER))):
             prob = pulp_problem(frame.matrix, frame.program.model, lambda: clock.over)
     except OutOfTimeError:
         return None
-    if clock.left_s <= HANDED_OVER * (clock.elapsed_s - began_s):
+    if clock.left_s <= settings.HANDED_OVER * (clock.elapsed_s - began_s):
         return None
     return prob, column_names(frame.matrix)
 

@@ -27,15 +27,11 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.flow import FlowGraph
 from siting.engine.frame import Frame
 from siting.program.instance import Flags, Floats
 from siting.program.service import linked_parts
-
-# Worths closer than this many steps of the largest are rounded up to one value: higher worths still
-# bound.
-LEVELS = 256
-FEW = 1_000
 
 
 class Part:
@@ -95,7 +91,8 @@ class Part:
         if not len(self.worth):
             return 1.0
         first = float(self.worth[0])
-        return first if (np.abs(self.worth - first) <= 1e-12 * abs(first)).all() else None
+        alike = np.abs(self.worth - first) <= settings.ROUNDING * abs(first)
+        return first if alike.all() else None
 
     @cached_property
     def graph(self) -> FlowGraph:
@@ -128,8 +125,9 @@ class Part:
         positive = worth[worth > 0]
         if not len(positive):
             return out
-        levels = np.unique(positive[:FEW])  # many values at the front mean many in all
-        if len(levels) <= 3 and len(positive) > FEW:
+        # Many values at the front mean many in all.
+        levels = np.unique(positive[: settings.WORTHS_SEEN])
+        if len(levels) <= 3 and len(positive) > settings.WORTHS_SEEN:
             levels = np.unique(positive)
         if len(levels) <= 3:
             below = 0.0
@@ -156,7 +154,7 @@ class Part:
     def _integral(self, worth: Floats, wanted: Floats) -> Floats:
         """Return the integral of the rank over worths, by distinct offer."""
         there = np.flatnonzero(worth > 0)
-        step = float(worth[there].max()) / LEVELS
+        step = float(worth[there].max()) / settings.LEVELS
         order = there[np.lexsort((-worth[there], self.site[there]))]
         value, site = worth[order], self.site[order]
         if len(order) > 200_000:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.construct import Sower
 from siting.engine.cut_model import Relaxed
@@ -17,7 +18,6 @@ from siting.engine.frame import Frame
 from siting.engine.linear import Answered
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
-from siting.engine.proof import ARITHMETIC
 from siting.engine.relaxed_floors import viable
 from siting.engine.search import exchange, fill, round_relaxed
 from siting.engine.slack import Room
@@ -25,29 +25,13 @@ from siting.engine.station_bound import Bounds
 from siting.engine.valuer import State, Valuer, is_quick
 from siting.program.instance import Flags, Floats, Ints
 
-# Size (pairs over all slices × sites) above which plans are constructed, not filled and exchanged.
-LARGE = 200_000_000
-# Thresholds for rounding a relaxation up, before filling.
-ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
-ROUND_LARGE = (0.5,)
-STARTS = 3
-# Share of the whole time limit by which the search ends; earlier by this multiple of the time that
-# computing the service takes.
-ENDS, SERVED_AFTER = 0.97, 3.0
-NOISE = 1e-8
-# Options that may be added to those priced in: at most this multiple of them, and some always.
-WIDER, FEW = 3.0, 500
-# Budgets tried for the least expensive first plan.
-SOWN = 8
-# Rounds of cuts before the prices of a first plan over years are read.
-PRICE_ROUNDS = 2
-
 
 @dataclass(frozen=True)
 class Options:
     """Settings for one aim: gap, threads, seed, and whether to stop after a good or better plan.
 
-    `turns`: limit on the turns of windows and tree.
+    `turns`: limit on the turns of windows and tree; `idle_from`: share of the whole time limit from
+    which turns too slow to prove the gap leave the rest of the time to later aims.
     """
 
     gap: float
@@ -56,6 +40,7 @@ class Options:
     greedy: bool = False
     briefly: bool = False
     turns: float = math.inf
+    idle_from: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +65,8 @@ class Known:
         there = np.zeros(self.whole.count, dtype=bool)
         there[self.options] = True
         new = np.flatnonzero(~there & (at_most > enough))
-        return new if len(new) <= max(WIDER * len(self.options), FEW) else new[:0]
+        most = max(settings.WIDER * len(self.options), settings.WIDER_ALWAYS)
+        return new if len(new) <= most else new[:0]
 
 
 class Plans:
@@ -114,7 +100,8 @@ class Plans:
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
         # Drives have no measure in the master problem.
         self.coarse = not any(aim.of_drives for aim in drives)
-        self.large = len(self.frame.energy_pair) * self.frame.sites > LARGE or not self.coarse
+        pairs = len(self.frame.energy_pair)
+        self.large = pairs * self.frame.sites > settings.LARGE or not self.coarse
         self.master = Master(
             self.frame, self.parts, self.clock, seed=self.options.seed, threads=self.options.threads
         )
@@ -129,20 +116,20 @@ class Plans:
         if not math.isfinite(self.best):
             return math.inf
         over = self.bound - self.best
-        if over <= max(ARITHMETIC * abs(self.best), self.noise):
+        if over <= max(settings.ARITHMETIC * abs(self.best), self.noise):
             return 0.0
         return over / max(abs(self.best), 1e-300)
 
     @property
     def noise(self) -> float:
         """Difference that is rounding even at values near 0."""
-        return NOISE * abs(self.frame.matrix.size)
+        return settings.NOISE * abs(self.frame.matrix.size)
 
     @property
     def done(self) -> bool:
         """Whether to stop."""
-        proven = self.gap <= self.options.gap * (1 + 1e-9) or self.gap <= ARITHMETIC
-        return self.clock.over or self.infeasible or proven
+        asked = max(self.options.gap * (1 + settings.EXACT), settings.ARITHMETIC)
+        return self.clock.over or self.infeasible or self.gap <= asked
 
     @property
     def enough(self) -> float:
@@ -171,7 +158,7 @@ class Plans:
 
     def keep(self, choice: Ints, value: float) -> None:
         """Keep a plan if it is worth more, or as much for less money."""
-        noise = 1e-9 * max(abs(self.best), 1e-300) if math.isfinite(self.best) else 0.0
+        noise = settings.EXACT * max(abs(self.best), 1e-300) if math.isfinite(self.best) else 0.0
         better = value > self.best + noise
         as_good = math.isfinite(value) and value >= self.best - noise
         if better or (as_good and self._money(choice) < self._money(self.choice)):
@@ -243,7 +230,8 @@ class Plans:
     @property
     def _ends(self) -> float:
         """Share of the whole time limit by which to end; computing the service follows."""
-        return max(min(ENDS, 1 - SERVED_AFTER * self._serve_s / self._whole_s), 0.5)
+        served = settings.SERVED_AFTER * self._serve_s / self._whole_s
+        return max(min(settings.ENDS, 1 - served), 0.5)
 
     def _start(self) -> None:
         valuer = self.valuer
@@ -285,7 +273,7 @@ class Plans:
             return
         money = self.frame.money
         low, high = 0.0, float(money[choice].sum())
-        for _ in range(SOWN):
+        for _ in range(settings.SOWN):
             if self.done:
                 return
             most = (low + high) / 2
@@ -311,7 +299,7 @@ class Plans:
 
     def _sow_at_prices(self) -> None:
         """Construct at the prices of the first cuts: without them money goes to the wrong years."""
-        relaxed, bound = self.master.tighten(PRICE_ROUNDS, 0.0)
+        relaxed, bound = self.master.tighten(settings.PRICE_ROUNDS, 0.0)
         self.infeasible = bound == -math.inf
         self.limit(bound)
         if relaxed is not None and not self.infeasible:
@@ -330,7 +318,7 @@ class Plans:
         """Whether money has a price in each of several years."""
         return self._priced and self.frame.program.year_plan is not None
 
-    def _sow_again(self, taken: Floats, shares: tuple[float, ...] = ROUND_FROM) -> None:
+    def _sow_again(self, taken: Floats, shares: tuple[float, ...] = settings.ROUND_FROM) -> None:
         """Construct at the prices of the master problem's last optimum, and from its point."""
         scarce = self.master.scarce() if self._priced else None
         if scarce is not None and not scarce.any():
@@ -364,14 +352,15 @@ class Plans:
         valuer = self.valuer
         if valuer is None:
             self._round_plainly(taken)
-            self._sow_again(taken, ROUND_LARGE if self.frame.drawn_by_year else ROUND_FROM)
+            by_year = self.frame.drawn_by_year
+            self._sow_again(taken, settings.ROUND_FROM[1:2] if by_year else settings.ROUND_FROM)
             return self.best
         if self._by_year:
             self._sow_again(taken, ())
         starts = []
         if self.choice is not None:
             starts.append(valuer.at(self.frame.by_site(self.choice)))
-        for least in ROUND_FROM:
+        for least in settings.ROUND_FROM:
             if self.clock.over:
                 break
             starts.append(round_relaxed(valuer, taken, least, self.clock))
@@ -379,7 +368,7 @@ class Plans:
         starts.sort(key=lambda state: -state.value)
         tried: list[bytes] = []
         for state in starts:
-            if self.done or len(tried) == STARTS:
+            if self.done or len(tried) == settings.STARTS:
                 break
             if state.choice.tobytes() not in tried:
                 tried.append(state.choice.tobytes())

@@ -16,19 +16,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
-from siting.engine.cut_model import WEAK, Relaxed
+from siting.engine.cut_model import Relaxed
 from siting.engine.frame import Frame
 from siting.engine.linear import Answered, model_of, run_model
 from siting.engine.plans import Options, Plans
 from siting.program.aims import MostWorth
 from siting.program.instance import Floats, Ints
 from siting.program.program import Program
-
-# Share of the bound below which a round of cuts gains too little.
-STALLED = 1e-5
-# Cuts above which those that were slack in many relaxations are left out, and how many those are.
-MANY, RESTS = 300, 40
 
 # A row: its columns, their coefficients, and its lower and upper side.
 Condition = tuple[Ints, Floats, float, float]
@@ -83,13 +79,13 @@ class Pool:
     def bounded(self, query: Query) -> float:
         """Return a bound from the relaxation, cut until that gains little."""
         low, weak = math.inf, 0
-        while weak < WEAK and not self.clock.over:
+        while weak < settings.IDLE and not self.clock.over:
             answer = self._run(query, (), whole=False)
             if answer.infeasible:
                 return -math.inf
             if not answer.optimal:
                 break
-            weak = weak + 1 if low - answer.objective <= STALLED * abs(low) else 0
+            weak = weak + 1 if low - answer.objective <= settings.STALLED * abs(low) else 0
             low = min(low, answer.objective)
             if not self._cut(answer.point):
                 break
@@ -130,7 +126,8 @@ class Pool:
         matrix, cuts = self._master.matrix, self._master.rows
         new = np.zeros(len(cuts) - len(self._idle), dtype=np.int64)
         self._idle = np.concatenate([self._idle, new])
-        awake = np.flatnonzero((self._idle <= RESTS) | (len(cuts) <= MANY))
+        all_awake = len(cuts) <= settings.POOL_MANY
+        awake = np.flatnonzero((self._idle <= settings.POOL_RESTS) | all_awake)
         here = (cuts[n] for n in awake.tolist())
         own: list[Condition] = [(cut.index, cut.value, -math.inf, cut.most) for cut in here]
         rows = [*own, *query.rows, *more]
@@ -156,5 +153,5 @@ class Pool:
         answer = run_model(model, self.clock, whole=whole)
         if answer.optimal and not whole:
             over = np.asarray(extra[: len(own)] @ answer.point) - [row[3] for row in own]
-            self._idle[awake] = np.where(over < -1e-7, self._idle[awake] + 1, 0)
+            self._idle[awake] = np.where(over < -settings.ARITHMETIC, self._idle[awake] + 1, 0)
         return answer

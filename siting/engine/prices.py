@@ -11,6 +11,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.master import Master
@@ -20,14 +21,6 @@ from siting.engine.station_bound import Prices, resource_unit
 from siting.program.instance import Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import BUDGET
-
-# Pairs over all slices up to which the relaxation is written for its prices: at nearly a kilobyte a
-# pair, some 800 MB on top of the solve.
-MOST_PAIRS = 1_000_000
-# Columns up to which the simplex method finds prices at a vertex: short fractions in small towns.
-SIMPLEX = 5_000
-# Most rounds of cuts for the price of a rupee; three that gain less than this share end it.
-CUT_ROUNDS, CUT_STALLED = 200, 1e-4
 
 
 def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFrame | None:
@@ -39,12 +32,12 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
     aim = program.all_aims[0]
     if not (aim.of_worth or aim.of_money) or not len(program.options):
         return None
-    if len(program.service().site) * len(program.slices) > MOST_PAIRS:
+    if len(program.service().site) * len(program.slices) > settings.MOST_PRICED_PAIRS:
         return None
     frame = Frame(program, aim)
     clock = Clock(limit_s)
     relaxation = Relaxation(frame, clock, seed=seed)
-    if frame.matrix.a.shape[1] <= SIMPLEX:
+    if frame.matrix.a.shape[1] <= settings.SMALL_COLUMNS:
         relaxation.model.setOptionValue("solver", "simplex")
     else:  # approximate prices prove nearly as much
         relaxation.model.setOptionValue("run_crossover", "off")
@@ -69,7 +62,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
         return worth
     master = Master(frame, parts_of(frame), Clock(limit_s), seed=seed)
     master.forget_money()  # remove the small price on money
-    found, _ = master.tighten(CUT_ROUNDS, CUT_STALLED)
+    found, _ = master.tighten(settings.CUT_ROUNDS, settings.PRICE_STALLED)
     if found is None or found.bound == -math.inf:
         return worth
     resources, plan = program.resources, program.year_plan
@@ -156,7 +149,7 @@ class _Named:
         x = slice(frame.count, frame.count + len(row))
         # A bound set by the site's output, not by the row's demand, belongs to the site.
         wanted = service.kwh[row, when] / self.layout.energy_unit
-        binds = frame.matrix.upper[x] >= wanted * (1 - 1e-12)
+        binds = frame.matrix.upper[x] >= wanted * (1 - settings.ROUNDING)
         np.maximum.at(merged, (row, when), np.where(binds, self.reduced[x], 0.0))
         named = self._named("demand")
         first = self.a.indices[self.a.indptr[named]] - frame.count

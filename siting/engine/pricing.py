@@ -8,10 +8,12 @@ the engine solves, and a bound on all plans::
     L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
     at_most(o)  =  L(p)  -  max(0, g of the best option at its site)  +  g_o
 
-for any prices ``p`` of the rows (Lagrange), with ``g`` the reduced costs of options ``o`` (of each
-site the largest) and of the other columns ``c``, and ``u`` their bounds. No plan is worth more than
-``L``, and none with option ``o`` more than ``at_most(o)``. So a program with every option whose
-`at_most` is above the incumbent contains an optimum of the whole.
+for any prices ``p`` of the rows (Lagrange). The price of a demand row first rises by the largest
+gain that an energy missing from the relaxation promises there, so that demand that several sites
+bid for counts once. ``g`` are the reduced costs of options ``o`` (of each site the largest) and of
+the other columns ``c``, and ``u`` their bounds. No plan is worth more than ``L``, and none with
+option ``o`` more than ``at_most(o)``. So a program with every option whose `at_most` is above the
+incumbent contains an optimum of the whole.
 
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
@@ -27,6 +29,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.flows import Flows
 from siting.engine.frame import Frame, first_of_each
@@ -35,17 +38,10 @@ from siting.engine.station_bound import bound_by
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 
-# Mean number of offers a site above which a program is priced; fewer are solved directly.
-MANY_OFFERS = 12
-# Most options of a site added at a time, and most rounds.
-AT_ONCE, ROUNDS = 3, 30
-# Share of the bound below which a promised gain ends the rounds, and links no longer help.
-PROMISE, STALLED = 1e-6, 5e-3
-
 
 def is_many(program: Program) -> bool:
     """Return whether a program has so many offers a site that they are priced in."""
-    return len(program.offers) > MANY_OFFERS * max(len(program.instance.site_ids), 1)
+    return len(program.offers) > settings.MANY_OFFERS * max(len(program.instance.site_ids), 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +176,7 @@ class Pricing:
         `gap`: relative gap asked for, which sets the scale of a small promise.
         """
         frame, known = self.frame, None
-        for _ in range(ROUNDS):
+        for _ in range(settings.PRICING_ROUNDS):
             columns = self._columns()
             found = self._solve(columns)
             if found.infeasible and not (self.flows.inside.all() and self.active.all()):
@@ -194,7 +190,6 @@ class Pricing:
             if not found.optimal:
                 return known
             bound, at_most, reduced = self._bound()
-            self.last_price = self.price.copy()
             taken = np.zeros(self.count)
             options = columns[columns < self.count]
             taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
@@ -202,11 +197,14 @@ class Pricing:
             # an earlier round's prices give a better bound
             if known is not None and known.bound < limit:
                 limit, each = known.bound, known.at_most
+            else:
+                self.last_price = self.bid
             known = Priced(self.active.copy(), taken, limit, each)
-            if bound - found.objective > max(PROMISE, 0.02 * gap) * abs(bound):
+            open_ = max(settings.SIGNIFICANT, settings.RELAXED_GAP * gap)
+            if bound - found.objective > open_ * abs(bound):
                 new = self._promising(reduced[: self.count], bound)
                 self.active[new] = True
-                least = PROMISE * abs(bound) / max(len(self.flows.site), 1)
+                least = settings.SIGNIFICANT * abs(bound) / max(len(self.flows.site), 1)
                 if self.flows.price_in(reduced, least) or len(new):
                     continue
             if not self._link(columns, taken, found.point, known.bound):
@@ -215,7 +213,7 @@ class Pricing:
 
     def _link(self, columns: Ints, taken: Floats, point: Floats, bound: float) -> bool:
         """Add violated links while that improves the bound; return whether any is new."""
-        stalled = self.linked_at - bound <= STALLED * abs(bound)
+        stalled = self.linked_at - bound <= settings.PRICING_STALLED * abs(bound)
         self.linked_at = bound
         if not self.links or stalled:
             return False
@@ -235,9 +233,9 @@ class Pricing:
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])
         promise = gain - there[site]
-        new = np.flatnonzero(~self.active & (promise > 1e-9 * max(abs(bound), 1e-9)))
+        new = np.flatnonzero(~self.active & (promise > settings.EXACT * max(abs(bound), 1e-9)))
         order = new[np.lexsort((-gain[new], site[new]))]
-        return order[first_of_each(site[order], AT_ONCE)]
+        return order[first_of_each(site[order], settings.AT_ONCE)]
 
     # --- the bound ---------------------------------------------------------------------------
 
@@ -259,9 +257,15 @@ class Pricing:
         more[self.cap_row[short]] = reduced[short] / self.cap_by[short]
         reduced -= self.a.T @ more
         price += more
+        # Energies that are not in the relaxation bid for the same demand: its price rises until
+        # none promises a gain, so that it counts once and not for each of them.
+        more = self._outbid(reduced)
+        price += more
+        self.bid = price
+        less = reduced - self.a.T @ more
         side = np.where(price > 0, m.row_upper, m.row_lower)
         total = float(price[price != 0] @ side[price != 0])
-        rest = reduced[self.count :]
+        rest = less[self.count :]
         limit = np.where(rest > 0, m.upper[self.count :], m.lower[self.count :])
         total += float(rest[rest != 0] @ limit[rest != 0])
         gain = reduced[: self.count]
@@ -271,3 +275,13 @@ class Pricing:
         best[~np.isfinite(best)] = 0.0
         total += float(best.sum())
         return total, total - best[self.frame.site] + gain, reduced
+
+    def _outbid(self, reduced: Floats) -> Floats:
+        """Return how far the price of each demand row rises until no energy promises a gain."""
+        more = np.zeros(len(self.price))
+        family = self.matrix.family.get("demand", slice(0, 0))
+        energies = slice(self.count, self.frame.layout.columns.energies)
+        of_demand = self.matrix.a[family][:, energies].tocoo()
+        promise = np.maximum(reduced[energies][of_demand.col] / of_demand.data, 0.0)
+        np.maximum.at(more, family.start + of_demand.row, promise)
+        return more

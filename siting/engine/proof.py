@@ -6,15 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from siting import settings
+
 Status = Literal["optimal", "feasible"]
 Stopped = Literal[
     "gap reached", "time limit", "interrupted", "node limit", "solver stopped", "greedy ended"
 ]
-
-# Relative differences below this are a solver's rounding.
-ARITHMETIC = 1e-7
-# A gap above this comes first in messages and sets the exit code; above MOST_TOLD it has no figure.
-FAR, MOST_TOLD = 1.0, 1e4
 
 
 def gap_in_words(gap: float) -> str:
@@ -32,7 +29,7 @@ def is_far(gap: float | None) -> bool:
     >>> is_far(0.2), is_far(105.52), is_far(None)
     (False, True, True)
     """
-    return gap is None or not gap <= FAR
+    return gap is None or not gap <= settings.FAR
 
 
 def far_in_words(gap: float | None) -> str:
@@ -45,7 +42,7 @@ def far_in_words(gap: float | None) -> str:
     """
     if not is_far(gap):
         return ""
-    known = gap is not None and math.isfinite(gap) and gap < MOST_TOLD
+    known = gap is not None and math.isfinite(gap) and gap < settings.MOST_TOLD
     said = f"gap {gap:,.0%}, over 100%" if known else "almost nothing is proven"
     return f"FAR FROM PROVEN: {said}; give it more time (solver.time_limit_s)"
 
@@ -126,11 +123,11 @@ class Proof:
         objective += 0.0
         bound = (max(bound, objective) if maximise else min(bound, objective)) + 0.0
         short = abs(bound - objective)
-        if short <= max(ARITHMETIC * abs(objective), noise):
+        if short <= max(settings.ARITHMETIC * abs(objective), noise):
             short = 0.0
         gap = short / max(abs(objective), 1e-12) if short > 0 else 0.0
         # A gap equal to the last bit counts as reached.
-        reached = math.isfinite(gap) and gap <= gap_asked * (1 + 1e-9)
+        reached = math.isfinite(gap) and gap <= gap_asked * (1 + settings.EXACT)
         return cls(
             status="optimal" if reached else "feasible",
             objective=objective,

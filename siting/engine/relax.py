@@ -13,19 +13,12 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT, Answered, model_of, run_model
 from siting.engine.slack import Room
 from siting.program.instance import Floats, Ints
-
-# Share of the scarcest resource used by one step of a dive.
-STEP = 0.05
-WHOLE = 0.9
-STEPS = 600
-# Most rounds of links, the violation (scaled) from which one is added, and the gain of the bound
-# below which they end.
-LINK_ROUNDS, LINK_FROM, LINK_STALLED = 20, 1e-6, 1e-3
 
 
 def solve_native(
@@ -76,7 +69,7 @@ class Relaxation:
         Capacity rows imply it for whole options; a fraction of a large station, though, could serve
         everyone near whole, so that fixed costs hardly count.
         """
-        for _ in range(LINK_ROUNDS):
+        for _ in range(settings.PRICE_IN_ROUNDS):
             assert self.found is not None
             before = self.found.bound
             links = self._broken(self.found.point)
@@ -92,7 +85,7 @@ class Relaxation:
             if not answer.optimal:
                 return  # no time: the earlier result holds
             self.found = answer
-            if before - answer.bound <= LINK_STALLED * abs(before):
+            if before - answer.bound <= settings.LINK_STALLED * abs(before):
                 return
 
     def _broken(self, point: Floats) -> sparse.csr_array:
@@ -106,7 +99,7 @@ class Relaxation:
             at = np.concatenate([column[pairs], option])
             value = np.concatenate([np.ones(len(pairs)), -most])
             links = sparse.csr_array((value, (rows, at)), shape=(len(pairs), len(point)))
-            parts.append(links[links @ point > LINK_FROM])
+            parts.append(links[links @ point > settings.SIGNIFICANT])
         return sparse.csr_array(sparse.vstack(parts))
 
     @property
@@ -144,7 +137,7 @@ class Dive:
     def from_here(self, taken: Floats) -> Ints | None:
         """Return the choice it reaches; None if it fails."""
         lower, upper = np.zeros(len(taken)), np.ones(len(taken))
-        for _ in range(STEPS):
+        for _ in range(settings.MOST_STEPS):
             if self.clock.over:
                 return None
             chosen = self._next(taken, lower, upper)
@@ -174,7 +167,7 @@ class Dive:
     def _next(self, taken: Floats, lower: Floats, upper: Floats) -> list[int] | None:
         """Return the options to fix next, the largest values first; empty where all is decided."""
         frame = self.frame
-        open_ = np.flatnonzero((lower < upper) & (taken > 1e-6))
+        open_ = np.flatnonzero((lower < upper) & (taken > settings.SIGNIFICANT))
         choice = frame.by_site(np.flatnonzero(lower > 0.5))
         fits = self.room.fits(choice, begun=True)[: frame.count]
         upper[(lower == 0) & ~fits & ~frame.must[frame.site]] = 0.0
@@ -189,7 +182,7 @@ class Dive:
             chosen.append(option)
             choice[frame.site[option]] = option
             share += self.room.share(option)
-            if share > STEP and taken[option] < WHOLE:
+            if share > settings.DIVE_STEP and taken[option] < settings.DIVE_WHOLE:
                 break
             fits = self.room.fits(choice, begun=True)[: frame.count]
         if not chosen:

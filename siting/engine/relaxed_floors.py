@@ -14,16 +14,13 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.program.instance import Floats, Ints
 from siting.program.money import cases_of, is_shared
 
 FAMILIES = ("floor", "kept", "gap")
-# Cost of missing a whole row, in times of the largest value of the aim.
-PENALTY = 5.0
-# Shortfall of a site, as a share of a station's need there, that counts as none.
-LACKS = 1e-7
 
 
 def softened(frame: Frame) -> tuple[Frame, Ints] | None:
@@ -34,14 +31,14 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
         return None
     rows = np.concatenate(named)
     count, width = len(rows), m.a.shape[1]
-    size = np.maximum(np.abs(m.row_lower[rows]), 1e-9)
+    size = np.maximum(np.abs(m.row_lower[rows]), settings.EXACT)
     if "gap" in m.family:  # rows without demand in reach: scale by the needs of their stations
         need = abs(m.a[rows][:, : frame.count]).max(axis=1).toarray().ravel()
-        size = np.where(size > 1e-9, size, np.maximum(need, 1e-9))
+        size = np.where(size > settings.EXACT, size, np.maximum(need, settings.EXACT))
     more = sparse.csr_array((size, (rows, np.arange(count))), shape=(m.a.shape[0], count))
     finite = np.where(np.isfinite(m.upper), m.upper, 1.0)
     most = float(np.abs(m.cost) @ finite)
-    cost = np.full(count, -PENALTY * max(most, 1.0))
+    cost = np.full(count, -settings.MISSED_PENALTY * max(most, 1.0))
     out = copy.copy(frame)
     out.__dict__.pop("by_column", None)
     a: sparse.csr_array = sparse.csr_array(sparse.hstack([m.a, more]))
@@ -107,8 +104,9 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
         if shared.any():
             # In a concession with a shortfall, stations whose own case has one go.
             own = _own_lacks(frame, served.point)[sites] / np.maximum(need_at[sites], 1e-9)
-            lacks = np.where(shared, np.where(lacks > LACKS, np.maximum(own, 0.0), 0.0), lacks)
-        lacking = np.flatnonzero(lacks > LACKS)
+            own = np.where(lacks > settings.ARITHMETIC, np.maximum(own, 0.0), 0.0)
+            lacks = np.where(shared, own, lacks)
+        lacking = np.flatnonzero(lacks > settings.ARITHMETIC)
         if not len(lacking):
             return choice
         by_site = frame.by_site(choice)

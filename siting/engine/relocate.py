@@ -12,13 +12,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.program.instance import Floats, Ints
 from siting.program.money import caps_of, cases_of, is_shared
-
-# Free sites tried for a station.
-TRIED = 8
 
 
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
@@ -74,7 +72,7 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
             continue
         sites = np.argsort(-reached[station], kind="stable")
         free = sites[~np.isin(sites, frame.site[out]) & (reached[station][sites] > 0)]
-        for site in free[:TRIED].tolist():
+        for site in free[: settings.CANDIDATES].tolist():
             other = alike.at(site, option)
             if other is None:
                 continue

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from siting import settings
 from siting.engine.elastic import COST_SHARE, PKR, SHARE, Requirement
 from siting.errors import SHOWN_IDS, Fault
 from siting.program.instance import Flags, Names
-
-# Step to which shares are rounded.
-STEP = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +58,15 @@ def rounded(one: Requirement, excess: float, *, whole: bool = False) -> float:
     """Return the figure to ask for at an excess, rounded to the safe side."""
     value = one.figure(excess)
     if one.unit in (SHARE, COST_SHARE):
-        step = STEP
+        step = settings.CONFLICT_GAP
     elif one.unit == PKR or (whole and one.asked % 1 == 0):
         step = 1.0
     else:
-        return float(round(value)) if abs(value - round(value)) < 1e-6 else value
+        return float(round(value)) if abs(value - round(value)) < settings.SIGNIFICANT else value
     if one.least:
-        return math.floor(value / step + 1e-6) * step
+        return math.floor(value / step + settings.SIGNIFICANT) * step
     most = 1.0 if one.unit == COST_SHARE else math.inf
-    return min(math.ceil(value / step - 1e-6) * step, most)
+    return min(math.ceil(value / step - settings.SIGNIFICANT) * step, most)
 
 
 def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) -> Line:
@@ -84,7 +82,7 @@ def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) 
         fix = "leave it out"
     if len(mend.figures) > 1:
         return Line.of(one, excess, f"together with the others: {fix}")
-    if mend.at_least < excess - 1e-6 * max(abs(one.asked), excess):
+    if mend.at_least < excess - settings.SIGNIFICANT * max(abs(one.asked), excess):
         least = _written(rounded(one, mend.at_least), one.unit)
         fix += f" ({'up to' if one.least else 'from'} {least} may suffice)"
     return Line.of(one, excess, fix, alone=True)

@@ -12,14 +12,11 @@ import itertools
 
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.relocate import relocated
 from siting.program.instance import Flags, Floats, Ints
-
-# Most rounds of exchanges and moves with the service computed again; tolerance on an offer's
-# output, as a share.
-TIMES, ROUNDING = 6, 1e-9
 
 
 def bettered(frame: Frame, choice: Ints, clock: Clock) -> Ints:
@@ -28,7 +25,7 @@ def bettered(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     `frame` has an aim on drives: each pair of a cell and a site has its energy.
     """
     best, value = choice, -np.inf
-    for _ in range(TIMES):
+    for _ in range(settings.SERVICE_ROUNDS):
         served = frame.serve(np.sort(choice), clock)
         if not served.found or served.objective <= value:
             break
@@ -80,5 +77,6 @@ def _able(frame: Frame, choice: Ints, point: Floats) -> Flags:
             for some in itertools.combinations(range(kinds), count):
                 groups = sorted({g for k in some for g in service.kinds[k]})
                 asked = load[:, list(some)].sum(axis=1)[frame.site]
-                out &= capacity[:, groups].sum(axis=1) >= asked * (1 - ROUNDING) - ROUNDING
+                least = asked * (1 - settings.EXACT) - settings.EXACT
+                out &= capacity[:, groups].sum(axis=1) >= least
     return out

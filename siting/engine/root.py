@@ -1,7 +1,7 @@
 """The root of the search: its bound, and plans made from its relaxation.
 
 1. Cuts on the master problem, round after round, until they gain little.
-2. Under the viability gap with a poor constructed plan: the relaxation, made viable.
+2. Under the viability gap: the relaxation, made viable.
 3. Else, without a fast evaluation: dives, each followed by the cuts at its plan.
 4. Rounding, or construction at the relaxation's prices.
 5. Without a fast evaluation, or with many choices: 1- and 2-exchanges. After dives, where a choice
@@ -18,31 +18,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from siting.engine.cut_model import UNTAKEN, Relaxed
+from siting import settings
+from siting.engine.cut_model import Relaxed
 from siting.engine.interchange import Interchange
-from siting.engine.plans import ROUND_LARGE, Plans
+from siting.engine.plans import Plans
 from siting.engine.relax import Relaxation
 from siting.engine.relaxed_floors import short_of, softened, viable
 from siting.engine.station_bound import bound_at
 from siting.engine.windows import Windows
 from siting.program.instance import Floats, Ints
-
-# Rounds of cuts at the root; relative gain below which they end, larger where cuts are slow.
-ROOT_ROUNDS, ROOT_STALLED, LONG_STALLED = 200, 2e-5, 5e-4
-# Share of the gap for the integer master problem, and its nodes at first.
-PROGRAM_GAP, FIRST_NODES = 0.6, 100
-# Gap below which a constructed plan is kept, its stations amid their customers.
-SOWN_WELL = 0.05
-# Value from which a site keeps its station when a relaxation is made viable.
-HALF = 0.5
-# Dives in a row without a better plan after which diving ends.
-IDLE_DIVES = 3
-# Shares of the time by which phases end; the rest is for the answer itself.
-ROOT_ENDS, LONG_ROOT_ENDS, DRAWN_ROOT_ENDS = 0.6, 0.45, 0.25
-# Share of the time left for the exchange, and its steps between two valued plans.
-INTERCHANGE_ENDS, STEPS = 0.75, 8
-# Share of the time left for restricted integer programs.
-NEAR_ENDS = 0.3
 
 
 class Root(Plans):
@@ -65,15 +49,19 @@ class Root(Plans):
         if self.choice is not None:
             self.master.begin_at(self.choice)
         long, sows = self.large and self.master.by_programs, self.choice is not None
-        stalled, ends = (LONG_STALLED, LONG_ROOT_ENDS) if long else (ROOT_STALLED, ROOT_ENDS)
+        stalled, ends = (
+            (settings.LONG_STALLED, settings.LONG_ROOT_ENDS)
+            if long
+            else (settings.ROOT_STALLED, settings.ROOT_SHARE)
+        )
         if self.frame.drawn_by_year:  # these cuts are slow and weak
-            ends = DRAWN_ROOT_ENDS
+            ends = settings.DRAWN_ROOT_ENDS
         self._cut(stalled, ends)
         if self.root is None or self.done:
             return
         self.taken = self.root.taken
         before, money = self.best, bool(self.master.cutter.money)
-        if money and self.gap > SOWN_WELL:
+        if money:
             with self.clock.phase("viable", self._until(0.6)):
                 self._viable(self.root.taken)
             if self.best > before:  # construction does not improve on that
@@ -86,15 +74,15 @@ class Root(Plans):
             if not self.large:
                 self._round(self.root.taken)
             elif sows:  # the constructed plan meets all floors
-                self._sow_again(self.root.taken, ROUND_LARGE)
-        self._interchange(self._until(INTERCHANGE_ENDS))
+                self._sow_again(self.root.taken, settings.ROUND_FROM[1:2])
+        self._interchange(self._until(settings.MAIN_SHARE))
         if hard and not self._summed and not self.done:
-            self._in_rounds("programs", NEAR_ENDS, self._programs_near())
+            self._in_rounds("programs", settings.SIDE_SHARE, self._programs_near())
 
     def _cut(self, stalled: float, ends: float) -> None:
         """Bound by cuts, until a round lowers the bound by less than a share."""
         with self.clock.phase("cuts", self._until(ends)):
-            self.root, low = self.master.tighten(ROOT_ROUNDS, stalled, self.proven_at)
+            self.root, low = self.master.tighten(settings.CUT_ROUNDS, stalled, self.proven_at)
             self.infeasible = low == -math.inf
             self.limit(low)
             priced = self.frame.layout.capacitated and self.frame.layout.by_pair
@@ -117,7 +105,7 @@ class Root(Plans):
 
     def _dives(self) -> Iterator[None]:
         """Dive from the relaxed master problem while cuts at the plans lead to better ones."""
-        idle, most = 0, 1 if self._summed else IDLE_DIVES
+        idle, most = 0, 1 if self._summed else settings.IDLE
         while idle < most and (relaxed := self._relaxed()) is not None:
             choice = self.master.dive(relaxed.taken, self.room)
             if choice is None or self.done:
@@ -148,7 +136,7 @@ class Root(Plans):
                 self.frame, self.master, self.room, self.clock, threads=self.options.threads
             )
         swaps = self._swaps
-        steps, refused = STEPS, set[bytes]()
+        steps, refused = settings.EXCHANGE_STEPS, set[bytes]()
         while self.choice is not None and not self.done:
             at = before = self.frame.by_site(self.choice)
             with self.clock.phase("interchange", until):
@@ -173,9 +161,16 @@ class Root(Plans):
         order = np.argsort(-taken, kind="stable")
         _, first = np.unique(self.frame.site[order], return_index=True)
         most = order[first]  # the largest option of each site
-        choice = viable(self.frame, most[whole[self.frame.site[most]] >= HALF], self.clock)
-        if choice is not None:
-            self.weighed(choice)
+        value = whole[self.frame.site[most]]
+        tried: set[int] = set()
+        for least in settings.WHOLE_FROM:
+            some = most[value >= least]
+            if len(some) in tried or self.clock.over:
+                continue
+            tried.add(len(some))
+            choice = viable(self.frame, some, self.clock)
+            if choice is not None:
+                self.weighed(choice)
 
     def _programs_near(self) -> Iterator[None]:
         """Solve the master problem over the options of incumbent and relaxation, in rounds.
@@ -185,12 +180,12 @@ class Root(Plans):
         options = self.options
         tried: set[bytes] = set()
         while (relaxed := self._relaxed()) is not None:
-            near = relaxed.taken > UNTAKEN
+            near = relaxed.taken > settings.SIGNIFICANT
             if self.choice is not None:
                 near[self.choice] = True
             _, _, choice = self.master.program(
-                near, self.choice, gap=PROGRAM_GAP * options.gap, nodes=FIRST_NODES,
-                threads=options.threads, seed=options.seed,
+                near, self.choice, threads=options.threads, seed=options.seed,
+                gap=settings.PROGRAM_GAP * options.gap, nodes=settings.PROGRAM_NODES,
             )  # fmt: skip
             if choice is None or choice.tobytes() in tried or self.done:
                 return

@@ -14,40 +14,26 @@ from collections.abc import Callable
 
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.greedy import best_single, for_any_money, guarantee, sown_for_any_money
-from siting.engine.plans import ROUND_FROM
-from siting.engine.proof import ARITHMETIC, Stopped
+from siting.engine.proof import Stopped
 from siting.engine.relax import solve_native
 from siting.engine.result import Result
-from siting.engine.root import FIRST_NODES, PROGRAM_GAP, ROOT_ENDS, ROOT_STALLED, Root
-from siting.engine.schedule import Step, take_turns
+from siting.engine.root import Root
+from siting.engine.schedule import Ended, Step, take_turns
 from siting.engine.search import fill, polish, round_relaxed
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
 from siting.errors import Fault, SolveError
 from siting.program.instance import Floats
 
-# Most window rounds and tree nodes in a turn, and the solver's work after which it ends: about half
-# a second (rows 19 and 20).
-ROUNDS, NODES, TURN = 6, 40, 5e8
-# Node limits of the integer master problem grow by a factor, up to the largest.
-MORE_NODES, MOST_NODES = 4, 5_000
-# Columns up to which HiGHS first solves the whole program, its nodes, and columns up to which it
-# does so last.
-WHOLE_FIRST, WHOLE_NODES, WHOLE_LAST = 2_500, 2_000, 150_000
-# Share of the time left for a first plan; larger under the viability gap, where other steps seldom
-# find one as good.
-START_ENDS, START_OF_GAP = 0.4, 0.7
-# Seconds for polishing a plan at the end, and their share of the time of the rest.
-POLISH_S, POLISH_SHARE = 0.5, 0.02
-
 
 class Run(Root):
     """The phases of one aim."""
 
     _ended = False  # whether the search ended on time, with time left for the answer
-    _tired = False  # whether it ended on turns
+    _turns_ended: Ended | None = None  # what ended the turns
 
     # --- phases ------------------------------------------------------------------------------
 
@@ -63,8 +49,8 @@ class Run(Root):
         if self.options.greedy:
             self._greedily()
             return
-        if self.frame.matrix.a.shape[1] <= WHOLE_FIRST and not self.done:
-            self._whole(WHOLE_NODES)
+        if self.frame.matrix.a.shape[1] <= settings.WHOLE_FIRST and not self.done:
+            self._whole(settings.WHOLE_NODES)
         if not self.done and self.coarse:
             self._root()
         if not self.done and self._lacks_options:
@@ -76,18 +62,26 @@ class Run(Root):
         if not self.done:
             with clock.within(self._ends):
                 self._turns()
-                small = self.frame.matrix.a.shape[1] <= WHOLE_LAST
-                if not self.done and not self._tired and small:
+                small = self.frame.matrix.a.shape[1] <= settings.WHOLE_LAST
+                if (
+                    not self.done
+                    and not self._lacks_options
+                    and self._turns_ended == "done"
+                    and small
+                ):
                     self._whole(None)
-                self._ended = self.clock.over
+                self._ended = self.clock.over or self._turns_ended == "idle"
 
     @property
     def _lacks_options(self) -> bool:
-        """Whether a few more options are worth a new start: without them no gap is proven."""
+        """Whether a few missing options are worth a new start: they alone hold the bound."""
         if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)
-        enough = self.above(max(self.options.gap, ARITHMETIC))
+        enough = max(
+            self.above(max(self.options.gap, settings.ARITHMETIC)),
+            self.bound * (1 - settings.ARITHMETIC),
+        )
         return len(self.known.promising(at_most, enough)) > 0
 
     def begin(self) -> None:
@@ -103,7 +97,7 @@ class Run(Root):
             self.infeasible = self.choice is None
             self.limit(self.best)
             return
-        ends = START_ENDS if self.frame.program.gap is None else START_OF_GAP
+        ends = settings.START_SHARE if self.frame.program.gap is None else settings.START_OF_GAP
         with self.clock.phase("start", self._until(ends)):
             # With no time left, a plan that builds something is constructed, whatever the method.
             greedy = self.options.greedy and self._in_any_money and not self.clock.over
@@ -157,7 +151,7 @@ class Run(Root):
                 self._keep_state(best_single(valuer, state, self.clock))
             self.guarantee = "" if self.clock.over else words
         if not self.done:
-            self._cut(ROOT_STALLED, ROOT_ENDS)
+            self._cut(settings.ROOT_STALLED, settings.ROOT_SHARE)
         taken = self._in_any_money and self.choice is not None
         if self.done or self.root is None or taken:
             return
@@ -165,7 +159,7 @@ class Run(Root):
             self._relax()
             return
         with self.clock.phase("start"):
-            for least in ROUND_FROM:
+            for least in settings.ROUND_FROM:
                 if not self.done:
                     self._keep_state(round_relaxed(valuer, self.root.taken, least, self.clock))
 
@@ -203,10 +197,24 @@ class Run(Root):
         if self.coarse:
             self.master.forget_money()
             steps = [Step(self._program_turns()), Step(self._tree_turns()), *steps]
-        self._tired = take_turns(
-            steps, self.clock, left=lambda: self.bound - self.best, done=lambda: self.done,
-            turns=self.options.turns,
+        self._turns_ended = take_turns(
+            steps, self.clock, left=lambda: self.bound - self.best,
+            done=lambda: self.done or self._lacks_options,
+            turns=self.options.turns, idle=self._too_slow(),
         )  # fmt: skip
+
+    def _too_slow(self) -> Callable[[], bool]:
+        """Return whether turns from now on cannot prove the gap in their time, at their pace."""
+        clock, first, began_s = self.clock, self.bound - self.best, self.clock.elapsed_s
+
+        def slow() -> bool:
+            left, asked = self.bound - self.best, self.options.gap * abs(self.best)
+            if clock.share < self.options.idle_from or not math.isfinite(first):
+                return False
+            pace = (first - left) / max(clock.elapsed_s - began_s, 1e-9)
+            return pace * clock.left_s < left - asked
+
+        return slow
 
     def _tree_turns(self) -> Callable[[], bool]:
         """Return a turn of the tree."""
@@ -215,10 +223,10 @@ class Run(Root):
         def turn() -> bool:
             done, began = tree.nodes, self.clock.work
             with self.clock.phase("tree", self._ends):
-                while not self.done and tree.nodes < done + NODES:
+                while not self.done and tree.nodes < done + settings.NODES:
                     before = tree.nodes
                     tree.run(1)
-                    if tree.nodes == before or self.clock.work > began + TURN:
+                    if tree.nodes == before or self.clock.work > began + settings.TURN:
                         break
             self.nodes += tree.nodes - done
             if tree.finished:
@@ -229,8 +237,8 @@ class Run(Root):
 
     def _program_turns(self) -> Callable[[], bool]:
         """Return a turn of the integer master problem, with cuts at its solution."""
-        nodes = FIRST_NODES
-        options, gap = self.options, PROGRAM_GAP * self.options.gap
+        nodes = settings.PROGRAM_NODES
+        options, gap = self.options, settings.PROGRAM_GAP * self.options.gap
 
         def turn() -> bool:
             nonlocal nodes
@@ -256,8 +264,8 @@ class Run(Root):
                     state = self.valuer.at(self.frame.by_site(choice))
                     self._improve(fill(self.valuer, state, self.clock))
                 if self.best <= before:
-                    nodes *= MORE_NODES
-                return nodes <= MOST_NODES
+                    nodes *= settings.MORE_NODES
+                return nodes <= settings.MOST_NODES
 
         return turn
 
@@ -300,8 +308,8 @@ class Run(Root):
                 served = self.serve(self.choice)
                 if served.found:
                     windows.start(served.point)
-            for _ in range(ROUNDS):
-                if self.done or windows.exhausted or self.clock.work > began + TURN:
+            for _ in range(settings.WINDOW_ROUNDS):
+                if self.done or windows.exhausted or self.clock.work > began + settings.TURN:
                     return
                 gained = windows.round()
                 if gained > 0:
@@ -334,7 +342,7 @@ class Run(Root):
             why = "interrupted" if self.clock.interrupted else "no plan found in the time given"
             raise SolveError(Fault("solver", why, "give it more time, or relax the requirements"))
         if self.valuer is not None:
-            polish_clock = Clock(POLISH_S + POLISH_SHARE * self.clock.elapsed_s)
+            polish_clock = Clock(settings.POLISH_S + settings.POLISH_SHARE * self.clock.elapsed_s)
             state = polish(
                 self.valuer, self.valuer.at(self.frame.by_site(self.choice)), polish_clock
             )
@@ -346,7 +354,7 @@ class Run(Root):
         elif self.options.greedy and not self.clock.over:
             stopped = "greedy ended"
         elif not self.clock.over and not self._ended:
-            stopped = "node limit" if self._tired else "solver stopped"
+            stopped = "node limit" if self._turns_ended == "turns" else "solver stopped"
         sign = self.frame.sign
         return Result(
             choice=self.choice,

@@ -11,8 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from siting.engine.clock import Clock
+
+# All is done, the turns ran out, or the rest of the time is left to others.
+Ended = Literal["done", "turns", "idle"]
 
 
 @dataclass(eq=False)
@@ -30,9 +34,9 @@ class Step:
 
 def take_turns(
     steps: Sequence[Step], clock: Clock, *, left: Callable[[], float], done: Callable[[], bool],
-    turns: float = math.inf,
-) -> bool:  # fmt: skip
-    """Take turns until done or no step has one; return whether the turns ran out.
+    turns: float = math.inf, idle: Callable[[], bool] = lambda: False,
+) -> Ended:  # fmt: skip
+    """Take turns until done or no step has one; return what ended them.
 
     Parameters
     ----------
@@ -46,11 +50,15 @@ def take_turns(
         Whether to stop.
     turns
         Most turns.
+    idle
+        Whether to leave the rest of the time to others.
     """
     going, taken = list(steps), 0
     while (ready := [one for one in going if one.ready()]) and not done():
         if taken >= turns:
-            return True
+            return "turns"
+        if idle():
+            return "idle"
         fair = taken % 2
         step = min(ready, key=lambda one: (0.0 if fair else -one.rate, one.work))
         before, began = left(), clock.work
@@ -62,4 +70,4 @@ def take_turns(
         taken += 1
         if not more:
             going.remove(step)
-    return False
+    return "done"

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.valuer import State, Valuer
 from siting.program.instance import Flags, Floats, Ints
@@ -24,12 +25,6 @@ class Space(Protocol):
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
         """Return the changes of a choice that fit."""
         ...
-
-
-# Limits are counts, not seconds: two runs must try the same.
-TRIES_A_PASS = 300
-STEPS_DOWN_A_PASS = 250
-PASSES = 60
 
 
 def fill(valuer: Valuer, state: State, clock: Clock) -> State:
@@ -97,7 +92,7 @@ def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.i
     resources left are filled. A site that can step down without loss does so: its money serves
     others.
     """
-    for _ in range(PASSES):
+    for _ in range(settings.PASSES):
         if clock.over or state.value >= enough:
             return state
         better = _one_exchange(valuer, state, clock)
@@ -118,7 +113,7 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
         down[count:] |= np.isfinite(state.upper[count:])
         down &= valuer.room.fits(choice)
     loss = np.where(down, (state.value - state.upper) / np.where(saved > 0, saved, 1.0), np.inf)
-    steps = np.argsort(loss, kind="stable")[: min(int(down.sum()), STEPS_DOWN_A_PASS)]
+    steps = np.argsort(loss, kind="stable")[: min(int(down.sum()), settings.STEPS_DOWN_A_PASS)]
     bounds, after_down = [], []
     for change in steps.tolist():
         if clock.over:
@@ -133,7 +128,7 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
     if not bounds:
         return None
     upper = np.stack(bounds)
-    for _ in range(TRIES_A_PASS):
+    for _ in range(settings.TRIES_A_PASS):
         at = int(upper.argmax())
         if upper.flat[at] <= state.value + 2 * valuer.noise or clock.over:
             return None

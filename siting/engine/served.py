@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cover import nearest, served_whole
 from siting.engine.frame import Frame
@@ -19,14 +20,6 @@ from siting.program.matrix import Reached
 from siting.program.money import caps_of, cases_of
 from siting.program.program import Program
 from siting.program.service import Service
-
-# Shares of reached values given up, one after the other, until the service is feasible.
-LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
-HAIR = 1e-8
-# Weight of a rupee above a year's money, in rupees paid a year ahead.
-OVER = 1e4
-# Share of a station's need below which a shortfall is rounding.
-ROUNDING = 1e-11
 
 
 def worked_out(
@@ -65,7 +58,7 @@ def reached_again(
     smallest of some losses that makes the choice a plan is given up, but not of the first
     `required` values. `by_cell`: cells apart, and solved to the tightest tolerances first.
     """
-    for loss in LOSSES:
+    for loss in settings.LOSSES:
         kept = [*reached[:required], *(lowered(one, loss) for one in reached[required:])]
         frame = Frame(program, aim, kept, by_cell=by_cell)
         for strict in (True, False) if by_cell else (False,):
@@ -96,9 +89,9 @@ def energies(frame: Frame, point: Floats) -> Floats:
     np.add.at(used, service.row, out)
     share = used / np.where(service.kwh > 0, service.kwh, 1.0)
     # A row served within the tolerance is served whole.
-    out = out / np.where(share > 1 - HAIR, share, 1.0)[service.row]
+    out = out / np.where(share > 1 - settings.NOISE, share, 1.0)[service.row]
     # Energy below the tolerance of its row's demand is dropped.
-    tiny = 1e-7 * service.kwh[service.row]
+    tiny = settings.ARITHMETIC * service.kwh[service.row]
     kept: Floats = np.where(out > tiny, out, 0.0)
     return kept
 
@@ -128,7 +121,7 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
         site = program.instance.offer_site[standing]
         lacks = need[standing] - earned[site]
         lacks = carried(lacks, cap[standing], case[site])
-        lacks = np.where(lacks > ROUNDING * need[standing], lacks, 0.0)
+        lacks = np.where(lacks > settings.SUMMED * need[standing], lacks, 0.0)
         so_far[site] = np.maximum(so_far[site], lacks)
         due[:, t], most[site, t] = so_far, cap[standing]
     years = program.year_plan
@@ -197,7 +190,7 @@ def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
     upper = np.maximum(np.minimum(most, due[:, -1:]), due)
     model = model_of(
         a,
-        np.concatenate([-np.ones(size), np.full(years, -OVER)]),
+        np.concatenate([-np.ones(size), np.full(years, -settings.OVER)]),
         np.concatenate([due.ravel() / unit, np.zeros(years)]),
         np.concatenate([upper.ravel() / unit, np.full(years, np.inf)]),
         np.concatenate([np.zeros(size), np.full(years, -np.inf)]),

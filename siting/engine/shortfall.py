@@ -14,25 +14,15 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.coarse import Measure
-from siting.engine.cuts import BROKEN, Cut, Cutter
+from siting.engine.cuts import Cut, Cutter
 from siting.engine.frame import first_of_each
 from siting.engine.linear import answered, model_of
 from siting.program.instance import Flags, Floats, Ints
 
 # Families of rows of service and business cases.
 FAMILIES = ("demand", "capacity", "cover", "gap", "cap")
-# Pairs of each active row in the first model (of the most worth; the nearest where money is
-# decided); others are priced in. A cut stays valid without a pair, because its price is computed
-# again.
-FIRST_PAIRS, MONEY_PAIRS, PAYS = 4, 8, 1e-7
-# Penalty on a site's need above its cap, in shortfalls.
-LACKING = 100.0
-# Columns above which programs that decide on money use the interior point method: between points
-# the simplex method needs half a minute there, and is faster elsewhere.
-MANY_COLUMNS = 50_000
-# Prices tried for a site's gap, as shares of the price of public money.
-GAP_PRICES = (0.0, 0.5, 1.0)
 
 
 class Shortfall:
@@ -85,10 +75,10 @@ class Shortfall:
         first = first[:, first.any(axis=0) & [not self.single, True]]
         # Other columns are added once an option at their site is above 0.
         ends = np.full(first.shape[1], np.inf)
-        many = self.money and len(self.energies) > MANY_COLUMNS
+        many = self.money and len(self.energies) > settings.SLOW_SUBPROBLEM
         solver: dict[str, Any] = {"solver": "ipm", "run_crossover": "off"} if many else {}
         self.model = model_of(
-            sparse.csc_array(first), np.array([-1.0, -LACKING])[: len(ends)],
+            sparse.csc_array(first), np.array([-1.0, -settings.CAP_PENALTY])[: len(ends)],
             np.zeros(len(ends)), ends, np.full(n, -np.inf), np.full(n, np.inf), threads=1, **solver,
         )  # fmt: skip
         # Site, slice and kind of the pairs' columns, where a pair has its own.
@@ -229,7 +219,7 @@ class Shortfall:
         order = self.by_worth[at_hand[self.by_worth]]
         first = np.zeros(len(at_hand), dtype=bool)
         first[len(self.energies) :] = at_hand[len(self.energies) :]
-        many = MONEY_PAIRS if self.money else FIRST_PAIRS
+        many = settings.NEAREST_PAIRS if self.money else settings.FIRST_PAIRS
         first[order[first_of_each(self.reach[order], many)]] = True
         return first
 
@@ -241,7 +231,9 @@ class Shortfall:
         if not len(price):
             return False
         left = np.flatnonzero((self.bound > 0) & ~self.known)
-        pays = left[self.cost[left] - self.a[:, left].T @ price > PAYS * self.most_cost]
+        pays = left[
+            self.cost[left] - self.a[:, left].T @ price > settings.ARITHMETIC * self.most_cost
+        ]
         self._add(pays)
         return len(pays) > 0
 
@@ -249,7 +241,7 @@ class Shortfall:
         """Return the most violated cut at the point, from the model's optimum; None if none."""
         answer = answered(self.model)
         short = (float(self.thought[0]) if self.single else 0.0) - answer.objective
-        if not answer.optimal or short <= BROKEN:
+        if not answer.optimal or short <= settings.SIGNIFICANT:
             return None
         reduced = np.zeros(len(self.columns))
         reduced[self.there] = answer.reduced[len(answer.reduced) - len(self.there) :]
@@ -340,7 +332,7 @@ class Shortfall:
             gap_price[sites] = np.maximum(-price[at], 0.0) * self.rupee[at]
             coefficient_at = cutter.in_business(t, year_parts, worths, prices, rupee)
             best = coefficient_at(gap_price)
-            for share in GAP_PRICES:
+            for share in settings.GAP_PRICES:
                 other = coefficient_at(np.full(frame.sites, share * top))
                 best = np.where(cutter.shared, best, np.minimum(best, other))
             coefficient += best

@@ -6,16 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cuts import Cut, Cutter
 from siting.engine.highs import run_native
 from siting.engine.shortfall import Shortfall
 from siting.program.instance import Floats
-
-# Most rounds of pricing pairs in.
-PAYING_ROUNDS = 20
-# Upper bound on any measure, in its unit.
-ENDLESS = 1e12
 
 
 class Shortfalls:
@@ -55,7 +51,7 @@ class Shortfalls:
 
     def of_worths(self, parts: Sequence[int], point: Floats) -> dict[int, list[Cut]]:
         """Return the worth cuts of some parts at a point, while time lasts."""
-        endless = np.full(1 + max(m.column for m in self.cutter.measures), ENDLESS)
+        endless = np.full(1 + max(m.column for m in self.cutter.measures), settings.ENDLESS)
         mine = [one for one in self._programs(linked=False) if one.group[0] in parts]
         cuts = self._at(point, endless, mine)
         out = {one.group[0]: [cut] for one, cut in cuts if cut is not None}
@@ -85,7 +81,7 @@ class Shortfalls:
                 one.aim_at(point, measured)
             run_native([one.model for one in together], self.clock)
             again = together
-            for _ in range(PAYING_ROUNDS):
+            for _ in range(settings.PRICE_IN_ROUNDS):
                 again = [one for one in again if one.price_in()]
                 if not again or self.clock.over:
                     break

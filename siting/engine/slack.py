@@ -7,12 +7,9 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.frame import Frame
 from siting.program.instance import Flags, Floats, Ints
-
-# Share of the options from which a row counts as wide, and is dense.
-DENSE = 0.05
-MOST_DENSE = 60
 
 
 class Room:
@@ -28,9 +25,9 @@ class Room:
         slack = resources.slack
         self.most, self.least = resources.at_most + slack, resources.at_least - slack
         use = resources.use
-        wide = np.diff(use.indptr) > DENSE * max(self.count, 1)
+        wide = np.diff(use.indptr) > settings.DENSE * max(self.count, 1)
         wide |= np.isfinite(self.least)
-        if (wide & ~np.isfinite(self.least)).sum() > MOST_DENSE:
+        if (wide & ~np.isfinite(self.least)).sum() > settings.MOST_DENSE:
             wide = np.isfinite(self.least)
         self._wide, self._narrow = np.flatnonzero(wide), np.flatnonzero(~wide)
         self._dense = use[self._wide].toarray()

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from siting import settings
 from siting.engine.answer import AimProof, Answer, Method
 from siting.engine.clock import Clock, Progress
 from siting.engine.cover import served_whole, solve_covered
@@ -20,12 +21,12 @@ from siting.engine.milp import solve_whole
 from siting.engine.plans import Known, Options
 from siting.engine.prices import table_of
 from siting.engine.pricing import Priced, Pricing, is_many
-from siting.engine.proof import ARITHMETIC, Proof
+from siting.engine.proof import Proof
 from siting.engine.relocate import moved
 from siting.engine.resize import bettered
 from siting.engine.result import LeftOut, Result
-from siting.engine.run import WHOLE_FIRST, Run
-from siting.engine.served import LOSSES, lowered, reached_again, worked_out
+from siting.engine.run import Run
+from siting.engine.served import lowered, reached_again, worked_out
 from siting.engine.solvers import HIGHS
 from siting.engine.station_bound import Bounds, Prices
 from siting.engine.ties import break_ties
@@ -37,26 +38,6 @@ from siting.program.instance import Ints
 from siting.program.matrix import Reached
 from siting.program.options import Options as Courses
 from siting.program.program import Program
-
-# Share of the remaining time for an aim that others follow.
-FIRST = 0.75
-# Share of an aim's required gap that later aims may give up: little beside what is unproven, and
-# enough to allow plans of nearly equal value.
-KEPT = 0.2
-# Share of an aim's time for pricing, and how often offers that may be better are added after it.
-PRICING, WIDENED = 0.5, 4
-# Options of each site kept beside those of the relaxation: they promise most at its prices. With 0
-# the sectors of row 20 end 2 % lower; 2 and 5 are alike on row 19.
-BESIDE = 5
-# Over years: shares of the remaining time for the last year alone, and for deciding when.
-LAST_YEAR, YEARS = 0.4, 0.3
-# Share of the remaining time for the final exchange over all offers.
-MOVES = 0.1
-# Time kept for the answer after it, as a multiple of the time that valuing one plan takes: without
-# it Saddar of row 20 was 6 s late.
-FINISH = 8.0
-# Share of the time for a first plan without concessions.
-ALONE = 0.4
 
 
 def solve(
@@ -182,6 +163,8 @@ class _Solve:
                 self.choice = self._as_money_allows(own)
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
+        # Share of the time from which an aim that others follow may end without a proof.
+        self.idle_from = math.inf
         self.left_out = LeftOut()
         self.prices: Prices | None = None  # those that bound all plans in the first aim
 
@@ -224,9 +207,12 @@ class _Solve:
             self._begin_alone()
         for n, aim in enumerate(aims):
             left = len(aims) - n - 1
-            share = 1.0 if not left else self.clock.share + FIRST * (1 - self.clock.share)
+            more = settings.MAIN_SHARE * (1 - self.clock.share)
+            share = 1.0 if not left else self.clock.share + more
             before = dict(self.clock.seconds)
             began = self.clock.elapsed_s
+            now = self.clock.share
+            self.idle_from = (now + share) / 2 if left else math.inf
             with self.clock.phase("aim", min(share, 1.0)):
                 aim = self._prepared(aim)
                 aims[n] = aim
@@ -258,13 +244,15 @@ class _Solve:
 
     def _begin_alone(self) -> None:
         """Start from a plan without concessions, which is feasible with them too."""
-        gap, large = self.whole.gap, len(self.whole.service().site) > WHOLE_FIRST
+        gap, large = self.whole.gap, len(self.whole.service().site) > settings.WHOLE_FIRST
         if gap is None or not gap.concessions or not large or self.effort.method == "greedy":
             return
         alone = replace(self.whole, gap=replace(gap, concessions={}))
         mine = _Solve(alone, self.effort, self.clock, ())
         try:
-            with self.clock.phase("start", self.clock.share + ALONE * (1 - self.clock.share)):
+            with self.clock.phase(
+                "start", self.clock.share + settings.START_SHARE * (1 - self.clock.share)
+            ):
                 aim = mine._prepared(alone.all_aims[0])
                 result = mine._searched(aim, ())
         except (InfeasibleError, SolveError):
@@ -276,7 +264,9 @@ class _Solve:
         """Return the result of one aim; for the cost to all, after a final exchange of stations."""
         if self.effort.method == "milp" or not aim.of_stations:
             return self._found(aim, reached)
-        with self.clock.within(self.clock.share + (1 - MOVES) * (1 - self.clock.share)):
+        with self.clock.within(
+            self.clock.share + (1 - settings.LAST_SHARE) * (1 - self.clock.share)
+        ):
             result = self._found(aim, reached)
         return self._moved(aim, reached, result)
 
@@ -296,13 +286,13 @@ class _Solve:
         if clock.over or not math.isfinite(before):
             return result
         # The answer takes a multiple of the time that this plan's value took.
-        kept_s = FINISH * (clock.elapsed_s - began_s)
+        kept_s = settings.FINISH * (clock.elapsed_s - began_s)
         with clock.within(clock.share_after(max(1 - kept_s / max(clock.left_s, 1e-9), 0.0))):
             better = bettered(frame, self._in_whole(result.choice), clock)
             better = moved(frame, better, clock)
         served = frame.serve(better, self.clock)
         value = frame.signed(served.objective) if served.found else -math.inf
-        if not value > before + ARITHMETIC * abs(before):
+        if not value > before + settings.ARITHMETIC * abs(before):
             return result
         if self.program is not self.whole:
             self._narrow(np.union1d(self.kept, _offers_of(self.whole.options, better)))
@@ -312,12 +302,14 @@ class _Solve:
 
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the result of one aim over the offers priced in, with a bound for all offers."""
-        with self.clock.phase("pricing", self.clock.share + PRICING * (1 - self.clock.share)):
+        with self.clock.phase(
+            "pricing", self.clock.share + settings.PRICING * (1 - self.clock.share)
+        ):
             whole, priced = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
         gap = self._gap_of(aim)
-        for _ in range(WIDENED + 1):
+        for _ in range(settings.WIDENED + 1):
             frame = self._framed(aim, reached)
             options = self._in_whole(np.arange(frame.count))
             known = None
@@ -333,10 +325,11 @@ class _Solve:
             missing = np.setdiff1d(np.arange(whole.count), known.options)
             beyond = float(priced.at_most[missing].max(initial=-math.inf))
             bound = min(priced.bound, max(bound, beyond))
-            if bound - value <= ARITHMETIC * abs(value):  # by no more than prices are exact
+            # By no more than prices are exact.
+            if bound - value <= settings.ARITHMETIC * abs(value):
                 bound = value
             result = replace(result, bound=frame.sign * max(bound, value))
-            enough = value + max(gap, ARITHMETIC) * abs(value)
+            enough = value + max(gap, settings.ARITHMETIC) * abs(value)
             new = known.promising(priced.at_most, enough)
             late = self.clock.over or result.stopped == "time limit"
             if bound <= enough or late or not len(new):
@@ -357,22 +350,20 @@ class _Solve:
 
     def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Frame, Priced | None]:
         """Return the frame with all offers, and what pricing says of them; None if time ran out."""
-        frame = Frame(self.whole, aim, [lowered(one, LOSSES[-1]) for one in reached])
+        frame = Frame(self.whole, aim, [lowered(one, settings.LOSSES[-1]) for one in reached])
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
         if self.choice is not None and aim.of_stations:
             start = bettered(frame, start, self.clock)
-        first = start if self.program is self.whole else np.union1d(start, self._there())
         served = frame.serve(np.sort(start), self.clock) if len(start) else None
         point = served.point if served is not None and served.found else None
-        pricing = Pricing(frame, self.clock, start=first, seed=self.effort.seed, served=point)
+        pricing = Pricing(frame, self.clock, start=start, seed=self.effort.seed, served=point)
         priced = pricing.run(self._gap_of(aim))
         active = pricing.active if priced is None else priced.active
         also = start
         if priced is not None and not priced.infeasible:
             order = np.lexsort((-priced.at_most, frame.site))
-            also = np.union1d(also, order[first_of_each(frame.site[order], BESIDE)])
-        kept = _offers_of(self.whole.options, np.union1d(np.flatnonzero(active), also))
-        self._narrow(kept if self.program is self.whole else np.union1d(self.kept, kept))
+            also = np.union1d(also, order[first_of_each(frame.site[order], settings.BESIDE)])
+        self._narrow(_offers_of(self.whole.options, np.union1d(np.flatnonzero(active), also)))
         if self.choice is not None:
             self.choice = self._from_whole(start)
         return frame, priced
@@ -386,7 +377,7 @@ class _Solve:
         clock = self.clock
         last = _Solve(self.whole.only_last_year(), self.effort, clock, ())
         try:
-            with clock.phase("last year", clock.share + LAST_YEAR * (1 - clock.share)):
+            with clock.phase("last year", clock.share + settings.START_SHARE * (1 - clock.share)):
                 choice = last._in_whole(last._searched(aim, ()).choice)
         except (InfeasibleError, SolveError):
             return  # concessions or required stations may need the other years
@@ -394,7 +385,7 @@ class _Solve:
         offers = [last.whole.options.last[choice], np.flatnonzero(instance.offer_existing)]
         self.kept = np.unique(np.concatenate(offers))
         self.program = replace(self.whole, instance=instance.with_offers(self.kept))
-        in_time = clock.phase("years", clock.share + YEARS * (1 - clock.share))
+        in_time = clock.phase("years", clock.share + settings.SIDE_SHARE * (1 - clock.share))
         with in_time, suppress(InfeasibleError):
             self.choice = self._solved(Frame(self.program, aim)).choice
 
@@ -452,7 +443,7 @@ class _Solve:
         gap, value = self.effort.gap, result.value
         if not aim.of_worth:
             return Reached(aim, value)
-        low = value - KEPT * gap * abs(value)
+        low = value - settings.KEPT * gap * abs(value)
         lowest = result.bound / (1 + 0.999 * gap)
         # A gap that was met stays met.
         return Reached(aim, max(low, lowest) if lowest <= value else low)
@@ -460,7 +451,7 @@ class _Solve:
     def _money(self, reached: Sequence[Reached]) -> list[Reached]:
         """Return the plan's public money as a limit for shorter drives, where money counts."""
         assert self.choice is not None
-        counts = self.effort.least_gain > 0 and self.effort.gap > ARITHMETIC
+        counts = self.effort.least_gain > 0 and self.effort.gap > settings.ARITHMETIC
         if not counts or not self.program.capacitated:
             return []
         frame, worth = self._frame(LeastMoney(), reached)
@@ -493,7 +484,7 @@ class _Solve:
         if not aim.of_drives or not result.value <= longest:
             return []
         # Slightly inside the gap: drives are computed again.
-        return [Reached(aim, max(result.value, longest * (1 - ARITHMETIC)))]
+        return [Reached(aim, max(result.value, longest * (1 - settings.ARITHMETIC)))]
 
     def _break_ties(self, reached: Sequence[Reached]) -> None:
         """Break ties by the least money, if all aims are proven."""
@@ -501,11 +492,13 @@ class _Solve:
             self.effort,
             all(
                 one.value == one.bound
-                or abs(one.bound - one.value) <= max(ARITHMETIC * abs(one.value), one.noise)
+                or abs(one.bound - one.value)
+                <= max(settings.ARITHMETIC * abs(one.value), one.noise)
                 for _, one, _ in self.results
             ),
         )
-        if effort.gap > ARITHMETIC or effort.method != "exact" or not proven or self.clock.over:
+        exact = effort.gap <= settings.ARITHMETIC and effort.method == "exact"
+        if not exact or not proven or self.clock.over:
             return
         assert self.choice is not None
         with self.clock.phase("ties"):
@@ -549,7 +542,7 @@ class _Solve:
                 solver=effort.solver,
                 start=self._begun(frame),
             )
-        large = frame.matrix.a.shape[1] > WHOLE_FIRST
+        large = frame.matrix.a.shape[1] > settings.WHOLE_FIRST
         if effort.method == "exact" and large and self.choice is not None and goes(frame):
             result = solve_drives(
                 frame, self.clock, self.choice, gap=self._gap_of(frame.aim), solved=self._run
@@ -578,7 +571,9 @@ class _Solve:
     ) -> Result:  # fmt: skip
         effort = self.effort
         greedy = effort.method == "greedy"
-        options = Options(gap, effort.threads, effort.seed, greedy, briefly, turns)
+        options = Options(
+            gap, effort.threads, effort.seed, greedy, briefly, turns, self.idle_from
+        )  # fmt: skip
         return self._worked(Run(frame, self.clock, options, start, known), Run.work).result()
 
     def _worked(self, run: Run, work: Callable[[Run], None]) -> Run:
@@ -595,7 +590,7 @@ class _Solve:
         """Return the answer: service with the shortest drives the aims allow, and the proofs."""
         assert self.choice is not None
         whole = served_whole([*(one.aim for one in reached), ShortestDrives()], self.program)
-        if self.effort.gap > ARITHMETIC and not whole:
+        if self.effort.gap > settings.ARITHMETIC and not whole:
             reached = self._won_back(reached)
         pairs, energy, paid = worked_out(self.program, self.choice, reached)
         answer = Answer(

@@ -9,13 +9,12 @@ from typing import Any
 
 import pulp
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.highs import InterruptibleHighs, native
 from siting.errors import Fault, SolveError
 
 HIGHS = "HiGHS"
-# Relative distance from its bound, beyond the gap, above which a reported optimum is rejected.
-DISAGREE = 1e-5
 
 
 def check_solver(name: str) -> None:
@@ -68,7 +67,9 @@ def run_solver(
         if bound is None and gap <= 0:
             bound = objective
         off = 0.0 if objective is None or bound is None else abs(bound - objective)
-        if name == HIGHS and off > (gap + DISAGREE) * max(abs(objective or 0.0), 1.0):
+        # Beyond the gap and a solver's rounding, a reported optimum is rejected.
+        likely = (gap + 10 * settings.SIGNIFICANT) * max(abs(objective or 0.0), 1.0)
+        if name == HIGHS and off > likely:
             # HiGHS 1.16 may overvalue a start in its presolve, drop it on the way back and still
             # report optimal. The bound is valid; the plan is not optimal.
             if start:

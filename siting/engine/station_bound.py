@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
@@ -29,10 +30,6 @@ from siting.engine.parts import parts_of
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Matrix
 
-# Prices of a site's gap tried first beside the highest price of public money, as shares of it, and
-# how often the interval around the best is halved: with 4 the bound of the embedded city is 0.13 %
-# above that with 8, which is 0.001 % above that with 16.
-GAP_PRICES, HALVINGS = (0.0, 0.25, 0.5, 0.75, 2.0), 8
 # Families of rows of one site: none of them is priced.
 OF_A_SITE = ("one", "demand", "capacity", "cover", "gap", "cap", "paid")
 
@@ -178,11 +175,11 @@ def _lowest(
     lowest = found[0]
     if cutter.shared.any() or not top:
         return lowest, best
-    for n in range(len(GAP_PRICES) + 2 * HALVINGS):
+    for n in range(len(settings.BOUND_GAP_PRICES) + 2 * settings.HALVINGS):
         if clock.over:
             break
-        if n < len(GAP_PRICES):
-            tried.append(np.full(sites, GAP_PRICES[n] * top))
+        if n < len(settings.BOUND_GAP_PRICES):
+            tried.append(np.full(sites, settings.BOUND_GAP_PRICES[n] * top))
         else:
             counts, low, high = _around(lowest, site, tried, found, best)
             after = best.copy()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT, model_of, run_model
@@ -14,11 +15,6 @@ from siting.program.aims import LeastMoney
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
-
-# Relative tolerance of every comparison.
-EXACT = 1e-9
-# Columns above which ties are not broken.
-MOST_COLUMNS = 150_000
 
 
 def break_ties(
@@ -38,7 +34,7 @@ def break_ties(
     """
     frame = Frame(program, LeastMoney(), reached)
     m = frame.matrix
-    if program.gap is not None or m.a.shape[1] > MOST_COLUMNS:
+    if program.gap is not None or m.a.shape[1] > settings.WHOLE_LAST:
         return choice, False
     instance, last = program.instance, frame.options.last
     prices = (
@@ -76,5 +72,5 @@ def break_ties(
             return choice, False
         choice = better
         rows.append(price)
-        most.append(float(price[choice].sum()) * (1 + EXACT))
+        most.append(float(price[choice].sum()) * (1 + settings.EXACT))
     return choice, True

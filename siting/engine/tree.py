@@ -25,20 +25,10 @@ from typing import Protocol
 
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cut_model import CutModel, Relaxed
 from siting.program.instance import Flags, Floats, Ints
-
-NODE_ROUNDS, NODE_STALLED = 12, 2e-4
-# Branchings tried at a node, and trials of each after which its estimate is trusted.
-TRIED, RELIABLE = 8, 2
-# Plans are made at the first nodes, then at every nth.
-FIRST_NODES, EVERY = 30, 10
-PART = 1e-6
-# Most counts tried, the most fractional ones.
-MOST_COUNTS = 40
-# Distance from an integer within which a count is integer, as long as sites are left to branch on.
-COUNTED = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +126,9 @@ class Tree:
         """Return the children of a node, empty where it is closed; None if time ran out."""
         began = self._clock.work
         self._master.allow(node.allowed, node.opened, node.least, node.most)
-        relaxed, low = self._master.tighten(NODE_ROUNDS, NODE_STALLED, self._keeper.proven_at)
+        relaxed, low = self._master.tighten(
+            settings.NODE_ROUNDS, settings.NODE_STALLED, self._keeper.proven_at
+        )
         if relaxed is None:
             return None
         worked = self._clock.work - began
@@ -144,7 +136,7 @@ class Tree:
         low = min(low, node.bound)
         if low <= self._keeper.proven_at or low == -math.inf:
             return self._done(low)
-        if self.nodes <= FIRST_NODES or self.nodes % EVERY == 0:
+        if self.nodes <= settings.FIRST_NODES or self.nodes % settings.PLAN_EVERY == 0:
             self._keeper.plan_at(relaxed.taken)
             if low <= self._keeper.proven_at:
                 return self._done(low)
@@ -191,7 +183,7 @@ class Tree:
         began = self._clock.work
         for split in splits:
             seen = self._seen.setdefault(split.key, [[], []])
-            unreliable = min(len(seen[0]), len(seen[1])) < RELIABLE
+            unreliable = min(len(seen[0]), len(seen[1])) < settings.RELIABLE
             if unreliable and not self._clock.over and self._clock.work - began <= work:
                 self._try(split, relaxed.bound, seen)
             fall = [
@@ -219,18 +211,21 @@ class Tree:
         Empty where every site has one whole option, or none.
         """
         counts = [float(relaxed.taken[kind].sum()) for kind in self._master.kinds]
-        uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > COUNTED]
+        uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > settings.COUNTED]
         if uneven:
             uneven.sort(key=lambda k: abs(counts[k] % 1.0 - 0.5))
-            return [self._on_count(node, k, counts[k]) for k in sorted(uneven[:MOST_COUNTS])]
+            uneven = sorted(uneven[: settings.MOST_COUNTS])
+            return [self._on_count(node, k, counts[k]) for k in uneven]
         whole = np.bincount(self._site, relaxed.taken, minlength=len(self._must))
-        part = np.flatnonzero((whole > PART) & (whole < 1 - PART))
+        part = np.flatnonzero((whole > settings.SIGNIFICANT) & (whole < 1 - settings.SIGNIFICANT))
         if len(part):
-            order = part[np.argsort(np.abs(whole[part] - 0.5), kind="stable")][:TRIED]
+            order = part[np.argsort(np.abs(whole[part] - 0.5), kind="stable")]
+            order = order[: settings.CANDIDATES]
             return [self._on_site(node, int(j), float(whole[j])) for j in order.tolist()]
-        some = relaxed.taken > PART
+        some = relaxed.taken > settings.SIGNIFICANT
         mixed = np.flatnonzero(np.bincount(self._site, some, minlength=len(self._must)) > 1)
-        return [self._on_option(node, int(j), relaxed.taken) for j in mixed[:TRIED].tolist()]
+        mixed = mixed[: settings.CANDIDATES]
+        return [self._on_option(node, int(j), relaxed.taken) for j in mixed.tolist()]
 
     def _on_site(self, node: _Node, j: int, whole: float) -> _Split:
         closed = node.allowed & (self._site != j)
@@ -252,11 +247,11 @@ class Tree:
         options = np.flatnonzero(self._site == j)
         rank = options[np.lexsort((options, self._master.money[options]))]
         share = np.cumsum(taken[rank])
-        some = np.flatnonzero(taken[rank] > PART)
+        some = np.flatnonzero(taken[rank] > settings.SIGNIFICANT)
         cut = int(some[np.argmin(np.abs(share[some[:-1]] - 0.5))])
         less, more = node.allowed.copy(), node.allowed.copy()
         less[rank[cut + 1 :]] = False
         more[rank[: cut + 1]] = False
-        above = min(max(float(share[cut]), PART), 1.0 - PART)
+        above = min(max(float(share[cut]), settings.SIGNIFICANT), 1.0 - settings.SIGNIFICANT)
         down, up = replace(node, allowed=less), replace(node, allowed=more)
         return _Split((j, 1 + cut), down, up, 1 - above, above)

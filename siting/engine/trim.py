@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.marginal import Marginal
-from siting.engine.proof import ARITHMETIC
 from siting.engine.result import LeftOut, Result
 from siting.program.aims import Aim
 from siting.program.instance import Ints
@@ -47,7 +47,7 @@ def trimmed(
     plain = aim.is_plain_worth and program.worth_unit == ENERGY_UNIT
     plain &= program.capacitated and program.gap is None and program.year_plan is None
     lowest = result.bound / (1 + gap)
-    if not plain or least_gain <= 0 or gap <= ARITHMETIC or result.value < lowest:
+    if not plain or least_gain <= 0 or gap <= settings.ARITHMETIC or result.value < lowest:
         return result, LeftOut()
     frame = Frame(program, aim)
     floors = any(floor.share > 0 for floor in program.floors)

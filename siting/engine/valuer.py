@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from siting import settings
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
 from siting.engine.slack import Room
 from siting.program.instance import Floats, Ints
-
-KEPT_BYTES = 200e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +55,9 @@ class Valuer:
         for p, part in enumerate(cutter.parts):
             most[self.scenario[p]] += self.weight[p] * part.most
         self.most = float(self.goal(most))
-        self.noise = 1e-9 * max(abs(self.most), float(most.max(initial=0.0)), 1e-300)
+        self.noise = settings.EXACT * max(abs(self.most), float(most.max(initial=0.0)), 1e-300)
         size = 16 * (self.count + 1)
-        self._kept = 40 + int(KEPT_BYTES / size)
+        self._kept = 40 + int(2 * settings.KEPT_BYTES / size)
         self._cache: dict[tuple[int, bytes], tuple[float, Floats, Floats]] = {}
         offers = frame.program.instance
         last = frame.options.last

@@ -25,9 +25,10 @@ from typing import NoReturn
 import numpy as np
 import pandas as pd
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
-from siting.engine.elastic import GAP, Elastic
+from siting.engine.elastic import Elastic
 from siting.engine.frame import Frame
 from siting.engine.linear import Answered
 from siting.engine.plans import Options
@@ -39,21 +40,8 @@ from siting.program.instance import Flags
 from siting.program.program import Program
 
 COLUMNS = ["requirement", "have", "need", "unit", "alone", "fix"]
-LEAST_S = 5.0
-# Shares of the time by which the second step and the third end; most of the time left for one
-# question, as its divisor.
-ALONE_ENDS, FILTER_ENDS = 0.6, 0.75
-PARTS = 4
-# Large programs: figures tried in turn, as shares beyond the relaxation's; and a gap that accepts
-# the engine's first plan.
-STEPS = (0.3, 0.08, 0.02, 0.005)
-ANY_GAP = 1e12
-# Most requirements shown without a known change.
-SHOWN = 12
 # Kinds of limits that require one station each, often in large numbers.
 DENSITY = {"square": "squares", "stretch": "stretches"}
-# Excess below this share of the figure is rounding.
-NONE = 1e-7
 
 
 def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
@@ -91,7 +79,7 @@ def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
 
     It takes at most the clock's time left, but at least 5 s.
     """
-    left = Clock(max(LEAST_S, clock.left_s))
+    left = Clock(max(settings.LEAST_S, clock.left_s))
     lines = _Diagnosis(program, left, effort, known=True).lines()
     if not lines:
         what = "found no plan, though the requirements are compatible"
@@ -130,7 +118,7 @@ def is_hopeless(program: Program) -> bool:
         wanted = floor.wanted(demand)
         reached = service.kwh[service.floor[n]].sum(axis=0)
         for s in floor.holds_in(program.slices):
-            if reached[s] < (floor.share - 1e-9) * wanted[s]:
+            if reached[s] < (floor.share - settings.EXACT) * wanted[s]:
                 return True
     counts = program.budgeted and program.year_plan is None
     faults = program.instance.contradictions()
@@ -154,13 +142,14 @@ class _Diagnosis:
         """Return the lines of the requirements in the conflict."""
         answer = self.ask((), self.all, whole=False, parts=2)
         suspects, joint = self.all, None
-        if answer.optimal and answer.objective < -NONE:
+        if answer.optimal and answer.objective < -settings.ARITHMETIC:
             suspects = sorted(self.elastic.priced(answer)) or self.all
             if not self.small:  # an early partial result
-                joint = self.stepped(self.given(answer, self.all), 0.0, len(STEPS))
+                given = self.given(answer, self.all)
+                joint = self.stepped(given, 0.0, len(settings.CONFLICT_STEPS))
         elif not self.known and self.possible():
             return []
-        with self.clock.phase("alone", ALONE_ENDS):
+        with self.clock.phase("alone", settings.ROOT_SHARE):
             for group in self.groups(suspects, {} if joint is None else joint.figures):
                 self.try_alone(group)
         if joint is not None and len(joint.figures) == 1:
@@ -170,7 +159,7 @@ class _Diagnosis:
         found_alone = {k: m for k, m in self.mends.items() if m is not None and m.figures}
         if any(m.excess[k] == 0 for k, m in found_alone.items()):
             return []  # its figure holds as it is
-        with self.clock.phase("filter", FILTER_ENDS):
+        with self.clock.phase("filter", settings.MAIN_SHARE):
             kept = self.irreducible(suspects, found_alone)
         if not found_alone and (joint is None or not joint.figures):
             joint = self.mend((), self.all)
@@ -182,7 +171,7 @@ class _Diagnosis:
         otherwise = "keep it; change the others" if changed else "change several together"
         otherwise = "changing it alone is not enough" if alone else otherwise
         sites, lines = self.program.instance.site_ids, []
-        for k in sorted({*alone, *changed, *kept[:SHOWN]}):
+        for k in sorted({*alone, *changed, *kept[: settings.REQUIREMENTS_LISTED]}):
             one, mend = self.asked[k], joint if k in changed else self.mends.get(k)
             if mend is None:
                 lines.append(Line.of(one, 0.0, otherwise))
@@ -203,8 +192,9 @@ class _Diagnosis:
         self.clock.interrupted = clock.interrupted
 
     def ask(
-        self, held: Collection[int], aimed: Collection[int], *, whole: bool, parts: float = PARTS
-    ) -> Answered:
+        self, held: Collection[int], aimed: Collection[int], *, whole: bool,
+        parts: float = settings.CONFLICT_PARTS,
+    ) -> Answered:  # fmt: skip
         with self.limited(parts) as clock:
             return self.elastic.ask(held, aimed, clock, whole=whole)
 
@@ -214,7 +204,7 @@ class _Diagnosis:
 
     def possible(self) -> bool:
         """Return whether there is a plan."""
-        sure, _ = self.planned(self.program, PARTS)
+        sure, _ = self.planned(self.program, settings.CONFLICT_PARTS)
         if sure is None:
             what = "no feasible plan found, and none ruled out"
             raise SolveError(Fault("time limit", what, "give it more time"))
@@ -222,7 +212,7 @@ class _Diagnosis:
 
     def planned(self, program: Program, parts: float) -> tuple[bool | None, Flags]:
         """Return whether the engine finds a plan (None: time limit), and its stations by site."""
-        run = self.run(program, MostWorth(), ANY_GAP, parts)
+        run = self.run(program, MostWorth(), settings.ENDLESS, parts)
         standing = self.nowhere.copy()
         if run.choice is None:
             return (False if run.infeasible else None), standing
@@ -242,7 +232,7 @@ class _Diagnosis:
         for k in suspects:
             blocks.setdefault(self.asked[k].block, []).append(k)
         parts = [
-            [members] if len(members) > PARTS else [[k] for k in members]
+            [members] if len(members) > settings.CONFLICT_PARTS else [[k] for k in members]
             for members in blocks.values()
         ]
         groups = [group for part in parts for group in part]
@@ -254,7 +244,7 @@ class _Diagnosis:
             for k in group:
                 untried = len(self.all) - len(self.mends)
                 others = [other for other in self.all if other != k]
-                self.mends[k] = self.mend(others, [k], min(untried, PARTS))
+                self.mends[k] = self.mend(others, [k], min(untried, settings.CONFLICT_PARTS))
         elif self.clash([k for k in self.all if k not in group]):
             self.mends.update(dict.fromkeys(group))
         else:
@@ -286,7 +276,7 @@ class _Diagnosis:
             return Mend(
                 given, figures, standing, given.get(first, least) if answer.optimal else least
             )
-        return self.stepped(given, least, max(parts, len(STEPS)))
+        return self.stepped(given, least, max(parts, len(settings.CONFLICT_STEPS)))
 
     def given(self, answer: Answered, aimed: Sequence[int]) -> dict[int, float]:
         """Return the excesses of those that give way; the first with 0 where none does."""
@@ -294,14 +284,15 @@ class _Diagnosis:
         if not answer.found:
             return none
         excess, unit = self.elastic.excess(answer), self.elastic.unit
-        return {k: float(excess[k]) for k in aimed if excess[k] > NONE * unit[k]} or none
+        least = settings.ARITHMETIC * unit
+        return {k: float(excess[k]) for k in aimed if excess[k] > least[k]} or none
 
     def most_served(self, k: int, parts: float) -> Mend | None:
         """Return a floor's excess where serving most of it is best."""
         one, floors = self.asked[k], list(self.program.floors)
         aim = WorstShare((replace(floors.pop(one.place), share=0.0),))
         changed = replace(self.program, floors=tuple(floors), aims=(aim,))
-        run = self.run(changed, aim, max(self.effort.gap, GAP), parts)
+        run = self.run(changed, aim, max(self.effort.gap, settings.CONFLICT_GAP), parts)
         if run.infeasible:
             return None
         least = max(one.short, one.asked - run.bound)
@@ -313,11 +304,12 @@ class _Diagnosis:
     def stepped(self, given: dict[int, float], least: float, parts: float) -> Mend:
         """Return the last changes with a plan, in steps towards the relaxation's."""
         best = Mend(given, {}, self.nowhere, least)
-        for step in STEPS:
+        for step in settings.CONFLICT_STEPS:
             changed, figures = self.program, {}
             for k, excess in given.items():
                 one = self.asked[k]
-                more = step * max(one.figure(excess), NONE * float(self.elastic.unit[k]))
+                least = settings.ARITHMETIC * float(self.elastic.unit[k])
+                more = step * max(one.figure(excess), least)
                 figures[k] = rounded(one, excess + more, whole=True)
                 changed = one.changed(changed, figures[k], self.nowhere)
             ok, standing = self.planned(changed, parts)
@@ -366,7 +358,7 @@ class _Diagnosis:
         taken = options.offer[np.flatnonzero(answer.point[: len(options)] > 0.5)]
         standing = self.nowhere.copy()
         standing[self.program.instance.offer_site[taken[:, -1]]] = True
-        for more in (0.0, 1e-6, 1e-4):
+        for more in (0.0, settings.SIGNIFICANT, 1e-4):
             changed, figures = self.program, {}
             for k, e in excess.items():
                 one = self.asked[k]
@@ -376,6 +368,6 @@ class _Diagnosis:
             course = {tuple(row): n for n, row in enumerate(frame.options.offer.tolist())}
             chosen = [course[tuple(row)] for row in taken.tolist() if tuple(row) in course]
             choice = np.array(sorted(chosen), dtype=np.int64)
-            if frame.fits(choice) and frame.serve(choice, Clock(LEAST_S)).found:
+            if frame.fits(choice) and frame.serve(choice, Clock(settings.LEAST_S)).found:
                 return figures, standing
         return {}, standing

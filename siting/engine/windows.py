@@ -1,15 +1,18 @@
 """Windows: large neighbourhood search, with the stations of a neighbourhood set free.
 
-A window frees the options of some sites, the energies of their pairs, those of nearby stations that
-share demand with them, and all columns without a site; the rest of the plan is folded into the
-sides of the rows. The rest is a small integer program that HiGHS solves from the incumbent. It is
-built from the matrix alone, so it works for any combination of blocks. Nearness is shared demand,
-so no map is needed.
+A window frees the options of some sites, energies, and all columns without a site; the rest of the
+plan is folded into the sides of the rows. What is left is a small integer program that HiGHS solves
+from the incumbent. It is built from the matrix alone, so it works for any combination of blocks.
+Nearness is shared demand, so no map is needed.
+
+The energies are of demand rows that a window can change: those its stations serve, those that lack
+service, and those that a site of it would serve better. Such a row keeps the pairs in use and, at
+first, a few others: in the window the nearest, outside it those with free capacity.
 
 Each window has two neighbourhoods, mostly far apart: money moves between them. Windows start where
 relaxation and plan differ; none is repeated while nothing near it has changed, and once all of a
-size have been tried they grow. Several run in parallel; their results are applied in order, so that
-a run repeats.
+size have been tried they grow, in sites and in pairs of a row. Several run in parallel; their
+results are applied in order, so that a run repeats.
 
 Source: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer 2010,
 399-419.
@@ -23,26 +26,13 @@ import highspy
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame, first_of_each
 from siting.engine.highs import run_native
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
 
-FIRST_SIZE, HARD_SIZE, GROWTH = 10, 6, 1.6
-# Node limit per window. The time limit is a safeguard that seldom binds.
-NODES, SECONDS, HARD_SECONDS = 400, 15.0, 6.0
-WINDOW_GAP = 2e-4
-# With decay or decided payments the integer programs of windows are hard: they start with a wider
-# gap, which narrows whenever all of a size have been tried; with payments by year they start
-# smaller, too.
-WIDE_GAP, NARROWS = 2e-3, 0.5
-GAIN = 1e-7
-# With decay, the best sites kept for a row, and the best stations kept outside a window.
-BEST_SITES, BEST = 12, 8
-# Energies above which, with payments by year, a row keeps only its own stations outside a window,
-# and this number of those with the most free capacity.
-MANY_ENERGIES, ROOMIEST = 20_000, 3
 # Rows that the results of several windows may violate together, though each met them.
 SHARED = ("one", "resource", "subsidies", "floor")
 
@@ -75,19 +65,27 @@ class Windows:
         for family in (*SHARED, "gap") if pooled else SHARED:
             self._shared[m.family.get(family, slice(0, 0))] = True
         self._own_site = self._site_of_columns()
-        self._reach_of_columns = self.frame.service.row[self.frame.energy_pair]
+        self._energies = slice(frame.count, frame.layout.columns.energies)
+        self._worth = m.cost[self._energies]
+        service = self.frame.service
+        self._reach_of_columns = service.row[self.frame.energy_pair]
+        # Row and slice of each energy column, and the demand there.
+        self._group = self._reach_of_columns * service.kwh.shape[1] + frame.energy_slice
+        self._wanted = service.kwh[self._reach_of_columns, frame.energy_slice]
+        self._wanted = self._wanted / frame.layout.energy_unit
         all_energies = np.ones(len(self.frame.energy_pair), dtype=bool)
         self._good = all_energies
         if self.frame.service.near:
-            worth = frame.matrix.cost[frame.count : frame.layout.columns.energies]
-            self._good = self._among_best(all_energies, worth, BEST_SITES)
+            self._good = self._among_best(all_energies, self._worth, settings.BEST_SITES)
         self._near = self._overlap()
         self.taken = taken
         self.hopeless = np.zeros(frame.count, dtype=bool)  # options of no better plan
         near = frame.service.near
-        self.gap = WIDE_GAP if near or frame.program.gap is not None else WINDOW_GAP
+        wide = 10 if near or frame.program.gap is not None else 1
+        self.gap = wide * settings.WINDOW_GAP
         self._hard = frame.drawn_by_year and not near
-        self.size = HARD_SIZE if self._hard else FIRST_SIZE
+        self.size = settings.HARD_SIZE if self._hard else settings.FIRST_SIZE
+        self.pairs = settings.WINDOW_PAIRS
         self.made = 0
         self.start(point)
 
@@ -166,8 +164,9 @@ class Windows:
         """Solve one window per thread; return the gain of the plan, scaled."""
         windows = self._next()
         if not windows:
-            self.size = int(np.ceil(self.size * GROWTH))
-            self.gap = max(self.gap * NARROWS, WINDOW_GAP)
+            self.size = int(np.ceil(self.size * settings.GROWTH))
+            self.gap = max(self.gap * 0.5, settings.WINDOW_GAP)
+            self.pairs *= 2
             self._tried[:] = False
             return 0.0
         work = [self._program(sites) for sites in windows]
@@ -177,13 +176,13 @@ class Windows:
         self.made += len(plans)
         before, taken = self.value, 0
         for sites, one in zip(windows, plans, strict=True):
-            if one is not None and one.gain > GAIN * max(abs(self.value), 1e-12):
+            if one is not None and one.gain > settings.ARITHMETIC * max(abs(self.value), 1e-12):
                 if self._take(one):
                     taken += 1
                 elif taken:  # it conflicts with another's result, and is tried again
                     self._tried[sites] = False
         if any(one is not None and not one.done for one in plans) and self.size > 4:
-            self.size = max(4, int(self.size / GROWTH**0.5))
+            self.size = max(4, int(self.size / settings.GROWTH**0.5))
         return self.value - before
 
     def _next(self) -> list[Ints]:
@@ -223,29 +222,15 @@ class Windows:
         free = (column_site >= 0) & inside[column_site]
         count, energies = frame.count, frame.layout.columns.energies
         free[:count] &= ~self.hopeless | (self.point[:count] > 0)
-        row = self._reach_of_columns
-        service = frame.service
-        touched = np.zeros(len(service.kwh), dtype=bool)
-        if service.near:
-            in_use = self.point[count:energies] > 0
-            free[count:energies] &= self._good | in_use
-            touched[row[free[count:energies]]] = True
+        mine = free[count:energies].copy()
+        if frame.service.near:
+            free[count:energies] = self._good_pairs(mine)
+        elif frame.layout.by_pair:
+            free[count:energies] = self._pairs(mine)
         else:
-            touched[service.row[inside[service.site]]] = True
-        if frame.layout.by_pair:
-            built = np.zeros(frame.sites, dtype=bool)
-            built[frame.site[self.choice]] = True
-            site = column_site[count:energies]
-            outside = built[site] & touched[row]
-            if service.near:
-                worth = frame.matrix.cost[count:energies]
-                outside &= in_use | self._among_best(outside, worth, BEST)
-            elif self._hard and int(outside.sum()) > MANY_ENERGIES:
-                in_use, room = self.point[count:energies] > 0, self._room()
-                outside &= in_use | self._among_best(outside & (room > 0), room, ROOMIEST)
-            free[count:energies] |= outside
-        else:
-            free[count:energies] = touched[row]
+            touched = np.zeros(len(frame.service.kwh), dtype=bool)
+            touched[frame.service.row[inside[frame.service.site]]] = True
+            free[count:energies] = touched[self._reach_of_columns]
         subsidy = frame.layout.subsidy_column
         if subsidy.size:
             some = np.zeros(frame.sites, dtype=bool)
@@ -256,6 +241,47 @@ class Windows:
             free[column] = True
         columns = np.flatnonzero(free)
         return columns, columns < count
+
+    def _good_pairs(self, inside: Flags) -> Flags:
+        """Return a window's energies with decay: the best of its sites, and those that may give."""
+        worth, in_use = self._worth, self.point[self._energies] > 0
+        inside = inside & (self._good | in_use)
+        outside = self._outside(inside)
+        return inside | outside & (in_use | self._among_best(outside, worth, settings.BEST))
+
+    def _pairs(self, inside: Flags) -> Flags:
+        """Return a window's energies: those in use, and a few that may take their place.
+
+        `inside`: all of its sites. Only rows that its stations serve, that lack service, or that a
+        site of it would serve better than their stations do.
+        """
+        now = self.point[self._energies]
+        in_use, worth = now > 0, self._worth
+        served = np.bincount(self._group, now)
+        lacks = served[self._group] < self._wanted * (1 - settings.ARITHMETIC)
+        least = np.full(len(served), np.inf)
+        np.minimum.at(least, self._group[in_use], worth[in_use])
+        rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
+        better = lacks | in_use | (worth > least[self._group])
+        rows[self._reach_of_columns[inside & better]] = True
+        inside = inside & rows[self._reach_of_columns]
+        outside = self._outside(inside)
+        # Those of equal worth: the nearest in the window, and outside those with room.
+        minutes = self.frame.service.minutes[self.frame.energy_pair]
+        inside &= in_use | self._among_best(inside, worth, self.pairs, -minutes)
+        room = self._room()
+        outside &= in_use | self._among_best(outside & (room > 0), worth, self.pairs, room)
+        return inside | outside
+
+    def _outside(self, inside: Flags) -> Flags:
+        """Return the energies of stations outside a window in the rows of some inside it."""
+        rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
+        rows[self._reach_of_columns[inside]] = True
+        built = np.zeros(self.frame.sites, dtype=bool)
+        built[self.frame.site[self.choice]] = True
+        site = self._own_site[self._energies]
+        out: Flags = ~inside & built[site] & rows[self._reach_of_columns]
+        return out
 
     def _room(self) -> Floats:
         """Return the free capacity of the station of each energy column, scaled."""
@@ -268,12 +294,16 @@ class Windows:
         np.minimum.at(out, entries.tocoo().coords[1], left[entries.indices])
         return out
 
-    def _among_best(self, energies: Flags, worth: Floats, count: int) -> Flags:
-        """Return whether each energy column is among the best of its row and slice."""
+    def _among_best(
+        self, energies: Flags, worth: Floats, count: int, then: Floats | None = None
+    ) -> Flags:
+        """Return whether each energy column is among the best of its row and slice.
+
+        `then`: decides between those of equal worth.
+        """
         at = np.flatnonzero(energies)
-        frame = self.frame
-        group = self._reach_of_columns[at] * len(frame.program.slices) + frame.energy_slice[at]
-        order = np.lexsort((-worth[at], group))
+        group = self._group[at]
+        order = np.lexsort((*(() if then is None else (-then[at],)), -worth[at], group))
         best = np.zeros(len(energies), dtype=bool)
         best[at[order[first_of_each(group[order], count)]]] = True
         return best
@@ -290,11 +320,12 @@ class Windows:
         here = self.activity[rows] - rest[rows]
         # The plan itself must fit, whatever the rounding.
         lower, upper = np.minimum(lower, here), np.maximum(upper, here)
-        seconds = HARD_SECONDS if self._hard else SECONDS
+        seconds = settings.HARD_SECONDS if self._hard else settings.SECONDS
         model = model_of(
             small, m.cost[columns], m.lower[columns], m.upper[columns], lower, upper,
             whole=whole, threads=1, random_seed=self.seed, mip_rel_gap=self.gap,
-            mip_max_nodes=NODES, time_limit=max(0.05, min(seconds, self.clock.left_s)),
+            mip_max_nodes=settings.WINDOW_NODES,
+            time_limit=max(0.05, min(seconds, self.clock.left_s)),
         )  # fmt: skip
         start = highspy.HighsSolution()
         start.col_value = now.tolist()

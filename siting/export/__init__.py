@@ -19,7 +19,7 @@ from siting.export.layers import (
 from siting.export.lonlat import to_lonlat
 from siting.export.picture import plan_figure
 from siting.export.plan_pictures import PICTURES, plot_plan, save_plan_pictures
-from siting.export.run import flat, layers_of, plan_layers, write_run_tables
+from siting.export.run_tables import flat, layers_of, plan_layers, write_run_tables
 from siting.export.styles import styles_of, write_qml
 
 __all__ = [

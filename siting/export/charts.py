@@ -180,18 +180,9 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
 def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     """Return a chart of the share served for each budget, with the proven limit above it.
 
-    Parameters
-    ----------
-    table
-        ``budget_pkr``, ``served_share``, ``served_kwh_day``, ``bound_kwh_day``, ``knee``,
-        ``worst_class_share``.
-    title, note
-        The lines above and below.
-
-    Raises
-    ------
-    MissingExtraError
-        If Matplotlib is not installed.
+    `table`: ``budget_pkr``, ``served_share``, ``served_kwh_day``, ``bound_kwh_day``, ``knee``,
+    ``worst_class_share``; `title`, `note`: the lines above and below. Raises `MissingExtraError` if
+    Matplotlib is not installed.
     """
     figure, chart = new_chart(8, 5)
     money = table["budget_pkr"] / 1e6

@@ -42,23 +42,10 @@ def draw_demand(
 
     Each map has its own scale, up to the value that 97 % of its cells stay below.
 
-    Parameters
-    ----------
-    path
-        The file; it appears whole or not at all.
-    edges
-        Roads with ``highway``, in a projected coordinate reference system (metres).
-    cells, demand
-        `siting.tables.CELLS` and `siting.tables.DEMAND`.
-    title, note
-        The lines above and below.
-
-    Raises
-    ------
-    InputError
-        If the roads are not in metres.
-    MissingExtraError
-        If Matplotlib is not installed.
+    `path`: the file; it appears whole or not at all; `edges`: roads with ``highway``, in a
+    projected coordinate reference system (metres); `cells`, `demand`: `siting.tables.CELLS` and
+    `siting.tables.DEMAND`; `title`, `note`: the lines above and below. Raises `InputError` if the
+    roads are not in metres; `MissingExtraError` if Matplotlib is not installed.
     """
     require_metres(edges)
     layer = wanted_layer(cells, demand).to_crs(edges.crs)

@@ -53,20 +53,11 @@ UNEXPLAINED = "column of an input, passed on as it came"
 def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
     """Return the meaning and unit of each field of each layer or table.
 
-    Parameters
-    ----------
-    layers
-        Each layer's or table's name, and the names of its fields (`fields_of`).
+    `layers`: each layer's or table's name, and the names of its fields (`fields_of`). One row a
+    field in the order given: ``layer``, ``field``, ``alias`` (the field in words), ``unit`` (blank
+    for names and flags), ``meaning``. A field that an input brought and nobody here knows says so
+    (`UNEXPLAINED`).
 
-    Returns
-    -------
-    DataFrame
-        One row a field in the order given: ``layer``, ``field``, ``alias``
-        (the field in words), ``unit`` (blank for names and flags), ``meaning``. A field that an
-        input brought and nobody here knows says so (`UNEXPLAINED`).
-
-    Examples
-    --------
     >>> found = data_dictionary_of({"sites": ["power_kw", "served_car_kwh_day"]})
     >>> found["alias"].to_list()
     ['Power, kW', 'Served car, kWh/day']
@@ -86,12 +77,8 @@ def fields_of(
 ) -> dict[str, list[str]]:
     """Return the fields of each layer, without geometry, and those its CSV adds.
 
-    Parameters
-    ----------
-    layers
-        Layers and tables by name.
-    beside
-        More fields by layer, such as ``lon`` and ``lat``; or all of another table.
+    `layers`: layers and tables by name; `beside`: more fields by layer, such as ``lon`` and
+    ``lat``; or all of another table.
     """
     fields = {
         name: [str(c) for c in layer.columns[layer.dtypes != "geometry"]]

@@ -49,27 +49,17 @@ def write_exchange(
 ) -> Path:
     """Write layers to a file for other programs, lon/lat (EPSG:4326), and return the file.
 
-    Parameters
-    ----------
-    layers
-        Layers and tables of a plan by name, as `siting.Plan.layers` has them.
-    path
-        The file, a new one; its ending says what it becomes. ``.parquet`` (GeoParquet), ``.fgb``
-        (FlatGeobuf), ``.geojson`` and ``.shp`` (Shapefile) hold one layer; ``.kml`` and ``.gpkg``
-        (GeoPackage) several. Names in a Shapefile have ten letters: ``NAME.fields.csv`` beside it
-        says which is which. ``.xlsx`` has a sheet a table, shapes as columns ``lon`` and ``lat``
-        (of areas and lines a point on them), with a first sheet ``readme`` and a last one that says
-        what each column means.
-    names
-        Which layers; by default ``sites``, for KML and GeoPackage ``sites`` and ``demand``, for a
-        workbook all but the roads.
-    title, note
-        Title of the study, and the note to repeat.
+    `layers`: layers and tables of a plan by name, as `siting.Plan.layers` has them. `path`: the
+    file, a new one; its ending says what it becomes. ``.parquet`` (GeoParquet), ``.fgb``
+    (FlatGeobuf), ``.geojson`` and ``.shp`` (Shapefile) hold one layer; ``.kml`` and ``.gpkg``
+    (GeoPackage) several. Names in a Shapefile have ten letters: ``NAME.fields.csv`` beside it says
+    which is which. ``.xlsx`` has a sheet a table, shapes as columns ``lon`` and ``lat`` (of areas
+    and lines a point on them), with a first sheet ``readme`` and a last one that says what each
+    column means. `names`: which layers; by default ``sites``, for KML and GeoPackage ``sites`` and
+    ``demand``, for a workbook all but the roads; `title`, `note`: title of the study, and the note
+    to repeat.
 
-    Raises
-    ------
-    InputError
-        If the ending or the layer is unknown, or the layer does not fit the file.
+    Raises `InputError` if the ending or the layer is unknown, or the layer does not fit the file.
     """
     suffix = path.suffix.lower()
     forms: dict[str, tuple[Callable[[dict[str, pd.DataFrame], Path], None], Sequence[str]]] = {

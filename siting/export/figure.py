@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from siting.errors import InputError, MissingExtraError
+from siting.errors import InputError, needs_extra
 from siting.writing import write_whole
 
 if TYPE_CHECKING:
@@ -45,13 +45,9 @@ def put_lines(
 
 
 def _kinds() -> tuple[Any, Any]:
-    try:
+    with needs_extra("map", "matplotlib", "is needed to draw a picture"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-    except ImportError as err:
-        raise MissingExtraError(
-            "matplotlib", "is needed to draw a picture", 'pip install "siting[map]"'
-        ) from err
     return _shown_by_notebooks(Figure), FigureCanvasAgg
 
 

@@ -24,20 +24,13 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     missing values are blank, rows keep their order, and the index is not written. A text that a
     spreadsheet would work out as a formula begins with a quotation mark instead.
 
-    Parameters
-    ----------
-    frame
-        A table, or a layer of points in any coordinate reference system; it is not changed.
-    path
-        The file; it appears whole or not at all.
-    note
-        A note for every reader, e.g. that the city is schematic; repeated in a last column
-        ``note``, since a CSV has no other place that every program skips.
+    `frame`: a table, or a layer of points in any coordinate reference system; it is not changed;
+    `path`: the file; it appears whole or not at all. `note`: a note for every reader, e.g. that the
+    city is schematic; repeated in a last column ``note``, since a CSV has no other place that every
+    program skips.
 
-    Raises
-    ------
-    InputError
-        If the layer has shapes other than points, or no coordinate reference system.
+    Raises `InputError` if the layer has shapes other than points, or no coordinate reference
+    system.
     """
     table = frame
     if isinstance(frame, gpd.GeoDataFrame):
@@ -59,20 +52,9 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
 def write_json(data: Mapping[str, Any], path: Path, *, replace: bool = False) -> None:
     """Write a mapping as JSON: UTF-8, keys in the order given, missing or infinite as ``null``.
 
-    Parameters
-    ----------
-    data
-        Numbers, flags, texts, dates, paths, lists and mappings of these, of Python, NumPy or
-        pandas.
-    path
-        The file; it appears whole or not at all.
-    replace
-        Whether a file that is there is replaced.
-
-    Raises
-    ------
-    TypeError
-        If a value is of another kind.
+    `data`: numbers, flags, texts, dates, paths, lists and mappings of these, of Python, NumPy or
+    pandas; `path`: the file; it appears whole or not at all; `replace`: whether a file that is
+    there is replaced. Raises `TypeError` if a value is of another kind.
     """
     write_text(path, json_text(data), replace=replace)
 

@@ -65,10 +65,7 @@ def write_geojson(
 def geojson_of(layer: gpd.GeoDataFrame, *, name: str, note: str = "") -> dict[str, Any]:
     """Return a layer as `write_geojson` writes it, as plain values.
 
-    Parameters
-    ----------
-    layer, name, note
-        As there.
+    `layer`, `name`, `note`: as there.
     """
     head, features = _collection(layer, name, note, None)
     collection: dict[str, Any] = json.loads(_dumps({**head, "features": list(features)}))

@@ -124,18 +124,9 @@ def wanted_layer(
 ) -> gpd.GeoDataFrame:
     """Return one row a cell with the energy wanted there by class (kWh/day), before any plan.
 
-    Parameters
-    ----------
-    cells, demand
-        `siting.tables.CELLS` and `siting.tables.DEMAND`.
-    surfaces
-        Each cell's shares of home, destination and en route, if known.
-
-    Returns
-    -------
-    GeoDataFrame
-        As `demand_layer` without service; ``home_share``, ``destination_share`` and
-        ``en_route_share`` (0 to 1) where there are surfaces.
+    `cells`, `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`; `surfaces`: each cell's
+    shares of home, destination and en route, if known. Result: as `demand_layer` without service;
+    ``home_share``, ``destination_share`` and ``en_route_share`` (0 to 1) where there are surfaces.
     """
     layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
     served = [c for c in layer.columns if c.startswith(("served_", "unserved_"))]
@@ -152,18 +143,10 @@ def outside_layer(
 ) -> gpd.GeoDataFrame:
     """Return cells out of the network's reach: people (persons), kWh/day and the reason.
 
-    Parameters
-    ----------
-    cells, demand
-        `siting.tables.CELLS` and `siting.tables.DEMAND`.
-    people_outside
-        People of the layer that the study leaves out, with ``people``.
-
-    Returns
-    -------
-    GeoDataFrame
-        ``people``, ``demand_kwh_day`` (missing for people left out of the study), ``reason``,
-        ``geometry``; lon/lat. Cells first, then people left out.
+    `cells`, `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`; `people_outside`: people of
+    the layer that the study leaves out, with ``people``. Columns: ``people``, ``demand_kwh_day``
+    (missing for people left out of the study), ``reason``, ``geometry``; lon/lat. Cells first, then
+    people left out.
     """
     far = cells[cells["node_id"].isna()]
     wanted = demand.groupby("cell_id")["demand_kwh_day"].sum().reindex(far["cell_id"])
@@ -196,25 +179,10 @@ def service_layer(
 
     The lines run from the cell's centre to the site; they show pairs, not the route.
 
-    Parameters
-    ----------
-    service
-        `siting.tables.SERVICE`.
-    cells
-        `siting.tables.CELLS`.
-    sites
-        Points with ``site_id``: the plan's sites or the candidates.
-
-    Returns
-    -------
-    GeoDataFrame
-        The columns of `siting.tables.SERVICE` and a LineString ``geometry``, rows in the order of
-        `service`, in the coordinate reference system of `cells`.
-
-    Raises
-    ------
-    InputError
-        If a row names a cell or a site that is not there.
+    `service`: `siting.tables.SERVICE`; `cells`: `siting.tables.CELLS`; `sites`: points with
+    ``site_id``: the plan's sites or the candidates. Result: the columns of `siting.tables.SERVICE`
+    and a LineString ``geometry``, rows in the order of `service`, in the coordinate reference
+    system of `cells`. Raises `InputError` if a row names a cell or a site that is not there.
     """
     _require_known(service, "service", "cell_id", cells)
     _require_known(service, "service", "site_id", sites)
@@ -230,18 +198,12 @@ def service_layer(
 def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the roads of a network as a map layer: one row each, or joined where there are many.
 
-    Parameters
-    ----------
-    edges
-        Roads indexed by (u, v, key), with ``length_m`` and ``travel_min``.
+    `edges`: roads indexed by (u, v, key), with ``length_m`` and ``travel_min``.
 
-    Returns
-    -------
-    GeoDataFrame
-        The roads; above `MOST_ROADS` those that continue each other with the same name, class and
-        speed are one line, both directions once, drawn within two metres. Such a line has its
-        length and driving time, in ``roads`` the number of roads in it, and blanks where these
-        differ (``u``, ``v``, ``key`` …).
+    Result: the roads; above `MOST_ROADS` those that continue each other with the same name, class
+    and speed are one line, both directions once, drawn within two metres. Such a line has its
+    length and driving time, in ``roads`` the number of roads in it, and blanks where these differ
+    (``u``, ``v``, ``key`` …).
     """
     table = edges.reset_index()
     if len(table) <= MOST_ROADS:

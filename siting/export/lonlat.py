@@ -29,25 +29,10 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     small for that grid is drawn about 1 cm wide or long instead of vanishing. Empty shapes become
     missing, and heights are dropped.
 
-    Parameters
-    ----------
-    layer
-        Any layer with a coordinate reference system; it is not changed.
-    where
-        Name for error messages.
+    `layer`: any layer with a coordinate reference system; it is not changed; `where`: name for
+    error messages. Result: the same rows and columns, with the shapes in ``geometry``, EPSG:4326.
+    Raises `InputError` if the layer has no geometry or no coordinate reference system.
 
-    Returns
-    -------
-    GeoDataFrame
-        The same rows and columns, with the shapes in ``geometry``, EPSG:4326.
-
-    Raises
-    ------
-    InputError
-        If the layer has no geometry or no coordinate reference system.
-
-    Examples
-    --------
     >>> centre = gpd.points_from_xy([320_000.0], [3_730_000.0], crs=32643)
     >>> to_lonlat(gpd.GeoDataFrame({"site_id": ["s0001"]}, geometry=centre)).geometry[0]
     <POINT (73.058 33.695)>

@@ -38,19 +38,8 @@ PICTURES = {
 def plot_plan(plan: Any, what: str = "map") -> Figure:
     """Return a picture of a plan.
 
-    Parameters
-    ----------
-    plan
-        A `siting.Plan`.
-    what
-        One of `PICTURES`.
-
-    Raises
-    ------
-    InputError
-        If there is no such picture, or the plan lacks its table.
-    MissingExtraError
-        If Matplotlib is not installed.
+    `what`: one of `PICTURES`. Raises `InputError` if there is no such picture, or the plan lacks
+    its table; `MissingExtraError` if Matplotlib is not installed.
     """
     if what not in PICTURES:
         raise InputError("plot", f"no picture {what!r}", f"use one of {', '.join(PICTURES)}")
@@ -83,21 +72,9 @@ def save_plan_pictures(
 ) -> list[Path]:
     """Write every picture that a plan has the tables for; return the files.
 
-    Parameters
-    ----------
-    plan
-        A `siting.Plan`.
-    folder
-        Where to; it is made if it is missing. A picture that is there is not replaced.
-    formats
-        Any of ``png``, ``svg`` and ``pdf``.
-
-    Raises
-    ------
-    InputError
-        If a format is not known, or one of the files is there already.
-    MissingExtraError
-        If Matplotlib is not installed.
+    `folder`: where to; it is made if it is missing. A picture that is there is not replaced.
+    `formats`: any of ``png``, ``svg`` and ``pdf``. Raises `InputError` if a format is not known, or
+    one of the files is there already; `MissingExtraError` if Matplotlib is not installed.
     """
     given = (formats,) if isinstance(formats, str) else tuple(formats)
     odd = tuple(str(f) for f in given if f not in FORMATS)

@@ -62,13 +62,8 @@ class Style(NamedTuple):
 def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
     """Return the styles of a layer, the one it opens with first; none for a table.
 
-    Parameters
-    ----------
-    name
-        The layer's name, e.g. ``sites`` or ``demand``. A name that is not known gets a plain style
-        by the kind of its geometry.
-    layer
-        Its rows, which give classes and sizes.
+    `name`: the layer's name, e.g. ``sites`` or ``demand``. A name that is not known gets a plain
+    style by the kind of its geometry. `layer`: its rows, which give classes and sizes.
     """
     if not isinstance(layer, gpd.GeoDataFrame) or layer.active_geometry_name is None:
         return []

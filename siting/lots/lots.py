@@ -14,12 +14,12 @@ import pandas as pd
 
 from siting import __version__
 from siting.economics import at_hurdle
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.export import noted, write_csv, write_geojson, write_json
-from siting.lots.areas import with_areas
+from siting.lots.annex import page_of
 from siting.lots.neighbours import ground_of
-from siting.lots.page import page_of
 from siting.lots.parting import least_spread, need, part, spread
+from siting.lots.search_areas import with_areas
 from siting.plan import Plan
 from siting.roads import Network
 from siting.sites import Hurdle
@@ -109,14 +109,14 @@ def part_into_lots(
     new = plan.new_sites.sort_values("site_id", ignore_index=True)
     if new.empty:
         what = "builds no new station, so that there is nothing to part"
-        raise InputError(Fault(str(plan.title), what, "plan with more money, or allow more sites"))
+        raise InputError(str(plan.title), what, "plan with more money, or allow more sites")
     if lots > len(new):
         what = f"{lots} lots of {len(new)} new stations: a lot holds one at least"
-        raise InputError(Fault("--lots", what, f"ask for {len(new)} or fewer"))
+        raise InputError("--lots", what, f"ask for {len(new)} or fewer")
     reach = study.config.reach
     if reach.table_csv is not None:
         what = "the drives are a table of your own, which says nothing of other places"
-        raise InputError(Fault("reach.table_csv", what, "plan on drives over the roads"))
+        raise InputError("reach.table_csv", what, "plan on drives over the roads")
     sites = plan.candidates.set_index("site_id").loc[new["site_id"]]
     offers = plan.offers.set_index("offer_id").loc[new["offer_id"]]
     npv = plan.tables["business"].set_index("site_id")["npv_pkr"].loc[new["site_id"]]
@@ -174,11 +174,8 @@ def lots_to_folder(
 ) -> tuple[Lots, Path]:
     """Part a run into lots, write their folder and return both: see `part_into_lots`.
 
-    Returns
-    -------
-    tuple
-        The lots, and a folder with ``lots`` and ``areas`` as GeoJSON and CSV, ``lots.json`` and
-        ``lots.html``, the page to print; by default ``RUN-lots-TIME``.
+    Result: the lots, and a folder with ``lots`` and ``areas`` as GeoJSON and CSV, ``lots.json`` and
+    ``lots.html``, the page to print; by default ``RUN-lots-TIME``.
     """
     usual = folder.resolve().parent / f"{folder.resolve().name}-lots-{now:%Y%m%d-%H%M%S}"
     with claimed_folder(out, usual) as claim:
@@ -205,8 +202,7 @@ def _require_sense(lots: int, within: float, loss: float, most_m: float) -> None
             faults.append(Fault(name, f"{value:g} is no share", "give one from 0 to below 1"))
     if not 0 < most_m < math.inf:
         faults.append(Fault("--radius", f"{most_m:g} is no radius", "give metres above 0"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 def _from_north(lot: np.ndarray, xy: np.ndarray) -> np.ndarray:

@@ -20,11 +20,8 @@ def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.nd
     neighbours where a street leads from the ground of one to that of the other. Stations at one
     junction share its ground and its neighbours. All are in one piece, as the network is.
 
-    Returns
-    -------
-    tuple
-        The position of each junction's station; and the neighbours, two positions a row, the
-        smaller first, each pair once.
+    Result: the position of each junction's station; and the neighbours, two positions a row, the
+    smaller first, each pair once.
     """
     index = network.nodes.index
     u, v = (index.get_indexer(network.edges.index.get_level_values(k)) for k in ("u", "v"))

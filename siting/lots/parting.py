@@ -56,21 +56,11 @@ def least_spread(values: np.ndarray, lots: int) -> float:
 
 
 class Parting(NamedTuple):
-    """Lots of some stations.
+    """Lots of some stations."""
 
-    Parameters
-    ----------
-    lot
-        The lot of each station, from 0.
-    share
-        The spread of their energy.
-    least
-        Proven: no connected lots have a smaller spread.
-    """
-
-    lot: np.ndarray
-    share: float
-    least: float
+    lot: np.ndarray  # the lot of each station, from 0
+    share: float  # the spread of their energy
+    least: float  # proven: no connected lots have a smaller spread
 
 
 def part(

@@ -1,10 +1,10 @@
 """A nation on one budget: cities solved apart, money divided between them, and a certificate."""
 
-from siting.nation.nation import Nation
-from siting.nation.plan import NationPlan
+from siting.nation.division import Nation
+from siting.nation.nation_plan import NationPlan
 from siting.nation.questions import compare_nations, explain_city
-from siting.nation.reading import read_nation
-from siting.nation.verified import verify_nation
+from siting.nation.read_folder import read_nation
+from siting.nation.verify_folder import verify_nation
 
 __all__ = [
     "Nation",

@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict
 
 from siting import export
 from siting.config import Config, NationConfig
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.manifest import as_form, read_json
 from siting.nation.city import Row
 from siting.nation.earlier import ANSWERS, as_answered
-from siting.nation.plan import NationPlan, plan_of
-from siting.nation.reading import AGAIN, Number
+from siting.nation.nation_plan import NationPlan, plan_of
+from siting.nation.read_folder import AGAIN, Number
 from siting.nation.rounds import Rounds
 from siting.program.instance import Floats
 
@@ -76,14 +76,14 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
     basis = as_form(Basis, read_json(path), str(path), AGAIN)
     rows = read_json(answers).get("answers")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(Fault(f"{answers}, key answers", "is not a list of answers", AGAIN))
+        raise InputError(f"{answers}, key answers", "is not a list of answers", AGAIN)
     config = as_form(NationConfig, basis.config, f"{path}, key config", AGAIN)
     cities = {
         name: as_form(Config, one, f"{path}, key cities.{name}", AGAIN)
         for name, one in basis.cities.items()
     }
     if [one.name for one in cities.values()] != list(basis.provinces):
-        raise InputError(Fault(f"{path}, key cities", "are not the plan's cities", AGAIN))
+        raise InputError(f"{path}, key cities", "are not the plan's cities", AGAIN)
     nation = Rounds(
         config,
         list(cities.values()),

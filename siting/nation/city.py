@@ -6,6 +6,7 @@ so that one city cannot stop the others.
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import time
@@ -19,10 +20,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from siting import settings
 from siting.config import Config, to_yaml
-from siting.config.limits import Envelope
+from siting.config.requirements import Envelope
 from siting.engine.prices import rupees_of
-from siting.engine.solve import KEPT
 from siting.errors import InfeasibleError, SitingError
 from siting.outcome import Outcome
 from siting.plan import Plan
@@ -139,7 +140,7 @@ def covers(money: Iterable[float], other: Iterable[float]) -> bool:
 
 def given_up(config: Config) -> float:
     """Return the share of its energy that a city's written plan may give up for shorter drives."""
-    return KEPT * config.solver.gap if {*DRIVES} & {*aims_of(config)} else 0.0
+    return settings.KEPT * config.solver.gap if {*DRIVES} & {*aims_of(config)} else 0.0
 
 
 def weights_of(config: Config) -> tuple[float, ...]:
@@ -155,6 +156,7 @@ def weights_of(config: Config) -> tuple[float, ...]:
 
 
 def _guarded(work: Callable[..., Row]) -> Callable[..., Row]:
+    @functools.wraps(work)
     def guarded(*args: Any) -> Row:
         begun = time.perf_counter()
         try:
@@ -182,24 +184,8 @@ def _study(config: Config) -> Study:
     return _kept[key]
 
 
+@_guarded
 def facts(config: Config) -> Row:
-    """Return the demand of a city, its part in reach, and its cells; see `_facts`."""
-    return _guarded(_facts)(config)
-
-
-def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int) -> Row:
-    """Return the answer to one question; see `_answer`."""
-    return _guarded(_answer)(config, ask, start, limit_s, threads)
-
-
-def write(
-    config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
-) -> Row:
-    """Write the run folder of a city for its money; see `_write`."""
-    return _guarded(_write)(config, ask, start, limit_s, threads, out)
-
-
-def _facts(config: Config) -> Row:
     """Return people, energy and vehicles of a city, and its cells (WKB, lon/lat) with demand.
 
     Its demand is returned even if another table has a fault. Energy over years is their mean,
@@ -280,7 +266,8 @@ def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[
     return study
 
 
-def _answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int) -> Row:
+@_guarded
+def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int) -> Row:
     """Return plan and bound for one question to a city.
 
     ``bound_kwh_day`` bounds the energy of any plan for the budget; with a price, the energy less
@@ -318,10 +305,11 @@ def _answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, th
     }
 
 
-def _write(
+@_guarded
+def write(
     config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
 ) -> Row:
-    """Return the row of a city's run folder, once it is written."""
+    """Write the run folder of a city for its money, and return its row."""
     study = _asked(config, granted_ask(ask), limit_s, threads, start)
     plan, _ = write_run(study, out, datetime.now().astimezone())
     return written_row(study, plan)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from siting import __version__, export
 from siting.config import Config, to_yaml
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.nation.city import Row
 
 ANSWERS = "answers.json"
@@ -49,11 +49,11 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
         rows: list[Row] = [row for row in told["answers"] if row["city"] in same]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         what = f"holds no answers of cities: {type(err).__name__}: {err}"
-        raise InputError(Fault(str(path), what, "name what siting nation wrote")) from err
+        raise InputError(str(path), what, "name what siting nation wrote") from err
     before, now = told.get("years", []), _years(studies)
     if before != now:
         what = f"is of {years_in_words(before)}, this nation of {years_in_words(now)}"
-        raise InputError(Fault(str(path), what, "leave --from out, or use the same years"))
+        raise InputError(str(path), what, "leave --from out, or use the same years")
     return [as_answered(row) for row in rows]
 
 

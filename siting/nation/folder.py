@@ -20,9 +20,9 @@ from siting.manifest import sealed_below
 from siting.nation import city as asking
 from siting.nation.basis import write_basis
 from siting.nation.earlier import write_answers
-from siting.nation.page import credit_of, write_page
-from siting.nation.plan import NationPlan, plan_of
-from siting.nation.reading import CITIES, FORMAT, MANIFEST
+from siting.nation.nation_page import credit_of, write_page
+from siting.nation.nation_plan import NationPlan, plan_of
+from siting.nation.read_folder import CITIES, FORMAT, MANIFEST
 from siting.nation.rounds import Rounds
 from siting.program.instance import Floats
 from siting.writing import write_plain_csv

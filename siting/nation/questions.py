@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from siting.errors import Fault, InputError, did_you_mean
-from siting.nation.certificate import MILLION, price_columns
+from siting.errors import InputError, did_you_mean
+from siting.nation.division_bound import MILLION, price_columns
 from siting.nation.earlier import years_in_words
-from siting.nation.reading import read_nation
+from siting.nation.read_folder import read_nation
 from siting.tables import mean_drive_min
 
 CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
@@ -19,32 +19,18 @@ CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], pd.DataFrame]:
     """Return the reasons for a city's money, as lines (label, text), and its plans by money.
 
-    Parameters
-    ----------
-    folder
-        A folder of `siting nation`; it is checked first.
-    city
-        The city's name.
+    `folder`: a folder of `siting nation`; it is checked first; `city`: the city's name.
 
-    Returns
-    -------
-    list, DataFrame
-        The plans found for the city, the least money first: ``purpose`` (the reason for asking),
-        ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (against the plan before), and
-        ``chosen``.
-
-    Raises
-    ------
-    InputError
-        If it is not such a folder, or has no such city.
-    VerifyError
-        If the content of the folder is inconsistent.
+    Result: the plans found for the city, the least money first: ``purpose`` (the reason for
+    asking), ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (against the plan before),
+    and ``chosen``. Raises `InputError` if it is not such a folder, or has no such city;
+    `VerifyError` if the content of the folder is inconsistent.
     """
     facts, tables = read_nation(folder)
     cities = tables["cities"].set_index("city", drop=False)
     if city not in cities.index:
         fix = did_you_mean(city, cities.index)
-        raise InputError(Fault("CITY", f"{city} is not a city of this plan", fix))
+        raise InputError("CITY", f"{city} is not a city of this plan", fix)
     row = cities.to_dict("index")[city]
     lines = [("Status", str(row["status"]))]
     if row["status"] == "failed":
@@ -79,25 +65,16 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
 def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
     """Return the changes between two stored plans, by city and in all.
 
-    Returns
-    -------
-    DataFrame
-        One row a city in either plan, and ``all``: ``granted_pkr``, ``new_stations``,
-        ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and ``…_change``; blank
-        where a city is in one plan only.
-
-    Raises
-    ------
-    InputError
-        If one of them is not such a folder, or their years differ.
-    VerifyError
-        If the content of one of them is inconsistent.
+    One row a city in either plan, and ``all``: ``granted_pkr``, ``new_stations``,
+    ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and ``…_change``; blank where a
+    city is in one plan only. Raises `InputError` if one of them is not such a folder, or their
+    years differ; `VerifyError` if the content of one of them is inconsistent.
     """
     (then, was_told), (facts, told) = read_nation(before), read_nation(after)
     if then["years"] != facts["years"]:
         words = [years_in_words(one["years"]) for one in (then, facts)]
         what = f"{before} is of {words[0]}, {after} of {words[1]}: their energy cannot be compared"
-        raise InputError(Fault("compare", what, "compare plans of the same years"))
+        raise InputError("compare", what, "compare plans of the same years")
     old, new = (tables["cities"].set_index("city") for tables in (was_told, told))
     names = list(dict.fromkeys([*new.index, *old.index]))
     table = pd.DataFrame(index=pd.Index([*names, "all"], name="city"))

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from siting.config import Config, NationConfig
-from siting.errors import Fault, InfeasibleError, InputError, SolveError
+from siting.errors import Fault, InfeasibleError, SolveError, refuse
 from siting.nation import city as asking
-from siting.nation.certificate import (
+from siting.nation.city import Ask, Row, covers, same
+from siting.nation.division_bound import (
     MILLION,
     Points,
     Pot,
@@ -23,7 +24,6 @@ from siting.nation.certificate import (
     divide,
     price_columns,
 )
-from siting.nation.city import Ask, Row, covers, same
 from siting.nation.overlap import overlaps
 from siting.nation.shared_money import SPLITS, SharedMoney
 from siting.nation.workers import Workers
@@ -110,13 +110,12 @@ class Rounds(SharedMoney):
                 fix = f"ask for {have / facts['people']:.3g} or less"
                 what = f"{name}: have {have:,.0f} kWh/day in reach, need {need:,.0f}"
                 faults.append(Fault("least_kwh_day_a_head", what, fix))
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
         if self.rows:
             self.tell(f"{len(self.rows):,} answers of an earlier plan hold")
         if len(self.failed) == len(names):
             what = "; ".join(f"{n}: {e}" for n, e in self.failed.items())
-            raise SolveError(Fault("cities", f"none could be read: {what}"))
+            raise SolveError("cities", f"none could be read: {what}")
 
     def _fail(self, name: str, why: str) -> None:
         self.failed[name] = why
@@ -274,7 +273,7 @@ class Rounds(SharedMoney):
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return all bounds so far, and their certificate for this or other money.
 
-        By year the bounds have the weights (`siting.nation.certificate`) of the certificate.
+        By year the bounds have the weights (`siting.nation.division_bound`) of the certificate.
         """
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from siting.config import Config, NationConfig
-from siting.nation.certificate import Pot
 from siting.nation.city import Row, given_up
+from siting.nation.division_bound import Pot
 from siting.program.instance import Floats
 
 BUDGET = "the nation's budget"

@@ -17,10 +17,10 @@ from typing import Any
 import pandas as pd
 
 from siting.economics import PRICES_OF
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.export import json_text, noted
 from siting.lots import part_into_lots
-from siting.lots.page import AREAS, LOTS, areas_told
+from siting.lots.annex import AREAS, LOTS, areas_told
 from siting.pages import cells_of
 from siting.papers.word import Blank, Text, Word
 from siting.plan import Plan
@@ -83,21 +83,21 @@ def write_paper(
         If python-docx is not installed.
     """
     if kind not in KINDS:
-        raise InputError(Fault("--kind", f"no paper {kind!r}", f"there are {', '.join(KINDS)}"))
+        raise InputError("--kind", f"no paper {kind!r}", f"there are {', '.join(KINDS)}")
     if (lots is not None) != (kind == "tender"):
         fix = "make the lots with siting lots, and name their folder with --lots"
         what = "a tender is in lots" if kind == "tender" else "goes with --kind tender alone"
-        raise InputError(Fault("--lots", what, fix if kind == "tender" else "leave it out"))
+        raise InputError("--lots", what, fix if kind == "tender" else "leave it out")
     folder = Path(folder)
     whole = folder.resolve()
     path = whole.with_name(f"{whole.name}-{kind}.docx") if out is None else out
     if path.suffix != ".docx":
-        raise InputError(Fault(str(path), "does not end in .docx", "name a .docx file"))
+        raise InputError(str(path), "does not end in .docx", "name a .docx file")
     require_free(path)
     plan = plan_from_run(folder)
     if plan.new_sites.empty:
         what = "builds no new station, so that there is nothing to apply for"
-        raise InputError(Fault(str(folder), what, "plan with more money, or allow more sites"))
+        raise InputError(str(folder), what, "plan with more money, or allow more sites")
     title, write = KINDS[kind]
     word = Word(f"{title}: {plan.title}", noted(plan))
     run = _Run(folder, plan, _stations(plan))
@@ -321,12 +321,12 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         told = json.loads((folder / "lots.json").read_text(encoding="utf-8"))
         number, within, loss, most_m = (told[name] for name in names)
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise InputError(Fault(str(folder), f"is no folder of lots: {err!r:.80}", fix)) from err
+        raise InputError(str(folder), f"is no folder of lots: {err!r:.80}", fix) from err
     # Divided again, so that each figure is the run's own, whatever was edited in the folder.
     parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
     facts = parted.facts
     if json.loads(json_text(facts)) != told:
-        raise InputError(Fault(str(folder), f"has lots of another run than {run.path}", fix))
+        raise InputError(str(folder), f"has lots of another run than {run.path}", fix)
     service = run.plan.study.config.offers.service
     word.head("Conditions")
     word.table(("Of", "Condition"), [

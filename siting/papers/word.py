@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from siting.errors import Fault, MissingExtraError
+from siting.errors import needs_extra
 from siting.texts import visible
 
 
@@ -30,13 +30,8 @@ class Word:
     """A Word file that is being written."""
 
     def __init__(self, title: str, note: str) -> None:
-        try:
+        with needs_extra("papers", "python-docx", "is needed to write papers"):
             from docx import Document
-        except ImportError as err:
-            what = "is needed to write papers"
-            raise MissingExtraError(
-                Fault("python-docx", what, 'pip install "siting[papers]"')
-            ) from err
         self._file = Document()
         self._file.core_properties.author = "siting"
         self._file.core_properties.title = visible(title)

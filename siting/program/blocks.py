@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pulp
 
+from siting import settings
 from siting.errors import Fault, InputError
 from siting.program.aims import Aim, MostWorth
 from siting.program.floors import Floor
@@ -312,5 +313,5 @@ class Blocks:
         earned = instance.offer_capacity @ best if self.capacitated else np.inf
         lacks = instance.offer_cost - caps_of(instance, rule) - earned
         shared = is_shared(cases_of(instance, rule))[instance.offer_site]
-        out: Flags = shared | (lacks <= 1e-6 * instance.offer_cost)
+        out: Flags = shared | (lacks <= settings.SIGNIFICANT * instance.offer_cost)
         return out

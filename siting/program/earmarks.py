@@ -23,6 +23,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 
+from siting import settings
 from siting.program.limits import Limit
 
 
@@ -62,7 +63,7 @@ def earmarks(
                     "envelope",
                     "PKR",
                     -sum(kept_pkr[k] for k in among),
-                    {o: share for o, share in others.items() if share > 1e-9},
+                    {o: share for o, share in others.items() if share > settings.EXACT},
                     per_rupee=True,
                     of_budget=1 - sum(follows.get(k, 0.0) for k in among),
                 )

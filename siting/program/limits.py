@@ -21,9 +21,8 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from siting import settings
 from siting.errors import Fault, InputError
-
-MONEY_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ over 1 offers)
     whole = offers.assign(offer_id=offers["offer_id"].astype(str)).set_index("offer_id")
     new = whole.loc[~whole["existing"], "subsidy_pkr"].astype(float)
     both = drawn.index.intersection(new.index)
-    over = drawn[both] > new[both] * (1 + MONEY_TOLERANCE) + MONEY_TOLERANCE
+    over = drawn[both] > new[both] * (1 + settings.LIMIT_TOLERANCE) + settings.LIMIT_TOLERANCE
     faults += _listed(
         "envelopes, column subsidy_pkr",
         list(both[over.to_numpy()]),

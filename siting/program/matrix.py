@@ -20,13 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.program.aims import Aim
 from siting.program.instance import Floats
 from siting.program.layout import Layout
 from siting.program.rows import Rows
-
-# Share of a reached value that later aims may give up: below a solver's precision.
-KEPT = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,10 +111,10 @@ class Writer:
         return out
 
     def _keep(self, done: Reached, terms: Floats) -> None:
-        """Add that an aim is not lost by more than `KEPT` of what it reached."""
+        """Add that an aim is not lost by more than `EXACT` of what it reached."""
         at, sign = np.flatnonzero(terms), _sign(done.aim)
-        scale = max(abs(done.value), float(np.abs(terms[at]).max(initial=0.0)) * KEPT)
-        lower = sign * done.value - KEPT * scale
+        scale = max(abs(done.value), float(np.abs(terms[at]).max(initial=0.0)) * settings.EXACT)
+        lower = sign * done.value - settings.EXACT * scale
         self.rows.add_one("kept", at, sign * terms[at], lower=lower)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
+from siting import settings
 from siting.program.blocks import Blocks
-
-_SHOWN = 6  # floors or limits listed before the rest is counted
 
 
 def latex_of(program: Blocks) -> str:
@@ -82,8 +81,8 @@ def _rows(program: Blocks) -> list[tuple[str, str]]:
 
 
 def _first(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+    more = len(names) - settings.LISTED
+    return ", ".join(names[: settings.LISTED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _escaped(text: str) -> str:

@@ -27,17 +27,14 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 
+from siting import settings
 from siting.errors import Fault
 from siting.program.limits import Limit
-
-# Tolerance of limits: a millionth of a rupee, kilowatt or station, because sums of binary fractions
-# are not exact.
-LIMIT_TOLERANCE = 1e-6
 
 
 def tolerance(at_most: float) -> float:
     """Return the tolerance of a limit, in its unit."""
-    return LIMIT_TOLERANCE + 1e-12 * at_most
+    return settings.LIMIT_TOLERANCE + settings.ROUNDING * at_most
 
 
 def extends(offers: pd.DataFrame) -> pd.Series[bool]:

@@ -15,11 +15,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from siting import settings
 from siting.errors import Fault, InputError
 from siting.program.instance import Flags, Floats, Instance, Ints
-
-# Most courses of a program: beyond, years and upgrades are too many to list.
-MOST_OPTIONS = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +60,8 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
             if begin and extends:
                 continue  # these are courses of the existing station
             rows += [(-1,) * begin + rest for rest in _courses(o, years - begin, becomes)]
-        if len(rows) > MOST_OPTIONS:
-            what = f"more than {MOST_OPTIONS:,} courses of events over {years} years"
+        if len(rows) > settings.MOST_OPTIONS:
+            what = f"more than {settings.MOST_OPTIONS:,} courses of events over {years} years"
             raise InputError(Fault("program.years", what, "ask for fewer years, or no upgrades"))
     offer = np.array(rows, dtype=np.int64).reshape(-1, years)
     return Options(instance.offer_site[offer[:, -1]], offer)

@@ -1,23 +1,18 @@
 """The numeric range of a program: values too small beside the largest.
 
 A solver drops coefficients below 1e-9 and lets rows be off by 1e-7, both relative to the largest
-demand row, the unit of energies. Demand rows below `SPECK` of it would vanish, or be served without
-any station, in silence. They count as 0. Where rows below `FAINT` still have worth (such as the
+demand row, the unit of energies. Demand rows below 2e-9 of it would vanish, or be served without
+any station, in silence. They count as 0. Where rows below 1e-7 of it still have worth (such as the
 people of a row with almost no demand), or a floor covers little more than that, the answer would be
 wrong, so the program is refused by name.
 """
 
 from __future__ import annotations
 
+from siting import settings
 from siting.errors import Fault, InputError
 from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats
-
-# Relative to the largest merged row; the largest share of all worth in faint rows; and the least
-# demand of a floor relative to the largest row.
-SPECK, FAINT = 2e-9, 1e-7
-FAINT_SHARE = 1e-4
-LEAST_GROUP = 1e-6
 
 
 def specks_of(demand_kwh: Floats, largest_kwh: float) -> Flags:
@@ -27,7 +22,7 @@ def specks_of(demand_kwh: Floats, largest_kwh: float) -> Flags:
     >>> specks_of(np.array([[1e-4], [0.0], [5.0]]), 1e6).ravel().tolist()
     [True, False, False]
     """
-    out: Flags = (demand_kwh > 0) & (demand_kwh < SPECK * largest_kwh)
+    out: Flags = (demand_kwh > 0) & (demand_kwh < 2 * settings.EXACT * largest_kwh)
     return out
 
 
@@ -41,14 +36,14 @@ def check_ranges(
 ) -> None:
     """Raise `InputError` if values too small for a solver matter all the same."""
     faults = []
-    faint = (demand_kwh > 0) & (demand_kwh < FAINT * largest_kwh) & reached[:, None]
+    faint = (demand_kwh > 0) & (demand_kwh < settings.ARITHMETIC * largest_kwh) & reached[:, None]
     if not faint.any():
         small_worth = 0.0
     else:
         worth = demand_kwh * per_kwh * reached[:, None]
         small_worth = float((worth * faint).sum() / (worth.sum() or 1.0))
-    fix = f"give rows {FAINT * largest_kwh:.2g} kWh/day or more, or none"
-    if small_worth > FAINT_SHARE:
+    fix = f"give rows {settings.ARITHMETIC * largest_kwh:.2g} kWh/day or more, or none"
+    if small_worth > settings.FAINT_SHARE:
         what = (
             f"rows from {demand_kwh[faint].min():.2g} to {largest_kwh:.2g} kWh/day are too far "
             f"apart to be solved together, and {small_worth:.1%} of the {unit} are in the smallest"
@@ -57,7 +52,7 @@ def check_ranges(
     little = []
     for floor in floors:
         wanted = floor.wanted(demand_kwh)
-        if ((wanted > 0) & (wanted < LEAST_GROUP * largest_kwh)).any():
+        if ((wanted > 0) & (wanted < 10 * settings.ARITHMETIC * largest_kwh)).any():
             little.append(f"{floor.name}: {wanted[wanted > 0].min():.2g} kWh/day")
     if little:
         what = f"have almost no demand beside a row of {largest_kwh:.2g} kWh/day"

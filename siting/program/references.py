@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pandas as pd
 
+from siting import settings
 from siting.errors import Fault, InputError
 from siting.program.limits import Limit
 from siting.program.obligations import find_obligation_faults
@@ -196,8 +197,8 @@ def _empty_faults(demand: pd.DataFrame, offers: pd.DataFrame) -> list[Fault]:
                 "lift what rules them out, or add candidates and configurations",
             )
         )
-    if (offers["cost_pkr"] < offers["subsidy_pkr"] * (1 - 1e-9)).any():
-        bad = offers["cost_pkr"] < offers["subsidy_pkr"] * (1 - 1e-9)
+    if (offers["cost_pkr"] < offers["subsidy_pkr"] * (1 - settings.EXACT)).any():
+        bad = offers["cost_pkr"] < offers["subsidy_pkr"] * (1 - settings.EXACT)
         faults.append(
             Fault(
                 "offers, column subsidy_pkr",

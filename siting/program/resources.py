@@ -26,6 +26,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.program.instance import Flags, Floats, Instance, Ints, Names
 from siting.program.obligations import tolerance
 from siting.program.options import Options
@@ -62,7 +63,8 @@ class Resources:
         largest = np.zeros(len(self))
         if self.use.nnz:
             largest = abs(self.use).max(axis=1).toarray().ravel()
-        return np.minimum(tolerance(0.0), 1e-6 * largest) + 1e-12 * sides
+        rounding = settings.ROUNDING * sides
+        return np.minimum(tolerance(0.0), settings.SIGNIFICANT * largest) + rounding
 
     def used(self, chosen: Ints) -> Floats:
         """Return the total use of each resource by some options."""

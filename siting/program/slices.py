@@ -17,10 +17,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from siting import settings
 from siting.errors import Fault, InputError
 from siting.program.instance import Floats
-
-SUM_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class Scenarios:
         if bad:
             faults.append(Fault("probabilities", "not a share", "give 0 to 1", bad))
         total = math.fsum(probabilities.values())
-        if not bad and probabilities and abs(total - 1) > SUM_TOLERANCE:
+        if not bad and probabilities and abs(total - 1) > settings.LIMIT_TOLERANCE:
             fix = "divide each by the sum if their proportions are right"
             faults.append(Fault("probabilities", f"sum to {total:g}, not 1", fix))
         if faults:

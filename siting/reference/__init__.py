@@ -90,22 +90,10 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
 def at_preset(rows: pd.DataFrame, preset: str, column: str = "value") -> pd.DataFrame:
     """Return a table's rows with the figure of a preset in `column`.
 
-    Parameters
-    ----------
-    rows
-        A table, with a column ``prudent`` where it has figures for that preset.
-    preset
-        One of `PRESETS`.
-    column
-        The column of the figure.
+    `rows`: a table, with a column ``prudent`` where it has figures for that preset; `preset`: one
+    of `PRESETS`; `column`: the column of the figure. Raises `InputError` if there is no such
+    preset.
 
-    Raises
-    ------
-    InputError
-        If there is no such preset.
-
-    Examples
-    --------
     >>> works = at_preset(table("works"), "prudent").set_index("item")
     >>> float(works.loc["contingency_share", "value"]), float(works.loc["om_share", "value"])
     (0.2, 0.05)

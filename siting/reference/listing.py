@@ -43,26 +43,14 @@ _UNITLESS = {"people_2023": "people", "value": "1"}
 
 @dataclass(frozen=True)
 class Subject:
-    """The subject of a table's rows, and their use in a run.
+    """The subject of a table's rows, and their use in a run."""
 
-    Parameters
-    ----------
-    keys
-        The columns that name a row.
-    used_for
-        The use of the figures.
-    title
-        Name of a figure in a column ``value`` or ``weight``; blank: the column's name.
-    columns
-        The figures among the columns; none: all that are numbers.
-    ratings
-        Those of them that say which type a row is: by definition, without a range.
-    """
-
-    keys: tuple[str, ...]
-    used_for: str
+    keys: tuple[str, ...]  # the columns that name a row
+    used_for: str  # the use of the figures
+    # Name of a figure in a column ``value`` or ``weight``; blank: the column's name.
     title: str = ""
-    columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()  # the figures among the columns; none: all that are numbers
+    # Those of them that say which type a row is: by definition, without a range.
     ratings: tuple[str, ...] = ()
 
 
@@ -168,14 +156,8 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
 def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
     """Return a list of figures with their table and their use.
 
-    Parameters
-    ----------
-    figures
-        The first eight columns of `LISTED`.
-    table
-        The file; figures set by the user have ``config.yaml`` as theirs.
-    used_for
-        The use of the figures.
+    `figures`: the first eight columns of `LISTED`; `table`: the file; figures set by the user have
+    ``config.yaml`` as theirs; `used_for`: the use of the figures.
     """
     source = figures["source"].fillna("").astype(str)
     set_by_user = source.str.startswith(_SET)

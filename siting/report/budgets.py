@@ -6,7 +6,7 @@ from typing import Any
 
 from siting.report.figure_text import figure, label, rupees
 from siting.report.run_record import RunRecord
-from siting.report.yearly import year_rows
+from siting.report.yearly_section import year_rows
 
 # Of feeders there may be hundreds; these are the fullest.
 MOST_FEEDERS = 12

@@ -121,7 +121,6 @@ def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
         return None
     rows = frontier.rows
     x = rows["budget_pkr"].to_numpy(dtype=float) / 1e6
-    wanted = sum(row["demand_kwh_day"] for row in run.facts["classes"])
     knee = rows["knee"].astype(str).str.lower().eq("true").to_numpy()
     served = _Line("Energy served", rows["served_kwh_day"].to_numpy(dtype=float), "served")
     bound = _Line("No plan serves more", rows["bound_kwh_day"].to_numpy(dtype=float), "bound")
@@ -136,8 +135,8 @@ def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
     here = run.facts["budget_pkr"] / 1e6
     return {
         "charts": [
-            _chart("Energy served, kWh/day", x, [served, bound], wanted, mark, here),
-            _chart("Share served", x, [share, *fair], 1.0, mark, here, per_cent=True),
+            _chart("Energy served, kWh/day", x, [served, bound], mark, here),
+            _chart("Share served", x, [share, *fair], mark, here, per_cent=True),
         ],
         "differs": ", ".join(frontier.differs),
         "knee": None if mark is None else rupees(float(rows["budget_pkr"].iloc[mark])),
@@ -170,14 +169,13 @@ def _chart(
     title: str,
     x: np.ndarray,
     lines: list[_Line],
-    ceiling: float,
     mark: int | None,
     here: float,
     *,
     per_cent: bool = False,
 ) -> dict[str, Any]:
     """Return a line chart as positions in a drawing of `WIDTH` by `HEIGHT`."""
-    top = ceiling if per_cent else max(float(line.y.max()) for line in lines)
+    top = 1.0 if per_cent else max(float(line.y.max()) for line in lines)
     y_ticks = np.linspace(0, 1, 6) if per_cent else _ticks(0, top)
     top = max(top, float(y_ticks[-1]))
     right = max(float(x[-1]), 1e-9)

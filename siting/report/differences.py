@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import geopandas as gpd
-import pandas as pd
-
+from siting import __version__
+from siting.report.figure_text import missing
 from siting.report.leaflet import embedded_leaflet
 from siting.report.mapdata import road_lines
 from siting.report.page import _asset, _environment, _policy
@@ -48,7 +46,7 @@ def figure_text(figure: str, value: Any) -> str:
     >>> figure_text("cost_pkr", 2_500_000), figure_text("served_share", 0.5)
     ('2.50', '50.0%')
     """
-    if is_missing(value):
+    if missing(value):
         return ""
     if figure.endswith("_pkr"):
         return f"{float(value) / 1e6:,.2f}"
@@ -65,78 +63,55 @@ def figure_text(figure: str, value: Any) -> str:
 
 def setting_text(value: Any) -> str:
     """Return a setting as people read it; a dash where a run has none."""
-    if is_missing(value):
+    if missing(value):
         return "–"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def is_missing(value: Any) -> bool:
-    """Return whether there is no value."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
+def render_differences(comparison: Any) -> str:
+    """Return a `siting.review.Comparison` as the text of an HTML page that needs no network.
 
-
-def render_differences(
-    *,
-    runs: list[str],
-    title: str,
-    notes: list[str],
-    owners: list[str],
-    figures: pd.DataFrame,
-    settings: pd.DataFrame,
-    sites: gpd.GeoDataFrame,
-    counts: dict[str, int],
-    roads: gpd.GeoDataFrame,
-    version: str,
-) -> str:
-    """Return runs side by side as the text of an HTML page that needs no network.
-
-    `runs` are their names, `owners` the data owners. `figures` and `settings` have ``figure`` or
-    ``key`` and one column a run; `sites` has ``status``, ``in_runs`` and, for run n, ``chargers_n``
-    and ``served_n_kwh_day``; `counts` is new stations by status; `roads` has ``highway``, lon/lat.
     Raises `MissingExtraError` without the packages of the extra ``report``.
     """
     leaflet, script = embedded_leaflet(), _asset("differences.js")
-    lines, _ = road_lines(roads)
+    runs, lines = comparison.runs, road_lines(comparison.roads)[0]
+    stations = comparison.sites.to_dict("records")
     data = {
         "scale": SCALE,
         "roads": lines,
         "runs": runs,
-        "credits": owners,
-        "sites": [_site(row, len(runs)) for row in sites.to_dict("records")],
+        "credits": comparison.credits,
+        "sites": [_site(row, len(runs)) for row in stations],
     }
     return (
         _environment()
         .get_template("differences.html")
         .render(
-            title=title,
-            notes=notes,
+            title=comparison.titles[0],
+            notes=comparison.notes,
             runs=runs,
             figures=[
                 (
                     figure_name(str(row["figure"])),
                     [figure_text(str(row["figure"]), row[n]) for n in runs],
                 )
-                for row in figures.to_dict("records")
+                for row in comparison.figures.to_dict("records")
             ],
             settings=[
                 (str(row["key"]), [setting_text(row[n]) for n in runs])
-                for row in settings.to_dict("records")
+                for row in comparison.settings.to_dict("records")
             ],
             counts=[
                 (f"{n:,}", {"all": "the same in all", "changed": "other chargers"}.get(what, what))
-                for what, n in counts.items()
+                for what, n in comparison.counts.items()
             ],
-            stations=[
-                _station(row, len(runs))
-                for row in sites.to_dict("records")
-                if row["status"] != "all"
-            ],
+            stations=[_station(row, len(runs)) for row in stations if row["status"] != "all"],
             policy=_policy(leaflet.script, script),
             leaflet=leaflet,
             page_style=_asset("page.css"),
             page_script=script,
             data=json_in_page(data),
-            version=version,
+            version=__version__,
         )
     )
 
@@ -151,7 +126,7 @@ def _site(row: dict[str, Any], runs: int) -> dict[str, Any]:
         "at": [round(row["geometry"].x * SCALE), round(row["geometry"].y * SCALE)],
         "chargers": [_or_blank(row[f"chargers_{n}"]) for n in range(1, runs + 1)],
         "kwh": [
-            None if is_missing(row[f"served_{n}_kwh_day"]) else round(row[f"served_{n}_kwh_day"], 1)
+            None if missing(row[f"served_{n}_kwh_day"]) else round(row[f"served_{n}_kwh_day"], 1)
             for n in range(1, runs + 1)
         ],
     }
@@ -166,4 +141,4 @@ def _station(row: dict[str, Any], runs: int) -> dict[str, Any]:
 
 
 def _or_blank(value: Any) -> str:
-    return "" if is_missing(value) else str(value)
+    return "" if missing(value) else str(value)

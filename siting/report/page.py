@@ -12,9 +12,9 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from siting.errors import MissingExtraError
+from siting.errors import needs_extra
 from siting.export import owners_of
-from siting.report import basis, content, robustness
+from siting.report import assumptions, content, robustness_section
 from siting.report.budgets import budget_bars, other_limits
 from siting.report.curve import Frontier, curve
 from siting.report.districts import districts
@@ -24,7 +24,7 @@ from siting.report.mapdata import live_map_data, map_data
 from siting.report.run_record import RunRecord
 from siting.report.summary import summary
 from siting.report.urdu import NOTE, font_style, glossary, page_in_urdu
-from siting.report.yearly import year_rows
+from siting.report.yearly_section import year_rows
 from siting.texts import json_in_page, visible
 
 # Where the map's online tiles come from, if the reader asks for them.
@@ -93,14 +93,14 @@ def render(
         builds=(builds := content.builds(run)),
         builds_named=any(row["chargers"] != row["name"] for row in builds),
         chargers=content.chargers_in_words(run),
-        robustness=robustness.robustness(run),
+        robustness=robustness_section.robustness(run),
         stations=content.stations(run),
-        proof=basis.proof(run),
-        sources=basis.sources(run),
-        decides=basis.decides(run),
-        assumptions=basis.assumptions(run),
-        checks=basis.checks(run),
-        lacking=basis.lacking(run),
+        proof=assumptions.proof(run),
+        sources=assumptions.sources(run),
+        decides=assumptions.decides(run),
+        assumptions=assumptions.assumptions(run),
+        checks=assumptions.checks(run),
+        lacking=assumptions.lacking(run),
         class_names=[row["name"] for row in content.classes(run)],
         coarse=data["coarse"],
     )
@@ -119,12 +119,8 @@ def _packed(page: str, stations: int) -> str:
 
 @cache
 def _environment() -> Environment:
-    try:
+    with needs_extra("report", "jinja2", "is needed to make a report"):
         from jinja2 import Environment, FunctionLoader, StrictUndefined
-    except ImportError as err:
-        raise MissingExtraError(
-            "jinja2", "is needed to make a report", 'pip install "siting[report]"'
-        ) from err
     environment = Environment(
         loader=FunctionLoader(_asset),
         autoescape=True,

@@ -16,7 +16,7 @@ from siting.export.geopackage import storable
 from siting.export.layers import road_layer
 from siting.export.lonlat import to_lonlat
 from siting.export.values import decimals
-from siting.report.yearly import YearTables
+from siting.report.yearly_section import YearTables
 
 # Columns of the bands of minutes to the nearest station.
 BANDS = ("over_min", "within_min", "people_share")
@@ -50,14 +50,8 @@ class RunRecord:
     ) -> Self:
         """Return the record of a run.
 
-        Parameters
-        ----------
-        facts
-            What ``run.json`` says.
-        settings
-            What ``config.yaml`` says.
-        layers
-            The run's layers and tables by name (`siting.export.layers_of`).
+        `facts`: what ``run.json`` says; `settings`: what ``config.yaml`` says; `layers`: the run's
+        layers and tables by name (`siting.export.layers_of`).
         """
         empty = gpd.GeoDataFrame({name: [] for name in BANDS}, geometry=[], crs=4326)
         names = ("years", "built", "year_cells")

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from siting.engine.solve import chosen
-from siting.errors import InfeasibleError, InputError, SolveError
+from siting.errors import InfeasibleError, InputError, SolveError, refuse
 from siting.files import UserTable, texts_of
 from siting.program.limits import Limit
 from siting.sites import subsidy_pkr, with_dearer
-from siting.study.limits import sites_named
 from siting.study.pipeline import Study
 from siting.study.program_inputs import subsidy_of
+from siting.study.to_limits import sites_named
 
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
 REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the bidder"}
@@ -68,8 +68,7 @@ def answered(study: Study, path: Path) -> Answered:
         ("answer", "two answers for one place", "leave one", (key != "") & key.duplicated()),
     ):  # fmt: skip
         file.fault(column, what, fix, bad)
-    if file.faults:
-        raise InputError(file.faults)
+    refuse(file.faults)
     reason = offers["reason"].fillna("").astype(str)
     new, rule = ~offers["existing"].to_numpy(bool), subsidy_of(study.config)
     notes, touched = [], set[str]()

@@ -16,6 +16,7 @@ from siting.review.answers import OF_BIDS, STAYS
 from siting.review.run_claims import MENDED, same_table
 from siting.study.pipeline import Study
 from siting.study.program_inputs import money_of
+from siting.tables import may_be_built
 from siting.verify import AwardAccount, Ceiling
 
 AWARD, BIDS, ANSWERS, PAGE = "award", "bids.csv", "answers.csv", "award.html"
@@ -95,7 +96,7 @@ def award_account(study: Study, folder: Path) -> AwardAccount:
         given = table.get(name, pd.Series(0.0, index=table.index))
         bids[name] = pd.to_numeric(given, errors="coerce").fillna(0.0)
     offers = study.offers
-    open_ = offers[(offers["reason"].fillna("") == "") & ~offers["existing"].to_numpy(bool)]
+    open_ = offers[may_be_built(offers)]
     own = open_[["offer_id", "site_id", "cost_pkr", "power_kw", "subsidy_pkr"]]
     own = own.assign(bid=open_["bundle"], line=open_.groupby("bundle").cumcount())
     if by_place:
@@ -123,7 +124,7 @@ def zone_of_sites(study: Study, site_ids: Iterable[str]) -> dict[str, str]:
     """Return the zone of sites: of the cell whose middle is nearest."""
     if study.cell_zones is None:
         what = "there are no zones to cap"
-        raise InputError(Fault("award.caps", what, "add program.zones, or a column zone"))
+        raise InputError("award.caps", what, "add program.zones, or a column zone")
     zones: Any = study.cell_zones
     cells, known = study.cells, study.candidates.set_index("site_id").geometry
     wanted = list(dict.fromkeys(site_ids))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from siting import __version__, export
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.export import comparison_pictures
 from siting.files import extent
 from siting.interrupts import seen_through
@@ -26,7 +26,7 @@ from siting.report.differences import (
     setting_text,
 )
 from siting.report.run_record import RunRecord
-from siting.review.places import match_places
+from siting.review.added_places import match_places
 from siting.review.shown import Block, Shown
 from siting.study.report_page import record_of
 from siting.study.stored_run import Source
@@ -151,7 +151,7 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
         paths = [Path(folder) for folder in runs]
         named = dict(zip(_names(paths), paths, strict=True))
     if not 2 <= len(named) <= MOST_RUNS:
-        raise InputError(Fault("compare", f"{len(named)} runs", f"name 2 to {MOST_RUNS}"))
+        raise InputError("compare", f"{len(named)} runs", f"name 2 to {MOST_RUNS}")
     faults: list[Fault] = []
     records: list[RunRecord] = []
     for source in named.values():
@@ -159,8 +159,7 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
             records.append(record_of(source))
         except InputError as err:
             faults += err.faults
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return _compared(list(named), records)
 
 
@@ -187,7 +186,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
     short = [path.resolve().name for path in paths]
     if len({path.resolve() for path in paths}) < len(paths):
         twice = tuple(sorted({str(p) for p in paths if short.count(p.resolve().name) > 1}))
-        raise InputError(Fault("compare", "the same run is named twice", "name each once", twice))
+        raise InputError("compare", "the same run is named twice", "name each once", twice)
     return [
         name if short.count(name) == 1 else f"{path.resolve().parent.name}/{name}"
         for path, name in zip(paths, short, strict=True)
@@ -207,8 +206,7 @@ def _require_one_city(names: list[str], runs: list[RunRecord]) -> None:
                 f"{extent(runs[0].roads)}"
             )
             faults.append(Fault(f"run {name}", what, "compare runs of one city"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 # --- figures -------------------------------------------------------------------------------------
@@ -350,17 +348,10 @@ def compare_to_folder(
 ) -> tuple[Comparison, Path]:
     """Return a comparison, and the folder with its tables, layer and map.
 
-    Parameters
-    ----------
-    folders
-        As in `compare`.
-    out
-        The folder, new or empty; by default ``compare-TIME`` beside the first. It gets
-        ``figures.csv``, ``settings.csv``, ``sites.csv``, ``differences.geojson``, ``compare.json``,
-        ``differences.png`` where Matplotlib is installed, and ``compare.html`` where the packages
-        of reports are.
-    now
-        The time, for the record.
+    `folders`: as in `compare`. `out`: the folder, new or empty; by default ``compare-TIME`` beside
+    the first. It gets ``figures.csv``, ``settings.csv``, ``sites.csv``, ``differences.geojson``,
+    ``compare.json``, ``differences.png`` where Matplotlib is installed, and ``compare.html`` where
+    the packages of reports are. `now`: the time, for the record.
     """
     usual = Path(folders[0]).resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
     with seen_through() as wish, claimed_folder(out, usual) as claim:
@@ -388,18 +379,7 @@ def compare_to_folder(
                 note=note,
             )
         if has_report():
-            page = render_differences(
-                runs=comparison.runs,
-                title=comparison.titles[0],
-                notes=comparison.notes,
-                owners=comparison.credits,
-                figures=comparison.figures,
-                settings=comparison.settings,
-                sites=comparison.sites,
-                counts=comparison.counts,
-                roads=comparison.roads,
-                version=__version__,
-            )
+            page = render_differences(comparison)
             write_whole(
                 folder / "compare.html",
                 lambda part: part.write_text(page, encoding="utf-8", newline="\n"),

@@ -225,16 +225,9 @@ def as_drawn(
     and draws no more than that needs. Broken rules do not prevent the result; rules on single
     offers are ignored.
 
-    Parameters
-    ----------
-    study
-        The study whose demand, prices and rules count.
-    chosen
-        Ids of the offers that stand, existing ones included, one a site at most.
-    budget_pkr
-        Public money it is held to (PKR); by default the study's.
-    own
-        The study's own plan, if known: for its own offers it is the answer.
+    `study`: the study whose demand, prices and rules count; `chosen`: ids of the offers that stand,
+    existing ones included, one a site at most; `budget_pkr`: public money it is held to (PKR); by
+    default the study's; `own`: the study's own plan, if known: for its own offers it is the answer.
     """
     keys, limits = study.config.program, study.asked.limits
     budget = study.program.money_pkr if study.asked.budgeted else math.inf
@@ -322,20 +315,8 @@ def evaluate_to_folder(
 ) -> tuple[Evaluation, Path]:
     """Return an evaluation and the folder with its tables, layers and picture.
 
-    Parameters
-    ----------
-    config
-        The study's YAML file.
-    sites, names, same_stations
-        As in `evaluate`.
-    overrides
-        ``key.path=value`` texts that replace keys of the file.
-    out
-        The folder, new or empty; by default ``runs_dir/NAME-evaluate-TIME``.
-    now
-        The time, for the folder's name and the record.
-    progress
-        Called with an `Event` when a stage is done.
+    `out`: the folder, new or empty; by default ``runs_dir/NAME-evaluate-TIME``; the others as in
+    `evaluate` and `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "evaluate", now)

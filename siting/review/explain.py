@@ -30,11 +30,11 @@ from siting.review.solving import (
     other_plans,
 )
 from siting.sites.chargers_text import told_as
-from siting.sites.shown import step_text
+from siting.sites.sizes_shown import step_text
 from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.stored_run import Source
 from siting.study.to_program import program_of
-from siting.tables import capacity_groups
+from siting.tables import capacity_columns
 
 # Energy too small to mention (kWh/day), and use from which a station counts as full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
@@ -409,8 +409,7 @@ def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
     most = offers["subsidy_pkr"].astype(float).reset_index(drop=True)
     if run.pays_by_offer or offers.empty:
         return most
-    groups = capacity_groups(map(str, offers.columns))
-    able = offers[[f"capacity_{group}_kwh_day" for group in groups]].sum(axis=1).astype(float)
+    able = offers[capacity_columns(offers)].sum(axis=1).astype(float)
     sold = (able - offers["standing_kwh_day"].astype(float)).reset_index(drop=True)
     terms = gap_terms(offers, run.asked.rules, subsidy_of(run.asked.config))
     lacks = terms["need_pkr"] - terms["worth_pkr_kwh_day"] * sold

@@ -9,10 +9,10 @@ import pandas as pd
 
 from siting.engine.marginal import Marginal, lost_without
 from siting.program.program import Program
-from siting.study.limits import site_named
 from siting.study.pipeline import Study
 from siting.study.revalue import in_the_end
 from siting.study.stored_run import Source, plan_of, study_of
+from siting.study.to_limits import site_named
 from siting.study.to_program import instance_of
 
 NEAREST = 3

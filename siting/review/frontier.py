@@ -20,18 +20,18 @@ from siting.config import Config, even_steps, rupees_of_word, to_yaml
 from siting.config.program import GridZones
 from siting.engine.answer import AimProof, Answer
 from siting.engine.proof import Proof
-from siting.errors import Fault, InfeasibleError, InputError
+from siting.errors import InfeasibleError, InputError
 from siting.interrupts import seen_through
 from siting.review.record import folder_for, head_of
 from siting.review.solving import better_by, with_budget
 from siting.study.other_plans import Effort
 from siting.study.outcome_figures import bare_outcome
 from siting.study.pipeline import Study
+from siting.study.program_zones import gini, zone_of_cells, zone_of_demand, zone_table
 from siting.study.robustness import Stands, slow_of
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
 from siting.study.to_program import program_of
-from siting.study.zones import gini, zone_of_cells, zone_of_demand, zone_table
 from siting.writing import claimed_folder
 
 MOST_BUDGETS = 200
@@ -40,13 +40,8 @@ MOST_BUDGETS = 200
 def budgets_of(text: str) -> list[float]:
     """Return the budgets that a text names: ``low:high:count``, or a list ``a,b`` (PKR).
 
-    Raises
-    ------
-    InputError
-        If the text is neither, or a budget makes no sense.
+    Raises `InputError` if the text is neither, or a budget makes no sense.
 
-    Examples
-    --------
     >>> budgets_of("0:2e6:3")
     [0.0, 1000000.0, 2000000.0]
     >>> budgets_of("[5e6,1e6]"), budgets_of("1cr, 5m"), budgets_of("10 lakh:3m:2")
@@ -60,13 +55,13 @@ def budgets_of(text: str) -> list[float]:
             steps = sorted({float(rupees_of_word(part)) for part in parts})
         budgets = [float(pkr) for pkr in steps]
     except ValueError as err:
-        raise InputError(Fault("budgets", f"{text!r} is not a list of budgets", fix)) from err
+        raise InputError("budgets", f"{text!r} is not a list of budgets", fix) from err
     odd = tuple(f"{pkr:g}" for pkr in budgets if not (np.isfinite(pkr) and pkr >= 0))
     if odd:
-        raise InputError(Fault("budgets", "not PKR of 0 or more", fix, odd))
+        raise InputError("budgets", "not PKR of 0 or more", fix, odd)
     if not 2 <= len(budgets) <= MOST_BUDGETS:
         what = f"{len(budgets)} budgets"
-        raise InputError(Fault("budgets", what, f"give 2 to {MOST_BUDGETS}"))
+        raise InputError("budgets", what, f"give 2 to {MOST_BUDGETS}")
     return budgets
 
 
@@ -112,7 +107,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     if not asked.budgeted:
         what = "asks for the least money first, so there is no budget to vary"
         fix = "leave it out, or name another of program.aims first"
-        raise InputError(Fault("program.least_cost", what, fix))
+        raise InputError("program.least_cost", what, fix)
     rows: list[dict[str, Any]] = []
     demand = list(asked.own.values())[-1]
     zones, _ = zones_for(config, study.cells, demand)
@@ -183,20 +178,8 @@ def frontier_to_folder(
 ) -> tuple[pd.DataFrame, Path]:
     """Return the frontier of a configuration and the folder with its table and chart.
 
-    Parameters
-    ----------
-    config
-        The configuration's YAML file.
-    budgets_pkr
-        The budgets (PKR).
-    overrides
-        ``key.path=value`` texts that replace keys of the file.
-    out
-        The folder, new or empty; by default ``runs_dir/NAME-frontier-TIME``.
-    now
-        The time, for the folder's name and the record.
-    progress
-        Called with an `Event` when a stage is done, and for each budget.
+    `out`: the folder, new or empty; by default ``runs_dir/NAME-frontier-TIME``; `progress`: called
+    with an `Event` for each budget too; the others as in `frontier` and `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "frontier", now)

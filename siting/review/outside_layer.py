@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.files import read_layer, row_labels
 from siting.sites.chargers_text import charger_counts
 from siting.sites.configurations import EXISTING, EXTENDED, UPGRADED
@@ -67,11 +67,9 @@ def read_their_layer(
     if bad_names:
         have = ", ".join(there_are)
         faults.append(Fault("map-config", "no such configuration", f"there are: {have}", bad_names))
-    unknown: dict[str, list[str]] = {}
-    counts = counts_of(layer, path, ids, existing, Catalogue(configurations, known, names),
-                     unknown, faults)  # fmt: skip
-    if faults:
-        raise InputError(faults)
+    catalogue = Catalogue(configurations, known, names)
+    counts = counts_of(layer, path, ids, existing, catalogue, faults)
+    refuse(faults)
     called = layer["name"] if "name" in layer.columns else pd.Series(None, index=layer.index)
     sites = gpd.GeoDataFrame(
         {
@@ -83,7 +81,8 @@ def read_their_layer(
         geometry=layer.geometry.to_numpy(),
         crs=4326,
     )
-    return TheirLayer(sites, {name: tuple(rows) for name, rows in unknown.items()}, there_are)
+    unknown = {name: tuple(rows) for name, rows in catalogue.unknown.items()}
+    return TheirLayer(sites, unknown, there_are)
 
 
 @dataclass(frozen=True)
@@ -93,6 +92,8 @@ class Catalogue:
     configurations: Mapping[str, Mapping[str, int]]
     chargers: set[str]
     names: Mapping[str, str]
+    # The rows with a name that is none of these, by that name; filled as rows are read.
+    unknown: dict[str, list[str]] = field(default_factory=dict)
 
     def of(self, name: str, number: int) -> dict[str, int] | None:
         """Return the chargers of a number of configurations or types; None if unknown."""
@@ -157,7 +158,6 @@ def counts_of(
     ids: list[str],
     existing: np.ndarray,
     catalogue: Catalogue,
-    unknown: dict[str, list[str]],
     faults: list[Fault],
 ) -> list[dict[str, int]]:
     """Return the chargers of each row; an existing station has none that are new."""
@@ -188,7 +188,7 @@ def counts_of(
         for name, number in row.items() if isinstance(row, dict) and not stands else ():
             part = catalogue.of(name, number)
             if part is None:
-                unknown.setdefault(name, []).append(label)
+                catalogue.unknown.setdefault(name, []).append(label)
             for charger, some_more in (part or {}).items():
                 counts[charger] = counts.get(charger, 0) + some_more
         out.append(counts)

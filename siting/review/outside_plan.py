@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 
 from siting import roads
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.files import extent
 from siting.program.limits import Limit
+from siting.review.added_places import match_places, study_of_sites, study_with_sites
 from siting.review.outside_layer import TheirLayer
-from siting.review.places import match_places, study_of_sites, study_with_sites
 from siting.roads import Network
 from siting.study.choices import configurations_of
 from siting.study.pipeline import Study
-from siting.study.sources import on_the_grid
+from siting.study.read_sources import on_the_grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +51,7 @@ def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
     faults = _stand_faults(theirs, match, ours, where)
     snapped = roads.snap(lone, study.network, settings.max_snap_m)
     faults += road_faults(study.network, settings.max_snap_m, lone, snapped, where)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     new = theirs[["their_id", "counts"]].assign(site_id=np.array(known, dtype=object)[match])
     new.loc[match < 0, "site_id"] = _ids(lone["their_id"].astype(str), set(known))
     added = own_sites(lone, new.loc[match < 0, "site_id"], snapped)

@@ -23,20 +23,20 @@ import pandas as pd
 
 from siting import sites
 from siting.config import Config, SitesLayer, load
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.export import with_units, write_csv
 from siting.files import read_layer
 from siting.plan import Plan
+from siting.review.added_places import study_of_sites, study_with_sites
 from siting.review.answers import OF_BIDS, STAYS, answered, changed_least
-from siting.review.places import study_of_sites, study_with_sites
 from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import in_years
-from siting.study.limits import sites_named
 from siting.study.pipeline import Study
+from siting.study.read_sources import on_the_grid
 from siting.study.runs import write_run
-from siting.study.sources import on_the_grid
 from siting.study.stages import Report
 from siting.study.stored_run import Source, plan_of, study_again, study_of
+from siting.study.to_limits import sites_named
 
 ADDED = "added by siting replan"
 ANSWERS_FILE = "answers.csv"
@@ -146,7 +146,7 @@ def replan(
     folder = Path(run) if isinstance(run, Path | str) else None
     if folder is None and overrides:
         what = "overrides are for a run folder"
-        raise InputError(Fault("overrides", what, "change the study with Study.with_ first"))
+        raise InputError("overrides", what, "change the study with Study.with_ first")
     first = study_of(run)
     places = None if add is None else _places(first, Path(add))
     known = first.candidates
@@ -166,7 +166,7 @@ def replan(
     if places is not None:
         if folder is not None and "candidates" not in study.reused:
             fix = "add the sites first, then change the rest in a second replan"
-            raise InputError(Fault("--add", "cannot go with a change of the candidates", fix))
+            raise InputError("--add", "cannot go with a change of the candidates", fix)
         notes += places[2]
         study = _with_places(study, Path(add or ""), *places[:2])
     before = first.plan if folder is None else plan_of(first, folder)
@@ -270,8 +270,7 @@ def wishes_of(
     if budget_pkr is not None and not _is_money(budget_pkr):
         what = f"{reprlib.repr(budget_pkr)} is no amount of money"
         faults.append(Fault("--budget", what, "give rupees as a number from 0 to 1e14"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     limits = config.program.limits
     was_required = sites_named(known, limits.required_sites, "program.limits.required_sites")
     was_forbidden = sites_named(known, limits.forbidden_sites, "program.limits.forbidden_sites")

@@ -28,26 +28,13 @@ RELATIVE = 1e-9
 
 @dataclass(frozen=True)
 class Compared:
-    """One thing that was compared.
+    """One thing that was compared."""
 
-    Parameters
-    ----------
-    what
-        Inputs, figures, tables, objective, plan, or versions.
-    same
-        Whether it is unchanged.
-    differences
-        The differences, a line each: before and after.
-    counted
-        The comparisons, in words.
-    decides
-        Whether a difference here makes it another run; other versions alone do not.
-    """
-
-    what: str
-    same: bool
-    differences: tuple[str, ...] = ()
-    counted: str = ""
+    what: str  # inputs, figures, tables, objective, plan, or versions
+    same: bool  # whether it is unchanged
+    differences: tuple[str, ...] = ()  # the differences, a line each: before and after
+    counted: str = ""  # the comparisons, in words
+    # Whether a difference here makes it another run; other versions alone do not.
     decides: bool = True
 
 
@@ -163,10 +150,10 @@ def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
     wanted = ("written", "inputs", "assumptions", "objective_kwh_day", "packages")
     missing = tuple(key for key in wanted if key not in facts)
     if missing:
-        raise InputError(Fault(str(folder / "run.json"), "lacks keys", "run it again", missing))
+        raise InputError(str(folder / "run.json"), "lacks keys", "run it again", missing)
     sites = read_csv(folder / "sites.csv", dtype={"offer_id": str})
     if "offer_id" not in sites.columns:
-        raise InputError(Fault(f"{folder / 'sites.csv'}, column offer_id", "is missing"))
+        raise InputError(f"{folder / 'sites.csv'}, column offer_id", "is missing")
     return facts, sites["offer_id"].to_list()
 
 

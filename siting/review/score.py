@@ -11,8 +11,8 @@ import pandas as pd
 from siting.config.offers import Service
 from siting.pages import figure
 from siting.plan import Plan
+from siting.study.program_zones import gini
 from siting.study.queues import Waiting, late_share
-from siting.study.zones import gini
 from siting.tables import mean_drive_min
 
 # Served share below which a cell counts as left out.

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from siting import export, simulation
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.export import simulation_picture
 from siting.interrupts import seen_through
 from siting.plan import Plan
@@ -105,7 +105,7 @@ def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay
     rules, study = rules or simulation.Rules(), study_of(run)
     plan = study.plan
     if plan.sites.empty:
-        raise InputError(Fault("run", "has no station to simulate", "plan with a larger budget"))
+        raise InputError("run", "has no station to simulate", "plan with a larger budget")
     waiting = Waiting.of(study)
     standard = waiting.standard
     days_by_case = simulated(
@@ -202,20 +202,10 @@ def simulate_to_folder(
 ) -> tuple[SimulatedDay, Path]:
     """Return a stored run's simulated days, and the folder they were written to.
 
-    Parameters
-    ----------
-    run
-        A folder of `siting run`; it is not changed.
-    rules
-        Days, seed, patience and spread.
-    out
-        The folder, new or empty; by default ``RUN-simulate-TIME`` beside the run. It gets
-        ``simulation.csv`` (stations), ``hours.csv``, ``classes.csv``, ``use_by_hour.csv``,
-        ``simulation.json``, and ``simulation.png`` where Matplotlib is installed.
-    now
-        The time, for the record.
-    progress
-        Called with an `Event` for each case.
+    `out`: the folder, new or empty; by default ``RUN-simulate-TIME`` beside the run. It gets
+    ``simulation.csv`` (stations), ``hours.csv``, ``classes.csv``, ``use_by_hour.csv``,
+    ``simulation.json``, and ``simulation.png`` where Matplotlib is installed. `progress`: called
+    with an `Event` for each case.
     """
     place = run.resolve()
     usual = place.parent / f"{place.name}-simulate-{now:%Y%m%d-%H%M%S}"

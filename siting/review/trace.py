@@ -22,7 +22,7 @@ import pandas as pd
 
 from siting.demand import FACTORS, depot_shares, place_depots, stock_of_figures
 from siting.demand.surfaces import SURFACES
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.review.trace_station import trace_station
 from siting.review.traced import Chain, Factor, Slice, Step, Trace, Traced, factor_of
 
@@ -85,7 +85,7 @@ def trace(
     known = list(dict.fromkeys(run.table("energy_factors")["vehicle_class"]))
     if vehicle_class is not None and vehicle_class not in known:
         what = f"no vehicle class {vehicle_class!r} in this run"
-        raise InputError(Fault("--class", what, "it has " + ", ".join(known)))
+        raise InputError("--class", what, "it has " + ", ".join(known))
     classes = known if vehicle_class is None else [vehicle_class]
     if kind == "station":
         return trace_station(run, name, at, classes)
@@ -102,7 +102,7 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
         what = (
             f"its demand is a row of {table.name}, a table of your own: there is no chain behind it"
         )
-        raise InputError(Fault(cell, what))
+        raise InputError(cell, what)
     zone, inside = _zone(run, cell)
     factors = run.table("energy_factors")
     rows = factors[

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting import reference, sites
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.review.traced import Chain, Factor, Slice, Step, Trace, Traced
 from siting.sites.load import draw_kw, fastest_kw
 from siting.sites.standards import group_capacity_kwh_day
@@ -42,7 +42,7 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
         what = f"no station stands at {site} in the plan"
         what += f" of {at.year}" if slices["year"].notna().any() else ""
         fix = f"`siting explain` says why: siting explain {run.path} {site}"
-        raise InputError(Fault("CELL|STATION", what, fix))
+        raise InputError("CELL|STATION", what, fix)
     offers = run.table("offers").set_index("offer_id")
     offer_id = str(station["offer_id"].iloc[-1])
     offer = offers.loc[offer_id]

@@ -15,10 +15,10 @@ from typing import Any
 import pandas as pd
 
 from siting.config import load
-from siting.errors import Fault, InputError, did_you_mean
+from siting.errors import Fault, did_you_mean, refuse
 from siting.manifest import FOLDER, read_manifest
-from siting.study.limits import site_named
 from siting.study.stored_run import Folder
+from siting.study.to_limits import site_named
 
 NEAREST = 3
 NEEDED = (
@@ -235,10 +235,8 @@ class Traced:
     def find(self, wanted: str) -> tuple[str, str]:
         """Return ``cell`` or ``station`` and the id of the subject; the nearest if it is unknown.
 
-        Raises
-        ------
-        InputError
-            If the run has no such cell or station, or several stations have the name.
+        Raises `InputError` if the run has no such cell or station, or several stations have the
+        name.
         """
         cells = self.table("cells")["cell_id"].astype(str)
         if wanted in set(cells):
@@ -249,10 +247,7 @@ class Traced:
     def slice(self, year: int | None = None, scenario: str | None = None) -> Slice:
         """Return the year and scenario asked for; by default the last year, and no scenario.
 
-        Raises
-        ------
-        InputError
-            If the run does not plan for that year or scenario.
+        Raises `InputError` if the run does not plan for that year or scenario.
         """
         asked = self.config.demand
         rows = self.table("outcome_slices")
@@ -267,8 +262,7 @@ class Traced:
         if scenario is not None and scenario not in there:
             fix = did_you_mean(scenario, there, "" if there else "it plans for one demand")
             faults.append(Fault("--scenario", f"no scenario {scenario!r} in this run", fix))
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
         wanted = int(years.max()) if year is None else year
         if there and scenario is None and wanted == self.config.year:
             return Slice(None, wanted, "", asked.scenario, asked.case)

@@ -10,7 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from siting.errors import ConfigError, DownloadError, Fault, InputError, OutputError, SitingError
+from siting.errors import (
+    ConfigError,
+    DownloadError,
+    Fault,
+    InputError,
+    OutputError,
+    SitingError,
+    refuse,
+)
 from siting.export import json_text
 from siting.export.values import plain
 from siting.manifest import (
@@ -37,13 +45,13 @@ from siting.review.run_claims import (
 )
 from siting.review.written_again import NOT_SO, file_faults, json_faults, set_faults
 from siting.study.depends import STAGES
-from siting.study.people import read_people
 from siting.study.pipeline import Study
 from siting.study.recounted import account_of, headroom_kw
 from siting.study.report_page import page_of, record_of_plan
 from siting.study.runs import NO_REPORT, PHASES, write_run
 from siting.study.stages import Event, Report
 from siting.study.stored_run import plan_of, study_from_run
+from siting.study.to_people import read_people
 from siting.verify import BOUND, award_faults, certified
 from siting.verify.ledger import above, differs, shown
 from siting.writing import scratch_folder
@@ -54,6 +62,8 @@ _FROM_TABLES = ("demand", "factors", "offers", "reach", "limits")
 _CHANGES, _REPLANNED = "changes.csv", "replanned_from"
 # How people may be read so that a run has notes of it.
 _WITH_NOTES = ("streets", "zones")
+# Raised where an input of the run cannot be read any more.
+_GONE = (InputError, ConfigError, DownloadError)
 
 
 @dataclass(frozen=True)
@@ -77,10 +87,20 @@ class Verified:
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def attempt[T](self, what: str, check: Callable[[], tuple[str, T]]) -> T | None:
+    def attempt[T](
+        self, what: str, check: Callable[[], tuple[str, T]], progress: Report | None = None
+    ) -> T | None:
         """Make a check that returns its words and a result; take down what it finds wrong."""
+        begun = datetime.now()
+        result = self._made(what, check)
+        if progress is not None:
+            seconds = (datetime.now() - begun).total_seconds()
+            progress(Event(what, self.held[what], seconds, done=True))
+        return result
+
+    def _made[T](self, what: str, check: Callable[[], tuple[str, T]]) -> T | None:
         try:
-            words, result = check()
+            self.held[what], result = check()
         except OutputError:
             raise  # of this machine, not of the run
         except SitingError as err:
@@ -93,7 +113,6 @@ class Verified:
             said = f"cannot be checked: {type(err).__name__}: {' '.join(str(err).split())[:200]}"
             self.faults.append(Fault(f"{self.folder}, {what}", said, MENDED))
             return None
-        self.held[what] = words
         return result
 
     def plain(self) -> dict[str, Any]:
@@ -119,43 +138,27 @@ def verify_run(
     `siting rerun` holds a run. A bound on what any plan reaches is proven anew from the prices that
     the run stored. `Verified.notes` names what is the run's own word.
 
-    Parameters
-    ----------
-    folder
-        What `siting run` wrote.
-    frontier
-        The folder of `siting frontier` whose curve is in the run's page, if one is.
-    progress
-        Called with an `Event` when a check is done.
+    `folder`: what `siting run` wrote; `frontier`: the folder of `siting frontier` whose curve is in
+    the run's page, if one is; `progress`: called with an `Event` when a check is done.
 
-    Examples
-    --------
     >>> verify_run("runs/lahore-20261124-101500").faults  # doctest: +SKIP
     []
     """
     folder = Path(folder)
     verified = Verified(folder)
-
-    def step[T](what: str, check: Callable[[], tuple[str, T]]) -> T | None:
-        begun = datetime.now()
-        result = verified.attempt(what, check)
-        if progress is not None:
-            seconds = (datetime.now() - begun).total_seconds()
-            progress(Event(what, verified.held[what], seconds, done=True))
-        return result
-
-    record = step("files", lambda: _files(folder))
+    notes, attempt = verified.notes, verified.attempt
+    record = attempt("files", lambda: _files(folder), progress)
     if record is None:
         return verified
-    study = step("recount", lambda: _recount(folder))
+    study = attempt("recount", lambda: _recount(folder), progress)
     if study is None:
         return verified
-    step("bound", lambda: _bound(study, verified.notes))
+    attempt("bound", lambda: _bound(study, notes), progress)
     if AWARD in read_json(folder / "run.json"):
-        step("award", lambda: _award(study, folder))
-    step("tables", lambda: _tables(study, folder, verified.notes))
+        attempt("award", lambda: _award(study, folder), progress)
+    attempt("tables", lambda: _tables(study, folder, notes), progress)
     curve = None if frontier is None else Path(frontier)
-    step("written", lambda: _written(study, folder, record, curve, verified.notes))
+    attempt("written", lambda: _written(study, folder, record, curve, notes), progress)
     return verified
 
 
@@ -163,8 +166,7 @@ def _files(folder: Path) -> tuple[str, dict[str, Any]]:
     record, _ = read_manifest(folder)
     faults = strange(folder, [*record["of_the_run"], REPORT, FOLDER])
     faults += strange(folder / FOLDER, [*record["sha256"], MANIFEST])
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     count = len(record["of_the_run"]) + len(record["sha256"])
     return f"hashes match ({count:,} files)", record
 
@@ -204,8 +206,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
             f"{proof.unit}, the run says that its own reaches {shown(proof.objective)}"
         )
         faults.append(Fault(where, what, MENDED))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     by = "in fractions" if proven.exact else "rounding counted"
     words = f"the certificate proves {shown(proven.bound)} {proof.unit} ({by})"
     low, high = (proof.bound, proven.bound) if less else (proven.bound, proof.bound)
@@ -219,8 +220,7 @@ def _award(study: Study, folder: Path) -> tuple[str, None]:
     """Recount who won by which rules, and what both rules pay."""
     account = award_account(study, folder)
     faults = award_faults(account)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     won, lost = len(account.winners), len(account.losers)
     words = "bundles, alternatives, caps, reserve prices and payments hold"
     return f"{won:,} bids that win and {lost:,} that lose: {words}", None
@@ -238,7 +238,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
             others = {other: table for other, table in stored.items() if other != name}
             try:
                 anew = getattr(Study(config, tables=others), name)
-            except (InputError, ConfigError, DownloadError) as err:
+            except _GONE as err:
                 faults += _input_gone(name, err)
                 continue
             if is_own(name, facts):
@@ -255,7 +255,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
             if study.people_notes != people_notes:
                 where = f"{FOLDER}/{MANIFEST}, key people_notes"
                 faults.append(Fault(where, "is not what reading the people gives", MENDED))
-        except (InputError, ConfigError, DownloadError) as err:
+        except _GONE as err:
             faults += _input_gone("what is noted of people", err)
         try:
             given = {k: t for k, t in stored.items() if k != "outcome"}
@@ -263,15 +263,14 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
             if _records(study.sourced_figures) != _records(figures):
                 what = "are not those of the tables they name"
                 faults.append(Fault("run.json, key assumptions", what, MENDED))
-        except (InputError, ConfigError, DownloadError) as err:
+        except _GONE as err:
             faults += _input_gone("the list of figures", err)
     faults += input_faults(study)
     told, rests = outcome_faults(study)
     faults += told
     if rests:
         notes.append(f"rests on other solves, not done again: {', '.join(rests)}")
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return f"worked out again from each other: {', '.join(again)}", None
 
 
@@ -297,13 +296,12 @@ def _written(
     moment = as_form(OfTheMoment, facts, str(path), MENDED)
     told = {*PHASES, *(made.told for made in STAGES.values() if made.told)}
     faults = json_faults(path, facts) + of_the_moment_faults(moment, str(path), sorted(told))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     with scratch_folder() as place:
         other = place / "run"
         try:
             write_run(study, other, datetime.fromisoformat(moment.written))
-        except (InputError, ConfigError, DownloadError) as err:
+        except _GONE as err:
             raise InputError(_input_gone("the run", err)) from err
         again = read_json(other / FOLDER / MANIFEST)
         replanned = [_CHANGES] if _REPLANNED in facts else []
@@ -316,8 +314,7 @@ def _written(
         faults += _record_faults(record, again, moment)
     page, words = _page(study, folder, facts, curve)
     faults += page
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     notes.append(
         f"the run's own word, which nothing in it proves: written {moment.written}, seconds, "
         f"memory, platform, versions (siting {moment.siting}, Python {moment.python}), and the "

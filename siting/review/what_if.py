@@ -18,7 +18,7 @@ from typing import Any, Self
 import pandas as pd
 
 from siting.engine.marginal import Marginal
-from siting.errors import Fault, InputError, MissingExtraError, SitingError
+from siting.errors import InputError, SitingError, needs_extra
 from siting.export import demand_layer
 from siting.plan import Plan, status_text
 from siting.program.program import Program
@@ -226,7 +226,7 @@ class Board:
         try:
             if not isinstance(wishes, Mapping):
                 what = f"{reprlib.repr(wishes)} is no section of drop, require and budget_pkr"
-                raise InputError(Fault("wishes", what))
+                raise InputError("wishes", what)
             wishes = {"drop": (), "require": (), "budget_pkr": None, **wishes}
             if wishes.get("again"):
                 self.asked.start_over()
@@ -278,12 +278,9 @@ def what_if(run: Source, height_px: int = 560) -> Any:
     --------
     >>> what_if("runs/islamabad")  # doctest: +SKIP
     """
-    try:
+    with needs_extra("notebook", "anywidget", "is needed to ask what if in a notebook"):
         import anywidget
         import traitlets
-    except ImportError as err:
-        what, fix = "is needed to ask what if in a notebook", 'pip install "siting[notebook]"'
-        raise MissingExtraError(Fault("anywidget", what, fix)) from err
     board = Board(run)
 
     traits: dict[str, Any] = {

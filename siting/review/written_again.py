@@ -86,5 +86,5 @@ def _contents(path: Path) -> dict[str, Any]:
                     rows = base.execute(f'SELECT {kept} FROM "{quoted}"').fetchall()
                     held[f"rows of {name}"] = rows
     except (sqlite3.Error, OSError) as err:
-        raise InputError(Fault(str(path), f"cannot be read: {err}", MENDED)) from err
+        raise InputError(str(path), f"cannot be read: {err}", MENDED) from err
     return held

@@ -29,20 +29,10 @@ def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Networ
     simultaneous or killed runs never leave half a network to be read. A damaged one is built again,
     with a warning.
 
-    Parameters
-    ----------
-    folder
-        Folder of stored networks; created if missing.
-    key
-        All that the network depends on: the source's hash, the speeds, the settings. JSON types
-        only. The versions of this package and of OSMnx are added.
-    build
-        Called without arguments if nothing is stored under the key.
-
-    Returns
-    -------
-    Network
-        As built; a network that could not be written is still returned, with a warning.
+    `folder`: folder of stored networks; created if missing. `key`: all that the network depends on:
+    the source's hash, the speeds, the settings. JSON types only. The versions of this package and
+    of OSMnx are added. `build`: called without arguments if nothing is stored under the key.
+    Result: as built; a network that could not be written is still returned, with a warning.
     """
     full = {**key, "format": FORMAT, "siting": _version("siting"), "osmnx": _version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)

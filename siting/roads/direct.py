@@ -41,25 +41,12 @@ def network_from_file(
     OSM XML and PBF are read straight into arrays, in a fraction of OSMnx's time and memory; GraphML
     is read by OSMnx. A table of streets written by `Network.to_parquet` is used unchanged.
 
-    Parameters
-    ----------
-    path, clip
-        The file, and a polygon in lon/lat in which streets must have a node; see
-        `siting.roads.read_file`.
-    speeds, city, peak, source
-        See `siting.roads.build_network`.
+    `path`, `clip`: the file, and a polygon in lon/lat in which streets must have a node; see
+    `siting.roads.read_file`; `speeds`, `city`, `peak`, `source`: see `siting.roads.build_network`.
 
-    Returns
-    -------
-    Network
-        With the report described in `siting.roads.build_network`.
-
-    Raises
-    ------
-    InputError
-        As `siting.roads.read_file` and `siting.roads.build_network`.
-    MissingExtraError
-        If a PBF file is given and pyosmium is not installed.
+    Result: with the report described in `siting.roads.build_network`. Raises `InputError` as
+    `siting.roads.read_file` and `siting.roads.build_network`; `MissingExtraError` if a PBF file is
+    given and pyosmium is not installed.
     """
     path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:

@@ -35,29 +35,19 @@ _LONGEST_PAUSE_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """Settings for downloads from OpenStreetMap's servers.
+    """Settings for downloads from OpenStreetMap's servers."""
 
-    Parameters
-    ----------
-    cache_dir
-        Folder of stored answers, in OSMnx's form and under OSMnx's names; OSMnx's own cache works
-        too.
-    overpass_url, nominatim_url
-        The servers. Answers of another server are stored apart.
-    timeout_s
-        Seconds without a byte after which a try ends.
-    retries
-        Tries after the first, for temporary failures: too many requests, overload, a broken answer.
-    pause_s
-        Seconds before the first retry; doubled for each further one, up to a minute. If a server
-        asks for a longer wait (``Retry-After``), it gets it, up to a minute.
-    """
-
+    # Folder of stored answers, in OSMnx's form and under OSMnx's names; OSMnx's own cache works
+    # too.
     cache_dir: Path
+    # `overpass_url`, `nominatim_url`: the servers. Answers of another server are stored apart.
     overpass_url: str = "https://overpass-api.de/api"
     nominatim_url: str = "https://nominatim.openstreetmap.org/"
-    timeout_s: float = 180
+    timeout_s: float = 180  # seconds without a byte after which a try ends
+    # Tries after the first, for temporary failures: too many requests, overload, a broken answer.
     retries: int = 3
+    # Seconds before the first retry; doubled for each further one, up to a minute. If a server asks
+    # for a longer wait (``Retry-After``), it gets it, up to a minute.
     pause_s: float = 5
 
     def __post_init__(self) -> None:
@@ -81,23 +71,12 @@ class Download:
 def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a named place as an OSMnx graph in lon/lat (metres in length).
 
-    Parameters
-    ----------
-    query
-        The place by its name in Nominatim, e.g. ``"Islamabad, Pakistan"``; it must be an area.
-    download
-        Servers, time-out, retries and the folder of answers.
+    `query`: the place by its name in Nominatim, e.g. ``"Islamabad, Pakistan"``; it must be an area.
+    `download`: servers, time-out, retries and the folder of answers.
 
-    Returns
-    -------
-    MultiDiGraph
-        As ``osmnx.graph_from_place(query, network_type="drive")``, with unconnected parts kept;
-        `siting.roads.build_network` removes and reports them.
-
-    Raises
-    ------
-    DownloadError
-        Naming the server, the failure, the number of tries, and the remedy.
+    Result: as ``osmnx.graph_from_place(query, network_type="drive")``, with unconnected parts kept;
+    `siting.roads.build_network` removes and reports them. Raises `DownloadError` naming the server,
+    the failure, the number of tries, and the remedy.
     """
     import osmnx as ox
 
@@ -111,24 +90,10 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
 def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of an area as an OSMnx graph in lon/lat (metres in length).
 
-    Parameters
-    ----------
-    polygon
-        The area in lon/lat.
-    download
-        As in `download_place`.
-
-    Returns
-    -------
-    MultiDiGraph
-        As ``osmnx.graph_from_polygon(polygon, network_type="drive")``, with unconnected parts kept.
-
-    Raises
-    ------
-    InputError
-        If the polygon is empty, crosses itself or is not in degrees.
-    DownloadError
-        As in `download_place`.
+    `polygon`: the area in lon/lat; `download`: as in `download_place`. Result: as
+    ``osmnx.graph_from_polygon(polygon, network_type="drive")``, with unconnected parts kept. Raises
+    `InputError` if the polygon is empty, crosses itself or is not in degrees; `DownloadError` as in
+    `download_place`.
     """
     require_area(polygon)
     import osmnx as ox
@@ -145,28 +110,14 @@ def download_features(
 ) -> gpd.GeoDataFrame:
     """Return the points of interest of an area as points in lon/lat (EPSG:4326).
 
-    Parameters
-    ----------
-    polygon
-        The area in lon/lat.
-    tags
-        OSM tags to look for, e.g. ``{"amenity": ["fuel", "parking"], "shop": "mall"}``; features
-        with any of them are returned.
-    download
-        As in `download_place`.
+    `polygon`: the area in lon/lat. `tags`: OSM tags to look for, e.g.
+    ``{"amenity": ["fuel", "parking"], "shop": "mall"}``; features with any of them are returned.
+    `download`: as in `download_place`.
 
-    Returns
-    -------
-    GeoDataFrame
-        ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column a tag found, ``geometry``: the
-        feature itself if a point, or a point inside the area or line. Sorted by kind and id.
-
-    Raises
-    ------
-    InputError
-        If the polygon is empty, crosses itself or is not in degrees.
-    DownloadError
-        As in `download_place`; also if the area has no feature with these tags.
+    Columns: ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column a tag found, ``geometry``:
+    the feature itself if a point, or a point inside the area or line. Sorted by kind and id. Raises
+    `InputError` if the polygon is empty, crosses itself or is not in degrees; `DownloadError` as in
+    `download_place`; also if the area has no feature with these tags.
     """
     require_area(polygon)
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())
@@ -187,17 +138,9 @@ def download_features(
 def geocode(query: str, download: Download) -> Polygon | MultiPolygon:
     """Return the outline of a named place in lon/lat.
 
-    Parameters
-    ----------
-    query
-        The place by its name in Nominatim; it must be an area.
-    download
-        As in `download_place`.
-
-    Raises
-    ------
-    DownloadError
-        As in `download_place`; also if the place is unknown or only a point.
+    `query`: the place by its name in Nominatim; it must be an area; `download`: as in
+    `download_place`. Raises `DownloadError` as in `download_place`; also if the place is unknown or
+    only a point.
     """
     import osmnx as ox
 

@@ -22,21 +22,10 @@ type Places = list[tuple[str, str, str, float, float]]
 def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
     """Return the named parts of a city in a road file, as points in lon/lat (EPSG:4326).
 
-    Parameters
-    ----------
-    path
-        OSM XML (plain, gz or bz2) or PBF; GraphML holds no such places.
-
-    Returns
-    -------
-    GeoDataFrame
-        ``name`` (English where the map has it), ``name_ur`` (in Urdu; blank if missing), ``kind``
-        (one of `PLACE_KINDS`), ``geometry``; empty if the file has none.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read.
+    `path`: OSM XML (plain, gz or bz2) or PBF; GraphML holds no such places. Columns: ``name``
+    (English where the map has it), ``name_ur`` (in Urdu; blank if missing), ``kind`` (one of
+    `PLACE_KINDS`), ``geometry``; empty if the file has none. Raises `InputError` if the file cannot
+    be read.
     """
     places: Places = []
     if is_osm(path):

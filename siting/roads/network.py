@@ -176,13 +176,8 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
 def utm_epsg(lon: float, lat: float = 30.0) -> int:
     """Return the EPSG code of the UTM zone (metres) of a place.
 
-    Parameters
-    ----------
-    lon, lat
-        Degrees; the latitude only gives the hemisphere.
+    `lon`, `lat`: degrees; the latitude only gives the hemisphere.
 
-    Examples
-    --------
     >>> utm_epsg(67.0), utm_epsg(73.05)
     (32642, 32643)
     """

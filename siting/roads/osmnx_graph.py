@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
+from siting.roads.osmnx_settings import osmnx_settings
 from siting.roads.pieces import Pieces
-from siting.roads.settings import osmnx_settings
 from siting.writing import scratch_folder
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
-from siting.roads.settings import osmnx_settings, swapped
+from siting.roads.osmnx_settings import osmnx_settings, swapped
 from siting.writing import write_text
 
 logger = logging.getLogger(__name__)
@@ -128,10 +128,7 @@ class Answers:
     def load(self, url: str) -> Any:
         """Return the stored answer to a request, or ``None``.
 
-        Parameters
-        ----------
-        url
-            The request as OSMnx writes it, query included.
+        `url`: the request as OSMnx writes it, query included.
         """
         self.server = url.split("?")[0]
         path = self._path(url)

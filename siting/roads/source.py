@@ -20,8 +20,8 @@ from siting.errors import Fault, InputError, refuse
 from siting.files import unreadable_in_words
 from siting.roads.drive import only_drivable
 from siting.roads.osmnx_graph import graph_from_pieces
+from siting.roads.osmnx_settings import osmnx_settings
 from siting.roads.pieces import Pieces, pieces_of
-from siting.roads.settings import osmnx_settings
 from siting.roads.ways import read_pbf, read_xml
 from siting.writing import NO_ROOM, scratch_folder
 

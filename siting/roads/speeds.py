@@ -40,16 +40,11 @@ def _parse(text: str) -> float:
 def parse_maxspeed(value: Any) -> float:
     """Return a posted limit in km/h, or NaN if the tag has no plausible one.
 
-    Parameters
-    ----------
-    value
-        An OSM ``maxspeed``: ``"50"``, ``"50 km/h"``, ``"30 mph"``, ``"50;60"``, a number, or a list
-        where streets were merged. Of several plausible limits the lowest counts, whatever the
-        length of each part. Words (``"PK:urban"``, ``"none"``) and figures outside 5 to 130 km/h
-        are ignored.
+    `value`: an OSM ``maxspeed``: ``"50"``, ``"50 km/h"``, ``"30 mph"``, ``"50;60"``, a number, or a
+    list where streets were merged. Of several plausible limits the lowest counts, whatever the
+    length of each part. Words (``"PK:urban"``, ``"none"``) and figures outside 5 to 130 km/h are
+    ignored.
 
-    Examples
-    --------
     >>> parse_maxspeed("50"), parse_maxspeed(["60", "40 km/h", "2"])
     (50.0, 40.0)
     >>> parse_maxspeed("PK:urban")
@@ -66,28 +61,14 @@ def parse_maxspeed(value: Any) -> float:
 def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     """Return the free speed (km/h) and peak factor of each kind of road in a group of cities.
 
-    Parameters
-    ----------
-    speeds
-        ``city_group``, ``highway``, ``free_kmh`` and ``peak_factor`` (ratio of peak to free driving
-        time), as ``siting.reference.table("speeds")``.
-    city_group
-        The group of cities.
+    `speeds`: ``city_group``, ``highway``, ``free_kmh`` and ``peak_factor`` (ratio of peak to free
+    driving time), as ``siting.reference.table("speeds")``; `city_group`: the group of cities.
 
-    Returns
-    -------
-    DataFrame
-        Index ``highway``, columns ``free_kmh`` and ``peak_factor``. ``<kind>_link`` is added at
-        `LINK_SHARE` of its parent's speed where the table has no row for it.
+    Result: index ``highway``, columns ``free_kmh`` and ``peak_factor``. ``<kind>_link`` is added at
+    `LINK_SHARE` of its parent's speed where the table has no row for it. Raises `InputError` if the
+    group is unknown, a row is repeated, ``unclassified`` is missing, a speed is not above 0 or a
+    factor below 1.
 
-    Raises
-    ------
-    InputError
-        If the group is unknown, a row is repeated, ``unclassified`` is missing, a speed is not
-        above 0 or a factor below 1.
-
-    Examples
-    --------
     >>> from siting.reference import table
     >>> class_speeds(table("speeds"), "other").loc["primary_link"].to_dict()
     {'free_kmh': 36.0, 'peak_factor': 1.4}

@@ -80,26 +80,12 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     A place beside a long stretch without a junction is near a road though far from a node, so the
     limit applies to the distance to the road; the node's distance is used for the access time.
 
-    Parameters
-    ----------
-    points
-        Features in any declared coordinate reference system; areas and lines count by their centre.
-    network
-        The roads.
-    max_m
-        Largest distance to a road, in metres; ``inf`` for no limit.
+    `points`: features in any declared coordinate reference system; areas and lines count by their
+    centre; `max_m`: largest distance to a road, in metres; ``inf`` for no limit.
 
-    Returns
-    -------
-    DataFrame
-        ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
-        (m to the nearest road), on the index of `points`.
-
-    Raises
-    ------
-    InputError
-        If the points have no coordinate reference system, some lack a geometry, or `max_m` is not
-        above 0.
+    Columns: ``node_id`` (Int64, missing beyond `max_m`), ``snap_m`` (m to that node) and ``road_m``
+    (m to the nearest road), on the index of `points`. Raises `InputError` if the points have no
+    coordinate reference system, some lack a geometry, or `max_m` is not above 0.
     """
     if not max_m > 0:
         raise InputError("max_m", f"{max_m:g} metres is not above 0")
@@ -219,21 +205,9 @@ def minutes_to_nearest(
 
     Access from the road node to the site counts, as in `reach`; infinite beyond the limit.
 
-    Parameters
-    ----------
-    network
-        The roads.
-    sites
-        ``site_id``, ``node_id`` and ``snap_m``, as for `reach`.
-    limit_min
-        Longest drive searched, minutes.
-    access_kmh
-        Speed between a site and its road node, km/h.
-
-    Raises
-    ------
-    InputError
-        If the limit or the access speed is not above 0, or a node is not in the network.
+    `sites`: ``site_id``, ``node_id`` and ``snap_m``, as for `reach`; `limit_min`: longest drive
+    searched, minutes; `access_kmh`: speed between a site and its road node, km/h. Raises
+    `InputError` if the limit or the access speed is not above 0, or a node is not in the network.
     """
     _require_above_0("limit_min", limit_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")

@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from shapely.geometry.base import BaseGeometry
 
-from siting.errors import InputError, MissingExtraError
+from siting.errors import InputError, needs_extra
 from siting.roads.drive import WAY_TAGS, is_bus_only, is_drivable
 
 Tags = dict[str, str]
@@ -156,12 +156,8 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
     city can be taken from a country's file. Raises `MissingExtraError` without pyosmium,
     `InputError` if the file is not PBF or is truncated.
     """
-    try:
+    with needs_extra("pbf", str(path), "needs pyosmium to be read"):
         import osmium
-    except ImportError as err:
-        raise MissingExtraError(
-            str(path), "needs pyosmium to be read", 'pip install "siting[pbf]"'
-        ) from err
     west, south, east, north = clip.bounds if clip is not None else (-180, -90, 180, 90)
     ways = Ways()
     entities = osmium.osm.NODE | osmium.osm.WAY

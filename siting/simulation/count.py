@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.simulation.day import (
     CHARGED,
     OUT_OF_REACH,
@@ -60,24 +60,13 @@ def count_day(
 ) -> Day:
     """Return the counts of the 24 hours that begin at a minute.
 
-    Parameters
-    ----------
-    log
-        As `siting.simulation.simulate`.
-    queues, sessions
-        The queues and sessions.
-    wait_min
-        A wait longer than this is late (minutes).
-    first_min
-        Start of the day.
+    `log`: as `siting.simulation.simulate`; `queues`, `sessions`: the queues and sessions;
+    `wait_min`: a wait longer than this is late (minutes); `first_min`: start of the day.
 
-    Returns
-    -------
-    Day
-        ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (waited longer, or
-        turned away), ``wait_sum_min`` (of those who stayed), ``kwh`` and ``busy_min`` (within the
-        24 hours); of classes and hours ``out_of_reach`` too. ``waits``: queue, class, hour and wait
-        of each driver who stayed.
+    Result: ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (waited longer,
+    or turned away), ``wait_sum_min`` (of those who stayed), ``kwh`` and ``busy_min`` (within the 24
+    hours); of classes and hours ``out_of_reach`` too. ``waits``: queue, class, hour and wait of
+    each driver who stayed.
     """
     last_min = first_min + DAY_MIN
     arrive = log["arrive_min"].to_numpy(dtype=float)
@@ -173,8 +162,7 @@ class Rules:
             if not good:
                 value = getattr(self, name.replace("-", "_"))
                 faults.append(Fault(f"simulate, {name}", f"{value:g} is not {what}"))
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
 
 
 def simulate_days(
@@ -217,13 +205,10 @@ def simulate_days(
 def station_table(simulated: Days) -> pd.DataFrame:
     """Return a row a station: means a day with 95 % half-widths, waits (min), utilisation.
 
-    Returns
-    -------
-    DataFrame
-        ``site_id``, ``ports``, ``arrivals_day``, ``charged_day``, ``turned_away_day``,
-        ``waiting_at_end``, ``turned_away_share``, ``wait_mean_min`` and ``wait_p95_min`` (of those
-        who stayed), ``late_share`` with ``late_share_ci``, ``use_share`` (of the ports' time),
-        ``delivered_kwh_day`` with ``delivered_kwh_day_ci``.
+    Columns: ``site_id``, ``ports``, ``arrivals_day``, ``charged_day``, ``turned_away_day``,
+    ``waiting_at_end``, ``turned_away_share``, ``wait_mean_min`` and ``wait_p95_min`` (of those who
+    stayed), ``late_share`` with ``late_share_ci``, ``use_share`` (of the ports' time),
+    ``delivered_kwh_day`` with ``delivered_kwh_day_ci``.
     """
     table = simulated.queues.table
     site = table["site_id"].astype(str)
@@ -268,10 +253,7 @@ def hour_table(simulated: Days) -> pd.DataFrame:
 def use_table(simulated: Days) -> pd.DataFrame:
     """Return a row a station: the share of port time in use by hour, ``h00`` to ``h23``.
 
-    Parameters
-    ----------
-    simulated
-        The days; the shares are means over them.
+    `simulated`: the days; the shares are means over them.
     """
     site = simulated.queues.table["site_id"].astype(str).to_numpy()
     busy = np.mean([day.by_queue_hour for day in simulated.days], axis=0)

@@ -32,37 +32,21 @@ Choices = Sequence[tuple[float, int, float]]
 
 @dataclass(frozen=True, eq=False)
 class Queues:
-    """The queues of a plan: one a station and charger group.
+    """The queues of a plan: one a station and charger group."""
 
-    Parameters
-    ----------
-    table
-        ``site_id``, ``charger_group``, ``ports``, one row a queue.
-    port_rows
-        Rows of the table of ports of each queue, fastest first, a row as often as it has ports.
-    pace
-        Minutes that a kWh occupies a port: a row of the table of ports, a class.
-    ends_per_min
-        Sessions per minute that the ports of each queue complete when all are taken.
-    """
-
-    table: pd.DataFrame
+    table: pd.DataFrame  # ``site_id``, ``charger_group``, ``ports``, one row a queue
+    # Rows of the table of ports of each queue, fastest first, a row as often as it has ports.
     port_rows: tuple[tuple[int, ...], ...]
-    pace: np.ndarray
+    pace: np.ndarray  # minutes that a kWh occupies a port: a row of the table of ports, a class
+    # Sessions per minute that the ports of each queue complete when all are taken.
     ends_per_min: np.ndarray
 
     @classmethod
     def of(cls, ports: pd.DataFrame, sessions: Sessions, count: np.ndarray) -> Queues:
         """Return the queues of a table of ports.
 
-        Parameters
-        ----------
-        ports
-            As `siting.simulation.station_ports`.
-        sessions
-            The sessions.
-        count
-            Sessions a day by class, which weight the mean session of a group.
+        `ports`: as `siting.simulation.station_ports`; `count`: sessions a day by class, which
+        weight the mean session of a group.
         """
         groups = ports["charger_group"].to_numpy(object)
         pace = np.full((len(ports), len(sessions.classes)), np.inf)
@@ -96,14 +80,8 @@ def choices_of(
 ) -> list[Choices]:
     """Return the choices of each row: every queue in reach with compatible ports.
 
-    Parameters
-    ----------
-    rows
-        ``place`` and ``vehicle_class``, one row a place and class.
-    reach
-        ``place``, ``site_id``, ``travel_min``.
-    queues, sessions
-        The queues and the sessions.
+    `rows`: ``place`` and ``vehicle_class``, one row a place and class; `reach`: ``place``,
+    ``site_id``, ``travel_min``; `queues`, `sessions`: the queues and the sessions.
     """
     of_site: dict[str, list[int]] = {}
     for q, site_id in enumerate(queues.table["site_id"].astype(str)):

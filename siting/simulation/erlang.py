@@ -34,20 +34,10 @@ STEPS = 100
 def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> pd.DataFrame:
     """Return each class's energy (kWh/day) at each charger group of a station.
 
-    Parameters
-    ----------
-    ports
-        As `siting.simulation.station_ports`.
-    load
-        ``site_id``, ``vehicle_class``, ``kwh_day``: energy assigned to each station.
-    sessions
-        The sessions.
-
-    Returns
-    -------
-    DataFrame
-        ``site_id``, ``charger_group``, ``vehicle_class``, ``kwh_day``, ``minutes`` (mean at the
-        ports of the group). Energy that fits no port of the station is left out.
+    `ports`: as `siting.simulation.station_ports`; `load`: ``site_id``, ``vehicle_class``,
+    ``kwh_day``: energy assigned to each station. Columns: ``site_id``, ``charger_group``,
+    ``vehicle_class``, ``kwh_day``, ``minutes`` (mean at the ports of the group). Energy that fits
+    no port of the station is left out.
     """
     rows = []
     by_site = dict(list(ports.groupby("site_id", sort=False)))
@@ -89,22 +79,13 @@ def expected_waits(
 ) -> pd.DataFrame:
     """Return the Erlang C waits in the busiest hour of each charger group of each station.
 
-    Parameters
-    ----------
-    ports, load, sessions
-        As in `split_load`.
-    wait_min
-        A wait longer than this counts as late (minutes).
+    `ports`, `load`, `sessions`: as in `split_load`; `wait_min`: a wait longer than this counts as
+    late (minutes).
 
-    Returns
-    -------
-    DataFrame
-        ``site_id``, ``charger_group``, ``ports``, ``kwh_day``, ``sessions_day``, ``peak_hour`` (0
-        to 23), ``peak_sessions`` (an hour), ``erlangs`` (offered load in it), ``late_share``
-        (P(wait > wait_min)), ``wait_mean_min`` (infinite where the load fills the ports).
+    Columns: ``site_id``, ``charger_group``, ``ports``, ``kwh_day``, ``sessions_day``, ``peak_hour``
+    (0 to 23), ``peak_sessions`` (an hour), ``erlangs`` (offered load in it), ``late_share`` (P(wait
+    > wait_min)), ``wait_mean_min`` (infinite where the load fills the ports).
 
-    Examples
-    --------
     >>> from siting.demand import session_figures
     >>> from siting.sites import compatibility
     >>> sessions = Sessions.from_tables(["car"], session_figures(), compatibility())
@@ -151,21 +132,12 @@ def standard_kwh_day(
 ) -> pd.Series[float]:
     """Return the energy each station can serve (kWh/day) with few long waits in the peak hour.
 
-    Parameters
-    ----------
-    ports
-        As `siting.simulation.station_ports`.
-    standard
-        Only its waiting time and share count, whatever its rule; its limit on port use is ignored.
-    sessions, compatibility
-        The profile table, and the charger groups of each class.
-    energy_kwh_day
-        Public energy by class, which weights the sessions of a group.
+    `ports`: as `siting.simulation.station_ports`; `standard`: only its waiting time and share
+    count, whatever its rule; its limit on port use is ignored; `sessions`, `compatibility`: the
+    profile table, and the charger groups of each class; `energy_kwh_day`: public energy by class,
+    which weights the sessions of a group.
 
-    Returns
-    -------
-    Series
-        kWh/day by ``site_id``: `siting.sites.waiting.capacity_kwh_day` over all its chargers.
+    Result: kWh/day by ``site_id``: `siting.sites.waiting.capacity_kwh_day` over all its chargers.
     """
     waiting = replace(standard, rule="waiting", time_utilisation={})
     station_kwh: dict[str, float] = {}

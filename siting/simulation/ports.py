@@ -35,27 +35,14 @@ def station_ports(
 ) -> pd.DataFrame:
     """Return the ports of each station by charger type, with their power (kW).
 
-    Parameters
-    ----------
-    sites
-        ``site_id``, ``offer_id`` and ``chargers`` in words, as a plan has them.
-    offers
-        ``offer_id``, ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time with
-        power), as the plan's offers have them.
-    chargers
-        The charger catalogue.
+    `sites`: ``site_id``, ``offer_id`` and ``chargers`` in words, as a plan has them; `offers`:
+    ``offer_id``, ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time with
+    power), as the plan's offers have them.
 
-    Returns
-    -------
-    DataFrame
-        ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port in
-        use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``; by site, fastest
-        port first.
-
-    Raises
-    ------
-    InputError
-        Naming every station whose chargers cannot be read or are not in the catalogue.
+    Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port
+    in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``; by site, fastest
+    port first. Raises `InputError` naming every station whose chargers cannot be read or are not in
+    the catalogue.
     """
     types = chargers.set_index(chargers["charger_id"].astype(str)).to_dict("index")
     standing = offers[offers["existing"].astype(bool)].set_index("site_id")["ports"]
@@ -96,31 +83,16 @@ def station_ports(
 
 @dataclass(frozen=True, eq=False)
 class Sessions:
-    """The sessions of each class: energy, hours of arrival, and compatible chargers.
+    """The sessions of each class: energy, hours of arrival, and compatible chargers."""
 
-    Parameters
-    ----------
-    classes, groups
-        Names; the arrays below follow their order.
-    kwh
-        Mean energy of a session by class (kWh).
-    hours
-        Share of the day's sessions in each hour, a row a class.
-    uses
-        Whether a class (row) can use a charger group (column).
-    limit_kw
-        Maximum power of a class (row) at a charger group (column), kW.
-    swap_taper
-        Recharging time of a swapped battery relative to full power.
-    """
-
+    # `classes`, `groups`: names; the arrays below follow their order
     classes: tuple[str, ...]
     groups: tuple[str, ...]
-    kwh: np.ndarray
-    hours: np.ndarray
-    uses: np.ndarray
-    limit_kw: np.ndarray
-    swap_taper: float = 1.15
+    kwh: np.ndarray  # mean energy of a session by class (kWh)
+    hours: np.ndarray  # share of the day's sessions in each hour, a row a class
+    uses: np.ndarray  # whether a class (row) can use a charger group (column)
+    limit_kw: np.ndarray  # maximum power of a class (row) at a charger group (column), kW
+    swap_taper: float = 1.15  # recharging time of a swapped battery relative to full power
 
     @classmethod
     def from_tables(

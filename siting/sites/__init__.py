@@ -25,7 +25,7 @@ from siting.sites.existing import existing_stations
 from siting.sites.grid import assign_feeders, nearest_line_km
 from siting.sites.land import candidates_from_parcels, excluded_areas
 from siting.sites.merge import EXCLUDED, OUTSIDE, SMALL, merge_candidates
-from siting.sites.offers import make_offers
+from siting.sites.offer_table import make_offers
 from siting.sites.places import (
     OWN,
     OWN_ID,
@@ -35,10 +35,10 @@ from siting.sites.places import (
     candidates_from_pois,
     read_destinations,
 )
-from siting.sites.shown import shown_offers
 from siting.sites.sizes import with_sizes
+from siting.sites.sizes_shown import shown_offers
 from siting.sites.standards import ServiceStandard, group_mix
-from siting.sites.streets import candidates_from_streets
+from siting.sites.street_corners import candidates_from_streets
 from siting.sites.waiting import (
     capacity_kwh_day,
     erlang_c,

@@ -1,4 +1,7 @@
-"""Tables of figures for stations: chargers, grid connection, fees, bays, who can plug in where."""
+"""Tables of figures for stations: chargers, grid connection, fees, bays, who can plug in where.
+
+`path` is everywhere a user's own table in place of the package's, with the same columns.
+"""
 
 from __future__ import annotations
 
@@ -20,24 +23,10 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     A swap cabinet's price leaves out its batteries; ``battery_kwh`` and ``battery_pkr_kwh`` say
     what those in its own slots cost. Those on the road go by what it can sell (works.csv).
 
-    Parameters
-    ----------
-    path
-        A user's own table in place of the package's, with the same columns.
+    Columns: ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr`` with
+    ``_low_`` and ``_high_``, ``life_years``, the battery columns, ``source``, ``confidence``.
+    Raises `InputError` with every repeated id, unusable group and figure that cannot be right.
 
-    Returns
-    -------
-    DataFrame
-        ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr`` with ``_low_`` and
-        ``_high_``, ``life_years``, the battery columns, ``source``, ``confidence``.
-
-    Raises
-    ------
-    InputError
-        With every repeated id, unusable group and figure that cannot be right.
-
-    Examples
-    --------
     >>> charger_catalogue().set_index("charger_id").loc["dc_60", "capex_pkr"].item()
     3500000
     """
@@ -61,17 +50,10 @@ def at_exchange_rate(
 ) -> pd.DataFrame:
     """Return the catalogue with its imported parts at another price of the US dollar.
 
-    Parameters
-    ----------
-    chargers
-        As `charger_catalogue` returns it, at the packaged rate.
-    pkr_per_usd
-        The rate to plan with; none: the packaged one.
-    path
-        A user's own table in place of ``siting/reference/money.csv``.
+    `chargers`: as `charger_catalogue` returns it, at the packaged rate; `pkr_per_usd`: the rate to
+    plan with; none: the packaged one; `path`: a user's own table in place of
+    ``siting/reference/money.csv``.
 
-    Examples
-    --------
     >>> dear = at_exchange_rate(charger_catalogue(), 350.0).set_index("charger_id")
     >>> round(float(dear.loc["dc_60", "capex_pkr"]))  # 3.5 m x (1 + 0.7 x (350 / 280 - 1))
     4112500
@@ -87,26 +69,11 @@ def at_exchange_rate(
 def grid_figures(path: Path | None = None) -> pd.DataFrame:
     """Return what a grid connection costs (PKR), by largest power (kW), and line costs (PKR/km).
 
-    Parameters
-    ----------
-    path
-        A user's own table in place of the package's, with the same columns.
+    Columns: ``item``, ``kind`` (connection, connection_kw, line, distance, factor, headroom,
+    upgrade), ``kva``, ``max_kw`` (filled in as kVA x power factor), ``value``, ``low``, ``high``,
+    ``unit``, ``source``, ``confidence``. Raises `InputError` if an item that the costs need is
+    missing, a figure is negative, or a price by the kW is of no connection.
 
-    Returns
-    -------
-    DataFrame
-        ``item``, ``kind`` (connection, connection_kw, line, distance, factor, headroom,
-        upgrade), ``kva``, ``max_kw`` (filled in as kVA x power factor), ``value``, ``low``,
-        ``high``, ``unit``, ``source``, ``confidence``.
-
-    Raises
-    ------
-    InputError
-        If an item that the costs need is missing, a figure is negative, or a price by the kW is of
-        no connection.
-
-    Examples
-    --------
     >>> grid = grid_figures().set_index("item")
     >>> float(grid.loc["pmt_630", "max_kw"])
     598.5
@@ -137,21 +104,9 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
 def fee_figures(path: Path | None = None) -> pd.DataFrame:
     """Return NEECA's fees: the application (PKR, once) and the annual fee by level (PKR a year).
 
-    Parameters
-    ----------
-    path
-        A user's own table in place of the package's, with the same columns.
-
-    Returns
-    -------
-    DataFrame
-        ``item`` (application, annual), ``level``, ``max_kw`` (of the largest charger; blank: no
-        limit), ``value``, ``unit``, ``source``, ``confidence``.
-
-    Raises
-    ------
-    InputError
-        If the application fee or every annual fee is missing, or a fee is negative.
+    Columns: ``item`` (application, annual), ``level``, ``max_kw`` (of the largest charger; blank:
+    no limit), ``value``, ``unit``, ``source``, ``confidence``. Raises `InputError` if the
+    application fee or every annual fee is missing, or a fee is negative.
     """
     fees = table("fees", path)
     where = str(path) if path else "fee table"
@@ -197,24 +152,10 @@ def compatibility(path: Path | None = None) -> pd.DataFrame:
 def charging_limits(path: Path | None = None) -> pd.DataFrame:
     """Return the most power (kW) that a vehicle class takes at a charger group, where it binds.
 
-    Parameters
-    ----------
-    path
-        A user's own table in place of the package's, with the same columns.
+    Columns: ``charger_group``, ``vehicle_class``, ``limit_kw``, ``low``, ``high``, ``source``,
+    ``confidence``; a pair that is absent has no limit but the pace of its sessions. Raises
+    `InputError` if a limit is not above 0, or a pair is given twice.
 
-    Returns
-    -------
-    DataFrame
-        ``charger_group``, ``vehicle_class``, ``limit_kw``, ``low``, ``high``, ``source``,
-        ``confidence``; a pair that is absent has no limit but the pace of its sessions.
-
-    Raises
-    ------
-    InputError
-        If a limit is not above 0, or a pair is given twice.
-
-    Examples
-    --------
     >>> limits = charging_limits().set_index(["charger_group", "vehicle_class"])
     >>> limits["limit_kw"]["ac", "car"].item()  # the on-board charger
     7.0
@@ -263,24 +204,10 @@ def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]
 def bay_figures(path: Path | None = None) -> pd.DataFrame:
     """Return how many car bays a charger group needs, a port or a charger.
 
-    Parameters
-    ----------
-    path
-        A user's own table in place of the package's, with the same columns.
+    Columns: ``charger_group``, ``per`` (port or charger), ``bays``, ``low``, ``high``, ``source``,
+    ``confidence``; a group that is absent needs one bay a port. Raises `InputError` if a group is
+    given twice, ``per`` is another word, or bays are negative.
 
-    Returns
-    -------
-    DataFrame
-        ``charger_group``, ``per`` (port or charger), ``bays``, ``low``, ``high``, ``source``,
-        ``confidence``; a group that is absent needs one bay a port.
-
-    Raises
-    ------
-    InputError
-        If a group is given twice, ``per`` is another word, or bays are negative.
-
-    Examples
-    --------
     >>> bay_figures().set_index("charger_group")["bays"]["lev"].item()  # four sockets a car bay
     0.25
     """
@@ -302,24 +229,9 @@ def parking_rule(path: Path | None = None) -> pd.DataFrame:
     5-50 bays: 1 point, 50-100: 2, 100-150: 3; at 50 and 100 they overlap, and the smaller number is
     taken.
 
-    Parameters
-    ----------
-    path
-        A user's own table in place of the package's, with the same columns.
+    Columns: ``max_bays`` (blank: no limit; last), ``points``, ``source``, ``confidence``, smallest
+    first. Raises `InputError` if steps repeat, points fall as bays rise, or a number is negative.
 
-    Returns
-    -------
-    DataFrame
-        ``max_bays`` (blank: no limit; last), ``points``, ``source``, ``confidence``, smallest
-        first.
-
-    Raises
-    ------
-    InputError
-        If steps repeat, points fall as bays rise, or a number is negative.
-
-    Examples
-    --------
     >>> parking_rule()["points"].to_list()
     [0, 1, 2, 3, 3]
     """

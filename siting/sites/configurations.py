@@ -25,7 +25,7 @@ from siting.sites.costs import (
 )
 from siting.sites.load import fastest_kw, group_load_kw
 from siting.sites.standards import Mix, ServiceStandard, group_capacity_kwh_day, group_mix
-from siting.tables import COST_PARTS, capacity_groups
+from siting.tables import COST_PARTS, capacity_columns
 
 EXISTING = "existing"
 EXTENDED = "existing+"
@@ -222,7 +222,7 @@ def configuration_table(
     km = _city_km(rules.grid) if rules.line_km is None else rules.line_km
     out["upgrade_cost_pkr"] = 0.0
     out = with_costs(out.assign(line_km=km), rules).drop(columns="line_km")
-    capacity = [f"capacity_{group}_kwh_day" for group in capacity_groups(out.columns)]
+    capacity = capacity_columns(out)
     out[capacity] *= rules.availability
     out["capacity_kwh_day"] = out[capacity].sum(axis=1)
     out["pkr_per_kwh_day"] = out["cost_pkr"] / out["capacity_kwh_day"]

@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, refuse
+from siting.errors import Fault, refuse, wrong_figures
 from siting.reference import at_preset, table
 from siting.tables import COST_PARTS
 
@@ -65,62 +65,37 @@ class SiteCosts:
     """What a station costs beside chargers, grid works and fees, and how its land is paid.
 
     Take one from `site_costs`, which fills in the packaged figures.
-
-    Parameters
-    ----------
-    civil_bay_pkr
-        Civil works of a car bay in PKR.
-    land_bay_month_pkr
-        Lease of a bay in PKR a month.
-    land_bay_upfront_pkr
-        A bay paid for at the start, in PKR.
-    om_share
-        Operation and maintenance: share of the chargers' cost a year, 0 to 1.
-    road_battery_2w, road_battery_3w
-        Batteries on the road, kWh for each kWh a day that swap cabinets can sell.
-    site_bays
-        Bays a site can give where neither its layer nor its kind says; ``inf`` for no limit.
-    line_detour
-        Length of an 11 kV line over the straight distance, at least 1.
-    contingency_share, design_share, insurance_share
-        Contingency and design as shares of the cost of the works, insurance a year, 0 to 1.
-    deposit_pkr_kw
-        The distribution company's security deposit, PKR for each kW of load.
-    busy_share
-        Share of the time in the busiest hour in which no more ports are taken than the connection
-        is for; 1: it is for all of them.
-    preset
-        Where the package's figures stand in their range (`siting.reference.PRESETS`).
-    land
-        ``lease`` (running cost) or ``upfront`` (part of the cost).
-    neeca_points
-        How NEECA's parking rule is read at sites whose bays are known: ``none`` (it binds nothing),
-        ``minimum`` or ``maximum`` of charging points. What is reported of it can mean either.
-    bays_by_kind
-        Bays a site of that kind of place can give where its layer does not say.
-
-    Raises
-    ------
-    InputError
-        With every figure that cannot be right.
     """
 
-    civil_bay_pkr: float
-    land_bay_month_pkr: float
-    land_bay_upfront_pkr: float
-    om_share: float
+    civil_bay_pkr: float  # civil works of a car bay in PKR
+    land_bay_month_pkr: float  # lease of a bay in PKR a month
+    land_bay_upfront_pkr: float  # a bay paid for at the start, in PKR
+    om_share: float  # operation and maintenance: share of the chargers' cost a year, 0 to 1
+    # Bays a site can give where neither its layer nor its kind says; ``inf`` for no limit.
     site_bays: float
-    line_detour: float
+    line_detour: float  # length of an 11 kV line over the straight distance, at least 1
+    # `contingency_share`, `design_share`, `insurance_share`: contingency and design as shares of
+    # the cost of the works, insurance a year, 0 to 1
     contingency_share: float = 0.0
     design_share: float = 0.0
     insurance_share: float = 0.0
+    # The distribution company's security deposit, PKR for each kW of load.
     deposit_pkr_kw: float = 0.0
+    # Share of the time in the busiest hour in which no more ports are taken than the connection is
+    # for; 1: it is for all of them.
     busy_share: float = 1.0
+    # `road_battery_2w`, `road_battery_3w`: batteries on the road, kWh for each kWh a day that swap
+    # cabinets can sell
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
+    # Where the package's figures stand in their range (`siting.reference.PRESETS`).
     preset: str = "central"
+    # ``lease`` (running cost) or ``upfront`` (part of the cost).
     land: Literal["lease", "upfront"] = "lease"
+    # How NEECA's parking rule is read at sites whose bays are known: ``none`` (it binds nothing),
+    # ``minimum`` or ``maximum`` of charging points. What is reported of it can mean either.
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
+    # Bays a site of that kind of place can give where its layer does not say.
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
 
     def road_battery(self, group: str) -> float:
@@ -129,56 +104,36 @@ class SiteCosts:
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be right, all at once."""
-        faults = []
-        sums = ("civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "deposit_pkr_kw")
-        for name in sums:
-            if not 0 <= getattr(self, name) < np.inf:
-                what = f"{getattr(self, name)} is not PKR of at least 0"
-                faults.append(Fault(f"site costs, {name}", what))
-        for name in ("road_battery_2w", "road_battery_3w"):
-            if not 0 <= getattr(self, name) < np.inf:
-                what = f"{getattr(self, name)} is not kWh of at least 0 for each kWh a day"
-                faults.append(Fault(f"site costs, {name}", what))
-        for name in SHARES:
-            if not 0 <= getattr(self, name) <= 1:
-                what = f"{getattr(self, name)} is not a share"
-                faults.append(Fault(f"site costs, {name}", what, "give 0 to 1"))
-        if not self.site_bays >= 0:
-            what = f"{self.site_bays} is not bays of at least 0"
-            faults.append(Fault("site costs, site_bays", what))
+        amounts = {
+            "PKR of at least 0": (
+                "civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "deposit_pkr_kw"
+            ),
+            "kWh of at least 0 for each kWh a day": ("road_battery_2w", "road_battery_3w"),
+        }  # fmt: skip
+        faults = wrong_figures("site costs", self, [
+            *((name, 0 <= getattr(self, name) < np.inf, what, "")
+              for what, names in amounts.items() for name in names),
+            *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in SHARES),
+            ("site_bays", self.site_bays >= 0, "bays of at least 0", ""),
+            ("line_detour", 1 <= self.line_detour < np.inf, "a factor of at least 1", ""),
+            ("land", self.land in LAND, "a way to pay", "use " + " or ".join(LAND)),
+            ("neeca_points", self.neeca_points in POINTS_RULES, "a reading of the parking rule",
+             "use " + ", ".join(POINTS_RULES)),
+        ])  # fmt: skip
         odd = tuple(f"{kind}: {bays}" for kind, bays in self.bays_by_kind.items() if not bays >= 0)
         if odd:
             faults.append(Fault("site costs, bays_by_kind", "not bays of at least 0", "", odd))
-        if not 1 <= self.line_detour < np.inf:
-            what = f"{self.line_detour} is not a factor of at least 1"
-            faults.append(Fault("site costs, line_detour", what))
-        if self.land not in LAND:
-            what = f"{self.land!r} is not a way to pay"
-            faults.append(Fault("site costs, land", what, "use " + " or ".join(LAND)))
-        if self.neeca_points not in POINTS_RULES:
-            what = f"{self.neeca_points!r} is not a reading of the parking rule"
-            faults.append(Fault("site costs, neeca_points", what, "use " + ", ".join(POINTS_RULES)))
         refuse(faults)
 
 
 def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
     """Return the packaged figures for civil works, land and O&M (PKR), with a user's overrides.
 
-    Parameters
-    ----------
-    path
-        A user's own table in place of ``siting/reference/works.csv``, with the same columns.
-    **overrides
-        Fields of `SiteCosts`. With `site_bays` the bays by kind of place are left out; `preset`
-        says where the figures that are not given stand.
+    `path`: a user's own table in place of ``siting/reference/works.csv``, with the same columns.
+    `**overrides`: fields of `SiteCosts`. With `site_bays` the bays by kind of place are left out;
+    `preset` says where the figures that are not given stand. Raises `InputError` with every item
+    missing, unknown field and figure that cannot be right.
 
-    Raises
-    ------
-    InputError
-        With every item missing, unknown field and figure that cannot be right.
-
-    Examples
-    --------
     >>> site_costs(land="upfront").civil_bay_pkr
     150000.0
     """
@@ -200,35 +155,20 @@ def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
 
 @dataclass(frozen=True)
 class Hurdle:
-    """What a station's business case must pass with public money: NPV 0 under a harder test.
+    """What a station's business case must pass with public money: NPV 0 under a harder test."""
 
-    Parameters
-    ----------
-    sales_share
-        Share of its planned sales at which it must break even, above 0 and at most 1.
-    real_return
-        Real return a year that it must bring, 0 to 1; none: the discount rate.
-
-    Raises
-    ------
-    InputError
-        If a share is out of its range.
-    """
-
+    # Share of its planned sales at which it must break even, above 0 and at most 1.
     sales_share: float = 1.0
+    # Real return a year that it must bring, 0 to 1; none: the discount rate.
     real_return: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse shares that cannot be right."""
-        faults = []
-        if not 0 < self.sales_share <= 1:
-            what = f"{self.sales_share} is not a share above 0 and at most 1"
-            faults.append(Fault("hurdle, sales_share", what))
-        if self.real_return is not None and not 0 <= self.real_return <= 1:
-            faults.append(
-                Fault("hurdle, real_return", f"{self.real_return} is not a share", "give 0 to 1")
-            )
-        refuse(faults)
+        rate, share = self.real_return, "a share above 0 and at most 1"
+        refuse(wrong_figures("hurdle", self, [
+            ("sales_share", 0 < self.sales_share <= 1, share, ""),
+            ("real_return", rate is None or 0 <= rate <= 1, "a share", "give 0 to 1"),
+        ]))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -238,44 +178,27 @@ class Subsidy:
     No rule per station has been published in Pakistan. The defaults are assumptions; India's PM
     E-DRIVE pays 0.8 of the grid works (civil works among them) and 0 to 0.7 of the chargers.
 
-    Parameters
-    ----------
-    charger_share, grid_share, fee_share, civil_share, land_share
-        Rules ``share`` and ``need``: shares of each cost part, 0 to 1.
-    cap_per_station_pkr
-        The most for one station, in PKR, under any rule; none by default.
-    rule
-        ``need``: what the business case lacks (`siting.economics`), up to what ``share`` would pay;
-        ``share``; ``flat``: `flat_pkr` a station, never more than it costs; ``gap``: what the
-        business case lacks, up to `gap_cap_share` of its cost. What it lacks depends on what is
-        served, so that an offer shows the most it could draw.
-    flat_pkr
-        Rule ``flat``: PKR a station.
-    gap_cap_share
-        Rule ``gap``: the largest share of the cost, 0 to 1.
-    hurdle
-        What a business case must pass under ``need`` and ``gap``; by default NPV 0 as planned.
-
-    Raises
-    ------
-    InputError
-        If a share is not between 0 and 1, a sum is negative, or there is no such rule.
-
-    Examples
-    --------
     >>> Subsidy(charger_share=0.5, grid_share=0.8, cap_per_station_pkr=5_000_000).fee_share
     0.0
     """
 
+    # `charger_share`, `grid_share`, `fee_share`, `civil_share`, `land_share`: rules ``share`` and
+    # ``need``: shares of each cost part, 0 to 1
     charger_share: float = 0.5
     grid_share: float = 0.8
     fee_share: float = 0.0
+    # The most for one station, in PKR, under any rule; none by default.
     cap_per_station_pkr: float | None = None
     civil_share: float = 0.0
     land_share: float = 0.0
+    # ``need``: what the business case lacks (`siting.economics`), up to what ``share`` would pay;
+    # ``share``; ``flat``: `flat_pkr` a station, never more than it costs; ``gap``: what the
+    # business case lacks, up to `gap_cap_share` of its cost. What it lacks depends on what is
+    # served, so that an offer shows the most it could draw.
     rule: Literal["need", "share", "flat", "gap"] = "share"
-    flat_pkr: float = 0.0
-    gap_cap_share: float = 0.5
+    flat_pkr: float = 0.0  # rule ``flat``: PKR a station
+    gap_cap_share: float = 0.5  # rule ``gap``: the largest share of the cost, 0 to 1
+    # What a business case must pass under ``need`` and ``gap``; by default NPV 0 as planned.
     hurdle: Hurdle = Hurdle()
 
     @property
@@ -296,21 +219,14 @@ class Subsidy:
 
     def __post_init__(self) -> None:
         """Refuse shares and sums that cannot be right, all at once."""
-        faults = [
-            Fault(f"subsidy, {name}", f"{value} is not a share", "give 0 to 1")
-            for name in ("charger_share", "grid_share", "fee_share", "civil_share", "land_share",
-                         "gap_cap_share")
-            if not 0 <= (value := getattr(self, name)) <= 1
-        ]  # fmt: skip
-        cap = self.cap_per_station_pkr
-        if cap is not None and not cap >= 0:
-            faults.append(Fault("subsidy, cap_per_station_pkr", f"{cap} is not PKR of at least 0"))
-        if not 0 <= self.flat_pkr < np.inf:
-            faults.append(Fault("subsidy, flat_pkr", f"{self.flat_pkr} is not PKR of at least 0"))
-        if self.rule not in SUBSIDY_RULES:
-            what = f"{self.rule!r} is not a rule"
-            faults.append(Fault("subsidy, rule", what, "use " + ", ".join(SUBSIDY_RULES)))
-        refuse(faults)
+        cap, pkr = self.cap_per_station_pkr, "PKR of at least 0"
+        shares = [f"{of}_share" for of in ("charger", "grid", "fee", "civil", "land", "gap_cap")]
+        refuse(wrong_figures("subsidy", self, [
+            *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in shares),
+            ("cap_per_station_pkr", cap is None or cap >= 0, pkr, ""),
+            ("flat_pkr", 0 <= self.flat_pkr < np.inf, pkr, ""),
+            ("rule", self.rule in SUBSIDY_RULES, "a rule", "use " + ", ".join(SUBSIDY_RULES)),
+        ]))  # fmt: skip
 
 
 def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:

@@ -36,30 +36,17 @@ NO = ("false", "no", "0", "0.0", "n")
 def existing_stations(path: Path) -> gpd.GeoDataFrame:
     """Return the stations of a file, as points in lon/lat (EPSG:4326), with their power (kW).
 
-    Parameters
-    ----------
-    path
-        A CSV or layer with the columns ``name``, ``power_kw`` (kW; several separated by ``;``) and,
-        if there, ``ports``, ``operational`` and ``private`` (yes or no), or the columns of Open
-        Charge Map (``title``, ``power_kw``, ``status_type_id``, ``usage_type_id``, ``flag``).
+    `path`: a CSV or layer with the columns ``name``, ``power_kw`` (kW; several separated by ``;``)
+    and, if there, ``ports``, ``operational`` and ``private`` (yes or no), or the columns of Open
+    Charge Map (``title``, ``power_kw``, ``status_type_id``, ``usage_type_id``, ``flag``).
 
-    Returns
-    -------
-    GeoDataFrame
-        ``name``, ``kind``, ``existing``, ``existing_power_kw`` (the largest unit; 0 where not
-        existing), ``existing_ports`` where the file has ports, ``operational``, ``private``,
-        ``source``, ``geometry``.
-
-        Only a station in service and open to all is existing. The others are ordinary places, of
-        the kind "existing (not operating)" or "existing (private)". A missing power is assumed to
-        be 60 kW, the commonest unit, and noted in `source`; so is the file's note (``flag``) on a
-        row.
-
-    Raises
-    ------
-    InputError
-        With every fault at once: unreadable, columns missing, powers that are not numbers above 0,
-        answers that are neither yes nor no, ids given twice.
+    Columns: ``name``, ``kind``, ``existing``, ``existing_power_kw`` (the largest unit; 0 where not
+    existing), ``existing_ports`` where the file has ports, ``operational``, ``private``,
+    ``source``, ``geometry``. Only a station in service and open to all is existing. The others are
+    ordinary places, of the kind "existing (not operating)" or "existing (private)". A missing power
+    is assumed to be 60 kW, the commonest unit, and noted in `source`; so is the file's note
+    (``flag``) on a row. Raises `InputError` with every fault at once: unreadable, columns missing,
+    powers that are not numbers above 0, answers that are neither yes nor no, ids given twice.
     """
     layer = read_layer(path)
     faults: list[Fault] = []

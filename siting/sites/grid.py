@@ -22,27 +22,13 @@ def nearest_line_km(
 ) -> gpd.GeoDataFrame:
     """Return the candidates with ``line_km``: length of 11 kV line to the nearest point of a layer.
 
-    Parameters
-    ----------
-    candidates
-        Sites in a projected system in metres; a ``line_km`` that a site has already is kept.
-    network
-        11 kV lines, or points or areas of substations, in any system.
-    detour
-        Length along streets over the straight distance, at least 1.
+    `candidates`: sites in a projected system in metres; a ``line_km`` that a site has already is
+    kept; `network`: 11 kV lines, or points or areas of substations, in any system; `detour`: length
+    along streets over the straight distance, at least 1.
 
-    Returns
-    -------
-    GeoDataFrame
-        A copy with ``line_km`` (km).
+    Result: a copy with ``line_km`` (km). Raises `InputError` with every fault: no shapes, a missing
+    or geographic coordinate system, a detour below 1.
 
-    Raises
-    ------
-    InputError
-        With every fault: no shapes, a missing or geographic coordinate system, a detour below 1.
-
-    Examples
-    --------
     >>> site = gpd.GeoDataFrame(
     ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
     ... )
@@ -67,29 +53,15 @@ def assign_feeders(
 ) -> gpd.GeoDataFrame:
     """Return the candidates with the nearest feeder and its spare power: ``headroom_kw`` (kW).
 
-    Parameters
-    ----------
-    candidates
-        Sites in a projected system in metres; a ``headroom_kw`` that a site has already is kept.
-    feeders
-        ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any system.
-    within_m
-        Sites farther than this from any feeder get none.
+    `candidates`: sites in a projected system in metres; a ``headroom_kw`` that a site has already
+    is kept; `feeders`: ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any
+    system; `within_m`: sites farther than this from any feeder get none.
 
-    Returns
-    -------
-    GeoDataFrame
-        A copy with ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and
-        ``feeder_m`` (m to it). Of feeders equally near, the first by id is taken.
+    Result: a copy with ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and
+    ``feeder_m`` (m to it). Of feeders equally near, the first by id is taken. Raises `InputError`
+    with every fault: columns missing, ids repeated or blank, headroom that is not a number of at
+    least 0, a coordinate system that is missing or geographic.
 
-    Raises
-    ------
-    InputError
-        With every fault: columns missing, ids repeated or blank, headroom that is not a number of
-        at least 0, a coordinate system that is missing or geographic.
-
-    Examples
-    --------
     >>> site = gpd.GeoDataFrame(
     ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
     ... )

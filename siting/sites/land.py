@@ -27,26 +27,10 @@ def candidates_from_parcels(
 ) -> gpd.GeoDataFrame:
     """Return the parcels of a layer as points where each is nearest to a road, lon/lat.
 
-    Parameters
-    ----------
-    path
-        A layer file with one polygon a parcel.
-    network
-        The roads.
-    min_area_m2
-        Smaller parcels, m2, get a reason in the column ``unfit``.
-    kind, columns
-        As for `siting.sites.candidates_from_layer`.
-
-    Returns
-    -------
-    GeoDataFrame
-        As that function, and ``unfit``: why a parcel is no candidate, missing where it is one.
-
-    Raises
-    ------
-    InputError
-        As that function; if rows are no polygons.
+    `path`: a layer file with one polygon a parcel; `min_area_m2`: smaller parcels, m2, get a reason
+    in the column ``unfit``; `kind`, `columns`: as for `siting.sites.candidates_from_layer`. Result:
+    as that function, and ``unfit``: why a parcel is no candidate, missing where it is one. Raises
+    `InputError` as that function; if rows are no polygons.
     """
     layer = _read_areas(path)
     places = candidates_from_layer(path, kind=kind, **columns)
@@ -72,15 +56,8 @@ def candidates_from_parcels(
 def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFrame:
     """Return the areas of some layers where no station may be built: ``name``, lon/lat.
 
-    Parameters
-    ----------
-    layers
-        Each layer file of polygons, with the column that names them; none: ``name`` if it has it.
-
-    Raises
-    ------
-    InputError
-        With every fault of every layer.
+    `layers`: each layer file of polygons, with the column that names them; none: ``name`` if it has
+    it. Raises `InputError` with every fault of every layer.
     """
     faults: list[Fault] = []
     parts = []

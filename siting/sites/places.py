@@ -77,27 +77,11 @@ def candidates_from_features(
 ) -> gpd.GeoDataFrame:
     """Return the places among OSM features that carry certain tags, as points (EPSG:4326).
 
-    Parameters
-    ----------
-    features
-        Features with OSM keys as columns, as `siting.roads.download_features` or OSMnx give them.
-    tags
-        As in `candidates_from_pois`.
-    source
-        Value of the column ``source``.
+    `features`: features with OSM keys as columns, as `siting.roads.download_features` or OSMnx give
+    them; `tags`: as in `candidates_from_pois`; `source`: value of the column ``source``. Result: as
+    `candidates_from_pois`. Raises `InputError` if no tags are given, no place has one, or geometry
+    is missing.
 
-    Returns
-    -------
-    GeoDataFrame
-        As `candidates_from_pois`.
-
-    Raises
-    ------
-    InputError
-        If no tags are given, no place has one, or geometry is missing.
-
-    Examples
-    --------
     >>> fuel = gpd.GeoDataFrame(
     ...     {"amenity": ["fuel", "bank"]}, geometry=gpd.points_from_xy([73, 73], [33, 34]), crs=4326
     ... )
@@ -216,17 +200,10 @@ def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
 def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
 
-    Parameters
-    ----------
-    path
-        OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns.
-    tags
-        Key, then the values wanted, or ``True`` for any; used for OSM XML, a layer comes whole.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or nothing in an OSM file carries one of the tags.
+    `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
+    `tags`: key, then the values wanted, or ``True`` for any; used for OSM XML, a layer comes whole.
+    Raises `InputError` if the file cannot be read, or nothing in an OSM file carries one of the
+    tags.
     """
     if path.name.lower().endswith(OSM_SUFFIXES):
         return read_osm_places(path, tags)

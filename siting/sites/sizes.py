@@ -31,23 +31,11 @@ def with_sizes(
 
     A size with the numbers of a bundle is left out as a duplicate.
 
-    Parameters
-    ----------
-    bundles
-        Name, then charger type and number.
-    sizes
-        Charger type, then the numbers of it that may stand at a site.
-    chargers
-        As `charger_catalogue` returns it.
+    `bundles`: name, then charger type and number; `sizes`: charger type, then the numbers of it
+    that may stand at a site; `chargers`: as `charger_catalogue` returns it. Raises `InputError`
+    with every unknown type, number that cannot be, and bundle that bears a size's name; or where
+    the sizes are more than `MOST_SIZES`.
 
-    Raises
-    ------
-    InputError
-        With every unknown type, number that cannot be, and bundle that bears a size's name; or
-        where the sizes are more than `MOST_SIZES`.
-
-    Examples
-    --------
     >>> from siting.sites.catalogue import charger_catalogue
     >>> list(with_sizes({}, {"dc_60": [1], "lev_3": [4, 8]}, charger_catalogue()))
     ['4_lev_3', '8_lev_3', '1_dc_60', '4_lev_3__1_dc_60', '8_lev_3__1_dc_60']

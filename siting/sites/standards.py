@@ -56,7 +56,7 @@ import numpy as np
 import pandas as pd
 
 from siting.demand import session_figures
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, refuse, wrong_figures
 from siting.sites.catalogue import charging_limits
 from siting.sites.waiting import HOURS_A_DAY, MINUTES, Floats, largest_arrivals_per_h
 
@@ -68,60 +68,40 @@ RULES = ("waiting", "rated_share")
 class ServiceStandard:
     """How much of a charger's output counts as capacity.
 
-    Parameters
-    ----------
-    rule
-        ``waiting``: what can be served in the peak hour while few wait long, and in the time that
-        ports may be taken; ``rated_share``: a share of the day's output at full power.
-    utilisation
-        Of the rule ``rated_share``: the share of the day's output at full power that is sold, above
-        0 and at most 1; 0.027 was seen in 2024 (facts: gadinsider.com, quoting a NEPRA hearing).
-    wait_min, alpha
-        At most the share `alpha` (above 0, below 1) waits longer than `wait_min` minutes.
-    swap_depth
-        Share of a battery's energy that a swap gives, above 0 and at most 1; assumption.
-    swap_taper
-        Time to recharge over the time at full power, at least 1; assumption.
-    time_utilisation
-        Of the rule ``waiting``: by charger group the largest share of the day that its ports are
-        taken and drawing, above 0 and at most 1 (`siting.sites.time_utilisation`); a group that is
-        not named is bound by the waits alone.
-
-    Raises
-    ------
-    InputError
-        With every figure that cannot be right.
-
-    Examples
-    --------
     >>> ServiceStandard("waiting", alpha=1.0)
     Traceback (most recent call last):
     siting.errors.InputError: service, alpha: 1.0 is not a share above 0 and below 1
     """
 
+    # ``waiting``: what can be served in the peak hour while few wait long, and in the time that
+    # ports may be taken; ``rated_share``: a share of the day's output at full power.
     rule: Rule = "rated_share"
+    # Of the rule ``rated_share``: the share of the day's output at full power that is sold, above 0
+    # and at most 1; 0.027 was seen in 2024 (facts: gadinsider.com, quoting a NEPRA hearing).
     utilisation: float = 0.15
+    # `wait_min`, `alpha`: at most the share `alpha` (above 0, below 1) waits longer than `wait_min`
+    # minutes
     wait_min: float = 10.0
     alpha: float = 0.1
+    # Share of a battery's energy that a swap gives, above 0 and at most 1; assumption.
     swap_depth: float = 0.8
-    swap_taper: float = 1.15
+    swap_taper: float = 1.15  # time to recharge over the time at full power, at least 1; assumption
+    # Of the rule ``waiting``: by charger group the largest share of the day that its ports are
+    # taken and drawing, above 0 and at most 1 (`siting.sites.time_utilisation`); a group that is
+    # not named is bound by the waits alone.
     time_utilisation: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be right, all at once."""
-        faults = []
-        if self.rule not in RULES:
-            what = f"{self.rule!r} is not a rule"
-            faults.append(Fault("service, rule", what, "use " + " or ".join(RULES)))
-        for name, good, what in (
-            ("utilisation", 0 < self.utilisation <= 1, "a share above 0 and at most 1"),
-            ("wait_min", 0 <= self.wait_min < np.inf, "minutes of at least 0"),
-            ("alpha", 0 < self.alpha < 1, "a share above 0 and below 1"),
-            ("swap_depth", 0 < self.swap_depth <= 1, "a share above 0 and at most 1"),
-            ("swap_taper", 1 <= self.swap_taper < np.inf, "a factor of at least 1"),
-        ):
-            if not good:
-                faults.append(Fault(f"service, {name}", f"{getattr(self, name)} is not {what}"))
+        sold = "a share above 0 and at most 1"
+        faults = wrong_figures("service", self, [
+            ("rule", self.rule in RULES, "a rule", "use " + " or ".join(RULES)),
+            ("utilisation", 0 < self.utilisation <= 1, sold, ""),
+            ("wait_min", 0 <= self.wait_min < np.inf, "minutes of at least 0", ""),
+            ("alpha", 0 < self.alpha < 1, "a share above 0 and below 1", ""),
+            ("swap_depth", 0 < self.swap_depth <= 1, sold, ""),
+            ("swap_taper", 1 <= self.swap_taper < np.inf, "a factor of at least 1", ""),
+        ])  # fmt: skip
         faults += [
             Fault(f"service, time_utilisation.{group}", f"{share} is not a share of time",
                   "give a number above 0 and at most 1")
@@ -157,27 +137,15 @@ def group_mix(
 ) -> Mix:
     """Return the mean session of the vehicles that use a charger group.
 
-    Parameters
-    ----------
-    group
-        The charger group.
-    compatibility
-        Which class can use which group.
-    sessions
-        As `siting.demand.session_figures`; the packaged table by default.
-    limits
-        As `siting.sites.charging_limits`; the packaged table by default.
-    energy_kwh_day
-        Public energy by class, to weight the classes with; only the ratios count. Where none of
-        the group's classes has any, and by default, each class takes the same energy.
+    `compatibility`: which class can use which group; `sessions`: as
+    `siting.demand.session_figures`; the packaged table by default; `limits`: as
+    `siting.sites.charging_limits`; the packaged table by default. `energy_kwh_day`: public energy
+    by class, to weight the classes with; only the ratios count. Where none of the group's classes
+    has any, and by default, each class takes the same energy.
 
-    Raises
-    ------
-    InputError
-        If no class uses the group, one has no session figures, or an energy is negative.
+    Raises `InputError` if no class uses the group, one has no session figures, or an energy is
+    negative.
 
-    Examples
-    --------
     >>> from siting.sites.catalogue import compatibility
     >>> mix = group_mix("dc", compatibility(), energy_kwh_day={"car": 100.0})
     >>> mix.session_kwh, mix.minutes(30.0), mix.minutes(60.0)  # 60 kW is more than the car takes

@@ -49,33 +49,16 @@ _GOOD: Mapping[str, Callable[[Floats], npt.NDArray[np.bool_]]] = {
 def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     """Return the share of arrivals that have to wait, 0 to 1; 1 where the load fills the servers.
 
-    Parameters
-    ----------
-    servers
-        Whole numbers of at least 1: ports.
-    offered_load
-        Arrivals an hour times mean service in hours (erlangs), at least 0.
+    `servers`: whole numbers of at least 1: ports; `offered_load`: arrivals an hour times mean
+    service in hours (erlangs), at least 0. Result: of the shape the arguments broadcast to. Raises
+    `InputError` if a number is invalid, with every fault.
 
-    Returns
-    -------
-    ndarray
-        Of the shape the arguments broadcast to.
-
-    Raises
-    ------
-    InputError
-        If a number is invalid, with every fault.
-
-    Examples
-    --------
     >>> float(erlang_c(1, 0.5))  # one server: the load itself
     0.5
     >>> [round(float(p), 4) for p in erlang_c([2, 10], [1.0, 8.0])]
     [0.3333, 0.4092]
     """
-    _require(servers=(servers, WHOLE), offered_load=(offered_load, LEAST))
-    n, a = np.broadcast_arrays(np.asarray(servers, float), np.asarray(offered_load, float))
-    return _erlang_c(n, a)
+    return _erlang_c(*_checked(servers=(servers, WHOLE), offered_load=(offered_load, LEAST)))
 
 
 def wait_probability(
@@ -83,40 +66,19 @@ def wait_probability(
 ) -> Floats:
     """Return P(wait > t), the share of drivers who wait longer than `wait_min`, 0 to 1.
 
-    Parameters
-    ----------
-    servers
-        Ports, at least 1.
-    arrivals_per_h
-        Drivers an hour, at least 0.
-    session_min
-        Mean time at the port in minutes, above 0.
-    wait_min
-        The wait in minutes, at least 0.
+    `servers`: ports, at least 1; `arrivals_per_h`: drivers an hour, at least 0; `session_min`: mean
+    time at the port in minutes, above 0; `wait_min`: the wait in minutes, at least 0. Result: of
+    the shape the arguments broadcast to. Raises `InputError` if a number is invalid, with every
+    fault.
 
-    Returns
-    -------
-    ndarray
-        Of the shape the arguments broadcast to.
-
-    Raises
-    ------
-    InputError
-        If a number is invalid, with every fault.
-
-    Examples
-    --------
     >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
     0.238844
     """
-    _require(
+    n, rate, service, wait = _checked(
         servers=(servers, WHOLE),
         arrivals_per_h=(arrivals_per_h, LEAST),
         session_min=(session_min, ABOVE),
         wait_min=(wait_min, LEAST),
-    )
-    n, rate, service, wait = np.broadcast_arrays(
-        *(np.asarray(v, float) for v in (servers, arrivals_per_h, session_min, wait_min))
     )
     return _wait(n, rate * service / MINUTES, wait / service)
 
@@ -126,40 +88,19 @@ def largest_arrivals_per_h(
 ) -> Floats:
     """Return the most drivers an hour for whom P(wait > `wait_min`) is at most `alpha`.
 
-    Parameters
-    ----------
-    servers
-        Ports, at least 1.
-    session_min
-        Mean time at the port in minutes, above 0.
-    wait_min
-        The wait in minutes, at least 0.
-    alpha
-        The share of drivers who may wait longer, strictly between 0 and 1.
+    `servers`: ports, at least 1; `session_min`: mean time at the port in minutes, above 0;
+    `wait_min`: the wait in minutes, at least 0; `alpha`: the share of drivers who may wait longer,
+    strictly between 0 and 1. Result: drivers an hour, below ``60 servers / session_min``. Raises
+    `InputError` if a number is invalid, with every fault.
 
-    Returns
-    -------
-    ndarray
-        Drivers an hour, below ``60 servers / session_min``.
-
-    Raises
-    ------
-    InputError
-        If a number is invalid, with every fault.
-
-    Examples
-    --------
     >>> round(float(largest_arrivals_per_h(1, 30.0, 0.0, 0.1)), 6)  # M/M/1: C = rho = 0.1
     0.2
     """
-    _require(
+    n, service, wait, share = _checked(
         servers=(servers, WHOLE),
         session_min=(session_min, ABOVE),
         wait_min=(wait_min, LEAST),
         alpha=(alpha, INSIDE),
-    )
-    n, service, wait, share = np.broadcast_arrays(
-        *(np.asarray(v, float) for v in (servers, session_min, wait_min, alpha))
     )
     low, high = np.zeros(n.shape), n.astype(float)
     for _ in range(BISECTIONS):
@@ -217,7 +158,7 @@ def capacity_kwh_day(
     >>> round(float(capacity_kwh_day(1, 60.0, 25.0, 30.0, 0.0, 0.1, 0.1)), 6)  # 0.2 / 0.1 x 25
     50.0
     """
-    _require(
+    n, power, energy, service, wait, share, peak, works = _checked(
         ports=(ports, WHOLE),
         power_kw=(power_kw, ABOVE),
         session_kwh=(session_kwh, ABOVE),
@@ -227,10 +168,8 @@ def capacity_kwh_day(
         peak_hour_share=(peak_hour_share, SHARE),
         availability=(availability, SHARE),
     )
-    rate = largest_arrivals_per_h(ports, session_min, wait_min, alpha)
-    wanted = rate / np.asarray(peak_hour_share, float) * np.asarray(session_kwh, float)
-    physical = np.asarray(power_kw, float) * HOURS_A_DAY
-    capacity: Floats = np.minimum(wanted, physical) * np.asarray(availability, float)
+    wanted = largest_arrivals_per_h(n, service, wait, share) / peak * energy
+    capacity: Floats = np.minimum(wanted, power * HOURS_A_DAY) * works
     return capacity
 
 
@@ -252,8 +191,11 @@ def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
     return waits
 
 
-def _require(**given: tuple[Numbers, str]) -> None:
-    """Raise `InputError` with every number that is not what it must be, one of `_GOOD`."""
+def _checked(**given: tuple[Numbers, str]) -> tuple[Floats, ...]:
+    """Return numbers of one shape, each of which is what it must be, one of `_GOOD`.
+
+    Raises `InputError` with every number that is not.
+    """
     faults = []
     for name, (values, what) in given.items():
         each = np.atleast_1d(np.asarray(values, float))
@@ -261,3 +203,4 @@ def _require(**given: tuple[Numbers, str]) -> None:
         if len(odd):
             faults.append(Fault(name, f"not {what}", "", tuple(f"{value:g}" for value in odd)))
     refuse(faults)
+    return np.broadcast_arrays(*(np.asarray(values, float) for values, _ in given.values()))

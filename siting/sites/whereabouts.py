@@ -26,19 +26,10 @@ def with_whereabouts(
     A named place keeps its name. A street corner, which shares its street's name with others, and a
     place without a name are named by their location.
 
-    Parameters
-    ----------
-    sites
-        ``name``, ``kind`` and points.
-    edges
-        The roads: ``name`` and lines in metres.
-    parts
-        Names of parts of the city: ``name`` and points.
-    named
-        Sites whose names can describe the location of others; by default these.
+    `sites`: ``name``, ``kind`` and points; `edges`: the roads: ``name`` and lines in metres;
+    `parts`: names of parts of the city: ``name`` and points; `named`: sites whose names can
+    describe the location of others; by default these.
 
-    Examples
-    --------
     >>> site = gpd.GeoDataFrame({"name": [None, "Pump"], "kind": ["parking", "fuel"]},
     ...     geometry=gpd.points_from_xy([0.0, 100.0], [0.0, 0.0]), crs=32643)
     >>> road = gpd.GeoDataFrame({"name": ["Mall Road"]},

@@ -28,6 +28,7 @@ from siting.study.revalue import in_the_end
 from siting.study.spare import NOT_IN_TIME, Clock
 from siting.study.stages import Context, stage
 from siting.study.to_program import instance_of
+from siting.tables import may_be_built
 from siting.texts import counted
 
 # Shares of a station's energy below and above which it is none or all of it.
@@ -181,9 +182,7 @@ def alternatives_of(
     must get no station.
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
-    offers = plan.offers
-    ruled_out = offers["reason"].fillna("").astype(str).str.strip() != ""
-    open_sites = set(offers.loc[~ruled_out & ~offers["existing"], "site_id"].astype(str))
+    open_sites = set(plan.offers.loc[may_be_built(plan.offers), "site_id"].astype(str))
     places = nearest_places(
         plan.sites, plan.candidates, plan.service, reach, open_sites - set(forbidden)
     )

@@ -15,7 +15,7 @@ from siting.sites.chargers_text import charger_counts
 from siting.study.program_inputs import Asked, money_of
 from siting.study.revalue import served_by_class
 from siting.study.stages import Table, stage
-from siting.tables import capacity_groups
+from siting.tables import capacity_columns, capacity_groups, may_be_built
 
 # Stations that a driver takes for one.
 PLACE_M = 300.0
@@ -191,17 +191,10 @@ def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:
     return lines
 
 
-def _able(plan: Plan, asked: Asked) -> pd.DataFrame:
-    """Return the offers that could be built."""
-    ruled_out = plan.offers["reason"].fillna("").astype(str).str.strip() != ""
-    existing = plan.offers["existing"].astype(bool)
-    return plan.offers[~ruled_out & ~existing & ~plan.offers["site_id"].isin(asked.forbidden)]
-
-
 def _sites(plan: Plan, asked: Asked) -> list[str]:
     """Return whether all places, or the largest sizes, are used up."""
-    able = _able(plan, asked)
-    columns = [f"capacity_{g}_kwh_day" for g in capacity_groups(map(str, able.columns))]
+    able = plan.offers[may_be_built(plan.offers) & ~plan.offers["site_id"].isin(asked.forbidden)]
+    columns = capacity_columns(able)
     new = plan.new_sites
     chosen = plan.offers.set_index("offer_id").loc[new["offer_id"], ["site_id", *columns]]
     here = able.loc[able["site_id"].isin(new["site_id"]), ["site_id", *columns]]
@@ -246,9 +239,7 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
     need = asked.need
     if need is None:
         return []
-    offers = need.offers
-    open_ = (offers["reason"].fillna("").astype(str).str.strip() == "") & ~offers["existing"]
-    offers = offers[open_.astype(bool)]
+    offers = need.offers[may_be_built(need.offers)]
     groups = capacity_groups(map(str, offers.columns))
     able = offers[[f"capacity_{g}_kwh_day" for g in groups]].to_numpy(dtype=float)
     lone = (able > 0).sum(axis=1) == 1

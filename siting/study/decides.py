@@ -6,8 +6,9 @@ Closed forms of the stations' accounts (`siting.economics.break_even`); nothing 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from siting.sites.costs import bays_needed
 from siting.study.program_inputs import subsidy_of
 from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
-from siting.tables import capacity_groups
+from siting.tables import capacity_columns
 
 # Sentences at most, the nearest break-evens first.
 MOST = 10
@@ -98,7 +99,10 @@ def break_evens(station_accounts: Accounts | None) -> Table:
     of = _only(station_accounts, paid) if paid.any() else station_accounts
     table = economics.break_evens(of)
     # Nobody sells more than the chargers deliver.
-    able = of.offers[_capacities(of.offers)].sum(axis=1).to_numpy() - of.offers["standing_kwh_day"]
+    able = (
+        of.offers[capacity_columns(of.offers)].sum(axis=1).to_numpy()
+        - of.offers["standing_kwh_day"]
+    )
     most = float(np.min(able / np.maximum(of.sold_kwh_day, 1e-9)))
     for end in ("half_no_money_at", "no_money_at"):
         beyond = (table["figure"] == "sales") & (table[end] > most * (1 + 1e-6))
@@ -111,10 +115,6 @@ def break_evens(station_accounts: Accounts | None) -> Table:
 def _only(accounts: Accounts, kept: np.ndarray[Any, Any]) -> Accounts:
     offers = accounts.offers[kept].reset_index(drop=True)
     return replace(accounts, offers=offers, sold_kwh_day=accounts.sold_kwh_day[kept])
-
-
-def _capacities(offers: pd.DataFrame) -> list[str]:
-    return [f"capacity_{group}_kwh_day" for group in capacity_groups(map(str, offers.columns))]
 
 
 def _sentence(row: Mapping[Any, Any], draw: bool) -> str:
@@ -201,8 +201,9 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
 
 # --- what each figure moves ----------------------------------------------------------------------
 
-# By name of a row: the stations with its figure at a value, and the figure's low and high end.
-Ends = dict[tuple[str, str, str], tuple[Callable[[float], Accounts], float, float]]
+# The stations with a figure at a value; and by name of a row these, and the figure's two ends.
+At = Callable[[float], Accounts]
+Ends = dict[tuple[str, str, str], tuple[At, float, float]]
 
 
 @stage("demand.table", "offers: chargers_csv grid_csv")
@@ -239,39 +240,37 @@ def figure_swings(
     return table.sort_values(order, ascending=[False, True, True], ignore_index=True)[columns]
 
 
-def _rows(figures: pd.DataFrame, figure: str) -> list[dict[str, Any]]:
+def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
     """Return the listed rows of a figure that have a range."""
     rows = figures[(figures["figure"] == figure) & (figures["low"] < figures["high"])]
-    return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
+    return rows.to_dict("records")
 
 
-def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
+def _key(row: Mapping[Any, Any]) -> tuple[str, str, str]:
     return str(row["figure"]), str(row["of"]), str(row["table"])
+
+
+def _add(ends: Ends, row: Mapping[Any, Any], at: At) -> None:
+    """Add a figure of the list, by the ends of its own row."""
+    ends[_key(row)] = (at, float(row["low"]), float(row["high"]))
 
 
 def _money_ends(accounts: Accounts, figures: pd.DataFrame) -> Ends:
     """Return the stations with each figure of the business case at another value."""
     fields = {item: name for name, item in economics.ITEMS.items()}
 
-    def at(item: str) -> Callable[[float], Accounts]:
-        rules = accounts.rules
-
-        def moved(value: float) -> Accounts:
-            if item.startswith(PRICE):
-                return accounts.at(item, value)
-            changed: dict[str, Any] = {fields[item]: value}
-            if fields[item] == "years":
-                changed = {fields[item]: round(value)}
-            return replace(accounts, rules=replace(rules, **changed))
-
-        return moved
+    def moved(item: str, value: float) -> Accounts:
+        if item.startswith(PRICE):
+            return accounts.at(item, value)
+        changed: dict[str, Any] = {fields[item]: round(value) if item == "horizon" else value}
+        return replace(accounts, rules=replace(accounts.rules, **changed))
 
     known = {*fields, *(PRICE + group for group in accounts.rules.prices_pkr_kwh)}
-    return {
-        _key(row): (at(str(row["of"])), float(row["low"]), float(row["high"]))
-        for row in _rows(figures, "business case")
-        if row["of"] in known
-    }
+    ends: Ends = {}
+    for row in _rows(figures, "business case"):
+        if row["of"] in known:
+            _add(ends, row, partial(moved, str(row["of"])))
+    return ends
 
 
 def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Ends:
@@ -280,7 +279,7 @@ def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> End
     ends: Ends = {}
 
     def dearer(
-        row: Mapping[str, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
+        row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> None:
         """Add a figure of which each rupee more costs each station so many rupees in a column."""
 
@@ -293,7 +292,15 @@ def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> End
                 moved["om_pkr_year"] = offers["om_pkr_year"] + rate * added
             return replace(accounts, offers=moved)
 
-        ends[_key(row)] = (at, float(row["low"]), float(row["high"]))
+        _add(ends, row, at)
+
+    def with_om(now: float, value: float) -> Accounts:
+        om = offers["om_pkr_year"] * value / now
+        return replace(accounts, offers=offers.assign(om_pkr_year=om))
+
+    def with_fee(due: pd.Series[float], now: float, value: float) -> Accounts:
+        fees = offers["annual_fee_pkr"] + (value - now) * due
+        return replace(accounts, offers=offers.assign(annual_fee_pkr=fees))
 
     counts = [_counts(str(text)) for text in offers["chargers"]]
     for row in _rows(figures, "capex_pkr"):
@@ -317,46 +324,27 @@ def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> End
         if row["of"] == "civil_bay":
             dearer(row, "civil_cost_pkr", bays * (offers["civil_cost_pkr"] > 0))
         elif row["of"] == "land_bay_month" and accounts.land_bay_month_pkr is not None:
-            lease = (accounts, "land_bay_month")
-            ends[_key(row)] = (_at(*lease), float(row["low"]), float(row["high"]))
+            _add(ends, row, partial(accounts.at, "land_bay_month"))
         elif row["of"] == "om_share" and value > 0:
-            ends[_key(row)] = (_scaled_om(accounts, value), float(row["low"]), float(row["high"]))
+            _add(ends, row, partial(with_om, value))
         elif row["of"] in _RECKONED and value > 0:
             column = _RECKONED[str(row["of"])]
             dearer(row, column, offers[column] / value)
     for row in _rows(figures, "fee"):
         level = str(row["of"]).removeprefix("annual ")
         due = (offers["neeca_level"] == level).astype(float)
-        ends[_key(row)] = _at_ends(row, _with_fee(accounts, due, float(row["value"])))
+        _add(ends, row, partial(with_fee, due, float(row["value"])))
     types = sites.charger_catalogue(config.offers.chargers_csv)
     types = types.set_index(types["charger_id"].astype(str))
     built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
     for row in _rows(figures, "bays"):
-        ends[_key(row)] = _at_ends(row, _with_bays(accounts, built, types, str(row["of"])))
+        _add(ends, row, _with_bays(accounts, built, types, str(row["of"])))
     for row in _rows(figures, "life_years"):
-        ends[_key(row)] = _at_ends(row, _with_life(accounts, built, types, str(row["of"])))
+        _add(ends, row, _with_life(accounts, built, types, str(row["of"])))
     return ends
 
 
-def _at_ends(
-    row: Mapping[str, Any], at: Callable[[float], Accounts]
-) -> tuple[Callable[[float], Accounts], float, float]:
-    return at, float(row["low"]), float(row["high"])
-
-
-def _with_fee(accounts: Accounts, due: pd.Series[float], now: float) -> Callable[[float], Accounts]:
-    offers = accounts.offers
-
-    def at(value: float) -> Accounts:
-        fees = offers["annual_fee_pkr"] + (value - now) * due
-        return replace(accounts, offers=offers.assign(annual_fee_pkr=fees))
-
-    return at
-
-
-def _with_bays(
-    accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of: str
-) -> Callable[[float], Accounts]:
+def _with_bays(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of: str) -> At:
     """Return the stations by the bays that a port, or cabinet, of one charger group takes."""
     offers, rules, per = accounts.offers, sites.bay_figures(), built.to_numpy(dtype=float)
     now = bays_needed(per, types, rules)
@@ -375,9 +363,7 @@ def _with_bays(
     return at
 
 
-def _with_life(
-    accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, charger: str
-) -> Callable[[float], Accounts]:
+def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, charger: str) -> At:
     """Return the stations by the years that one type of charger lasts."""
     there = built.to_numpy() > 0
     lives = types["life_years"].to_numpy(dtype=float)
@@ -389,17 +375,6 @@ def _with_life(
         return replace(accounts, offers=accounts.offers.assign(charger_life_years=known))
 
     return at
-
-
-def _at(accounts: Accounts, figure: str) -> Callable[[float], Accounts]:
-    return lambda value: accounts.at(figure, value)
-
-
-def _scaled_om(accounts: Accounts, now: float) -> Callable[[float], Accounts]:
-    offers = accounts.offers
-    return lambda value: replace(
-        accounts, offers=offers.assign(om_pkr_year=offers["om_pkr_year"] * value / now)
-    )
 
 
 def _counts(text: str) -> dict[str, int]:
@@ -419,21 +394,17 @@ def _demand_ends(
     )
     served = served.reindex(offers["site_id"]).fillna(0.0)
     wanted = plan.classes.set_index("vehicle_class")["demand_kwh_day"].astype(float)
-    able = offers[_capacities(offers)].sum(axis=1).to_numpy(dtype=float)
+    able = offers[capacity_columns(offers)].sum(axis=1).to_numpy(dtype=float)
     stands = offers["standing_kwh_day"].to_numpy(dtype=float)
     central = float(wanted.sum())
 
-    def at(classes: list[str]) -> Callable[[float], Accounts]:
+    def with_energy(classes: list[str], total_kwh: float) -> Accounts:
         theirs = float(wanted.reindex(classes).fillna(0.0).sum())
         here = served[[c for c in classes if c in served]].sum(axis=1).to_numpy()
-
-        def with_energy(total_kwh: float) -> Accounts:
-            factor = max(1.0 + (total_kwh - central) / theirs, 0.0) if theirs > 0 else 1.0
-            sells = served.sum(axis=1).to_numpy() + (factor - 1.0) * here
-            sold = np.maximum(np.minimum(sells, able) - stands, 0.0)
-            return replace(accounts, sold_kwh_day=sold)
-
-        return with_energy
+        factor = max(1.0 + (total_kwh - central) / theirs, 0.0) if theirs > 0 else 1.0
+        sells = served.sum(axis=1).to_numpy() + (factor - 1.0) * here
+        sold = np.maximum(np.minimum(sells, able) - stands, 0.0)
+        return replace(accounts, sold_kwh_day=sold)
 
     ends: Ends = {}
     for row in moved.to_dict("records"):
@@ -441,6 +412,6 @@ def _demand_ends(
         mine = figures[(figures["figure"] == row["figure"])]
         mine = mine[mine["of"].isin([*classes, ""])]
         for one in mine.to_dict("records"):
-            key = _key({str(k): v for k, v in one.items()})
-            ends[key] = (at(classes), float(row["low_kwh_day"]), float(row["high_kwh_day"]))
+            low, high = float(row["low_kwh_day"]), float(row["high_kwh_day"])
+            ends[_key(one)] = (partial(with_energy, classes), low, high)
     return ends

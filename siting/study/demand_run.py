@@ -67,27 +67,9 @@ def demand_to_folder(
 ) -> tuple[DemandRun, Path]:
     """Return the demand of a configuration and the folder its layers and tables were written to.
 
-    Parameters
-    ----------
-    config
-        The configuration's YAML file.
-    overrides
-        ``key.path=value`` texts that replace keys of the file.
-    out
-        The folder, new or empty; by default ``runs_dir/NAME-demand-TIME``.
-    sensitivity
-        Whether to rank the figures by how far they move the total and the map.
-    draws, seed
-        How many random draws of all ranges to take, and their seed.
-    now
-        The time, for the folder's name and the record.
-    progress
-        Called with an `Event` when a stage is done.
-
-    Raises
-    ------
-    SitingError
-        A child of it, with every fault found.
+    `out`: the folder, new or empty; by default ``runs_dir/NAME-demand-TIME``; `sensitivity`:
+    whether to rank the figures by how far they move the total and the map; `draws`, `seed`: how
+    many random draws of all ranges to take, and their seed; the others as in `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = study.config.output.runs_dir / f"{study.config.name}-demand-{now:%Y%m%d-%H%M%S}"

@@ -1,6 +1,6 @@
 """Dependences of the stages: tables made stale by a change, and tables a folder keeps.
 
-The stages are the functions of `siting.study.to_demand`, `siting.study.factors`,
+The stages are the functions of `siting.study.to_demand`, `siting.study.demand_factors`,
 `siting.study.to_plan`, `siting.study.provenance`, `siting.study.alternatives_text` and
 `siting.study.robustness`. A change affects all later stages. A key that no stage declares affects
 every stage, so that one added later cannot leave a stale table.
@@ -17,7 +17,7 @@ from siting.study import (
     alternatives_text,
     binds,
     decides,
-    factors,
+    demand_factors,
     provenance,
     robustness,
     to_demand,
@@ -29,7 +29,7 @@ from siting.study.stages import EVERY_KEY, INERT, Stage
 STAGES: Mapping[str, Stage[Any]] = {
     name: made
     for room in (
-        *(to_demand, factors, to_plan, provenance, alternatives_text),
+        *(to_demand, demand_factors, to_plan, provenance, alternatives_text),
         *(binds, decides, robustness),
     )
     for name, made in vars(room).items()

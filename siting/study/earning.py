@@ -11,7 +11,7 @@ from siting.config import Config
 from siting.config.program import LeastGain
 from siting.outcome import Line
 from siting.plan import Plan
-from siting.study.limits import power_for
+from siting.study.to_limits import power_for
 from siting.study.to_program import MILLION
 
 SHOWN = 5

@@ -18,8 +18,8 @@ from siting.study.alternatives_text import Cards
 from siting.study.binds import lines_that_bind, standing_line
 from siting.study.earning import earnings, earnings_in_words, power_line, power_per_ev
 from siting.study.pipeline import Study
+from siting.study.read_sources import FAR, left_out
 from siting.study.robustness import lines_beside
-from siting.study.sources import FAR, left_out
 from siting.study.to_plan import CERTIFICATE
 
 FORMAT = 3

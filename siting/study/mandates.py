@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from siting.config import Config
-from siting.config.limits import Mandate
+from siting.config.requirements import Mandate
 from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
-from siting.errors import Fault, InputError
+from siting.errors import Fault, refuse
 from siting.export.dictionary import is_own
 from siting.files import texts_of
 from siting.outcome import Line
@@ -53,8 +53,7 @@ def mandate_limits(
         for (whose, place), rows in parts.groupby(["owner", "area"]):
             called = f"{name}: {whose}" + (f" / {place}" if place else "")
             yield _limit(called, asked, set(rows["site"]), offers)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 def _limit(name: str, asked: Mandate, sites: set[str], offers: pd.DataFrame) -> Limit:

@@ -17,13 +17,13 @@ from siting.outcome import Line, Outcome, outcome_of
 from siting.program.aims import DRIVERS_TIME, LeastMoney, MostWorth, WorstShare
 from siting.program.money import MONEY, MoneyKind
 from siting.program.program import Program
-from siting.study.limits import limits_used
 from siting.study.mandates import mandates_told
 from siting.study.other_plans import Effort, alternatives, best_by_scenario, myopic, only_these
 from siting.study.program_inputs import Asked
+from siting.study.program_zones import gini, zone_table
+from siting.study.to_limits import limits_used
 from siting.study.to_program import MILLION, aim_in_words, aims_of, blocks_of, zones_named
 from siting.study.yearly import cells_by_year, years_table
-from siting.study.zones import gini, zone_table
 from siting.texts import counted
 
 NOT_FOUND = "not found in time"

@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.export.dictionary import is_own
 from siting.files import plain_column, read_csv, read_layer
 from siting.tables import COST_PARTS, DEMAND, REACH, Table, find_faults
@@ -59,8 +59,7 @@ def own_demand(
     faults += [*find_faults(rows, DEMAND, str(path)), *_strays(rows, known, path)]
     if not faults and not rows["demand_kwh_day"].sum() > 0:
         faults.append(Fault(f"{path}, column demand_kwh_day", "no energy is wanted"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     order = {name: n for n, name in enumerate([*map(str, cells["cell_id"]), *classes])}
     summed = rows.groupby(["cell_id", "vehicle_class"])["demand_kwh_day"].sum()
     demand = summed.reset_index()
@@ -114,7 +113,7 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
     if apart.any():
         what = f"{apart.sum():,} are not the sum of {', '.join(COST_PARTS)}"
         ids = tuple(given.loc[apart, "offer_id"].astype(str))
-        raise InputError(Fault(f"{path}, column cost_pkr", what, "change a part with it", ids))
+        raise InputError(f"{path}, column cost_pkr", what, "change a part with it", ids)
     # A CSV has one form for a blank text and a missing one.
     for name in made.select_dtypes(["object", "str"]).columns:
         if not made[name].isna().any():
@@ -132,7 +131,7 @@ def _as_rows(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) ->
         if wide.shape != there:
             what = "a matrix of {:,} x {:,}, but the study has {:,} cells and {:,} sites"
             fix = "in the order of Study.cells and Study.candidates, or a DataFrame with their ids"
-            raise InputError(Fault(str(path), what.format(*wide.shape, *there), fix))
+            raise InputError(str(path), what.format(*wide.shape, *there), fix)
         wide = wide.set_axis(known["cell_id"].astype(str)).set_axis(
             known["site_id"].astype(str), axis=1
         )
@@ -156,8 +155,7 @@ def _read(
         fix = "begin with the study's own table, Study.offers"
         faults.append(Fault(str(path), "columns are missing", fix, lost))
     faults += _strays(given, known, path)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return given
 
 

@@ -20,7 +20,7 @@ from siting.study import (
     alternatives_text,
     binds,
     decides,
-    factors,
+    demand_factors,
     provenance,
     robustness,
     to_demand,
@@ -113,9 +113,9 @@ class Study:
     surfaces = to_demand.surfaces
     demand = to_demand.demand
     # The factors of a cell's demand.
-    cell_places = factors.cell_places
-    energy_factors = factors.energy_factors
-    fleet_paces = factors.fleet_paces
+    cell_places = demand_factors.cell_places
+    energy_factors = demand_factors.energy_factors
+    fleet_paces = demand_factors.fleet_paces
     # Sites and their possible stations.
     site_costs = to_plan.site_costs
     sites_found = to_plan.sites_found

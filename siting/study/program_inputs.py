@@ -13,10 +13,10 @@ import pandas as pd
 from siting import economics, sites
 from siting.config import Config
 from siting.config.offers import HURDLE_SHARE
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.program.limits import Limit
 from siting.program.money import GapRule
-from siting.tables import capacity_groups
+from siting.tables import capacity_columns, capacity_groups, may_be_built
 
 # Key of one year in one scenario: None, a year, a scenario, or both.
 Key = Any
@@ -220,12 +220,11 @@ def need_of(
     subsidy = subsidy_of(config)
     terms = economics.gap_terms(offers, rules, subsidy)
     need = terms["need_pkr"].to_numpy(dtype=float)
-    existing = offers["existing"].to_numpy(dtype=bool)
-    open_ = (offers["reason"].fillna("").astype(str).str.strip() == "").to_numpy() & ~existing
+    existing, open_ = offers["existing"].to_numpy(dtype=bool), may_be_built(offers)
     built = [
         group
         for group in capacity_groups(map(str, offers.columns))
-        if (open_ & (offers[f"capacity_{group}_kwh_day"] > 0).to_numpy()).any()
+        if (open_ & (offers[f"capacity_{group}_kwh_day"] > 0)).any()
     ]
     at_rate = economics.at_hurdle(rules, replace(subsidy.hurdle, sales_share=1.0))
     margin = {}
@@ -237,7 +236,7 @@ def need_of(
     if lost:
         what = "does not pay for the power of what these vehicle classes are sold"
         fix = "raise the price of their charger groups, or plan with offers.subsidy.rule: share"
-        raise InputError(Fault("money.prices_pkr_kwh", what, fix, lost))
+        raise InputError("money.prices_pkr_kwh", what, fix, lost)
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
     # Public money is the program's own decision here, not a property of an offer.
@@ -251,8 +250,7 @@ def _require_passable(
     offers: pd.DataFrame, rules: economics.BusinessRules, subsidy: sites.Subsidy
 ) -> None:
     """Refuse a hurdle that no offer passes at full sales, if some pass without it."""
-    could = [f"capacity_{group}_kwh_day" for group in capacity_groups(map(str, offers.columns))]
-    capacity = offers[could].sum(axis=1).to_numpy(dtype=float)
+    capacity = offers[capacity_columns(offers)].sum(axis=1).to_numpy(dtype=float)
 
     def share_needed(hurdle: sites.Hurdle) -> float:
         """Return the share of its capacity at which the best offer breaks even."""
@@ -272,4 +270,4 @@ def _require_passable(
     asked = hurdle.sales_share if least <= 1 else hurdle.real_return
     what = f"is {asked:g}, which no station can pass, sold out and with all it may be paid"
     fix = f"the best breaks even at {least:.1%} of its sales: ask for no less" if least <= 1 else ""
-    raise InputError(Fault(f"offers.subsidy.hurdle.{key}", what, fix or "lower it"))
+    raise InputError(f"offers.subsidy.hurdle.{key}", what, fix or "lower it")

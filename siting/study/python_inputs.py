@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from siting.config import Config, input_files, with_files
-from siting.errors import Fault, InputError, SitingError
+from siting.errors import Fault, InputError, SitingError, refuse
 from siting.files import read_layer, sha256
 from siting.roads import Network, require_osmnx_form
 from siting.study.own_tables import PLACE
@@ -108,8 +108,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
             fix = "say which: set_crs(4326) where it is degrees"
             what = "has no coordinate reference system"
             faults.append(Fault(f"{name} (given in Python)", what, fix))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     match value:
         case gpd.GeoDataFrame():
             layer = _with_labels(value, name)
@@ -130,7 +129,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
             return ".parquet", value.to_parquet
     what = f"a {type(value).__name__} is not something a study reads"
     fix = "give a path, a GeoDataFrame, a DataFrame, a matrix, an OSMnx graph or a Network"
-    raise InputError(Fault(name, what, fix))
+    raise InputError(name, what, fix)
 
 
 def _with_labels(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
@@ -157,7 +156,7 @@ def _to_parquet(layer: gpd.GeoDataFrame, part: Path, name: str) -> None:
     except (pa.ArrowException, ValueError, TypeError) as err:
         what = f"cannot be laid down as a table: {str(err).splitlines()[0]}"
         fix = "keep columns of numbers and texts only"
-        raise InputError(Fault(f"{name} (given in Python)", what, fix)) from err
+        raise InputError(f"{name} (given in Python)", what, fix) from err
 
 
 def _to_graphml(graph: Any, part: Path) -> None:

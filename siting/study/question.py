@@ -10,7 +10,7 @@ import pandas as pd
 
 from siting.config import Config
 from siting.engine.answer import Answer
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.export import with_units
 from siting.outcome import Outcome, outcome_of
 from siting.plan import Plan
@@ -85,7 +85,7 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     ... # doctest: +SKIP
     """
     if not answers:
-        raise InputError(Fault("side_by_side", "nothing is given", "name an answer or a plan"))
+        raise InputError("side_by_side", "nothing is given", "name an answer or a plan")
     rows = {}
     for name, answer in answers.items():
         if isinstance(answer, Plan):

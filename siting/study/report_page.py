@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from siting.config import to_yaml
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.export import flat, layers_of
 from siting.export.values import plain
 from siting.manifest import REPORT
@@ -19,8 +19,8 @@ from siting.plan import Plan
 from siting.report import RunRecord, read_frontier, render
 from siting.study.facts import run_facts
 from siting.study.pipeline import Study
+from siting.study.program_zones import with_zones
 from siting.study.stored_run import Source, plan_of, study_of
-from siting.study.zones import with_zones
 from siting.writing import require_free, write_whole
 
 AGAIN = "a file was edited or comes from another run: make the run again with `siting run`"
@@ -37,28 +37,15 @@ def write_report(
 
     The same folder gives the same bytes.
 
-    Parameters
-    ----------
-    folder
-        A run folder, as `siting run` wrote it.
-    out
-        The file to write, a new one; by default ``report.html`` in the folder, which is replaced.
-    frontier
-        A folder that `siting frontier` wrote for the same study: its budget curve is shown too.
-    language
-        ``en`` or ``ur`` (Urdu); by default what the run's configuration says.
+    `folder`: a run folder, as `siting run` wrote it; `out`: the file to write, a new one; by
+    default ``report.html`` in the folder, which is replaced; `frontier`: a folder that
+    `siting frontier` wrote for the same study: its budget curve is shown too; `language`: ``en`` or
+    ``ur`` (Urdu); by default what the run's configuration says.
 
-    Raises
-    ------
-    InputError
-        If the folder is incomplete, was edited, or is of another format; every fault is named.
-    VerifyError
-        If the stored plan is not what it says it is.
-    MissingExtraError
-        If the packages of the extra ``report`` are not installed.
+    Raises `InputError` if the folder is incomplete, was edited, or is of another format; every
+    fault is named; `VerifyError` if the stored plan is not what it says it is; `MissingExtraError`
+    if the packages of the extra ``report`` are not installed.
 
-    Examples
-    --------
     >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
     PosixPath('runs/lahore-20261124-101500/report.html')
     """
@@ -82,7 +69,7 @@ def write_page(page: str, path: Path, *, replace: bool = False) -> None:
 def page_of(run: RunRecord, frontier: Path | None = None, language: str | None = None) -> str:
     """Return the report of a run as the text of an HTML page; see `write_report`."""
     if language not in (None, "en", "ur"):
-        raise InputError(Fault("language", f"{language!r} is not one of en, ur"))
+        raise InputError("language", f"{language!r} is not one of en, ur")
     if language is not None:
         run = replace(run, settings={**run.settings, "report": {"language": language}})
     return render(run, None if frontier is None else read_frontier(frontier, run))
@@ -91,20 +78,15 @@ def page_of(run: RunRecord, frontier: Path | None = None, language: str | None =
 def record_of(source: Source) -> RunRecord:
     """Return the record of a run folder, a study or a plan, from which its report is drawn.
 
-    Raises
-    ------
-    InputError
-        If the folder is incomplete, was edited, or is of another format; every fault is named.
-    VerifyError
-        If the stored plan is not what it says it is.
+    Raises `InputError` if the folder is incomplete, was edited, or is of another format; every
+    fault is named; `VerifyError` if the stored plan is not what it says it is.
     """
     study = study_of(source)
     if isinstance(source, Path | str):
         plan = plan_of(study, Path(source))
         path = Path(source) / "run.json"
         record = record_of_plan(study, plan)
-        if faults := list(_disagreements(record, study, plan, path)):
-            raise InputError(faults)
+        refuse(list(_disagreements(record, study, plan, path)))
         return record
     plan = source if isinstance(source, Plan) else study.plan
     if not plan.facts:

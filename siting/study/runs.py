@@ -21,13 +21,13 @@ from siting.report import why_no_report
 from siting.study.depends import STAGES, upto
 from siting.study.facts import run_facts
 from siting.study.other_plans import Effort, best_by_scenario
-from siting.study.people import outline
 from siting.study.pipeline import Study
 from siting.study.plausibility import doubts_of
 from siting.study.python_inputs import copied
 from siting.study.report_page import page_of, plan_tables, record_of_plan, write_page
 from siting.study.stages import Report
 from siting.study.stored_run import seal_again, study_of, write_stages
+from siting.study.to_people import outline
 from siting.writing import claimed_folder, require_free, write_plain_csv
 
 # Sales slower and faster than planned; how likely they are is an assumption.
@@ -86,7 +86,7 @@ def run(
         study = study_of(config)
         if overrides:
             what = "overrides are for a configuration file"
-            raise InputError(Fault("overrides", what, "use Study.with_"))
+            raise InputError("overrides", what, "use Study.with_")
     else:
         study = Study(config, overrides, progress=progress, today=now.date())
     if out is None:
@@ -105,10 +105,10 @@ def robust_override(config: Config) -> str:
     """
     if config.program.scenarios is not None:
         what = "program.scenarios names scenarios already"
-        raise InputError(Fault("--robust", what, "leave one of them out"))
+        raise InputError("--robust", what, "leave one of them out")
     if config.demand.fleet_csv is not None:
         what = "there are no slow and fast sales where demand.fleet_csv gives the fleet"
-        raise InputError(Fault("--robust", what, "name scenarios in program.scenarios, with cases"))
+        raise InputError("--robust", what, "name scenarios in program.scenarios, with cases")
     return ROBUST
 
 
@@ -120,14 +120,14 @@ def write_program(study: Study, path: Path) -> None:
     """
     require_free(path)
     if not path.parent.is_dir():
-        raise InputError(Fault("--write-lp", f"no such folder: {path.parent}", "make it first"))
+        raise InputError("--write-lp", f"no such folder: {path.parent}", "make it first")
     program = study.program
     aim = program.all_aims[0]
     if aim.lacks_best:
         best_plans = best_by_scenario(program, Effort(study.config, study.solve_progress), ())
         if best_plans is None:
             what = "the best plan of each scenario, which regret counts from, was not found in time"
-            raise SolveError(Fault("--write-lp", what, "raise solver.time_limit_s"))
+            raise SolveError("--write-lp", what, "raise solver.time_limit_s")
         aim = aim.with_best(tuple(one.proof.objective for one in best_plans))
     program.write_lp(path, aim)
 

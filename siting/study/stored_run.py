@@ -19,7 +19,7 @@ import pandas as pd
 
 from siting import __version__
 from siting.config import Config, input_files, load
-from siting.errors import ConfigError, Fault, InputError
+from siting.errors import ConfigError, Fault, InputError, refuse
 from siting.export import write_json
 from siting.export.values import plain
 from siting.manifest import AGAIN, FOLDER, FORMAT, MANIFEST, SEAL, as_form, read_manifest, sealed
@@ -29,12 +29,12 @@ from siting.program.limits import Limit, limit_tables
 from siting.report import RunFacts
 from siting.roads import Network
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale
-from siting.study.people import People
 from siting.study.pipeline import Study
 from siting.study.provenance import SETTINGS
 from siting.study.spare import Spare
 from siting.study.stages import Report
 from siting.study.table_cache import load_table
+from siting.study.to_people import People
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Folder:
         try:
             frame = load_table(path)
         except (OSError, ValueError, KeyError, TypeError) as err:
-            raise InputError(Fault(str(path), f"cannot be read: {err}", AGAIN)) from err
+            raise InputError(str(path), f"cannot be read: {err}", AGAIN) from err
         frame.attrs = self.record["attrs"].get(name, {})
         return frame
 
@@ -183,7 +183,7 @@ def study_of(source: Source) -> Study:
     if isinstance(source, Plan):
         if source.study is None:
             what = "was not made by a study, so nothing more can be asked of it"
-            raise InputError(Fault("plan", what, "ask the plan of a Study, or a run folder"))
+            raise InputError("plan", what, "ask the plan of a Study, or a run folder")
         study: Study = source.study
         return study
     return study_from_run(source)
@@ -263,8 +263,7 @@ def _require_inputs(config: Config, groups: Sequence[str], changed: Sequence[str
             )
             fix = "put it back, name another with --set, or leave out the change"
             faults.append(Fault(key, what, fix, tuple(changed)))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 # --- stages that are no plain tables -------------------------------------------------------------

@@ -13,13 +13,13 @@ import pandas as pd
 from siting import demand as people_to_energy
 from siting import reference
 from siting.config import Config
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.roads import Network
 from siting.study.own_tables import own_demand
-from siting.study.people import People, outline, read_people
-from siting.study.sources import read_destinations, roads_of, with_columns_of
+from siting.study.read_sources import read_destinations, roads_of, with_columns_of
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
+from siting.study.to_people import People, outline, read_people
 
 
 def own_figures(section: Any) -> dict[str, Any]:
@@ -233,7 +233,7 @@ def national_fleet(config: Config) -> Table:
     if missing:
         has = "it has: " + ", ".join(national["vehicle_class"])
         what = "not in the fleet table"
-        raise InputError(Fault("demand.vehicle_classes", what, has, missing))
+        raise InputError("demand.vehicle_classes", what, has, missing)
     return national.set_index("vehicle_class").loc[classes].reset_index()
 
 

@@ -21,7 +21,6 @@ from siting.program.program import Program
 from siting.reference import at_preset
 from siting.roads import Network
 from siting.study.choices import charger_types
-from siting.study.limits import concessions_of, limits_of, sites_named
 from siting.study.mandates import on_owners_money
 from siting.study.outcome_figures import decide
 from siting.study.own_tables import own_offers, own_reach
@@ -35,19 +34,20 @@ from siting.study.program_inputs import (
     worth_of,
     zones_of,
 )
+from siting.study.program_zones import zone_of_cells, zone_of_demand
 from siting.study.question import Question, question_of
-from siting.study.recounted import recounted_plan
-from siting.study.sources import (
+from siting.study.read_sources import (
     candidate_layers,
     left_out,
     neighbourhoods_of,
     on_the_grid,
     with_own_names,
 )
+from siting.study.recounted import recounted_plan
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_demand import own_figures
+from siting.study.to_limits import concessions_of, limits_of, sites_named
 from siting.study.to_program import program_of
-from siting.study.zones import zone_of_cells, zone_of_demand
 from siting.tables import OFFERS
 from siting.verify import BOUND
 

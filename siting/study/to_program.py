@@ -16,7 +16,7 @@ from siting.config import Config
 from siting.engine.answer import Answer
 from siting.engine.clock import Progress
 from siting.engine.solve import solve
-from siting.errors import Fault, InputError, did_you_mean
+from siting.errors import Fault, did_you_mean, refuse
 from siting.program.aims import AIMS, LeastCostToAll, LeastRegret, WorstShare
 from siting.program.instance import Instance
 from siting.program.money import MONEY
@@ -133,8 +133,7 @@ def _require_known(asked: Mapping[str, float], there: set[str], key: str) -> Non
         if name not in there:
             fix = did_you_mean(name, sorted(there))
             faults.append(Fault(f"{key}.{name}", "no such zone with demand in it", fix))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
 def _by_id(demand: pd.DataFrame) -> pd.Series[float]:

@@ -12,7 +12,7 @@ import pandas as pd
 from rich.text import Text
 
 from siting.batch import BatchEvent, BatchResult, BatchStudy, sweep_words
-from siting.batch.page import notes_of, status_words
+from siting.batch.batch_page import notes_of, status_words
 from siting.batch.studies import short_words
 from siting.batch.table import swept_of
 from siting.engine.proof import is_far

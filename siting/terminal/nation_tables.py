@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def print_nation(plan: NationPlan, folder: Path) -> None:
     """Print the plan of a nation: what came out, the money by city, and other divisions of it."""
-    from siting.nation.page import WORDS, headline
+    from siting.nation.nation_page import WORDS, headline
 
     console = Screen()
     console.warn_if_far(plan.gap)

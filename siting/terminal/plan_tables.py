@@ -205,7 +205,7 @@ def _asked(row: Any) -> str:
 
 
 def _millions(low: float, high: float) -> str:
-    from siting.awards.page import between
+    from siting.awards.award_page import between
 
     return between(low, high, 1e6, ",.3f")
 

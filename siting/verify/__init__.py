@@ -5,7 +5,7 @@ and names every mismatch. A plan that fails is never written.
 """
 
 from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ToAll, ViabilityGap
-from siting.verify.award import AwardAccount, Ceiling, award_faults
+from siting.verify.award_recount import AwardAccount, Ceiling, award_faults
 from siting.verify.certificate import BOUND, PROVABLE, Certified, certified
 from siting.verify.recount import recount
 

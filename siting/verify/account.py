@@ -32,21 +32,14 @@ AimKind = Literal[
 class Decay:
     """The decay of a kWh's worth with the drive, from 1 towards 0.
 
-    Parameters
-    ----------
-    kind
-        ``step``, ``linear``, ``exponential`` or ``gaussian``.
-    numbers
-        ``step``: factor by the minute from which it holds; ``linear``: ``full_min``, ``end_min``,
-        ``least``; ``exponential``: ``scale_min``; ``gaussian``: ``sigma_min``.
-
-    Examples
-    --------
     >>> Decay("linear", {"full_min": 2, "end_min": 6, "least": 0.5}).factor([1.0, 4.0, 9.0])
     array([1.  , 0.75, 0.5 ])
     """
 
+    # ``step``, ``linear``, ``exponential`` or ``gaussian``.
     kind: Literal["step", "linear", "exponential", "gaussian"]
+    # ``step``: factor by the minute from which it holds; ``linear``: ``full_min``, ``end_min``,
+    # ``least``; ``exponential``: ``scale_min``; ``gaussian``: ``sigma_min``.
     numbers: Mapping[str, float] | Mapping[float, float]
 
     def factor(self, minutes: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -71,102 +64,68 @@ class Decay:
 
 @dataclass(frozen=True, eq=False)
 class ToAll:
-    """The yearly costs of stations and of drivers' time.
+    """The yearly costs of stations and of drivers' time."""
 
-    Parameters
-    ----------
-    cost_pkr_year
-        Of each offer (PKR), by ``offer_id``; existing stations add no cost.
-    value_pkr_h, session_kwh
-        By vehicle class: the worth of a driver's hour (PKR), and the energy of a session.
-    ways
-        Drives to the charger that count a session.
-    """
-
+    # Of each offer (PKR), by ``offer_id``; existing stations add no cost.
     cost_pkr_year: Mapping[str, float]
+    # `value_pkr_h`, `session_kwh`: by vehicle class: the worth of a driver's hour (PKR), and the
+    # energy of a session
     value_pkr_h: Mapping[str, float]
     session_kwh: Mapping[str, float]
-    ways: float = 1.0
+    ways: float = 1.0  # drives to the charger that count a session
 
 
 @dataclass(frozen=True, eq=False)
 class Aim:
-    """A claimed value of an aim, with its bound and gap.
+    """A claimed value of an aim, with its bound and gap."""
 
-    Parameters
-    ----------
-    kind
-        ``most_worth``: the mean over scenarios of worth weighted over the years; ``net_worth``: the
-        same, less `least_gain` per rupee of the stations at the end, or of each year's draw;
-        ``least_money``: of the stations at the end; ``worst_share`` served of groups of demand;
-        ``least_regret``: the largest over scenarios; ``tail``: the mean of the worst outcomes;
-        ``shortest_drives``: kWh/day times minutes; ``least_cost_to_all``: the yearly cost of
-        stations and drivers' time.
-    value, bound, gap, unit
-        The claimed value; bound and gap if there are any.
-    of
-        ``least_money`` and ``net_worth``: ``subsidy_pkr`` or ``cost_pkr``; ``tail``: ``served`` or
-        ``unserved``.
-    least_gain
-        ``net_worth``: the charge per rupee, in `unit`; by year where that differs.
-    alpha
-        ``tail``: the share of outcomes that are better than the worst ones.
-    best
-        ``least_regret``: ``scenario``, ``best`` (from which regret counts); if present, ``found``
-        (reached by a plan for it alone) and ``regret``.
-    members, slices
-        ``worst_share``: ``floor``, ``demand_id``, and the slices; by default those of the account,
-        and the slices of the last year.
-    to_all
-        ``least_cost_to_all``: the costs.
-    worst, gini, people
-        ``worst_share``, if claimed: the worst-served group; the Gini coefficient of the shares in
-        the last slice, and its weights by group (demand by default).
-    """
-
+    # ``most_worth``: the mean over scenarios of worth weighted over the years; ``net_worth``: the
+    # same, less `least_gain` per rupee of the stations at the end, or of each year's draw;
+    # ``least_money``: of the stations at the end; ``worst_share`` served of groups of demand;
+    # ``least_regret``: the largest over scenarios; ``tail``: the mean of the worst outcomes;
+    # ``shortest_drives``: kWh/day times minutes; ``least_cost_to_all``: the yearly cost of stations
+    # and drivers' time.
     kind: AimKind
+    # `value`, `bound`, `gap`, `unit`: the claimed value; bound and gap if there are any
     value: float
     bound: float | None = None
     gap: float | None = None
     unit: str = "kWh/day"
+    # ``least_money`` and ``net_worth``: ``subsidy_pkr`` or ``cost_pkr``; ``tail``: ``served`` or
+    # ``unserved``.
     of: str = ""
+    # ``net_worth``: the charge per rupee, in `unit`; by year where that differs.
     least_gain: float | Mapping[int, float] = 0.0
-    alpha: float = 0.0
+    alpha: float = 0.0  # ``tail``: the share of outcomes that are better than the worst ones
+    # ``least_regret``: ``scenario``, ``best`` (from which regret counts); if present, ``found``
+    # (reached by a plan for it alone) and ``regret``.
     best: pd.DataFrame | None = None
+    # `members`, `slices`: ``worst_share``: ``floor``, ``demand_id``, and the slices; by default
+    # those of the account, and the slices of the last year
     members: pd.DataFrame | None = None
     slices: Sequence[str] | None = None
+    # `worst`, `gini`, `people`: ``worst_share``, if claimed: the worst-served group; the Gini
+    # coefficient of the shares in the last slice, and its weights by group (demand by default)
     worst: str | None = None
     gini: float | None = None
     people: Mapping[str, float] | None = None
-    to_all: ToAll | None = None
+    to_all: ToAll | None = None  # ``least_cost_to_all``: the costs
 
 
 @dataclass(frozen=True, eq=False)
 class ViabilityGap:
-    """Public money that fills the shortfall of business cases only.
+    """Public money that fills the shortfall of business cases only."""
 
-    Parameters
-    ----------
-    margin_pkr
-        Present value of the margin on a kWh/day over the life, by vehicle class (PKR).
-    cap
-        Most public money for a station: a share of its cost, or PKR by ``offer_id``.
-    subsidies
-        ``site_id``, ``subsidy_pkr``: paid up to the end, or up to each ``year`` if that column is
-        present. Sites without a row draw nothing.
-    exact
-        Whether a station may draw no more than its shortfall; else only no less.
-    sales_share
-        The share of its sales at which a station must break even.
-    concessions
-        The concession of a site, by ``site_id``; its stations share one case.
-    """
-
+    # Present value of the margin on a kWh/day over the life, by vehicle class (PKR).
     margin_pkr: Mapping[str, float]
+    # Most public money for a station: a share of its cost, or PKR by ``offer_id``.
     cap: float | Mapping[str, float]
+    # ``site_id``, ``subsidy_pkr``: paid up to the end, or up to each ``year`` if that column is
+    # present. Sites without a row draw nothing.
     subsidies: pd.DataFrame
-    exact: bool = True
-    sales_share: float = 1.0
+    exact: bool = True  # whether a station may draw no more than its shortfall; else only no less
+    sales_share: float = 1.0  # the share of its sales at which a station must break even
+    # The concession of a site, by ``site_id``; its stations share one case.
     concessions: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -186,81 +145,58 @@ class OtherPlan:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Account:
-    """All input of a recount.
+    """All input of a recount."""
 
-    Parameters
-    ----------
-    built
-        The stations: ``slice``, ``site_id``, ``offer_id``; if claimed, ``built_year`` (NA: existed
-        before) and ``paid_pkr`` (in the year).
-    service, demand
-        ``slice`` and `siting.tables.SERVICE`, `siting.tables.DEMAND`.
-    offers, reach, compatibility
-        The input tables of the plan; `offers` may have ``extends``.
-    cutoff_min
-        The longest drive allowed (min).
-    budget_pkr
-        Public money, by year where there are years (PKR).
-    model, serves_all
-        ``capacitated`` or ``coverage``; whether all demand in reach must be served (coverage).
-    slices
-        ``slice``, ``year``, ``scenario``, ``weight`` (of a unit of worth), ``probability`` (of the
-        scenario).
-    carry_over, upgrades
-        Whether unspent money is available in later years; whether stations may be upgraded.
-    aims
-        The claimed values.
-    floors, members
-        ``floor``, ``slice``, ``share`` that must be served (and ``served_share``, if claimed);
-        ``floor``, ``demand_id``: its members.
-    worth, decay
-        Worth of a kWh, by ``demand_id`` or as ``slice``, ``demand_id``, ``per_kwh`` where it
-        differs (1 by default), and its decay with the drive.
-    gap
-        The viability gap, if public money follows it.
-    resource_use, resources
-        ``resource``, ``offer_id``, ``use`` (per rupee drawn where `resources` has ``per_rupee``);
-        ``resource``, ``unit``, ``at_least``, ``at_most``, NA for none. The upper side holds in
-        every year, the lower one in the last.
-    required_sites, forbidden_sites
-        Sites that must have a station in the end, and sites that must never have one.
-    others
-        Plans it must differ from.
-    headroom_kw
-        Spare grid power by ``site_id`` (kW); absent sites are not checked.
-    sites
-        Claimed of the last slice: ``site_id``, ``offer_id`` and any of ``power_kw``, ``cost_pkr``,
-        ``subsidy_pkr``, ``served_kwh_day``.
-    served, money
-        Claimed: ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``, ``worth``; ``year``
-        and any of ``granted_pkr``, ``spent_pkr``, ``left_pkr``.
-    """
-
+    # The stations: ``slice``, ``site_id``, ``offer_id``; if claimed, ``built_year`` (NA: existed
+    # before) and ``paid_pkr`` (in the year).
     built: pd.DataFrame
+    # `service`, `demand`: ``slice`` and `siting.tables.SERVICE`, `siting.tables.DEMAND`
     service: pd.DataFrame
     demand: pd.DataFrame
+    # `offers`, `reach`, `compatibility`: the input tables of the plan; `offers` may have
+    # ``extends``
     offers: pd.DataFrame
     reach: pd.DataFrame
     compatibility: pd.DataFrame
-    cutoff_min: float
-    budget_pkr: float | Mapping[int, float]
+    cutoff_min: float  # the longest drive allowed (min)
+    budget_pkr: float | Mapping[int, float]  # public money, by year where there are years (PKR)
+    # `model`, `serves_all`: ``capacitated`` or ``coverage``; whether all demand in reach must be
+    # served (coverage)
     model: Literal["capacitated", "coverage"] = "capacitated"
     serves_all: bool = False
+    # ``slice``, ``year``, ``scenario``, ``weight`` (of a unit of worth), ``probability`` (of the
+    # scenario).
     slices: pd.DataFrame | None = None
+    # `carry_over`, `upgrades`: whether unspent money is available in later years; whether stations
+    # may be upgraded
     carry_over: bool = False
     upgrades: bool = False
-    aims: Sequence[Aim] = ()
+    aims: Sequence[Aim] = ()  # the claimed values
+    # `floors`, `members`: ``floor``, ``slice``, ``share`` that must be served (and
+    # ``served_share``, if claimed); ``floor``, ``demand_id``: its members
     floors: pd.DataFrame | None = None
     members: pd.DataFrame | None = None
+    # `worth`, `decay`: worth of a kWh, by ``demand_id`` or as ``slice``, ``demand_id``, ``per_kwh``
+    # where it differs (1 by default), and its decay with the drive
     worth: pd.Series | pd.DataFrame | None = None
     decay: Decay | None = None
-    gap: ViabilityGap | None = None
+    gap: ViabilityGap | None = None  # the viability gap, if public money follows it
+    # `resource_use`, `resources`: ``resource``, ``offer_id``, ``use`` (per rupee drawn where
+    # `resources` has ``per_rupee``); ``resource``, ``unit``, ``at_least``, ``at_most``, NA for
+    # none. The upper side holds in every year, the lower one in the last.
     resource_use: pd.DataFrame | None = None
     resources: pd.DataFrame | None = None
+    # `required_sites`, `forbidden_sites`: sites that must have a station in the end, and sites that
+    # must never have one
     required_sites: Sequence[str] = ()
     forbidden_sites: Sequence[str] = ()
-    others: Sequence[OtherPlan] = ()
+    others: Sequence[OtherPlan] = ()  # plans it must differ from
+    # Spare grid power by ``site_id`` (kW); absent sites are not checked.
     headroom_kw: pd.Series | None = None
+    # Claimed of the last slice: ``site_id``, ``offer_id`` and any of ``power_kw``, ``cost_pkr``,
+    # ``subsidy_pkr``, ``served_kwh_day``.
     sites: pd.DataFrame | None = None
+    # `served`, `money`: claimed: ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``,
+    # ``worth``; ``year`` and any of ``granted_pkr``, ``spent_pkr``, ``left_pkr``
     served: pd.DataFrame | None = None
     money: pd.DataFrame | None = None

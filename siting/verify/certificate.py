@@ -65,20 +65,13 @@ class Certified:
 def certified(account: Account, prices: pd.DataFrame) -> Certified:
     """Return the bound on the first aim of an account that some prices prove.
 
-    Parameters
-    ----------
-    account
-        The input tables of a plan; its claims are not read.
-    prices
-        ``row``, ``name``, ``slice``, ``price``, in the aim's unit: ``demand`` by ``demand_id`` and
-        slice, a kWh/day; ``resource`` by its name, a unit of it, below 0 for a lower side;
-        ``money`` by year (in ``slice``; blank for a single sum), a PKR; ``floor`` by name and
-        slice, a kWh/day; ``gap`` by ``site_id`` and year, a PKR. Missing prices are 0.
+    `account`: the input tables of a plan; its claims are not read. `prices`: ``row``, ``name``,
+    ``slice``, ``price``, in the aim's unit: ``demand`` by ``demand_id`` and slice, a kWh/day;
+    ``resource`` by its name, a unit of it, below 0 for a lower side; ``money`` by year (in
+    ``slice``; blank for a single sum), a PKR; ``floor`` by name and slice, a kWh/day; ``gap`` by
+    ``site_id`` and year, a PKR. Missing prices are 0.
 
-    Raises
-    ------
-    InputError
-        If prices cannot bound the first aim, or the table is invalid.
+    Raises `InputError` if prices cannot bound the first aim, or the table is invalid.
     """
     aim = account.aims[0]
     faults = []

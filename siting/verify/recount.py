@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from siting.verify.account import Account
-from siting.verify.aims import check_aims
+from siting.verify.aim_values import check_aims
 from siting.verify.book import Book
 from siting.verify.built import check_built
+from siting.verify.fair_shares import check_floors
 from siting.verify.ledger import Ledger
-from siting.verify.money import check_money
-from siting.verify.rows import check_rows
-from siting.verify.service import check_service
-from siting.verify.shares import check_floors
+from siting.verify.money_recount import check_money
+from siting.verify.service_recount import check_service
+from siting.verify.side_constraints import check_rows
 
 
 def recount(account: Account) -> pd.DataFrame:

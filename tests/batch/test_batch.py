@@ -38,7 +38,7 @@ def never(monkeypatch):
         def fail(task):
             raise AssertionError(f"worked out again: {task['key']}")
 
-        monkeypatch.setattr("siting.batch.run.work", fail)
+        monkeypatch.setattr("siting.batch.run_studies.work", fail)
 
     return refuse
 
@@ -317,7 +317,9 @@ def test_without_dask_there_is_one_clear_error(monkeypatch):
 @pytest.mark.slow
 def test_the_verb(town, tmp_path, monkeypatch):
     """JSON alone on stdout, a line a study on stderr, a table without it, 1 for a failure."""
-    monkeypatch.setattr("siting.batch.run.local_pool", lambda workers: nullcontext(Inline()))
+    monkeypatch.setattr(
+        "siting.batch.run_studies.local_pool", lambda workers: nullcontext(Inline())
+    )
     monkeypatch.chdir(tmp_path)
     words = ["batch", str(town), "none.yaml", "--sweep", "program.budget_pkr=[1000,2000]"]
     words += ["--out", "out", "--workers", "1"]

@@ -152,7 +152,7 @@ def test_a_study_that_kills_its_process_does_not_stop_the_rest(whole, tmp_path, 
         return nullcontext(Fragile())
 
     with monkeypatch.context() as patch:
-        patch.setattr("siting.batch.run.local_pool", pool)
+        patch.setattr("siting.batch.run_studies.local_pool", pool)
         found = run_batch(studies, out=tmp_path, workers=2).table
     assert pools == [2, 1, 2]
     assert found["status"].to_list() == ["optimal", "failed", "optimal", "optimal"]

@@ -1,11 +1,9 @@
 """Stations of one concession are one case, whichever part of the engine answers."""
 
-import sys
-
 import pytest
 from program.test_pairs import PAIRS, check
 
-from siting.engine import run
+from siting import settings
 
 TOGETHER = [pair for pair in PAIRS if "concessions" in pair]
 
@@ -13,8 +11,7 @@ TOGETHER = [pair for pair in PAIRS if "concessions" in pair]
 @pytest.fixture
 def large(monkeypatch):
     """Take every town for a large one: cuts, sower and windows come before the whole program."""
-    monkeypatch.setattr(run, "WHOLE_FIRST", 0)
-    monkeypatch.setattr(sys.modules["siting.engine.solve"], "WHOLE_FIRST", 0)
+    monkeypatch.setattr(settings, "WHOLE_FIRST", 0)
 
 
 def test_cuts_and_plans_of_large_programs_hold_for_concessions(large):

@@ -7,11 +7,12 @@ from conftest import later
 from engine.test_drives import grid_town
 from program_cases import case_of, program_of
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.construct import Sower
 from siting.engine.cut_model import CutModel, Relaxed
 from siting.engine.frame import Frame
-from siting.engine.plans import ROUND_FROM, Options, Plans
+from siting.engine.plans import Options, Plans
 from siting.program.program import Program
 
 
@@ -34,7 +35,7 @@ def test_what_is_sown_from_a_relaxation_is_within_every_row(features):
         frame = plans.frame
         if root is None or not frame.count or not frame.resources.within(frame.kept):
             continue
-        for least in ROUND_FROM:
+        for least in settings.ROUND_FROM:
             sower = Sower(plans.master.cutter, plans.room, scarce=plans.master.scarce())
             choice = sower.run(Clock(60.0), np.where(root.taken >= least, root.taken, 0.0))
             assert frame.resources.within(choice)

@@ -1,6 +1,5 @@
 """The shortest drives by programs in which nearer counts for more: true bounds, short drives."""
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +9,7 @@ from brute_force import best
 from conftest import often
 from program_cases import case_of, program_of
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.construct import Sower
 from siting.engine.frame import Frame
@@ -42,7 +42,7 @@ WITH = (
 
 @pytest.fixture
 def as_if_large(monkeypatch):
-    monkeypatch.setattr(sys.modules["siting.engine.solve"], "WHOLE_FIRST", -1)
+    monkeypatch.setattr(settings, "WHOLE_FIRST", -1)
 
 
 @pytest.mark.parametrize("features", often(WITH, WITH[::4]), ids=lambda f: " + ".join(f) or "plain")

@@ -9,7 +9,7 @@ import pytest
 from conftest import seeds
 from engine.test_drives import grid_town
 
-from siting.engine import frame as frames
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.interchange import Interchange
@@ -103,9 +103,9 @@ def test_who_is_served_is_the_same_worked_out_in_pieces(monkeypatch):
     frame = Frame(program, program.all_aims[0])
     choice = np.array([0, 5, 10])
     whole = frame.serve(choice, Clock(60.0))
-    monkeypatch.setattr(frames, "APART_FROM", 10)
+    monkeypatch.setattr(settings, "MANY_COLUMNS", 10)
     for most in (1, 2, 12):
-        monkeypatch.setattr(frames, "MOST_PIECES", most)
+        monkeypatch.setattr(settings, "MOST_PIECES", most)
         apart = frame.serve(choice, Clock(60.0), threads=2)
         assert apart.objective == pytest.approx(whole.objective)
         m = frame.matrix

@@ -11,12 +11,13 @@ from conftest import often
 from engine.test_drives import grid_town
 from program_cases import case_of, program_of
 
+from siting import settings
 from siting.engine import milp
 from siting.engine.clock import Clock
-from siting.engine.construct import HURRIED, Sower
+from siting.engine.construct import Sower
 from siting.engine.cover import covering_of
 from siting.engine.covering.run import run_covering
-from siting.engine.drives import TURNS, solve_drives
+from siting.engine.drives import solve_drives
 from siting.engine.frame import Frame
 from siting.engine.greedy import best_single
 from siting.engine.interchange import Interchange
@@ -96,7 +97,7 @@ def test_sowing_ends_a_few_rounds_after_the_time(monkeypatch):
     sower = Sower(plans.master.cutter, plans.room)
     choice = sower.run(OVER)
     assert len(choice)
-    assert len(taken) <= HURRIED
+    assert len(taken) <= settings.HURRIED
     assert frame.fits(choice)
     assert sower.first in choice
 
@@ -319,8 +320,8 @@ def test_horizons_get_turns_and_their_end_is_told_as_it_is(scenes, ended, said):
 
     out = solve_drives(s.drives, Counted(40), s.choice, gap=0.0, solved=solved)
     assert out.stopped == said
-    assert turns[0] == TURNS
-    assert (max(turns) > TURNS) == (ended != "solver stopped")
+    assert turns[0] == settings.TURNS
+    assert (max(turns) > settings.TURNS) == (ended != "solver stopped")
     assert turns == sorted(turns)  # counted, whatever the clock says
 
 
@@ -345,9 +346,9 @@ def test_energy_is_won_back_only_within_the_gap_of_the_drives(monkeypatch, share
         proven.append(out.value)
         return replace(out, bound=out.value * (1 + 1e-6) * (1 - 0.01))
 
-    monkeypatch.setattr(module, "WHOLE_FIRST", -1)
+    monkeypatch.setattr(settings, "WHOLE_FIRST", -1)
     monkeypatch.setattr(module, "solve_drives", as_if_proven)
-    monkeypatch.setattr(module, "KEPT", 1.0)
+    monkeypatch.setattr(settings, "KEPT", 1.0)
     program = Program(grid_town(side=12, sites=24)).most_worth().shortest_drives()
     answer = solve(program, gap=share, drives_gap=0.01, threads=1)
     drives = answer.proofs[1].proof

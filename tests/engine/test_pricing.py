@@ -5,9 +5,15 @@ from importlib import import_module
 import numpy as np
 import pytest
 from conftest import often
+from engine.test_drives import grid_town
 from program.test_pairs import FEATURES, PAIRS, check
 
-from siting.engine import flows, pricing
+from siting import settings
+from siting.engine import pricing
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.program.money import GapRule
+from siting.program.program import Program
 
 # Few sites with many offers: brute force tries them all.
 TOWN = {"methods": ("exact",), "sites": 3, "cells": 5, "configurations": 5}
@@ -25,11 +31,10 @@ def few_at_first(self, start):
 
 @pytest.fixture
 def all_priced(monkeypatch):
-    monkeypatch.setattr(pricing, "MANY_OFFERS", 0)
+    monkeypatch.setattr(settings, "MANY_OFFERS", 0)
     monkeypatch.setattr(pricing.Pricing, "_first", few_at_first)
-    monkeypatch.setattr(pricing, "AT_ONCE", 1)
-    monkeypatch.setattr(flows, "NEAREST", 1)
-    monkeypatch.setattr(flows, "AT_ONCE", 1)
+    monkeypatch.setattr(settings, "NEAREST_PAIRS", 1)
+    monkeypatch.setattr(settings, "AT_ONCE", 1)
 
 
 @pytest.mark.parametrize("first", often(FEATURES, [*FEATURES][::6]))
@@ -50,6 +55,21 @@ def test_a_plan_over_years_begins_with_what_the_last_year_leads_to(all_priced, m
     check([("years",)], 3, **TOWN)
     assert began
     assert any(choice is not None and len(choice) for choice in began)
+
+
+def test_demand_that_missing_energies_bid_for_counts_once(monkeypatch):
+    monkeypatch.setattr(settings, "NEAREST_PAIRS", 1)
+    program = Program(grid_town(side=12, sites=10, seed=2)).viability_gap(GapRule(0.02, 0.9))
+    frame = Frame(program, program.all_aims[0])
+
+    def bound(rounds):
+        monkeypatch.setattr(settings, "PRICING_ROUNDS", rounds)
+        nothing = np.zeros(0, dtype=np.int64)
+        return pricing.Pricing(frame, Clock(60.0), start=nothing, seed=1)._rounds(0.0).bound
+
+    best, first = bound(30), bound(1)
+    monkeypatch.setattr(pricing.Pricing, "_outbid", lambda self, _: np.zeros(len(self.price)))
+    assert best <= first < 0.7 * bound(1)
 
 
 @pytest.mark.slow

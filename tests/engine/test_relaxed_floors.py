@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from engine.test_drives import grid_town
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
-from siting.engine.master import ENDLESS, Master
+from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.relaxed_floors import viable
 from siting.engine.shortfall_cuts import Shortfalls
@@ -73,7 +74,7 @@ def test_what_no_customer_can_carry_is_cut_off_and_no_plan_with_it(kind):
     taken = np.zeros(frame.count)
     taken[first] = 1.0
     # Nothing is asked of what is served, and money does not lack: the stations alone break a cut.
-    measured = np.full(master.matrix.a.shape[1], ENDLESS)
+    measured = np.full(master.matrix.a.shape[1], settings.ENDLESS)
     measured[[m.column for m in master.cutter.measures if m.kind == "worth"]] = 0.0
     cuts = Shortfalls(master.cutter, clock, threads=1).cuts(
         [taken], measured, lambda cut: cut.over(taken, measured) > 1e-6, linked=True

@@ -9,10 +9,15 @@ import pandas as pd
 import pytest
 from brute_force import COMPATIBILITY, best_by_flow, town
 from conftest import seeds
+from engine.test_drives import grid_town
 
 from siting.engine import assign
 from siting.engine import solve as solve_program
+from siting.engine.clock import Clock
+from siting.engine.frame import Frame
+from siting.engine.plans import Options
 from siting.engine.run import Run
+from siting.program.aims import MostWorth
 from siting.program.instance import Instance
 from siting.program.program import Program
 
@@ -200,3 +205,15 @@ def test_an_interruption_in_any_phase_returns_the_best_so_far(monkeypatch, phase
     assert answer.proof.bound >= answer.proof.objective > 0
     assert answer.subsidy_pkr <= 9.0
     assert (answer.status == "optimal") == (answer.proof.gap == 0)
+
+
+@pytest.mark.parametrize(("from_share", "closes", "slow"), [
+    (0.0, 0.0, True), (0.0, 10.0, False), (0.9, 0.0, False), (math.inf, 0.0, False),
+])  # fmt: skip
+def test_turns_that_cannot_prove_the_gap_in_time_leave_it_to_the_next_aim(from_share, closes, slow):
+    frame = Frame(Program(grid_town()), MostWorth())
+    run = Run(frame, Clock(1_000.0), Options(0.001, 1, 1, idle_from=from_share), None)
+    run.best, run.bound = 100.0, 111.0
+    too_slow = run._too_slow()
+    run.bound -= closes
+    assert too_slow() is slow

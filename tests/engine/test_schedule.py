@@ -28,16 +28,16 @@ class Search:
 
         return turn
 
-    def run(self, turns=math.inf):
+    def run(self, turns=math.inf, idle=False):
         return take_turns(
             self.steps, self.clock, left=lambda: self.left, done=lambda: self.left <= 0,
-            turns=turns,
+            turns=turns, idle=lambda: idle,
         )  # fmt: skip
 
 
 def test_the_step_that_gains_most_for_its_work_goes_on():
     search = Search(idle=(0.0, 10.0), slow=(1.0, 10.0), quick=(1.0, 1.0))
-    assert not search.run()
+    assert search.run() == "done"
     assert search.taken[:3] == ["idle", "slow", "quick"]
     assert search.taken.count("quick") > 5 * search.taken.count("slow")
 
@@ -52,13 +52,13 @@ def test_a_step_without_gain_takes_no_more_than_its_share_of_work():
 @pytest.mark.parametrize("turns", [0, 1, 7])
 def test_turns_run_out(turns):
     search = Search(a=(0.0, 1.0), b=(0.0, 2.0))
-    assert search.run(turns)
+    assert search.run(turns) == "turns"
     assert len(search.taken) == turns
 
 
 def test_exhausted_steps_end_the_turns():
     search = Search(a=(0.0, 1.0, 2), b=(0.0, 1.0, 3))
-    assert not search.run()
+    assert search.run() == "done"
     assert sorted(search.taken) == ["a", "a", "b", "b", "b"]
 
 
@@ -78,5 +78,11 @@ def test_a_step_that_is_not_ready_takes_no_turn_from_the_others():
     assert "windows" in search.taken
     search = Search(windows=(1.0, 1.0))
     search.steps[0].ready = lambda: False
-    assert not search.run()
+    assert search.run() == "done"
+    assert not search.taken
+
+
+def test_turns_may_leave_the_time_to_others():
+    search = Search(a=(0.0, 1.0), b=(1.0, 1.0))
+    assert search.run(idle=True) == "idle"
     assert not search.taken

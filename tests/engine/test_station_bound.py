@@ -111,8 +111,8 @@ def test_the_price_of_a_sites_gap_is_found_between_those_tried_first(best):
 
 def test_an_answer_has_the_prices_that_bound_all_plans(monkeypatch):
     # A town so small is solved whole unless it is told not to be.
-    monkeypatch.setattr("siting.engine.run.WHOLE_FIRST", 0)
-    monkeypatch.setattr("siting.engine.pricing.MANY_OFFERS", 0)
+    monkeypatch.setattr("siting.settings.WHOLE_FIRST", 0)
+    monkeypatch.setattr("siting.settings.MANY_OFFERS", 0)
     program = program_of(case_of(("viability gap",), 3, **TOWN))
     answer = import_module("siting.engine.solve").solve(program, gap=0.0, time_limit_s=60.0)
     rows = answer.prices.groupby("row").size()

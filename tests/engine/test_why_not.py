@@ -10,7 +10,8 @@ from brute_force import CLASSES, COMPATIBILITY, town
 from conftest import seeds
 
 import siting
-from siting.engine import elastic, solve, why_not
+from siting import settings
+from siting.engine import solve, why_not
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.errors import InfeasibleError, InputError, SolveError
@@ -233,7 +234,7 @@ def test_without_time_bounds_are_told_as_such():
 
 
 def test_what_is_not_known_in_time_is_not_guessed(monkeypatch):
-    monkeypatch.setattr(elastic, "SMALL", 0)
+    monkeypatch.setattr(settings, "SMALL_COLUMNS", 0)
     monkeypatch.setattr(room._Diagnosis, "planned", lambda *_: (None, None))
     with pytest.raises(SolveError, match="no feasible plan found"):
         why_not(street(11.0).floor(0.6), EXACT)
@@ -246,7 +247,7 @@ def test_a_solver_that_is_wrong_is_not_believed():
 
 @pytest.mark.parametrize("seed", seeds(0, 3, 40))
 def test_large_programs_get_figures_that_a_plan_meets(seed, monkeypatch):
-    monkeypatch.setattr(elastic, "SMALL", 0)
+    monkeypatch.setattr(settings, "SMALL_COLUMNS", 0)
     program = random_program(seed)
     if program is None:
         return

@@ -6,7 +6,7 @@ import pytest
 from conftest import later
 from engine.test_drives import grid_town
 
-from siting.engine import windows
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.windows import Windows
@@ -25,16 +25,11 @@ def asked(kind, instance):
 
 
 @pytest.mark.parametrize(
-    ("kind", "many"),
-    [
-        ("floors", windows.MANY_ENERGIES),
-        *later(("gap", windows.MANY_ENERGIES)),
-        ("gap by year", windows.MANY_ENERGIES),
-        *later(("gap by year", 20)),
-    ],
+    ("kind", "pairs"),
+    [("floors", 3), ("gap by year", 3), *later(("gap", 3), ("gap by year", 1))],
 )
-def test_what_windows_find_side_by_side_is_a_plan(kind, many, monkeypatch):
-    monkeypatch.setattr(windows, "MANY_ENERGIES", many)
+def test_what_windows_find_side_by_side_is_a_plan(kind, pairs, monkeypatch):
+    monkeypatch.setattr(settings, "WINDOW_PAIRS", pairs)
     gained = 0.0
     for seed in range(3):
         program = asked(kind, grid_town(side=30, sites=24, seed=seed))
@@ -50,3 +45,29 @@ def test_what_windows_find_side_by_side_is_a_plan(kind, many, monkeypatch):
             assert again.objective >= search.value - 1e-6 * abs(search.value)
         gained += search.value - first
     assert gained > 0
+
+
+@pytest.mark.parametrize("pairs", [1, 3])
+def test_a_window_has_the_energies_in_use_and_a_few_that_may_take_their_place(pairs, monkeypatch):
+    monkeypatch.setattr(settings, "WINDOW_PAIRS", pairs)
+    program = asked("gap", grid_town(side=30, sites=60, seed=1))
+    frame, clock = Frame(program, program.all_aims[0]), Clock(60.0)
+    plan = next(
+        choice for last in range(1, frame.count)
+        if frame.serve(choice := np.arange(last - 1, last), clock).found
+    )  # fmt: skip
+    search = Windows(
+        frame, frame.serve(plan, clock).point, np.zeros(frame.count), clock, threads=1, seed=1
+    )
+    inside = np.zeros(frame.sites, dtype=bool)
+    inside[:20] = True
+    energies = slice(frame.count, frame.layout.columns.energies)
+    in_use = search.point[energies] > 0
+    mine = inside[search._own_site[energies]]
+    free = search._pairs(mine)
+    assert free[in_use & mine].all()
+    assert 0 < free.sum() < mine.sum()
+    others = np.bincount(search._group[free & ~in_use & mine])
+    assert others.max() == pairs
+    # All of the rows are served by nobody else: what is left out is the same demand's next site.
+    assert set(search._group[mine]) == set(search._group[free & mine])

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import often
 from export.test_layers import make_town
-from export.test_run import write_town as write_run
+from export.test_run_tables import write_town as write_run
 from town import write_town
 
 from siting import study, tables

@@ -16,7 +16,7 @@ import siting
 from siting import writing
 from siting.cli import app
 from siting.nation import Nation, read_nation
-from siting.nation import nation as nation_steps
+from siting.nation import division as nation_steps
 from siting.review import verify_run
 from siting.study import outcome_figures, recounted, runs, to_plan
 

@@ -29,7 +29,7 @@ from siting.engine.solve import _Solve, solve
 from siting.errors import ConfigError, InputError, VerifyError
 from siting.nation import Nation, explain_city, read_nation
 from siting.nation import city as asking
-from siting.nation.certificate import (
+from siting.nation.division_bound import (
     Points,
     Pot,
     added_up_by_year,
@@ -152,8 +152,8 @@ def test_two_years_by_hand_and_their_folder(tmp_path, monkeypatch, opened):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     count = []
-    work = asking._answer
-    monkeypatch.setattr(asking, "_answer", lambda *args: count.append(args[1]) or work(*args))
+    work = asking.answer
+    monkeypatch.setattr(asking, "answer", lambda *args: count.append(args[1]) or work(*args))
     again = Nation(path, earlier=out).solve()
     assert not count
     assert again.bound_kwh_day == pytest.approx(10, rel=1e-6)

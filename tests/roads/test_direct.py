@@ -19,7 +19,7 @@ from siting.errors import InputError, MissingExtraError
 from siting.reference import table
 from siting.roads import Network, build_network, network_from_file, read_file
 from siting.roads import direct as direct_way
-from siting.roads.settings import osmnx_settings
+from siting.roads.osmnx_settings import osmnx_settings
 
 SPEEDS = table("speeds")
 EXTRACTS = {

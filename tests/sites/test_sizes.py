@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from sites.test_offers import TABLES, sites
+from sites.test_offer_table import TABLES, sites
 
 from siting.config.fields import TABLE_NAME
 from siting.config.offers import BUNDLES, BY_DEFAULT, SIZES
@@ -22,8 +22,8 @@ from siting.sites import (
     with_sizes,
 )
 from siting.sites.chargers_text import charger_counts, size_name, told_as
-from siting.sites.shown import step_text
 from siting.sites.sizes import MOST_SIZES
+from siting.sites.sizes_shown import step_text
 from siting.sites.standards import group_capacity_kwh_day
 from siting.tables import OFFERS, validate
 

@@ -8,7 +8,7 @@ import pytest
 from town import write_town
 
 import siting
-from siting.report.basis import assumptions
+from siting.report.assumptions import assumptions
 from siting.review import verify_run
 from siting.study import Study, write_report
 from siting.study.report_page import record_of

@@ -15,7 +15,7 @@ from siting.export import styles_of
 from siting.review.evaluate import evaluate
 from siting.review.explain import explain_site
 from siting.review.verified import verify_run
-from siting.study.limits import power_for
+from siting.study.to_limits import power_for
 
 SIZES = "offers.sizes={socket: [1, 2, 3]}"
 

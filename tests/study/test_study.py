@@ -74,9 +74,9 @@ def test_the_written_config_runs_again_to_the_same_plan(town, tmp_path):
 
 def test_a_second_run_does_not_parse_the_roads_again(town, monkeypatch):
     first = Study(town).network
-    from siting.study import sources
+    from siting.study import read_sources
 
-    monkeypatch.setattr(sources, "read_network", lambda *_: pytest.fail("parsed again"))
+    monkeypatch.setattr(read_sources, "read_network", lambda *_: pytest.fail("parsed again"))
     again = Study(town).network
     pd.testing.assert_frame_equal(
         pd.DataFrame(first.edges.drop(columns="geometry")),

@@ -35,10 +35,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from siting import settings
 from siting.program.instance import Flags, Floats, Ints
-
-# Relative tolerance within which the cost of a plan meets the budget.
-ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +121,7 @@ class Covering:
     @property
     def most(self) -> float:
         """The budget plus a rounding tolerance."""
-        return self.budget + ROUNDING * abs(self.budget)
+        return self.budget + settings.ROUNDING * abs(self.budget)
 
     def __repr__(self) -> str:
         """Return the sizes on one line."""

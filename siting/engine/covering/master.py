@@ -27,22 +27,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
 from siting.engine.covering.prices import Prices
 from siting.engine.cut_model import CutModel, Relaxed, Row
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
-
-# Sum of all weights in the program: tolerances of HiGHS are absolute.
-UNITS = 1e4
-# Coverage below which a row could be covered more.
-COVERED = 1 - 1e-9
-ROUNDS, HEAR_EVERY = 1000, 10
-# Step of a round's point towards the optimum, and step of the inner point after it.
-TOWARDS, FOLLOWS = 0.8, 0.5
-# Share of the patches: with fewer cuts than this, the optimum is separated as well.
-FEW = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +58,7 @@ class PatchModel(CutModel):
     ) -> None:
         self.covering, self.accuracy = covering, accuracy
         self._patch_of_row, self._seed = patch, seed
-        unit = max(float(covering.weight.sum()), 1e-300) / UNITS
+        unit = max(float(covering.weight.sum()), 1e-300) / settings.COVERING_UNITS
         self.order = np.argsort(patch, kind="stable")
         self.weight = covering.weight[self.order] / unit
         self.matrix = sparse.csr_array(covering.matrix[self.order])
@@ -128,8 +119,8 @@ class PatchModel(CutModel):
         covered = self.matrix @ taken
         value = np.add.reduceat(self.weight * np.minimum(covered, 1.0), self.edge[:-1])
         over = relaxed.point[self.count :] - value
-        patches = np.flatnonzero(over > self.accuracy * UNITS / len(self.patches))
-        self.add_prices(np.where(covered < COVERED, self.weight, 0.0), patches)
+        patches = np.flatnonzero(over > self.accuracy * settings.COVERING_UNITS / len(self.patches))
+        self.add_prices(np.where(covered < 1 - settings.EXACT, self.weight, 0.0), patches)
         return float(value.sum()) * self.size, len(patches)
 
     def bound_of(self, reduced: Floats, dual: Floats) -> float:
@@ -202,16 +193,16 @@ def cut_down(
     model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.patches)))
     inner, bound = prices.taken, prices.bound
     relaxed: Relaxed | None = None
-    for count in range(ROUNDS):
+    for count in range(settings.MOST_STEPS):
         now = model.solve()
         if now is None:
             return Cuts(model, relaxed, bound)
         relaxed, bound = now, min(bound, now.bound)
-        if count % HEAR_EVERY == HEAR_EVERY - 1 and hear(bound, relaxed.taken):
+        if count % settings.PLAN_EVERY == settings.PLAN_EVERY - 1 and hear(bound, relaxed.taken):
             break
-        mixed = TOWARDS * relaxed.taken + (1 - TOWARDS) * inner
-        inner = FOLLOWS * relaxed.taken + (1 - FOLLOWS) * inner
-        few = model.cut_at(mixed, relaxed)[1] < FEW * len(model.patches)
+        mixed = settings.COVERING_TOWARDS * relaxed.taken + (1 - settings.COVERING_TOWARDS) * inner
+        inner = 0.5 * relaxed.taken + 0.5 * inner
+        few = model.cut_at(mixed, relaxed)[1] < settings.FEW_PATCHES * len(model.patches)
         if few and not model.separate(relaxed):
             break
     if relaxed is not None:

@@ -18,13 +18,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.covering.covering import Covering
 from siting.program.instance import Flags, Floats, Ints
-
-# Share of all weight below which a gain is rounding.
-NOISE = 1e-10
-# Fixed work of a change, beside the entries it reads.
-CHANGE_WORK = 50_000
 
 
 class CoveringPlan:
@@ -33,7 +29,7 @@ class CoveringPlan:
     def __init__(self, covering: Covering) -> None:
         self.covering = covering
         self.options = len(covering.cost)
-        self.noise = NOISE * max(float(covering.weight.sum()), 1e-300)
+        self.noise = settings.SUMMED * max(float(covering.weight.sum()), 1e-300)
         columns = sparse.csc_array(covering.matrix)
         self._start, self._row = columns.indptr, columns.indices.astype(np.int64)
         self._row_start, self._option = covering.start, covering.option
@@ -62,7 +58,7 @@ class CoveringPlan:
         """Add an option."""
         s = self._slot_for(k)
         rows = self._rows_of(k)
-        self.work += CHANGE_WORK
+        self.work += settings.LEAST_WORK
         count = self.count[rows]
         new, second = rows[count == 0], rows[count == 1]
         if len(new):
@@ -80,7 +76,7 @@ class CoveringPlan:
     def drop(self, k: int) -> None:
         """Remove an option."""
         s = int(self.slot[k])
-        self.work += CHANGE_WORK
+        self.work += settings.LEAST_WORK
         rows = self._rows_of(k)
         self.count[rows] -= 1
         self._slots[rows] -= s

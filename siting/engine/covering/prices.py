@@ -24,18 +24,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
 from siting.program.instance import Flags, Floats, Ints
-
-STEPS, PATIENCE, SHRINK = 500, 12, 0.6
-# Share of the first step length, or distance from the plan, at which the steps end.
-SHORTEST = 1e-3
-# Least relative improvement of a better bound.
-BETTER = 1e-5
-# Weight of the previous direction in each step.
-INERTIA = 0.7
-CROSSINGS = 200
 
 
 class Knapsack:
@@ -62,12 +54,12 @@ class Knapsack:
         under_taken = self._best(none, 0.0)
         under = (float(sold @ under_taken), 0.0, under_taken)
         worth = 0.0
-        for _ in range(CROSSINGS):
+        for _ in range(settings.MOST_STEPS):
             worth = (over[0] - under[0]) / (over[1] - under[1])
             line = over[0] + worth * (self.budget - over[1])
             taken = self._best(sold, worth)
             value, spent = float(sold @ taken), float(self.cost @ taken)
-            if value + worth * (self.budget - spent) <= line + 1e-12 * abs(line):
+            if value + worth * (self.budget - spent) <= line + settings.ROUNDING * abs(line):
                 break
             if spent > self.budget:
                 over = (value, spent, taken)
@@ -129,8 +121,9 @@ class Prices:
 
 
 def tighten(
-    covering: Covering, least: float, clock: Clock, *, aim: float, steps: int = STEPS
-) -> Prices:
+    covering: Covering, least: float, clock: Clock, *, aim: float,
+    steps: int = settings.SUBGRADIENT_STEPS,
+) -> Prices:  # fmt: skip
     """Return prices of a good bound, by subgradient steps.
 
     It stops at a bound of `aim`; `least` is the weight of a known plan.
@@ -150,7 +143,7 @@ def tighten(
         mean = taken if step == 0 else 0.9 * mean + 0.1 * taken
         stalled += 1
         if bound < best.bound:
-            if bound < best.bound * (1 - BETTER):
+            if bound < best.bound * (1 - settings.STALLED):
                 stalled = 0
             best = Prices(price, bound, mean, worth)
         best.taken = mean
@@ -159,12 +152,13 @@ def tighten(
         slope = np.asarray(matrix @ taken, dtype=float) - 1.0
         slope[(price <= 0) & (slope > 0)] = 0.0
         slope[(price >= weight) & (slope < 0)] = 0.0
-        if stalled >= PATIENCE:
-            length, stalled, price = length * SHRINK, 0, best.price
+        if stalled >= settings.SUBGRADIENT_PATIENCE:
+            length, stalled, price = length * settings.SUBGRADIENT_SHRINK, 0, best.price
             direction[:] = 0.0
-            if length < SHORTEST:
+            if length < settings.SUBGRADIENT_SHORTEST:
                 break
-        direction = INERTIA * direction + (1 - INERTIA) * slope
+        kept = settings.SUBGRADIENT_INERTIA
+        direction = kept * direction + (1 - kept) * slope
         size = float(direction @ direction)
         if size <= 1e-18:
             break

@@ -22,9 +22,6 @@ from scipy import sparse
 from siting.engine.covering.covering import Covering
 from siting.program.instance import Flags, Floats, Ints
 
-# Pairs of options compared at once.
-PAIRS = 5_000
-
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
@@ -154,9 +151,9 @@ def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
     twins = (size[by] == size[k]) & (cost[by] == cost[k]) & (by > k)
     fits = (k != by) & (cost[by] <= cost[k]) & (size[by] >= size[k]) & ~twins
     k, by = k[fits], by[fits]
-    columns = sparse.csc_array(matrix)
-    for first in range(0, len(k), PAIRS):
-        some, others = k[first : first + PAIRS], by[first : first + PAIRS]
+    columns, at_once = sparse.csc_array(matrix), max(len(group), 1)  # takes the memory of `matrix`
+    for first in range(0, len(k), at_once):
+        some, others = k[first : first + at_once], by[first : first + at_once]
         both = columns[:, some].multiply(columns[:, others]).sum(axis=0)
         out[some[np.asarray(both).ravel() == size[some]]] = True
     return np.asarray(out)

@@ -20,6 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.covering.covering import Covering
 from siting.engine.covering.master import Cuts, PatchModel, cut_down
@@ -28,23 +29,8 @@ from siting.engine.covering.prices import Prices, tighten
 from siting.engine.covering.reduce import Reduced, reduce_covering, with_options
 from siting.engine.covering.search import Kicks, exchange, greedy, round_off
 from siting.engine.cut_model import Relaxed
-from siting.engine.proof import ARITHMETIC
 from siting.engine.tree import Tree
 from siting.program.instance import Floats, Ints
-
-# Work of the kicks per pair of row and option: before the cuts, after them, and with each node of
-# the tree; and the least in all.
-FIRST_WORK, MORE_WORK, NODE_WORK, LEAST_PAIRS = 1000, 4000, 25, 50_000
-# Share of the work so far without a better plan after which kicks stop.
-TIRED = 0.5
-PATCHES = 120
-# Share of the pairs below which the relaxed program is built again.
-NARROWER = 0.6
-STEPS = 150
-# Share of the gap allowed to the relaxed programs.
-ACCURACY, FINEST = 0.02, 1e-7
-# Rounding relative to a common divisor of the weights below which the divisor is used.
-STEP_SURE = 0.01
 
 
 class CoveringRun:
@@ -62,7 +48,7 @@ class CoveringRun:
         self.nodes = 0
         self._ruled_out = -math.inf  # bound on plans with options excluded on the way
         self._plan = CoveringPlan(self.left.covering)
-        self._pairs = max(len(self.left.covering.option), LEAST_PAIRS)
+        self._pairs = max(len(self.left.covering.option), settings.LEAST_WORK)
 
     # --- what is known -----------------------------------------------------------------------
 
@@ -79,8 +65,8 @@ class CoveringRun:
     @property
     def proven_at(self) -> float:
         """Bound on the reduced covering that proves the gap, or excludes any better plan."""
-        least = self.value * (1 + max(self.gap, ARITHMETIC / 10))
-        return max(least, self.value + (1 - 2 * STEP_SURE) * self.step) - self.certain
+        least = self.value * (1 + max(self.gap, settings.ARITHMETIC / 10))
+        return max(least, self.value + (1 - 2 * settings.STEP_SURE) * self.step) - self.certain
 
     @property
     def done(self) -> bool:
@@ -100,7 +86,7 @@ class CoveringRun:
         """Keep a bound on the reduced covering, if it is lower."""
         bound = max(bound, self._ruled_out)
         if self.step > 0 and math.isfinite(bound):
-            bound = self.step * math.floor(bound / self.step + STEP_SURE)
+            bound = self.step * math.floor(bound / self.step + settings.STEP_SURE)
         self._bound = min(self._bound, max(bound, self.best))
         self._tell()
 
@@ -131,7 +117,7 @@ class CoveringRun:
             return
         with clock.phase("kicks"):
             self.kicks = self._kicks(prices.taken, prices.worth)
-            self._kick(FIRST_WORK * self._pairs)
+            self._kick(settings.FIRST_WORK * self._pairs)
         if self.done:
             return
         with clock.phase("cuts"):
@@ -142,7 +128,7 @@ class CoveringRun:
         if self.done:
             return
         with clock.phase("kicks"):
-            self._kick(MORE_WORK * self._pairs)
+            self._kick(settings.MORE_WORK * self._pairs)
         if self.done:
             return
         with clock.phase("tree"):
@@ -151,8 +137,9 @@ class CoveringRun:
     def prices(self) -> Prices:
         """Return prices of the remaining rows."""
         return tighten(
-            self.left.covering, max(self.best, 0.0), self.clock, aim=self.proven_at, steps=STEPS
-        )
+            self.left.covering, max(self.best, 0.0), self.clock, aim=self.proven_at,
+            steps=settings.SUBGRADIENT_AGAIN,
+        )  # fmt: skip
 
     def _start(self) -> None:
         plan = self._plan
@@ -187,7 +174,7 @@ class CoveringRun:
         left, whole = self.left, self.left.covering
         hopeless, closed = relaxed.hopeless(self.proven_at)
         pairs = np.bincount(whole.option, minlength=len(hopeless))
-        if pairs[~hopeless].sum() > NARROWER * pairs.sum():
+        if pairs[~hopeless].sum() > settings.NARROWER * pairs.sum():
             return model
         self._ruled_out = max(self._ruled_out, closed)
         inside = with_options(whole, ~hopeless)
@@ -197,7 +184,7 @@ class CoveringRun:
 
     def _go_on_with(self, left: Reduced) -> None:
         self.left = left
-        self._pairs = max(len(left.covering.option), LEAST_PAIRS)
+        self._pairs = max(len(left.covering.option), settings.LEAST_WORK)
 
     def _kicks(self, taken: Floats, worth: float) -> Kicks:
         """Return kicks from the incumbent, reduced to the remaining options."""
@@ -216,7 +203,7 @@ class CoveringRun:
                 found_at = spent + part
                 self.weighed(self.kicks.best)
             spent += part
-            if spent - found_at > max(TIRED * spent, 4 * part):
+            if spent - found_at > max(settings.TIRED * spent, 4 * part):
                 break
 
     def _cut(self, prices: Prices) -> Cuts:
@@ -226,10 +213,11 @@ class CoveringRun:
                 self.plan_at(taken)
             return self.done
 
-        accuracy = max(ACCURACY * self.gap, FINEST)
+        accuracy = max(settings.RELAXED_GAP * self.gap, settings.ARITHMETIC)
         return cut_down(
-            self.left.covering, prices, self.clock, PATCHES, accuracy, seed=self.seed, hear=hear
-        )
+            self.left.covering, prices, self.clock, settings.PATCHES, accuracy, seed=self.seed,
+            hear=hear,
+        )  # fmt: skip
 
     def plan_at(self, taken: Floats) -> None:
         """Make a plan from a relaxed program's values of the options."""
@@ -246,7 +234,7 @@ class CoveringRun:
             if tree.nodes == self.nodes and not tree.finished:
                 return
             self.nodes = tree.nodes
-            if not self.done and self.kicks.run(NODE_WORK * self._pairs, self.clock):
+            if not self.done and self.kicks.run(settings.NODE_WORK * self._pairs, self.clock):
                 self.weighed(self.kicks.best)
 
 
@@ -266,4 +254,4 @@ def _common_step(weight: Floats) -> float:
     if not len(weight) or total <= 0 or total >= 2**53 or (weight != np.rint(weight)).any():
         return 0.0
     step = float(np.gcd.reduce(weight.astype(np.int64)))
-    return step if 1e-11 * total <= STEP_SURE * step else 0.0
+    return step if 10 * settings.ROUNDING * total <= settings.STEP_SURE * step else 0.0

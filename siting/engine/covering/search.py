@@ -11,20 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.covering.plan import CoveringPlan
 from siting.program.instance import Flags, Floats, Ints
-
-# Options that a kick removes, least and most.
-FEWEST_OUT, MOST_OUT = 3, 10
-# Share of the options that a kick may refill from.
-OFFERED = 0.5
-# Relative loss within which a plan may be kicked next.
-WORSE = 0.01
-# Rounds without a better plan after which the search returns to the best.
-BACK_AFTER = 200
-# Value above which a relaxed program counts as taking an option.
-LEAST_TAKEN = 1e-3
 
 
 def greedy(
@@ -105,10 +95,10 @@ class Kicks:
             if plan.value > self.value + plan.noise:
                 self._keep(plan.chosen, plan.value)
             elif plan.value >= self._now_value - plan.noise or (
-                plan.value > self.value * (1 - WORSE) and self.rng.random() < 0.3
+                plan.value > self.value * (1 - settings.WORSE) and self.rng.random() < 0.3
             ):
                 self._now, self._now_value = plan.chosen, plan.value
-            if self._since >= BACK_AFTER:
+            if self._since >= settings.BACK_AFTER:
                 self._keep(self.best, self.value)
         return self.value > before + plan.noise
 
@@ -116,11 +106,11 @@ class Kicks:
         plan, rng = self.plan, self.rng
         plan.move_to(self._now)
         stands = plan.chosen
-        out = min(int(rng.integers(FEWEST_OUT, MOST_OUT + 1)), len(stands))
+        out = min(int(rng.integers(settings.FEWEST_OUT, settings.MOST_OUT + 1)), len(stands))
         gone = rng.choice(stands, out, replace=False)
         for k in gone.tolist():
             plan.drop(k)
-        offered = rng.random(plan.options) < OFFERED
+        offered = rng.random(plan.options) < 0.5
         offered[gone] = False
         greedy(plan, clock, among=offered)
         worth = self.worth * float(rng.random()) if rng.random() < 0.5 else 0.0
@@ -130,7 +120,7 @@ class Kicks:
 def round_off(plan: CoveringPlan, taken: Floats, clock: Clock) -> None:
     """Add the options that a relaxed program takes most of, fill up, exchange."""
     for k in np.argsort(-taken, kind="stable").tolist():
-        if taken[k] < LEAST_TAKEN:
+        if taken[k] < settings.COUNTED:
             break
         if plan.gain[k] > plan.noise and plan.addable()[k]:
             plan.add(k)

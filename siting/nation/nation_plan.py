@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from siting.config import NationConfig
-from siting.nation.certificate import MILLION, Pot, divide
 from siting.nation.city import Row, same
+from siting.nation.division_bound import MILLION, Pot, divide
 from siting.nation.rounds import Rounds
 from siting.nation.shared_money import BUDGET, SPLITS
 from siting.program.instance import Floats
-from siting.study.zones import gini
+from siting.study.program_zones import gini
 from siting.tables import mean_drive_min
 
 # Shares of the budget on the frontier.
@@ -49,7 +49,7 @@ class NationPlan:
     asks
         Every question to a city, with plan and bound.
     terms
-        The certificate (`siting.nation.certificate.added_up`).
+        The certificate (`siting.nation.division_bound.added_up`).
     pots
         Money shared by cities.
     unknown

@@ -32,24 +32,10 @@ def with_areas(
     energy of the others. Each station has its own customers, so that all may move at once, and the
     losses add up. Places are the junctions of the network.
 
-    Parameters
-    ----------
-    stations
-        ``site_id``, ``snap_m`` and points (m).
-    service, cells, network
-        Of the plan: service, cells, and the roads.
-    cutoff_min, access_kmh
-        As for `siting.roads.reach`.
-    loss
-        Share of a station's energy that may be lost, 0 to 1.
-    most_m
-        The largest radius.
-
-    Returns
-    -------
-    GeoDataFrame
-        ``radius_m``, rounded down to 10 m, and ``loss_share``: the most that any place in the
-        circle loses of the station's energy.
+    `stations`: ``site_id``, ``snap_m`` and points (m); `service`, `cells`, `network`: of the plan:
+    service, cells, and the roads; `cutoff_min`, `access_kmh`: as for `siting.roads.reach`; `loss`:
+    share of a station's energy that may be lost, 0 to 1. Columns: ``radius_m``, rounded down to 10
+    m, and ``loss_share``: the most that any place in the circle loses of the station's energy.
     """
     away = _turned_round(network)
     junctions = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from siting.batch import BatchStudy, results_table
+from siting.batch.batch_page import render, status_words
 from siting.batch.chart import draw_chart
-from siting.batch.page import render, status_words
 from siting.batch.studies import short_words
 
 DONE = {

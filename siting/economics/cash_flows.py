@@ -25,20 +25,9 @@ NEEDED = ("cost_pkr", "subsidy_pkr", "charger_cost_pkr", "battery_cost_pkr", "om
 def margin_pkr_kwh(rules: BusinessRules, group: str) -> float:
     """Return the price of a kWh less tax, power and payment fees (PKR/kWh).
 
-    Parameters
-    ----------
-    rules
-        Prices and shares.
-    group
-        The charger group of the sale.
+    `rules`: prices and shares; `group`: the charger group of the sale. Raises `InputError` if the
+    group has no price.
 
-    Raises
-    ------
-    InputError
-        If the group has no price.
-
-    Examples
-    --------
     >>> from siting.economics import business_rules
     >>> round(margin_pkr_kwh(business_rules(), "dc"), 4)  # 112.5 (1 / 1.05 - 0.015) - 39.70 / 0.94
     63.2213
@@ -59,20 +48,9 @@ def efficiency(rules: BusinessRules, group: str) -> float:
 def present_value_factor(rate: npt.ArrayLike, years: npt.ArrayLike) -> Floats:
     """Return the present value of 1 PKR at the end of each of some years.
 
-    Parameters
-    ----------
-    rate
-        Discount rate a year, at least 0.
-    years
-        Number of years, at least 0.
+    `rate`: discount rate a year, at least 0; `years`: number of years, at least 0. Raises
+    `InputError` if a rate or a number of years is negative or not a number.
 
-    Raises
-    ------
-    InputError
-        If a rate or a number of years is negative or not a number.
-
-    Examples
-    --------
     >>> round(float(present_value_factor(0.15, 10)), 4), float(present_value_factor(0.0, 10))
     (5.0188, 10.0)
     """

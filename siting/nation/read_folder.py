@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from siting.errors import Fault, InputError, VerifyError, first_line
+from siting.errors import Fault, InputError, VerifyError, first_line, refuse
 from siting.files import read_csv
 from siting.manifest import as_form, changed, read_json, unsealed
-from siting.nation.certificate import (
+from siting.nation.division_bound import (
     Pot,
     added_up,
     added_up_by_year,
@@ -106,18 +106,10 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
     Every file, those of the cities' runs too, is checked against its hash, every value against its
     type. `siting.nation.verify_nation` detects edits that also correct the hashes.
 
-    Parameters
-    ----------
-    folder
-        A folder of `siting nation`.
-
-    Raises
-    ------
-    InputError
-        If it is not such a folder, a file is missing or was changed, or a value has the wrong type.
-    VerifyError
-        If the content is inconsistent: the bound does not follow from the bounds of the cities, a
-        city draws more than its grant, the grants exceed the money, or a run differs.
+    `folder`: a folder of `siting nation`. Raises `InputError` if it is not such a folder, a file is
+    missing or was changed, or a value has the wrong type; `VerifyError` if the content is
+    inconsistent: the bound does not follow from the bounds of the cities, a city draws more than
+    its grant, the grants exceed the money, or a run differs.
     """
     folder = Path(folder)
     read_nation_manifest(folder)
@@ -125,15 +117,14 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
     as_form(NationFacts, facts, str(folder / "nation.json"), AGAIN)
     tables = {name: _table(folder / f"{name}.csv", name, facts["years"]) for name in TABLES}
     faults = _name_faults(folder, facts, tables)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     try:
         faults = [*_bound_faults(facts, tables), *_money_faults(facts, tables["cities"])]
         for row in tables["cities"].to_dict("records"):
             faults += _run_faults(folder, row, facts)
     except (LookupError, TypeError, ValueError, ArithmeticError) as err:
         what = f"its files do not fit together: {first_line(err)}"
-        raise InputError(Fault(str(folder), what, AGAIN)) from err
+        raise InputError(str(folder), what, AGAIN) from err
     if faults:
         raise VerifyError(faults)
     return facts, tables
@@ -144,17 +135,16 @@ def read_nation_manifest(folder: Path) -> dict[str, str]:
     path = folder / MANIFEST
     if not (folder / "nation.json").is_file():
         what = "is not the folder of a nation's plan: it has no nation.json"
-        raise InputError(Fault(str(folder), what, "name what siting nation wrote"))
+        raise InputError(str(folder), what, "name what siting nation wrote")
     if not path.is_file():
         what = "is missing: an earlier version wrote the folder, or it is incomplete"
-        raise InputError(Fault(str(path), what, AGAIN))
+        raise InputError(str(path), what, AGAIN)
     manifest = read_json(path)
     hashes: dict[str, str] | None = manifest.get("sha256")
     if manifest.get("format") != FORMAT or not isinstance(hashes, dict):
-        raise InputError(Fault(str(path), f"is not a list of files of format {FORMAT}", AGAIN))
+        raise InputError(str(path), f"is not a list of files of format {FORMAT}", AGAIN)
     faults = unsealed(path, manifest) or changed(folder, hashes, AGAIN)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return hashes
 
 
@@ -185,8 +175,7 @@ def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
         if bad.any():
             lines = tuple(str(i + 2) for i in np.flatnonzero(bad))
             faults.append(Fault(where, "lines that are blank or not a number", AGAIN, lines))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return table
 
 

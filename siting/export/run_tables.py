@@ -176,10 +176,7 @@ def write_run_tables(
 def layers_of(**parts: Unpack[PlanParts]) -> dict[str, pd.DataFrame]:
     """Return a plan's layers and tables by name, as they are written and shown.
 
-    Parameters
-    ----------
-    **parts
-        By name, the layers and tables of `PlanParts`.
+    `**parts`: by name, the layers and tables of `PlanParts`.
     """
     sites, cells, candidates = parts["sites"], parts["cells"], parts["candidates"]
     tables, zone_of_cells = parts.get("tables") or {}, parts.get("zone_of_cells")
@@ -216,14 +213,8 @@ def plan_layers(
 ) -> dict[str, pd.DataFrame]:
     """Return the layers and tables of a plan by name, units of the columns in ``attrs``.
 
-    Parameters
-    ----------
-    plan
-        A `siting.Plan`.
-    zone_of_cells, isochrones
-        As in `PlanParts`.
-    offers
-        Those of the plan's offers that are shown; none: all.
+    `zone_of_cells`, `isochrones`: as in `PlanParts`; `offers`: those of the plan's offers that are
+    shown; none: all.
     """
     parts = ("sites", "cells", "demand", "service", "candidates", "dropped", "edges")
     held: Any = {

@@ -10,9 +10,9 @@ import pandas as pd
 from siting.errors import Fault, InputError, refuse
 from siting.verify.account import Aim
 from siting.verify.book import Book
+from siting.verify.fair_shares import gini_of, shares_of
 from siting.verify.ledger import RELATIVE, Ledger, above, largest, shown
-from siting.verify.service import worth_of
-from siting.verify.shares import gini_of, shares_of
+from siting.verify.service_recount import worth_of
 
 _WORDS = {
     "most_worth": "worth of what is served",

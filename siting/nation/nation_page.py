@@ -8,9 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from siting.export.credit import credit_line
-from siting.nation.certificate import price_columns
-from siting.nation.plan import NationPlan
-from siting.nation.reading import CITIES
+from siting.nation.division_bound import price_columns
+from siting.nation.nation_plan import NationPlan
+from siting.nation.read_folder import CITIES
 from siting.pages import figure, page, table
 from siting.texts import html_text
 from siting.writing import write_whole

@@ -28,19 +28,9 @@ def shown_offers(
     from one of its numbers to the next, and from none to the smallest; without a station, those of
     one type; and of those ruled out one a site and reason.
 
-    Parameters
-    ----------
-    offers
-        `siting.tables.OFFERS`.
-    built
-        Ids of the offers that a plan takes, at a site several if it is extended later.
-    bundles
-        Names of configurations, whose offers are all shown.
-
-    Returns
-    -------
-    DataFrame
-        Rows of `offers`, in their order.
+    `offers`: `siting.tables.OFFERS`; `built`: ids of the offers that a plan takes, at a site
+    several if it is extended later; `bundles`: names of configurations, whose offers are all shown.
+    Result: rows of `offers`, in their order.
     """
     told = pd.DataFrame(
         {

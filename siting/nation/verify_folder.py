@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,15 @@ import numpy as np
 
 from siting import __version__
 from siting.config import Config, load
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, refuse
 from siting.manifest import REPORT, SEAL, files_below, read_json
 from siting.nation import city as asking
 from siting.nation.basis import BASIS, Basis, nation_again
 from siting.nation.city import Row, covers
 from siting.nation.earlier import ANSWERS
 from siting.nation.folder import write_files
-from siting.nation.plan import NationPlan
-from siting.nation.reading import (
+from siting.nation.nation_plan import NationPlan
+from siting.nation.read_folder import (
     AGAIN,
     CITIES,
     MANIFEST,
@@ -51,36 +50,23 @@ def verify_nation(
     itself (`siting.review.verify_run`); the nation's values of each city are taken from its run
     again; no bound is below a plan of the city; and tables, page and layers are written again.
 
-    Parameters
-    ----------
-    folder
-        A folder of `siting nation`.
-    progress
-        Called with an `Event` when a check is done.
+    `folder`: a folder of `siting nation`; `progress`: called with an `Event` when a check is done.
     """
     folder = Path(folder)
     verified = Verified(folder)
-
-    def step[T](what: str, check: Callable[[], tuple[str, T]]) -> T | None:
-        begun = datetime.now()
-        result = verified.attempt(what, check)
-        if progress is not None:
-            seconds = (datetime.now() - begun).total_seconds()
-            progress(Event(what, verified.held[what], seconds, done=True))
-        return result
-
-    if step("files", lambda: _files(folder)) is None:
+    attempt = verified.attempt
+    if attempt("files", lambda: _files(folder), progress) is None:
         return verified
-    if step("sums", lambda: _sums(folder)) is None:
+    if attempt("sums", lambda: _sums(folder), progress) is None:
         return verified
-    again = step("plan", lambda: _again(folder))
+    again = attempt("plan", lambda: _again(folder), progress)
     if again is None:
         return verified
     nation, plan, basis = again
     for name in (n for n in plan.cities["city"] if n in basis.written and n not in nation.failed):
-        step(name, partial(_city, folder, name, nation, basis, verified.notes))
-    step("bounds", lambda: _bounds(nation, basis))
-    step("written", lambda: _written(folder, nation, plan, verified.notes))
+        attempt(name, partial(_city, folder, name, nation, basis, verified.notes), progress)
+    attempt("bounds", lambda: _bounds(nation, basis), progress)
+    attempt("written", lambda: _written(folder, nation, plan, verified.notes), progress)
     return verified
 
 
@@ -89,13 +75,12 @@ def _files(folder: Path) -> tuple[str, bool]:
     record = read_json(folder / MANIFEST)
     if set(record) != {"format", "siting", "sha256", SEAL} or record["siting"] != __version__:
         what = f"has other keys than a plan, or is not of this version, siting {__version__}"
-        raise InputError(Fault(str(folder / MANIFEST), what, AGAIN))
+        raise InputError(str(folder / MANIFEST), what, AGAIN)
     runs = folder / CITIES
     pages = [f"{CITIES}/{one.name}/{REPORT}" for one in runs.iterdir()] if runs.is_dir() else []
     there = [name for name in files_below(folder) if name not in (MANIFEST, *pages)]
     faults = set_faults(folder, there, hashes)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return f"hashes match ({len(hashes):,} files)", True
 
 
@@ -136,8 +121,7 @@ def _city(
         if odd:
             what = "is not the question that the nation asked of the city"
             faults.append(Fault(str(run / "config.yaml"), what, MENDED, odd))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return "its run holds, and says what the nation says of it", None
 
 
@@ -184,8 +168,7 @@ def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
                 what = f"a bound of {bound:,.3f} kWh/day is below a plan of {name}"
                 faults.append(Fault(f"{ANSWERS}, answers.{number}", what, MENDED))
                 break
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return f"{count:,} bounds, none below a known plan", None
 
 
@@ -214,8 +197,7 @@ def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -
         names = [p.name for p in again.iterdir()]
         faults += set_faults(folder, stands, names)
         faults += file_faults(folder, again, [name for name in names if name in stands])
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     lost = "".join(f"; nothing of {name}, which failed" for name in nation.failed)
     notes.append(
         f"the nation's own word, which nothing in it proves: its configuration, written "

@@ -44,12 +44,14 @@ class MoneyRange(Section):
     With money by year each is for the sum over the years.
     """
 
-    least_pkr: Rupees = Field(0, ge=0, description="public money granted at least, PKR")
-    most_pkr: Rupees | None = Field(
-        None, ge=0, description="public money granted at most, PKR; default: no limit of its own"
-    )
-    least_share: Share = Field(0, description="share of the nation's budget granted at least")
-    most_share: Share = Field(1, description="share of the nation's budget granted at most")
+    least_pkr: Rupees = Field(0, ge=0)
+    """public money granted at least, PKR"""
+    most_pkr: Rupees | None = Field(None, ge=0)
+    """public money granted at most, PKR; default: no limit of its own"""
+    least_share: Share = 0
+    """share of the nation's budget granted at least"""
+    most_share: Share = 1
+    """share of the nation's budget granted at most"""
 
     def least(self, budget_pkr: float) -> float:
         """Return the least money (PKR)."""
@@ -64,88 +66,73 @@ class MoneyRange(Section):
 class CityOfNation(MoneyRange):
     """One city: its configuration, and its floors and limits in the nation."""
 
-    config: YamlFile = Field(description="the city's configuration, a study of its own")
-    set: Overrides = Field((), description="KEY=VALUE texts that replace keys of it")
-    takes_part: Literal["may", "must", "never"] = Field(
-        "may", description="may; must: gets a new station at least; never: gets no public money"
-    )
-    province: Text | None = Field(
-        None, description="its province; default: that of demand.city in the package"
-    )
+    config: YamlFile
+    """the city's configuration, a study of its own"""
+    set: Overrides = ()
+    """KEY=VALUE texts that replace keys of it"""
+    takes_part: Literal["may", "must", "never"] = "may"
+    """may; must: gets a new station at least; never: gets no public money"""
+    province: Text | None = None
+    """its province; default: that of demand.city in the package"""
 
 
 class ClassEnvelope(Section):
     """Public money for some chargers, in all cities together."""
 
-    budget_pkr: Rupees = Field(ge=0, description="most that these chargers draw, PKR")
-    charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
-        min_length=1, description="groups of the charger catalogue that draw on it (lev, ac, dc …)"
-    )
+    budget_pkr: Rupees = Field(ge=0)
+    """most that these chargers draw, PKR"""
+    charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
+    """groups of the charger catalogue that draw on it (lev, ac, dc …)"""
 
 
 class NationSolver(Section):
     """The solver settings of a nation."""
 
-    gap: Share = Field(0.01, description="proven gap of the nation's plan at which to stop")
-    time_limit_s: Seconds = Field(
-        10,
-        gt=0,
-        le=604_800,
-        description="mean time limit of a city's solve, s; longer for larger cities",
-    )
-    rounds: int = Field(
-        3, ge=1, le=50, description="most rounds of changing prices and trading money"
-    )
+    gap: Share = 0.01
+    """proven gap of the nation's plan at which to stop"""
+    time_limit_s: Seconds = Field(10, gt=0, le=604_800)
+    """mean time limit of a city's solve, s; longer for larger cities"""
+    rounds: int = Field(3, ge=1, le=50)
+    """most rounds of changing prices and trading money"""
 
 
 class NationOutput(Section):
     """The folders of results."""
 
-    runs_dir: Folder = Field(
-        Path("runs"), description="folder for the plans of the nation, each in a folder of its own"
-    )
+    runs_dir: Folder = Path("runs")
+    """folder for the plans of the nation, each in a folder of its own"""
 
 
 class NationConfig(Section):
     """A nation: cities that share a budget."""
 
-    name: Annotated[str, Field(pattern=RUN_NAME)] = Field(
-        max_length=80, description="short name; names the folder"
-    )
-    title: Text = Field(
-        default_factory=lambda data: data.get("name", "untitled"), description="name for people"
-    )
-    note: str = Field("", description="caveat repeated in every output")
-    budget_pkr: Rupees | None = Field(
-        None,
-        gt=0,
-        le=1e14,
-        description="public money of all cities together, PKR; either this or years",
-    )
-    years: Years | None = Field(
-        None,
-        description="public money by year in its place, the years of every city's plan; what is a "
-        "share of the nation's budget, a floor or a ceiling is of the sum over the years; none: "
-        "one sum",
-    )
+    name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
+    """short name; names the folder"""
+    title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
+    """name for people"""
+    note: str = ""
+    """caveat repeated in every output"""
+    budget_pkr: Rupees | None = Field(None, gt=0, le=1e14)
+    """public money of all cities together, PKR; either this or years"""
+    years: Years | None = None
+    """public money by year in its place, the years of every city's plan; what is a share of the
+    nation's budget, a floor or a ceiling is of the sum over the years; none: one sum"""
     cities: Annotated[
         tuple[Annotated[CityOfNation, BeforeValidator(_named)], ...], Field(strict=False)
-    ] = Field(min_length=2, description="the cities: configurations, or sections with one each")
-    set: Overrides = Field((), description="KEY=VALUE texts that replace keys of every city")
-    provinces: Mapping[Text, MoneyRange] = Field(
-        {}, description="least and most money of a province's cities together, by province"
-    )
-    least_kwh_day_a_head: KwhHead = Field(
-        0,
-        ge=0,
-        le=100,
-        description="least energy served in every city per inhabitant; by year: in the last",
-    )
-    envelopes: Mapping[TableName, ClassEnvelope] = Field(
-        {}, description="money for some chargers over all cities, each a ceiling"
-    )
-    solver: NationSolver = Field(NationSolver(), description="solver settings")
-    output: NationOutput = Field(NationOutput(), description="folders of results")
+    ] = Field(min_length=2)
+    """the cities: configurations, or sections with one each"""
+    set: Overrides = ()
+    """KEY=VALUE texts that replace keys of every city"""
+    provinces: Mapping[Text, MoneyRange] = Field({})
+    """least and most money of a province's cities together, by province"""
+    least_kwh_day_a_head: KwhHead = Field(0, ge=0, le=100)
+    """least energy served in every city per inhabitant; by year: in the last"""
+    envelopes: Mapping[TableName, ClassEnvelope] = Field({})
+    """money for some chargers over all cities, each a ceiling"""
+    solver: NationSolver = NationSolver()
+    """solver settings"""
+    output: NationOutput = NationOutput()
+    """folders of results"""
 
     @property
     def money_pkr(self) -> float:
@@ -162,19 +149,10 @@ def load_nation(
 
     With money by year, its years are those of the cities.
 
-    Parameters
-    ----------
-    path
-        The YAML file. Relative paths in it are taken from its folder.
-    overrides
-        ``key.path=value`` texts that replace keys of the file.
-    today
-        Date on which no year may be in the past; None: no such check.
-
-    Raises
-    ------
-    ConfigError
-        With every fault of the nation's file and of the cities'.
+    `path`: the YAML file. Relative paths in it are taken from its folder. `overrides`:
+    ``key.path=value`` texts that replace keys of the file; `today`: date on which no year may be in
+    the past; None: no such check. Raises `ConfigError` with every fault of the nation's file and of
+    the cities'.
     """
     cities: list[Config] = []
     provinces: list[str] = []

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from siting.config.program import Zones
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.files import read_layer
 
 
@@ -25,7 +25,7 @@ def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | N
     if zones.kind == "people":
         if "zone_id" not in cells.columns:
             raise InputError(
-                Fault("program.zones", "people are not counted by zone", "give kind grid or layer")
+                "program.zones", "people are not counted by zone", "give kind grid or layer"
             )
         return pd.Series(cells["zone_id"].astype(str).to_numpy(), index=index)
     centres = cells.geometry.representative_point()
@@ -47,16 +47,14 @@ def area_of_points(points: gpd.GeoSeries, path: Path, name_column: str, key: str
     layer = read_layer(path)
     if name_column not in layer.columns:
         have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
-        raise InputError(
-            Fault(f"{key}, {path}, column {name_column}", "missing", f"it has: {have}")
-        )
+        raise InputError(f"{key}, {path}, column {name_column}", "missing", f"it has: {have}")
     shapes = layer.to_crs(points.crs).geometry
     point, area = shapes.sindex.query(points, predicate="intersects")
     first = pd.Series(area).groupby(point).min()
     names = np.full(len(points), "", dtype=object)
     names[first.index.to_numpy()] = layer[name_column].astype(str).to_numpy()[first.to_numpy()]
     if not (names != "").any():
-        raise InputError(Fault(f"{key}, {path}", "none of its areas has any of the points in it"))
+        raise InputError(f"{key}, {path}", "none of its areas has any of the points in it")
     return names
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from siting import reference, sites
 from siting.config import Config
-from siting.errors import Fault, InputError, did_you_mean
+from siting.errors import Fault, InputError, did_you_mean, refuse
 from siting.program.density import one_in_each, power, squares, stretches
 from siting.program.earmarks import earmarks
 from siting.program.limits import Limit, feeders, number
@@ -22,8 +22,8 @@ from siting.roads import Network
 from siting.roads.lines import lines_of_layer, road_lines
 from siting.study.choices import configurations_of
 from siting.study.mandates import mandate_limits
-from siting.study.zones import area_of_points
-from siting.tables import load_kw
+from siting.study.program_zones import area_of_points
+from siting.tables import load_kw, may_be_built
 
 
 def limits_of(
@@ -168,7 +168,7 @@ def _power(
     missing = tuple(name for name in asked.ev_classes if name not in count.index)
     if missing:
         fix = f"the demand has: {', '.join(map(str, count.index))}"
-        raise InputError(Fault("program.limits.ev_classes", "not in the demand", fix, missing))
+        raise InputError("program.limits.ev_classes", "not in the demand", fix, missing)
     cars = float(count[list(asked.ev_classes)].sum())
     kw = power_for(config, offers, compatibility)
     name = f"{asked.least_kw_per_ev:g} kW for each of {cars:,.0f} electric vehicles"
@@ -226,7 +226,7 @@ def _need_offers(
     empty = tuple(name for name in names if not shares[name])
     if empty:
         fix = "check the names, or leave it out"
-        raise InputError(Fault(where, "no offer draws on it", fix, empty))
+        raise InputError(where, "no offer draws on it", fix, empty)
 
 
 def _shares_by_chargers(
@@ -240,12 +240,10 @@ def _shares_by_chargers(
     if unknown:
         have = ", ".join(dict.fromkeys(chargers["charger_group"]))
         raise InputError(
-            Fault(
-                "program.limits.envelopes",
-                "no such charger group",
-                f"the catalogue has: {have}",
-                tuple(unknown),
-            )
+            "program.limits.envelopes",
+            "no such charger group",
+            f"the catalogue has: {have}",
+            tuple(unknown),
         )
     share: dict[str, dict[str, float]] = {}
     for name, counts in configurations_of(config.offers).items():
@@ -289,15 +287,14 @@ def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) ->
     """
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         what = f"{reprlib.repr(names)} is no list of sites"
-        raise InputError(Fault(key, what, "give ids or names in a list"))
+        raise InputError(key, what, "give ids or names in a list")
     site_ids, faults = list[str](), list[Fault]()
     for name in names:
         try:
             site_ids.append(site_named(candidates, name, key))
         except InputError as err:
             faults.extend(err.faults)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return tuple(site_ids)
 
 
@@ -315,7 +312,7 @@ def site_named(
     what is asked for, and `more` are ids of that kind that are no sites.
     """
     if not isinstance(name, str):
-        raise InputError(Fault(where, f"{reprlib.repr(name)} is no text", "give an id or a name"))
+        raise InputError(where, f"{reprlib.repr(name)} is no text", "give an id or a name")
     ids = candidates["site_id"].astype(str)
     if name in set(ids):
         return name
@@ -328,10 +325,10 @@ def site_named(
         return str(here[0])
     if here:
         what = f"{name!r} is the name of {len(here)} sites"
-        raise InputError(Fault(where, what, "give the id", tuple(here)))
+        raise InputError(where, what, "give the id", tuple(here))
     fix = f"ids of sites run from {ids.min()} to {ids.max()}"
     fix = did_you_mean(name, dict.fromkeys([*more, *ids, *named]), fix, most)
-    raise InputError(Fault(where, f"{name!r} is no {kind}", fix))
+    raise InputError(where, f"{name!r} is no {kind}", fix)
 
 
 def concessions_of(
@@ -351,7 +348,7 @@ def concessions_of(
         if asked.column not in candidates.columns:
             has = "there are: " + ", ".join(c for c in candidates.columns if c != "geometry")
             what = f"no layer of sites has a column {asked.column!r}"
-            raise InputError(Fault(f"{key}.column", what, has))
+            raise InputError(f"{key}.column", what, has)
         text = candidates[asked.column].astype("str").fillna("").str.strip()
         out = {s: c for s, c in zip(candidates["site_id"].astype(str), text, strict=True) if c}
     for name, members in asked.sites.items():
@@ -359,8 +356,7 @@ def concessions_of(
             if out.setdefault(site, name) != name:
                 what = f"{site} is in {out[site]} already"
                 faults.append(Fault(f"{key}.sites.{name}", what, "a site is in one concession"))
-    ruled_out = offers["reason"].fillna("").astype(str).str.strip() != ""
-    new = set(offers.loc[~ruled_out & ~offers["existing"].astype(bool), "site_id"].astype(str))
+    new = set(offers.loc[may_be_built(offers), "site_id"].astype(str))
     found = {name for site, name in out.items() if site in new}
     empty = sorted(set(asked.sites) - found)
     if empty:
@@ -369,8 +365,7 @@ def concessions_of(
     elif not found:
         what = f"{asked.column!r} names no concession at a site where a new station could be built"
         faults.append(Fault(f"{key}.column", what, "name another column"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return out
 
 

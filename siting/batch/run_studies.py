@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from siting import __version__
-from siting.batch.page import PAGE, write_page
+from siting.batch.batch_page import PAGE, write_page
 from siting.batch.pools import cores, local_pool, share_threads
 from siting.batch.studies import BatchStudy
 from siting.batch.table import TABLE, TABLE_CSV, made_by_batch, results_table, write_table
@@ -40,26 +40,17 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class BatchEvent:
-    """One line of progress.
+    """One line of progress."""
 
-    Parameters
-    ----------
-    done, total
-        Studies finished, failed ones included, and all of them.
-    study, row
-        The one that has just finished and its row; none where time has passed and no more.
-    running
-        Names of the run folders of studies in progress.
-    kept
-        Whether it was finished before this batch was started.
-    """
-
+    # `done`, `total`: studies finished, failed ones included, and all of them
     done: int
     total: int
+    # `study`, `row`: the one that has just finished and its row; none where time has passed and no
+    # more
     study: BatchStudy | None = None
     row: Mapping[str, Any] | None = None
-    running: tuple[str, ...] = ()
-    kept: bool = False
+    running: tuple[str, ...] = ()  # names of the run folders of studies in progress
+    kept: bool = False  # whether it was finished before this batch was started
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from siting.config import load_nation
 from siting.interrupts import seen_through
 from siting.nation.earlier import read_answers
 from siting.nation.folder import write_nation
-from siting.nation.plan import NationPlan, plan_of
+from siting.nation.nation_plan import NationPlan, plan_of
 from siting.nation.rounds import Report, Rounds
 from siting.nation.workers import Workers
 from siting.program.instance import Floats

@@ -12,7 +12,7 @@ from shapely import MultiPolygon, Polygon
 from siting import demand, sites
 from siting.cities import census_zones
 from siting.config import Config, PeopleRaster, PeopleZones
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.roads import Network
 
 # Zones that reach further beyond the roads than this share of their area are worth a word.
@@ -57,11 +57,9 @@ def read_people(config: Config, network: Network) -> People:
     inside = people.geometry.representative_point().within(outline(network))
     if not inside.any():
         raise InputError(
-            Fault(
-                str(source.path),
-                f"none of its {len(people):,} rows lies inside the outline of the roads",
-                "give the layer of this area",
-            )
+            str(source.path),
+            f"none of its {len(people):,} rows lies inside the outline of the roads",
+            "give the layer of this area",
         )
     return People(people[inside].reset_index(drop=True), people[~inside].reset_index(drop=True))
 

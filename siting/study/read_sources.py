@@ -20,7 +20,7 @@ from siting.export.dictionary import is_own
 from siting.export.layers import one_each
 from siting.files import read_layer, sha256
 from siting.roads import Network
-from siting.study.people import outline
+from siting.study.to_people import outline
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -116,7 +116,7 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
     area = read_layer(path).geometry.union_all()
     if not isinstance(area, Polygon | MultiPolygon) or area.is_empty:
         raise InputError(
-            Fault(f"{path}, geometry", f"{area.geom_type}, no area", "give a layer of polygons")
+            f"{path}, geometry", f"{area.geom_type}, no area", "give a layer of polygons"
         )
     return area
 

@@ -34,23 +34,9 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     In each square with roads it is the corner on the best class of road, then with the most
     streets, then nearest the square's centre.
 
-    Parameters
-    ----------
-    network
-        The roads.
-    spacing_m
-        Side of the squares in metres, aligned to multiples of it.
-
-    Returns
-    -------
-    GeoDataFrame
-        ``name`` (of the best street there), ``kind`` ("street"), ``source``, ``geometry``; from
-        south to north, then west to east.
-
-    Raises
-    ------
-    InputError
-        If the spacing is not above 0.
+    `spacing_m`: side of the squares in metres, aligned to multiples of it. Columns: ``name`` (of
+    the best street there), ``kind`` ("street"), ``source``, ``geometry``; from south to north, then
+    west to east. Raises `InputError` if the spacing is not above 0.
     """
     if not (np.isfinite(spacing_m) and spacing_m > 0):
         raise InputError("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")

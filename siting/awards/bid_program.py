@@ -16,8 +16,8 @@ from siting.errors import ConfigError, Fault
 from siting.files import texts_of
 from siting.program.limits import Limit
 from siting.program.program import Program
+from siting.review.added_places import study_of_sites, study_with_sites
 from siting.review.awarded import ZONE, zone_of_sites
-from siting.review.places import study_of_sites, study_with_sites
 from siting.sites import charger_catalogue
 from siting.sites.chargers_text import size_name
 from siting.study.choices import configurations_of
@@ -31,26 +31,17 @@ KEPT = "a station stands there, which offers.existing_policy: keep leaves as it 
 
 @dataclass(frozen=True, eq=False)
 class Bidding:
-    """Bids in the study that judges them.
+    """Bids in the study that judges them."""
 
-    Parameters
-    ----------
-    study
-        The study with the bids as its offers; existing stations stand.
-    program
-        Its program with the bids above their reserve price too, which cannot win as they are.
-    bids
-        Those of the program, by name; of `above`: those above their reserve price.
-    places
-        One row a place: ``bid``, ``bidder``, ``site_id``, ``offer_id``, ``configuration``,
-        ``ask_pkr``, ``rent_pkr``, ``cost_pkr``, ``power_kw``, ``year``, ``one_of``, ``why_not``
-        (why the bid cannot win at all), ``reserve_pkr`` and the columns that caps name.
-    """
-
-    study: Study
+    study: Study  # the study with the bids as its offers; existing stations stand
+    # Its program with the bids above their reserve price too, which cannot win as they are.
     program: Program
+    # Those of the program, by name; of `above`: those above their reserve price.
     bids: dict[str, Bid]
     above: frozenset[str]
+    # One row a place: ``bid``, ``bidder``, ``site_id``, ``offer_id``, ``configuration``,
+    # ``ask_pkr``, ``rent_pkr``, ``cost_pkr``, ``power_kw``, ``year``, ``one_of``, ``why_not`` (why
+    # the bid cannot win at all), ``reserve_pkr`` and the columns that caps name.
     places: pd.DataFrame
 
 

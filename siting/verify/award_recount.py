@@ -26,30 +26,20 @@ class Ceiling:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AwardAccount:
-    """What an award says of itself and what it was made from.
+    """What an award says of itself and what it was made from."""
 
-    Parameters
-    ----------
-    bids
-        One row a line of the file of bids, in order: ``bid`` (its label where that was blank),
-        ``bidder``, ``one_of``, ``ask_pkr``, ``rent_pkr``, and the columns that caps name.
-    offers
-        ``offer_id``, ``cost_pkr``, ``power_kw``, ``subsidy_pkr``, ``bid``, ``line`` (of its bid,
-        from 0) of every offer that is a line of a bid.
-    stands
-        Offers that stand in the end.
-    winners, losers, payments
-        As the award wrote them.
-    caps, budget_pkr, reserve_share, reserve_pkr_kw
-        What bidders are held to.
-    """
-
+    # One row a line of the file of bids, in order: ``bid`` (its label where that was blank),
+    # ``bidder``, ``one_of``, ``ask_pkr``, ``rent_pkr``, and the columns that caps name.
     bids: pd.DataFrame
+    # ``offer_id``, ``cost_pkr``, ``power_kw``, ``subsidy_pkr``, ``bid``, ``line`` (of its bid, from
+    # 0) of every offer that is a line of a bid.
     offers: pd.DataFrame
-    stands: Sequence[str]
+    stands: Sequence[str]  # offers that stand in the end
+    # `winners`, `losers`, `payments`: as the award wrote them
     winners: pd.DataFrame
     losers: pd.DataFrame
     payments: pd.DataFrame
+    # `caps`, `budget_pkr`, `reserve_share`, `reserve_pkr_kw`: what bidders are held to
     caps: Sequence[Ceiling]
     budget_pkr: float
     reserve_share: float = 1.0

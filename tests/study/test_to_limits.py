@@ -18,7 +18,7 @@ from siting.config import load
 from siting.errors import ConfigError, InfeasibleError, InputError
 from siting.review.frontier import frontier
 from siting.study import Study
-from siting.study.limits import site_named
+from siting.study.to_limits import site_named
 
 
 @pytest.fixture

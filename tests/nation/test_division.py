@@ -21,8 +21,8 @@ from siting.config import NationConfig, load_nation
 from siting.errors import ConfigError, InfeasibleError, InputError, VerifyError
 from siting.nation import Nation, NationPlan, compare_nations, explain_city, read_nation
 from siting.nation import city as asking
-from siting.nation.certificate import Points, Pot, added_up, certificate, corners, divide
-from siting.nation.page import write_page
+from siting.nation.division_bound import Points, Pot, added_up, certificate, corners, divide
+from siting.nation.nation_page import write_page
 from siting.report.leaflet import NEEDED
 
 
@@ -181,8 +181,8 @@ def test_answers_of_an_earlier_plan_are_not_asked_again(tmp_path, monkeypatch):
     asked = write_nation_of(tmp_path, budget=3_000)
     Nation(asked).solve(tmp_path / "run")
     count = []
-    work = asking._answer
-    monkeypatch.setattr(asking, "_answer", lambda *args: count.append(1) or work(*args))
+    work = asking.answer
+    monkeypatch.setattr(asking, "answer", lambda *args: count.append(1) or work(*args))
     again = Nation(asked, earlier=tmp_path / "run").solve()
     assert not count
     assert again.served_kwh_day == pytest.approx(16)
