@@ -154,6 +154,7 @@ CONFIGS = section(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(raw=CONFIGS)
 def test_what_is_written_loads_as_the_same(

@@ -101,7 +101,7 @@ def test_a_bound_may_stand_still_for_some_rounds_at_first(still, low, rounds):
 @pytest.mark.parametrize(
     ("features", "exact"),
     [
-        (("decay",), True),
+        *later((("decay",), True)),
         *later((("decay", "years"), True)),
         *later((("years", "envelope"), True)),
         (("decay", "years", "number"), True),

@@ -152,6 +152,7 @@ def test_row_order_changes_nothing_and_the_tables_stay_as_they_were(seed, model)
         pd.testing.assert_frame_equal(table, old)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), factor=st.sampled_from([0.01, 7.0, 1e5]))
 def test_the_objective_scales_with_demand_and_capacity(seed, factor):

@@ -7,7 +7,6 @@ import pandas as pd
 import pyogrio
 import pytest
 import yaml
-from conftest import often
 from export.test_layers import make_town
 from export.test_run_tables import write_town as write_run
 from town import write_town
@@ -51,7 +50,12 @@ def unexplained(folder: Path) -> list[str]:
     return [f"{layer}.{field}" for layer, field in fields if not known.get((layer, field))]
 
 
-@pytest.mark.parametrize("name", often(VARIANTS, {"scenarios"}))
+def test_every_field_of_the_plain_run_is_explained(stored_town) -> None:
+    assert unexplained(stored_town() / "run") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", VARIANTS)
 def test_every_field_of_a_run_is_explained(name: str, tmp_path: Path) -> None:
     path = write_town(tmp_path / "town")
     fleet = path.parent / "fleet.csv"

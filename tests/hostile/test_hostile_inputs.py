@@ -21,7 +21,7 @@ def test_some_inputs(tmp_path):
 
 @pytest.mark.parametrize("kind", said.KINDS)
 def test_what_is_said_of_some(tmp_path, kind):
-    count = {"text": 40, "python": 10, "command": 5}[kind]
+    count = {"text": 40, "python": 10, "command": 2}[kind]
     seeds = [n for n in range(1_000) if trials.kind_of(n, said.KINDS) == kind][:count]
     assert of(seeds, tmp_path, said.KINDS) == ""
 
@@ -29,7 +29,7 @@ def test_what_is_said_of_some(tmp_path, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", said.KINDS)
 def test_what_is_said_of_more(tmp_path, kind):
-    first, last = {"text": (40, 160), "python": (10, 80), "command": (5, 40)}[kind]
+    first, last = {"text": (40, 160), "python": (10, 80), "command": (2, 40)}[kind]
     seeds = [n for n in range(1_000) if trials.kind_of(n, said.KINDS) == kind][first:last]
     assert of(seeds, tmp_path, said.KINDS) == ""
 

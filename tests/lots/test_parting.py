@@ -102,7 +102,7 @@ def test_the_program_finds_lots_wherever_there_are_any(seed):
             assert spread(sums(values, lot)[0]) <= within + 1e-5
 
 
-@pytest.mark.parametrize("seed", seeds(100, 3, 20))
+@pytest.mark.parametrize("seed", seeds(100, 1, 20))
 def test_equal_stations_part_into_equal_lots(seed):
     rng = np.random.default_rng(seed)
     network = street_grid(rng, 9)
@@ -158,7 +158,7 @@ def test_no_division_connected_or_not_is_below_the_bound(seed):
         assert spread(np.bincount(lot, values, lots)) >= bound - 1e-9
 
 
-@pytest.mark.parametrize("seed", often(range(500, 530), {501}))
+@pytest.mark.parametrize("seed", often(range(500, 530), set()))
 def test_fewer_lots_are_the_most_that_are_alike(seed):
     values, pairs, _ = town(seed, most=6)
     count, (_, network, nodes, _) = len(values[0]), place(seed, most=6)

@@ -162,6 +162,7 @@ def test_one_run_or_the_same_twice_is_no_comparison(runs):
         compare([runs / "one", runs / "two", runs / "one"])
 
 
+@pytest.mark.slow
 def test_runs_of_one_name_are_told_apart_by_their_folder(runs, tmp_path):
     shutil.copytree(runs / "one", tmp_path / "a" / "run")
     shutil.copytree(runs / "two", tmp_path / "b" / "run")

@@ -269,6 +269,7 @@ def cli(*words):
     return CliRunner().invoke(app, ["explain", *map(str, words)])
 
 
+@pytest.mark.slow
 def test_the_verb_says_it_in_words_and_as_json(poor):
     shown = cli(poor, "West pump", "--alternatives", "0")
     assert shown.exit_code == 0

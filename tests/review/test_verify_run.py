@@ -147,6 +147,7 @@ def edit_bound(run, bound):
     fact("bound_kwh_day", lambda _: bound)(run)
 
 
+@pytest.mark.slow
 def test_a_bound_that_was_edited_is_a_fault(run):
     edit_bound(run, 12.3)
     reseal(run)

@@ -62,6 +62,7 @@ def test_at_a_break_even_a_plan_made_there_needs_no_money(study):
     assert "of the 2 stations that draw public money" in price["text"]
 
 
+@pytest.mark.slow
 def test_swings_are_those_of_plans_with_the_other_figure(study):
     table = study.figure_swings.set_index(["figure", "of"])["high_pkr"]
     now = study.plan.tables["business"]["npv_pkr"].sum()
