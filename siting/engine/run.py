@@ -204,7 +204,7 @@ class Run(Root):
         )  # fmt: skip
 
     def _too_slow(self) -> Callable[[], bool]:
-        """Return whether turns from now on cannot prove the gap in their time, at their pace."""
+        """Return whether turns cannot prove the gap in their time, at twice their pace so far."""
         clock, first, began_s = self.clock, self.bound - self.best, self.clock.elapsed_s
 
         def slow() -> bool:
@@ -212,7 +212,7 @@ class Run(Root):
             if clock.share < self.options.idle_from or not math.isfinite(first):
                 return False
             pace = (first - left) / max(clock.elapsed_s - began_s, 1e-9)
-            return pace * clock.left_s < left - asked
+            return 2 * pace * clock.left_s < left - asked
 
         return slow
 

@@ -1,7 +1,7 @@
 """The order of an aim's steps: the next turn goes to what closes most of the gap per unit of work.
 
 Steps are makers of plans and bounds that go on from where they stopped. Every other turn goes to
-the step that closed most per unit of counted work in its last turn, each turn between to the step
+the step that closed most per unit of counted work of late, each turn between to the step
 that has worked least, so that none starves and none takes more than twice its share. Work is
 counted by the solver's iterations, not by a clock, so that a run repeats.
 """
@@ -29,7 +29,7 @@ class Step:
     turn: Callable[[], bool]
     ready: Callable[[], bool] = lambda: True
     work: float = 0.0  # counted, of all its turns
-    rate: float = math.inf  # of the gap closed per unit of work, in its last turn
+    rate: float = math.inf  # of the gap closed per unit of work; later turns count double
 
 
 def take_turns(
@@ -66,7 +66,8 @@ def take_turns(
         worked = max(clock.work - began, 1.0)
         after = left()
         step.work += worked
-        step.rate = 0.0 if after >= before else (before - after) / worked
+        last = 0.0 if after >= before else (before - after) / worked
+        step.rate = last if math.isinf(step.rate) else (step.rate + last) / 2
         taken += 1
         if not more:
             going.remove(step)
