@@ -168,7 +168,7 @@ def test_a_million_more_of_which_nothing_is_proven_says_so(poor, monkeypatch):
 
 @pytest.mark.slow
 def test_a_forbidden_and_an_impossible_place_say_so(folder, poor):
-    town = folder / "town" / "town.yaml"
+    town = poor.with_name("town") / "town.yaml"
     siting.run(town, [BROKE, "program.limits.forbidden_sites=[East pump]"], out=folder / "forbid")
     why = explain_site(folder / "forbid", "East pump", alternatives=0)
     assert "forbids a station here" in dict(why.reasons)["Why not"]
@@ -214,7 +214,7 @@ def test_what_binds_is_told_with_the_price_of_a_million(folder, poor):
     assert found.figures["one_more_million"]["gain_kwh_day"] == pytest.approx(4)
     assert "would serve 4 kWh/day more" in dict(found.binding)["Budget"]
     one = ["program.limits.most_new_stations=1", "program.limits.required_sites=[East pump]"]
-    siting.run(folder / "town" / "town.yaml", [RICH, *one], out=folder / "one")
+    siting.run(poor.with_name("town") / "town.yaml", [RICH, *one], out=folder / "one")
     binding = dict(explain_plan(folder / "one").binding)
     assert any(what.startswith("Limit") and "nothing more fits" in v for what, v in binding.items())
     assert binding["Required sites"]

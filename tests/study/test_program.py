@@ -79,7 +79,7 @@ def test_max_min_needs_both_hubs_or_serves_no_zone_at_all(town):
     ids=lambda keys: next(iter(keys)),
 )
 def test_every_question_tells_what_it_is_doing_while_it_solves(town, keys, monkeypatch):
-    monkeypatch.setattr("siting.engine.clock.REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr("siting.settings.REPORT_EVERY_S", 0.0)
     events = []
     plan = Study(change(town, **keys), progress=events.append).plan
     told = [e.text for e in events if e.stage == "solve" and not e.done]
