@@ -116,6 +116,8 @@ def test_an_interrupted_solve_returns_its_best_plan_and_bound(model, monkeypatch
         signal.raise_signal(signal.SIGINT)
         return real(*args, **options)
 
+    # A process that a shell started in the background ignores Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(uncapacitated, phase, interrupted)
     asked = {"p": 6}
     if model.startswith("capacitated"):
@@ -126,6 +128,7 @@ def test_an_interrupted_solve_returns_its_best_plan_and_bound(model, monkeypatch
         instance = PlainInstance.from_tables(*graph_tables(250, random_pmed(2, 250)))
     answer = solve_classic(instance, model, **asked, time_limit_s=60)
     monkeypatch.undo()
+    signal.signal(signal.SIGINT, before)
     best = solve_classic(instance, model, **asked, time_limit_s=60)
     assert best.proof.status == "optimal"
     assert answer.proof.stopped == "interrupted"
