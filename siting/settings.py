@@ -137,7 +137,9 @@ WORST = 0.05  # distance from the lowest share of groups worst off; alike from 0
 OWN_MONEY = (0.02, 0.2, 1.0)
 NEARER = 0.03  # share by which a kWh counts less after the longest drive; not measured
 NEARER_STEPS = 8  # steps of that in large programs: equal pairs are computed as one; not measured
-ROUND_FROM = (1 - 1e-6, 0.5, 0.25)  # thresholds for rounding a relaxation up; not measured
+# Thresholds for rounding a relaxation up; the middle one alone where construction is slow. Not
+# measured.
+ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
 STARTS = 3  # plans that the search starts from; not measured
 SOWN = 8  # budgets tried for the least expensive first plan; not measured
 # Values from which a site keeps its station when a relaxation is made viable, each tried. Measured

@@ -30,8 +30,8 @@ from siting.program.instance import Flags, Floats, Ints
 class Options:
     """Settings for one aim: gap, threads, seed, and whether to stop after a good or better plan.
 
-    `turns`: limit on the turns of windows and tree; `idle_from`: share of the whole time limit from
-    which turns too slow to prove the gap leave the rest of the time to later aims.
+    `turns`: limit on the turns of windows and tree; `yields_from`: share of the whole time limit
+    from which turns too slow to prove the gap leave the rest of the time to later aims.
     """
 
     gap: float
@@ -40,7 +40,7 @@ class Options:
     greedy: bool = False
     briefly: bool = False
     turns: float = math.inf
-    idle_from: float = math.inf
+    yields_from: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,7 +318,7 @@ class Plans:
         """Whether money has a price in each of several years."""
         return self._priced and self.frame.program.year_plan is not None
 
-    def _sow_again(self, taken: Floats, shares: tuple[float, ...] = settings.ROUND_FROM) -> None:
+    def _sow_again(self, taken: Floats, shares: tuple[float, ...]) -> None:
         """Construct at the prices of the master problem's last optimum, and from its point."""
         scarce = self.master.scarce() if self._priced else None
         if scarce is not None and not scarce.any():

@@ -86,6 +86,10 @@ class Pricing:
         self.links = frame.aim.of_drives
         self.caps = m.family.get("cap", slice(0, 0))
         self._read_caps()
+        family = m.family.get("demand", slice(0, 0))
+        of_demand = m.a[family][:, : frame.layout.columns.energies].tocoo()
+        # Row, column and coefficient of each energy in a demand row.
+        self._of_demand = family.start + of_demand.row, of_demand.col, of_demand.data
         self.active = self._first(start)
         self.price = self.last_price = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
@@ -189,7 +193,7 @@ class Pricing:
                 return Priced(self.active, none, -math.inf, none, infeasible=True)
             if not found.optimal:
                 return known
-            bound, at_most, reduced = self._bound()
+            bound, at_most, reduced, price = self._bound()
             taken = np.zeros(self.count)
             options = columns[columns < self.count]
             taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
@@ -198,7 +202,7 @@ class Pricing:
             if known is not None and known.bound < limit:
                 limit, each = known.bound, known.at_most
             else:
-                self.last_price = self.bid
+                self.last_price = price
             known = Priced(self.active.copy(), taken, limit, each)
             open_ = max(settings.SIGNIFICANT, settings.RELAXED_GAP * gap)
             if bound - found.objective > open_ * abs(bound):
@@ -239,8 +243,8 @@ class Pricing:
 
     # --- the bound ---------------------------------------------------------------------------
 
-    def _bound(self) -> tuple[float, Floats, Floats]:
-        """Return the bound by the prices, that of each option, and reduced costs of all columns.
+    def _bound(self) -> tuple[float, Floats, Floats, Floats]:
+        """Return the bound by the prices, that of each option, reduced costs, and its prices.
 
         Rows of one option a site get no price: the best option of a site counts.
         """
@@ -261,7 +265,6 @@ class Pricing:
         # none promises a gain, so that it counts once and not for each of them.
         more = self._outbid(reduced)
         price += more
-        self.bid = price
         less = reduced - self.a.T @ more
         side = np.where(price > 0, m.row_upper, m.row_lower)
         total = float(price[price != 0] @ side[price != 0])
@@ -274,14 +277,11 @@ class Pricing:
         np.maximum.at(best, self.frame.site, gain)
         best[~np.isfinite(best)] = 0.0
         total += float(best.sum())
-        return total, total - best[self.frame.site] + gain, reduced
+        return total, total - best[self.frame.site] + gain, reduced, price
 
     def _outbid(self, reduced: Floats) -> Floats:
         """Return how far the price of each demand row rises until no energy promises a gain."""
         more = np.zeros(len(self.price))
-        family = self.matrix.family.get("demand", slice(0, 0))
-        energies = slice(self.count, self.frame.layout.columns.energies)
-        of_demand = self.matrix.a[family][:, energies].tocoo()
-        promise = np.maximum(reduced[energies][of_demand.col] / of_demand.data, 0.0)
-        np.maximum.at(more, family.start + of_demand.row, promise)
+        row, column, by = self._of_demand
+        np.maximum.at(more, row, np.maximum(reduced[column] / by, 0.0))
         return more

@@ -73,7 +73,7 @@ class Root(Plans):
         with self.clock.phase("rounding", self._until(0.3)):
             if not self.large:
                 self._round(self.root.taken)
-            elif sows:  # the constructed plan meets all floors
+            elif sows:  # the constructed plan meets all floors; another takes long
                 self._sow_again(self.root.taken, settings.ROUND_FROM[1:2])
         self._interchange(self._until(settings.MAIN_SHARE))
         if hard and not self._summed and not self.done:

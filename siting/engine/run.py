@@ -63,14 +63,10 @@ class Run(Root):
             with clock.within(self._ends):
                 self._turns()
                 small = self.frame.matrix.a.shape[1] <= settings.WHOLE_LAST
-                if (
-                    not self.done
-                    and not self._lacks_options
-                    and self._turns_ended == "done"
-                    and small
-                ):
+                ended = self.done or self._lacks_options or self._turns_ended != "done"
+                if small and not ended:
                     self._whole(None)
-                self._ended = self.clock.over or self._turns_ended == "idle"
+                self._ended = self.clock.over or self._turns_ended == "yields"
 
     @property
     def _lacks_options(self) -> bool:
@@ -78,10 +74,8 @@ class Run(Root):
         if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)
-        enough = max(
-            self.above(max(self.options.gap, settings.ARITHMETIC)),
-            self.bound * (1 - settings.ARITHMETIC),
-        )
+        enough = self.above(max(self.options.gap, settings.ARITHMETIC))
+        enough = max(enough, self.bound - settings.ARITHMETIC * abs(self.bound))
         return len(self.known.promising(at_most, enough)) > 0
 
     def begin(self) -> None:
@@ -200,7 +194,7 @@ class Run(Root):
         self._turns_ended = take_turns(
             steps, self.clock, left=lambda: self.bound - self.best,
             done=lambda: self.done or self._lacks_options,
-            turns=self.options.turns, idle=self._too_slow(),
+            turns=self.options.turns, yields=self._too_slow(),
         )  # fmt: skip
 
     def _too_slow(self) -> Callable[[], bool]:
@@ -209,7 +203,7 @@ class Run(Root):
 
         def slow() -> bool:
             left, asked = self.bound - self.best, self.options.gap * abs(self.best)
-            if clock.share < self.options.idle_from or not math.isfinite(first):
+            if clock.share < self.options.yields_from or not math.isfinite(first):
                 return False
             pace = (first - left) / max(clock.elapsed_s - began_s, 1e-9)
             return 2 * pace * clock.left_s < left - asked

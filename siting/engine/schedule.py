@@ -16,7 +16,7 @@ from typing import Literal
 from siting.engine.clock import Clock
 
 # All is done, the turns ran out, or the rest of the time is left to others.
-Ended = Literal["done", "turns", "idle"]
+Ended = Literal["done", "turns", "yields"]
 
 
 @dataclass(eq=False)
@@ -34,7 +34,7 @@ class Step:
 
 def take_turns(
     steps: Sequence[Step], clock: Clock, *, left: Callable[[], float], done: Callable[[], bool],
-    turns: float = math.inf, idle: Callable[[], bool] = lambda: False,
+    turns: float = math.inf, yields: Callable[[], bool] = lambda: False,
 ) -> Ended:  # fmt: skip
     """Take turns until done or no step has one; return what ended them.
 
@@ -50,15 +50,15 @@ def take_turns(
         Whether to stop.
     turns
         Most turns.
-    idle
+    yields
         Whether to leave the rest of the time to others.
     """
     going, taken = list(steps), 0
     while (ready := [one for one in going if one.ready()]) and not done():
         if taken >= turns:
             return "turns"
-        if idle():
-            return "idle"
+        if yields():
+            return "yields"
         fair = taken % 2
         step = min(ready, key=lambda one: (0.0 if fair else -one.rate, one.work))
         before, began = left(), clock.work

@@ -164,7 +164,7 @@ class _Solve:
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
         # Share of the time from which an aim that others follow may end without a proof.
-        self.idle_from = math.inf
+        self.yields_from = math.inf
         self.left_out = LeftOut()
         self.prices: Prices | None = None  # those that bound all plans in the first aim
 
@@ -212,7 +212,7 @@ class _Solve:
             before = dict(self.clock.seconds)
             began = self.clock.elapsed_s
             now = self.clock.share
-            self.idle_from = (now + share) / 2 if left else math.inf
+            self.yields_from = (now + share) / 2 if left else math.inf
             with self.clock.phase("aim", min(share, 1.0)):
                 aim = self._prepared(aim)
                 aims[n] = aim
@@ -388,12 +388,6 @@ class _Solve:
         in_time = clock.phase("years", clock.share + settings.SIDE_SHARE * (1 - clock.share))
         with in_time, suppress(InfeasibleError):
             self.choice = self._solved(Frame(self.program, aim)).choice
-
-    def _there(self) -> Ints:
-        """Return the whole program's options whose offers are priced in."""
-        known = np.zeros(len(self.whole.instance.offer_ids) + 1, dtype=bool)
-        known[self.kept] = known[-1] = True
-        return np.flatnonzero(known[self.whole.options.offer].all(axis=1))
 
     def _in_whole(self, choice: Ints) -> Ints:
         """Return a choice as options of the whole program."""
@@ -572,7 +566,7 @@ class _Solve:
         effort = self.effort
         greedy = effort.method == "greedy"
         options = Options(
-            gap, effort.threads, effort.seed, greedy, briefly, turns, self.idle_from
+            gap, effort.threads, effort.seed, greedy, briefly, turns, self.yields_from
         )  # fmt: skip
         return self._worked(Run(frame, self.clock, options, start, known), Run.work).result()
 

@@ -73,6 +73,10 @@ class Windows:
         self._group = self._reach_of_columns * service.kwh.shape[1] + frame.energy_slice
         self._wanted = service.kwh[self._reach_of_columns, frame.energy_slice]
         self._wanted = self._wanted / frame.layout.energy_unit
+        rows = m.family.get("capacity", slice(0, 0))
+        of_capacity = m.a[rows][:, self._energies].tocoo()
+        self._of_capacity = rows.start + of_capacity.row, of_capacity.col
+        self._nearness = -service.minutes[self.frame.energy_pair]
         all_energies = np.ones(len(self.frame.energy_pair), dtype=bool)
         self._good = all_energies
         if self.frame.service.near:
@@ -222,7 +226,7 @@ class Windows:
         free = (column_site >= 0) & inside[column_site]
         count, energies = frame.count, frame.layout.columns.energies
         free[:count] &= ~self.hopeless | (self.point[:count] > 0)
-        mine = free[count:energies].copy()
+        mine = free[count:energies]
         if frame.service.near:
             free[count:energies] = self._good_pairs(mine)
         elif frame.layout.by_pair:
@@ -267,8 +271,7 @@ class Windows:
         inside = inside & rows[self._reach_of_columns]
         outside = self._outside(inside)
         # Those of equal worth: the nearest in the window, and outside those with room.
-        minutes = self.frame.service.minutes[self.frame.energy_pair]
-        inside &= in_use | self._among_best(inside, worth, self.pairs, -minutes)
+        inside &= in_use | self._among_best(inside, worth, self.pairs, self._nearness)
         room = self._room()
         outside &= in_use | self._among_best(outside & (room > 0), worth, self.pairs, room)
         return inside | outside
@@ -285,13 +288,10 @@ class Windows:
 
     def _room(self) -> Floats:
         """Return the free capacity of the station of each energy column, scaled."""
-        m, count = self.frame.matrix, self.frame.count
-        left = np.full(m.a.shape[0], np.inf)
-        rows = m.family.get("capacity", slice(0, 0))
-        left[rows] = np.maximum(m.row_upper[rows] - self.activity[rows], 0.0)
-        entries = self.frame.by_column[:, count : self.frame.layout.columns.energies]
-        out: Floats = np.full(entries.shape[1], np.inf)
-        np.minimum.at(out, entries.tocoo().coords[1], left[entries.indices])
+        row, column = self._of_capacity
+        left = np.maximum(self.frame.matrix.row_upper[row] - self.activity[row], 0.0)
+        out: Floats = np.full(len(self._group), np.inf)
+        np.minimum.at(out, column, left)
         return out
 
     def _among_best(

@@ -57,7 +57,7 @@ def test_money_of_several_years_is_sown_at_what_a_rupee_of_each_is_worth():
     plans._sow()
     # Late stations draw on the money of one year alone, and look cheap beside early ones.
     assert plans.best < 0.85 * bound
-    plans._sow_again(root.taken)
+    plans._sow_again(root.taken, settings.ROUND_FROM)
     assert plans.best > 0.95 * bound
 
 

@@ -212,7 +212,7 @@ def test_an_interruption_in_any_phase_returns_the_best_so_far(monkeypatch, phase
 ])  # fmt: skip
 def test_turns_that_cannot_prove_the_gap_in_time_leave_it_to_the_next_aim(from_share, closes, slow):
     frame = Frame(Program(grid_town()), MostWorth())
-    run = Run(frame, Clock(1_000.0), Options(0.001, 1, 1, idle_from=from_share), None)
+    run = Run(frame, Clock(1_000.0), Options(0.001, 1, 1, yields_from=from_share), None)
     run.best, run.bound = 100.0, 111.0
     too_slow = run._too_slow()
     run.bound -= closes

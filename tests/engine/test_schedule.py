@@ -28,10 +28,10 @@ class Search:
 
         return turn
 
-    def run(self, turns=math.inf, idle=False):
+    def run(self, turns=math.inf, yields=False):
         return take_turns(
             self.steps, self.clock, left=lambda: self.left, done=lambda: self.left <= 0,
-            turns=turns, idle=lambda: idle,
+            turns=turns, yields=lambda: yields,
         )  # fmt: skip
 
 
@@ -84,5 +84,5 @@ def test_a_step_that_is_not_ready_takes_no_turn_from_the_others():
 
 def test_turns_may_leave_the_time_to_others():
     search = Search(a=(0.0, 1.0), b=(1.0, 1.0))
-    assert search.run(idle=True) == "idle"
+    assert search.run(yields=True) == "yields"
     assert not search.taken
