@@ -245,16 +245,6 @@ BACK_AFTER = 200  # kicks without a better plan before the best returns; not mea
 NARROWER = 0.6  # share of the pairs below which the program is built again; not measured
 STEP_SURE = 0.01  # rounding below which the weights' common divisor is used; not measured
 
-# --- textbook models ----------------------------------------------------------------------------
-
-LAGRANGE_PATIENCE = 20  # iterations without a better bound before the step halves; not measured
-LAGRANGE_LEAST_STEP = 2e-4  # step at which they end; not measured
-LAGRANGE_DEFLECTION = 0.6  # weight of the previous direction; not measured
-LAGRANGE_TARGET = 1.002  # cost aimed at, in times of the best plan's; not measured
-LAGRANGE_FORGET = 0.05  # decay of past plans in the estimate for branching; not measured
-NODE_STEP = 0.3  # first step of a child node; not measured
-NODE_ITERATIONS = 120  # iterations of a child node; not measured
-
 # --- messages and conflicts ---------------------------------------------------------------------
 
 FAR = 1.0  # gap above which it comes first in messages and sets the exit code; not measured

@@ -47,14 +47,6 @@ class Location:
     p: int | None  # most sites there may be; None for no limit
 
     @property
-    def step(self) -> float:
-        """Largest number that all costs are whole multiples of; 0 where none is known."""
-        figures = np.concatenate([self.cost, self.fixed, self.unserved])
-        if not len(figures) or figures.max() >= 2**40 or (figures != np.round(figures)).any():
-            return 0.0
-        return float(np.gcd.reduce(figures.astype(np.int64)))
-
-    @property
     def most(self) -> int:
         """Most sites there may be."""
         return len(self.fixed) if self.p is None else self.p

@@ -1,28 +1,37 @@
 """The classic models solved: sites, who is served from where, and how good that is proven.
 
-The p-median and facility location are one problem to the search (`siting.classics.uncapacitated`);
-maximal covering is the engine's, and the others are solved as their programs. The plan is valued
-anew at the end, never read off a solver.
+The plan found (`siting.classics.search`) is valued anew from the tables at the end, never read off
+a solver.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pulp
 
 from siting import settings
-from siting.classics.center import radius_of, search_center
-from siting.classics.cover import cover, cover_most
 from siting.classics.faults import TAKES_P, UNITS, ClassicModel, check_classic
 from siting.classics.location import Location, make_location, settle
 from siting.classics.plain import PlainInstance
-from siting.classics.uncapacitated import Found, Means, search_location
-from siting.classics.warehouse import plan_cost, search_warehouse, settle_warehouse, transport
+from siting.classics.programs import facility_location, p_median
+from siting.classics.search import (
+    Found,
+    Means,
+    cover,
+    cover_most,
+    plan_cost,
+    radius_of,
+    search_center,
+    search_program,
+    search_warehouse,
+    settle_warehouse,
+    transport,
+)
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.highs import highs_version
@@ -123,7 +132,7 @@ def solve_classic(
     threads, seed
         Threads of the solver and its random seed.
     solver
-        Name of a solver PuLP knows, for the integer programs of covering, p-center and capacities.
+        Name of a solver that PuLP knows.
 
     Returns
     -------
@@ -156,7 +165,7 @@ def solve_classic(
     check_solver(solver)
     solve = _Solve(instance, model, p or 0, math.inf if radius is None else radius)
     clock = Clock(time_limit_s)
-    means = Means(clock, solve.enough(gap), gap, solver, {"threads": threads, "seed": seed})
+    means = Means(clock, gap, solver, {"threads": threads, "seed": seed})
     with clock.listening():
         return solve.answer(solve.find(means), means)
 
@@ -169,13 +178,6 @@ class _Solve:
         self.needed = instance.wanted()
         if model == "mclp":
             self.needed = self.needed.within(radius)
-        # The search knows costs alone: maximal covering's is the weight that is not covered.
-        self.most = float(self.needed.weight.sum()) if model == "mclp" else 0.0
-
-    def enough(self, gap: float) -> Callable[[float, float], bool]:
-        """Return what says whether a plan's cost and a bound are within a gap."""
-        near = max(gap, settings.ARITHMETIC / 10)
-        return lambda value, bound: value - bound <= near * abs(self.most - value)
 
     def costs(self, radius: float) -> Location:
         """Return the costs of plans of a model without capacities; all but mclp serve all."""
@@ -191,7 +193,7 @@ class _Solve:
         return make_location(near, np.zeros(len(near.site)), fixed=np.ones(len(near.site_ids)))
 
     def find(self, means: Means) -> Found:
-        """Return the best plan found, and what is proven about any."""
+        """Return the best plan found, and the bound on any."""
         needed, p, radius = self.needed, self.p, self.radius
         if self.model == "capacitated_facility_location":
             return search_warehouse(needed, means)
@@ -201,17 +203,17 @@ class _Solve:
             return cover(needed, radius, means)
         if self.model == "mclp":
             return cover_most(needed, p, radius, means)
-        return search_location(self.costs(radius), means)
+        median = self.model == "p_median"
+        build = partial(p_median, needed, p) if median else partial(facility_location, needed)
+        return search_program(self.costs(radius), build, means)
 
     def answer(self, incumbent: Found, means: Means) -> ClassicSolution:
-        """Return the plan settled, valued anew and checked, with its proof."""
+        """Return the solution: the plan without idle sites, valued anew, with its proof."""
         needed, bound = self.needed, incumbent.bound
         chosen, shares, objective = self.settled(incumbent, means.clock)
         if not math.isfinite(objective):
             raise self.no_plan(incumbent, means)
-        if self.model == "mclp":
-            bound = self.most - bound
-        elif self.model == "lscp" and math.isfinite(bound):
+        if self.model == "lscp" and math.isfinite(bound):
             bound = math.ceil(bound - settings.SIGNIFICANT)
         served = np.flatnonzero(shares > 0)
         assignment = pd.DataFrame(

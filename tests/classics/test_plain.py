@@ -17,7 +17,7 @@ from siting.classics import (
     p_median,
     solve_classic,
 )
-from siting.classics.cover import essential
+from siting.classics.search import essential
 from siting.errors import InfeasibleError, InputError
 
 GOLDEN = Path(__file__).parent / "golden"

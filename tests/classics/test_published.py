@@ -7,7 +7,7 @@ import pytest
 from conftest import often
 from orlib import graph_tables, random_cap, random_pmed, read_cap, read_pmed
 
-from siting.classics import PlainInstance, solve_classic, uncapacitated
+from siting.classics import PlainInstance, search, solve_classic
 
 PMED = [f"pmed{n}" for n in range(1, 9)]
 
@@ -20,7 +20,7 @@ def benchmarks(shared_data):
     return folder, json.loads((folder / "expected.json").read_text())
 
 
-@pytest.mark.parametrize("name", often(PMED, [*PMED][:3]))
+@pytest.mark.parametrize("name", often(PMED, PMED[4:5]))
 @pytest.mark.parametrize("model", ["p_median", "p_center"])
 def test_p_median_and_p_center(benchmarks, name, model):
     folder, expected = benchmarks
@@ -28,7 +28,7 @@ def test_p_median_and_p_center(benchmarks, name, model):
     demand, candidates, reach, p = read_pmed(folder / known["file"])
     assert (len(demand), p) == (known["n"], known["p"])
     instance = PlainInstance.from_tables(demand, candidates, reach)
-    answer = solve_classic(instance, model, p=p, time_limit_s=60)
+    answer = solve_classic(instance, model, p=p, time_limit_s=600)
     assert answer.proof.status == "optimal"
     assert answer.objective == known[model]
     assert len(answer.sites) <= p
@@ -75,17 +75,18 @@ def test_the_same_cost_by_unit_or_by_demand(benchmarks):
     assert answer.objective == pytest.approx(known, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_large_p_median_is_proven():
     demand, candidates, reach = graph_tables(300, random_pmed(5, 300))
     instance = PlainInstance.from_tables(demand, candidates, reach)
-    answer = solve_classic(instance, "p_median", p=60, time_limit_s=60)
+    answer = solve_classic(instance, "p_median", p=60, time_limit_s=600)
     assert answer.proof.status == "optimal"
     assert answer.assignment["cost"].sum() == answer.objective
 
 
 @pytest.mark.parametrize("model", ["p_median", "p_center"])
 def test_out_of_time_the_bound_is_honest(model):
-    demand, candidates, reach = graph_tables(250, random_pmed(2, 250))
+    demand, candidates, reach = graph_tables(120, random_pmed(2, 120))
     instance = PlainInstance.from_tables(demand, candidates, reach)
     hurried = solve_classic(instance, model, p=6, time_limit_s=0.3)
     whole = solve_classic(instance, model, p=6, time_limit_s=60)
@@ -109,8 +110,7 @@ def test_a_tight_capacitated_instance_is_proven():
     "model", often(["p_median", "p_center", "capacitated_facility_location"], {"p_median"})
 )
 def test_an_interrupted_solve_returns_its_best_plan_and_bound(model, monkeypatch):
-    phase = "branch" if model == "p_median" else "run_solver"
-    real = getattr(uncapacitated, phase)
+    real = search.run_solver
 
     def interrupted(*args, **options):
         signal.raise_signal(signal.SIGINT)
@@ -118,14 +118,14 @@ def test_an_interrupted_solve_returns_its_best_plan_and_bound(model, monkeypatch
 
     # A process that a shell started in the background ignores Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    monkeypatch.setattr(uncapacitated, phase, interrupted)
+    monkeypatch.setattr(search, "run_solver", interrupted)
     asked = {"p": 6}
     if model.startswith("capacitated"):
         asked = {}
         tables = random_cap(2, sites=50, customers=50, capacity=400.0, fixed_cost=25_000.0)
         instance = PlainInstance.from_tables(*tables, cost_per="demand")
     else:
-        instance = PlainInstance.from_tables(*graph_tables(250, random_pmed(2, 250)))
+        instance = PlainInstance.from_tables(*graph_tables(80, random_pmed(2, 80)))
     answer = solve_classic(instance, model, **asked, time_limit_s=60)
     monkeypatch.undo()
     signal.signal(signal.SIGINT, before)

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from benchmarks.covering import covering_from_chunks, lp_bound, solve_covering
 from siting.classics import PlainInstance
-from siting.classics.cover import covering_of_plain
+from siting.classics.search import covering_of_plain
 from siting.engine import lost_without, solve
 from siting.engine.clock import Clock
 from siting.engine.cover import covering_of

@@ -1,0 +1,328 @@
+"""The best plan of each classic model, with a bound on every plan.
+
+The p-median, facility location and set covering are solved as their integer programs, from a plan
+made by adding and exchanging sites. The p-center is a bisection over the radii: whether p sites
+cover every demand within a radius is a set covering problem, so every smaller radius is proven
+infeasible (Minieka 1970). Maximal covering is a covering on a budget of p sites
+(`siting.engine.covering`). With capacities, plans are valued by a transport problem.
+
+Set covering is solved on what is essential: a demand whose sites include all those of another is
+covered whenever the other is, and a site whose demands another site covers as well can be left out
+(Toregas and ReVelle 1973). Either may make more of the other needless, so the two are done in turn
+until nothing changes.
+
+Sources: E. Minieka: The m-center problem. SIAM Review 12 (1970), 138-139. C. Toregas, C. ReVelle:
+Binary logic solutions to a class of location problem. Geographical Analysis 5 (1973), 145-155.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pulp
+from scipy import sparse
+from scipy.optimize import linprog
+
+from siting import settings
+from siting.classics.location import Location, first_plan, make_location, total
+from siting.classics.plain import PlainInstance
+from siting.classics.programs import ClassicProgram, facility_location, lscp, mclp
+from siting.engine.clock import Clock
+from siting.engine.covering.covering import Covering
+from siting.engine.covering.run import run_covering
+from siting.engine.solvers import HIGHS, Run, run_solver
+from siting.program.instance import Flags, Floats
+
+
+@dataclass
+class Found:
+    """A plan, and the bound on any plan."""
+
+    chosen: Flags | None  # whether each site is open; None where no plan was found
+    value: float  # its cost
+    bound: float  # no plan costs less; infinite where there is no plan
+    nodes: int = 0  # of branch and bound
+    status: pulp.LpSolveStatus | None = None  # of the last solver run, if there was one
+
+
+@dataclass(frozen=True)
+class Means:
+    """Solver settings: clock, gap asked, the solver's name and options."""
+
+    clock: Clock
+    gap: float
+    solver: str
+    options: dict[str, Any]
+
+    def decide(self, program: ClassicProgram, start: Flags | None = None) -> tuple[Run, Flags]:
+        """Return the solver's run of a program, from a plan if one is given, and its plan.
+
+        The plan is of existing sites alone where the solver has none.
+        """
+        if start is not None:
+            for variable, j in zip(program.y, program.site.tolist(), strict=True):
+                variable.varValue = float(start[j])
+        with self.clock.phase("search"):
+            run = run_solver(
+                self.solver, program.prob, self.clock, gap=self.gap, start=start is not None,
+                **self.options,
+            )  # fmt: skip
+        chosen = program.instance.existing.copy()
+        if run.found:
+            chosen[program.site[[(v.varValue or 0.0) > 0.5 for v in program.y]]] = True
+        return run, chosen
+
+
+def search_program(problem: Location, build: Callable[[], ClassicProgram], means: Means) -> Found:
+    """Return the better of a plan by exchanges and the program's, and the program's bound.
+
+    No plan costs less than the cheapest pair of every row either, which bounds a solve that ends
+    early.
+    """
+    with means.clock.phase("start"):
+        plan = first_plan(problem, means.clock)
+    with means.clock.phase("build"):
+        program = build()
+    if not program.prob.numConstraints():  # existing sites are the nearest of all
+        return Found(plan, total(problem, plan), total(problem, plan))
+    run, chosen = means.decide(program, plan)
+    best = min(plan, chosen, key=lambda one: total(problem, one))
+    bound = max(run.bound, total(problem, np.ones_like(plan)) - float(problem.fixed.sum()))
+    if run.status == pulp.LpSolveStatus.Infeasible:
+        bound = math.inf
+    return Found(best, total(problem, best), bound, run.nodes, run.status)
+
+
+# --- covering ------------------------------------------------------------------------------------
+
+
+def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
+    """Return the fewest sites that have every demand within a radius; the cost is their number.
+
+    Every demand of the instance needs serving and has a site within the radius.
+    """
+    near = essential(instance.within(radius))
+    problem = make_location(near, np.zeros(len(near.site)), fixed=np.ones(len(near.site_ids)))
+    return search_program(problem, partial(lscp, near, radius), means)
+
+
+def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) -> Found:
+    """Return p sites that have every demand within a radius, at a cost of 0.
+
+    The bound is 1 where it is proven that no p sites do.
+    """
+    near = essential(instance.within(radius))
+    problem = make_location(
+        near, np.zeros(len(near.site)), p=p, unserved=np.ones(len(near.demand_ids))
+    )
+    with means.clock.phase("start"):
+        plan = first_plan(problem, means.clock)
+    if total(problem, plan) == 0:
+        return Found(plan, 0.0, 0.0)
+    run, chosen = means.decide(lscp(near, radius, p))
+    never = run.status == pulp.LpSolveStatus.Infeasible
+    return Found(chosen if run.found else None, 0.0, float(never), run.nodes, run.status)
+
+
+def essential(instance: PlainInstance) -> PlainInstance:
+    """Return a covering problem, in which every pair covers, without needless rows and sites.
+
+    A demand that an existing site covers is left out too.
+    """
+    rows, sites = len(instance.demand_ids), len(instance.site_ids)
+    if max(rows, sites) ** 2 > settings.MOST_ENTRIES:
+        return instance
+    covers = np.zeros((rows, sites), dtype=np.float32)
+    covers[instance.row, instance.site] = 1.0
+    row_left = ~covers[:, instance.existing].any(axis=1)
+    site_left = ~instance.existing
+    before = -1
+    while before != (before := int(row_left.sum() + site_left.sum())):
+        here, there = np.flatnonzero(row_left), np.flatnonzero(site_left)
+        row_left[here[_spare(covers[np.ix_(here, there)], larger=True)]] = False
+        here = np.flatnonzero(row_left)
+        site_left[there[_spare(covers[np.ix_(here, there)].T, larger=False)]] = False
+    return instance.restricted(row_left[instance.row] & site_left[instance.site], row_left)
+
+
+def _spare(sets: np.ndarray, *, larger: bool) -> Flags:
+    """Return which sets (rows) hold all of another, or lie in another; of equal ones one stays."""
+    inside = sets @ sets.T >= sets.sum(axis=1)[:, None]  # row lies within column
+    beaten = inside.T if larger else inside
+    order = np.arange(len(sets))
+    earlier = order[None, :] < order[:, None]
+    return np.asarray((beaten & (~beaten.T | earlier)).any(axis=1), dtype=bool)
+
+
+def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Covering:
+    """Return maximal covering with at most p sites as a covering; its options are the sites."""
+    near = instance.within(radius)
+    sites = len(instance.site_ids)
+    return Covering(
+        weight=near.weight.copy(),
+        start=near.start.copy(),
+        option=near.site.astype(np.int32),
+        cost=np.ones(sites),
+        group=np.arange(sites),
+        budget=float(p),
+        forced=np.flatnonzero(instance.existing),
+    )
+
+
+def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> Found:
+    """Return the p sites that cover most weight; value and bound are the weight covered.
+
+    Solvers other than HiGHS are given the program as a whole.
+    """
+    if means.solver != HIGHS:
+        run, chosen = means.decide(mclp(instance, p, radius))
+        return Found(chosen, math.nan, run.bound, run.nodes, run.status)
+    covering = covering_of_plain(instance, p, radius)
+    found = run_covering(covering, means.clock, means.gap, means.options["seed"])
+    chosen = instance.existing.copy()
+    chosen[found.chosen] = True
+    return Found(chosen, found.value, found.bound, found.nodes)
+
+
+# --- p-center ------------------------------------------------------------------------------------
+
+
+def radius_of(instance: PlainInstance, chosen: Flags) -> float:
+    """Return the largest cost from any demand to its nearest chosen site; infinite without one."""
+    pair = np.flatnonzero(chosen[instance.site])
+    nearest = np.full(len(instance.demand_ids), math.inf)
+    np.minimum.at(nearest, instance.row[pair], instance.cost[pair])
+    return float(nearest.max(initial=0.0))
+
+
+def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
+    """Return the plan of p sites with the least radius found, and the least radius of any plan.
+
+    Every demand of the instance needs serving and has a site. `Found.chosen` is None where not even
+    the largest radius will do.
+    """
+    near = max(means.gap, settings.ARITHMETIC / 10)
+    least = float(instance.cost[instance.start[:-1]].max())
+    radii: Floats = np.unique(instance.cost)
+    radii = radii[radii >= least]
+    best = Found(None, math.inf, least)
+    low, high = 0, len(radii) - 1  # radii below `low` are too small
+    at = high
+    while low <= high:
+        answer = reaches_all(instance, float(radii[at]), p, means)
+        best.nodes += answer.nodes
+        best.status = answer.status
+        if answer.chosen is not None:
+            value = radius_of(instance, answer.chosen)
+            if value < best.value:
+                best.chosen, best.value = answer.chosen, value
+            high = int(np.searchsorted(radii, value)) - 1
+        elif answer.bound:
+            low = at + 1
+        else:
+            break  # out of time
+        best.bound = float(radii[low]) if low < len(radii) else math.inf
+        if means.clock.over or best.value - best.bound <= near * best.value:
+            break
+        at = (low + high) // 2
+    best.bound = min(best.bound, best.value)
+    return best
+
+
+# --- capacities ----------------------------------------------------------------------------------
+
+
+def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
+    """Return the share of its demand that each pair serves at the least cost from open sites.
+
+    None if these cannot serve all demand.
+    """
+    pair = np.flatnonzero(chosen[instance.site])
+    row, site = instance.row[pair], instance.site[pair]
+    rows = len(instance.demand_ids)
+    if len(np.unique(row)) < rows:
+        return None
+    load = np.bincount(site, instance.weight[row], minlength=len(chosen))
+    tight = np.flatnonzero(load > instance.capacity)
+    shares = np.zeros(len(instance.site))
+    if not len(tight):
+        first = np.unique(row, return_index=True)[1]
+        shares[pair[first]] = 1.0
+        return shares
+    number = np.full(len(chosen), -1)
+    number[tight] = np.arange(len(tight))
+    full = np.flatnonzero(number[site] >= 0)
+    unit = max(float(instance.weight.mean()), 1e-300)
+    answer = linprog(  # type: ignore[call-overload]
+        instance.whole[pair],
+        A_ub=sparse.csr_array(
+            (instance.weight[row[full]] / unit, (number[site[full]], full)),
+            shape=(len(tight), len(pair)),
+        ),
+        b_ub=instance.capacity[tight] / unit,
+        A_eq=sparse.csr_array(
+            (np.ones(len(pair)), (row, np.arange(len(pair)))), shape=(rows, len(pair))
+        ),
+        b_eq=np.ones(rows),
+        bounds=(0, 1),
+        method="highs",
+    )
+    if answer.status != 0:
+        return None
+    share = np.where(answer.x < settings.EXACT, 0.0, answer.x)
+    shares[pair] = share / np.bincount(row, share, minlength=rows)[row]
+    return shares
+
+
+def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
+    """Return the cost of opening sites and serving all demand; infinite if impossible."""
+    if instance.capacity[chosen].sum() < instance.weight.sum() * (1 - settings.EXACT):
+        return math.inf
+    shares = transport(instance, chosen)
+    if shares is None:
+        return math.inf
+    return float(instance.fixed_cost[chosen].sum() + instance.whole @ shares)
+
+
+def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Flags:
+    """Return an equally cheap set of sites without idle or unprofitable ones.
+
+    Existing sites stay. When time is up, the present set is returned.
+    """
+    shares = transport(instance, chosen)
+    if shares is None:
+        return chosen
+    used = instance.existing.copy()
+    used[instance.site[shares > 0]] = True
+    value = plan_cost(instance, used)
+    for j in np.flatnonzero(used & ~instance.existing)[::-1].tolist():
+        if clock.over:
+            break
+        used[j] = False
+        if plan_cost(instance, used) > value * (1 + settings.EXACT):
+            used[j] = True
+    return used
+
+
+def search_warehouse(instance: PlainInstance, means: Means) -> Found:
+    """Return the best plan of the capacitated problem found, and the bound on any.
+
+    Every demand of the instance needs serving.
+    """
+    every = np.ones_like(instance.existing)
+    found = Found(every, plan_cost(instance, every), -math.inf)
+    if math.isinf(found.value):
+        return found  # not even all sites together can serve the demand
+    with means.clock.phase("build"):
+        program = facility_location(instance, capacitated=True)
+    run, chosen = means.decide(program)
+    value = plan_cost(instance, chosen)
+    if value < found.value:
+        found.chosen, found.value = chosen, value
+    found.bound, found.nodes, found.status = run.bound, run.nodes, run.status
+    return found
