@@ -6,12 +6,12 @@ from siting.demand.depots import depot_shares, place_depots, with_depots, zones_
 from siting.demand.energy import Area, city_energy, demand_figures, zone_energy
 from siting.demand.factors import FACTORS, cell_places, energy_factors
 from siting.demand.fleet import fleet_check, national_fleet
-from siting.demand.housing import EFFECTS, housing_effects, zone_public_share
+from siting.demand.housing import EFFECTS, housing_effects
 from siting.demand.map_swings import map_swings
 from siting.demand.people import people_on_streets, read_h3, read_people
-from siting.demand.profiles import HOURS, hourly_profile, session_figures, session_load
+from siting.demand.profiles import HOURS, session_figures, session_load
 from siting.demand.rasters import raster_to_cells, read_raster
-from siting.demand.sales import fleet_figures, fleet_model, fleet_swings, stock_of_figures
+from siting.demand.sales import fleet_figures, fleet_model, stock_of_figures
 from siting.demand.scenarios import DEFAULT_SCENARIO, PROJECTED_AFTER, scenario_names
 from siting.demand.shares import city_figures, city_like, city_share, national_stations
 from siting.demand.spread import spread_demand, surface_weights
@@ -53,8 +53,6 @@ __all__ = [
     "fleet_figures",
     "fleet_model",
     "fleet_paces",
-    "fleet_swings",
-    "hourly_profile",
     "housing_effects",
     "make_cells",
     "map_swings",
@@ -83,7 +81,6 @@ __all__ = [
     "vehicle_figures",
     "with_depots",
     "zone_energy",
-    "zone_public_share",
     "zone_report",
     "zones_by_depot",
 ]

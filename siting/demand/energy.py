@@ -43,8 +43,9 @@ class Area:
     fleet: pd.DataFrame
     vehicles: pd.DataFrame
     city_share: pd.DataFrame
-    # `zones`, `effects`: as in `zone_public_share`, with ``ownership`` of the zones (vehicles a
-    # head, or a proxy). None: one zone, ``all``.
+    # `zones`: ``zone_id``, ``people`` and, where known, ``renting_share``, ``high_rise_share``
+    # (0 to 1) and ``ownership`` (vehicles a head, or a proxy); None: one zone, ``all``.
+    # `effects`: as in `housing_effects`.
     zones: pd.DataFrame | None = None
     area_share: float = 1.0
     effects: Mapping[str, float] | None = None
@@ -147,25 +148,11 @@ def city_energy(
 def zone_energy(area: Area) -> pd.DataFrame:
     """Return the public charging demand by zone and vehicle class (kWh/day).
 
-    Parameters
-    ----------
-    area
-        What is known of the area; its vehicles go to zones by people and ``ownership``.
+    The area's vehicles go to zones by people and ``ownership``. Columns: ``zone_id``,
+    ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``, ``demand_kwh_day``,
+    ``source``, ``confidence``; zone by zone, in the fleet's order. Raises `InputError` as
+    `city_energy`, and if a zone is named twice, has no number of people, or a share outside 0 to 1.
 
-    Returns
-    -------
-    DataFrame
-        ``zone_id``, ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``,
-        ``demand_kwh_day``, ``source``, ``confidence``; zone by zone, in the fleet's order.
-
-    Raises
-    ------
-    InputError
-        As `city_energy`, and if a zone is named twice, has no number of people, or a share outside
-        0 to 1.
-
-    Examples
-    --------
     >>> from siting.demand import city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
     >>> fleet = national_fleet(2030)
@@ -202,28 +189,17 @@ def demand_figures(
 ) -> pd.DataFrame:
     """Return every figure behind the demand, one row each, with unit, range and source.
 
-    Parameters
-    ----------
-    area
-        What is known of the area; the effects of housing are listed only where it has zones.
-    area_source
-        Source of the area's share.
+    The effects of housing are listed only for an area with zones; `area_source` is the source of
+    the area's share. Columns: ``figure``, ``vehicle_class`` (blank: all), ``value``, ``low``,
+    ``high``, ``unit``, ``source``, ``confidence``.
 
-    Returns
-    -------
-    DataFrame
-        ``figure``, ``vehicle_class`` (blank: all), ``value``, ``low``, ``high``, ``unit``,
-        ``source``, ``confidence``.
-
-    Examples
-    --------
     >>> from siting.demand import city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
     >>> fleet = national_fleet(2030)
     >>> shares = city_share(table("cities"), "Multan", fleet["vehicle_class"])
     >>> demand_figures(Area(fleet, vehicle_figures(), shares))["figure"].unique().tolist()
     ['country_vehicles', 'city_share', 'area_share', 'kwh_km', 'km_day', 'charging_efficiency', \
-'electric_km_share', 'home_share']
+    'electric_km_share', 'home_share']
     """
     fleet = area.fleet
     use, share = _aligned(fleet, area.vehicles, area.city_share, area.area_share)

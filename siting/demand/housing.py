@@ -147,36 +147,6 @@ def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     return rows[["figure", "value", "low", "high", "unit", "source", "confidence"]]
 
 
-def zone_public_share(
-    vehicles: pd.DataFrame, zones: pd.DataFrame, effects: Mapping[str, float] | None = None
-) -> pd.DataFrame:
-    """Return the shares charged at home and in public by zone and vehicle class (0 to 1).
-
-    `vehicles`: use and energy by class, as `vehicle_figures` returns them; `zones`: ``zone_id``,
-    ``people`` and, where known, ``renting_share`` and ``high_rise_share`` (of the zone's
-    households, 0 to 1; blank: unknown); `effects`: as in `housing_effects`. Columns: ``zone_id``,
-    ``vehicle_class``, ``home_share``, ``public_share``; zone by zone.
-
-    Of two zones one rents as those did who were asked, one more: 0.7 x (1 - 0.5 x 0.4) / 0.86.
-
-    >>> from siting.demand.vehicles import vehicle_figures
-    >>> zones = pd.DataFrame({"zone_id": ["a", "b"], "people": 1, "renting_share": [0.28, 0.4]})
-    >>> shares = zone_public_share(vehicle_figures(), zones).set_index("vehicle_class")
-    >>> shares.loc["car", "home_share"].round(3).to_list()
-    [0.7, 0.651]
-    """
-    checked = Housing.from_table(zones)
-    classes = vehicles["vehicle_class"].astype(str).to_list()
-    figures = {
-        name: vehicles[name].to_numpy(dtype=float) for name in ("home_share", "housing_weight")
-    }
-    for name, value in housing_effects(effects).set_index("figure")["value"].items():
-        figures[str(name)] = np.full(len(classes), value)
-    home = home_shares(figures, checked)
-    shares = zone_class(checked.ids, classes)
-    return shares.assign(home_share=home.ravel(), public_share=1 - home.ravel())
-
-
 def zone_class(zone_ids: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
     """Return the pairs of a zone and a vehicle class, zone by zone."""
     names = list(classes)

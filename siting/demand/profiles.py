@@ -58,28 +58,6 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
     return figures[["vehicle_class", *ranged, *HOURS, "source", "confidence"]]
 
 
-def hourly_profile(vehicle_class: str, path: Path | None = None) -> pd.Series[float]:
-    """Return the share of a day's public energy in each hour of local time (0 to 1, sum 1).
-
-    `vehicle_class`: a class of the table; `path`: as in `session_figures`. Result: indexed by
-    ``hour``, 0 to 23: hour 0 is from midnight to one o'clock. Raises `InputError` if the table has
-    no such class, or as `session_figures`.
-
-    >>> profile = hourly_profile("two_wheeler")
-    >>> int(profile.idxmax()), round(float(profile.sum()), 9)
-    (19, 1.0)
-    """
-    figures = session_figures(path).set_index("vehicle_class")
-    if vehicle_class not in figures.index:
-        raise InputError(
-            str(path or "profiles table"),
-            f"has no {vehicle_class}",
-            "it has: " + ", ".join(map(str, figures.index)),
-        )
-    shares = figures.loc[vehicle_class, HOURS].to_numpy(dtype=float)
-    return pd.Series(shares, index=pd.RangeIndex(24, name="hour"), name=vehicle_class)
-
-
 def session_load(energy: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """Return the energy with its sessions a day and the mean load of the peak hour (kW).
 

@@ -33,10 +33,9 @@ from siting.demand.figures import ENDS, Overrides
 from siting.demand.scenarios import BASE_YEAR, DEFAULT_SCENARIO, OPENING_YEAR, read_scenario
 from siting.errors import InputError
 
+# The ranges of the other figures (life_shape, opening_age_years, saturation) move the stock of 2030
+# by under a fifth of a per cent.
 RANGED = ("sales_year", "growth", "life_years", "opening_vehicles", "electric_share")
-# Their ranges move the stock of 2030 by under a fifth of a per cent beside those, and are left out
-# of its range.
-MINOR = ("life_shape", "opening_age_years", "saturation")
 OUTPUTS = ("sales", "electric_share", "electric_sales", "stock")
 
 Array = npt.NDArray[np.float64]
@@ -123,39 +122,22 @@ def fleet_model(
 
     The formulas are in the module docstring.
 
-    Parameters
-    ----------
-    scenario
-        ``nev-2025-30``, ``nev-2019``, ``slow``, ``fast``, ``net-zero-2060`` (to 2060; a projection
-        from 2041 on), or one of `path`.
-    until
-        The last year, 2025 to the last target year of the scenario.
-    path
-        A user's own scenarios in place of the package's: a CSV with the columns of
-        ``siting/reference/scenarios.csv``.
-    overrides
-        Single figures to change: class, then ``sales_year``, ``growth``, ``life_years``,
-        ``life_shape``, ``opening_vehicles``, ``opening_age_years``, ``saturation``, or
-        ``share_2030`` for the target of a year. They have no range.
-    sales_path
-        A user's own figures with the columns of ``siting/reference/sales.csv``; its rows replace
-        the package's for the same class and figure.
+    `scenario`: ``nev-2025-30``, ``nev-2019``, ``slow``, ``fast``, ``net-zero-2060`` (to 2060; a
+    projection from 2041 on), or one of `path`; `until`: the last year, 2025 to the last target year
+    of the scenario; `path`, `sales_path`: a user's own scenarios in place of the package's, and a
+    user's own figures, whose rows replace the package's for the same class and figure, with the
+    columns of ``siting/reference/scenarios.csv`` and ``sales.csv``.
 
-    Returns
-    -------
-    DataFrame
-        ``year``, ``vehicle_class``; ``sales`` (all fuels, vehicles a year), ``electric_share`` (of
-        the sales), ``electric_sales`` (vehicles a year), ``stock`` (electric vehicles in service at
-        the year's end), each with ``…_low`` and ``…_high``. In 2025 only the stock is known.
+    `overrides`: single figures to change: class, then ``sales_year``, ``growth``, ``life_years``,
+    ``life_shape``, ``opening_vehicles``, ``opening_age_years``, ``saturation``, or ``share_2030``
+    for the target of a year. They have no range.
 
-    Raises
-    ------
-    InputError
-        If the scenario or a figure is unknown, a target lies outside 0 to the saturation, target
-        years do not rise or do not cover 2026 to `until`, or a class lacks figures or targets.
+    Columns: ``year``, ``vehicle_class``; ``sales`` (all fuels, vehicles a year), ``electric_share``
+    (of the sales), ``electric_sales`` (vehicles a year), ``stock`` (electric vehicles in service at
+    the year's end), each with ``…_low`` and ``…_high``. In 2025 only the stock is known. Raises
+    `InputError` if the scenario or a figure is unknown, a target lies outside 0 to the saturation,
+    target years do not rise or do not cover 2026 to `until`, or a class lacks figures or targets.
 
-    Examples
-    --------
     >>> model = fleet_model("nev-2025-30", until=2030).set_index(["year", "vehicle_class"])
     >>> round(float(model.loc[(2030, "two_wheeler"), "electric_share"]), 3)
     0.3
@@ -176,19 +158,9 @@ def fleet_figures(
 ) -> pd.DataFrame:
     """Return every figure behind the stock of electric vehicles, one row each, in its own unit.
 
-    Parameters
-    ----------
-    scenario, path, overrides, sales_path
-        As in `fleet_model`.
+    Arguments are those of `fleet_model`. Columns: ``figure`` (a target is called ``share_2030``),
+    ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
 
-    Returns
-    -------
-    DataFrame
-        ``figure`` (a target is called ``share_2030``), ``vehicle_class``, ``value``, ``low``,
-        ``high``, ``unit``, ``source``, ``confidence``.
-
-    Examples
-    --------
     >>> figures = fleet_figures("nev-2019").set_index(["vehicle_class", "figure"])
     >>> float(figures.loc[("bus", "share_2030"), "value"])
     0.5
@@ -220,53 +192,6 @@ def stock_of_figures(figures: pd.DataFrame, year: int) -> float:
     given = {str(name): {"value": float(value)} for name, value in values[~target].items()}
     vehicle = _Class("", given, at, {"value": np.asarray(pins, dtype=float)})
     return float(vehicle.run(np.arange(BASE_YEAR, year + 1, dtype=float), {})["stock"][-1])
-
-
-def fleet_swings(
-    year: int,
-    scenario: str = DEFAULT_SCENARIO,
-    path: Path | None = None,
-    overrides: Overrides | None = None,
-    *,
-    sales_path: Path | None = None,
-) -> pd.DataFrame:
-    """Return the effect of each figure alone on the year's electric stock, the strongest first.
-
-    `year`: the year of the stock; `scenario`, `path`, `overrides`, `sales_path`: as in
-    `fleet_model`. Columns: ``figure`` (``electric_share``: all targets of the class together),
-    ``vehicle_class``, ``stock``, ``stock_low``, ``stock_high`` (vehicles of the class with the
-    figure at an end), ``swing_share`` of the stock of all classes.
-
-    >>> fleet_swings(2030).loc[0, ["figure", "vehicle_class"]].to_list()
-    ['electric_share', 'two_wheeler']
-    """
-    classes = _classes(scenario, path, overrides or {}, sales_path)
-    _require_years(classes, year, scenario)
-    years = np.arange(BASE_YEAR, max(year, BASE_YEAR) + 1, dtype=float)
-
-    def stock(vehicle: _Class, ends: Mapping[str, str]) -> float:
-        if year == OPENING_YEAR:
-            return vehicle.figures["opening_vehicles"][ends.get("opening_vehicles", "value")]
-        return float(vehicle.run(years, ends)["stock"][-1])
-
-    swings = pd.DataFrame(
-        [
-            {
-                "figure": figure,
-                "vehicle_class": vehicle.name,
-                "stock": stock(vehicle, {}),
-                "stock_low": stock(vehicle, {figure: "low"}),
-                "stock_high": stock(vehicle, {figure: "high"}),
-            }
-            for vehicle in classes
-            for figure in (*RANGED, *MINOR)
-        ]
-    )
-    total = sum(stock(vehicle, {}) for vehicle in classes)
-    swings["swing_share"] = (swings["stock_high"] - swings["stock_low"]) / total if total else 0.0
-    return swings.sort_values(
-        ["swing_share", "vehicle_class", "figure"], ascending=[False, True, True], ignore_index=True
-    )
 
 
 def _frame(vehicle: _Class, until: int) -> pd.DataFrame:

@@ -40,7 +40,6 @@ from siting.sites.sizes_shown import shown_offers
 from siting.sites.standards import ServiceStandard, group_mix
 from siting.sites.street_corners import candidates_from_streets
 from siting.sites.waiting import (
-    capacity_kwh_day,
     erlang_c,
     largest_arrivals_per_h,
     wait_probability,
@@ -67,7 +66,6 @@ __all__ = [
     "candidates_from_parcels",
     "candidates_from_pois",
     "candidates_from_streets",
-    "capacity_kwh_day",
     "charger_catalogue",
     "charging_limits",
     "compatibility",

@@ -36,13 +36,12 @@ MINUTES = 60.0
 HOURS_A_DAY = 24.0
 BISECTIONS = 60  # 2^-60 of n / s: below a double's own rounding
 WHOLE, LEAST, ABOVE = "a whole number of at least 1", "a number of at least 0", "a number above 0"
-INSIDE, SHARE = "a share above 0 and below 1", "a share above 0 and at most 1"
+INSIDE = "a share above 0 and below 1"
 _GOOD: Mapping[str, Callable[[Floats], npt.NDArray[np.bool_]]] = {
     WHOLE: lambda v: np.isfinite(v) & (v >= 1) & (v == np.round(v)),
     LEAST: lambda v: np.isfinite(v) & (v >= 0),
     ABOVE: lambda v: np.isfinite(v) & (v > 0),
     INSIDE: lambda v: (v > 0) & (v < 1),
-    SHARE: lambda v: (v > 0) & (v <= 1),
 }
 
 
@@ -109,68 +108,6 @@ def largest_arrivals_per_h(
         low, high = np.where(holds, load, low), np.where(holds, high, load)
     arrivals: Floats = low * MINUTES / service
     return arrivals
-
-
-def capacity_kwh_day(
-    ports: Numbers,
-    power_kw: Numbers,
-    session_kwh: Numbers,
-    session_min: Numbers,
-    wait_min: Numbers,
-    alpha: Numbers,
-    peak_hour_share: Numbers,
-    availability: Numbers = 1.0,
-) -> Floats:
-    """Return the daily capacity of equal ports (kWh/day) at a waiting-time standard.
-
-    ``largest rate in the peak hour / peak_hour_share x session_kwh x availability``, and never more
-    than ``power_kw x 24 h x availability``.
-
-    Parameters
-    ----------
-    ports
-        Number of ports, at least 1.
-    power_kw
-        Power of all of them together in kW, above 0.
-    session_kwh
-        Mean energy of a session in kWh, above 0.
-    session_min
-        Mean time at the port in minutes, above 0.
-    wait_min, alpha
-        At most the share `alpha` waits longer than `wait_min` minutes in the peak hour.
-    peak_hour_share
-        Share of the day's sessions that come in the peak hour, above 0 and at most 1.
-    availability
-        Share of the time there is power, above 0 and at most 1.
-
-    Returns
-    -------
-    ndarray
-        kWh/day.
-
-    Raises
-    ------
-    InputError
-        If a number is invalid, with every fault.
-
-    Examples
-    --------
-    >>> round(float(capacity_kwh_day(1, 60.0, 25.0, 30.0, 0.0, 0.1, 0.1)), 6)  # 0.2 / 0.1 x 25
-    50.0
-    """
-    n, power, energy, service, wait, share, peak, works = _checked(
-        ports=(ports, WHOLE),
-        power_kw=(power_kw, ABOVE),
-        session_kwh=(session_kwh, ABOVE),
-        session_min=(session_min, ABOVE),
-        wait_min=(wait_min, LEAST),
-        alpha=(alpha, INSIDE),
-        peak_hour_share=(peak_hour_share, SHARE),
-        availability=(availability, SHARE),
-    )
-    wanted = largest_arrivals_per_h(n, service, wait, share) / peak * energy
-    capacity: Floats = np.minimum(wanted, power * HOURS_A_DAY) * works
-    return capacity
 
 
 def _erlang_c(servers: Floats, load: Floats) -> Floats:

@@ -7,18 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siting.demand import (
+    HOURS,
     Area,
     city_energy,
     city_share,
     demand_figures,
-    hourly_profile,
     housing_effects,
     national_fleet,
     session_figures,
     session_load,
     vehicle_figures,
     zone_energy,
-    zone_public_share,
 )
 from siting.errors import InputError
 from siting.reference import CONFIDENCE, table
@@ -202,6 +201,13 @@ def test_own_rows_replace_the_packages_one_by_one(tmp_path):
 # --- zones ---------------------------------------------------------------------------------------
 
 
+def zone_shares(zones, effects=None):
+    """Return the shares charged at home and in public by zone and class."""
+    classes = vehicle_figures()["vehicle_class"].to_list()
+    fleet = small_fleet(**dict.fromkeys(classes, 1000))
+    return zone_energy(Area(fleet, vehicle_figures(), even_shares(classes), zones, 1.0, effects))
+
+
 def test_renting_and_high_rise_by_hand():
     zones = pd.DataFrame(
         {
@@ -211,7 +217,7 @@ def test_renting_and_high_rise_by_hand():
             "high_rise_share": [0.2, 0.5, None],
         }
     )
-    shares = zone_public_share(vehicle_figures(), zones).set_index(["zone_id", "vehicle_class"])
+    shares = zone_shares(zones).set_index(["zone_id", "vehicle_class"])
     home = shares["home_share"]
     asked, high = 1 - 0.5 * 0.28, 1 - 0.5 * 0.05  # of those home_share was asked of
     assert home["a", "car"] == pytest.approx(0.7 * (0.8 / asked) * (0.9 / high))
@@ -221,7 +227,7 @@ def test_renting_and_high_rise_by_hand():
     assert home.loc[["a", "b", "c"]].xs("bus", level=1).to_list() == pytest.approx([0.95] * 3)
     assert (shares["home_share"] + shares["public_share"]).to_list() == pytest.approx([1] * 21)
     effects = {"renting_effect": 1, "high_rise_effect": 0, "survey_renting_share": 0.2}
-    own = zone_public_share(vehicle_figures(), zones, effects)
+    own = zone_shares(zones, effects)
     own = own.set_index(["zone_id", "vehicle_class"])["home_share"]
     assert own["a", "two_wheeler"] == pytest.approx(0.85 * 0.6 / 0.8)
     assert own["c", "two_wheeler"] == 1  # 0.85 / 0.8, and no more than all
@@ -233,7 +239,7 @@ def test_renting_and_high_rise_by_hand():
 def test_a_zone_like_the_survey_charges_at_home_as_the_survey_says(rented, effect):
     zones = pd.DataFrame({"zone_id": ["a"], "people": [1], "renting_share": [rented]})
     effects = {"renting_effect": effect, "survey_renting_share": rented}
-    shares = zone_public_share(vehicle_figures(), zones, effects)
+    shares = zone_shares(zones, effects)
     surveyed = vehicle_figures()["home_share"].to_list()
     assert shares["home_share"].to_list() == pytest.approx(surveyed)
 
@@ -317,14 +323,14 @@ def test_every_fault_of_the_zones_at_once():
         }
     )
     with pytest.raises(InputError) as caught:
-        zone_public_share(vehicle_figures(), zones)
+        zone_shares(zones)
     text = str(caught.value)
     for word in ("column people", "renting_share", "high_rise_share", "missing or given twice"):
         assert word in text
     with pytest.raises(InputError, match="column people: missing"):
-        zone_public_share(vehicle_figures(), zones.drop(columns="people"))
+        zone_shares(zones.drop(columns="people"))
     with pytest.raises(InputError, match="nobody lives in any zone"):
-        zone_public_share(vehicle_figures(), pd.DataFrame({"zone_id": ["a"], "people": [0]}))
+        zone_shares(pd.DataFrame({"zone_id": ["a"], "people": [0]}))
 
 
 def test_effects_that_are_not_there_or_not_shares():
@@ -395,8 +401,7 @@ def test_profiles_add_up_and_peak_where_stated():
     figures = session_figures().set_index("vehicle_class")
     assert figures.index.to_list() == CLASSES
     for name in CLASSES:
-        profile = hourly_profile(name)
-        assert profile.index.to_list() == list(range(24))
+        profile = figures.loc[name, HOURS]
         assert profile.sum() == pytest.approx(1, abs=1e-9)
         assert (profile >= 0).all()
         assert figures.loc[name, "peak_hour_share"] == profile.max()
@@ -439,8 +444,6 @@ def test_profiles_that_cannot_be(tmp_path):
     assert by_what["a share of an hour is negative"] == ("two_wheeler_delivery",)
     assert by_what["not low <= central <= high"] == ("three_wheeler",)
     assert by_what["a class is given twice"] == ("bus",)
-    with pytest.raises(InputError, match="has no tram; it has: two_wheeler"):
-        hourly_profile("tram")
 
 
 # --- the packaged figures ------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siting.demand import fleet_figures, fleet_model, fleet_swings, scenario_names
+from siting.demand import fleet_figures, fleet_model, scenario_names
 from siting.demand.sales import s_curve, survival
 from siting.errors import InputError
 from siting.reference import table
@@ -246,28 +246,6 @@ def test_every_figure_is_listed_with_source_and_range():
     assert set(targets["confidence"]) == {"ASSUMPTION"}  # the policy gives no split by class
 
 
-SOLD_AND_SHAPE = ("electric_share", "life_shape")
-
-
-def test_swings_are_the_model_with_one_figure_at_an_end():
-    swings = fleet_swings(2030).set_index(["figure", "vehicle_class"])
-    assert len(swings) == 7 * 8
-    # What is left out of the range of the stock moves it by little beside the rest.
-    sold, shape = (swings["swing_share"].loc[name, "two_wheeler"] for name in SOLD_AND_SHAPE)
-    assert 0 < shape < 0.1 * sold
-    row = swings.loc[("sales_year", "car")]
-    ends = [
-        fleet_model(until=2030, overrides={"car": {"sales_year": v}})
-        .set_index(["year", "vehicle_class"])
-        .loc[(2030, "car"), "stock"]
-        for v in (132_000, 220_000)
-    ]
-    assert row[["stock_low", "stock_high"]].to_list() == pytest.approx(ends)
-    total = fleet_model(until=2030).query("year == 2030")["stock"].sum()
-    assert row["swing_share"] == pytest.approx((ends[1] - ends[0]) / total)
-    assert fleet_swings(2025).loc[0, "figure"] == "opening_vehicles"
-
-
 # --- bad input -----------------------------------------------------------------------------------
 
 
@@ -281,8 +259,6 @@ def test_an_unknown_scenario_is_told_which_there_are():
 def test_a_year_the_targets_do_not_cover(year):
     with pytest.raises(InputError, match=f"covers 2025 to 2040, not {year}"):
         fleet_model(until=year)
-    with pytest.raises(InputError, match=f"covers 2025 to 2040, not {year}"):
-        fleet_swings(year)
 
 
 @pytest.mark.parametrize(

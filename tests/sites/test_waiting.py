@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from siting.errors import InputError
 from siting.sites import (
-    capacity_kwh_day,
     erlang_c,
     largest_arrivals_per_h,
     wait_probability,
@@ -100,14 +99,6 @@ def test_a_share_of_nothing_serves_nothing():
     assert rates[-1] < 1e-3 * rates[0]
 
 
-def test_capacity_by_hand_and_never_more_than_the_power():
-    # 0.2 drivers an hour / 0.08 x 25 kWh x 0.97.
-    found = capacity_kwh_day(1, 60.0, 25.0, 30.0, 0.0, 0.1, 0.08, 0.97)
-    assert float(found) == pytest.approx(0.2 / 0.08 * 25 * 0.97)
-    # Sessions shorter than the power allows would give more than 24 h of 10 kW.
-    assert float(capacity_kwh_day(9, 10.0, 25.0, 5.0, 30.0, 0.5, 1 / 24, 0.5)) == 10 * 24 * 0.5
-
-
 def test_arrays_give_what_numbers_give():
     n, session = np.array([1, 4, 9]), np.array([[20.0], [90.0]])
     table = largest_arrivals_per_h(n, session, 10.0, 0.1)
@@ -119,11 +110,8 @@ def test_arrays_give_what_numbers_give():
 
 def test_every_fault_at_once():
     with pytest.raises(InputError) as caught:
-        capacity_kwh_day(0, -1.0, 0.0, float("nan"), -5.0, 1.0, 0.0, 1.5)
-    assert [f.where for f in caught.value.faults] == [
-        "ports", "power_kw", "session_kwh", "session_min", "wait_min", "alpha", "peak_hour_share",
-        "availability",
-    ]  # fmt: skip
+        largest_arrivals_per_h(0, float("nan"), -5.0, 1.0)
+    assert [f.where for f in caught.value.faults] == ["servers", "session_min", "wait_min", "alpha"]
     with pytest.raises(InputError, match=r"servers: not a whole number of at least 1 \(1.5, 0\)"):
         erlang_c([1.5, 2, 0], 1.0)
     with pytest.raises(InputError, match="offered_load"):

@@ -25,6 +25,7 @@ from siting.sites import (
     fee_figures,
     grid_figures,
     group_mix,
+    largest_arrivals_per_h,
     time_utilisation,
 )
 from siting.sites.standards import group_capacity_kwh_day
@@ -203,7 +204,7 @@ def test_what_the_limit_on_time_in_use_costs_is_worked_out_by_hand(tmp_path):
     rows = {row["key"]: row for row in plan.facts["what_if"]}
     hours = study_from_run(tmp_path / "run").sessions.set_index("vehicle_class")
     peak = hours.loc["two_wheeler"].filter(regex=r"^h\d\d$").max()
-    alone = float(siting.sites.capacity_kwh_day(24, 10, 1.2, 172.8, 10.0, 0.1, peak))
+    alone = waits_kwh_day(24, 10, peak)
     assert 72 < alone < 160
     assert rows["waits"]["served_kwh_day"] == pytest.approx(alone + min(alone, 80))
     assert rows["waits"]["public_money_pkr"] is None  # rule share fills no gap
@@ -215,6 +216,12 @@ def test_what_the_limit_on_time_in_use_costs_is_worked_out_by_hand(tmp_path):
     assert f"more than the 30% that the program allows at {sum(over)} of" in told["Ports in use"]
     assert f"serve {alone + min(alone, 80):,.0f} kWh/day" in told["The money hangs on"]
     assert "Capacity by waits alone" in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+
+
+def waits_kwh_day(ports, power_kw, peak):
+    """Return the capacity of sockets (1.2 kWh in 172.8 min) by waits, and by their power."""
+    drivers = float(largest_arrivals_per_h(ports, 172.8, 10.0, 0.1))
+    return min(drivers / peak * 1.2, power_kw * 24)
 
 
 def by_place(folder):
@@ -235,13 +242,8 @@ def test_what_the_stations_serve_under_the_other_rule_is_worked_out_by_hand(ran)
     plan, folder = ran
     other = next(row for row in plan.facts["what_if"] if row["what"] == "capacity")
     study = study_from_run(folder)
-    one = float(
-        siting.sites.capacity_kwh_day(
-            1, 10 / 24, 1.2, 172.8, 10.0, 0.1,
-            study.sessions.set_index("vehicle_class").loc["two_wheeler"].filter(like="h").filter(
-                regex=r"^h\d\d$").max(),
-        )
-    )  # fmt: skip
+    hours = study.sessions.set_index("vehicle_class").loc["two_wheeler"]
+    one = waits_kwh_day(1, 10 / 24, hours.filter(regex=r"^h\d\d$").max())
     assert other["served_kwh_day"] == pytest.approx(2 * one)
 
 
