@@ -100,25 +100,12 @@ Terms = list[tuple[pulp.LpVariable, float]]
 
 @dataclass(frozen=True, eq=False)
 class ClassicProgram:
-    """A PuLP problem and the sites its variables stand for.
+    """A PuLP problem and the sites its variables stand for."""
 
-    Parameters
-    ----------
-    model
-        Name of the model.
-    prob
-        The problem.
-    instance
-        The instance behind it.
-    site, y
-        Positions of the sites that have a variable, and the variables.
-    """
-
-    model: str
     prob: pulp.LpProblem
     instance: PlainInstance
-    site: Ints
-    y: list[pulp.LpVariable]
+    site: Ints  # positions of the sites that have a variable
+    y: list[pulp.LpVariable]  # the variables
 
     @cached_property
     def y_of(self) -> dict[int, pulp.LpVariable]:
@@ -145,7 +132,7 @@ def _start(model: str, instance: PlainInstance, p: int | None = None) -> Classic
     site = np.flatnonzero(used)
     stands = instance.existing.tolist()
     y = [prob.add_variable(f"y_{j}", int(stands[j]), 1, "Integer") for j in site.tolist()]
-    program = ClassicProgram(model, prob, instance, site, y)
+    program = ClassicProgram(prob, instance, site, y)
     if p is not None and p < len(site):
         program.add(program.terms(site.tolist()), "<=", p, "number")
     return program
@@ -154,14 +141,8 @@ def _start(model: str, instance: PlainInstance, p: int | None = None) -> Classic
 def lscp(instance: PlainInstance, radius: float, p: int | None = None) -> ClassicProgram:
     """Return the program that covers every demand with the fewest sites, in PuLP.
 
-    Parameters
-    ----------
-    instance
-        The data of the program; every demand that needs serving has a site within the radius.
-    radius
-        Largest cost at which a demand counts as covered, in the unit of the instance's costs.
-    p
-        Most sites, existing ones included; no limit by default.
+    Every demand that needs serving has a site within `radius` (in the unit of the costs). `p` is
+    the most sites, existing ones included; without it there is no limit.
     """
     program = _start("lscp", instance.wanted().within(radius), p)
     program.prob.setObjective(pulp.lpSum_vars(program.y))
@@ -173,14 +154,7 @@ def lscp(instance: PlainInstance, radius: float, p: int | None = None) -> Classi
 def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
     """Return the program that covers the most weight with at most p sites, in PuLP.
 
-    Parameters
-    ----------
-    instance
-        The data of the program.
-    p
-        Most sites, existing ones included.
-    radius
-        As for `lscp`.
+    `p` and `radius` are those of `lscp`.
     """
     near = instance.within(radius)
     program = _start("mclp", near, p)
@@ -198,12 +172,7 @@ def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
 def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
     """Return the program that serves every demand at the least cost from p sites, in PuLP.
 
-    Parameters
-    ----------
-    instance
-        The data of the program; every demand that needs serving has a site.
-    p
-        Most sites, existing ones included.
+    Every demand that needs serving has a site; `p` is the most sites, existing ones included.
     """
     program = _start("p_median", instance.wanted(), p)
     _serve_from_nearest(program, [])
@@ -213,10 +182,7 @@ def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
 def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
     """Return the program for the least radius (in the unit of the costs) of p sites, in PuLP.
 
-    Parameters
-    ----------
-    instance, p
-        As for `p_median`.
+    `p` is that of `p_median`.
     """
     needed = instance.wanted()
     program = _start("p_center", needed, p)
@@ -241,12 +207,7 @@ def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
 def facility_location(instance: PlainInstance, *, capacitated: bool = False) -> ClassicProgram:
     """Return the program for the least cost of opening sites and serving demand, in PuLP.
 
-    Parameters
-    ----------
-    instance
-        The data of the program; every demand that needs serving has a site.
-    capacitated
-        Whether sites serve no more weight than their capacity; demand may then be split.
+    With `capacitated` sites serve no more weight than their capacity, and demand may be split.
     """
     name = "capacitated_facility_location" if capacitated else "facility_location"
     program = _start(name, instance.wanted())

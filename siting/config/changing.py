@@ -49,25 +49,14 @@ BEGIN: Mapping[str, Any] = {
 def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Config:
     """Return a configuration with some keys changed, or made from them, checked as a whole.
 
-    Parameters
-    ----------
-    config
-        The configuration to change; None to begin with an empty one.
-    words
-        By key path (``"reach.cutoff_min"``), or by the key alone if one section has it
-        (``cutoff_min``). A section is a dict of its changes; a list or a table of names replaces
-        the old one. A file or a table in place of ``roads``, ``people``, ``candidates``,
-        ``exclude``, ``existing``, ``demand`` or ``reach`` is their source. Paths are relative to
-        Python's working directory.
-    place
-        Makes a file from a table or graph.
+    `config`: the configuration to change; None to begin with an empty one. `words`: values by key
+    path (``"reach.cutoff_min"``), or by the key alone if one section has it (``cutoff_min``). A
+    section is a dict of its changes; a list or a table of names replaces the old one. A file or a
+    table in place of ``roads``, ``people``, ``candidates``, ``exclude``, ``existing``, ``demand``
+    or ``reach`` is their source. Paths are relative to Python's working directory. `place` makes a
+    file from a table or graph.
 
-    Raises
-    ------
-    ConfigError
-        With every fault, by key.
-    InputError
-        If a given table is invalid, each of them named.
+    Raises `ConfigError` with every fault, by key; `InputError` naming every invalid table.
     """
     faults: list[Fault] = []
     change: dict[str, Any] = {}
@@ -106,8 +95,6 @@ def _cache_dir(data: Mapping[str, Any]) -> Path:
 def words() -> Mapping[str, Key]:
     """Return the words that name one key, each with its path; for a section its own name.
 
-    Examples
-    --------
     >>> words()["budget_pkr"], words()["people"], words()["year"]
     (('program', 'budget_pkr'), ('demand', 'people'), ('year',))
     """

@@ -14,15 +14,8 @@ from siting.config.yaml_text import Key, write
 
 
 def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
-    """Return the JSON schema of a configuration, each key with its meaning and unit.
+    """Return the JSON schema of a configuration (a study's or a nation's), with meanings and units.
 
-    Parameters
-    ----------
-    model
-        Its sections: those of a study, or of a nation.
-
-    Examples
-    --------
     >>> schema()["$defs"]["Reach"]["properties"]["cutoff_min"]["unit"]
     'min'
     """

@@ -94,8 +94,6 @@ def _words(kind: str, message: str) -> str:
 def combinations(sweep: Mapping[str, Sequence[Single]]) -> Iterator[dict[str, Single]]:
     """Yield every combination of the values, the last key's changing fastest.
 
-    Examples
-    --------
     >>> list(combinations({"year": [2030, 2035], "solver.seed": [1]}))
     [{'year': 2030, 'solver.seed': 1}, {'year': 2035, 'solver.seed': 1}]
     """

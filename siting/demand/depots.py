@@ -92,23 +92,12 @@ def place_depots(
 def with_depots(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, depots: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return the three tables with depot data for the classes of `depots`.
+    """Return fleet, vehicles and city share with depot data for the classes of `depots`.
 
-    Parameters
-    ----------
-    fleet, vehicles, city_share
-        As in `siting.demand.city_energy`.
-    depots
-        As `place_depots` returns them.
-
-    Returns
-    -------
-    fleet : DataFrame
-        With ``in_area``: whether the vehicles are those of the study area and not of the country.
-    vehicles : DataFrame
-        Km a day and share at home are the means of the class's fleets, in any housing.
-    city_share : DataFrame
-        1 where the vehicles are those of the study area.
+    `fleet`, `vehicles`, `city_share`: as in `siting.demand.city_energy`; `depots`: as
+    `place_depots` returns them. The fleet gets ``in_area``: whether the vehicles are those of the
+    study area and not of the country; the city share is 1 there. Km a day and the share at home are
+    the means of the class's fleets, in any housing.
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()

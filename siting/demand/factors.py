@@ -22,22 +22,11 @@ FACTORS = (
 def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     """Return the factors of public energy by zone and vehicle class.
 
-    Parameters
-    ----------
-    area
-        What is known of the area.
-    case
-        ``low``, ``central`` or ``high``, as in `energy_scenarios`.
+    `case`: ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
+    ``vehicle_class``; `FACTORS` (vehicles, shares, km/day, kWh/km) and ``charging_efficiency``;
+    ``home_share`` of the zone; ``demand_kwh_day``: the product of the factors over the efficiency
+    (kWh/day).
 
-    Returns
-    -------
-    DataFrame
-        ``zone_id``, ``vehicle_class``; `FACTORS` (vehicles, shares, km/day, kWh/km) and
-        ``charging_efficiency``; ``home_share`` of the zone; ``demand_kwh_day``: the product of the
-        factors over the efficiency (kWh/day).
-
-    Examples
-    --------
     >>> import numpy as np
     >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
@@ -78,18 +67,10 @@ def cell_places(
 ) -> pd.DataFrame:
     """Return the places that draw vehicles to each cell, with their weights.
 
-    Parameters
-    ----------
-    cells, pois, poi_weights
-        As in `siting.demand.surfaces`.
-
-    Returns
-    -------
-    DataFrame
-        ``cell_id``, ``name``, ``tag`` (the row of the table of weights), ``weight`` (of that row)
-        and ``part``: the share of the place that counts here, below 1 on the border of cells. The
-        sums of ``weight`` times ``part`` are proportional to the cells' ``destination`` of
-        `siting.demand.surfaces`.
+    Arguments are those of `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (the
+    row of the table of weights), ``weight`` (of that row) and ``part``: the share of the place that
+    counts here, below 1 on the border of cells. The sums of ``weight`` times ``part`` are
+    proportional to the cells' ``destination`` of `siting.demand.surfaces`.
     """
     places = poi_points(pois, poi_weights)
     spots = places.geometry.to_crs(cells.crs).to_numpy()

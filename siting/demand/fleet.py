@@ -77,19 +77,10 @@ def fleet_check(
     vehicles, 2 percentage points of the share of sales; a class is within if the model lies in the
     published range.
 
-    Parameters
-    ----------
-    scenario, path, overrides, sales_path
-        As in `fleet_model`.
+    Arguments are those of `fleet_model`. Columns: ``item``, ``model``, ``published``, ``unit``,
+    ``difference``, ``difference_share`` (of the published), ``tolerance`` (in the unit),
+    ``within``, ``source``, ``confidence``.
 
-    Returns
-    -------
-    DataFrame
-        ``item``, ``model``, ``published``, ``unit``, ``difference``, ``difference_share`` (of the
-        published), ``tolerance`` (in the unit), ``within``, ``source``, ``confidence``.
-
-    Examples
-    --------
     >>> bool(fleet_check()["within"].all())
     True
     """

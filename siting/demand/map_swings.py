@@ -26,21 +26,11 @@ def map_swings(
     proportion, and each place's weight. The effect is half the sum of the absolute changes of the
     cells' shares of the total, the larger of the two ends.
 
-    Parameters
-    ----------
-    cells, energy, surfaces, weights
-        As in `siting.demand.spread_demand`; demand at depots is not moved.
-    pois
-        Places and their weights as in `siting.demand.surfaces`; without them only the surfaces'
-        weights are tried.
-    ownership
-        As in `siting.demand.spread_demand`.
-
-    Returns
-    -------
-    DataFrame
-        ``figure`` (``home``, ``destination``, ``en_route``, or ``poi_weight amenity=bank``),
-        ``vehicle_class`` (blank: all), ``moved_cells_share``, ``source``, ``confidence``.
+    `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`;
+    demand at depots is not moved. `pois`: places and their weights as in `siting.demand.surfaces`;
+    without them only the surfaces' weights are tried. Columns: ``figure`` (``home``,
+    ``destination``, ``en_route``, or ``poi_weight amenity=bank``), ``vehicle_class`` (blank: all),
+    ``moved_cells_share``, ``source``, ``confidence``.
     """
     before = _by_cell(spread_demand(cells, energy, surfaces, weights, ownership=ownership), cells)
     rows = []

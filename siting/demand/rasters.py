@@ -44,35 +44,18 @@ def read_raster(
 ) -> gpd.GeoDataFrame:
     """Return the population from a raster: pixel centres (or squares) with a head count.
 
-    Parameters
-    ----------
-    path
-        A GeoTIFF of one band, north up, in any coordinate reference system.
-    area
-        Polygon, or west, south, east, north, in lon/lat: pixels whose centre lies in it are taken;
-        none: all.
-    density
-        Whether the values are persons per km2, not persons per pixel.
-    nodata
-        The value that means no data, where the file does not name it.
-    pixel_squares
-        Whether to return each pixel's outline, so that its people spread over the cells it covers.
-        `raster_to_cells` does so by itself and is much faster.
+    `path`: a GeoTIFF of one band, north up, in any coordinate reference system; `area`: polygon, or
+    west, south, east, north, in lon/lat, in which the centres of pixels must lie (default: all);
+    `density`: whether the values are persons per km2, not persons per pixel; `nodata`: the value
+    that means no data, where the file does not name it. With `pixel_squares` each pixel's outline
+    is returned, so that its people spread over the cells it covers; `raster_to_cells` does so by
+    itself and is much faster.
 
-    Returns
-    -------
-    GeoDataFrame
-        ``people`` (persons, above 0) and ``geometry``, EPSG:4326; from north to south, then west to
-        east.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, is not of one band or not north up; has no coordinate reference
-        system; does not overlap `area` (with both extents); has no data there; holds negative
-        values that are not marked as no data.
-    MissingExtraError
-        Without the package ``rasterio``.
+    Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326; from north to south, then
+    west to east. Raises `InputError` if the file cannot be read, is not of one band or not north
+    up; has no coordinate reference system; does not overlap `area` (with both extents); has no data
+    there; holds negative values that are not marked as no data; `MissingExtraError` without the
+    package ``rasterio``.
     """
     window = read_window(path, None if area is None else _polygon(area), density, nodata)
     row, column = np.nonzero(window.people)
@@ -108,33 +91,10 @@ def raster_to_cells(
     one wider than a quarter of a cell is split into equal parts, each at most a sixteenth of a cell
     wide, which do. The people in `area` are conserved.
 
-    Parameters
-    ----------
-    path, density, nodata
-        As in `read_raster`.
-    network
-        The roads.
-    size_m
-        Side of the squares in metres.
-    max_snap_m
-        Cells whose centre is farther than this from the nearest road get no node.
-    area
-        Polygon, or west, south, east, north, in lon/lat, to count people in; none: the box around
-        the roads, `max_snap_m` wider on each side.
-    also
-        Places that get a cell even without people; see `siting.demand.make_cells`.
-
-    Returns
-    -------
-    GeoDataFrame
-        As `siting.demand.make_cells` returns it.
-
-    Raises
-    ------
-    InputError
-        As `read_raster`; if a size is invalid; if nobody lives within `max_snap_m` of a road.
-    MissingExtraError
-        Without the package ``rasterio``.
+    `path`, `density`, `nodata`: as in `read_raster`; `network`, `size_m`, `max_snap_m`, `also`: as
+    in `siting.demand.make_cells`; `area`: polygon, or west, south, east, north, in lon/lat, to
+    count people in (default: the box around the roads, `max_snap_m` wider on each side). Result and
+    errors are those of the two functions.
     """
     faults = [
         Fault(name, f"{value:g} m is not above 0", "give metres above 0")

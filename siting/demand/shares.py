@@ -52,31 +52,14 @@ def city_share(
     people over the people of urban Pakistan. None of them is measured for electric vehicles; the
     ranges span the published estimates.
 
-    Parameters
-    ----------
-    cities
-        The table of cities, ``siting.reference.table("cities")`` or a user's own.
-    city
-        Its name; case is ignored.
-    classes
-        The vehicle classes to give a row.
-    path
-        A user's own registrations in place of the package's: a CSV with the columns city,
-        vehicle_class (blank: all classes), share, low, high, source, confidence.
+    `cities`: the table of cities, ``siting.reference.table("cities")`` or a user's own; `city`: its
+    name; case is ignored; `path`: a user's own registrations in place of the package's: a CSV with
+    the columns city, vehicle_class (blank: all classes), share, low, high, source, confidence.
 
-    Returns
-    -------
-    DataFrame
-        ``vehicle_class``, ``city_share``, ``low``, ``high``, ``source``, ``confidence``.
+    Columns: ``vehicle_class``, ``city_share``, ``low``, ``high``, ``source``, ``confidence``.
+    Raises `InputError` if the table has no such city, a share is not above 0 and at most 1 or out
+    of the order low, share, high, or a row is given twice.
 
-    Raises
-    ------
-    InputError
-        If the table has no such city, a share is not above 0 and at most 1 or out of the order low,
-        share, high, or a row is given twice.
-
-    Examples
-    --------
     >>> shares = city_share(table("cities"), "Lahore", ["two_wheeler", "car"])
     >>> shares[["city_share", "low", "high"]].to_numpy().tolist()
     [[0.13, 0.1, 0.175], [0.18, 0.13, 0.25]]

@@ -151,25 +151,12 @@ def spread_demand(
 def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
     """Return the division of each vehicle class's public energy among the surfaces (shares).
 
-    Parameters
-    ----------
-    overrides
-        Class, then ``home``, ``destination`` and ``en_route``: weights of at least 0 and any sum.
-        They replace the packaged table's row.
+    `overrides`: class, then ``home``, ``destination`` and ``en_route``: weights of at least 0 and
+    any sum, in place of the packaged row. Columns: ``vehicle_class``; the three with the sum 1,
+    each with ``…_low`` and ``…_high`` (an own weight has no range); ``unit``, ``source``,
+    ``confidence``. Raises `InputError` if a class's weights are all 0, or one is negative or
+    missing.
 
-    Returns
-    -------
-    DataFrame
-        ``vehicle_class``, ``home``, ``destination``, ``en_route`` (with the sum 1), each with
-        ``…_low`` and ``…_high`` (an own weight has no range), ``unit``, ``source``, ``confidence``.
-
-    Raises
-    ------
-    InputError
-        If a class's weights are all 0, or one is negative or missing.
-
-    Examples
-    --------
     >>> weights = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
     >>> float(weights.set_index("vehicle_class").loc["car", "en_route"])
     0.5

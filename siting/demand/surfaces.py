@@ -52,34 +52,16 @@ def surfaces(
 ) -> pd.DataFrame:
     """Return each cell's share of homes, destinations and passing traffic (0 to 1).
 
-    Parameters
-    ----------
-    cells
-        Demand cells, as `siting.demand.make_cells` returns them.
-    network
-        The roads.
-    pois
-        OSM features with their keys as columns (``amenity``, ``shop`` …); None: no destinations.
-    poi_weights
-        ``osm_key``, ``osm_value`` (``*``: any) and ``weight``; None: the package's table.
-    road_weights
-        ``highway`` and ``weight``; None: the package's table.
-    trips
-        ``trips``, ``trip_min`` and ``seed`` as for `traffic`.
+    `pois`: OSM features with their keys as columns (``amenity``, ``shop`` …); None: no
+    destinations. `poi_weights`: ``osm_key``, ``osm_value`` (``*``: any) and ``weight``, and
+    `road_weights`: ``highway`` and ``weight``; None: the package's tables. `trips`: ``trips``,
+    ``trip_min`` and ``seed`` as for `traffic`.
 
-    Returns
-    -------
-    DataFrame
-        ``cell_id``, ``home``, ``destination``, ``en_route``, and ``en_route_<class>``: the part of
-        ``en_route`` on each class of road. ``attrs["whole"]`` has the totals behind the shares
-        (people, weight of places, weighted vehicle-metres). An unknown surface is 0 everywhere,
-        with a text in ``attrs["notes"]``.
-
-    Raises
-    ------
-    InputError
-        If a table breaks its rules, a setting is invalid or `pois` has no coordinate reference
-        system.
+    Columns: ``cell_id``, ``home``, ``destination``, ``en_route``, and ``en_route_<class>``: the
+    part of ``en_route`` on each class of road. ``attrs["whole"]`` has the totals behind the shares
+    (people, weight of places, weighted vehicle-metres). An unknown surface is 0 everywhere, with a
+    text in ``attrs["notes"]``. Raises `InputError` if a table breaks its rules, a setting is
+    invalid or `pois` has no coordinate reference system.
     """
     validate(cells, CELLS)
     people = cells["people"].to_numpy(dtype=float)
@@ -206,34 +188,16 @@ def traffic(
     weight of its class. This is edge betweenness, sampled and weighted by people (Brandes 2001, A
     faster algorithm for betweenness centrality, with one quickest path for each pair).
 
-    Parameters
-    ----------
-    network
-        The roads.
-    cells
-        ``people`` and ``node_id``: trips start and end in proportion to the people at a node. None,
-        or nobody at any node: equally at every node.
-    road_weights
-        ``highway`` and ``weight``; None: the package's table. Links count as their parents, classes
-        without a row as ``unclassified``.
-    trips
-        Number of starting places drawn, with probability in proportion to people; up to this number
-        all are used.
-    trip_min
-        The longest trip, minutes; ``inf`` for no limit.
-    seed
-        Random seed.
+    `cells`: ``people`` and ``node_id``: trips start and end in proportion to the people at a node;
+    without cells, or people at any node, equally at every node. `road_weights`: ``highway`` and
+    ``weight``; None: the package's table. Links count as their parents, classes without a row as
+    ``unclassified``. `trips`: number of starting places drawn, with probability in proportion to
+    people; up to this number all are used. `trip_min`: the longest trip, minutes; ``inf`` for no
+    limit.
 
-    Returns
-    -------
-    GeoDataFrame
-        ``weight``, ``highway`` (the row of `road_weights`) and a point, one row a piece of road of
-        200 m at most, in the network's metres.
-
-    Raises
-    ------
-    InputError
-        If a setting or a weight is invalid, or the table lacks ``unclassified``.
+    Columns: ``weight``, ``highway`` (the row of `road_weights`) and a point, one row a piece of
+    road of 200 m at most, in the network's metres. Raises `InputError` if a setting or a weight is
+    invalid, or the table lacks ``unclassified``.
     """
     faults = []
     if trips < 1:

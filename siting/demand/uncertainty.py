@@ -239,26 +239,15 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     of the absolute changes of the shares that cells (or zones and classes) have of the total: the
     share of all energy that would be elsewhere (or another vehicle's).
 
-    Parameters
-    ----------
-    area
-        What is known of the area.
-    shares
-        ``zone_id``, ``vehicle_class``, ``cell_id``, ``share``: division of a zone's and class's
-        energy over the cells; None: moves between cells are left out.
+    `shares`: ``zone_id``, ``vehicle_class``, ``cell_id``, ``share``: division of a zone's and
+    class's energy over the cells; None: moves between cells are left out. Columns: ``rank`` (from
+    1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all; several: shares of one
+    source), ``low_kwh_day`` and ``high_kwh_day`` (totals with the figure at the end with less, and
+    more), ``swing_kwh_day``, ``swing_share`` (of the central total), ``moved_share`` (zones and
+    classes), ``moved_zones_share`` (zones only) and ``moved_cells_share`` (cells, if there are
+    `shares`), each the larger of the two ends, ``source``, ``confidence``. Figures without an
+    effect are left out.
 
-    Returns
-    -------
-    DataFrame
-        ``rank`` (from 1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all; several:
-        shares of one source), ``low_kwh_day`` and ``high_kwh_day`` (totals with the figure at the
-        end with less, and more), ``swing_kwh_day``, ``swing_share`` (of the central total),
-        ``moved_share`` (zones and classes), ``moved_zones_share`` (zones only) and
-        ``moved_cells_share`` (cells, if there are `shares`), each the larger of the two ends,
-        ``source``, ``confidence``. Figures without an effect are left out.
-
-    Examples
-    --------
     >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
     >>> fleet = national_fleet(2030)

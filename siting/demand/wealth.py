@@ -35,26 +35,14 @@ def relative_wealth(
 ) -> Floats:
     """Return the wealth of each cell over the mean of all people: the figure nearest its centre.
 
-    Parameters
-    ----------
-    cells
-        Demand cells with ``people``, in metres.
-    path
-        A GeoTIFF of one band, or a layer of points such as Meta's Relative Wealth Index in CSV.
-    column
-        The column of a layer that holds the figure.
-    index
-        Whether the figures are an index about zero, of which exp is taken.
-    nodata
-        The value of a raster that means no data, where the file does not say so itself.
+    `cells`: demand cells with ``people``, in metres; `path`: a GeoTIFF of one band, or a layer of
+    points such as Meta's Relative Wealth Index in CSV; `column`: the column of a layer that holds
+    the figure; `index`: whether the figures are an index about zero, of which exp is taken;
+    `nodata`: the value of a raster that means no data, where the file does not name it.
 
-    Raises
-    ------
-    InputError
-        If the file cannot be read, a figure is missing, below zero (of an index: beyond 10), all
-        are zero, or cells with people are farther than 5 km from any figure.
-    MissingExtraError
-        For a GeoTIFF without the package ``rasterio``.
+    Raises `InputError` if the file cannot be read, a figure is missing, below zero (of an index:
+    beyond 10), all are zero, or cells with people are farther than 5 km from any figure;
+    `MissingExtraError` for a GeoTIFF without the package ``rasterio``.
     """
     if path.suffix.lower() in (".tif", ".tiff"):
         points, value, labels = _raster(path, cells, nodata)

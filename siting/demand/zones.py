@@ -55,37 +55,22 @@ def read_zones(
 ) -> gpd.GeoDataFrame:
     """Return zones with a head count, polygons in lon/lat (EPSG:4326), that fit together.
 
-    Parameters
-    ----------
-    path
-        A layer file of polygons: census tehsils, wards, union councils.
-    people_column
-        The column that holds the number of people; None: outlines only, with 0 people each.
-    id_column
-        The column that names a zone; ``zone_id`` or ``id`` if the layer has it, else ``z001`` ….
-    name_column
-        The column with the zone's display name; ``name`` if the layer has it, else the id.
-    renting_column, high_rise_column
-        Columns with the share of households that rent, and that live in high-rise buildings, 0 to
-        1; None: unknown.
-    ownership_column
-        Column with vehicles a head, or a proxy, of any unit; None: unknown.
+    `path`: a layer file of polygons: census tehsils, wards, union councils. `people_column`: the
+    number of people; None: outlines only, with 0 people each. `id_column`: the name of a zone; by
+    default ``zone_id`` or ``id`` if the layer has it, else ``z001`` …. `name_column`: the display
+    name; by default ``name`` if the layer has it, else the id. `renting_column`,
+    `high_rise_column`: the share of households that rent, and that live in high-rise buildings, 0
+    to 1. `ownership_column`: vehicles a head, or a proxy, of any unit. None: unknown.
 
-    Returns
-    -------
-    GeoDataFrame
-        ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share`` (0 to
-        1, blank if unknown) and ``ownership`` where asked for, the layer's other columns (with
-        ``user_`` before names used here), ``geometry``; in the file's order. The result of
-        `zone_report` is in ``attrs["report"]``.
+    Columns: ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share``
+    (0 to 1, blank if unknown) and ``ownership`` where asked for, the layer's other columns (with
+    ``user_`` before names used here), ``geometry``; in the file's order. The result of
+    `zone_report` is in ``attrs["report"]``.
 
-    Raises
-    ------
-    InputError
-        With every fault of the file at once: missing columns; counts as in
-        `siting.demand.read_people`; shares outside 0 to 1; missing or repeated ids; geometry that
-        is missing, broken or not a polygon; zones that overlap by more than 0.1 % of the smaller
-        one, with the square kilometres and ids.
+    Raises `InputError` with every fault of the file at once: missing columns; counts as in
+    `siting.demand.read_people`; shares outside 0 to 1; missing or repeated ids; geometry that is
+    missing, broken or not a polygon; zones that overlap by more than 0.1 % of the smaller one, with
+    the square kilometres and ids.
     """
     require_commas(path)
     layer = read_layer(path)
@@ -220,33 +205,17 @@ def spread_zones(
     the footprint of buildings or the number of places is an assumption, which the caller has to
     state. Each zone's points sum to its people.
 
-    Parameters
-    ----------
-    zones
-        Polygons with ``zone_id`` and ``people``, as `read_zones` returns them.
-    network
-        Roads, for the length of street inside the zone.
-    buildings
-        Footprints (polygons), for their area; each counts in the zone of a point inside it.
-    pois
-        Places, for their number, or for a column ``weight`` if there is one.
-    by
-        Which of the three to use; optional if only one is given.
-    highway
-        The road classes along which people live.
+    `zones`: polygons with ``zone_id`` and ``people``, as `read_zones` returns them; `network`:
+    roads, for the length of street inside the zone; `buildings`: footprints (polygons), for their
+    area; each counts in the zone of a point inside it; `pois`: places, for their number, or for a
+    column ``weight`` if there is one; `by`: which of the three to use; optional if only one is
+    given; `highway`: the road classes along which people live.
 
-    Returns
-    -------
-    GeoDataFrame
-        ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is the basis used, or
-        ``zone`` where a zone has none of it: its people are then at a point inside it. Those zones
-        are named in the log and in ``attrs["report"]["without"]``.
-
-    Raises
-    ------
-    InputError
-        If no basis or more than one is given and `by` does not choose; no coordinate reference
-        system; counts that are missing or negative; repeated zone ids.
+    Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is the basis used, or
+    ``zone`` where a zone has none of it: its people are then at a point inside it. Those zones are
+    named in the log and in ``attrs["report"]["without"]``. Raises `InputError` if no basis or more
+    than one is given and `by` does not choose; for a missing coordinate reference system; for
+    counts that are missing or negative, and repeated zone ids.
     """
     basis = _basis({"streets": network, "buildings": buildings, "pois": pois}, by)
     _require_zones(zones)

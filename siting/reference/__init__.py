@@ -33,26 +33,11 @@ def _packaged(name: str) -> pd.DataFrame:
 def table(name: str, path: Path | None = None) -> pd.DataFrame:
     """Return a table of figures, from the package or from a file of the same form.
 
-    Parameters
-    ----------
-    name
-        The subject, e.g. ``"chargers"`` or ``"speeds"``.
-    path
-        A user's own CSV to read in its place; it needs the same columns, but for those that end a
-        range (``…_low``, ``…_high``): without them a figure has no range.
+    `name`: the subject, e.g. ``"chargers"`` or ``"speeds"``; `path`: a user's own CSV to read in
+    its place; it needs the same columns, but for those that end a range (``…_low``, ``…_high``):
+    without them a figure has no range. ``confidence`` holds one of `CONFIDENCE`. Raises
+    `InputError` naming file, column and line of each fault.
 
-    Returns
-    -------
-    DataFrame
-        The file's columns; ``confidence`` holds one of `CONFIDENCE`.
-
-    Raises
-    ------
-    InputError
-        Naming file, column and line of each fault.
-
-    Examples
-    --------
     >>> "source" in table("speeds").columns
     True
     """

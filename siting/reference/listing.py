@@ -87,24 +87,10 @@ SUBJECTS = {
 def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
     """Return the figures of a table as a list, one row a figure and row of the table.
 
-    Parameters
-    ----------
-    name
-        The table, one of `SUBJECTS`.
-    rows
-        Its rows, or those of them that are used.
-    table
-        The file they come from; the package's by default.
+    `name`: the table, one of `SUBJECTS`; `rows`: its rows, or those of them that are used; `table`:
+    the file they come from; the package's by default. Columns: `LISTED`; ``of`` is the row. A
+    figure without a range has its value at both ends; one that is blank is left out.
 
-    Returns
-    -------
-    DataFrame
-        ``figure``, ``of`` (the row), ``value``, ``low``, ``high``, ``unit``, ``source``,
-        ``confidence``, ``table``, ``used_for``. A figure without a range has its value at both
-        ends; one that is blank is left out.
-
-    Examples
-    --------
     >>> from siting.reference import table
     >>> rows = listed("chargers", table("chargers")).set_index(["of", "figure"])
     >>> float(rows.loc[("dc_60", "capex_pkr"), "low"])

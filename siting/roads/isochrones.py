@@ -26,24 +26,10 @@ def isochrones(
     Streets are sampled every half square of `SQUARE_M` m, in their driving direction; ground counts
     up to `ASIDE` squares from a street. Corners of squares are rounded without gaps between bands.
 
-    Parameters
-    ----------
-    network
-        The roads.
-    node_min
-        Minutes from each node, by ``node_id``; infinite without a path (`minutes_to_nearest`).
-    within_min
-        Upper limits of the bands, minutes, rising.
-
-    Returns
-    -------
-    GeoDataFrame
-        ``over_min``, ``within_min`` (minutes) and ``geometry`` (MultiPolygon, in the network's
-        coordinates); bands without ground are left out.
-
-    Examples
-    --------
-    >>> bands = isochrones(network, minutes, [5, 10, 15])  # doctest: +SKIP
+    `node_min`: minutes from each node, by ``node_id``; infinite without a path
+    (`minutes_to_nearest`); `within_min`: upper limits of the bands, minutes, rising. Columns:
+    ``over_min``, ``within_min`` (minutes) and ``geometry`` (MultiPolygon, in the network's
+    coordinates); bands without ground are left out.
     """
     spots, minutes = _street_spots(network, node_min)
     near = minutes <= within_min[-1]

@@ -28,19 +28,10 @@ _MARK = 2**11
 def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
     """Return lines as strokes: the same ground in fewer and longer lines.
 
-    Parameters
-    ----------
-    lines
-        Linestrings; duplicates, such as the two directions of a street, count once.
-    kind
-        A number each; only lines of one kind are joined.
-    grid
-        Rounding step of coordinates, in their unit. The results are whole multiples of it.
-
-    Returns
-    -------
-    tuple
-        The strokes, and for each line the position of its stroke, -1 where it has no length.
+    `lines`: linestrings; duplicates, such as the two directions of a street, count once; `kind`: a
+    number each; only lines of one kind are joined; `grid`: rounding step of coordinates, in their
+    unit. The strokes' coordinates are whole multiples of it. The second result is for each line the
+    position of its stroke, -1 where it has no length.
     """
     xy, of = shapely.get_coordinates(lines, return_index=True)
     on_grid = np.rint(xy / grid)

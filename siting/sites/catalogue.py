@@ -123,23 +123,9 @@ def fee_figures(path: Path | None = None) -> pd.DataFrame:
 def compatibility(path: Path | None = None) -> pd.DataFrame:
     """Return which vehicle class can use which charger group, one row a pair.
 
-    Parameters
-    ----------
-    path
-        A user's own table in place of the package's, with the same columns.
+    Columns: ``charger_group``, ``vehicle_class``, ``source``, ``confidence``. Raises `InputError`
+    if a pair is missing a part or given twice.
 
-    Returns
-    -------
-    DataFrame
-        ``charger_group``, ``vehicle_class``, ``source``, ``confidence``.
-
-    Raises
-    ------
-    InputError
-        If a pair is missing a part or given twice.
-
-    Examples
-    --------
     >>> pairs = compatibility()
     >>> pairs.loc[pairs["charger_group"] == "lev", "vehicle_class"].to_list()
     ['two_wheeler', 'two_wheeler_delivery', 'three_wheeler']
@@ -172,24 +158,11 @@ def charging_limits(path: Path | None = None) -> pd.DataFrame:
 def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]:
     """Return the largest share of the day that ports are planned to be taken, by charger group.
 
-    Parameters
-    ----------
-    own
-        Shares that replace the package's, by charger group.
+    A port is taken while it draws power; shares are above 0 and at most 1. `own` replaces the
+    packaged shares by charger group; ranges, sources and marks are in
+    ``siting.reference.table("time_utilisation")``. Raises `InputError` naming every group of `own`
+    that is no charger group.
 
-    Returns
-    -------
-    dict
-        The share of the day (above 0, at most 1) that a port is taken and drawing; ranges, sources
-        and marks are in ``siting.reference.table("time_utilisation")``.
-
-    Raises
-    ------
-    InputError
-        Naming every group of `own` that is no charger group.
-
-    Examples
-    --------
     >>> time_utilisation({"dc": 0.2})["dc"], time_utilisation()["lev"]
     (0.2, 0.3)
     """

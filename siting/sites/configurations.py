@@ -166,40 +166,25 @@ def configuration_table(
 
     What a group can serve follows from the service standard (`siting.sites.standards`), the cost
     parts from `siting.sites.costs`. The grid connection is the smallest that carries the load; any
-    that needs a transformer also needs `line_km` of overhead 11 kV line. Fees are the NEECA
-    application; its annual fee, O&M and a land lease are running costs and no part of the cost.
+    that needs a transformer also needs `line_km` of overhead 11 kV line, by default the grid
+    table's for a city. Fees are the NEECA application; its annual fee, O&M and a land lease are
+    running costs and no part of the cost.
 
-    Parameters
-    ----------
-    configurations
-        Name, then charger type and number: ``{"hub": {"dc_60": 2, "lev_3": 4}}``.
-    **given
-        By name, the figures of `RuleFigures`; ``chargers``, ``grid``, ``fees`` and
-        ``compatibility`` must be among them. ``line_km`` is by default the grid table's for a city.
+    `configurations`: name, then charger type and number: ``{"hub": {"dc_60": 2, "lev_3": 4}}``;
+    `given`: the figures of `RuleFigures`. Raises `InputError` with every fault of both at once.
 
-    Returns
-    -------
-    DataFrame
-        ``configuration``, ``chargers``, ``vehicle_classes``, ``power_kw`` (of the chargers),
-        ``load_kw`` (what the grid must carry), ``ports``, ``points`` (a swap cabinet is one),
-        ``bays_needed`` (car bays), ``charger_cost_pkr``,
-        ``battery_cost_pkr`` (the part of it that is swap batteries), ``grid_item``,
-        ``connection_cost_pkr``, ``line_cost_pkr``, ``upgrade_cost_pkr``, ``grid_cost_pkr`` (their
-        sum), ``fee_cost_pkr``, ``civil_cost_pkr``, ``land_cost_pkr``, ``design_cost_pkr``,
-        ``contingency_cost_pkr``, ``deposit_cost_pkr``, ``cost_pkr``, ``subsidy_pkr``; running costs
-        ``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``, ``insurance_pkr_year``;
-        ``charger_life_years`` and ``battery_life_years`` (the shortest; blank without),
-        ``neeca_level``, ``capacity_<group>_kwh_day``, ``capacity_kwh_day``, ``pkr_per_kwh_day``
-        and ``reason`` (blank, or why no grid tier carries it: its grid cost is then only a lower
-        limit).
+    Columns: ``configuration``, ``chargers``, ``vehicle_classes``, ``power_kw`` (of the chargers),
+    ``load_kw`` (what the grid must carry), ``ports``, ``points`` (a swap cabinet is one),
+    ``bays_needed`` (car bays), ``charger_cost_pkr``, ``battery_cost_pkr`` (the part of it that is
+    swap batteries), ``grid_item``, ``connection_cost_pkr``, ``line_cost_pkr``,
+    ``upgrade_cost_pkr``, ``grid_cost_pkr`` (their sum), ``fee_cost_pkr``, ``civil_cost_pkr``,
+    ``land_cost_pkr``, ``design_cost_pkr``, ``contingency_cost_pkr``, ``deposit_cost_pkr``,
+    ``cost_pkr``, ``subsidy_pkr``; running costs ``annual_fee_pkr``, ``om_pkr_year``,
+    ``land_pkr_year``, ``insurance_pkr_year``; ``charger_life_years`` and ``battery_life_years``
+    (the shortest; blank without), ``neeca_level``, ``capacity_<group>_kwh_day``,
+    ``capacity_kwh_day``, ``pkr_per_kwh_day`` and ``reason`` (blank, or why no grid tier carries it:
+    its grid cost is then only a lower limit).
 
-    Raises
-    ------
-    InputError
-        With every fault of the configurations and settings at once.
-
-    Examples
-    --------
     >>> from siting.sites.catalogue import charger_catalogue, compatibility, fee_figures
     >>> from siting.sites.catalogue import grid_figures
     >>> row = configuration_table(

@@ -232,15 +232,8 @@ class Subsidy:
 def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
     """Return the subsidy of each offer in PKR; under ``need`` and ``gap`` the most it could be.
 
-    Parameters
-    ----------
-    costs
-        The cost parts (`COST_PARTS`; civil works and land may be absent) and ``cost_pkr``.
-    rule
-        The rule.
+    `costs`: the cost parts (`COST_PARTS`; civil works and land may be absent) and ``cost_pkr``.
 
-    Examples
-    --------
     >>> parts = pd.DataFrame({"charger_cost_pkr": [8e6], "grid_cost_pkr": [2e6],
     ...     "fee_cost_pkr": [5e4], "cost_pkr": [10_050_000.0]})
     >>> float(subsidy_pkr(parts, Subsidy())[0])  # 0.5 x 8 m + 0.8 x 2 m

@@ -73,18 +73,10 @@ def group_load_kw(
 ) -> float:
     """Return the load of the chargers of one group at one station (kW).
 
-    Parameters
-    ----------
-    types, number
-        Rows of the charger catalogue, all of one group, and the number of each.
-    fastest
-        As `fastest_kw` returns it.
-    mix
-        The mean session; none: every port counts.
-    served_kwh_day
-        Energy the group can serve in a day, with power all day.
-    busy_share
-        Share of the busiest hour in which no more ports are taken than the load is for.
+    `types`, `number`: rows of the charger catalogue, all of one group, and the number of each;
+    `fastest`: as `fastest_kw` returns it; `mix`: the mean session (None: every port counts);
+    `served_kwh_day`: energy the group can serve in a day, with power all day; `busy_share`: share
+    of the busiest hour in which no more ports are taken than the load is for.
     """
     full = float(number @ draw_kw(types, fastest))
     ports = types["ports"].to_numpy(dtype=float)

@@ -47,24 +47,13 @@ class NoPlaceError(InputError):
 def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places of a file that carry certain OSM tags, as points in lon/lat (EPSG:4326).
 
-    Parameters
-    ----------
-    path
-        OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns.
-    tags
-        Key, then the values wanted: ``{"amenity": ["fuel", "parking"], "shop": True}`` takes fuel
-        stations, car parks and every shop. Where a place matches twice, the first key counts.
+    `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
+    `tags`: key, then the values wanted: ``{"amenity": ["fuel", "parking"], "shop": True}`` takes
+    fuel stations, car parks and every shop. Where a place matches twice, the first key counts.
 
-    Returns
-    -------
-    GeoDataFrame
-        ``name`` (blank where the map has none), ``kind`` (the tag's value), ``source`` and
-        ``geometry``; areas become a point inside them.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, no tags are given, or no place has one.
+    Columns: ``name`` (blank where the map has none), ``kind`` (the tag's value), ``source`` and
+    ``geometry``; areas become a point inside them. Raises `InputError` if the file cannot be read,
+    no tags are given, or no place has one.
     """
     _require_tags(tags)
     if path.name.lower().endswith(OSM_SUFFIXES):
@@ -101,32 +90,15 @@ def candidates_from_layer(
 ) -> gpd.GeoDataFrame:
     """Return the places of a user's layer, as points in lon/lat (EPSG:4326).
 
-    Parameters
-    ----------
-    path
-        A layer file, or a CSV with ``lon`` and ``lat``.
-    name_column
-        The column with names; ``name`` if it has one.
-    kind
-        Name of the places in messages.
-    kind_column
-        A column that says so row by row; `kind` is used where it is blank.
-    id_column
-        The column with the user's own ids; ``site_id`` or ``id`` if it has one.
+    `path`: a layer file, or a CSV with ``lon`` and ``lat``; `name_column`: names, by default
+    ``name``; `kind`: the kind of places where `kind_column` is missing or blank; `id_column`: the
+    user's own ids, by default ``site_id`` or ``id``.
 
-    Returns
-    -------
-    GeoDataFrame
-        ``name``, ``kind``, ``source``, ``geometry``; where the layer has them ``headroom_kw``
-        (kW), ``line_km`` (km of 11 kV line), ``bays`` and ``availability`` (share of the time
-        there is power); ``user_id``, the user's own ids as text; every other column of the layer
-        under its name with ``user_`` before it.
-
-    Raises
-    ------
-    InputError
-        With every fault at once: unreadable, columns missing, ids given twice, figures of sites
-        that cannot be right.
+    Columns: ``name``, ``kind``, ``source``, ``geometry``; where the layer has them ``headroom_kw``
+    (kW), ``line_km`` (km of 11 kV line), ``bays`` and ``availability`` (share of the time there is
+    power); ``user_id``, the user's own ids as text; every other column of the layer under its name
+    with ``user_`` before it. Raises `InputError` with every fault at once: unreadable, columns
+    missing, ids given twice, figures of sites that cannot be right.
     """
     layer = read_layer(path)
     named = (name_column, kind_column, id_column)
