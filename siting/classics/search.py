@@ -203,8 +203,8 @@ def radius_of(instance: PlainInstance, chosen: Flags) -> float:
 def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
     """Return the plan of p sites with the least radius found, and the least radius of any plan.
 
-    Every demand of the instance needs serving and has a site. `Found.chosen` is None where not even
-    the largest radius will do.
+    Every demand of the instance needs serving and has a site. `Found.chosen` is None where the
+    largest radius is too small.
     """
     near = max(means.gap, settings.ARITHMETIC / 10)
     least = float(instance.cost[instance.start[:-1]].max())

@@ -331,7 +331,6 @@ class Money(Section):
         what = "no longer exists: sales follow the demand of the fleet model from opening_year"
         fix = "leave it out, or give the shares of each year as sales_path"
         there = given if isinstance(given, Mapping) else {}
-        there = given if isinstance(given, Mapping) else {}
         refuse(((name,), what, fix) for name in old if name in there)
         return given
 

@@ -12,7 +12,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from siting.config.award_rules import Award
 from siting.config.demand import Demand
 from siting.config.fields import (
     RUN_NAME,
@@ -23,17 +22,20 @@ from siting.config.fields import (
     LayerFile,
     Metres,
     Minutes,
+    PositiveShare,
     Refusal,
+    Rupees,
     Seconds,
     Section,
     SweepKey,
     SweepValues,
+    TableName,
     Text,
     WholeSeconds,
     did_you_mean,
     refuse,
 )
-from siting.config.offers import Money, Offers
+from siting.config.offers import Money, Offers, RupeesKw
 from siting.config.program import Program
 from siting.config.refusals import clashes
 from siting.config.sources import ExcludedArea, Licence, RoadSource, SiteSource, Source
@@ -143,6 +145,39 @@ class Report(Section):
 
     language: Literal["en", "ur"] = "en"
     """en: English; ur: Urdu, right to left, as far as the glossary goes; the rest stays English"""
+
+
+class Cap(Section):
+    """A limit on winning bids with the same value in a column: a bidder's, a province's."""
+
+    column: Text
+    """column of the bids: bidder, or one of the user's own such as province; zone is the zone of
+    program.zones where the bids have no such column"""
+    value: Text | None = None
+    """value under the limit; default: each value"""
+    stations: int | None = Field(None, ge=0, le=1_000_000)
+    """stations at most"""
+    pkr: Rupees | None = Field(None, ge=0, le=1e14)
+    """public money at most, PKR"""
+    budget_share: PositiveShare | None = None
+    """public money at most, as a share of all there is"""
+
+    @model_validator(mode="after")
+    def _something(self) -> Cap:
+        if self.stations is None and self.pkr is None and self.budget_share is None:
+            refuse([((), "sets no limit", "give stations, pkr or budget_share")])
+        return self
+
+
+class Award(Section):
+    """The rules of `siting award` for bidders."""
+
+    caps: Mapping[TableName, Cap] = Field({})
+    """the most that a bidder, a province, a zone may win, by a name of yours"""
+    reserve_share: PositiveShare = 1.0
+    """reserve price of a bid: the most it may ask, as a share of its cost"""
+    reserve_pkr_kw: RupeesKw | None = Field(None, ge=0, le=1e9)
+    """the same, PKR for each kW; default: no such price"""
 
 
 class Config(Section):

@@ -1,24 +1,30 @@
 """Demand: people into cells, vehicles into energy, energy onto the cells."""
 
 from siting.demand.cells import make_cells
-from siting.demand.clip import clip_zones
 from siting.demand.depots import depot_shares, place_depots, with_depots, zones_by_depot
 from siting.demand.energy import Area, city_energy, demand_figures, zone_energy
-from siting.demand.factors import FACTORS, cell_places, energy_factors
 from siting.demand.fleet import fleet_check, national_fleet
 from siting.demand.housing import EFFECTS, housing_effects
-from siting.demand.map_swings import map_swings
 from siting.demand.people import people_on_streets, read_h3, read_people
 from siting.demand.profiles import HOURS, session_figures, session_load
 from siting.demand.rasters import raster_to_cells, read_raster
 from siting.demand.sales import fleet_figures, fleet_model, stock_of_figures
 from siting.demand.scenarios import DEFAULT_SCENARIO, PROJECTED_AFTER, scenario_names
 from siting.demand.shares import city_figures, city_like, city_share, national_stations
-from siting.demand.spread import spread_demand, surface_weights
-from siting.demand.surfaces import destination_shares, poi_points, road_points, surfaces, traffic
+from siting.demand.spread import map_swings, spread_demand, surface_weights
+from siting.demand.surfaces import (
+    cell_places,
+    destination_shares,
+    poi_points,
+    road_points,
+    surfaces,
+    traffic,
+)
 from siting.demand.uncertainty import (
+    FACTORS,
     PACES,
     draw_energy,
+    energy_factors,
     energy_quantiles,
     energy_scenarios,
     fleet_paces,
@@ -26,7 +32,7 @@ from siting.demand.uncertainty import (
 )
 from siting.demand.vehicles import vehicle_figures
 from siting.demand.wealth import relative_wealth
-from siting.demand.zones import read_zones, spread_zones, zone_report
+from siting.demand.zones import clip_zones, read_zones, spread_zones, zone_report
 
 __all__ = [
     "DEFAULT_SCENARIO",

@@ -37,7 +37,7 @@ CLASS_FIGURES = {
 
 @dataclass(frozen=True)
 class Area:
-    """What is known of a study area: its vehicles, their use, its zones."""
+    """The data of a study area: its vehicles, their use, its zones."""
 
     # `fleet`, `vehicles`, `city_share`, `area_share`: as in `city_energy`
     fleet: pd.DataFrame
@@ -192,14 +192,6 @@ def demand_figures(
     The effects of housing are listed only for an area with zones; `area_source` is the source of
     the area's share. Columns: ``figure``, ``vehicle_class`` (blank: all), ``value``, ``low``,
     ``high``, ``unit``, ``source``, ``confidence``.
-
-    >>> from siting.demand import city_share, national_fleet, vehicle_figures
-    >>> from siting.reference import table
-    >>> fleet = national_fleet(2030)
-    >>> shares = city_share(table("cities"), "Multan", fleet["vehicle_class"])
-    >>> demand_figures(Area(fleet, vehicle_figures(), shares))["figure"].unique().tolist()
-    ['country_vehicles', 'city_share', 'area_share', 'kwh_km', 'km_day', 'charging_efficiency', \
-    'electric_km_share', 'home_share']
     """
     fleet = area.fleet
     use, share = _aligned(fleet, area.vehicles, area.city_share, area.area_share)

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow.parquet
 import shapely
 
+from siting.demand.cells import Floats, Ints, Shapes
 from siting.errors import Fault, InputError, MissingExtraError, refuse
 from siting.files import (
     LONLAT_ALIASES,
@@ -158,20 +159,15 @@ def people_on_streets(
     """
     if not (np.isfinite(total) and total > 0):
         raise InputError("people", f"a total of {total} persons", "give a number above 0")
-    edges = network.edges
-    streets = edges[edges["highway"].isin(list(highway))]
-    if streets.empty or not streets["length_m"].sum() > 0:
+    at, lines = streets_once(network, highway)
+    length_m = network.edges["length_m"].to_numpy(dtype=float)[at]
+    if not length_m.sum() > 0:
         raise InputError(
             "network, column highway",
             f"no street is {', '.join(highway)}",
-            "it has: " + ", ".join(sorted(set(edges["highway"].astype(str)))),
+            "it has: " + ", ".join(sorted(set(network.edges["highway"].astype(str)))),
         )
-    # A normalised line has the same direction whichever way it was drawn.
-    lines = shapely.normalize(streets.geometry.to_numpy())
-    drawn = pd.DataFrame({"line": shapely.to_wkb(lines)})
-    once = ~drawn.duplicated().to_numpy()
-    length_m = streets["length_m"].to_numpy(dtype=float)[once]
-    middles = shapely.line_interpolate_point(lines[once], 0.5, normalized=True)
+    middles = shapely.line_interpolate_point(lines, 0.5, normalized=True)
     return gpd.GeoDataFrame(
         {"people": total * length_m / length_m.sum()}, geometry=middles, crs=network.crs
     ).to_crs(4326)
@@ -302,10 +298,38 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 
 def _h3_text(value: object) -> str:
-    """Return a cell's name as H3 writes it; None for an invalid one."""
+    """Return a cell's name as H3 writes it; blank for an invalid one."""
     import h3
 
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return str(h3.int_to_str(int(value))) if 0 <= value < 2**64 else ""
     text = str(value).strip().lower()
     return text if H3_NAME.fullmatch(text) else ""
+
+
+def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
+    """Return the midpoints of equal pieces of lines, the line of each, its length in metres.
+
+    No piece is longer than `step_m`.
+
+    >>> points, line, length_m = along(np.array([shapely.LineString([(0, 0), (300, 0)])]), 150)
+    >>> [p.x for p in points], line.tolist(), length_m.tolist()
+    ([75.0, 225.0], [0, 0], [150.0, 150.0])
+    """
+    length_m = shapely.length(lines)
+    pieces = np.maximum(1, np.ceil(length_m / step_m - 1e-9)).astype(np.intp)
+    line = np.repeat(np.arange(len(lines)), pieces)
+    nth = np.arange(len(line)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    share = (nth + 0.5) / pieces[line]
+    points = shapely.line_interpolate_point(lines[line], share, normalized=True)
+    return points, line, length_m[line] / pieces[line]
+
+
+def streets_once(network: Network, highway: Collection[str]) -> tuple[Ints, Shapes]:
+    """Return the streets of some classes, both directions as one: positions of edges, and lines."""
+    edges = network.edges
+    at = np.flatnonzero(edges["highway"].isin(list(highway)).to_numpy())
+    # A normalised line has the same direction whichever way it was drawn.
+    lines = shapely.normalize(edges.geometry.to_numpy()[at])
+    once = ~pd.Series(shapely.to_wkb(lines)).duplicated().to_numpy()
+    return at[once], lines[once]

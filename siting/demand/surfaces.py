@@ -21,7 +21,8 @@ import pandas as pd
 import shapely
 from scipy.sparse.csgraph import dijkstra
 
-from siting.demand.streets import along, streets_once
+from siting.demand.cells import Floats
+from siting.demand.people import along, streets_once
 from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
@@ -38,8 +39,6 @@ FALLBACK = "unclassified"
 STEP_M = 200.0
 # Trips searched at once: few enough for the dense block of a big city.
 BATCH = 16
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
 
 
 def surfaces(
@@ -163,12 +162,34 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     return frame.astype({"tag": "str", "name": "str"})
 
 
+def cell_places(
+    cells: gpd.GeoDataFrame, pois: gpd.GeoDataFrame, poi_weights: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return the places that draw vehicles to each cell, with their weights.
+
+    Arguments are those of `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (the
+    row of the table of weights), ``weight`` (of that row) and ``part``: the share of the place that
+    counts here, below 1 on the border of cells. The sums of ``weight`` times ``part`` are
+    proportional to the cells' ``destination`` of `siting.demand.surfaces`.
+    """
+    places = poi_points(pois, poi_weights)
+    spots = places.geometry.to_crs(cells.crs).to_numpy()
+    point, cell = shapely.STRtree(cells.geometry.to_numpy()).query(spots, predicate="intersects")
+    shared = np.bincount(point, minlength=len(places))
+    frame = pd.DataFrame({"cell_id": cells["cell_id"].to_numpy()[cell]})
+    for column in ("name", "tag", "weight"):
+        frame[column] = places[column].array[point]
+    frame["part"] = 1 / shared[point]
+    return frame.sort_values(["cell_id", "weight"], ascending=[True, False], ignore_index=True)
+
+
 def road_points(network: Network, highway: Collection[str] = MAIN_ROADS) -> gpd.GeoDataFrame:
     """Return points at most 200 m apart along roads of some classes, in the network's metres.
 
     For ``make_cells(also=…)``, so that main roads have cells where nobody lives.
     """
-    points, _, _ = along(streets_once(network, highway), STEP_M)
+    _, lines = streets_once(network, highway)
+    points, _, _ = along(lines, STEP_M)
     return gpd.GeoDataFrame(geometry=points, crs=network.crs)
 
 

@@ -25,7 +25,7 @@ from siting.demand.energy import (
     zone_kwh,
     zone_weights,
 )
-from siting.demand.housing import SURVEYED, Array, Housing, zone_class
+from siting.demand.housing import SURVEYED, Array, Housing, home_shares, zone_class
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import Fault, InputError, refuse
 
@@ -36,6 +36,12 @@ SCENARIOS = ("low", "central", "high")
 # Pakistan's sales with a range was found.
 PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
 _CHUNK = 256  # draws at once: limits memory with many zones
+
+# Factors of public energy, from the country's vehicles on.
+FACTORS = (
+    *("country_vehicles", "city_share", "area_share", "zone_share"),
+    *("km_day", "electric_km_share", "kwh_km", "public_share"),
+)
 
 
 class Case:
@@ -92,14 +98,6 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
 
     `area`: what is known of the area. Columns: ``scenario`` (``low``, ``central``, ``high``),
     ``zone_id``, ``vehicle_class``, ``demand_kwh_day``.
-
-    >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
-    >>> from siting.reference import table
-    >>> fleet = national_fleet(2030)
-    >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
-    >>> runs = energy_scenarios(Area(fleet, vehicle_figures(), shares))
-    >>> runs.groupby("scenario", sort=False)["demand_kwh_day"].sum().is_monotonic_increasing
-    True
     """
     case = Case(area)
     parts = []
@@ -132,14 +130,6 @@ def draw_energy(
 
     Columns: ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises
     `InputError` if `n` or `seed` cannot be used, or as `siting.demand.zone_energy`.
-
-    >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
-    >>> from siting.reference import table
-    >>> fleet = national_fleet(2030)
-    >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
-    >>> draws = draw_energy(100, 1, Area(fleet, vehicle_figures(), shares))
-    >>> draws["draw"].nunique(), len(draws)
-    (100, 700)
     """
     faults = [
         Fault(name, f"{value!r} is not a whole number of at least {least}")
@@ -247,14 +237,6 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     classes), ``moved_zones_share`` (zones only) and ``moved_cells_share`` (cells, if there are
     `shares`), each the larger of the two ends, ``source``, ``confidence``. Figures without an
     effect are left out.
-
-    >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
-    >>> from siting.reference import table
-    >>> fleet = national_fleet(2030)
-    >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
-    >>> ranked = sensitivity(Area(fleet, vehicle_figures(), shares))
-    >>> ranked["swing_share"].is_monotonic_decreasing
-    True
     """
     case = Case(area)
     central = case.figures["value"].to_numpy(dtype=float)
@@ -345,3 +327,45 @@ def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
     slope = np.diff(logs, axis=0) / np.diff(at)[:, None]
     factors: Array = np.exp(logs[step] + slope[step] * (z - at[step])[:, None])
     return factors
+
+
+def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
+    """Return the factors of public energy by zone and vehicle class.
+
+    `case`: ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
+    ``vehicle_class``; `FACTORS` (vehicles, shares, km/day, kWh/km) and ``charging_efficiency``;
+    ``home_share`` of the zone; ``demand_kwh_day``: the product of the factors over the efficiency
+    (kWh/day).
+
+    >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
+    >>> from siting.reference import table
+    >>> fleet = national_fleet(2030)
+    >>> shares = city_share(table("cities"), "Lahore", fleet["vehicle_class"])
+    >>> rows = energy_factors(Area(fleet, vehicle_figures(), shares))
+    >>> product = rows[list(FACTORS)].prod(axis=1) / rows["charging_efficiency"]
+    >>> bool(np.allclose(product, rows["demand_kwh_day"]))
+    True
+    """
+    given = Case(area)
+    values = given.figures["value"].to_numpy(dtype=float)
+    if case != "central":
+        values = given.end(more=case == "high")
+    figures = given.at(values)
+    rows = zone_class(given.zones.ids, given.classes)
+    home = home_shares(figures, given.zones).ravel()
+    zone_factors = {
+        "zone_share": given.zones.split_by(figures["ownership_weight"]).ravel(),
+        "public_share": 1 - home,
+    }
+    for name in FACTORS:
+        rows[name] = (
+            zone_factors[name]
+            if name in zone_factors
+            else np.tile(figures[name], len(given.zones.ids))
+        )
+    efficiency = np.tile(figures["charging_efficiency"], len(given.zones.ids))
+    return rows.assign(
+        charging_efficiency=efficiency,
+        home_share=home,
+        demand_kwh_day=zone_kwh(figures, given.zones).ravel(),
+    )

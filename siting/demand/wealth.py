@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from siting.demand.raster_window import Floats, read_window
+from siting.demand.cells import Floats
+from siting.demand.rasters import read_window
 from siting.errors import InputError, refuse
 from siting.files import extent, missing_columns, read_layer, row_labels, rows_fault
 

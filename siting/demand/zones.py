@@ -1,4 +1,4 @@
-"""Zones with a head count: read and checked, then spread over streets, buildings or places."""
+"""Zones with a head count: read, checked, clipped, spread over streets, buildings or places."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shapely
+from shapely import MultiPolygon, Polygon
 
-from siting.demand.people import HOME_STREETS, count_faults, id_faults, require_commas, shape_faults
-from siting.demand.streets import along, streets_once
+from siting.demand.cells import Floats, Ints, Shapes
+from siting.demand.people import (
+    HOME_STREETS,
+    along,
+    count_faults,
+    id_faults,
+    require_commas,
+    shape_faults,
+    streets_once,
+)
 from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns, read_layer, rows_fault
 from siting.roads import Network
@@ -39,9 +47,6 @@ RESERVED = (
     "ownership",
     "area_share",
 )
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
-Shapes = npt.NDArray[np.object_]
 
 
 def read_zones(
@@ -263,7 +268,7 @@ def spread_zones(
 def _on_streets(
     shapes: Shapes, network: Network, highway: Collection[str]
 ) -> tuple[Shapes, Ints, Floats]:
-    lines = streets_once(network, highway)
+    _, lines = streets_once(network, highway)
     tree = shapely.STRtree(lines)
     zone, line = tree.query(shapes, predicate="intersects")
     within = np.isin(zone * len(lines) + line, _pairs(tree, shapes, len(lines)))
@@ -332,3 +337,39 @@ def _require_zones(zones: gpd.GeoDataFrame) -> None:
 
 def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fault]:
     return rows_fault(f"{path}, column {column}", mask, path, f"{mask.sum():,} rows {what}")
+
+
+def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.GeoDataFrame:
+    """Return the part of each zone inside an area, with its share of the zone's people (persons).
+
+    People are assumed to live evenly over a zone, which the caller has to state.
+
+    `zones`: polygons in lon/lat with ``zone_id`` and ``people``, as `siting.demand.read_zones`
+    returns them; `area`: polygon in lon/lat. Result: the zones that reach into the area, clipped,
+    columns as before; ``people`` times ``area_share``, the share of the zone's area that is inside
+    (0 to 1). Raises `InputError` if no zone reaches into the area.
+
+    >>> zones = gpd.GeoDataFrame(
+    ...     {"zone_id": ["a"], "people": [100.0]},
+    ...     geometry=[shapely.box(73, 33, 73.2, 33.1)],
+    ...     crs=4326,
+    ... )
+    >>> clip_zones(zones, shapely.box(73, 33, 73.1, 33.1))["people"].round(1).to_list()
+    [50.0]
+    """
+    west, south, east, north = area.bounds
+    utm = utm_epsg((west + east) / 2, (south + north) / 2)
+    # Clipped in degrees, where edges of both stay straight, so that neighbours have no gaps.
+    inside = shapely.intersection(zones.geometry.to_numpy(), area)
+    whole_m2 = zones.geometry.to_crs(utm).area.to_numpy()
+    part_m2 = gpd.GeoSeries(inside, crs=4326).to_crs(utm).area.to_numpy()
+    share = np.clip(part_m2 / whole_m2, 0.0, 1.0)
+    kept = share > 0
+    if not kept.any():
+        raise InputError(
+            "zones", "none reaches into the area of the roads", "give the zones of this city"
+        )
+    clipped = zones.assign(people=zones["people"] * share, area_share=share).set_geometry(
+        gpd.GeoSeries(inside, index=zones.index, crs=4326)
+    )
+    return clipped[kept].reset_index(drop=True)

@@ -22,7 +22,7 @@ import pandas as pd
 
 from siting import settings
 from siting.config import Config, to_yaml
-from siting.config.requirements import Envelope
+from siting.config.program import Envelope
 from siting.engine.prices import rupees_of
 from siting.errors import InfeasibleError, SitingError
 from siting.outcome import Outcome

@@ -49,7 +49,7 @@ class Subject:
     used_for: str  # the use of the figures
     # Name of a figure in a column ``value`` or ``weight``; blank: the column's name.
     title: str = ""
-    columns: tuple[str, ...] = ()  # the figures among the columns; none: all that are numbers
+    columns: tuple[str, ...] = ()  # the figures among the columns; default: all numbers
     # Those of them that say which type a row is: by definition, without a range.
     ratings: tuple[str, ...] = ()
 

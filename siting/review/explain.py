@@ -30,7 +30,7 @@ from siting.review.solving import (
     other_plans,
 )
 from siting.sites.chargers_text import told_as
-from siting.sites.sizes_shown import step_text
+from siting.sites.sizes import step_text
 from siting.study.program_inputs import Asked, subsidy_of
 from siting.study.stored_run import Source
 from siting.study.to_program import program_of

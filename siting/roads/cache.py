@@ -13,8 +13,7 @@ import geopandas as gpd
 
 from siting.files import sha256
 from siting.folder_cache import kept
-from siting.roads.edge_table import EDGE_COLUMNS
-from siting.roads.network import Network
+from siting.roads.network import EDGE_COLUMNS, Network
 
 # Increase it when the stored content, or the way a network is built, changes.
 FORMAT = 2

@@ -20,12 +20,11 @@ from shapely import MultiPolygon, Polygon
 from siting.errors import InputError
 from siting.roads.build import Streets, build_network, network_of
 from siting.roads.drive import is_bus_only
-from siting.roads.edge_table import read_edge_table
-from siting.roads.network import Network, joined_names, utm_epsg
-from siting.roads.pieces import Pieces
+from siting.roads.network import Network, joined_names, read_edge_table, utm_epsg
 from siting.roads.simplify import Edges, Segments, segments_of, simplify
 from siting.roads.source import EDGE_TABLE, is_osm, read_file, read_pieces
 from siting.roads.speeds import class_speeds, edge_speeds
+from siting.roads.ways import Pieces
 
 
 def network_from_file(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import cast
-from xml.parsers import expat
+from xml.etree import ElementTree
 
 import geopandas as gpd
 
@@ -47,31 +48,14 @@ def _of_xml(text: bytes, path: Path) -> Places:
     if b'k="place"' not in text and b"k='place'" not in text:
         return []
     places: Places = []
-    at: tuple[float, float] | None = None
-    tags: dict[str, str] = {}
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal at, tags
-        if name == "node":
-            tags = {}
-            at = None
-            if "lon" in attributes and "lat" in attributes:
-                at = float(attributes["lon"]), float(attributes["lat"])
-        elif name == "tag":
-            tags[attributes["k"]] = attributes["v"]
-        else:
-            at = None
-
-    def end(name: str) -> None:
-        if name == "node" and at is not None:
-            _take(places, tags, *at)
-
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler = start, end
     try:
-        parser.Parse(text, True)
-    except (expat.ExpatError, KeyError, ValueError) as err:
+        for _, element in ElementTree.iterparse(BytesIO(text)):
+            if element.tag == "node" and {"lon", "lat"} <= element.keys():
+                tags = {tag.attrib["k"]: tag.attrib["v"] for tag in element}
+                _take(places, tags, float(element.attrib["lon"]), float(element.attrib["lat"]))
+            if element.tag in ("node", "way", "relation"):
+                element.clear()
+    except (ElementTree.ParseError, KeyError, ValueError) as err:
         raise InputError(str(path), f"cannot be read as OSM XML: {err}") from err
     return places
 

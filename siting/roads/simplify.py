@@ -19,8 +19,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from siting.roads.pieces import Pieces
-from siting.roads.ways import Tags
+from siting.roads.ways import Pieces, Tags
 
 # Mean radius of the Earth, metres, as in OSMnx.
 EARTH_M = 6_371_009

@@ -13,16 +13,15 @@ from numbers import Integral
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 from xml.etree.ElementTree import ParseError
+from xml.sax.saxutils import quoteattr
 
 from shapely import MultiPolygon, Polygon
 
 from siting.errors import Fault, InputError, refuse
 from siting.files import unreadable_in_words
 from siting.roads.drive import only_drivable
-from siting.roads.osmnx_graph import graph_from_pieces
 from siting.roads.osmnx_settings import osmnx_settings
-from siting.roads.pieces import Pieces, pieces_of
-from siting.roads.ways import read_pbf, read_xml
+from siting.roads.ways import Pieces, pieces_of, read_pbf, read_xml
 from siting.writing import NO_ROOM, scratch_folder
 
 if TYPE_CHECKING:
@@ -198,3 +197,43 @@ def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
         if getattr(err, "errno", None) in NO_ROOM:
             raise
         raise InputError(str(path), f"cannot be unpacked: {err}", "get the file again") from err
+
+
+def graph_from_pieces(pieces: Pieces) -> nx.MultiDiGraph[Any]:
+    """Return the OSMnx graph of drivable ways, simplified, in lon/lat, all parts kept.
+
+    ``graph["bus_only_ways"]`` counts the ways left out because only buses may use them.
+    """
+    with scratch_folder() as folder:
+        sifted = folder / "drive.osm"
+        _write_xml(sifted, pieces)
+        import osmnx as ox
+
+        with osmnx_settings():
+            graph = ox.graph_from_xml(sifted, simplify=False, retain_all=True)
+            graph = ox.simplify_graph(graph)
+    graph.graph["bus_only_ways"] = pieces.bus_only
+    return graph
+
+
+def _write_xml(path: Path, pieces: Pieces) -> None:
+    lines = [
+        "".join(f"<tag k={quoteattr(tag)} v={quoteattr(value)}/>" for tag, value in tags.items())
+        for tags in pieces.tags
+    ]
+    ref = pieces.node_id[pieces.refs].tolist()
+    with path.open("w", encoding="utf-8") as file:
+        file.write('<?xml version="1.0" encoding="UTF-8"?>\n<osm version="0.6">\n')
+        for node_id, lon, lat in zip(
+            pieces.node_id.tolist(), pieces.lon.tolist(), pieces.lat.tolist(), strict=True
+        ):
+            file.write(f'<node id="{node_id}" lat="{lat!r}" lon="{lon!r}"/>\n')
+        begin = 0
+        for way_id, kind, size in zip(
+            pieces.way_id.tolist(), pieces.kind.tolist(), pieces.size.tolist(), strict=True
+        ):
+            file.write(f'<way id="{way_id}">')
+            file.writelines(f'<nd ref="{node}"/>' for node in ref[begin : begin + size])
+            file.write(lines[kind] + "</way>\n")
+            begin += size
+        file.write("</osm>\n")

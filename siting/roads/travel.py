@@ -235,8 +235,8 @@ def free_bytes() -> float:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
         return math.inf
-    told = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return float(told[0]) * 1024 if told else math.inf
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return float(found[0]) * 1024 if found else math.inf
 
 
 def _require_room(pairs: float, cutoff_min: float) -> None:

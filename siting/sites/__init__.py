@@ -23,20 +23,21 @@ from siting.sites.costs import (
 )
 from siting.sites.existing import existing_stations
 from siting.sites.grid import assign_feeders, nearest_line_km
-from siting.sites.land import candidates_from_parcels, excluded_areas
-from siting.sites.merge import EXCLUDED, OUTSIDE, SMALL, merge_candidates
+from siting.sites.merge import EXCLUDED, OUTSIDE, merge_candidates
 from siting.sites.offer_table import make_offers
 from siting.sites.places import (
     OWN,
     OWN_ID,
+    SMALL,
     NoPlaceError,
     candidates_from_features,
     candidates_from_layer,
+    candidates_from_parcels,
     candidates_from_pois,
+    excluded_areas,
     read_destinations,
 )
-from siting.sites.sizes import with_sizes
-from siting.sites.sizes_shown import shown_offers
+from siting.sites.sizes import shown_offers, with_sizes
 from siting.sites.standards import ServiceStandard, group_mix
 from siting.sites.street_corners import candidates_from_streets
 from siting.sites.waiting import (

@@ -20,8 +20,8 @@ from siting.tables import COMPATIBILITY, validate
 def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     """Return the types of charger: power (kW), ports, price with range (PKR, installed), life.
 
-    A swap cabinet's price leaves out its batteries; ``battery_kwh`` and ``battery_pkr_kwh`` say
-    what those in its own slots cost. Those on the road go by what it can sell (works.csv).
+    A swap cabinet's price leaves out its batteries; ``battery_kwh`` and ``battery_pkr_kwh`` are
+    those in its own slots. Batteries on the road depend on its sales (works.csv).
 
     Columns: ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr`` with
     ``_low_`` and ``_high_``, ``life_years``, the battery columns, ``source``, ``confidence``.
@@ -51,7 +51,7 @@ def at_exchange_rate(
     """Return the catalogue with its imported parts at another price of the US dollar.
 
     `chargers`: as `charger_catalogue` returns it, at the packaged rate; `pkr_per_usd`: the rate to
-    plan with; none: the packaged one; `path`: a user's own table in place of
+    plan with (default: the packaged one); `path`: a user's own table in place of
     ``siting/reference/money.csv``.
 
     >>> dear = at_exchange_rate(charger_catalogue(), 350.0).set_index("charger_id")
@@ -67,7 +67,7 @@ def at_exchange_rate(
 
 
 def grid_figures(path: Path | None = None) -> pd.DataFrame:
-    """Return what a grid connection costs (PKR), by largest power (kW), and line costs (PKR/km).
+    """Return the costs of a grid connection (PKR), by largest power (kW), and of line (PKR/km).
 
     Columns: ``item``, ``kind`` (connection, connection_kw, line, distance, factor, headroom,
     upgrade), ``kva``, ``max_kw`` (filled in as kVA x power factor), ``value``, ``low``, ``high``,

@@ -1,8 +1,8 @@
-"""What a set of chargers costs, draws and can serve, before anybody asks where it stands."""
+"""The cost, load and capacity of a set of chargers, whatever its site."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Required, TypedDict, Unpack
 
@@ -38,19 +38,19 @@ Configurations = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Rules:
-    """What turns chargers into offers: tables of figures, service standard, costs, subsidy."""
+    """The rules for offers: tables of figures, service standard, costs, subsidy."""
 
     chargers: pd.DataFrame
     grid: pd.DataFrame
     fees: pd.DataFrame
     compatibility: pd.DataFrame
     service: ServiceStandard
-    costs: SiteCosts
-    bays: pd.DataFrame
-    subsidy: Subsidy
-    sessions: pd.DataFrame
-    limits: pd.DataFrame
-    energy_kwh_day: Mapping[str, float]
+    costs: SiteCosts = field(default_factory=site_costs)
+    bays: pd.DataFrame = field(default_factory=bay_figures)
+    subsidy: Subsidy = field(default_factory=Subsidy)
+    sessions: pd.DataFrame = field(default_factory=session_figures)
+    limits: pd.DataFrame = field(default_factory=charging_limits)
+    energy_kwh_day: Mapping[str, float] = field(default_factory=dict)
     availability: float = 1.0
     line_km: float | None = None
     mixes: dict[str, Mix] = field(default_factory=dict, repr=False)
@@ -68,7 +68,7 @@ class Rules:
         return self.mixes[group]
 
     def mix_faults(self, types: pd.DataFrame) -> list[Fault]:
-        """Return every fault of the sessions that the capacity of these chargers rests on."""
+        """Return every fault of the sessions behind the capacity of these chargers."""
         swaps = types["battery_kwh"].fillna(0.0) > 0
         needed = types[swaps | (self.service.rule == "waiting")]
         faults: list[Fault] = []
@@ -80,14 +80,14 @@ class Rules:
         return faults
 
     def group_kwh_day(self, types: pd.DataFrame, number: np.ndarray) -> float:
-        """Return what chargers of one group can serve in a day (kWh), power always on."""
+        """Return the capacity of chargers of one group (kWh/day), power always on."""
         swaps = bool((types["battery_kwh"].fillna(0.0) > 0).any())
         needed = swaps or self.service.rule == "waiting"
         mix = self.mix(str(types["charger_group"].iloc[0])) if needed else None
         return group_capacity_kwh_day(types, number, mix, self.service)
 
     def group_load_kw(self, types: pd.DataFrame, number: np.ndarray, served: float) -> float:
-        """Return what chargers of one group draw at most (kW), where they can serve so much."""
+        """Return the load of chargers of one group (kW) at the energy they can serve (kWh/day)."""
         group = str(types["charger_group"].iloc[0])
         limits = at_preset(self.limits, self.costs.preset, "limit_kw")
         fastest = fastest_kw(group, self.compatibility, limits)
@@ -96,7 +96,7 @@ class Rules:
 
 
 class RuleFigures(TypedDict, total=False):
-    """What offers rest on, by name; the packaged tables stand in for those not given.
+    """The figures behind offers, by name; the packaged tables replace those not given.
 
     - ``chargers``, ``grid``, ``fees``, ``compatibility``: as `charger_catalogue`, `grid_figures`,
       `fee_figures` and `compatibility` return them; these must be given.
@@ -128,19 +128,15 @@ class RuleFigures(TypedDict, total=False):
     energy_kwh_day: Mapping[str, float] | None
 
 
-_PACKAGED: dict[str, Callable[[], Any]] = {
-    "subsidy": Subsidy,
-    "costs": site_costs,
-    "bays": bay_figures,
-    "sessions": session_figures,
-    "limits": charging_limits,
-    "energy_kwh_day": dict,
-}
-
-
 def rule_faults(given: RuleFigures) -> list[Fault]:
     """Return every fault of the shares and distances among the figures."""
-    faults = share_faults(given.get("utilisation", USED_SHARE), given.get("availability", 1.0))
+    shares = {"utilisation": given.get("utilisation", USED_SHARE),
+              "availability": given.get("availability", 1.0)}  # fmt: skip
+    faults = [
+        Fault(name, f"{value} is not a share of time", "give a number above 0 and at most 1")
+        for name, value in shares.items()
+        if not 0 < value <= 1
+    ]
     km = given.get("line_km")
     if km is not None and not (np.isfinite(km) and km >= 0):
         faults.append(Fault("line_km", f"{km} is not a distance", "give km of at least 0"))
@@ -149,13 +145,9 @@ def rule_faults(given: RuleFigures) -> list[Fault]:
 
 def rules_of(given: RuleFigures) -> Rules:
     """Return the rules that figures make, with the packaged ones where none is given."""
-    figures: dict[str, Any] = {**given}
+    figures: dict[str, Any] = {name: one for name, one in given.items() if one is not None}
     used = figures.pop("utilisation", USED_SHARE)
-    figures["service"] = figures.get("service") or ServiceStandard("rated_share", used)
-    for name, packaged in _PACKAGED.items():
-        if figures.get(name) is None:
-            figures[name] = packaged()
-    return Rules(**figures)
+    return Rules(**{"service": ServiceStandard("rated_share", used), **figures})
 
 
 def configuration_table(
@@ -164,7 +156,7 @@ def configuration_table(
 ) -> pd.DataFrame:
     """Return one row a configuration: power (kW), cost parts (PKR), subsidy (PKR), kWh/day.
 
-    What a group can serve follows from the service standard (`siting.sites.standards`), the cost
+    The capacity of a group follows from the service standard (`siting.sites.standards`), the cost
     parts from `siting.sites.costs`. The grid connection is the smallest that carries the load; any
     that needs a transformer also needs `line_km` of overhead 11 kV line, by default the grid
     table's for a city. Fees are the NEECA application; its annual fee, O&M and a land lease are
@@ -216,7 +208,7 @@ def configuration_table(
 
 
 def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:
-    """Return the configurations without what depends on the site: line, upgrade, availability.
+    """Return the configurations apart from site costs: line, upgrade, availability.
 
     An `InputError` names every class that lacks the session figures the capacity needs.
     """
@@ -261,7 +253,7 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     groups = types["charger_group"].astype(str)
     for group in dict.fromkeys(groups):
         of_group = (groups == group).to_numpy()
-        # Worked out once for each number of each type: sizes have few, however they are combined.
+        # Computed once for each number of each type: sizes have few, however they are combined.
         rows, which = np.unique(n[:, of_group], axis=0, return_inverse=True)
         served = [rules.group_kwh_day(types[of_group], row) if row.any() else 0.0 for row in rows]
         load = [
@@ -326,15 +318,6 @@ def configuration_faults(configurations: Configurations, chargers: pd.DataFrame)
         if odd:
             faults.append(Fault(where, "not a whole number of at least 1", "", odd))
     return faults
-
-
-def share_faults(utilisation: float, availability: float) -> list[Fault]:
-    """Return a fault for each share that is not above 0 and at most 1."""
-    return [
-        Fault(name, f"{value} is not a share of time", "give a number above 0 and at most 1")
-        for name, value in (("utilisation", utilisation), ("availability", availability))
-        if not (np.isfinite(value) and 0 < value <= 1)
-    ]
 
 
 def _classes(n: np.ndarray, types: pd.DataFrame, compatibility: pd.DataFrame) -> list[str]:

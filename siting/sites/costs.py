@@ -62,7 +62,7 @@ SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "b
 
 @dataclass(frozen=True)
 class SiteCosts:
-    """What a station costs beside chargers, grid works and fees, and how its land is paid.
+    """The costs of a station beside chargers, grid works and fees, and the way its land is paid.
 
     Take one from `site_costs`, which fills in the packaged figures.
     """
@@ -93,7 +93,7 @@ class SiteCosts:
     # ``lease`` (running cost) or ``upfront`` (part of the cost).
     land: Literal["lease", "upfront"] = "lease"
     # How NEECA's parking rule is read at sites whose bays are known: ``none`` (it binds nothing),
-    # ``minimum`` or ``maximum`` of charging points. What is reported of it can mean either.
+    # ``minimum`` or ``maximum`` of charging points. The reports of it can mean either.
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
     # Bays a site of that kind of place can give where its layer does not say.
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
@@ -155,11 +155,11 @@ def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
 
 @dataclass(frozen=True)
 class Hurdle:
-    """What a station's business case must pass with public money: NPV 0 under a harder test."""
+    """The test of a business case with public money: NPV 0 at lower sales or a higher return."""
 
     # Share of its planned sales at which it must break even, above 0 and at most 1.
     sales_share: float = 1.0
-    # Real return a year that it must bring, 0 to 1; none: the discount rate.
+    # Least real return a year, 0 to 1; default: the discount rate.
     real_return: float | None = None
 
     def __post_init__(self) -> None:
@@ -173,7 +173,7 @@ class Hurdle:
 
 @dataclass(frozen=True)
 class Subsidy:
-    """What the public pays of one station: the rule, its shares and its limits.
+    """The public share of one station's cost: the rule, its shares and its limits.
 
     No rule per station has been published in Pakistan. The defaults are assumptions; India's PM
     E-DRIVE pays 0.8 of the grid works (civil works among them) and 0 to 0.7 of the chargers.
@@ -191,19 +191,18 @@ class Subsidy:
     cap_per_station_pkr: float | None = None
     civil_share: float = 0.0
     land_share: float = 0.0
-    # ``need``: what the business case lacks (`siting.economics`), up to what ``share`` would pay;
-    # ``share``; ``flat``: `flat_pkr` a station, never more than it costs; ``gap``: what the
-    # business case lacks, up to `gap_cap_share` of its cost. What it lacks depends on what is
-    # served, so that an offer shows the most it could draw.
+    # ``need``: the viability gap (`siting.economics`), up to the subsidy of ``share``; ``share``;
+    # ``flat``: `flat_pkr` a station, never more than its cost; ``gap``: the viability gap, up to
+    # `gap_cap_share` of its cost. The gap depends on the sales, so an offer shows its most.
     rule: Literal["need", "share", "flat", "gap"] = "share"
     flat_pkr: float = 0.0  # rule ``flat``: PKR a station
     gap_cap_share: float = 0.5  # rule ``gap``: the largest share of the cost, 0 to 1
-    # What a business case must pass under ``need`` and ``gap``; by default NPV 0 as planned.
+    # The hurdle under ``need`` and ``gap``; by default NPV 0 as planned.
     hurdle: Hurdle = Hurdle()
 
     @property
     def held_to(self) -> Hurdle:
-        """What a business case must pass: the hurdle where it fills the gap, else nothing more."""
+        """The hurdle of a business case: none but NPV 0 unless the rule fills the gap."""
         return self.hurdle if self.fills_gap else Hurdle()
 
     @property
@@ -214,7 +213,7 @@ class Subsidy:
 
     @property
     def fills_gap(self) -> bool:
-        """Whether it pays what the business case lacks, and no more."""
+        """Whether it pays the viability gap, and no more."""
         return self.rule in ("need", "gap")
 
     def __post_init__(self) -> None:
@@ -253,7 +252,7 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
 
 
 def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) -> pd.DataFrame:
-    """Return offers of which a part costs so much more (PKR), with what is reckoned on it.
+    """Return offers with one part dearer by an amount (PKR), and the costs that depend on it.
 
     Design, contingency and insurance stay the shares of the works that they are of each offer.
     """
@@ -281,7 +280,7 @@ def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
     """Return the smallest grid connection that carries each power (kW), and its price (PKR).
 
     A connection without a transformer of its own pays by the kW as well, if the table has a row of
-    kind ``connection_kw`` for powers up to as many kW: it takes up a part of one that stands.
+    kind ``connection_kw`` for powers up to as many kW: it takes up a part of an existing one.
     Columns: ``grid_item``, ``connection_cost_pkr``, ``needs_line`` (it has a transformer) and
     ``reason``: blank, or why none carries it.
     """
@@ -327,13 +326,13 @@ def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floa
     per_unit = groups.map(bay_rules["bays"].astype(float)).fillna(1.0).to_numpy(dtype=float)
     per_port = (groups.map(bay_rules["per"]) != "charger").to_numpy()
     units = np.where(per_port, types["ports"].to_numpy(dtype=float), 1.0)
-    # A hair below, so that 3 x 1/3 of a bay is one bay.
+    # A rounding tolerance: 3 x 1/3 of a bay is one bay.
     whole: Floats = np.ceil(number @ (per_unit * units) - 1e-9)
     return whole
 
 
 def points_required(site_bays: Floats, rule: pd.DataFrame) -> Floats:
-    """Return the charging points that NEECA's parking rule asks of so many bays; NaN: 0."""
+    """Return the charging points that NEECA's parking rule names for a number of bays; NaN: 0."""
     steps = rule["max_bays"].to_numpy(dtype=float)
     at = np.minimum(np.searchsorted(steps, site_bays, side="left"), len(rule) - 1)
     points = rule["points"].to_numpy(dtype=float)[at]

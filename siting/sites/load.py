@@ -1,4 +1,4 @@
-"""The load of a group of chargers on the grid, as against the chargers' rating.
+"""The load of a group of chargers on the grid, below the chargers' rating.
 
 Formulation
 -----------

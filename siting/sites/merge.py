@@ -24,7 +24,6 @@ REQUIRED = ("name", "kind", "source", "geometry")
 ROUND_TO = 1  # 0.1 m, so that the last digit of a projection does not decide an order
 OUTSIDE = "outside the area of the roads"
 EXCLUDED = "no station may be built in "
-SMALL = "a parcel of "
 
 
 def merge_candidates(

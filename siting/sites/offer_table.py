@@ -201,7 +201,7 @@ def _site_faults(candidates: gpd.GeoDataFrame) -> list[Fault]:
 
 
 def _sites(candidates: gpd.GeoDataFrame, rules: Rules, headroom_kw: float) -> pd.DataFrame:
-    """Return what the offers of a site take from it, defaults filled in."""
+    """Return the figures of the sites for their offers, defaults filled in."""
 
     def known(column: str) -> pd.Series[float]:
         if column in candidates.columns:

@@ -1,4 +1,4 @@
-"""What chargers can serve in a day: the service standard, applied to each group of a station.
+"""The daily capacity of chargers: the service standard, applied to each group of a station.
 
 Formulation
 -----------
@@ -66,14 +66,14 @@ RULES = ("waiting", "rated_share")
 
 @dataclass(frozen=True)
 class ServiceStandard:
-    """How much of a charger's output counts as capacity.
+    """The part of a charger's output that counts as capacity.
 
     >>> ServiceStandard("waiting", alpha=1.0)
     Traceback (most recent call last):
     siting.errors.InputError: service, alpha: 1.0 is not a share above 0 and below 1
     """
 
-    # ``waiting``: what can be served in the peak hour while few wait long, and in the time that
+    # ``waiting``: the energy served in the peak hour while few wait long, and in the time that
     # ports may be taken; ``rated_share``: a share of the day's output at full power.
     rule: Rule = "rated_share"
     # Of the rule ``rated_share``: the share of the day's output at full power that is sold, above 0
@@ -123,7 +123,7 @@ class Mix:
     parts: tuple[tuple[float, float, float], ...]
 
     def minutes(self, port_kw: float) -> float:
-        """Return the mean minutes of a session at a port of so many kW."""
+        """Return the mean minutes of a session at a port."""
         return sum(share * MINUTES * kwh / min(port_kw, limit) for share, kwh, limit in self.parts)
 
 
@@ -189,7 +189,7 @@ def group_mix(
 def group_capacity_kwh_day(
     types: pd.DataFrame, number: np.ndarray, mix: Mix | None, standard: ServiceStandard
 ) -> float:
-    """Return what the chargers of one group at one station can serve (kWh/day), power always on.
+    """Return the capacity of the chargers of one group at one station (kWh/day), power always on.
 
     `types` are rows of the charger catalogue, all of one group. Only the rule ``rated_share``
     without swap cabinets does without a `mix`. Multiply by the availability.

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting.config import Config
-from siting.config.requirements import Mandate
+from siting.config.program import Mandate
 from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
 from siting.errors import Fault, refuse

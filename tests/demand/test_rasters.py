@@ -242,7 +242,7 @@ def test_settings_that_make_no_sense(tmp_path, change, word):
 
 
 def test_too_many_pixels_ask_for_an_area(tmp_path, monkeypatch):
-    monkeypatch.setattr("siting.demand.raster_window.MOST_PIXELS", 3)
+    monkeypatch.setattr("siting.demand.rasters.MOST_PIXELS", 3)
     path = write(tmp_path / "p.tif", np.ones((2, 2)), pixels(500, 1000))
     with pytest.raises(InputError, match="smaller area"):
         read_raster(path)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siting.demand import make_cells, read_zones, spread_zones, zone_report
-from siting.demand.streets import along
+from siting.demand.people import along
 from siting.errors import InputError
 from siting.roads import Network
 

@@ -22,8 +22,7 @@ from siting.sites import (
     with_sizes,
 )
 from siting.sites.chargers_text import charger_counts, size_name, told_as
-from siting.sites.sizes import MOST_SIZES
-from siting.sites.sizes_shown import step_text
+from siting.sites.sizes import MOST_SIZES, step_text
 from siting.sites.standards import group_capacity_kwh_day
 from siting.tables import OFFERS, validate
 
