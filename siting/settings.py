@@ -49,7 +49,6 @@ MANY_PAIRS = 100_000  # pairs above which construction weighs drives in steps; n
 LARGE = 200_000_000  # pairs × sites above which plans are constructed, not exchanged; not measured
 MOST_PRICED_PAIRS = 1_000_000  # pairs up to which prices are stored; measured: 800 MB of memory
 MOST_OPTIONS = 2_000_000  # courses above which a program is refused; not measured
-MOST_ENTRIES = 25_000_000  # pairs of rows above which a cover compares none; not measured
 KEPT_BYTES = 100e6  # memory for cuts of the exchange; twice it for valued choices; not measured
 
 # --- time ---------------------------------------------------------------------------------------

@@ -6,13 +6,7 @@ cover every demand within a radius is a set covering problem, so every smaller r
 infeasible (Minieka 1970). Maximal covering is a covering on a budget of p sites
 (`siting.engine.covering`). With capacities, plans are valued by a transport problem.
 
-Set covering is solved on what is essential: a demand whose sites include all those of another is
-covered whenever the other is, and a site whose demands another site covers as well can be left out
-(Toregas and ReVelle 1973). Either may make more of the other needless, so the two are done in turn
-until nothing changes.
-
-Sources: E. Minieka: The m-center problem. SIAM Review 12 (1970), 138-139. C. Toregas, C. ReVelle:
-Binary logic solutions to a class of location problem. Geographical Analysis 5 (1973), 145-155.
+Source: E. Minieka: The m-center problem. SIAM Review 12 (1970), 138-139.
 """
 
 from __future__ import annotations
@@ -106,7 +100,7 @@ def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
 
     Every demand of the instance needs serving and has a site within the radius.
     """
-    near = essential(instance.within(radius))
+    near = instance.within(radius)
     problem = make_location(near, np.zeros(len(near.site)), fixed=np.ones(len(near.site_ids)))
     return search_program(problem, partial(lscp, near, radius), means)
 
@@ -116,7 +110,7 @@ def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) ->
 
     The bound is 1 where it is proven that no p sites do.
     """
-    near = essential(instance.within(radius))
+    near = instance.within(radius)
     problem = make_location(
         near, np.zeros(len(near.site)), p=p, unserved=np.ones(len(near.demand_ids))
     )
@@ -127,36 +121,6 @@ def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) ->
     run, chosen = means.decide(lscp(near, radius, p))
     never = run.status == pulp.LpSolveStatus.Infeasible
     return Found(chosen if run.found else None, 0.0, float(never), run.nodes, run.status)
-
-
-def essential(instance: PlainInstance) -> PlainInstance:
-    """Return a covering problem, in which every pair covers, without needless rows and sites.
-
-    A demand that an existing site covers is left out too.
-    """
-    rows, sites = len(instance.demand_ids), len(instance.site_ids)
-    if max(rows, sites) ** 2 > settings.MOST_ENTRIES:
-        return instance
-    covers = np.zeros((rows, sites), dtype=np.float32)
-    covers[instance.row, instance.site] = 1.0
-    row_left = ~covers[:, instance.existing].any(axis=1)
-    site_left = ~instance.existing
-    before = -1
-    while before != (before := int(row_left.sum() + site_left.sum())):
-        here, there = np.flatnonzero(row_left), np.flatnonzero(site_left)
-        row_left[here[_spare(covers[np.ix_(here, there)], larger=True)]] = False
-        here = np.flatnonzero(row_left)
-        site_left[there[_spare(covers[np.ix_(here, there)].T, larger=False)]] = False
-    return instance.restricted(row_left[instance.row] & site_left[instance.site], row_left)
-
-
-def _spare(sets: np.ndarray, *, larger: bool) -> Flags:
-    """Return which sets (rows) hold all of another, or lie in another; of equal ones one stays."""
-    inside = sets @ sets.T >= sets.sum(axis=1)[:, None]  # row lies within column
-    beaten = inside.T if larger else inside
-    order = np.arange(len(sets))
-    earlier = order[None, :] < order[:, None]
-    return np.asarray((beaten & (~beaten.T | earlier)).any(axis=1), dtype=bool)
 
 
 def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Covering:

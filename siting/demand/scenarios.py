@@ -12,6 +12,7 @@ import pandas as pd
 
 from siting.demand.figures import ENDS, Limits, Overrides, range_faults, read_figures
 from siting.errors import Fault, InputError, refuse
+from siting.files import rows_fault
 from siting.reference import table
 
 OPENING_YEAR = 2025
@@ -117,35 +118,26 @@ def _row_faults(rows: pd.DataFrame, where: str) -> list[Fault]:
     label = (rows["vehicle_class"].astype(str) + " " + rows["year"].astype(str)).to_list()
     limit = Limits("share", most=1.0)
     faults = range_faults(rows[list(ENDS)], limit, f"{where}, column share", label)
-    unsorted: list[str] = []
-    twice: list[str] = []
-    for name, years in rows.groupby("vehicle_class", sort=False)["year"]:
-        steps = np.diff(years.to_numpy(dtype=float))
-        if (steps < 0).any():
-            unsorted.append(str(name))
-        if years.duplicated().any():
-            twice.append(str(name))
-    for ids, what in ((unsorted, "years do not rise"), (twice, "a year is given twice")):
-        if ids:
-            faults.append(Fault(f"{where}, column year", what, "sort the targets", tuple(ids)))
-    return faults
+    where = f"{where}, column year"
+    years = rows.groupby("vehicle_class", sort=False)["year"]
+    falls = years.agg(lambda of: bool((np.diff(of.to_numpy(dtype=float)) < 0).any()))
+    twice = years.agg(lambda of: bool(of.duplicated().any()))
+    faults += rows_fault(where, falls, falls.index, "years do not rise", "sort the targets")
+    return faults + rows_fault(where, twice, twice.index, "a year is given twice", "keep one")
 
 
 def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> list[Fault]:
     """Return the faults of the targets beside the figures of each class."""
     faults = []
     ceilings = figures[figures["figure"] == "saturation"].set_index("vehicle_class")["value"]
-    lacking: list[str] = []
-    late: list[str] = []
-    high: list[str] = []
+    lacking, late, high = (list[str]() for _ in range(3))
     for name, ceiling in ceilings.items():
         pins = targets[targets["vehicle_class"] == name]
+        shares = pins[list(ENDS)].to_numpy(dtype=float)
         if pins.empty:
             lacking.append(str(name))
-            continue
-        if pins["year"].iloc[0] > BASE_YEAR:
+        elif pins["year"].iloc[0] > BASE_YEAR:
             late.append(str(name))
-        shares = pins[list(ENDS)].to_numpy(dtype=float)
         if not ((shares > 0) & (shares < ceiling)).all():
             high.append(str(name))
     strange = sorted(set(targets["vehicle_class"].astype(str)) - set(ceilings.index.astype(str)))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError, refuse
-from siting.files import missing_columns
+from siting.files import missing_columns, rows_fault
 
 # Range of plausible posted limits; others are slips ("2") or another unit.
 SANE_KMH = (5.0, 130.0)
@@ -81,26 +81,18 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
         raise InputError(
             "speeds, column city_group", f"no rows for {city_group!r}", f"it has: {known}"
         )
-    where = f"speeds of {city_group}"
-    faults = []
+    where = f"speeds of {city_group}, column"
     kinds = rows["highway"].astype(str)
-    twice = tuple(kinds[kinds.duplicated()])
-    if twice:
-        faults.append(Fault(f"{where}, column highway", "comes twice", "keep one row", twice))
+    free, factor = rows["free_kmh"], rows["peak_factor"]
+    slow, quick = ~(np.isfinite(free) & (free > 0)), ~(np.isfinite(factor) & (factor >= 1))
+    faults = rows_fault(
+        f"{where} highway", kinds.duplicated(), kinds, "comes twice", "keep one row"
+    )
     if FALLBACK not in set(kinds):
-        faults.append(
-            Fault(
-                f"{where}, column highway",
-                f"no row {FALLBACK}",
-                "add it: it stands for every kind of road without a row",
-            )
-        )
-    slow = kinds[~(np.isfinite(rows["free_kmh"]) & (rows["free_kmh"] > 0))]
-    if len(slow):
-        faults.append(Fault(f"{where}, column free_kmh", "not above 0 km/h", "", tuple(slow)))
-    quick = kinds[~(np.isfinite(rows["peak_factor"]) & (rows["peak_factor"] >= 1))]
-    if len(quick):
-        faults.append(Fault(f"{where}, column peak_factor", "below 1", "", tuple(quick)))
+        fix = "add it: it stands for every kind of road without a row"
+        faults.append(Fault(f"{where} highway", f"no row {FALLBACK}", fix))
+    faults += rows_fault(f"{where} free_kmh", slow, kinds, "not above 0 km/h")
+    faults += rows_fault(f"{where} peak_factor", quick, kinds, "below 1")
     refuse(faults)
     table = rows.set_index("highway")[["free_kmh", "peak_factor"]].astype(float)
     links = table[~table.index.str.endswith("_link")].copy()

@@ -169,7 +169,9 @@ def reach(
     home_at = _positions(network, pd.Index(homes["node_id"]), "cells, column node_id")
     site_at = _positions(network, pd.Index(sites["node_id"]), "candidates, column node_id")
     home_min, site_min = homes["access_min"].to_numpy(), sites["access_min"].to_numpy()
-    pairs = _Pairs()
+    empty = np.array([], dtype=np.int32)
+    found = [(empty, empty, np.array([], dtype=float))]  # sites, cells, minutes of each block
+    count = 0
     if len(homes) and len(sites):
         # Access counts towards the drive; its minimum shortens the search. The small margin allows
         # for rounding: the sum below decides.
@@ -182,18 +184,20 @@ def reach(
                 total = block[:, place[near]] + home_min[near]
                 total += site_min[rows, None]
                 row, column = np.nonzero(total <= cutoff_min)
-                pairs.add(rows[row], near[column], total[row, column])
-                done += len(rows)
-                _require_room(pairs.count * len(sites) / done, cutoff_min)
+                at = rows[row].astype(np.int32), near[column].astype(np.int32)
+                found.append((*at, total[row, column]))
+                done, count = done + len(rows), count + len(row)
+                _require_room(count * len(sites) / done, cutoff_min)
                 if progress is not None:
                     progress(done, len(sites))
-    # Both tables are sorted by id, so positions sort as ids do.
-    row, column, minutes = pairs.sorted(len(sites))
+    row, column, minutes = (np.concatenate(part) for part in zip(*found, strict=True))
+    # Both tables are sorted by id, so positions sort as ids do; pairs are unique.
+    order = np.argsort(column.astype(np.int64) * len(sites) + row)
     return pd.DataFrame(
         {
-            "cell_id": homes["cell_id"].array[column],
-            "site_id": sites["site_id"].array[row],
-            "travel_min": minutes,
+            "cell_id": homes["cell_id"].array[column[order]],
+            "site_id": sites["site_id"].array[row[order]],
+            "travel_min": minutes[order],
         }
     )
 
@@ -250,28 +254,6 @@ def _require_room(pairs: float, cutoff_min: float) -> None:
         )
 
 
-class _Pairs:
-    """Targets (rows), places (columns) and minutes, gathered batch by batch."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._rows = [np.array([], dtype=np.int32)]
-        self._columns = [np.array([], dtype=np.int32)]
-        self._minutes = [np.array([], dtype=float)]
-
-    def add(self, rows: np.ndarray, columns: np.ndarray, minutes: np.ndarray) -> None:
-        self._rows.append(rows.astype(np.int32))
-        self._columns.append(columns.astype(np.int32))
-        self._minutes.append(minutes)
-        self.count += len(rows)
-
-    def sorted(self, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return rows (fewer than a limit), columns and minutes, sorted by column, row."""
-        row, column = np.concatenate(self._rows), np.concatenate(self._columns)
-        order = np.argsort(column.astype(np.int64) * rows + row)  # pairs are unique
-        return row[order], column[order], np.concatenate(self._minutes)[order]
-
-
 def _blocks(
     network: Network, targets: np.ndarray, limit_min: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -285,7 +267,10 @@ def _blocks(
     takes about as long as all the searches of a city.
     """
     streets, _ = drive_matrix(network, back=True)
-    order = _side_by_side(network, targets)
+    if not len(targets):
+        return
+    along_curve = network.nodes.geometry.iloc[targets].hilbert_distance(level=10)
+    order = np.argsort(along_curve.to_numpy(), kind="stable")  # neighbours one after the other
     for first in range(0, len(order), BATCH):
         batch = order[first : first + BATCH]
         nearest = dijkstra(streets, indices=targets[batch], limit=limit_min, min_only=True)
@@ -296,21 +281,6 @@ def _blocks(
         for begin in range(0, len(batch), step):
             part = slice(begin, begin + step)
             yield batch[part], nodes, dijkstra(near, indices=at[part], limit=limit_min)
-
-
-def _side_by_side(network: Network, targets: np.ndarray) -> np.ndarray:
-    """Return the positions of targets so that neighbours are adjacent (Morton order)."""
-    points = network.nodes.geometry.iloc[targets]
-    spots = np.column_stack([points.x, points.y])
-    if not len(spots):
-        return np.array([], dtype=np.int64)
-    spots -= spots.min(axis=0)
-    grid = (spots / max(spots.max(), 1.0) * 1023).astype(np.int64)
-    code = np.zeros(len(grid), dtype=np.int64)
-    for bit in range(10):
-        code |= ((grid[:, 0] >> bit) & 1) << (2 * bit) | ((grid[:, 1] >> bit) & 1) << (2 * bit + 1)
-    order: np.ndarray = np.argsort(code, kind="stable")
-    return order
 
 
 def drive_matrix(network: Network, *, back: bool = False) -> tuple[csr_array, np.ndarray]:

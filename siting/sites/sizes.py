@@ -131,7 +131,7 @@ def shown_offers(
     told["bare"] = told["bare"].str.removesuffix(UPGRADED)
     of = told.groupby(["bare", "chargers"], sort=False).ngroup().to_numpy()
     distinct = told.drop_duplicates()
-    counts = [_added(chargers) for chargers in distinct["chargers"]]
+    counts = [_counts(chargers)[0] for chargers in distinct["chargers"]]
     made = np.array(
         [
             bool(added) and name not in bundles and name == size_name(added)
@@ -163,8 +163,8 @@ def step_text(before: str, after: str) -> str:
     >>> step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60")
     '4 x lev_3 more'
     """
-    one, two = _added(before), _added(after)
-    if not (one or _stands(before)) or not (two or _stands(after)):
+    (one, stood), (two, stands) = _counts(before), _counts(after)
+    if not (one or stood) or not (two or stands):
         return ""
     more = {name: two.get(name, 0) - one.get(name, 0) for name in {**one, **two}}
     return ", ".join(
@@ -174,19 +174,12 @@ def step_text(before: str, after: str) -> str:
     )
 
 
-def _added(chargers: str) -> dict[str, int]:
-    """Return the chargers a text adds to an existing station; empty for a user's own words."""
+def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
+    """Return the added chargers and the existing power of a text; neither for a user's own words."""
     try:
-        return charger_counts(chargers)[0]
+        return charger_counts(chargers)
     except ValueError:
-        return {}
-
-
-def _stands(chargers: str) -> bool:
-    try:
-        return charger_counts(chargers)[1] is not None
-    except ValueError:
-        return False
+        return {}, None
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:

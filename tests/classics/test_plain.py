@@ -17,7 +17,6 @@ from siting.classics import (
     p_median,
     solve_classic,
 )
-from siting.classics.search import essential
 from siting.errors import InfeasibleError, InputError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -316,7 +315,7 @@ def test_the_program_is_as_on_file(model, tmp_path):
     assert written.read_text() == (GOLDEN / f"{model}.lp").read_text()
 
 
-def test_what_others_imply_plays_no_part_in_covering():
+def test_covering_takes_the_sites_that_no_other_replaces():
     # d2 is covered whenever d1 is; s3 covers no more than s2; s1 and s2 are needed.
     pairs = [("d1", "s1"), ("d2", "s1"), ("d2", "s2"), ("d3", "s2"), ("d3", "s3"), ("d4", "s4")]
     instance = PlainInstance.from_tables(
@@ -326,9 +325,6 @@ def test_what_others_imply_plays_no_part_in_covering():
         ),
         pd.DataFrame(pairs, columns=["demand_id", "site_id"]).assign(cost=1.0),
     )
-    left = essential(instance)
-    assert left.demand_ids.tolist() == ["d1", "d3"]
-    assert left.site_ids[left.site].tolist() == ["s1", "s2"]
     answer = solve_classic(instance, "lscp", radius=1.0)
     assert answer.sites == ("s1", "s2", "s4")
 
