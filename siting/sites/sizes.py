@@ -175,7 +175,7 @@ def step_text(before: str, after: str) -> str:
 
 
 def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
-    """Return the added chargers and the existing power of a text; neither for a user's own words."""
+    """Return the added chargers and existing power of a text; empty for a user's own words."""
     try:
         return charger_counts(chargers)
     except ValueError:
