@@ -50,7 +50,7 @@ def _of_xml(text: bytes, path: Path) -> Places:
     places: Places = []
     try:
         for _, element in ElementTree.iterparse(BytesIO(text)):
-            if element.tag == "node" and {"lon", "lat"} <= element.keys():
+            if element.tag == "node" and {"lon", "lat"} <= element.attrib.keys():
                 tags = {tag.attrib["k"]: tag.attrib["v"] for tag in element}
                 _take(places, tags, float(element.attrib["lon"]), float(element.attrib["lat"]))
             if element.tag in ("node", "way", "relation"):
