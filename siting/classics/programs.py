@@ -46,7 +46,7 @@ existing site nothing is written down::
 **p-center**: with p sites, the least radius that has every demand within it. Let ``D_1 < ... <
 D_K`` be the different costs of all pairs; ``u_k`` is 1 if the radius is ``D_k`` or more. A demand
 needs no row at a ``D_k`` at which it has no site: that of the next one it has is stronger. This is
-the program to read, and to solve where there are few demands; `siting.classics.center` finds the
+the program to read, and to solve where there are few demands; `siting.classics.search` finds the
 same radius by bisection::
 
     min   D_1 + sum over k > 1 of (D_k - D_k-1) u_k

@@ -65,7 +65,7 @@ class Wealth(Section):
     """column of the layer that holds the figure"""
     index: bool = False
     """whether the figures are an index about zero, such as Meta's, of which exp is taken; false:
-    vehicles a head, or what stands for it, at least 0"""
+    vehicles a head, or a proxy, at least 0"""
     nodata: float | None = None
     """value that means no data, where a raster does not say so itself"""
     source: Source = ""
@@ -108,7 +108,7 @@ class DepotFleet(Section):
     km_day: KmDay | None = Field(None, gt=0, le=1000)
     """distance each drives on a day, km; default: the class's"""
     public_share: Share | None = None
-    """share of the energy charged in public, the rest inside the depot; none: the class's"""
+    """share of the energy charged in public, the rest inside the depot; default: the class's"""
     source: str = ""
     """source of the fleet's data"""
 
@@ -212,7 +212,7 @@ class Demand(Section):
     nearest cell within reach.max_snap_m"""
     wealth: Wealth | None = None
     """relative wealth by place: moves cars to the homes of the better off, inside zones, and
-    between them where they have no ownership_column; none: by people"""
+    between them where they have no ownership_column; default: by people"""
     surfaces: Surfaces | None = None
     """charging places; default: all energy is near homes"""
 

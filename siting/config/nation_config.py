@@ -115,8 +115,8 @@ class NationConfig(Section):
     budget_pkr: Rupees | None = Field(None, gt=0, le=1e14)
     """public money of all cities together, PKR; either this or years"""
     years: Years | None = None
-    """public money by year in its place, the years of every city's plan; what is a share of the
-    nation's budget, a floor or a ceiling is of the sum over the years; none: one sum"""
+    """public money by year in its place, the years of every city's plan; shares of the nation's
+    budget, floors and ceilings then count for the sum over the years; default: one sum"""
     cities: Annotated[
         tuple[Annotated[CityOfNation, BeforeValidator(_named)], ...], Field(strict=False)
     ] = Field(min_length=2)

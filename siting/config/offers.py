@@ -88,7 +88,7 @@ class SiteCosts(Section):
     """operation and maintenance a year, share of the chargers' cost"""
     road_battery_2w: float | None = Field(None, ge=0, le=100)
     """batteries on the road for each kWh that swap cabinets for two-wheelers can sell on a day,
-    kWh; none: the package's figure"""
+    kWh; default: the package's figure"""
     road_battery_3w: float | None = Field(None, ge=0, le=100)
     """the same of cabinets for three-wheelers, kWh"""
     site_bays: float | None = Field(None, ge=0)

@@ -137,7 +137,7 @@ def standard_kwh_day(
     profile table, and the charger groups of each class; `energy_kwh_day`: public energy by class,
     which weights the sessions of a group.
 
-    Result: kWh/day by ``site_id``: `siting.sites.waiting.capacity_kwh_day` over all its chargers.
+    Result: kWh/day by ``site_id``, over all its chargers.
     """
     waiting = replace(standard, rule="waiting", time_utilisation={})
     station_kwh: dict[str, float] = {}
