@@ -345,6 +345,9 @@ def _stranded(needed: PlainInstance) -> Fault:
     )
 
 
+# --- faults of a question -------------------------------------------------------------------------
+
+
 def check_classic(
     instance: PlainInstance,
     model: str,

@@ -205,6 +205,9 @@ def _require_people(people: Floats, path: Path) -> None:
         raise InputError(str(path), "nobody lives in the area: every pixel is 0")
 
 
+# --- a window of a GeoTIFF ------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class Window:
     """Part of a raster: persons by pixel (0 without data) and the pixels' positions."""

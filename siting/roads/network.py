@@ -239,6 +239,9 @@ def joined_names(values: list[Any]) -> Any:
     return pd.array(joined, dtype="str")
 
 
+# --- a network as one table of streets ------------------------------------------------------------
+
+
 def write_edge_table(parts: Parts, path: Path) -> None:
     """Write a network as GeoParquet: a row a directed street, ``u``, ``v``, ``key`` its index.
 

@@ -202,6 +202,9 @@ def _deleted(attributes: dict[str, str]) -> bool:
     )
 
 
+# --- ways selected, and cut where nodes are missing -----------------------------------------------
+
+
 @dataclass(frozen=True)
 class Pieces:
     """Ways, or their remaining pieces, as flat arrays."""
