@@ -18,11 +18,11 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Return one offer for each existing station with its capacity (kWh/day), power all day.
 
     It serves AC up to 22 kW and DC above. Its ports are those of the catalogue's charger of that
-    group nearest in power, where ``existing_ports`` is blank. Its running costs are unknown
-    and count as 0, like its cost. To `sites` (``existing_power_kw``,
-    ``existing_ports``, and what else an offer takes from its site) come ``configuration`` existing,
-    ``chargers``, ``vehicle_classes``, ``power_kw``, ``load_kw``, ``standing_kw``, ``ports``,
-    ``points``, ``bays_needed``, ``standing_kwh_day``, ``capacity_<group>_kwh_day``.
+    group nearest in power, where ``existing_ports`` is blank. Its running costs are unknown and
+    count as 0, like its cost. To `sites` (``existing_power_kw``, ``existing_ports``, and the other
+    figures of a site) come ``configuration`` existing, ``chargers``, ``vehicle_classes``,
+    ``power_kw``, ``load_kw``, ``standing_kw``, ``ports``, ``points``, ``bays_needed``,
+    ``standing_kwh_day``, ``capacity_<group>_kwh_day``.
     """
     kw = sites["existing_power_kw"].to_numpy(dtype=float)
     group = np.where(kw <= LARGEST_AC_KW, "ac", "dc").astype(object)
