@@ -18,8 +18,7 @@ from siting.engine.proof import is_far
 from siting.files import read_layer
 from siting.manifest import sealed_below
 from siting.nation import city as asking
-from siting.nation.basis import write_basis
-from siting.nation.earlier import write_answers
+from siting.nation.basis import write_answers, write_basis
 from siting.nation.nation_page import credit_of, write_page
 from siting.nation.nation_plan import NationPlan, plan_of
 from siting.nation.read_folder import CITIES, FORMAT, MANIFEST

@@ -12,8 +12,7 @@ import pandas as pd
 from siting.config import NationConfig
 from siting.nation.city import Row, same
 from siting.nation.division_bound import MILLION, Pot, divide
-from siting.nation.rounds import Rounds
-from siting.nation.shared_money import BUDGET, SPLITS
+from siting.nation.rounds import BUDGET, SPLITS, Rounds
 from siting.program.instance import Floats
 from siting.study.program_zones import gini
 from siting.tables import mean_drive_min

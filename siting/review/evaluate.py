@@ -27,10 +27,10 @@ from siting.program.limits import number, with_more_money
 from siting.program.program import Program
 from siting.review.outside_layer import read_their_layer
 from siting.review.outside_plan import over_budget, over_limits, their_plan
-from siting.review.record import folder_for, head_of
 from siting.review.score import score, score_table, scores_in_words
 from siting.review.shown import Block, Shown
 from siting.study.choices import configurations_of
+from siting.study.facts import folder_for, head_of
 from siting.study.other_plans import Effort
 from siting.study.outcome_figures import bare_outcome
 from siting.study.pipeline import Study

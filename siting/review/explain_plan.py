@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from siting.errors import SolveError
-from siting.review.explain import FULL_SHARE
-from siting.review.explained_run import Explained, opened
+from siting.review.explain import FULL_SHARE, Explained, opened
 from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import amount, better_by, effort_for, little, with_budget
 from siting.study.stored_run import Source

@@ -22,8 +22,8 @@ from siting.engine.answer import AimProof, Answer
 from siting.engine.proof import Proof
 from siting.errors import InfeasibleError, InputError
 from siting.interrupts import seen_through
-from siting.review.record import folder_for, head_of
 from siting.review.solving import better_by, with_budget
+from siting.study.facts import folder_for, head_of
 from siting.study.other_plans import Effort
 from siting.study.outcome_figures import bare_outcome
 from siting.study.pipeline import Study

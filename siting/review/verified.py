@@ -35,15 +35,18 @@ from siting.report import is_why_no_report
 from siting.review.awarded import AWARD, award_account, is_own, own_faults, own_files
 from siting.review.run_claims import (
     MENDED,
+    NOT_SO,
     OfTheMoment,
     Replanned,
+    file_faults,
     input_faults,
+    json_faults,
     of_the_moment_faults,
     outcome_faults,
     said_by_a_replan,
     same_table,
+    set_faults,
 )
-from siting.review.written_again import NOT_SO, file_faults, json_faults, set_faults
 from siting.study.depends import STAGES
 from siting.study.pipeline import Study
 from siting.study.recounted import account_of, headroom_kw

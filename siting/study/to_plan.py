@@ -35,7 +35,6 @@ from siting.study.program_inputs import (
     zones_of,
 )
 from siting.study.program_zones import zone_of_cells, zone_of_demand
-from siting.study.question import Question, question_of
 from siting.study.read_sources import (
     candidate_layers,
     left_out,
@@ -47,7 +46,7 @@ from siting.study.recounted import recounted_plan
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_demand import own_figures
 from siting.study.to_limits import concessions_of, limits_of, sites_named
-from siting.study.to_program import program_of
+from siting.study.to_program import Question, program_of, question_of
 from siting.tables import OFFERS
 from siting.verify import BOUND
 

@@ -23,9 +23,8 @@ from siting.engine.proof import Proof
 from siting.errors import InputError
 from siting.program.instance import Instance
 from siting.program.program import Program
-from siting.review.explain import Again, explain_site
+from siting.review.explain import Again, Explained, explain_site
 from siting.review.explain_plan import explain_plan
-from siting.review.explained_run import Explained
 
 explain_plan_module = importlib.import_module("siting.review.explain_plan")
 BROKE, RICH = "program.budget_pkr=1_000", "program.budget_pkr=2_000"
