@@ -294,7 +294,7 @@ def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence
 def _recounted(study: Study, asked: Asked, outcome: Outcome) -> Plan:
     """Return a plan recounted with the rules that it was held to."""
     tables = PlanTables(
-        study.cells, next(iter(asked.own.values())), study.candidates, study.dropped,
+        study.cells, asked.last_demand, study.candidates, study.dropped,
         asked.offers, study.network.edges,
     )  # fmt: skip
     plan = make_plan(outcome, tables, title=study.config.title, note=study.config.note)

@@ -85,7 +85,7 @@ class Explained:
         self.required_sites, self.forbidden_sites = study.required_sites, study.forbidden_sites
         # What one station is worth is told in energy of the last year, all else the same.
         end = in_the_end(self.asked, self.found.budget_pkr)
-        self.instance = instance_of(end, next(iter(end.own.values())))
+        self.instance = instance_of(end)
         program = Program(self.instance, self.found.model)
         self.marginal = Marginal(program, self.found.offers)
         self.served_kwh_day = self.marginal.value

@@ -109,7 +109,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         fix = "leave it out, or name another of program.aims first"
         raise InputError("program.least_cost", what, fix)
     rows: list[dict[str, Any]] = []
-    demand = list(asked.own.values())[-1]
+    demand = asked.last_demand
     zones, _ = zones_for(config, study.cells, demand)
     wanted = demand.groupby("vehicle_class")["demand_kwh_day"].sum()
     start: tuple[str, ...] = study.start

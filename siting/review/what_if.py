@@ -186,7 +186,7 @@ class WhatIf:
         money = self.study.program.money_pkr if budget_pkr is None else budget_pkr
         end = in_the_end(self.study.asked, money)
         asked = replace(end, limits=(), required=(), forbidden=())
-        program = Program(instance_of(asked, next(iter(asked.own.values()))), "capacitated")
+        program = Program(instance_of(asked), "capacitated")
         able = Marginal(program, stands).offers_at(site)
         able = able[able["offer_id"].isin(self._built.index)]
         if able.empty:

@@ -83,7 +83,7 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
     outcome = replace(
         outcome,
         service=services[last],
-        demand_kwh_day=float(asked.own[last]["demand_kwh_day"].sum()),
+        demand_kwh_day=float(asked.last_demand["demand_kwh_day"].sum()),
         served_kwh_day=float(services[last]["served_kwh_day"].sum()),
         cost_pkr=float(offers["cost_pkr"].astype(float).loc[list(outcome.offers)].sum()),
         limits=tuple(used),
@@ -202,8 +202,7 @@ class _Told:
             self.lines.append(Line("gini", "Gini of shares served", f"{equal:.3f}"))
             self.lines.append(Line("price_of_fairness", "Price of fairness", NOT_FOUND))
             return
-        last = list(asked.own)[-1]
-        shares = zone_table(asked.zones, asked.own[last], usual.service(), {})["served_share"]
+        shares = zone_table(asked.zones, asked.last_demand, usual.service(), {})["served_share"]
         without = gini(shares.to_numpy(dtype=float), weight)
         text = f"{equal:.3f}, without fairness {without:.3f}"
         self.lines.append(Line("gini", "Gini of shares served", text))
@@ -306,8 +305,9 @@ def zone_tables(asked: Asked, outcome: Outcome) -> dict[str, pd.DataFrame]:
     """Return the tables of zones and floors, where there are any."""
     tables = {}
     if asked.zones is not None:
-        demand = list(asked.own.values())[-1]
-        tables["zones"] = zone_table(asked.zones, demand, outcome.service, asked.floors_of_zones)
+        tables["zones"] = zone_table(
+            asked.zones, asked.last_demand, outcome.service, asked.floors_of_zones
+        )
     return tables | ({"floors": outcome.floors} if len(outcome.floors) else {})
 
 

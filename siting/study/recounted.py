@@ -203,7 +203,7 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
     return Account(
         built=outcome.built.loc[last, ["site_id", "offer_id"]],
         service=outcome.service,
-        demand=list(asked.own.values())[-1],
+        demand=asked.last_demand,
         offers=_offers_of(asked),
         reach=asked.reach,
         compatibility=asked.compatibility,
@@ -287,7 +287,7 @@ def _near(asked: Asked) -> pd.Series:
         sites = asked.offers.loc[open_ & (asked.offers[columns] > 0).any(axis=1), "site_id"]
         cells = set(asked.reach.loc[asked.reach["site_id"].isin(sites), "cell_id"].astype(str))
         here = (rows["vehicle_class"] == name) & rows["cell_id"].astype(str).isin(cells)
-        near[here & (list(asked.own.values())[-1]["demand_kwh_day"] > 0)] = REACHABLE
+        near[here & (asked.last_demand["demand_kwh_day"] > 0)] = REACHABLE
     return near
 
 

@@ -38,7 +38,7 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
 
     The demand is the configuration's own; limits, floors and the viability gap stay.
     """
-    last = list(asked.own.values())[-1]
+    last = asked.last_demand
     limits = with_more_money(asked.limits, budget_pkr - money_of(asked.config))
     end = replace(
         asked, demand={None: last}, own={None: last}, worth=None, own_worth=None, limits=limits
@@ -94,7 +94,7 @@ def service_of(
     ``site_id``, ``vehicle_class`` and ``served_kwh_day``, among others; arguments as in
     `served_by_class`.
     """
-    wanted = list(asked.own.values())[-1] if demand is None else demand
+    wanted = asked.last_demand if demand is None else demand
     stands = asked.offers if offers is None else offers
     # The public money is spent: keys that only decide on it are left out.
     asked = _alone(replace(asked, own={None: wanted}, offers=stands, need=None), chosen)
@@ -110,7 +110,7 @@ def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
     all of them. `chosen` as in `served_by_class`.
     """
     alone = _alone(asked, chosen)
-    if asked.need is None or not _anybody(list(asked.own.values())[-1], alone):
+    if asked.need is None or not _anybody(asked.last_demand, alone):
         return None
     try:
         return plan_of(program_of(alone), chosen).subsidy_pkr
@@ -135,7 +135,7 @@ def by_class(
     asked: Asked, service: pd.DataFrame, demand: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Return demand and service by vehicle class, as `served_by_class` does."""
-    wanted = list(asked.own.values())[-1] if demand is None else demand
+    wanted = asked.last_demand if demand is None else demand
     kwh = wanted.groupby("vehicle_class")["demand_kwh_day"].sum()
     got = service.groupby("vehicle_class")["served_kwh_day"].sum().reindex(kwh.index)
     out = pd.DataFrame({"demand_kwh_day": kwh, "served_kwh_day": got.fillna(0.0)})

@@ -38,8 +38,8 @@ DRIVES = tuple(aim.kind for aim in AIMS if aim.of_drives)
 # --- the program ---------------------------------------------------------------------------------
 
 
-def instance_of(asked: Asked, demand: pd.DataFrame) -> Instance:
-    """Return the data of the program, for one of its demands."""
+def instance_of(asked: Asked) -> Instance:
+    """Return the data of the program, with the demand of the last year."""
     program, offers = asked.config.program, asked.offers
     budget = program.budget_pkr
     if program.years is not None:
@@ -47,7 +47,7 @@ def instance_of(asked: Asked, demand: pd.DataFrame) -> Instance:
     if not asked.budgeted:
         budget = max(budget, float(offers["subsidy_pkr"].sum()))
     return Instance.from_tables(
-        demand,
+        asked.last_demand,
         offers if asked.need is None else asked.need.offers,
         asked.reach,
         asked.compatibility,
@@ -66,8 +66,7 @@ def program_of(asked: Asked) -> Program:
     """
     keys = asked.config.program
     years, futures = keys.years, keys.scenarios
-    last = list(asked.own)[-1]
-    made = Program(instance_of(asked, asked.own[last]), keys.model)
+    made = Program(instance_of(asked), keys.model)
     demand = {key: _by_id(table) for key, table in asked.demand.items()}
     if years is not None:
         made = made.years(
