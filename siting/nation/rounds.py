@@ -17,6 +17,7 @@ from siting.nation import city as asking
 from siting.nation.city import Ask, Row, covers, given_up, same
 from siting.nation.division_bound import (
     MILLION,
+    Divided,
     Points,
     Pot,
     added_up_by_year,
@@ -312,12 +313,15 @@ class Rounds:
             by_city[name] = Points(money, energy, low, most, use)
         return by_city
 
-    def _divided(self, *, whole: bool) -> Any:
-        points = self.points()
+    def divided(
+        self, pots: Sequence[Pot] | None = None, *, whole: bool = True, floors: bool = True
+    ) -> Divided | None:
+        """Return the best division of the money, or of other `pots`; None if none is known."""
+        points = self.points(floors=floors)
         if any(not len(p.money) for p in points.values()):
             return None
         envelopes = {name: one.budget_pkr for name, one in self.config.envelopes.items()}
-        return divide(points, self.pots, envelopes, whole=whole)
+        return divide(points, pots or self.pots, envelopes, whole=whole)
 
     def without_floors_kwh_day(self) -> float | None:
         """Return the energy of known plans without floors (kWh/day); None if no floor is set."""
@@ -326,8 +330,7 @@ class Rounds:
         least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
         if not (self._has_floors or least):
             return None
-        envelopes = {name: one.budget_pkr for name, one in self.config.envelopes.items()}
-        divided = divide(self.points(floors=False), self.budgets(), envelopes)
+        divided = self.divided(self.budgets(), floors=False)
         return None if divided is None else divided.energy
 
     def bounds(self) -> pd.DataFrame:
@@ -397,7 +400,7 @@ class Rounds:
         for number in range(self.config.solver.rounds):
             names = [n for n in names if n not in self.failed]
             whole, shared, terms = (
-                self._divided(whole=True), self._divided(whole=False), self.proof()[1]
+                self.divided(), self.divided(whole=False), self.proof()[1]
             )  # fmt: skip
             served = -math.inf if whole is None else whole.energy
             bound = math.fsum(terms["term_kwh_day"])
@@ -472,7 +475,7 @@ class Rounds:
 
     def chosen(self) -> dict[str, tuple[Floats, Row]]:
         """Return the money granted and the plan of each city that has one."""
-        whole = self._divided(whole=True)
+        whole = self.divided()
         if whole is None:
             raise InfeasibleError(self._why_not())
         chosen = {}

@@ -29,7 +29,6 @@ from siting.review.outside_layer import read_their_layer
 from siting.review.outside_plan import over_budget, over_limits, their_plan
 from siting.review.score import score, score_table, scores_in_words
 from siting.review.shown import Block, Shown
-from siting.study.choices import configurations_of
 from siting.study.facts import folder_for, head_of
 from siting.study.other_plans import Effort
 from siting.study.outcome_figures import bare_outcome
@@ -37,9 +36,10 @@ from siting.study.pipeline import Study
 from siting.study.program_inputs import Asked, money_of
 from siting.study.python_inputs import in_words, lay_down
 from siting.study.queues import Waiting
+from siting.study.read_sources import configurations_of
 from siting.study.recounted import account_of
 from siting.study.revalue import as_it_stands, in_the_end
-from siting.study.robustness import Stands, slow_of
+from siting.study.robustness import risk_of, slow_of
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
 from siting.study.to_program import blocks_of, program_of
@@ -176,7 +176,7 @@ def evaluate(
     slow = slow_of(drawn.study)
 
     def scored(plan: Plan) -> dict[str, Any]:
-        return score(plan, waiting, Stands.of(plan.outcome).at_risk(drawn.study.asked, slow))
+        return score(plan, waiting, risk_of(plan.outcome, drawn.study.asked, slow))
 
     scores = {"theirs": scored(plans["theirs"])}
     spent = plans["theirs"].outcome.subsidy_pkr

@@ -28,7 +28,7 @@ from siting.study.other_plans import Effort
 from siting.study.outcome_figures import bare_outcome
 from siting.study.pipeline import Study
 from siting.study.program_zones import gini, zone_of_cells, zone_of_demand, zone_table
-from siting.study.robustness import Stands, slow_of
+from siting.study.robustness import risk_of, slow_of
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
 from siting.study.to_program import program_of
@@ -149,7 +149,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
                 "new_stations": answer.new_stations,
                 "subsidy_pkr": outcome.subsidy_pkr,
                 "cost_pkr": outcome.cost_pkr,
-                **Stands.of(outcome).at_risk(given, slow),
+                **risk_of(outcome, given, slow),
                 "worst_class_share": float((served.reindex(wanted.index).fillna(0) / wanted).min()),
                 "worst_zone_share": float(share.min()),
                 "gini": gini(share, weight),

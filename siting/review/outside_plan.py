@@ -17,9 +17,8 @@ from siting.program.limits import Limit
 from siting.review.added_places import match_places, study_of_sites, study_with_sites
 from siting.review.outside_layer import TheirLayer
 from siting.roads import Network
-from siting.study.choices import configurations_of
 from siting.study.pipeline import Study
-from siting.study.read_sources import on_the_grid
+from siting.study.read_sources import configurations_of, on_the_grid
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -
     would wait longer than ``wait_min``, by Erlang C) and ``late_stations`` (where that is more than
     alpha); ``worst_class``, ``worst_class_share``, ``people_left_out_share``, ``gini`` (of the
     share served over cells, weighted by what they want: 0 is even). Those of `risk` are what is
-    lost of the money in another case (`siting.study.robustness.Stands.at_risk`), where known.
+    lost of the money in another case (`siting.study.robustness.risk_of`), where known.
     """
     new = plan.new_sites
     wanted = float(plan.classes["demand_kwh_day"].sum())

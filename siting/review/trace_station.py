@@ -15,8 +15,8 @@ from siting.errors import InputError
 from siting.review.traced import Chain, Factor, Slice, Step, Trace, Traced
 from siting.sites.load import draw_kw, fastest_kw
 from siting.sites.standards import group_capacity_kwh_day
-from siting.study.choices import configurations_of
 from siting.study.program_inputs import subsidy_of
+from siting.study.read_sources import configurations_of
 from siting.study.to_plan import service_standard
 from siting.tables import COST_PARTS
 
@@ -375,10 +375,13 @@ def _subsidy(
     drawn = float(payments.max()) if len(payments) else 0.0
     settings = run.figures[run.figures["figure"].str.startswith("subsidy.")]
     factors = run.figures_of([str(name) for name in settings["figure"]], "")
-    what = f"public money, rule {rule.rule}"
-    if rule.rule in ("share", "flat") and not offer["existing"]:
+    words, value = "as stored", drawn
+    stored: float | None = None
+    if offer["existing"]:
+        words = "a station that stands draws none"
+    elif rule.rule in ("share", "flat"):
         row = offer.to_frame().T.reset_index(drop=True)
-        value = float(sites.subsidy_pkr(row, rule).iloc[0])
+        value, stored = float(sites.subsidy_pkr(row, rule).iloc[0]), drawn
         shares = rule.shares.items()
         words = " + ".join(f"{share:g} x {offer[part]:,.0f}" for part, share in shares if share)
         words = words or "nothing"
@@ -386,8 +389,7 @@ def _subsidy(
             words = f"{rule.flat_pkr:,.0f}, at most the cost of {offer['cost_pkr']:,.0f}"
         if rule.cap_per_station_pkr is not None:
             words += f", at most {rule.cap_per_station_pkr:,.0f}"
-        return Chain(what, (Step("subsidy_pkr", words, value, "PKR", drawn, factors),))
-    if rule.rule == "need" and not offer["existing"] and lacking is not None:
+    elif rule.rule == "need" and lacking is not None:
         words = "what its business case lacks"
         if rule.hurdle.real_return is not None:
             words += f" at a real return of {rule.hurdle.real_return:.0%}"
@@ -396,17 +398,15 @@ def _subsidy(
         words += f": {lacking:,.0f}"
         if run.config.offers.subsidy.concessions is not None:
             words += ", in a concession shared with what its other stations lack and earn"
-            return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", None, factors),))
-        value = lacking
-        if abs(value - drawn) <= PAISA:  # to which the table of business cases is rounded
-            return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", drawn, factors),))
-        words += (
-            f", and {drawn - value:,.0f} more: the program reckons each vehicle class at the "
-            "lowest margin of the chargers it can use"
-        )
-        return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", None, factors),))
-    words = "a station that stands draws none" if offer["existing"] else "as stored"
-    return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", None, factors),))
+        elif abs(lacking - drawn) <= PAISA:  # to which the table of business cases is rounded
+            stored = drawn
+        else:
+            words += (
+                f", and {drawn - lacking:,.0f} more: the program reckons each vehicle class at the "
+                "lowest margin of the chargers it can use"
+            )
+    step = Step("subsidy_pkr", words, value, "PKR", stored, factors)
+    return Chain(f"public money, rule {rule.rule}", (step,))
 
 
 def _lacking(business: pd.DataFrame) -> float | None:

@@ -14,8 +14,8 @@ from siting import demand, export
 from siting.config import Demand, to_yaml
 from siting.interrupts import seen_through
 from siting.study.facts import folder_for, head_of
-from siting.study.figures_listed import all_figures
 from siting.study.pipeline import Study
+from siting.study.provenance import all_figures
 from siting.study.robustness import DRAWS
 from siting.study.stages import Report
 from siting.study.to_demand import ownership_of, spread

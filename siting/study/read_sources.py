@@ -14,6 +14,7 @@ from shapely import MultiPolygon, Polygon
 
 from siting import reference, roads, sites
 from siting.config import Config
+from siting.config.offers import Offers, choices_of
 from siting.config.sources import SiteSource
 from siting.errors import Fault, InputError
 from siting.export.dictionary import is_own
@@ -276,3 +277,22 @@ def tags_of(source: Any) -> dict[str, bool | str | list[str]]:
 
 def _area_of(config: Config, network: Network) -> Polygon | MultiPolygon:
     return outline(network) if config.roads.source.kind == "file" else area_polygon(config)
+
+
+def configurations_of(
+    offers: Offers, chargers: pd.DataFrame | None = None
+) -> dict[str, dict[str, int]]:
+    """Return each set of chargers that may stand at a site: name, then charger type and number.
+
+    Sizes are among them, by the names that their offers have. `chargers` is the catalogue, by
+    default read as `offers` says.
+    """
+    if chargers is None:
+        chargers = sites.charger_catalogue(offers.chargers_csv)
+    return sites.with_sizes(*choices_of(offers), chargers)
+
+
+def charger_types(offers: Offers) -> set[str]:
+    """Return the charger types used in the choices at a site."""
+    configurations, sizes = choices_of(offers)
+    return {*sizes, *(name for counts in configurations.values() for name in counts)}

@@ -165,12 +165,8 @@ def account_of(
         built=built.drop(columns="year"),
         service=outcome.services,
         demand=outcome.demand,
-        offers=_offers_of(asked),
-        reach=asked.reach,
-        compatibility=asked.compatibility,
-        cutoff_min=asked.config.reach.cutoff_min,
         budget_pkr=budget,
-        model=keys.model,
+        **_inputs_of(asked),
         serves_all=covers and aims_of(asked.config) == ["most_worth"],
         slices=outcome.slices,
         carry_over=years is not None and years.carry_over,
@@ -204,23 +200,26 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
         built=outcome.built.loc[last, ["site_id", "offer_id"]],
         service=outcome.service,
         demand=asked.last_demand,
-        offers=_offers_of(asked),
-        reach=asked.reach,
-        compatibility=asked.compatibility,
-        cutoff_min=asked.config.reach.cutoff_min,
         budget_pkr=math.inf,
-        model=asked.config.program.model,
+        **_inputs_of(asked),
         sites=sites[["site_id", "offer_id", "served_kwh_day"]],
         served=pd.DataFrame({**kwh, "served_kwh_day": [outcome.served_kwh_day]}),
     )
 
 
-def _offers_of(asked: Asked) -> pd.DataFrame:
-    """Return the offers; under the viability gap, their cost is their need."""
-    if asked.need is None:
-        return asked.offers
-    parts = [c for c in asked.need.offers.columns if str(c).endswith("_cost_pkr")]
-    return asked.need.offers.drop(columns=parts)
+def _inputs_of(asked: Asked) -> dict[str, Any]:
+    """Return the input tables of an account; under the viability gap the cost is the need."""
+    offers = asked.offers
+    if asked.need is not None:
+        offers = asked.need.offers
+        offers = offers.drop(columns=[c for c in offers if str(c).endswith("_cost_pkr")])
+    return {
+        "offers": offers,
+        "reach": asked.reach,
+        "compatibility": asked.compatibility,
+        "cutoff_min": asked.config.reach.cutoff_min,
+        "model": asked.config.program.model,
+    }
 
 
 def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:

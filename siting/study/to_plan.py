@@ -20,7 +20,6 @@ from siting.program.limits import Limit, with_more_money
 from siting.program.program import Program
 from siting.reference import at_preset
 from siting.roads import Network
-from siting.study.choices import charger_types
 from siting.study.mandates import on_owners_money
 from siting.study.outcome_figures import decide
 from siting.study.own_tables import own_offers, own_reach
@@ -37,6 +36,7 @@ from siting.study.program_inputs import (
 from siting.study.program_zones import zone_of_cells, zone_of_demand
 from siting.study.read_sources import (
     candidate_layers,
+    charger_types,
     left_out,
     neighbourhoods_of,
     on_the_grid,
