@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from siting.errors import InputError, did_you_mean
-from siting.nation.basis import years_in_words
 from siting.nation.division_bound import MILLION, price_columns
+from siting.nation.folder import years_in_words
 from siting.nation.read_folder import read_nation
 from siting.tables import mean_drive_min
 

@@ -15,9 +15,8 @@ from siting.config import Config, load
 from siting.errors import Fault, InputError, refuse
 from siting.manifest import REPORT, SEAL, files_below, read_json
 from siting.nation import city as asking
-from siting.nation.basis import ANSWERS, BASIS, Basis, nation_again
 from siting.nation.city import Row, covers
-from siting.nation.folder import write_files
+from siting.nation.folder import ANSWERS, BASIS, Basis, nation_again, write_files
 from siting.nation.nation_plan import NationPlan
 from siting.nation.read_folder import (
     AGAIN,

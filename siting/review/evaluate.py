@@ -25,8 +25,7 @@ from siting.outcome import Outcome
 from siting.plan import Plan, PlanTables, make_plan
 from siting.program.limits import number, with_more_money
 from siting.program.program import Program
-from siting.review.outside_layer import read_their_layer
-from siting.review.outside_plan import over_budget, over_limits, their_plan
+from siting.review.outside_plan import over_budget, over_limits, read_their_layer, their_plan
 from siting.review.score import score, score_table, scores_in_words
 from siting.review.shown import Block, Shown
 from siting.study.facts import folder_for, head_of
@@ -134,7 +133,7 @@ def evaluate(
     run
         The study that judges, or a plan or run folder of it: its demand, reach, prices and rules.
     sites
-        The layer, as a file or in memory; see `siting.review.outside_layer.read_their_layer` for
+        The layer, as a file or in memory; see `siting.review.outside_plan.read_their_layer` for
         its columns.
     names
         The layer's names of configurations or chargers, with the study's.

@@ -229,7 +229,11 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
     keys = asked.config.program
     again = zone_tables(asked, outcome)
     if keys.years is not None:
-        services = {year: _of_slice(outcome.services, str(year)) for year in asked.own}
+        of_slice = outcome.services["slice"].astype(str)
+        services = {
+            year: outcome.services[of_slice == str(year)].drop(columns="slice")
+            for year in asked.own
+        }
         again |= year_tables(asked, outcome, program, services)
         if keys.scenarios is not None:
             # The service of the configuration's own demand needs a solve.
@@ -259,10 +263,6 @@ def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFram
     counts = rows["weight"] * rows["probability"] * minute
     drives = float((rows["served_kwh_day"] * rows["travel_min"] * counts).sum())
     return cost_table({STATIONS: pkr_year - drives, DRIVERS_TIME: drives})
-
-
-def _of_slice(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    return rows[rows["slice"].astype(str) == name].drop(columns="slice")
 
 
 def input_faults(study: Study) -> Iterator[Fault]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from siting.engine.answer import AimProof, Answer
 from siting.engine.clock import Progress
-from siting.engine.proof import Proof
 from siting.outcome import Line, Outcome, outcome_of
 from siting.program.aims import DRIVERS_TIME, LeastMoney, MostWorth, WorstShare
-from siting.program.money import MONEY, MoneyKind
+from siting.program.money import MONEY
 from siting.program.program import Program
 from siting.study.mandates import mandates_told
 from siting.study.other_plans import Effort, alternatives, best_by_scenario, myopic, only_these
@@ -115,12 +113,15 @@ class _Told:
         self.tables |= zone_tables(asked, outcome)
         if keys.fairness == "max_min":
             self._fairness()
+        left = ""
         if answer.left_out.offers:
-            self._left_out()
+            left = self._left_out()
         elif asked.budgeted and answer.program.all_aims[0].is_plain_worth:
-            self._unspent(outcome)
+            left = self._unspent(outcome)
         if keys.least_gain.always and asked.budgeted:
-            self._left(outcome)
+            left = self._left(outcome) or left
+        if left:
+            self.lines.append(Line("money_left", "Money left", left))
         if asked.need is not None:
             self._viability(outcome)
         for aim in answer.program.all_aims:
@@ -226,44 +227,40 @@ class _Told:
         more = max(cheapest.subsidy_pkr - usual.budget_pkr, 0.0)
         return f"PKR {more / 1e6:,.2f} m"
 
-    def _left_out(self) -> None:
-        """Tell of the stations that were left out within the gap, and what they would serve."""
+    def _left_out(self) -> str:
+        """Return the money of stations left out within the gap, and the energy they would serve."""
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
         text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
-        text += f"{worth:,.0f} kWh/day more, and {gain:g} a PKR m are asked for"
-        self.lines.append(Line("money_left", "Money left", text))
+        return f"{text}{worth:,.0f} kWh/day more, and {gain:g} a PKR m are asked for"
 
-    def _unspent(self, outcome: Outcome) -> None:
-        """Tell of money that the most worth did not take, and what it could serve at most."""
+    def _unspent(self, outcome: Outcome) -> str:
+        """Return the money that the most worth leaves, and what it could serve at most; or ""."""
         left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
-            return
+            return ""
         more = math.ceil(max(proof.bound - proof.objective, 0.0))
         text = f"PKR {left / MILLION:,.2f} m: no plan serves more than {more:,} "
-        text += f"{self.answer.program.worth_unit} more with it"
-        self.lines.append(Line("money_left", "Money left", text))
+        return f"{text}{self.answer.program.worth_unit} more with it"
 
-    def _left(self, outcome: Outcome) -> None:
-        """Tell what is left of the money because it would bring too little, and how little."""
+    def _left(self, outcome: Outcome) -> str:
+        """Return the money left because it would bring too little, and how little; or ""."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
-            return
+            return ""
         program, answer = self.answer.program, self.answer
         at = next(n for n, aim in enumerate(program.aims) if aim.of_worth)
         spent = replace(program, aims=(*program.aims[:at], MostWorth()))
         money = f"PKR {left / MILLION:,.2f} m"
         usual = self.effort.attempt(spent, 0.5, answer.offers)
         if usual is None:
-            text = f"{money}; what it would serve was {NOT_FOUND}"
-            self.lines.append(Line("money_left", "Money left", text))
-            return
+            return f"{money}; what it would serve was {NOT_FOUND}"
         before, proof = answer.worth, usual.proofs[at].proof
         more, most = max(proof.objective - before, 0.0), max(proof.bound - before, 0.0)
         text = f"{money}: it would serve {more:,.4g} {program.worth_unit} more"
         if most > more * 1.01 + 1e-6:
             text += f" as far as a plan was found, at most {most:,.4g}"
-        self.lines.append(Line("money_left", "Money left", text))
+        return text
 
     def _viability(self, outcome: Outcome) -> None:
         """Add the table of what the case of each station needs, earns and is paid."""
@@ -340,15 +337,19 @@ def lines_of(
         worth = float((table["worth"] * table["weight"] * table["probability"]).sum())
         yield Line("worth", "Worth of the plan", f"{worth:,.0f} {unit}")
     if "years" in tables:
-        yield from map(year_line, tables["years"].itertuples())
+        for row in tables["years"].itertuples():
+            text = f"{row.served_kwh_day:,.0f} of {row.demand_kwh_day:,.0f} kWh/day "
+            text += f"({row.served_share:.1%}), {row.new_stations:,} new stations"
+            yield Line(f"in_{row.year}", f"In {row.year}", text)
     yield from also("worth_of_foresight")
     if "scenarios" in tables:
         table = tables["scenarios"]
         for row in table.itertuples():
-            text = f"what it gives up was {NOT_FOUND}"
+            text = f"{row.served_kwh_day:,.0f} kWh/day, what it gives up was {NOT_FOUND}"
             if "regret_share" in table.columns:
-                text = f"gives up at most {row.regret_share:.1%}"
-            yield scenario_line(row, text)
+                text = f"{row.served_kwh_day:,.0f} kWh/day, gives up at most {row.regret_share:.1%}"
+            label = f"If {row.scenario} (p {row.probability:g})"
+            yield Line(f"scenario_{row.scenario}", label, text)
         mean = float((table["probability"] * table["served_kwh_day"]).sum())
         yield Line("mean_energy", "Energy on average", f"{mean:,.0f} kWh/day")
         count = f"{tables['robust']['robust'].sum():,}" if "robust" in tables else NOT_FOUND
@@ -361,7 +362,10 @@ def lines_of(
         yield Line("worst_share_proof", "Proven of the worst share", str(proof))
     yield from also("gini", "price_of_fairness")
     if keys.least_cost is not None:
-        yield least_money_line(keys.least_cost.money, proofs[LeastMoney.name])
+        money, proof = keys.least_cost.money, proofs[LeastMoney.name]
+        text = f"PKR {proof.objective / MILLION:,.2f} m, no plan needs less than "
+        text += f"{proof.bound / MILLION:,.2f} m"
+        yield Line(f"least_{money}", f"Least {MONEY[money]}", text)
     yield from also("money_left")
     if "cost_to_all" in tables:
         values = asked.to_all.value_pkr_h
@@ -369,28 +373,6 @@ def lines_of(
     yield from also("mandates_cost", "mandates_pooled")
     for one in outcome.proofs[1:]:
         yield then_line(one, outcome)
-
-
-def year_line(row: Any) -> Line:
-    """Return what a row of the table of years says, as one line of the headline."""
-    text = (
-        f"{row.served_kwh_day:,.0f} of {row.demand_kwh_day:,.0f} kWh/day "
-        f"({row.served_share:.1%}), {row.new_stations:,} new stations"
-    )
-    return Line(f"in_{row.year}", f"In {row.year}", text)
-
-
-def scenario_line(row: Any, gives_up: str) -> Line:
-    """Return what a row of the table of scenarios says, as one line of the headline."""
-    label = f"If {row.scenario} (p {row.probability:g})"
-    text = f"{row.served_kwh_day:,.0f} kWh/day, {gives_up}"
-    return Line(f"scenario_{row.scenario}", label, text)
-
-
-def least_money_line(money: MoneyKind, proof: Proof) -> Line:
-    """Return the least money a plan takes, as one line of the headline."""
-    text = f"PKR {proof.objective / MILLION:,.2f} m, no plan needs less than "
-    return Line(f"least_{money}", f"Least {MONEY[money]}", f"{text}{proof.bound / MILLION:,.2f} m")
 
 
 def then_line(one: AimProof, outcome: Outcome) -> Line:

@@ -23,10 +23,9 @@ from siting.engine.proof import Proof
 from siting.errors import InputError
 from siting.program.instance import Instance
 from siting.program.program import Program
-from siting.review.explain import Again, Explained, explain_site
-from siting.review.explain_plan import explain_plan
+from siting.review.explain import Again, Explained, explain_plan, explain_site
 
-explain_plan_module = importlib.import_module("siting.review.explain_plan")
+explain_module = importlib.import_module("siting.review.explain")
 BROKE, RICH = "program.budget_pkr=1_000", "program.budget_pkr=2_000"
 
 
@@ -145,7 +144,7 @@ def test_a_bound_that_is_not_proven_is_never_told_as_a_number(unit, energy):
 
 
 def test_a_million_more_of_which_nothing_is_proven_says_so(poor, monkeypatch):
-    solve_again = explain_plan_module.effort_for
+    solve_again = explain_module.effort_for
 
     class Unproven:
         def __init__(self, effort):
@@ -155,9 +154,7 @@ def test_a_million_more_of_which_nothing_is_proven_says_so(poor, monkeypatch):
             answer = self.effort.solve(*args, **more)
             return SimpleNamespace(proof=replace(answer.proof, bound=math.inf))
 
-    monkeypatch.setattr(
-        explain_plan_module, "effort_for", lambda *args: Unproven(solve_again(*args))
-    )
+    monkeypatch.setattr(explain_module, "effort_for", lambda *args: Unproven(solve_again(*args)))
     found = explain_plan(poor)
     said = dict(found.binding)["Budget"]
     assert "inf" not in said
