@@ -63,7 +63,7 @@ def read_their_layer(
     names = dict(names or {})
     faults: list[Fault] = []
     id_column = next((c for c in ID_COLUMNS if c in layer.columns), None)
-    ids = _ids_of_rows(layer, path, id_column, faults)
+    ids = _row_ids(layer, path, id_column, faults)
     faults += _shape_faults(layer, path, ids)
     existing = _existing(layer, path, ids, faults)
     known = set(chargers["charger_id"].astype(str))
@@ -113,7 +113,7 @@ class Catalogue:
         return {ours: number} if ours in self.chargers else None
 
 
-def _ids_of_rows(
+def _row_ids(
     layer: gpd.GeoDataFrame, path: Path, column: str | None, faults: list[Fault]
 ) -> list[str]:
     if column is None:

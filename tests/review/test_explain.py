@@ -1,6 +1,5 @@
 """Why here and why not there, on the town solved by hand and on towns valued by brute force."""
 
-import importlib
 import json
 import math
 from dataclasses import replace
@@ -23,9 +22,9 @@ from siting.engine.proof import Proof
 from siting.errors import InputError
 from siting.program.instance import Instance
 from siting.program.program import Program
+from siting.review import explain as explain_module
 from siting.review.explain import Again, Explained, explain_plan, explain_site
 
-explain_module = importlib.import_module("siting.review.explain")
 BROKE, RICH = "program.budget_pkr=1_000", "program.budget_pkr=2_000"
 
 
