@@ -190,8 +190,11 @@ def run_value(run: Traced, figure: str, of: str) -> float:
 
 def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
     """Return the chain of an offer's cost, part by part."""
-    nothing = bool(offer["existing"])
-    steps = []
+    nothing, steps = bool(offer["existing"]), list[Step]()
+
+    def add(column: str, words: str, value: float, *factors: Factor) -> None:
+        steps.append(Step(column, words, float(value), "PKR", float(offer[column]), factors))
+
     prices: list[Factor] = []
     each: list[tuple[int, float]] = []
     for name, n in {} if nothing else counts.items():
@@ -211,7 +214,7 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
             words += f" + on the road {road.value:g} x {sold:,.6g} kWh/day x {price:,.0f}"
             value += road.value * sold * price
             prices.append(road)
-    steps.append(_part(offer, "charger_cost_pkr", words, value, prices))
+    add("charger_cost_pkr", words, value, *prices)
     item = str(offer["grid_item"]) if not nothing else ""
     tier, line = run.figure("grid works", item), run.figure("grid works", "overhead_11kv")
     if tier is not None:
@@ -221,34 +224,45 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
         if by_kw is not None:
             words += f", {tier.value:,.0f} + {kw:g} kW x {by_kw.value:,.0f}"
             value, prices = tier.value + kw * by_kw.value, [tier, by_kw]
-        steps.append(_part(offer, "connection_cost_pkr", words, value, prices))
+        add("connection_cost_pkr", words, value, *prices)
     if line is not None and float(offer["line_cost_pkr"]) > 0:
         km = [f for f in (run.figure("grid works", "distance_city"),) if f is not None]
         km = km if km and km[0].value == offer["line_km"] else []
         words = f"{offer['line_km']:g} km x {line.value:,.0f} PKR/km"
         value = float(offer["line_km"]) * line.value
-        steps.append(_part(offer, "line_cost_pkr", words, value, [line, *km]))
+        add("line_cost_pkr", words, value, line, *km)
     if float(offer["upgrade_cost_pkr"]) > 0:
         items = run.figures_of(["grid works"], "upgrade_fixed")
         items += run.figures_of(["grid works"], "upgrade_kw")
         fixed, kw = (one.value for one in items)
         words = f"{fixed:,.0f} + {offer['upgrade_kw']:g} kW x {kw:,.0f}"
         value = fixed + float(offer["upgrade_kw"]) * kw
-        steps.append(_part(offer, "upgrade_cost_pkr", words, value, list(items)))
+        add("upgrade_cost_pkr", words, value, *items)
     fee = run.figure("fee", "application")
     if fee is not None and not nothing:
-        steps.append(_part(offer, "fee_cost_pkr", "application", fee.value, [fee]))
-    bay = run.figure("site costs", "civil_bay")
-    if bay is not None and not nothing:
-        words = f"{offer['bays_needed']:g} bays x {bay.value:,.0f}"
-        value = float(offer["bays_needed"]) * bay.value
-        steps.append(_part(offer, "civil_cost_pkr", words, value, [bay]))
-    land = run.figure("site costs", "land_bay_upfront")
-    if land is not None and float(offer["land_cost_pkr"]) > 0:
-        words = f"{offer['bays_needed']:g} bays x {land.value:,.0f}"
-        value = float(offer["bays_needed"]) * land.value
-        steps.append(_part(offer, "land_cost_pkr", words, value, [land]))
-    steps += _soft(run, offer) if not nothing else []
+        add("fee_cost_pkr", "application", fee.value, fee)
+    bays, kw = float(offer["bays_needed"]), float(offer["load_kw"] - offer["standing_kw"])
+    chargers, grid, civil, design = (
+        float(offer[f"{part}_cost_pkr"]) for part in ("charger", "grid", "civil", "design")
+    )
+    works = grid + civil
+    whole = chargers + works + design
+    for item, column, base, words in (
+        ("civil_bay", "civil_cost_pkr", bays, "bays"),
+        ("land_bay_upfront", "land_cost_pkr", bays, "bays"),
+        ("design_share", "design_cost_pkr", works, "grid and civil works"),
+        ("contingency_share", "contingency_cost_pkr", whole,
+         "chargers, grid, civil works and design"),
+        ("deposit_kw", "deposit_cost_pkr", kw, "kW of load"),
+    ):  # fmt: skip
+        one = run.figure("site costs", item)
+        unused = not offer[column] > 0 if item == "land_bay_upfront" else nothing
+        if one is None or unused:
+            continue
+        said = f"{base:g} {words} x {one.value:,.0f}"
+        if item.endswith("_share"):
+            said = f"{one.value:g} x {base:,.0f}, {words}"
+        add(column, said, one.value * base, one)
     told = {step.what for step in steps}
     # What this chain does not know of, but for the sum of the grid's own parts.
     others = [p for p in COST_PARTS if p in offer.index and p not in (*told, "grid_cost_pkr")]
@@ -257,26 +271,6 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
     words = " + ".join(f"{step.value:,.0f}" for step in steps)
     steps.append(Step("cost_pkr", words, value, "PKR", float(offer["cost_pkr"])))
     return Chain("what it costs", tuple(steps))
-
-
-def _soft(run: Traced, offer: pd.Series[Any]) -> list[Step]:
-    """Return the steps of design, contingency and the security deposit."""
-    parts = {part: float(offer[f"{part}_cost_pkr"]) for part in ("charger", "grid", "civil")}
-    works = parts["grid"] + parts["civil"]
-    design = run.figures_of(["site costs"], "design_share")
-    steps = []
-    for one in design:
-        words = f"{one.value:g} x {works:,.0f}, grid and civil works"
-        steps.append(_part(offer, "design_cost_pkr", words, one.value * works, design))
-    whole = parts["charger"] + works + float(offer["design_cost_pkr"])
-    for one in run.figures_of(["site costs"], "contingency_share"):
-        words = f"{one.value:g} x {whole:,.0f}, chargers, grid, civil works and design"
-        steps.append(_part(offer, "contingency_cost_pkr", words, one.value * whole, [one]))
-    for one in run.figures_of(["site costs"], "deposit_kw"):
-        kw = float(offer["load_kw"] - offer["standing_kw"])
-        words = f"{kw:g} kW of load x {one.value:,.0f}"
-        steps.append(_part(offer, "deposit_cost_pkr", words, kw * one.value, [one]))
-    return steps
 
 
 def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Chain]:
@@ -355,12 +349,6 @@ def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list
     words = " + ".join(f"{one.value:,.0f}" for one in steps)
     return [Chain("what it costs a year, whatever it sells",
                   (*steps, Step("running costs", words, value, "PKR/year")))]  # fmt: skip
-
-
-def _part(
-    offer: pd.Series[Any], column: str, words: str, value: float, factors: Sequence[Factor]
-) -> Step:
-    return Step(column, words, float(value), "PKR", float(offer[column]), tuple(factors))
 
 
 def _subsidy(
