@@ -285,9 +285,11 @@ def _findings(
             f"{standard.alpha:.0%} late); Erlang C expects {erlang:.1%} late in the "
             "busiest hour of each queue"
         )
+    out, came = (float(all_classes.loc["free", f"{c}_day"]) for c in ("out_of_reach", "arrivals"))
+    beyond = out / (out + came) if out + came > 0 else 0.0
     lines.append(
         f"Free choice, all drivers: {kwh['free']:,.0f} kWh/day; {share['free']:.1%} of those in "
-        f"reach turned away, {_out_share(all_classes):.1%} of all have no station in reach"
+        f"reach turned away, {beyond:.1%} of all have no station in reach"
     )
     return lines
 
@@ -299,12 +301,6 @@ def _why(standard: Service, model: str) -> str:
     if standard.rule == "rated_share":
         return "rule rated_share counts kW, not the time a port is taken"
     return "their classes are mixed otherwise than in the whole city"
-
-
-def _out_share(all_classes: pd.DataFrame) -> float:
-    out = float(all_classes["out_of_reach_day"].to_dict()["free"])
-    asked = out + float(all_classes["arrivals_day"].to_dict()["free"])
-    return out / asked if asked > 0 else 0.0
 
 
 def _slow_ports(expected: pd.DataFrame, plan: Plan, waiting: Waiting) -> list[str]:

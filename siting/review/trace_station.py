@@ -96,13 +96,14 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
     rule = run.config.offers.service.rule
     availability = float(offer["availability"])
     pairs = run.table("compatibility")
+    group_of = run.table("chargers").set_index("charger_id")["charger_group"]
     chains = []
     for column in (str(c) for c in offer.index if re.fullmatch(r"capacity_\w+_kwh_day", str(c))):
         stored = float(offer[column])
         if not stored > 0:
             continue
         group = column.removeprefix("capacity_").removesuffix("_kwh_day")
-        types = _types(run, counts, group)
+        types = {name: n for name, n in counts.items() if group_of.get(name) == group}
         factors = [one for name in types for one in run.figures_of(["power_kw", "ports"], name)]
         factors.append(run.worked_out("availability", "", availability, "share", "offers"))
         power = sum(n * run_value(run, "power_kw", name) for name, n in types.items())
@@ -174,12 +175,6 @@ def _waiting(
     words += f" and ports are taken {taken:.0%} of the day at most" if taken is not None else ""
     words += f"; {availability:g} of the time"
     return replace(step, words=words, value=value, stored=step.value)
-
-
-def _types(run: Traced, counts: dict[str, int], group: str) -> dict[str, int]:
-    """Return those of some chargers that are of a group."""
-    known = run.table("chargers").set_index("charger_id")["charger_group"]
-    return {name: n for name, n in counts.items() if known.get(name) == group}
 
 
 def run_value(run: Traced, figure: str, of: str) -> float:

@@ -96,7 +96,10 @@ def break_evens(station_accounts: Accounts | None) -> Table:
     if station_accounts is None:
         return pd.DataFrame()
     paid = (station_accounts.offers["subsidy_pkr"] > RUPEE).to_numpy()
-    of = _only(station_accounts, paid) if paid.any() else station_accounts
+    of = station_accounts
+    if paid.any():
+        offers = of.offers[paid].reset_index(drop=True)
+        of = replace(of, offers=offers, sold_kwh_day=of.sold_kwh_day[paid])
     table = economics.break_evens(of)
     # Nobody sells more than the chargers deliver.
     able = (
@@ -110,11 +113,6 @@ def break_evens(station_accounts: Accounts | None) -> Table:
     table = table.head(MOST)
     draw = bool(paid.any())
     return table.assign(draw=draw, text=[_sentence(row, draw) for row in table.to_dict("records")])
-
-
-def _only(accounts: Accounts, kept: np.ndarray[Any, Any]) -> Accounts:
-    offers = accounts.offers[kept].reset_index(drop=True)
-    return replace(accounts, offers=offers, sold_kwh_day=accounts.sold_kwh_day[kept])
 
 
 def _sentence(row: Mapping[Any, Any], draw: bool) -> str:

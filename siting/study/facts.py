@@ -67,16 +67,12 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in rows]
 
 
-def _to_all(parts: pd.DataFrame | None) -> dict[str, float] | None:
-    """Return the yearly cost of stations, drivers' time and both; None without that aim."""
-    return None if parts is None else dict(zip(parts["part"], parts["pkr_year"], strict=True))
-
-
 def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     """Return the contents of ``run.json``, in the order a person reads them."""
     s = plan.outcome
     config = study.config
     mean_min, p90_min = (None if math.isnan(one) else one for one in s.drives_min)
+    to_all = s.tables.get("cost_to_all")
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
     # The certificate's prices, which show binding limits, use the time left.
@@ -115,7 +111,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "budget_pkr": s.budget_pkr,
         "subsidy_pkr": s.subsidy_pkr,
         "cost_pkr": s.cost_pkr,
-        "cost_to_all_pkr_year": _to_all(s.tables.get("cost_to_all")),
+        "cost_to_all_pkr_year": None if to_all is None else dict(to_all.to_numpy().tolist()),
         "public_money": plan.money,
         "new_stations": len(plan.new_sites),
         "existing_stations": int(plan.sites["existing"].sum()),
