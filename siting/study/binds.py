@@ -13,7 +13,7 @@ from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.sites.chargers_text import charger_counts
 from siting.study.program_inputs import Asked, money_of
-from siting.study.revalue import served_by_class
+from siting.study.revalue import by_class, service_of
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns, capacity_groups, may_be_built
 
@@ -143,7 +143,8 @@ def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
     if here.empty or plan.new_sites.empty:
         return {}
-    alone = served_by_class(asked, list(standing["offer_id"])).iloc[-1]
+    service = service_of(asked, list(standing["offer_id"]))
+    alone = by_class(asked.last_demand, service).iloc[-1]
     return {
         "stations": len(here),
         "alone_kwh_day": float(alone["served_kwh_day"]),
@@ -273,12 +274,10 @@ def _without_money(plan: Plan, asked: Asked) -> list[str]:
     kept = plan.sites.loc[~plan.sites["site_id"].isin(plan.new_sites.loc[drawn, "site_id"])]
     if not 0 < least <= float(kept["capacity_kwh_day"].sum()):
         return []
-    alone = served_by_class(asked, list(kept["offer_id"])).iloc[-1]
-    if alone["served_kwh_day"] < least:
+    service = service_of(asked, list(kept["offer_id"]))
+    alone = float(by_class(asked.last_demand, service)["served_kwh_day"].iloc[-1])
+    if alone < least:
         return []
     free = int((~drawn).sum())
     said = f"the {free:,} stations that draw" if free > 1 else "the station that draws"
-    return [
-        f"PKR 0 serves nearly as much: {said} none would "
-        f"serve {alone['served_kwh_day']:,.0f} kWh/day alone"
-    ]
+    return [f"PKR 0 serves nearly as much: {said} none would serve {alone:,.0f} kWh/day alone"]

@@ -37,26 +37,6 @@ def known_inputs() -> dict[str, dict[str, Any]]:
     return {}
 
 
-def sections_of_inputs(config: Config) -> dict[str, Any]:
-    """Return the sections of a configuration that name an input with source and licence, by key."""
-    about: dict[str, Any] = {
-        "roads.source": config.roads.source,
-        "demand.people": config.demand.people,
-    }
-    if config.demand.wealth is not None:
-        about["demand.wealth"] = config.demand.wealth
-    surfaces = config.demand.surfaces
-    if surfaces is not None and surfaces.places is not None:
-        about["demand.surfaces.places"] = surfaces.places
-    if config.candidates.existing is not None:
-        about["candidates.existing"] = config.candidates.existing
-    for i, source in enumerate(config.candidates.sources):
-        about[f"candidates.sources.{i}"] = source
-    for i, area in enumerate(config.candidates.exclude):
-        about[f"candidates.exclude.{i}"] = area
-    return about
-
-
 @stage(*EVERY_KEY)
 def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """One record an input: key, file with its date and SHA-256, source and licence."""
@@ -78,26 +58,31 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
 
 
 def input_records(config: Config) -> dict[str, dict[str, Any]]:
-    """Return what each section of a configuration that names an input says of it, by key."""
-    about = sections_of_inputs(config)
-    records = {key: input_record(key, section) for key, section in about.items()}
-    streets = records["roads.source"]
-    for key, record in records.items():
-        # Places along the streets are the owner's of the streets.
+    """Return kind, source and licence of each input that has a section of its own, by key."""
+    surfaces, sites_of = config.demand.surfaces, config.candidates
+    about: dict[str, Any] = {
+        "roads.source": config.roads.source,
+        "demand.people": config.demand.people,
+        "demand.wealth": config.demand.wealth,
+        "demand.surfaces.places": None if surfaces is None else surfaces.places,
+        "candidates.existing": sites_of.existing,
+        **{f"candidates.sources.{i}": source for i, source in enumerate(sites_of.sources)},
+        **{f"candidates.exclude.{i}": area for i, area in enumerate(sites_of.exclude)},
+    }
+    records: dict[str, dict[str, Any]] = {}
+    for key, section in about.items():
+        if section is None:
+            continue
+        record = records[key] = {"key": key, "kind": getattr(section, "kind", "layer")}
+        record |= {n: getattr(section, n) for n in ("query", "basis") if hasattr(section, n)}
+        source, named = (getattr(section, name, "") for name in ("source", "attribution"))
+        parts = [named if source in named else source, named]
+        record["source"] = ", ".join(dict.fromkeys(filter(None, parts))) or "not stated"
+        record["licence"] = getattr(section, "licence", "") or "not stated"
         if key.startswith("candidates") and record["kind"] == "streets":
-            record |= {name: streets[name] for name in ("source", "licence")}
+            # Places along the streets are the owner's of the streets.
+            record |= {name: records["roads.source"][name] for name in ("source", "licence")}
     return records
-
-
-def input_record(key: str, section: Any) -> dict[str, Any]:
-    """Return what a section says of its input: kind, source and licence."""
-    record: dict[str, Any] = {"key": key, "kind": getattr(section, "kind", "layer")}
-    record |= {n: getattr(section, n) for n in ("query", "basis") if hasattr(section, n)}
-    source, named = (getattr(section, key, "") for key in ("source", "attribution"))
-    parts = [named if source in named else source, named]
-    record["source"] = ", ".join(dict.fromkeys(filter(None, parts))) or "not stated"
-    record["licence"] = getattr(section, "licence", "") or "not stated"
-    return record
 
 
 @stage()

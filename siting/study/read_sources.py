@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -22,9 +22,6 @@ from siting.export.layers import one_each
 from siting.files import read_layer, sha256
 from siting.roads import Network
 from siting.study.to_people import outline
-
-if TYPE_CHECKING:
-    import networkx as nx
 
 log = logging.getLogger(__name__)
 
@@ -69,35 +66,25 @@ def _source_key(config: Config) -> dict[str, Any]:
 
 def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Network:
     """Return the road network that the configuration names: from its file, or downloaded."""
-    source = config.roads.source
+    source, peak = config.roads.source, config.roads.peak
+    about = {"kind": source.kind, "licence": source.licence, "attribution": source.attribution}
     if source.kind != "file":
-        graph, about = read_roads(config)
-        return roads.build_network(graph, speeds, city_group, peak=config.roads.peak, source=about)
+        download = download_settings(config)
+        if source.kind == "place":
+            about["query"] = source.query
+            graph = roads.download_place(source.query, download)
+        else:
+            graph = roads.download_polygon(area_polygon(config), download)
+        return roads.build_network(graph, speeds, city_group, peak=peak, source=about)
     clip = None if source.clip is None else read_area(source.clip)
     return roads.network_from_file(
         source.path,
         speeds,
         city_group,
-        peak=config.roads.peak,
-        source=_about(config) | {"file": source.path.name, "sha256": sha256(source.path)},
+        peak=peak,
+        source=about | {"file": source.path.name, "sha256": sha256(source.path)},
         clip=clip,
     )
-
-
-def _about(config: Config) -> dict[str, Any]:
-    source = config.roads.source
-    return {"kind": source.kind, "licence": source.licence, "attribution": source.attribution}
-
-
-def read_roads(config: Config) -> tuple[nx.MultiDiGraph[Any], dict[str, Any]]:
-    """Return the OSMnx graph downloaded for the configuration, and the record of its source."""
-    source = config.roads.source
-    about = _about(config)
-    if source.kind == "place":
-        about["query"] = source.query
-        return roads.download_place(source.query, download_settings(config)), about
-    polygon = area_polygon(config)
-    return roads.download_polygon(polygon, download_settings(config)), about
 
 
 def area_polygon(config: Config) -> Polygon | MultiPolygon:

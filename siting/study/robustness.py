@@ -310,7 +310,8 @@ def revalued(
         study.compatibility,
         subsidy_of(study.config).held_to,
     )
-    return by_class(asked, service, demand), at_risk(case, study.concessions)
+    wanted = asked.last_demand if demand is None else demand
+    return by_class(wanted, service), at_risk(case, study.concessions)
 
 
 def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
