@@ -33,13 +33,13 @@ from siting.study.stored_run import Source
 from siting.writing import claimed_folder, write_text
 
 MOST_RUNS = 12
-# Keys that say where files are and how a run is told of, not what is planned.
+# Keys for files and presentation, without effect on the plan.
 NOT_ASKED = ("output.", "download.", "report.", "title", "name", "note")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Shown):
-    """What several runs come to.
+    """Several runs side by side: figures, settings that differ, and stations.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Comparison(Shown):
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many new stations are in all runs, changed, and in some only, by run."""
+        """Number of new stations in all runs, changed, and in some runs only, by run."""
         new = self.sites[~self.sites["existing"]]
         out = {"all": int((new["status"] == "all").sum())}
         out["changed"] = int((new["status"] == "changed").sum())
@@ -92,7 +92,7 @@ class Comparison(Shown):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What goes into ``compare.json``."""
+        """Content of ``compare.json``."""
         return {
             "runs": self.runs,
             "titles": self.titles,

@@ -88,7 +88,7 @@ class Explained:
         self.reach = study.reach
         self.compatibility, self.limits = study.compatibility, study.asked.limits
         self.required_sites, self.forbidden_sites = study.required_sites, study.forbidden_sites
-        # What one station is worth is told in energy of the last year, all else the same.
+        # A station's worth is energy of the last year, all else unchanged.
         end = in_the_end(self.asked, self.found.budget_pkr)
         self.instance = instance_of(end)
         program = Program(self.instance, self.found.model)
@@ -114,7 +114,7 @@ class Explained:
         return f"{site} ({name})" if isinstance(name, str) and name else site
 
     def find(self, wanted: str) -> str:
-        """Return the id of a site given by id or name; the nearest are named if there is none."""
+        """Return the id of a site given by id or name; an error names the nearest."""
         return site_named(self.plan.candidates, wanted, "SITE", most=NEAREST)
 
 

@@ -1,4 +1,4 @@
-"""What money buys: the plan of one study for many budgets, each with its bound."""
+"""Plans of one study for many budgets, each with its bound."""
 
 from __future__ import annotations
 

@@ -285,7 +285,8 @@ def _findings(
             f"{standard.alpha:.0%} late); Erlang C expects {erlang:.1%} late in the "
             "busiest hour of each queue"
         )
-    out, came = (float(all_classes.loc["free", f"{c}_day"]) for c in ("out_of_reach", "arrivals"))
+    free = all_classes.loc["free"].to_dict()
+    out, came = float(free["out_of_reach_day"]), float(free["arrivals_day"])
     beyond = out / (out + came) if out + came > 0 else 0.0
     lines.append(
         f"Free choice, all drivers: {kwh['free']:,.0f} kWh/day; {share['free']:.1%} of those in "

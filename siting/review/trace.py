@@ -1,4 +1,4 @@
-"""Where a figure of a plan comes from: the chain back to the rows of the tables, and its product.
+"""The origin of a plan's figures: the chain back to the rows of the tables, and its product.
 
 For a cell and a vehicle class::
 

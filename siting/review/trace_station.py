@@ -1,4 +1,4 @@
-"""Where a station's figures come from: whom it serves, what it can, costs, draws and earns."""
+"""The origin of a station's figures: service, capacity, load, cost, subsidy and earnings."""
 
 from __future__ import annotations
 
@@ -353,7 +353,7 @@ def _subsidy(
     rule = subsidy_of(run.config)
     paid = run.table("outcome_paid")
     until = paid["year"].fillna(year).astype(int) <= year
-    # What is drawn up to a year is told year by year.
+    # Payments are stored as sums up to each year.
     payments = paid.loc[until & (paid["site_id"].astype(str) == site), "subsidy_pkr"]
     drawn = float(payments.max()) if len(payments) else 0.0
     settings = run.figures[run.figures["figure"].str.startswith("subsidy.")]

@@ -71,18 +71,18 @@ _GONE = (InputError, ConfigError, DownloadError)
 
 @dataclass(frozen=True)
 class Verified:
-    """What was held against what, and what does not hold.
+    """The checks of a run, and the faults found.
 
     Parameters
     ----------
     folder
         The run folder.
     held
-        What was checked, and how much of it, in words.
+        Each check and its extent, in words.
     faults
-        What does not hold; empty where all does.
+        Faults; empty if every check holds.
     notes
-        What could not be checked, and why.
+        Claims that could not be checked, and why.
     """
 
     folder: Path

@@ -1,4 +1,4 @@
-"""What keeps a plan from serving more, and what it is in places, sockets and fast-charger ports."""
+"""The binding limits of a plan, and its size in places, sockets and fast-charger ports."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC po
 
 @stage()
 def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
-    """What stands in the end, counted as a planner counts: places, and ports by charger group.
+    """The stations at the end as planners count them: places, and ports by charger group.
 
     ``within_m``: stations so near to each other are one place; ``places``, ``new_places`` (with a
     new station) and ``dc_places`` (with a fast charger); ``ports`` and ``new_ports`` by charger
@@ -59,7 +59,7 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
 
 
 def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any]:
-    """Return the number of the place of each point: points within so many metres are of one.
+    """Return the number of the place of each point: points within `within_m` metres share one.
 
     >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]]), 300.0).tolist()
     [0, 0, 0, 1]
@@ -110,9 +110,9 @@ def binding(
     business_rules: economics.BusinessRules,
     certificate: Table | None,
 ) -> list[str]:
-    """What keeps the plan from serving more than it does, in plain words; empty: nothing is known.
+    """The limits that keep the plan from serving more, in plain words; empty if none is known.
 
-    Where nothing better than a little more is left to serve, that is told alone.
+    If nearly all demand is served, the list says only that.
     """
     wanted = float(plan.classes["demand_kwh_day"].sum())
     if wanted <= 0 or plan.new_sites.empty:
@@ -133,7 +133,7 @@ def binding(
 
 @stage()
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
-    """What stations that stand today sell beside the new ones; empty where none stands.
+    """The sales of existing stations beside the new ones; empty without existing stations.
 
     ``stations``; ``alone_kwh_day`` (what they would sell in the target year if nothing were built)
     and ``kwh_day`` (what the plan leaves them, extensions counted), ``idle`` (how many of them then

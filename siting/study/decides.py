@@ -1,4 +1,4 @@
-"""What decides a plan: break-evens of its stations, and what each figure behind it moves.
+"""The figures that decide a plan: break-evens of its stations, and the effect of each figure.
 
 Closed forms of the stations' accounts (`siting.economics.break_even`); nothing is planned anew.
 """
@@ -69,7 +69,7 @@ def station_accounts(
     site_costs: sites.SiteCosts,
     compatibility: Table,
 ) -> Accounts | None:
-    """What the new stations sell, cost and are paid; none where none is built."""
+    """Sales, costs and subsidies of the new stations; None if the plan builds none."""
     case = plan.tables["business"].set_index("offer_id")
     if case.empty:
         return None
@@ -279,7 +279,7 @@ def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> End
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> None:
-        """Add a figure of which each rupee more costs each station so many rupees in a column."""
+        """Add a figure; `per_pkr` is the rise of `column` for each rupee more, by station."""
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr

@@ -26,7 +26,7 @@ LAST_YEAR = demand.PROJECTED_AFTER
 
 @dataclass(frozen=True)
 class DemandRun:
-    """What `demand_to_folder` found.
+    """The demand of a study by class, with its ranges and their causes.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class DemandRun:
     total_swings, map_swings
         Which figures move the total, and the map, most; empty where not asked for.
     notes
-        What a reader must know.
+        Notes for readers.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""What the answer of a program comes to: tables and headline figures of every block in use."""
+"""Tables and headline figures of an answer, for every block of the program in use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from siting.study.to_program import MILLION, aim_in_words, aims_of, blocks_of, z
 from siting.texts import counted
 
 NOT_FOUND = "not found in time"
-# Money left is told of from this sum and share of the budget on.
+# Least sum, and least share of the budget, from which unspent money is reported.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
 # Of the time for solving, the share for the plan where what mandates cost is worked out too.
 BESIDE_MANDATES = 0.7
@@ -378,7 +378,7 @@ def lines_of(
 def then_line(one: AimProof, outcome: Outcome) -> Line:
     """Return what is proven of a later aim, as one line of the headline.
 
-    Drives are told as minutes a driver takes on average, where there is one demand to average over.
+    Drives are given as mean minutes of a driver if the plan has a single demand.
     """
     proof, served = one.proof, outcome.served_kwh_day
     if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:

@@ -1,4 +1,4 @@
-"""What a plan rests on: its inputs with their hashes, and every figure with its source."""
+"""The basis of a plan: its inputs with their hashes, and every figure with its source."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def contents(
 def demand_facts(
     config: Config, cells: Layer, area_share: float, surfaces: Table | None, demand: Table
 ) -> dict[str, Any]:
-    """What the demand rests on, and its energy by class (kWh/day)."""
+    """The basis of the demand, and its energy by class (kWh/day)."""
     asked = config.demand
     fleet_csv = asked.fleet_csv
     where = "people" if surfaces is None else "home, destination, en route"
@@ -139,7 +139,7 @@ def demand_notes(
     registered_share: Table,
     area_share: float,
 ) -> list[str]:
-    """What a reader must know of the demand before using it, in plain words."""
+    """Notes that readers need before they use the demand, in plain words."""
     far_m, case = config.reach.max_snap_m, config.demand.case
     lines = list(people_notes)
     left_out = float(people_outside["people"].sum())

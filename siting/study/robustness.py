@@ -1,4 +1,4 @@
-"""How a plan fares beside what it was made for: its day, other capacities, other demand.
+"""The plan under other circumstances: a simulated day, other capacities, other demand.
 
 Nothing here is read by the plan. The stations stay as they are: their day is simulated, and what
 they serve is worked out anew (`siting.study.revalue`), not planned anew.
@@ -209,7 +209,7 @@ def _number(value: Any) -> float:
     found=lambda rows: _found(rows),
 )
 def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
-    """What the same stations serve and earn under other capacities, and under other demand.
+    """Service and earnings of the same stations under other capacities and other demand.
 
     One record each: ``what`` (``capacity`` or ``demand``), ``key`` (of `CAPACITIES`; ``case low``,
     ``scenario slow`` …), ``text``, ``why_not`` (blank, or why it was not worked out),

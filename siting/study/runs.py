@@ -1,4 +1,4 @@
-"""Whole runs: make a plan and its folder, check a configuration, fetch what it needs."""
+"""Whole runs: make a plan and its folder, check a configuration, download its inputs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NO_REPORT = "no report.html was written: "
 
 @dataclass
 class CheckReport:
-    """What `check` found: faults to mend, and notes on what a run would be made of."""
+    """The result of `check`: faults to correct, and notes on the inputs of a run."""
 
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -59,7 +59,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Form:
-    """How a stage that is no plain table is laid down in tables and a record, and read again."""
+    """The stored form of a stage that is not a plain table: tables, record entries, and reader."""
 
     needed: tuple[str, ...]  # the tables it cannot do without
     # From the stage to its tables; none for one that is left out.

@@ -69,13 +69,13 @@ def network_sha256(network: Network) -> str:
     stored="people",
 )
 def people_read(config: Config, network: Network) -> People:
-    """Where people live, those left outside, the zones they are counted by, and notes."""
+    """People by place, those outside the area, the zones they are counted by, and notes."""
     return read_people(config, network)
 
 
 @stage()
 def people(people_read: People) -> Layer:
-    """Where people live, lon/lat; with ``zone_id`` where they are counted by zone."""
+    """People by place, lon/lat; with ``zone_id`` where they are counted by zone."""
     return people_read.rows
 
 
@@ -87,7 +87,7 @@ def people_outside(people_read: People) -> Layer:
 
 @stage()
 def people_notes(people_read: People) -> tuple[str, ...]:
-    """What a reader must know of how people were placed, in plain words."""
+    """Notes on how people were placed, in plain words."""
     return people_read.notes
 
 
@@ -99,14 +99,14 @@ def zones(people_read: People) -> Layer | None:
 
 @stage("demand.surfaces.poi_weights_csv")
 def poi_weights(config: Config) -> Table:
-    """How many vehicles a place draws, by OSM tag."""
+    """Number of vehicles that a place draws, by OSM tag."""
     asked = config.demand.surfaces
     return reference.table("poi_weights", asked.poi_weights_csv if asked else None)
 
 
 @stage("demand.surfaces.road_weights_csv")
 def road_weights(config: Config) -> Table:
-    """How readily traffic stops to charge, by class of road."""
+    """Readiness of traffic to stop and charge, by class of road."""
     asked = config.demand.surfaces
     return reference.table("road_weights", asked.road_weights_csv if asked else None)
 
@@ -326,7 +326,7 @@ def area(
     area_share: float,
     housing: dict[str, float],
 ) -> people_to_energy.Area:
-    """What is known of the study area: its vehicles, their use, its zones."""
+    """Vehicles of the study area, their use, and its zones."""
     return people_to_energy.Area(fleet, vehicles, fleet_share, zone_table, area_share, housing)
 
 
@@ -350,7 +350,7 @@ def sessions(config: Config) -> Table:
 
 @stage("demand.surfaces.weights", "demand.vehicle_classes")
 def surface_weights(config: Config) -> Table:
-    """How each vehicle class divides its energy among home, destination and en route."""
+    """Shares of each vehicle class's energy at home, at the destination and en route."""
     asked = config.demand.surfaces
     given = asked.weights if asked else {}
     weights = people_to_energy.surface_weights({k: v.model_dump() for k, v in given.items()})
@@ -440,7 +440,7 @@ def ownership_of(vehicles: Table) -> dict[str, float]:
 
 @stage(stored="surfaces")
 def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table | None:
-    """Which places draw vehicles to each cell, with their weights; none without places."""
+    """Places that draw vehicles to each cell, with their weights; None without places."""
     return None if places is None else people_to_energy.cell_places(cells, places, poi_weights)
 
 
@@ -474,7 +474,7 @@ def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> T
 
 @stage("demand: fleet_csv scenarios_csv table")
 def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
-    """How many vehicles other scenarios have for each of the plan's, by class and place in range.
+    """Vehicles of other scenarios for each of the plan's, by class and place in range.
 
     As `siting.demand.fleet_paces`; none for a fleet or a table of demand of the user's own.
     """

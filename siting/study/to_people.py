@@ -21,7 +21,7 @@ MOST_OUTSIDE = 0.05
 
 @dataclass(frozen=True)
 class People:
-    """Where people live."""
+    """People by place, with those outside the area and the zones they are counted by."""
 
     rows: gpd.GeoDataFrame  # people and geometry, lon/lat; zone_id where counted by zone
     outside: gpd.GeoDataFrame  # the same for those the study leaves out

@@ -53,7 +53,7 @@ from siting.verify import BOUND
 # What of cells and candidates the reach depends on.
 _WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
 _WHERE_SITES = ["site_id", "node_id", "snap_m"]
-# Seconds that the prices of a certificate may take at least, whatever else is told of a plan.
+# Least time limit for the prices of a certificate (s), whatever the other results took.
 LEAST_PRICES_S = 6.0
 CERTIFICATE = "certificate"
 
@@ -103,7 +103,7 @@ def neighbourhoods(config: Config, network: Network) -> Layer:
 def candidates(
     sites_found: tuple[Layer, Layer, Table], network: Network, neighbourhoods: Layer
 ) -> Layer:
-    """Where a station could stand or stands (`siting.tables.CANDIDATES`), each with a name."""
+    """Existing and possible sites (`siting.tables.CANDIDATES`), each with a name."""
     return sites.with_whereabouts(sites_found[0], network.edges, neighbourhoods)
 
 
@@ -121,13 +121,13 @@ def empty_sources(sites_found: tuple[Layer, Layer, Table]) -> Table:
 
 @stage(stored="offers")
 def compatibility() -> Table:
-    """Which charger group serves which vehicle class (`siting.tables.COMPATIBILITY`)."""
+    """Vehicle classes that each charger group serves (`siting.tables.COMPATIBILITY`)."""
     return sites.compatibility()
 
 
 @stage("offers: service utilisation")
 def service_standard(config: Config) -> sites.ServiceStandard:
-    """How much of a charger counts as capacity."""
+    """The standard by which a charger's output counts as capacity."""
     asked = config.offers.service.model_dump()
     taken = sites.time_utilisation(asked.pop("time_utilisation"))
     return sites.ServiceStandard(
@@ -169,7 +169,7 @@ def offers(
     energy: Table,
     service_standard: sites.ServiceStandard,
 ) -> Table:
-    """What could be built at each site (`siting.tables.OFFERS`)."""
+    """Stations that could be built at each site (`siting.tables.OFFERS`)."""
     asked, may_stand = config.offers, choices_of(config.offers)
     classes = zip(energy["vehicle_class"], energy["demand_kwh_day"], strict=True)
     made = sites.make_offers(
@@ -245,7 +245,7 @@ def business_rules(
 
 @stage("money.value_of_time_pkr_h")
 def time_values(config: Config) -> Table:
-    """What an hour of a driver is worth by vehicle class, with the configuration's overrides."""
+    """Value of a driver's hour by vehicle class, with the configuration's overrides."""
     return economics.values_of_time(config.money.value_of_time_pkr_h)
 
 
@@ -266,7 +266,7 @@ def reach(
     cells: Layer,
     candidates: Layer,
 ) -> Table:
-    """Which sites each cell can reach (`siting.tables.REACH`)."""
+    """Sites within reach of each cell (`siting.tables.REACH`)."""
     if config.reach.table_csv is not None:
         return own_reach(config.reach.table_csv, cells, candidates, config.reach.cutoff_min)
     parts = (
@@ -301,7 +301,7 @@ def limits(
     compatibility: Table,
     energy: Table,
 ) -> tuple[Limit, ...]:
-    """What a plan must keep to beside the budget: numbers, money, squares, roads, feeders."""
+    """Limits of a plan beside the budget: numbers, money, squares, roads, feeders."""
     return limits_of(config, candidates, offers, compatibility, energy, network)
 
 
@@ -405,7 +405,7 @@ def instance(program: Program) -> Instance:
 
 @stage("solver", told="solve", found=lambda o: f"{o.proof}", stored="outcome")
 def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Outcome:
-    """What the program decides: offers, service, proofs, and the tables of its blocks."""
+    """The decision of the program: offers, service, proofs, and the tables of its blocks."""
     return decide(asked, program, progress=context.solving, start=study.start)
 
 

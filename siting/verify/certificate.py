@@ -51,7 +51,7 @@ EXACT_PAIRS = 5_000
 GAP_PRICES = (0.0, 0.5, 1.0)
 EPSILON = 2.0**-52
 # Relative excess over the money within which an offer still counts as possible.
-HAIR = 1e-6
+ROUNDING = 1e-6
 
 
 Numbers = npt.NDArray[Any]  # fractions, or floating point
@@ -293,12 +293,12 @@ class _Bound:
         granted = a.budget_pkr
         pkr = sum(granted.values()) if isinstance(granted, Mapping) else granted
         drawn = 0.0 if a.gap is not None else offers["subsidy_pkr"].astype(float)
-        over = pd.Series(drawn > pkr * (1 + HAIR), index=offers.index)
+        over = pd.Series(drawn > pkr * (1 + ROUNDING), index=offers.index)
         if a.resource_use is None or a.resources is None:
             return over
         plain = a.resources[~self._per_rupee(a.resources)]
         most = a.resource_use["resource"].map(plain.set_index("resource")["at_most"]).astype(float)
-        much = a.resource_use["use"] > most * (1 + HAIR)
+        much = a.resource_use["use"] > most * (1 + ROUNDING)
         return over | offers["offer_id"].isin(a.resource_use.loc[much, "offer_id"])
 
     @staticmethod
@@ -350,7 +350,7 @@ class _Bound:
                 earned, sizes = self._with_gap(site, at, year, c)
                 # An offer with a shortfall above its cap at full sales has no case.
                 short = self.cost[at] - self.cap[at] - self._intake(site, at, year, None)
-                lacking = (short > HAIR * self.cost[at]) & ~self.stands[at]
+                lacking = (short > ROUNDING * self.cost[at]) & ~self.stands[at]
                 # Others of its concession may carry it.
                 lacking &= site not in self.book.concession
             self.size += float((np.abs(earned) + 2 * sizes + np.abs(fixed)).max(initial=0))
