@@ -81,13 +81,9 @@ class Explained:
     """
 
     def __init__(self, source: Source) -> None:
-        study = study_of(source)
+        self.study = study = study_of(source)
         self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
         self.asked, self.found = study.asked, self.plan.outcome
-        self.offers, self.shown_offers = study.offers, study.shown_offers
-        self.reach = study.reach
-        self.compatibility, self.limits = study.compatibility, study.asked.limits
-        self.required_sites, self.forbidden_sites = study.required_sites, study.forbidden_sites
         # A station's worth is energy of the last year, all else unchanged.
         end = in_the_end(self.asked, self.found.budget_pkr)
         self.instance = instance_of(end)
@@ -263,13 +259,13 @@ def _costs(row: pd.Series[Any], served: float, lost: float) -> str:
 
 def _in_reach(run: Explained, site: str) -> tuple[float, float]:
     """Return the energy wanted in reach of a site that it could serve, and its unserved part."""
-    here = run.offers[run.offers["site_id"] == site]
-    groups = run.compatibility["charger_group"].unique()
+    here = run.study.offers[run.study.offers["site_id"] == site]
+    groups = run.study.compatibility["charger_group"].unique()
     columns = {g: f"capacity_{g}_kwh_day" for g in groups if f"capacity_{g}_kwh_day" in here}
     able = [group for group, column in columns.items() if (here[column] > 0).any()]
-    pairs, demand = run.compatibility, run.plan.demand
+    pairs, demand = run.study.compatibility, run.plan.demand
     classes = pairs.loc[pairs["charger_group"].isin(able), "vehicle_class"]
-    near = run.reach.loc[run.reach["site_id"] == site, "cell_id"]
+    near = run.study.reach.loc[run.study.reach["site_id"] == site, "cell_id"]
     rows = demand[demand["cell_id"].isin(near) & demand["vehicle_class"].isin(classes)]
     wanted = float(rows["demand_kwh_day"].sum())
     return wanted, wanted - float(rows["served_kwh_day"].sum())
@@ -299,13 +295,13 @@ def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
 
 def _told(run: Explained, offer_id: str) -> str:
     """Return the name of an offer: its configuration, or its chargers."""
-    offer = run.offers.loc[run.offers["offer_id"] == offer_id].iloc[0]
+    offer = run.study.offers.loc[run.study.offers["offer_id"] == offer_id].iloc[0]
     return told_as(str(offer["configuration"]), str(offer["chargers"]))
 
 
 def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
     """Return the result of the best plan without a station at a site, in words."""
-    if site in run.required_sites:
+    if site in run.study.required_sites:
         return "not asked: the configuration requires a station here (required_sites)"
     given = replace(run.asked, forbidden=(*run.asked.forbidden, site))
     again = _again(run, given, limit_s, "no plan meets what is asked with nothing here")
@@ -334,7 +330,7 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
         unserved_kwh_day=unserved,
     )
     why = ""
-    if site in run.forbidden_sites:
+    if site in run.study.forbidden_sites:
         why = "the configuration forbids a station here (forbidden_sites)"
     elif reasons.offers["plan_kwh_day"].isna().all():
         said = sorted({str(said) for said in reasons.offers["said"]}) or ["it has no offer"]
@@ -443,7 +439,7 @@ def _again(run: Explained, given: Asked, limit_s: float, cannot: str) -> Again |
 
 
 def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
-    table = run.shown_offers[run.shown_offers["site_id"] == site]
+    table = run.study.shown_offers[run.study.shown_offers["site_id"] == site]
     known: Mapping[str, float] = {}
     if site in set(run.instance.site_ids):
         worth = run.marginal.offers_at(site)
@@ -632,9 +628,11 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
 def _limits(run: Explained) -> list[tuple[str, str]]:
     out = []
     spacing = 0
-    price = dict(zip(run.offers["offer_id"], run.offers["subsidy_pkr"].fillna(0.0), strict=True))
+    price = dict(
+        zip(run.study.offers["offer_id"], run.study.offers["subsidy_pkr"].fillna(0.0), strict=True)
+    )
     drawn = dict(zip(run.plan.sites["offer_id"], run.plan.sites["subsidy_pkr"], strict=True))
-    for limit in run.limits:
+    for limit in run.asked.limits:
         used = limit.used(drawn)
         each = (use * (price[o] if limit.per_rupee else 1.0) for o, use in limit.use.items())
         least = min((use for use in each if use > 0), default=-math.inf)
@@ -651,8 +649,8 @@ def _limits(run: Explained) -> list[tuple[str, str]]:
     if spacing:
         out.append(("Spacing", f"{spacing:,} places are too near to a station to have one"))
     for what, sites in (
-        ("Required sites", run.required_sites),
-        ("Forbidden sites", run.forbidden_sites),
+        ("Required sites", run.study.required_sites),
+        ("Forbidden sites", run.study.forbidden_sites),
     ):
         if sites:
             out.append((what, ", ".join(sites[:8]) + (" …" if len(sites) > 8 else "")))
@@ -665,7 +663,7 @@ def _stations(run: Explained) -> list[tuple[str, str]]:
         return [("Stations", "the plan builds none")]
     full = int((new["use_share"] >= FULL_SHARE).sum())
     out = [("Capacity", f"{full:,} of {len(new):,} new stations are full")]
-    reason = run.offers["reason"].fillna("").astype(str).str.strip()
+    reason = run.study.offers["reason"].fillna("").astype(str).str.strip()
     ruled_out = int((reason != "").sum())
     if ruled_out:
         by_power = int(reason.str.contains("headroom").sum())

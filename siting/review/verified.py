@@ -94,14 +94,7 @@ class Verified:
         self, what: str, check: Callable[[], tuple[str, T]], progress: Report | None = None
     ) -> T | None:
         """Make a check that returns its words and a result; take down what it finds wrong."""
-        begun = datetime.now()
-        result = self._made(what, check)
-        if progress is not None:
-            seconds = (datetime.now() - begun).total_seconds()
-            progress(Event(what, self.held[what], seconds, done=True))
-        return result
-
-    def _made[T](self, what: str, check: Callable[[], tuple[str, T]]) -> T | None:
+        begun, result = datetime.now(), None
         try:
             self.held[what], result = check()
         except OutputError:
@@ -109,13 +102,14 @@ class Verified:
         except SitingError as err:
             self.held[what] = "does not hold"
             self.faults.extend(fault for fault in err.faults if fault not in self.faults)
-            return None
         except Exception as err:
             # Files edited at will lead readers astray anywhere: whatever it is, it does not hold.
             self.held[what] = "does not hold"
             said = f"cannot be checked: {type(err).__name__}: {' '.join(str(err).split())[:200]}"
             self.faults.append(Fault(f"{self.folder}, {what}", said, MENDED))
-            return None
+        if progress is not None:
+            seconds = (datetime.now() - begun).total_seconds()
+            progress(Event(what, self.held[what], seconds, done=True))
         return result
 
     def plain(self) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def test_what_is_built_shows_what_it_is_paid_and_the_rest_from_least_to_most(tmp
     west = explain_site(run, "West pump", alternatives=0).offers.iloc[0]
     paid = run.plan.sites.set_index("name").loc["West pump", "subsidy_pkr"]
     terms = siting.economics.gap_terms(
-        run.offers, run.asked.rules, siting.sites.Subsidy(rule="gap")
+        run.study.offers, run.asked.rules, siting.sites.Subsidy(rule="gap")
     ).iloc[0]
     assert west["paid_pkr"] == pytest.approx(paid)
     assert paid == pytest.approx(terms["need_pkr"] - 8 * terms["worth_pkr_kwh_day"], rel=1e-6)
