@@ -94,7 +94,8 @@ class Verified:
         self, what: str, check: Callable[[], tuple[str, T]], progress: Report | None = None
     ) -> T | None:
         """Make a check that returns its words and a result; take down what it finds wrong."""
-        begun, result = datetime.now(), None
+        begun = datetime.now()
+        result: T | None = None
         try:
             self.held[what], result = check()
         except OutputError:
