@@ -31,7 +31,7 @@ class Compared:
     """One thing that was compared."""
 
     what: str  # inputs, figures, tables, objective, plan, or versions
-    differences: Sequence[str]  # a line each: before and after
+    differences: tuple[str, ...]  # a line each: before and after
     counted: str  # the comparisons, in words
     # Whether a difference here makes it another run; other versions alone do not.
     decides: bool = True
@@ -173,7 +173,7 @@ def _inputs(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> Compared
     files = sum("file" in record for record in was.values())
     other = len(was) - files
     counted = f"{files:,} files" + (f", {other:,} not files" if other else "")
-    return Compared("inputs", lines, counted)
+    return Compared("inputs", tuple(lines), counted)
 
 
 def _begin(digits: str | None) -> str:
@@ -193,7 +193,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
             a, b = was[mark][column], is_[mark][column]
             if not _close(a, b):
                 lines.append(f"{name}, {column}: was {a}, is {b}")
-    return Compared("figures", lines, f"{len(was):,} figures")
+    return Compared("figures", tuple(lines), f"{len(was):,} figures")
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
@@ -224,14 +224,14 @@ def _objective(before: dict[str, Any], now: dict[str, Any]) -> Compared:
     for name, a, b in pairs:
         if not _close(a, b):
             lines.append(f"{name}: was {a:,.6f}, is {b:,.6f} ({_change(a, b)})")
-    return Compared("objective", lines, f"{now['objective_kwh_day']:,.3f} kWh/day")
+    return Compared("objective", tuple(lines), f"{now['objective_kwh_day']:,.3f} kWh/day")
 
 
 def _plan(before: list[str], plan: Plan) -> Compared:
     was, is_ = set(before), set(plan.sites["offer_id"].astype(str))
     lines = [f"{offer}: is not built now" for offer in sorted(was - is_)]
     lines += [f"{offer}: was not built then" for offer in sorted(is_ - was)]
-    return Compared("plan", lines, f"{len(was):,} stations")
+    return Compared("plan", tuple(lines), f"{len(was):,} stations")
 
 
 def _versions(before: dict[str, Any], now: dict[str, Any]) -> Compared:
