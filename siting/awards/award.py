@@ -26,9 +26,8 @@ from siting.files import sha256
 from siting.plan import Plan
 from siting.program.program import Program
 from siting.review.awarded import AWARD, BIDS, PAGE
-from siting.review.record import folder_for
 from siting.review.shown import Block, Shown, block_of
-from siting.study.facts import run_facts
+from siting.study.facts import folder_for, run_facts
 from siting.study.outcome_figures import decide
 from siting.study.pipeline import Study
 from siting.study.python_inputs import lay_down

@@ -20,9 +20,9 @@ from siting.review.added_places import study_of_sites, study_with_sites
 from siting.review.awarded import ZONE, zone_of_sites
 from siting.sites import charger_catalogue
 from siting.sites.chargers_text import size_name
-from siting.study.choices import configurations_of
 from siting.study.pipeline import Study
 from siting.study.program_inputs import money_of
+from siting.study.read_sources import configurations_of
 from siting.study.stages import Report
 
 NO_BID = "nobody bids for it"

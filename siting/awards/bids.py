@@ -21,12 +21,10 @@ from siting.config import Config
 from siting.errors import Fault, refuse
 from siting.files import LONLAT_ALIASES, PAKISTAN_WSEN, UserTable
 from siting.review.awarded import ZONE
-from siting.review.outside_layer import Catalogue, counts_of
-from siting.review.outside_plan import own_sites, road_faults
-from siting.study.choices import configurations_of
+from siting.review.outside_plan import Catalogue, counts_of, own_sites, road_faults
 from siting.study.pipeline import Study
 from siting.study.program_inputs import money_of
-from siting.study.read_sources import on_the_grid
+from siting.study.read_sources import configurations_of, on_the_grid
 
 TEXTS = ("bid", "bidder", "name", "one_of")
 PLACE = "p{:04d}"

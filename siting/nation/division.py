@@ -10,8 +10,7 @@ from typing import Any
 
 from siting.config import load_nation
 from siting.interrupts import seen_through
-from siting.nation.earlier import read_answers
-from siting.nation.folder import write_nation
+from siting.nation.folder import read_answers, write_nation
 from siting.nation.nation_plan import NationPlan, plan_of
 from siting.nation.rounds import Report, Rounds
 from siting.nation.workers import Workers

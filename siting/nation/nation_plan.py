@@ -11,9 +11,8 @@ import pandas as pd
 
 from siting.config import NationConfig
 from siting.nation.city import Row, same
-from siting.nation.division_bound import MILLION, Pot, divide
-from siting.nation.rounds import Rounds
-from siting.nation.shared_money import BUDGET, SPLITS
+from siting.nation.division_bound import MILLION, Pot
+from siting.nation.rounds import BUDGET, SPLITS, Rounds
 from siting.program.instance import Floats
 from siting.study.program_zones import gini
 from siting.tables import mean_drive_min
@@ -248,14 +247,10 @@ def _split_row(
 def _frontier(nation: Rounds) -> pd.DataFrame:
     """Return least and largest energy at other budgets, from known plans."""
     rows = []
-    points = nation.points()
-    envelopes = {n: one.budget_pkr for n, one in nation.config.envelopes.items()}
+    others = nation.pots[len(nation.budgets()) :]
     for part in PARTS:
-        others = nation.pots[len(nation.budgets()) :]
         pots = [*nation.budgets(part), *others]
-        divided = (
-            divide(points, pots, envelopes) if all(len(p.money) for p in points.values()) else None
-        )
+        divided = nation.divided(pots)
         bound = math.fsum(nation.proof(pots)[1]["term_kwh_day"])
         served = math.nan if divided is None else divided.energy
         rows.append((nation.config.money_pkr * part, served, bound))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from siting.errors import InputError, did_you_mean
 from siting.nation.division_bound import MILLION, price_columns
-from siting.nation.earlier import years_in_words
+from siting.nation.folder import years_in_words
 from siting.nation.read_folder import read_nation
 from siting.tables import mean_drive_min
 

@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from siting.config import Config, NationConfig
 from siting.errors import Fault, InfeasibleError, SolveError, refuse
 from siting.nation import city as asking
-from siting.nation.city import Ask, Row, covers, same
+from siting.nation.city import Ask, Row, covers, given_up, same
 from siting.nation.division_bound import (
     MILLION,
+    Divided,
     Points,
     Pot,
     added_up_by_year,
@@ -24,17 +26,23 @@ from siting.nation.division_bound import (
     divide,
     price_columns,
 )
-from siting.nation.overlap import overlaps
-from siting.nation.shared_money import SPLITS, SharedMoney
 from siting.nation.workers import Workers
 from siting.program.instance import Floats
 
 Report = Callable[[str], None]
 
+BUDGET = "the nation's budget"
+# Divisions by a number of the cities alone; None: equal shares.
+SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
+# Seconds grow with the demand of a city to this power, and are at least this share of the mean:
+# large cities are hard, and hold most of the nation's unproven energy.
+LARGER, LEAST_TIME = 0.75, 0.25
 # Share of unproven energy at a price above which it is asked again, and the largest multiple of the
 # time.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
+# Share of a cell below which two cells touch but do not overlap, as where areas meet.
+SLIVER = 0.02
 BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
@@ -46,11 +54,12 @@ BY_YEAR = {
 }  # fmt: skip
 
 
-class Rounds(SharedMoney):
+class Rounds:
     """The cities of a nation, their questions and answers, and the results for all.
 
-    `config`, `cities` and `provinces` are as returned by `siting.config.load_nation`, `rows` the
-    answers known before; `progress` is as for `siting.Nation`.
+    Money is by year where there are years (PKR). `config`, `cities` and `provinces` are as returned
+    by `siting.config.load_nation`, `rows` the answers known before; `progress` is as for
+    `siting.Nation`.
     """
 
     def __init__(
@@ -63,10 +72,104 @@ class Rounds(SharedMoney):
         workers: Workers | None = None,
         progress: Report | None = None,
     ) -> None:
-        super().__init__(config, cities, provinces)
+        self.config = config
+        self.studies: dict[str, Config] = {one.name: one for one in cities}
+        self.province = dict(zip(self.studies, provinces, strict=True))
+        self.asked = dict(zip(self.studies, config.cities, strict=True))
+        self.facts: dict[str, Row] = {}
+        self.failed: dict[str, str] = {}
+        plan = config.years
+        # The years of the plan, empty for a single sum, and the money of each (PKR).
+        self.years: tuple[int, ...] = () if plan is None else tuple(plan.budgets_pkr)
+        money = [config.money_pkr] if plan is None else list(plan.budgets_pkr.values())
+        self.money: Floats = np.array(money, dtype=float)
+        self.carry_over = plan is not None and plan.carry_over
+        # Share of the energy that shorter drives may cost after the division.
+        self.given_up = max(given_up(one) for one in self.studies.values())
         self.progress = progress
         self.workers = workers or Workers()
         self.rows = list(rows)
+
+    # --- the money and its limits -----------------------------------------------------------------
+
+    def limit_s(self, city: str) -> float:
+        """Return the time limit for a question to a city (s), on average the configured one."""
+        asked = {n: f for n, f in self.facts.items() if n not in self.failed}
+        size = {n: f["demand_kwh_day"] ** LARGER for n, f in asked.items()}
+        mean = math.fsum(size.values()) / max(len(size), 1)
+        share = size.get(city, 0.0) / mean if mean > 0 else 1.0
+        return self.config.solver.time_limit_s * max(share, LEAST_TIME)
+
+    @property
+    def pots(self) -> tuple[Pot, ...]:
+        """Return the money shared by cities: the budget, and that of the provinces."""
+        budget, years = self.config.money_pkr, tuple(range(len(self.money)))
+        shared = self.budgets()
+        for name, money in self.config.provinces.items():
+            mine = tuple(c for c, province in self.province.items() if province == name)
+            alive = [c for c in mine if c not in self.failed]
+            least = money.least(budget) if alive else 0.0
+            shared.append(Pot(name, mine, least, money.most(budget), years))
+        for name in self.studies if self.years else ():
+            low, high = self.limits(name)
+            if low > 0 or high < budget:
+                shared.append(Pot(f"money of {name}", (name,), low, high, years))
+        return tuple(shared)
+
+    def budgets(self, part: float = 1.0) -> list[Pot]:
+        """Return the nation's budget, or a part of it; by year, or up to each year."""
+        cities = tuple(self.studies)
+        if not self.years:
+            return [Pot(BUDGET, cities, at_most=part * float(self.money[0]))]
+        there = np.cumsum(self.money) if self.carry_over else self.money
+        word = "up to" if self.carry_over else "of"
+        return [
+            Pot(f"{BUDGET} {word} {year}", cities, 0.0, part * float(there[t]),
+                tuple(range(t + 1)) if self.carry_over else (t,))
+            for t, year in enumerate(self.years)
+        ]  # fmt: skip
+
+    def within(self, money: Floats, most: float) -> Floats:
+        """Return money by year (PKR) cut to a total."""
+        return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
+
+    def high(self, name: str) -> Floats:
+        """Return the most money of a city by year, one year after the other (PKR)."""
+        return self.within(self.money, self.limits(name)[1])
+
+    def widest(self, name: str) -> Floats:
+        """Return money by year (PKR) that contains every possible grant of a city.
+
+        Without carried-over money its sum is above the city's own limit, which may fall into any
+        year.
+        """
+        return self.high(name) if self.carry_over else self.most(name)
+
+    def most(self, name: str) -> Floats:
+        """Return the most money of a city in each single year (PKR)."""
+        there = np.cumsum(self.money) if self.carry_over else self.money
+        return np.minimum(there, self.limits(name)[1])
+
+    def limits(self, name: str) -> tuple[float, float]:
+        """Return the least and the most money of a city (PKR); a failed city has no least."""
+        asked, budget = self.asked[name], self.config.money_pkr
+        if asked.takes_part == "never":
+            return 0.0, 0.0
+        least = 0.0 if name in self.failed else asked.least(budget)
+        return least, min(asked.most(budget), budget)
+
+    def split(self, split: str) -> dict[str, Floats]:
+        """Return the money of each city that takes part, by a number alone and by year (PKR)."""
+        key = SPLITS[split]
+        weight = {
+            n: 0.0 if self.asked[n].takes_part == "never"
+            else 1.0 if key is None else float(self.facts[n].get(key, 0.0))
+            for n in self.studies
+        }  # fmt: skip
+        whole = math.fsum(weight.values()) or 1.0
+        return {n: self.money * w / whole for n, w in weight.items()}
+
+    # --- asking -----------------------------------------------------------------------------------
 
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
@@ -87,8 +190,6 @@ class Rounds(SharedMoney):
         }
         priced = None if prices is None else tuple(prices.tolist())
         return Ask(city, purpose, tuple(money.tolist()), priced, share, stations, envelopes)
-
-    # --- asking -----------------------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Read every city; refuse overlapping areas and impossible floors."""
@@ -212,12 +313,15 @@ class Rounds(SharedMoney):
             by_city[name] = Points(money, energy, low, most, use)
         return by_city
 
-    def _divided(self, *, whole: bool) -> Any:
-        points = self.points()
+    def divided(
+        self, pots: Sequence[Pot] | None = None, *, whole: bool = True, floors: bool = True
+    ) -> Divided | None:
+        """Return the best division of the money, or of other `pots`; None if none is known."""
+        points = self.points(floors=floors)
         if any(not len(p.money) for p in points.values()):
             return None
         envelopes = {name: one.budget_pkr for name, one in self.config.envelopes.items()}
-        return divide(points, self.pots, envelopes, whole=whole)
+        return divide(points, pots or self.pots, envelopes, whole=whole)
 
     def without_floors_kwh_day(self) -> float | None:
         """Return the energy of known plans without floors (kWh/day); None if no floor is set."""
@@ -226,8 +330,7 @@ class Rounds(SharedMoney):
         least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
         if not (self._has_floors or least):
             return None
-        envelopes = {name: one.budget_pkr for name, one in self.config.envelopes.items()}
-        divided = divide(self.points(floors=False), self.budgets(), envelopes)
+        divided = self.divided(self.budgets(), floors=False)
         return None if divided is None else divided.energy
 
     def bounds(self) -> pd.DataFrame:
@@ -297,7 +400,7 @@ class Rounds(SharedMoney):
         for number in range(self.config.solver.rounds):
             names = [n for n in names if n not in self.failed]
             whole, shared, terms = (
-                self._divided(whole=True), self._divided(whole=False), self.proof()[1]
+                self.divided(), self.divided(whole=False), self.proof()[1]
             )  # fmt: skip
             served = -math.inf if whole is None else whole.energy
             bound = math.fsum(terms["term_kwh_day"])
@@ -372,7 +475,7 @@ class Rounds(SharedMoney):
 
     def chosen(self) -> dict[str, tuple[Floats, Row]]:
         """Return the money granted and the plan of each city that has one."""
-        whole = self._divided(whole=True)
+        whole = self.divided()
         if whole is None:
             raise InfeasibleError(self._why_not())
         chosen = {}
@@ -416,3 +519,32 @@ def _loose(row: Row) -> bool:
 
 def _in_millions(money: Sequence[float] | Floats) -> str:
     return " + ".join(f"{pkr / MILLION:,.1f}" for pkr in money)
+
+
+def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
+    """Return a fault for every two cities whose cells with demand overlap, with the cells.
+
+    `cells` gives, by city, the id of each cell and its outline, WKB in lon/lat.
+    """
+    areas = {
+        name: gpd.GeoDataFrame(
+            {"cell_id": list(shapes)}, geometry=gpd.GeoSeries.from_wkb(list(shapes.values()))
+        )
+        for name, shapes in cells.items()
+        if shapes
+    }
+    faults = []
+    names = list(areas)
+    for i, one in enumerate(names):
+        for other in names[i + 1 :]:
+            met = gpd.sjoin(areas[one], areas[other], predicate="intersects")
+            if met.empty:
+                continue
+            there = areas[other].geometry.loc[met["index_right"]]
+            common = met.geometry.intersection(there, align=False).area / met.geometry.area
+            ids = sorted(set(met.loc[(common > SLIVER).to_numpy(), "cell_id_left"].astype(str)))
+            if ids:
+                what = f"{one} and {other} overlap: {len(ids):,} cells would count twice"
+                fix = "leave one out, or cut its area, by demand.clip_to_roads or its layers"
+                faults.append(Fault("cities", what, fix, tuple(f"{one}: {c}" for c in ids)))
+    return faults

@@ -15,10 +15,8 @@ from siting.config import Config, load
 from siting.errors import Fault, InputError, refuse
 from siting.manifest import REPORT, SEAL, files_below, read_json
 from siting.nation import city as asking
-from siting.nation.basis import BASIS, Basis, nation_again
 from siting.nation.city import Row, covers
-from siting.nation.earlier import ANSWERS
-from siting.nation.folder import write_files
+from siting.nation.folder import ANSWERS, BASIS, Basis, nation_again, write_files
 from siting.nation.nation_plan import NationPlan
 from siting.nation.read_folder import (
     AGAIN,
@@ -31,8 +29,13 @@ from siting.nation.read_folder import (
 )
 from siting.nation.rounds import Rounds
 from siting.review import Verified, verify_run
-from siting.review.run_claims import MENDED, time_faults
-from siting.review.written_again import file_faults, json_faults, set_faults
+from siting.review.run_claims import (
+    MENDED,
+    file_faults,
+    json_faults,
+    set_faults,
+    time_faults,
+)
 from siting.study import Event, Study, plan_from_run
 from siting.writing import scratch_folder, whole_folder
 

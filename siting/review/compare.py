@@ -30,16 +30,16 @@ from siting.review.added_places import match_places
 from siting.review.shown import Block, Shown
 from siting.study.report_page import record_of
 from siting.study.stored_run import Source
-from siting.writing import claimed_folder, write_whole
+from siting.writing import claimed_folder, write_text
 
 MOST_RUNS = 12
-# Keys that say where files are and how a run is told of, not what is planned.
+# Keys for files and presentation, without effect on the plan.
 NOT_ASKED = ("output.", "download.", "report.", "title", "name", "note")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Shown):
-    """What several runs come to.
+    """Several runs side by side: figures, settings that differ, and stations.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Comparison(Shown):
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many new stations are in all runs, changed, and in some only, by run."""
+        """Number of new stations in all runs, changed, and in some runs only, by run."""
         new = self.sites[~self.sites["existing"]]
         out = {"all": int((new["status"] == "all").sum())}
         out["changed"] = int((new["status"] == "changed").sum())
@@ -92,7 +92,7 @@ class Comparison(Shown):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What goes into ``compare.json``."""
+        """Content of ``compare.json``."""
         return {
             "runs": self.runs,
             "titles": self.titles,
@@ -170,16 +170,12 @@ def _compared(names: list[str], runs: list[RunRecord]) -> Comparison:
         names,
         [str(run.facts["title"]) for run in runs],
         notes,
-        _credits(runs),
+        export.owners_of(row for run in runs for row in run.facts["inputs"]),
         _figures(names, runs),
         _settings(names, runs),
         _sites(names, runs),
         runs[0].roads,
     )
-
-
-def _credits(runs: list[RunRecord]) -> list[str]:
-    return export.owners_of(row for run in runs for row in run.facts["inputs"])
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -379,9 +375,5 @@ def compare_to_folder(
                 note=note,
             )
         if has_report():
-            page = render_differences(comparison)
-            write_whole(
-                folder / "compare.html",
-                lambda part: part.write_text(page, encoding="utf-8", newline="\n"),
-            )
+            write_text(folder / "compare.html", render_differences(comparison))
     return comparison, claim.place

@@ -25,21 +25,20 @@ from siting.outcome import Outcome
 from siting.plan import Plan, PlanTables, make_plan
 from siting.program.limits import number, with_more_money
 from siting.program.program import Program
-from siting.review.outside_layer import read_their_layer
-from siting.review.outside_plan import over_budget, over_limits, their_plan
-from siting.review.record import folder_for, head_of
+from siting.review.outside_plan import over_budget, over_limits, read_their_layer, their_plan
 from siting.review.score import score, score_table, scores_in_words
 from siting.review.shown import Block, Shown
-from siting.study.choices import configurations_of
+from siting.study.facts import folder_for, head_of
 from siting.study.other_plans import Effort
 from siting.study.outcome_figures import bare_outcome
 from siting.study.pipeline import Study
 from siting.study.program_inputs import Asked, money_of
 from siting.study.python_inputs import in_words, lay_down
 from siting.study.queues import Waiting
+from siting.study.read_sources import configurations_of
 from siting.study.recounted import account_of
 from siting.study.revalue import as_it_stands, in_the_end
-from siting.study.robustness import Stands, slow_of
+from siting.study.robustness import risk_of, slow_of
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
 from siting.study.to_program import blocks_of, program_of
@@ -134,7 +133,7 @@ def evaluate(
     run
         The study that judges, or a plan or run folder of it: its demand, reach, prices and rules.
     sites
-        The layer, as a file or in memory; see `siting.review.outside_layer.read_their_layer` for
+        The layer, as a file or in memory; see `siting.review.outside_plan.read_their_layer` for
         its columns.
     names
         The layer's names of configurations or chargers, with the study's.
@@ -176,7 +175,7 @@ def evaluate(
     slow = slow_of(drawn.study)
 
     def scored(plan: Plan) -> dict[str, Any]:
-        return score(plan, waiting, Stands.of(plan.outcome).at_risk(drawn.study.asked, slow))
+        return score(plan, waiting, risk_of(plan.outcome, drawn.study.asked, slow))
 
     scores = {"theirs": scored(plans["theirs"])}
     spent = plans["theirs"].outcome.subsidy_pkr
@@ -294,7 +293,7 @@ def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence
 def _recounted(study: Study, asked: Asked, outcome: Outcome) -> Plan:
     """Return a plan recounted with the rules that it was held to."""
     tables = PlanTables(
-        study.cells, next(iter(asked.own.values())), study.candidates, study.dropped,
+        study.cells, asked.last_demand, study.candidates, study.dropped,
         asked.offers, study.network.edges,
     )  # fmt: skip
     plan = make_plan(outcome, tables, title=study.config.title, note=study.config.note)

@@ -1,4 +1,4 @@
-"""Reasons for a place: why a stored plan builds there, or not.
+"""Reasons for a place, and for a plan station by station with its binding limits.
 
 Every figure is computed again from the run folder's tables: the plan's service without the station,
 with another offer at the place, or with the next best place instead, all else unchanged. For a
@@ -10,15 +10,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import pandas as pd
 
 from siting.economics import gap_terms
 from siting.engine.answer import Answer
 from siting.engine.fixed import assign
+from siting.engine.marginal import Marginal, lost_without
 from siting.errors import InfeasibleError, SolveError
-from siting.review.explained_run import Explained, opened
+from siting.program.program import Program
 from siting.review.shown import Block, Shown, block_of
 from siting.review.solving import (
     DIFFER_BY,
@@ -28,12 +32,16 @@ from siting.review.solving import (
     little,
     near_optimal,
     other_plans,
+    with_budget,
 )
 from siting.sites.chargers_text import told_as
 from siting.sites.sizes import step_text
+from siting.study.pipeline import Study
 from siting.study.program_inputs import Asked, subsidy_of
-from siting.study.stored_run import Source
-from siting.study.to_program import program_of
+from siting.study.revalue import in_the_end
+from siting.study.stored_run import Source, plan_of, study_of
+from siting.study.to_limits import site_named
+from siting.study.to_program import instance_of, program_of
 from siting.tables import capacity_columns
 
 # Energy too small to mention (kWh/day), and use from which a station counts as full.
@@ -41,7 +49,69 @@ LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 ENDING = "all else the same"
 NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds gives it longer"
 IN_ENERGY = {"value": "value_kwh_day", "gain": "gain_kwh_day"}
+NEAREST = 3
+MILLION = 1e6
+# The plan for a million more is solved to this part of the gap.
+FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
+
+
+_OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
+
+
+def opened(source: Source | Explained) -> Explained:
+    """Return a run opened to be asked about; a study in memory is opened once."""
+    if isinstance(source, Explained):
+        return source
+    if isinstance(source, Path | str):
+        return Explained(source)
+    study = study_of(source)
+    if study not in _OPENED:
+        _OPENED[study] = Explained(study)
+    return _OPENED[study]
+
+
+class Explained:
+    """A run opened to be asked about: its plan, its tables, and the value of changes.
+
+    Parameters
+    ----------
+    source
+        What `siting run` or `siting replan` wrote; or a study, or a plan that one made.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.study = study = study_of(source)
+        self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
+        self.asked, self.found = study.asked, self.plan.outcome
+        # A station's worth is energy of the last year, all else unchanged.
+        end = in_the_end(self.asked, self.found.budget_pkr)
+        self.instance = instance_of(end)
+        program = Program(self.instance, self.found.model)
+        self.marginal = Marginal(program, self.found.offers)
+        self.served_kwh_day = self.marginal.value
+        sites = self.plan.sites["site_id"].astype(str)
+        lost = lost_without(program, self.found.offers, sites)
+        self.losses = pd.Series(lost, name="marginal_kwh_day", dtype=float)
+
+    @property
+    def pays_by_offer(self) -> bool:
+        """Whether an offer draws the same money whatever it serves."""
+        return self.asked.need is None
+
+    @property
+    def left_pkr(self) -> float:
+        """Public money the plan leaves (PKR)."""
+        return self.found.budget_pkr - self.found.subsidy_pkr
+
+    def name_of(self, site: str) -> str:
+        """Return a site's id with its name, if it has one."""
+        name = self.plan.candidates.set_index("site_id")["name"].get(site)
+        return f"{site} ({name})" if isinstance(name, str) and name else site
+
+    def find(self, wanted: str) -> str:
+        """Return the id of a site given by id or name; an error names the nearest."""
+        return site_named(self.plan.candidates, wanted, "SITE", most=NEAREST)
 
 
 @dataclass(eq=False, repr=False)
@@ -189,13 +259,13 @@ def _costs(row: pd.Series[Any], served: float, lost: float) -> str:
 
 def _in_reach(run: Explained, site: str) -> tuple[float, float]:
     """Return the energy wanted in reach of a site that it could serve, and its unserved part."""
-    here = run.offers[run.offers["site_id"] == site]
-    groups = run.compatibility["charger_group"].unique()
+    here = run.study.offers[run.study.offers["site_id"] == site]
+    groups = run.study.compatibility["charger_group"].unique()
     columns = {g: f"capacity_{g}_kwh_day" for g in groups if f"capacity_{g}_kwh_day" in here}
     able = [group for group, column in columns.items() if (here[column] > 0).any()]
-    pairs, demand = run.compatibility, run.plan.demand
+    pairs, demand = run.study.compatibility, run.plan.demand
     classes = pairs.loc[pairs["charger_group"].isin(able), "vehicle_class"]
-    near = run.reach.loc[run.reach["site_id"] == site, "cell_id"]
+    near = run.study.reach.loc[run.study.reach["site_id"] == site, "cell_id"]
     rows = demand[demand["cell_id"].isin(near) & demand["vehicle_class"].isin(classes)]
     wanted = float(rows["demand_kwh_day"].sum())
     return wanted, wanted - float(rows["served_kwh_day"].sum())
@@ -225,21 +295,18 @@ def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
 
 def _told(run: Explained, offer_id: str) -> str:
     """Return the name of an offer: its configuration, or its chargers."""
-    offer = run.offers.loc[run.offers["offer_id"] == offer_id].iloc[0]
+    offer = run.study.offers.loc[run.study.offers["offer_id"] == offer_id].iloc[0]
     return told_as(str(offer["configuration"]), str(offer["chargers"]))
 
 
 def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
     """Return the result of the best plan without a station at a site, in words."""
-    if site in run.required_sites:
+    if site in run.study.required_sites:
         return "not asked: the configuration requires a station here (required_sites)"
     given = replace(run.asked, forbidden=(*run.asked.forbidden, site))
-    try:
-        again = _again(run, given, limit_s)
-    except InfeasibleError as err:
-        return "no plan meets what is asked with nothing here: " + "; ".join(map(str, err.faults))
-    except SolveError:
-        return NOT_IN_TIME.format(limit_s)
+    again = _again(run, given, limit_s, "no plan meets what is asked with nothing here")
+    if isinstance(again, str):
+        return again
     figures["planned_without"] = again.figures
     proven = again.proven("plan without it")
     if again.same:
@@ -263,7 +330,7 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
         unserved_kwh_day=unserved,
     )
     why = ""
-    if site in run.forbidden_sites:
+    if site in run.study.forbidden_sites:
         why = "the configuration forbids a station here (forbidden_sites)"
     elif reasons.offers["plan_kwh_day"].isna().all():
         said = sorted({str(said) for said in reasons.offers["said"]}) or ["it has no offer"]
@@ -281,12 +348,9 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
 def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
     """Return the result of the best plan with a station at a site, in words."""
     given = replace(run.asked, required=(*run.asked.required, site))
-    try:
-        again = _again(run, given, limit_s)
-    except InfeasibleError as err:
-        return "with all else that is required it cannot stand: " + "; ".join(map(str, err.faults))
-    except SolveError:
-        return NOT_IN_TIME.format(limit_s)
+    again = _again(run, given, limit_s, "with all else that is required it cannot stand")
+    if isinstance(again, str):
+        return again
     figures["required"] = again.figures
     standing = {offer.partition(":")[0]: offer for offer in again.answer.offers}
     gone = sorted({o.partition(":")[0] for o in run.found.offers} - set(standing))
@@ -358,16 +422,24 @@ class Again:
         }
 
 
-def _again(run: Explained, given: Asked, limit_s: float) -> Again:
-    """Return the answer to changed requirements, beside the run's."""
-    program = program_of(given)
-    answer = effort_for(given, limit_s).solve(program, start=run.found.offers)
+def _again(run: Explained, given: Asked, limit_s: float, cannot: str) -> Again | str:
+    """Return the answer to changed requirements beside the run's, or why there is none, in words.
+
+    `cannot` begins the words where no plan meets the requirements.
+    """
+    try:
+        program = program_of(given)
+        answer = effort_for(given, limit_s).solve(program, start=run.found.offers)
+    except InfeasibleError as err:
+        return f"{cannot}: " + "; ".join(map(str, err.faults))
+    except SolveError:
+        return NOT_IN_TIME.format(limit_s)
     more = better_by(program, answer.proof, run.found.proof)
     return Again(answer, more, run.found.bound_kwh_day is not None)
 
 
 def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
-    table = run.shown_offers[run.shown_offers["site_id"] == site]
+    table = run.study.shown_offers[run.study.shown_offers["site_id"] == site]
     known: Mapping[str, float] = {}
     if site in set(run.instance.site_ids):
         worth = run.marginal.offers_at(site)
@@ -446,3 +518,163 @@ def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float)
     )
     text += "" if complete else f" (asked for {count}; the time ended first)"
     reasons.say(what, text)
+
+
+# --- the plan station by station -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PlanReasons(Shown):
+    """The worth of each station of a plan, and the plan's binding limits.
+
+    Parameters
+    ----------
+    stations
+        One row a new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
+        ``subsidy_pkr``, ``served_kwh_day``, ``marginal_kwh_day`` (loss without it, all else
+        unchanged) and ``pkr_per_kwh_day`` (subsidy over marginal energy); the most expensive per
+        marginal energy first.
+    binding
+        (label, text): the limits on the plan's service.
+    figures
+        The same as numbers, for programs.
+    """
+
+    stations: pd.DataFrame
+    binding: list[tuple[str, str]]
+    figures: dict[str, Any]
+
+    def _title(self) -> tuple[str, str]:
+        return "What the stations are worth", ""
+
+    def _blocks(self) -> list[Block]:
+        columns = {
+            "site_id": "site", "name": "name", "subsidy_pkr": "subsidy, PKR",
+            "served_kwh_day": "serves, kWh/day", "marginal_kwh_day": "lost without it",
+        }  # fmt: skip
+        return [Block((), self.binding), block_of(self.stations, columns, "stations")]
+
+
+def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> PlanReasons:
+    """Return the worth of each station of a stored plan, and the plan's binding limits.
+
+    Parameters
+    ----------
+    folder
+        A run folder, a study, a plan, or one of them opened already.
+    time_limit_s
+        Seconds for the plan with one more million rupees.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be used.
+    """
+    run = opened(folder)
+    kept = ["site_id", "name", "configuration", "chargers"]
+    kept += ["subsidy_pkr", "cost_pkr", "served_kwh_day"]
+    new = run.plan.new_sites
+    stations = pd.DataFrame(new[[*kept, "use_share"]])
+    lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
+    stations["marginal_kwh_day"] = lost
+    stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
+    # A station without marginal energy has no price: it is the most doubtful.
+    stations = stations.sort_values(
+        ["pkr_per_kwh_day", "subsidy_pkr", "site_id"],
+        ascending=[False, False, True],
+        na_position="first",
+        ignore_index=True,
+    )
+    figures: dict[str, Any] = {}
+    binding = [*_money(run, time_limit_s, figures), *_limits(run), *_stations(run), *_demand(run)]
+    return PlanReasons(stations, binding, figures)
+
+
+def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return whether money is short, and the effect of one more million rupees."""
+    outcome = run.found
+    text = f"PKR {outcome.subsidy_pkr / 1e6:,.2f} m of {outcome.budget_pkr / 1e6:,.2f} m is spent"
+    if not run.asked.budgeted or not np.isfinite(outcome.budget_pkr):
+        return [("Budget", text)]
+    given = with_budget(run.asked, outcome.budget_pkr + MILLION)
+    program, finer = program_of(given), run.asked.config.solver.gap / FINER
+    # A million is little beside the gap of a plan.
+    try:
+        more = effort_for(given, limit_s, finer).solve(program, start=outcome.offers).proof
+    except SolveError:
+        return [("Budget", f"{text}; what more would do was not found in {limit_s:g} s")]
+    gained = max(better_by(program, more, outcome.proof), 0.0)
+    most = max(better_by(program, replace(more, objective=more.bound), outcome.proof), 0.0)
+    proven = math.isfinite(more.bound)
+    energy, unit = outcome.bound_kwh_day is not None, more.unit
+    kind = "_kwh_day" if energy else ""
+    figures["one_more_million"] = {
+        f"gain{kind}": gained,
+        f"most{kind}": most if proven else None,
+    }
+    if most <= little(unit):
+        text += "; one more million rupees would "
+        text += "serve nobody new" if energy else "better nothing"
+        return [("Budget", f"{text}, which is proven")]
+    verb, ending = ("serve", " more") if energy else ("better it by", "")
+    text += f"; one more million rupees would {verb} {amount(gained, unit)}{ending} as far as a "
+    if proven:
+        text += f"plan was found, and no plan more than {amount(most, unit)}"
+    else:
+        text += f"plan was found in {limit_s:g} s, in which nothing is proven"
+    return [("Budget", text)]
+
+
+def _limits(run: Explained) -> list[tuple[str, str]]:
+    out = []
+    spacing = 0
+    price = dict(
+        zip(run.study.offers["offer_id"], run.study.offers["subsidy_pkr"].fillna(0.0), strict=True)
+    )
+    drawn = dict(zip(run.plan.sites["offer_id"], run.plan.sites["subsidy_pkr"], strict=True))
+    for limit in run.asked.limits:
+        used = limit.used(drawn)
+        each = (use * (price[o] if limit.per_rupee else 1.0) for o, use in limit.use.items())
+        least = min((use for use in each if use > 0), default=-math.inf)
+        if limit.at_least > 0 and used <= limit.at_least + 1e-6:
+            need = f"{limit.at_least:,.10g} {limit.unit}"
+            out.append((f"Limit {limit.name}", f"{need} are required, and no more is used"))
+        if used + least <= limit.at_most + 1e-6:
+            continue
+        if limit.kind == "spacing":
+            spacing += 1
+        else:
+            figures = f"{used:,.10g} of {limit.at_most:,.10g} {limit.unit} is used"
+            out.append((f"Limit {limit.name}", f"{figures}: nothing more fits"))
+    if spacing:
+        out.append(("Spacing", f"{spacing:,} places are too near to a station to have one"))
+    for what, sites in (
+        ("Required sites", run.study.required_sites),
+        ("Forbidden sites", run.study.forbidden_sites),
+    ):
+        if sites:
+            out.append((what, ", ".join(sites[:8]) + (" …" if len(sites) > 8 else "")))
+    return out
+
+
+def _stations(run: Explained) -> list[tuple[str, str]]:
+    new = run.plan.new_sites
+    if new.empty:
+        return [("Stations", "the plan builds none")]
+    full = int((new["use_share"] >= FULL_SHARE).sum())
+    out = [("Capacity", f"{full:,} of {len(new):,} new stations are full")]
+    reason = run.study.offers["reason"].fillna("").astype(str).str.strip()
+    ruled_out = int((reason != "").sum())
+    if ruled_out:
+        by_power = int(reason.str.contains("headroom").sum())
+        out.append(
+            ("Ruled out", f"{ruled_out:,} offers, {by_power:,} of them for want of grid headroom")
+        )
+    return out
+
+
+def _demand(run: Explained) -> list[tuple[str, str]]:
+    in_reach = float(run.instance.demand_kwh[run.instance.served_pairs].sum())
+    far, left = run.instance.demand_kwh_day - in_reach, in_reach - run.served_kwh_day
+    text = f"{far:,.0f} kWh/day is out of reach of every place; {max(left, 0):,.0f} is within reach"
+    return [("Demand not served", f"{text} of some place and waits")]

@@ -1,4 +1,4 @@
-"""What money buys: the plan of one study for many budgets, each with its bound."""
+"""Plans of one study for many budgets, each with its bound."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from siting.engine.answer import AimProof, Answer
 from siting.engine.proof import Proof
 from siting.errors import InfeasibleError, InputError
 from siting.interrupts import seen_through
-from siting.review.record import folder_for, head_of
 from siting.review.solving import better_by, with_budget
+from siting.study.facts import folder_for, head_of
 from siting.study.other_plans import Effort
 from siting.study.outcome_figures import bare_outcome
 from siting.study.pipeline import Study
 from siting.study.program_zones import gini, zone_of_cells, zone_of_demand, zone_table
-from siting.study.robustness import Stands, slow_of
+from siting.study.robustness import risk_of, slow_of
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
 from siting.study.to_program import program_of
@@ -109,7 +109,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
         fix = "leave it out, or name another of program.aims first"
         raise InputError("program.least_cost", what, fix)
     rows: list[dict[str, Any]] = []
-    demand = list(asked.own.values())[-1]
+    demand = asked.last_demand
     zones, _ = zones_for(config, study.cells, demand)
     wanted = demand.groupby("vehicle_class")["demand_kwh_day"].sum()
     start: tuple[str, ...] = study.start
@@ -149,7 +149,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
                 "new_stations": answer.new_stations,
                 "subsidy_pkr": outcome.subsidy_pkr,
                 "cost_pkr": outcome.cost_pkr,
-                **Stands.of(outcome).at_risk(given, slow),
+                **risk_of(outcome, given, slow),
                 "worst_class_share": float((served.reindex(wanted.index).fillna(0) / wanted).min()),
                 "worst_zone_share": float(share.min()),
                 "gini": gini(share, weight),

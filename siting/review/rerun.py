@@ -31,11 +31,15 @@ class Compared:
     """One thing that was compared."""
 
     what: str  # inputs, figures, tables, objective, plan, or versions
-    same: bool  # whether it is unchanged
-    differences: tuple[str, ...] = ()  # the differences, a line each: before and after
-    counted: str = ""  # the comparisons, in words
+    differences: tuple[str, ...]  # a line each: before and after
+    counted: str  # the comparisons, in words
     # Whether a difference here makes it another run; other versions alone do not.
     decides: bool = True
+
+    @property
+    def same(self) -> bool:
+        """Whether it is unchanged."""
+        return not self.differences
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +173,7 @@ def _inputs(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> Compared
     files = sum("file" in record for record in was.values())
     other = len(was) - files
     counted = f"{files:,} files" + (f", {other:,} not files" if other else "")
-    return Compared("inputs", not lines, tuple(lines), counted)
+    return Compared("inputs", tuple(lines), counted)
 
 
 def _begin(digits: str | None) -> str:
@@ -189,7 +193,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
             a, b = was[mark][column], is_[mark][column]
             if not _close(a, b):
                 lines.append(f"{name}, {column}: was {a}, is {b}")
-    return Compared("figures", not lines, tuple(lines), f"{len(was):,} figures")
+    return Compared("figures", tuple(lines), f"{len(was):,} figures")
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
@@ -205,10 +209,10 @@ def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], M
 
 def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
     if before is None:  # a run of an earlier version
-        return Compared("tables", True, (), "not stored in this run", decides=False)
+        return Compared("tables", (), "not stored in this run", decides=False)
     lines = tuple(f"{name}: differs" for name, digits in now.items() if before.get(name) != digits)
     # To the last bit, which another machine may round differently without another answer.
-    return Compared("tables", not lines, lines, f"{len(now):,} stages, to the bit", decides=False)
+    return Compared("tables", lines, f"{len(now):,} stages, to the bit", decides=False)
 
 
 def _objective(before: dict[str, Any], now: dict[str, Any]) -> Compared:
@@ -220,16 +224,14 @@ def _objective(before: dict[str, Any], now: dict[str, Any]) -> Compared:
     for name, a, b in pairs:
         if not _close(a, b):
             lines.append(f"{name}: was {a:,.6f}, is {b:,.6f} ({_change(a, b)})")
-    return Compared(
-        "objective", not lines, tuple(lines), f"{now['objective_kwh_day']:,.3f} kWh/day"
-    )
+    return Compared("objective", tuple(lines), f"{now['objective_kwh_day']:,.3f} kWh/day")
 
 
 def _plan(before: list[str], plan: Plan) -> Compared:
     was, is_ = set(before), set(plan.sites["offer_id"].astype(str))
     lines = [f"{offer}: is not built now" for offer in sorted(was - is_)]
     lines += [f"{offer}: was not built then" for offer in sorted(is_ - was)]
-    return Compared("plan", not lines, tuple(lines), f"{len(was):,} stations")
+    return Compared("plan", tuple(lines), f"{len(was):,} stations")
 
 
 def _versions(before: dict[str, Any], now: dict[str, Any]) -> Compared:
@@ -242,7 +244,7 @@ def _versions(before: dict[str, Any], now: dict[str, Any]) -> Compared:
         for name in dict.fromkeys([*was, *is_])
         if was.get(name) != is_.get(name)
     )
-    return Compared("versions", not lines, lines, f"{len(was):,} packages", decides=False)
+    return Compared("versions", lines, f"{len(was):,} packages", decides=False)
 
 
 def _notes(

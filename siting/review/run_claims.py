@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import pandas as pd
@@ -18,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from siting.engine.answer import Method, TieBreak
 from siting.engine.greedy import BUDGETED, ONE_PRICE
 from siting.engine.proof import Proof
-from siting.errors import Fault
+from siting.errors import Fault, InputError
+from siting.export import json_text
 from siting.export.values import plain
 from siting.manifest import FOLDER, MANIFEST
 from siting.outcome import Outcome
@@ -36,6 +40,9 @@ from siting.study.program_inputs import Asked
 from siting.study.provenance import input_records
 from siting.study.to_program import aim_in_words, blocks_of
 
+# Columns of a GeoPackage with the time of writing.
+WHEN = ("last_change", "update_time")
+NOT_SO = "is not what the run's tables give"
 MENDED = "files were edited together: make the run again with `siting run`"
 # Tolerance between the clocks of two machines.
 CLOCKS_APART = timedelta(days=1)
@@ -222,7 +229,11 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
     keys = asked.config.program
     again = zone_tables(asked, outcome)
     if keys.years is not None:
-        services = {year: _of_slice(outcome.services, str(year)) for year in asked.own}
+        of_slice = outcome.services["slice"].astype(str)
+        services = {
+            year: outcome.services[of_slice == str(year)].drop(columns="slice")
+            for year in asked.own
+        }
         again |= year_tables(asked, outcome, program, services)
         if keys.scenarios is not None:
             # The service of the configuration's own demand needs a solve.
@@ -252,10 +263,6 @@ def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFram
     counts = rows["weight"] * rows["probability"] * minute
     drives = float((rows["served_kwh_day"] * rows["travel_min"] * counts).sum())
     return cost_table({STATIONS: pkr_year - drives, DRIVERS_TIME: drives})
-
-
-def _of_slice(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    return rows[rows["slice"].astype(str) == name].drop(columns="slice")
 
 
 def input_faults(study: Study) -> Iterator[Fault]:
@@ -291,3 +298,69 @@ def same_table(stored: Any, anew: Any) -> bool:
     except AssertionError:
         return False
     return True
+
+
+# --- files written again -------------------------------------------------------------------------
+
+
+def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
+    """Return a fault for each file of a folder that is not the one written again.
+
+    A GeoPackage is compared by all that it holds, tables, views and triggers, as its bytes differ
+    whenever it is written; any other file byte for byte.
+    """
+    faults = []
+    for name in names:
+        one, two = folder / name, again / name
+        if name.endswith(".gpkg"):
+            held, anew = _contents(one), _contents(two)
+            different = [n for n in dict.fromkeys([*held, *anew]) if held.get(n) != anew.get(n)]
+            if different:
+                faults.append(Fault(str(one), NOT_SO, MENDED, tuple(different)))
+        elif one.read_bytes() != two.read_bytes():
+            faults.append(Fault(str(one), NOT_SO, MENDED))
+    return faults
+
+
+def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> list[Fault]:
+    """Return the files of a folder that are not written again, and missing ones."""
+    stored, again = set(stored), set(again)
+    faults = []
+    for what, odd in (("are no files of such a run", stored - again), ("lacks", again - stored)):
+        if odd:
+            faults.append(Fault(str(folder), what, MENDED, tuple(sorted(odd))))
+    return faults
+
+
+def json_faults(path: Path, read: Any) -> list[Fault]:
+    """Return the fault of a JSON file with unread content, such as a repeated key."""
+    if path.read_bytes() == json_text(read).encode():
+        return []
+    return [Fault(str(path), "is not in the form in which it was written", MENDED)]
+
+
+def _contents(path: Path) -> dict[str, Any]:
+    """Return the content of a GeoPackage: the definition of each part, and the rows of tables."""
+    held: dict[str, Any] = {}
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
+            base.text_factory = bytes  # a text may be any bytes in a file that was edited
+            for pragma in ("application_id", "user_version", "encoding"):
+                held[f"PRAGMA {pragma}"] = base.execute(f"PRAGMA {pragma}").fetchall()
+            parts = base.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
+            for part in parts:
+                kind, name = (text.decode(errors="replace") for text in part[:2])
+                held[f"{kind} {name}"] = part[2:]
+                if kind == "table":
+                    quoted = name.replace('"', '""')
+                    columns = [
+                        row[1].decode(errors="replace")
+                        for row in base.execute(f'PRAGMA table_info("{quoted}")')
+                    ]
+                    names = [c.replace('"', '""') for c in columns if c not in WHEN]
+                    kept = ", ".join(f'"{name}"' for name in names)
+                    rows = base.execute(f'SELECT {kept} FROM "{quoted}"').fetchall()
+                    held[f"rows of {name}"] = rows
+    except (sqlite3.Error, OSError) as err:
+        raise InputError(str(path), f"cannot be read: {err}", MENDED) from err
+    return held

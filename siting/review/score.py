@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -19,6 +19,40 @@ from siting.tables import mean_drive_min
 LEFT_OUT = 0.01
 
 
+class Figure(NamedTuple):
+    """A figure of a score: its unit, and if it is shown as text its label, form and divisor."""
+
+    unit: str
+    label: str = ""
+    form: str = ",.0f"
+    per: float = 1.0
+
+
+FIGURES = {
+    "served_kwh_day": Figure("kWh/day", "Energy served, kWh/day"),
+    "served_share": Figure("share", "  share of what is wanted", ".1%"),
+    "new_stations": Figure("stations", "New stations"),
+    "power_kw": Figure("kW"),
+    "subsidy_pkr": Figure("PKR", "Subsidy, PKR m", ",.2f", 1e6),
+    "cost_pkr": Figure("PKR", "Cost in all, PKR m", ",.2f", 1e6),
+    "subsidy_pkr_per_kwh_day": Figure("PKR per kWh/day of new stations", "Subsidy a kWh/day, PKR"),
+    "risk_case": Figure(""),
+    "risk_stations": Figure("stations below NPV 0 in that case", "Below NPV 0, {risk_case}"),
+    "risk_subsidy_pkr": Figure("PKR", "  their subsidy, PKR m", ",.2f", 1e6),
+    "risk_loss_pkr_year": Figure("PKR a year", "  loss a year, PKR m", ",.2f", 1e6),
+    "mean_travel_min": Figure("min", "Mean drive, min", ",.1f"),
+    "late_share": Figure(
+        "share of drivers in the busiest hour",
+        "Wait over {wait_min:g} min at the busiest hour",
+        ".0%",
+    ),
+    "late_stations": Figure("stations", "Stations where over {alpha:.0%} do"),
+    "worst_class_share": Figure("share"),
+    "people_left_out_share": Figure("share of people", "People where nothing is served", ".1%"),
+    "gini": Figure("0 even to 1", "Unevenness over the city (Gini)", ".2f"),
+}
+
+
 def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the figures of a plan, JSON-ready, in the order a person reads them.
 
@@ -28,7 +62,7 @@ def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -
     would wait longer than ``wait_min``, by Erlang C) and ``late_stations`` (where that is more than
     alpha); ``worst_class``, ``worst_class_share``, ``people_left_out_share``, ``gini`` (of the
     share served over cells, weighted by what they want: 0 is even). Those of `risk` are what is
-    lost of the money in another case (`siting.study.robustness.Stands.at_risk`), where known.
+    lost of the money in another case (`siting.study.robustness.risk_of`), where known.
     """
     new = plan.new_sites
     wanted = float(plan.classes["demand_kwh_day"].sum())
@@ -80,76 +114,34 @@ def _fairness(plan: Plan) -> dict[str, Any]:
 
 def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Return the figures of several plans as a table: ``figure``, ``unit``, one column a plan."""
-    rows: list[dict[str, Any]] = []
-    first = next(iter(scores.values()))
-    for key, unit in FIGURES.items():
-        if key not in first:
-            continue
-        rows.append({"figure": key, "unit": unit, **{n: s[key] for n, s in scores.items()}})
-        if key == "served_share":
-            for i, row in enumerate(first["classes"]):
-                name = f"served_{row['vehicle_class']}_share"
-                shares = {n: s["classes"][i]["served_share"] for n, s in scores.items()}
-                rows.append({"figure": name, "unit": "share", **shares})
+    rows = [
+        {"figure": key, "unit": unit, **dict(zip(scores, values, strict=True))}
+        for key, unit, values in _rows(list(scores.values()))
+    ]
     return pd.DataFrame(rows)
 
 
 def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
     """Return the figures of several plans as text: label, and a text for each plan."""
-
-    def each(show: Any) -> list[str]:
-        return [show(score) for score in scores]
-
-    rows = [
-        ("Energy served, kWh/day", each(lambda s: f"{s['served_kwh_day']:,.0f}")),
-        ("  share of what is wanted", each(lambda s: f"{s['served_share']:.1%}")),
-    ]
-    for i, row in enumerate(scores[0]["classes"]):
-        name = str(row["vehicle_class"]).replace("_", " ")
-        shares = [s["classes"][i]["served_share"] for s in scores]
-        rows.append((f"  {name}", [figure(share, ".1%", blank="") for share in shares]))
-    first = scores[0]
-    risk = []
-    if case := first.get("risk_case"):
-        risk = [
-            (f"Below NPV 0, {case}", each(lambda s: f"{s['risk_stations']:,}")),
-            ("  their subsidy, PKR m", each(lambda s: f"{s['risk_subsidy_pkr'] / 1e6:,.2f}")),
-            ("  loss a year, PKR m", each(lambda s: f"{s['risk_loss_pkr_year'] / 1e6:,.2f}")),
-        ]
-    return [
-        *rows,
-        ("New stations", each(lambda s: f"{s['new_stations']:,} ({s['power_kw']:,.0f} kW)")),
-        ("Subsidy, PKR m", each(lambda s: f"{s['subsidy_pkr'] / 1e6:,.2f}")),
-        ("Cost in all, PKR m", each(lambda s: f"{s['cost_pkr'] / 1e6:,.2f}")),
-        ("Subsidy a kWh/day, PKR", each(lambda s: figure(s["subsidy_pkr_per_kwh_day"], blank=""))),
-        *risk,
-        ("Mean drive, min", each(lambda s: figure(s["mean_travel_min"], ",.1f", blank=""))),
-        (
-            f"Wait over {first['wait_min']:g} min at the busiest hour",
-            each(lambda s: f"{s['late_share']:.0%}"),
-        ),
-        (f"Stations where over {first['alpha']:.0%} do", each(lambda s: f"{s['late_stations']:,}")),
-        ("People where nothing is served", each(lambda s: f"{s['people_left_out_share']:.1%}")),
-        ("Unevenness over the city (Gini)", each(lambda s: f"{s['gini']:.2f}")),
-    ]
+    rows = []
+    for key, _, values in _rows(scores):
+        shown = FIGURES.get(key, Figure("share", "  {vehicle_class}", ".1%"))
+        if not shown.label or (key.startswith("risk_") and not scores[0]["risk_case"]):
+            continue
+        texts = [figure(value, shown.form, shown.per, blank="") for value in values]
+        if key == "new_stations":
+            kw = (score["power_kw"] for score in scores)
+            texts = [f"{text} ({one:,.0f} kW)" for text, one in zip(texts, kw, strict=True)]
+        name = key.removeprefix("served_").removesuffix("_share").replace("_", " ")
+        rows.append((shown.label.format(**scores[0], vehicle_class=name), texts))
+    return rows
 
 
-FIGURES = {
-    "served_kwh_day": "kWh/day",
-    "served_share": "share",
-    "new_stations": "stations",
-    "power_kw": "kW",
-    "subsidy_pkr": "PKR",
-    "cost_pkr": "PKR",
-    "subsidy_pkr_per_kwh_day": "PKR per kWh/day of new stations",
-    "risk_case": "",
-    "risk_stations": "stations below NPV 0 in that case",
-    "risk_subsidy_pkr": "PKR",
-    "risk_loss_pkr_year": "PKR a year",
-    "mean_travel_min": "min",
-    "late_share": "share of drivers in the busiest hour",
-    "late_stations": "stations",
-    "worst_class_share": "share",
-    "people_left_out_share": "share of people",
-    "gini": "0 even to 1",
-}
+def _rows(scores: list[dict[str, Any]]) -> Iterator[tuple[str, str, list[Any]]]:
+    """Yield key, unit and value of each figure, the shares of the classes after that of all."""
+    for key in (key for key in FIGURES if key in scores[0]):
+        yield key, FIGURES[key].unit, [score[key] for score in scores]
+        if key == "served_share":
+            for i, row in enumerate(scores[0]["classes"]):
+                shares = [score["classes"][i]["served_share"] for score in scores]
+                yield f"served_{row['vehicle_class']}_share", "share", shares

@@ -1,4 +1,4 @@
-"""Where a figure of a plan comes from: the chain back to the rows of the tables, and its product.
+"""The origin of a plan's figures: the chain back to the rows of the tables, and its product.
 
 For a cell and a vehicle class::
 
@@ -147,18 +147,12 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     ]  # fmt: skip
     inner = " + ".join(f"{way.weight:.4g} x {way.share:.6g}" for way in ways)
     words = f"{wanted:,.6g} x ({inner})" if len(ways) > 1 else f"{wanted:,.6g} x {share:.6g}"
-    stored = stored_kwh_day(run, cell, vehicle_class, at)
-    steps.append(Step("wanted in the cell", words, wanted * share, "kWh/day", stored))
-    return Chain(f"{vehicle_class} demand in cell {cell}", tuple(steps), tuple(notes))
-
-
-def stored_kwh_day(run: Traced, cell: str, vehicle_class: str, at: Slice) -> float:
-    """Return what a run folder stores of a class's demand in a cell (kWh/day); 0 without a row."""
     rows = run.rows_of("demand" if at.name is None else "outcome_demand", cell)
     if at.name is not None:
         rows = rows[rows["slice"].fillna("").astype(str) == at.name]
-    here = rows["vehicle_class"] == vehicle_class
-    return float(rows.loc[here, "demand_kwh_day"].sum())
+    stored = float(rows.loc[rows["vehicle_class"] == vehicle_class, "demand_kwh_day"].sum())
+    steps.append(Step("wanted in the cell", words, wanted * share, "kWh/day", stored))
+    return Chain(f"{vehicle_class} demand in cell {cell}", tuple(steps), tuple(notes))
 
 
 def _trace_cell(run: Traced, cell: str, at: Slice, classes: Iterable[str]) -> Trace:

@@ -1,4 +1,4 @@
-"""Where a station's figures come from: whom it serves, what it can, costs, draws and earns."""
+"""The origin of a station's figures: service, capacity, load, cost, subsidy and earnings."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from siting.errors import InputError
 from siting.review.traced import Chain, Factor, Slice, Step, Trace, Traced
 from siting.sites.load import draw_kw, fastest_kw
 from siting.sites.standards import group_capacity_kwh_day
-from siting.study.choices import configurations_of
 from siting.study.program_inputs import subsidy_of
+from siting.study.read_sources import configurations_of
 from siting.study.to_plan import service_standard
 from siting.tables import COST_PARTS
 
@@ -96,13 +96,14 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
     rule = run.config.offers.service.rule
     availability = float(offer["availability"])
     pairs = run.table("compatibility")
+    group_of = run.table("chargers").set_index("charger_id")["charger_group"]
     chains = []
     for column in (str(c) for c in offer.index if re.fullmatch(r"capacity_\w+_kwh_day", str(c))):
         stored = float(offer[column])
         if not stored > 0:
             continue
         group = column.removeprefix("capacity_").removesuffix("_kwh_day")
-        types = _types(run, counts, group)
+        types = {name: n for name, n in counts.items() if group_of.get(name) == group}
         factors = [one for name in types for one in run.figures_of(["power_kw", "ports"], name)]
         factors.append(run.worked_out("availability", "", availability, "share", "offers"))
         power = sum(n * run_value(run, "power_kw", name) for name, n in types.items())
@@ -176,12 +177,6 @@ def _waiting(
     return replace(step, words=words, value=value, stored=step.value)
 
 
-def _types(run: Traced, counts: dict[str, int], group: str) -> dict[str, int]:
-    """Return those of some chargers that are of a group."""
-    known = run.table("chargers").set_index("charger_id")["charger_group"]
-    return {name: n for name, n in counts.items() if known.get(name) == group}
-
-
 def run_value(run: Traced, figure: str, of: str) -> float:
     """Return the value of a figure in the run's list, 0 where it has none."""
     factor = run.figure(figure, of)
@@ -190,8 +185,11 @@ def run_value(run: Traced, figure: str, of: str) -> float:
 
 def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
     """Return the chain of an offer's cost, part by part."""
-    nothing = bool(offer["existing"])
-    steps = []
+    nothing, steps = bool(offer["existing"]), list[Step]()
+
+    def add(column: str, words: str, value: float, *factors: Factor) -> None:
+        steps.append(Step(column, words, float(value), "PKR", float(offer[column]), factors))
+
     prices: list[Factor] = []
     each: list[tuple[int, float]] = []
     for name, n in {} if nothing else counts.items():
@@ -211,7 +209,7 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
             words += f" + on the road {road.value:g} x {sold:,.6g} kWh/day x {price:,.0f}"
             value += road.value * sold * price
             prices.append(road)
-    steps.append(_part(offer, "charger_cost_pkr", words, value, prices))
+    add("charger_cost_pkr", words, value, *prices)
     item = str(offer["grid_item"]) if not nothing else ""
     tier, line = run.figure("grid works", item), run.figure("grid works", "overhead_11kv")
     if tier is not None:
@@ -221,34 +219,45 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
         if by_kw is not None:
             words += f", {tier.value:,.0f} + {kw:g} kW x {by_kw.value:,.0f}"
             value, prices = tier.value + kw * by_kw.value, [tier, by_kw]
-        steps.append(_part(offer, "connection_cost_pkr", words, value, prices))
+        add("connection_cost_pkr", words, value, *prices)
     if line is not None and float(offer["line_cost_pkr"]) > 0:
         km = [f for f in (run.figure("grid works", "distance_city"),) if f is not None]
         km = km if km and km[0].value == offer["line_km"] else []
         words = f"{offer['line_km']:g} km x {line.value:,.0f} PKR/km"
         value = float(offer["line_km"]) * line.value
-        steps.append(_part(offer, "line_cost_pkr", words, value, [line, *km]))
+        add("line_cost_pkr", words, value, line, *km)
     if float(offer["upgrade_cost_pkr"]) > 0:
         items = run.figures_of(["grid works"], "upgrade_fixed")
         items += run.figures_of(["grid works"], "upgrade_kw")
         fixed, kw = (one.value for one in items)
         words = f"{fixed:,.0f} + {offer['upgrade_kw']:g} kW x {kw:,.0f}"
         value = fixed + float(offer["upgrade_kw"]) * kw
-        steps.append(_part(offer, "upgrade_cost_pkr", words, value, list(items)))
+        add("upgrade_cost_pkr", words, value, *items)
     fee = run.figure("fee", "application")
     if fee is not None and not nothing:
-        steps.append(_part(offer, "fee_cost_pkr", "application", fee.value, [fee]))
-    bay = run.figure("site costs", "civil_bay")
-    if bay is not None and not nothing:
-        words = f"{offer['bays_needed']:g} bays x {bay.value:,.0f}"
-        value = float(offer["bays_needed"]) * bay.value
-        steps.append(_part(offer, "civil_cost_pkr", words, value, [bay]))
-    land = run.figure("site costs", "land_bay_upfront")
-    if land is not None and float(offer["land_cost_pkr"]) > 0:
-        words = f"{offer['bays_needed']:g} bays x {land.value:,.0f}"
-        value = float(offer["bays_needed"]) * land.value
-        steps.append(_part(offer, "land_cost_pkr", words, value, [land]))
-    steps += _soft(run, offer) if not nothing else []
+        add("fee_cost_pkr", "application", fee.value, fee)
+    bays, kw = float(offer["bays_needed"]), float(offer["load_kw"] - offer["standing_kw"])
+    chargers, grid, civil, design = (
+        float(offer[f"{part}_cost_pkr"]) for part in ("charger", "grid", "civil", "design")
+    )
+    works = grid + civil
+    whole = chargers + works + design
+    for item, column, base, words in (
+        ("civil_bay", "civil_cost_pkr", bays, "bays"),
+        ("land_bay_upfront", "land_cost_pkr", bays, "bays"),
+        ("design_share", "design_cost_pkr", works, "grid and civil works"),
+        ("contingency_share", "contingency_cost_pkr", whole,
+         "chargers, grid, civil works and design"),
+        ("deposit_kw", "deposit_cost_pkr", kw, "kW of load"),
+    ):  # fmt: skip
+        one = run.figure("site costs", item)
+        unused = not offer[column] > 0 if item == "land_bay_upfront" else nothing
+        if one is None or unused:
+            continue
+        said = f"{base:g} {words} x {one.value:,.0f}"
+        if item.endswith("_share"):
+            said = f"{one.value:g} x {base:,.0f}, {words}"
+        add(column, said, one.value * base, one)
     told = {step.what for step in steps}
     # What this chain does not know of, but for the sum of the grid's own parts.
     others = [p for p in COST_PARTS if p in offer.index and p not in (*told, "grid_cost_pkr")]
@@ -257,26 +266,6 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
     words = " + ".join(f"{step.value:,.0f}" for step in steps)
     steps.append(Step("cost_pkr", words, value, "PKR", float(offer["cost_pkr"])))
     return Chain("what it costs", tuple(steps))
-
-
-def _soft(run: Traced, offer: pd.Series[Any]) -> list[Step]:
-    """Return the steps of design, contingency and the security deposit."""
-    parts = {part: float(offer[f"{part}_cost_pkr"]) for part in ("charger", "grid", "civil")}
-    works = parts["grid"] + parts["civil"]
-    design = run.figures_of(["site costs"], "design_share")
-    steps = []
-    for one in design:
-        words = f"{one.value:g} x {works:,.0f}, grid and civil works"
-        steps.append(_part(offer, "design_cost_pkr", words, one.value * works, design))
-    whole = parts["charger"] + works + float(offer["design_cost_pkr"])
-    for one in run.figures_of(["site costs"], "contingency_share"):
-        words = f"{one.value:g} x {whole:,.0f}, chargers, grid, civil works and design"
-        steps.append(_part(offer, "contingency_cost_pkr", words, one.value * whole, [one]))
-    for one in run.figures_of(["site costs"], "deposit_kw"):
-        kw = float(offer["load_kw"] - offer["standing_kw"])
-        words = f"{kw:g} kW of load x {one.value:,.0f}"
-        steps.append(_part(offer, "deposit_cost_pkr", words, kw * one.value, [one]))
-    return steps
 
 
 def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Chain]:
@@ -357,12 +346,6 @@ def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list
                   (*steps, Step("running costs", words, value, "PKR/year")))]  # fmt: skip
 
 
-def _part(
-    offer: pd.Series[Any], column: str, words: str, value: float, factors: Sequence[Factor]
-) -> Step:
-    return Step(column, words, float(value), "PKR", float(offer[column]), tuple(factors))
-
-
 def _subsidy(
     run: Traced, site: str, offer: pd.Series[Any], year: int, lacking: float | None
 ) -> Chain:
@@ -370,15 +353,18 @@ def _subsidy(
     rule = subsidy_of(run.config)
     paid = run.table("outcome_paid")
     until = paid["year"].fillna(year).astype(int) <= year
-    # What is drawn up to a year is told year by year.
+    # Payments are stored as sums up to each year.
     payments = paid.loc[until & (paid["site_id"].astype(str) == site), "subsidy_pkr"]
     drawn = float(payments.max()) if len(payments) else 0.0
     settings = run.figures[run.figures["figure"].str.startswith("subsidy.")]
     factors = run.figures_of([str(name) for name in settings["figure"]], "")
-    what = f"public money, rule {rule.rule}"
-    if rule.rule in ("share", "flat") and not offer["existing"]:
+    words, value = "as stored", drawn
+    stored: float | None = None
+    if offer["existing"]:
+        words = "a station that stands draws none"
+    elif rule.rule in ("share", "flat"):
         row = offer.to_frame().T.reset_index(drop=True)
-        value = float(sites.subsidy_pkr(row, rule).iloc[0])
+        value, stored = float(sites.subsidy_pkr(row, rule).iloc[0]), drawn
         shares = rule.shares.items()
         words = " + ".join(f"{share:g} x {offer[part]:,.0f}" for part, share in shares if share)
         words = words or "nothing"
@@ -386,8 +372,7 @@ def _subsidy(
             words = f"{rule.flat_pkr:,.0f}, at most the cost of {offer['cost_pkr']:,.0f}"
         if rule.cap_per_station_pkr is not None:
             words += f", at most {rule.cap_per_station_pkr:,.0f}"
-        return Chain(what, (Step("subsidy_pkr", words, value, "PKR", drawn, factors),))
-    if rule.rule == "need" and not offer["existing"] and lacking is not None:
+    elif rule.rule == "need" and lacking is not None:
         words = "what its business case lacks"
         if rule.hurdle.real_return is not None:
             words += f" at a real return of {rule.hurdle.real_return:.0%}"
@@ -396,17 +381,15 @@ def _subsidy(
         words += f": {lacking:,.0f}"
         if run.config.offers.subsidy.concessions is not None:
             words += ", in a concession shared with what its other stations lack and earn"
-            return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", None, factors),))
-        value = lacking
-        if abs(value - drawn) <= PAISA:  # to which the table of business cases is rounded
-            return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", drawn, factors),))
-        words += (
-            f", and {drawn - value:,.0f} more: the program reckons each vehicle class at the "
-            "lowest margin of the chargers it can use"
-        )
-        return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", None, factors),))
-    words = "a station that stands draws none" if offer["existing"] else "as stored"
-    return Chain(what, (Step("subsidy_pkr", words, drawn, "PKR", None, factors),))
+        elif abs(lacking - drawn) <= PAISA:  # to which the table of business cases is rounded
+            stored = drawn
+        else:
+            words += (
+                f", and {drawn - lacking:,.0f} more: the program reckons each vehicle class at the "
+                "lowest margin of the chargers it can use"
+            )
+    step = Step("subsidy_pkr", words, value, "PKR", stored, factors)
+    return Chain(f"public money, rule {rule.rule}", (step,))
 
 
 def _lacking(business: pd.DataFrame) -> float | None:

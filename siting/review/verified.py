@@ -35,15 +35,18 @@ from siting.report import is_why_no_report
 from siting.review.awarded import AWARD, award_account, is_own, own_faults, own_files
 from siting.review.run_claims import (
     MENDED,
+    NOT_SO,
     OfTheMoment,
     Replanned,
+    file_faults,
     input_faults,
+    json_faults,
     of_the_moment_faults,
     outcome_faults,
     said_by_a_replan,
     same_table,
+    set_faults,
 )
-from siting.review.written_again import NOT_SO, file_faults, json_faults, set_faults
 from siting.study.depends import STAGES
 from siting.study.pipeline import Study
 from siting.study.recounted import account_of, headroom_kw
@@ -68,18 +71,18 @@ _GONE = (InputError, ConfigError, DownloadError)
 
 @dataclass(frozen=True)
 class Verified:
-    """What was held against what, and what does not hold.
+    """The checks of a run, and the faults found.
 
     Parameters
     ----------
     folder
         The run folder.
     held
-        What was checked, and how much of it, in words.
+        Each check and its extent, in words.
     faults
-        What does not hold; empty where all does.
+        Faults; empty if every check holds.
     notes
-        What could not be checked, and why.
+        Claims that could not be checked, and why.
     """
 
     folder: Path
@@ -92,13 +95,7 @@ class Verified:
     ) -> T | None:
         """Make a check that returns its words and a result; take down what it finds wrong."""
         begun = datetime.now()
-        result = self._made(what, check)
-        if progress is not None:
-            seconds = (datetime.now() - begun).total_seconds()
-            progress(Event(what, self.held[what], seconds, done=True))
-        return result
-
-    def _made[T](self, what: str, check: Callable[[], tuple[str, T]]) -> T | None:
+        result: T | None = None
         try:
             self.held[what], result = check()
         except OutputError:
@@ -106,13 +103,14 @@ class Verified:
         except SitingError as err:
             self.held[what] = "does not hold"
             self.faults.extend(fault for fault in err.faults if fault not in self.faults)
-            return None
         except Exception as err:
             # Files edited at will lead readers astray anywhere: whatever it is, it does not hold.
             self.held[what] = "does not hold"
             said = f"cannot be checked: {type(err).__name__}: {' '.join(str(err).split())[:200]}"
             self.faults.append(Fault(f"{self.folder}, {what}", said, MENDED))
-            return None
+        if progress is not None:
+            seconds = (datetime.now() - begun).total_seconds()
+            progress(Event(what, self.held[what], seconds, done=True))
         return result
 
     def plain(self) -> dict[str, Any]:

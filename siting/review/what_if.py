@@ -1,4 +1,4 @@
-"""What if a station goes, another comes or the money moves: valued exactly at once.
+"""A plan with stations dropped or required or other money, valued exactly at once.
 
 The same stations less those dropped and with those required serve what they can, by the valuer
 that judges plans from outside (`siting.review.evaluate.as_drawn`); nothing is decided anew until
@@ -43,9 +43,9 @@ SAME = "The same stations but for your wishes; nothing is decided anew."
 
 
 class WhatIf:
-    """A plan, and what becomes of it by wishes.
+    """A plan, and the plan that wishes make of it.
 
-    The plan given is told as the run tells it, and another as the most energy that its stations
+    The figures of the plan given are the run's; another plan serves the most energy its stations
     can serve in the last year for the public money there is.
 
     Parameters
@@ -186,7 +186,7 @@ class WhatIf:
         money = self.study.program.money_pkr if budget_pkr is None else budget_pkr
         end = in_the_end(self.study.asked, money)
         asked = replace(end, limits=(), required=(), forbidden=())
-        program = Program(instance_of(asked, next(iter(asked.own.values()))), "capacitated")
+        program = Program(instance_of(asked), "capacitated")
         able = Marginal(program, stands).offers_at(site)
         able = able[able["offer_id"].isin(self._built.index)]
         if able.empty:

@@ -150,7 +150,7 @@ def replanned_of(
     if not some or clock.steps == 0:
         return {}
     end = in_the_end(asked, plan.outcome.budget_pkr)
-    instance = instance_of(end, next(iter(end.own.values())))
+    instance = instance_of(end)
     marginal = Marginal(Program(instance, plan.outcome.model), plan.outcome.offers)
     out: dict[str, Replanned] = {}
     for site in _by_money(plan, some):

@@ -1,4 +1,4 @@
-"""What keeps a plan from serving more, and what it is in places, sockets and fast-charger ports."""
+"""The binding limits of a plan, and its size in places, sockets and fast-charger ports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from siting.outcome import Line, Outcome
 from siting.plan import Plan
 from siting.sites.chargers_text import charger_counts
 from siting.study.program_inputs import Asked, money_of
-from siting.study.revalue import served_by_class
+from siting.study.revalue import by_class, service_of
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns, capacity_groups, may_be_built
 
@@ -37,7 +37,7 @@ PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC po
 
 @stage()
 def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
-    """What stands in the end, counted as a planner counts: places, and ports by charger group.
+    """The stations at the end as planners count them: places, and ports by charger group.
 
     ``within_m``: stations so near to each other are one place; ``places``, ``new_places`` (with a
     new station) and ``dc_places`` (with a fast charger); ``ports`` and ``new_ports`` by charger
@@ -59,7 +59,7 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
 
 
 def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any]:
-    """Return the number of the place of each point: points within so many metres are of one.
+    """Return the number of the place of each point: points within `within_m` metres share one.
 
     >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]]), 300.0).tolist()
     [0, 0, 0, 1]
@@ -110,9 +110,9 @@ def binding(
     business_rules: economics.BusinessRules,
     certificate: Table | None,
 ) -> list[str]:
-    """What keeps the plan from serving more than it does, in plain words; empty: nothing is known.
+    """The limits that keep the plan from serving more, in plain words; empty if none is known.
 
-    Where nothing better than a little more is left to serve, that is told alone.
+    If nearly all demand is served, the list says only that.
     """
     wanted = float(plan.classes["demand_kwh_day"].sum())
     if wanted <= 0 or plan.new_sites.empty:
@@ -133,7 +133,7 @@ def binding(
 
 @stage()
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
-    """What stations that stand today sell beside the new ones; empty where none stands.
+    """The sales of existing stations beside the new ones; empty without existing stations.
 
     ``stations``; ``alone_kwh_day`` (what they would sell in the target year if nothing were built)
     and ``kwh_day`` (what the plan leaves them, extensions counted), ``idle`` (how many of them then
@@ -143,7 +143,8 @@ def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
     if here.empty or plan.new_sites.empty:
         return {}
-    alone = served_by_class(asked, list(standing["offer_id"])).iloc[-1]
+    service = service_of(asked, list(standing["offer_id"]))
+    alone = by_class(asked.last_demand, service).iloc[-1]
     return {
         "stations": len(here),
         "alone_kwh_day": float(alone["served_kwh_day"]),
@@ -273,12 +274,10 @@ def _without_money(plan: Plan, asked: Asked) -> list[str]:
     kept = plan.sites.loc[~plan.sites["site_id"].isin(plan.new_sites.loc[drawn, "site_id"])]
     if not 0 < least <= float(kept["capacity_kwh_day"].sum()):
         return []
-    alone = served_by_class(asked, list(kept["offer_id"])).iloc[-1]
-    if alone["served_kwh_day"] < least:
+    service = service_of(asked, list(kept["offer_id"]))
+    alone = float(by_class(asked.last_demand, service)["served_kwh_day"].iloc[-1])
+    if alone < least:
         return []
     free = int((~drawn).sum())
     said = f"the {free:,} stations that draw" if free > 1 else "the station that draws"
-    return [
-        f"PKR 0 serves nearly as much: {said} none would "
-        f"serve {alone['served_kwh_day']:,.0f} kWh/day alone"
-    ]
+    return [f"PKR 0 serves nearly as much: {said} none would serve {alone:,.0f} kWh/day alone"]

@@ -1,4 +1,4 @@
-"""What decides a plan: break-evens of its stations, and what each figure behind it moves.
+"""The figures that decide a plan: break-evens of its stations, and the effect of each figure.
 
 Closed forms of the stations' accounts (`siting.economics.break_even`); nothing is planned anew.
 """
@@ -69,7 +69,7 @@ def station_accounts(
     site_costs: sites.SiteCosts,
     compatibility: Table,
 ) -> Accounts | None:
-    """What the new stations sell, cost and are paid; none where none is built."""
+    """Sales, costs and subsidies of the new stations; None if the plan builds none."""
     case = plan.tables["business"].set_index("offer_id")
     if case.empty:
         return None
@@ -96,7 +96,10 @@ def break_evens(station_accounts: Accounts | None) -> Table:
     if station_accounts is None:
         return pd.DataFrame()
     paid = (station_accounts.offers["subsidy_pkr"] > RUPEE).to_numpy()
-    of = _only(station_accounts, paid) if paid.any() else station_accounts
+    of = station_accounts
+    if paid.any():
+        offers = of.offers[paid].reset_index(drop=True)
+        of = replace(of, offers=offers, sold_kwh_day=of.sold_kwh_day[paid])
     table = economics.break_evens(of)
     # Nobody sells more than the chargers deliver.
     able = (
@@ -110,11 +113,6 @@ def break_evens(station_accounts: Accounts | None) -> Table:
     table = table.head(MOST)
     draw = bool(paid.any())
     return table.assign(draw=draw, text=[_sentence(row, draw) for row in table.to_dict("records")])
-
-
-def _only(accounts: Accounts, kept: np.ndarray[Any, Any]) -> Accounts:
-    offers = accounts.offers[kept].reset_index(drop=True)
-    return replace(accounts, offers=offers, sold_kwh_day=accounts.sold_kwh_day[kept])
 
 
 def _sentence(row: Mapping[Any, Any], draw: bool) -> str:
@@ -281,7 +279,7 @@ def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> End
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> None:
-        """Add a figure of which each rupee more costs each station so many rupees in a column."""
+        """Add a figure; `per_pkr` is the rise of `column` for each rupee more, by station."""
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from siting import __version__, demand, export
+from siting import demand, export
 from siting.config import Demand, to_yaml
 from siting.interrupts import seen_through
-from siting.study.figures_listed import all_figures
+from siting.study.facts import folder_for, head_of
 from siting.study.pipeline import Study
+from siting.study.provenance import all_figures
 from siting.study.robustness import DRAWS
 from siting.study.stages import Report
 from siting.study.to_demand import ownership_of, spread
@@ -25,7 +26,7 @@ LAST_YEAR = demand.PROJECTED_AFTER
 
 @dataclass(frozen=True)
 class DemandRun:
-    """What `demand_to_folder` found.
+    """The demand of a study by class, with its ranges and their causes.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ class DemandRun:
     total_swings, map_swings
         Which figures move the total, and the map, most; empty where not asked for.
     notes
-        What a reader must know.
+        Notes for readers.
     """
 
     title: str
@@ -72,7 +73,7 @@ def demand_to_folder(
     many random draws of all ranges to take, and their seed; the others as in `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
-    usual = study.config.output.runs_dir / f"{study.config.name}-demand-{now:%Y%m%d-%H%M%S}"
+    usual = folder_for(study.config, "demand", now)
     with seen_through() as wish, claimed_folder(out, usual) as claim:
         folder = claim.part
         demand_run = _demand_run(study, sensitivity=sensitivity, draws=draws, seed=seed)
@@ -252,12 +253,7 @@ def _write(
     (folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     export.write_json(
         {
-            "siting": __version__,
-            "name": config.name,
-            "title": config.title,
-            "note": config.note,
-            "year": config.year,
-            "written": now.isoformat(timespec="seconds"),
+            **head_of(config, now),
             "demand": study.demand_facts,
             "classes": demand_run.classes.to_dict("records"),
             "draws": draws,

@@ -1,9 +1,7 @@
 """Dependences of the stages: tables made stale by a change, and tables a folder keeps.
 
-The stages are the functions of `siting.study.to_demand`, `siting.study.demand_factors`,
-`siting.study.to_plan`, `siting.study.provenance`, `siting.study.alternatives_text` and
-`siting.study.robustness`. A change affects all later stages. A key that no stage declares affects
-every stage, so that one added later cannot leave a stale table.
+The stages are functions of the modules that `STAGES` lists. A change affects all later stages. A
+key that no stage declares affects every stage, so that one added later cannot leave a stale table.
 """
 
 from __future__ import annotations
@@ -17,21 +15,17 @@ from siting.study import (
     alternatives_text,
     binds,
     decides,
-    demand_factors,
     provenance,
     robustness,
     to_demand,
     to_plan,
-)
+)  # fmt: skip
 from siting.study.stages import EVERY_KEY, INERT, Stage
 
 # All stages by name; each reads earlier ones only.
 STAGES: Mapping[str, Stage[Any]] = {
     name: made
-    for room in (
-        *(to_demand, demand_factors, to_plan, provenance, alternatives_text),
-        *(binds, decides, robustness),
-    )
+    for room in (to_demand, to_plan, provenance, alternatives_text, binds, decides, robustness)
     for name, made in vars(room).items()
     if isinstance(made, Stage)
 }

@@ -5,22 +5,28 @@ from __future__ import annotations
 import math
 import platform
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from siting import __version__
+from siting.config import Config
+from siting.config.program import LeastGain
 from siting.engine.proof import far_in_words, is_far
+from siting.outcome import Line
 from siting.plan import Plan, status_text
 from siting.study.alternatives_text import Cards
 from siting.study.binds import lines_that_bind, standing_line
-from siting.study.earning import earnings, earnings_in_words, power_line, power_per_ev
 from siting.study.pipeline import Study
 from siting.study.read_sources import FAR, left_out
 from siting.study.robustness import lines_beside
+from siting.study.to_limits import power_for
 from siting.study.to_plan import CERTIFICATE
+from siting.study.to_program import MILLION
 
 FORMAT = 3
 PACKAGES = (
@@ -37,6 +43,22 @@ PACKAGES = (
     "shapely",
 )
 DOUBTFUL = ("ASSUMPTION", "L")
+# Ids that a warning names.
+SHOWN = 5
+# EU requirement for each battery-electric car (Regulation (EU) 2023/1804, AFIR, article 3).
+AFIR_KW = 1.3
+
+
+def folder_for(config: Config, verb: str, now: datetime) -> Path:
+    """Return where a verb writes by default: ``runs_dir/NAME-VERB-TIME``."""
+    return config.output.runs_dir / f"{config.name}-{verb}-{now:%Y%m%d-%H%M%S}"
+
+
+def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
+    """Return the head of a verb's JSON file: version, study and time."""
+    named = {name: getattr(config, name) for name in ("name", "title", "note", "year")}
+    written = {} if now is None else {"written": now.isoformat(timespec="seconds")}
+    return {"siting": __version__, **named, **written}
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -45,16 +67,12 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in rows]
 
 
-def _to_all(parts: pd.DataFrame | None) -> dict[str, float] | None:
-    """Return the yearly cost of stations, drivers' time and both; None without that aim."""
-    return None if parts is None else dict(zip(parts["part"], parts["pkr_year"], strict=True))
-
-
 def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     """Return the contents of ``run.json``, in the order a person reads them."""
     s = plan.outcome
     config = study.config
     mean_min, p90_min = (None if math.isnan(one) else one for one in s.drives_min)
+    to_all = s.tables.get("cost_to_all")
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
     # The certificate's prices, which show binding limits, use the time left.
@@ -69,12 +87,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
     )
     return {
         "format": FORMAT,
-        "siting": __version__,
-        "name": config.name,
-        "title": config.title,
-        "note": config.note,
-        "year": config.year,
-        "written": now.isoformat(timespec="seconds"),
+        **head_of(config, now),
         "status": s.status,
         "status_text": status_text(s),
         "stopped": s.stopped,
@@ -98,7 +111,7 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "budget_pkr": s.budget_pkr,
         "subsidy_pkr": s.subsidy_pkr,
         "cost_pkr": s.cost_pkr,
-        "cost_to_all_pkr_year": _to_all(s.tables.get("cost_to_all")),
+        "cost_to_all_pkr_year": None if to_all is None else dict(to_all.to_numpy().tolist()),
         "public_money": plan.money,
         "new_stations": len(plan.new_sites),
         "existing_stations": int(plan.sites["existing"].sum()),
@@ -237,3 +250,97 @@ def peak_memory_mb() -> float | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+# --- gain for public money, power for each vehicle -----------------------------------------------
+
+
+def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
+    """Return the gain of the plan and of its least station per PKR m (kWh/day).
+
+    The gain of a station is the loss without it, all else unchanged. The threshold is
+    ``program.least_gain``: the least of its years if given by year, its default if it is of cost.
+    Keys: ``least_gain`` (kWh/day a PKR m), ``plan`` (mean of all new stations together),
+    ``least_station``, ``least`` and ``below``: the ids of those below it. Empty if no new station
+    draws public money or nothing was computed.
+    """
+    new = plan.new_sites
+    drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION
+    drawn = drawn[drawn > 0]
+    gain = pd.Series({site: kwh for site, kwh in lost.items() if site in drawn.index}, dtype=float)
+    if gain.empty:
+        return {}
+    rate = (gain / drawn[gain.index]).sort_values(kind="stable")
+    asked = config.program.least_gain
+    of_cost = asked.always and asked.money != "subsidy_pkr"
+    little = LeastGain() if of_cost else asked
+    least = float(min((little.per_million_by_year or {0: little.per_million}).values()))
+    return {
+        "least_gain": least,
+        "plan": float(new["served_kwh_day"].sum()) / float(drawn.sum()),
+        "least_station": str(rate.index[0]),
+        "least": float(rate.iloc[0]),
+        # Rounding in a plan exactly at the limit is not a failing station.
+        "below": [str(site) for site in rate.index[rate < least * (1 - 1e-6)]],
+    }
+
+
+def earnings_in_words(facts: Mapping[str, Any]) -> list[str]:
+    """Return a warning where new stations bring little for their money; nothing else.
+
+    >>> earnings_in_words({"least_gain": 10.0, "plan": 230.0, "least_station": "s0007",
+    ...     "least": 4.9, "below": ["s0007"]})
+    ['1 new station brings less than 10 kWh/day for each PKR m of public money (the plan: 230 on \
+average; least: s0007, 4.9); program.least_gain leaves such out: s0007']
+    """
+    below = list(facts.get("below", ()))
+    if not below:
+        return []
+    more = " …" if len(below) > SHOWN else ""
+    verb = "stations bring" if len(below) > 1 else "station brings"
+    return [
+        f"{len(below):,} new {verb} less than {facts['least_gain']:g} kWh/day for each PKR m of "
+        f"public money (the plan: {facts['plan']:,.0f} on average; least: "
+        f"{facts['least_station']}, {facts['least']:,.1f}); program.least_gain leaves such out: "
+        + ", ".join(below[:SHOWN])
+        + more
+    ]
+
+
+def power_per_ev(
+    config: Config, plan: Plan, compatibility: pd.DataFrame, vehicles: pd.DataFrame
+) -> dict[str, Any]:
+    """Return the charging power for each electric vehicle of ``limits.ev_classes`` (kW).
+
+    Existing stations count; `vehicles` are the electric ones of the area. Keys: ``classes``,
+    ``vehicles``, ``power_kw`` of their chargers, ``kw_per_ev`` and ``afir_kw``, the EU's
+    requirement for each battery-electric car. Empty without such vehicles.
+    """
+    classes = list(config.program.limits.ev_classes)
+    count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())
+    if not count > 0:
+        return {}
+    kw = power_for(config, plan.offers, compatibility)
+    power_kw = sum(kw.get(str(offer), 0.0) for offer in plan.sites["offer_id"])
+    return {
+        "classes": classes,
+        "vehicles": count,
+        "power_kw": power_kw,
+        "kw_per_ev": power_kw / count,
+        "afir_kw": AFIR_KW,
+    }
+
+
+def power_line(facts: Mapping[str, Any]) -> list[Line]:
+    """Return the charging power for each electric vehicle as a headline figure, if it is known.
+
+    >>> power_line({"classes": ["car"], "vehicles": 5898.0, "power_kw": 2528.0,
+    ...     "kw_per_ev": 0.4286, "afir_kw": 1.3})[0].text
+    '0.43 kW for each of 5,898 (car); the EU asks 1.3 for each battery-electric car (AFIR)'
+    """
+    if not facts:
+        return []
+    names = ", ".join(str(name).replace("_", " ") for name in facts["classes"])
+    text = f"{facts['kw_per_ev']:.2f} kW for each of {facts['vehicles']:,.0f} ({names}); the EU "
+    text += f"asks {facts['afir_kw']:g} for each battery-electric car (AFIR)"
+    return [Line("kw_per_ev", "Power for each EV", text)]

@@ -64,9 +64,8 @@ def only_these(
 ) -> dict[int | None, pd.DataFrame]:
     """Return the service of given offers for the configuration's own demand, by year."""
     services = {}
-    last = list(asked.own)[-1]
     # The plan is within its limits: they do not count here.
-    bare = instance_of(replace(asked, limits=(), required=()), asked.own[last])
+    bare = instance_of(replace(asked, limits=(), required=()))
     for year, demand in asked.own.items():
         kwh = demand.set_index("demand_id")["demand_kwh_day"]
         program = Program(bare, asked.config.program.model).scenarios({"own": 1.0}, {"own": kwh})

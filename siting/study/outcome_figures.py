@@ -1,21 +1,19 @@
-"""What the answer of a program comes to: tables and headline figures of every block in use."""
+"""Tables and headline figures of an answer, for every block of the program in use."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from siting.engine.answer import AimProof, Answer
 from siting.engine.clock import Progress
-from siting.engine.proof import Proof
 from siting.outcome import Line, Outcome, outcome_of
 from siting.program.aims import DRIVERS_TIME, LeastMoney, MostWorth, WorstShare
-from siting.program.money import MONEY, MoneyKind
+from siting.program.money import MONEY
 from siting.program.program import Program
 from siting.study.mandates import mandates_told
 from siting.study.other_plans import Effort, alternatives, best_by_scenario, myopic, only_these
@@ -23,11 +21,10 @@ from siting.study.program_inputs import Asked
 from siting.study.program_zones import gini, zone_table
 from siting.study.to_limits import limits_used
 from siting.study.to_program import MILLION, aim_in_words, aims_of, blocks_of, zones_named
-from siting.study.yearly import cells_by_year, years_table
 from siting.texts import counted
 
 NOT_FOUND = "not found in time"
-# Money left is told of from this sum and share of the budget on.
+# Least sum, and least share of the budget, from which unspent money is reported.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
 # Of the time for solving, the share for the plan where what mandates cost is worked out too.
 BESIDE_MANDATES = 0.7
@@ -84,7 +81,7 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
     outcome = replace(
         outcome,
         service=services[last],
-        demand_kwh_day=float(asked.own[last]["demand_kwh_day"].sum()),
+        demand_kwh_day=float(asked.last_demand["demand_kwh_day"].sum()),
         served_kwh_day=float(services[last]["served_kwh_day"].sum()),
         cost_pkr=float(offers["cost_pkr"].astype(float).loc[list(outcome.offers)].sum()),
         limits=tuple(used),
@@ -116,12 +113,15 @@ class _Told:
         self.tables |= zone_tables(asked, outcome)
         if keys.fairness == "max_min":
             self._fairness()
+        left = ""
         if answer.left_out.offers:
-            self._left_out()
+            left = self._left_out()
         elif asked.budgeted and answer.program.all_aims[0].is_plain_worth:
-            self._unspent(outcome)
+            left = self._unspent(outcome)
         if keys.least_gain.always and asked.budgeted:
-            self._left(outcome)
+            left = self._left(outcome) or left
+        if left:
+            self.lines.append(Line("money_left", "Money left", left))
         if asked.need is not None:
             self._viability(outcome)
         for aim in answer.program.all_aims:
@@ -203,8 +203,7 @@ class _Told:
             self.lines.append(Line("gini", "Gini of shares served", f"{equal:.3f}"))
             self.lines.append(Line("price_of_fairness", "Price of fairness", NOT_FOUND))
             return
-        last = list(asked.own)[-1]
-        shares = zone_table(asked.zones, asked.own[last], usual.service(), {})["served_share"]
+        shares = zone_table(asked.zones, asked.last_demand, usual.service(), {})["served_share"]
         without = gini(shares.to_numpy(dtype=float), weight)
         text = f"{equal:.3f}, without fairness {without:.3f}"
         self.lines.append(Line("gini", "Gini of shares served", text))
@@ -228,44 +227,40 @@ class _Told:
         more = max(cheapest.subsidy_pkr - usual.budget_pkr, 0.0)
         return f"PKR {more / 1e6:,.2f} m"
 
-    def _left_out(self) -> None:
-        """Tell of the stations that were left out within the gap, and what they would serve."""
+    def _left_out(self) -> str:
+        """Return the money of stations left out within the gap, and the energy they would serve."""
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
         text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
-        text += f"{worth:,.0f} kWh/day more, and {gain:g} a PKR m are asked for"
-        self.lines.append(Line("money_left", "Money left", text))
+        return f"{text}{worth:,.0f} kWh/day more, and {gain:g} a PKR m are asked for"
 
-    def _unspent(self, outcome: Outcome) -> None:
-        """Tell of money that the most worth did not take, and what it could serve at most."""
+    def _unspent(self, outcome: Outcome) -> str:
+        """Return the money that the most worth leaves, and what it could serve at most; or ""."""
         left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
-            return
+            return ""
         more = math.ceil(max(proof.bound - proof.objective, 0.0))
         text = f"PKR {left / MILLION:,.2f} m: no plan serves more than {more:,} "
-        text += f"{self.answer.program.worth_unit} more with it"
-        self.lines.append(Line("money_left", "Money left", text))
+        return f"{text}{self.answer.program.worth_unit} more with it"
 
-    def _left(self, outcome: Outcome) -> None:
-        """Tell what is left of the money because it would bring too little, and how little."""
+    def _left(self, outcome: Outcome) -> str:
+        """Return the money left because it would bring too little, and how little; or ""."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
-            return
+            return ""
         program, answer = self.answer.program, self.answer
         at = next(n for n, aim in enumerate(program.aims) if aim.of_worth)
         spent = replace(program, aims=(*program.aims[:at], MostWorth()))
         money = f"PKR {left / MILLION:,.2f} m"
         usual = self.effort.attempt(spent, 0.5, answer.offers)
         if usual is None:
-            text = f"{money}; what it would serve was {NOT_FOUND}"
-            self.lines.append(Line("money_left", "Money left", text))
-            return
+            return f"{money}; what it would serve was {NOT_FOUND}"
         before, proof = answer.worth, usual.proofs[at].proof
         more, most = max(proof.objective - before, 0.0), max(proof.bound - before, 0.0)
         text = f"{money}: it would serve {more:,.4g} {program.worth_unit} more"
         if most > more * 1.01 + 1e-6:
             text += f" as far as a plan was found, at most {most:,.4g}"
-        self.lines.append(Line("money_left", "Money left", text))
+        return text
 
     def _viability(self, outcome: Outcome) -> None:
         """Add the table of what the case of each station needs, earns and is paid."""
@@ -307,8 +302,9 @@ def zone_tables(asked: Asked, outcome: Outcome) -> dict[str, pd.DataFrame]:
     """Return the tables of zones and floors, where there are any."""
     tables = {}
     if asked.zones is not None:
-        demand = list(asked.own.values())[-1]
-        tables["zones"] = zone_table(asked.zones, demand, outcome.service, asked.floors_of_zones)
+        tables["zones"] = zone_table(
+            asked.zones, asked.last_demand, outcome.service, asked.floors_of_zones
+        )
     return tables | ({"floors": outcome.floors} if len(outcome.floors) else {})
 
 
@@ -341,15 +337,19 @@ def lines_of(
         worth = float((table["worth"] * table["weight"] * table["probability"]).sum())
         yield Line("worth", "Worth of the plan", f"{worth:,.0f} {unit}")
     if "years" in tables:
-        yield from map(year_line, tables["years"].itertuples())
+        for row in tables["years"].itertuples():
+            text = f"{row.served_kwh_day:,.0f} of {row.demand_kwh_day:,.0f} kWh/day "
+            text += f"({row.served_share:.1%}), {row.new_stations:,} new stations"
+            yield Line(f"in_{row.year}", f"In {row.year}", text)
     yield from also("worth_of_foresight")
     if "scenarios" in tables:
         table = tables["scenarios"]
         for row in table.itertuples():
-            text = f"what it gives up was {NOT_FOUND}"
+            text = f"{row.served_kwh_day:,.0f} kWh/day, what it gives up was {NOT_FOUND}"
             if "regret_share" in table.columns:
-                text = f"gives up at most {row.regret_share:.1%}"
-            yield scenario_line(row, text)
+                text = f"{row.served_kwh_day:,.0f} kWh/day, gives up at most {row.regret_share:.1%}"
+            label = f"If {row.scenario} (p {row.probability:g})"
+            yield Line(f"scenario_{row.scenario}", label, text)
         mean = float((table["probability"] * table["served_kwh_day"]).sum())
         yield Line("mean_energy", "Energy on average", f"{mean:,.0f} kWh/day")
         count = f"{tables['robust']['robust'].sum():,}" if "robust" in tables else NOT_FOUND
@@ -362,7 +362,10 @@ def lines_of(
         yield Line("worst_share_proof", "Proven of the worst share", str(proof))
     yield from also("gini", "price_of_fairness")
     if keys.least_cost is not None:
-        yield least_money_line(keys.least_cost.money, proofs[LeastMoney.name])
+        money, proof = keys.least_cost.money, proofs[LeastMoney.name]
+        text = f"PKR {proof.objective / MILLION:,.2f} m, no plan needs less than "
+        text += f"{proof.bound / MILLION:,.2f} m"
+        yield Line(f"least_{money}", f"Least {MONEY[money]}", text)
     yield from also("money_left")
     if "cost_to_all" in tables:
         values = asked.to_all.value_pkr_h
@@ -372,32 +375,10 @@ def lines_of(
         yield then_line(one, outcome)
 
 
-def year_line(row: Any) -> Line:
-    """Return what a row of the table of years says, as one line of the headline."""
-    text = (
-        f"{row.served_kwh_day:,.0f} of {row.demand_kwh_day:,.0f} kWh/day "
-        f"({row.served_share:.1%}), {row.new_stations:,} new stations"
-    )
-    return Line(f"in_{row.year}", f"In {row.year}", text)
-
-
-def scenario_line(row: Any, gives_up: str) -> Line:
-    """Return what a row of the table of scenarios says, as one line of the headline."""
-    label = f"If {row.scenario} (p {row.probability:g})"
-    text = f"{row.served_kwh_day:,.0f} kWh/day, {gives_up}"
-    return Line(f"scenario_{row.scenario}", label, text)
-
-
-def least_money_line(money: MoneyKind, proof: Proof) -> Line:
-    """Return the least money a plan takes, as one line of the headline."""
-    text = f"PKR {proof.objective / MILLION:,.2f} m, no plan needs less than "
-    return Line(f"least_{money}", f"Least {MONEY[money]}", f"{text}{proof.bound / MILLION:,.2f} m")
-
-
 def then_line(one: AimProof, outcome: Outcome) -> Line:
     """Return what is proven of a later aim, as one line of the headline.
 
-    Drives are told as minutes a driver takes on average, where there is one demand to average over.
+    Drives are given as mean minutes of a driver if the plan has a single demand.
     """
     proof, served = one.proof, outcome.served_kwh_day
     if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:
@@ -462,3 +443,109 @@ half (5%), 10% as it is valued; a plan made for it may differ"
         said.append(f"PKR {whole:,.2f} m {'' if said else 'a year '}{words} ({share})")
     said.append(f"{time / cost['all'] if cost['all'] > 0 else 0.0:.0%} as it is valued")
     return f"this plan costs all {', '.join(said)}; a plan made for it may differ"
+
+
+# --- years ---------------------------------------------------------------------------------------
+
+
+def count_by_year(rows: pd.DataFrame, years: pd.Series) -> list[int]:
+    """Return the number of rows of each year."""
+    count = rows.groupby("year").size()
+    return [int(count.get(year, 0)) for year in years]
+
+
+def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
+    """Return the stations of each year, their year of building, and payments of the year (PKR)."""
+    built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
+    paid = outcome.paid.set_index(["site_id", "year"])["subsidy_pkr"]
+    instance = program.instance
+    there = instance.offer_existing
+    stands = dict(
+        zip(instance.site_ids[instance.offer_site[there]], instance.offer_ids[there], strict=True)
+    )
+    since: dict[str, int | None] = dict.fromkeys(stands)
+    drawn: dict[str, float] = {}
+    rows = []
+    for year, offer_id, site_id in built.sort_values(["year", "offer_id"]).itertuples(index=False):
+        if stands.get(site_id) != offer_id:
+            stands[site_id], since[site_id] = offer_id, int(year)
+        money = float(paid[site_id, year])
+        rows.append((int(year), offer_id, site_id, since[site_id], money - drawn.get(site_id, 0.0)))
+        drawn[site_id] = money
+    table = pd.DataFrame(rows, columns=["year", "offer_id", "site_id", "built_year", "subsidy_pkr"])
+    return table.astype({"built_year": "Int64", "year": "int64"})
+
+
+def money_by_year(money: pd.DataFrame, program: Program) -> pd.DataFrame:
+    """Return the public money of each year: granted, carried, spent and left (PKR)."""
+    assert program.year_plan is not None
+    rows, carried = [], 0.0
+    for year, granted, spent in money.itertuples(index=False):
+        given = granted if program.budgeted else spent
+        left = given + carried - spent
+        rows.append((int(year), given, carried, spent, left))
+        carried = left if program.year_plan.carry_over else 0.0
+    columns = ["year", "budget_pkr", "carried_pkr", "spent_pkr", "left_pkr"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def years_table(
+    outcome: Outcome,
+    program: Program,
+    wanted: Mapping[int | None, float],
+    served: Mapping[int | None, float],
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return stations and service of each year, new stations, and the money.
+
+    `wanted` and `served` are kWh/day by year, of the configuration's own demand.
+    """
+    built = built_by_year(outcome, program)
+    money = money_by_year(outcome.money, program)
+    weights = outcome.slices.drop_duplicates("year").set_index("year")["weight"]
+    fresh = built[built["built_year"] == built["year"]]
+    first = ~fresh.duplicated("site_id")
+    instance = program.instance
+    before = set(instance.site_ids[instance.offer_site][instance.offer_existing])
+    new = first & ~fresh["site_id"].isin(before)
+    table = pd.DataFrame(
+        {
+            "year": money["year"],
+            "weight": money["year"].map(weights).astype(float),
+            "demand_kwh_day": [wanted[y] for y in money["year"]],
+            "served_kwh_day": [served[y] for y in money["year"]],
+            "served_share": [served[y] / max(wanted[y], 1e-12) for y in money["year"]],
+            "stations": count_by_year(built, money["year"]),
+            "new_stations": count_by_year(fresh[new], money["year"]),
+            "upgraded_stations": count_by_year(fresh[~new], money["year"]),
+        }
+    )
+    return table, built, money
+
+
+def cells_by_year(
+    demand: Mapping[int | None, pd.DataFrame], service: Mapping[int | None, pd.DataFrame]
+) -> pd.DataFrame:
+    """Return demand and service of each cell in each year of a plan.
+
+    Columns: ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
+    ``site_id``, the station that serves most of it (the first id among equals; blank: none).
+    """
+    parts = []
+    for year, wanted in demand.items():
+        rows = service[year].sort_values(["served_kwh_day", "site_id"], ascending=[False, True])
+        main = rows.drop_duplicates("demand_id").set_index("demand_id")["site_id"]
+        got = rows.groupby("demand_id")["served_kwh_day"].sum()
+        ids = wanted["demand_id"]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "year": year,
+                    "cell_id": wanted["cell_id"].to_numpy(),
+                    "vehicle_class": wanted["vehicle_class"].to_numpy(),
+                    "demand_kwh_day": wanted["demand_kwh_day"].to_numpy(dtype=float),
+                    "served_kwh_day": ids.map(got).fillna(0.0).to_numpy(dtype=float),
+                    "site_id": ids.map(main).to_numpy(dtype=object),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)

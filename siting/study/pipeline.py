@@ -20,7 +20,6 @@ from siting.study import (
     alternatives_text,
     binds,
     decides,
-    demand_factors,
     provenance,
     robustness,
     to_demand,
@@ -113,9 +112,9 @@ class Study:
     surfaces = to_demand.surfaces
     demand = to_demand.demand
     # The factors of a cell's demand.
-    cell_places = demand_factors.cell_places
-    energy_factors = demand_factors.energy_factors
-    fleet_paces = demand_factors.fleet_paces
+    cell_places = to_demand.cell_places
+    energy_factors = to_demand.energy_factors
+    fleet_paces = to_demand.fleet_paces
     # Sites and their possible stations.
     site_costs = to_plan.site_costs
     sites_found = to_plan.sites_found

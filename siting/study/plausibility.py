@@ -34,18 +34,9 @@ def doubts_of(
 ) -> list[str]:
     """Return possible errors of place, people and cells in plain words; none is certain.
 
-    Parameters
-    ----------
-    config
-        The study's configuration.
-    cells
-        Its demand cells with ``people`` (persons).
-    zones
-        The zones that people are counted by, with ``name`` and ``people``; none: not by zone.
-    outline
-        Outline of the roads, lon/lat.
-    drive_kmh
-        Mean speed on them (km/h); without it the size of the cells is not checked.
+    `cells` are the demand cells with ``people``; `zones` those that people are counted by, with
+    ``name`` and ``people``; `outline` that of the roads, lon/lat, and `drive_kmh` the mean speed on
+    them: without it the size of the cells is not checked.
     """
     asked, people = config.demand, float(cells["people"].sum())
     if not people:

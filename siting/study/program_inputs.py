@@ -66,6 +66,11 @@ class Asked:
     time_values: pd.DataFrame  # the worth of a driver's hour, by class
     sessions: pd.DataFrame  # the energy of a session, by class
 
+    @property
+    def last_demand(self) -> pd.DataFrame:
+        """The configuration's own demand, in the last year."""
+        return list(self.own.values())[-1]
+
     @cached_property
     def to_all(self) -> economics.CostToAll:
         """The yearly cost of offers and drives."""

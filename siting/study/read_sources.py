@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -14,6 +14,7 @@ from shapely import MultiPolygon, Polygon
 
 from siting import reference, roads, sites
 from siting.config import Config
+from siting.config.offers import Offers, choices_of
 from siting.config.sources import SiteSource
 from siting.errors import Fault, InputError
 from siting.export.dictionary import is_own
@@ -21,9 +22,6 @@ from siting.export.layers import one_each
 from siting.files import read_layer, sha256
 from siting.roads import Network
 from siting.study.to_people import outline
-
-if TYPE_CHECKING:
-    import networkx as nx
 
 log = logging.getLogger(__name__)
 
@@ -68,35 +66,25 @@ def _source_key(config: Config) -> dict[str, Any]:
 
 def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Network:
     """Return the road network that the configuration names: from its file, or downloaded."""
-    source = config.roads.source
+    source, peak = config.roads.source, config.roads.peak
+    about = {"kind": source.kind, "licence": source.licence, "attribution": source.attribution}
     if source.kind != "file":
-        graph, about = read_roads(config)
-        return roads.build_network(graph, speeds, city_group, peak=config.roads.peak, source=about)
+        download = download_settings(config)
+        if source.kind == "place":
+            about["query"] = source.query
+            graph = roads.download_place(source.query, download)
+        else:
+            graph = roads.download_polygon(area_polygon(config), download)
+        return roads.build_network(graph, speeds, city_group, peak=peak, source=about)
     clip = None if source.clip is None else read_area(source.clip)
     return roads.network_from_file(
         source.path,
         speeds,
         city_group,
-        peak=config.roads.peak,
-        source=_about(config) | {"file": source.path.name, "sha256": sha256(source.path)},
+        peak=peak,
+        source=about | {"file": source.path.name, "sha256": sha256(source.path)},
         clip=clip,
     )
-
-
-def _about(config: Config) -> dict[str, Any]:
-    source = config.roads.source
-    return {"kind": source.kind, "licence": source.licence, "attribution": source.attribution}
-
-
-def read_roads(config: Config) -> tuple[nx.MultiDiGraph[Any], dict[str, Any]]:
-    """Return the OSMnx graph downloaded for the configuration, and the record of its source."""
-    source = config.roads.source
-    about = _about(config)
-    if source.kind == "place":
-        about["query"] = source.query
-        return roads.download_place(source.query, download_settings(config)), about
-    polygon = area_polygon(config)
-    return roads.download_polygon(polygon, download_settings(config)), about
 
 
 def area_polygon(config: Config) -> Polygon | MultiPolygon:
@@ -276,3 +264,22 @@ def tags_of(source: Any) -> dict[str, bool | str | list[str]]:
 
 def _area_of(config: Config, network: Network) -> Polygon | MultiPolygon:
     return outline(network) if config.roads.source.kind == "file" else area_polygon(config)
+
+
+def configurations_of(
+    offers: Offers, chargers: pd.DataFrame | None = None
+) -> dict[str, dict[str, int]]:
+    """Return each set of chargers that may stand at a site: name, then charger type and number.
+
+    Sizes are among them, by the names that their offers have. `chargers` is the catalogue, by
+    default read as `offers` says.
+    """
+    if chargers is None:
+        chargers = sites.charger_catalogue(offers.chargers_csv)
+    return sites.with_sizes(*choices_of(offers), chargers)
+
+
+def charger_types(offers: Offers) -> set[str]:
+    """Return the charger types used in the choices at a site."""
+    configurations, sizes = choices_of(offers)
+    return {*sizes, *(name for counts in configurations.values() for name in counts)}

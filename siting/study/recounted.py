@@ -165,12 +165,8 @@ def account_of(
         built=built.drop(columns="year"),
         service=outcome.services,
         demand=outcome.demand,
-        offers=_offers_of(asked),
-        reach=asked.reach,
-        compatibility=asked.compatibility,
-        cutoff_min=asked.config.reach.cutoff_min,
         budget_pkr=budget,
-        model=keys.model,
+        **_inputs_of(asked),
         serves_all=covers and aims_of(asked.config) == ["most_worth"],
         slices=outcome.slices,
         carry_over=years is not None and years.carry_over,
@@ -203,24 +199,27 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
     return Account(
         built=outcome.built.loc[last, ["site_id", "offer_id"]],
         service=outcome.service,
-        demand=list(asked.own.values())[-1],
-        offers=_offers_of(asked),
-        reach=asked.reach,
-        compatibility=asked.compatibility,
-        cutoff_min=asked.config.reach.cutoff_min,
+        demand=asked.last_demand,
         budget_pkr=math.inf,
-        model=asked.config.program.model,
+        **_inputs_of(asked),
         sites=sites[["site_id", "offer_id", "served_kwh_day"]],
         served=pd.DataFrame({**kwh, "served_kwh_day": [outcome.served_kwh_day]}),
     )
 
 
-def _offers_of(asked: Asked) -> pd.DataFrame:
-    """Return the offers; under the viability gap, their cost is their need."""
-    if asked.need is None:
-        return asked.offers
-    parts = [c for c in asked.need.offers.columns if str(c).endswith("_cost_pkr")]
-    return asked.need.offers.drop(columns=parts)
+def _inputs_of(asked: Asked) -> dict[str, Any]:
+    """Return the input tables of an account; under the viability gap the cost is the need."""
+    offers = asked.offers
+    if asked.need is not None:
+        offers = asked.need.offers
+        offers = offers.drop(columns=[c for c in offers if str(c).endswith("_cost_pkr")])
+    return {
+        "offers": offers,
+        "reach": asked.reach,
+        "compatibility": asked.compatibility,
+        "cutoff_min": asked.config.reach.cutoff_min,
+        "model": asked.config.program.model,
+    }
 
 
 def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
@@ -287,7 +286,7 @@ def _near(asked: Asked) -> pd.Series:
         sites = asked.offers.loc[open_ & (asked.offers[columns] > 0).any(axis=1), "site_id"]
         cells = set(asked.reach.loc[asked.reach["site_id"].isin(sites), "cell_id"].astype(str))
         here = (rows["vehicle_class"] == name) & rows["cell_id"].astype(str).isin(cells)
-        near[here & (list(asked.own.values())[-1]["demand_kwh_day"] > 0)] = REACHABLE
+        near[here & (asked.last_demand["demand_kwh_day"] > 0)] = REACHABLE
     return near
 
 

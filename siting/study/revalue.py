@@ -38,7 +38,7 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
 
     The demand is the configuration's own; limits, floors and the viability gap stay.
     """
-    last = list(asked.own.values())[-1]
+    last = asked.last_demand
     limits = with_more_money(asked.limits, budget_pkr - money_of(asked.config))
     end = replace(
         asked, demand={None: last}, own={None: last}, worth=None, own_worth=None, limits=limits
@@ -66,22 +66,6 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
     return replace(asked, offers=offers, need=need, limits=(), required=(), forbidden=())
 
 
-def served_by_class(
-    asked: Asked,
-    chosen: Collection[str],
-    *,
-    demand: pd.DataFrame | None = None,
-    offers: pd.DataFrame | None = None,
-) -> pd.DataFrame:
-    """Return the most energy (kWh/day) that certain offers serve in the end, by vehicle class.
-
-    `chosen` are ids of the offers that stand, existing ones included; `demand` and `offers` are by
-    default those of `asked`. Columns: ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day``,
-    ``served_share`` (0 where nothing is wanted); the last row, ``all``, is the sum.
-    """
-    return by_class(asked, service_of(asked, chosen, demand=demand, offers=offers), demand)
-
-
 def service_of(
     asked: Asked,
     chosen: Collection[str],
@@ -91,10 +75,11 @@ def service_of(
 ) -> pd.DataFrame:
     """Return the service of given offers in the last year: most energy, then shortest drives.
 
-    ``site_id``, ``vehicle_class`` and ``served_kwh_day``, among others; arguments as in
-    `served_by_class`.
+    `chosen` are ids of the offers that stand, existing ones included; `demand` and `offers` are by
+    default those of `asked`. Columns: ``site_id``, ``vehicle_class`` and ``served_kwh_day``, among
+    others.
     """
-    wanted = list(asked.own.values())[-1] if demand is None else demand
+    wanted = asked.last_demand if demand is None else demand
     stands = asked.offers if offers is None else offers
     # The public money is spent: keys that only decide on it are left out.
     asked = _alone(replace(asked, own={None: wanted}, offers=stands, need=None), chosen)
@@ -107,10 +92,10 @@ def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
     """Return the least public money (PKR) with which given offers serve the most in the last year.
 
     None where public money fills no viability gap, nobody is in reach, or no public money keeps
-    all of them. `chosen` as in `served_by_class`.
+    all of them. `chosen` as in `service_of`.
     """
     alone = _alone(asked, chosen)
-    if asked.need is None or not _anybody(list(asked.own.values())[-1], alone):
+    if asked.need is None or not _anybody(asked.last_demand, alone):
         return None
     try:
         return plan_of(program_of(alone), chosen).subsidy_pkr
@@ -131,12 +116,13 @@ def _alone(asked: Asked, chosen: Collection[str]) -> Asked:
     return replace(asked, reach=asked.reach[asked.reach["site_id"].isin(asked.offers["site_id"])])
 
 
-def by_class(
-    asked: Asked, service: pd.DataFrame, demand: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """Return demand and service by vehicle class, as `served_by_class` does."""
-    wanted = list(asked.own.values())[-1] if demand is None else demand
-    kwh = wanted.groupby("vehicle_class")["demand_kwh_day"].sum()
+def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
+    """Return demand and service by vehicle class (kWh/day).
+
+    Columns: ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and ``served_share`` (0
+    without demand); the last row, ``all``, is the sum.
+    """
+    kwh = demand.groupby("vehicle_class")["demand_kwh_day"].sum()
     got = service.groupby("vehicle_class")["served_kwh_day"].sum().reindex(kwh.index)
     out = pd.DataFrame({"demand_kwh_day": kwh, "served_kwh_day": got.fillna(0.0)})
     out.loc["all"] = out.sum()

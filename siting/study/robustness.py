@@ -1,4 +1,4 @@
-"""How a plan fares beside what it was made for: its day, other capacities, other demand.
+"""The plan under other circumstances: a simulated day, other capacities, other demand.
 
 Nothing here is read by the plan. The stations stay as they are: their day is simulated, and what
 they serve is worked out anew (`siting.study.revalue`), not planned anew.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
@@ -210,7 +209,7 @@ def _number(value: Any) -> float:
     found=lambda rows: _found(rows),
 )
 def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
-    """What the same stations serve and earn under other capacities, and under other demand.
+    """Service and earnings of the same stations under other capacities and other demand.
 
     One record each: ``what`` (``capacity`` or ``demand``), ``key`` (of `CAPACITIES`; ``case low``,
     ``scenario slow`` …), ``text``, ``why_not`` (blank, or why it was not worked out),
@@ -219,8 +218,8 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     the least with which the stations serve as much, None where it fills no viability gap.
     """
     config: Config = study.config
-    stands = Stands.of(outcome)
-    rows = [_record("plan", "plan", "as planned for", *stands.revalued(study, asked))]
+    paid = paid_of(outcome)
+    rows = [_record("plan", "plan", "as planned for", *revalued(paid, study, asked))]
     others: list[tuple[str, str, str, str, Any]] = []
     for name, keys in _other_capacities(config).items():
         service = config.offers.service.model_copy(update=keys)
@@ -240,11 +239,11 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
             try:
                 if clock.more():
                     made = {table: getattr(other, table)}
-                    found = stands.revalued(study, asked, other.business_rules, **made)
+                    found = revalued(paid, study, asked, other.business_rules, **made)
                     rows.append(_record(what, key, text, *found))
                     if key == WAITS:
                         for row, of in ((rows[0], asked), (rows[-1], other.asked)):
-                            row["public_money_pkr"] = least_money_of(of, list(stands.drawn))
+                            row["public_money_pkr"] = least_money_of(of, list(paid))
                     continue
             except SitingError as err:
                 why = "; ".join(map(str, err.faults))
@@ -283,59 +282,52 @@ def _other_demands(config: Config) -> list[tuple[str, str]]:
     return changes
 
 
-@dataclass(frozen=True)
-class Stands:
-    """The offers that stand, and the public money that each was paid (PKR), by ``offer_id``."""
+def paid_of(outcome: Outcome) -> dict[str, float]:
+    """Return the public money of each offer that stands in the end (PKR), by ``offer_id``."""
+    site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
+    return {o: outcome.subsidies.get(site[o], 0.0) for o in outcome.offers}
 
-    drawn: Mapping[str, float]
 
-    @classmethod
-    def of(cls, outcome: Outcome) -> Stands:
-        """Return what stands in the end of an outcome."""
-        site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
-        return cls({o: outcome.subsidies.get(site[o], 0.0) for o in outcome.offers})
+def revalued(
+    paid: Mapping[str, float],
+    study: Any,
+    asked: Asked,
+    rules: BusinessRules | None = None,
+    *,
+    demand: pd.DataFrame | None = None,
+    offers: pd.DataFrame | None = None,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the service by class in other circumstances, and the public money at risk.
 
-    def revalued(
-        self,
-        study: Any,
-        asked: Asked,
-        rules: BusinessRules | None = None,
-        *,
-        demand: pd.DataFrame | None = None,
-        offers: pd.DataFrame | None = None,
-    ) -> tuple[pd.DataFrame, dict[str, Any]]:
-        """Return what they serve by class in other circumstances, and what of their money is lost.
+    `paid` is as `paid_of` returns it; sales follow `rules`, by default the study's.
+    """
+    service = service_of(asked, list(paid), demand=demand, offers=offers)
+    case = business_of(
+        asked.offers if offers is None else offers,
+        pd.Series(paid, dtype=float),
+        service,
+        study.business_rules if rules is None else rules,
+        study.compatibility,
+        subsidy_of(study.config).held_to,
+    )
+    wanted = asked.last_demand if demand is None else demand
+    return by_class(wanted, service), at_risk(case, study.concessions)
 
-        What they were paid is what it was; sales follow `rules`, by default the study's.
-        """
-        service = service_of(asked, list(self.drawn), demand=demand, offers=offers)
-        case = business_of(
-            asked.offers if offers is None else offers,
-            pd.Series(self.drawn, dtype=float),
-            service,
-            study.business_rules if rules is None else rules,
-            study.compatibility,
-            subsidy_of(study.config).held_to,
-        )
-        return by_class(asked, service, demand), at_risk(case, study.concessions)
 
-    def at_risk(self, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
-        """Return what is lost of their money in a slower scenario (`slow_of`), as figures.
+def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
+    """Return the public money of a plan at risk in a slower scenario (`slow_of`), as figures.
 
-        ``risk_case``; ``risk_stations``, ``risk_subsidy_pkr`` and ``risk_loss_pkr_year``, None
-        where there is no such case.
-        """
-        case, other = slow
-        risk: dict[str, Any] = {}
-        if case:
-            rules, demand = other.business_rules, other.demand
-            risk = self.revalued(other, asked, rules, demand=demand)[1]
-        return {
-            "risk_case": case,
-            "risk_stations": risk.get("below_npv_0"),
-            "risk_subsidy_pkr": risk.get("subsidy_below_npv_0_pkr"),
-            "risk_loss_pkr_year": risk.get("loss_pkr_year"),
-        }
+    ``risk_case``; ``risk_stations``, ``risk_subsidy_pkr`` and ``risk_loss_pkr_year``, None where
+    there is no such case.
+    """
+    case, other = slow
+    risk = revalued(paid_of(outcome), other, asked, demand=other.demand)[1] if case else {}
+    return {
+        "risk_case": case,
+        "risk_stations": risk.get("below_npv_0"),
+        "risk_subsidy_pkr": risk.get("subsidy_below_npv_0_pkr"),
+        "risk_loss_pkr_year": risk.get("loss_pkr_year"),
+    }
 
 
 def slow_of(study: Any) -> tuple[str, Any]:

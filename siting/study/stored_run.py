@@ -59,7 +59,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Form:
-    """How a stage that is no plain table is laid down in tables and a record, and read again."""
+    """The stored form of a stage that is not a plain table: tables, record entries, and reader."""
 
     needed: tuple[str, ...]  # the tables it cannot do without
     # From the stage to its tables; none for one that is left out.
@@ -312,6 +312,8 @@ def _limits(folder: Folder) -> tuple[Limit, ...]:
     )
 
 
+# Stages that are a table, or None.
+OPTIONAL = ("surfaces", "cell_places", "certificate")
 FORMS = {
     "network": Form(
         needed=("nodes", "edges"),
@@ -325,8 +327,6 @@ FORMS = {
         read=_people,
         record=lambda p: {"people_notes": list(p.notes)},
     ),
-    "surfaces": Form((), lambda s: {"surfaces": s}, lambda f: f.table("surfaces")),
-    "cell_places": Form((), lambda p: {"cell_places": p}, lambda f: f.table("cell_places")),
     "neighbourhoods": Form(
         needed=(),
         tables=lambda layer: {"neighbourhoods": layer if len(layer) else None},
@@ -342,9 +342,6 @@ FORMS = {
         tables=lambda rows: dict(zip(("limit_use", "limits"), limit_tables(rows), strict=True)),
         read=_limits,
     ),
-    "certificate": Form(
-        (), lambda prices: {"certificate": prices}, lambda f: f.table("certificate")
-    ),
     "outcome": Form(
         needed=tuple(f"outcome_{name}" for name in FRAMES),
         tables=lambda outcome: outcome.frames(),
@@ -356,5 +353,6 @@ FORMS = {
 
 def _form(name: str) -> Form:
     """Return how a stage is kept: as a table of its name unless `FORMS` says otherwise."""
-    plain = Form((name,), lambda t: {name: t}, lambda f: f.table(name))
+    needed = () if name in OPTIONAL else (name,)
+    plain = Form(needed, lambda t: {name: t}, lambda f: f.table(name))
     return FORMS.get(name, plain)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import geopandas as gpd
@@ -67,13 +69,13 @@ def network_sha256(network: Network) -> str:
     stored="people",
 )
 def people_read(config: Config, network: Network) -> People:
-    """Where people live, those left outside, the zones they are counted by, and notes."""
+    """People by place, those outside the area, the zones they are counted by, and notes."""
     return read_people(config, network)
 
 
 @stage()
 def people(people_read: People) -> Layer:
-    """Where people live, lon/lat; with ``zone_id`` where they are counted by zone."""
+    """People by place, lon/lat; with ``zone_id`` where they are counted by zone."""
     return people_read.rows
 
 
@@ -85,7 +87,7 @@ def people_outside(people_read: People) -> Layer:
 
 @stage()
 def people_notes(people_read: People) -> tuple[str, ...]:
-    """What a reader must know of how people were placed, in plain words."""
+    """Notes on how people were placed, in plain words."""
     return people_read.notes
 
 
@@ -97,14 +99,14 @@ def zones(people_read: People) -> Layer | None:
 
 @stage("demand.surfaces.poi_weights_csv")
 def poi_weights(config: Config) -> Table:
-    """How many vehicles a place draws, by OSM tag."""
+    """Number of vehicles that a place draws, by OSM tag."""
     asked = config.demand.surfaces
     return reference.table("poi_weights", asked.poi_weights_csv if asked else None)
 
 
 @stage("demand.surfaces.road_weights_csv")
 def road_weights(config: Config) -> Table:
-    """How readily traffic stops to charge, by class of road."""
+    """Readiness of traffic to stop and charge, by class of road."""
     asked = config.demand.surfaces
     return reference.table("road_weights", asked.road_weights_csv if asked else None)
 
@@ -324,7 +326,7 @@ def area(
     area_share: float,
     housing: dict[str, float],
 ) -> people_to_energy.Area:
-    """What is known of the study area: its vehicles, their use, its zones."""
+    """Vehicles of the study area, their use, and its zones."""
     return people_to_energy.Area(fleet, vehicles, fleet_share, zone_table, area_share, housing)
 
 
@@ -348,7 +350,7 @@ def sessions(config: Config) -> Table:
 
 @stage("demand.surfaces.weights", "demand.vehicle_classes")
 def surface_weights(config: Config) -> Table:
-    """How each vehicle class divides its energy among home, destination and en route."""
+    """Shares of each vehicle class's energy at home, at the destination and en route."""
     asked = config.demand.surfaces
     given = asked.weights if asked else {}
     weights = people_to_energy.surface_weights({k: v.model_dump() for k, v in given.items()})
@@ -431,3 +433,58 @@ def ownership_of(vehicles: Table) -> dict[str, float]:
     rows = vehicles.set_index("vehicle_class").reindex(columns=["ownership_weight"])
     weights = rows["ownership_weight"].astype(float).fillna(0.0)
     return {str(name): float(weight) for name, weight in weights.items()}
+
+
+# --- the factors of a cell's demand, so that a figure can be traced -------------------------------
+
+
+@stage(stored="surfaces")
+def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table | None:
+    """Places that draw vehicles to each cell, with their weights; None without places."""
+    return None if places is None else people_to_energy.cell_places(cells, places, poi_weights)
+
+
+@stage("year", "demand: scenario case", "program: years scenarios", stored="factors")
+def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> Table:
+    """The factors of the energy by zone and class, in each year, scenario and case planned for.
+
+    ``year``, ``fleet`` (the scenario of the fleet) and ``case``, then as
+    `siting.demand.energy_factors`.
+    """
+    demand, program = config.demand, config.program
+    configured = (config.year, demand.scenario, demand.case)
+    years = [config.year] if program.years is None else list(program.years.budgets_pkr)
+    futures = [] if program.scenarios is None else list(program.scenarios.of.values())
+    wanted = [configured, *((year, *configured[1:]) for year in years)]
+    wanted += [
+        (y, f.fleet or configured[1], f.case or configured[2]) for y in years for f in futures
+    ]
+    rows = []
+    for year, scenario, case in dict.fromkeys(wanted):
+        its_area = area
+        if (year, scenario) != configured[:2]:
+            fleet = study.in_other(year=year, scenario=scenario).fleet
+            its_area = replace(area, fleet=fleet)
+        factors = people_to_energy.energy_factors(its_area, case)
+        rows.append(factors.assign(year=year, fleet=scenario, case=case))
+    table = pd.concat(rows, ignore_index=True)
+    keys = ["year", "fleet", "case"]
+    return table[[*keys, *table.columns.drop(keys)]]
+
+
+@stage("demand: fleet_csv scenarios_csv table")
+def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
+    """Vehicles of other scenarios for each of the plan's, by class and place in range.
+
+    As `siting.demand.fleet_paces`; none for a fleet or a table of demand of the user's own.
+    """
+    asked, others = config.demand, dict[str, Table]()
+    if asked.table is not None or asked.fleet_csv is not None:
+        return None
+    there = people_to_energy.scenario_names(asked.scenarios_csv)
+    for name in people_to_energy.PACES:
+        if name in there:
+            # A scenario may not reach as far as the year of the plan.
+            with suppress(InputError):
+                others[name] = study.in_other(scenario=name).fleet
+    return people_to_energy.fleet_paces(fleet, others)

@@ -20,9 +20,9 @@ from siting.program.limits import Limit, feeders, number
 from siting.program.spacing import spacing
 from siting.roads import Network
 from siting.roads.lines import lines_of_layer, road_lines
-from siting.study.choices import configurations_of
 from siting.study.mandates import mandate_limits
 from siting.study.program_zones import area_of_points
+from siting.study.read_sources import configurations_of
 from siting.tables import load_kw, may_be_built
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
-from shapely import MultiPolygon, Polygon
+from shapely import Polygon
 
 from siting import demand, sites
 from siting.cities import census_zones
-from siting.config import Config, PeopleRaster, PeopleZones
+from siting.config import Config, PeopleZones
 from siting.errors import InputError
 from siting.roads import Network
 
@@ -21,7 +21,7 @@ MOST_OUTSIDE = 0.05
 
 @dataclass(frozen=True)
 class People:
-    """Where people live."""
+    """People by place, with those outside the area and the zones they are counted by."""
 
     rows: gpd.GeoDataFrame  # people and geometry, lon/lat; zone_id where counted by zone
     outside: gpd.GeoDataFrame  # the same for those the study leaves out
@@ -49,7 +49,10 @@ def read_people(config: Config, network: Network) -> People:
     if source.kind == "zones":
         return _zones(config, source, network)
     if source.kind == "raster":
-        rows = _pixels(source, outline(network, config.reach.max_snap_m))
+        area = outline(network, config.reach.max_snap_m)
+        rows = demand.read_raster(
+            source.path, area, density=source.density, nodata=source.nodata, pixel_squares=True
+        )
         return People(rows, rows.iloc[:0])
     people = demand.read_people(source.path, source.column, source.raster_deg)
     if not source.clip_to_roads:
@@ -62,12 +65,6 @@ def read_people(config: Config, network: Network) -> People:
             "give the layer of this area",
         )
     return People(people[inside].reset_index(drop=True), people[~inside].reset_index(drop=True))
-
-
-def _pixels(source: PeopleRaster, area: Polygon | MultiPolygon) -> gpd.GeoDataFrame:
-    return demand.read_raster(
-        source.path, area, density=source.density, nodata=source.nodata, pixel_squares=True
-    )
 
 
 def _rooms(names: list[str], config: Config) -> npt.NDArray[np.float64] | None:

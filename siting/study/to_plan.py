@@ -20,7 +20,6 @@ from siting.program.limits import Limit, with_more_money
 from siting.program.program import Program
 from siting.reference import at_preset
 from siting.roads import Network
-from siting.study.choices import charger_types
 from siting.study.mandates import on_owners_money
 from siting.study.outcome_figures import decide
 from siting.study.own_tables import own_offers, own_reach
@@ -35,9 +34,9 @@ from siting.study.program_inputs import (
     zones_of,
 )
 from siting.study.program_zones import zone_of_cells, zone_of_demand
-from siting.study.question import Question, question_of
 from siting.study.read_sources import (
     candidate_layers,
+    charger_types,
     left_out,
     neighbourhoods_of,
     on_the_grid,
@@ -47,14 +46,14 @@ from siting.study.recounted import recounted_plan
 from siting.study.stages import Context, Layer, Row, Table, stage
 from siting.study.to_demand import own_figures
 from siting.study.to_limits import concessions_of, limits_of, sites_named
-from siting.study.to_program import program_of
+from siting.study.to_program import Question, program_of, question_of
 from siting.tables import OFFERS
 from siting.verify import BOUND
 
 # What of cells and candidates the reach depends on.
 _WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
 _WHERE_SITES = ["site_id", "node_id", "snap_m"]
-# Seconds that the prices of a certificate may take at least, whatever else is told of a plan.
+# Least time limit for the prices of a certificate (s), whatever the other results took.
 LEAST_PRICES_S = 6.0
 CERTIFICATE = "certificate"
 
@@ -104,7 +103,7 @@ def neighbourhoods(config: Config, network: Network) -> Layer:
 def candidates(
     sites_found: tuple[Layer, Layer, Table], network: Network, neighbourhoods: Layer
 ) -> Layer:
-    """Where a station could stand or stands (`siting.tables.CANDIDATES`), each with a name."""
+    """Existing and possible sites (`siting.tables.CANDIDATES`), each with a name."""
     return sites.with_whereabouts(sites_found[0], network.edges, neighbourhoods)
 
 
@@ -122,13 +121,13 @@ def empty_sources(sites_found: tuple[Layer, Layer, Table]) -> Table:
 
 @stage(stored="offers")
 def compatibility() -> Table:
-    """Which charger group serves which vehicle class (`siting.tables.COMPATIBILITY`)."""
+    """Vehicle classes that each charger group serves (`siting.tables.COMPATIBILITY`)."""
     return sites.compatibility()
 
 
 @stage("offers: service utilisation")
 def service_standard(config: Config) -> sites.ServiceStandard:
-    """How much of a charger counts as capacity."""
+    """The standard by which a charger's output counts as capacity."""
     asked = config.offers.service.model_dump()
     taken = sites.time_utilisation(asked.pop("time_utilisation"))
     return sites.ServiceStandard(
@@ -170,7 +169,7 @@ def offers(
     energy: Table,
     service_standard: sites.ServiceStandard,
 ) -> Table:
-    """What could be built at each site (`siting.tables.OFFERS`)."""
+    """Stations that could be built at each site (`siting.tables.OFFERS`)."""
     asked, may_stand = config.offers, choices_of(config.offers)
     classes = zip(energy["vehicle_class"], energy["demand_kwh_day"], strict=True)
     made = sites.make_offers(
@@ -246,7 +245,7 @@ def business_rules(
 
 @stage("money.value_of_time_pkr_h")
 def time_values(config: Config) -> Table:
-    """What an hour of a driver is worth by vehicle class, with the configuration's overrides."""
+    """Value of a driver's hour by vehicle class, with the configuration's overrides."""
     return economics.values_of_time(config.money.value_of_time_pkr_h)
 
 
@@ -267,7 +266,7 @@ def reach(
     cells: Layer,
     candidates: Layer,
 ) -> Table:
-    """Which sites each cell can reach (`siting.tables.REACH`)."""
+    """Sites within reach of each cell (`siting.tables.REACH`)."""
     if config.reach.table_csv is not None:
         return own_reach(config.reach.table_csv, cells, candidates, config.reach.cutoff_min)
     parts = (
@@ -302,7 +301,7 @@ def limits(
     compatibility: Table,
     energy: Table,
 ) -> tuple[Limit, ...]:
-    """What a plan must keep to beside the budget: numbers, money, squares, roads, feeders."""
+    """Limits of a plan beside the budget: numbers, money, squares, roads, feeders."""
     return limits_of(config, candidates, offers, compatibility, energy, network)
 
 
@@ -406,7 +405,7 @@ def instance(program: Program) -> Instance:
 
 @stage("solver", told="solve", found=lambda o: f"{o.proof}", stored="outcome")
 def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Outcome:
-    """What the program decides: offers, service, proofs, and the tables of its blocks."""
+    """The decision of the program: offers, service, proofs, and the tables of its blocks."""
     return decide(asked, program, progress=context.solving, start=study.start)
 
 

@@ -7,6 +7,7 @@ Every key of the section ``program`` is a block; all can be combined, except as 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from siting.config import Config
 from siting.engine.answer import Answer
 from siting.engine.clock import Progress
 from siting.engine.solve import solve
-from siting.errors import Fault, did_you_mean, refuse
+from siting.errors import Fault, InputError, did_you_mean, refuse
+from siting.export import with_units
+from siting.outcome import Outcome, outcome_of
+from siting.plan import Plan
 from siting.program.aims import AIMS, LeastCostToAll, LeastRegret, WorstShare
 from siting.program.instance import Instance
 from siting.program.money import MONEY
@@ -34,8 +38,8 @@ DRIVES = tuple(aim.kind for aim in AIMS if aim.of_drives)
 # --- the program ---------------------------------------------------------------------------------
 
 
-def instance_of(asked: Asked, demand: pd.DataFrame) -> Instance:
-    """Return the data of the program, for one of its demands."""
+def instance_of(asked: Asked) -> Instance:
+    """Return the data of the program, with the demand of the last year."""
     program, offers = asked.config.program, asked.offers
     budget = program.budget_pkr
     if program.years is not None:
@@ -43,7 +47,7 @@ def instance_of(asked: Asked, demand: pd.DataFrame) -> Instance:
     if not asked.budgeted:
         budget = max(budget, float(offers["subsidy_pkr"].sum()))
     return Instance.from_tables(
-        demand,
+        asked.last_demand,
         offers if asked.need is None else asked.need.offers,
         asked.reach,
         asked.compatibility,
@@ -62,8 +66,7 @@ def program_of(asked: Asked) -> Program:
     """
     keys = asked.config.program
     years, futures = keys.years, keys.scenarios
-    last = list(asked.own)[-1]
-    made = Program(instance_of(asked, asked.own[last]), keys.model)
+    made = Program(instance_of(asked), keys.model)
     demand = {key: _by_id(table) for key, table in asked.demand.items()}
     if years is not None:
         made = made.years(
@@ -273,3 +276,86 @@ def answer_of(
         progress=progress,
         start=list(start) or None,
     )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Question(Program):
+    """The program of a study, solved with the study's settings.
+
+    Of `config` it reads ``solver`` and ``program.least_gain``.
+
+    >>> answer = study.program.floor(0.3, of="zone").solve()  # doctest: +SKIP
+    """
+
+    config: Config | None = None
+
+    def solve(self, time_limit_s: float | None = None) -> Answer:
+        """Return the answer, solved as the section ``solver`` of the study says.
+
+        Parameters
+        ----------
+        time_limit_s
+            Time limit (s); by default the study's.
+
+        Raises
+        ------
+        InfeasibleError
+            If no plan meets all requirements: the conflict, have, need and fix.
+        SolveError
+            If none was found in time.
+        """
+        assert self.config is not None  # a study gives it
+        limit_s = self.config.solver.time_limit_s if time_limit_s is None else time_limit_s
+        return answer_of(self, self.config, limit_s)
+
+
+def question_of(program: Program, config: Config, zones: pd.Series | None) -> Question:
+    """Return a program as a question of a study.
+
+    `zones` gives the zone of each demand row, by ``demand_id``, for ``floor(…, of="zone")``; none:
+    no zones.
+    """
+    blocks = {name: getattr(program, name) for name in Program.__dataclass_fields__}
+    return Question(**(blocks | {"zones": zones}), config=config)
+
+
+def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame:
+    """Return answers, outcomes or plans as one table, a row each, in the order given.
+
+    Parameters
+    ----------
+    answers
+        By the name of the row.
+
+    Returns
+    -------
+    DataFrame
+        ``stations`` (that stand, existing ones too), ``served_kwh_day``, ``served_share``,
+        ``subsidy_pkr``, ``cost_pkr``, ``mean_travel_min``, ``gap`` (proven, share), ``status``;
+        units in ``attrs["units"]``.
+
+    Examples
+    --------
+    >>> asked = study.program  # doctest: +SKIP
+    >>> side_by_side({"free": asked.solve(), "fair": asked.floor(0.3, of="zone").solve()})
+    ... # doctest: +SKIP
+    """
+    if not answers:
+        raise InputError("side_by_side", "nothing is given", "name an answer or a plan")
+    rows = {}
+    for name, answer in answers.items():
+        if isinstance(answer, Plan):
+            outcome = answer.outcome
+        else:
+            outcome = answer if isinstance(answer, Outcome) else outcome_of(answer)
+        rows[name] = {
+            "stations": len(outcome.offers),
+            "served_kwh_day": outcome.served_kwh_day,
+            "served_share": outcome.served_kwh_day / outcome.demand_kwh_day,
+            "subsidy_pkr": outcome.subsidy_pkr,
+            "cost_pkr": outcome.cost_pkr,
+            "mean_travel_min": outcome.drives_min[0],
+            "gap": outcome.gap,
+            "status": outcome.status,
+        }
+    return with_units(pd.DataFrame.from_dict(rows, orient="index"))

@@ -9,8 +9,7 @@ import pandas as pd
 from rich.text import Text
 
 from siting.plan import Plan
-from siting.review.explain import SiteReasons
-from siting.review.explain_plan import PlanReasons
+from siting.review.explain import PlanReasons, SiteReasons
 from siting.review.traced import Chain, Factor, Step, Trace
 from siting.terminal.screen import Column, Screen, chargers, site_columns
 

@@ -104,11 +104,6 @@ class Aim:
     # those of the account, and the slices of the last year
     members: pd.DataFrame | None = None
     slices: Sequence[str] | None = None
-    # `worst`, `gini`, `people`: ``worst_share``, if claimed: the worst-served group; the Gini
-    # coefficient of the shares in the last slice, and its weights by group (demand by default)
-    worst: str | None = None
-    gini: float | None = None
-    people: Mapping[str, float] | None = None
     to_all: ToAll | None = None  # ``least_cost_to_all``: the costs
 
 
@@ -123,7 +118,6 @@ class ViabilityGap:
     # ``site_id``, ``subsidy_pkr``: paid up to the end, or up to each ``year`` if that column is
     # present. Sites without a row draw nothing.
     subsidies: pd.DataFrame
-    exact: bool = True  # whether a station may draw no more than its shortfall; else only no less
     sales_share: float = 1.0  # the share of its sales at which a station must break even
     # The concession of a site, by ``site_id``; its stations share one case.
     concessions: Mapping[str, str] = field(default_factory=dict)

@@ -10,9 +10,8 @@ import pandas as pd
 from siting.errors import Fault, InputError, refuse
 from siting.verify.account import Aim
 from siting.verify.book import Book
-from siting.verify.fair_shares import gini_of, shares_of
 from siting.verify.ledger import RELATIVE, Ledger, above, largest, shown
-from siting.verify.service_recount import worth_of
+from siting.verify.service_recount import shares_of, worth_of
 
 _WORDS = {
     "most_worth": "worth of what is served",
@@ -45,7 +44,7 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
     if aim.kind == "least_money":
         return _money(book, aim, book.years[-1]), 0.0
     if aim.kind == "worst_share":
-        return _worst_share(book, aim, ledger), 1.0
+        return _worst_share(book, aim), 1.0
     of_slice = book.slices.set_index("slice")
     if aim.kind == "shortest_drives":
         rows = book.service
@@ -136,23 +135,15 @@ def _money(book: Book, aim: Aim, year: int) -> float:
     raise InputError(f"aims, {aim.kind}", "needs of: subsidy_pkr or cost_pkr")
 
 
-def _worst_share(book: Book, aim: Aim, ledger: Ledger) -> float:
+def _worst_share(book: Book, aim: Aim) -> float:
     members = book.account.members if aim.members is None else aim.members
     if members is None:
         raise InputError("aims, worst_share", "needs members: floor, demand_id")
     last = book.slices.loc[book.slices["year"] == book.years[-1], "slice"]
     slices = set(last) if aim.slices is None else set(map(str, aim.slices))
     found = shares_of(book.service, book.demand, members)
-    found = found[found["demand_kwh_day"] > 0]
-    if aim.gini is not None:
-        gini = gini_of(found[found["slice"] == book.last_slice], aim.people)
-        ledger.equal("Gini coefficient of the shares served", aim.gini, gini, 1.0)
-    found = found[found["slice"].isin(slices)]
-    value = float(found["served_share"].min())
-    own = float(found.loc[found["floor"] == aim.worst, "served_share"].min())
-    if aim.worst is not None and above(own, value, 1.0):
-        ledger.faults.append(Fault(_label(aim), f"{aim.worst!r} is not the worst served"))
-    return value
+    found = found[(found["demand_kwh_day"] > 0) & found["slice"].isin(slices)]
+    return float(found["served_share"].min())
 
 
 def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> float:

@@ -26,7 +26,7 @@ class Ceiling:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AwardAccount:
-    """What an award says of itself and what it was made from."""
+    """The claims of an award, and its inputs."""
 
     # One row a line of the file of bids, in order: ``bid`` (its label where that was blank),
     # ``bidder``, ``one_of``, ``ask_pkr``, ``rent_pkr``, and the columns that caps name.
@@ -80,7 +80,7 @@ def _check_names(
 
 
 def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> None:
-    """Check what bids ask for and pay, and what losers are told of it."""
+    """Check asks, rents and critical asks of the bids, and the sums reported to losers."""
     summed = bids.groupby("bid")[["ask_pkr", "rent_pkr"]].sum()
     for name, table in (("winners.csv", account.winners), ("losers.csv", account.losers)):
         known = table[table["bid"].astype(str).isin(set(summed.index))]

@@ -27,18 +27,18 @@ matroids, and certain polyhedra. Combinatorial Structures and their Applications
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from siting.errors import Fault, refuse
 from siting.verify.account import Account, Aim
 from siting.verify.book import Book
-from siting.verify.intake import Numbers, Sets
 
 COLUMNS = ("row", "name", "slice", "price")
 # Rows with prices; `BOUND` is not a price but the bound that the run claimed with them.
@@ -51,7 +51,10 @@ EXACT_PAIRS = 5_000
 GAP_PRICES = (0.0, 0.5, 1.0)
 EPSILON = 2.0**-52
 # Relative excess over the money within which an offer still counts as possible.
-HAIR = 1e-6
+ROUNDING = 1e-6
+
+
+Numbers = npt.NDArray[Any]  # fractions, or floating point
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class _Bound:
         self.size, self.longest = 0.0, pairs + len(book.offers) + len(prices)
         classes = sorted(set(book.plugs["vehicle_class"]) | set(book.demand["vehicle_class"]))
         self.class_at = {name: k for k, name in enumerate(classes)}
-        self.sets = Sets.of(book.plugs, book.groups, classes)
+        self.sets = _Sets.of(book.plugs, book.groups, classes)
 
     def numbers(self, values: Any) -> Numbers:
         """Return numbers to add up: fractions where the town is small."""
@@ -290,12 +293,12 @@ class _Bound:
         granted = a.budget_pkr
         pkr = sum(granted.values()) if isinstance(granted, Mapping) else granted
         drawn = 0.0 if a.gap is not None else offers["subsidy_pkr"].astype(float)
-        over = pd.Series(drawn > pkr * (1 + HAIR), index=offers.index)
+        over = pd.Series(drawn > pkr * (1 + ROUNDING), index=offers.index)
         if a.resource_use is None or a.resources is None:
             return over
         plain = a.resources[~self._per_rupee(a.resources)]
         most = a.resource_use["resource"].map(plain.set_index("resource")["at_most"]).astype(float)
-        much = a.resource_use["use"] > most * (1 + HAIR)
+        much = a.resource_use["use"] > most * (1 + ROUNDING)
         return over | offers["offer_id"].isin(a.resource_use.loc[much, "offer_id"])
 
     @staticmethod
@@ -347,7 +350,7 @@ class _Bound:
                 earned, sizes = self._with_gap(site, at, year, c)
                 # An offer with a shortfall above its cap at full sales has no case.
                 short = self.cost[at] - self.cap[at] - self._intake(site, at, year, None)
-                lacking = (short > HAIR * self.cost[at]) & ~self.stands[at]
+                lacking = (short > ROUNDING * self.cost[at]) & ~self.stands[at]
                 # Others of its concession may carry it.
                 lacking &= site not in self.book.concession
             self.size += float((np.abs(earned) + 2 * sizes + np.abs(fixed)).max(initial=0))
@@ -417,3 +420,50 @@ class _Bound:
             for n in range(len(at)):
                 out[t, n] = value[t, n] + out[t + 1][bigger[n]].max()
         return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Sets:
+    """The sets of charger groups that bind: those of a class, and their unions."""
+
+    inside: npt.NDArray[np.int64]  # whether a set (row) has a group (column)
+    beside: npt.NDArray[np.int64]  # whether a class (column) can use a group outside a set (row)
+
+    @classmethod
+    def of(cls, plugs: pd.DataFrame, groups: Sequence[str], classes: Sequence[str]) -> _Sets:
+        """Return the sets of some plugs; groups without an offer are left out."""
+        at = {group: n for n, group in enumerate(groups)}
+        able: dict[str, set[int]] = {name: set() for name in classes}
+        for group, name in plugs[["charger_group", "vehicle_class"]].itertuples(index=False):
+            if group in at:
+                able[name].add(at[group])
+        unions = {frozenset[int]()}
+        for fitting in able.values():
+            unions |= {union | fitting for union in unions}
+        sets = sorted(unions, key=sorted)
+        inside = np.array([[g in u for g in range(len(groups))] for u in sets], dtype=np.int64)
+        beside = np.array([[not able[c] <= u for c in classes] for u in sets], dtype=np.int64)
+        return cls(inside.reshape(len(sets), len(groups)), beside)
+
+    def most(
+        self, value: Numbers, kwh: Numbers, kind: Numbers, able: Numbers, *, endless: bool
+    ) -> Numbers:
+        """Return the largest `value` times energy that each offer can serve alone.
+
+        `value`, `kwh`, `kind`: weight of a kWh of each row, its demand (kWh/day) and its class;
+        `able`: output of each offer (row) from each group (kWh/day), `endless` if it has any.
+        """
+        keep = np.flatnonzero((value > 0) & (kwh > 0))
+        order = keep[np.argsort(-value[keep], kind="stable")]
+        value, kwh, kind = value[order], kwh[order], kind[order]
+        none: Numbers = able[:, :1].sum(axis=1) * 0
+        if not len(order):
+            return none
+        if endless:
+            able = np.where(able > 0, kwh.sum(), able * 0)
+        load = np.zeros((len(order), self.beside.shape[1]), dtype=kwh.dtype)
+        load[np.arange(len(order)), kind] = kwh
+        within = np.cumsum(load, axis=0) @ self.beside.T
+        rank = ((able @ self.inside.T)[:, None, :] + within[None, :, :]).min(axis=2)
+        worth: Numbers = rank @ (value - np.append(value[1:], value[:1] * 0))
+        return worth

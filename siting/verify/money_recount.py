@@ -103,11 +103,9 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
         slack = RELATIVE * np.maximum(cost, scale)
         where = "subsidies" if len(book.years) == 1 else f"subsidies, {year}"
         drawn, able = at_cases(paid), at_cases(slack)
-        wrong, what = ~(drawn >= due - able), "less than the business case lacks"
-        if gap.exact:
-            most = dues[-1] if ahead else due
-            wrong, what = wrong | ~(drawn <= most + able), "not what the business case lacks"
-        ledger.broken(where, what, called, wrong)
+        most = dues[-1] if ahead else due
+        wrong = ~(drawn >= due - able) | ~(drawn <= most + able)
+        ledger.broken(where, "not what the business case lacks", called, wrong)
         if isinstance(gap.cap, Mapping):
             most = at_sites({s: float(gap.cap.get(o, 0.0)) for s, o in now.items()})
             what = "above what may be paid of the offer"

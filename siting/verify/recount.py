@@ -1,18 +1,18 @@
-"""All checks of a plan, in order."""
+"""All checks of a plan in order, and those of its limits: resources, sites, and other plans."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
+from siting.errors import Fault
 from siting.verify.account import Account
 from siting.verify.aim_values import check_aims
 from siting.verify.book import Book
 from siting.verify.built import check_built
-from siting.verify.fair_shares import check_floors
-from siting.verify.ledger import Ledger
+from siting.verify.ledger import Ledger, above, shown
 from siting.verify.money_recount import check_money
-from siting.verify.service_recount import check_service
-from siting.verify.side_constraints import check_rows
+from siting.verify.service_recount import check_floors, check_service
 
 
 def recount(account: Account) -> pd.DataFrame:
@@ -39,7 +39,69 @@ def recount(account: Account) -> pd.DataFrame:
     check_built(book, ledger)
     check_money(book, ledger)
     check_service(book, ledger)
-    check_rows(book, ledger)
+    _check_limits(book, ledger)
     check_floors(book, ledger)
     check_aims(book, ledger)
     return ledger.done()
+
+
+def _check_limits(book: Book, ledger: Ledger) -> None:
+    """Check every limit over the stations except the budget."""
+    _check_resources(book, ledger)
+    ever: set[str] = set().union(*(set(now) for now in book.by_year.values()))
+    end = set(book.by_year[book.years[-1]])
+    for word, asked, there in (
+        ("required", book.account.required_sites, end),
+        ("forbidden", book.account.forbidden_sites, ever),
+    ):
+        if not len(asked):
+            continue
+        names = np.array(sorted(set(map(str, asked))), dtype=object)
+        broken = np.array([(n in there) == (word == "forbidden") for n in names])
+        what = f"{word} and {'not ' * (word == 'required')}built"
+        ledger.broken("built, column site_id", what, names, broken)
+        label = f"{word} sites {'not ' * (word == 'forbidden')}built"
+        ledger.row(label, (~broken).sum(), len(names))
+    site = book.offer["site_id"]
+    for other in book.account.others:
+        unknown = [o for o in other.offer_ids if o not in site.index]
+        ledger.broken(other.name, "not in the offers", unknown, [True] * len(unknown))
+        apart = len(end ^ {site[o] for o in other.offer_ids if o in site.index})
+        ledger.row(f"sites that stand here or in {other.name} only", apart, other.sites)
+        if apart < other.sites:
+            what = f"differs by {apart:,} sites, not by {other.sites:,}"
+            ledger.faults.append(Fault(other.name, what))
+
+
+def _check_resources(book: Book, ledger: Ledger) -> None:
+    there, use = book.account.resources, book.account.resource_use
+    if there is None or use is None:
+        return
+    now = book.stands.drop_duplicates(["year", "site_id"])[["year", "site_id", "offer_id"]]
+    drawn = [book.drawn[y].get(s, 0.0) for y, s in zip(now["year"], now["site_id"], strict=True)]
+    rows = use.merge(now.assign(drawn=drawn), on="offer_id")
+    if "per_rupee" in there.columns:
+        by_rupee = rows["resource"].map(there.set_index("resource")["per_rupee"].eq(True))
+        rows["use"] = rows["use"] * rows["drawn"].where(by_rupee, 1.0)
+    sums = rows.pivot_table(index="resource", columns="year", values="use", aggfunc="sum")
+    sums = sums.reindex(index=there["resource"], columns=book.years).fillna(0.0)
+    # A sum is compared with its largest part: a solver is no more exact.
+    part = rows.groupby("resource")["use"].max().reindex(there["resource"]).fillna(0.0)
+    if "per_rupee" in there.columns:
+        # Payments are decided in parts of the most expensive offer, whatever the limit.
+        rupees = there.loc[there["per_rupee"].eq(True), "resource"]
+        part[rupees] = np.maximum(part[rupees], float(book.offer["cost_pkr"].max()))
+    for row in there.sort_values("resource").to_dict("records"):
+        name, unit = row["resource"], str(row.get("unit", ""))
+        most, least = float(row.get("at_most", np.nan)), float(row.get("at_least", np.nan))
+        used, end = float(sums.loc[name].max()), float(sums.loc[name].iloc[-1])
+        if np.isfinite(most):
+            ledger.row(f"{name}, {unit}", used, most)
+            if above(used, most, part[name]):
+                what = f"{shown(used)} {unit} used, {shown(most)} {unit} there"
+                ledger.faults.append(Fault(f"limit {name}", what))
+        if least > 0:
+            ledger.row(f"{name} at least, {unit}", end, least)
+            if above(least, end, part[name]):
+                what = f"{shown(end)} {unit} used, at least {shown(least)} {unit} asked"
+                ledger.faults.append(Fault(f"limit {name}", what))

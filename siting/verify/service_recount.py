@@ -1,4 +1,4 @@
-"""Service: drives, plugs, demand, and the capacity of chargers."""
+"""Service: drives, plugs, demand, the capacity of chargers, and the shares that floors promise."""
 
 from __future__ import annotations
 
@@ -153,3 +153,48 @@ def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Se
     return sums.reindex(book.slices["slice"]).where(
         book.slices.set_index("slice").index.isin(rows["slice"]), 0.0
     )
+
+
+# --- shares of demand ----------------------------------------------------------------------------
+
+
+def shares_of(service: pd.DataFrame, demand: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
+    """Return the demand and service of groups in each slice (kWh/day).
+
+    Columns: ``floor``, ``slice``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` (1
+    without demand), in order.
+    """
+    key = ["slice", "demand_id"]
+    rows = demand[[*key, "demand_kwh_day"]].assign(served_kwh_day=0.0)
+    rows = pd.concat([rows, service[[*key, "served_kwh_day"]].assign(demand_kwh_day=0.0)])
+    rows = members[["floor", "demand_id"]].drop_duplicates().merge(rows, on="demand_id")
+    columns = ["demand_kwh_day", "served_kwh_day"]
+    out = rows.groupby(["floor", "slice"])[columns].sum().reset_index()
+    some = out["demand_kwh_day"] > 0
+    out["served_share"] = (out["served_kwh_day"] / out["demand_kwh_day"]).where(some, 1.0)
+    return out
+
+
+def check_floors(book: Book, ledger: Ledger) -> None:
+    """Check that each floor holds in its slices, and the claims on it."""
+    floors, members = book.account.floors, book.account.members
+    if floors is None or members is None:
+        return
+    recounted = shares_of(book.service, book.demand, members)
+    rows = floors.assign(slice=floors["slice"].astype(str))
+    rows = rows.merge(recounted, on=["floor", "slice"], how="left", suffixes=("_said", ""))
+    # A floor without rows has no demand.
+    rows = rows.fillna({"demand_kwh_day": 0.0, "served_kwh_day": 0.0, "served_share": 1.0})
+    scale = largest(recounted["demand_kwh_day"])
+    for row in rows.to_dict("records"):
+        need, want = float(row["share"]), float(row["demand_kwh_day"])
+        have, kwh = float(row["served_share"]), float(row["served_kwh_day"])
+        label = f"floor {row['floor']}{f' in {row["slice"]}' if row['slice'] else ''}"
+        ledger.row(f"{label}, share served", have, need)
+        if above(need * want, kwh, max(want, scale)):
+            what = f"{shown(have)} of the demand served, {shown(need)} promised"
+            ledger.faults.append(Fault(label, what))
+        said = row.get("served_share_said")
+        if said is not None and differs(said, have, 1.0):
+            what = f"{shown(float(said))} of the demand claimed, {shown(have)} recounted"
+            ledger.faults.append(Fault(label, what))

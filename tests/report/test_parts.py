@@ -23,10 +23,10 @@ from siting.report.mapdata import road_names
 from siting.report.page import render
 from siting.report.shapes import SCALE
 from siting.report.summary import summary
+from siting.study.outcome_figures import cells_by_year
 from siting.study.program_zones import with_zones
 from siting.study.report_page import record_of
 from siting.study.to_limits import limits_used
-from siting.study.yearly import cells_by_year
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from town import write_town
 
 import siting
 from siting.review import explain_plan, explain_site, frontier, replan, verify_run
-from siting.review.explained_run import Explained
+from siting.review.explain import Explained
 from siting.study import Study
 
 TOGETHER = {

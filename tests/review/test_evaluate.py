@@ -16,7 +16,7 @@ from siting.cli import app
 from siting.errors import InputError
 from siting.export import write_geojson
 from siting.review.evaluate import evaluate
-from siting.review.outside_layer import read_their_layer
+from siting.review.outside_plan import read_their_layer
 from siting.sites import charger_catalogue
 from siting.study import Study
 

@@ -1,6 +1,5 @@
 """Why here and why not there, on the town solved by hand and on towns valued by brute force."""
 
-import importlib
 import json
 import math
 from dataclasses import replace
@@ -23,11 +22,9 @@ from siting.engine.proof import Proof
 from siting.errors import InputError
 from siting.program.instance import Instance
 from siting.program.program import Program
-from siting.review.explain import Again, explain_site
-from siting.review.explain_plan import explain_plan
-from siting.review.explained_run import Explained
+from siting.review import explain as explain_module
+from siting.review.explain import Again, Explained, explain_plan, explain_site
 
-explain_plan_module = importlib.import_module("siting.review.explain_plan")
 BROKE, RICH = "program.budget_pkr=1_000", "program.budget_pkr=2_000"
 
 
@@ -120,7 +117,7 @@ def test_what_is_built_shows_what_it_is_paid_and_the_rest_from_least_to_most(tmp
     west = explain_site(run, "West pump", alternatives=0).offers.iloc[0]
     paid = run.plan.sites.set_index("name").loc["West pump", "subsidy_pkr"]
     terms = siting.economics.gap_terms(
-        run.offers, run.asked.rules, siting.sites.Subsidy(rule="gap")
+        run.study.offers, run.asked.rules, siting.sites.Subsidy(rule="gap")
     ).iloc[0]
     assert west["paid_pkr"] == pytest.approx(paid)
     assert paid == pytest.approx(terms["need_pkr"] - 8 * terms["worth_pkr_kwh_day"], rel=1e-6)
@@ -146,7 +143,7 @@ def test_a_bound_that_is_not_proven_is_never_told_as_a_number(unit, energy):
 
 
 def test_a_million_more_of_which_nothing_is_proven_says_so(poor, monkeypatch):
-    solve_again = explain_plan_module.effort_for
+    solve_again = explain_module.effort_for
 
     class Unproven:
         def __init__(self, effort):
@@ -156,9 +153,7 @@ def test_a_million_more_of_which_nothing_is_proven_says_so(poor, monkeypatch):
             answer = self.effort.solve(*args, **more)
             return SimpleNamespace(proof=replace(answer.proof, bound=math.inf))
 
-    monkeypatch.setattr(
-        explain_plan_module, "effort_for", lambda *args: Unproven(solve_again(*args))
-    )
+    monkeypatch.setattr(explain_module, "effort_for", lambda *args: Unproven(solve_again(*args)))
     found = explain_plan(poor)
     said = dict(found.binding)["Budget"]
     assert "inf" not in said

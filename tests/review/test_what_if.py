@@ -8,7 +8,7 @@ from town import write_town
 
 import siting
 from siting.errors import InputError, MissingExtraError
-from siting.review.explained_run import opened
+from siting.review.explain import opened
 from siting.review.what_if import SCRIPT, Board, WhatIf
 
 pytest.importorskip("jinja2", reason="needs the extra siting[report]")

@@ -31,7 +31,7 @@ from siting.sites import (
 from siting.sites.standards import group_capacity_kwh_day
 from siting.study import Study, study_from_run
 from siting.study.queues import Waiting, simulated
-from siting.study.revalue import served_by_class
+from siting.study.revalue import by_class, service_of
 from siting.study.robustness import DAY
 from siting.study.runs import ROBUST
 
@@ -253,14 +253,14 @@ def test_a_larger_demand_is_served_as_far_as_hubs_go(tmp_path):
     offers = study.plan.outcome.offers
     more = study.demand.assign(demand_kwh_day=study.demand["demand_kwh_day"] * 2)
     # 16 and 8 kWh/day wanted; each hub gives 10.
-    found = served_by_class(study.asked, offers, demand=more).set_index("vehicle_class")
+    found = by_class(more, service_of(study.asked, offers, demand=more)).set_index("vehicle_class")
     assert found.loc["all", "served_kwh_day"] == pytest.approx(18)
     assert found.loc["two_wheeler", "served_share"] == pytest.approx(18 / 24)
-    none = served_by_class(study.asked, [], demand=more)
+    none = by_class(more, service_of(study.asked, [], demand=more))
     assert none["served_kwh_day"].eq(0).all()
     half = study.offers.assign(capacity_lev_kwh_day=study.offers["capacity_lev_kwh_day"] / 2)
-    found = served_by_class(study.asked, offers, offers=half)
-    assert found["served_kwh_day"].iloc[-1] == pytest.approx(5 + 4)
+    found = service_of(study.asked, offers, offers=half)
+    assert found["served_kwh_day"].sum() == pytest.approx(5 + 4)
 
 
 def test_people_by_minutes_to_the_nearest_station_are_those_of_the_reach(tmp_path):

@@ -6,7 +6,7 @@ from town import write_town
 
 import siting
 from siting.config import load
-from siting.study.earning import earnings, earnings_in_words
+from siting.study.facts import earnings, earnings_in_words
 
 YEARS = {"budgets_pkr": {2029: 1000, 2030: 1000}}
 
