@@ -2,7 +2,6 @@
 
 from siting.export.charts import frontier_figure
 from siting.export.credit import credit_line, noted, owners_of
-from siting.export.demand_picture import draw_demand
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names, with_units
 from siting.export.exchange import write_exchange
 from siting.export.figure import save_figure
@@ -17,7 +16,7 @@ from siting.export.layers import (
     wanted_layer,
 )
 from siting.export.lonlat import to_lonlat
-from siting.export.picture import plan_figure
+from siting.export.maps import draw_demand, plan_figure
 from siting.export.plan_pictures import PICTURES, plot_plan, save_plan_pictures
 from siting.export.run_tables import flat, layers_of, plan_layers, write_run_tables
 from siting.export.styles import styles_of, write_qml
