@@ -14,7 +14,7 @@ import pandas as pd
 
 from siting.asking import Asking
 from siting.errors import InputError
-from siting.export import geojson_of, noted, plan_layers, plot_plan, save_plan_pictures
+from siting.export import geojson_of, layers_of, noted, plot_plan, save_plan_pictures, with_units
 from siting.export.dictionary import is_own
 from siting.export.exchange import write_exchange
 from siting.outcome import Outcome
@@ -126,10 +126,11 @@ class Plan(Asking):
 
         Each has the units of its columns in ``attrs["units"]``.
         """
-        if self.study is None:
-            return plan_layers(self)
-        study = self.study
-        return plan_layers(self, study.cell_zones, study.isochrones, study.shown_offers)
+        study, shown = self.study, {}
+        if study is not None:
+            shown = {"zone_of_cells": study.cell_zones, "isochrones": study.isochrones,
+                     "offers": study.shown_offers}  # fmt: skip
+        return {name: with_units(one, name) for name, one in layers_of(self, **shown).items()}
 
     def to_geojson(self, layer: str = "sites") -> dict[str, Any]:
         """Return a layer as a GeoJSON feature collection, lon/lat.

@@ -97,13 +97,12 @@ def record_of(source: Source) -> RunRecord:
 def record_of_plan(study: Study, plan: Plan) -> RunRecord:
     """Return the record of a study's plan whose facts are known."""
     settings = yaml.safe_load(to_yaml(study.config))
-    return RunRecord.of(plain(plan.facts), settings, layers_of(**plan_tables(study, plan)))
+    return RunRecord.of(plain(plan.facts), settings, layers_of(plan, **shown_beside(study, plan)))
 
 
-def plan_tables(study: Study, plan: Plan) -> dict[str, Any]:
-    """Return the tables that a plan's layers are drawn from (`siting.export.layers_of`)."""
-    parts = ("sites", "demand", "service", "candidates", "dropped", "edges", "tables")
-    return {name: getattr(plan, name) for name in parts} | {
+def shown_beside(study: Study, plan: Plan) -> dict[str, Any]:
+    """Return what a plan's layers show besides its own tables (`siting.export.layers_of`)."""
+    return {
         "cells": with_zones(plan.cells, study.cell_zones),
         "offers": study.shown_offers,
         "zone_of_cells": study.cell_zones,

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import geopandas as gpd
@@ -126,7 +127,11 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     band = {"over_min": [0.0], "within_min": [5.0], "people": [9.0], "people_share": [0.5]}
     ground = gpd.GeoDataFrame(band, geometry=[MultiPolygon([box(X, Y, X + 900, Y + 900)])], crs=UTM)
     city = grid_city()
-    write_run_tables(folder, **city, note="made up", title="Grid", isochrones=ground, credit=CREDIT)
+    zones = city.pop("zone_of_cells")
+    write_run_tables(
+        folder, SimpleNamespace(**city), note="made up", title="Grid", credit=CREDIT,
+        isochrones=ground, zone_of_cells=zones,
+    )  # fmt: skip
     return folder
 
 

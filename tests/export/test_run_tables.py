@@ -4,6 +4,7 @@ import datetime as dt
 import enum
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -24,9 +25,9 @@ NOTE = "Schematic city, made up for a test"
 
 def write_town(folder: Path, **changes: object) -> list[Path]:
     folder.mkdir()
-    tables = vars(make_town()) | changes
+    plan = SimpleNamespace(**({"tables": {}} | vars(make_town()) | changes))
     facts = {"status": "optimal", "seed": 1, "gap": np.nan, "share": {"car": 0.5}, "years": [1, 2]}
-    return write_run_tables(folder, **tables, note=NOTE, title="Town", facts=facts)  # type: ignore[arg-type]
+    return write_run_tables(folder, plan, note=NOTE, title="Town", facts=facts)
 
 
 def test_run_has_its_files(tmp_path: Path) -> None:
