@@ -7,10 +7,10 @@ written whose gap is above 100 %; 130 stopped by Ctrl-C before there was a plan.
 import io
 import sys
 
-from siting.cli import library, planning, nation, batch, after_run, judging  # isort: skip  # their order is that of --help
+from siting.cli import library, planning, after_run  # isort: skip  # their order is that of --help
 from siting.cli.app import app
 
-__all__ = ["after_run", "app", "batch", "judging", "library", "main", "nation", "planning"]
+__all__ = ["after_run", "app", "library", "main", "planning"]
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -277,6 +278,11 @@ def asked_of_solver(
         *(overrides or ()),
         *(f"{key}={value!r}" for key, value in options if value is not None),
     ]
+
+
+def now() -> datetime:
+    """Return the time, with the zone of this machine."""
+    return datetime.now(UTC).astimezone()
 
 
 def exit_if_far(*gaps: float | None) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from siting.report.content import Shown
 from siting.report.figure_text import (
-    confidence,
     figure,
     label,
     missing,
@@ -90,13 +89,9 @@ def assumptions(run: RunRecord) -> list[dict[str, Any]]:
 
     return [
         {
-            "figure": label(row["figure"]),
-            "of": "" if missing(row["of"]) else label(row["of"]),
-            "value": Shown("value", row["value"], figure(row["value"])),
+            **row,
             "range": _range(row),
-            "unit": "" if missing(row["unit"]) else str(row["unit"]),
-            "moves": number(swing(row) / 1e6, 1) if swing(row) else "",
-            "confidence": confidence(row["confidence"]),
+            "moves": swing(row) / 1e6,
             "doubtful": row["confidence"] in _DOUBTFUL or missing(row["confidence"]),
             "source": _stated(row["source"]),
         }

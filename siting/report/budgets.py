@@ -6,7 +6,6 @@ from typing import Any
 
 from siting.report.figure_text import figure, label, rupees
 from siting.report.run_record import RunRecord
-from siting.report.yearly_section import year_rows
 
 # Of feeders there may be hundreds; these are the fullest.
 MOST_FEEDERS = 12
@@ -17,10 +16,11 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
     f = run.facts
     bars = []
     if run.years is not None:
-        for row, text in zip(run.years.years.to_dict("records"), year_rows(run.years), strict=True):
+        for row in run.years.years.to_dict("records"):
             there = row["budget_pkr"] + row["carried_pkr"]
-            name = f"{text['year']}, with what is left of earlier years" * (row["carried_pkr"] > 0)
-            bars.append(_bar(name or text["year"], row["spent_pkr"], there, "PKR"))
+            name = str(int(row["year"]))
+            name += ", with what is left of earlier years" if row["carried_pkr"] > 0 else ""
+            bars.append(_bar(name, row["spent_pkr"], there, "PKR"))
     elif f["aims"][:1] != ["least money"]:
         bars.append(_bar("Public budget", f["subsidy_pkr"], f["budget_pkr"], "PKR"))
     envelopes = [row for row in f.get("limits", []) if row["kind"] == "envelope"]

@@ -198,19 +198,35 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
     return rows
 
 
-def classes(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one row a vehicle class: energy wanted, served and unserved, kWh/day."""
+def years(run: RunRecord) -> list[dict[str, Any]]:
+    """Return the years of a plan in years with the stations that stand and the share served."""
+    if run.years is None:
+        return []
+    standing = run.years.built[run.years.built["built_year"].notna()].groupby("year").size()
     return [
         {
-            "name": label(row["vehicle_class"]),
-            "wanted": Shown("wanted", row["demand_kwh_day"], number(row["demand_kwh_day"], 1)),
-            "served": Shown("served", row["served_kwh_day"], number(row["served_kwh_day"], 1)),
-            "unserved": number(max(row["demand_kwh_day"] - row["served_kwh_day"], 0.0), 1),
-            "share": Shown("share", row["served_share"], percent(row["served_share"])),
-            "bar": 0.0 if missing(row["served_share"]) else min(100 * row["served_share"], 100),
+            **row,
+            "year": int(row["year"]),
+            "standing": int(standing.get(row["year"], 0)),
+            # The share in the file is rounded.
+            "share": row["served_kwh_day"] / row["demand_kwh_day"]
+            if row["demand_kwh_day"]
+            else 0.0,
         }
-        for row in run.facts["classes"]
+        for row in run.years.years.to_dict("records")
     ]
+
+
+def robustness(run: RunRecord) -> dict[str, Any] | None:
+    """Return the simulated day, the plan under other demand, and the range of the demand.
+
+    None for a run of an earlier version.
+    """
+    parts = {key: run.facts.get(key) for key in ("day", "what_if", "demand_range")}
+    if not all(parts.values()):
+        return None
+    at_risk = any((row.get("money") or {}).get("stations") for row in parts["what_if"] or [])
+    return {**parts, "at_risk": at_risk}
 
 
 def builds(run: RunRecord) -> list[dict[str, Any]]:

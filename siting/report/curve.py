@@ -14,7 +14,7 @@ import yaml
 from siting.errors import Fault, InputError, refuse
 from siting.files import read_csv
 from siting.manifest import read_json
-from siting.report.figure_text import number, percent, rupees
+from siting.report.figure_text import percent, rupees
 from siting.report.run_record import RunRecord
 
 _NUMBERS = (
@@ -140,21 +140,7 @@ def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
         ],
         "differs": ", ".join(frontier.differs),
         "knee": None if mark is None else rupees(float(rows["budget_pkr"].iloc[mark])),
-        "rows": [
-            {
-                "budget": rupees(r["budget_pkr"]),
-                "served": number(r["served_kwh_day"]),
-                "bound": number(r["bound_kwh_day"]),
-                "share": percent(r["served_share"]),
-                "worst": percent(r["worst_class_share"]),
-                "stations": number(r["new_stations"]),
-                "price": f"PKR {number(r['pkr_per_kwh_day'])}"
-                if np.isfinite(r.get("pkr_per_kwh_day", math.nan))
-                else "–",
-                "knee": bool(k),
-            }
-            for r, k in zip(rows.to_dict("records"), knee, strict=True)
-        ],
+        "rows": rows.assign(knee=knee).to_dict("records"),
     }
 
 

@@ -16,12 +16,31 @@ from siting.export.geopackage import storable
 from siting.export.layers import road_layer
 from siting.export.lonlat import to_lonlat
 from siting.export.values import decimals
-from siting.report.yearly_section import YearTables
 
 # Columns of the bands of minutes to the nearest station.
 BANDS = ("over_min", "within_min", "people_share")
 # Columns of points that have a name.
 NAMED = ("name", "name_ur", "kind", "geometry")
+
+
+@dataclass(frozen=True, eq=False)
+class YearTables:
+    """The tables of a plan in years."""
+
+    years: pd.DataFrame  # one row a year, rising: wanted, served, built and spent (years.csv)
+    built: pd.DataFrame  # what stands in each year (built.csv)
+    # What each cell wants and is served in each year, by class (year_cells.csv).
+    cells: pd.DataFrame
+
+    @property
+    def last(self) -> int:
+        """The last year of the plan."""
+        return int(self.years["year"].iloc[-1])
+
+    @property
+    def all(self) -> list[int]:
+        """The years of the plan, rising."""
+        return [int(year) for year in self.years["year"]]
 
 
 @dataclass(frozen=True, eq=False)
