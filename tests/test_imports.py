@@ -35,7 +35,6 @@ ROOMS = [
     "simulation",
     "export",
     "outcome",
-    "asking",
     "plan",
     "manifest",
     "report",

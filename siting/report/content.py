@@ -198,7 +198,7 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
     return rows
 
 
-def years(run: RunRecord) -> list[dict[str, Any]]:
+def years(run: RunRecord) -> list[dict[Any, Any]]:
     """Return the years of a plan in years with the stations that stand and the share served."""
     if run.years is None:
         return []
