@@ -314,6 +314,10 @@ def draw_scale_and_north(land: Axes, ground: Ground) -> None:
 
 
 def nice(value: float, *, below: bool = False) -> float:
-    """Return the nearest 1, 2 or 5 times a power of ten, or the next one below."""
+    """Return the nearest 1, 2 or 5 times a power of ten, or the next one below.
+
+    >>> [nice(m, below=True) for m in (999.0, 1000.0, 4800.0)]
+    [500.0, 1000.0, 2000.0]
+    """
     steps = np.array([1.0, 2.0, 5.0, 10.0]) * 10.0 ** np.floor(np.log10(value))
     return float(steps[steps <= value].max() if below else steps[np.abs(steps - value).argmin()])

@@ -5,7 +5,6 @@ Only differences from QGIS's own defaults are written, as in `siting.export.qml`
 
 from __future__ import annotations
 
-import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import geopandas as gpd
 import pandas as pd
 from pyproj import CRS
 
+from siting.export.ground import nice
 from siting.export.qml import QGIS_VERSION, qgis_xml
 from siting.export.styles import Style
 from siting.texts import qgis_label
@@ -183,7 +183,7 @@ def _page(
                           source=f"./plan.gpkg|layername={name}", expanded="1")  # fmt: skip
         said = SubElement(SubElement(node, "customproperties"), "Option", type="Map")
         SubElement(said, "Option", name="legend/title-label", type="QString", value=heads[name])
-    piece_m = _piece_m(scale * _SCALE_WIDE_MM / 2)
+    piece_m = nice(scale * _SCALE_WIDE_MM / 2, below=True)
     unit, of_unit = ("km", 1000.0) if piece_m >= 1000 else ("m", 1.0)
     _item(layout, _SCALE_BAR, (220, 176, 60, 14), mapUuid="{map}", style="Single Box",
           unitType={"km": "km", "m": "meters"}[unit], unitLabel=unit,
@@ -192,16 +192,6 @@ def _page(
     _item(layout, _PICTURE, (274, 8, 12, 12), file=_NORTH,
           mode="0", northMode="0", mapUuid="{map}")  # fmt: skip
     return layout
-
-
-def _piece_m(most_m: float) -> float:
-    """Return the longest round piece of a scale bar, 1, 2 or 5 times a power of ten, in metres.
-
-    >>> [_piece_m(m) for m in (999.0, 1000.0, 4800.0)]
-    [500.0, 1000.0, 2000.0]
-    """
-    power = 10.0 ** math.floor(math.log10(most_m))
-    return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= most_m)
 
 
 def _item(

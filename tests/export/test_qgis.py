@@ -30,7 +30,7 @@ from siting.export import (
     write_qml,
     write_run_tables,
 )
-from siting.export.qgis_project import _piece_m as piece_m
+from siting.export.ground import nice
 from siting.export.styles import EXISTING, KINDS, NOTHING, OTHER_KINDS, UNSERVED, WANTED
 
 LOOK = Path(__file__).with_name("qgis_look.py")
@@ -241,7 +241,7 @@ def test_the_page_to_print_fits_and_says_whose_data_it_shows(seen: dict[str, Any
 @pytest.mark.parametrize("extent_m", [300.0, 4_000.0, 70_000.0])
 def test_a_scale_bar_is_round_and_at_most_as_wide_as_its_place(extent_m: float) -> None:
     for most in (extent_m, extent_m * 1.7, extent_m * 3.1):
-        piece = piece_m(most)
+        piece = nice(most, below=True)
         assert most / 2.5 < piece <= most
         assert f"{piece:e}"[0] in "125"
 
