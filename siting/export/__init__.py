@@ -18,7 +18,7 @@ from siting.export.layers import (
 from siting.export.lonlat import to_lonlat
 from siting.export.maps import draw_demand, plan_figure
 from siting.export.plan_pictures import PICTURES, plot_plan, save_plan_pictures
-from siting.export.run_tables import flat, layers_of, write_run_tables
+from siting.export.run_tables import layers_of, write_run_tables
 from siting.export.styles import styles_of, write_qml
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "demand_layer",
     "draw_demand",
     "fields_of",
-    "flat",
     "frontier_figure",
     "geojson_of",
     "json_text",

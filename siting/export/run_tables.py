@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from siting.export.layers import (
 )
 from siting.export.qgis_project import write_qgis_project
 from siting.export.styles import styles_of, write_qml
-from siting.export.values import plain
 from siting.reference.listing import LISTED
 
 # Name of each layer: what one row of it is, and its geometry type where it is empty.
@@ -67,53 +65,25 @@ _GEOJSON = {
 
 
 def write_run_tables(
-    folder: Path,
-    plan: Any,
-    *,
-    note: str,
-    title: str,
-    facts: Mapping[str, Any] | None = None,
-    credit: str = "",
-    made: date | None = None,
-    **shown: Any,
+    folder: Path, plan: Any, *, credit: str = "", made: date | None = None, **shown: Any
 ) -> list[Path]:
     """Write a run's layers (lon/lat, degrees) and tables into a folder; return the files.
 
-    Parameters
-    ----------
-    folder
-        An existing folder.
-    plan, shown
-        As for `layers_of`.
-    note
-        A caveat for every reader, e.g. that the city is schematic; may be empty.
-    title
-        Name of the study, the first words of each layer's description.
-    facts
-        Facts of the run for the table ``run`` of the GeoPackage.
-    credit
-        Owner, licence and date of the data (`credit_line`). With `note` it is in the description of
-        every layer and in a column of the CSV files.
-    made
-        The day, for the page to be printed.
-
-    Returns
-    -------
-    list of Path
-        ``sites.geojson``, ``demand.geojson``, ``service.geojson``, ``candidates.geojson``,
-        ``isochrones.geojson`` (where there are any), each with a ``.qml`` that QGIS draws it by;
-        ``plan.gpkg``, which holds such styles itself; ``plan.qgz``, a QGIS project of it;
-        ``sites.csv``, ``offers.csv``, ``dictionary.csv``.
-
-    Raises
-    ------
-    InputError
-        If tables do not fit together.
+    `folder`: an existing one; `plan`, `shown`: as for `layers_of`, with the plan's ``title`` and
+    ``note``; `credit`: owner, licence and date of the data (`credit_line`), which is with the note
+    in the description of every layer and in a column of the CSV files; `made`: the day, for the
+    page to be printed. The files: ``sites``, ``demand``, ``service``, ``candidates`` and
+    ``isochrones`` (where there are any) as GeoJSON, each with a ``.qml`` that QGIS draws it by;
+    ``plan.gpkg``, which holds such styles itself; ``plan.qgz``, a QGIS project of it;
+    ``sites.csv``, ``offers.csv``, ``dictionary.csv``. Raises `InputError` if tables do not fit
+    together.
     """
+    title, note = plan.title, plan.note
     layers = layers_of(plan, **shown)
     layers["roads"] = road_layer(plan.edges)
     said = " ".join(filter(None, (note, credit)))
-    layers["run"] = _fact_table({"title": title, "note": said, **(facts or {})})
+    about = {"fact": ["title", "note"], "value": [title, said]}
+    layers["run"] = pd.DataFrame(about, dtype="string")
     layers["dictionary"] = pd.DataFrame(columns=["layer", "field", "alias", "unit", "meaning"])
     beside = {name: ["note"] for name in ("offers", *plan.tables)} | _CSV_ONLY
     layers["dictionary"] = data_dictionary_of(fields_of(layers, beside))
@@ -211,25 +181,3 @@ def _with_case(sites: gpd.GeoDataFrame, viability: pd.DataFrame | None) -> gpd.G
 def _describe(title: str, text: str, note: str) -> str:
     parts = [part.strip().rstrip(".") for part in (title, text, note)]
     return ". ".join(part for part in parts if part) + "."
-
-
-def _fact_table(facts: Mapping[str, Any]) -> pd.DataFrame:
-    """Return one row a fact, nested ones under dotted names, values as text."""
-    rows = list(flat(plain(facts)))
-    return pd.DataFrame(rows, columns=["fact", "value"], dtype="string")
-
-
-def flat(value: Any, name: str = "") -> Iterator[tuple[str, str | None]]:
-    """Yield what nested mappings and lists hold as text, each under its dotted name.
-
-    >>> list(flat({"sizes": {"cells": 2}, "classes": [{"served_share": None}]}))
-    [('sizes.cells', '2'), ('classes.1.served_share', None)]
-    """
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from flat(inner, f"{name}.{key}" if name else key)
-    elif isinstance(value, list) and value:
-        for i, inner in enumerate(value, start=1):
-            yield from flat(inner, f"{name}.{i}")
-    else:
-        yield name, None if value is None or value in ([], {}) else str(value)

@@ -12,7 +12,7 @@ import yaml
 
 from siting.config import to_yaml
 from siting.errors import Fault, InputError, refuse
-from siting.export import flat, layers_of
+from siting.export import layers_of
 from siting.export.values import plain
 from siting.manifest import REPORT
 from siting.plan import Plan
@@ -127,8 +127,8 @@ def _disagreements(run: RunRecord, study: Study, plan: Plan, path: Path) -> Iter
         },
         "classes": plan.classes.to_dict("records"),
     }
-    said = dict(flat(run.facts))
-    for key, value in flat(plain(found)):
+    said = dict(_flat(run.facts))
+    for key, value in _flat(plain(found)):
         if said.get(key) != value:
             yield Fault(f"{path}, key {key}", f"{said.get(key)}, where the plan has {value}", AGAIN)
     bound, served = run.facts["bound_kwh_day"], run.facts["objective_kwh_day"]
@@ -137,3 +137,19 @@ def _disagreements(run: RunRecord, study: Study, plan: Plan, path: Path) -> Iter
         if abs(gap - run.facts["gap"]) > RELATIVE:
             what = f"{run.facts['gap']:.6f}, where the bound and the energy served give {gap:.6f}"
             yield Fault(f"{path}, key gap", what, AGAIN)
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str | None]]:
+    """Yield what nested mappings and lists hold as text, each under its dotted name.
+
+    >>> list(_flat({"sizes": {"cells": 2}, "classes": [{"served_share": None}]}))
+    [('sizes.cells', '2'), ('classes.1.served_share', None)]
+    """
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else key)
+    elif isinstance(value, list) and value:
+        for i, inner in enumerate(value, start=1):
+            yield from _flat(inner, f"{name}.{i}")
+    else:
+        yield name, None if value is None or value in ([], {}) else str(value)

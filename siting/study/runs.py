@@ -221,8 +221,6 @@ def _write_files(study: Study, plan: Plan, folder: Path, now: datetime) -> None:
         folder,
         plan,
         **shown_beside(study, plan),
-        title=plan.title,
-        note=plan.note,
         credit=credit_line(study.inputs),
         made=now.date(),
     )

@@ -129,7 +129,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     city = grid_city()
     zones = city.pop("zone_of_cells")
     write_run_tables(
-        folder, SimpleNamespace(**city), note="made up", title="Grid", credit=CREDIT,
+        folder, SimpleNamespace(**city, note="made up", title="Grid"), credit=CREDIT,
         isochrones=ground, zone_of_cells=zones,
     )  # fmt: skip
     return folder
