@@ -122,12 +122,7 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 class UserTable:
     """A user's CSV file read by column, with every fault by its lines.
 
-    Parameters
-    ----------
-    path
-        The file.
-    texts
-        The columns that are text, whatever they look like.
+    `texts` are the columns of text.
     """
 
     def __init__(self, path: Path, texts: Iterable[str]) -> None:

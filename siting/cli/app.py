@@ -195,16 +195,9 @@ def verb(
     The function gives a `Reply`, which is printed as ``--json`` and ``--quiet`` ask; errors are
     explained.
 
-    Parameters
-    ----------
-    group, example
-        Where ``--help`` lists the verb, and what its own help ends with.
-    solver
-        Of ``budget``, ``gap`` and ``time_limit``: options that become overrides of the verb.
-    quiet
-        Whether the verb has ``--quiet``.
-    bare
-        Whether the function does all of this by itself.
+    `group`: where ``--help`` lists the verb; `solver`: options among ``budget``, ``gap`` and
+    ``time_limit`` that become overrides of the verb; `quiet`: whether the verb has ``--quiet``;
+    `bare`: whether the function does all of this by itself.
     """
 
     def make(function: Callable[..., Reply | None]) -> Callable[..., Any]:

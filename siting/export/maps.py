@@ -318,16 +318,10 @@ class MapPage:
 
     Urdu that cannot be drawn right is left out, and the note says so.
 
-    Parameters
-    ----------
-    ground
-        The ground that each map shows, with its size on paper.
-    count, columns
-        How many maps there are, and in how many columns; by default in one row.
-    title, subtitle, note
-        The lines above and below the maps.
-    gap_in, head_in, side_in
-        Space between the columns, above each map, and to the right of all.
+    `ground`: the ground that each map shows, with its size on paper; `count`, `columns`: the number
+    of maps, and of columns (by default one row); `title`, `subtitle`, `note`: the lines above and
+    below the maps; `gap_in`, `head_in`, `side_in`: space between the columns, above each map, and
+    to the right of all maps.
     """
 
     def __init__(

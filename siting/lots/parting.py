@@ -78,17 +78,10 @@ def part(
     lots, or proves that there are none. The same input gives the same lots: turns are counted, not
     timed.
 
-    Parameters
-    ----------
-    energy_kwh_day, npv_pkr, xy
-        Of each station: energy served, net present value without public money, and position (m).
-    pairs
-        Neighbours, two positions a row; together they connect all stations.
-    lots
-        Number of lots; at most the number of stations.
-    within
-        Largest share of the largest lot above the smallest, in energy and in public money needed
-        (`need`).
+    `npv_pkr`: net present value of each station without public money; `xy`: its position (m);
+    `pairs`: neighbours, two positions a row, which together connect all stations; `lots`: at most
+    as many as stations; `within`: largest share of the largest lot above the smallest, in energy
+    and in public money needed (`need`).
     """
     sums = _sums(energy_kwh_day, npv_pkr, xy, lots)
     near: list[list[int]] = [[] for _ in sums]

@@ -176,18 +176,8 @@ def simulate_days(
 ) -> Days:
     """Return independent days, each after a warm-up of its own.
 
-    Parameters
-    ----------
-    rows
-        ``vehicle_class`` and ``kwh_day``, one row a place and class.
-    choices
-        The choices of each row (`siting.simulation.choices_of`).
-    queues, sessions
-        The queues and sessions.
-    rules
-        The settings of the days.
-    wait_min
-        A wait longer than this is late (minutes).
+    `rows`: ``vehicle_class`` and ``kwh_day``, one row a place and class; `choices`: those of each
+    row (`siting.simulation.choices_of`); `wait_min`: a longer wait is late (minutes).
     """
     counted = []
     for child in np.random.SeedSequence(rules.seed).spawn(rules.days):

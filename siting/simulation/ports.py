@@ -105,23 +105,10 @@ class Sessions:
     ) -> Sessions:
         """Return the sessions that the tables describe.
 
-        Parameters
-        ----------
-        classes
-            The vehicle classes of the study.
-        sessions
-            As `siting.demand.session_figures` returns them.
-        compatibility
-            The charger groups of each class.
-        limits
-            As `siting.sites.charging_limits`, the packaged table by default.
-        swap_taper
-            As in `siting.sites.ServiceStandard`.
-
-        Raises
-        ------
-        InputError
-            If a class has no session figures.
+        `classes`: the vehicle classes of the study; `sessions`: as `siting.demand.session_figures`
+        returns them; `compatibility`: the charger groups of each class; `limits`: as
+        `siting.sites.charging_limits`, the packaged table by default; `swap_taper`: as in
+        `siting.sites.ServiceStandard`. Raises `InputError` if a class has no session figures.
         """
         figures = sessions.set_index("vehicle_class")
         lacking = tuple(name for name in classes if name not in figures.index)
