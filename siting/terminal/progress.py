@@ -35,7 +35,7 @@ def show_progress() -> Report:
 
 
 class LiveLine:
-    """Lines on stderr that stay, and in a terminal a last one that changes, with a bar if counted."""
+    """Lines on stderr that stay, and in a terminal a last one that changes; it may have a bar."""
 
     def __init__(self, counted: bool = False) -> None:
         self.console = Screen(stderr=True)
