@@ -162,6 +162,9 @@ class Plan:
         mean, most = s.drives_min
         drives = f"{mean:.1f} min on average, {most:.1f} min or less for 90% of the energy"
         drives = "" if math.isnan(mean) else drives
+        limit = str(s.proof)
+        if s.bound_kwh_day is not None:
+            limit = f"no plan for this money serves more than {s.bound_kwh_day:,.0f} kWh/day"
         lines = [
             ("Status", status_text(s)),
             ("Aim", s.aim),
@@ -170,7 +173,7 @@ class Plan:
                 f"{s.served_kwh_day:,.0f} of {wanted:,.0f} kWh/day ({self.served_share:.1%})",
             ),
             ("Drives", drives),
-            ("Proven limit", self._limit_text()),
+            ("Proven limit", limit),
             ("New stations", f"{len(new):,} ({new['power_kw'].sum():,.0f} kW)"),
             ("Existing stations kept", f"{int(self.sites['existing'].sum()):,}"),
             (
@@ -323,12 +326,6 @@ class Plan:
         return Path(folder)
 
     # --- display ---------------------------------------------------------------------------------
-
-    def _limit_text(self) -> str:
-        bound = self.outcome.bound_kwh_day
-        if bound is None:
-            return str(self.outcome.proof)
-        return f"no plan for this money serves more than {bound:,.0f} kWh/day"
 
     def _money_lines(self) -> list[tuple[str, str]]:
         m = self.money

@@ -87,7 +87,11 @@ def write_run_tables(
     layers["dictionary"] = pd.DataFrame(columns=["layer", "field", "alias", "unit", "meaning"])
     beside = {name: ["note"] for name in ("offers", *plan.tables)} | _CSV_ONLY
     layers["dictionary"] = data_dictionary_of(fields_of(layers, beside))
-    descriptions = {name: _describe(title, _LAYERS.get(name, ("", ""))[0], said) for name in layers}
+    descriptions = {}
+    for name in layers:
+        words = (title, _LAYERS.get(name, ("", ""))[0], said)
+        parts = [part.strip().rstrip(".") for part in words]
+        descriptions[name] = ". ".join(filter(None, parts)) + "."
     # The legend has points on top, cells below and tables last.
     drawn = [name for name in _DRAWN if name in layers]
     layers = {name: layers[name] for name in dict.fromkeys([*drawn, *layers])}
@@ -176,8 +180,3 @@ def _with_case(sites: gpd.GeoDataFrame, viability: pd.DataFrame | None) -> gpd.G
     more = [name for name in viability.columns if name not in sites.columns]
     case = viability.set_index("site_id")[more].reindex(sites["site_id"])
     return sites.assign(**{name: case[name].to_numpy() for name in more})
-
-
-def _describe(title: str, text: str, note: str) -> str:
-    parts = [part.strip().rstrip(".") for part in (title, text, note)]
-    return ". ".join(part for part in parts if part) + "."

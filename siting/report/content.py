@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,16 +29,12 @@ _COSTS = {
 }
 
 
-def _one_decimal(value: Any) -> str:
-    return number(value, 1)
-
-
 # A new station is weak where less than this share of its energy is lost without it, or less than
 # this share of what it can serve is used.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
 # Shown on a card where a run has worked them out.
-_BUSINESS = {
-    "payback_years": ("Payback, years", _one_decimal),
+_BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "payback_years": ("Payback, years", lambda years: number(years, 1)),
     "npv_pkr": ("Net present value", rupees),
     "viability_gap_pkr": ("Viability gap", rupees),
 }
@@ -51,6 +48,10 @@ class Shown:
     value: Any
     text: str
     more: str = ""
+
+
+def _amount(what: str, pkr: float, more: str = "") -> Shown:
+    return Shown(what, pkr, rupees(pkr), more)
 
 
 def headline(run: RunRecord) -> list[Shown]:
@@ -82,8 +83,8 @@ def headline(run: RunRecord) -> list[Shown]:
         *drives(f),
         Shown("New stations", f["new_stations"], number(f["new_stations"]), kw),
         Shown("Existing stations", f["existing_stations"], number(f["existing_stations"])),
-        Shown("Subsidy", f["subsidy_pkr"], rupees(f["subsidy_pkr"]), of_budget),
-        Shown("Cost in all", f["cost_pkr"], rupees(f["cost_pkr"]), "subsidy included"),
+        _amount("Subsidy", f["subsidy_pkr"], of_budget),
+        _amount("Cost in all", f["cost_pkr"], "subsidy included"),
         Shown("Proven gap", f["gap"], percent(f["gap"], 2), limit),
     ]
 
@@ -143,23 +144,19 @@ def aims(run: RunRecord) -> list[tuple[str, str]]:
 def money(run: RunRecord) -> dict[str, Any]:
     """Return the budget, who pays the cost, and what the cost is made of, in PKR."""
     f = run.facts
-    private = f["cost_pkr"] - f["subsidy_pkr"]
-    left = f["budget_pkr"] - f["subsidy_pkr"]
-    budget = [
-        Shown("Public budget", f["budget_pkr"], rupees(f["budget_pkr"])),
-        Shown("Subsidy paid", f["subsidy_pkr"], rupees(f["subsidy_pkr"])),
-        Shown("Budget left", left, rupees(left)),
-    ]
-    if "years" in f["blocks"]:
-        text = "Granted over the years"
-        budget[0] = Shown(text, f["budget_pkr"], rupees(f["budget_pkr"]))
-    if f["aims"][:1] == ["least money"]:
-        # It has no budget: the money there is, is the money it takes.
-        budget = [Shown("Subsidy needed", f["subsidy_pkr"], rupees(f["subsidy_pkr"]))]
+    if f["aims"][:1] == ["least money"]:  # which has no budget
+        budget = [_amount("Subsidy needed", f["subsidy_pkr"])]
+    else:
+        granted = "Granted over the years" if "years" in f["blocks"] else "Public budget"
+        budget = [
+            _amount(granted, f["budget_pkr"]),
+            _amount("Subsidy paid", f["subsidy_pkr"]),
+            _amount("Budget left", f["budget_pkr"] - f["subsidy_pkr"]),
+        ]
     rows = [
         *budget,
-        Shown("Cost in all", f["cost_pkr"], rupees(f["cost_pkr"])),
-        Shown("Paid by operators", private, rupees(private)),
+        _amount("Cost in all", f["cost_pkr"]),
+        _amount("Paid by operators", f["cost_pkr"] - f["subsidy_pkr"]),
     ]
     served = f["objective_kwh_day"]
     if served > 0:
@@ -167,13 +164,13 @@ def money(run: RunRecord) -> dict[str, Any]:
         text = f"PKR {number(a_kwh)}"
         rows.append(Shown("Subsidy for each kWh/day served by all stations", a_kwh, text))
     rows += _additional(f.get("public_money") or {})
-    offers = _chosen(run)
+    offers = run.offers[run.offers["offer_id"].isin(run.sites["offer_id"])]
     parts = []
     for column, name in _COSTS.items():
         total = float(offers[column].fillna(0.0).sum())
         if total:
             share = total / f["cost_pkr"] if f["cost_pkr"] else None
-            parts.append(Shown(name, total, rupees(total), percent(share)))
+            parts.append(_amount(name, total, percent(share)))
     return {"rows": rows, "parts": parts}
 
 
@@ -185,12 +182,8 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
     year = f"PKR {m['pkr_per_usd']:g} to the US dollar"
     rows = [
         Shown("New stations that need no public money", none, f"{number(none)} of {number(of)}"),
-        Shown(f"Net present value without subsidy, {year}", npv, rupees(npv)),
-        Shown(
-            "Subsidy beyond what stations lack",
-            m["subsidy_beyond_need_pkr"],
-            rupees(m["subsidy_beyond_need_pkr"]),
-        ),
+        _amount(f"Net present value without subsidy, {year}", npv),
+        _amount("Subsidy beyond what stations lack", m["subsidy_beyond_need_pkr"]),
     ]
     a_car = m["subsidy_pkr_per_car"]
     if a_car is not None:
@@ -209,9 +202,7 @@ def years(run: RunRecord) -> list[dict[Any, Any]]:
             "year": int(row["year"]),
             "standing": int(standing.get(row["year"], 0)),
             # The share in the file is rounded.
-            "share": row["served_kwh_day"] / row["demand_kwh_day"]
-            if row["demand_kwh_day"]
-            else 0.0,
+            "share": row["served_kwh_day"] / (row["demand_kwh_day"] or 1.0),
         }
         for row in run.years.years.to_dict("records")
     ]
@@ -343,8 +334,8 @@ def _station(
         "configuration": _told(row["configuration"], row["chargers"]),
         "chargers": "" if missing(row["chargers"]) else str(row["chargers"]),
         "kw": Shown("kw", row["power_kw"], number(row["power_kw"], 1)),
-        "cost": Shown("cost", row["cost_pkr"], rupees(row["cost_pkr"])),
-        "subsidy": Shown("subsidy", row["subsidy_pkr"], rupees(row["subsidy_pkr"])),
+        "cost": _amount("cost", row["cost_pkr"]),
+        "subsidy": _amount("subsidy", row["subsidy_pkr"]),
         "served": Shown("served", served, number(served, 1)),
         "capacity": number(row["capacity_kwh_day"], 1),
         "use": Shown("use", row["use_share"], percent(row["use_share"], 0)),
@@ -423,7 +414,3 @@ def grid_item(name: str) -> str:
     kind, _, size = name.partition("_")
     words = {"lt": f"low tension, up to {size} kW", "pmt": f"{size} kVA pole-mounted transformer"}
     return f"{words[kind]} ({name})" if size.isdigit() and kind in words else name
-
-
-def _chosen(run: RunRecord) -> pd.DataFrame:
-    return run.offers[run.offers["offer_id"].isin(run.sites["offer_id"])]

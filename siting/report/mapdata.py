@@ -161,7 +161,8 @@ def road_lines(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
     for tolerance_m in _TOLERANCES_M:
         simple = shapely.simplify(lines, tolerance_m)
         drawn = [flat_lines(simple[rank == r]) for r in range(3)]
-        chars = [_chars(lines_of_rank) for lines_of_rank in drawn]
+        # Characters of the page that each line takes.
+        chars = [[len(json.dumps(x, separators=(",", ":"))) + 1 for x in of] for of in drawn]
         if sum(map(sum, chars)) <= MOST_ROAD_CHARS:
             return drawn, False
     left = MOST_ROAD_CHARS - sum(map(sum, chars[:2]))
@@ -178,11 +179,6 @@ def _strokes(
     out = np.zeros(len(lines), dtype=np.int64)
     out[of[of >= 0]] = kind[of >= 0]
     return lines, out
-
-
-def _chars(lines: list[list[int]]) -> list[int]:
-    """Return how much of the page each line takes."""
-    return [len(json.dumps(line, separators=(",", ":"))) + 1 for line in lines]
 
 
 def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
