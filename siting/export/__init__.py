@@ -5,7 +5,6 @@ from siting.export.credit import credit_line, noted, owners_of
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names, with_units
 from siting.export.exchange import write_exchange
 from siting.export.figure import save_figure
-from siting.export.flat import json_text, write_csv, write_json
 from siting.export.geojson import geojson_of, write_geojson
 from siting.export.geopackage import write_geopackage
 from siting.export.layers import (
@@ -20,6 +19,7 @@ from siting.export.maps import draw_demand, plan_figure
 from siting.export.plan_pictures import PICTURES, plot_plan, save_plan_pictures
 from siting.export.run_tables import layers_of, write_run_tables
 from siting.export.styles import styles_of, write_qml
+from siting.export.values import json_text, write_csv, write_json
 
 __all__ = [
     "PICTURES",

@@ -10,7 +10,6 @@ import geopandas as gpd
 import pandas as pd
 
 from siting.export.dictionary import data_dictionary_of, fields_of
-from siting.export.flat import write_csv
 from siting.export.geojson import write_geojson
 from siting.export.geopackage import write_geopackage
 from siting.export.layers import (
@@ -22,6 +21,7 @@ from siting.export.layers import (
 )
 from siting.export.qgis_project import write_qgis_project
 from siting.export.styles import styles_of, write_qml
+from siting.export.values import write_csv
 from siting.reference.listing import LISTED
 
 # Name of each layer: what one row of it is, and its geometry type where it is empty.

@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.report.areas import dissolved
 from siting.report.figure_text import number, percent, rupees
 from siting.report.run_record import RunRecord
-from siting.report.shapes import polygons_of, utm_of
+from siting.report.shapes import dissolved, polygons_of, utm_of
 
 SQUARE_M = 2500
 MOST_COUNTED_ZONES = 60

@@ -16,10 +16,16 @@ import pandas as pd
 import shapely
 
 from siting.export.styles import MINUTES
-from siting.report.areas import service_areas
 from siting.report.figure_text import percent
 from siting.report.run_record import RunRecord
-from siting.report.shapes import SCALE, flat_lines, polygons_of, polygons_of_all, utm_of
+from siting.report.shapes import (
+    SCALE,
+    flat_lines,
+    polygons_of,
+    polygons_of_all,
+    service_areas,
+    utm_of,
+)
 from siting.roads import PLACE_KINDS
 from siting.roads.strokes import strokes
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from siting.errors import needs_extra
 from siting.export import owners_of
 from siting.report import assumptions, content, figure_text
-from siting.report.budgets import budget_bars, other_limits
 from siting.report.curve import Frontier, curve
 from siting.report.districts import districts
 from siting.report.figure_text import is_urdu
@@ -37,6 +36,7 @@ _PACKED = "The cards of so many stations need this page's script; sites.csv has 
 SECTIONS: tuple[Callable[[RunRecord], Any], ...] = (
     *(content.headline, content.later_aims, content.aims, content.money, content.builds),
     *(content.chargers_in_words, content.years, content.robustness, content.stations),
+    *(content.budget_bars, content.other_limits),
     *(assumptions.proof, assumptions.sources, assumptions.decides, assumptions.assumptions),
     *(assumptions.checks, assumptions.lacking),
 )
@@ -88,8 +88,6 @@ def render(
         period=f"{years[0]['year']} to {years[-1]['year']}" if years else str(run.year),
         summary=summary(run, parts),
         districts=parts,
-        budgets=budget_bars(run),
-        limits=other_limits(run),
         curve=curve(frontier, run),
         areas=any(data["areas"]),
         minutes=bool(data["minutes"]),
