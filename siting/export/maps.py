@@ -12,33 +12,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from siting.export import ground as drawing
 from siting.export.figure import new_figure, save_figure
 from siting.export.fonts import legible
-from siting.export.ground import (
-    EXISTING,
-    HATCH,
-    INK,
-    NEW,
-    QUIET,
-    Array,
-    Ground,
-    add_land,
-    darkest,
-    draw_cells,
-    draw_roads,
-    draw_scale_and_north,
-    draw_sites,
-    draw_unserved,
-    energy_wanted,
-    find_ground,
-    largest_kw,
-    marker_pt2,
-    power_kw,
-    require_metres,
-    served_share,
-    shade,
-    thin_hatch,
-)
+from siting.export.ground import EXISTING, HATCH, INK, NEW, QUIET, Array, Ground
 from siting.export.layers import wanted_layer
 
 if TYPE_CHECKING:
@@ -79,18 +56,20 @@ def plan_figure(
     Raises `InputError` if the roads are not in metres, or there is nothing to draw;
     `MissingExtraError` if Matplotlib is not installed.
     """
-    require_metres(edges)
+    drawing.require_metres(edges)
     cells, stations = cells_layer.to_crs(edges.crs), sites.to_crs(edges.crs)
-    ground = find_ground(edges, cells, stations)
-    wanted, unit = energy_wanted(cells)
-    top = darkest(wanted)
+    ground = drawing.find_ground(edges, cells, stations)
+    wanted, unit = drawing.energy_wanted(cells)
+    top = drawing.darkest(wanted)
     page = MapPage(ground, title=title, subtitle=subtitle, note=note, side_in=_SIDE_IN)
     land = page.land()
-    draw_cells(land, ground, cells, shade(wanted / top, served_share(cells)))
-    draw_unserved(land, cells)
-    draw_roads(land, edges)
-    draw_sites(land, stations)
-    draw_scale_and_north(land, ground)
+    drawing.draw_cells(
+        land, ground, cells, drawing.shade(wanted / top, drawing.served_share(cells))
+    )
+    drawing.draw_unserved(land, cells)
+    drawing.draw_roads(land, edges)
+    drawing.draw_sites(land, stations)
+    drawing.draw_scale_and_north(land, ground)
     _draw_key(page.side(_KEY_IN), ground.height_in, cells, stations, top, unit)
     return page.figure
 
@@ -108,7 +87,7 @@ def _draw_key(
 
     side.set(xlim=(0, _KEY_IN), ylim=(-height_in, 0))
     side.axis("off")
-    existing, power = stations["existing"].to_numpy(dtype=bool), power_kw(stations)
+    existing, power = stations["existing"].to_numpy(dtype=bool), drawing.power_kw(stations)
     wanted, served = cells["demand_kwh_day"].sum(), cells["served_kwh_day"].sum()
     share = round(100 * served / wanted, 1) if wanted > 0 else 0.0
     if wanted - served > 0.5:
@@ -130,7 +109,7 @@ def _draw_key(
     tall, wide = 0.9, 1.15
     amount, part = np.meshgrid(np.linspace(0, 1, 5), np.linspace(0, 1, 5), indexing="ij")
     side.imshow(
-        shade(amount, part),
+        drawing.shade(amount, part),
         extent=(0.0, wide, y - tall, y),
         origin="lower",
         aspect="auto",
@@ -143,7 +122,7 @@ def _draw_key(
     side.text(wide, y, "100 %", size=8, color=INK, va="top", ha="right")
     side.text(wide / 2, y - 0.15, "served", size=8, color=QUIET, va="top", ha="center")
     y -= 0.42
-    with thin_hatch():
+    with drawing.thin_hatch():
         box = Rectangle((0, y - 0.14), 0.26, 0.16, facecolor="#f7f7f5", edgecolor=HATCH)
         box.set(hatch="/////", linewidth=0)
     side.add_patch(box)
@@ -152,9 +131,9 @@ def _draw_key(
 
     side.text(0, y, "Stations", size=9, weight="bold", color=INK, va="top")
     y -= 0.36
-    largest = largest_kw(power)
+    largest = drawing.largest_kw(power)
     for kw in _example_powers(power[~existing]):
-        size = marker_pt2(np.array([kw]), largest)
+        size = drawing.marker_pt2(np.array([kw]), largest)
         side.scatter([0.17], [y], s=size, c=NEW, edgecolors="white", linewidths=1.1)
         side.text(0.42, y, f"new, {kw:,.0f} kW", size=8.5, color=INK, va="center")
         y -= 0.3
@@ -197,9 +176,9 @@ def draw_side_by_side(
     all_sites = gpd.GeoDataFrame(
         pd.concat([sites[["geometry"]] for _, _, sites in drawn], ignore_index=True), crs=edges.crs
     )
-    ground = _panel_ground(find_ground(edges, drawn[0][1], all_sites))
-    wanted, unit = energy_wanted(drawn[0][1])
-    top = darkest(wanted)
+    ground = _panel_ground(drawing.find_ground(edges, drawn[0][1], all_sites))
+    wanted, unit = drawing.energy_wanted(drawn[0][1])
+    top = drawing.darkest(wanted)
     below = (
         f"Cells are the darker the more energy they want ({top:,.0f} {unit} or more is darkest), "
         "orange where none of it is served and green where all is. Circles are new stations, "
@@ -209,10 +188,12 @@ def draw_side_by_side(
     for i, (text, cells, sites) in enumerate(drawn):
         land = page.land(i)
         land.set_title(text, loc="left", size=10, weight="bold", color=INK, parse_math=False)
-        draw_cells(land, ground, cells, shade(wanted / top, served_share(cells)))
-        draw_roads(land, edges)
-        draw_sites(land, sites)
-        draw_scale_and_north(land, ground)
+        drawing.draw_cells(
+            land, ground, cells, drawing.shade(wanted / top, drawing.served_share(cells))
+        )
+        drawing.draw_roads(land, edges)
+        drawing.draw_sites(land, sites)
+        drawing.draw_scale_and_north(land, ground)
     save_figure(page.figure, path)
 
 
@@ -231,10 +212,10 @@ def draw_differences(
     ``existing``; `runs` is what the plans are called.
     """
     stations = sites.to_crs(edges.crs)
-    ground = _panel_ground(find_ground(edges, stations, stations), 8.0)
+    ground = _panel_ground(drawing.find_ground(edges, stations, stations), 8.0)
     page = MapPage(ground, title=title, note=note)
     land = page.land()
-    draw_roads(land, edges)
+    drawing.draw_roads(land, edges)
     x, y = stations.geometry.x.to_numpy(), stations.geometry.y.to_numpy()
     status, old = stations["status"].to_numpy(object), stations["existing"].to_numpy(bool)
     held = stations["in_runs"].to_numpy(object)
@@ -252,7 +233,7 @@ def draw_differences(
             land.scatter(x[mask], y[mask], edgecolors="white", linewidths=0.8, zorder=5,
                          label=f"{text} ({mask.sum():,})", **style)  # fmt: skip
     land.legend(loc="upper left", fontsize=8, framealpha=0.9, edgecolor="#d1d5db")
-    draw_scale_and_north(land, ground)
+    drawing.draw_scale_and_north(land, ground)
     save_figure(page.figure, path)
 
 
@@ -280,12 +261,12 @@ def draw_demand(
     `siting.tables.DEMAND`; `title`, `note`: the lines above and below. Raises `InputError` if the
     roads are not in metres; `MissingExtraError` if Matplotlib is not installed.
     """
-    require_metres(edges)
+    drawing.require_metres(edges)
     layer = wanted_layer(cells, demand).to_crs(edges.crs)
     sums = demand.groupby("vehicle_class")["demand_kwh_day"].sum().sort_values(ascending=False)
     panels = [("all classes", "demand_kwh_day", float(sums.sum()))]
     panels += [(str(c), f"demand_{c}_kwh_day", float(kwh)) for c, kwh in sums.items()]
-    ground = find_ground(edges, layer, layer.iloc[:0])
+    ground = drawing.find_ground(edges, layer, layer.iloc[:0])
     tall_in = DEMAND_IN * ground.height_m / ground.width_m
     ground = replace(ground, width_in=DEMAND_IN, height_in=tall_in)
     columns = min(COLUMNS, len(panels))
@@ -300,12 +281,12 @@ def draw_demand(
     )
     for i, (name, column, kwh) in enumerate(panels):
         land = page.land(i)
-        wanted, unit = energy_wanted(layer.assign(demand_kwh_day=layer[column]))
-        top = darkest(wanted)
-        draw_cells(land, ground, layer, shade(wanted / top, np.zeros(len(wanted))))
-        draw_roads(land, edges)
+        wanted, unit = drawing.energy_wanted(layer.assign(demand_kwh_day=layer[column]))
+        top = drawing.darkest(wanted)
+        drawing.draw_cells(land, ground, layer, drawing.shade(wanted / top, np.zeros(len(wanted))))
+        drawing.draw_roads(land, edges)
         if i == 0:
-            draw_scale_and_north(land, ground)
+            drawing.draw_scale_and_north(land, ground)
         label = f"{name.replace('_', ' ')}: {kwh:,.0f} kWh/day"
         land.text(0, 1.075, label, transform=land.transAxes, size=9.5, weight="bold", color=INK)
         key = f"darkest: {top:,.3g} or more {unit}"
@@ -362,7 +343,9 @@ class MapPage:
         row, column = divmod(number, self.columns)
         left_in = EDGE_IN + column * self.step_in[0]
         down_in = self.first_in + row * self.step_in[1]
-        return add_land(self.figure, self.ground, self._box(left_in, down_in, self.ground.width_in))
+        return drawing.add_land(
+            self.figure, self.ground, self._box(left_in, down_in, self.ground.width_in)
+        )
 
     def side(self, wide_in: float) -> Axes:
         """Return axes as high as a map at the right edge of the page."""
