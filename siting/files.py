@@ -151,7 +151,7 @@ class UserTable:
             self.faults.append(Fault(where, what, fix, lines))
 
     def require(self, *columns: Iterable[str]) -> None:
-        """Raise an `InputError` if the file has no rows, or of some columns not even one."""
+        """Raise an `InputError` if the file has no rows, or lacks all columns of a group."""
         there = set(self.table.columns)
         lost = tuple(" or ".join(some) for some in columns if there.isdisjoint(some))
         if lost:
@@ -221,7 +221,7 @@ def rows_fault(
 
 
 def missing_columns(table: pd.DataFrame, columns: Iterable[str], where: str) -> list[Fault]:
-    """Return a fault for each of some columns that a table lacks, with those it has."""
+    """Return a fault for each column that is missing in a table."""
     have = ", ".join(map(str, table.columns[table.dtypes != "geometry"]))
     return [
         Fault(f"{where}, column {column}", "missing", f"it has: {have}")

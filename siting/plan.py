@@ -152,7 +152,7 @@ class Plan:
         """
         return write_exchange(self.layers, Path(path), layers, title=self.title, note=noted(self))
 
-    # --- told ------------------------------------------------------------------------------------
+    # --- headline and pictures --------------------------------------------------------------------
 
     def headline(self) -> list[tuple[str, str]]:
         """Return the plan's main figures as (label, value) pairs in planners' words."""
@@ -185,7 +185,7 @@ class Plan:
             ),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
-        # Of a run: comparison of the plan with its aims, after the figures of its blocks.
+        # A run also compares the plan with its aims, after the figures of its blocks.
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
         # All drivers first: the program's share counts each station by its own capacity.
@@ -402,7 +402,7 @@ def status_text(outcome: Outcome) -> str:
 
 @dataclass(frozen=True, eq=False)
 class PlanTables:
-    """The tables of a study that its plan is told with."""
+    """The tables of a study that are part of its plan."""
 
     cells: gpd.GeoDataFrame
     demand: pd.DataFrame
@@ -462,7 +462,7 @@ def _site_table(
     classes: list[str],
 ) -> gpd.GeoDataFrame:
     capacity = capacity_columns(built)
-    # The offer tells whether a station exists: it may be extended, or planned again.
+    # The offer decides whether a station exists: it may be extended, or planned again.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)

@@ -358,7 +358,7 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
 
 
 def _flagged(place: str, what: str, mask: np.ndarray, labels: Labels) -> list[Fault]:
-    """Return a fault that names the rows of a mask, each once; an empty list if there is none."""
+    """Return a fault that names the rows of a mask, each once; an empty list for an empty mask."""
     return [Fault(place, what, "", tuple(dict.fromkeys(labels(mask))))] if mask.any() else []
 
 

@@ -41,11 +41,11 @@ TIES = (
     "ties: the most worth, then the least public money, then the least cost, then the higher rent, "
     "then the earlier line of the bids"
 )
-# Of the time for asks, as much goes to what winners could have asked for.
+# Share of the time for asks that goes to the asks of winners.
 WINNERS_S = 0.5
-# What is asked of the solver in one go takes so many times its even share of what is left, at most.
+# Longest time for one ask, as a multiple of its even share of the remaining time.
 AHEAD = 4.0
-# Of the time for a winner's ask, the share for the award that there is without it.
+# Share of the time for a winner's ask that goes to the award without it.
 WITHOUT_S = 0.6
 
 

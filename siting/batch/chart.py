@@ -69,7 +69,7 @@ def _missing(value: Any) -> bool:
 
 
 def _bound_share(row: pd.Series) -> float:
-    """Return the share that no plan exceeds; that served where nothing is proven of it."""
+    """Return the share that no plan exceeds; the share served if there is no bound."""
     served, bound = row["served_kwh_day"], row["bound_kwh_day"]
     if not served > 0 or not math.isfinite(bound):
         return float(row["served_share"])

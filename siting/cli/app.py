@@ -1,4 +1,4 @@
-"""What all verbs share: arguments, errors in words, and the progress on stderr."""
+"""The common parts of all verbs: arguments, error messages, and progress on stderr."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class Said:
     done: bool = False
 
 
-# Of the verb that runs now. A fault must know it too, wherever it is found.
+# The verb that runs now; faults need it, wherever they are found.
 _SAID: ContextVar[Said] = ContextVar("said")
-# Of all that can be wrong with the words of a command; typer names a child of it alone.
+# The parent of all errors in the words of a command; typer exports one of its children only.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
@@ -73,7 +73,7 @@ class Verbs(TyperGroup):
             return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the verbs with what they do, a section a group."""
+        """Write the verbs with their descriptions, one section for each group."""
         for group in GROUPS:
             verbs = [(n, v) for n, v in self.commands.items() if v.rich_help_panel == group]  # type: ignore[attr-defined]
             with formatter.section(group):
@@ -201,7 +201,7 @@ def verb(
     """
 
     def make(function: Callable[..., Reply | None]) -> Callable[..., Any]:
-        # Left to itself the list of verbs cuts what they do off at the edge of the line.
+        # By default the list of verbs cuts their descriptions off at the edge of the line.
         said = " ".join((function.__doc__ or "").split())
         return app.command(
             function.__name__.rstrip("_"),  # a name that Python has taken ends in _
@@ -302,7 +302,7 @@ def print_json(facts: Any) -> None:
 
     Numbers of NumPy, dates and what is not finite are made plain (``null``).
     """
-    # A terminal of another encoding would write what it lacks in a way that is no JSON.
+    # A terminal with another encoding would replace missing characters by text that is not JSON.
     ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     try:
         text = json.dumps(facts, indent=2, ensure_ascii=ascii_only, allow_nan=False)

@@ -401,7 +401,7 @@ def rerun(
     try:
         repetition = repeat(run_folder(folder), overrides or [], out=out, progress=progress())
     except InfeasibleError as err:
-        # The first run had a plan: that there is none now is a difference, and no bad input.
+        # The first run had a plan, so that an infeasible repetition is a difference, not bad input.
         print_error("Differs: there was a plan, now there is none", err)
         raise typer.Exit(1) from err
     return Reply(repetition.plain, lambda: print_rerun(repetition), code=int(not repetition.same))

@@ -1,4 +1,4 @@
-"""What a plan leaves behind: GeoJSON, a GeoPackage, QGIS styles, CSV, JSON and pictures."""
+"""The files of a plan: GeoJSON, GeoPackage, QGIS styles, CSV, JSON and pictures."""
 
 from siting.export.charts import frontier_figure
 from siting.export.credit import credit_line, noted, owners_of

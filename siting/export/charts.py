@@ -1,7 +1,7 @@
 """Charts of a plan for papers: by class, cost and payer, use, year, budget and simulated day.
 
-Colours differ in lightness as much as in hue, and what is not served or stands already is hatched
-too, so that a chart still tells in a grey print and to a colour-blind reader.
+Colours differ in lightness as much as in hue, and unserved energy and existing stations are
+hatched, so that a chart can be read in a grey print and by colour-blind readers.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ SERVED, LACKING, LACKING_EDGE, PUBLIC = "#00694e", "#fbdcc4", "#d55e00", "#0072b
 GRID = "#e5e7eb"
 # Ways of choosing on the simulated day.
 _CASES = (("planned", "as planned", NEW), ("free", "free choice, all drivers", "#c2410c"))
-# What is lacking: hatched, so that it tells in a grey print.
+# Unserved energy is hatched, so that it can be seen in a grey print.
 _LACKING: dict[str, Any] = {"color": LACKING, "ec": LACKING_EDGE, "hatch": "////", "lw": 0.6}
 _STANDING: dict[str, Any] = {"color": "#f0c419", "ec": INK, "hatch": "....", "lw": 0.5}
-# What is written over the lines of the grid.
+# Background of texts over the lines of the grid.
 _CLEAR = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
 # Parts of a station's cost, in the order they are drawn; the parts of grid works stand for them.
 _GRID_PARTS = {
@@ -72,7 +72,7 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
 
 
 def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return bars of what the new stations cost (PKR million), by part and by payer.
+    """Return bars of the cost of the new stations (PKR million), by part and by payer.
 
     `sites` has ``offer_id``, ``existing``, ``cost_pkr``, ``subsidy_pkr``; parts that `offers` does
     not split show as other costs.
@@ -85,7 +85,7 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
     figure, chart = new_chart(8, 1.9 + 0.42 * (len(parts) + 2))
     labels = [*parts, *payers]
     amounts = np.array([*parts.values(), *payers.values()]) / 1e6
-    # A gap parts what it is spent on from who spends it.
+    # A gap separates the parts of the cost from its payers.
     at = -np.arange(len(labels), dtype=float) - np.where(
         np.arange(len(labels)) < len(parts), 0, 0.9
     )
@@ -107,7 +107,7 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
 
 
 def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
-    """Return what the new stations cost by part, in PKR; parts that cost nothing are left out."""
+    """Return the cost of the new stations by part (PKR), without parts that cost nothing."""
     built = offers[offers["offer_id"].isin(new["offer_id"])]
     known = dict(_PARTS)
     if set(_GRID_PARTS) <= set(offers.columns):
@@ -120,7 +120,7 @@ def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
 
 
 def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return a bar a station, largest first: what it can serve and serves (kWh/day).
+    """Return bars of capacity and energy served (kWh/day) by station, largest first.
 
     `sites` has ``site_id``, ``existing``, ``capacity_kwh_day``, ``served_kwh_day``.
     """
@@ -290,7 +290,7 @@ def _across(chart: Axes) -> None:
 
 
 def _percent(part: float, whole: float) -> str:
-    """Return a share in words; "100 %" and "0 %" only where it is all or nothing.
+    """Return a share as text; "100 %" and "0 %" mean exactly all and nothing.
 
     >>> [_percent(p, 100.0) for p in (0.0, 0.01, 50.0, 99.99, 100.0)]
     ['0 %', 'under 1 %', '50 %', 'over 99 %', '100 %']

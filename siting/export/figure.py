@@ -1,4 +1,4 @@
-"""Figures of Matplotlib: made without pyplot, shown by notebooks, saved the same each time."""
+"""Matplotlib figures: made without pyplot, shown by notebooks, saved with the same bytes."""
 
 from __future__ import annotations
 

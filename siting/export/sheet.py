@@ -60,7 +60,7 @@ class MapSheet:
         )
 
     def roads(self, roads: gpd.GeoDataFrame) -> str:
-        """Return the larger of some streets."""
+        """Return the larger streets."""
         larger = roads["highway"].astype(str).str.removesuffix("_link").isin(_DRAWN)
         return self.shapes(gpd.GeoSeries([roads.geometry[larger].union_all()]), "road", [""])
 

@@ -298,7 +298,7 @@ class _New:
         return kwh, np.maximum(-npv, 0.0)
 
     def alike(self, lots: int, within: float) -> tuple[float, bool]:
-        """Return the spread of so many lots, and whether none within a spread is proven."""
+        """Return the spread of this number of lots, and whether smaller spreads are ruled out."""
         least = least_spread((self.kwh / self.parts)[self.at], lots)
         if least > within:
             return least, True
@@ -319,7 +319,7 @@ class _New:
         return 1, 0.0, proven
 
     def split(self, lots: int, within: float) -> tuple[_New, float] | None:
-        """Return the stations, the largest in parts, so that so many lots are within a spread."""
+        """Return the stations, the largest in parts, so that the lots are within a spread."""
         made = self
         for _ in range(MOST_SPLIT):
             parts = made.parts.copy()
@@ -334,7 +334,7 @@ class _New:
 def _alike(
     new: _New, ids: np.ndarray, lot: np.ndarray, within: float, least: float
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the spread of the lots, its lower bound and what else can be had, also in words."""
+    """Return the spread of the lots, its lower bound and the alternatives, as facts and notes."""
     (kwh, pkr), count, npv = new.sums(lot), int(lot.max()), new.npv
     apart, paid_apart = spread(kwh), spread(pkr)
     good, alone = int((npv > 0).sum()), float(np.maximum(-npv, 0).sum())

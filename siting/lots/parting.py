@@ -120,7 +120,7 @@ def _more_alike(
 
 
 def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) -> list[list[int]]:
-    """Return all connected groups of stations of so much energy at most, or `MANY` of them."""
+    """Return all connected groups of stations up to this energy, or `MANY` of them."""
     found: list[list[int]] = []
     for root in range(len(kwh)):
         first = [j for j in near[root] if j > root]

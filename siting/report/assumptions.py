@@ -1,4 +1,4 @@
-"""What the plan rests on and what it does not know, which no summary may leave out."""
+"""Assumptions and gaps of a plan, which no summary may leave out."""
 
 from __future__ import annotations
 

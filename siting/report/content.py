@@ -31,8 +31,8 @@ _COSTS = {
 }
 
 
-# A new station is weak where less than this share of its energy is lost without it, or less than
-# this share of what it can serve is used.
+# A new station is weak if less than this share of its energy is lost without it, or less than this
+# share of its capacity is used.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
 # Shown on a card where a run has worked them out.
 _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -102,7 +102,7 @@ def _on_the_day(facts: dict[str, Any]) -> list[Shown]:
 
 
 def drives(facts: dict[str, Any]) -> list[Shown]:
-    """Return how long drivers take to their charger; nothing where none is served."""
+    """Return the drive to the charger; nothing if nobody is served."""
     mean, most = facts.get("mean_travel_min"), facts.get("p90_travel_min")
     if mean is None or most is None:
         return []
@@ -127,10 +127,10 @@ def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
 
 
 def aims(run: RunRecord) -> list[tuple[str, str]]:
-    """Return what the plan aimed at and what its blocks have to tell, in the run's own words."""
+    """Return the aims of the plan and the headlines of its blocks, in the run's own words."""
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
-    # What is told year by year has a table of its own.
+    # Figures of single years have their own table.
     told = [
         (line["label"], line["text"])
         for field, line in f.get("headline", {}).items()
@@ -177,7 +177,7 @@ def money(run: RunRecord) -> dict[str, Any]:
 
 
 def _additional(m: dict[str, Any]) -> list[Shown]:
-    """Return what public money adds, where a run says so."""
+    """Return the effect of public money, if the run has it."""
     if not m.get("new_stations"):
         return []
     none, of, npv = m["stations_without_need"], m["new_stations"], m["npv_without_subsidy_pkr"]
@@ -223,7 +223,7 @@ def robustness(run: RunRecord) -> dict[str, Any] | None:
 
 
 def builds(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one row a kind of new station: how many, what it is made of, power and money."""
+    """Return one row for each kind of new station: number, chargers, power and money."""
     new = run.sites[~run.sites["existing"].astype(bool)].copy()
     rows = []
     new["chargers"] = new["chargers"].fillna("").astype(str)
@@ -299,10 +299,10 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return cards with those of stations alike told: the first of a kind lists the others.
+    """Return cards in which the first of several equal stations lists the others.
 
-    Alike are stations of one make, cost, subsidy, energy and use as they are read. ``alike`` are
-    the ids of the others, on the first; ``told`` is the id of that first one on the others.
+    Equal stations show the same chargers, cost, subsidy, energy and use. ``alike`` has the ids of
+    the others, on the first; ``told`` is the id of the first, on the others.
     """
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     for card in cards:
@@ -362,7 +362,7 @@ def _station(
 
 
 def _day_use(served_kwh: float, power_kw: float) -> str:
-    """Return what is sold as a share of 24 hours at full power, or nothing where none is known.
+    """Return the energy sold as a share of 24 hours at full power; blank if it is unknown.
 
     >>> _day_use(57.3, 39.6)
     '6 %'

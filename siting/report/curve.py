@@ -23,7 +23,7 @@ _NUMBERS = (
 )
 _FIX = "make it again with `siting frontier`"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620, 330, 64, 16, 16, 52
-# Other measures of fairness that a frontier may have, and what they are called.
+# Other measures of fairness that a frontier may have, with their names on the page.
 _FAIRNESS = {
     "worst_zone_share": "Worst-served zone",
     "worst_class_share": "Vehicle class served least",

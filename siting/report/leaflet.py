@@ -63,7 +63,7 @@ def embedded_leaflet() -> Leaflet:
     """Return Leaflet's script and style sheet as text.
 
     Raises `MissingExtraError` if the package that carries Leaflet is not installed, or was changed
-    since its release. Of a version that is not known here there is nothing to hold it against.
+    since its release. Unknown versions cannot be checked.
     """
     try:
         package = distribution(_PACKAGE)

@@ -298,7 +298,7 @@ class _Sizes(_Form):
 
 
 class RunFacts(_Form):
-    """What is read again of ``run.json``; keys with a default may be missing or empty."""
+    """The keys of ``run.json`` that are read again; keys with a default may be missing."""
 
     siting: str
     name: str

@@ -129,7 +129,7 @@ def _areas(
 
 
 def _tints(areas: list[Any]) -> list[int]:
-    """Return a number of a colour for each area, such that none has that of a neighbour."""
+    """Return the number of a colour for each area; neighbours have different colours."""
     near: list[set[int]] = [set() for _ in areas]
     shapes = np.array(areas, dtype=object)
     for a, b in shapely.STRtree(shapes).query(shapes, predicate="intersects").T.tolist():

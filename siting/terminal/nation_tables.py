@@ -1,4 +1,4 @@
-"""What the terminal shows of a nation's plan."""
+"""Terminal output of a nation's plan."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def print_nation(plan: NationPlan, folder: Path) -> None:
-    """Print the plan of a nation: what came out, the money by city, and other divisions of it."""
+    """Print the plan of a nation: its headline, the money by city, and other divisions of it."""
     from siting.nation.nation_page import WORDS, headline
 
     console = Screen()

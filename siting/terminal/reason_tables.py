@@ -1,4 +1,4 @@
-"""What the terminal shows of a plan's reasons, and of the chain behind a figure."""
+"""Terminal output of the reasons for a plan, and of the chain behind a figure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
 
 
 def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
-    """Print why a place gets what it gets: reasons, what it serves, the offers it had."""
+    """Print the reasons for a place's station or for none, its service, and its offers."""
     console = Screen()
     name = f" ({why.name})" if why.name else ""
     console.heading(f"{why.site_id}{name} {HEADS[why.state]}", plan.note)

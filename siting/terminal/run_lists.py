@@ -1,4 +1,4 @@
-"""What the terminal shows of stored runs: a list of them, and whether one holds or repeats."""
+"""Terminal output of stored runs: their list, and whether one holds or repeats."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
 
 
 def _number(key: str) -> Callable[[Mapping[str, Any]], float]:
-    """Return what gives a number of a run; NaN where the run has none that is finite."""
+    """Return the reader of a number of a run; NaN unless the run has a finite one."""
 
     def number(facts: Mapping[str, Any]) -> float:
         value = facts.get(key)
