@@ -142,19 +142,19 @@ class _Form(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
-def _form(
-    name: str, base: type[_Form] = _Form, *, texts: str = "", numbers: str = "", wholes: str = "",
-    blanks: str = "", blank_texts: str = "", **more: Any,
-) -> Any:  # fmt: skip
-    """Return a form by the kinds of its keys; numbers and texts that may be null are apart.
+# Kinds of keys of ``run.json``; those of blanks may be null.
+_KINDS = {"texts": str, "numbers": float, "wholes": int, "blanks": float | None,
+          "blank_texts": str | None}  # fmt: skip
 
-    `more`: other keys, each with its type; with its default too if it may be missing.
+
+def _form(name: str, base: type[_Form] = _Form, **keys: Any) -> Any:
+    """Return a form by its keys: names of each of `_KINDS`, and other keys with their types.
+
+    A key with its type and a default may be missing.
     """
-    kinds = {str: texts, float: numbers, int: wholes, float | None: blanks, str | None: blank_texts}
-    fields: dict[str, Any] = {
-        key: (kind, ...) for kind, keys in kinds.items() for key in keys.split()
-    }
-    fields |= {key: kind if isinstance(kind, tuple) else (kind, ...) for key, kind in more.items()}
+    named = {kind: keys.pop(kind, "").split() for kind in _KINDS}
+    fields: dict[str, Any] = {key: (_KINDS[kind], ...) for kind in named for key in named[kind]}
+    fields |= {key: kind if isinstance(kind, tuple) else (kind, ...) for key, kind in keys.items()}
     return create_model(name, __base__=base, **fields)
 
 
