@@ -393,7 +393,7 @@ def ask(name: str, *given: Any, **how: Any) -> Any:
 
 
 def status_text(outcome: Outcome) -> str:
-    """Return the status in words that claim no more than was proven."""
+    """Return the status as text that claims no more than is proven."""
     gap = f"{outcome.gap:.2%}" if math.isfinite(outcome.gap) else "unknown"
     if outcome.status == "optimal":
         return f"optimal within a proven gap of {gap}"

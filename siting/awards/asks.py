@@ -64,7 +64,7 @@ class Ask:
 
     @property
     def proven(self) -> bool:
-        """Whether it is known to the rupee."""
+        """Whether the ask is known to the rupee."""
         return self.high_pkr - self.low_pkr < 1
 
 
@@ -73,7 +73,7 @@ NO_ASK = Ask(-1.0, -1.0)
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """The best plan found: its worth with a bound, its money (PKR) with one, what stands."""
+    """The best plan found: its worth and money (PKR), each with a bound, and its stations."""
 
     worth: float
     worth_bound: float
@@ -83,7 +83,7 @@ class Best:
 
     @property
     def proven(self) -> bool:
-        """Whether no plan is worth more, but for what counts as the same."""
+        """Whether no plan is worth more, within the tolerance `SAME`."""
         return self.worth_bound - self.worth <= SAME * abs(self.worth)
 
 
@@ -292,7 +292,7 @@ class Market:
         return dict(zip(plan.years, stand, strict=True)) if plan is not None else stand[0]
 
     def worth_of(self, offers: Standing) -> float:
-        """Return what offers that stand are worth, whatever limits or floors they break."""
+        """Return the worth of stations, even if they break limits or floors."""
         worth = self.pool.worth_of(choice_of(self.pool.frame.program, offers))
         if math.isfinite(worth):
             return worth

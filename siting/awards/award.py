@@ -51,7 +51,7 @@ WITHOUT_S = 0.6
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Award(Shown):
-    """Who is awarded, and what each could have asked for.
+    """The winners of an award, and the critical ask of each bid.
 
     Parameters
     ----------
@@ -277,11 +277,11 @@ def _asks(
 
 
 def _losers(bidding: Bidding, won: Collection[str]) -> list[str]:
-    """Return the bids that lost, those first that ask least for what they can deliver."""
+    """Return the bids that lost, the cheapest for their capacity first."""
     places, offers = bidding.places, bidding.study.offers.set_index("offer_id")
     can = offers[[c for c in offers.columns if str(c).startswith("capacity_")]].sum(axis=1)
     lost = places[~places["bid"].isin(won) & places["bid"].isin(bidding.bids)]
-    # With no loser the map has no number to tell its type from.
+    # Without losers the map has no number to infer its type from.
     by = lost.assign(kwh=lost["offer_id"].map(can).astype(float)).groupby("bid", sort=False)
     rate = by["ask_pkr"].sum() / by["kwh"].sum().clip(lower=1e-9)
     return rate.sort_values(kind="stable").index.astype(str).tolist()
@@ -388,7 +388,7 @@ def _payments(winners: pd.DataFrame) -> pd.DataFrame:
 
 
 def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:
-    """Return why a bid lost, in words for its bidder."""
+    """Return the reason for which a bid lost, as its bidder reads it."""
     if ruled_out:
         return ruled_out
     if ask is None:

@@ -292,7 +292,7 @@ def papers(
 
 
 def _names(pairs: list[str]) -> dict[str, str]:
-    """Return what ``THEIRS=OURS`` texts say."""
+    """Return the pairs of ``THEIRS=OURS`` texts."""
     odd = tuple(text for text in pairs if not all(text.partition("=")))
     if odd:
         raise InputError("map-config", "not THEIRS=OURS", "write e.g. fast=dc_hub", odd)

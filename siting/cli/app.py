@@ -155,7 +155,7 @@ Run = Annotated[
 
 @dataclass
 class Reply:
-    """What a verb found: as JSON, as text for the terminal, and the exit code.
+    """The result of a verb: as JSON, as text for the terminal, and the exit code.
 
     `gaps` are those of the plans it wrote; a verb with one above 100 % ends with
     `FAR_FROM_PROVEN`. `always` is text that ``--quiet`` does not hold back.
@@ -190,7 +190,7 @@ def to_folder(help_: str) -> Any:
 def verb(
     group: str, example: str, *, solver: Sequence[str] = (), quiet: bool = True, bare: bool = False
 ) -> Callable[[Callable[..., Reply | None]], Callable[..., Any]]:
-    """Return what makes a function a verb of a group, its help ending with an example.
+    """Return a decorator that makes a function a verb of a group; its help ends with an example.
 
     The function gives a `Reply`, which is printed as ``--json`` and ``--quiet`` ask; errors are
     explained.
@@ -287,7 +287,7 @@ def exit_if_far(*gaps: float | None) -> None:
 
 
 def items(texts: Sequence[str] | None) -> list[str]:
-    """Return what a repeated option names, each text one thing or a list ``[A,B]``."""
+    """Return the values of a repeated option; each text is one value or a list ``[A,B]``."""
     names: list[str] = []
     for text in texts or ():
         if text.startswith("[") and text.endswith("]"):
@@ -379,7 +379,7 @@ _PROGRESS: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 
 def progress() -> Progress | None:
-    """Return what shows the progress of the verb that runs now; none if it is quiet."""
+    """Return the progress display of the verb that runs now; None if it is quiet."""
     return _PROGRESS.get()
 
 

@@ -46,7 +46,7 @@ def efficiency(rules: BusinessRules, group: str) -> float:
 
 
 def present_value_factor(rate: npt.ArrayLike, years: npt.ArrayLike) -> Floats:
-    """Return the present value of 1 PKR at the end of each of some years.
+    """Return the present value of 1 PKR at the end of each year.
 
     `rate`: discount rate a year, at least 0; `years`: number of years, at least 0. Raises
     `InputError` if a rate or a number of years is negative or not a number.

@@ -189,7 +189,7 @@ def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
         taken: set[tuple[str, str]] = set()
         for layer, field, words, unit, meaning in rows:
             if (layer, field) in there:
-                # No two fields of a table may share a name; "a_b" and "a b" are equal in words.
+                # Fields of a table need different names, and "a_b" and "a b" have one alias.
                 choices = chain((words, field), (f"{words} ({n})" for n in count(2)))
                 shown = next(name for name in choices if (layer, name) not in taken)
                 taken.add((layer, shown))

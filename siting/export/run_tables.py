@@ -51,7 +51,7 @@ _LAYERS = {
 }
 # Tables that are drawn at their sites; others become tables of the GeoPackage.
 _AT_SITES = ("built", "alternative_sites", "robust")
-# A GIS that does not sort what it opens draws the first one on top.
+# A GIS without an order of its own draws the first layer on top.
 _DRAWN = (
     *("sites", *_AT_SITES, "neighbourhoods", "candidates", "dropped"),
     *("service", "roads", "zones", "isochrones", "demand"),

@@ -77,7 +77,7 @@ class MapSheet:
         )
 
     def drawn(self, words: str, *parts: str) -> str:
-        """Return the ``svg`` element; `words` say what it shows."""
+        """Return the ``svg`` element; `words` describe it."""
         box = f'viewBox="0 0 {WIDTH} {self.height}" role="img" aria-label="{html_text(words)}"'
         return f"<svg {box}>{''.join(parts)}</svg>"
 

@@ -389,7 +389,7 @@ def _finite(share: float) -> float | None:
 
 
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
-    """Return why no connected lots are within a spread, in words."""
+    """Return the reason for which no connected lots are within a spread."""
     even = kwh.sum() / count
     said = f". {count} lots within {within:.0%} cannot be had: in any division, each lot in one "
     said += f"piece, they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"

@@ -19,8 +19,8 @@ HOT, COLD = 2.0, 2e-3
 # Weights: spread beyond the limit; public money needed; differences in energy; distances between
 # stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
-# Of the integer program: most groups of neighbours, most nodes, gap of the score, and the
-# difference of two spreads that need not be told apart. SLACK is above what a solver overlooks.
+# The integer program: most groups of neighbours, most nodes, gap of the score, and the difference
+# between two spreads that count as equal. SLACK is above the tolerance of a solver.
 MANY, NODES, SCORE_GAP, CLOSE, SLACK = 2_000, 300, 0.01, 0.005, 1e-5
 
 

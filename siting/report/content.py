@@ -44,7 +44,7 @@ _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure of the run: what it is, the number as stored, and as it is read."""
+    """A figure of the run: its name, the number as stored, and its text."""
 
     what: str
     value: Any
@@ -244,7 +244,7 @@ def builds(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _told(configuration: Any, chargers: Any) -> str:
-    """Return what a station is called: its configuration, or its chargers where that says more."""
+    """Return the name of a station: its configuration, or its chargers if they say more."""
     told = label(configuration)
     if missing(configuration) or missing(chargers):
         return told
@@ -253,7 +253,7 @@ def _told(configuration: Any, chargers: Any) -> str:
 
 
 def chargers_in_words(run: RunRecord) -> list[tuple[str, str]]:
-    """Return what the names of the chargers that stand mean, where they are of the usual form.
+    """Return the meaning of the chargers' names, if they have the usual form.
 
     ``lev_3`` is a socket of about 3 kW for light electric vehicles, ``swap_2w`` a cabinet of
     batteries for two-wheelers.

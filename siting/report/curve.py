@@ -116,7 +116,7 @@ def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
 
 
 def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
-    """Return what the page draws of a budget curve: two charts and a table; none without one."""
+    """Return the two charts and the table of a budget curve; None without a curve."""
     if frontier is None:
         return None
     rows = frontier.rows

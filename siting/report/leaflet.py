@@ -43,7 +43,7 @@ def has_report() -> bool:
 
 
 def why_no_report() -> str:
-    """Return the reason that prevents a report, in words; empty if there is none."""
+    """Return the reason that prevents a report; empty if nothing does."""
     if find_spec("jinja2") is None:
         return NEEDED
     try:

@@ -341,7 +341,7 @@ def _at(point: Any) -> list[int]:
 
 
 def site_name(name: Any, site_id: Any) -> str:
-    """Return what a site is called: its name, or its id where it has none.
+    """Return the name of a site, or its id if it has no name.
 
     >>> site_name(None, "s0001"), site_name(" Pump ", "s0001")
     ('s0001', 'Pump')

@@ -128,7 +128,7 @@ def _environment() -> Environment:
 
 
 def _seen(value: Any) -> Any:
-    """Return what a template writes, texts with their control characters seen; markup as it is."""
+    """Return a value as a template writes it: control characters visible, markup unchanged."""
     return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 

@@ -52,7 +52,7 @@ def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
 
 
 def _public_money(row: Mapping[Any, Any]) -> str:
-    """Return what an offer is paid, or from the least to the most that it may be, PKR m.
+    """Return the subsidy of an offer, or its range (PKR m).
 
     >>> _public_money({"paid_pkr": 390e3, "least_pkr": 120e3, "subsidy_pkr": 950e3})
     '0.39'
@@ -66,7 +66,7 @@ def _public_money(row: Mapping[Any, Any]) -> str:
 
 
 def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:
-    """Print what holds the plan, and its stations, the most doubtful first."""
+    """Print the limits that bind the plan, and its stations, the most doubtful first."""
     console = Screen()
     console.heading(f"{plan.title}: what its stations are worth", plan.note)
     console.pairs(plan_reasons.binding)
