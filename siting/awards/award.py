@@ -35,7 +35,7 @@ from siting.study.python_inputs import lay_down
 from siting.study.runs import write_run
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
-from siting.writing import write_whole
+from siting.writing import write_text
 
 TIES = (
     "ties: the most worth, then the least public money, then the least cost, then the higher rent, "
@@ -181,8 +181,8 @@ def award(
         lost = made.places[~made.places["won"]].drop(columns="won")
         write_geojson(lost, folder / "losers.geojson", name="losers", note=note)
         shutil.copyfile(path, folder / BIDS)
-        page = page_of(replace(made, plan=plan), judged.network.edges.to_crs(4326))
-        write_whole(folder / PAGE, lambda part: part.write_text(page, encoding="utf-8"))
+        roads = judged.network.edges.to_crs(4326)
+        write_text(folder / PAGE, page_of(replace(made, plan=plan), roads))
 
     record = {"bids": path.name, "sha256": sha256(path), "ties": TIES, "notes": list(made.notes)}
     facts = {AWARD: {**record, "payments": made.payments.to_dict("records")}}

@@ -29,7 +29,7 @@ from siting.sites.chargers_text import added_up
 from siting.study.program_inputs import subsidy_of
 from siting.study.recounted import business_of
 from siting.study.stored_run import Source, plan_of, study_of
-from siting.writing import claimed_folder, write_whole
+from siting.writing import claimed_folder, write_text
 
 # Default largest radius of a search area (m): Germany's were 2 km, outside cities too.
 MOST_M = 1000.0
@@ -191,8 +191,7 @@ def lots_to_folder(
             write_csv(table, claim.part / f"{name}.csv", note=parted.note)
         write_json(parted.facts, claim.part / "lots.json")
         roads = study_of(folder).network.edges.to_crs(4326)
-        page = page_of(parted, roads)
-        write_whole(claim.part / "lots.html", lambda part: part.write_text(page, encoding="utf-8"))
+        write_text(claim.part / "lots.html", page_of(parted, roads))
     return parted, claim.place
 
 

@@ -13,7 +13,7 @@ from siting.nation.nation_plan import NationPlan
 from siting.nation.read_folder import CITIES
 from siting.pages import figure, page, table
 from siting.texts import html_text
-from siting.writing import write_whole
+from siting.writing import write_text
 
 WEST, EAST, SOUTH, NORTH = 60.4, 77.4, 23.2, 37.4
 SCALE = 44.0  # pixels a degree of latitude
@@ -38,10 +38,7 @@ def write_page(plan: NationPlan, out: Path, runs: Path | None = None) -> None:
 
     `runs` is the folder with the cities' runs; by default the same.
     """
-    text = render(plan, runs or out)
-    write_whole(
-        out / "index.html", lambda path: path.write_text(text, encoding="utf-8", newline="\n")
-    )
+    write_text(out / "index.html", render(plan, runs or out))
 
 
 def headline(plan: NationPlan) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ from siting.review.added_places import match_places
 from siting.review.shown import Block, Shown
 from siting.study.report_page import record_of
 from siting.study.stored_run import Source
-from siting.writing import claimed_folder, write_whole
+from siting.writing import claimed_folder, write_text
 
 MOST_RUNS = 12
 # Keys that say where files are and how a run is told of, not what is planned.
@@ -379,9 +379,5 @@ def compare_to_folder(
                 note=note,
             )
         if has_report():
-            page = render_differences(comparison)
-            write_whole(
-                folder / "compare.html",
-                lambda part: part.write_text(page, encoding="utf-8", newline="\n"),
-            )
+            write_text(folder / "compare.html", render_differences(comparison))
     return comparison, claim.place

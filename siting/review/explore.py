@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from siting.study.pipeline import Study
 from siting.study.report_page import page_of, record_of
 from siting.study.stored_run import Source, study_of
-from siting.writing import write_whole
+from siting.writing import write_text
 
 # Of the report the map alone is shown.
 _ALONE = (
@@ -44,8 +44,7 @@ class PlanMap:
 
     def save(self, path: Path | str) -> Path:
         """Write the map as a new HTML file that needs no network; return the file."""
-        text = self.page
-        write_whole(Path(path), lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
+        write_text(Path(path), self.page)
         return Path(path)
 
 

@@ -21,7 +21,7 @@ from siting.study.facts import run_facts
 from siting.study.pipeline import Study
 from siting.study.program_zones import with_zones
 from siting.study.stored_run import Source, plan_of, study_of
-from siting.writing import require_free, write_whole
+from siting.writing import require_free, write_text
 
 AGAIN = "a file was edited or comes from another run: make the run again with `siting run`"
 RELATIVE = 1e-6
@@ -53,17 +53,8 @@ def write_report(
     own = path.resolve() == (folder / REPORT).resolve()
     if not own:
         require_free(path)
-    write_page(page_of(record_of(folder), frontier, language), path, replace=own)
+    write_text(path, page_of(record_of(folder), frontier, language), replace=own)
     return path
-
-
-def write_page(page: str, path: Path, *, replace: bool = False) -> None:
-    """Write the text of a page into a file, which appears whole or not at all."""
-    write_whole(
-        path,
-        lambda part: part.write_text(page, encoding="utf-8", newline="\n"),
-        replace=replace,
-    )
 
 
 def page_of(run: RunRecord, frontier: Path | None = None, language: str | None = None) -> str:

@@ -24,11 +24,11 @@ from siting.study.other_plans import Effort, best_by_scenario
 from siting.study.pipeline import Study
 from siting.study.plausibility import doubts_of
 from siting.study.python_inputs import copied
-from siting.study.report_page import page_of, record_of_plan, shown_beside, write_page
+from siting.study.report_page import page_of, record_of_plan, shown_beside
 from siting.study.stages import Report
 from siting.study.stored_run import seal_again, study_of, write_stages
 from siting.study.to_people import outline
-from siting.writing import claimed_folder, require_free, write_plain_csv
+from siting.writing import claimed_folder, require_free, write_plain_csv, write_text
 
 # Sales slower and faster than planned; how likely they are is an assumption.
 ROBUST = (
@@ -202,7 +202,7 @@ def write_run(
             write_stages(study, folder)
         if not no_page:
             with study.timed("report") as told:
-                write_page(page_of(record_of_plan(study, plan)), folder / REPORT)
+                write_text(folder / REPORT, page_of(record_of_plan(study, plan)))
                 told.append("one page")
         # The record of the seconds is whole once all is written.
         _write_facts(study, plan, folder)

@@ -75,7 +75,7 @@ AFTER = [
     (runs, "write_run_tables"),
     (runs, "write_json"),
     (runs, "write_stages"),
-    (runs, "write_page"),
+    (runs, "write_text"),
     (writing, "_put"),
 ]
 
