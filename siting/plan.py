@@ -185,7 +185,7 @@ class Plan:
             ),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
-        # A run also compares the plan with its aims, after the figures of its blocks.
+        # For a run: comparison of the plan with its aims, after the figures of its blocks.
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
         # All drivers first: the program's share counts each station by its own capacity.
