@@ -225,7 +225,8 @@ def _directive(name: str) -> list[str]:
     # What a parent of ours gives counts; what pydantic and Python give does not.
     strangers = [c.__name__ for c in thing.__mro__[1:] if not c.__module__.startswith("siting")]
     # The stages of a study stand in a table of their own.
-    hidden = ["model_config", *(name for name in STAGES if name in vars(thing))]
+    stages = STAGES if name == "Study" else ()
+    hidden = ["model_config", *(stage for stage in stages if stage in vars(thing))]
     inherited = f"   :inherited-members: {', '.join(strangers)}"
     return [
         f".. autoclass:: siting.{name}",

@@ -22,37 +22,17 @@ BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
 # The city whose figures a town without its own uses: that of its district if there is one, else by
 # division the nearest one supplied by the same company or its neighbour (assumption).
-LENDERS = {
-    "Bahawalpur": "Multan",
-    "Bannu": "Peshawar",
-    "Dera Ghazi Khan": "Multan",
-    "Dera Ismail Khan": "Peshawar",
-    "Faisalabad": "Faisalabad",
-    "Gujranwala": "Gujranwala",
-    "Hazara": "Peshawar",
-    "Hyderabad": "Hyderabad",
-    "Kalat": "Quetta",
-    "Kohat": "Peshawar",
-    "Lahore": "Lahore",
-    "Larkana": "Hyderabad",
-    "Loralai": "Quetta",
-    "Malakand": "Peshawar",
-    "Mardan": "Peshawar",
-    "Mekran": "Quetta",
-    "Mirpur Khas": "Hyderabad",
-    "Multan": "Multan",
-    "Nasirabad": "Quetta",
-    "Peshawar": "Peshawar",
-    "Quetta": "Quetta",
-    "Rakhshan": "Quetta",
-    "Rawalpindi": "Rawalpindi",
-    "Sahiwal": "Multan",
-    "Sargodha": "Faisalabad",
-    "Shaheed Benazirabad": "Hyderabad",
-    "Sibi": "Quetta",
-    "Sukkur": "Hyderabad",
-    "Zhob": "Quetta",
+_LENT = {
+    "Faisalabad": ("Faisalabad", "Sargodha"),
+    "Gujranwala": ("Gujranwala",),
+    "Hyderabad": ("Hyderabad", "Larkana", "Mirpur Khas", "Shaheed Benazirabad", "Sukkur"),
+    "Lahore": ("Lahore",),
+    "Multan": ("Bahawalpur", "Dera Ghazi Khan", "Multan", "Sahiwal"),
+    "Peshawar": ("Bannu", "Dera Ismail Khan", "Hazara", "Kohat", "Malakand", "Mardan", "Peshawar"),
+    "Quetta": ("Kalat", "Loralai", "Mekran", "Nasirabad", "Quetta", "Rakhshan", "Sibi", "Zhob"),
+    "Rawalpindi": ("Rawalpindi",),
 }
+LENDERS = {division: city for city, lent in _LENT.items() for division in lent}
 
 
 # Words that YAML reads as another type.

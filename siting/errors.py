@@ -1,4 +1,4 @@
-"""Errors that tell the place of a fault, what is wrong, and how to correct it.
+"""Errors with the place of a fault, its nature, and the correction.
 
 Every error has a list of `Fault`s, because a run that stops at the first of ten faults has to be
 started ten times. Each class also has a parent from the standard library, so that callers who do

@@ -122,12 +122,7 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 class UserTable:
     """A user's CSV file read by column, with every fault by its lines.
 
-    Parameters
-    ----------
-    path
-        The file.
-    texts
-        The columns that are text, whatever they look like.
+    `texts` are the columns of text.
     """
 
     def __init__(self, path: Path, texts: Iterable[str]) -> None:
@@ -156,7 +151,7 @@ class UserTable:
             self.faults.append(Fault(where, what, fix, lines))
 
     def require(self, *columns: Iterable[str]) -> None:
-        """Raise an `InputError` if the file has no rows, or of some columns not even one."""
+        """Raise an `InputError` if the file has no rows, or lacks all columns of a group."""
         there = set(self.table.columns)
         lost = tuple(" or ".join(some) for some in columns if there.isdisjoint(some))
         if lost:
@@ -226,7 +221,7 @@ def rows_fault(
 
 
 def missing_columns(table: pd.DataFrame, columns: Iterable[str], where: str) -> list[Fault]:
-    """Return a fault for each of some columns that a table lacks, with those it has."""
+    """Return a fault for each column that is missing in a table."""
     have = ", ".join(map(str, table.columns[table.dtypes != "geometry"]))
     return [
         Fault(f"{where}, column {column}", "missing", f"it has: {have}")

@@ -44,7 +44,7 @@ def kept[T](
     content = _read(entry, read)
     if content is not None:
         return content
-    # Of several processes that need the same one builds it and the others wait.
+    # One of several processes that need the same content builds it; the others wait.
     try:
         lock = hold(entry.parent / f".{entry.name}.lock", WAIT_S)
     except OSError as err:

@@ -16,14 +16,9 @@ DISCARDED = "Stopped at once, the plan so far was discarded"
 class Wish:
     """The handler of Ctrl-C for a block; see `seen_through`.
 
-    Attributes
-    ----------
-    at_stake
-        Whether there is work to lose. Until then Ctrl-C ends the block at once.
-    heard
-        Whether Ctrl-C was pressed since.
-    by_solve
-        Whether the first solve that ends with a plan sets `at_stake`.
+    `at_stake`: whether there is work to lose; until then Ctrl-C ends the block at once. `heard`:
+    whether Ctrl-C was pressed since. `by_solve`: whether the first solve that ends with a plan sets
+    `at_stake`.
     """
 
     def __init__(self, *, by_solve: bool) -> None:

@@ -79,7 +79,7 @@ def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
 
 
 def holder(path: Path) -> str:
-    """Return the present or last holder of the lock on a file, in words."""
+    """Return the present or last holder of the lock on a file, as text."""
     try:
         return path.read_text(encoding="utf-8").strip() or "another process"
     except OSError:

@@ -1,4 +1,4 @@
-"""The outcome of a program: all of an answer that is needed after a run, as plain tables.
+"""The outcome of a program: the parts of an answer that are needed after a run, as tables.
 
 `siting.study` makes it from the engine's answer; a run folder stores it.
 """

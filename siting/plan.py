@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 
-from siting.asking import Asking
 from siting.errors import InputError
-from siting.export import geojson_of, noted, plan_layers, plot_plan, save_plan_pictures
+from siting.export import geojson_of, layers_of, noted, plot_plan, save_plan_pictures, with_units
 from siting.export.dictionary import is_own
 from siting.export.exchange import write_exchange
 from siting.outcome import Outcome
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Plan(Asking):
+class Plan:
     """A plan and the tables it was made from.
 
     Parameters
@@ -126,10 +124,11 @@ class Plan(Asking):
 
         Each has the units of its columns in ``attrs["units"]``.
         """
-        if self.study is None:
-            return plan_layers(self)
-        study = self.study
-        return plan_layers(self, study.cell_zones, study.isochrones, study.shown_offers)
+        study, shown = self.study, {}
+        if study is not None:
+            shown = {"zone_of_cells": study.cell_zones, "isochrones": study.isochrones,
+                     "offers": study.shown_offers}  # fmt: skip
+        return {name: with_units(one, name) for name, one in layers_of(self, **shown).items()}
 
     def to_geojson(self, layer: str = "sites") -> dict[str, Any]:
         """Return a layer as a GeoJSON feature collection, lon/lat.
@@ -153,13 +152,19 @@ class Plan(Asking):
         """
         return write_exchange(self.layers, Path(path), layers, title=self.title, note=noted(self))
 
-    # --- told ------------------------------------------------------------------------------------
+    # --- headline and pictures --------------------------------------------------------------------
 
     def headline(self) -> list[tuple[str, str]]:
         """Return the plan's main figures as (label, value) pairs in planners' words."""
         s = self.outcome
         new = self.new_sites
         wanted = self.classes["demand_kwh_day"].sum()
+        mean, most = s.drives_min
+        drives = f"{mean:.1f} min on average, {most:.1f} min or less for 90% of the energy"
+        drives = "" if math.isnan(mean) else drives
+        limit = str(s.proof)
+        if s.bound_kwh_day is not None:
+            limit = f"no plan for this money serves more than {s.bound_kwh_day:,.0f} kWh/day"
         lines = [
             ("Status", status_text(s)),
             ("Aim", s.aim),
@@ -167,8 +172,8 @@ class Plan(Asking):
                 "Energy served",
                 f"{s.served_kwh_day:,.0f} of {wanted:,.0f} kWh/day ({self.served_share:.1%})",
             ),
-            ("Drives", self._drives_text()),
-            ("Proven limit", self._limit_text()),
+            ("Drives", drives),
+            ("Proven limit", limit),
             ("New stations", f"{len(new):,} ({new['power_kw'].sum():,.0f} kW)"),
             ("Existing stations kept", f"{int(self.sites['existing'].sum()):,}"),
             (
@@ -180,7 +185,7 @@ class Plan(Asking):
             ),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
-        # Of a run: comparison of the plan with its aims, after the figures of its blocks.
+        # For a run: comparison of the plan with its aims, after the figures of its blocks.
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
         # All drivers first: the program's share counts each station by its own capacity.
@@ -189,7 +194,7 @@ class Plan(Asking):
         lines[at:at] = first
         lines = [line for line in lines if line[1]] + self._money_lines() + list(told.items())
         if new.empty:
-            cheapest = self._cheapest_new_pkr()
+            cheapest = self.offers.loc[may_be_built(self.offers), "subsidy_pkr"].min()
             why = "nothing: no offer serves more than what stands already"
             if cheapest > s.budget_pkr:
                 why = f"nothing: the cheapest offer needs PKR {cheapest / 1e6:,.2f} m of subsidy"
@@ -227,35 +232,100 @@ class Plan(Asking):
     ) -> list[Path]:
         """Write the map and every chart with a table in the plan; return the files.
 
-        The same plan gives the same files, byte by byte. Text in SVG and PDF stays text.
-
-        Parameters
-        ----------
-        folder
-            Folder of the pictures; created if missing. Existing pictures are not replaced.
-        formats
-            Any of ``png``, ``svg`` and ``pdf``.
-
-        Raises
-        ------
-        InputError
-            If a format is unknown, or one of the files exists already.
-        MissingExtraError
-            If Matplotlib is not installed (``pip install "siting[map]"``).
+        `folder`: created if missing; pictures in it are not replaced. `formats`: any of ``png``,
+        ``svg`` and ``pdf``. The same plan gives the same files, byte by byte; text in SVG and PDF
+        stays text. Raises `InputError` if a format is unknown or one of the files exists already,
+        `MissingExtraError` if Matplotlib is not installed (``pip install "siting[map]"``).
         """
         return save_plan_pictures(self, folder, formats)
 
-    def _drives_text(self) -> str:
-        mean, most = self.outcome.drives_min
-        if math.isnan(mean):
-            return ""
-        return f"{mean:.1f} min on average, {most:.1f} min or less for 90% of the energy"
+    # --- questions: each calls the function of the package with the same name --------------------
 
-    def _limit_text(self) -> str:
-        bound = self.outcome.bound_kwh_day
-        if bound is None:
-            return str(self.outcome.proof)
-        return f"no plan for this money serves more than {bound:,.0f} kWh/day"
+    def explain(
+        self, site: str | None = None, *, alternatives: int = 5, time_limit_s: float | None = None
+    ) -> Any:
+        """Return the reasons for a site's station, or for none; without a site, for all.
+
+        `site`: id or name, for `siting.explain_site`; None: `siting.explain_plan`. `alternatives`:
+        number of near-best plans in which a site is looked for. `time_limit_s`: time limit of each
+        solve; by default 30 s for a site, 20 s for all.
+        """
+        limit = {} if time_limit_s is None else {"time_limit_s": time_limit_s}
+        if site is None:
+            return ask("explain_plan", self, **limit)
+        return ask("explain_site", self, site, alternatives=alternatives, **limit)
+
+    def summary(self) -> pd.Series:
+        """Return the plan's main figures by name: its row of `siting.side_by_side`.
+
+        Examples
+        --------
+        >>> plan.summary()["served_kwh_day"]  # doctest: +SKIP
+        """
+        figures: pd.Series = ask("side_by_side", {"plan": self}).iloc[0]
+        return figures
+
+    def explore(self, height_px: int = 720) -> Any:
+        """Return the report's interactive map of a height (px): see `siting.explore`.
+
+        It needs no network; ``.save("map.html")`` writes it.
+        """
+        return ask("explore", self, height_px)
+
+    def replan(
+        self,
+        *,
+        drop: Sequence[str] = (),
+        require: Sequence[str] = (),
+        budget_pkr: float | None = None,
+        add: Path | str | None = None,
+        answers: Path | str | None = None,
+        out: Path | str | None = None,
+        progress: Callable[[Any], None] | None = None,
+    ) -> Any:
+        """Return the plan made again with other requirements, and the changes: see `siting.replan`.
+
+        Examples
+        --------
+        >>> plan.replan(drop=["s0008"], budget_pkr=7e7).changes  # doctest: +SKIP
+        """
+        return ask(
+            "replan", self, drop=drop, require=require, budget_pkr=budget_pkr, add=add,
+            answers=answers, out=out, progress=progress,
+        )  # fmt: skip
+
+    def what_if(self, height_px: int = 560) -> Any:
+        """Return a widget to drop or require stations and move the money: see `siting.what_if`."""
+        return ask("what_if", self, height_px)
+
+    def compare(self, other: Any) -> Any:
+        """Return the plan beside another, or beside a run folder: see `siting.compare`."""
+        return ask("compare", {"this": self, "other": other})
+
+    def evaluate(
+        self, sites: Any, *, names: Mapping[str, str] | None = None, same_stations: bool = False
+    ) -> Any:
+        """Return the score of a layer of stations drawn elsewhere: see `siting.evaluate`.
+
+        `sites`: the layer, as a file or in memory.
+        """
+        return ask("evaluate", self, sites, names=names, same_stations=same_stations)
+
+    def simulate(self, rules: Any = None) -> Any:
+        """Return the plan's day driver by driver: see `siting.simulate`."""
+        return ask("simulate", self, rules)
+
+    def frontier(self, budgets_pkr: Sequence[float]) -> pd.DataFrame:
+        """Return the energy of the best plan for each budget (PKR): see `siting.frontier`."""
+        table: pd.DataFrame = ask("frontier", self, budgets_pkr)
+        return table
+
+    def save(self, folder: Path | str) -> Path:
+        """Write the plan as a run folder, new or empty, and return it: see `siting.run`."""
+        ask("run", self, out=folder)
+        return Path(folder)
+
+    # --- display ---------------------------------------------------------------------------------
 
     def _money_lines(self) -> list[tuple[str, str]]:
         m = self.money
@@ -283,11 +353,6 @@ class Plan(Asking):
             beyond = f"PKR {m['subsidy_beyond_need_pkr'] / 1e6:,.2f} m is more than stations lack"
             lines.append(("Not additional", beyond))
         return lines
-
-    def _cheapest_new_pkr(self) -> float:
-        offers = self.offers
-        open_ = may_be_built(offers)
-        return float(offers.loc[open_, "subsidy_pkr"].min()) if open_.any() else np.inf
 
     def __repr__(self) -> str:
         """Return the headline figures as text."""
@@ -319,8 +384,16 @@ class Plan(Asking):
         )
 
 
+def ask(name: str, *given: Any, **how: Any) -> Any:
+    """Return the result of the package's function of a name."""
+    # The package's names load when used: a run, which makes plans, loads none of them.
+    import siting
+
+    return getattr(siting, name)(*given, **how)
+
+
 def status_text(outcome: Outcome) -> str:
-    """Return the status in words that claim no more than was proven."""
+    """Return the status as text that claims no more than is proven."""
     gap = f"{outcome.gap:.2%}" if math.isfinite(outcome.gap) else "unknown"
     if outcome.status == "optimal":
         return f"optimal within a proven gap of {gap}"
@@ -329,7 +402,7 @@ def status_text(outcome: Outcome) -> str:
 
 @dataclass(frozen=True, eq=False)
 class PlanTables:
-    """The tables of a study that its plan is told with."""
+    """The tables of a study that are part of its plan."""
 
     cells: gpd.GeoDataFrame
     demand: pd.DataFrame
@@ -389,7 +462,7 @@ def _site_table(
     classes: list[str],
 ) -> gpd.GeoDataFrame:
     capacity = capacity_columns(built)
-    # The offer tells whether a station exists: it may be extended, or planned again.
+    # The offer decides whether a station exists: it may be extended, or planned again.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)

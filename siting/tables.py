@@ -52,26 +52,26 @@ class Table:
     capacity_columns: bool = False
 
 
+def _id(name: str, meaning: str) -> Column:
+    return Column(name, "id", "", meaning)
+
+
+def _number(name: str, unit: str, meaning: str) -> Column:
+    return Column(name, "number", unit, meaning, low=0)
+
+
+def _node(meaning: str) -> Column:
+    return Column("node_id", "whole", "", f"{meaning}; blank: too far from a road", nullable=True)
+
+
 CELLS = Table(
     "cells",
     "one row a demand cell",
     (
-        Column("cell_id", "id", "", "name of the cell, c…"),
-        Column("people", "number", "people", "people who live in the cell", low=0),
-        Column(
-            "node_id",
-            "whole",
-            "",
-            "road node the cell's trips start from; blank: too far from a road",
-            nullable=True,
-        ),
-        Column(
-            "snap_m",
-            "number",
-            "m",
-            "straight distance from the cell's centre to the nearest road node",
-            low=0,
-        ),
+        _id("cell_id", "name of the cell, c…"),
+        _number("people", "people", "people who live in the cell"),
+        _node("road node the cell's trips start from"),
+        _number("snap_m", "m", "straight distance from the cell's centre to the nearest road node"),
     ),
     key=("cell_id",),
     geometry=("Polygon", "MultiPolygon", "Point"),
@@ -81,10 +81,10 @@ DEMAND = Table(
     "demand",
     "one row a cell and vehicle class: the public charging energy wanted there in the target year",
     (
-        Column("demand_id", "id", "", "name of the row, d…"),
-        Column("cell_id", "id", "", "the cell it arises in"),
-        Column("vehicle_class", "id", "", "vehicle class"),
-        Column("demand_kwh_day", "number", "kWh/day", "public charging energy wanted", low=0),
+        _id("demand_id", "name of the row, d…"),
+        _id("cell_id", "the cell it arises in"),
+        _id("vehicle_class", "vehicle class"),
+        _number("demand_kwh_day", "kWh/day", "public charging energy wanted"),
     ),
     key=("demand_id",),
 )
@@ -93,20 +93,14 @@ CANDIDATES = Table(
     "candidates",
     "one row a place where a station could stand or stands",
     (
-        Column("site_id", "id", "", "name of the site, s…"),
+        _id("site_id", "name of the site, s…"),
         Column("name", "text", "", "what people call it", nullable=True),
         Column("kind", "text", "", "fuel, parking, mall, existing, street …"),
         Column("existing", "flag", "", "a station is in service there already"),
-        Column("existing_power_kw", "number", "kW", "its power; 0 for a new site", low=0),
+        _number("existing_power_kw", "kW", "its power; 0 for a new site"),
         Column("source", "text", "", "where the row comes from"),
-        Column(
-            "node_id",
-            "whole",
-            "",
-            "road node it is reached by; blank: too far from a road",
-            nullable=True,
-        ),
-        Column("snap_m", "number", "m", "straight distance to that road node", low=0),
+        _node("road node it is reached by"),
+        _number("snap_m", "m", "straight distance to that road node"),
     ),
     key=("site_id",),
     geometry=("Point",),
@@ -127,19 +121,17 @@ OFFERS = Table(
     "offers",
     "one row a site and configuration: what could be built there, at what cost, to serve how much",
     (
-        Column("offer_id", "id", "", "name of the offer, <site_id>:<configuration>"),
-        Column("site_id", "id", "", "the site"),
-        Column("configuration", "id", "", "which set of chargers"),
+        _id("offer_id", "name of the offer, <site_id>:<configuration>"),
+        _id("site_id", "the site"),
+        _id("configuration", "which set of chargers"),
         Column("chargers", "text", "", "the chargers in words, e.g. 2 x dc_60"),
         Column("existing", "flag", "", "stands already: kept, costs nothing"),
-        Column("power_kw", "number", "kW", "rated power of the chargers", low=0),
-        Column("charger_cost_pkr", "number", "PKR", "chargers, installed, taxes in", low=0),
-        Column("grid_cost_pkr", "number", "PKR", "connection, transformer and 11 kV line", low=0),
-        Column("fee_cost_pkr", "number", "PKR", "registration and application fees", low=0),
-        Column("cost_pkr", "number", "PKR", "sum of the cost parts", low=0),
-        Column(
-            "subsidy_pkr", "number", "PKR", "public money it draws (need, gap: the most)", low=0
-        ),
+        _number("power_kw", "kW", "rated power of the chargers"),
+        _number("charger_cost_pkr", "PKR", "chargers, installed, taxes in"),
+        _number("grid_cost_pkr", "PKR", "connection, transformer and 11 kV line"),
+        _number("fee_cost_pkr", "PKR", "registration and application fees"),
+        _number("cost_pkr", "PKR", "sum of the cost parts"),
+        _number("subsidy_pkr", "PKR", "public money it draws (need, gap: the most)"),
         Column("reason", "text", "", "why it cannot be built; blank where it can", nullable=True),
     ),
     key=("offer_id",),
@@ -150,8 +142,8 @@ COMPATIBILITY = Table(
     "compatibility",
     "one row a charger group and vehicle class that can use it",
     (
-        Column("charger_group", "id", "", "group of chargers, as in capacity_<group>_kwh_day"),
-        Column("vehicle_class", "id", "", "vehicle class that can plug in there"),
+        _id("charger_group", "group of chargers, as in capacity_<group>_kwh_day"),
+        _id("vehicle_class", "vehicle class that can plug in there"),
     ),
     key=("charger_group", "vehicle_class"),
 )
@@ -160,9 +152,9 @@ REACH = Table(
     "reach",
     "one row a cell and a site its drivers can reach within the cutoff; absent: out of reach",
     (
-        Column("cell_id", "id", "", "the cell"),
-        Column("site_id", "id", "", "the site"),
-        Column("travel_min", "number", "min", "driving time to the site, access included", low=0),
+        _id("cell_id", "the cell"),
+        _id("site_id", "the site"),
+        _number("travel_min", "min", "driving time to the site, access included"),
     ),
     key=("cell_id", "site_id"),
 )
@@ -171,12 +163,12 @@ SERVICE = Table(
     "service",
     "one row a demand and the site that serves it, or part of it",
     (
-        Column("demand_id", "id", "", "the demand"),
-        Column("cell_id", "id", "", "its cell"),
-        Column("vehicle_class", "id", "", "its vehicle class"),
-        Column("site_id", "id", "", "the site that serves it"),
-        Column("served_kwh_day", "number", "kWh/day", "how much of it is served there", low=0),
-        Column("travel_min", "number", "min", "driving time to the site", low=0),
+        _id("demand_id", "the demand"),
+        _id("cell_id", "its cell"),
+        _id("vehicle_class", "its vehicle class"),
+        _id("site_id", "the site that serves it"),
+        _number("served_kwh_day", "kWh/day", "how much of it is served there"),
+        _number("travel_min", "min", "driving time to the site"),
     ),
     key=("demand_id", "site_id"),
 )
@@ -366,7 +358,7 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
 
 
 def _flagged(place: str, what: str, mask: np.ndarray, labels: Labels) -> list[Fault]:
-    """Return a fault that names the rows of a mask, each once; an empty list if there is none."""
+    """Return a fault that names the rows of a mask, each once; an empty list for an empty mask."""
     return [Fault(place, what, "", tuple(dict.fromkeys(labels(mask))))] if mask.any() else []
 
 

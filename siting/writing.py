@@ -1,4 +1,4 @@
-"""Files and folders written whole or not at all, with system errors in words."""
+"""Files and folders written whole or not at all, with clear errors of the system."""
 
 from __future__ import annotations
 

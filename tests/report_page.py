@@ -2,6 +2,7 @@
 
 import json
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -138,7 +139,7 @@ def great_run(small):
         {"site_id": ids, "name": sites["name"], "kind": "fuel", "existing": False},
         geometry=site_points,
     )
-    layers = export.layers_of(
+    plan = SimpleNamespace(
         sites=sites,
         cells=cells,
         demand=demand,
@@ -147,7 +148,9 @@ def great_run(small):
         dropped=places.iloc[:0],
         offers=offers,
         edges=roads,
+        tables={},
     )
+    layers = export.layers_of(plan)
     classes = demand.groupby("vehicle_class")[["demand_kwh_day", "served_kwh_day"]].sum()
     served = float(classes["served_kwh_day"].sum())
 

@@ -35,7 +35,6 @@ ROOMS = [
     "simulation",
     "export",
     "outcome",
-    "asking",
     "plan",
     "manifest",
     "report",
@@ -129,9 +128,7 @@ STEPS = {
     ),
     "from siting.terminal.plan_tables import print_plan": ("siting.review",),
     "import siting.review": SELDOM,
-    "import siting.batch; from siting.cli import after_run, judging, planning": (
-        "siting.classics",
-    ),
+    "import siting.batch; from siting.cli import after_run, planning": ("siting.classics",),
 }
 
 

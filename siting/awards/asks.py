@@ -36,9 +36,9 @@ from siting.program.resources import ResourceRows, Resources
 
 # Worth that differs by a smaller share counts as the same: solvers are not much finer.
 SAME = 1e-5
-# Of a plan that is to be as good as the award, so much less worth is arithmetic.
+# Worth that a plan as good as the award may lack by rounding, as a share.
 EXACT = 1e-9
-# Of what is left of the time, the share that each question of a plan may take.
+# Shares of the remaining time for each question about a plan.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
 # Share of all worth that is arithmetic.
 NOTHING = 1e-7
@@ -64,7 +64,7 @@ class Ask:
 
     @property
     def proven(self) -> bool:
-        """Whether it is known to the rupee."""
+        """Whether the ask is known to the rupee."""
         return self.high_pkr - self.low_pkr < 1
 
 
@@ -73,7 +73,7 @@ NO_ASK = Ask(-1.0, -1.0)
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """The best plan found: its worth with a bound, its money (PKR) with one, what stands."""
+    """The best plan found: its worth and money (PKR), each with a bound, and its stations."""
 
     worth: float
     worth_bound: float
@@ -83,7 +83,7 @@ class Best:
 
     @property
     def proven(self) -> bool:
-        """Whether no plan is worth more, but for what counts as the same."""
+        """Whether no plan is worth more, within the tolerance `SAME`."""
         return self.worth_bound - self.worth <= SAME * abs(self.worth)
 
 
@@ -178,7 +178,7 @@ class Market:
     # --- the programs ----------------------------------------------------------------------------
 
     def _ask(self, bid: Bid, worth: float, most_pkr: float) -> Ask:
-        """Return the largest ask in a plan of so much worth that draws no more in all."""
+        """Return the largest ask in a plan of at least this worth that draws no more money."""
         pool, options = self.pool, self.options
         at = self.program.instance.positions_of(bid.offers)
         order = np.argsort(np.array(bid.offers, dtype=object), kind="stable")
@@ -240,7 +240,7 @@ class Market:
         self, goal: Floats, gone: Flags, worth: float, more: list[Condition] | None = None, *,
         enough: float,
     ) -> Found:  # fmt: skip
-        """Return the best choice of a goal over all columns, within all money, of so much worth."""
+        """Return the best choice for a goal, within all money, of at least this worth."""
         rows = [*self._money_rows(self.money.use, None, 0), *(more or [])]
         if math.isfinite(worth):
             rows.append(self._at_least(self.pool.worth, worth))
@@ -263,7 +263,7 @@ class Market:
     def _cheapest(
         self, price: Floats, gone: Flags, worth: float, more: list[Condition] | None = None
     ) -> Found:
-        """Return the choice of so much worth with the least of a price of its offers (PKR)."""
+        """Return the choice of at least this worth whose offers cost least at prices (PKR)."""
         unit = max(float(price.max(initial=0.0)), 1e-12)
         goal = np.zeros(len(self.pool.worth))
         goal[: self.pool.count] = -price[self.options.last] / unit
@@ -283,7 +283,7 @@ class Market:
             rows.append((np.arange(self.pool.count), each, -math.inf, most * (1 + EXACT) + EXACT))
         return choice
 
-    # --- what stands -----------------------------------------------------------------------------
+    # --- stations of a choice ---------------------------------------------------------------------
 
     def standing(self, choice: Ints) -> Standing:
         """Return the offers of a choice, by year where there are years."""
@@ -292,7 +292,7 @@ class Market:
         return dict(zip(plan.years, stand, strict=True)) if plan is not None else stand[0]
 
     def worth_of(self, offers: Standing) -> float:
-        """Return what offers that stand are worth, whatever limits or floors they break."""
+        """Return the worth of stations, even if they break limits or floors."""
         worth = self.pool.worth_of(choice_of(self.pool.frame.program, offers))
         if math.isfinite(worth):
             return worth

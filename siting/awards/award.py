@@ -34,23 +34,23 @@ from siting.study.python_inputs import lay_down
 from siting.study.runs import write_run
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
-from siting.writing import write_whole
+from siting.writing import write_text
 
 TIES = (
     "ties: the most worth, then the least public money, then the least cost, then the higher rent, "
     "then the earlier line of the bids"
 )
-# Of the time for asks, as much goes to what winners could have asked for.
+# Share of the time for asks that goes to the asks of winners.
 WINNERS_S = 0.5
-# What is asked of the solver in one go takes so many times its even share of what is left, at most.
+# Longest time for one ask, as a multiple of its even share of the remaining time.
 AHEAD = 4.0
-# Of the time for a winner's ask, the share for the award that there is without it.
+# Share of the time for a winner's ask that goes to the award without it.
 WITHOUT_S = 0.6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Award(Shown):
-    """Who is awarded, and what each could have asked for.
+    """The winners of an award, and the critical ask of each bid.
 
     Parameters
     ----------
@@ -180,8 +180,8 @@ def award(
         lost = made.places[~made.places["won"]].drop(columns="won")
         write_geojson(lost, folder / "losers.geojson", name="losers", note=note)
         shutil.copyfile(path, folder / BIDS)
-        page = page_of(replace(made, plan=plan), judged.network.edges.to_crs(4326))
-        write_whole(folder / PAGE, lambda part: part.write_text(page, encoding="utf-8"))
+        roads = judged.network.edges.to_crs(4326)
+        write_text(folder / PAGE, page_of(replace(made, plan=plan), roads))
 
     record = {"bids": path.name, "sha256": sha256(path), "ties": TIES, "notes": list(made.notes)}
     facts = {AWARD: {**record, "payments": made.payments.to_dict("records")}}
@@ -276,11 +276,11 @@ def _asks(
 
 
 def _losers(bidding: Bidding, won: Collection[str]) -> list[str]:
-    """Return the bids that lost, those first that ask least for what they can deliver."""
+    """Return the bids that lost, the cheapest for their capacity first."""
     places, offers = bidding.places, bidding.study.offers.set_index("offer_id")
     can = offers[[c for c in offers.columns if str(c).startswith("capacity_")]].sum(axis=1)
     lost = places[~places["bid"].isin(won) & places["bid"].isin(bidding.bids)]
-    # With no loser the map has no number to tell its type from.
+    # Without losers the map has no number to infer its type from.
     by = lost.assign(kwh=lost["offer_id"].map(can).astype(float)).groupby("bid", sort=False)
     rate = by["ask_pkr"].sum() / by["kwh"].sum().clip(lower=1e-9)
     return rate.sort_values(kind="stable").index.astype(str).tolist()
@@ -387,7 +387,7 @@ def _payments(winners: pd.DataFrame) -> pd.DataFrame:
 
 
 def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:
-    """Return why a bid lost, in words for its bidder."""
+    """Return the reason for which a bid lost, as its bidder reads it."""
     if ruled_out:
         return ruled_out
     if ask is None:

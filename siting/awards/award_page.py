@@ -78,7 +78,7 @@ def _table(columns: dict[str, str], bids: pd.DataFrame) -> str:
 
 
 def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
-    """Return bids with what the page says of each in words."""
+    """Return bids with the page's texts on each."""
     rows: list[dict[Any, Any]] = []
     for n, row in enumerate(bids.to_dict("records"), 1):
         over = row.get("over_pkr", math.nan)

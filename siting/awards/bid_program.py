@@ -165,7 +165,7 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
     over = np.array([f"asks for more than the reserve price of PKR {pkr:,.0f}" for pkr in reserved])
     out["over_reserve"] = (why == "") & (asks > reserved * (1 + 1e-12))
     out["why_not"] = np.where(out["over_reserve"], over, why)
-    # Of bids as good the higher rent is first, then the line: ties go by the offers' ids.
+    # Ties go by the offers' ids: the higher rent first, then the earlier line.
     first = pd.DataFrame({"rent": -by["rent_pkr"].transform("sum"), "line": by.ngroup()})
     order = first.sort_values(["rent", "line"]).index
     rank = {bid: n for n, bid in enumerate(dict.fromkeys(out["bid"][order]), 1)}
@@ -178,7 +178,7 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
-    """Return what stands, what is bid for, and one offer ruled out at every other site."""
+    """Return existing stations, bids, and one offer that is ruled out at every other site."""
     stands = offers["existing"].to_numpy(bool)
     bid = offers.loc[places["row"]].copy()
     bid["offer_id"] = places["offer_id"].to_numpy(object)

@@ -12,23 +12,12 @@ import pandas as pd
 from siting import pages
 from siting.batch.chart import chart_words, draw_chart
 from siting.batch.studies import value_words
-from siting.batch.table import swept_of
+from siting.batch.table import FIGURES, swept_of
 from siting.texts import html_text
 from siting.writing import write_text
 
 PAGE = "index.html"
 _STATUS = {"feasible": "not proven optimal", "waiting": "not finished"}
-# Head of each column of figures, its key, its form and its unit.
-_FIGURES = (
-    ("Served", "served_share", ".1%", 1.0),
-    ("kWh/day", "served_kwh_day", ",.0f", 1.0),
-    ("At most", "bound_kwh_day", ",.0f", 1.0),
-    ("Gap", "gap", ".2%", 1.0),
-    ("Subsidy, PKR m", "subsidy_pkr", ",.2f", 1e6),
-    ("Cost, PKR m", "cost_pkr", ",.2f", 1e6),
-    ("Stations", "new_stations", ",.0f", 1.0),
-    ("Seconds", "seconds", ",.1f", 1.0),
-)
 
 
 def write_page(table: pd.DataFrame, out: Path) -> None:
@@ -104,9 +93,9 @@ def _table(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> s
         _row(row, swept, link) for row, link in zip(table.to_dict("records"), links, strict=True)
     ]
     return pages.table(
-        ["Study", *keys, "Status", *(head for head, *_ in _FIGURES)],
+        ["Study", *keys, "Status", *(head for head, *_ in FIGURES.values())],
         rows,
-        [*sides, *["n"] * len(_FIGURES)],
+        [*sides, *["n"] * len(FIGURES)],
         [str(status) for status in table["status"]],
     )
 
@@ -119,4 +108,5 @@ def _row(row: Mapping[Any, Any], swept: Sequence[str], link: str) -> list[str]:
     if row["error"]:
         text = row["error"] if row["study"] else f"{row['config']}\n{row['error']}"
         return [*cells, html_text(text)]
-    return cells + [pages.figure(row[key], form, unit, "") for _, key, form, unit in _FIGURES]
+    figures = FIGURES.items()
+    return cells + [pages.figure(row[key], form, unit, "") for key, (_, form, unit) in figures]

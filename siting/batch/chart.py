@@ -69,16 +69,11 @@ def _missing(value: Any) -> bool:
 
 
 def _bound_share(row: pd.Series) -> float:
-    """Return the share that no plan exceeds; that served where nothing is proven of it."""
+    """Return the share that no plan exceeds; the share served if there is no bound."""
     served, bound = row["served_kwh_day"], row["bound_kwh_day"]
     if not served > 0 or not math.isfinite(bound):
         return float(row["served_share"])
     return min(float(row["served_share"] * bound / served), 1.0)
-
-
-def _top(table: pd.DataFrame) -> float:
-    most = max(_bound_share(row) for _, row in table.iterrows())
-    return next(top for top in (0.1, 0.2, 0.4, 0.6, 0.8, 1.0) if most <= top + 1e-9)
 
 
 def _axis(top: float) -> list[str]:
@@ -98,7 +93,8 @@ def _y(share: float, top: float) -> float:
 
 
 def _lines(table: pd.DataFrame, x: str, lines: dict[str, pd.DataFrame]) -> str:
-    top = _top(table)
+    most = max(_bound_share(row) for _, row in table.iterrows())
+    top = next(top for top in (0.1, 0.2, 0.4, 0.6, 0.8, 1.0) if most <= top + 1e-9)
     values = sorted(table[x].dropna().unique())
     low, high = float(values[0]), float(values[-1])
 

@@ -102,6 +102,8 @@ def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
             fault = Fault(f"--dask {address}", what, f"start some: dask worker {address}")
             raise InputError(fault) from err
         workers = client.scheduler_info(n_workers=-1)["workers"]
-        yield client.get_executor(), min(int(w["nthreads"]) for w in workers.values())
+        # The worker may have been lost since; another will take its place.
+        threads = min((int(w["nthreads"]) for w in workers.values()), default=1)
+        yield client.get_executor(), threads
     finally:
         client.close()

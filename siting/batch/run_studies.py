@@ -57,12 +57,8 @@ class BatchEvent:
 class BatchResult:
     """The result of a batch.
 
-    Parameters
-    ----------
-    table
-        One row a study; see `siting.batch.results_table`.
-    out
-        Its folder: ``results.csv``, ``results.parquet``, ``index.html`` and ``runs/``.
+    `table`: one row a study (`siting.batch.results_table`); `out`: its folder, with
+    ``results.csv``, ``results.parquet``, ``index.html`` and ``runs/``.
     """
 
     table: pd.DataFrame

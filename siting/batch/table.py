@@ -14,15 +14,16 @@ from siting.writing import write_plain_csv, write_whole
 
 TABLE, TABLE_CSV = "results.parquet", "results.csv"
 MADE_BY = {"made_by": "siting batch"}
-NUMBERS: dict[str, Any] = {
-    "served_share": float,
-    "served_kwh_day": float,
-    "bound_kwh_day": float,
-    "gap": float,
-    "subsidy_pkr": float,
-    "cost_pkr": float,
-    "new_stations": "Int64",
-    "seconds": float,
+# Head, form and unit of each figure on the page.
+FIGURES = {
+    "served_share": ("Served", ".1%", 1.0),
+    "served_kwh_day": ("kWh/day", ",.0f", 1.0),
+    "bound_kwh_day": ("At most", ",.0f", 1.0),
+    "gap": ("Gap", ".2%", 1.0),
+    "subsidy_pkr": ("Subsidy, PKR m", ",.2f", 1e6),
+    "cost_pkr": ("Cost, PKR m", ",.2f", 1e6),
+    "new_stations": ("Stations", ",.0f", 1.0),
+    "seconds": ("Seconds", ",.1f", 1.0),
 }
 _BEFORE = ("status", "stopped", "served_share", "served_kwh_day", "bound_kwh_day", "gap", "proof")
 _AFTER = ("subsidy_pkr", "cost_pkr", "new_stations", "seconds", "folder", "note", "error")
@@ -53,8 +54,9 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
             for study, row in zip(studies, rows, strict=True)
         ]
     )
-    for name, kind in NUMBERS.items():
-        table[name] = pd.to_numeric(table[name]).astype(kind)
+    for name in FIGURES:
+        whole = name == "new_stations"
+        table[name] = pd.to_numeric(table[name]).astype("Int64" if whole else "float64")
     for name in ("stopped", "proof", "folder", "note", "error"):
         table[name] = table[name].fillna("").astype(str)
     for key in swept:

@@ -141,20 +141,14 @@ def clear_parts(out: Path, key: str) -> None:
 def row_of(folder: Path) -> dict[str, Any]:
     """Return the row of a finished study from its ``run.json``."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    same = ("status", "stopped", "served_share", "bound_kwh_day", "gap", "subsidy_pkr", "cost_pkr",
+            "new_stations", "note")  # fmt: skip
     return {
-        "status": facts["status"],
-        "stopped": facts["stopped"],
-        "served_share": facts["served_share"],
+        **{key: facts[key] for key in same},
         "served_kwh_day": facts["objective_kwh_day"],
-        "bound_kwh_day": facts["bound_kwh_day"],
-        "gap": facts["gap"],
         "proof": facts["proof_text"],
-        "subsidy_pkr": facts["subsidy_pkr"],
-        "cost_pkr": facts["cost_pkr"],
-        "new_stations": facts["new_stations"],
         "seconds": round(sum(facts["seconds"].values()), 3),
         "folder": f"{RUNS}/{folder.name}",
-        "note": facts["note"],
         "error": "",
     }
 

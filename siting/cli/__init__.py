@@ -7,16 +7,16 @@ written whose gap is above 100 %; 130 stopped by Ctrl-C before there was a plan.
 import io
 import sys
 
-from siting.cli import library, planning, nation, batch, after_run, judging  # isort: skip  # their order is that of --help
+from siting.cli import library, planning, after_run  # isort: skip  # their order is that of --help
 from siting.cli.app import app
 
-__all__ = ["after_run", "app", "batch", "judging", "library", "main", "nation", "planning"]
+__all__ = ["after_run", "app", "library", "main", "planning"]
 
 
 def main() -> None:
     """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
-        # Characters that the terminal lacks are written as codes, without an error.
+        # Characters unknown to the terminal are written as codes, without an error.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     app(prog_name="siting")

@@ -1,4 +1,4 @@
-"""What all verbs share: arguments, errors in words, and the progress on stderr."""
+"""The common parts of all verbs: arguments, error messages, and progress on stderr."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,9 +51,9 @@ class Said:
     done: bool = False
 
 
-# Of the verb that runs now. A fault must know it too, wherever it is found.
+# The verb that runs now; faults need it, wherever they are found.
 _SAID: ContextVar[Said] = ContextVar("said")
-# Of all that can be wrong with the words of a command; typer names a child of it alone.
+# The parent of all errors in the words of a command; typer exports one of its children only.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
@@ -72,7 +73,7 @@ class Verbs(TyperGroup):
             return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the verbs with what they do, a section a group."""
+        """Write the verbs with their descriptions, one section for each group."""
         for group in GROUPS:
             verbs = [(n, v) for n, v in self.commands.items() if v.rich_help_panel == group]  # type: ignore[attr-defined]
             with formatter.section(group):
@@ -154,7 +155,7 @@ Run = Annotated[
 
 @dataclass
 class Reply:
-    """What a verb found: as JSON, as text for the terminal, and the exit code.
+    """The result of a verb: as JSON, as text for the terminal, and the exit code.
 
     `gaps` are those of the plans it wrote; a verb with one above 100 % ends with
     `FAR_FROM_PROVEN`. `always` is text that ``--quiet`` does not hold back.
@@ -189,25 +190,18 @@ def to_folder(help_: str) -> Any:
 def verb(
     group: str, example: str, *, solver: Sequence[str] = (), quiet: bool = True, bare: bool = False
 ) -> Callable[[Callable[..., Reply | None]], Callable[..., Any]]:
-    """Return what makes a function a verb of a group, its help ending with an example.
+    """Return a decorator that makes a function a verb of a group; its help ends with an example.
 
     The function gives a `Reply`, which is printed as ``--json`` and ``--quiet`` ask; errors are
     explained.
 
-    Parameters
-    ----------
-    group, example
-        Where ``--help`` lists the verb, and what its own help ends with.
-    solver
-        Of ``budget``, ``gap`` and ``time_limit``: options that become overrides of the verb.
-    quiet
-        Whether the verb has ``--quiet``.
-    bare
-        Whether the function does all of this by itself.
+    `group`: where ``--help`` lists the verb; `solver`: options among ``budget``, ``gap`` and
+    ``time_limit`` that become overrides of the verb; `quiet`: whether the verb has ``--quiet``;
+    `bare`: whether the function does all of this by itself.
     """
 
     def make(function: Callable[..., Reply | None]) -> Callable[..., Any]:
-        # Left to itself the list of verbs cuts what they do off at the edge of the line.
+        # By default the list of verbs cuts their descriptions off at the edge of the line.
         said = " ".join((function.__doc__ or "").split())
         return app.command(
             function.__name__.rstrip("_"),  # a name that Python has taken ends in _
@@ -279,6 +273,11 @@ def asked_of_solver(
     ]
 
 
+def now() -> datetime:
+    """Return the time, with the zone of this machine."""
+    return datetime.now(UTC).astimezone()
+
+
 def exit_if_far(*gaps: float | None) -> None:
     """End with the exit code of plans that stand and are far from proven, if one is."""
     from siting.engine.proof import is_far
@@ -288,7 +287,7 @@ def exit_if_far(*gaps: float | None) -> None:
 
 
 def items(texts: Sequence[str] | None) -> list[str]:
-    """Return what a repeated option names, each text one thing or a list ``[A,B]``."""
+    """Return the values of a repeated option; each text is one value or a list ``[A,B]``."""
     names: list[str] = []
     for text in texts or ():
         if text.startswith("[") and text.endswith("]"):
@@ -303,7 +302,7 @@ def print_json(facts: Any) -> None:
 
     Numbers of NumPy, dates and what is not finite are made plain (``null``).
     """
-    # A terminal of another encoding would write what it lacks in a way that is no JSON.
+    # A terminal with another encoding would replace missing characters by text that is not JSON.
     ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     try:
         text = json.dumps(facts, indent=2, ensure_ascii=ascii_only, allow_nan=False)
@@ -380,7 +379,7 @@ _PROGRESS: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 
 def progress() -> Progress | None:
-    """Return what shows the progress of the verb that runs now; none if it is quiet."""
+    """Return the progress display of the verb that runs now; None if it is quiet."""
     return _PROGRESS.get()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -16,6 +15,7 @@ from siting.cli.app import (
     Overrides,
     Reply,
     asked_of_solver,
+    now,
     option,
     print_json,
     progress,
@@ -40,21 +40,20 @@ def demo(
     from siting.embedded import copy_embedded_city
 
     config = copy_embedded_city(out, nation)
-    now = datetime.now(UTC).astimezone()
     reply = Reply(lambda: {"written": str(config)}, lambda: None)
     if nation and not files_only:
-        from siting.cli.nation import plan_nation
+        from siting.cli.planning import plan_nation
         from siting.nation import Nation
 
         asked = asked_of_solver(overrides, budget=budget, budget_key="budget_pkr")
         say = None if progress() is None else lambda text: typer.echo(text, err=True)
-        reply = plan_nation(Nation(config, asked, progress=say, today=now.date()))
+        reply = plan_nation(Nation(config, asked, progress=say, today=now().date()))
     elif not files_only:
         from siting import study
         from siting.terminal.plan_tables import print_plan
 
         asked = asked_of_solver(overrides, budget=budget)
-        plan, folder = study.run_to_folder(config, overrides=asked, now=now, progress=progress())
+        plan, folder = study.run_to_folder(config, overrides=asked, now=now(), progress=progress())
         reply = Reply(lambda: plan.facts, lambda: print_plan(plan, folder), gaps=[plan.outcome.gap])
 
     def show() -> None:

@@ -1,29 +1,48 @@
-"""Verbs that work from a configuration: run, award, demand, check, fetch, frontier."""
+"""Verbs on configurations: run, award, demand, check, fetch, frontier, nation, batch, rerun."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from siting.cli.app import (
     BEGIN,
     PLAN,
+    TRUST,
+    Budget,
     ConfigPath,
     Json,
     Overrides,
     Quiet,
     Reply,
+    Run,
+    asked_of_solver,
     errors_explained,
+    now,
     option,
+    print_error,
     print_json,
     progress,
+    stopped,
     to_folder,
     verb,
 )
+from siting.cli.run_folders import run_folder
+from siting.errors import InfeasibleError, InputError
 from siting.texts import visible
+
+if TYPE_CHECKING:
+    from siting.nation import Nation
+
+_WORKERS = typer.Option(
+    None, "--workers", min=1, max=1024, help="Processes here; by default one a core."
+)
+_DASK = option("--dask", "ADDRESS", "Work on a Dask cluster: tcp://HOST:PORT.")
 
 
 @verb(
@@ -53,7 +72,7 @@ def run(
         out=out,
         write_lp=write_lp,
         robust=robust,
-        now=datetime.now(UTC).astimezone(),
+        now=now(),
         progress=progress(),
     )
     return Reply(lambda: plan.facts, lambda: print_plan(plan, folder), gaps=[plan.outcome.gap])
@@ -87,7 +106,7 @@ def award(
         config,
         bids,
         overrides=overrides or (),
-        now=datetime.now(UTC).astimezone(),
+        now=now(),
         gap=gap,
         asks_s=asks,
         asked_of=asked_of,
@@ -127,7 +146,7 @@ def demand(
         sensitivity=sensitivity,
         draws=draws,
         seed=seed,
-        now=datetime.now(UTC).astimezone(),
+        now=now(),
         progress=progress(),
     )
     return Reply(
@@ -154,7 +173,7 @@ def check(
             report = study.check(
                 path,
                 overrides=overrides or [],
-                today=datetime.now(UTC).astimezone().date(),
+                today=now().date(),
                 progress=shown,
             )
             for fault in report.faults:
@@ -204,7 +223,7 @@ def frontier(
         review.budgets_of(budgets),
         overrides=overrides or (),
         out=out,
-        now=datetime.now(UTC).astimezone(),
+        now=now(),
         progress=progress(),
     )
     return Reply(
@@ -212,3 +231,177 @@ def frontier(
         lambda: print_frontier(table, folder),
         gaps=[*table["gap"]],
     )
+
+
+@verb(PLAN, "siting nation configs/nation.yaml --budget 3e8", solver=("gap", "time_limit"))
+def nation(
+    config: Path = typer.Argument(
+        ..., metavar="CONFIG", help="The nation's YAML file; or a folder it wrote, to verify it."
+    ),
+    *,
+    overrides: Overrides = None,
+    budget: Budget = None,
+    out: Path | None = to_folder("The folder itself; by default runs/NAME-TIME."),
+    workers: int | None = _WORKERS,
+    dask: str | None = _DASK,
+    earlier: Path | None = option(
+        "--from",
+        "DIR",
+        "An earlier plan: what its cities answered is not asked again; what changes is shown.",
+    ),
+    explain: str | None = option("--explain", "CITY", "Of a folder: why a city gets its money."),
+    compare: Path | None = option("--compare", "DIR", "Of a folder: what changes against another."),
+) -> Reply:
+    """Divide one budget among cities, with what no division exceeds; or check such a folder."""
+    if not config.is_dir() and (explain or compare):
+        option = "--explain" if explain else "--compare"
+        raise InputError(option, f"{config} is no folder", "name what siting nation wrote")
+    if not config.is_dir():
+        from siting.nation import Nation
+
+        asked = Nation(
+            config,
+            asked_of_solver(overrides, budget=budget, budget_key="budget_pkr"),
+            workers=workers,
+            dask=dask,
+            progress=None if progress() is None else lambda text: typer.echo(text, err=True),
+            today=now().date(),
+            earlier=earlier,
+        )
+        return plan_nation(asked, out, earlier)
+    if explain is None and compare is None:
+        from siting.nation import read_nation, verify_nation
+        from siting.terminal.run_lists import print_verified
+
+        verified = verify_nation(config, progress=progress())
+        return Reply(
+            lambda: {**({} if verified.faults else read_nation(config)[0]), **verified.plain()},
+            lambda: print_verified(verified),
+            code=int(bool(verified.faults)),
+        )
+    from siting.nation import compare_nations, explain_city
+    from siting.terminal.nation_tables import print_changes, print_city
+
+    said: dict[str, Any] = {}
+    shown: list[Callable[[], None]] = []
+    if explain is not None:
+        lines, plans = explain_city(config, explain)
+        said |= {"lines": dict(lines), "plans": plans.to_dict("records")}
+        shown.append(lambda: print_city(explain, lines, plans))
+    if compare is not None:
+        changes = compare_nations(compare, config)
+        said["changes"] = changes.to_dict("records")
+        shown.append(lambda: print_changes(changes))
+    return Reply(lambda: said, lambda: [show() for show in shown])
+
+
+def plan_nation(asked: Nation, out: Path | None = None, earlier: Path | None = None) -> Reply:
+    """Make the plan of a nation and write its folder."""
+    from siting.nation import compare_nations
+    from siting.terminal.nation_tables import print_changes, print_nation
+
+    plan, folder = asked.to_folder(out, now=now())
+
+    def show() -> None:
+        print_nation(plan, folder)
+        if earlier is not None:
+            print_changes(compare_nations(earlier, folder))
+
+    written = folder / "nation.json"
+    return Reply(lambda: json.loads(written.read_text(encoding="utf-8")), show, gaps=[plan.gap])
+
+
+@verb(
+    PLAN,
+    "siting batch configs/*.yaml --sweep program.budget_pkr=[4e7,6e7]",
+    solver=("budget", "gap", "time_limit"),
+)
+def batch(
+    configs: list[Path] = typer.Argument(..., metavar="CONFIG...", help="YAML files."),
+    *,
+    overrides: Overrides = None,
+    sweep: list[str] | None = option(
+        "--sweep",
+        "KEY=LIST",
+        "Try each value of a key: KEY=[4e7,6e7], or KEY=2e7:1e8:5 for five even steps. "
+        "Repeated: every combination.",
+    ),
+    out: Path = option(
+        "--out", "DIR", "The batch's folder; started again, it goes on.", default=Path("runs/batch")
+    ),
+    workers: int | None = _WORKERS,
+    threads: int | None = typer.Option(
+        None, "--threads", min=1, max=1024, help="Solver threads a study; by default cores/workers."
+    ),
+    dask: str | None = _DASK,
+    retry: bool = typer.Option(
+        False, "--retry", help="Try again what failed by its own inputs before."
+    ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="List the studies and stop, before anything is run."
+    ),
+) -> Reply:
+    """Run many studies, each once; killed and started again it does what is left."""
+    from siting import batch as many
+    from siting.config import parse_sweeps
+    from siting.terminal.batch_tables import BatchLines, print_batch, print_studies
+
+    if dask is not None and workers is not None:
+        where = "--workers"
+        raise InputError(where, "does not go with --dask", "start workers in the cluster")
+    studies = many.list_studies(configs, overrides or (), parse_sweeps(sweep or []), now().date())
+    if dry_run:
+        keys = ("config", "name", "sweep", "key", "fault")
+        return Reply(
+            lambda: [{key: getattr(s, key) for key in keys} for s in studies],
+            lambda: print_studies(studies, out),
+            code=2 if any(study.fault for study in studies) else 0,
+        )
+    lines = None if progress() is None else BatchLines()
+    try:
+        with nullcontext((None, None)) if dask is None else many.dask_pool(dask) as pool:
+            executor, cluster_threads = pool
+            result = many.run_batch(
+                studies,
+                executor,
+                out=out,
+                workers=workers,
+                threads=threads or cluster_threads,
+                retry=retry,
+                progress=lines,
+            )
+    except KeyboardInterrupt:
+        kept = "\nStopped. What is finished is kept; the same command goes on."
+        raise stopped(kept) from None
+    finally:
+        if lines is not None:
+            lines.stop()
+    done = result.table["served_share"].notna()
+    return Reply(
+        lambda: json.loads(result.table.to_json(orient="records")),
+        lambda: print_batch(result),
+        code=int(bool(result.failed)),
+        gaps=[*result.table.loc[done, "gap"]],
+    )
+
+
+@verb(TRUST, "siting rerun @latest")
+def rerun(
+    folder: Run,
+    *,
+    overrides: list[str] | None = option(
+        "--set", "KEY=VALUE", "Where an input lies now, e.g. roads.source.path=…"
+    ),
+    out: Path | None = to_folder("Keep the repetition as a run folder too."),
+) -> Reply:
+    """Repeat a run from its folder: are inputs, objective and plan the same? Exit 0 same, 1 not."""
+    from siting.review import rerun as repeat
+    from siting.terminal.run_lists import print_rerun
+
+    try:
+        repetition = repeat(run_folder(folder), overrides or [], out=out, progress=progress())
+    except InfeasibleError as err:
+        # The first run had a plan, so that an infeasible repetition is a difference, not bad input.
+        print_error("Differs: there was a plan, now there is none", err)
+        raise typer.Exit(1) from err
+    return Reply(repetition.plain, lambda: print_rerun(repetition), code=int(not repetition.same))

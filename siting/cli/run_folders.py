@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,13 +13,10 @@ from typing import Any
 from siting.errors import InputError, did_you_mean
 
 LATEST = "@latest"
-# Fields of a run in a list; all are in the first kilobytes of its run.json.
+# Fields of a run in a list.
 LISTED = (
     *("name", "title", "written", "status", "gap", "subsidy_pkr", "new_stations", "served_share"),
 )
-HEAD_BYTES = 16_384
-# A value of the outermost object on the line of its key.
-_LINE = re.compile(r'^  "(\w+)": (.*[^{\[,]),?$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -33,9 +29,7 @@ class RunFolder:
     def facts(self) -> dict[str, Any] | None:
         """The values of `LISTED` that are there; none where ``run.json`` cannot be read."""
         try:
-            found = _head(self.path / "run.json")
-            if found is None:
-                found = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            found = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             return None
         return {k: found[k] for k in LISTED if k in found} if isinstance(found, dict) else None
@@ -47,17 +41,6 @@ class RunFolder:
             return datetime.fromisoformat(str((self.facts or {}).get("written"))).astimezone(UTC)
         except (ValueError, OverflowError):
             return datetime.min.replace(tzinfo=UTC)
-
-
-def _head(path: Path) -> dict[str, Any] | None:
-    """Return the listed values of a file as a run writes it; none where they are not all there."""
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-        file.seek(-min(2, len(head)), 2)
-        if file.read() != b"}\n":
-            return None
-    lines = dict(_LINE.findall(head.decode("utf-8", "ignore")))
-    return {k: json.loads(lines[k]) for k in LISTED} if lines.keys() >= set(LISTED) else None
 
 
 def run_folders(here: Path | None = None) -> list[RunFolder]:

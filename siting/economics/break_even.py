@@ -179,19 +179,10 @@ def swings(
 ) -> pd.DataFrame:
     """Return the effect of figures at their low and high ends on all stations' value (PKR).
 
-    Parameters
-    ----------
-    accounts
-        The new stations.
-    ends
-        By name: the stations as a function of the figure, and its low and high end.
-
-    Returns
-    -------
-    DataFrame
-        ``name``, ``low_pkr`` and ``high_pkr`` (net present value of all stations without subsidy
-        with the figure there, less that of the plan), ``swing_pkr`` (the range of the two and 0),
-        in the order given. Ends that the rules refuse are left out.
+    `ends`: by name, the stations as a function of a figure, and its low and high end. Columns:
+    ``name``, ``low_pkr`` and ``high_pkr`` (net present value of all stations without subsidy with
+    the figure there, less that of the plan), ``swing_pkr`` (the range of the two and 0), in the
+    order given. Ends that the rules refuse are left out.
     """
     now = float(accounts.npv_pkr.sum())
     rows = []

@@ -140,7 +140,7 @@ def business_case(
     )
     for column in fixed.columns:
         out[column] = fixed[column].to_numpy()
-    # Of a usual year: replacements are in replacement_pv_pkr.
+    # Figures of a usual year: replacements are in replacement_pv_pkr.
     usual = yearly[:, -1]
     out["income_tax_pkr_year"] = rules.income_tax * (usual - cost / rules.years)
     out["net_pkr_year"] = usual - out["income_tax_pkr_year"]

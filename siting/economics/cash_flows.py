@@ -46,7 +46,7 @@ def efficiency(rules: BusinessRules, group: str) -> float:
 
 
 def present_value_factor(rate: npt.ArrayLike, years: npt.ArrayLike) -> Floats:
-    """Return the present value of 1 PKR at the end of each of some years.
+    """Return the present value of 1 PKR at the end of each year.
 
     `rate`: discount rate a year, at least 0; `years`: number of years, at least 0. Raises
     `InputError` if a rate or a number of years is negative or not a number.
@@ -144,20 +144,9 @@ def require_columns(offers: pd.DataFrame) -> None:
 def payback_years(outlay_pkr: float, flows_pkr: Floats) -> float:
     """Return the years after which the cumulative flow never falls below 0 again.
 
-    Parameters
-    ----------
-    outlay_pkr
-        Outlay at the start, at least 0.
-    flows_pkr
-        Cash flow of each year; within a year it is even.
+    `outlay_pkr`: outlay at the start, at least 0; `flows_pkr`: cash flow of each year, even within
+    it. The result is 0 without outlay and losses, and NaN if the flows never pay it back.
 
-    Returns
-    -------
-    float
-        Years; 0 without outlay and losses; NaN where it is not within the flows.
-
-    Examples
-    --------
     >>> payback_years(1000.0, np.full(10, 400.0)), payback_years(1000.0, np.full(2, 400.0))
     (2.5, nan)
     """

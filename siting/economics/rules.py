@@ -174,17 +174,9 @@ def sales_path(
     Sales follow the demand up to those of the target year, the capacity built for it. Of several
     opening years, each as likely, it is the mean.
 
-    Parameters
-    ----------
-    demand_kwh_day
-        Demand of each year, from the first opening year to the target year.
-    target_year
-        The target year.
-    opening_years
-        First years of operation, none after the target year.
+    `demand_kwh_day`: demand of each year from the first opening year to the target year;
+    `opening_years`: first years of operation, none after the target year.
 
-    Examples
-    --------
     >>> demand = {2027: 20.0, 2028: 36.0, 2029: 60.0, 2030: 100.0}
     >>> sales_path(demand, 2030, [2028])
     (0.36, 0.6, 1.0)

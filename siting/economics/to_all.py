@@ -117,21 +117,9 @@ def cost_to_all(
 ) -> CostToAll:
     """Return the yearly costs of offers and drives.
 
-    Parameters
-    ----------
-    offers, rules
-        As in `yearly_costs`.
-    classes
-        The vehicle classes whose drivers count.
-    time_values
-        As `values_of_time` returns them.
-    sessions
-        ``vehicle_class``, ``session_kwh``.
-
-    Raises
-    ------
-    InputError
-        Naming the classes without a value of time or an energy of a session.
+    `offers`, `rules`: as in `yearly_costs`; `classes`: the vehicle classes whose drivers count;
+    `time_values`: as `values_of_time` returns them; `sessions`: ``vehicle_class``, ``session_kwh``.
+    Raises `InputError` naming the classes without a value of time or an energy of a session.
     """
     value = time_values.set_index("vehicle_class")["value"].astype(float).to_dict()
     energy = sessions.set_index("vehicle_class")["session_kwh"].astype(float).to_dict()

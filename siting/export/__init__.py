@@ -1,12 +1,10 @@
-"""What a plan leaves behind: GeoJSON, a GeoPackage, QGIS styles, CSV, JSON and pictures."""
+"""The files of a plan: GeoJSON, GeoPackage, QGIS styles, CSV, JSON and pictures."""
 
 from siting.export.charts import frontier_figure
 from siting.export.credit import credit_line, noted, owners_of
-from siting.export.demand_picture import draw_demand
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names, with_units
 from siting.export.exchange import write_exchange
 from siting.export.figure import save_figure
-from siting.export.flat import json_text, write_csv, write_json
 from siting.export.geojson import geojson_of, write_geojson
 from siting.export.geopackage import write_geopackage
 from siting.export.layers import (
@@ -17,10 +15,11 @@ from siting.export.layers import (
     wanted_layer,
 )
 from siting.export.lonlat import to_lonlat
-from siting.export.picture import plan_figure
+from siting.export.maps import draw_demand, plan_figure
 from siting.export.plan_pictures import PICTURES, plot_plan, save_plan_pictures
-from siting.export.run_tables import flat, layers_of, plan_layers, write_run_tables
+from siting.export.run_tables import layers_of, write_run_tables
 from siting.export.styles import styles_of, write_qml
+from siting.export.values import json_text, write_csv, write_json
 
 __all__ = [
     "PICTURES",
@@ -29,7 +28,6 @@ __all__ = [
     "demand_layer",
     "draw_demand",
     "fields_of",
-    "flat",
     "frontier_figure",
     "geojson_of",
     "json_text",
@@ -38,7 +36,6 @@ __all__ = [
     "outside_layer",
     "owners_of",
     "plan_figure",
-    "plan_layers",
     "plot_plan",
     "road_layer",
     "save_figure",

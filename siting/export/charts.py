@@ -1,18 +1,19 @@
-"""Charts of a plan for papers: by class, by cost and payer, by use, by year, by budget.
+"""Charts of a plan for papers: by class, cost and payer, use, year, budget and simulated day.
 
-Colours differ in lightness as much as in hue, and what is not served or stands already is hatched
-too, so that a chart still tells in a grey print and to a colour-blind reader.
+Colours differ in lightness as much as in hue, and unserved energy and existing stations are
+hatched, so that a chart can be read in a grey print and by colour-blind readers.
 """
 
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from siting.export.figure import new_figure
+from siting.export.figure import new_figure, save_figure
 from siting.export.fonts import legible
 from siting.export.ground import INK, NEW, QUIET
 
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 
 SERVED, LACKING, LACKING_EDGE, PUBLIC = "#00694e", "#fbdcc4", "#d55e00", "#0072b2"
 GRID = "#e5e7eb"
-# What is lacking: hatched, so that it tells in a grey print.
+# Ways of choosing on the simulated day.
+_CASES = (("planned", "as planned", NEW), ("free", "free choice, all drivers", "#c2410c"))
+# Unserved energy is hatched, so that it can be seen in a grey print.
 _LACKING: dict[str, Any] = {"color": LACKING, "ec": LACKING_EDGE, "hatch": "////", "lw": 0.6}
 _STANDING: dict[str, Any] = {"color": "#f0c419", "ec": INK, "hatch": "....", "lw": 0.5}
-# What is written over the lines of the grid.
+# Background of texts over the lines of the grid.
 _CLEAR = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
 # Parts of a station's cost, in the order they are drawn; the parts of grid works stand for them.
 _GRID_PARTS = {
@@ -69,7 +72,7 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
 
 
 def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return bars of what the new stations cost (PKR million), by part and by payer.
+    """Return bars of the cost of the new stations (PKR million), by part and by payer.
 
     `sites` has ``offer_id``, ``existing``, ``cost_pkr``, ``subsidy_pkr``; parts that `offers` does
     not split show as other costs.
@@ -82,7 +85,7 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
     figure, chart = new_chart(8, 1.9 + 0.42 * (len(parts) + 2))
     labels = [*parts, *payers]
     amounts = np.array([*parts.values(), *payers.values()]) / 1e6
-    # A gap parts what it is spent on from who spends it.
+    # A gap separates the parts of the cost from its payers.
     at = -np.arange(len(labels), dtype=float) - np.where(
         np.arange(len(labels)) < len(parts), 0, 0.9
     )
@@ -104,7 +107,7 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
 
 
 def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
-    """Return what the new stations cost by part, in PKR; parts that cost nothing are left out."""
+    """Return the cost of the new stations by part (PKR), without parts that cost nothing."""
     built = offers[offers["offer_id"].isin(new["offer_id"])]
     known = dict(_PARTS)
     if set(_GRID_PARTS) <= set(offers.columns):
@@ -117,7 +120,7 @@ def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
 
 
 def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return a bar a station, largest first: what it can serve and serves (kWh/day).
+    """Return bars of capacity and energy served (kWh/day) by station, largest first.
 
     `sites` has ``site_id``, ``existing``, ``capacity_kwh_day``, ``served_kwh_day``.
     """
@@ -206,6 +209,49 @@ def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figur
     return finish(figure, title, note)
 
 
+def draw_simulation(
+    path: Path, *, hours: pd.DataFrame, stations: pd.DataFrame, title: str, note: str = ""
+) -> None:
+    """Draw a simulated day as a PNG: use, lateness and waits by hour, and energy by station.
+
+    `hours` has ``case``, ``hour``, ``use_share``, ``late_share``, ``wait_mean_min``; `stations` has
+    ``allotted_kwh_day``, ``planned_delivered_kwh_day``, ``free_delivered_kwh_day``.
+    """
+    figure = new_figure(10.5, 7, layout="constrained")
+    charts = figure.subplots(2, 2)
+    for case, text, colour in _CASES:
+        in_case = hours[hours["case"] == case]
+        at = in_case["hour"] + 0.5
+        for chart, column, scale in (
+            (charts[0, 0], "use_share", 100),
+            (charts[0, 1], "late_share", 100),
+            (charts[1, 0], "wait_mean_min", 1),
+        ):
+            chart.plot(at, in_case[column] * scale, color=colour, label=text)
+        charts[1, 1].scatter(
+            stations["allotted_kwh_day"], stations[f"{case}_delivered_kwh_day"],
+            s=16, color=colour, alpha=0.6, lw=0, label=text,
+        )  # fmt: skip
+    most = float(stations["allotted_kwh_day"].max())
+    charts[1, 1].plot([0, most], [0, most], color=QUIET, lw=0.8, ls="--", label="what is planned")
+    for chart, text, unit, across in (
+        (charts[0, 0], "Ports in use", "%", "hour of the day"),
+        (charts[0, 1], "Late or turned away", "% of drivers", "hour of the day"),
+        (charts[1, 0], "Mean wait of those who stay", "min", "hour of the day"),
+        (charts[1, 1], "Energy by station", "simulated, kWh/day", "given by the plan, kWh/day"),
+    ):
+        chart.set_title(text, loc="left", size=10, weight="bold", color=INK)
+        chart.set(xlabel=across, ylabel=unit)
+        chart.grid(color=GRID)
+        chart.spines[["top", "right"]].set_visible(False)
+        chart.set_ylim(bottom=0)
+        if across == "hour of the day":
+            chart.set(xlim=(0, 24), xticks=range(0, 25, 4))
+    charts[0, 0].legend(frameon=False, fontsize=8)
+    charts[1, 1].legend(frameon=False, fontsize=8)
+    save_figure(finish(figure, title, note), path)
+
+
 def new_chart(width_in: float, height_in: float) -> tuple[Figure, Axes]:
     """Return a figure with one chart, its frame open above and to the right."""
     figure = new_figure(width_in, height_in, layout="constrained")
@@ -244,7 +290,7 @@ def _across(chart: Axes) -> None:
 
 
 def _percent(part: float, whole: float) -> str:
-    """Return a share in words; "100 %" and "0 %" only where it is all or nothing.
+    """Return a share as text; "100 %" and "0 %" mean exactly all and nothing.
 
     >>> [_percent(p, 100.0) for p in (0.0, 0.01, 50.0, 99.99, 100.0)]
     ['0 %', 'under 1 %', '50 %', 'over 99 %', '100 %']

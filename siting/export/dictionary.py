@@ -123,16 +123,20 @@ def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
     >>> with_units(pd.DataFrame({"cost_pkr": [1.0], "served_share": [0.5]})).attrs
     {'units': {'cost_pkr': 'PKR', 'served_share': '0 to 1'}}
     """
-    units = {str(name): explain(layer, str(name))[0] or _unit_in(str(name)) for name in table}
+    # A unit may stand before ``_before`` and ``_after``.
+    units = {
+        name: explain(layer, name)[0] or _parted(re.sub("_(before|after)$", "", name))[1]
+        for name in map(str, table)
+    }
     table = table.copy(deep=False)
     table.attrs = {**table.attrs, "units": {name: unit for name, unit in units.items() if unit}}
     return table
 
 
-def _unit_in(field: str) -> str:
-    """Return the unit that a name ends with, perhaps before ``_before`` and ``_after``."""
-    stem = field.removesuffix("_before").removesuffix("_after")
-    return next((text for ending, text in _UNITS if stem.endswith(ending)), "")
+def _parted(field: str) -> tuple[str, str]:
+    """Return a name without the unit that it ends with, and that unit as it is written."""
+    ending, unit = next((one for one in _UNITS if field.endswith(one[0])), ("", ""))
+    return field.removesuffix(ending), unit
 
 
 def alias(field: str) -> str:
@@ -141,9 +145,8 @@ def alias(field: str) -> str:
     >>> [alias(f) for f in ("capacity_lev_kwh_day", "npv_pkr", "use_share", "in_network")]
     ['Capacity light vehicle charger, kWh/day', 'NPV, PKR', 'Use share', 'In network']
     """
-    unit = next((text for ending, text in _UNITS if field.endswith(ending)), "")
-    ending = next((e for e, _ in _UNITS if field.endswith(e)), "")
-    words = [_WORDS.get(word, word) for word in field.removesuffix(ending).split("_") if word]
+    stem, unit = _parted(field)
+    words = [_WORDS.get(word, word) for word in stem.split("_") if word]
     text = " ".join(words) or field
     return text[:1].upper() + text[1:] + (f", {unit}" if unit else "")
 
@@ -160,8 +163,7 @@ def short_names(fields: Iterable[str], most: int = 10) -> dict[str, str]:
     for name in fields:
         cut = name
         if len(cut) > most:
-            words = name.removesuffix(next((e for e, _ in _UNITS if name.endswith(e)), ""))
-            cut = _cut(words or name, most)
+            cut = _cut(_parted(name)[0] or name, most)
         base, n = cut, 1
         while cut.lower() in {one.lower() for one in short.values()}:
             n += 1

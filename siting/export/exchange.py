@@ -12,12 +12,11 @@ import pyogrio
 
 from siting.errors import Fault, InputError, refuse
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names
-from siting.export.flat import write_csv
 from siting.export.geojson import write_geojson
 from siting.export.geopackage import storable, write_geopackage
 from siting.export.lonlat import to_lonlat
 from siting.export.styles import styles_of
-from siting.export.values import rounded
+from siting.export.values import rounded, write_csv
 from siting.texts import kml_text
 from siting.writing import require_free, write_whole
 

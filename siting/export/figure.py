@@ -1,8 +1,7 @@
-"""Figures of Matplotlib: made without pyplot, shown by notebooks, saved the same each time."""
+"""Matplotlib figures: made without pyplot, shown by notebooks, saved with the same bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,26 +28,13 @@ def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
 
     Raises `MissingExtraError` if Matplotlib is not installed.
     """
-    kind, canvas = _kinds()
-    figure: Figure = kind(figsize=(width_in, height_in), facecolor="white", **options)
-    canvas(figure)
-    return figure
-
-
-def put_lines(
-    figure: Figure, x_in: float, down_in: float, lines: Sequence[str], **style: Any
-) -> None:
-    """Write lines on a figure, so many inches from its left and upper edge; "$" is no formula."""
-    width, height = figure.get_size_inches()
-    x, y = x_in / width, 1 - down_in / height
-    figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style)
-
-
-def _kinds() -> tuple[Any, Any]:
     with needs_extra("map", "matplotlib", "is needed to draw a picture"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    return _shown_by_notebooks(Figure), FigureCanvasAgg
+        from matplotlib.figure import Figure as Drawn
+    size = (width_in, height_in)
+    figure: Figure = _shown_by_notebooks(Drawn)(figsize=size, facecolor="white", **options)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 @cache

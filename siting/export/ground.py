@@ -1,4 +1,4 @@
-"""What is drawn on the map itself: cells, roads, stations, and the scale."""
+"""The content of a map: cells, roads, stations, and the scale."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-# Width of a road in points and its colour, drawn in this order; streets are whatever is left.
+# Width of a road in points and its colour, drawn in this order; streets are the rest.
 _STREET = (0.35, "#cfd3d8")
 _MAIN_ROADS = {
     "tertiary": (0.7, "#c3c8ce"),
@@ -27,7 +27,7 @@ _MAIN_ROADS = {
     "trunk": (2.2, "#858c96"),
     "motorway": (2.2, "#858c96"),
 }
-# Colours of a cell that wants little and much: with nothing served, half of it, and all of it.
+# Colours of cells with little and much demand: nothing served, half of it, and all of it.
 _SHADES = np.array(
     [
         [[253, 241, 226], [222, 110, 56]],
@@ -74,7 +74,7 @@ def find_ground(
     west, south = bounds[:, :2].min(axis=0)
     east, north = bounds[:, 2:].max(axis=0)
     span = np.maximum([east - west, north - south], 200.0) * 1.06
-    # Neither a thread of land nor one too flat for the key beside it.
+    # The map is not too narrow, and high enough for the key beside it.
     span = np.maximum(span, [span[1] * _ASPECT[0], span[0] / _ASPECT[1]])
     inches = span * np.min(np.array(_LONGEST_IN) / span)
     return Ground(
@@ -102,7 +102,7 @@ def add_land(figure: Figure, ground: Ground, box: tuple[float, float, float, flo
 
 
 def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
-    """Return what the colour of each cell stands for, and its unit."""
+    """Return the demand that colours each cell, and its unit."""
     energy: Array = cells["demand_kwh_day"].to_numpy(dtype=float)
     area_km2: Array = np.asarray(shapely.area(np.asarray(cells.geometry.array))) / 1e6
     if (area_km2 > 0).all():
@@ -111,7 +111,7 @@ def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
 
 
 def darkest(wanted: Array) -> float:
-    """Return the value of the darkest cells: a round one near what 97 % of them stay below."""
+    """Return the value of the darkest cells, a round one near the 97th percentile."""
     some = wanted[wanted > 0]
     return nice(float(np.quantile(some, 0.97))) if len(some) else 1.0
 
@@ -181,7 +181,7 @@ def draw_unserved(land: Axes, cells: gpd.GeoDataFrame) -> None:
 
 
 def thin_hatch() -> Any:
-    """Return a context in which what is made is hatched thinly; the width is fixed when made."""
+    """Return a context whose hatches are thin; the width is fixed when they are made."""
     from matplotlib import rc_context
 
     return rc_context({"hatch.linewidth": 0.5})
@@ -243,7 +243,7 @@ def marker_pt2(power_kw: Array, of_kw: float) -> Array:
 
 
 def largest_kw(power: Array) -> float:
-    """Return the largest power in kW; 1 where there is none."""
+    """Return the largest power in kW; 1 if none is known."""
     known = power[power > 0]
     return float(known.max()) if len(known) else 1.0
 
@@ -314,6 +314,10 @@ def draw_scale_and_north(land: Axes, ground: Ground) -> None:
 
 
 def nice(value: float, *, below: bool = False) -> float:
-    """Return the nearest 1, 2 or 5 times a power of ten, or the next one below."""
+    """Return the nearest 1, 2 or 5 times a power of ten, or the next one below.
+
+    >>> [nice(m, below=True) for m in (999.0, 1000.0, 4800.0)]
+    [500.0, 1000.0, 2000.0]
+    """
     steps = np.array([1.0, 2.0, 5.0, 10.0]) * 10.0 ** np.floor(np.log10(value))
     return float(steps[steps <= value].max() if below else steps[np.abs(steps - value).argmin()])

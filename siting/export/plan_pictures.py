@@ -18,7 +18,7 @@ from siting.export.charts import (
 from siting.export.credit import noted
 from siting.export.figure import FORMATS, save_figure
 from siting.export.layers import demand_layer
-from siting.export.picture import plan_figure
+from siting.export.maps import plan_figure
 from siting.writing import require_free
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ Only differences from QGIS's own defaults are written, as in `siting.export.qml`
 
 from __future__ import annotations
 
-import math
 import zipfile
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element, SubElement
@@ -16,6 +16,7 @@ import geopandas as gpd
 import pandas as pd
 from pyproj import CRS
 
+from siting.export.ground import nice
 from siting.export.qml import QGIS_VERSION, qgis_xml
 from siting.export.styles import Style
 from siting.texts import qgis_label
@@ -42,11 +43,11 @@ _TIPS = {
     "candidates": f"<b>{_text('name')}</b><br>{_text('kind')}",
     "roads": _text("name"),
 }
-# QGIS's numbers of page items.
 _ID = "siting_plan_layer_"  # QGIS rejects short ids
-_NORTH = ":/images/north_arrows/layout_default_north_arrow.svg"
-_SCALE_WIDE_MM = 48.0  # its bar within 60 mm, figures beside it
-_PAGE, _MAP, _LABEL, _LEGEND, _SCALE_BAR, _PICTURE = 65638, 65639, 65641, 65642, 65646, 65640
+# Labels and scale bar among the items of the page, by QGIS's numbers of their types.
+_LABEL, _SCALE_BAR = "LayoutItem[@type='65641']", "LayoutItem[@type='65646']"
+_MAP_MM = (205.0, 168.0)
+_BAR_MM = 48.0  # the scale bar within 60 mm, figures beside it
 
 
 def write_qgis_project(
@@ -144,73 +145,32 @@ def _extent(into: Element, bounds: Sequence[float]) -> None:
 def _page(
     title: str, note: str, credit: str, bounds: Sequence[float], heads: Mapping[str, str]
 ) -> Element:
-    """Return a landscape page of A4: title, map, legend, scale, north and notes.
+    """Return a landscape page of A4, ``qgis_page.xml``, with its texts, map, legend and scale.
 
     `heads` are the layers' names in the legend.
     """
-    layout = Element("Layout", name="Plan, A4", units="mm", printResolution="200", worldFileMap="")
-    pages = SubElement(layout, "PageCollection")
-    _item(pages, _PAGE, (0, 0, 297, 210))
+    layout = ET.fromstring((files("siting.export") / "qgis_page.xml").read_text(encoding="utf-8"))
+    extent, tree, bar = (
+        next(layout.iterfind(path)) for path in (".//Extent", ".//layer-tree-group", _SCALE_BAR)
+    )
+    for label, text in zip(layout.findall(_LABEL), (title, note, credit), strict=True):
+        label.set("labelText", qgis_label(text))
+        if not text:
+            layout.remove(label)
     west, south, east, north = bounds
-    wide, high = 205.0, 168.0
+    wide, high = _MAP_MM
     scale = 1.04 * max((east - west) / wide, (north - south) / high)
     x, y = (west + east) / 2, (south + north) / 2
     view = [x - scale * wide / 2, y - scale * high / 2, x + scale * wide / 2, y + scale * high / 2]
-    chart = _item(layout, _MAP, (10, 22, wide, high), uuid="{map}", id="map", followPreset="false")
-    chart.set("frame", "true")
-    SubElement(chart, "Extent", dict(zip(("xmin", "ymin", "xmax", "ymax"),
-                                         (f"{v:.3f}" for v in view), strict=True)))  # fmt: skip
-    heading = _item(layout, _LABEL, (10, 8, 250, 11), labelText=qgis_label(title), htmlState="0")
-    SubElement(heading, "text-style", fontSize="18", fontSizeUnit="Point", fontWeight="75")
-    below_map = ((note, 191.0, "8"), (credit, 199.0, "7"))
-    for text, top, points in (one for one in below_map if one[0]):
-        shown = qgis_label(text)
-        below = _item(layout, _LABEL, (10, top, 277, 8), labelText=shown, htmlState="0")
-        SubElement(below, "text-style", fontSize=points, fontSizeUnit="Point")
-    legend = _item(layout, _LEGEND, (220, 24, 70, 140), linkedMap="{map}", map_uuid="{map}",
-                   resizeToContents="1", symbolHeight="3", symbolWidth="5", boxSpace="1",
-                   columnSpace="2", legendFilterByAtlas="0")  # fmt: skip
-    held = SubElement(legend, "styles")
-    for name, size, space in (("title", 10, 1.0), ("group", 9, 1.5), ("subgroup", 9, 2.0),
-                              ("symbol", 8, 1.0), ("symbolLabel", 8, 1.0)):  # fmt: skip
-        style = SubElement(held, "style", name=name, marginTop=f"{space:g}", marginLeft="1",
-                           marginBottom="0", marginRight="0", alignment="1",
-                           indent="0")  # fmt: skip
-        SubElement(style, "text-style", fontSize=str(size), fontSizeUnit="Point")
-    tree = SubElement(legend, "layer-tree-group")
+    extent.attrib.update(zip(extent.attrib, (f"{v:.3f}" for v in view), strict=True))
     for name in (name for name in heads if name in _IN_LEGEND):
         node = SubElement(tree, "layer-tree-layer", id=_ID + name, name=name, providerKey="ogr",
                           source=f"./plan.gpkg|layername={name}", expanded="1")  # fmt: skip
         said = SubElement(SubElement(node, "customproperties"), "Option", type="Map")
         SubElement(said, "Option", name="legend/title-label", type="QString", value=heads[name])
-    piece_m = _piece_m(scale * _SCALE_WIDE_MM / 2)
+    piece_m = nice(scale * _BAR_MM / 2, below=True)
     unit, of_unit = ("km", 1000.0) if piece_m >= 1000 else ("m", 1.0)
-    _item(layout, _SCALE_BAR, (220, 176, 60, 14), mapUuid="{map}", style="Single Box",
-          unitType={"km": "km", "m": "meters"}[unit], unitLabel=unit,
-          numMapUnitsPerScaleBarUnit="1", numUnitsPerSegment=f"{piece_m / of_unit:g}",
-          numSegments="2", numSegmentsLeft="0", height="2")  # fmt: skip
-    _item(layout, _PICTURE, (274, 8, 12, 12), file=_NORTH,
-          mode="0", northMode="0", mapUuid="{map}")  # fmt: skip
+    bar.set("unitType", {"km": "km", "m": "meters"}[unit])
+    bar.set("unitLabel", unit)
+    bar.set("numUnitsPerSegment", f"{piece_m / of_unit:g}")
     return layout
-
-
-def _piece_m(most_m: float) -> float:
-    """Return the longest round piece of a scale bar, 1, 2 or 5 times a power of ten, in metres.
-
-    >>> [_piece_m(m) for m in (999.0, 1000.0, 4800.0)]
-    [500.0, 1000.0, 2000.0]
-    """
-    power = 10.0 ** math.floor(math.log10(most_m))
-    return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= most_m)
-
-
-def _item(
-    into: Element, kind: int, box: tuple[float, float, float, float], **attributes: str
-) -> Element:
-    x, y, wide, high = box
-    at, size = f"{x:g},{y:g},mm", f"{wide:g},{high:g},mm"
-    return SubElement(into, "LayoutItem", {
-        "type": str(kind), "position": at, "positionOnPage": at, "size": size, "visibility": "1",
-        "referencePoint": "0", "opacity": "1", "frame": "false", "background": "true",
-        **attributes,
-    })  # fmt: skip

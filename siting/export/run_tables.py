@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, Required, TypedDict, Unpack
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
-from siting.export.dictionary import data_dictionary_of, fields_of, with_units
-from siting.export.flat import write_csv
+from siting.export.dictionary import data_dictionary_of, fields_of
 from siting.export.geojson import write_geojson
 from siting.export.geopackage import write_geopackage
 from siting.export.layers import (
@@ -23,7 +21,7 @@ from siting.export.layers import (
 )
 from siting.export.qgis_project import write_qgis_project
 from siting.export.styles import styles_of, write_qml
-from siting.export.values import plain
+from siting.export.values import write_csv
 from siting.reference.listing import LISTED
 
 # Name of each layer: what one row of it is, and its geometry type where it is empty.
@@ -53,7 +51,7 @@ _LAYERS = {
 }
 # Tables that are drawn at their sites; others become tables of the GeoPackage.
 _AT_SITES = ("built", "alternative_sites", "robust")
-# A GIS that does not sort what it opens draws the first one on top.
+# A GIS without an order of its own draws the first layer on top.
 _DRAWN = (
     *("sites", *_AT_SITES, "neighbourhoods", "candidates", "dropped"),
     *("service", "roads", "zones", "isochrones", "demand"),
@@ -66,88 +64,37 @@ _GEOJSON = {
 }
 
 
-class PlanParts(TypedDict, total=False):
-    """The layers and tables of a plan that go into files; those up to ``edges`` must be given.
-
-    - ``sites``: stations of the plan, new and existing, points with ``site_id``.
-    - ``cells``, ``demand``: `siting.tables.CELLS`; `siting.tables.DEMAND` with ``served_kwh_day``.
-    - ``service``, ``candidates``, ``offers``: `siting.tables` of these names.
-    - ``dropped``: the places left out, with their ``reason``.
-    - ``edges``: roads of the network, indexed by (u, v, key).
-    - ``tables``: tables of the program's blocks, by name, for the GeoPackage and the dictionary:
-      those with ``site_id`` that place something (``built``, ``alternative_sites`` …) are drawn.
-    - ``zone_of_cells``: the zone of each cell, by ``cell_id``; ``zones`` is then drawn as polygons.
-    - ``neighbourhoods``: names of parts of the city, points; a layer where there are any.
-    - ``isochrones``: ground by minutes of driving to the nearest station; a layer where there is
-      any.
-    """
-
-    sites: Required[gpd.GeoDataFrame]
-    cells: Required[gpd.GeoDataFrame]
-    demand: Required[pd.DataFrame]
-    service: Required[pd.DataFrame]
-    candidates: Required[gpd.GeoDataFrame]
-    dropped: Required[gpd.GeoDataFrame]
-    offers: Required[pd.DataFrame]
-    edges: Required[gpd.GeoDataFrame]
-    tables: Mapping[str, pd.DataFrame] | None
-    zone_of_cells: pd.Series | None
-    neighbourhoods: gpd.GeoDataFrame | None
-    isochrones: gpd.GeoDataFrame | None
-
-
 def write_run_tables(
-    folder: Path,
-    *,
-    note: str,
-    title: str,
-    facts: Mapping[str, Any] | None = None,
-    credit: str = "",
-    made: date | None = None,
-    **parts: Unpack[PlanParts],
+    folder: Path, plan: Any, *, credit: str = "", made: date | None = None, **shown: Any
 ) -> list[Path]:
     """Write a run's layers (lon/lat, degrees) and tables into a folder; return the files.
 
-    Parameters
-    ----------
-    folder
-        An existing folder.
-    note
-        What every reader must know, e.g. that the city is schematic; may be empty.
-    title
-        Name of the study, the first words of each layer's description.
-    facts
-        Facts of the run for the table ``run`` of the GeoPackage.
-    credit
-        Whose data it is made of, under which licence, and of what day (`credit_line`). With `note`
-        it is in the description of every layer and in a column of the CSV files.
-    made
-        The day, for the page to be printed.
-    **parts
-        By name, the layers and tables of `PlanParts`.
-
-    Returns
-    -------
-    list of Path
-        ``sites.geojson``, ``demand.geojson``, ``service.geojson``, ``candidates.geojson``,
-        ``isochrones.geojson`` (where there are any), each with a ``.qml`` that QGIS draws it by;
-        ``plan.gpkg``, which holds such styles itself; ``plan.qgz``, a QGIS project of it;
-        ``sites.csv``, ``offers.csv``, ``dictionary.csv``.
-
-    Raises
-    ------
-    InputError
-        If tables do not fit together.
+    `folder`: an existing one; `plan`, `shown`: as for `layers_of`, with the plan's ``title`` and
+    ``note``; `credit`: owner, licence and date of the data (`credit_line`), which is with the note
+    in the description of every layer and in a column of the CSV files; `made`: the day, for the
+    page to be printed. The files: ``sites``, ``demand``, ``service``, ``candidates`` and
+    ``isochrones`` (where there are any) as GeoJSON, each with a ``.qml`` that QGIS draws it by;
+    ``plan.gpkg``, which holds such styles itself; ``plan.qgz``, a QGIS project of it;
+    ``sites.csv``, ``offers.csv``, ``dictionary.csv``. Raises `InputError` if tables do not fit
+    together.
     """
-    layers = layers_of(**parts)
-    layers["roads"] = road_layer(parts["edges"])
+    title, note = plan.title, plan.note
+    layers = layers_of(plan, **shown)
+    layers["roads"] = road_layer(plan.edges)
     said = " ".join(filter(None, (note, credit)))
-    layers["run"] = _fact_table({"title": title, "note": said, **(facts or {})})
+    about = {"fact": ["title", "note"], "value": [title, said]}
+    layers["run"] = pd.DataFrame(about, dtype="string")
     layers["dictionary"] = pd.DataFrame(columns=["layer", "field", "alias", "unit", "meaning"])
-    beside = {name: ["note"] for name in ("offers", *(parts.get("tables") or {}))} | _CSV_ONLY
+    beside = {name: ["note"] for name in ("offers", *plan.tables)} | _CSV_ONLY
     layers["dictionary"] = data_dictionary_of(fields_of(layers, beside))
-    descriptions = {name: _describe(title, _LAYERS.get(name, ("", ""))[0], said) for name in layers}
-    layers = {name: layers[name] for name in sorted(layers, key=_place_in_drawing)}
+    descriptions = {}
+    for name in layers:
+        words = (title, _LAYERS.get(name, ("", ""))[0], said)
+        parts = [part.strip().rstrip(".") for part in words]
+        descriptions[name] = ". ".join(filter(None, parts)) + "."
+    # The legend has points on top, cells below and tables last.
+    drawn = [name for name in _DRAWN if name in layers]
+    layers = {name: layers[name] for name in dict.fromkeys([*drawn, *layers])}
     styles = {name: styles_of(name, layer) for name, layer in layers.items()}
     written = []
     for name, key in _GEOJSON.items():
@@ -166,36 +113,44 @@ def write_run_tables(
     printed = [credit, f"Made on {made:%d %B %Y} with siting." if made else ""]
     below = " ".join(filter(None, printed))
     write_qgis_project(folder / "plan.qgz", layers, styles, title, note, below)
-    write_csv(parts["sites"], folder / "sites.csv", note=said)
-    write_csv(parts["offers"], folder / "offers.csv", note=said)
+    write_csv(plan.sites, folder / "sites.csv", note=said)
+    write_csv(layers["offers"], folder / "offers.csv", note=said)
     write_csv(layers["dictionary"], folder / "dictionary.csv")
     names = ("plan.gpkg", "plan.qgz", "sites.csv", "offers.csv", "dictionary.csv")
     return [*written, *(folder / name for name in names)]
 
 
-def layers_of(**parts: Unpack[PlanParts]) -> dict[str, pd.DataFrame]:
+def layers_of(
+    plan: Any,
+    *,
+    cells: gpd.GeoDataFrame | None = None,
+    offers: pd.DataFrame | None = None,
+    zone_of_cells: pd.Series | None = None,
+    neighbourhoods: gpd.GeoDataFrame | None = None,
+    isochrones: gpd.GeoDataFrame | None = None,
+) -> dict[str, pd.DataFrame]:
     """Return a plan's layers and tables by name, as they are written and shown.
 
-    `**parts`: by name, the layers and tables of `PlanParts`.
+    `plan`: a `siting.Plan`, or its tables ``sites`` to ``tables`` under the same names; `cells`,
+    `offers`: shown in place of its own; `zone_of_cells`: the zone of each cell, by ``cell_id``,
+    with which ``zones`` are polygons; `neighbourhoods`: names of parts of the city, points;
+    `isochrones`: ground by minutes of driving to the nearest station. Tables of the plan with
+    ``site_id`` that place something (``built``, ``alternative_sites`` …) are drawn at their sites.
     """
-    sites, cells, candidates = parts["sites"], parts["cells"], parts["candidates"]
-    tables, zone_of_cells = parts.get("tables") or {}, parts.get("zone_of_cells")
-    places = _places(sites, candidates)
+    cells = plan.cells if cells is None else cells
+    places = _places(plan.sites, plan.candidates)
     layers: dict[str, pd.DataFrame] = {
-        "sites": _with_case(sites, tables.get("viability")),
-        "demand": demand_layer(cells, parts["demand"]),
-        "service": service_layer(parts["service"], cells, places),
-        "candidates": candidates,
-        "dropped": parts["dropped"],
-        "roads": parts["edges"].reset_index(),
-        "offers": parts["offers"],
+        "sites": _with_case(plan.sites, plan.tables.get("viability")),
+        "demand": demand_layer(cells, plan.demand),
+        "service": service_layer(plan.service, cells, places),
+        "candidates": plan.candidates,
+        "dropped": plan.dropped,
+        "roads": plan.edges.reset_index(),
+        "offers": plan.offers if offers is None else offers,
     }
-    more = {
-        "neighbourhoods": parts.get("neighbourhoods"),
-        "isochrones": parts.get("isochrones"),
-    }
+    more = {"neighbourhoods": neighbourhoods, "isochrones": isochrones}
     layers |= {name: layer for name, layer in more.items() if layer is not None and len(layer)}
-    for name, table in tables.items():
+    for name, table in plan.tables.items():
         if name == "zones" and zone_of_cells is not None:
             layers[name] = zone_layer(table, cells, zone_of_cells)
         elif name in _AT_SITES:
@@ -203,34 +158,6 @@ def layers_of(**parts: Unpack[PlanParts]) -> dict[str, pd.DataFrame]:
         else:
             layers[name] = table
     return layers
-
-
-def plan_layers(
-    plan: Any,
-    zone_of_cells: pd.Series | None = None,
-    isochrones: gpd.GeoDataFrame | None = None,
-    offers: pd.DataFrame | None = None,
-) -> dict[str, pd.DataFrame]:
-    """Return the layers and tables of a plan by name, units of the columns in ``attrs``.
-
-    `zone_of_cells`, `isochrones`: as in `PlanParts`; `offers`: those of the plan's offers that are
-    shown; none: all.
-    """
-    parts = ("sites", "cells", "demand", "service", "candidates", "dropped", "edges")
-    held: Any = {
-        **{name: getattr(plan, name) for name in parts},
-        "offers": plan.offers if offers is None else offers,
-        "tables": plan.tables,
-        "zone_of_cells": zone_of_cells,
-        "isochrones": isochrones,
-    }
-    layers = layers_of(**held)
-    return {name: with_units(table, name) for name, table in layers.items()}
-
-
-def _place_in_drawing(name: str) -> int:
-    """Return where a layer stands in the legend: points on top, cells below, tables last."""
-    return _DRAWN.index(name) if name in _DRAWN else len(_DRAWN)
 
 
 def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -253,30 +180,3 @@ def _with_case(sites: gpd.GeoDataFrame, viability: pd.DataFrame | None) -> gpd.G
     more = [name for name in viability.columns if name not in sites.columns]
     case = viability.set_index("site_id")[more].reindex(sites["site_id"])
     return sites.assign(**{name: case[name].to_numpy() for name in more})
-
-
-def _describe(title: str, text: str, note: str) -> str:
-    parts = [part.strip().rstrip(".") for part in (title, text, note)]
-    return ". ".join(part for part in parts if part) + "."
-
-
-def _fact_table(facts: Mapping[str, Any]) -> pd.DataFrame:
-    """Return one row a fact, nested ones under dotted names, values as text."""
-    rows = list(flat(plain(facts)))
-    return pd.DataFrame(rows, columns=["fact", "value"], dtype="string")
-
-
-def flat(value: Any, name: str = "") -> Iterator[tuple[str, str | None]]:
-    """Yield what nested mappings and lists hold as text, each under its dotted name.
-
-    >>> list(flat({"sizes": {"cells": 2}, "classes": [{"served_share": None}]}))
-    [('sizes.cells', '2'), ('classes.1.served_share', None)]
-    """
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from flat(inner, f"{name}.{key}" if name else key)
-    elif isinstance(value, list) and value:
-        for i, inner in enumerate(value, start=1):
-            yield from flat(inner, f"{name}.{i}")
-    else:
-        yield name, None if value is None or value in ([], {}) else str(value)

@@ -60,7 +60,7 @@ class MapSheet:
         )
 
     def roads(self, roads: gpd.GeoDataFrame) -> str:
-        """Return the larger of some streets."""
+        """Return the larger streets."""
         larger = roads["highway"].astype(str).str.removesuffix("_link").isin(_DRAWN)
         return self.shapes(gpd.GeoSeries([roads.geometry[larger].union_all()]), "road", [""])
 
@@ -77,7 +77,7 @@ class MapSheet:
         )
 
     def drawn(self, words: str, *parts: str) -> str:
-        """Return the ``svg`` element; `words` say what it shows."""
+        """Return the ``svg`` element; `words` describe it."""
         box = f'viewBox="0 0 {WIDTH} {self.height}" role="img" aria-label="{html_text(words)}"'
         return f"<svg {box}>{''.join(parts)}</svg>"
 

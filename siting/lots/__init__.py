@@ -1,7 +1,6 @@
 """Lots of a tender: connected and of similar value, with a search area for each station."""
 
-from siting.lots.lots import Lots, lots_to_folder, part_into_lots
-from siting.lots.neighbours import ground_of
+from siting.lots.lots import Lots, ground_of, lots_to_folder, part_into_lots
 from siting.lots.parting import least_spread, need, part, spread
 from siting.lots.search_areas import with_areas
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
 
 from siting import __version__
 from siting.economics import at_hurdle
 from siting.errors import Fault, InputError, refuse
 from siting.export import noted, write_csv, write_geojson, write_json
 from siting.lots.annex import page_of
-from siting.lots.neighbours import ground_of
 from siting.lots.parting import least_spread, need, part, spread
 from siting.lots.search_areas import with_areas
 from siting.plan import Plan
@@ -27,7 +29,7 @@ from siting.sites.chargers_text import added_up
 from siting.study.program_inputs import subsidy_of
 from siting.study.recounted import business_of
 from siting.study.stored_run import Source, plan_of, study_of
-from siting.writing import claimed_folder, write_whole
+from siting.writing import claimed_folder, write_text
 
 # Default largest radius of a search area (m): Germany's were 2 km, outside cities too.
 MOST_M = 1000.0
@@ -35,6 +37,7 @@ MOST_M = 1000.0
 LEAST_M = 25.0
 # Most further parts that stations are split into, where lots are not alike otherwise.
 MOST_SPLIT = 6
+LEAST_MIN = 1e-9  # a street of length 0 would be no street in a sparse matrix
 OPEN = "; whether lots can be more alike is not proven"
 
 
@@ -188,9 +191,40 @@ def lots_to_folder(
             write_csv(table, claim.part / f"{name}.csv", note=parted.note)
         write_json(parted.facts, claim.part / "lots.json")
         roads = study_of(folder).network.edges.to_crs(4326)
-        page = page_of(parted, roads)
-        write_whole(claim.part / "lots.html", lambda part: part.write_text(page, encoding="utf-8"))
+        write_text(claim.part / "lots.html", page_of(parted, roads))
     return parted, claim.place
+
+
+def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ground of stations at some junctions: the Voronoi diagram of the road network.
+
+    Each junction belongs to the station with the shortest drive, whichever way; two stations are
+    neighbours where a street leads from the ground of one to that of the other. Stations at one
+    junction share its ground and its neighbours. All are in one piece, as the network is.
+
+    Result: the position of each junction's station; and the neighbours, two positions a row, the
+    smaller first, each pair once.
+    """
+    index = network.nodes.index
+    u, v = (index.get_indexer(network.edges.index.get_level_values(k)) for k in ("u", "v"))
+    minutes = np.maximum(network.edges["travel_min"].to_numpy(dtype=float), LEAST_MIN)
+    order = np.argsort(minutes, kind="stable")  # of parallel streets the quickest counts
+    low, high = np.minimum(u, v)[order], np.maximum(u, v)[order]
+    _, first = np.unique(low * len(index) + high, return_index=True)
+    low, high, minutes = low[first], high[first], minutes[order][first]
+    streets = csr_array((minutes, (low, high)), shape=(len(index), len(index)))
+    heads, head_of = np.unique(index.get_indexer(list(nodes)), return_inverse=True)
+    _, _, source = dijkstra(
+        streets, directed=False, indices=heads, min_only=True, return_predecessors=True
+    )
+    head = np.searchsorted(heads, source)
+    at_head = [np.flatnonzero(head_of == h).tolist() for h in range(len(heads))]
+    links = {*map(tuple, np.column_stack([head[low], head[high]]).tolist())}
+    links |= {(h, h) for h in range(len(heads))}
+    met = ((i, j) for a, b in links for i in at_head[a] for j in at_head[b] if i != j)
+    pairs = sorted({(min(ends), max(ends)) for ends in met})
+    first_at = np.array([here[0] for here in at_head])
+    return first_at[head], np.array(pairs, dtype=int).reshape(-1, 2)
 
 
 def _require_sense(lots: int, within: float, loss: float, most_m: float) -> None:
@@ -263,7 +297,7 @@ class _New:
         return kwh, np.maximum(-npv, 0.0)
 
     def alike(self, lots: int, within: float) -> tuple[float, bool]:
-        """Return the spread of so many lots, and whether none within a spread is proven."""
+        """Return the spread of this number of lots, and whether smaller spreads are ruled out."""
         least = least_spread((self.kwh / self.parts)[self.at], lots)
         if least > within:
             return least, True
@@ -284,7 +318,7 @@ class _New:
         return 1, 0.0, proven
 
     def split(self, lots: int, within: float) -> tuple[_New, float] | None:
-        """Return the stations, the largest in parts, so that so many lots are within a spread."""
+        """Return the stations, the largest in parts, so that the lots are within a spread."""
         made = self
         for _ in range(MOST_SPLIT):
             parts = made.parts.copy()
@@ -299,7 +333,7 @@ class _New:
 def _alike(
     new: _New, ids: np.ndarray, lot: np.ndarray, within: float, least: float
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the spread of the lots, its lower bound and what else can be had, also in words."""
+    """Return the spread of the lots, its lower bound and the alternatives, as facts and notes."""
     (kwh, pkr), count, npv = new.sums(lot), int(lot.max()), new.npv
     apart, paid_apart = spread(kwh), spread(pkr)
     good, alone = int((npv > 0).sum()), float(np.maximum(-npv, 0).sum())
@@ -354,7 +388,7 @@ def _finite(share: float) -> float | None:
 
 
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
-    """Return why no connected lots are within a spread, in words."""
+    """Return the reason for which no connected lots are within a spread."""
     even = kwh.sum() / count
     said = f". {count} lots within {within:.0%} cannot be had: in any division, each lot in one "
     said += f"piece, they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"

@@ -19,8 +19,8 @@ HOT, COLD = 2.0, 2e-3
 # Weights: spread beyond the limit; public money needed; differences in energy; distances between
 # stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
-# Of the integer program: most groups of neighbours, most nodes, gap of the score, and the
-# difference of two spreads that need not be told apart. SLACK is above what a solver overlooks.
+# The integer program: most groups of neighbours, most nodes, gap of the score, and the difference
+# between two spreads that count as equal. SLACK is above the tolerance of a solver.
 MANY, NODES, SCORE_GAP, CLOSE, SLACK = 2_000, 300, 0.01, 0.005, 1e-5
 
 
@@ -78,17 +78,10 @@ def part(
     lots, or proves that there are none. The same input gives the same lots: turns are counted, not
     timed.
 
-    Parameters
-    ----------
-    energy_kwh_day, npv_pkr, xy
-        Of each station: energy served, net present value without public money, and position (m).
-    pairs
-        Neighbours, two positions a row; together they connect all stations.
-    lots
-        Number of lots; at most the number of stations.
-    within
-        Largest share of the largest lot above the smallest, in energy and in public money needed
-        (`need`).
+    `npv_pkr`: net present value of each station without public money; `xy`: its position (m);
+    `pairs`: neighbours, two positions a row, which together connect all stations; `lots`: at most
+    as many as stations; `within`: largest share of the largest lot above the smallest, in energy
+    and in public money needed (`need`).
     """
     sums = _sums(energy_kwh_day, npv_pkr, xy, lots)
     near: list[list[int]] = [[] for _ in sums]
@@ -127,7 +120,7 @@ def _more_alike(
 
 
 def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) -> list[list[int]]:
-    """Return all connected groups of stations of so much energy at most, or `MANY` of them."""
+    """Return all connected groups of stations up to this energy, or `MANY` of them."""
     found: list[list[int]] = []
     for root in range(len(kwh)):
         first = [j for j in near[root] if j > root]

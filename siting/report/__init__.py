@@ -1,4 +1,4 @@
-"""What a planner reads of a run: one HTML file with map, money, stations and what it rests on."""
+"""The report of a run: one HTML file with map, money, stations and assumptions."""
 
 from siting.report.curve import read_frontier
 from siting.report.leaflet import has_report, is_why_no_report, why_no_report

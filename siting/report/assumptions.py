@@ -1,4 +1,4 @@
-"""What the plan rests on and what it does not know, which no summary may leave out."""
+"""Assumptions and gaps of a plan, which no summary may leave out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from siting.report.content import Shown
 from siting.report.figure_text import (
-    confidence,
     figure,
     label,
     missing,
@@ -22,7 +21,7 @@ _DOUBTFUL = ("ASSUMPTION", "L")
 
 
 def proof(run: RunRecord) -> list[Shown]:
-    """Return what is proven of the plan and how the search ended."""
+    """Return the proof of the plan and the end of the search."""
     f, solver = run.facts, run.facts["solver"]
     rows = [
         Shown("Status", f["status"], f["status_text"]),
@@ -70,7 +69,7 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
 
 
 def decides(run: RunRecord) -> list[str]:
-    """Return what decides the plan: break-evens in the run's own words, the nearest first."""
+    """Return the break-evens that decide the plan, in the run's own words, the nearest first."""
     return [str(row["text"]) for row in run.facts.get("break_evens", [])]
 
 
@@ -90,13 +89,9 @@ def assumptions(run: RunRecord) -> list[dict[str, Any]]:
 
     return [
         {
-            "figure": label(row["figure"]),
-            "of": "" if missing(row["of"]) else label(row["of"]),
-            "value": Shown("value", row["value"], figure(row["value"])),
+            **row,
             "range": _range(row),
-            "unit": "" if missing(row["unit"]) else str(row["unit"]),
-            "moves": number(swing(row) / 1e6, 1) if swing(row) else "",
-            "confidence": confidence(row["confidence"]),
+            "moves": swing(row) / 1e6,
             "doubtful": row["confidence"] in _DOUBTFUL or missing(row["confidence"]),
             "source": _stated(row["source"]),
         }
@@ -105,7 +100,7 @@ def assumptions(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def checks(run: RunRecord) -> list[dict[str, str]]:
-    """Return what the independent recount found, one row a check; a plan that fails has no run."""
+    """Return the results of the independent recount; a plan that fails it is not stored."""
 
     def show(check: str, value: Any) -> str:
         return rupees(value) if check.endswith("PKR") else number(value, _places(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from siting.report.mapdata import site_name
 from siting.report.run_record import RunRecord
 from siting.sites.chargers_text import told_as
 
+# The fullest feeders are shown: there may be hundreds.
+MOST_FEEDERS = 12
 _COSTS = {
     "charger_cost_pkr": "Chargers",
     "battery_cost_pkr": "Batteries for swapping",
@@ -28,16 +31,12 @@ _COSTS = {
 }
 
 
-def _one_decimal(value: Any) -> str:
-    return number(value, 1)
-
-
-# A new station is weak where less than this share of its energy is lost without it, or less than
-# this share of what it can serve is used.
+# A new station is weak if less than this share of its energy is lost without it, or less than this
+# share of its capacity is used.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
 # Shown on a card where a run has worked them out.
-_BUSINESS = {
-    "payback_years": ("Payback, years", _one_decimal),
+_BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "payback_years": ("Payback, years", lambda years: number(years, 1)),
     "npv_pkr": ("Net present value", rupees),
     "viability_gap_pkr": ("Viability gap", rupees),
 }
@@ -45,12 +44,16 @@ _BUSINESS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure of the run: what it is, the number as stored, and as it is read."""
+    """A figure of the run: its name, the number as stored, and its text."""
 
     what: str
     value: Any
     text: str
     more: str = ""
+
+
+def _amount(what: str, pkr: float, more: str = "") -> Shown:
+    return Shown(what, pkr, rupees(pkr), more)
 
 
 def headline(run: RunRecord) -> list[Shown]:
@@ -82,8 +85,8 @@ def headline(run: RunRecord) -> list[Shown]:
         *drives(f),
         Shown("New stations", f["new_stations"], number(f["new_stations"]), kw),
         Shown("Existing stations", f["existing_stations"], number(f["existing_stations"])),
-        Shown("Subsidy", f["subsidy_pkr"], rupees(f["subsidy_pkr"]), of_budget),
-        Shown("Cost in all", f["cost_pkr"], rupees(f["cost_pkr"]), "subsidy included"),
+        _amount("Subsidy", f["subsidy_pkr"], of_budget),
+        _amount("Cost in all", f["cost_pkr"], "subsidy included"),
         Shown("Proven gap", f["gap"], percent(f["gap"], 2), limit),
     ]
 
@@ -99,7 +102,7 @@ def _on_the_day(facts: dict[str, Any]) -> list[Shown]:
 
 
 def drives(facts: dict[str, Any]) -> list[Shown]:
-    """Return how long drivers take to their charger; nothing where none is served."""
+    """Return the drive to the charger; nothing if nobody is served."""
     mean, most = facts.get("mean_travel_min"), facts.get("p90_travel_min")
     if mean is None or most is None:
         return []
@@ -124,10 +127,10 @@ def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
 
 
 def aims(run: RunRecord) -> list[tuple[str, str]]:
-    """Return what the plan aimed at and what its blocks have to tell, in the run's own words."""
+    """Return the aims of the plan and the headlines of its blocks, in the run's own words."""
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
-    # What is told year by year has a table of its own.
+    # Figures of single years have their own table.
     told = [
         (line["label"], line["text"])
         for field, line in f.get("headline", {}).items()
@@ -143,23 +146,19 @@ def aims(run: RunRecord) -> list[tuple[str, str]]:
 def money(run: RunRecord) -> dict[str, Any]:
     """Return the budget, who pays the cost, and what the cost is made of, in PKR."""
     f = run.facts
-    private = f["cost_pkr"] - f["subsidy_pkr"]
-    left = f["budget_pkr"] - f["subsidy_pkr"]
-    budget = [
-        Shown("Public budget", f["budget_pkr"], rupees(f["budget_pkr"])),
-        Shown("Subsidy paid", f["subsidy_pkr"], rupees(f["subsidy_pkr"])),
-        Shown("Budget left", left, rupees(left)),
-    ]
-    if "years" in f["blocks"]:
-        text = "Granted over the years"
-        budget[0] = Shown(text, f["budget_pkr"], rupees(f["budget_pkr"]))
-    if f["aims"][:1] == ["least money"]:
-        # It has no budget: the money there is, is the money it takes.
-        budget = [Shown("Subsidy needed", f["subsidy_pkr"], rupees(f["subsidy_pkr"]))]
+    if f["aims"][:1] == ["least money"]:  # which has no budget
+        budget = [_amount("Subsidy needed", f["subsidy_pkr"])]
+    else:
+        granted = "Granted over the years" if "years" in f["blocks"] else "Public budget"
+        budget = [
+            _amount(granted, f["budget_pkr"]),
+            _amount("Subsidy paid", f["subsidy_pkr"]),
+            _amount("Budget left", f["budget_pkr"] - f["subsidy_pkr"]),
+        ]
     rows = [
         *budget,
-        Shown("Cost in all", f["cost_pkr"], rupees(f["cost_pkr"])),
-        Shown("Paid by operators", private, rupees(private)),
+        _amount("Cost in all", f["cost_pkr"]),
+        _amount("Paid by operators", f["cost_pkr"] - f["subsidy_pkr"]),
     ]
     served = f["objective_kwh_day"]
     if served > 0:
@@ -167,30 +166,26 @@ def money(run: RunRecord) -> dict[str, Any]:
         text = f"PKR {number(a_kwh)}"
         rows.append(Shown("Subsidy for each kWh/day served by all stations", a_kwh, text))
     rows += _additional(f.get("public_money") or {})
-    offers = _chosen(run)
+    offers = run.offers[run.offers["offer_id"].isin(run.sites["offer_id"])]
     parts = []
     for column, name in _COSTS.items():
         total = float(offers[column].fillna(0.0).sum())
         if total:
             share = total / f["cost_pkr"] if f["cost_pkr"] else None
-            parts.append(Shown(name, total, rupees(total), percent(share)))
+            parts.append(_amount(name, total, percent(share)))
     return {"rows": rows, "parts": parts}
 
 
 def _additional(m: dict[str, Any]) -> list[Shown]:
-    """Return what public money adds, where a run says so."""
+    """Return the effect of public money, if the run has it."""
     if not m.get("new_stations"):
         return []
     none, of, npv = m["stations_without_need"], m["new_stations"], m["npv_without_subsidy_pkr"]
     year = f"PKR {m['pkr_per_usd']:g} to the US dollar"
     rows = [
         Shown("New stations that need no public money", none, f"{number(none)} of {number(of)}"),
-        Shown(f"Net present value without subsidy, {year}", npv, rupees(npv)),
-        Shown(
-            "Subsidy beyond what stations lack",
-            m["subsidy_beyond_need_pkr"],
-            rupees(m["subsidy_beyond_need_pkr"]),
-        ),
+        _amount(f"Net present value without subsidy, {year}", npv),
+        _amount("Subsidy beyond what stations lack", m["subsidy_beyond_need_pkr"]),
     ]
     a_car = m["subsidy_pkr_per_car"]
     if a_car is not None:
@@ -198,23 +193,37 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
     return rows
 
 
-def classes(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one row a vehicle class: energy wanted, served and unserved, kWh/day."""
+def years(run: RunRecord) -> list[dict[Any, Any]]:
+    """Return the years of a plan in years with the stations that stand and the share served."""
+    if run.years is None:
+        return []
+    standing = run.years.built[run.years.built["built_year"].notna()].groupby("year").size()
     return [
         {
-            "name": label(row["vehicle_class"]),
-            "wanted": Shown("wanted", row["demand_kwh_day"], number(row["demand_kwh_day"], 1)),
-            "served": Shown("served", row["served_kwh_day"], number(row["served_kwh_day"], 1)),
-            "unserved": number(max(row["demand_kwh_day"] - row["served_kwh_day"], 0.0), 1),
-            "share": Shown("share", row["served_share"], percent(row["served_share"])),
-            "bar": 0.0 if missing(row["served_share"]) else min(100 * row["served_share"], 100),
+            **row,
+            "year": int(row["year"]),
+            "standing": int(standing.get(row["year"], 0)),
+            # The share in the file is rounded.
+            "share": row["served_kwh_day"] / (row["demand_kwh_day"] or 1.0),
         }
-        for row in run.facts["classes"]
+        for row in run.years.years.to_dict("records")
     ]
 
 
+def robustness(run: RunRecord) -> dict[str, Any] | None:
+    """Return the simulated day, the plan under other demand, and the range of the demand.
+
+    None for a run of an earlier version.
+    """
+    parts = {key: run.facts.get(key) for key in ("day", "what_if", "demand_range")}
+    if not all(parts.values()):
+        return None
+    at_risk = any((row.get("money") or {}).get("stations") for row in parts["what_if"] or [])
+    return {**parts, "at_risk": at_risk}
+
+
 def builds(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one row a kind of new station: how many, what it is made of, power and money."""
+    """Return one row for each kind of new station: number, chargers, power and money."""
     new = run.sites[~run.sites["existing"].astype(bool)].copy()
     rows = []
     new["chargers"] = new["chargers"].fillna("").astype(str)
@@ -235,7 +244,7 @@ def builds(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _told(configuration: Any, chargers: Any) -> str:
-    """Return what a station is called: its configuration, or its chargers where that says more."""
+    """Return the name of a station: its configuration, or its chargers if they say more."""
     told = label(configuration)
     if missing(configuration) or missing(chargers):
         return told
@@ -244,7 +253,7 @@ def _told(configuration: Any, chargers: Any) -> str:
 
 
 def chargers_in_words(run: RunRecord) -> list[tuple[str, str]]:
-    """Return what the names of the chargers that stand mean, where they are of the usual form.
+    """Return the meaning of the chargers' names, if they have the usual form.
 
     ``lev_3`` is a socket of about 3 kW for light electric vehicles, ``swap_2w`` a cabinet of
     batteries for two-wheelers.
@@ -290,10 +299,10 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return cards with those of stations alike told: the first of a kind lists the others.
+    """Return cards in which the first of several equal stations lists the others.
 
-    Alike are stations of one make, cost, subsidy, energy and use as they are read. ``alike`` are
-    the ids of the others, on the first; ``told`` is the id of that first one on the others.
+    Equal stations show the same chargers, cost, subsidy, energy and use. ``alike`` has the ids of
+    the others, on the first; ``told`` is the id of the first, on the others.
     """
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     for card in cards:
@@ -327,8 +336,8 @@ def _station(
         "configuration": _told(row["configuration"], row["chargers"]),
         "chargers": "" if missing(row["chargers"]) else str(row["chargers"]),
         "kw": Shown("kw", row["power_kw"], number(row["power_kw"], 1)),
-        "cost": Shown("cost", row["cost_pkr"], rupees(row["cost_pkr"])),
-        "subsidy": Shown("subsidy", row["subsidy_pkr"], rupees(row["subsidy_pkr"])),
+        "cost": _amount("cost", row["cost_pkr"]),
+        "subsidy": _amount("subsidy", row["subsidy_pkr"]),
         "served": Shown("served", served, number(served, 1)),
         "capacity": number(row["capacity_kwh_day"], 1),
         "use": Shown("use", row["use_share"], percent(row["use_share"], 0)),
@@ -353,7 +362,7 @@ def _station(
 
 
 def _day_use(served_kwh: float, power_kw: float) -> str:
-    """Return what is sold as a share of 24 hours at full power, or nothing where none is known.
+    """Return the energy sold as a share of 24 hours at full power; blank if it is unknown.
 
     >>> _day_use(57.3, 39.6)
     '6 %'
@@ -409,5 +418,55 @@ def grid_item(name: str) -> str:
     return f"{words[kind]} ({name})" if size.isdigit() and kind in words else name
 
 
-def _chosen(run: RunRecord) -> pd.DataFrame:
-    return run.offers[run.offers["offer_id"].isin(run.sites["offer_id"])]
+def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
+    """Return one bar for the budget, or one a year, and one an envelope: used, there, per cent."""
+    f = run.facts
+    bars = []
+    if run.years is not None:
+        for row in run.years.years.to_dict("records"):
+            there = row["budget_pkr"] + row["carried_pkr"]
+            name = str(int(row["year"]))
+            name += ", with what is left of earlier years" if row["carried_pkr"] > 0 else ""
+            bars.append(_bar(name, row["spent_pkr"], there, "PKR"))
+    elif f["aims"][:1] != ["least money"]:
+        bars.append(_bar("Public budget", f["subsidy_pkr"], f["budget_pkr"], "PKR"))
+    envelopes = [row for row in f.get("limits", []) if row["kind"] == "envelope"]
+    bars += [_bar(r["limit"], r["used"], r["at_most"], r["unit"]) for r in envelopes]
+    return bars
+
+
+def other_limits(run: RunRecord) -> list[dict[str, Any]]:
+    """Return one bar a limit that is not of money; of feeders the fullest."""
+    rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
+    bars = [
+        _bar(r["limit"], r["used"], r["at_least"], r["unit"], "at least")
+        if r["at_most"] is None
+        else _bar(r["limit"], r["used"], r["at_most"], r["unit"], r["kind"])
+        for r in rows
+    ]
+    feeders = sorted((b for b in bars if b["kind"] == "feeder"), key=lambda b: -b["percent"])
+    return [b for b in bars if b["kind"] != "feeder"] + feeders[:MOST_FEEDERS]
+
+
+def _bar(name: str, used: float, there: float, unit: str, kind: str = "") -> dict[str, Any]:
+    """Return a bar with its numbers.
+
+    >>> _bar("bikes", 3e6, 4e6, "PKR")["text"], _bar("F7", 30.0, 0.0, "kW")["percent"]
+    ('PKR 3.00 m of PKR 4.00 m', 100.0)
+    """
+    share = used / there if there > 0 else float(used > 0)
+
+    def say(value: float) -> str:
+        return rupees(value) if unit == "PKR" else f"{figure(value)} {unit}"
+
+    most = "at least " if kind == "at least" else ""
+    return {
+        "name": label(name),
+        "kind": kind,
+        "used": used,
+        "there": there,
+        "percent": 100 * share,
+        "width": min(max(100 * share, 0.0), 100.0),
+        "text": f"{say(used) if unit == 'PKR' else figure(used)} of {most}{say(there)}",
+        "left": say(max(there - used, 0.0) if most else there - used),
+    }

@@ -14,7 +14,7 @@ import yaml
 from siting.errors import Fault, InputError, refuse
 from siting.files import read_csv
 from siting.manifest import read_json
-from siting.report.figure_text import number, percent, rupees
+from siting.report.figure_text import percent, rupees
 from siting.report.run_record import RunRecord
 
 _NUMBERS = (
@@ -23,7 +23,7 @@ _NUMBERS = (
 )
 _FIX = "make it again with `siting frontier`"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620, 330, 64, 16, 16, 52
-# Other measures of fairness that a frontier may have, and what they are called.
+# Other measures of fairness that a frontier may have, with their names on the page.
 _FAIRNESS = {
     "worst_zone_share": "Worst-served zone",
     "worst_class_share": "Vehicle class served least",
@@ -116,7 +116,7 @@ def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
 
 
 def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
-    """Return what the page draws of a budget curve: two charts and a table; none without one."""
+    """Return the two charts and the table of a budget curve; None without a curve."""
     if frontier is None:
         return None
     rows = frontier.rows
@@ -140,21 +140,7 @@ def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
         ],
         "differs": ", ".join(frontier.differs),
         "knee": None if mark is None else rupees(float(rows["budget_pkr"].iloc[mark])),
-        "rows": [
-            {
-                "budget": rupees(r["budget_pkr"]),
-                "served": number(r["served_kwh_day"]),
-                "bound": number(r["bound_kwh_day"]),
-                "share": percent(r["served_share"]),
-                "worst": percent(r["worst_class_share"]),
-                "stations": number(r["new_stations"]),
-                "price": f"PKR {number(r['pkr_per_kwh_day'])}"
-                if np.isfinite(r.get("pkr_per_kwh_day", math.nan))
-                else "–",
-                "knee": bool(k),
-            }
-            for r, k in zip(rows.to_dict("records"), knee, strict=True)
-        ],
+        "rows": rows.assign(knee=knee).to_dict("records"),
     }
 
 

@@ -62,7 +62,7 @@ def figure_text(figure: str, value: Any) -> str:
 
 
 def setting_text(value: Any) -> str:
-    """Return a setting as people read it; a dash where a run has none."""
+    """Return a setting as text; a dash if a run lacks it."""
     if missing(value):
         return "–"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""How each part of the city fares, the worst served first.
+"""Service of each part of the city, the worst served first.
 
 The parts are the zones of the program; where it has none, those in which people were counted, if
 there are few enough to read; else squares, which are no administrative districts and say so.
@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.report.areas import dissolved
 from siting.report.figure_text import number, percent, rupees
 from siting.report.run_record import RunRecord
-from siting.report.shapes import polygons_of, utm_of
+from siting.report.shapes import dissolved, polygons_of, utm_of
 
 SQUARE_M = 2500
 MOST_COUNTED_ZONES = 60
@@ -26,7 +25,7 @@ OUTSIDE = "in none of them"
 
 
 def districts(run: RunRecord) -> dict[str, Any]:
-    """Return what the table of districts shows, and their outlines for the map.
+    """Return the table of districts, and their outlines for the map.
 
     Keys: ``what`` (what the parts are, in words), ``rows`` (``name``, ``near``, ``people``,
     ``wanted``, ``served``, ``unserved`` in kWh/day, ``share``, ``bar``, ``stations``, ``subsidy``,
@@ -75,7 +74,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
 
 
 def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
-    """Return what the parts are, and the name of the part each cell lies in."""
+    """Return the kind of the parts, and the part of each cell."""
     zone = metres["zone"].fillna("").astype(str) if "zone" in metres.columns else None
     if zone is not None and (zone != "").any():
         return _zones_text(run), zone.where(zone != "", OUTSIDE).to_numpy()

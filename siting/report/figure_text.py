@@ -88,7 +88,7 @@ def label(name: Any) -> str:
 
 
 def source_of(key: str) -> str:
-    """Return the name of an input of the configuration, in words.
+    """Return the name of an input of the configuration as readers know it.
 
     >>> source_of("candidates.sources.1"), source_of("offers.lines")
     ('Candidate places', 'Offers lines')

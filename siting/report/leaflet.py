@@ -43,7 +43,7 @@ def has_report() -> bool:
 
 
 def why_no_report() -> str:
-    """Return the reason that prevents a report, in words; empty if there is none."""
+    """Return the reason that prevents a report; empty if nothing does."""
     if find_spec("jinja2") is None:
         return NEEDED
     try:
@@ -63,7 +63,7 @@ def embedded_leaflet() -> Leaflet:
     """Return Leaflet's script and style sheet as text.
 
     Raises `MissingExtraError` if the package that carries Leaflet is not installed, or was changed
-    since its release. Of a version that is not known here there is nothing to hold it against.
+    since its release. Unknown versions cannot be checked.
     """
     try:
         package = distribution(_PACKAGE)

@@ -1,4 +1,4 @@
-"""What the map draws, as arrays small enough for a page.
+"""The data of the map, as arrays small enough for a page.
 
 A coordinate is a whole number of 1e-5 degrees (about a metre). A line is one flat list: longitude
 and latitude of its first point, then the step to each next one. Energy is in kWh/day.
@@ -16,10 +16,16 @@ import pandas as pd
 import shapely
 
 from siting.export.styles import MINUTES
-from siting.report.areas import service_areas
 from siting.report.figure_text import percent
 from siting.report.run_record import RunRecord
-from siting.report.shapes import SCALE, flat_lines, polygons_of, polygons_of_all, utm_of
+from siting.report.shapes import (
+    SCALE,
+    flat_lines,
+    polygons_of,
+    polygons_of_all,
+    service_areas,
+    utm_of,
+)
 from siting.roads import PLACE_KINDS
 from siting.roads.strokes import strokes
 
@@ -30,15 +36,15 @@ _TOLERANCES_M = (2.0, 5.0, 10.0)  # in steps of the map's scale, about a metre e
 _MAIN = ("motorway", "trunk", "primary")
 _MIDDLE = ("secondary", "tertiary")
 _BINS = 5
-# A road's name stands again after so much of it; roads shorter than these are not named (m, by
-# rank), and of small streets only so many.
+# Distance between repeats of a road's name (m), least length of a named road by rank (m), and
+# largest number of named small streets.
 NAME_EVERY_M = 2500.0
 LEAST_NAMED_M = (250.0, 250.0, 150.0)
 MOST_SMALL_NAMES = 800
 
 
 def map_data(run: RunRecord) -> dict[str, Any]:
-    """Return what the page's script draws.
+    """Return the data of the page's script.
 
     Keys: ``scale``; ``classes``; ``roads`` (lines of main, middle and small roads) and ``coarse``
     (whether roads were left out); ``names`` of roads: text, where, angle (degrees) and rank, the
@@ -72,7 +78,7 @@ def map_data(run: RunRecord) -> dict[str, Any]:
 
 
 def live_map_data(run: RunRecord, free: gpd.GeoDataFrame) -> dict[str, Any]:
-    """Return what the page's script draws where a notebook says what stands; see `standing`.
+    """Return the data of the page's script for a map that a notebook updates; see `standing`.
 
     `free` are places where no station stands: ``site_id``, ``name``, points in lon/lat.
     """
@@ -89,7 +95,7 @@ def live_map_data(run: RunRecord, free: gpd.GeoDataFrame) -> dict[str, Any]:
 def standing(
     sites: gpd.GeoDataFrame, demand: pd.DataFrame, service: pd.DataFrame, run: RunRecord
 ) -> dict[str, Any]:
-    """Return what stands and who is served instead, for the map of a run's `live_map_data`.
+    """Return another plan's stations and service for the map of `live_map_data`.
 
     The tables are those of another plan for the same demand, with the columns that a run folder
     has; sites in lon/lat. Keys: ``sites`` as in `map_data`, ``wanted`` and ``served`` by cell and
@@ -161,7 +167,8 @@ def road_lines(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
     for tolerance_m in _TOLERANCES_M:
         simple = shapely.simplify(lines, tolerance_m)
         drawn = [flat_lines(simple[rank == r]) for r in range(3)]
-        chars = [_chars(lines_of_rank) for lines_of_rank in drawn]
+        # Characters of the page that each line takes.
+        chars = [[len(json.dumps(x, separators=(",", ":"))) + 1 for x in of] for of in drawn]
         if sum(map(sum, chars)) <= MOST_ROAD_CHARS:
             return drawn, False
     left = MOST_ROAD_CHARS - sum(map(sum, chars[:2]))
@@ -180,11 +187,6 @@ def _strokes(
     return lines, out
 
 
-def _chars(lines: list[list[int]]) -> list[int]:
-    """Return how much of the page each line takes."""
-    return [len(json.dumps(line, separators=(",", ":"))) + 1 for line in lines]
-
-
 def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
     """Return 0 for main roads, 1 for middle ones, 2 for the rest; a list counts as its first."""
     kinds = roads["highway"].astype(str)
@@ -200,7 +202,7 @@ def _rank(kind: str) -> int:
 def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
     """Return where the names of roads stand: text, x, y, angle (degrees) and rank of the road.
 
-    A road is named once in every `NAME_EVERY_M` of it. Of small streets the longest are named.
+    A road is named once in every `NAME_EVERY_M`; the longest small streets are named.
     """
     if "name" not in roads.columns:
         return []
@@ -339,7 +341,7 @@ def _at(point: Any) -> list[int]:
 
 
 def site_name(name: Any, site_id: Any) -> str:
-    """Return what a site is called: its name, or its id where it has none.
+    """Return the name of a site, or its id if it has no name.
 
     >>> site_name(None, "s0001"), site_name(" Pump ", "s0001")
     ('s0001', 'Pump')

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import zlib
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -14,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from siting.errors import needs_extra
 from siting.export import owners_of
-from siting.report import assumptions, content, robustness_section
-from siting.report.budgets import budget_bars, other_limits
+from siting.report import assumptions, content, figure_text
 from siting.report.curve import Frontier, curve
 from siting.report.districts import districts
 from siting.report.figure_text import is_urdu
@@ -24,7 +24,6 @@ from siting.report.mapdata import live_map_data, map_data
 from siting.report.run_record import RunRecord
 from siting.report.summary import summary
 from siting.report.urdu import NOTE, font_style, glossary, page_in_urdu
-from siting.report.yearly_section import year_rows
 from siting.texts import json_in_page, visible
 
 # Where the map's online tiles come from, if the reader asks for them.
@@ -32,6 +31,15 @@ TILES = "https://tile.openstreetmap.org"
 # Cards of more stations than these stand packed in the page: unpacked they are 3 kB each.
 MOST_PLAIN_CARDS = 300
 _PACKED = "The cards of so many stations need this page's script; sites.csv has their figures."
+
+# Parts of the page that need the run alone; the page knows each by its name.
+SECTIONS: tuple[Callable[[RunRecord], Any], ...] = (
+    *(content.headline, content.later_aims, content.aims, content.money, content.builds),
+    *(content.chargers_in_words, content.years, content.robustness, content.stations),
+    *(content.budget_bars, content.other_limits),
+    *(assumptions.proof, assumptions.sources, assumptions.decides, assumptions.assumptions),
+    *(assumptions.checks, assumptions.lacking),
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -52,7 +60,8 @@ def render(
     page = _environment().get_template("page.html")
     data = map_data(run) if free is None else live_map_data(run, free)
     parts = districts(run)
-    years = year_rows(run.years) if free is None else []
+    sections = {part.__name__: part(run) for part in SECTIONS}
+    years = sections["years"] = sections["years"] if free is None else []
     # A name in Arabic letters is read on any system: their font is in the page.
     arabic = run.urdu or is_urdu(json_in_page(data))
     text = page.render(
@@ -78,31 +87,13 @@ def render(
         ),
         period=f"{years[0]['year']} to {years[-1]['year']}" if years else str(run.year),
         summary=summary(run, parts),
-        later_aims=content.later_aims(run),
-        aims=content.aims(run),
-        years=years,
         districts=parts,
-        budgets=budget_bars(run),
-        limits=other_limits(run),
         curve=curve(frontier, run),
         areas=any(data["areas"]),
         minutes=bool(data["minutes"]),
-        headline=content.headline(run),
-        money=content.money(run),
-        classes=content.classes(run),
-        builds=(builds := content.builds(run)),
-        builds_named=any(row["chargers"] != row["name"] for row in builds),
-        chargers=content.chargers_in_words(run),
-        robustness=robustness_section.robustness(run),
-        stations=content.stations(run),
-        proof=assumptions.proof(run),
-        sources=assumptions.sources(run),
-        decides=assumptions.decides(run),
-        assumptions=assumptions.assumptions(run),
-        checks=assumptions.checks(run),
-        lacking=assumptions.lacking(run),
-        class_names=[row["name"] for row in content.classes(run)],
+        builds_named=any(row["chargers"] != row["name"] for row in sections["builds"]),
         coarse=data["coarse"],
+        **sections,
     )
     return _packed(page_in_urdu(text) if run.urdu else text, len(run.sites))
 
@@ -129,13 +120,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_seen,
     )
-    environment.tests["urdu"] = is_urdu
+    environment.tests |= {"urdu": is_urdu, "missing": figure_text.missing}
     environment.filters["exact"] = _exact
+    for show in ("number", "rupees", "percent", "figure", "label", "confidence"):
+        environment.filters[show] = getattr(figure_text, show)
     return environment
 
 
 def _seen(value: Any) -> Any:
-    """Return what a template writes, texts with their control characters seen; markup as it is."""
+    """Return a value as a template writes it: control characters visible, markup unchanged."""
     return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 

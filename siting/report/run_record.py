@@ -10,18 +10,37 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_float_dtype
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, create_model, model_validator
 
 from siting.export.geopackage import storable
 from siting.export.layers import road_layer
 from siting.export.lonlat import to_lonlat
 from siting.export.values import decimals
-from siting.report.yearly_section import YearTables
 
 # Columns of the bands of minutes to the nearest station.
 BANDS = ("over_min", "within_min", "people_share")
 # Columns of points that have a name.
 NAMED = ("name", "name_ur", "kind", "geometry")
+
+
+@dataclass(frozen=True, eq=False)
+class YearTables:
+    """The tables of a plan in years."""
+
+    years: pd.DataFrame  # one row a year, rising: wanted, served, built and spent (years.csv)
+    built: pd.DataFrame  # stations of each year (built.csv)
+    # What each cell wants and is served in each year, by class (year_cells.csv).
+    cells: pd.DataFrame
+
+    @property
+    def last(self) -> int:
+        """The last year of the plan."""
+        return int(self.years["year"].iloc[-1])
+
+    @property
+    def all(self) -> list[int]:
+        """The years of the plan, rising."""
+        return [int(year) for year in self.years["year"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,115 +142,34 @@ class _Form(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
-class _Class(_Form):
-    vehicle_class: str
-    demand_kwh_day: float
-    served_kwh_day: float
-    served_share: float | None
+# Kinds of keys of ``run.json``; those of blanks may be null.
+_KINDS = {"texts": str, "numbers": float, "wholes": int, "blanks": float | None,
+          "blank_texts": str | None}  # fmt: skip
 
 
-class _Check(_Form):
-    check: str
-    found: float | None
-    limit: float | None
+def _form(name: str, base: type[_Form] = _Form, **keys: Any) -> Any:
+    """Return a form by its keys: names of each of `_KINDS`, and other keys with their types.
+
+    A key with its type and a default may be missing.
+    """
+    named = {kind: keys.pop(kind, "").split() for kind in _KINDS}
+    fields: dict[str, Any] = {key: (_KINDS[kind], ...) for kind in named for key in named[kind]}
+    fields |= {key: kind if isinstance(kind, tuple) else (kind, ...) for key, kind in keys.items()}
+    return create_model(name, __base__=base, **fields)
 
 
-class _Assumption(_Form):
-    figure: str
-    of: str | None
-    unit: str | None
-    source: str | None
-    confidence: str | None
-    value: float | None
-    low: float | None
-    high: float | None
+def _rows(form: Any) -> Any:
+    return list[form]
 
 
-class _Input(_Form):
-    key: str
-    kind: str
-    source: str
-    licence: str
+def _by_name(form: Any) -> Any:
+    return dict[str, form]
 
 
-class _Limit(_Form):
-    limit: str
-    kind: str
-    unit: str
-    used: float
-    at_least: float | None
-    at_most: float | None
-
-
-class _BreakEven(_Form):
-    text: str
-
-
-class _Swing(_Form):
-    figure: str
-    of: str
-    table: str
-    swing_pkr: float
-
-
-class _Line(_Form):
-    label: str
-    text: str
-
-
-class _Proof(_Form):
-    aim: str
-    status: str
-    gap: float | None
-
-
-class _PublicMoney(_Form):
-    new_stations: int
-    stations_without_need: int
-    pkr_per_usd: float
-    npv_without_subsidy_pkr: float
-    subsidy_beyond_need_pkr: float
-    subsidy_pkr_per_car: float | None
-
-
-class _Lost(_Form):
-    as_it_stands_kwh_day: float | None
-    replanned_kwh_day: float | None
-
-
-class _Places(_Form):
-    places: int
-    dc_places: int
-    within_m: float
-
-
-class _DayOf(_Form):
-    drivers_day: float | None
-    out_of_reach_share: float | None
-    turned_away_share: float | None
-    late_share: float | None
-    peak_late_share: float | None
-    served_share: float | None = None
-    exceeds: bool
-
-
-class _Use(_Form):
-    name: str
-    ports: int
-    limit_share: float | None
-    planned_share: float
-    free_share: float
-    places: int
-    places_over: int
-
-
-class _Day(_Form):
+class _DayForm(_Form):
     why_not: str
-    wait_min: float
-    alpha: float
-    use: list[_Use] = []
-    planned: _DayOf | None = None
-    free: _DayOf | None = None
+    planned: Any = None
+    free: Any = None
 
     @model_validator(mode="after")
     def _told(self) -> Self:
@@ -240,93 +178,35 @@ class _Day(_Form):
         return self
 
 
-class _AtRisk(_Form):
-    stations: int
-    below_npv_0: int
-    losing: int
-    subsidy_below_npv_0_pkr: float
-    loss_pkr_year: float
-    npv_pkr: float
+_SHARES = "out_of_reach_share turned_away_share late_share peak_late_share"
+_DayOf = _form("_DayOf", blanks=f"drivers_day {_SHARES}", served_share=(float | None, None),
+               exceeds=bool)  # fmt: skip
+_Use = _form("_Use", texts="name", numbers="planned_share free_share", blanks="limit_share",
+             wholes="ports places places_over")  # fmt: skip
+_Day = _form("_Day", _DayForm, numbers="wait_min alpha", use=(_rows(_Use), []),
+             planned=(_DayOf | None, None), free=(_DayOf | None, None))  # fmt: skip
+_AtRisk = _form("_AtRisk", numbers="subsidy_below_npv_0_pkr loss_pkr_year npv_pkr",
+                wholes="stations below_npv_0 losing")  # fmt: skip
+_Untold = _form("_Untold", texts="text why_not")
+_Case = _form("_Case", _Untold, blanks="demand_kwh_day served_kwh_day served_share",
+              classes=_by_name(float | None), money=(_AtRisk | None, None),
+              public_money_pkr=(float | None, None))  # fmt: skip
+_DemandRange = _form("_DemandRange", wholes="draws", planned_share=(float | None, None),
+                     numbers="p05_kwh_day p50_kwh_day p95_kwh_day",
+                     slow_share=(float | None, None))  # fmt: skip
+_PublicMoney = _form(
+    "_PublicMoney", wholes="new_stations stations_without_need", blanks="subsidy_pkr_per_car",
+    numbers="pkr_per_usd npv_without_subsidy_pkr subsidy_beyond_need_pkr",
+)  # fmt: skip
+_Class = _form("_Class", texts="vehicle_class", numbers="demand_kwh_day served_kwh_day",
+               blanks="served_share")  # fmt: skip
+_Assumption = _form("_Assumption", texts="figure", blank_texts="of unit source confidence",
+                    blanks="value low high")  # fmt: skip
+_Limit = _form("_Limit", texts="limit kind unit", numbers="used", blanks="at_least at_most")
 
 
-class _Untold(_Form):
-    text: str
-    why_not: str
-
-
-class _Case(_Untold):
-    classes: dict[str, float | None]
-    demand_kwh_day: float | None
-    served_kwh_day: float | None
-    served_share: float | None
-    money: _AtRisk | None = None
-    public_money_pkr: float | None = None
-
-
-class _DemandRange(_Form):
-    draws: int
-    p05_kwh_day: float
-    p50_kwh_day: float
-    p95_kwh_day: float
-    planned_share: float | None = None
-    slow_share: float | None = None
-
-
-class _Sizes(_Form):
-    edges: int
-    cells: int
-    offers_shown: int
-
-
-class RunFacts(_Form):
-    """What is read again of ``run.json``; keys with a default may be missing or empty."""
-
-    siting: str
-    name: str
-    title: str
-    note: str
-    written: str
-    status: str
-    status_text: str
-    stopped: str
-    model: str
-    year: int
-    new_stations: int
-    existing_stations: int
-    objective_kwh_day: float
-    served_share: float
-    bound_kwh_day: float | None
-    gap: float | None
-    asked_gap: float | None
-    mean_travel_min: float | None
-    p90_travel_min: float | None
-    budget_pkr: float
-    subsidy_pkr: float
-    cost_pkr: float
-    classes: list[_Class]
-    warnings: list[str]
-    checks: list[_Check]
-    assumptions: list[_Assumption]
-    inputs: list[_Input]
-    blocks: list[str]
-    aims: list[str]
-    sizes: _Sizes
-    roads: dict[str, Any]
-    solver: dict[str, Any]
-    aim: str = ""
-    proof_text: str = ""
-    proofs: list[_Proof] = []
-    headline: dict[str, _Line] = {}
-    limits: list[_Limit] = []
-    break_evens: list[_BreakEven] = []
-    figure_swings: list[_Swing] = []
-    alternatives: dict[str, str] = {}
-    lost_without: dict[str, _Lost] = {}
-    public_money: _PublicMoney | None = None
-    places: _Places | None = None
-    day: _Day | None = None
-    what_if: list[_Case | _Untold] | None = None
-    demand_range: _DemandRange | None = None
+class _RunForm(_Form):
+    what_if: Any = None
 
     @model_validator(mode="before")
     @classmethod
@@ -342,3 +222,39 @@ class RunFacts(_Form):
         if self.what_if and not isinstance(self.what_if[0], _Case):
             raise ValueError("what_if does not begin with the plan itself")
         return self
+
+
+# The keys of ``run.json`` that are read again; those with a default may be missing or empty.
+RunFacts = _form(
+    "RunFacts", _RunForm,
+    texts="siting name title note written status status_text stopped model",
+    wholes="year new_stations existing_stations",
+    numbers="objective_kwh_day served_share budget_pkr subsidy_pkr cost_pkr",
+    blanks="bound_kwh_day gap asked_gap mean_travel_min p90_travel_min",
+    classes=_rows(_Class),
+    warnings=list[str],
+    checks=_rows(_form("_Check", texts="check", blanks="found limit")),
+    assumptions=_rows(_Assumption),
+    inputs=_rows(_form("_Input", texts="key kind source licence")),
+    blocks=list[str],
+    aims=list[str],
+    sizes=_form("_Sizes", wholes="edges cells offers_shown"),
+    roads=dict[str, Any],
+    solver=dict[str, Any],
+    aim=(str, ""),
+    proof_text=(str, ""),
+    proofs=(_rows(_form("_Proof", texts="aim status", blanks="gap")), []),
+    headline=(_by_name(_form("_Line", texts="label text")), {}),
+    limits=(_rows(_Limit), []),
+    break_evens=(_rows(_form("_BreakEven", texts="text")), []),
+    figure_swings=(_rows(_form("_Swing", texts="figure of table", numbers="swing_pkr")), []),
+    alternatives=(dict[str, str], {}),
+    lost_without=(
+        _by_name(_form("_Lost", blanks="as_it_stands_kwh_day replanned_kwh_day")), {}
+    ),
+    public_money=(_PublicMoney | None, None),
+    places=(_form("_Places", wholes="places dc_places", numbers="within_m") | None, None),
+    day=(_Day | None, None),
+    what_if=(_rows(_Case | _Untold) | None, None),
+    demand_range=(_DemandRange | None, None),
+)  # fmt: skip

@@ -85,7 +85,7 @@ def _additional(run: RunRecord) -> str:
 
 
 def _at_risk(run: RunRecord) -> str:
-    """Return what of the public money stands in stations that fail if fewer vehicles come."""
+    """Return the public money in stations that fail if fewer vehicles come."""
     for row in run.facts.get("what_if") or []:
         money = row.get("money") or {}
         if not money.get("stations") or row["key"] != "scenario slow":
@@ -150,7 +150,7 @@ def proven(facts: dict[str, Any]) -> str:
         return "Nothing is proven of how good this plan is."
     by = f" by more than {percent(gap, 2)}" if gap > 0 else ""
     if aims[:1] == ["least money"]:
-        # Whether the money is public is told by the aim.
+        # The aim says whether the money is public.
         what = "money in all" if "cost in all" in facts.get("aim", "") else "public money"
         return f"It is proven that no plan that serves as much needs less {what}{by}."
     if aims[:1] == ["best worst share"]:

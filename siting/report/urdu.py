@@ -17,9 +17,11 @@ from siting.report.figure_text import is_urdu
 
 NUMBER = r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])"
 _NUMBER = re.compile(NUMBER)
-# Elements whose texts are names, code or data; attributes that are read out or shown.
-_LEFT = re.compile(r"(?s)<(script|style|code|bdi|noscript)\b.*?</\1>")
-_TAG = re.compile(r"(?s)<[^>]*>")
+# A piece of a page: an element whose text is a name, code or data; a tag; or a text.
+_PIECE = re.compile(
+    r"(?s)(?P<left><(?P<name>script|style|code|bdi|noscript)\b.*?</(?P=name)>)|(?P<tag><[^>]*>)|[^<]+"
+)
+# Attributes that are read out or shown.
 _ATTRIBUTE = re.compile(r'\b(aria-label|placeholder|alt|data-told)="([^"]*)"')
 _LETTER = re.compile(r"[A-Za-z]")
 NOTE = (
@@ -97,28 +99,15 @@ def page_in_urdu(page: str, untold: set[str] | None = None) -> str:
         before, after = (" " if side != side.strip() else "" for side in (plain[:1], plain[-1:]))
         return f"{before}{html.escape(told, quote=True)}{after}"
 
-    def told(tag: str) -> str:
-        return _ATTRIBUTE.sub(lambda m: f'{m[1]}="{say(m[2])}"', tag)
+    def piece(match: re.Match[str]) -> str:
+        if match["left"]:
+            return match["left"]
+        if match["tag"]:
+            return _ATTRIBUTE.sub(lambda m: f'{m[1]}="{say(m[2])}"', match["tag"])
+        return say(match[0]) if match[0].strip() else match[0]
 
-    parts: list[str] = []
-    end = 0
-    for left in _LEFT.finditer(page):
-        parts += [page[end : left.start()], left[0]]
-        end = left.end()
-    parts.append(page[end:])
-    out = []
-    for i, part in enumerate(parts):
-        if i % 2:
-            out.append(part)
-            continue
-        at = 0
-        for tag in _TAG.finditer(part):
-            between = part[at : tag.start()]
-            out += [say(between) if between.strip() else between, told(tag[0])]
-            at = tag.end()
-        rest = part[at:]
-        out.append(say(rest) if rest.strip() else rest)
-    return "".join(out).replace('<html lang="en">', '<html lang="ur" dir="rtl">', 1)
+    told = _PIECE.sub(piece, page)
+    return told.replace('<html lang="en">', '<html lang="ur" dir="rtl">', 1)
 
 
 def font_style() -> str:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from siting import __version__, export
 from siting.errors import Fault, InputError, refuse
-from siting.export import comparison_pictures
+from siting.export import maps
 from siting.files import extent
 from siting.interrupts import seen_through
 from siting.report import has_report
@@ -366,7 +366,7 @@ def compare_to_folder(
         export.write_json({**facts, **comparison.facts}, folder / "compare.json")
         if find_spec("matplotlib") is not None:
             crs = comparison.roads.estimate_utm_crs()
-            comparison_pictures.draw_differences(
+            maps.draw_differences(
                 folder / "differences.png",
                 edges=comparison.roads.to_crs(crs),
                 sites=comparison.sites,

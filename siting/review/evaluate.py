@@ -18,7 +18,7 @@ from siting import export
 from siting.config import to_yaml
 from siting.engine.fixed import plan_of
 from siting.errors import InfeasibleError, SitingError, SolveError
-from siting.export import comparison_pictures
+from siting.export import maps
 from siting.files import sha256
 from siting.interrupts import seen_through
 from siting.outcome import Outcome
@@ -359,7 +359,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
         counts = f"{scored['served_share']:.1%} served, {scored['new_stations']:,} new stations"
         panels[f"{whose}: {counts}"] = (demand, plan.sites)
     if find_spec("matplotlib") is not None:
-        comparison_pictures.draw_side_by_side(
+        maps.draw_side_by_side(
             folder / "evaluation.png",
             edges=evaluation.theirs.edges,
             panels=panels,

@@ -15,7 +15,7 @@ import pandas as pd
 from siting import export, simulation
 from siting.config.offers import Service
 from siting.errors import InputError
-from siting.export import simulation_picture
+from siting.export import charts
 from siting.interrupts import seen_through
 from siting.plan import Plan
 from siting.review.shown import Block, Shown, block_of
@@ -222,7 +222,7 @@ def simulate_to_folder(
         facts = {"written": now.isoformat(timespec="seconds"), **simulated_day.facts}
         export.write_json(facts, folder / "simulation.json")
         if find_spec("matplotlib") is not None:
-            simulation_picture.draw_simulation(
+            charts.draw_simulation(
                 folder / "simulation.png",
                 hours=simulated_day.hours,
                 stations=simulated_day.stations,

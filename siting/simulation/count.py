@@ -176,18 +176,8 @@ def simulate_days(
 ) -> Days:
     """Return independent days, each after a warm-up of its own.
 
-    Parameters
-    ----------
-    rows
-        ``vehicle_class`` and ``kwh_day``, one row a place and class.
-    choices
-        The choices of each row (`siting.simulation.choices_of`).
-    queues, sessions
-        The queues and sessions.
-    rules
-        The settings of the days.
-    wait_min
-        A wait longer than this is late (minutes).
+    `rows`: ``vehicle_class`` and ``kwh_day``, one row a place and class; `choices`: those of each
+    row (`siting.simulation.choices_of`); `wait_min`: a longer wait is late (minutes).
     """
     counted = []
     for child in np.random.SeedSequence(rules.seed).spawn(rules.days):
@@ -217,10 +207,9 @@ def station_table(simulated: Days) -> pd.DataFrame:
     waits = pd.concat([day.waits for day in simulated.days], ignore_index=True)
     waits["site_id"] = site.to_numpy()[waits["queue"].to_numpy(int)]
     tail = waits.groupby("site_id")["wait_min"].quantile(0.95)
-    out = _means(parts, ports.index)
+    out = _means(parts, ports.index, tail)
     out.insert(0, "ports", ports)
     out["use_share"] = out.pop("busy_min") / (ports * DAY_MIN)
-    out.insert(_after(out, "wait_mean_min"), "wait_p95_min", tail.reindex(ports.index))
     return out.rename_axis("site_id").reset_index()
 
 
@@ -235,9 +224,8 @@ def class_table(simulated: Days) -> pd.DataFrame:
     tail = waits.groupby("of")["wait_min"].quantile(0.95)
     tail.index = [simulated.sessions.classes[int(i)] for i in tail.index]
     tail["all"] = waits["wait_min"].quantile(0.95) if len(waits) else np.nan
-    out = _means(parts, pd.Index(names))
+    out = _means(parts, pd.Index(names), tail)
     out.insert(0, "out_of_reach_day", _mean([part["out_of_reach"] for part in parts])[0])
-    out.insert(_after(out, "wait_mean_min"), "wait_p95_min", tail.reindex(names))
     return out.rename_axis("vehicle_class").reset_index()
 
 
@@ -271,12 +259,9 @@ def peak_late(simulated: Days) -> tuple[float, float]:
     return _ratio(late[:, hour], arrivals[:, hour])
 
 
-def _after(table: pd.DataFrame, column: str) -> int:
-    """Return the position after a column."""
-    return list(table.columns).index(column) + 1
-
-
-def _means(parts: Sequence[pd.DataFrame], index: pd.Index[Any]) -> pd.DataFrame:
+def _means(
+    parts: Sequence[pd.DataFrame], index: pd.Index[Any], long_wait_min: pd.Series | None = None
+) -> pd.DataFrame:
     """Return the means of counts over days, and the shares computed from them."""
     out = pd.DataFrame(index=index)
     for name in ("arrivals", "charged", "turned_away"):
@@ -286,6 +271,8 @@ def _means(parts: Sequence[pd.DataFrame], index: pd.Index[Any]) -> pd.DataFrame:
     asked = summed["arrivals"].where(summed["arrivals"] > 0)
     out["turned_away_share"] = summed["turned_away"] / asked
     out["wait_mean_min"] = summed["wait_sum_min"] / summed["stayed"].where(summed["stayed"] > 0)
+    if long_wait_min is not None:
+        out["wait_p95_min"] = long_wait_min.reindex(index)
     out["late_share"] = summed["late"] / asked
     late = np.array([part["late"] for part in parts], dtype=float)
     came = np.array([part["arrivals"] for part in parts], dtype=float)

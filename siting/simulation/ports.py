@@ -105,23 +105,10 @@ class Sessions:
     ) -> Sessions:
         """Return the sessions that the tables describe.
 
-        Parameters
-        ----------
-        classes
-            The vehicle classes of the study.
-        sessions
-            As `siting.demand.session_figures` returns them.
-        compatibility
-            The charger groups of each class.
-        limits
-            As `siting.sites.charging_limits`, the packaged table by default.
-        swap_taper
-            As in `siting.sites.ServiceStandard`.
-
-        Raises
-        ------
-        InputError
-            If a class has no session figures.
+        `classes`: the vehicle classes of the study; `sessions`: as `siting.demand.session_figures`
+        returns them; `compatibility`: the charger groups of each class; `limits`: as
+        `siting.sites.charging_limits`, the packaged table by default; `swap_taper`: as in
+        `siting.sites.ServiceStandard`. Raises `InputError` if a class has no session figures.
         """
         figures = sessions.set_index("vehicle_class")
         lacking = tuple(name for name in classes if name not in figures.index)
@@ -156,7 +143,7 @@ class Sessions:
         )
 
     def minutes(self, of: int, group: int, ports: pd.DataFrame) -> np.ndarray:
-        """Return the mean minutes that a class occupies each of some ports of a group."""
+        """Return the mean minutes for which a class occupies each port of a group."""
         kw = ports["port_kw"].to_numpy(dtype=float)
         swap = ports["battery_kwh"].to_numpy(dtype=float) > 0
         power = np.where(swap, kw / self.swap_taper, np.minimum(kw, self.limit_kw[of, group]))

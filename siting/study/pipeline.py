@@ -12,10 +12,10 @@ from typing import Any, Self
 
 import pandas as pd
 
-from siting.asking import ask
 from siting.config import Config, changed, load, words
 from siting.engine.clock import Progress
 from siting.errors import SitingError
+from siting.plan import ask
 from siting.study import (
     alternatives_text,
     binds,

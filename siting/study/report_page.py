@@ -12,7 +12,7 @@ import yaml
 
 from siting.config import to_yaml
 from siting.errors import Fault, InputError, refuse
-from siting.export import flat, layers_of
+from siting.export import layers_of
 from siting.export.values import plain
 from siting.manifest import REPORT
 from siting.plan import Plan
@@ -88,13 +88,12 @@ def record_of(source: Source) -> RunRecord:
 def record_of_plan(study: Study, plan: Plan) -> RunRecord:
     """Return the record of a study's plan whose facts are known."""
     settings = yaml.safe_load(to_yaml(study.config))
-    return RunRecord.of(plain(plan.facts), settings, layers_of(**plan_tables(study, plan)))
+    return RunRecord.of(plain(plan.facts), settings, layers_of(plan, **shown_beside(study, plan)))
 
 
-def plan_tables(study: Study, plan: Plan) -> dict[str, Any]:
-    """Return the tables that a plan's layers are drawn from (`siting.export.layers_of`)."""
-    parts = ("sites", "demand", "service", "candidates", "dropped", "edges", "tables")
-    return {name: getattr(plan, name) for name in parts} | {
+def shown_beside(study: Study, plan: Plan) -> dict[str, Any]:
+    """Return what a plan's layers show besides its own tables (`siting.export.layers_of`)."""
+    return {
         "cells": with_zones(plan.cells, study.cell_zones),
         "offers": study.shown_offers,
         "zone_of_cells": study.cell_zones,
@@ -119,8 +118,8 @@ def _disagreements(run: RunRecord, study: Study, plan: Plan, path: Path) -> Iter
         },
         "classes": plan.classes.to_dict("records"),
     }
-    said = dict(flat(run.facts))
-    for key, value in flat(plain(found)):
+    said = dict(_flat(run.facts))
+    for key, value in _flat(plain(found)):
         if said.get(key) != value:
             yield Fault(f"{path}, key {key}", f"{said.get(key)}, where the plan has {value}", AGAIN)
     bound, served = run.facts["bound_kwh_day"], run.facts["objective_kwh_day"]
@@ -129,3 +128,19 @@ def _disagreements(run: RunRecord, study: Study, plan: Plan, path: Path) -> Iter
         if abs(gap - run.facts["gap"]) > RELATIVE:
             what = f"{run.facts['gap']:.6f}, where the bound and the energy served give {gap:.6f}"
             yield Fault(f"{path}, key gap", what, AGAIN)
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str | None]]:
+    """Yield what nested mappings and lists hold as text, each under its dotted name.
+
+    >>> list(_flat({"sizes": {"cells": 2}, "classes": [{"served_share": None}]}))
+    [('sizes.cells', '2'), ('classes.1.served_share', None)]
+    """
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else key)
+    elif isinstance(value, list) and value:
+        for i, inner in enumerate(value, start=1):
+            yield from _flat(inner, f"{name}.{i}")
+    else:
+        yield name, None if value is None or value in ([], {}) else str(value)

@@ -24,7 +24,7 @@ from siting.study.other_plans import Effort, best_by_scenario
 from siting.study.pipeline import Study
 from siting.study.plausibility import doubts_of
 from siting.study.python_inputs import copied
-from siting.study.report_page import page_of, plan_tables, record_of_plan
+from siting.study.report_page import page_of, record_of_plan, shown_beside
 from siting.study.stages import Report
 from siting.study.stored_run import seal_again, study_of, write_stages
 from siting.study.to_people import outline
@@ -219,9 +219,8 @@ def _write_files(study: Study, plan: Plan, folder: Path, now: datetime) -> None:
     """Write layers, tables and the configuration of a plan into a run folder."""
     write_run_tables(
         folder,
-        **plan_tables(study, plan),
-        title=plan.title,
-        note=plan.note,
+        plan,
+        **shown_beside(study, plan),
         credit=credit_line(study.inputs),
         made=now.date(),
     )

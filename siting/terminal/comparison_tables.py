@@ -1,4 +1,4 @@
-"""What the terminal shows of plans side by side, and of a plan's simulated day."""
+"""Terminal output of plans side by side, and of a plan's simulated day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the terminal shows of a nation's plan."""
+"""Terminal output of a nation's plan."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def print_nation(plan: NationPlan, folder: Path) -> None:
-    """Print the plan of a nation: what came out, the money by city, and other divisions of it."""
+    """Print the plan of a nation: its headline, the money by city, and other divisions of it."""
     from siting.nation.nation_page import WORDS, headline
 
     console = Screen()
@@ -62,7 +62,7 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
 
 
 def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> None:
-    """Print why a city gets its money, and the plans found for it, the cheapest first."""
+    """Print the reasons for a city's money, and the plans found for it, the cheapest first."""
     console = Screen()
     console.print(city, style="bold")
     console.pairs(lines)
@@ -80,7 +80,7 @@ def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> 
 
 
 def print_changes(table: pd.DataFrame) -> None:
-    """Print what changes by city between two plans of a nation."""
+    """Print the changes by city between two plans of a nation."""
     columns = [Column("City", "city")]
     for head, key, form, per in (
         ("PKR m", "granted_pkr", ",.1f", 1e6),

@@ -1,4 +1,4 @@
-"""What the terminal shows of plans: one plan, a demand, a frontier, an award, a replan, lots."""
+"""Terminal output of a plan, a demand, a frontier, an award, a replan and lots."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _print_sites(plan: Plan, console: Screen, most: int = 15) -> None:
 
 
 def print_demand(wanted: DemandRun, folder: Path) -> None:
-    """Print a demand: energy by class with ranges, the fleet, and what moves it."""
+    """Print a demand: energy by class with ranges, the fleet, and the figures that move it most."""
     console = Screen()
     title = f"{wanted.title}: public charging energy wanted in {wanted.year}"
     console.heading(title + " (projection)" * (wanted.year > PROJECTED_AFTER))
@@ -119,7 +119,7 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
 
 
 def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
-    """Print what each budget serves, with its bound."""
+    """Print the energy served for each budget, with its bound."""
     console = Screen()
     console.warn_if_far(frontier["gap"].max(skipna=False))
     console.table(
@@ -148,7 +148,7 @@ def print_frontier(frontier: pd.DataFrame, folder: Path) -> None:
 
 
 def print_award(made: Award) -> None:
-    """Print who wins, what each loser could have asked for, and what both rules pay."""
+    """Print winners, the critical ask of each loser, and the payments of both rules."""
     console, outcome = Screen(), made.plan.outcome
     console.heading(f"{made.plan.title}: award", made.plan.note)
     share = outcome.served_kwh_day / outcome.demand_kwh_day if outcome.demand_kwh_day else 0.0
@@ -211,7 +211,7 @@ def _millions(low: float, high: float) -> str:
 
 
 def print_replan(replanned: Replan) -> None:
-    """Print what changed between two plans: stations, energy by class, money."""
+    """Print the changes between two plans: stations, energy by class, money."""
     console = Screen()
     console.warn_if_far(replanned.after.outcome.gap)
     console.heading(f"{replanned.after.title}: planned again", replanned.after.note)
@@ -278,7 +278,7 @@ def _print_stations(console: Screen, changes: pd.DataFrame) -> None:
 
 
 def _builds(row: Any) -> str:
-    """Return what a station has before and after, once where it is the same."""
+    """Return the chargers of a station before and after, once if they are the same."""
     sides = [(row[f"configuration_{side}"], row[f"chargers_{side}"]) for side in SIDES]
     return " to ".join(dict.fromkeys(told_as(*side) for side in sides if isinstance(side[0], str)))
 

@@ -35,13 +35,7 @@ def show_progress() -> Report:
 
 
 class LiveLine:
-    """Lines on stderr that stay, and in a terminal a last one that changes, with a bar if counted.
-
-    Parameters
-    ----------
-    counted
-        Whether the live line has a bar of the number done.
-    """
+    """Lines on stderr that stay, and in a terminal a last one that changes; it may have a bar."""
 
     def __init__(self, counted: bool = False) -> None:
         self.console = Screen(stderr=True)

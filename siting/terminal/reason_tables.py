@@ -1,4 +1,4 @@
-"""What the terminal shows of a plan's reasons, and of the chain behind a figure."""
+"""Terminal output of the reasons for a plan, and of the chain behind a figure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
 
 
 def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
-    """Print why a place gets what it gets: reasons, what it serves, the offers it had."""
+    """Print the reasons for a place's station or for none, its service, and its offers."""
     console = Screen()
     name = f" ({why.name})" if why.name else ""
     console.heading(f"{why.site_id}{name} {HEADS[why.state]}", plan.note)
@@ -51,7 +51,7 @@ def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
 
 
 def _public_money(row: Mapping[Any, Any]) -> str:
-    """Return what an offer is paid, or from the least to the most that it may be, PKR m.
+    """Return the subsidy of an offer, or its range (PKR m).
 
     >>> _public_money({"paid_pkr": 390e3, "least_pkr": 120e3, "subsidy_pkr": 950e3})
     '0.39'
@@ -65,7 +65,7 @@ def _public_money(row: Mapping[Any, Any]) -> str:
 
 
 def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:
-    """Print what holds the plan, and its stations, the most doubtful first."""
+    """Print the limits that bind the plan, and its stations, the most doubtful first."""
     console = Screen()
     console.heading(f"{plan.title}: what its stations are worth", plan.note)
     console.pairs(plan_reasons.binding)

@@ -1,4 +1,4 @@
-"""What the terminal shows of stored runs: a list of them, and whether one holds or repeats."""
+"""Terminal output of stored runs: their list, and whether one holds or repeats."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
 
 
 def _number(key: str) -> Callable[[Mapping[str, Any]], float]:
-    """Return what gives a number of a run; NaN where the run has none that is finite."""
+    """Return the reader of a number of a run; NaN unless the run has a finite one."""
 
     def number(facts: Mapping[str, Any]) -> float:
         value = facts.get(key)
@@ -54,7 +54,7 @@ def _number(key: str) -> Callable[[Mapping[str, Any]], float]:
 
 
 def print_rerun(repetition: Rerun) -> None:
-    """Print what is the same as in the first run and what is not."""
+    """Print the parts of a repetition that equal the first run, and those that differ."""
     console = Screen()
     console.print()
     verdict = ("The same", "green") if repetition.same else ("Not the same", "red")
@@ -76,7 +76,7 @@ def print_rerun(repetition: Rerun) -> None:
 
 
 def print_verified(verified: Verified) -> None:
-    """Print what was checked, what does not hold, and what could not be checked."""
+    """Print the checks of a run that hold, that fail, and that were not possible."""
     console = Screen()
     verdict = ("Does not hold", "red") if verified.faults else ("Holds", "green")
     console.say(Text.assemble(verdict, f": {verified.folder!s}"))

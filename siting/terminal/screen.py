@@ -68,7 +68,7 @@ def site_columns() -> list[Column]:
 
 
 def chargers(row: Mapping[Any, Any]) -> str:
-    """Return the chargers of a row in words."""
+    """Return the chargers of a row as text."""
     from siting.sites.chargers_text import told_as
 
     return told_as(str(row["configuration"]), str(row["chargers"]))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from batch_driver import cli_to, contents, start_call
@@ -258,3 +259,16 @@ def test_a_batch_that_is_killed_goes_on_on_the_same_cluster(tmp_path, number):
     assert done.items() <= after.items()
     assert len(after) == len(SERVED)
     assert list(out.rglob(".*")) == []
+
+
+def test_a_worker_that_is_lost_as_it_joins_leaves_a_pool(monkeypatch):
+    client = SimpleNamespace(
+        wait_for_workers=lambda *_, **__: None,
+        scheduler_info=lambda **_: {"workers": {}},
+        get_executor=lambda: "executor",
+        close=lambda: None,
+    )
+    fake = SimpleNamespace(Client=lambda *_, **__: client)
+    monkeypatch.setitem(sys.modules, "distributed", fake)
+    with dask_pool("tcp://127.0.0.1:1") as pool:
+        assert pool == ("executor", 1)

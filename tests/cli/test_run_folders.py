@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import siting
 from siting.cli import app, run_folders
-from siting.cli.run_folders import HEAD_BYTES, run_folder
+from siting.cli.run_folders import run_folder
 
 
 @pytest.fixture
@@ -51,26 +51,10 @@ def test_no_number_beside_the_runs_stops_the_list(near, number):
     assert len(json.loads(listed("--json"))) == 2
 
 
-@pytest.mark.slow
-def test_of_a_run_the_head_alone_is_read(near, tmp_path, monkeypatch):
-    siting.run(write_town(tmp_path / "town"), out=tmp_path / "runs" / "real")
-    facts = json.loads((tmp_path / "runs" / "real" / "run.json").read_text(encoding="utf-8"))
-    assert (tmp_path / "runs" / "real" / "run.json").stat().st_size > HEAD_BYTES
-    near("cut")
-    (tmp_path / "runs" / "cut" / "run.json").write_text('{\n  "title": "t",\n', encoding="utf-8")
-    asked = []
-    monkeypatch.setattr(
-        Path, "read_text", lambda path, **_: (asked.append(path.parent.name), "{")[1]
-    )
-    [row] = json.loads(listed("--json"))
-    assert row.pop("run").endswith("real")
-    assert row == {key: facts[key] for key in row}
-    assert asked == ["cut"]
-
-
 def test_a_name_is_found_without_a_look_into_the_runs(near, monkeypatch):
     near("lahore-1", written="2026-01-01T00:00:00+00:00")
-    monkeypatch.setattr(run_folders, "_head", lambda _: pytest.fail("read"))
+    unread = property(lambda _: pytest.fail("read"))
+    monkeypatch.setattr(run_folders.RunFolder, "facts", unread)
     assert run_folder(Path("lah")).name == "lahore-1"
     assert run_folders.names_like("lah") == ["lahore-1"]
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import geopandas as gpd
@@ -29,7 +30,7 @@ from siting.export import (
     write_qml,
     write_run_tables,
 )
-from siting.export.qgis_project import _piece_m as piece_m
+from siting.export.ground import nice
 from siting.export.styles import EXISTING, KINDS, NOTHING, OTHER_KINDS, UNSERVED, WANTED
 
 LOOK = Path(__file__).with_name("qgis_look.py")
@@ -126,7 +127,11 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     band = {"over_min": [0.0], "within_min": [5.0], "people": [9.0], "people_share": [0.5]}
     ground = gpd.GeoDataFrame(band, geometry=[MultiPolygon([box(X, Y, X + 900, Y + 900)])], crs=UTM)
     city = grid_city()
-    write_run_tables(folder, **city, note="made up", title="Grid", isochrones=ground, credit=CREDIT)
+    zones = city.pop("zone_of_cells")
+    write_run_tables(
+        folder, SimpleNamespace(**city, note="made up", title="Grid"), credit=CREDIT,
+        isochrones=ground, zone_of_cells=zones,
+    )  # fmt: skip
     return folder
 
 
@@ -236,7 +241,7 @@ def test_the_page_to_print_fits_and_says_whose_data_it_shows(seen: dict[str, Any
 @pytest.mark.parametrize("extent_m", [300.0, 4_000.0, 70_000.0])
 def test_a_scale_bar_is_round_and_at_most_as_wide_as_its_place(extent_m: float) -> None:
     for most in (extent_m, extent_m * 1.7, extent_m * 3.1):
-        piece = piece_m(most)
+        piece = nice(most, below=True)
         assert most / 2.5 < piece <= most
         assert f"{piece:e}"[0] in "125"
 

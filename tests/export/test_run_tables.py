@@ -4,6 +4,7 @@ import datetime as dt
 import enum
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -24,9 +25,8 @@ NOTE = "Schematic city, made up for a test"
 
 def write_town(folder: Path, **changes: object) -> list[Path]:
     folder.mkdir()
-    tables = vars(make_town()) | changes
-    facts = {"status": "optimal", "seed": 1, "gap": np.nan, "share": {"car": 0.5}, "years": [1, 2]}
-    return write_run_tables(folder, **tables, note=NOTE, title="Town", facts=facts)  # type: ignore[arg-type]
+    plan = {"title": "Town", "note": NOTE, "tables": {}} | vars(make_town()) | changes
+    return write_run_tables(folder, SimpleNamespace(**plan))
 
 
 def test_run_has_its_files(tmp_path: Path) -> None:
@@ -77,21 +77,11 @@ def test_every_layer_says_that_it_is_schematic(tmp_path: Path) -> None:
         assert (pd.read_csv(tmp_path / "run" / name)["note"] == NOTE).all()
 
 
-def test_run_facts_are_in_the_geopackage(tmp_path: Path) -> None:
+def test_title_and_note_are_in_the_geopackage(tmp_path: Path) -> None:
     write_town(tmp_path / "run")
     facts = gpd.read_file(tmp_path / "run/plan.gpkg", layer="run")
-    assert facts["fact"].tolist() == [
-        "title",
-        "note",
-        "status",
-        "seed",
-        "gap",
-        "share.car",
-        "years.1",
-        "years.2",
-    ]
-    assert facts["value"].tolist()[2:4] == ["optimal", "1"]
-    assert pd.isna(facts["value"].iloc[4])
+    assert facts["fact"].tolist() == ["title", "note"]
+    assert facts["value"].tolist() == ["Town", NOTE]
 
 
 def test_offers_and_dropped_keep_their_reasons(tmp_path: Path) -> None:

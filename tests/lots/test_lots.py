@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import siting
 from siting.cli import app
 from siting.lots import Lots, part_into_lots
-from siting.lots.neighbours import ground_of
+from siting.lots.lots import ground_of
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from siting.manifest import as_form
 from siting.report import RunFacts, RunRecord
 from siting.report.page import render
 from siting.study import study_from_run
-from siting.study.report_page import plan_tables, record_of
+from siting.study.report_page import record_of, shown_beside
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_no_value_however_odd_ends_in_a_traceback(report_run, part):
     """Each value is replaced in turn, by one of three: there is a report, or there are faults."""
     record = record_of(report_run)
     plan = study_from_run(report_run)
-    layers = layers_of(**plan_tables(plan, plan.plan))
+    layers = layers_of(plan.plan, **shown_beside(plan, plan.plan))
     data = record.facts
     ends = {"report": 0, "refused": 0}
     # Facts that the report does not show.

@@ -16,12 +16,11 @@ from siting import study
 from siting.errors import InputError
 from siting.program.limits import Limit
 from siting.report import content
-from siting.report.areas import _tints, dissolved, service_areas
-from siting.report.budgets import budget_bars, other_limits
+from siting.report.content import budget_bars, other_limits
 from siting.report.districts import districts
 from siting.report.mapdata import road_names
 from siting.report.page import render
-from siting.report.shapes import SCALE
+from siting.report.shapes import SCALE, _tints, dissolved, service_areas
 from siting.report.summary import summary
 from siting.study.outcome_figures import cells_by_year
 from siting.study.program_zones import with_zones

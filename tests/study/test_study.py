@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import zipfile
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 
 import geopandas as gpd
@@ -107,6 +108,8 @@ def test_money_for_nothing_builds_nothing_and_says_so(town):
     headline = dict(plan.headline())
     assert "cheapest offer needs" in headline["Built"]
     assert plan.outcome.subsidy_pkr == 0
+    closed = replace(plan, offers=plan.offers.assign(reason="no grid"))
+    assert dict(closed.headline())["Built"].startswith("nothing: no offer")
 
 
 @pytest.mark.slow

@@ -1,0 +1,364 @@
+"""Maps of a plan: one plan, plans side by side, where plans differ, and the demand by class."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.export import ground as drawing
+from siting.export.figure import new_figure, save_figure
+from siting.export.fonts import legible
+from siting.export.ground import EXISTING, HATCH, INK, NEW, QUIET, Array, Ground
+from siting.export.layers import wanted_layer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+EDGE_IN = 0.3
+# Space beside the map of a plan, and the width of the key in it.
+_SIDE_IN, _KEY_IN = 2.5, 2.25
+# Colours of stations in all plans, and in one of them only, in the order of the plans.
+IN_ALL, CHANGED = "#1e3a8a", "#b45309"
+ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
+# Longest side of a map of a plan beside another, and the space above it.
+_PANEL_IN, _HEAD_IN = 6.2, 0.28
+# Width of a map of the demand, the space between and above such maps, and their columns.
+DEMAND_IN, GAP_IN, DEMAND_HEAD_IN, COLUMNS = 3.1, 0.25, 0.45, 4
+
+
+def plan_figure(
+    *,
+    edges: gpd.GeoDataFrame,
+    cells_layer: gpd.GeoDataFrame,
+    sites: gpd.GeoDataFrame,
+    title: str,
+    note: str = "",
+    subtitle: str = "",
+) -> Figure:
+    """Return the map of a plan: roads, kWh/day wanted and served by cell, stations by kW.
+
+    A cell is the darker the more energy it wants a day (per km², or per cell where cells are
+    points), and turns from orange to green with the share of it that is served. New stations are
+    circles and existing ones diamonds, their areas in proportion to their power. Cells of which
+    less than half is served are hatched, because a grey print has no colours.
+
+    `edges`: roads with ``highway``, in a projected coordinate reference system (metres);
+    `cells_layer`: as `demand_layer`; `sites`: stations of the plan with ``existing`` and
+    ``power_kw``; `title`, `subtitle`, `note`: the lines above and below the map (see `MapPage`).
+    Raises `InputError` if the roads are not in metres, or there is nothing to draw;
+    `MissingExtraError` if Matplotlib is not installed.
+    """
+    drawing.require_metres(edges)
+    cells, stations = cells_layer.to_crs(edges.crs), sites.to_crs(edges.crs)
+    ground = drawing.find_ground(edges, cells, stations)
+    wanted, unit = drawing.energy_wanted(cells)
+    top = drawing.darkest(wanted)
+    page = MapPage(ground, title=title, subtitle=subtitle, note=note, side_in=_SIDE_IN)
+    land = page.land()
+    drawing.draw_cells(
+        land, ground, cells, drawing.shade(wanted / top, drawing.served_share(cells))
+    )
+    drawing.draw_unserved(land, cells)
+    drawing.draw_roads(land, edges)
+    drawing.draw_sites(land, stations)
+    drawing.draw_scale_and_north(land, ground)
+    _draw_key(page.side(_KEY_IN), ground.height_in, cells, stations, top, unit)
+    return page.figure
+
+
+def _draw_key(
+    side: Axes,
+    height_in: float,
+    cells: gpd.GeoDataFrame,
+    stations: gpd.GeoDataFrame,
+    top: float,
+    unit: str,
+) -> None:
+    """Draw the key from the top down; the axes' units are inches."""
+    from matplotlib.patches import Rectangle
+
+    side.set(xlim=(0, _KEY_IN), ylim=(-height_in, 0))
+    side.axis("off")
+    existing, power = stations["existing"].to_numpy(dtype=bool), drawing.power_kw(stations)
+    wanted, served = cells["demand_kwh_day"].sum(), cells["served_kwh_day"].sum()
+    share = round(100 * served / wanted, 1) if wanted > 0 else 0.0
+    if wanted - served > 0.5:
+        share = min(share, 99.9)  # "100 %" is kept for when all of it is
+    y = -0.06
+    for big, small in (
+        (f"{share:.1f} %", f"of {wanted:,.0f} kWh/day served"),
+        (f"{(~existing).sum():,}", _stations("new", power[~existing])),
+        (f"{existing.sum():,}", _stations("existing", power[existing])),
+    ):
+        side.text(0, y, big, size=17, weight="bold", color=NEW, va="top")
+        side.text(0, y - 0.29, small, size=8.5, color=INK, va="top")
+        y -= 0.6
+
+    y -= 0.05
+    side.text(0, y, "Energy wanted", size=9, weight="bold", color=INK, va="top")
+    side.text(0, y - 0.18, unit, size=8, color=QUIET, va="top")
+    y -= 0.42
+    tall, wide = 0.9, 1.15
+    amount, part = np.meshgrid(np.linspace(0, 1, 5), np.linspace(0, 1, 5), indexing="ij")
+    side.imshow(
+        drawing.shade(amount, part),
+        extent=(0.0, wide, y - tall, y),
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+    )
+    side.text(wide + 0.08, y, f"{top:,.0f} or more", size=8, color=INK, va="top")
+    side.text(wide + 0.08, y - tall, "0", size=8, color=INK, va="bottom")
+    y -= tall + 0.06
+    side.text(0, y, "0 %", size=8, color=INK, va="top")
+    side.text(wide, y, "100 %", size=8, color=INK, va="top", ha="right")
+    side.text(wide / 2, y - 0.15, "served", size=8, color=QUIET, va="top", ha="center")
+    y -= 0.42
+    with drawing.thin_hatch():
+        box = Rectangle((0, y - 0.14), 0.26, 0.16, facecolor="#f7f7f5", edgecolor=HATCH)
+        box.set(hatch="/////", linewidth=0)
+    side.add_patch(box)
+    side.text(0.36, y, "less than half served", size=8, color=INK, va="top")
+    y -= 0.36
+
+    side.text(0, y, "Stations", size=9, weight="bold", color=INK, va="top")
+    y -= 0.36
+    largest = drawing.largest_kw(power)
+    for kw in _example_powers(power[~existing]):
+        size = drawing.marker_pt2(np.array([kw]), largest)
+        side.scatter([0.17], [y], s=size, c=NEW, edgecolors="white", linewidths=1.1)
+        side.text(0.42, y, f"new, {kw:,.0f} kW", size=8.5, color=INK, va="center")
+        y -= 0.3
+    if existing.any():
+        side.scatter([0.17], [y], s=70, c=EXISTING, marker="D", edgecolors="white")
+        side.text(0.42, y, "existing", size=8.5, color=INK, va="center")
+    side.set(xlim=(0, _KEY_IN), ylim=(-height_in, 0))
+
+
+def _stations(which: str, power: Array) -> str:
+    return f"{which} station{'' if len(power) == 1 else 's'}, {np.nansum(power):,.0f} kW"
+
+
+def _example_powers(power: Array) -> list[float]:
+    """Return up to three powers for the key, the largest first."""
+    known = np.unique(power[power > 0])
+    if len(known) > 3:
+        known = known[[0, len(known) // 2, -1]]
+    return [float(kw) for kw in known[::-1]]
+
+
+def draw_side_by_side(
+    path: Path,
+    *,
+    edges: gpd.GeoDataFrame,
+    panels: Mapping[str, tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]],
+    title: str,
+    subtitle: str = "",
+    note: str = "",
+) -> None:
+    """Draw plans side by side as a PNG: cells by energy wanted and share served, and stations.
+
+    `edges` has ``highway``, in metres; `panels` gives what stands above each map, its cells
+    (`demand_layer`) and stations.
+    """
+    drawn = [
+        (text, cells.to_crs(edges.crs), sites.to_crs(edges.crs))
+        for text, (cells, sites) in panels.items()
+    ]
+    all_sites = gpd.GeoDataFrame(
+        pd.concat([sites[["geometry"]] for _, _, sites in drawn], ignore_index=True), crs=edges.crs
+    )
+    ground = _panel_ground(drawing.find_ground(edges, drawn[0][1], all_sites))
+    wanted, unit = drawing.energy_wanted(drawn[0][1])
+    top = drawing.darkest(wanted)
+    below = (
+        f"Cells are the darker the more energy they want ({top:,.0f} {unit} or more is darkest), "
+        "orange where none of it is served and green where all is. Circles are new stations, "
+        f"diamonds existing ones, sized by power within each map. {note}"
+    )
+    page = MapPage(ground, len(drawn), title=title, subtitle=subtitle, note=below, head_in=_HEAD_IN)
+    for i, (text, cells, sites) in enumerate(drawn):
+        land = page.land(i)
+        land.set_title(text, loc="left", size=10, weight="bold", color=INK, parse_math=False)
+        drawing.draw_cells(
+            land, ground, cells, drawing.shade(wanted / top, drawing.served_share(cells))
+        )
+        drawing.draw_roads(land, edges)
+        drawing.draw_sites(land, sites)
+        drawing.draw_scale_and_north(land, ground)
+    save_figure(page.figure, path)
+
+
+def draw_differences(
+    path: Path,
+    *,
+    edges: gpd.GeoDataFrame,
+    sites: gpd.GeoDataFrame,
+    runs: list[str],
+    title: str,
+    note: str = "",
+) -> None:
+    """Draw where plans differ as a PNG: stations in all, changed, and in some plans only.
+
+    `edges` has ``highway``, in metres; `sites` has ``status`` (all, changed, some), ``in_runs`` and
+    ``existing``; `runs` is what the plans are called.
+    """
+    stations = sites.to_crs(edges.crs)
+    ground = _panel_ground(drawing.find_ground(edges, stations, stations), 8.0)
+    page = MapPage(ground, title=title, note=note)
+    land = page.land()
+    drawing.draw_roads(land, edges)
+    x, y = stations.geometry.x.to_numpy(), stations.geometry.y.to_numpy()
+    status, old = stations["status"].to_numpy(object), stations["existing"].to_numpy(bool)
+    held = stations["in_runs"].to_numpy(object)
+    layers: list[tuple[str, np.ndarray, dict[str, Any]]] = [
+        ("existing, in all", (status == "all") & old, {"c": EXISTING, "marker": "D", "s": 34}),
+        ("in all, the same", (status == "all") & ~old, {"c": IN_ALL, "marker": "o", "s": 40}),
+        ("in all, other chargers", status == "changed", {"c": CHANGED, "marker": "s", "s": 46}),
+    ]
+    names = list(dict.fromkeys(held[status == "some"]))
+    for i, name in enumerate(sorted(names, key=lambda n: (n.count(";"), n))):
+        look: dict[str, Any] = {"c": ONLY[i % len(ONLY)], "marker": "^v"[i % 2], "s": 52}
+        layers.append((f"only in {name}", (status == "some") & (held == name), look))
+    for text, mask, style in layers:
+        if mask.any():
+            land.scatter(x[mask], y[mask], edgecolors="white", linewidths=0.8, zorder=5,
+                         label=f"{text} ({mask.sum():,})", **style)  # fmt: skip
+    land.legend(loc="upper left", fontsize=8, framealpha=0.9, edgecolor="#d1d5db")
+    drawing.draw_scale_and_north(land, ground)
+    save_figure(page.figure, path)
+
+
+def _panel_ground(ground: Ground, longest_in: float = _PANEL_IN) -> Ground:
+    """Return the ground at a size at which two stand side by side."""
+    scale = longest_in / max(ground.width_in, ground.height_in)
+    return replace(ground, width_in=ground.width_in * scale, height_in=ground.height_in * scale)
+
+
+def draw_demand(
+    path: Path,
+    *,
+    edges: gpd.GeoDataFrame,
+    cells: gpd.GeoDataFrame,
+    demand: pd.DataFrame,
+    title: str,
+    note: str = "",
+) -> None:
+    """Draw the energy wanted by cell as a PNG, SVG or PDF: one map of all classes and one a class.
+
+    Each map has its own scale, up to the value that 97 % of its cells stay below.
+
+    `path`: the file; it appears whole or not at all; `edges`: roads with ``highway``, in a
+    projected coordinate reference system (metres); `cells`, `demand`: `siting.tables.CELLS` and
+    `siting.tables.DEMAND`; `title`, `note`: the lines above and below. Raises `InputError` if the
+    roads are not in metres; `MissingExtraError` if Matplotlib is not installed.
+    """
+    drawing.require_metres(edges)
+    layer = wanted_layer(cells, demand).to_crs(edges.crs)
+    sums = demand.groupby("vehicle_class")["demand_kwh_day"].sum().sort_values(ascending=False)
+    panels = [("all classes", "demand_kwh_day", float(sums.sum()))]
+    panels += [(str(c), f"demand_{c}_kwh_day", float(kwh)) for c, kwh in sums.items()]
+    ground = drawing.find_ground(edges, layer, layer.iloc[:0])
+    tall_in = DEMAND_IN * ground.height_m / ground.width_m
+    ground = replace(ground, width_in=DEMAND_IN, height_in=tall_in)
+    columns = min(COLUMNS, len(panels))
+    page = MapPage(
+        ground,
+        len(panels),
+        columns=columns,
+        title=title,
+        note=note,
+        gap_in=GAP_IN,
+        head_in=DEMAND_HEAD_IN,
+    )
+    for i, (name, column, kwh) in enumerate(panels):
+        land = page.land(i)
+        wanted, unit = drawing.energy_wanted(layer.assign(demand_kwh_day=layer[column]))
+        top = drawing.darkest(wanted)
+        drawing.draw_cells(land, ground, layer, drawing.shade(wanted / top, np.zeros(len(wanted))))
+        drawing.draw_roads(land, edges)
+        if i == 0:
+            drawing.draw_scale_and_north(land, ground)
+        label = f"{name.replace('_', ' ')}: {kwh:,.0f} kWh/day"
+        land.text(0, 1.075, label, transform=land.transAxes, size=9.5, weight="bold", color=INK)
+        key = f"darkest: {top:,.3g} or more {unit}"
+        land.text(0, 1.02, key, transform=land.transAxes, size=7.5, color=QUIET)
+    save_figure(page.figure, path)
+
+
+class MapPage:
+    """A figure with maps in rows, its title, subtitle and note; sizes are inches.
+
+    Urdu that cannot be drawn right is left out, and the note says so.
+
+    `ground`: the ground that each map shows, with its size on paper; `count`, `columns`: the number
+    of maps, and of columns (by default one row); `title`, `subtitle`, `note`: the lines above and
+    below the maps; `gap_in`, `head_in`, `side_in`: space between the columns, above each map, and
+    to the right of all maps.
+    """
+
+    def __init__(
+        self, ground: Ground, count: int = 1, *, columns: int = 0, title: str, subtitle: str = "",
+        note: str = "", gap_in: float = EDGE_IN, head_in: float = 0.0, side_in: float = 0.0,
+    ) -> None:  # fmt: skip
+        title, subtitle, note, fonts = legible(title, subtitle, note)
+        self.ground, self.columns = ground, columns or count
+        self.step_in = (ground.width_in + gap_in, ground.height_in + head_in)
+        inner_in = self.columns * self.step_in[0] - gap_in + side_in
+        above: list[tuple[list[str], float, dict[str, Any]]] = [
+            (textwrap.wrap(title, int(inner_in * 7.4)), 0.27,
+             {"size": 15, "weight": "bold", "color": INK}),
+            (textwrap.wrap(subtitle, int(inner_in * 12.5)), 0.17, {"size": 9.5, "color": QUIET}),
+        ]  # fmt: skip
+        below = textwrap.wrap(note, int(inner_in * 16.0))
+        above_in = sum(step * len(lines) for lines, step, _ in above)
+        self.first_in = EDGE_IN + above_in + 0.19 + head_in
+        rows = -(-count // self.columns)
+        foot_in = EDGE_IN + 0.15 * len(below)
+        self.width_in = inner_in + 2 * EDGE_IN
+        self.height_in = self.first_in + rows * self.step_in[1] - head_in + foot_in
+        self.figure = new_figure(self.width_in, self.height_in)
+        down_in = EDGE_IN
+        for lines, step, style in above:
+            self._write(lines, down_in, **style, **fonts)
+            down_in += step * len(lines) + 0.05
+        down_in = self.height_in - foot_in + 0.14
+        self._write(below, down_in, size=7.5, color=QUIET, **fonts)
+
+    def _write(self, lines: list[str], down_in: float, **style: Any) -> None:
+        """Write lines at the left edge, some inches from the upper one; "$" is no formula."""
+        x, y = EDGE_IN / self.width_in, 1 - down_in / self.height_in
+        self.figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style)
+
+    def land(self, number: int = 0) -> Axes:
+        """Return the axes of one map, counted from 0."""
+        row, column = divmod(number, self.columns)
+        left_in = EDGE_IN + column * self.step_in[0]
+        down_in = self.first_in + row * self.step_in[1]
+        return drawing.add_land(
+            self.figure, self.ground, self._box(left_in, down_in, self.ground.width_in)
+        )
+
+    def side(self, wide_in: float) -> Axes:
+        """Return axes as high as a map at the right edge of the page."""
+        left_in = self.width_in - EDGE_IN - wide_in
+        return self.figure.add_axes(self._box(left_in, self.first_in, wide_in))
+
+    def _box(
+        self, left_in: float, down_in: float, wide_in: float
+    ) -> tuple[float, float, float, float]:
+        high_in = self.ground.height_in
+        return (
+            left_in / self.width_in,
+            1 - (down_in + high_in) / self.height_in,
+            wide_in / self.width_in,
+            high_in / self.height_in,
+        )
