@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,14 +57,14 @@ class Plan(Asking):
         Decisions and proofs: status, bound, gap, seconds.
     checks
         The result of the independent recount (`siting.verify.recount`).
-    facts
-        Further content of ``run.json``: inputs, assumptions, seconds, versions.
     tables
         Further tables by name: business case, zones, years, scenarios, alternatives.
     money
         Additional public money at the new stations, as in ``run.json``.
     study
         The `siting.Study` that made it, which answers questions about it; None: made without one.
+    facts_of
+        Function that computes a run's `facts` from its plan; None: the plan is not of a run.
     """
 
     title: str
@@ -79,10 +80,19 @@ class Plan(Asking):
     edges: gpd.GeoDataFrame
     outcome: Outcome
     checks: pd.DataFrame
-    facts: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     money: dict[str, Any] = field(default_factory=dict)
     study: Any = field(default=None, repr=False, compare=False)
+    facts_of: Callable[[Plan], dict[str, Any]] | None = field(default=None, compare=False)
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """The content of a run's ``run.json``, computed when first read; empty without a run.
+
+        It takes about a quarter of a run's time: losses without each station, the simulated day,
+        other demand, break-evens.
+        """
+        return {} if self.facts_of is None else self.facts_of(self)
 
     @property
     def new_sites(self) -> gpd.GeoDataFrame:
@@ -180,7 +190,7 @@ class Plan(Asking):
             ),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
-        # Of a run: comparison of the plan with its aims, after the figures of its blocks.
+        # For a run: comparison of the plan with its aims, after the figures of its blocks.
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
         # All drivers first: the program's share counts each station by its own capacity.

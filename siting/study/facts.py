@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import platform
 import sys
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -50,7 +52,12 @@ def _to_all(parts: pd.DataFrame | None) -> dict[str, float] | None:
     return None if parts is None else dict(zip(parts["part"], parts["pkr_year"], strict=True))
 
 
-def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
+def with_facts(study: Study, plan: Plan, now: datetime) -> Plan:
+    """Return the plan of a run made now: its facts are computed when they are first read."""
+    return replace(plan, facts_of=partial(_run_facts, study, now))
+
+
+def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     """Return the contents of ``run.json``, in the order a person reads them."""
     s = plan.outcome
     config = study.config
@@ -158,6 +165,16 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": package_versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of `siting`, Python, platform and packages by name."""
+    return {
+        "siting": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **package_versions(),
     }
 
 
