@@ -196,6 +196,19 @@ def test_numeric_constants_stand_among_the_settings():
     assert not elsewhere, "\n".join(elsewhere)
 
 
+def test_settings_are_read_when_a_function_is_called():
+    """A default is read at import, where no test and no measurement can change it any more."""
+    offenders = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.arguments)
+        for default in filter(None, [*node.defaults, *node.kw_defaults])
+        if ast.unparse(default).startswith("settings.")
+    ]
+    assert offenders == []
+
+
 def test_settings_are_few_used_and_each_says_what_was_measured():
     """The number only falls."""
     lines = SETTINGS.read_text(encoding="utf-8").splitlines()

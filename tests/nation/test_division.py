@@ -23,14 +23,6 @@ from siting.nation import Nation, NationPlan, compare_nations, explain_city, rea
 from siting.nation import city as asking
 from siting.nation.division_bound import Points, Pot, added_up, certificate, corners, divide
 from siting.nation.nation_page import write_page
-from siting.report.leaflet import NEEDED
-
-
-@pytest.fixture(autouse=True)
-def here(monkeypatch):
-    asking._kept.clear()
-    monkeypatch.setattr("siting.nation.workers.Workers._begin", lambda _: Inline())
-    monkeypatch.setattr("siting.study.runs.why_no_report", lambda: NEEDED)  # pages take seconds
 
 
 def faults(call):

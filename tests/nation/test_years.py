@@ -10,7 +10,6 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from batch_driver import Inline
 from conftest import seeds
 from program.test_instance import small
 from program_cases import case_of, program_of
@@ -42,16 +41,8 @@ from siting.program.aims import MostWorth
 from siting.program.instance import Instance
 from siting.program.money import GapRule
 from siting.program.program import Program
-from siting.report.leaflet import NEEDED
 
 YEARS = [2029, 2030]
-
-
-@pytest.fixture(autouse=True)
-def here(monkeypatch):
-    asking._kept.clear()
-    monkeypatch.setattr("siting.nation.workers.Workers._begin", lambda _: Inline())
-    monkeypatch.setattr("siting.study.runs.why_no_report", lambda: NEEDED)  # pages take seconds
 
 
 def faults(call):
