@@ -1,7 +1,14 @@
 """What the tests share: where the real data is, and how to do without it."""
 
+# ruff: noqa: E402
 import os
 import sys
+
+# Hundreds of processes are started, each of which would compile every module anew, as would this
+# one at its next start: so it is set before anything is imported.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 from pathlib import Path
 
 import pytest
@@ -11,9 +18,6 @@ from town import write_town
 
 import siting
 
-# Hundreds of processes are started, each of which would compile every module anew.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 # Run by the Python of QGIS, not by pytest.
 collect_ignore = ["export/qgis_look.py"]
 ROOT = Path(__file__).resolve().parent.parent

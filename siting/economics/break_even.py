@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -63,14 +64,15 @@ class Accounts:
     @property
     def npv_pkr(self) -> Floats:
         """Net present value of each station without subsidy, at the hurdle of its rule (PKR)."""
-        return self._terms()[0]
+        return self._terms[0]
 
     @property
     def carried_pkr(self) -> Floats:
         """Net present value of each station with its largest payment (PKR)."""
-        npv, cap = self._terms()
+        npv, cap = self._terms
         return npv + cap
 
+    @cached_property
     def _terms(self) -> tuple[Floats, Floats]:
         need, worth, cap = gap_arrays(self.offers, self.rules, self.subsidy, self.by_group)
         return worth * self.sold_kwh_day - need, cap
