@@ -9,12 +9,8 @@ from siting.report.leaflet import NEEDED
 
 @pytest.fixture(scope="module", autouse=True)
 def here():
+    city._kept.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("siting.nation.workers.Workers._begin", lambda _: Inline())
         patch.setattr("siting.study.runs.why_no_report", lambda: NEEDED)  # pages take seconds
         yield
-
-
-@pytest.fixture(autouse=True)
-def no_studies_kept():
-    city._kept.clear()
