@@ -102,7 +102,7 @@ def test_every_pair_is_there():
 
 
 def test_some_pairs():
-    towns, plans = check(PAIRS[::24], 1)
+    towns, plans = check(PAIRS[::40], 1)
     assert plans >= 0.5 * towns
 
 
