@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 
 from conftest import ROOT
 
@@ -52,8 +53,13 @@ ROOMS = [
 FILES = sorted((ROOT / "siting").rglob("*.py"))
 
 
+@cache
+def nodes_of(path):
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imported_rooms(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names = [node.module]
             if node.module == "siting":
@@ -85,7 +91,7 @@ def test_imports_go_up_the_list_only():
 
 def imported_files(path):
     """Yield the files of the package that a file imports, in functions and for types too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("siting."):
             place = ROOT.joinpath(*node.module.split("."))
             for name in (place, *(place / alias.name for alias in node.names)):
@@ -152,7 +158,7 @@ def test_few_functions_have_seven_parameters_or_more():
     long = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes_of(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and len({a.arg for a in (*node.args.args, *node.args.kwonlyargs)} - {"self", "cls"}) >= LONG
     ]
@@ -166,7 +172,7 @@ SETTINGS = ROOT / "siting" / "settings.py"
 
 def constants_of(path):
     """Yield names and lines of the numeric constants of a file, several in one statement too."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in nodes_of(path)[0].body:
         if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
             continue
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
@@ -201,7 +207,7 @@ def test_settings_are_read_when_a_function_is_called():
     offenders = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes_of(path)
         if isinstance(node, ast.arguments)
         for default in filter(None, [*node.defaults, *node.kw_defaults])
         if ast.unparse(default).startswith("settings.")
