@@ -20,8 +20,8 @@ from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cut_model import Relaxed
 from siting.engine.frame import Frame
+from siting.engine.incumbent import Incumbent, Options
 from siting.engine.linear import Answered, model_of, run_model
-from siting.engine.plans import Options, Plans
 from siting.program.aims import MostWorth
 from siting.program.instance import Floats, Ints
 from siting.program.program import Program
@@ -63,9 +63,9 @@ class Pool:
     def __init__(self, program: Program, clock: Clock, *, threads: int, seed: int) -> None:
         self.clock, self.threads, self.seed = clock, threads, seed
         self.frame = Frame(program.without_aims().most_worth(), MostWorth())
-        self._plans = Plans(self.frame, clock, Options(0.0, threads, seed), None)
-        self._plans.build()
-        self._master = self._plans.master
+        self._incumbent = Incumbent(self.frame, clock, Options(0.0, threads, seed), None)
+        self._incumbent.build()
+        self._master = self._incumbent.master
         matrix = self._master.matrix
         self.count = self.frame.count
         self.worth = matrix.cost * abs(matrix.size)  # worth of each column
@@ -74,7 +74,7 @@ class Pool:
 
     def worth_of(self, choice: Ints) -> float:
         """Return the worth of a choice, -inf if it is infeasible."""
-        return self._plans.weighed(np.sort(choice))
+        return self._incumbent.weighed(np.sort(choice))
 
     def bounded(self, query: Query) -> float:
         """Return a bound from the relaxation, cut until that gains little."""

@@ -17,15 +17,15 @@ from siting.engine.drives import goes, solve_drives
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame, first_of_each
 from siting.engine.highs import highs_version
+from siting.engine.incumbent import Incumbent, Known, Options
 from siting.engine.milp import solve_whole
-from siting.engine.plans import Known, Options
 from siting.engine.prices import table_of
 from siting.engine.pricing import Priced, Pricing, is_many
 from siting.engine.proof import Proof
 from siting.engine.relocate import moved
 from siting.engine.resize import bettered
 from siting.engine.result import LeftOut, Result
-from siting.engine.run import Run
+from siting.engine.run import begin, result_of, search
 from siting.engine.served import lowered, reached_again, worked_out
 from siting.engine.solvers import HIGHS
 from siting.engine.station_bound import Bounds, Prices
@@ -556,8 +556,8 @@ class _Solve:
     def _begun(self, frame: Frame) -> Result | None:
         """Return a first plan and an immediate bound; None if none was found."""
         options = Options(self._gap_of(frame.aim), self.effort.threads, self.effort.seed)
-        run = self._worked(Run(frame, self.clock, options, self.choice), Run.begin)
-        return None if run.choice is None else run.result()
+        inc = self._worked(Incumbent(frame, self.clock, options, self.choice), begin)
+        return None if inc.choice is None else result_of(inc)
 
     def _run(
         self, frame: Frame, start: Ints | None, gap: float, *, turns: float = math.inf,
@@ -568,17 +568,17 @@ class _Solve:
         options = Options(
             gap, effort.threads, effort.seed, greedy, briefly, turns, self.yields_from
         )  # fmt: skip
-        return self._worked(Run(frame, self.clock, options, start, known), Run.work).result()
+        return result_of(self._worked(Incumbent(frame, self.clock, options, start, known), search))
 
-    def _worked(self, run: Run, work: Callable[[Run], None]) -> Run:
-        """Return a run after its work, or after as much as an interrupt allowed."""
+    def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
+        """Return an incumbent after some work, or after as much as an interrupt allowed."""
         try:
-            work(run)
+            work(inc)
         except KeyboardInterrupt:
             self.clock.interrupted = True
-        if run.infeasible:
+        if inc.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
-        return run
+        return inc
 
     def _put_together(self, reached: Sequence[Reached]) -> Answer:
         """Return the answer: service with the shortest drives the aims allow, and the proofs."""

@@ -52,7 +52,7 @@ class _Split:
 
 
 class Keeper(Protocol):
-    """The keeper of incumbent and bound, and maker of plans."""
+    """The keeper of incumbent and bound."""
 
     @property
     def best(self) -> float:
@@ -68,22 +68,20 @@ class Keeper(Protocol):
     def weighed(self, choice: Ints) -> float:
         """Return the value of a choice, -inf if it is no plan; keep it if it is the best."""
 
-    def plan_at(self, taken: Floats) -> None:
-        """Make plans from the relaxed values of the options."""
-
 
 class Tree:
     """The tree of one aim: a relaxed master problem, the keeper of results, and the clock.
 
-    `hopeless`: returns the options in no plan worth more than a value, and a bound on their plans.
+    `plan_at`: makes plans from the relaxed values of the options; `hopeless`: returns the options
+    in no plan worth more than a value, and a bound on their plans.
     """
 
     def __init__(
-        self, master: CutModel, keeper: Keeper, clock: Clock,
+        self, master: CutModel, keeper: Keeper, clock: Clock, plan_at: Callable[[Floats], None],
         hopeless: Callable[[float], tuple[Flags, float]] | None = None,
     ) -> None:  # fmt: skip
         self._master, self._keeper, self._clock = master, keeper, clock
-        self._hopeless = hopeless
+        self._plan_at, self._hopeless = plan_at, hopeless
         self._site, self._must = master.site, master.must
         self._closed = -math.inf
         self._seen: dict[tuple[int, int], list[list[float]]] = {}
@@ -137,7 +135,7 @@ class Tree:
         if low <= self._keeper.proven_at or low == -math.inf:
             return self._done(low)
         if self.nodes <= settings.FIRST_NODES or self.nodes % settings.PLAN_EVERY == 0:
-            self._keeper.plan_at(relaxed.taken)
+            self._plan_at(relaxed.taken)
             if low <= self._keeper.proven_at:
                 return self._done(low)
         hopeless, closed = relaxed.hopeless(self._keeper.proven_at)

@@ -30,10 +30,10 @@ from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.elastic import Elastic
 from siting.engine.frame import Frame
+from siting.engine.incumbent import Incumbent, Options
 from siting.engine.linear import Answered
-from siting.engine.plans import Options
 from siting.engine.remedies import Line, Mend, bounded, mended, rounded
-from siting.engine.run import Run
+from siting.engine.run import search
 from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.aims import Aim, MostWorth, WorstShare
 from siting.program.instance import Flags
@@ -223,12 +223,12 @@ class _Diagnosis:
         standing[run.frame.site[run.choice]] = True
         return True, standing
 
-    def run(self, program: Program, aim: Aim, gap: float, parts: float) -> Run:
+    def run(self, program: Program, aim: Aim, gap: float, parts: float) -> Incumbent:
         options = Options(gap, self.effort.threads, self.effort.seed)
         with self.limited(parts) as clock:
-            run = Run(Frame(program, aim), clock, options, None)
-            run.work()
-        return run
+            incumbent = Incumbent(Frame(program, aim), clock, options, None)
+            search(incumbent)
+        return incumbent
 
     def groups(self, suspects: Sequence[int], first: Collection[int]) -> list[list[int]]:
         """Return the groups to test: single requirements, but many of a block at once and last."""

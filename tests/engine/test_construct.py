@@ -11,13 +11,14 @@ from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.construct import Sower
 from siting.engine.cut_model import CutModel, Relaxed
+from siting.engine.first_plans import first_plan, sow, sow_again
 from siting.engine.frame import Frame
-from siting.engine.plans import Options, Plans
+from siting.engine.incumbent import Incumbent, Options
 from siting.program.program import Program
 
 
 def relaxed_plans(program):
-    plans = Plans(Frame(program, program.all_aims[0]), Clock(60.0), Options(0.005, 1, 1), None)
+    plans = Incumbent(Frame(program, program.all_aims[0]), Clock(60.0), Options(0.005, 1, 1), None)
     plans.build()
     root, bound = plans.master.tighten(50, 1e-6)
     return plans, root, bound
@@ -54,10 +55,10 @@ def test_money_of_several_years_is_sown_at_what_a_rupee_of_each_is_worth():
         dict.fromkeys(years, 3.0), dict.fromkeys(years, wanted), carry_over=True
     )
     plans, root, bound = relaxed_plans(program)
-    plans._sow()
+    sow(plans)
     # Late stations draw on the money of one year alone, and look cheap beside early ones.
     assert plans.best < 0.85 * bound
-    plans._sow_again(root.taken, settings.ROUND_FROM)
+    sow_again(plans, root.taken, settings.ROUND_FROM)
     assert plans.best > 0.95 * bound
 
 
@@ -68,10 +69,10 @@ def test_a_first_plan_over_years_is_sown_at_the_prices_of_the_first_cuts(money):
     years = range(2027, 2031)
     program = Program(instance).years(dict.fromkeys(years, money), dict.fromkeys(years, wanted))
     frame = Frame(program, program.all_aims[0])
-    plans = Plans(frame, Clock(60.0), Options(0.005, 1, 1), None)
+    plans = Incumbent(frame, Clock(60.0), Options(0.005, 1, 1), None)
     plans.build()
     plans.large = True  # as in a city where no plan is filled and exchanged
-    plans._start()
+    first_plan(plans)
     assert frame.fits(plans.choice)
     assert plans.best > 0.9 * plans.bound
 

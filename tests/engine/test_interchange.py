@@ -11,12 +11,13 @@ from engine.test_drives import grid_town
 
 from siting import settings
 from siting.engine.clock import Clock
+from siting.engine.first_plans import first_plan
 from siting.engine.frame import Frame
+from siting.engine.incumbent import Incumbent, Options
 from siting.engine.interchange import Interchange
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
-from siting.engine.plans import Options
-from siting.engine.run import Run
+from siting.engine.root import interchange
 from siting.engine.slack import Room
 from siting.program.limits import Limit
 from siting.program.objective import LinearDecay
@@ -85,17 +86,17 @@ def test_floors_that_cost_worth_are_reckoned_with(seed):
     half = pd.Series(["far" if n // 9 > 5 else "near" for n in range(len(ids))], index=ids)
     held = program.floor({"far": 0.8, "near": 0.1}, of=half)
     frame, clock = Frame(held, held.all_aims[0]), Clock(60.0)
-    run = Run(frame, clock, Options(0.0, 1, 1), None)
-    run.build()
-    run._start()
-    first = run.best
-    run._interchange(1.0)
-    served = frame.serve(run.choice, clock)
+    inc = Incumbent(frame, clock, Options(0.0, 1, 1), None)
+    inc.build()
+    first_plan(inc)
+    first = inc.best
+    interchange(inc, 1.0)
+    served = frame.serve(inc.choice, clock)
     assert served.found
-    assert run.best == pytest.approx(frame.signed(served.objective))
+    assert inc.best == pytest.approx(frame.signed(served.objective))
     free = Frame(program, program.all_aims[0])
-    assert run.best < free.signed(free.serve(run.choice, clock).objective) * (1 - 1e-3)
-    assert run.best > first
+    assert inc.best < free.signed(free.serve(inc.choice, clock).objective) * (1 - 1e-3)
+    assert inc.best > first
 
 
 def test_who_is_served_is_the_same_worked_out_in_pieces(monkeypatch):

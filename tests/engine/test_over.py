@@ -12,22 +12,23 @@ from engine.test_drives import grid_town
 from program_cases import case_of, program_of
 
 from siting import settings
-from siting.engine import milp
+from siting.engine import milp, run
 from siting.engine.clock import Clock
 from siting.engine.construct import Sower
 from siting.engine.cover import covering_of
 from siting.engine.covering.run import run_covering
 from siting.engine.drives import solve_drives
+from siting.engine.first_plans import first_plan, sow
 from siting.engine.frame import Frame
 from siting.engine.greedy import best_single
+from siting.engine.incumbent import Incumbent, Options
 from siting.engine.interchange import Interchange
 from siting.engine.master import Master
-from siting.engine.plans import Options, Plans
 from siting.engine.relax import Relaxation, solve_native
 from siting.engine.relaxed_floors import viable
 from siting.engine.relocate import relocated
 from siting.engine.result import Result
-from siting.engine.run import Run
+from siting.engine.run import result_of, search
 from siting.engine.search import exchange, fill, polish, round_relaxed
 from siting.engine.shortfall_cuts import Shortfalls
 from siting.engine.solve import solve
@@ -87,7 +88,7 @@ def test_where_floors_are_hard_to_meet_no_time_is_an_error_in_words(features, me
 
 def test_sowing_ends_a_few_rounds_after_the_time(monkeypatch):
     frame = Frame(Program(grid_town(side=16, sites=60)), MostWorth())
-    plans = Plans(frame, OVER, Options(0.0, 1, 1), None)
+    plans = Incumbent(frame, OVER, Options(0.0, 1, 1), None)
     plans.build()
     taken = []
     take = Sower._take_best
@@ -105,14 +106,14 @@ def test_sowing_ends_a_few_rounds_after_the_time(monkeypatch):
 def test_where_what_is_sown_cannot_live_one_station_does(monkeypatch):
     instance = grid_town(side=14, sites=24)
     program = Program(instance).viability_gap(GapRule(margin_pkr=0.02, cap=0.9))
-    plans = Plans(Frame(program, MostWorth()), OVER, Options(0.0, 1, 1), None)
+    plans = Incumbent(Frame(program, MostWorth()), OVER, Options(0.0, 1, 1), None)
     plans.build()
-    monkeypatch.setattr(sys.modules["siting.engine.plans"], "viable", lambda *_, **__: None)
+    monkeypatch.setattr(sys.modules["siting.engine.first_plans"], "viable", lambda *_, **__: None)
     weighed = plans.weighed
     monkeypatch.setattr(  # as if what is sown were no plan
         plans, "weighed", lambda c: -math.inf if c is plans.sown else weighed(c)
     )
-    plans._sow()
+    sow(plans)
     assert plans.begun
     assert len(plans.choice) == 1
 
@@ -132,9 +133,9 @@ class Scene:
             program = program.decay(LinearDecay(1, 6, 0.3), 8.5)
         self.program = program
         self.frame = Frame(program, MostWorth())
-        plans = Plans(self.frame, Clock(60.0), Options(0.0, 1, 1), None)
+        plans = Incumbent(self.frame, Clock(60.0), Options(0.0, 1, 1), None)
         plans.build()
-        plans._start()
+        first_plan(plans)
         self.choice, self.valuer, self.room = plans.choice, plans.valuer, plans.room
         self.master = Master(self.frame, plans.parts, OVER, seed=1)
         self.taken = np.full(self.frame.count, 0.5)
@@ -169,14 +170,14 @@ def _drives(s):
 
 
 def _run(s):
-    run = Run(s.frame, OVER, Options(0.0, 1, 1), s.choice)
-    run.work()
-    return run.result().stopped == "time limit"
+    inc = Incumbent(s.frame, OVER, Options(0.0, 1, 1), s.choice)
+    search(inc)
+    return result_of(inc).stopped == "time limit"
 
 
 def _tree(s):
-    plans = Plans(s.frame, OVER, Options(0.0, 1, 1), None)
-    tree = Tree(s.master, plans, OVER)
+    plans = Incumbent(s.frame, OVER, Options(0.0, 1, 1), None)
+    tree = Tree(s.master, plans, OVER, lambda taken: None)
     tree.run(5)
     return tree.nodes == 0 and not tree.finished
 
@@ -325,14 +326,15 @@ def test_horizons_get_turns_and_their_end_is_told_as_it_is(scenes, ended, said):
     assert turns == sorted(turns)  # counted, whatever the clock says
 
 
-def test_a_run_ends_after_the_turns_it_gets():
+def test_a_search_ends_after_the_turns_it_gets(monkeypatch):
     instance = grid_town(side=14, sites=40)
     program = Program(instance).decay(LinearDecay(1, 6, 0.3), 8.5)
-    run = Run(Frame(program, MostWorth()), Clock(600.0), Options(0.0, 1, 1, turns=0), None)
-    for phase in ("_whole", "_root", "_turn_of_tree", "_programs"):  # none of which proves it
-        setattr(run, phase, lambda *_: None)
-    run.work()
-    assert run.result().stopped == "node limit"
+    frame = Frame(program, MostWorth())
+    inc = Incumbent(frame, Clock(600.0), Options(0.0, 1, 1, turns=0), None)
+    for phase in ("_whole", "search_root"):  # neither of which proves it
+        monkeypatch.setattr(run, phase, lambda *_: None)
+    search(inc)
+    assert result_of(inc).stopped == "node limit"
 
 
 @pytest.mark.slow
@@ -359,7 +361,7 @@ def test_energy_is_won_back_only_within_the_gap_of_the_drives(monkeypatch, share
 
 def test_a_bound_is_never_below_the_plan_while_it_is_told():
     told = []
-    plans = Plans(
+    plans = Incumbent(
         Frame(Program(grid_town(side=6, sites=4)), MostWorth()),
         Clock(60.0, told.append), Options(0.0, 1, 1), None,
     )  # fmt: skip

@@ -11,12 +11,11 @@ from brute_force import COMPATIBILITY, best_by_flow, town
 from conftest import seeds
 from engine.test_drives import grid_town
 
-from siting.engine import assign
+from siting.engine import assign, run, turns
 from siting.engine import solve as solve_program
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
-from siting.engine.plans import Options
-from siting.engine.run import Run
+from siting.engine.incumbent import Incumbent, Options
 from siting.program.aims import MostWorth
 from siting.program.instance import Instance
 from siting.program.program import Program
@@ -191,14 +190,14 @@ def test_two_runs_of_two_threads_give_the_same_plan():
 
 @pytest.mark.parametrize(
     ("phase", "sizes"),
-    [("_whole", {"sites": 8, "cells": 40}), ("_root", {"sites": 90, "cells": 900}),
-     ("_turns", {"sites": 90, "cells": 900})],
+    [("_whole", {"sites": 8, "cells": 40}), ("search_root", {"sites": 90, "cells": 900}),
+     ("take_all_turns", {"sites": 90, "cells": 900})],
 )  # fmt: skip
 def test_an_interruption_in_any_phase_returns_the_best_so_far(monkeypatch, phase, sizes):
     def interrupted(*_args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Run, phase, interrupted)
+    monkeypatch.setattr(run, phase, interrupted)
     instance = Instance.from_tables(**hard_tables(**sizes, budget=9.0))
     answer = solve(instance, gap=0.0, time_limit_s=20)
     assert answer.proof.stopped == "interrupted"
@@ -212,8 +211,8 @@ def test_an_interruption_in_any_phase_returns_the_best_so_far(monkeypatch, phase
 ])  # fmt: skip
 def test_turns_that_cannot_prove_the_gap_in_time_leave_it_to_the_next_aim(from_share, closes, slow):
     frame = Frame(Program(grid_town()), MostWorth())
-    run = Run(frame, Clock(1_000.0), Options(0.001, 1, 1, yields_from=from_share), None)
-    run.best, run.bound = 100.0, 111.0
-    too_slow = run._too_slow()
-    run.bound -= closes
+    inc = Incumbent(frame, Clock(1_000.0), Options(0.001, 1, 1, yields_from=from_share), None)
+    inc.best, inc.bound = 100.0, 111.0
+    too_slow = turns._too_slow(inc)
+    inc.bound -= closes
     assert too_slow() is slow

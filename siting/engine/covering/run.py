@@ -132,7 +132,7 @@ class CoveringRun:
         if self.done:
             return
         with clock.phase("tree"):
-            self._grow(Tree(model, self, clock))
+            self._grow(Tree(model, self, clock, self.plan_at))
 
     def prices(self) -> Prices:
         """Return prices of the remaining rows."""

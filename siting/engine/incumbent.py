@@ -1,4 +1,4 @@
-"""Incumbent and bound of one aim, and the construction of first plans.
+"""Incumbent and bound of one aim: what every step of the search reads and improves.
 
 Values are signed so that more is better.
 """
@@ -12,14 +12,13 @@ import numpy as np
 
 from siting import settings
 from siting.engine.clock import Clock
-from siting.engine.construct import Sower
 from siting.engine.cut_model import Relaxed
 from siting.engine.frame import Frame
+from siting.engine.interchange import Interchange
 from siting.engine.linear import Answered
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
-from siting.engine.relaxed_floors import viable
-from siting.engine.search import exchange, fill, round_relaxed
+from siting.engine.schedule import Ended
 from siting.engine.slack import Room
 from siting.engine.station_bound import Bounds
 from siting.engine.valuer import State, Valuer, is_quick
@@ -69,8 +68,8 @@ class Known:
         return new if len(new) <= most else new[:0]
 
 
-class Plans:
-    """Incumbent and bound of one aim; values are signed so that more is better."""
+class Incumbent:
+    """Incumbent and bound of one aim."""
 
     def __init__(
         self, frame: Frame, clock: Clock, options: Options, start: Ints | None,
@@ -93,6 +92,9 @@ class Plans:
         self.at_most: Floats = np.full(frame.count, math.inf)  # bound on plans with each option
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
+        self.swaps: Interchange | None = None
+        self.ended_in_time = False  # with time left for the answer
+        self.turns_ended: Ended | None = None  # what ended the turns
         self._serve_s = 0.0  # the longest time that computing the service took
 
     def build(self) -> None:
@@ -107,8 +109,6 @@ class Plans:
         )
         if is_quick(self.frame, self.master.cutter):
             self.valuer = Valuer(self.frame, self.master.cutter)
-
-    # --- what is known -----------------------------------------------------------------------
 
     @property
     def gap(self) -> float:
@@ -206,7 +206,18 @@ class Plans:
             self._serve_s = max(self._serve_s, beside * (self.clock.elapsed_s - began))
         return self.served[key]
 
-    # --- plans to start from ---------------------------------------------------------------------
+    def relaxed(self) -> Relaxed | None:
+        """Return the optimum of the relaxed master problem; None where to stop."""
+        relaxed = self.master.solve()
+        if self.done or relaxed is None or relaxed.bound == -math.inf:
+            return None
+        self.limit(relaxed.bound)
+        return None if self.done else relaxed
+
+    def cut_at(self, choice: Ints, relaxed: Relaxed) -> None:
+        """Add the cuts at a choice, and value it if it may be the best."""
+        if self.master.cut_at(choice, relaxed.taken) > self.best:
+            self.weighed(choice)
 
     @property
     def begun(self) -> bool:
@@ -219,170 +230,60 @@ class Plans:
         passed, share = self.clock.elapsed_s, self.clock.share
         return max(passed / share if share > 0 else self.clock.left_s, 1e-9)
 
-    def _until(self, share: float) -> float:
+    def until(self, share: float) -> float:
         """Return the share of the whole time limit at which a share of the time left is used.
 
         It always leaves time for the answer.
         """
         share_s = share * self.clock.left_s
-        return min(self._ends, (self.clock.elapsed_s + share_s) / self._whole_s)
+        return min(self.ends, (self.clock.elapsed_s + share_s) / self._whole_s)
 
     @property
-    def _ends(self) -> float:
+    def ends(self) -> float:
         """Share of the whole time limit by which to end; computing the service follows."""
         served = settings.SERVED_AFTER * self._serve_s / self._whole_s
         return max(min(settings.ENDS, 1 - served), 0.5)
 
-    def _start(self) -> None:
-        valuer = self.valuer
-        if self.start is not None:
-            self._mended(self.start)
-        if self.choice is not None:
-            # Stations in good places for all energy may be in bad ones where nearer counts more.
-            if valuer is None and self.coarse and self.frame.service.near:
-                self._sow()
-            return
-        if valuer is None or self.large:
-            self.weighed(self.frame.kept)
-            if self.coarse and self._by_year:
-                self._sow_at_prices()
-            elif self.coarse:
-                self._sow()
-            return
-        self._sow()
-        begun = self.frame.by_site(self.frame.kept if self.choice is None else self.choice)
-        self._keep_state(fill(valuer, valuer.at(begun), self.clock))
-
-    def _take(self, choice: Ints) -> None:
-        """Value a choice; under the viability gap shrink or drop stations that lack money."""
-        value = self.weighed(choice)
-        if self.frame.program.gap is not None and not math.isfinite(value):
-            mended = viable(self.frame, choice, self.clock)
-            if mended is not None:
-                self.weighed(mended)
-
-    def _sow(self) -> None:
-        """Construct a plan by potential sales; if asked, the least expensive that suffices."""
-        sower = Sower(self.master.cutter, self.room)
-        choice = sower.run(self.clock)
-        self.sown = choice
-        value = self.weighed(choice)
-        if not math.isfinite(value):
-            self._begin_small(sower)
-        if not self.frame.aim.of_money or not math.isfinite(value):
-            return
-        money = self.frame.money
-        low, high = 0.0, float(money[choice].sum())
-        for _ in range(settings.SOWN):
-            if self.done:
-                return
-            most = (low + high) / 2
-            choice = Sower(self.master.cutter, self.room, most).run(self.clock)
-            if math.isfinite(self.weighed(choice)):
-                high = min(most, float(money[choice].sum()))
-            else:
-                low = most
-
-    def _begin_small(self, sower: Sower) -> None:
-        """Reduce an infeasible constructed plan to all its viable stations, or one.
-
-        A station that is viable among others is viable alone.
-        """
-        if self.frame.program.gap is not None:
-            choice = viable(self.frame, self.sown, self.clock, hurried=True)
-            if choice is not None:
-                self.weighed(choice)
-        if not self.begun and sower.first >= 0:
-            alone = self.frame.by_site(self.frame.kept)
-            alone[self.frame.site[sower.first]] = sower.first
-            self.weighed(alone[alone >= 0])
-
-    def _sow_at_prices(self) -> None:
-        """Construct at the prices of the first cuts: without them money goes to the wrong years."""
-        relaxed, bound = self.master.tighten(settings.PRICE_ROUNDS, 0.0)
-        self.infeasible = bound == -math.inf
-        self.limit(bound)
-        if relaxed is not None and not self.infeasible:
-            self._sow_again(relaxed.taken, ())
-        if not len(self.sown) and not self.done:  # nothing is scarce
-            self._sow()
-
     @property
-    def _priced(self) -> bool:
+    def priced(self) -> bool:
         """Whether a relaxation prices each option's use of all scarce resources."""
         aim = self.frame.aim
         return self.frame.program.gap is None and aim.of_worth
 
     @property
-    def _by_year(self) -> bool:
+    def by_year(self) -> bool:
         """Whether money has a price in each of several years."""
-        return self._priced and self.frame.program.year_plan is not None
+        return self.priced and self.frame.program.year_plan is not None
 
-    def _sow_again(self, taken: Floats, shares: tuple[float, ...]) -> None:
-        """Construct at the prices of the master problem's last optimum, and from its point."""
-        scarce = self.master.scarce() if self._priced else None
-        if scarce is not None and not scarce.any():
-            scarce = None
-        # A fractional option is no plan yet: prices alone often lead to a better one.
-        for least in shares if scarce is None else (math.inf, *shares):
-            if self.done:
-                return
-            sower = Sower(self.master.cutter, self.room, scarce=scarce)
-            self.sown = sower.run(self.clock, np.where(taken >= least, taken, 0.0))
-            self.weighed(self.sown)
+    @property
+    def summed(self) -> bool:
+        """Whether a choice is worth the sum of its parts, apart from floors."""
+        return self.coarse and self.priced and not self.frame.reached
 
-    def _keep_state(self, state: State) -> None:
+    @property
+    def slow(self) -> bool:
+        """Whether choices are slow to value."""
+        return self.large or self.valuer is None
+
+    @property
+    def in_any_money(self) -> bool:
+        """Whether greedy choice for smaller sums of money has the same aim."""
+        first = not self.frame.reached and self.frame.aim.of_worth
+        drawn = self.frame.program.gap is not None
+        one = self.frame.program.year_plan is None
+        return first and self.coarse and one and (drawn or self.valuer is not None)
+
+    @property
+    def lacks_options(self) -> bool:
+        """Whether a few missing options are worth a new start: they alone hold the bound."""
+        if self.known is None or self.bounds is None or self.choice is None:
+            return False
+        at_most = np.minimum(self.known.at_most, self.bounds.at_most)
+        enough = self.above(max(self.options.gap, settings.ARITHMETIC))
+        enough = max(enough, self.bound - settings.ARITHMETIC * abs(self.bound))
+        return len(self.known.promising(at_most, enough)) > 0
+
+    def keep_state(self, state: State) -> None:
+        """Keep the plan of a valued choice if it is better."""
         if self.valuer is not None and self.valuer.allowed(state.choice):
             self.keep(state.choice[state.choice >= 0], state.value)
-
-    def _mended(self, start: Ints) -> None:
-        """Restore an earlier plan without the options that do not fit, the last first."""
-        choice = self.room.taking(self.frame.nothing, start.tolist())
-        if self.valuer is not None:
-            base = self.frame.by_site(self.frame.kept)
-            choice = np.where(choice >= 0, choice, base)
-            state = self.valuer.at(choice)
-            self._keep_state(state)
-            self._keep_state(fill(self.valuer, state, self.clock))
-        else:
-            self.weighed(choice[choice >= 0])
-
-    def _round(self, taken: Floats) -> float:
-        """Round a relaxation to plans; return the best value so far."""
-        valuer = self.valuer
-        if valuer is None:
-            self._round_plainly(taken)
-            by_year = self.frame.drawn_by_year
-            self._sow_again(taken, settings.ROUND_FROM[1:2] if by_year else settings.ROUND_FROM)
-            return self.best
-        if self._by_year:
-            self._sow_again(taken, ())
-        starts = []
-        if self.choice is not None:
-            starts.append(valuer.at(self.frame.by_site(self.choice)))
-        for least in settings.ROUND_FROM:
-            if self.clock.over:
-                break
-            starts.append(round_relaxed(valuer, taken, least, self.clock))
-            self._keep_state(starts[-1])
-        starts.sort(key=lambda state: -state.value)
-        tried: list[bytes] = []
-        for state in starts:
-            if self.done or len(tried) == settings.STARTS:
-                break
-            if state.choice.tobytes() not in tried:
-                tried.append(state.choice.tobytes())
-                self._improve(state)
-        return self.best
-
-    def _improve(self, state: State) -> None:
-        assert self.valuer is not None
-        self._keep_state(state)
-        self._keep_state(exchange(self.valuer, state, self.clock, enough=self.enough))
-
-    def _round_plainly(self, taken: Floats) -> None:
-        """Add options by their relaxed values while they fit."""
-        order = np.argsort(-taken, kind="stable")
-        order = order[taken[order] >= 0.25]
-        choice = self.room.taking(self.frame.nothing, order.tolist())
-        self.weighed(choice[choice >= 0])

@@ -1,0 +1,184 @@
+"""First plans of an aim: constructed, repaired from an earlier one, or rounded."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from siting import settings
+from siting.engine.construct import Sower
+from siting.engine.incumbent import Incumbent
+from siting.engine.relaxed_floors import viable
+from siting.engine.search import exchange, fill, round_relaxed
+from siting.engine.valuer import State
+from siting.program.instance import Floats, Ints
+
+
+def first_plan(inc: Incumbent) -> None:
+    """Repair the earlier plan, or construct one."""
+    valuer = inc.valuer
+    if inc.start is not None:
+        mend(inc, inc.start)
+    if inc.choice is not None:
+        # Stations in good places for all energy may be in bad ones where nearer counts more.
+        if valuer is None and inc.coarse and inc.frame.service.near:
+            sow(inc)
+        return
+    if valuer is None or inc.large:
+        inc.weighed(inc.frame.kept)
+        if inc.coarse and inc.by_year:
+            _sow_at_prices(inc)
+        elif inc.coarse:
+            sow(inc)
+        return
+    sow(inc)
+    begun = inc.frame.by_site(inc.frame.kept if inc.choice is None else inc.choice)
+    inc.keep_state(fill(valuer, valuer.at(begun), inc.clock))
+
+
+def mend(inc: Incumbent, start: Ints) -> None:
+    """Restore an earlier plan without the options that do not fit, the last first."""
+    choice = inc.room.taking(inc.frame.nothing, start.tolist())
+    if inc.valuer is not None:
+        base = inc.frame.by_site(inc.frame.kept)
+        choice = np.where(choice >= 0, choice, base)
+        state = inc.valuer.at(choice)
+        inc.keep_state(state)
+        inc.keep_state(fill(inc.valuer, state, inc.clock))
+    else:
+        inc.weighed(choice[choice >= 0])
+
+
+def sow(inc: Incumbent) -> None:
+    """Construct a plan by potential sales; if asked, the least expensive that suffices."""
+    sower = Sower(inc.master.cutter, inc.room)
+    choice = sower.run(inc.clock)
+    inc.sown = choice
+    value = inc.weighed(choice)
+    if not math.isfinite(value):
+        _begin_small(inc, sower)
+    if not inc.frame.aim.of_money or not math.isfinite(value):
+        return
+    money = inc.frame.money
+    low, high = 0.0, float(money[choice].sum())
+    for _ in range(settings.SOWN):
+        if inc.done:
+            return
+        most = (low + high) / 2
+        choice = Sower(inc.master.cutter, inc.room, most).run(inc.clock)
+        if math.isfinite(inc.weighed(choice)):
+            high = min(most, float(money[choice].sum()))
+        else:
+            low = most
+
+
+def _begin_small(inc: Incumbent, sower: Sower) -> None:
+    """Reduce an infeasible constructed plan to all its viable stations, or one.
+
+    A station that is viable among others is viable alone.
+    """
+    if inc.frame.program.gap is not None:
+        choice = viable(inc.frame, inc.sown, inc.clock, hurried=True)
+        if choice is not None:
+            inc.weighed(choice)
+    if not inc.begun and sower.first >= 0:
+        alone = inc.frame.by_site(inc.frame.kept)
+        alone[inc.frame.site[sower.first]] = sower.first
+        inc.weighed(alone[alone >= 0])
+
+
+def _sow_at_prices(inc: Incumbent) -> None:
+    """Construct at the prices of the first cuts: without them money goes to the wrong years."""
+    relaxed, bound = inc.master.tighten(settings.PRICE_ROUNDS, 0.0)
+    inc.infeasible = bound == -math.inf
+    inc.limit(bound)
+    if relaxed is not None and not inc.infeasible:
+        sow_again(inc, relaxed.taken, ())
+    if not len(inc.sown) and not inc.done:  # nothing is scarce
+        sow(inc)
+
+
+def sow_again(inc: Incumbent, taken: Floats, shares: tuple[float, ...]) -> None:
+    """Construct at the prices of the master problem's last optimum, and from its point."""
+    scarce = inc.master.scarce() if inc.priced else None
+    if scarce is not None and not scarce.any():
+        scarce = None
+    # A fractional option is no plan yet: prices alone often lead to a better one.
+    for least in shares if scarce is None else (math.inf, *shares):
+        if inc.done:
+            return
+        sower = Sower(inc.master.cutter, inc.room, scarce=scarce)
+        inc.sown = sower.run(inc.clock, np.where(taken >= least, taken, 0.0))
+        inc.weighed(inc.sown)
+
+
+def round_plans(inc: Incumbent, taken: Floats) -> float:
+    """Round a relaxation to plans; return the best value so far."""
+    valuer = inc.valuer
+    if valuer is None:
+        round_plainly(inc, taken)
+        by_year = inc.frame.drawn_by_year
+        sow_again(inc, taken, settings.ROUND_FROM[1:2] if by_year else settings.ROUND_FROM)
+        return inc.best
+    if inc.by_year:
+        sow_again(inc, taken, ())
+    starts = []
+    if inc.choice is not None:
+        starts.append(valuer.at(inc.frame.by_site(inc.choice)))
+    for least in settings.ROUND_FROM:
+        if inc.clock.over:
+            break
+        starts.append(round_relaxed(valuer, taken, least, inc.clock))
+        inc.keep_state(starts[-1])
+    starts.sort(key=lambda state: -state.value)
+    tried: list[bytes] = []
+    for state in starts:
+        if inc.done or len(tried) == settings.STARTS:
+            break
+        if state.choice.tobytes() not in tried:
+            tried.append(state.choice.tobytes())
+            improve(inc, state)
+    return inc.best
+
+
+def round_plainly(inc: Incumbent, taken: Floats) -> None:
+    """Add options by their relaxed values while they fit."""
+    order = np.argsort(-taken, kind="stable")
+    order = order[taken[order] >= 0.25]
+    choice = inc.room.taking(inc.frame.nothing, order.tolist())
+    inc.weighed(choice[choice >= 0])
+
+
+def round_viable(inc: Incumbent, taken: Floats) -> None:
+    """Make a viable plan from the relaxation, by shrinking stations that lack money."""
+    whole = np.bincount(inc.frame.site, taken, minlength=inc.frame.sites)
+    order = np.argsort(-taken, kind="stable")
+    _, first = np.unique(inc.frame.site[order], return_index=True)
+    most = order[first]  # the largest option of each site
+    value = whole[inc.frame.site[most]]
+    tried: set[int] = set()
+    for least in settings.WHOLE_FROM:
+        some = most[value >= least]
+        if len(some) in tried or inc.clock.over:
+            continue
+        tried.add(len(some))
+        choice = viable(inc.frame, some, inc.clock)
+        if choice is not None:
+            inc.weighed(choice)
+
+
+def take(inc: Incumbent, choice: Ints) -> None:
+    """Value a choice; under the viability gap shrink or drop stations that lack money."""
+    value = inc.weighed(choice)
+    if inc.frame.program.gap is not None and not math.isfinite(value):
+        mended = viable(inc.frame, choice, inc.clock)
+        if mended is not None:
+            inc.weighed(mended)
+
+
+def improve(inc: Incumbent, state: State) -> None:
+    """Keep a choice, and what exchanges make of it."""
+    assert inc.valuer is not None
+    inc.keep_state(state)
+    inc.keep_state(exchange(inc.valuer, state, inc.clock, enough=inc.enough))
