@@ -4,8 +4,9 @@ One brute force for all, from plain tables; it shares no code with `siting`: no 
 of groups, no scaling. `town` draws a random town, `Asked` says in plain words what is asked of it,
 and `best` lists every course of every site, keeps the plans that money, limits, required sites and
 distances allow, and solves one linear program for each over the flows from demand rows to charger
-groups. `best_by_flow` does so a hundred times faster where the most energy alone is asked; and
-`plain_town` and `best_sites` are for the classic models, whose plan is a set of sites.
+groups. `best_by_flow` does so a hundred times faster where the most energy alone is asked;
+`plain_town` and `best_sites` are for the classic models, whose plan is a set of sites, and
+`best_division` is for cities on one budget.
 """
 
 import itertools
@@ -730,6 +731,25 @@ def best_by_flow(demand, offers, reach, budget, capacitated):
         found.append((-energy, subsidy, cost, sum(rank[n] for n in new), ids))
     first = min(found)
     return -first[0], *first[1:4], [f[4] for f in found if f[:4] == first[:4]]
+
+
+def best_division(plans, pots, more=()):
+    """Return the most energy of cities that share money, by trying every choice of a plan each.
+
+    `plans`: money by year and energy of each plan, by city; `pots`: `siting.nation.division_bound`;
+    `more`: what may be granted beyond that, each a dict of money by year by city.
+    """
+    best = -math.inf
+    for choice in itertools.product(*(range(len(energy)) for _, energy in plans.values())):
+        own = dict(zip(plans, choice, strict=True))
+        energy = sum(plans[n][1][k] for n, k in own.items())
+        for extra in ({}, *more) if energy > best else ():
+            granted = {n: plans[n][0][k] + np.array(extra.get(n, 0.0)) for n, k in own.items()}
+            of = [sum(granted[n][t] for n in pot.cities for t in pot.years) for pot in pots]
+            if all(p.at_least <= money <= p.at_most for p, money in zip(pots, of, strict=True)):
+                best = energy
+                break
+    return best
 
 
 def plain_town(seed, sites=6, demands=7, density=0.7, existing=False, whole_numbers=True):

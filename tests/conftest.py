@@ -1,19 +1,27 @@
 """What the tests share: where the real data is, and how to do without it."""
 
+# ruff: noqa: E402
 import os
 import sys
+
+# Hundreds of processes are started, each of which would compile every module anew, as would this
+# one at its next start: so it is set before anything is imported.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+import shutil
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, Opened
+from filelock import FileLock
 from report_page import make_run
 from town import write_town
 
 import siting
 
-# Hundreds of processes are started, each of which would compile every module anew.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 # Run by the Python of QGIS, not by pytest.
 collect_ignore = ["export/qgis_look.py"]
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,41 +51,78 @@ def shared_data() -> Path:
     return folder
 
 
+def pytest_addoption(parser):
+    what = "write golden files anew; read the difference before you commit it"
+    parser.addoption("--renew", action="store_true", help=what)
+
+
+@pytest.fixture
+def golden(request):
+    """Return what holds a text against a file in the folder ``golden`` beside the test."""
+
+    def held(name, text):
+        path = request.path.with_name("golden") / name
+        if request.config.getoption("--renew"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        assert text == path.read_text(encoding="utf-8"), "if this is meant: pytest --renew"
+
+    return held
+
+
 @pytest.fixture(scope="session")
-def stored_town(tmp_path_factory):
+def made_once(tmp_path_factory):
+    """Return what makes a folder once for all processes of the tests: to be read, not changed."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def made(name, make):
+        folder, whole = base / f"once-{name}", base / f"once-{name}.whole"
+        with FileLock(base / f"once-{name}.lock"):
+            if not whole.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed
+                make(folder)
+                whole.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def stored_town(made_once):
     """Return what gives a run of the town by hand, made once: to be read and copied, not changed.
 
     Called with keys as ``--set`` takes them, it returns a folder with ``town`` and ``run``.
     """
-    made = {}
 
     def stored(*keys):
-        if keys not in made:
-            made[keys] = folder = tmp_path_factory.mktemp("stored")
+        def make(folder):
             siting.run(write_town(folder / "town"), keys, out=folder / "run")
-        return made[keys]
+
+        return made_once(f"town-{sha256(repr(keys).encode()).hexdigest()[:12]}", make)
 
     return stored
 
 
 @pytest.fixture(scope="session")
-def report_run(tmp_path_factory):
+def report_run(made_once):
     """Return the run that a report is made of, without its page: to be read and copied."""
-    return make_run(tmp_path_factory.mktemp("report") / "town")
+    return made_once("report", make_run) / "run"
 
 
 @pytest.fixture(scope="session")
-def report_poor_run(tmp_path_factory):
+def report_poor_run(made_once):
     """Return the same with money for one hub."""
-    return make_run(tmp_path_factory.mktemp("poor") / "town", program={"budget_pkr": 1000})
+    poor = {"budget_pkr": 1000}
+    return made_once("report-poor", partial(make_run, program=poor)) / "run"
 
 
 @pytest.fixture(scope="session")
-def report_years_run(tmp_path_factory):
+def report_years_run(made_once):
     """Return the same with money by year."""
-    years = {"budgets_pkr": {2028: 1000, 2029: 0, 2030: 1000}}
-    folder = tmp_path_factory.mktemp("years") / "town"
-    return make_run(folder, program={"budget_pkr": 0, "years": years})
+    years = {"budget_pkr": 0, "years": {"budgets_pkr": {2028: 1000, 2029: 0, 2030: 1000}}}
+    return made_once("report-years", partial(make_run, program=years)) / "run"
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 
 from conftest import ROOT
 
@@ -51,8 +52,13 @@ ROOMS = [
 FILES = sorted((ROOT / "siting").rglob("*.py"))
 
 
+@cache
+def nodes_of(path):
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imported_rooms(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names = [node.module]
             if node.module == "siting":
@@ -84,7 +90,7 @@ def test_imports_go_up_the_list_only():
 
 def imported_files(path):
     """Yield the files of the package that a file imports, in functions and for types too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("siting."):
             place = ROOT.joinpath(*node.module.split("."))
             for name in (place, *(place / alias.name for alias in node.names)):
@@ -149,7 +155,7 @@ def test_few_functions_have_seven_parameters_or_more():
     long = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes_of(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and len({a.arg for a in (*node.args.args, *node.args.kwonlyargs)} - {"self", "cls"}) >= LONG
     ]
@@ -163,7 +169,7 @@ SETTINGS = ROOT / "siting" / "settings.py"
 
 def constants_of(path):
     """Yield names and lines of the numeric constants of a file, several in one statement too."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in nodes_of(path)[0].body:
         if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
             continue
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
@@ -191,6 +197,19 @@ def test_numeric_constants_stand_among_the_settings():
         for name, line in constants_of(path)
     ]
     assert not elsewhere, "\n".join(elsewhere)
+
+
+def test_settings_are_read_when_a_function_is_called():
+    """A default is read at import, where no test and no measurement can change it any more."""
+    offenders = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in FILES
+        for node in nodes_of(path)
+        if isinstance(node, ast.arguments)
+        for default in filter(None, [*node.defaults, *node.kw_defaults])
+        if ast.unparse(default).startswith("settings.")
+    ]
+    assert offenders == []
 
 
 def test_settings_are_few_used_and_each_says_what_was_measured():

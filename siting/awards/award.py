@@ -27,7 +27,7 @@ from siting.plan import Plan
 from siting.program.program import Program
 from siting.review.awarded import AWARD, BIDS, PAGE
 from siting.review.shown import Block, Shown, block_of
-from siting.study.facts import folder_for, run_facts
+from siting.study.facts import folder_for, with_facts
 from siting.study.outcome_figures import decide
 from siting.study.pipeline import Study
 from siting.study.python_inputs import lay_down
@@ -168,8 +168,7 @@ def award(
         asks = _asks(bidding, market, limit_s, asked_of, winners=second_prices)
     made, judged = _told(bidding, market, asks), bidding.study
     if out is None and usual is None:
-        plan = judged.plan
-        return replace(made, plan=replace(plan, facts=run_facts(judged, plan, now)))
+        return replace(made, plan=with_facts(judged, judged.plan, now))
 
     def write(folder: Path, plan: Plan) -> None:
         for name in ("winners", "losers", "payments"):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from siting.economics.case import gap_arrays
 from siting.economics.cash_flows import MONTHS, sold_shares
 from siting.economics.rules import PRICE, BusinessRules
 from siting.errors import InputError
-from siting.sites import Subsidy, with_dearer
+from siting.sites import Subsidy, subsidy_pkr, with_dearer
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,23 +64,29 @@ class Accounts:
     @property
     def npv_pkr(self) -> Floats:
         """Net present value of each station without subsidy, at the hurdle of its rule (PKR)."""
-        return self._terms()[0]
+        need, worth = self._terms
+        return worth * self.sold_kwh_day - need
 
     @property
     def carried_pkr(self) -> Floats:
         """Net present value of each station with its largest payment (PKR)."""
-        npv, cap = self._terms()
-        return npv + cap
+        return self.npv_pkr + subsidy_pkr(self.offers, self.subsidy).to_numpy()
 
+    @cached_property
     def _terms(self) -> tuple[Floats, Floats]:
-        need, worth, cap = gap_arrays(self.offers, self.rules, self.subsidy, self.by_group)
-        return worth * self.sold_kwh_day - need, cap
+        return gap_arrays(self.offers, self.rules, self.subsidy, self.by_group)
+
+    def selling(self, sold_kwh_day: Floats) -> Accounts:
+        """Return the same stations with other sales, which leave the terms of their value."""
+        other = replace(self, sold_kwh_day=sold_kwh_day)
+        other.__dict__["_terms"] = self._terms
+        return other
 
     def at(self, figure: str, value: float) -> Accounts:
         """Return the same stations with one figure (`levers`) at another value."""
         offers, rules = self.offers, self.rules
         if figure == SALES:
-            return replace(self, sold_kwh_day=self.sold_kwh_day * value)
+            return self.selling(self.sold_kwh_day * value)
         if figure == LEASE:
             assert self.land_bay_month_pkr is not None
             more = (value - self.land_bay_month_pkr) * MONTHS * offers["bays_needed"].fillna(0.0)

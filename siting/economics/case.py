@@ -177,13 +177,13 @@ def gap_terms(
     offer that extends a station only sales above ``standing_kwh_day`` count.
     """
     require_columns(offers)
-    need, worth, cap = gap_arrays(offers, rules, subsidy, by_group)
+    need, worth = gap_arrays(offers, rules, subsidy, by_group)
     return pd.DataFrame(
         {
             "offer_id": offers["offer_id"].astype(str).to_numpy(),
             "need_pkr": need,
             "worth_pkr_kwh_day": worth,
-            "cap_pkr": cap,
+            "cap_pkr": subsidy_pkr(offers, subsidy).to_numpy(),
         }
     )
 
@@ -193,8 +193,8 @@ def gap_arrays(
     rules: BusinessRules,
     subsidy: Subsidy,
     by_group: pd.DataFrame | None = None,
-) -> tuple[Floats, Floats, Floats]:
-    """Return need, worth and cap of `gap_terms` for offers that are known to be complete."""
+) -> tuple[Floats, Floats]:
+    """Return need and worth of `gap_terms` for offers that are known to be complete."""
     rules = at_hurdle(rules, subsidy.held_to)
     factor = float(present_value_factor(rules.discount_rate, rules.years))
     fixed = fixed_costs(offers, rules).sum(axis=1).to_numpy()
@@ -205,8 +205,7 @@ def gap_arrays(
     need = cost * (1.0 - rules.income_tax * factor / rules.years) + kept * (factor * fixed + again)
     shares = sold_shares(offers, by_group)
     worth = {g: worth_pkr_kwh_day(rules, g) for g in _used(shares)}
-    cap = np.asarray(subsidy_pkr(offers, subsidy), dtype=np.float64)
-    return need, _mean(shares, worth), cap
+    return need, _mean(shares, worth)
 
 
 def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:

@@ -192,10 +192,14 @@ class _Diagnosis:
         self.clock.interrupted = clock.interrupted
 
     def ask(
-        self, held: Collection[int], aimed: Collection[int], *, whole: bool,
-        parts: float = settings.CONFLICT_PARTS,
-    ) -> Answered:  # fmt: skip
-        with self.limited(parts) as clock:
+        self,
+        held: Collection[int],
+        aimed: Collection[int],
+        *,
+        whole: bool,
+        parts: float | None = None,
+    ) -> Answered:
+        with self.limited(settings.CONFLICT_PARTS if parts is None else parts) as clock:
             return self.elastic.ask(held, aimed, clock, whole=whole)
 
     def clash(self, held: Collection[int]) -> bool:

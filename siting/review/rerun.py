@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from siting.config import Config, load
+from siting.config import load
 from siting.errors import Fault, InputError, SitingError
 from siting.files import read_csv
 from siting.manifest import read_manifest
 from siting.plan import Plan
-from siting.study.facts import run_facts
+from siting.study.facts import versions, with_facts
 from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.stages import Report
@@ -129,8 +129,7 @@ def rerun(
     inputs = _inputs(facts["inputs"], study.inputs)
     try:
         if out is None:
-            plan = study.plan
-            plan = replace(plan, facts=run_facts(study, plan, written))
+            plan = with_facts(study, study.plan, written)
         else:
             plan, _ = write_run(study, Path(out), datetime.now().astimezone())
     except SitingError as err:
@@ -141,11 +140,11 @@ def rerun(
         inputs,
         _figures(facts["assumptions"], study.assumptions),
         _tables(facts.get("contents"), study.contents),
-        _objective(facts, plan.facts),
+        _objective(facts, plan),
         _plan(offers, plan),
-        _versions(facts, plan.facts),
+        _versions(facts),
     )
-    return Rerun(folder, plan, compared, tuple(_notes(facts, plan.facts, config, overrides)))
+    return Rerun(folder, plan, compared, tuple(_notes(facts, plan, study, overrides)))
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], list[str]]:
@@ -215,16 +214,16 @@ def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
     return Compared("tables", lines, f"{len(now):,} stages, to the bit", decides=False)
 
 
-def _objective(before: dict[str, Any], now: dict[str, Any]) -> Compared:
+def _objective(before: dict[str, Any], plan: Plan) -> Compared:
     lines = []
-    pairs = [("energy served, kWh/day", before["objective_kwh_day"], now["objective_kwh_day"])]
-    proof, other = before.get("proof"), now.get("proof")
-    if proof and other and proof["unit"] != "kWh/day":
-        pairs.append((f"aim, {proof['unit']}", proof["objective"], other["objective"]))
+    pairs = [("energy served, kWh/day", before["objective_kwh_day"], plan.served_kwh_day)]
+    proof = before.get("proof")
+    if proof and proof["unit"] != "kWh/day":
+        pairs.append((f"aim, {proof['unit']}", proof["objective"], plan.outcome.proof.objective))
     for name, a, b in pairs:
         if not _close(a, b):
             lines.append(f"{name}: was {a:,.6f}, is {b:,.6f} ({_change(a, b)})")
-    return Compared("objective", tuple(lines), f"{now['objective_kwh_day']:,.3f} kWh/day")
+    return Compared("objective", tuple(lines), f"{plan.served_kwh_day:,.3f} kWh/day")
 
 
 def _plan(before: list[str], plan: Plan) -> Compared:
@@ -234,11 +233,9 @@ def _plan(before: list[str], plan: Plan) -> Compared:
     return Compared("plan", tuple(lines), f"{len(was):,} stations")
 
 
-def _versions(before: dict[str, Any], now: dict[str, Any]) -> Compared:
-    was, is_ = (
-        {"siting": f["siting"], "python": f["python"], "platform": f["platform"], **f["packages"]}
-        for f in (before, now)
-    )
+def _versions(before: dict[str, Any]) -> Compared:
+    was = {name: before[name] for name in ("siting", "python", "platform")} | before["packages"]
+    is_ = versions()
     lines = tuple(
         f"{name}: was {was.get(name, 'none')}, is {is_.get(name, 'none')}"
         for name in dict.fromkeys([*was, *is_])
@@ -248,19 +245,21 @@ def _versions(before: dict[str, Any], now: dict[str, Any]) -> Compared:
 
 
 def _notes(
-    before: dict[str, Any], now: dict[str, Any], config: Config, overrides: Sequence[str]
+    before: dict[str, Any], plan: Plan, study: Study, overrides: Sequence[str]
 ) -> Iterator[str]:
-    for facts, when in ((before, "first"), (now, "second")):
-        if facts["stopped"] in ("time limit", "interrupted"):
+    solves = {"first": (before["stopped"], before["gap"])}
+    solves["second"] = (plan.outcome.stopped, plan.gap)
+    for when, (stopped, gap) in solves.items():
+        if stopped in ("time limit", "interrupted"):
             yield (
-                f"the {when} solve was stopped ({facts['stopped']}) at a gap of "
-                f"{facts['gap']:.2%}: how far a solver comes by then differs from run to run, so "
+                f"the {when} solve was stopped ({stopped}) at a gap of "
+                f"{gap:.2%}: how far a solver comes by then differs from run to run, so "
                 "another plan is to be expected"
             )
     threads = before["solver"]["threads"]
-    if threads != config.solver.threads:
-        yield f"solver threads: {threads} then, {config.solver.threads} now"
-    downloads = [r["key"] for r in now["inputs"] if r["kind"] in ("place", "bbox", "osm_download")]
+    if threads != study.config.solver.threads:
+        yield f"solver threads: {threads} then, {study.config.solver.threads} now"
+    downloads = [r["key"] for r in study.inputs if r["kind"] in ("place", "bbox", "osm_download")]
     if downloads:
         yield "downloaded, so compared by the tables made from it: " + ", ".join(downloads)
     if overrides:

@@ -335,10 +335,13 @@ def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> End
     types = sites.charger_catalogue(config.offers.chargers_csv)
     types = types.set_index(types["charger_id"].astype(str))
     built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
+    standing = types[(built > 0).any().to_numpy()]  # no other type moves a cost
     for row in _rows(figures, "bays"):
-        _add(ends, row, _with_bays(accounts, built, types, str(row["of"])))
+        if str(row["of"]).split()[0] in set(standing["charger_group"]):
+            _add(ends, row, _with_bays(accounts, built, types, str(row["of"])))
     for row in _rows(figures, "life_years"):
-        _add(ends, row, _with_life(accounts, built, types, str(row["of"])))
+        if row["of"] in standing.index:
+            _add(ends, row, _with_life(accounts, built, types, str(row["of"])))
     return ends
 
 
@@ -402,7 +405,7 @@ def _demand_ends(
         factor = max(1.0 + (total_kwh - central) / theirs, 0.0) if theirs > 0 else 1.0
         sells = served.sum(axis=1).to_numpy() + (factor - 1.0) * here
         sold = np.maximum(np.minimum(sells, able) - stands, 0.0)
-        return replace(accounts, sold_kwh_day=sold)
+        return accounts.selling(sold)
 
     ends: Ends = {}
     for row in moved.to_dict("records"):

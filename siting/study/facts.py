@@ -6,7 +6,9 @@ import math
 import platform
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -67,7 +69,12 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in rows]
 
 
-def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
+def with_facts(study: Study, plan: Plan, now: datetime) -> Plan:
+    """Return the plan of a run made now: its facts are computed when they are first read."""
+    return replace(plan, facts_of=partial(_run_facts, study, now))
+
+
+def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     """Return the contents of ``run.json``, in the order a person reads them."""
     s = plan.outcome
     config = study.config
@@ -171,6 +178,16 @@ def run_facts(study: Study, plan: Plan, now: datetime) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": package_versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of `siting`, Python, platform and packages by name."""
+    return {
+        "siting": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **package_versions(),
     }
 
 

@@ -17,7 +17,7 @@ from siting.export.values import plain
 from siting.manifest import REPORT
 from siting.plan import Plan
 from siting.report import RunRecord, read_frontier, render
-from siting.study.facts import run_facts
+from siting.study.facts import with_facts
 from siting.study.pipeline import Study
 from siting.study.program_zones import with_zones
 from siting.study.stored_run import Source, plan_of, study_of
@@ -80,8 +80,8 @@ def record_of(source: Source) -> RunRecord:
         refuse(list(_disagreements(record, study, plan, path)))
         return record
     plan = source if isinstance(source, Plan) else study.plan
-    if not plan.facts:
-        plan = replace(plan, facts=run_facts(study, plan, datetime.now().astimezone()))
+    if plan.facts_of is None:
+        plan = with_facts(study, plan, datetime.now().astimezone())
     return record_of_plan(study, plan)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from siting.manifest import REPORT
 from siting.plan import Plan
 from siting.report import why_no_report
 from siting.study.depends import STAGES, upto
-from siting.study.facts import run_facts
+from siting.study.facts import with_facts
 from siting.study.other_plans import Effort, best_by_scenario
 from siting.study.pipeline import Study
 from siting.study.plausibility import doubts_of
@@ -92,8 +92,7 @@ def run(
     if out is None:
         if write_lp is not None:
             write_program(study, Path(write_lp))
-        plan = study.plan
-        return replace(plan, facts=run_facts(study, plan, now))
+        return with_facts(study, study.plan, now)
     return write_run(study, Path(out), now, write_lp=write_lp)[0]
 
 
@@ -187,7 +186,8 @@ def write_run(
         plan = study.plan
         wish.at_stake = True
         with study.timed("facts") as told:
-            plan = replace(plan, facts={**run_facts(study, plan, now), **(facts or {})})
+            plan = with_facts(study, plan, now)
+            plan.facts.update(facts or {})
             plan.facts["warnings"][:0] = warnings
             told.append(f"{len(plan.facts['warnings'])} warnings")
         with study.timed("files") as told:

@@ -248,7 +248,7 @@ def plan_from_run(folder: Path | str) -> Plan:
 def plan_of(study: Study, folder: Path) -> Plan:
     """Return the plan of a study opened from a folder without overrides, with the run's facts."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    return replace(study.plan, facts=facts)
+    return replace(study.plan, facts_of=lambda _: facts)
 
 
 def _require_inputs(config: Config, groups: Sequence[str], changed: Sequence[str]) -> None:

@@ -1,7 +1,5 @@
 """Plain instances and the classic models by hand: tables in, faults, ties, programs as written."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +17,6 @@ from siting.classics import (
 )
 from siting.errors import InfeasibleError, InputError
 
-GOLDEN = Path(__file__).parent / "golden"
 BUILD = {
     "mclp": lambda i: mclp(i, 1, 2.0),
     "lscp": lambda i: lscp(i, 4.0),
@@ -306,13 +303,13 @@ def test_offers_of_one_configuration_do_as_candidates():
 
 
 @pytest.mark.parametrize("model", BUILD)
-def test_the_program_is_as_on_file(model, tmp_path):
+def test_the_program_is_as_on_file(model, tmp_path, golden):
     demand, candidates, reach = line()
     candidates = candidates.assign(existing=[False, True, False])
     program = BUILD[model](PlainInstance.from_tables(demand, candidates, reach))
     written = tmp_path / "program.lp"
     program.prob.writeLP(str(written))
-    assert written.read_text() == (GOLDEN / f"{model}.lp").read_text()
+    golden(f"{model}.lp", written.read_text())
 
 
 def test_covering_takes_the_sites_that_no_other_replaces():

@@ -37,7 +37,7 @@ def all_priced(monkeypatch):
     monkeypatch.setattr(settings, "AT_ONCE", 1)
 
 
-@pytest.mark.parametrize("first", often(FEATURES, [*FEATURES][1::8]))
+@pytest.mark.parametrize("first", often(FEATURES, [*FEATURES][1::16]))
 def test_blocks_in_pairs(first, all_priced):
     pairs = [pair for pair in PAIRS if pair[0] == first][1::6]
     check([(first,), *pairs], 1, **TOWN)

@@ -188,10 +188,8 @@ main()
 """
 
 
-@pytest.mark.parametrize(
-    "limit",
-    [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (9, 3_000, 20_000, 99_000))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [0, 9, 3_000, 20_000, 99_000])
 def test_a_full_disk_is_an_error_in_words_and_nothing_is_left(town, tmp_path, limit):
     words = ["run", str(town), "--out", str(tmp_path / "runs" / "one"), "-q"]
     done = subprocess.run(

@@ -18,7 +18,7 @@ from siting.cli import app
 from siting.nation import Nation, read_nation
 from siting.nation import division as nation_steps
 from siting.review import verify_run
-from siting.study import outcome_figures, recounted, runs, to_plan
+from siting.study import facts, outcome_figures, recounted, runs, to_plan
 
 PATIENCE_S = 300
 
@@ -70,7 +70,7 @@ AFTER = [
     (outcome_figures, "outcome_of"),
     (to_plan, "recounted_plan"),
     (recounted, "recount"),
-    (runs, "run_facts"),
+    (facts, "_run_facts"),
     (to_plan, "prices_of"),
     (runs, "write_run_tables"),
     (runs, "write_json"),

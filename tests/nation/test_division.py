@@ -1,6 +1,5 @@
 """A nation on one budget: divided as by hand, as by brute force, with a bound that is true."""
 
-import itertools
 import json
 import math
 import shutil
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from batch_driver import Inline
+from brute_force import best_division
 from conftest import seeds
 from reseal import reseal, reseal_nation
 from town import write_nation_of
@@ -23,14 +23,6 @@ from siting.nation import Nation, NationPlan, compare_nations, explain_city, rea
 from siting.nation import city as asking
 from siting.nation.division_bound import Points, Pot, added_up, certificate, corners, divide
 from siting.nation.nation_page import write_page
-from siting.report.leaflet import NEEDED
-
-
-@pytest.fixture(autouse=True)
-def here(monkeypatch):
-    asking._kept.clear()
-    monkeypatch.setattr("siting.nation.workers.Workers._begin", lambda _: Inline())
-    monkeypatch.setattr("siting.study.runs.why_no_report", lambda: NEEDED)  # pages take seconds
 
 
 def faults(call):
@@ -339,23 +331,15 @@ def random_nation(seed):
     return rng, curves, pots, limits
 
 
-def best_by_brute_force(curves, pots, limits):
-    best = -math.inf
-    for money in itertools.product(range(7), repeat=len(curves)):
-        own = dict(zip(curves, money, strict=True))
-        fits = all(limits[n][0] <= m <= limits[n][1] for n, m in own.items())
-        for pot in pots:
-            fits &= pot.at_least <= sum(own[n] for n in pot.cities) <= pot.at_most
-        if fits:
-            best = max(best, sum(curves[n][m] for n, m in own.items()))
-    return best
-
-
 @pytest.mark.parametrize("seed", seeds(0, 10, 40))
 def test_divided_as_by_brute_force_and_never_above_the_bound(seed):
     """Bounds are true and loose by chance, some for budgets, some at prices."""
     rng, curves, pots, limits = random_nation(seed)
-    best = best_by_brute_force(curves, pots, limits)
+    plans = {}
+    for name, (low, high) in limits.items():
+        money = np.arange(low, high + 1)
+        plans[name] = money[:, None], curves[name][money.astype(int)]
+    best = best_division(plans, pots)
     points = {n: Points(np.arange(7.0), c, *limits[n]) for n, c in curves.items()}
     found = divide(points, pots)
     assert found.energy == pytest.approx(best)

@@ -4,7 +4,6 @@ import json
 import shutil
 
 import pytest
-from batch_driver import Inline
 from reseal import reseal, reseal_nation
 from town import write_nation_by_year, write_nation_of
 from typer.testing import CliRunner
@@ -13,15 +12,6 @@ from siting.cli import app
 from siting.errors import InputError, SitingError
 from siting.export import json_text
 from siting.nation import Nation, read_nation, verify_nation
-from siting.report.leaflet import NEEDED
-
-
-@pytest.fixture(scope="module", autouse=True)
-def here():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("siting.nation.workers.Workers._begin", lambda _: Inline())
-        patch.setattr("siting.study.runs.why_no_report", lambda: NEEDED)  # pages take seconds
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """A nation with money by year: divided as by hand and brute force, with a bound that is true."""
 
-import itertools
 import json
 import math
 import shutil
@@ -10,7 +9,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from batch_driver import Inline
+from brute_force import best_division
 from conftest import seeds
 from program.test_instance import small
 from program_cases import case_of, program_of
@@ -42,16 +41,8 @@ from siting.program.aims import MostWorth
 from siting.program.instance import Instance
 from siting.program.money import GapRule
 from siting.program.program import Program
-from siting.report.leaflet import NEEDED
 
 YEARS = [2029, 2030]
-
-
-@pytest.fixture(autouse=True)
-def here(monkeypatch):
-    asking._kept.clear()
-    monkeypatch.setattr("siting.nation.workers.Workers._begin", lambda _: Inline())
-    monkeypatch.setattr("siting.study.runs.why_no_report", lambda: NEEDED)  # pages take seconds
 
 
 def faults(call):
@@ -229,25 +220,11 @@ def random_nation(seed):
     return rng, plans, pots, dict.fromkeys(names, sides)
 
 
-def best_by_brute_force(plans, pots):
-    best = -math.inf
-    for choice in itertools.product(range(6), repeat=len(plans)):
-        drawn = {n: plans[n][0][k] for n, k in zip(plans, choice, strict=True)}
-        # Of the first city more may be granted than it draws, where a province is owed it.
-        for more in ((0, 0), (0, 1), (1, 0)):
-            granted = {n: d + np.array(more) * (n == "a") for n, d in drawn.items()}
-            of = [sum(granted[n][t] for n in pot.cities for t in pot.years) for pot in pots]
-            if all(p.at_least <= x <= p.at_most for p, x in zip(pots, of, strict=True)):
-                energy = sum(plans[n][1][k] for n, k in zip(plans, choice, strict=True))
-                best = max(best, energy)
-                break
-    return best
-
-
 @pytest.mark.parametrize("seed", seeds(0, 8, 40))
 def test_divided_by_year_as_by_brute_force_and_never_above_the_bound(seed):
     rng, plans, pots, most = random_nation(seed)
-    best = best_by_brute_force(plans, pots)
+    # Of the first city more may be granted than it draws, where a province is owed it.
+    best = best_division(plans, pots, [{"a": (0, 1)}, {"a": (1, 0)}])
     points = {n: Points(drawn, energy, 0.0, most[n]) for n, (drawn, energy) in plans.items()}
     found = divide(points, pots)
     if found is None:

@@ -1,8 +1,4 @@
-"""The PuLP problem of each block on a small fixed town, as on file in ``golden``.
-
-After a change that is meant, ``python tests/program/test_lp.py`` from the root writes them anew;
-read the difference before you commit it.
-"""
+"""The PuLP problem of each block on a small fixed town, as on file in ``golden``."""
 
 from pathlib import Path
 
@@ -125,19 +121,13 @@ PROGRAMS = {
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_the_problem_is_as_on_file(name, tmp_path):
+def test_the_problem_is_as_on_file(name, tmp_path, golden):
     problem = PROGRAMS[name]()
     problem.checkDuplicateVars()
     problem.checkDuplicateConstraints()
     problem.writeLP(str(tmp_path / "written.lp"))
-    assert (tmp_path / "written.lp").read_text() == (GOLDEN / f"{name}.lp").read_text()
+    golden(f"{name}.lp", (tmp_path / "written.lp").read_text())
 
 
 def test_no_file_without_its_program():
     assert {path.stem for path in GOLDEN.glob("*.lp")} == set(PROGRAMS)
-
-
-if __name__ == "__main__":
-    GOLDEN.mkdir(exist_ok=True)
-    for each, made in PROGRAMS.items():
-        made().writeLP(str(GOLDEN / f"{each}.lp"))

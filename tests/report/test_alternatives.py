@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from report_page import make_run
 
 from siting.engine import assign, lost_without
 from siting.program.instance import Instance
@@ -139,9 +138,8 @@ def test_the_nearest_free_place_and_the_nearest_station():
     assert none.loc["s1"].isna().all()
 
 
-def test_the_run_says_it_of_each_new_station(tmp_path):
-    run = make_run(tmp_path / "town", program={"budget_pkr": 1000})
-    told = json.loads((run / "run.json").read_text(encoding="utf-8"))["alternatives"]
+def test_the_run_says_it_of_each_new_station(report_poor_run):
+    told = json.loads((report_poor_run / "run.json").read_text(encoding="utf-8"))["alternatives"]
     # The pump at the end where eight live is built; the other stands 3.7 km off, too far to drive.
     assert list(told) == ["s0002"]
     lost, again, place = told["s0002"].splitlines()

@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from conftest import often
 from report_page import make_run, page_of
 
 VARIANTS = {
@@ -29,7 +28,8 @@ def first_screen(page):
     return " ".join(" ".join(sections).split())
 
 
-@pytest.mark.parametrize("name", often(VARIANTS, {"least_cost"}))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", VARIANTS)
 def test_each_variant_has_a_readable_report(tmp_path, name):
     folder = make_run(tmp_path / "town", **VARIANTS[name])
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))

@@ -8,7 +8,6 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 from reseal import reseal
-from town import write_town
 from typer.testing import CliRunner
 
 import siting
@@ -23,23 +22,25 @@ def here(*words):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def town(stored_town):
+    return stored_town("program.budget_pkr=1_000") / "town" / "town.yaml"
+
+
+@pytest.fixture(scope="module")
+def runs(town, tmp_path_factory):
     """Return two runs: the west hub; both hubs."""
     folder = tmp_path_factory.mktemp("compare")
-    town = write_town(folder / "town")
-    siting.run(town, ["program.budget_pkr=1_000"], out=folder / "one")
+    shutil.copytree(town.parent.with_name("run"), folder / "one")
     siting.run(town, ["program.budget_pkr=2_000"], out=folder / "two")
     return folder
 
 
 @pytest.fixture(scope="module")
-def three_runs(runs):
+def three_runs(town, runs):
     """Return the two runs and one of both hubs, the west one with two sockets or more."""
-    folder, town = runs, runs / "town" / "town.yaml"
-    text = town.read_text(encoding="utf-8").replace("hub: {socket: 1}", "hub: {socket: 2}")
-    town.write_text(text, encoding="utf-8")
-    siting.run(town, ["program.budget_pkr=4_000"], out=folder / "big")
-    return folder
+    keys = ["program.budget_pkr=4_000", "offers.configurations={hub: {socket: 2}}"]
+    siting.run(town, keys, out=runs / "big")
+    return runs
 
 
 def test_figures_settings_and_stations_of_two_runs(runs):

@@ -260,7 +260,8 @@ SIGNED = {
 }
 
 
-@pytest.mark.parametrize("name", often(SIGNED, {"the page"}))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SIGNED)
 def test_what_a_person_signs_is_worked_out_again(run, name):
     SIGNED[name](run)
     reseal(run)

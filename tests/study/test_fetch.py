@@ -22,7 +22,7 @@ def config(tmp_path, server):
     return write_place(tmp_path, server.url)
 
 
-def test_fetch_then_run_without_a_network(config, server, monkeypatch, tmp_path):
+def test_fetch_then_run_without_a_network(config, server, monkeypatch):
     lines = siting.fetch(config)
     assert "nodes" in lines[0]
     assert "1 candidate sites" in lines[1]
@@ -32,7 +32,7 @@ def test_fetch_then_run_without_a_network(config, server, monkeypatch, tmp_path)
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    plan = siting.run(config, out=tmp_path / "out")
+    plan = siting.run(config)
     assert plan.new_sites["name"].tolist() == ["Pump"]
     assert plan.served_share > 0
 

@@ -86,8 +86,7 @@ def test_land_in_memory_gives_candidates_and_takes_them_away(town):
     study = siting.Study(town).with_(exclude=ground.iloc[[0]])
     assert study.candidates["name"].to_list() == ["East pump"]
     assert study.dropped["reason"].to_list() == ["no station may be built in West pump"]
-    told = replace(study.plan, facts={}).headline()
-    assert dict(told)["New stations"].startswith("1 ")
+    assert dict(study.plan.headline())["New stations"].startswith("1 ")
     plots = {"kind": "parcels", "path": ground.iloc[[0]], "site_kind": "plot"}
     plotted = siting.Study(town).with_(candidates={"sources": [plots]})
     assert plotted.candidates[["name", "kind"]].to_numpy().tolist() == [["West pump", "plot"]]

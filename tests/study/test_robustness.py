@@ -139,10 +139,9 @@ def test_the_catalogue_under_both_bounds():
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("beside")
-    plan = siting.run(write_town(folder / "town"), out=folder / "run")
-    return plan, folder / "run"
+def ran(stored_town):
+    folder = stored_town() / "run"
+    return siting.plan_from_run(folder), folder
 
 
 def test_a_run_says_how_its_plan_fares(ran):

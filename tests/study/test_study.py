@@ -41,6 +41,18 @@ def test_the_towns_plan_is_the_one_solved_by_hand(town):
     assert both.served_share == pytest.approx(1.0)
 
 
+def test_what_a_run_says_besides_is_computed_when_it_is_read(town):
+    study = Study(town)
+    plan = siting.run(study)
+    besides = ("cards", "day", "what_if", "demand_range", "break_evens", "figure_swings")
+    assert not any(study.has(name) for name in besides)
+    facts = plan.facts
+    assert all(study.has(name) for name in besides)
+    assert facts["what_if"] == study.what_if
+    assert plan.facts is facts
+    assert study.plan.facts == {}
+
+
 @pytest.mark.slow
 def test_the_run_folder_is_whole_and_opens_elsewhere(town, tmp_path):
     out = tmp_path / "out"

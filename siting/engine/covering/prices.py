@@ -121,13 +121,13 @@ class Prices:
 
 
 def tighten(
-    covering: Covering, least: float, clock: Clock, *, aim: float,
-    steps: int = settings.SUBGRADIENT_STEPS,
-) -> Prices:  # fmt: skip
+    covering: Covering, least: float, clock: Clock, *, aim: float, steps: int | None = None
+) -> Prices:
     """Return prices of a good bound, by subgradient steps.
 
     It stops at a bound of `aim`; `least` is the weight of a known plan.
     """
+    steps = settings.SUBGRADIENT_STEPS if steps is None else steps
     weight, matrix = covering.weight, covering.matrix
     across = sparse.csr_array(matrix.T)
     knapsack = Knapsack(covering.cost, covering.group, covering.budget)
