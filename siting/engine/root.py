@@ -167,7 +167,7 @@ def _programs_near(inc: Incumbent) -> Iterator[None]:
 
 
 def relax(inc: Incumbent) -> None:
-    """Bound by the whole relaxation, unless known, and dive from it."""
+    """Bound by the whole relaxation, unless known, and dive from it if there is no plan yet."""
     if inc.known is not None and inc.choice is not None:
         return
     with inc.clock.phase("relaxation", inc.until(0.6)):
@@ -178,6 +178,8 @@ def relax(inc: Incumbent) -> None:
         if inc.done or relaxation.found is None or not relaxation.found.optimal:
             return
         inc.taken = relaxation.taken
+        if inc.choice is not None and not inc.options.greedy:
+            return  # a dive takes as long again, and windows gain more
         choice = relaxation.dive(inc.room)
         if choice is not None:
             inc.weighed(choice)
