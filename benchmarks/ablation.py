@@ -2,7 +2,8 @@
 
     nice -n 19 python -m benchmarks.ablation [rows] [makers]
 
-Rows and makers are separated by ``|``; ``all`` stands for every row. A maker is switched off by
+Rows and makers are separated by ``|``; ``all`` stands for every row, ``+`` joins makers that are
+switched off together. A maker is switched off by
 replacing its entry by one that does nothing; the engine itself is as shipped. A run is a process of
 its own on one thread, and the engine's clock counts its CPU seconds, so that a busy machine changes
 little. Every row is first solved with all makers, which are counted; a maker that a row never calls
@@ -27,6 +28,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -94,8 +96,8 @@ def as_given(at: int) -> Callable[..., Any]:
     return lambda *args, **_given: args[at]
 
 
-def _kept(run: Any, state: Any) -> None:
-    run._keep_state(state)
+def _kept(inc: Any, state: Any) -> None:
+    inc.keep_state(state)
 
 
 def _untrimmed(_program: Any, _aim: Any, result: Any, *_args: Any, **_given: Any) -> Any:
@@ -106,25 +108,25 @@ def _untrimmed(_program: Any, _aim: Any, result: Any, *_args: Any, **_given: Any
 
 # Entry of each maker, and what stands in for it.
 MAKERS: dict[str, tuple[str, Callable[..., Any]]] = {
-    "construction": ("plans:Plans._sow", nothing),
-    "construction at first prices": ("plans:Plans._sow_at_prices", nothing),
-    "construction at root prices": ("plans:Plans._sow_again", nothing),
-    "small first plan": ("plans:Plans._begin_small", nothing),
-    "greedy for any money": ("run:Run._start_greedily", nothing),
-    "exchange by values": ("plans:Plans._improve", _kept),
-    "rounding": ("plans:Plans._round", nothing),
-    "plain rounding": ("plans:Plans._round_plainly", nothing),
-    "viable rounding": ("root:Root._viable", nothing),
-    "dives into the master": ("root:Root._dives", no_rounds),
+    "construction": ("first_plans:sow", nothing),
+    "construction at first prices": ("first_plans:_sow_at_prices", nothing),
+    "construction at root prices": ("first_plans:sow_again", nothing),
+    "small first plan": ("first_plans:_begin_small", nothing),
+    "greedy for any money": ("run:_start_greedily", nothing),
+    "exchange by values": ("first_plans:improve", _kept),
+    "rounding": ("first_plans:round_plans", nothing),
+    "plain rounding": ("first_plans:round_plainly", nothing),
+    "viable rounding": ("first_plans:round_viable", nothing),
+    "dives into the master": ("root:_dives", no_rounds),
     "dive into the whole relaxation": ("relax:Relaxation.dive", nothing),
-    "exchange by cuts": ("root:Root._interchange", nothing),
-    "programs near": ("root:Root._programs_near", no_rounds),
-    "master programs": ("run:Run._program_turns", no_turns),
-    "tree": ("run:Run._tree_turns", no_turns),
-    "plans at nodes": ("run:Run.plan_at", nothing),
-    "windows": ("run:Run._window_turns", no_turns),
-    "repair of floors": ("root:Root._soften", nothing),
-    "whole program": ("run:Run._whole", nothing),
+    "exchange by cuts": ("root:interchange", nothing),
+    "programs near": ("root:_programs_near", no_rounds),
+    "master programs": ("turns:_program_turns", no_turns),
+    "tree": ("turns:_tree_turns", no_turns),
+    "plans at nodes": ("turns:_plan_at", nothing),
+    "windows": ("turns:_window_turns", no_turns),
+    "repair of floors": ("root:soften", nothing),
+    "whole program": ("run:_whole", nothing),
     "polish": ("run:polish", as_given(1)),
     "resizing and moving": ("solve:bettered", as_given(1)),
     "resizing": ("resize:resized", as_given(1)),
@@ -153,14 +155,17 @@ REACHED: dict[str, Callable[..., Any]] = {
 }
 
 
-def entry(maker: str) -> tuple[Any, str]:
-    """Return where a maker's entry stands, and its name there."""
+def replaced(maker: str, make: Callable[[Any], Any]) -> None:
+    """Replace a maker's entry, in every module that imported it."""
     module, _, path = MAKERS[maker][0].partition(":")
     *owners, name = path.split(".")
     owner = importlib.import_module(f"siting.engine.{module}")
     for one in owners:
         owner = getattr(owner, one)
-    return owner, name
+    plain = getattr(owner, name)
+    modules = [m for n, m in sys.modules.items() if n.startswith("siting.engine.")]
+    for one in [owner, *(m for m in modules if vars(m).get(name) is plain)]:
+        setattr(one, name, make(plain))
 
 
 class Counts:
@@ -171,13 +176,12 @@ class Counts:
         self.gains: Counter[str] = Counter()
         self.open: list[str] = []
         from siting.engine.covering.run import CoveringRun
-        from siting.engine.plans import Plans
+        from siting.engine.incumbent import Incumbent
 
-        self._watch(Plans, "keep")
+        self._watch(Incumbent, "keep")
         self._watch(CoveringRun, "weighed")
         for maker in MAKERS:
-            owner, name = entry(maker)
-            setattr(owner, name, self._counted(maker, getattr(owner, name)))
+            replaced(maker, partial(self._counted, maker))
 
     def _watch(self, owner: Any, name: str) -> None:
         plain = getattr(owner, name)
@@ -312,8 +316,8 @@ def run(task: tuple[str, str, int]) -> dict[str, Any]:
     vars(clock)["time"] = _CpuTime("time")
     counts = None
     if maker:
-        owner, name = entry(maker)
-        setattr(owner, name, MAKERS[maker][1])
+        for one in maker.split("+"):
+            replaced(one, lambda _plain, off=MAKERS[one][1]: off)
     else:
         counts = Counts()
     out: dict[str, Any] = {"row": row, "off": maker, "seed": seed}
@@ -403,8 +407,9 @@ def page(runs: Runs) -> str:
     from benchmarks.page import _table
 
     short, long = [], []
-    for maker in MAKERS:
-        rows = [row for row in ROWS if any(maker in b.get("calls", ()) and b["calls"][maker]
+    together = {off for _, off in runs if "+" in off}
+    for maker in (*MAKERS, *sorted(together)):
+        rows = [row for row in ROWS if any(b["calls"].get(part) for part in maker.split("+")
                                            for b in runs.get((row, ""), []))]  # fmt: skip
         gained = sum(any(b["gains"].get(maker) for b in runs[row, ""]) for row in rows)
         tally: dict[str, list[str]] = {"worse": [], "better": [], "alike": []}
@@ -533,7 +538,7 @@ def _calls(runs: Runs, row: str, maker: str) -> bool:
     base = runs.get((row, ""), [])
     if maker in PURE and not any(one["gains"].get(maker) for one in base):
         return False  # it returned what it was given
-    return any(one["calls"].get(maker) for one in base)
+    return any(one["calls"].get(part) for one in base for part in maker.split("+"))
 
 
 if __name__ == "__main__":
