@@ -109,18 +109,14 @@ def _untrimmed(_program: Any, _aim: Any, result: Any, *_args: Any, **_given: Any
 # Entry of each maker, and what stands in for it.
 MAKERS: dict[str, tuple[str, Callable[..., Any]]] = {
     "construction": ("first_plans:sow", nothing),
-    "construction at first prices": ("first_plans:_sow_at_prices", nothing),
-    "construction at root prices": ("first_plans:sow_again", nothing),
+    "construction at first prices": ("first_plans:sow_at_prices", nothing),
     "small first plan": ("first_plans:_begin_small", nothing),
     "greedy for any money": ("run:_start_greedily", nothing),
     "exchange by values": ("first_plans:improve", _kept),
     "rounding": ("first_plans:round_plans", nothing),
     "plain rounding": ("first_plans:round_plainly", nothing),
     "viable rounding": ("first_plans:round_viable", nothing),
-    "dives into the master": ("root:_dives", no_rounds),
     "dive into the whole relaxation": ("relax:Relaxation.dive", nothing),
-    "exchange by cuts": ("root:interchange", nothing),
-    "programs near": ("root:_programs_near", no_rounds),
     "master programs": ("turns:_program_turns", no_turns),
     "tree": ("turns:_tree_turns", no_turns),
     "plans at nodes": ("turns:_plan_at", nothing),
@@ -128,12 +124,9 @@ MAKERS: dict[str, tuple[str, Callable[..., Any]]] = {
     "repair of floors": ("root:soften", nothing),
     "whole program": ("run:_whole", nothing),
     "polish": ("run:polish", as_given(1)),
-    "resizing and moving": ("solve:bettered", as_given(1)),
-    "resizing": ("resize:resized", as_given(1)),
-    "moving to nearer sites": ("resize:relocated", as_given(1)),
+    "moving to nearer sites": ("relocate:relocated", as_given(1)),
     "moving one by one": ("solve:moved", as_given(1)),
     "horizons": ("solve:goes", lambda _frame: False),
-    "horizons: moving": ("drives:relocated", as_given(1)),
     "start without concessions": ("solve:_Solve._begin_alone", nothing),
     "schedule of the last year": ("solve:_Solve._schedule", nothing),
     "trim": ("solve:trimmed", _untrimmed),
@@ -143,8 +136,7 @@ MAKERS: dict[str, tuple[str, Callable[..., Any]]] = {
 }
 
 # Makers that only return another plan; they do nothing else.
-PURE = {"polish", "resizing and moving", "resizing", "moving to nearer sites", "moving one by one",
-        "horizons: moving", "trim"}  # fmt: skip
+PURE = {"polish", "moving to nearer sites", "moving one by one", "trim"}
 # Of entries that are called always: whether there is anything to do.
 REACHED: dict[str, Callable[..., Any]] = {
     "horizons": lambda _args, goes: goes,
@@ -407,8 +399,8 @@ def page(runs: Runs) -> str:
     from benchmarks.page import _table
 
     short, long = [], []
-    together = {off for _, off in runs if "+" in off}
-    for maker in (*MAKERS, *sorted(together)):
+    others = {off for _, off in runs} - {"", *MAKERS}  # together, and those that have left
+    for maker in (*MAKERS, *sorted(others)):
         rows = [row for row in ROWS if any(b["calls"].get(part) for part in maker.split("+")
                                            for b in runs.get((row, ""), []))]  # fmt: skip
         gained = sum(any(b["gains"].get(maker) for b in runs[row, ""]) for row in rows)
