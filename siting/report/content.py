@@ -185,7 +185,7 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
     rows = [
         Shown("New stations that need no public money", none, f"{number(none)} of {number(of)}"),
         _amount(f"Net present value without subsidy, {year}", npv),
-        _amount("Subsidy beyond what stations lack", m["subsidy_beyond_need_pkr"]),
+        _amount("Subsidy beyond the viability gap", m["subsidy_beyond_need_pkr"]),
     ]
     a_car = m["subsidy_pkr_per_car"]
     if a_car is not None:

@@ -183,7 +183,7 @@ def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:
             Line(
                 "places",
                 "Places",
-                f"{used['places']:,} (stations within {used['within_m']:g} m are one), "
+                f"{used['places']:,} (stations within {used['within_m']:g} m count as one), "
                 f"{used['dc_places']:,} of them with fast chargers; {', '.join(ports)}",
             )
         )

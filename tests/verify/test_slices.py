@@ -241,11 +241,11 @@ def test_years_and_scenarios_go_together():
     ("change", "expected"),
     [
         ({"budget_pkr": 100.0}, "one number for several years"),
-        ({"budget_pkr": {2027: 100.0}}, "budget_pkr: years without money (2028)"),
+        ({"budget_pkr": {2027: 100.0}}, "budget_pkr: no money given for years (2028)"),
         ({"slices": slices(("2027", 2027, "", 1.0, 1.0))}, "not among the slices (2028)"),
         (
             {"slices": slices(("2027", 2027, "", np.nan, 1.0), ("2028", 2028, "", 1.0, -1.0))},
-            "slices, column probability: no number of 0 or more (2028)",
+            "slices, column probability: not a number of 0 or more (2028)",
         ),
     ],
 )
