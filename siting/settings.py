@@ -49,12 +49,12 @@ MANY_PAIRS = 100_000  # pairs above which construction weighs drives in steps; n
 LARGE = 200_000_000  # pairs × sites above which plans are constructed, not exchanged; not measured
 MOST_PRICED_PAIRS = 1_000_000  # pairs up to which prices are stored; measured: 800 MB of memory
 MOST_OPTIONS = 2_000_000  # courses above which a program is refused; not measured
-KEPT_BYTES = 100e6  # memory for cuts of the exchange; twice it for valued choices; not measured
+KEPT_BYTES = 200e6  # memory for valued choices; not measured
 
 # --- time ---------------------------------------------------------------------------------------
 
 # Shares of the time left that a step may take.
-MAIN_SHARE = 0.75  # an aim that others follow, the exchange, the filter of a conflict; not measured
+MAIN_SHARE = 0.75  # an aim that others follow, and the filter of a conflict; not measured
 ROOT_SHARE = 0.6  # cuts at the root, and requirements tried alone; not measured
 START_SHARE = 0.4  # a first plan, and the last year alone; not measured
 SIDE_SHARE = 0.3  # years, restricted programs, lost worth to win back; not measured
@@ -170,13 +170,6 @@ STEPS_DOWN_A_PASS = 250  # stations tried smaller or closed in a pass; not measu
 PASSES = 60  # passes, at most; not measured
 DENSE = 0.05  # share of options from which a row is kept dense; alike from 0.025 to 0.1
 MOST_DENSE = 60  # dense rows, at most; not measured
-# Exchanges tried from a choice, best first by its cuts. Measured (Saddar over years): about ten of
-# ten thousand are valued before one gains.
-EXCHANGES = 100_000
-PARTNERS = 1_000  # partners of each; not measured
-DOWNS = 2_000  # partners where a station stands; not measured
-CUTS_KEPT = 80  # cuts kept of each part; not measured
-EXCHANGE_STEPS = 8  # steps between two valued plans; alike from 4 to 16
 CANDIDATES = 8  # branchings tried at a node, and free sites tried for a station; not measured
 SERVICE_ROUNDS = 6  # rounds of moving stations and computing their service again; not measured
 MOST_VALUED = 60  # changes with a good bound valued one by one; not measured

@@ -1,8 +1,8 @@
 """Greedy construction of a first plan by the demand that each station could still sell to.
 
-With a relaxation at hand, the options it takes come first, and its prices value scarce resources.
-No plan is valued exactly on the way. A station chosen uses up demand in its reach, the same share
-of each row, and the gains of the others are computed again on what is left; stations that share no
+Where money has a price in each of several years, the prices of a relaxation value it. No plan is
+valued exactly on the way. A station chosen uses up demand in its reach, the same share of each row,
+and the gains of the others are computed again on what is left; stations that share no
 demand are chosen together. Demand that counts towards an unmet floor, or of the worst-off group,
 has a higher weight. Options that count towards an unmet lower limit, such as a station in every
 square, come first. The plan is only a start for `siting.engine.windows` and may miss a floor.
@@ -75,18 +75,12 @@ class Sower:
         self.by_year = years is not None and not years.carry_over
         self.paid = np.zeros(len(self.need))
 
-    def run(self, clock: Clock, first: Floats | None = None) -> Ints:
+    def run(self, clock: Clock) -> Ints:
         """Return the options chosen once no useful option fits.
 
         Once time is up a few rounds remain, each of all options that share no demand, and as many
         more as unmet floors and limits need.
-
-        `first`: order in which options are chosen before the others; 0: by gain.
         """
-        if first is not None:
-            self._keep(but=np.unique(self.frame.site[first > 0]))
-            while not clock.over and self._take_best(settings.TOGETHER, first):
-                pass
         self._keep()
         hurried = 0
         while hurried < settings.HURRIED or self._lacks():
@@ -96,11 +90,10 @@ class Sower:
         self._keep()
         return np.sort(self.choice[self.choice >= 0])
 
-    def _take_best(self, together: float, first: Floats | None = None) -> bool:
+    def _take_best(self, together: float) -> bool:
         """Choose the best option and near-equals that share no demand; return whether any was.
 
-        `together`: share of the best rate that makes another option near-equal; `first`: order to
-        use in place of gains; options of 0 are left out.
+        `together`: share of the best rate that makes another option near-equal.
         """
         gain, sold = self._gain()
         by_year = self._paid(sold)
@@ -113,33 +106,27 @@ class Sower:
         if towards.any():
             gain = towards * (1.0 + np.maximum(gain, 0.0) / max(float(gain.max()), 1e-300))
             open_ = (towards > 0) & np.isfinite(paid)
-        if first is None:
-            with np.errstate(over="ignore"):  # a free option is worth any price
-                rate = np.where(open_, gain / price, 0.0)
-        else:
-            open_ &= first > 0
-            rate = np.where(open_, first, 0.0)
+        with np.errstate(over="ignore"):  # a free option is worth any price
+            rate = np.where(open_, gain / price, 0.0)
         if not open_.any():
             return False
-        # Sales of others do not matter where neither the order nor money depends on them.
-        apart = self.gap is not None or first is None
         touched = [np.zeros(len(part.rows), dtype=bool) for part in self.cutter.parts]
         least, taken = together * float(rate.max()), False
         for option in np.argsort(-rate, kind="stable").tolist():
             if rate[option] < least or not open_[option]:
                 break
-            if self._fits(option, by_year) and self._take(option, touched if apart else None):
+            if self._fits(option, by_year) and self._take(option, touched):
                 taken = True
                 self.first = option if self.first < 0 else self.first
                 self.money -= float(paid[option])
                 self.paid += by_year[:, option]
         return taken
 
-    def _keep(self, but: Ints | None = None) -> None:
-        """Keep standing stations at sites without a new option, except some."""
+    def _keep(self) -> None:
+        """Keep standing stations at sites without a new option."""
         for option in self.frame.kept.tolist():
             site = self.frame.site[option]
-            if self.choice[site] < 0 and (but is None or site not in but):
+            if self.choice[site] < 0:
                 self._take(option, None)
 
     def _towards(self) -> Floats:

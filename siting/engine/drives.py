@@ -20,13 +20,11 @@ import math
 from dataclasses import replace
 from typing import Protocol
 
-import numpy as np
-
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.proof import Stopped
-from siting.engine.relocate import relocated
+from siting.engine.relocate import relocated_often
 from siting.engine.result import Result
 from siting.program.instance import Ints
 from siting.program.matrix import Reached
@@ -143,19 +141,6 @@ def _worth_of(frame: Frame) -> Reached:
 
 
 def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
-    """Return an improved choice with stations moved, and its drives (kWh·min/day).
-
-    Drives are infinite where the choice misses the worth.
-    """
-    best, value = choice, math.inf
-    for _ in range(settings.SERVICE_ROUNDS):
-        served = frame.serve(np.sort(choice), Clock(math.inf))
-        if not served.found or -frame.signed(served.objective) >= value:
-            break
-        best, value = choice, -frame.signed(served.objective)
-        if clock.over:
-            break
-        choice = relocated(frame, choice, served.point)
-        if np.array_equal(choice, np.sort(best)):
-            break
-    return best, value
+    """Return a choice with stations moved, and its drives (kWh·min/day; infinite without worth)."""
+    best, value = relocated_often(frame, choice, clock, serving=Clock(math.inf))
+    return best, -value

@@ -28,7 +28,7 @@ def first_plan(inc: Incumbent) -> None:
     if valuer is None or inc.large:
         inc.weighed(inc.frame.kept)
         if inc.coarse and inc.by_year:
-            _sow_at_prices(inc)
+            sow_at_prices(inc)
         elif inc.coarse:
             sow(inc)
         return
@@ -88,41 +88,27 @@ def _begin_small(inc: Incumbent, sower: Sower) -> None:
         inc.weighed(alone[alone >= 0])
 
 
-def _sow_at_prices(inc: Incumbent) -> None:
+def sow_at_prices(inc: Incumbent) -> None:
     """Construct at the prices of the first cuts: without them money goes to the wrong years."""
     relaxed, bound = inc.master.tighten(settings.PRICE_ROUNDS, 0.0)
     inc.infeasible = bound == -math.inf
     inc.limit(bound)
-    if relaxed is not None and not inc.infeasible:
-        sow_again(inc, relaxed.taken, ())
-    if not len(inc.sown) and not inc.done:  # nothing is scarce
+    if inc.infeasible or inc.done:
+        return
+    scarce = np.zeros(0) if relaxed is None else inc.master.scarce()
+    if not scarce.any():
         sow(inc)
+        return
+    inc.sown = Sower(inc.master.cutter, inc.room, scarce=scarce).run(inc.clock)
+    inc.weighed(inc.sown)
 
 
-def sow_again(inc: Incumbent, taken: Floats, shares: tuple[float, ...]) -> None:
-    """Construct at the prices of the master problem's last optimum, and from its point."""
-    scarce = inc.master.scarce() if inc.priced else None
-    if scarce is not None and not scarce.any():
-        scarce = None
-    # A fractional option is no plan yet: prices alone often lead to a better one.
-    for least in shares if scarce is None else (math.inf, *shares):
-        if inc.done:
-            return
-        sower = Sower(inc.master.cutter, inc.room, scarce=scarce)
-        inc.sown = sower.run(inc.clock, np.where(taken >= least, taken, 0.0))
-        inc.weighed(inc.sown)
-
-
-def round_plans(inc: Incumbent, taken: Floats) -> float:
-    """Round a relaxation to plans; return the best value so far."""
+def round_plans(inc: Incumbent, taken: Floats) -> None:
+    """Round a relaxation to plans."""
     valuer = inc.valuer
     if valuer is None:
         round_plainly(inc, taken)
-        by_year = inc.frame.drawn_by_year
-        sow_again(inc, taken, settings.ROUND_FROM[1:2] if by_year else settings.ROUND_FROM)
-        return inc.best
-    if inc.by_year:
-        sow_again(inc, taken, ())
+        return
     starts = []
     if inc.choice is not None:
         starts.append(valuer.at(inc.frame.by_site(inc.choice)))
@@ -139,7 +125,6 @@ def round_plans(inc: Incumbent, taken: Floats) -> float:
         if state.choice.tobytes() not in tried:
             tried.append(state.choice.tobytes())
             improve(inc, state)
-    return inc.best
 
 
 def round_plainly(inc: Incumbent, taken: Floats) -> None:

@@ -14,7 +14,6 @@ from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cut_model import Relaxed
 from siting.engine.frame import Frame
-from siting.engine.interchange import Interchange
 from siting.engine.linear import Answered
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
@@ -92,7 +91,6 @@ class Incumbent:
         self.at_most: Floats = np.full(frame.count, math.inf)  # bound on plans with each option
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
-        self.swaps: Interchange | None = None
         self.ended_in_time = False  # with time left for the answer
         self.turns_ended: Ended | None = None  # what ended the turns
         self._serve_s = 0.0  # the longest time that computing the service took
@@ -206,14 +204,6 @@ class Incumbent:
             self._serve_s = max(self._serve_s, beside * (self.clock.elapsed_s - began))
         return self.served[key]
 
-    def relaxed(self) -> Relaxed | None:
-        """Return the optimum of the relaxed master problem; None where to stop."""
-        relaxed = self.master.solve()
-        if self.done or relaxed is None or relaxed.bound == -math.inf:
-            return None
-        self.limit(relaxed.bound)
-        return None if self.done else relaxed
-
     def cut_at(self, choice: Ints, relaxed: Relaxed) -> None:
         """Add the cuts at a choice, and value it if it may be the best."""
         if self.master.cut_at(choice, relaxed.taken) > self.best:
@@ -254,16 +244,6 @@ class Incumbent:
     def by_year(self) -> bool:
         """Whether money has a price in each of several years."""
         return self.priced and self.frame.program.year_plan is not None
-
-    @property
-    def summed(self) -> bool:
-        """Whether a choice is worth the sum of its parts, apart from floors."""
-        return self.coarse and self.priced and not self.frame.reached
-
-    @property
-    def slow(self) -> bool:
-        """Whether choices are slow to value."""
-        return self.large or self.valuer is None
 
     @property
     def in_any_money(self) -> bool:

@@ -52,6 +52,28 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     return np.sort(out)
 
 
+def relocated_often(
+    frame: Frame, choice: Ints, clock: Clock, serving: Clock | None = None
+) -> tuple[Ints, float]:
+    """Return a choice with stations moved as often as that shortens drives, and its value.
+
+    The value is signed so that more is better; -inf where the choice misses what is required.
+    `serving`: clock of the service, where not `clock`: a service begun late is then finished.
+    """
+    best, value = choice, -np.inf
+    for _ in range(settings.SERVICE_ROUNDS):
+        served = frame.serve(np.sort(choice), serving or clock)
+        if not served.found or frame.signed(served.objective) <= value:
+            break
+        best, value = choice, frame.signed(served.objective)
+        if clock.over:
+            break
+        choice = relocated(frame, choice, served.point)
+        if np.array_equal(choice, np.sort(best)):
+            break
+    return np.sort(best), value
+
+
 def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 

@@ -22,8 +22,7 @@ from siting.engine.milp import solve_whole
 from siting.engine.prices import table_of
 from siting.engine.pricing import Priced, Pricing, is_many
 from siting.engine.proof import Proof
-from siting.engine.relocate import moved
-from siting.engine.resize import bettered
+from siting.engine.relocate import moved, relocated_often
 from siting.engine.result import LeftOut, Result
 from siting.engine.run import begin, result_of, search
 from siting.engine.served import lowered, reached_again, worked_out
@@ -288,7 +287,7 @@ class _Solve:
         # The answer takes a multiple of the time that this plan's value took.
         kept_s = settings.FINISH * (clock.elapsed_s - began_s)
         with clock.within(clock.share_after(max(1 - kept_s / max(clock.left_s, 1e-9), 0.0))):
-            better = bettered(frame, self._in_whole(result.choice), clock)
+            better, _ = relocated_often(frame, self._in_whole(result.choice), clock)
             better = moved(frame, better, clock)
         served = frame.serve(better, self.clock)
         value = frame.signed(served.objective) if served.found else -math.inf
@@ -353,7 +352,7 @@ class _Solve:
         frame = Frame(self.whole, aim, [lowered(one, settings.LOSSES[-1]) for one in reached])
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
         if self.choice is not None and aim.of_stations:
-            start = bettered(frame, start, self.clock)
+            start, _ = relocated_often(frame, start, self.clock)
         served = frame.serve(np.sort(start), self.clock) if len(start) else None
         point = served.point if served is not None and served.found else None
         pricing = Pricing(frame, self.clock, start=start, seed=self.effort.seed, served=point)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from siting import settings
 from siting.engine.first_plans import improve, round_plainly, round_viable, take
 from siting.engine.incumbent import Incumbent
-from siting.engine.root import interchange
 from siting.engine.schedule import Step, take_turns
 from siting.engine.search import fill, round_relaxed
 from siting.engine.tree import Tree
@@ -100,7 +99,7 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _window_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a turn of windows, followed by the exchange where they gained."""
+    """Return a turn of windows."""
     windows: Windows | None = None
 
     def turn() -> bool:
@@ -108,10 +107,7 @@ def _window_turns(inc: Incumbent) -> Callable[[], bool]:
         windows = windows or windows_of(inc)
         if windows is None:
             return False
-        before = inc.best
         turn_of_windows(inc, windows)
-        if inc.best > before and inc.coarse:
-            interchange(inc, inc.ends)
         return not windows.exhausted
 
     return turn

@@ -57,7 +57,7 @@ class Valuer:
         self.most = float(self.goal(most))
         self.noise = settings.EXACT * max(abs(self.most), float(most.max(initial=0.0)), 1e-300)
         size = 16 * (self.count + 1)
-        self._kept = 40 + int(2 * settings.KEPT_BYTES / size)
+        self._kept = 40 + int(settings.KEPT_BYTES / size)
         self._cache: dict[tuple[int, bytes], tuple[float, Floats, Floats]] = {}
         offers = frame.program.instance
         last = frame.options.last

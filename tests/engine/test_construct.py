@@ -1,4 +1,4 @@
-"""Plans that are sown from a relaxation: within every row, and good where years share money."""
+"""Constructed plans: within every row, and good where years share money."""
 
 import numpy as np
 import pandas as pd
@@ -7,11 +7,10 @@ from conftest import later
 from engine.test_drives import grid_town
 from program_cases import case_of, program_of
 
-from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.construct import Sower
 from siting.engine.cut_model import CutModel, Relaxed
-from siting.engine.first_plans import first_plan, sow, sow_again
+from siting.engine.first_plans import first_plan, sow, sow_at_prices
 from siting.engine.frame import Frame
 from siting.engine.incumbent import Incumbent, Options
 from siting.program.program import Program
@@ -29,16 +28,16 @@ def relaxed_plans(program):
     [("years",), ("extensions",), ("envelope", "years"), ("viability gap",), ("expected",)],
     ids="+".join,
 )
-def test_what_is_sown_from_a_relaxation_is_within_every_row(features):
+def test_what_is_constructed_at_prices_or_without_is_within_every_row(features):
     sown = 0
     for seed in range(40, 50):
         plans, root, _ = relaxed_plans(program_of(case_of(features, seed)))
         frame = plans.frame
         if root is None or not frame.count or not frame.resources.within(frame.kept):
             continue
-        for least in settings.ROUND_FROM:
-            sower = Sower(plans.master.cutter, plans.room, scarce=plans.master.scarce())
-            choice = sower.run(Clock(60.0), np.where(root.taken >= least, root.taken, 0.0))
+        scarce = plans.master.scarce()
+        for prices in (scarce if scarce.any() else None, None):
+            choice = Sower(plans.master.cutter, plans.room, scarce=prices).run(Clock(60.0))
             assert frame.resources.within(choice)
             assert len(set(frame.site[choice])) == len(choice)
             # What stands is kept, as it is or extended.
@@ -54,11 +53,11 @@ def test_money_of_several_years_is_sown_at_what_a_rupee_of_each_is_worth():
     program = Program(instance).years(
         dict.fromkeys(years, 3.0), dict.fromkeys(years, wanted), carry_over=True
     )
-    plans, root, bound = relaxed_plans(program)
+    plans, _, bound = relaxed_plans(program)
     sow(plans)
     # Late stations draw on the money of one year alone, and look cheap beside early ones.
     assert plans.best < 0.85 * bound
-    sow_again(plans, root.taken, settings.ROUND_FROM)
+    sow_at_prices(plans)
     assert plans.best > 0.95 * bound
 
 
@@ -132,26 +131,6 @@ def test_cuts_at_a_choice_say_what_it_is_worth(features, exact):
             assert said == pytest.approx(worth, rel=1e-5, abs=1e-6)
             met += 1
     assert met > 4 or not exact
-
-
-@pytest.mark.parametrize("features", [("decay", "years"), ("years", "zone floors"), ("number",)])
-def test_a_dive_ends_in_a_plan_that_is_within_every_row(features):
-    dived = 0
-    for seed in range(20, 32):
-        plans, root, bound = relaxed_plans(program_of(case_of(features, seed)))
-        if root is None or not plans.frame.count or not np.isfinite(root.bound):
-            continue
-        choice = plans.master.dive(root.taken, plans.room)
-        # The relaxation is as it was before.
-        assert plans.master.solve().bound == pytest.approx(root.bound, rel=1e-6, abs=1e-6)
-        if choice is None:
-            continue
-        assert plans.frame.resources.within(choice)
-        assert len(set(plans.frame.site[choice])) == len(choice)
-        value = plans.weighed(choice)
-        assert value <= bound + 1e-6 * max(abs(bound), 1.0)
-        dived += 1
-    assert dived > 4
 
 
 def test_stations_of_a_kind_are_counted_in_every_year():

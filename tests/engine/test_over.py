@@ -22,7 +22,6 @@ from siting.engine.first_plans import first_plan, sow
 from siting.engine.frame import Frame
 from siting.engine.greedy import best_single
 from siting.engine.incumbent import Incumbent, Options
-from siting.engine.interchange import Interchange
 from siting.engine.master import Master
 from siting.engine.relax import Relaxation, solve_native
 from siting.engine.relaxed_floors import viable
@@ -188,11 +187,6 @@ def _windows(s):
     return windows.choice.tolist() == s.choice.tolist()
 
 
-def _interchange(s):
-    swaps = Interchange(s.frame, s.master, s.room, OVER, threads=1)
-    return swaps.better(s.by_site) is None
-
-
 def _relaxation(s):
     relaxation = Relaxation(s.frame, OVER, seed=1)
     return relaxation.solve() == math.inf and relaxation.dive(s.room) is None
@@ -238,14 +232,12 @@ STEPS = {
     "serve": lambda s: not s.frame.serve(s.choice, OVER).optimal,
     "cuts": _cuts,
     "shortfalls": _shortfalls,
-    "dive": lambda s: s.master.dive(s.taken, s.room) is None,
     "program": _program,
     "relaxation": _relaxation,
     "native": lambda s: not solve_native(
         s.frame, OVER, None, gap=0.0, threads=1, seed=1
     ).optimal,
     "windows": _windows,
-    "interchange": _interchange,
     "tree": _tree,
     "drives": _drives,
     "run": _run,
