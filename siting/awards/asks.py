@@ -88,7 +88,7 @@ class Best:
 
 
 class Market:
-    """All bids of an award: of which plans and critical asks are asked, one after the other.
+    """All bids of an award, with its plan and critical asks, found one after the other.
 
     Parameters
     ----------

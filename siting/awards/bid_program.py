@@ -39,7 +39,7 @@ class Bidding:
     # Those of the program, by name; of `above`: those above their reserve price.
     bids: dict[str, Bid]
     above: frozenset[str]
-    # One row a place: ``bid``, ``bidder``, ``site_id``, ``offer_id``, ``configuration``,
+    # One row per place: ``bid``, ``bidder``, ``site_id``, ``offer_id``, ``configuration``,
     # ``ask_pkr``, ``rent_pkr``, ``cost_pkr``, ``power_kw``, ``year``, ``one_of``, ``why_not`` (why
     # the bid cannot win at all), ``reserve_pkr`` and the columns that caps name.
     places: pd.DataFrame

@@ -57,7 +57,7 @@ class BatchEvent:
 class BatchResult:
     """The result of a batch.
 
-    `table`: one row a study (`siting.batch.results_table`); `out`: its folder, with
+    `table`: one row per study (`siting.batch.results_table`); `out`: its folder, with
     ``results.csv``, ``results.parquet``, ``index.html`` and ``runs/``.
     """
 

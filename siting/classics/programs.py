@@ -33,7 +33,7 @@ one, with the sum of their weights::
 < ... < D_iK`` be the different costs of serving demand ``i``, weight included. The program asks not
 which site serves, but how far out the nearest open one is: ``z_ik`` is 1 if no site at ``D_ik`` or
 nearer is open. Its relaxation is as strong as that of the usual program with one variable a pair,
-but the rows have one entry a pair in all, and equal costs share a variable. Beyond the nearest
+but the rows have one entry per pair in all, and equal costs share a variable. Beyond the nearest
 existing site nothing is written down::
 
     min   sum over i of  D_i1 + sum over k < K of (D_i,k+1 - D_ik) z_ik

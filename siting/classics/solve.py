@@ -67,9 +67,9 @@ class ClassicSolution:
         Ids of the open sites, existing ones included, in the order of the ids. None of the others
         is idle: without it the plan is worse.
     assignment
-        One row a demand and a site that serves it: ``demand_id``, ``site_id``, ``cost`` (as in the
-        reach table) and ``share`` of the demand; only a capacitated plan splits a demand. Of sites
-        equally near the one with the lowest id serves.
+        One row per demand and a site that serves it: ``demand_id``, ``site_id``, ``cost`` (as in
+        the reach table) and ``share`` of the demand; only a capacitated plan splits a demand. Of
+        sites equally near the one with the lowest id serves.
     unserved
         Ids of the demands that are not covered (maximal covering), or want nothing.
     proof

@@ -93,7 +93,7 @@ def award(
     asked_of: int | None = option(
         "--nearest",
         "N",
-        "Critical asks of so many losers, the cheapest by energy; default all.",
+        "Number of losers whose critical asks are found, cheapest by energy first; default all.",
         min=0,
     ),
     out: Path | None = to_folder("By default runs/NAME-award-TIME."),
@@ -247,7 +247,7 @@ def nation(
     earlier: Path | None = option(
         "--from",
         "DIR",
-        "An earlier plan: what its cities answered is not asked again; what changes is shown.",
+        "An earlier plan: its cities' answers are used again, and changes are shown.",
     ),
     explain: str | None = option("--explain", "CITY", "Of a folder: why a city gets its money."),
     compare: Path | None = option("--compare", "DIR", "Of a folder: what changes against another."),
@@ -255,7 +255,7 @@ def nation(
     """Divide one budget among cities, with what no division exceeds; or check such a folder."""
     if not config.is_dir() and (explain or compare):
         option = "--explain" if explain else "--compare"
-        raise InputError(option, f"{config} is no folder", "name what siting nation wrote")
+        raise InputError(option, f"{config} is not a folder", "name what siting nation wrote")
     if not config.is_dir():
         from siting.nation import Nation
 

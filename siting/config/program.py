@@ -131,7 +131,7 @@ class LeastGain(Section):
     """The least gain of public money; stations below it are not built, and their money is saved."""
 
     per_million: Annotated[
-        float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day a PKR m"})
+        float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
     ] = Field(10.0, ge=0, le=1e9)
     """least gain of a PKR m, in the unit of the objective; 0: no limit; 10 kWh/day is PKR 27 of
     public money for each kWh of ten years, a judgement: about what the energy costs; ASSUMPTION"""
@@ -153,7 +153,7 @@ class LeastGain(Section):
 
     @property
     def a_rupee(self) -> float | dict[int, float]:
-        """The charge per rupee: one number, or one a year."""
+        """The charge per rupee: one number, or one per year."""
         if self.per_million_by_year is None:
             return self.per_million / MILLION
         return {year: gain / MILLION for year, gain in self.per_million_by_year.items()}

@@ -57,7 +57,7 @@ def read_people(
     Returns
     -------
     GeoDataFrame
-        ``people`` (persons) and ``geometry``, one row a row of the file, in its order; ``h3`` for
+        ``people`` (persons) and ``geometry``, one row per row of the file, in its order; ``h3`` for
         a table of hexagons; other columns of the file as ``user_NAME``.
 
     Raises
@@ -153,9 +153,9 @@ def people_on_streets(
     assumption, which the caller has to state.
 
     `network`: the zone's roads; `total`: number of people in the zone; `highway`: the road classes
-    along which people live. One row a street: ``people`` and its midpoint. The two directions of a
-    street count once. Raises `InputError` if the total is not a number above zero, or no street has
-    one of the classes.
+    along which people live. One row per street: ``people`` and its midpoint. The two directions of
+    a street count once. Raises `InputError` if the total is not a number above zero, or no street
+    has one of the classes.
     """
     if not (np.isfinite(total) and total > 0):
         raise InputError("people", f"a total of {total} persons", "give a number above 0")

@@ -23,7 +23,7 @@ from siting.program.program import Program
 class Frame:
     """A program's matrix for one aim, its columns grouped by meaning.
 
-    A *choice* is an array of option positions, in order, at most one a site.
+    A *choice* is an array of option positions, in order, at most one per site.
     """
 
     def __init__(

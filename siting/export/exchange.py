@@ -52,7 +52,7 @@ def write_exchange(
     file, a new one; its ending says what it becomes. ``.parquet`` (GeoParquet), ``.fgb``
     (FlatGeobuf), ``.geojson`` and ``.shp`` (Shapefile) hold one layer; ``.kml`` and ``.gpkg``
     (GeoPackage) several. Names in a Shapefile have ten letters: ``NAME.fields.csv`` beside it says
-    which is which. ``.xlsx`` has a sheet a table, shapes as columns ``lon`` and ``lat`` (of areas
+    which is which. ``.xlsx`` has a sheet per table, shapes as columns ``lon`` and ``lat`` (of areas
     and lines a point on them), with a first sheet ``readme`` and a last one that says what each
     column means. `names`: which layers; by default ``sites``, for KML and GeoPackage ``sites`` and
     ``demand``, for a workbook all but the roads; `title`, `note`: title of the study, and the note

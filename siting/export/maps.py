@@ -47,8 +47,8 @@ def plan_figure(
 
     A cell is darker the more energy it wants per day (per km², or per cell where cells are points),
     and turns from orange to green with the share of it that is served. New stations are circles and
-    existing ones diamonds, their areas in proportion to their power. Cells of which less than half
-    is served are hatched, because a grey print has no colours.
+    existing ones diamonds, their areas in proportion to their power. Cells with less than half
+    served are hatched, because a grey print has no colours.
 
     `edges`: roads with ``highway``, in a projected coordinate reference system (metres);
     `cells_layer`: as `demand_layer`; `sites`: stations of the plan with ``existing`` and

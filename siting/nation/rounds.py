@@ -258,7 +258,7 @@ class Rounds:
             self.rows.append(full)
             at = f"PKR {_in_millions(ask.money)} m"
             if ask.prices is not None:
-                at = f"{_in_millions(np.array(ask.prices) * MILLION**2)} kWh/day a PKR m"
+                at = f"{_in_millions(np.array(ask.prices) * MILLION**2)} kWh/day per PKR m"
             what = f"{ask.city}, {ask.purpose}, {at}"
             if "served_kwh_day" in row:
                 kwh, pkr = row["served_kwh_day"], _in_millions(row["drawn_by_year"])

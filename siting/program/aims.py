@@ -212,7 +212,7 @@ class NetWorth(Aim):
     formula = rf"\max {_WORTH} - \sum_t g_t (M_t - M_{{t-1}})"
     words = "the most worth of which money brings enough"
     of_worth = True
-    # Charge per rupee, in the program's unit of worth: one number, or one a year.
+    # Charge per rupee, in the program's unit of worth: one number, or one per year.
     least_gain: float | tuple[float, ...]
     of: MoneyKind = "subsidy_pkr"  # public money drawn, or cost in all
 

@@ -118,7 +118,7 @@ class ResourceRows:
     def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
         """Add the instance's limits, given the money drawn by each offer (PKR).
 
-        Without it, under the viability gap, limits per rupee are no rows over the options.
+        Without it, under the viability gap, limits per rupee are not rows over the options.
         """
         for limit in instance.limits:
             amount = instance.amounts_of(limit)

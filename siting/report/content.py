@@ -282,7 +282,7 @@ def _charger(name: str) -> str:
 
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one card a station, new ones first, the most energy first."""
+    """Return one card per station, new ones first, the most energy first."""
     offers = run.offers.set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     order = run.sites.sort_values(
@@ -419,7 +419,7 @@ def grid_item(name: str) -> str:
 
 
 def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one bar for the budget, or one a year, and one an envelope: used, there, per cent."""
+    """Return one bar for the budget or each year, and one per envelope: used, total, share."""
     f = run.facts
     bars = []
     if run.years is not None:

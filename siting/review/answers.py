@@ -63,7 +63,8 @@ def answered(study: Study, path: Path) -> Answered:
         *((name, f"is given though the answer is not {SANCTIONED}", "leave it blank",
            (file.text(name) != "") & (answer != SANCTIONED)) for name in numbers),
         ("site", "names no site or bid, or both", "give one of them", (site != "") == (bid != "")),
-        ("bid", "is no bid of the run", f"there are: {', '.join(sorted({*of} - {''})) or 'none'}",
+        ("bid", "is not a bid of the run",
+         f"there are: {', '.join(sorted({*of} - {''})) or 'none'}",
          (bid != "") & ~bid.isin(set(of))),
         ("answer", "two answers for one place", "leave one", (key != "") & key.duplicated()),
     ):  # fmt: skip

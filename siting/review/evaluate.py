@@ -167,7 +167,7 @@ def evaluate(
     aside = sorted(blocks_of(config) & SET_ASIDE)
     if aside:
         also = ", ".join(aside)
-        notes.append(f"both are judged by the energy served in the end, whatever {also} ask for")
+        notes.append(f"both are judged by the energy served in the last year, not by {also}")
     # A study not solved yet need not be solved to score another plan.
     own = study.plan if study.has("outcome") else None
     theirs, broken = as_drawn(drawn.study, drawn.chosen, own=own)
@@ -225,7 +225,7 @@ def as_drawn(
     offers are ignored.
 
     `study`: the study whose demand, prices and rules count; `chosen`: ids of the offers that stand,
-    existing ones included, one a site at most; `budget_pkr`: public money it is held to (PKR); by
+    existing ones included, one per site at most; `budget_pkr`: public money it is held to (PKR); by
     default the study's; `own`: the study's own plan, if known: for its own offers it is the answer.
     """
     keys, limits = study.config.program, study.asked.limits

@@ -96,7 +96,7 @@ class Explained:
 
     @property
     def pays_by_offer(self) -> bool:
-        """Whether an offer draws the same money whatever it serves."""
+        """Whether an offer draws the same money however much it serves."""
         return self.asked.need is None
 
     @property
@@ -123,12 +123,13 @@ class SiteReasons(Shown):
     site_id, name, state
         The place; ``built``, ``stands`` or ``not built``.
     offers
-        One row a shown offer at the place (`Study.shown_offers`): ``configuration``, ``chargers``,
-        ``subsidy_pkr`` (its largest subsidy), ``least_pkr`` (its subsidy at full sales),
-        ``paid_pkr`` (its subsidy; missing if not built), ``cost_pkr``, ``plan_kwh_day`` (the plan's
-        service with it, all else unchanged; missing if it cannot be built) and ``said`` in words.
+        One row per offer shown at the place (`Study.shown_offers`): ``configuration``,
+        ``chargers``, ``subsidy_pkr`` (its largest subsidy), ``least_pkr`` (its subsidy at full
+        sales), ``paid_pkr`` (its subsidy; missing if not built), ``cost_pkr``, ``plan_kwh_day``
+        (the plan's service with it, all else unchanged; missing if it cannot be built) and ``said``
+        in words.
     classes
-        One row a vehicle class that it serves: ``served_kwh_day`` here, ``lost_kwh_day`` without.
+        One row per vehicle class that it serves: ``served_kwh_day`` here, ``lost_kwh_day`` without.
     reasons
         (label, text), in the order of a reader's questions.
     figures
@@ -530,7 +531,7 @@ class PlanReasons(Shown):
     Parameters
     ----------
     stations
-        One row a new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
+        One row per new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
         ``subsidy_pkr``, ``served_kwh_day``, ``marginal_kwh_day`` (loss without it, all else
         unchanged) and ``pkr_per_kwh_day`` (subsidy over marginal energy); the most expensive per
         marginal energy first.

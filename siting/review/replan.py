@@ -54,11 +54,11 @@ class Replan(Shown):
     before, after
         The two plans.
     changes
-        One row a station that changed: ``site_id``, ``name``, ``change``, and
+        One row per station that changed: ``site_id``, ``name``, ``change``, and
         ``configuration``, ``chargers``, ``subsidy_pkr``, ``served_kwh_day`` each with ``_before``
         and ``_after``.
     classes
-        One row a vehicle class: ``demand_kwh_day`` and ``served_kwh_day``, before and after.
+        One row per vehicle class: ``demand_kwh_day`` and ``served_kwh_day``, before and after.
     notes
         The effect of the changes, in plain words.
     folder
@@ -268,7 +268,7 @@ def wishes_of(
         what = f"{_many(both)} both dropped and required"
         faults.append(Fault("--drop and --require", what, "leave each in one of them", both))
     if budget_pkr is not None and not _is_money(budget_pkr):
-        what = f"{reprlib.repr(budget_pkr)} is no amount of money"
+        what = f"{reprlib.repr(budget_pkr)} is not an amount of money"
         faults.append(Fault("--budget", what, "give rupees as a number from 0 to 1e14"))
     refuse(faults)
     limits = config.program.limits

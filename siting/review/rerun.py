@@ -112,7 +112,7 @@ def rerun(
     Raises
     ------
     InputError
-        If the folder is no run, or not one of this format.
+        If the folder is not a run, or not one of this format.
     ConfigError
         If its configuration cannot be used, e.g. because an input is gone.
 

@@ -69,7 +69,7 @@ FROM_SOLVES = {
         rf"{PKR}(?:; what it would serve was {NOT_FOUND}|: no plan serves more than "
         rf"{NUMBER} {{unit}} more with it|: it would serve {NUMBER} {{unit}} more(?: as far as a "
         rf"plan was found, at most {NUMBER})?| for {NUMBER} stations?: it would serve {NUMBER} "
-        rf"kWh/day more, and {NUMBER} a PKR m are asked for)",
+        rf"kWh/day more, and {NUMBER} per PKR m are asked for)",
     ),
 }
 # Tables of an outcome from other solves too.

@@ -113,7 +113,7 @@ def _fairness(plan: Plan) -> dict[str, Any]:
 
 
 def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """Return the figures of several plans as a table: ``figure``, ``unit``, one column a plan."""
+    """Return the figures of several plans as a table: ``figure``, ``unit``, one column per plan."""
     rows = [
         {"figure": key, "unit": unit, **dict(zip(scores, values, strict=True))}
         for key, unit, values in _rows(list(scores.values()))

@@ -304,7 +304,7 @@ def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Ch
 
 
 def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list[Chain]:
-    """Return the chain of what a station costs a year whatever it sells; none: nothing is built."""
+    """Return the chain of a new station's yearly cost that does not depend on sales."""
     if offer["existing"]:
         return []
     earned = business.set_index("figure")["value"] if len(business) else pd.Series(dtype=float)
@@ -342,7 +342,7 @@ def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list
              "attendants" if dc else "attendants_other", "attendant_month")  # fmt: skip
     value = sum(one.value for one in steps)
     words = " + ".join(f"{one.value:,.0f}" for one in steps)
-    return [Chain("what it costs a year, whatever it sells",
+    return [Chain("yearly cost that does not depend on sales",
                   (*steps, Step("running costs", words, value, "PKR/year")))]  # fmt: skip
 
 

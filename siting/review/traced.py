@@ -103,7 +103,7 @@ class Trace:
     year, scenario
         The year and scenario of the figures; blank: the demand of the configuration itself.
     chains
-        One a figure, the largest first.
+        One per figure, the largest first.
     tables
         Further tables by name: places of a cell, cells of a station.
     notes
@@ -174,7 +174,7 @@ class Traced:
     Raises
     ------
     InputError
-        If the folder is no run, of another format, incomplete or edited.
+        If the folder is not a run, of another format, incomplete or edited.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -257,7 +257,7 @@ class Traced:
         known = sorted({*years, self.config.year} if (names != "").any() else set(years))
         if year is not None and year not in known:
             has = "it has " + ", ".join(map(str, known))
-            faults.append(Fault("--year", f"{year} is no year of this run", has))
+            faults.append(Fault("--year", f"{year} is not a year of this run", has))
         there = sorted(set(names) - {""})
         if scenario is not None and scenario not in there:
             fix = did_you_mean(scenario, there, "" if there else "it plans for one demand")

@@ -225,7 +225,7 @@ class Board:
         begun = time.perf_counter()
         try:
             if not isinstance(wishes, Mapping):
-                what = f"{reprlib.repr(wishes)} is no section of drop, require and budget_pkr"
+                what = f"{reprlib.repr(wishes)} is not a section of drop, require and budget_pkr"
                 raise InputError("wishes", what)
             wishes = {"drop": (), "require": (), "budget_pkr": None, **wishes}
             if wishes.get("again"):

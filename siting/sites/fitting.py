@@ -68,7 +68,7 @@ def pairs(
 def paired(
     sites: pd.DataFrame, choices: pd.DataFrame, at_site: Places, choice: Places
 ) -> pd.DataFrame:
-    """Return the columns of both side by side, a row a pair."""
+    """Return the columns of both side by side, a row per pair."""
     parts = (sites.iloc[at_site], choices.iloc[choice])
     return pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
 

@@ -80,8 +80,8 @@ def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any
 def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     """Return the ports of each station of a plan by charger group, in the order of its sites.
 
-    What stands already counts for the group that it serves; a text that is no list of chargers, of
-    a user's own table, for the group that gives most.
+    What stands already counts for the group that it serves; a text that is not a list of chargers,
+    of a user's own table, for the group that gives most.
     """
     offers = plan.offers.set_index("offer_id").loc[plan.sites["offer_id"]]
     groups = capacity_groups(map(str, offers.columns))
@@ -236,7 +236,7 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
 
 
 def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
-    """Return the charger groups of which no station could live on what public money may pay."""
+    """Return the charger groups whose stations could not break even with the largest subsidy."""
     need = asked.need
     if need is None:
         return []

@@ -35,7 +35,7 @@ class DemandRun:
     year
         Its target year.
     classes
-        One row a vehicle class and ``all``: ``vehicles``, ``demand_kwh_day``, ``low_kwh_day`` and
+        One row per vehicle class and ``all``: ``vehicles``, ``demand_kwh_day``, ``low_kwh_day`` and
         ``high_kwh_day`` (all figures at one end), ``p05_kwh_day``, ``p50_kwh_day`` and
         ``p95_kwh_day`` (of the draws), ``sessions_day``, ``peak_hour_kw``.
     fleet

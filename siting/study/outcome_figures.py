@@ -26,7 +26,7 @@ from siting.texts import counted
 NOT_FOUND = "not found in time"
 # Least sum, and least share of the budget, from which unspent money is reported.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
-# Of the time for solving, the share for the plan where what mandates cost is worked out too.
+# Share of the solving time for the plan, if the cost of mandates is worked out too.
 BESIDE_MANDATES = 0.7
 
 
@@ -185,7 +185,7 @@ class _Told:
     # --- fairness, money -------------------------------------------------------------------------
 
     def _fairness(self) -> None:
-        """Tell how equal zones are served, and what that costs against the most in all."""
+        """Add how equally zones are served, and what that costs compared with the most energy."""
         asked, answer = self.asked, self.answer
         assert asked.zones is not None
         zones = self.tables["zones"]
@@ -232,7 +232,7 @@ class _Told:
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
         text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
-        return f"{text}{worth:,.0f} kWh/day more, and {gain:g} a PKR m are asked for"
+        return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are asked for"
 
     def _unspent(self, outcome: Outcome) -> str:
         """Return the money that the most worth leaves, and what it could serve at most; or ""."""

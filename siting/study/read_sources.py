@@ -135,7 +135,7 @@ def read_destinations(
 
 
 def neighbourhoods_of(config: Config, network: Network) -> gpd.GeoDataFrame:
-    """Return the named parts of the city within the roads, in metres; none where none is known."""
+    """Return the named parts of the city within the roads, in metres; empty if none are known."""
     source = config.roads.source
     if source.kind == "file":
         neighbourhoods = roads.read_neighbourhoods(source.path)

@@ -53,7 +53,7 @@ NO_STATION = "no station stands"
 MOST_LOTS = 8
 # From this difference on the simulated day and the program are two answers.
 APART = 0.05
-# Of the time that is left beside the plan, what other circumstances may take.
+# Share of the time left after the plan that other circumstances may use.
 WHAT_IF_SHARE = 0.5
 # Bands of minutes of driving to the nearest station, beside the study's own cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)
@@ -444,7 +444,7 @@ def lines_beside(study: Any) -> list[Line]:
 
 
 def planned_in_words(config: Config, wanted_kwh: float) -> str:
-    """Return the demand of a plan with what it takes to come about."""
+    """Return the demand that a plan is made for, and what has to happen for it."""
     asked = config.demand
     policy = asked.fleet_csv is None and asked.scenario == people_to_energy.DEFAULT_SCENARIO
     if asked.case != "central":

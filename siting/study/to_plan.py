@@ -53,7 +53,7 @@ from siting.verify import BOUND
 # What of cells and candidates the reach depends on.
 _WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
 _WHERE_SITES = ["site_id", "node_id", "snap_m"]
-# Least time limit for the prices of a certificate (s), whatever the other results took.
+# Least time limit for the prices of a certificate (s), even if other results used up the time.
 LEAST_PRICES_S = 6.0
 CERTIFICATE = "certificate"
 
@@ -109,7 +109,7 @@ def candidates(
 
 @stage(stored="candidates")
 def dropped(sites_found: tuple[Layer, Layer, Table]) -> Layer:
-    """Places that are no candidates, with the reason: too far from a road, excluded, too small."""
+    """Places that are not candidates, with the reason: too far from a road, excluded, too small."""
     return sites_found[1]
 
 

@@ -44,9 +44,9 @@ def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
             why.offers,
         )
         console.say(
-            "PKR m: public money. Of what is built: what it is paid. Of other offers: from what "
-            "they would be paid if sold out to the most they may be paid. What the plan would "
-            "serve: all other stations unchanged."
+            "PKR m: public money. For a built station: its subsidy. For other offers: from the "
+            "subsidy if sold out to the largest allowed. What the plan would serve: with all "
+            "other stations unchanged."
         )
 
 

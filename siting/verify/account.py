@@ -66,7 +66,7 @@ class Decay:
 class ToAll:
     """The yearly costs of stations and of drivers' time."""
 
-    # Of each offer (PKR), by ``offer_id``; existing stations add no cost.
+    # Yearly cost of each offer (PKR), by ``offer_id``; existing stations add no cost.
     cost_pkr_year: Mapping[str, float]
     # `value_pkr_h`, `session_kwh`: by vehicle class: the worth of a driver's hour (PKR), and the
     # energy of a session

@@ -50,7 +50,7 @@ REFUSED = [
     ("export run --to notes/plan.xlsx", "plan.xlsx: is there already"),
     ("new multan --out town.yaml", "town.yaml: is there already"),
     ("run town.yaml --out notes", "notes: is there already and not empty"),
-    ("run town.yaml --out people.csv", "people.csv: is there already and is no folder"),
+    ("run town.yaml --out people.csv", "people.csv: is there already and is not a folder"),
     ("batch town.yaml --out notes", "notes: no batch has written what stands there"),
     # A run: its files, and new ones in it.
     ("export run --to run/sites.geojson", "sites.geojson: is there already"),

@@ -93,7 +93,7 @@ def test_wishes_of_another_form_are_told_in_words(study, names):
 
 @pytest.mark.parametrize("money", ["x", "5", [], {}, True, float("nan"), float("inf"), -1, 10**400])
 def test_money_that_is_none_is_told_in_words(study, money):
-    with pytest.raises(InputError, match="is no amount of money"):
+    with pytest.raises(InputError, match="is not an amount of money"):
         WhatIf(study).wish(budget_pkr=money)
 
 
