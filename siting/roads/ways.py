@@ -232,7 +232,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     if not ways.way_id:
         raise InputError(
             str(path),
-            f"holds no street cars may use ({ways.seen:,} ways with a highway tag)",
+            f"has no street that cars may use ({ways.seen:,} ways with a highway tag)",
             "take an extract with roads",
         )
     # If a node is repeated, its first position counts.
@@ -262,7 +262,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     if not len(run_way):
         raise InputError(
             str(path),
-            "holds no street cars may use inside the polygon",
+            "has no street that cars may use inside the polygon",
             "check that file and polygon are of the same place",
         )
     way_id = np.frombuffer(ways.way_id, dtype=np.int64)

@@ -19,7 +19,7 @@ def show_progress() -> Report:
     """Return a listener that shows a study's progress, in a notebook or in a terminal.
 
     A notebook gets a table below the cell, one row per stage, that grows and shows the progress of
-    the running one; it needs no widgets. A terminal gets one line per stage on stderr.
+    the running stage; it needs no widgets. A terminal gets one line per stage on stderr.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def show_progress() -> Report:
 
 
 class LiveLine:
-    """Lines on stderr that stay, and in a terminal a last one that changes; it may have a bar."""
+    """Permanent lines on stderr and, in a terminal, a live last line, which may have a bar."""
 
     def __init__(self, counted: bool = False) -> None:
         self.console = Screen(stderr=True)
@@ -43,7 +43,7 @@ class LiveLine:
         self.progress: Progress | None = None
 
     def write(self, line: str) -> None:
-        """Write a line that stays, above the live one; a terminal gets it broken between words."""
+        """Write a permanent line above the live one; a terminal gets it broken between words."""
         lines = [line]
         if self.console.is_terminal:
             lines = textwrap.wrap(
