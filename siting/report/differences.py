@@ -16,10 +16,10 @@ from siting.texts import json_in_page
 _NAMES = {
     "budget_pkr": "Budget, PKR m",
     "subsidy_pkr": "Subsidy, PKR m",
-    "cost_pkr": "Cost in all, PKR m",
+    "cost_pkr": "Total cost, PKR m",
     "wanted_kwh_day": "Energy wanted, kWh/day",
     "served_kwh_day": "Energy served, kWh/day",
-    "served_share": "  share of what is wanted",
+    "served_share": "  share of demand",
     "new_power_kw": "New power, kW",
     "mean_travel_min": "Mean drive, min",
     "gap": "Proven gap",

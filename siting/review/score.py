@@ -20,7 +20,7 @@ LEFT_OUT = 0.01
 
 
 class Figure(NamedTuple):
-    """A figure of a score: its unit, and if it is shown as text its label, form and divisor."""
+    """A figure of a score: its unit and, if shown as text, its label, format and divisor."""
 
     unit: str
     label: str = ""
@@ -30,11 +30,11 @@ class Figure(NamedTuple):
 
 FIGURES = {
     "served_kwh_day": Figure("kWh/day", "Energy served, kWh/day"),
-    "served_share": Figure("share", "  share of what is wanted", ".1%"),
+    "served_share": Figure("share", "  share of demand", ".1%"),
     "new_stations": Figure("stations", "New stations"),
     "power_kw": Figure("kW"),
     "subsidy_pkr": Figure("PKR", "Subsidy, PKR m", ",.2f", 1e6),
-    "cost_pkr": Figure("PKR", "Cost in all, PKR m", ",.2f", 1e6),
+    "cost_pkr": Figure("PKR", "Total cost, PKR m", ",.2f", 1e6),
     "subsidy_pkr_per_kwh_day": Figure("PKR per kWh/day of new stations", "Subsidy a kWh/day, PKR"),
     "risk_case": Figure(""),
     "risk_stations": Figure("stations below NPV 0 in that case", "Below NPV 0, {risk_case}"),
@@ -48,7 +48,9 @@ FIGURES = {
     ),
     "late_stations": Figure("stations", "Stations where over {alpha:.0%} do"),
     "worst_class_share": Figure("share"),
-    "people_left_out_share": Figure("share of people", "People where nothing is served", ".1%"),
+    "people_left_out_share": Figure(
+        "share of people", "People in cells with nothing served", ".1%"
+    ),
     "gini": Figure("0 even to 1", "Unevenness over the city (Gini)", ".2f"),
 }
 

@@ -76,7 +76,7 @@ def test_worth_and_decay(decay, factor):
     value = (6 * 2 + 4 * 0.5) * factor
     told = town.served.assign(worth=[value])
     honest = replace(aimed(town, Aim("most_worth", value, unit="people")), served=told)
-    assert passes(honest).loc["worth of what is served, people", "found"] == pytest.approx(value)
+    assert passes(honest).loc["worth served, people", "found"] == pytest.approx(value)
     for lie in (
         aimed(honest, Aim("most_worth", value * TOO_MUCH, unit="people")),
         replace(honest, decay=None),

@@ -28,7 +28,7 @@ from siting.verify import Account, Aim, OtherPlan, recount
 
 def test_an_honest_plan_passes_and_says_what_was_recounted():
     checks = passes(plain())
-    assert checks.loc["worth of what is served, kWh/day", "found"] == 13.0
+    assert checks.loc["worth served, kWh/day", "found"] == 13.0
     assert checks.loc["subsidy within the budget, PKR"].tolist() == [60.0, 65.0]
     assert checks.loc["longest drive, min"].tolist() == [5.0, 10.0]
     assert checks.loc["energy served within capacity, kWh/day"].tolist() == [13.0, 15.0]
