@@ -270,7 +270,7 @@ def lots(
     ),
     out: Path | None = to_folder("By default RUN-lots-TIME beside the run."),
 ) -> Reply:
-    """Divide a run's new stations into connected lots of like value for a tender, with map."""
+    """Divide a run's new stations into connected lots of like value for a tender: map, tables."""
     from siting.lots import lots_to_folder
     from siting.terminal.plan_tables import print_lots
 

@@ -16,7 +16,7 @@ from siting.texts import json_in_page
 _NAMES = {
     "budget_pkr": "Budget, PKR m",
     "subsidy_pkr": "Subsidy, PKR m",
-    "cost_pkr": "Total cost, PKR m",
+    "cost_pkr": "Cost in all, PKR m",
     "wanted_kwh_day": "Energy wanted, kWh/day",
     "served_kwh_day": "Energy served, kWh/day",
     "served_share": "  share of demand",

@@ -233,7 +233,7 @@ def _print_figures(console: Screen, replanned: Replan) -> None:
     row("New stations", len(old.new_sites), len(new.new_sites))
     row("Budget, PKR m", old.outcome.budget_pkr / 1e6, new.outcome.budget_pkr / 1e6, 2)
     row("Subsidy, PKR m", old.outcome.subsidy_pkr / 1e6, new.outcome.subsidy_pkr / 1e6, 2)
-    row("Total cost, PKR m", old.outcome.cost_pkr / 1e6, new.outcome.cost_pkr / 1e6, 2)
+    row("Cost in all, PKR m", old.outcome.cost_pkr / 1e6, new.outcome.cost_pkr / 1e6, 2)
     row("Served, kWh/day", _served(old), _served(new))
     for line in replanned.classes.fillna(0.0).to_dict("records"):
         name = "  " + str(line["vehicle_class"]).replace("_", " ")
