@@ -70,7 +70,7 @@ class Award(Shown):
     notes
         What else a reader must know.
     folder
-        The run folder; none where nothing was written.
+        The run folder; None if nothing was written.
     """
 
     plan: Plan
@@ -132,7 +132,7 @@ def award(
         Seconds for all critical asks; by default five times as long as the award may take; 0: none.
     asked_of
         Number of losers whose critical asks are worked out, those first that ask the least for a
-        kilowatt-hour; none: all.
+        kilowatt-hour; None: all.
     second_prices
         Whether winners' critical asks are worked out too, in half of that time.
     out

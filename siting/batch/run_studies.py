@@ -100,7 +100,7 @@ def run_batch(
     workers
         Number of processes without an executor; None: one a core.
     threads
-        Solver threads of each study; none: those of its configuration, but no more than its share
+        Solver threads of each study; None: those of its configuration, but no more than its share
         of the cores where no executor is given.
     retry
         Whether studies that failed before by their own inputs are tried again.

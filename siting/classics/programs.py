@@ -14,8 +14,8 @@ Variables and rows are named by position (``y_12``), never by label. A demand of
 only where costs are for the whole demand. In every program y is binary.
 
 **Set covering**: the fewest sites that have every demand within the radius. Demands with the same
-sites within it share one row. With ``sum of y_j <= p`` beside it the program tells whether p sites
-are enough, which solves the p-center::
+sites within it share one row. With ``sum of y_j <= p`` added, the program shows whether p sites are
+enough, which solves the p-center::
 
     min   sum of y_j over j
     s.t.  sum of y_j over j with d_ij <= R  >=  1         for each i     (covered)

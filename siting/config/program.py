@@ -308,7 +308,7 @@ class Mandate(Section):
 
 
 class Limits(Section):
-    """The requirements on a plan beside the budget."""
+    """The requirements on a plan besides the budget."""
 
     most_new_stations: int | None = Field(None, ge=0, le=1_000_000)
     """most new stations; default: any number"""
@@ -319,7 +319,7 @@ class Limits(Section):
     required_sites: Sites = ()
     """sites that must get a station: id or name"""
     forbidden_sites: Sites = ()
-    """sites that must get none: id or name"""
+    """sites that must get no station: id or name"""
     envelopes: Mapping[TableName, Envelope] = Field({})
     """money reserved for groups of chargers, within the budget"""
     areas: AreaEnvelopes | None = None
@@ -437,8 +437,8 @@ class Program(Section):
     """later aims in order, among plans of equal value, to a fifth of solver.gap: most_worth (the
     objective), least_money (public money), shortest_drives (for no more public money than the plan
     before, unless least_gain is 0), least_cost_to_all (yearly cost of stations and drivers' time,
-    for no more public money either); default: least_cost_to_all, but none where decay counts drives
-    already or the method is greedy"""
+    for no more public money either); default: least_cost_to_all, but no later aim if decay counts
+    drives already or the method is greedy"""
     least_gain: LeastGain = LeastGain()
     """least gain of a further PKR m, so that every station is worth its money and money of little
     gain is saved"""
@@ -449,7 +449,7 @@ class Program(Section):
     alternatives: Alternatives | None = None
     """further plans that differ; default: one plan"""
     limits: Annotated[Limits, BeforeValidator(_no_section)] = Limits()
-    """limits beside the budget"""
+    """limits besides the budget"""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Program:

@@ -94,8 +94,8 @@ class Divided:
 def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
     """Return the corners of a city's bound by money.
 
-    `bounds` is of one city: ``budget_pkr`` (blank: any), ``price`` (kWh/day a PKR, blank: none),
-    ``bound_kwh_day``; `low` and `high` limit its money (PKR).
+    `bounds` is of one city: ``budget_pkr`` (blank: any), ``price`` (kWh/day per PKR, blank: no
+    price), ``bound_kwh_day``; `low` and `high` limit its money (PKR).
 
     >>> known = pd.DataFrame({"budget_pkr": [np.nan, 4.0], "price": [np.nan, np.nan],
     ...     "bound_kwh_day": [9.0, 6.0]})

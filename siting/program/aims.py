@@ -120,7 +120,7 @@ class Aim(ABC):
     of_money: ClassVar[bool] = False
     of_drives: ClassVar[bool] = False
     of_scenarios: ClassVar[bool] = False
-    # Whether the cost of stations counts in it beside the drives.
+    # Whether the cost of stations counts in it as well as the drives.
     of_stations: ClassVar[bool] = False
     # Whether its value is relative to the best value of each scenario alone, `best`.
     from_best: ClassVar[bool] = False
@@ -170,7 +170,7 @@ class Aim(ABC):
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def minute_of_classes(self, instance: Instance) -> Floats | None:
-        """Return the weight of a minute's drive by vehicle class; None: none needed."""
+        """Return the weight of a minute's drive by vehicle class; None if not needed."""
         return None
 
     def goal(self, layout: Layout) -> Goal | None:

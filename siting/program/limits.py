@@ -6,8 +6,9 @@ Every limit is one row of the program, over the offers that stand::
 
 with ``u_ro`` the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r`` the
 least use, in the limit's own unit and never negative; either side may be missing. The upper sides
-are knapsacks and packings beside the budget: a plan within them stays so when an offer is left out.
-The functions here make limits from plain tables; those of spacing are in `siting.program.spacing`.
+are knapsacks and packings besides the budget: a plan within them stays so when an offer is left
+out. The functions here make limits from plain tables; those of spacing are in
+`siting.program.spacing`.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).

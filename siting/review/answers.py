@@ -25,7 +25,7 @@ from siting.study.to_limits import sites_named
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
 REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the bidder"}
 STAYS = "stations that stay as they were"
-# Keys of bids, beside the configuration's own limits.
+# Keys of bids, in addition to the configuration's own limits.
 OF_BIDS = ("cap", "alternatives")
 # Stations given up one by one; if that is not enough, none need stay.
 MOST_GIVEN_UP = 8

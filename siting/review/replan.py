@@ -62,7 +62,7 @@ class Replan(Shown):
     notes
         The effect of the changes, in plain words.
     folder
-        The new run folder; none where nothing was written.
+        The new run folder; None if nothing was written.
     """
 
     before: Plan

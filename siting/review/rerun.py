@@ -100,7 +100,7 @@ def rerun(
     overrides
         ``key.path=value`` texts, for inputs that lie elsewhere by now.
     out
-        A run folder to write the repetition to; none: it is not kept.
+        A run folder to write the repetition to; None: it is not kept.
     progress
         Called with an `Event` when a stage is done.
 

@@ -195,13 +195,13 @@ class Traced:
             self._factors.setdefault((row["figure"], row["of"]), factor_of(row))
 
     def table(self, name: str) -> Any:
-        """Return a stored table; none where the run had none."""
+        """Return a stored table; None if the run has none."""
         if name not in self._tables:
             self._tables[name] = self._stages.table(name)
         return self._tables[name]
 
     def rows_of(self, name: str, cell: str) -> pd.DataFrame:
-        """Return the rows of a stored table by cell that are of a cell; none where it has none."""
+        """Return a cell's rows of a stored table by cell; None if the run has no such table."""
         if name not in self._by_cell:
             table = self.table(name)
             ids = table["cell_id"].astype(str)
@@ -210,7 +210,7 @@ class Traced:
         return self.table(name).iloc[:0] if cell_rows is None else cell_rows
 
     def figure(self, figure: str, of: str = "") -> Factor | None:
-        """Return a figure of the run's list; none where the list has none."""
+        """Return a figure of the run's list; None if the list has none."""
         return self._factors.get((figure, of))
 
     def figures_of(self, figures: list[str], of: str) -> tuple[Factor, ...]:

@@ -25,7 +25,7 @@ type Places = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Fitting:
-    """The conditions of a site for chargers: the rules, beside its own figures."""
+    """The conditions of a site for chargers: the rules and its own figures."""
 
     grid: pd.DataFrame
     parking: pd.DataFrame  # NEECA's points by bays

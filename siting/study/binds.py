@@ -133,7 +133,7 @@ def binding(
 
 @stage()
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
-    """The sales of existing stations beside the new ones; empty without existing stations.
+    """The sales of existing stations once the new ones stand; empty without existing stations.
 
     ``stations``; ``alone_kwh_day`` (what they would sell in the target year if nothing were built)
     and ``kwh_day`` (what the plan leaves them, extensions counted), ``idle`` (how many of them then

@@ -39,7 +39,7 @@ class DemandRun:
         ``high_kwh_day`` (all figures at one end), ``p05_kwh_day``, ``p50_kwh_day`` and
         ``p95_kwh_day`` (of the draws), ``sessions_day``, ``peak_hour_kw``.
     fleet
-        The fleet model beside what is published; empty where the fleet is a table.
+        The fleet model compared with published figures; empty if the fleet is a table.
     total_swings, map_swings
         Which figures move the total, and the map, most; empty where not asked for.
     notes

@@ -40,7 +40,7 @@ class Study:
     Parameters
     ----------
     config
-        The configuration, or the path of its YAML file; none where `keys` say it all.
+        The configuration, or the path of its YAML file; None if `keys` give everything.
     overrides
         ``key.path=value`` texts that replace keys of the file.
     progress

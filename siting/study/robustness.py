@@ -55,7 +55,7 @@ MOST_LOTS = 8
 APART = 0.05
 # Share of the time left after the plan that other circumstances may use.
 WHAT_IF_SHARE = 0.5
-# Bands of minutes of driving to the nearest station, beside the study's own cutoff.
+# Bands of minutes of driving to the nearest station, in addition to the study's own cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)
 
 
@@ -270,7 +270,7 @@ def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def _other_demands(config: Config) -> list[tuple[str, str]]:
-    """Return the cases and scenarios of the demand beside its own, least first."""
+    """Return the cases and scenarios of the demand other than its own, least first."""
     asked = config.demand
     if asked.table is not None:
         return []

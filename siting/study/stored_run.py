@@ -45,7 +45,7 @@ class Folder:
     record: Mapping[str, Any]
 
     def table(self, name: str) -> Any:
-        """Return a table as it was written, notes included; none where there was none."""
+        """Return a table as it was written, notes included; None if there was none."""
         if f"{name}.parquet" not in self.record["sha256"]:
             return None
         path = self.path / f"{name}.parquet"
@@ -62,7 +62,7 @@ class Form:
     """The stored form of a stage that is not a plain table: tables, record entries, and reader."""
 
     needed: tuple[str, ...]  # the tables it cannot do without
-    # From the stage to its tables; none for one that is left out.
+    # From the stage to its tables; None for a stage that is left out.
     tables: Callable[[Any], dict[str, pd.DataFrame | None]]
     read: Callable[[Folder], Any]  # from the folder to the stage
     # From the stage to its entries in the record.

@@ -282,13 +282,13 @@ def reach(
 
 @stage("program.zones", stored="cell_zones")
 def cell_zones(config: Config, cells: Layer) -> pd.Series | None:
-    """The zone of each cell, by ``cell_id``; none where the program has no zones."""
+    """The zone of each cell, by ``cell_id``; None if the program has no zones."""
     return zone_of_cells(config.program.zones, cells)
 
 
 @stage()
 def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | None:
-    """The zone of each demand row, by ``demand_id``; none where the program has no zones."""
+    """The zone of each demand row, by ``demand_id``; None if the program has no zones."""
     return None if cell_zones is None else zone_of_demand(demand, cell_zones)
 
 
@@ -301,7 +301,7 @@ def limits(
     compatibility: Table,
     energy: Table,
 ) -> tuple[Limit, ...]:
-    """Limits of a plan beside the budget: numbers, money, squares, roads, feeders."""
+    """Limits of a plan besides the budget: numbers, money, squares, roads, feeders."""
     return limits_of(config, candidates, offers, compatibility, energy, network)
 
 
