@@ -236,8 +236,8 @@ class Envelope(Section):
     an offer's subsidy by the chargers' cost"""
 
     rule: Literal["ceiling", "kept", "both"] = "ceiling"
-    """ceiling: they draw no more; kept: nothing else draws on it, and they may draw on the rest as
-    well; both: they draw on it alone, and nothing else does"""
+    """ceiling: they may draw no more than it; kept: only they may draw on it, and they may also
+    draw on the rest; both: only they may draw on it, and only on it"""
 
 
 class AreaEnvelopes(Section):

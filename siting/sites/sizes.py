@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 def with_sizes(
     bundles: Configurations, sizes: Sizes, chargers: pd.DataFrame
 ) -> dict[str, dict[str, int]]:
-    """Return the configurations: the bundles as they are named, then every size by its numbers.
+    """Return the configurations: the bundles under their names, then every size by its numbers.
 
     A size with the numbers of a bundle is left out as a duplicate.
 
