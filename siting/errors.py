@@ -1,4 +1,4 @@
-"""Errors with the place of a fault, its nature, and the correction.
+"""Errors that say where a fault is, what is wrong, and how to correct it.
 
 Every error has a list of `Fault`s, because a run that stops at the first of ten faults has to be
 started ten times. Each class also has a parent from the standard library, so that callers who do
@@ -21,15 +21,15 @@ def first_line(err: BaseException) -> str:
     """Return the first line of a library's error.
 
     >>> first_line(KeyError("crs"))
-    "its content is not as its form has it ('crs')"
+    "its content does not fit its format ('crs')"
     """
     text = (str(err).strip() or type(err).__name__).splitlines()[0]
     said = isinstance(err, LookupError | TypeError | AttributeError)
-    return f"its content is not as its form has it ({text})" if said else text
+    return f"its content does not fit its format ({text})" if said else text
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int = 1) -> str:
-    """Return the fix for an unknown name: the nearest known ones; without any, `otherwise` or all.
+    """Return the fix for an unknown name: the nearest known names, else `otherwise` or all.
 
     >>> did_you_mean("LAHOR", ["Lahore", "Multan"]), did_you_mean("x", ["Lahore", "Multan"])
     ('did you mean Lahore?', 'there are: Lahore, Multan')
@@ -51,7 +51,7 @@ class Fault:
 
     where: str  # file, table, column or configuration key, e.g. "people.csv, column people"
     what: str  # what was found there and what was expected
-    # The smallest remedy; empty, as `where`, where `what` says it already.
+    # The smallest remedy. `fix` and `where` are empty if `what` says it already.
     fix: str = ""
     ids: tuple[str, ...] = ()  # the offending rows, keys or lines; the first few are shown
 
@@ -78,8 +78,8 @@ class SitingError(Exception):
     Parameters
     ----------
     faults
-        One fault, a plain message, or several faults; all of them are shown. With `what`: the place
-        of the only fault.
+        One fault, a plain message, or several faults; all of them are shown. If `what` is given:
+        the place of a single fault.
     what, fix, ids
         As in `Fault`.
 
@@ -130,7 +130,7 @@ def wrong_figures(
 ) -> list[Fault]:
     """Return a fault for each attribute of an object that is wrong.
 
-    `figures`: its name, whether it is right, what it must be, and the fix (blank: as it says).
+    `figures`: name, whether it is right, what it must be, and the fix (blank if that is obvious).
 
     >>> wrong_figures("plan", Fault("a", "x"), [("fix", False, "a remedy", "name one")])
     [Fault(where='plan, fix', what="'' is not a remedy", fix='name one', ids=())]
@@ -170,7 +170,7 @@ class MissingExtraError(SitingError, ImportError):
 
 @contextmanager
 def needs_extra(extra: str, package: str, what: str) -> Iterator[None]:
-    """Say how to get a package of an extra (`what`: its need) where it cannot be imported."""
+    """Say how to install a package of an extra if it is missing; `what`: why it is needed."""
     try:
         yield
     except ImportError as err:

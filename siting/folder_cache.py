@@ -1,4 +1,4 @@
-"""Slow results stored in folders: whole or not at all, and never read damaged."""
+"""Slow results stored in folders, complete or not at all; damaged folders are never read."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from siting.writing import whole_folder
 
 logger = logging.getLogger(__name__)
 
-# Longest wait for another process that builds the same; after that both build it, s.
+# Longest wait (s) for another process that builds the same content; then both build it.
 WAIT_S = 900.0
-# Any error of reading or writing a folder has the same remedy: build.
+# Every error in reading or writing a folder has the same remedy: build the content.
 _WRONG = (
     OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError,
     pa.ArrowException, InputError,
@@ -37,8 +37,8 @@ def kept[T](
     """Return the content of a folder, or build it and store it there.
 
     Simultaneous or killed processes never leave half a folder. A damaged one is built again, with a
-    warning; content that cannot be written is still returned. `entry` is named by all that its
-    content depends on and may be deleted at any time; `read` raises if anything is wrong with it;
+    warning; content that cannot be written is still returned. `entry` is named by everything its
+    content depends on, and may be deleted at any time; `read` raises if anything is wrong with it;
     content built faster than `least_s` is not stored.
     """
     content = _read(entry, read)
@@ -81,7 +81,7 @@ def _write[T](entry: Path, built: T, write: Callable[[Path, T], object]) -> None
         with whole_folder(entry) as part:
             write(part, built)
     except _WRONG as err:
-        # Another process may have been faster, which is as good.
+        # Another process may have stored it already, which is just as good.
         if not entry.is_dir():
             level = logging.WARNING if isinstance(err, OSError | InputError) else logging.INFO
             logger.log(level, "what was built could not be kept in %s: %s", entry, err)

@@ -36,13 +36,13 @@ class Plan:
     title, note
         Its title, and the caveat repeated in every output.
     sites
-        One row a station, existing or new: ``site_id``, ``name``, ``whereabouts`` (streets and what
-        is near, in words), ``kind``, ``existing``, ``offer_id``, ``configuration``, ``chargers``,
-        ``power_kw``, ``cost_pkr``, ``subsidy_pkr``, ``capacity_kwh_day``, ``served_kwh_day``,
-        ``served_<class>_kwh_day``, ``use_share`` (served over capacity), ``mean_travel_min``,
-        ``cells_served``, ``geometry`` (UTM metres).
+        One row per station, existing or new: ``site_id``, ``name``, ``whereabouts`` (streets and
+        what is near, in words), ``kind``, ``existing``, ``offer_id``, ``configuration``,
+        ``chargers``, ``power_kw``, ``cost_pkr``, ``subsidy_pkr``, ``capacity_kwh_day``,
+        ``served_kwh_day``, ``served_<class>_kwh_day``, ``use_share`` (served over capacity),
+        ``mean_travel_min``, ``cells_served``, ``geometry`` (UTM metres).
     classes
-        One row a vehicle class: ``demand_kwh_day``, ``served_kwh_day``, ``served_share``.
+        One row per vehicle class: ``demand_kwh_day``, ``served_kwh_day``, ``served_share``.
     demand
         `siting.tables.DEMAND` with ``served_kwh_day``.
     service

@@ -76,7 +76,7 @@ HANDED_OVER = 2.0  # time to pass a problem to a solver, in times of writing it 
 LEAST_S = 5.0  # seconds to explain a conflict, at least; not measured
 WAIT_S = 0.05  # seconds between two looks at a running solver; not measured
 REPORT_EVERY_S = 0.2  # seconds between two reports of progress; not measured
-# Work of an integer program beside its iterations (presolve, cuts, heuristics), as a multiple.
+# Work of an integer program besides its iterations (presolve, cuts, heuristics), as a multiple.
 # Measured: an iteration takes 2 to 5 times as long there.
 BRANCHED = 3.0
 

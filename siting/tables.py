@@ -66,7 +66,7 @@ def _node(meaning: str) -> Column:
 
 CELLS = Table(
     "cells",
-    "one row a demand cell",
+    "one row per demand cell",
     (
         _id("cell_id", "name of the cell, c…"),
         _number("people", "people", "people who live in the cell"),
@@ -79,7 +79,7 @@ CELLS = Table(
 
 DEMAND = Table(
     "demand",
-    "one row a cell and vehicle class: the public charging energy wanted there in the target year",
+    "one row per cell and vehicle class: public charging energy wanted there in the target year",
     (
         _id("demand_id", "name of the row, d…"),
         _id("cell_id", "the cell it arises in"),
@@ -91,7 +91,7 @@ DEMAND = Table(
 
 CANDIDATES = Table(
     "candidates",
-    "one row a place where a station could stand or stands",
+    "one row per place where a station could stand or stands",
     (
         _id("site_id", "name of the site, s…"),
         Column("name", "text", "", "what people call it", nullable=True),
@@ -119,7 +119,7 @@ COST_PARTS = (
 )
 OFFERS = Table(
     "offers",
-    "one row a site and configuration: what could be built there, at what cost, to serve how much",
+    "one row per site and configuration: what could be built there, its cost and its capacity",
     (
         _id("offer_id", "name of the offer, <site_id>:<configuration>"),
         _id("site_id", "the site"),
@@ -140,7 +140,7 @@ OFFERS = Table(
 
 COMPATIBILITY = Table(
     "compatibility",
-    "one row a charger group and vehicle class that can use it",
+    "one row per charger group and vehicle class that can use it",
     (
         _id("charger_group", "group of chargers, as in capacity_<group>_kwh_day"),
         _id("vehicle_class", "vehicle class that can plug in there"),
@@ -150,7 +150,7 @@ COMPATIBILITY = Table(
 
 REACH = Table(
     "reach",
-    "one row a cell and a site its drivers can reach within the cutoff; absent: out of reach",
+    "one row per cell and a site its drivers can reach within the cutoff; absent: out of reach",
     (
         _id("cell_id", "the cell"),
         _id("site_id", "the site"),
@@ -161,7 +161,7 @@ REACH = Table(
 
 SERVICE = Table(
     "service",
-    "one row a demand and the site that serves it, or part of it",
+    "one row per demand and the site that serves it, or part of it",
     (
         _id("demand_id", "the demand"),
         _id("cell_id", "its cell"),
@@ -258,7 +258,7 @@ def validate(frame: pd.DataFrame, table: Table, where: str = "") -> None:
 
 
 def data_dictionary() -> pd.DataFrame:
-    """Return one row a column of every table: table, column, kind, unit, meaning."""
+    """Return one row per column of every table: table, column, kind, unit, meaning."""
     rows = [
         {
             "table": table.name,

@@ -224,7 +224,7 @@ def _claimed(path: Path) -> Iterator[Path]:
 
 def _require_empty(path: Path, place: Path) -> None:
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        what = "is there already and " + ("not empty" if place.is_dir() else "is no folder")
+        what = "is there already and " + ("not empty" if place.is_dir() else "is not a folder")
         raise _TakenError(str(path), what, "name another folder")
 
 

@@ -108,7 +108,7 @@ class Asked:
     """What is asked of a town; every field but the tables may be left as it is.
 
     ``aims``: ``("most_worth",)``, ``("net_worth", gain, "subsidy_pkr" | "cost_pkr")`` (a gain, or
-    one a year),
+    one per year),
     ``("least_money", "subsidy_pkr" | "cost_pkr")``,
     ``("least_cost_to_all", yearly cost by offer, cost of a minute by class)``,
     ``("worst_share", of, when)``, ``("least_regret",)``, ``("tail", alpha, of)`` and

@@ -1,18 +1,18 @@
 """The award of some bids and the critical ask of each: the largest at which it would have won.
 
-A bid wins at an ask where some plan with it is worth more than the best without it, or as much for
-less public money. So with ``W`` and ``M`` the worth and money of the best without it, ``B`` what
-there is of each kind of money, and the plans ``P`` that take the bid, its critical ask is the
-larger of two::
+A bid wins at an ask if some plan with it is worth more than the best plan without it, or worth as
+much for less public money. Let ``W`` and ``M`` be the worth and money of the best plan without it,
+``B`` the available money of each kind, and ``P`` the plans that take the bid. Then its critical ask
+is the larger of two::
 
     most a:  a + others of P  <=  B,   worth of P  >  W
     most a:  a + others of P  <=  min(B, M),   worth of P  >=  W
 
-"Others" is what the others of a plan draw, of the budget, of each year's money and of each cap.
-Each is one integer program with the ask as a column, over options and measures
+"Others" is the money that the other bids of a plan draw from the budget, from each year and from
+each cap. Each is one integer program with the ask as a column, over options and measures
 (`siting.engine.pool`): the cuts that bound what plans serve hold at any ask, so that all bids share
-them. The bound of the program is an upper limit of the ask, at once from its relaxation and better
-as it is solved; a plan whose worth was worked out, the others of which leave so much, is a lower.
+them. The bound of the program is an upper limit of the ask, first from its relaxation and then
+tighter as it is solved. The money that the others leave in a valued plan is a lower limit.
 
 Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Research 6 (1981), 58-73
 (who pays the ask at which he would just have won gains nothing by asking more than he needs).
@@ -34,9 +34,9 @@ from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import ResourceRows, Resources
 
-# Worth that differs by a smaller share counts as the same: solvers are not much finer.
+# Worth that differs by a smaller share counts as equal, because solvers are hardly more precise.
 SAME = 1e-5
-# Worth that a plan as good as the award may lack by rounding, as a share.
+# Share of worth that rounding may take from a plan as good as the award.
 EXACT = 1e-9
 # Shares of the remaining time for each question about a plan.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
@@ -50,14 +50,14 @@ class Bid:
 
     bid: str  # its name
     offers: tuple[str, ...]  # its offers by id, all of them or none
-    ask_pkr: float  # public money it asks for (PKR)
+    ask_pkr: float  # public money that it asks for (PKR)
     shares: tuple[float, ...]  # the share of the ask that each offer draws
     most_pkr: float  # the reserve price: the most that it may ask for (PKR)
 
 
 @dataclass(frozen=True)
 class Ask:
-    """An ask between two figures (PKR), the same where it is proven; below 0: at no ask at all."""
+    """An ask between two figures (PKR), equal if it is proven; below 0: no ask would win."""
 
     low_pkr: float
     high_pkr: float
@@ -88,13 +88,13 @@ class Best:
 
 
 class Market:
-    """All bids of an award: of which plans and critical asks are asked, one after the other.
+    """All bids of an award, with its plan and critical asks, found one after the other.
 
     Parameters
     ----------
     program
-        What was asked: offers draw what is bid for them, and each bid is a bundle, so that its
-        offers are there to be asked for, of use to anyone or not.
+        The program of the award: offers draw the money asked for them, and each bid is a bundle, so
+        that its offers are kept even if no driver can use them.
     closed
         Offers that cannot win at what they ask for, by id.
     limit_s
@@ -122,14 +122,14 @@ class Market:
         self.there = instance.budget_pkr if plan is None else sum(plan.budgets_pkr)
         self.money = self._money(self.drawn)
         self.closed = self._of(closed)
-        self.none_without = False  # whether the last plan asked for was proven not to be
+        self.none_without = False  # whether the last plan asked for was proven not to exist
 
     # --- what is asked ---------------------------------------------------------------------------
 
     def best(
         self, *, without: Bid | None = None, gap: float = 0.0, limit_s: float = math.inf
     ) -> Best | None:
-        """Return the plan of the most worth and of these the least money; None: none was found.
+        """Return the plan of most worth and, among equals, least money; None if none was found.
 
         `without`: a bid that was not made; `gap`: share of the worth that need not be proven.
         """
@@ -140,7 +140,7 @@ class Market:
         gone = self.closed | self._of(() if without is None else without.offers)
         clock, worth = self.pool.clock, self.pool.worth
         whole = float(worth @ self._ends)
-        # To the end if that is soon done, else to the gap asked.
+        # Solve to the end if that is quick, else to the gap asked.
         for share, enough in ((SOON, NOTHING), (FIRST, max(gap, NOTHING))):
             with clock.within(clock.share_after(share)):
                 most = self._asked(worth, gone, -math.inf, enough=enough * whole)
@@ -149,7 +149,7 @@ class Market:
         if most.choice is None:
             self.none_without = most.bound == -math.inf
             return None
-        # What the best without a bid would draw counts within what counts as the same.
+        # The money of the best plan without a bid has the same tolerance as its worth.
         least = most.value * (1 - (EXACT if without is None else SAME))
         with clock.within(clock.share_after(SECOND)):
             cheap = self._cheapest(self.drawn, gone, least)
@@ -170,7 +170,7 @@ class Market:
         with clock.within(clock.share + 0.5 * (until - clock.share)):
             more = self._ask(bid, worth + hair, math.inf)
         if more.low_pkr >= math.floor(min(money_pkr, bid.most_pkr)):
-            return more  # for as much worth no more may be drawn than the best without it draws
+            return more  # for equal worth, no more may be drawn than by the best plan without it
         with clock.within(until):
             same = self._ask(bid, worth - hair, money_pkr)
         return Ask(max(more.low_pkr, same.low_pkr), max(more.high_pkr, same.high_pkr))

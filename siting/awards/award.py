@@ -57,20 +57,20 @@ class Award(Shown):
     plan
         The winners as a plan, recounted.
     winners, losers
-        One row a bid: ``bid``, ``bidder``, ``name``, ``places``, ``ask_pkr``, ``rent_pkr``, and
+        One row per bid: ``bid``, ``bidder``, ``name``, ``places``, ``ask_pkr``, ``rent_pkr``, and
         its critical ask between ``critical_low_pkr`` and ``critical_high_pkr``, ``proven`` where
         they are one (below 0: it would win at no ask; blank: not asked). Winners have
         ``adds`` (worth that the award would lose without it), losers ``over_pkr`` (by how much they
         asked too much at least; blank where no ask would have won) and ``why``.
     places
-        One row a place of each bid, with its point: what a map shows.
+        One row per place of each bid, with its point: what a map shows.
     payments
         Public money by rule (``pay as bid``, ``pay the critical ask``): ``low_pkr``,
         ``high_pkr``; rents apart.
     notes
         What else a reader must know.
     folder
-        The run folder; none where nothing was written.
+        The run folder; None if nothing was written.
     """
 
     plan: Plan
@@ -132,7 +132,7 @@ def award(
         Seconds for all critical asks; by default five times as long as the award may take; 0: none.
     asked_of
         Number of losers whose critical asks are worked out, those first that ask the least for a
-        kilowatt-hour; none: all.
+        kilowatt-hour; None: all.
     second_prices
         Whether winners' critical asks are worked out too, in half of that time.
     out

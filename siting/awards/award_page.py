@@ -1,4 +1,4 @@
-"""The page of an award, to print for a committee: who wins, who lost by how much, what it costs."""
+"""The page of an award, to print for a committee: winners, losers' margins and the cost."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WON = '<svg viewBox="0 0 18 18" class="won"><circle cx="9" cy="9" r="7"/></svg>
 def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
     """Return the page as HTML text that stands alone and fetches nothing.
 
-    `roads` are the network's streets in lon/lat, of which the larger are drawn.
+    `roads` are the network's streets in lon/lat; only the larger ones are drawn.
     """
     outcome, plan = made.plan.outcome, made.plan
     winners = _told(made.winners, "W")

@@ -1,4 +1,4 @@
-"""Bids as offers and limits of a study: priced by its rules, drawing what they ask for."""
+"""Bids as offers and limits of a study: priced by its rules, with the ask as subsidy."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ KEPT = "a station stands there, which offers.existing_policy: keep leaves as it 
 class Bidding:
     """Bids in the study that judges them."""
 
-    study: Study  # the study with the bids as its offers; existing stations stand
-    # Its program with the bids above their reserve price too, which cannot win as they are.
+    study: Study  # the study with the bids as its offers, and existing stations
+    # Its program, including bids above their reserve price, which cannot win.
     program: Program
     # Those of the program, by name; of `above`: those above their reserve price.
     bids: dict[str, Bid]
     above: frozenset[str]
-    # One row a place: ``bid``, ``bidder``, ``site_id``, ``offer_id``, ``configuration``,
+    # One row per place: ``bid``, ``bidder``, ``site_id``, ``offer_id``, ``configuration``,
     # ``ask_pkr``, ``rent_pkr``, ``cost_pkr``, ``power_kw``, ``year``, ``one_of``, ``why_not`` (why
     # the bid cannot win at all), ``reserve_pkr`` and the columns that caps name.
     places: pd.DataFrame
@@ -48,7 +48,7 @@ class Bidding:
 def bidding_of(
     study: Study, path: Path, *, gap: float, time_limit_s: float | None, progress: Report | None
 ) -> Bidding:
-    """Return a file's bids in a study; an error names every fault of either, all at once."""
+    """Return a file's bids in a study; an error names every fault of the file and the study."""
     _require_answerable(study.config)
     catalogue = charger_catalogue(study.config.offers.chargers_csv)
     bids, file = read_bids(path, study.config, catalogue)
@@ -90,7 +90,7 @@ def bidding_of(
 
 
 def _require_answerable(config: Config) -> None:
-    """Refuse what an award cannot answer: what is first is the most worth for the money."""
+    """Refuse keys that do not fit an award, whose first aim is the most worth for the money."""
     keys, faults = config.program, []
     for key, on in (
         ("program.scenarios", keys.scenarios is not None),
@@ -101,10 +101,10 @@ def _require_answerable(config: Config) -> None:
         ("program.alternatives", keys.alternatives is not None),
     ):
         if on:
-            what = "does not go with an award, which takes the most worth for the money"
-            faults.append(Fault(key, what, "leave it out: --set takes keys too"))
+            what = "does not fit an award, which maximises the worth for the money"
+            faults.append(Fault(key, what, "leave it out; --set can change it too"))
     if config.solver.method == "greedy":
-        what = "proves nothing to a loser"
+        what = "gives no proof that a losing bid had to lose"
         faults.append(Fault("solver.method", f"greedy {what}", "take exact or milp"))
     if faults:
         raise ConfigError(faults)
@@ -113,7 +113,7 @@ def _require_answerable(config: Config) -> None:
 def _config_of(
     config: Config, wanted: dict[str, dict[str, int]], gap: float, time_limit_s: float | None
 ) -> Config:
-    """Return the configuration of an award: public money is what is asked for."""
+    """Return the configuration of an award, where the subsidy of a bid is its ask."""
     offers = config.offers
     subsidy = offers.subsidy.model_copy(update={"rule": "share"})
     solver: dict[str, float] = {"gap": gap}
@@ -132,7 +132,7 @@ def _config_of(
 
 
 def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
-    """Return places with the offer of each, its cost and power, and why a bid cannot win."""
+    """Return the places of the bids: offer, cost, power, and why the bid cannot win."""
     offers, reserve = study.offers, study.config.award
     new = offers[~offers["existing"].to_numpy(bool)]
     bare = new["configuration"].str.removeprefix("existing+").str.removesuffix("+upgrade")
@@ -165,7 +165,7 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
     over = np.array([f"asks for more than the reserve price of PKR {pkr:,.0f}" for pkr in reserved])
     out["over_reserve"] = (why == "") & (asks > reserved * (1 + 1e-12))
     out["why_not"] = np.where(out["over_reserve"], over, why)
-    # Ties go by the offers' ids: the higher rent first, then the earlier line.
+    # Ids decide ties: the higher rent comes first, then the earlier line.
     first = pd.DataFrame({"rent": -by["rent_pkr"].transform("sum"), "line": by.ngroup()})
     order = first.sort_values(["rent", "line"]).index
     rank = {bid: n for n, bid in enumerate(dict.fromkeys(out["bid"][order]), 1)}
@@ -178,7 +178,7 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
-    """Return existing stations, bids, and one offer that is ruled out at every other site."""
+    """Return existing stations, bids, and at every other site one offer that is ruled out."""
     stands = offers["existing"].to_numpy(bool)
     bid = offers.loc[places["row"]].copy()
     bid["offer_id"] = places["offer_id"].to_numpy(object)

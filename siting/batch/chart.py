@@ -19,7 +19,7 @@ MOST_LINES = len(COLOURS)
 
 
 def draw_chart(table: pd.DataFrame, swept: Sequence[str], links: Sequence[str]) -> str:
-    """Return a drawing of the share served: lines along a swept number, else a bar a study.
+    """Return a drawing of the share served: lines along a swept number, else a bar per study.
 
     A thin line above each point or bar ends at the proven bound. `table` is as
     `siting.batch.results_table` returns it, `swept` its columns of swept keys, `links` the target
@@ -51,7 +51,7 @@ def chart_words(table: pd.DataFrame, swept: Sequence[str]) -> str:
 
 
 def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Return the rows of each line: one a study's name and values of the other keys."""
+    """Return the rows of each line: one per study's name and values of the other keys."""
     others = [k for k in swept if k != x]
     several = len(set(table["name"])) > 1
     lines = {}

@@ -1,4 +1,4 @@
-"""A batch: every study once, on any executor; after a restart only the unfinished ones."""
+"""A batch: every study once, on any executor; a restart runs only the unfinished ones."""
 
 from __future__ import annotations
 
@@ -45,8 +45,7 @@ class BatchEvent:
     # `done`, `total`: studies finished, failed ones included, and all of them
     done: int
     total: int
-    # `study`, `row`: the one that has just finished and its row; none where time has passed and no
-    # more
+    # `study`, `row`: the one that has just finished and its row; None if only time has passed
     study: BatchStudy | None = None
     row: Mapping[str, Any] | None = None
     running: tuple[str, ...] = ()  # names of the run folders of studies in progress
@@ -57,7 +56,7 @@ class BatchEvent:
 class BatchResult:
     """The result of a batch.
 
-    `table`: one row a study (`siting.batch.results_table`); `out`: its folder, with
+    `table`: one row per study (`siting.batch.results_table`); `out`: its folder, with
     ``results.csv``, ``results.parquet``, ``index.html`` and ``runs/``.
     """
 
@@ -83,25 +82,25 @@ def run_batch(
     retry: bool = False,
     progress: Report | None = None,
 ) -> BatchResult:
-    """Work out every study once and return the table of results, which is written too.
+    """Run every study once, and write and return the table of results.
 
     Each study gets a run folder, ``OUT/runs/KEY``, which appears whole and is named by the content
-    of its configuration and inputs. A study with a folder is not run again, so a killed batch goes
-    on where it stopped. One that fails does not stop the others.
+    of its configuration and inputs. A study with a folder is not run again, so a killed batch
+    continues where it stopped. A failed study does not stop the others.
 
     Parameters
     ----------
     studies
         As `list_studies` returns them.
     executor
-        Where to work them out; it must run code on machines that see `out` and the inputs under
-        the same paths. None: processes of this machine, started and ended here.
+        Where to run the studies; its machines must see `out` and the inputs under the same paths.
+        None: processes of this machine, started and ended here.
     out
         The batch's folder.
     workers
         Number of processes without an executor; None: one a core.
     threads
-        Solver threads of each study; none: those of its configuration, but no more than its share
+        Solver threads of each study; None: those of its configuration, but no more than its share
         of the cores where no executor is given.
     retry
         Whether studies that failed before by their own inputs are tried again.
@@ -111,8 +110,8 @@ def run_batch(
     Raises
     ------
     InputError
-        If there are no studies, another batch is at work in the folder, or files that are no
-        batch's stand where a batch writes.
+        If there are no studies, another batch is at work in the folder, or files not from a batch
+        are where a batch writes.
 
     Examples
     --------
@@ -153,15 +152,15 @@ def run_batch(
 def _locally(
     batch: _Batch, todo: Sequence[BatchStudy], workers: int | None, threads: int | None
 ) -> None:
-    """Work out studies in processes of this machine, and go on when one of them is killed."""
+    """Run studies in processes of this machine, and continue if one is killed."""
     count = min(workers or cores(), len(todo))
     most = share_threads(count)
     threads_by_key = {s.key: threads or min(_threads_asked(s), most) for s in todo}
     while todo:
         with local_pool(count) as pool:
             left = batch.drain(pool, todo, threads_by_key)
-        # A process that dies takes the pool with it. The study that killed it is unknown: each one
-        # begun gets a pool of its own.
+        # A process that dies takes the pool with it. The study that killed it is unknown, so each
+        # study begun gets its own pool.
         begun = [s for s in left if batch.was_begun(s)] or list(left[:1])
         for study in begun:
             with local_pool(1) as pool:
@@ -308,20 +307,20 @@ class _Batch:
 
 
 def _require_ours(out: Path) -> None:
-    """Refuse a folder where a batch would replace files that no batch wrote."""
+    """Refuse a folder in which a batch would replace files that no batch wrote."""
     if made_by_batch(out):
         return
     files = (PAGE, TABLE, TABLE_CSV)
     taken = [name for name in files if (out / name).exists()]
     taken += [n for n in (RUNS, FAILED, WORK) if (out / n).exists() and not (out / n).is_dir()]
     if taken:
-        what = "no batch has written what stands there under the names of a batch's files"
+        what = "has files with the names of a batch's files that no batch has written"
         raise InputError(str(out), what, "name another --out", tuple(taken))
     require_free(out / PAGE)
 
 
 def _clear(out: Path) -> None:
-    """Delete part files of dead processes, and none of living ones."""
+    """Delete the part files of processes that are no longer running."""
     for part in (out / WORK).iterdir():
         if not _STUDYS.fullmatch(part.name):
             continue

@@ -1,4 +1,4 @@
-"""The table of a batch: one row a study, as CSV and Parquet."""
+"""The table of a batch: one row per study, as CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _AFTER = ("subsidy_pkr", "cost_pkr", "new_stations", "seconds", "folder", "note"
 
 
 def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the table of results, one row a study, in their order.
+    """Return the table of results, one row per study, in their order.
 
     `studies`: the studies of the batch; `rows`: the outcome of each.
 

@@ -83,14 +83,14 @@ class PlainInstance:
         Parameters
         ----------
         demand
-            One row a demand: ``demand_id`` and, where they do not all count the same, a weight of
+            One row per demand: ``demand_id`` and, where they do not all count the same, a weight of
             0 or more. A demand of weight 0 wants nothing: it need not be served.
         candidates
-            One row a site: ``site_id`` and, where wanted, the cost of opening it, the weight it can
-            serve (blank: no limit), and ``existing`` (true: open in every plan). Offers of one
+            One row per site: ``site_id`` and, where wanted, the cost of opening it, the weight it
+            can serve (blank: no limit), and ``existing`` (true: open in every plan). Offers of one
             configuration do as well, with the names of their columns below.
         reach
-            One row a pair: ``demand_id``, ``site_id`` and a cost of 0 or more. A pair that is
+            One row per pair: ``demand_id``, ``site_id`` and a cost of 0 or more. A pair that is
             absent is out of reach.
         cost, weight, fixed_cost, capacity
             Names of the columns. The last three may be absent under their default names: weight 1,
@@ -327,13 +327,13 @@ def _nothing(
 ) -> list[Fault]:
     faults = []
     if not len(demand):
-        faults.append(Fault("demand", "nothing to serve: no rows", "give one row a demand"))
+        faults.append(Fault("demand", "nothing to serve: no rows", "give one row per demand"))
     elif cost_per == "unit" and weight in demand.columns and not (demand[weight] > 0).any():
         what = f"nothing to serve: all {len(demand):,} rows are 0"
         fix = "give a weight above 0 to what is to be served"
         faults.append(Fault(f"demand, column {weight}", what, fix))
     if not len(candidates):
-        faults.append(Fault("candidates", "no rows", "give one row a site"))
+        faults.append(Fault("candidates", "no rows", "give one row per site"))
     if not len(reach):
-        faults.append(Fault("reach", "no rows: nothing can be served", "give one row a pair"))
+        faults.append(Fault("reach", "no rows: nothing can be served", "give one row per pair"))
     return faults

@@ -14,8 +14,8 @@ Variables and rows are named by position (``y_12``), never by label. A demand of
 only where costs are for the whole demand. In every program y is binary.
 
 **Set covering**: the fewest sites that have every demand within the radius. Demands with the same
-sites within it share one row. With ``sum of y_j <= p`` beside it the program tells whether p sites
-are enough, which solves the p-center::
+sites within it share one row. With ``sum of y_j <= p`` added, the program shows whether p sites are
+enough, which solves the p-center::
 
     min   sum of y_j over j
     s.t.  sum of y_j over j with d_ij <= R  >=  1         for each i     (covered)
@@ -33,7 +33,7 @@ one, with the sum of their weights::
 < ... < D_iK`` be the different costs of serving demand ``i``, weight included. The program asks not
 which site serves, but how far out the nearest open one is: ``z_ik`` is 1 if no site at ``D_ik`` or
 nearer is open. Its relaxation is as strong as that of the usual program with one variable a pair,
-but the rows have one entry a pair in all, and equal costs share a variable. Beyond the nearest
+but the rows have one entry per pair in all, and equal costs share a variable. Beyond the nearest
 existing site nothing is written down::
 
     min   sum over i of  D_i1 + sum over k < K of (D_i,k+1 - D_ik) z_ik

@@ -39,7 +39,7 @@ class Found:
 
     chosen: Flags | None  # whether each site is open; None where no plan was found
     value: float  # its cost
-    bound: float  # no plan costs less; infinite where there is no plan
+    bound: float  # no plan costs less; infinite if there is no plan
     nodes: int = 0  # of branch and bound
     status: pulp.LpSolveStatus | None = None  # of the last solver run, if there was one
 

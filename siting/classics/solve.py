@@ -1,7 +1,7 @@
-"""The classic models solved: sites, who is served from where, and how good that is proven.
+"""Solutions of the classic models: sites, assignments, and the proof of their quality.
 
-The plan found (`siting.classics.search`) is valued anew from the tables at the end, never read off
-a solver.
+The plan found (`siting.classics.search`) is valued again from the tables at the end; its value is
+never taken from a solver.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ class ClassicSolution:
     model
         Name of the model.
     sites
-        Ids of the open sites, existing ones included, in the order of the ids. None of the others
-        is idle: without it the plan is worse.
+        Ids of the open sites, existing ones included, in the order of the ids. No new site is idle:
+        without it the plan would be worse.
     assignment
-        One row a demand and a site that serves it: ``demand_id``, ``site_id``, ``cost`` (as in the
-        reach table) and ``share`` of the demand; only a capacitated plan splits a demand. Of sites
-        equally near the one with the lowest id serves.
+        One row per demand and a site that serves it: ``demand_id``, ``site_id``, ``cost`` (as in
+        the reach table) and ``share`` of the demand; only a capacitated plan splits a demand. Among
+        sites equally near, the one with the lowest id serves.
     unserved
-        Ids of the demands that are not covered (maximal covering), or want nothing.
+        Ids of the demands that are not covered (maximal covering) or have no weight.
     proof
         Objective, bound, gap, and why the solve ended.
     solver, solver_version
@@ -122,8 +122,8 @@ def solve_classic(
 ) -> ClassicSolution:
     """Return the sites a classic model opens, who they serve, and the proof.
 
-    The same instance, options and seed give the same plan, as long as the time limit is not what
-    ends the solve. Ctrl-C ends it early and returns the best plan so far.
+    The same instance, options and seed give the same plan, unless the time limit ends the solve.
+    Ctrl-C ends it early and returns the best plan so far.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ class _Solve:
         return make_location(near, np.zeros(len(near.site)), fixed=np.ones(len(near.site_ids)))
 
     def find(self, means: Means) -> Found:
-        """Return the best plan found, and the bound on any."""
+        """Return the best plan found, and the bound on every plan."""
         needed, p, radius = self.needed, self.p, self.radius
         if self.model == "capacitated_facility_location":
             return search_warehouse(needed, means)
@@ -222,7 +222,7 @@ class _Solve:
         return search_program(self.costs(radius), build, means)
 
     def answer(self, incumbent: Found, means: Means) -> ClassicSolution:
-        """Return the solution: the plan without idle sites, valued anew, with its proof."""
+        """Return the solution: the plan without idle sites, valued again, with its proof."""
         needed, bound = self.needed, incumbent.bound
         chosen, shares, objective = self.settled(incumbent, means.clock)
         if not math.isfinite(objective):
@@ -287,7 +287,7 @@ class _Solve:
         return chosen, shares, float(opening + needed.whole @ shares)
 
     def no_plan(self, incumbent: Found, means: Means) -> SolveError | InfeasibleError:
-        """Return why there is no plan: none can be, or time ended before one was found."""
+        """Return why there is no plan: it cannot exist, or was not found in time."""
         if self.model == "capacitated_facility_location":
             return InfeasibleError(_stranded(self.needed))
         if self.model in TAKES_P and incumbent.bound >= incumbent.value * (1 - settings.ARITHMETIC):
@@ -317,7 +317,7 @@ def _stopped(incumbent: Found, clock: Clock) -> Stopped:
 def _stranded(needed: PlainInstance) -> Fault:
     """Return which demands cannot be served whole even with every site open."""
     rows, sites = len(needed.demand_ids), len(needed.site_ids)
-    # One site more, without limit, that takes what no other can.
+    # One extra site, without a limit, serves what the others cannot.
     order = np.argsort(np.concatenate([needed.row, np.arange(rows)]), kind="stable")
     wider = replace(
         needed,

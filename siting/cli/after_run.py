@@ -47,7 +47,7 @@ def runs(
 
 @verb(AFTER, "siting open @latest")
 def open_(folder: Run) -> Reply:
-    """Open a run's report in the browser; print its path where there is none."""
+    """Open a run's report in the browser, or print its path if there is no browser."""
     import webbrowser
 
     folder = run_folder(folder)
@@ -73,7 +73,7 @@ def report(
     *,
     out: Path | None = option("--out", "FILE", "A new file; by default report.html in the run."),
     frontier: Path | None = option(
-        "--frontier", "DIR", "A folder of `siting frontier`: its curve as well."
+        "--frontier", "DIR", "A folder of `siting frontier`, whose curve is shown too."
     ),
     language: Literal["en", "ur"] | None = option(
         "--language", "LANG", "en or ur (Urdu); by default report.language."
@@ -89,7 +89,9 @@ def report(
 def verify(
     folder: Run,
     *,
-    frontier: Path | None = option("--frontier", "DIR", "Whose curve is in the run's report.html."),
+    frontier: Path | None = option(
+        "--frontier", "DIR", "The frontier whose curve is in the run's report.html."
+    ),
 ) -> Reply:
     """Check a run from its own files: hashes, layers, recount, bound, tables. Exit 0 if sound."""
     from siting.review import verify_run
@@ -103,19 +105,21 @@ def verify(
 def replan(
     folder: Run,
     *,
-    drop: list[str] | None = option("--drop", "SITE", "A site that gets none; or a list [A,B]."),
+    drop: list[str] | None = option(
+        "--drop", "SITE", "A site that must get no station, or a list [A,B]."
+    ),
     require: list[str] | None = option(
-        "--require", "SITE", "A site that gets one; or a list [A,B]."
+        "--require", "SITE", "A site that must get a station, or a list [A,B]."
     ),
     budget: float | None = option("--budget", "PKR", "Another budget.", min=0),
-    add: Path | None = option("--add", "LAYER", "Further places where one could stand."),
+    add: Path | None = option("--add", "LAYER", "Further places where a station could stand."),
     answers: Path | None = option(
-        "--answers", "CSV", "What was sanctioned, refused, asked for and withdrawn."
+        "--answers", "CSV", "Sanctions, refusals, requests and withdrawals (CSV)."
     ),
     overrides: Overrides = None,
     out: Path | None = to_folder("By default RUN-replan-TIME beside the run."),
 ) -> Reply:
-    """Plan a stored run again with other wishes, and show what changes.
+    """Plan a stored run again with other requirements, and show the changes.
 
     Exit 3: a gap over 100 %.
     """
@@ -176,9 +180,11 @@ def trace(
     *,
     vehicle_class: str | None = option("--class", "CLASS", "One vehicle class; by default all."),
     year: int | None = typer.Option(
-        None, "--year", help="In a plan in years; by default the last."
+        None, "--year", help="Year, in a plan with years; by default the last."
     ),
-    scenario: str | None = option("--scenario", "NAME", "In a plan for several scenarios."),
+    scenario: str | None = option(
+        "--scenario", "NAME", "Scenario, in a plan for several scenarios."
+    ),
 ) -> Reply:
     """Follow a cell's demand or a station's figures back to the rows of the tables they rest on."""
     from siting import review
@@ -193,13 +199,13 @@ def trace(
 def explain(
     folder: Run,
     site: str | None = typer.Argument(
-        None, metavar="[SITE]", help="A place, by id or name; none: all."
+        None, metavar="[SITE]", help="A place, by id or name; if left out, all."
     ),
     *,
     alternatives: int = option(
         "--alternatives",
         "N",
-        "Near-optimal plans to compare a place in; 0: none.",
+        "Number of near-optimal plans in which to compare a place; 0: none.",
         default=5,
         min=0,
         max=50,
@@ -211,10 +217,10 @@ def explain(
         metavar="S",
         min=1,
         max=3600,
-        help="Seconds that each question to the solver may take.",
+        help="Most seconds for each solve.",
     ),
 ) -> Reply:
-    """Say why a place gets its station or none; or list all stations, the most doubtful first."""
+    """Say why a place gets a station or not, or list all stations, most doubtful first."""
     from siting.review import Explained, explain_plan, explain_site
     from siting.terminal.reason_tables import print_plan_reasons, print_site_reasons
 
@@ -252,19 +258,19 @@ def lots(
     within: float = typer.Option(
         0.10,
         metavar="SHARE",
-        help="How far the largest lot may be above the smallest, energy and money.",
+        help="How far the largest lot may exceed the smallest, in energy and money.",
     ),
     loss: float = typer.Option(
         0.05,
         metavar="SHARE",
-        help="What a station may lose of its energy anywhere in its search area.",
+        help="Share of its energy that a station may lose anywhere in its search area.",
     ),
     radius: float = typer.Option(
         1000.0, metavar="M", help="Largest radius of a search area, metres."
     ),
     out: Path | None = to_folder("By default RUN-lots-TIME beside the run."),
 ) -> Reply:
-    """Part a run's new stations into connected lots of like value, for a tender: map and tables."""
+    """Divide a run's new stations into connected lots of like value for a tender: map, tables."""
     from siting.lots import lots_to_folder
     from siting.terminal.plan_tables import print_lots
 
@@ -312,14 +318,14 @@ def evaluate(
     names: list[str] | None = option(
         "--map-config",
         "THEIRS=OURS",
-        "What the layer calls a configuration or charger, and what the study calls it.",
+        "The layer's name of a configuration or charger, and the study's.",
     ),
     same_stations: bool = typer.Option(
-        False, "--same-stations", help="Hold the best plan to no more new stations than theirs."
+        False, "--same-stations", help="Allow the best plan no more new stations than theirs."
     ),
     out: Path | None = to_folder("By default runs/NAME-evaluate-TIME."),
 ) -> Reply:
-    """Score a plan drawn by hand or by another tool beside the best for the same money.
+    """Score a plan made by hand or another tool against the best plan for the same money.
 
     Exit 3: a gap over 100 %.
     """
@@ -354,7 +360,7 @@ def compare(
     *,
     out: Path | None = to_folder("By default compare-TIME beside the first run."),
 ) -> Reply:
-    """Put stored runs of one city side by side: figures, what was asked, a map of differences."""
+    """Compare stored runs of one city: figures, configurations and a map of differences."""
     from siting.review import compare_to_folder
     from siting.terminal.comparison_tables import print_comparison
 
@@ -369,14 +375,14 @@ def simulate(
     days: int = typer.Option(10, "--days", min=2, help="Independent days."),
     seed: int = typer.Option(1, "--seed", help="Seed of the days."),
     balk_min: float = option(
-        "--balk-min", "MIN", "Longest expected wait drivers put up with", default=30.0
+        "--balk-min", "MIN", "Longest expected wait that drivers accept", default=30.0
     ),
     spread: float = typer.Option(
-        0.5, "--spread", help="How session energy spreads: 0 all the same, 1 exponential."
+        0.5, "--spread", help="Spread of session energy: 0 all the same, 1 exponential."
     ),
     out: Path | None = to_folder("By default RUN-simulate-TIME beside the run."),
 ) -> Reply:
-    """Play a plan's day driver by driver: waits, who is turned away, how busy each station is."""
+    """Simulate a plan's day driver by driver: waits, drivers turned away, use of each station."""
     from siting.review import Rules, simulate_to_folder
     from siting.terminal.comparison_tables import print_simulation
 

@@ -66,7 +66,7 @@ def demo(
 
 @verb(BEGIN, "siting cities", quiet=False)
 def cities() -> Reply:
-    """List the cities with figures in the package: people, power company, roads, area."""
+    """List the cities with figures in the package: population, power company, roads, area."""
     from siting.cities import library
 
     def show() -> None:
@@ -93,9 +93,11 @@ def new(
     ),
     *,
     like: str | None = option(
-        "--like", "CITY", "Take power, speeds and vehicles a head from this city."
+        "--like", "CITY", "Use the power supply, speeds and vehicles per head of this city."
     ),
-    people: int | None = option("--people", "N", "How many live there; else the census.", min=1),
+    people: int | None = option(
+        "--people", "N", "Its population; default: from the census.", min=1
+    ),
     roads: Path | None = option(
         "--roads",
         "FILE",

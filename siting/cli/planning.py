@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _WORKERS = typer.Option(
     None, "--workers", min=1, max=1024, help="Processes here; by default one a core."
 )
-_DASK = option("--dask", "ADDRESS", "Work on a Dask cluster: tcp://HOST:PORT.")
+_DASK = option("--dask", "ADDRESS", "Dask cluster to run on: tcp://HOST:PORT.")
 
 
 @verb(
@@ -82,7 +82,7 @@ def run(
 def award(
     config: ConfigPath,
     *,
-    bids: Path = option("--bids", "CSV", "A line for each place that is bid for.", default=...),
+    bids: Path = option("--bids", "CSV", "CSV with a line for each place in a bid.", default=...),
     overrides: Overrides = None,
     gap: float = typer.Option(
         0.0, "--gap", min=0, max=0.999, help="Prove the award within this share."
@@ -93,12 +93,12 @@ def award(
     asked_of: int | None = option(
         "--nearest",
         "N",
-        "Critical asks of so many losers, the cheapest by energy; default all.",
+        "Number of losers whose critical asks are found, cheapest by energy first; default all.",
         min=0,
     ),
     out: Path | None = to_folder("By default runs/NAME-award-TIME."),
 ) -> Reply:
-    """Choose among bids for places, and tell each loser the most it could have asked for."""
+    """Choose among bids for places, and find the most each losing bid could have asked for."""
     from siting import awards
     from siting.terminal.plan_tables import print_award
 
@@ -128,14 +128,14 @@ def demand(
     overrides: Overrides = None,
     out: Path | None = to_folder("The folder; by default runs/NAME-demand-TIME."),
     sensitivity: bool = typer.Option(
-        False, "--sensitivity", help="Rank the figures by what moves the total and the map."
+        False, "--sensitivity", help="Rank the figures by their effect on the total and the map."
     ),
     draws: int = typer.Option(
-        1000, "--draws", min=1, max=1_000_000, help="Random draws of all ranges."
+        1000, "--draws", min=1, max=1_000_000, help="Number of random draws from all ranges."
     ),
-    seed: int = typer.Option(1, "--seed", min=0, help="Seed of the draws."),
+    seed: int = typer.Option(1, "--seed", min=0, help="Random seed of the draws."),
 ) -> Reply:
-    """Work out the demand alone: its layers, totals with ranges, and every figure with source."""
+    """Work out only the demand: layers, totals with ranges, and every figure with its source."""
     from siting import study
     from siting.terminal.plan_tables import print_demand
 
@@ -192,7 +192,7 @@ def check(
 
 @verb(BEGIN, "siting fetch configs/lahore.yaml")
 def fetch(config: ConfigPath, *, overrides: Overrides = None) -> Reply:
-    """Download what a configuration needs ahead of time, for work without internet."""
+    """Download everything a configuration needs, to work without internet later."""
     from siting import study
 
     lines = study.fetch(config, overrides=overrides or [], progress=progress())
@@ -211,7 +211,7 @@ def frontier(
     overrides: Overrides = None,
     out: Path | None = to_folder("By default runs/NAME-frontier-TIME."),
 ) -> Reply:
-    """Plan for many budgets: what more money serves, with bounds, and where it stops paying.
+    """Plan for several budgets: the energy each serves, with bounds, and where more stops paying.
 
     Exit 3: a gap over 100 %.
     """
@@ -247,15 +247,19 @@ def nation(
     earlier: Path | None = option(
         "--from",
         "DIR",
-        "An earlier plan: what its cities answered is not asked again; what changes is shown.",
+        "An earlier plan: its cities' answers are used again, and changes are shown.",
     ),
-    explain: str | None = option("--explain", "CITY", "Of a folder: why a city gets its money."),
-    compare: Path | None = option("--compare", "DIR", "Of a folder: what changes against another."),
+    explain: str | None = option(
+        "--explain", "CITY", "For a nation's folder: why a city gets its money."
+    ),
+    compare: Path | None = option(
+        "--compare", "DIR", "For a nation's folder: changes against another folder."
+    ),
 ) -> Reply:
-    """Divide one budget among cities, with what no division exceeds; or check such a folder."""
+    """Divide one budget among cities, with a bound on every division, or check such a folder."""
     if not config.is_dir() and (explain or compare):
         option = "--explain" if explain else "--compare"
-        raise InputError(option, f"{config} is no folder", "name what siting nation wrote")
+        raise InputError(option, f"{config} is not a folder", "name what siting nation wrote")
     if not config.is_dir():
         from siting.nation import Nation
 
@@ -327,7 +331,10 @@ def batch(
         "Repeated: every combination.",
     ),
     out: Path = option(
-        "--out", "DIR", "The batch's folder; started again, it goes on.", default=Path("runs/batch")
+        "--out",
+        "DIR",
+        "The batch's folder; a second start continues it.",
+        default=Path("runs/batch"),
     ),
     workers: int | None = _WORKERS,
     threads: int | None = typer.Option(
@@ -335,13 +342,13 @@ def batch(
     ),
     dask: str | None = _DASK,
     retry: bool = typer.Option(
-        False, "--retry", help="Try again what failed by its own inputs before."
+        False, "--retry", help="Run studies again that failed because of their inputs."
     ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="List the studies and stop, before anything is run."
     ),
 ) -> Reply:
-    """Run many studies, each once; killed and started again it does what is left."""
+    """Run many studies, each once; after a restart, only the unfinished ones."""
     from siting import batch as many
     from siting.config import parse_sweeps
     from siting.terminal.batch_tables import BatchLines, print_batch, print_studies

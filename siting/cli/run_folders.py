@@ -1,4 +1,4 @@
-"""Run folders by name: those nearby, newest first, and the match of a word."""
+"""Run folders: those nearby, newest first, and the one that a name stands for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RunFolder:
 
     @cached_property
     def facts(self) -> dict[str, Any] | None:
-        """The values of `LISTED` that are there; none where ``run.json`` cannot be read."""
+        """The values of `LISTED` that are there; None if ``run.json`` cannot be read."""
         try:
             found = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
@@ -36,7 +36,7 @@ class RunFolder:
 
     @property
     def written(self) -> datetime:
-        """When the run was written; long ago where that is not said."""
+        """The time the run was written; the earliest possible time if unknown."""
         try:
             return datetime.fromisoformat(str((self.facts or {}).get("written"))).astimezone(UTC)
         except (ValueError, OverflowError):
@@ -63,7 +63,7 @@ def _all_folders(here: Path | None) -> list[RunFolder]:
 
 
 def run_folder(wanted: Path, here: Path | None = None) -> Path:
-    """Return the run folder that is meant: a path, a name or the start of one, or ``@latest``.
+    """Return the run folder for a path, a name, the start of a name, or ``@latest``.
 
     The name of a study (``haripur``) means its newest run. Raises `InputError` if no run, or more
     than one, has the name; a path is returned unchanged, whatever is there.
@@ -96,6 +96,6 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
 
 
 def names_like(incomplete: str) -> list[str]:
-    """Return the names of runs that begin like a word, for the completion of the shell."""
+    """Return the names of runs that start with a text, for shell completion."""
     names = [LATEST, *(run.path.name for run in _all_folders(None))]
     return [name for name in names if name.startswith(incomplete)]

@@ -33,9 +33,9 @@ class Figures(Section):
     """Figures of one vehicle class that replace those of the packaged table."""
 
     km_day: KmDay | None = Field(None, gt=0, le=1000)
-    """distance a vehicle drives on a day, km; default: the table's"""
+    """distance a vehicle drives per day, km; default: the table's"""
     kwh_km: KwhKm | None = Field(None, gt=0, le=10)
-    """energy at the wall for a km, kWh; default: the table's"""
+    """energy from the wall per km, kWh; default: the table's"""
     charging_efficiency: PositiveShare | None = None
     """share of the energy drawn that reaches kwh_km; default: the table's"""
     electric_km_share: Share | None = None
@@ -45,35 +45,35 @@ class Figures(Section):
     """share of the energy charged at home or depot, of the surveyed households; default: the
     table's"""
     public_share: Share | None = None
-    """share of the energy charged in public whatever the housing, in place of home_share; default:
-    the table's"""
+    """share of the energy charged in public, not adjusted for housing; replaces home_share;
+    default: the table's"""
 
     @model_validator(mode="after")
     def _one_share(self) -> Figures:
         if self.home_share is not None and self.public_share is not None:
-            refuse([(("public_share",), "is given beside home_share", "give one of them")])
+            refuse([(("public_share",), "is given together with home_share", "give one of them")])
         return self
 
 
 class Wealth(Section):
-    """Relative wealth by place: vehicles that follow ownership go by it, the total stays."""
+    """Relative wealth by place: it moves vehicles to wealthier places; totals stay the same."""
 
     path: WealthFile
     """GeoTIFF of one band (needs the extra raster), or layer of points, such as Meta's Relative
-    Wealth Index in CSV: each cell takes the figure nearest its centre"""
+    Wealth Index in CSV: each cell uses the figure nearest its centre"""
     column: Text = "rwi"
     """column of the layer that holds the figure"""
     index: bool = False
-    """whether the figures are an index about zero, such as Meta's, of which exp is taken; false:
-    vehicles a head, or a proxy, at least 0"""
+    """whether the figures are an index around zero, such as Meta's (its exponential is used);
+    false: vehicles per head, or a proxy for them, at least 0"""
     nodata: float | None = None
-    """value that means no data, where a raster does not say so itself"""
+    """value that marks missing data, if the raster does not declare one"""
     source: Source = ""
     licence: Licence = ""
 
 
 class SurfaceWeights(Section):
-    """The division of one vehicle class's public energy; the three may have any sum."""
+    """The division of one vehicle class's public energy; the weights need not add up to 1."""
 
     home: float = Field(ge=0, le=1e6)
     """weight of homes"""
@@ -90,7 +90,7 @@ class SurfaceWeights(Section):
 
 
 class DepotFleet(Section):
-    """A fleet known by its depot: its vehicles replace the model's of that class.
+    """A fleet known by its depot: its vehicles replace the modelled ones of that class.
 
     Its public charging demand is at the depot.
     """
@@ -100,15 +100,16 @@ class DepotFleet(Section):
     vehicle_class: TableName
     """class of its vehicles"""
     lon: Degrees
-    """where the depot is, degrees of longitude"""
+    """longitude of the depot, degrees"""
     lat: Degrees
-    """where the depot is, degrees of latitude"""
+    """latitude of the depot, degrees"""
     vehicles: int = Field(ge=1, le=1_000_000)
     """electric vehicles of the depot in the target year"""
     km_day: KmDay | None = Field(None, gt=0, le=1000)
-    """distance each drives on a day, km; default: the class's"""
+    """distance each vehicle drives per day, km; default: the class's"""
     public_share: Share | None = None
-    """share of the energy charged in public, the rest inside the depot; default: the class's"""
+    """share of the energy charged in public; the rest is charged in the depot; default: the
+    class's"""
     source: str = ""
     """source of the fleet's data"""
 
@@ -126,19 +127,20 @@ class Surfaces(Section):
     """Places of public charging: near home, at a destination, on the way."""
 
     places: PlaceSource | None = Field(None, discriminator="kind")
-    """source of destinations; default: their weight goes to the others"""
+    """source of destinations; default: no destinations, and their weight goes to homes and
+    traffic"""
     weights: Mapping[TableName, SurfaceWeights] = Field({})
-    """division of energy by vehicle class; default: the table's"""
+    """weights of the three kinds of place, by vehicle class; default: the table's"""
     poi_weights_csv: CsvFile | None = None
-    """weight of a place by OSM tag, in place of the packaged table"""
+    """weights of places by OSM tag, instead of the packaged table"""
     road_weights_csv: CsvFile | None = None
-    """readiness to stop by class of road, in place of the packaged table"""
+    """readiness to stop by road class, instead of the packaged table"""
     trips: int = Field(256, ge=1, le=100_000)
     """starting places of trips in the traffic model"""
     trip_min: Minutes = Field(30, gt=0, le=600)
     """longest trip of the traffic model, min; ASSUMPTION"""
     seed: int = Field(1, ge=0, le=2_147_483_647)
-    """seed of the draw of starting places"""
+    """random seed for the starting places"""
 
 
 class Housing(Section):
@@ -149,10 +151,10 @@ class Housing(Section):
     high_rise_effect: Share | None = None
     """share of home charging that high-rises take away; default: the table's"""
     survey_renting_share: Share | None = None
-    """share of tenants among the households surveyed for home_share, at which it holds unchanged;
-    default: the table's"""
+    """share of tenants in the survey behind home_share: a zone with this share uses home_share
+    unchanged; default: the table's"""
     survey_high_rise_share: Share | None = None
-    """the same of households in high-rises; default: the table's"""
+    """the same for households in high-rises; default: the table's"""
 
 
 class Demand(Section):
@@ -163,16 +165,17 @@ class Demand(Section):
     cells: CellShape = SquareCells()
     """shape and size of the demand cells"""
     city: Text
-    """row of the city table: its people, share of the fleet and availability; any name where like
-    is given"""
+    """city in the city table, which gives population, share of the fleet and availability; any name
+    if like is given"""
     like: Text | None = None
-    """city of the city table whose power supply and speeds stand in for those of a city that is not
-    in it; goes with city_people, which gives its share of the fleet"""
+    """city of the city table whose power supply and speeds are used for a city that is not in the
+    table; requires city_people, which sets its share of the fleet"""
     city_people: People | None = Field(None, gt=0, le=1e9)
-    """people of the whole city, for the area's share of them; default: the city table's"""
+    """population of the whole city, to work out the study area's share of it; default: the city
+    table's"""
     fleet_share: Mapping[TableName, Share] | None = None
-    """per vehicle class the city's share of the national electric fleet, 0 to 1; default: from
-    registrations, else people"""
+    """the city's share of the national electric fleet by vehicle class, 0 to 1; default: from
+    registrations, else from population"""
     vehicle_classes: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(
         ("two_wheeler", "two_wheeler_delivery", "three_wheeler", "car", "van", "bus", "truck"),
         min_length=1,
@@ -182,20 +185,20 @@ class Demand(Section):
     """named scenario of the national fleet: nev-2025-30, nev-2019, slow, fast, or net-zero-2060 (a
     projection), or one of scenarios_csv; not used where fleet_csv is given"""
     case: Literal["low", "central", "high"] = "central"
-    """central: the central figures; low, high: every figure at the end of its range that gives
-    less, or more, energy"""
+    """central: central figures; low: every figure at the end of its range that gives less energy;
+    high: at the end that gives more"""
     scenarios_csv: CsvFile | None = None
     """electric share of sales by scenario, in place of the packaged table"""
     sales_csv: CsvFile | None = None
     """figures of sales and survival that replace the packaged table's rows"""
     fleet_figures: Mapping[TableName, Mapping[TableName, float]] = Field({})
-    """per vehicle class single figures of the fleet model that replace the tables': sales_year,
+    """single figures of the fleet model, by vehicle class, that replace the tables': sales_year,
     growth, life_years, life_shape, opening_vehicles, opening_age_years, saturation, share_2030 …"""
     fleet_csv: CsvFile | None = None
     """national electric fleet by year, in place of the fleet model"""
     fleets: Annotated[tuple[DepotFleet, ...], Field(strict=False)] = ()
-    """fleets known by depot, such as a city's buses: all vehicles of their classes in the study
-    area, in place of the modelled ones"""
+    """fleets known by depot, such as a city's buses; they replace all modelled vehicles of their
+    classes in the study area"""
     registrations_csv: CsvFile | None = None
     """city shares of registrations, in place of the packaged table"""
     vehicles_csv: CsvFile | None = None
@@ -203,18 +206,18 @@ class Demand(Section):
     profiles_csv: CsvFile | None = None
     """sessions and hours of charging, in place of the packaged table"""
     figures: Mapping[TableName, Figures] = Field({})
-    """per vehicle class single figures that replace the table's"""
+    """single figures, by vehicle class, that replace the table's"""
     housing: Housing = Housing()
     """effect of housing on charging at home, by zone"""
     table: LayerFile | None = None
-    """demand of your own in place of the modelled one: demand_kwh_day and vehicle_class (not needed
-    for a single class), by cell_id of a study's cells in a CSV, or a layer whose rows go to the
-    nearest cell within reach.max_snap_m"""
+    """your own demand, instead of the modelled demand: a CSV with the cell_id of a study's cells,
+    or a layer whose rows go to the nearest cell within reach.max_snap_m; columns demand_kwh_day and
+    vehicle_class (not needed for a single class)"""
     wealth: Wealth | None = None
-    """relative wealth by place: moves cars to the homes of the better off, inside zones, and
-    between them where they have no ownership_column; default: by people"""
+    """relative wealth by place: it moves cars to better-off homes within zones, and between zones
+    if they have no ownership_column; default: cars follow population"""
     surfaces: Surfaces | None = None
-    """charging places; default: all energy is near homes"""
+    """places of public charging; default: all energy is near homes"""
 
     @field_validator("vehicle_classes")
     @classmethod
@@ -230,7 +233,7 @@ class Demand(Section):
     def _overrides_are_for_listed_classes(self) -> Demand:
         refusals: list[Refusal] = []
         if self.like is not None and self.city_people is None:
-            what = f"missing, but {self.city} is like {self.like}"
+            what = f"missing, but {self.city} uses figures of {self.like} (demand.like)"
             fix = "give city_people: the city's share of the fleet is in proportion to it"
             refusals.append((("city_people",), what, fix))
         of_class: tuple[tuple[tuple[str, ...], Mapping[str, object]], ...] = (

@@ -29,7 +29,7 @@ def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
 
 
 def to_yaml(config: Config) -> str:
-    """Return a configuration as YAML with every key, defaults too; it loads to an equal one.
+    """Return a configuration as YAML with every key, defaults included; it loads as an equal one.
 
     `config`: as `siting.config.load` returns it, with absolute paths.
     """
@@ -39,7 +39,7 @@ def to_yaml(config: Config) -> str:
 def input_files(config: Config) -> dict[str, Path]:
     """Return every input file of a configuration, by the key that names it.
 
-    Keys that end in ``_dir`` name folders that runs fill; all other paths are input.
+    Keys that end in ``_dir`` name folders that runs write to; all other paths are inputs.
 
     `config`: as `siting.config.load` returns it. Result: from key path, e.g.
     ``candidates.sources.0.path``, to file, in the order of the sections.

@@ -62,18 +62,18 @@ class Service(Section):
     swap_depth: PositiveShare = 0.8
     """share of a battery's energy delivered by a swap; ASSUMPTION"""
     swap_taper: float = Field(1.15, ge=1, le=10)
-    """recharging time of a battery relative to full power"""
+    """recharging time of a battery, as a multiple of the time at full power"""
     time_utilisation: Mapping[TableName, PositiveShare] = Field({})
-    """by charger group the largest share of the day that a port is in use and drawing, under rule
-    waiting; groups left out: the package's table (ASSUMPTION: lev 0.30, ac 0.20, dc 0.25, swap
-    0.60)"""
+    """largest share of the day that a port is in use and drawing power, by charger group, under
+    rule waiting; groups not listed: the package's table (ASSUMPTION: lev 0.30, ac 0.20, dc 0.25,
+    swap 0.60)"""
 
 
 class SiteCosts(Section):
-    """The costs of a station beside chargers, grid works and fees; None: the package's figure."""
+    """Costs of a station other than chargers, grid works and fees; None: the package's figure."""
 
     preset: Literal["central", "prudent"] = "central"
-    """position of the package's costs in their range: central, or prudent, as a careful lender
+    """where the package's costs lie in their range: central, or prudent, as a careful lender
     assumes: load at the fastest vehicles and every port, contingency, design, insurance, deposit,
     fixed charges, sales tax, staff at sockets, NEECA's fee"""
     civil_bay_pkr: Rupees | None = Field(None, ge=0)
@@ -87,15 +87,15 @@ class SiteCosts(Section):
     om_share: Share | None = None
     """operation and maintenance a year, share of the chargers' cost"""
     road_battery_2w: float | None = Field(None, ge=0, le=100)
-    """batteries on the road for each kWh that swap cabinets for two-wheelers can sell on a day,
-    kWh; default: the package's figure"""
+    """battery capacity on the road for each kWh per day that swap cabinets for two-wheelers can
+    sell, kWh; default: the package's figure"""
     road_battery_3w: float | None = Field(None, ge=0, le=100)
-    """the same of cabinets for three-wheelers, kWh"""
+    """the same for three-wheelers, kWh"""
     site_bays: float | None = Field(None, ge=0)
-    """bays a site can give where its layer has no column bays; default: by kind of place, from the
+    """bays available at a site whose layer has no column bays; default: by kind of place, from the
     package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
     line_detour: float | None = Field(None, ge=1, le=10)
-    """length of an 11 kV line over the straight distance"""
+    """length of an 11 kV line, as a multiple of the straight distance"""
     contingency_share: Share | None = None
     """contingency, share of chargers, grid works, civil works and design"""
     design_share: Share | None = None
@@ -105,11 +105,11 @@ class SiteCosts(Section):
     deposit_pkr_kw: RupeesKw | None = Field(None, ge=0, le=1_000_000)
     """DISCO's security deposit, PKR for each kW of load"""
     busy_share: PositiveShare | None = None
-    """share of the time in the busiest hour in which no more ports are taken than the connection is
-    for; 1: it is for all of them at once"""
+    """share of the busiest hour during which the connection can supply every port in use; 1: it can
+    supply all ports at once"""
     neeca_points: PointsRule = "none"
     """how NEECA's parking rule is read at sites with known bays: none (it has no effect), minimum
-    or maximum of charging points; reports of it can mean either"""
+    or maximum of charging points; published reports can be read either way"""
 
 
 # Default hurdle: a station must break even at this share of its planned sales.
@@ -132,7 +132,7 @@ class Concessions(Section):
     sites: Mapping[Text, Annotated[tuple[Text, ...], Field(strict=False)]] = Field({})
     """sites of each concession, by id or name"""
     column: Text | None = None
-    """column of the layers of sites with the concession of each, such as operator; blank: no
+    """column of the site layers that names each site's concession, such as operator; blank: no
     concession"""
 
     @model_validator(mode="after")
@@ -164,21 +164,22 @@ class Subsidy(Section):
     """share of land bought at the start that the budget pays; ASSUMPTION"""
     rule: Literal["need", "share", "flat", "gap"] | None = None
     """need: the shortfall of the business case, up to the shares of the cost parts; share: those
-    shares, whatever the shortfall; flat: the same sum a station; gap: the shortfall, up to
-    gap_cap_share; default: need, but share under program.model coverage, where sales are unknown,
-    and in a nation's years"""
+    shares, even if the shortfall is smaller; flat: the same sum for every station; gap: the
+    shortfall, up to gap_cap_share; default: need, except that share applies under program.model
+    coverage, where sales are unknown, and in a nation's years"""
     flat_pkr: Rupees = Field(0, ge=0)
-    """sum a station gets under rule flat, PKR"""
+    """sum paid to each station under rule flat, PKR"""
     gap_cap_share: Share = 0.5
-    """most of a station's cost that rule gap pays; ASSUMPTION, the formula is not published"""
+    """largest share of a station's cost that rule gap pays; ASSUMPTION, the formula is not
+    published"""
     cap_per_station_pkr: Rupees | None = Field(None, ge=0)
-    """most that the budget pays for one station, PKR; default: no cap"""
+    """largest sum that the budget pays for one station, PKR; default: no cap"""
     hurdle: Hurdle = Hurdle()
-    """hurdle of a station with public money under rules need and gap: with none it breaks even only
-    if it sells all that is planned"""
+    """hurdle of a station with public money under rules need and gap; without a hurdle, a station
+    breaks even only if it sells everything planned"""
     concessions: Concessions | None = None
-    """stations that are one business case under rules need and gap; default: each station for
-    itself"""
+    """stations that are one business case under rules need and gap; default: each station is its
+    own business case"""
 
 
 Count = Annotated[int, Field(ge=1, le=1000, description="number of chargers of this type")]
@@ -220,19 +221,19 @@ class Offers(Section):
     """The possible stations, and the budget's share of their cost."""
 
     configurations: Configurations | None = None
-    """sets of chargers that can be built at a site: for each its name, and the number of each
-    charger type of the catalogue; default: no such set, the plan decides by sizes"""
+    """sets of chargers that can be built at a site: the name of each, and its number of each
+    charger type of the catalogue; default: no sets, the plan chooses among sizes"""
     sizes: Sizes | None = None
-    """allowed numbers at a site by charger type, in every combination of one type a charger group,
-    beside the configurations where both are given; default without configurations: lev_3 4, 8, 12,
-    16, 24, 32, 48; ac_22 2, 4; dc_60 1, 2, 3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4"""
+    """allowed numbers of chargers at a site, by charger type, in every combination of one type per
+    charger group; added to the configurations if both are given; default without configurations:
+    lev_3 4, 8, 12, 16, 24, 32, 48; ac_22 2, 4; dc_60 1, 2, 3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4"""
     least_ports: int = Field(0, ge=0, le=1000)
     """fewest ports of a station from sizes; 0: any"""
     table_csv: CsvFile | None = None
-    """offers of your own in place of the computed ones, with the columns of offers in a study; rows
-    may be changed, left out or added"""
+    """your own offers, instead of the computed ones, with the columns of a study's offers; rows may
+    be changed, left out or added"""
     chargers_csv: CsvFile | None = None
-    """charger catalogue to use in place of the packaged one, same columns"""
+    """charger catalogue with the same columns, instead of the packaged one"""
     grid_csv: CsvFile | None = None
     """costs of grid works, in place of the packaged table"""
     headroom_kw: Kilowatts = Field(800, ge=0, le=100_000)
@@ -250,10 +251,10 @@ class Offers(Section):
     existing_policy: Literal["keep", "extend", "ignore"] = "keep"
     """existing stations: keep them unchanged, allow extensions, or plan as if there were none"""
     upgrade: bool = False
-    """whether more power than the headroom can be bought, at the grid table's price"""
+    """whether power beyond the headroom can be bought, at the grid table's price"""
     lines: LayerFile | None = None
-    """layer of the 11 kV network or substations, for the length of line; default: the grid table's
-    distance"""
+    """layer of the 11 kV network or substations, to measure the length of new lines; default: the
+    grid table's distance"""
     feeders: LayerFile | None = None
     """layer of feeders with feeder_id and headroom_kw; default: one for each site"""
     feeder_within_m: Metres | None = Field(None, gt=0, le=100_000)
@@ -289,8 +290,8 @@ class Money(Section):
     """Prices and rates of a station's business case; None: the package's figure."""
 
     prices_pkr_kwh: Annotated[Mapping[TableName, Price], Field(min_length=1)] | None = None
-    """drivers' price by charger group, with sales tax, PKR/kWh; a price for each group of the
-    configurations"""
+    """price to drivers by charger group, including sales tax, PKR/kWh; required for every group in
+    the configurations"""
     pkr_per_usd: float | None = Field(None, gt=0, le=100_000)
     """PKR to the US dollar: prices of chargers and swap batteries follow it by their imported
     share; default: the catalogue's, 280"""
@@ -299,11 +300,11 @@ class Money(Section):
     fixed_pkr_kw_month: RupeesMonth | None = Field(None, ge=0, le=100_000)
     """fixed and demand charges, PKR a month for each kW of load"""
     sales_tax: Share | None = None
-    """sales tax on what drivers pay, share of the price without it"""
+    """sales tax, as a share of the price before tax"""
     income_tax: Share | None = Field(None, lt=1)
     """income tax, share of the profit"""
     discount_rate: Share | None = None
-    """real discount rate a year, after tax: prices are those of one year"""
+    """real discount rate per year, after tax (all prices are in rupees of one year)"""
     years: int | None = Field(None, ge=1, le=40)
     """horizon of the business case, years"""
     payment_share: Share | None = None
@@ -315,13 +316,13 @@ class Money(Section):
     attendants_other: float | None = Field(None, ge=0, le=100)
     """attendants of a new station without DC"""
     opening_year: int | None = Field(None, ge=2025, le=2060, json_schema_extra={"unit": "year"})
-    """year in which stations open; their sales follow the demand of the fleet model up to those of
-    the target year; default: spread evenly over the four years up to it"""
+    """year in which stations open; their sales grow with the fleet model's demand until the target
+    year; default: openings are spread evenly over the four years up to the target year"""
     sales_path: Annotated[tuple[Share, ...], Field(strict=False, min_length=1)] | None = None
     """sales of each year of operation relative to the target year, in place of the fleet model's;
-    the last holds for the years after"""
+    the last value also applies to later years"""
     value_of_time_pkr_h: Mapping[TableName, ValueOfTime] = Field({})
-    """worth of a driver's hour by vehicle class, PKR, for least_cost_to_all; default: the package's
+    """value of a driver's hour by vehicle class, PKR, for least_cost_to_all; default: the package's
     figure"""
 
     @model_validator(mode="before")
@@ -341,7 +342,7 @@ class Money(Section):
             (
                 ("prices_pkr_kwh", group),
                 f"{price:g} is not above tariff_pkr_kwh, {tariff:g}",
-                "drivers pay more than the station does",
+                "drivers must pay more than the station does",
             )
             for group, price in (self.prices_pkr_kwh or {}).items()
             if tariff is not None and price / (1 + (self.sales_tax or 0.0)) <= tariff

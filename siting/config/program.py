@@ -131,7 +131,7 @@ class LeastGain(Section):
     """The least gain of public money; stations below it are not built, and their money is saved."""
 
     per_million: Annotated[
-        float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day a PKR m"})
+        float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
     ] = Field(10.0, ge=0, le=1e9)
     """least gain of a PKR m, in the unit of the objective; 0: no limit; 10 kWh/day is PKR 27 of
     public money for each kWh of ten years, a judgement: about what the energy costs; ASSUMPTION"""
@@ -153,7 +153,7 @@ class LeastGain(Section):
 
     @property
     def a_rupee(self) -> float | dict[int, float]:
-        """The charge per rupee: one number, or one a year."""
+        """The charge per rupee: one number, or one per year."""
         if self.per_million_by_year is None:
             return self.per_million / MILLION
         return {year: gain / MILLION for year, gain in self.per_million_by_year.items()}
@@ -236,8 +236,8 @@ class Envelope(Section):
     an offer's subsidy by the chargers' cost"""
 
     rule: Literal["ceiling", "kept", "both"] = "ceiling"
-    """ceiling: they draw no more; kept: nothing else draws on it, and they may draw on the rest as
-    well; both: they draw on it alone, and nothing else does"""
+    """ceiling: they may draw no more than it; kept: only they may draw on it, and they may also
+    draw on the rest; both: only they may draw on it, and only on it"""
 
 
 class AreaEnvelopes(Section):
@@ -308,7 +308,7 @@ class Mandate(Section):
 
 
 class Limits(Section):
-    """The requirements on a plan beside the budget."""
+    """The requirements on a plan besides the budget."""
 
     most_new_stations: int | None = Field(None, ge=0, le=1_000_000)
     """most new stations; default: any number"""
@@ -319,7 +319,7 @@ class Limits(Section):
     required_sites: Sites = ()
     """sites that must get a station: id or name"""
     forbidden_sites: Sites = ()
-    """sites that must get none: id or name"""
+    """sites that must get no station: id or name"""
     envelopes: Mapping[TableName, Envelope] = Field({})
     """money reserved for groups of chargers, within the budget"""
     areas: AreaEnvelopes | None = None
@@ -437,8 +437,8 @@ class Program(Section):
     """later aims in order, among plans of equal value, to a fifth of solver.gap: most_worth (the
     objective), least_money (public money), shortest_drives (for no more public money than the plan
     before, unless least_gain is 0), least_cost_to_all (yearly cost of stations and drivers' time,
-    for no more public money either); default: least_cost_to_all, but none where decay counts drives
-    already or the method is greedy"""
+    for no more public money either); default: least_cost_to_all, but no later aim if decay counts
+    drives already or the method is greedy"""
     least_gain: LeastGain = LeastGain()
     """least gain of a further PKR m, so that every station is worth its money and money of little
     gain is saved"""
@@ -449,7 +449,7 @@ class Program(Section):
     alternatives: Alternatives | None = None
     """further plans that differ; default: one plan"""
     limits: Annotated[Limits, BeforeValidator(_no_section)] = Limits()
-    """limits beside the budget"""
+    """limits besides the budget"""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Program:

@@ -74,7 +74,7 @@ class Existing(Section):
     """Stations already in service."""
 
     path: LayerFile
-    """layer file with one row a station"""
+    """layer file with one row per station"""
     source: Source = ""
     licence: Licence = ""
 

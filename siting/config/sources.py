@@ -143,7 +143,7 @@ class PeoplePoints(Section):
     kind: Literal["points"]
     """people counted at the points of a layer file"""
     path: LayerFile
-    """layer file with one row a point"""
+    """layer file with one row per point"""
     column: Text = "people"
     """column that holds the number of people"""
     raster_deg: Annotated[float, Field(json_schema_extra={"unit": "degrees"})] | None = Field(
@@ -355,7 +355,7 @@ class SitesLayer(Section):
     kind: Literal["layer"]
     """rows of a layer file"""
     path: LayerFile
-    """layer file with one row a site"""
+    """layer file with one row per site"""
     name_column: Text | None = None
     """column with the site's name; default: no names"""
     id_column: OwnIds = None

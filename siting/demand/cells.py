@@ -44,7 +44,7 @@ def make_cells(
     ----------
     people
         Points or polygons with a column ``people``, in any coordinate reference system. With a
-        column ``zone_id`` a cell shared by several zones becomes one row a zone, each with the
+        column ``zone_id`` a cell shared by several zones becomes one row per zone, each with the
         zone's people, so that zone data can be passed on.
     network
         The roads.
@@ -229,7 +229,7 @@ def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, npt.NDArra
 def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
     """Return the squares of a grid by their row and column.
 
-    `keys` has one row a square: its row (northward) and its column (eastward) from the origin.
+    `keys` has one row per square: its row (northward) and its column (eastward) from the origin.
     """
     y, x = keys.T * size_m
     return np.asarray(shapely.box(x, y, x + size_m, y + size_m), dtype=object)

@@ -72,7 +72,7 @@ def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
 def city_energy(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, area_share: float = 1.0
 ) -> pd.DataFrame:
-    """Return the public charging demand of a study area, one row a vehicle class (kWh/day).
+    """Return the public charging demand of a study area, one row per vehicle class (kWh/day).
 
     The area is one zone with unknown housing; see `zone_energy` for more.
 
@@ -260,7 +260,7 @@ def figures_at(
 ) -> dict[str, Array]:
     """Return each figure by class, for `zone_kwh`, with the figures' rows at some values.
 
-    `values` has one entry a row along its last axis.
+    `values` has one entry per row along its last axis.
     """
     none = np.zeros(len(weights["housing_weight"]))
     return {**dict.fromkeys(EFFECTS, none), **weights} | {

@@ -44,7 +44,7 @@ def read_figures(
     path: Path | None = None,
     overrides: Overrides | None = None,
 ) -> pd.DataFrame:
-    """Return the figures of every vehicle class, one row a class and figure, each in its own unit.
+    """Return the figures of every vehicle class, one row per class and figure, in its own unit.
 
     `path` is a user's own table of the same form, whose rows replace the package's for the same
     class and figure. `overrides` (class, then figure) replace both, have no range and count as

@@ -1,22 +1,23 @@
 """Effects of a zone's ownership on its vehicles, and of its housing on charging at home.
 
-A zone of p people with o vehicles a head, or a proxy (the share of households with four rooms or
-more), has of the area's vehicles of a class the share
+A zone has p people with o vehicles per head, or a proxy (the share of households with four rooms or
+more). Its share of the area's vehicles of a class is
 
     p o^a / sum over the zones of p o^a        a the class's ``ownership_weight``, 0: by people
 
-so that ownership moves the map and not the total.
+so that ownership moves vehicles between zones without changing the total.
 
-A class's ``home_share`` H comes from a survey with tenants too, a share r0 of households. A zone
-with the same share has H itself; fewer tenants give more, more tenants less. For a class of
-``housing_weight`` w (1 if parked at home, 0 if at a depot) and a renting effect e::
+A class's ``home_share`` H comes from a survey in which a share r0 of the households were tenants. A
+zone with the same share uses H unchanged; with fewer tenants it charges more at home, with more
+tenants less. For a class of ``housing_weight`` w (1 if parked at home, 0 if at a depot) and a
+renting effect e::
 
     home share of the zone = H x (1 - w e renting_share of the zone) / (1 - w e r0)
-                               x the same of high-rise buildings,   at most 1
+                               x the same for high-rise buildings,   at most 1
     public share           = 1 - home share of the zone
 
-A factor with an unknown share in a zone is left out. Housing moves the map; it changes the total
-only as far as the people of the area rent more, or less, than those surveyed.
+A factor with an unknown share in a zone is left out. Housing moves demand between zones; it changes
+the total only as far as the people of the area rent more, or less, than those surveyed.
 """
 
 from __future__ import annotations
@@ -77,13 +78,13 @@ class Housing:
             given = zones.get(column, blank)
             values = _numbers(given)
             bad = given.notna().to_numpy() & ~((values >= 0) & (values <= 1))
-            what = "not blank and not a share of at least 0 and at most 1"
+            what = "neither blank nor a share of at least 0 and at most 1"
             faults += rows_fault(f"zones, column {column}", bad, ids, what)
             shares[column] = values
         given = zones.get("ownership", pd.Series(1.0, index=zones.index))
         owned = _numbers(given)
         bad = given.notna().to_numpy() & ~(np.isfinite(owned) & (owned >= 0))
-        what = "not blank and not a number of at least 0"
+        what = "neither blank nor a number of at least 0"
         faults += rows_fault("zones, column ownership", bad, ids, what)
         if not bad.any() and not np.nansum(owned * people) > 0 and not np.isnan(owned).all():
             faults.append(Fault("zones, column ownership", "nobody owns a vehicle in any zone"))
@@ -124,9 +125,9 @@ def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
 def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Return the effects of renting and high-rise living on charging at home.
 
-    `effects`: own values of ``renting_effect``, ``high_rise_effect``, ``survey_renting_share`` or
-    ``survey_high_rise_share``, 0 to 1. Columns: ``figure``, ``value``, ``low``, ``high``, ``unit``,
-    ``source``, ``confidence``.
+    `effects`: your own values of ``renting_effect``, ``high_rise_effect``, ``survey_renting_share``
+    or ``survey_high_rise_share``, 0 to 1. Columns: ``figure``, ``value``, ``low``, ``high``,
+    ``unit``, ``source``, ``confidence``.
 
     >>> housing_effects({"high_rise_effect": 0})["value"].to_list()
     [0.5, 0.0, 0.28, 0.05]
@@ -136,7 +137,9 @@ def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     faults = []
     for name, value in (effects or {}).items():
         if name not in EFFECTS:
-            faults.append(Fault("effects", f"none is called {name}", "use " + ", ".join(EFFECTS)))
+            faults.append(
+                Fault("effects", f"no effect is called {name}", "use " + ", ".join(EFFECTS))
+            )
         elif not 0 <= value <= 1:
             faults.append(Fault(f"effects, {name}", f"{value} is not at least 0 and at most 1"))
         else:

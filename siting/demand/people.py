@@ -52,20 +52,20 @@ def read_people(
     raster_deg
         Width of raster cells (degrees) whose centres the points are (WorldPop at about 1 km:
         1/120). Each point becomes a square, so that its people spread over all the demand cells it
-        covers rather than fall into the one at its centre.
+        covers instead of all falling into the cell at its centre.
 
     Returns
     -------
     GeoDataFrame
-        ``people`` (persons) and ``geometry``, one row a row of the file, in its order; ``h3`` for
+        ``people`` (persons) and ``geometry``, one row per row of the file, in its order; ``h3`` for
         a table of hexagons; other columns of the file as ``user_NAME``.
 
     Raises
     ------
     InputError
-        With every fault of the file at once: semicolons for commas; no such column; counts that
-        are missing, negative, not numbers or written with a decimal comma; nobody at all; ids
-        given twice; geometry that is missing, broken or of lines.
+        With every fault of the file at once: semicolons for commas; no such column; counts that are
+        missing, negative, not numbers or written with a decimal comma; nobody at all; ids given
+        twice; geometry that is missing, broken or of lines.
     """
     require_commas(path)
     if _h3_column(path) is not None and raster_deg is None:
@@ -88,7 +88,7 @@ def read_people(
 
 
 def _own(layer: pd.DataFrame, told: Collection[str]) -> dict[str, Any]:
-    """Return the user's columns without a use here, as ``user_NAME``."""
+    """Return the user's columns that are not used here, as ``user_NAME``."""
     known = {*told, *LONLAT_ALIASES, *LONLAT_ALIASES.values()}
     own = [c for c in layer.columns if c not in known and layer[c].dtype != "geometry"]
     return {f"user_{column}": plain_column(layer[column]).array for column in own}
@@ -101,11 +101,11 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     the column that holds the number of people.
 
     Columns: ``h3`` (text), ``people`` (persons) and the hexagon, EPSG:4326, in the order of the
-    file; other columns as ``user_NAME``. `siting.demand.make_cells` uses hexagons of the wanted or
-    a finer resolution by name, without cutting them. Raises `InputError` with every fault of the
-    file at once: no such column; names that are not H3 cells, are repeated or of several
-    resolutions; hexagons outside Pakistan; counts as in `read_people`; `MissingExtraError` without
-    the package ``h3``.
+    file; other columns as ``user_NAME``. `siting.demand.make_cells` uses hexagons of the same or a
+    finer resolution by name, without cutting them. Raises `InputError` with every fault of the file
+    at once: no such column; names that are not H3 cells, are repeated or of several resolutions;
+    hexagons outside Pakistan; counts as in `read_people`; `MissingExtraError` without the package
+    ``h3``.
     """
     if find_spec("h3") is None:
         raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')
@@ -121,7 +121,7 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     faults = count_faults(frame, path, column)
     cells = [_h3_text(value) for value in frame[name]]
     bad = np.array([not h3.is_valid_cell(cell) for cell in cells], dtype=bool)
-    what = f"{bad.sum():,} of {len(frame):,} rows are no H3 cell"
+    what = f"{bad.sum():,} of {len(frame):,} rows are not H3 cells"
     faults += rows_fault(where, bad, path, what, "give names such as 8842f5a001fffff")
     if bad.any():
         raise InputError(faults)
@@ -149,13 +149,13 @@ def people_on_streets(
 ) -> gpd.GeoDataFrame:
     """Return a zone's people spread along its streets: points in lon/lat (EPSG:4326) with counts.
 
-    For places with only a total. That people live in proportion to the length of street is an
-    assumption, which the caller has to state.
+    For places with only a total. It is an assumption that people live in proportion to street
+    length, and the caller has to state it.
 
     `network`: the zone's roads; `total`: number of people in the zone; `highway`: the road classes
-    along which people live. One row a street: ``people`` and its midpoint. The two directions of a
-    street count once. Raises `InputError` if the total is not a number above zero, or no street has
-    one of the classes.
+    along which people live. One row per street: ``people`` and its midpoint. The two directions of
+    a street count once. Raises `InputError` if the total is not a number above zero, or no street
+    has one of the classes.
     """
     if not (np.isfinite(total) and total > 0):
         raise InputError("people", f"a total of {total} persons", "give a number above 0")
@@ -174,9 +174,9 @@ def people_on_streets(
 
 
 def require_commas(path: Path) -> None:
-    """Check that a CSV is not separated by semicolons, as where the comma is decimal.
+    """Check that a CSV is not separated by semicolons, as is usual with a decimal comma.
 
-    Files other than CSV pass.
+    Other files pass.
     """
     if path.suffix.lower() != ".csv" or not path.is_file():
         return
@@ -226,7 +226,7 @@ def id_faults(
 ) -> list[Fault]:
     """Return one fault for each column of ids with a repeated id.
 
-    Columns that are missing pass.
+    Missing columns are accepted.
     """
     what, fix = "the same id in several rows", "give each row its own id"
     return [
@@ -326,7 +326,7 @@ def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
 
 
 def streets_once(network: Network, highway: Collection[str]) -> tuple[Ints, Shapes]:
-    """Return the streets of some classes, both directions as one: positions of edges, and lines."""
+    """Return the streets of some classes, both directions as one: edge positions and lines."""
     edges = network.edges
     at = np.flatnonzero(edges["highway"].isin(list(highway)).to_numpy())
     # A normalised line has the same direction whichever way it was drawn.

@@ -1,4 +1,4 @@
-"""Named scenarios of electric sales: the figures and targets behind a stock, checked."""
+"""Named scenarios of electric sales: the figures and targets behind a fleet, checked."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _row_faults(rows: pd.DataFrame, where: str) -> list[Fault]:
 
 
 def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> list[Fault]:
-    """Return the faults of the targets beside the figures of each class."""
+    """Return the faults of the targets, given the figures of each class."""
     faults = []
     ceilings = figures[figures["figure"] == "saturation"].set_index("vehicle_class")["value"]
     lacking, late, high = (list[str]() for _ in range(3))
@@ -142,9 +142,9 @@ def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> l
             high.append(str(name))
     strange = sorted(set(targets["vehicle_class"].astype(str)) - set(ceilings.index.astype(str)))
     checks: Sequence[tuple[list[str], str, str, str]] = (
-        (lacking, "vehicle_class", "no target for a class that is sold", "add a target"),
+        (lacking, "vehicle_class", "no target for a class with sales", "add a target"),
         (late, "year", f"the first target is later than {BASE_YEAR}", f"add one for {BASE_YEAR}"),
-        (high, "share", "not above 0 and below the saturation", "the curve never gets there"),
+        (high, "share", "not above 0 and below the saturation", "give a share between them"),
         (strange, "vehicle_class", "a target for a class without sales", "give its sales figures"),
     )
     for ids, column, what, fix in checks:

@@ -45,7 +45,7 @@ def city_like(like: str, city: str, people: float) -> pd.Series:
 def city_share(
     cities: pd.DataFrame, city: str, classes: Sequence[str], path: Path | None = None
 ) -> pd.DataFrame:
-    """Return a city's share of the country's electric vehicles, one row a vehicle class (0 to 1).
+    """Return a city's share of the country's electric vehicles, one row per vehicle class (0 to 1).
 
     From the first of these that is known: registrations of the class in the city, its registrations
     of all classes together, the column ``share_of_fleet`` of `cities` (if present), the city's

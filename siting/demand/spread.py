@@ -41,7 +41,7 @@ def spread_demand(
         their energy too, which cannot be served.
     energy
         ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them; with
-        ``zone_id``, one row a zone and class, spread over the cells of that zone alone (of one
+        ``zone_id``, one row per zone and class, spread over the cells of that zone alone (of one
         single zone, over all cells that name none).
     surfaces
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each, as

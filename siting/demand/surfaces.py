@@ -216,7 +216,7 @@ def traffic(
     people; up to this number all are used. `trip_min`: the longest trip, minutes; ``inf`` for no
     limit.
 
-    Columns: ``weight``, ``highway`` (the row of `road_weights`) and a point, one row a piece of
+    Columns: ``weight``, ``highway`` (the row of `road_weights`) and a point, one row per piece of
     road of 200 m at most, in the network's metres. Raises `InputError` if a setting or a weight is
     invalid, or the table lacks ``unclassified``.
     """

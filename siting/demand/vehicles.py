@@ -81,7 +81,7 @@ def _at_home(overrides: Overrides) -> dict[str, dict[str, float]]:
             share = given.pop("public_share")
             clash = sorted(given.keys() & {"home_share", "housing_weight"})
             if clash:
-                what = f"public_share is given beside {', '.join(clash)}"
+                what = f"public_share is given together with {', '.join(clash)}"
                 faults.append(Fault(f"vehicles figures, {vehicle}", what, "give one of them"))
             if not isinstance(share, Real) or not 0 <= share <= 1:
                 where = f"vehicles figures, {vehicle}.public_share"

@@ -19,7 +19,7 @@ from siting.files import extent, missing_columns, read_layer, row_labels, rows_f
 # Relative wealth is published by the 2.4 km: a figure farther away says nothing of a cell.
 FARTHEST_M = 5000.0
 MARGIN_DEG = FARTHEST_M / 100_000
-# An index about zero beyond this is no index; exp of it would give all vehicles to one cell.
+# A larger figure is not an index around zero; its exponential would give one cell all vehicles.
 MOST_INDEX = 10.0
 
 # Where figures stand, the figures, and what names the rows of some.
@@ -38,8 +38,8 @@ def relative_wealth(
 
     `cells`: demand cells with ``people``, in metres; `path`: a GeoTIFF of one band, or a layer of
     points such as Meta's Relative Wealth Index in CSV; `column`: the column of a layer that holds
-    the figure; `index`: whether the figures are an index about zero, of which exp is taken;
-    `nodata`: the value of a raster that means no data, where the file does not name it.
+    the figure; `index`: whether the figures are an index around zero, whose exponential is used;
+    `nodata`: the value of a raster that marks missing data, if the file does not declare one.
 
     Raises `InputError` if the file cannot be read, a figure is missing, below zero (of an index:
     beyond 10), all are zero, or cells with people are farther than 5 km from any figure;
@@ -54,7 +54,7 @@ def relative_wealth(
         first = value[bad][0]
         what = f"{bad.sum():,} of {len(value):,} figures "
         if index:
-            what += f"are no index about zero, e.g. {first:g}"
+            what += f"are not an index around zero, e.g. {first:g}"
             fix = "set demand.wealth.nodata if that means no data, or index: false"
         else:
             what += f"are below zero or no number, e.g. {first:g}"

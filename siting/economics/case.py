@@ -41,11 +41,11 @@ def business_case(
     Parameters
     ----------
     offers
-        The offers, one a site, as `siting.sites.make_offers` returns them. Existing stations are
+        The offers, one per site, as `siting.sites.make_offers` returns them. Existing stations are
         left out: their running costs are unknown, and no decision depends on them.
     served_kwh_day
         Sales of each site (kWh/day), by ``site_id``: a series is for the target year, towards which
-        sales grow (`siting.economics.ramp`); a table has a column a year and is used unchanged.
+        sales grow (`siting.economics.ramp`); a table has a column per year and is used unchanged.
         Absent sites sell nothing.
     rules
         Prices and rates.
@@ -254,7 +254,7 @@ def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: Busines
     faults += rows_fault("served_kwh_day", bad, sites, "not kWh/day of at least 0")
     if table.shape[1] not in (1, years):
         what = f"{table.shape[1]} columns for a horizon of {years} years"
-        faults.append(Fault("served_kwh_day", what, "give one, or one a year"))
+        faults.append(Fault("served_kwh_day", what, "give one, or one per year"))
     refuse(faults)
     by_site = table.set_axis(sites, axis="index").reindex(ids).fillna(0.0).to_numpy(dtype=float)
     stands = offers.get("standing_kwh_day", pd.Series(0.0, index=offers.index))

@@ -91,7 +91,7 @@ class BusinessRules:
                 ("income_tax", 0 <= self.income_tax < 1, "a share of 0 to below 1"),
                 ("sales_path",
                  bool(self.sales_path) and all(0 <= share <= 1 for share in self.sales_path),
-                 "shares of 0 to 1, one a year"),
+                 "shares of 0 to 1, one per year"),
                 ("sales_share", 0 < self.sales_share <= 1, efficient),
             )
         ])  # fmt: skip

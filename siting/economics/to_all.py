@@ -10,7 +10,7 @@ ends of the years ``t`` for ``Z_t``, costs in each of its ``n`` years, at the di
 
 the annuity of its capital and of what is bought again, and its running costs: the parts of the
 business case (`siting.economics.case.gap_terms`), before income tax. Tax and subsidy pass from one
-to another and are no cost to all, and the power that is sold is bought wherever it is sold. What
+to another and are not a cost to all, and the power that is sold is bought wherever it is sold. What
 stands already is paid and costs nothing more.
 
 A kWh/day whose vehicles take ``e`` kWh a session charges ``1 / e`` times a day. With ``v`` PKR an

@@ -1,12 +1,13 @@
-"""The requirements of a program as elastic rows: dropped, or exceeded by a measured excess.
+"""The requirements of a program as elastic rows, which can be dropped or exceeded.
 
-All requirements are dropped and return as rows over the same columns::
+All requirements are removed, then added back as rows over the same columns::
 
     sum of a_rn x_n  -  sum of e_k over the requirements k of row r  <=  side_r      e_k >= 0
 
-A requirement is *held* with excess 0, and *dropped* where no objective counts its excess. One
-integer program answers whether requirements are compatible, how far one must give way, and the
-smallest changes of several, as shares of the figures asked. Existing stations are kept.
+A requirement is *held* if its excess is fixed at 0, and *dropped* if no objective counts its
+excess. One integer program shows whether requirements are compatible, how far a single one must
+give way, and the smallest changes to several, as shares of the figures asked. Existing stations are
+kept.
 """
 
 from __future__ import annotations
@@ -44,14 +45,14 @@ class Requirement:
     unit: str
     asked: float
     least: bool  # true: a minimum, which can be lowered; false: a maximum, which can be raised
-    short: float = 0.0  # excess of any plan, known without a solve
+    short: float = 0.0  # least excess of any plan, known without solving
 
     def figure(self, excess: float) -> float:
         """Return the figure that allows an excess."""
         return max(0.0, self.asked - excess) if self.least else self.asked + excess
 
     def changed(self, program: Program, figure: float, standing: Flags) -> Program:
-        """Return the program with another figure; required sites keep those with a station."""
+        """Return the program with a new figure; required sites without a station are dropped."""
         instance, n = program.instance, self.place
         if self.block == "floor":
             floors = list(program.floors)
@@ -94,7 +95,7 @@ class _Row:
         return float(np.abs(self.value).max(initial=0.0)) or 1.0
 
     def slack(self, options: int) -> float:
-        """Return the rounding tolerance of its sum, as in `Resources.slack`."""
+        """Return the rounding tolerance of the row's sum, as in `Resources.slack`."""
         if self.column.max(initial=0) >= options:
             return 0.0
         rounding = settings.ROUNDING * abs(self.side)
@@ -177,7 +178,7 @@ class Elastic:
                 self._row((column, kwh / wanted[s]), floor.share, owners)
 
     def _drawn(self, share: Floats, t: int) -> Terms:
-        """Return a share of the public money drawn up to a year (PKR), given by offer."""
+        """Return the public money drawn up to a year (PKR), weighted by a share for each offer."""
         if self.program.gap is None:
             drawn = self.options.of_offers(self.program.instance.offer_subsidy * share)
             return self._of_options(drawn[:, t])
@@ -287,10 +288,11 @@ class Elastic:
     def ask(
         self, held: Collection[int], aimed: Collection[int], clock: Clock, *, whole: bool
     ) -> Answered:
-        """Return the least sum of the excesses in question, each in its own `unit`, negative.
+        """Return the least sum of the excesses aimed at, negated, each as a multiple of its `unit`.
 
-        `held`: requirements without excess; those neither held nor in `aimed` are dropped; `aimed`:
-        requirements with the least excess; `whole`: integer stations; else the relaxation.
+        `held`: requirements whose excess is 0; `aimed`: requirements whose excess is minimised; all
+        others are dropped. `whole`: whether stations are integers; if not, the relaxation is
+        solved.
         """
         m, count, effort = self.matrix, len(self.requirements), self.effort
         most = np.full(count, np.inf)
@@ -325,8 +327,8 @@ class Elastic:
         out = np.maximum(answer.point[self.columns :], 0.0) * self.unit
         exact = np.zeros(len(out))
         for row in self._rows:
-            # Excesses are computed from the rows, free of solver rounding, except those that
-            # several share.
+            # Excesses are computed from the rows, free of solver rounding, except in rows that
+            # several requirements share.
             over = math.fsum(row.value * answer.point[row.column]) - row.side
             for k in row.owners:
                 exact[k] = max(exact[k], over if len(row.owners) == 1 else float(out[k]))

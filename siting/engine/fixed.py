@@ -38,7 +38,7 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
     program
         The program.
     offers
-        Ids of the offers that stand, existing ones included, at most one a site; by year, or one
+        Ids of the offers that stand, existing ones included, at most one per site; by year, or one
         list for all years.
     within_budget
         Whether budget and caps limit the public money that fills viability gaps.
@@ -174,7 +174,7 @@ def assign(
     instance
         The data the offers were chosen for.
     offer_ids
-        Offers that stand, existing ones included; at most one a site.
+        Offers that stand, existing ones included; at most one per site.
     model
         ``capacitated``: as much as the chargers can deliver, then the shortest drives.
         ``coverage``: all demand in reach of a compatible station, each row by the nearest.

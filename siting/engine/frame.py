@@ -23,7 +23,7 @@ from siting.program.program import Program
 class Frame:
     """A program's matrix for one aim, its columns grouped by meaning.
 
-    A *choice* is an array of option positions, in order, at most one a site.
+    A *choice* is an array of option positions, in order, at most one per site.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Frame:
         self.must = program.must
         self.sign = 1.0 if self.matrix.maximise else -1.0
         energies = self.layout.columns.energies - self.count
-        # For each energy column a pair that represents it, and its slice.
+        # For each energy column, a pair that represents it, and its slice.
         self.energy_pair = np.zeros(energies, dtype=np.int64)
         self.energy_slice = np.zeros(energies, dtype=np.int64)
         for s in range(len(program.slices)):
@@ -69,7 +69,7 @@ class Frame:
 
     @cached_property
     def money(self) -> Floats:
-        """The money in the aim by option, without gap payments, which are not known before."""
+        """The money in the aim by option, except gap payments, which a solve decides."""
         out = np.zeros(self.count)
         column, value = self.aim.money(self.layout)
         mine = column < self.count
@@ -78,7 +78,7 @@ class Frame:
 
     @property
     def charge(self) -> Floats:
-        """The charge on each option's money where worth is the aim; else 0."""
+        """The charge on each option's money if worth is the aim; else 0."""
         return self.money if self.aim.of_worth else np.zeros(self.count)
 
     @property
@@ -124,7 +124,7 @@ class Frame:
         return np.concatenate([*parts, aimed])
 
     def fits(self, choice: Ints) -> bool:
-        """Return whether a choice has one option a site, all required ones, and meets the rows."""
+        """Return whether a choice has one option per site and all required, and meets the rows."""
         count = np.bincount(self.site[choice], minlength=self.sites)
         return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
             choice
@@ -153,7 +153,7 @@ class Frame:
         empty[:first] = False
         if (lower[empty] > settings.EXACT).any() or (upper[empty] < -settings.EXACT).any():
             return _none(infeasible=True)
-        # Without columns, where no station is in reach, HiGHS gives no answer.
+        # If no station is in reach there are no columns, and HiGHS gives no answer.
         if not len(columns):
             none = np.zeros(m.a.shape[0]), np.zeros(m.a.shape[1])
             cost = float(m.cost @ fixed)

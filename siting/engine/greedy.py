@@ -8,8 +8,8 @@ whose value is the rank of a polymatroid. So for the gain of new stations over e
   best single option, reaches at least ``(1 - 1/e) / 2``, 31.6 %, of the best within the budget;
 - if all subsidies are the same, at least ``1 - 1/e``, 63.2 %.
 
-With several options at a site, limits beside the budget or required sites neither guarantee holds,
-and none is claimed. The bound of each plan tells its quality in fact, mostly far better.
+With several options at a site, limits besides the budget, or required sites, neither guarantee
+holds, and none is claimed. The bound of each plan tells its quality in fact, mostly far better.
 
 Greedy under a budget is not monotone: with more money an expensive option may be chosen that leaves
 no room for two better ones. So the plan is the best greedy plan over this sum of money and every

@@ -40,7 +40,7 @@ def lost_without(
     program
         The program with demand, service and worth; floors, limits and money do not count.
     offer_ids
-        Offers that stand, existing ones included; at most one a site.
+        Offers that stand, existing ones included; at most one per site.
     site_ids
         Stations to close, one at a time.
 
@@ -83,7 +83,7 @@ class Marginal:
         self._valuer = Valuer(frame, cutter) if is_quick(frame, cutter) else None
         self._room = Room(frame)
         chosen = self.instance.positions_of(offers)
-        # Of several courses to an offer the first: the longest standing.
+        # If several courses lead to an offer, take the first, which stands longest.
         self._choice = frame.nothing
         for option in np.flatnonzero(np.isin(frame.options.last, chosen))[::-1].tolist():
             self._choice[frame.site[option]] = option
@@ -156,7 +156,7 @@ class Marginal:
     ) -> pd.DataFrame:
         """Return the best single stations in place of some of the plan, as `offers_at` does.
 
-        Budget and limits must have room for them once the others are removed; one row a site,
+        Budget and limits must have room for them once the others are removed; one row per site,
         ``gain`` against the plan without those.
 
         Parameters

@@ -84,7 +84,8 @@ def solve_whole(
                 served = frame.serve(choice, Clock(math.inf))
                 if served.found:
                     break
-            # Only the solver's tolerance allows it: exclude exactly this choice.
+            # The choice is feasible only within the solver's tolerance, so exclude exactly this
+            # one.
             taken = set(choice.tolist())
             terms = [(v, 1.0 if n in taken else -1.0) for n, v in enumerate(y)]
             row = pulp.lpSum_vars_coefs(terms) <= len(taken) - 1.0

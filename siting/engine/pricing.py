@@ -40,7 +40,7 @@ from siting.program.program import Program
 
 
 def is_many(program: Program) -> bool:
-    """Return whether a program has so many offers a site that they are priced in."""
+    """Return whether a program has enough offers per site for column generation."""
     return len(program.offers) > settings.MANY_OFFERS * max(len(program.instance.site_ids), 1)
 
 

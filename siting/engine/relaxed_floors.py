@@ -70,11 +70,11 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
     frame
         A program with a viability gap.
     choice
-        Options chosen at first, one a site.
+        Options chosen at first, one per site.
     clock
         Deadline and interruption.
     hurried
-        Whether to check shortfalls once, whatever the clock says.
+        Whether to check shortfalls at least once, even after the time is over.
     """
     soft = softened(frame)
     assert soft is not None  # rows of the gap exist

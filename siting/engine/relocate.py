@@ -1,10 +1,10 @@
 """Relocation of stations to free sites nearer to their own customers.
 
 Given the customers of each station, the saving of a move is a sum: their drives from the present
-site less those from the free one. Where an option no more expensive and no smaller exists there,
-and all customers reach it, energy and money stay within their limits, so nothing has to be solved.
-Of stations that serve as much, none stays at the rim of a city only because the site amid its
-customers was never tried.
+site less those from the free one. If an option there is no more expensive and no smaller, and all
+customers reach it, energy and money stay within their limits, so nothing has to be solved. Without
+this step, a station could stay at the edge of a city only because the site amid its customers was
+never tried.
 """
 
 from __future__ import annotations
@@ -77,8 +77,9 @@ def relocated_often(
 def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     """Return a choice improved by moving stations one by one, while time allows.
 
-    Unlike in `relocated` a move may leave customers to others: each is valued by its whole service.
-    Stations with the longest drives are tried first, at the sites in reach of most of their energy.
+    Unlike in `relocated`, a move may leave customers to other stations, so each move is valued by
+    the service of the whole plan. Stations with the longest drives are tried first, at the sites in
+    reach of most of their energy.
     """
     best = frame.serve(choice, clock)
     if not best.found:
@@ -138,8 +139,7 @@ class _Alike:
     def __init__(self, frame: Frame) -> None:
         instance, offer = frame.program.instance, frame.options.offer
         self.worth = frame.matrix.cost
-        # For each option, the amounts that may not rise, those that may not fall, and those that
-        # must match.
+        # Amounts of each option that must not rise, that must not fall, and that must match.
         more = [instance.offer_cost, instance.offer_subsidy]
         less = [*instance.offer_capacity.T]
         same = [np.ones(len(instance.offer_cost))]

@@ -1,7 +1,7 @@
 """The subproblem of the cuts: the shortfall of measures at fractional options, as an LP.
 
 The rows are those of the whole program (`siting.program.matrix`), with the options fixed at their
-fractions on the right-hand side, and one row a measure: service plus shortfall is at least the
+fractions on the right-hand side, and one row per measure: service plus shortfall is at least the
 master problem's claim. The service of a pair is limited by the fraction at its site. Only sides and
 bounds change from point to point, so the dual simplex method restarts from its last basis; the
 duals at the optimum are the weights and prices of the cut (`siting.engine.cuts`).
@@ -66,7 +66,7 @@ class Shortfall:
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # Needs above customers and caps are no shortfall of measures: the second column holds them.
+        # Needs above customers and caps are not a shortfall of measures: see the second column.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
             family = m.family["gap"]

@@ -17,14 +17,14 @@ from siting.program.instance import Floats
 class Shortfalls:
     """The subproblems of all groups of parts, each built on first use.
 
-    Where floors or money link parts, the shortfall of each part alone is fast to compute and mostly
-    enough: the large subproblems of the groups come after it.
+    Where floors or money link parts, the shortfall of each part alone is computed first: it is fast
+    and usually enough. The large subproblems of the groups come after it.
     """
 
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
         self.cutter, self.clock, self.threads = cutter, clock, threads
         self._made: dict[bool, list[Shortfall]] = {}
-        self.missed = False  # whether the first point gave some group no cut, the last time
+        self.missed = False  # whether some group got no cut at the first point, last time
 
     def cuts(
         self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
@@ -33,8 +33,8 @@ class Shortfalls:
         """Return a cut of each group at the first point that gives one.
 
         `points`: values of the options; `measured`: all columns of the master problem; `breaks`:
-        test whether the point to cut off violates a cut; `linked`: of linked parts together, not of
-        the worth of each alone.
+        test whether the point to cut off violates a cut; `linked`: whether cuts are for linked
+        parts together, instead of for the worth of each alone.
         """
         left, out = self._programs(linked=linked), []
         self.missed = False

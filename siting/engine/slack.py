@@ -15,8 +15,8 @@ from siting.program.instance import Flags, Floats, Ints
 class Room:
     """The resources of one program, prepared to test changes.
 
-    A *change* is an option, taken at its site in place of what stands there; after the options, a
-    site left empty.
+    A *change* builds an option at its site, in place of any other there. The changes after the
+    options each leave one site empty.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -59,16 +59,16 @@ class Room:
         return float(wide[finite].max(initial=0.0))
 
     def used(self, choice: Ints) -> tuple[Floats, Floats]:
-        """Return a choice's use (option by site, -1 for none) of wide and narrow rows."""
+        """Return a choice's use (option by site, -1 if empty) of wide and of narrow rows."""
         taken = np.zeros(self.count)
         taken[choice[choice >= 0]] = 1.0
         return self._dense @ taken, self._sparse @ taken
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return the changes of a choice within every row.
+        """Return which changes of a choice stay within every row.
 
-        `choice`: option at each site, -1 for none; `begun`: whether the choice is partial, so that
-        it may still miss lower sides.
+        `choice`: option at each site, -1 if empty; `begun`: whether the choice is still partial, so
+        that it need not reach lower limits yet.
         """
         wide, narrow = self.used(choice)
         there = np.flatnonzero(choice >= 0)
@@ -96,7 +96,7 @@ class Room:
         return out
 
     def changed(self, choice: Ints, *changes: int) -> Ints:
-        """Return a choice after changes; the last change, after the sites, changes nothing."""
+        """Return a choice after changes; the last change, after the sites, has no effect."""
         out = choice.copy()
         for change in changes:
             if change < self.count:
@@ -135,7 +135,7 @@ class Room:
         return fit
 
     def taking(self, choice: Ints, order: Iterable[int]) -> Ints:
-        """Return a choice after adding options in an order, one a site, while they fit."""
+        """Return a choice after adding options in an order, one per site, if they fit."""
         out, done = choice.copy(), np.zeros(self.sites, dtype=bool)
         fits = self.fits(out, begun=True)
         for option in order:

@@ -459,7 +459,7 @@ class _Solve:
         assert self.choice is not None
         out = list(reached)
         if out[-1].aim.of_drives:
-            out.pop()  # that much is left to decide
+            out.pop()  # so that the drives are still free to improve
         for n, one in enumerate(out):
             asked = n < len(self.before)
             if one.aim.of_worth and one is not reached[-1] and not asked:

@@ -40,7 +40,7 @@ def run_solver(
     name: str, prob: pulp.LpProblem, clock: Clock, *, gap: float, threads: int, seed: int,
     start: bool, **options: Any,
 ) -> Run:  # fmt: skip
-    """Return the outcome of a solver run; the problem's variables take the solution.
+    """Return the outcome of a solver run, and set the problem's variables to its solution.
 
     `start`: whether to start from the variables' values; `options`: HiGHS options by name.
     """

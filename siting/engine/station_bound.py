@@ -41,7 +41,7 @@ class Prices:
     demand: Floats  # of a kWh/day of each demand row (in each slice); nan: of no known price
     money: Floats  # of a rupee paid, by year
     limits: Floats  # of a unit of each resource
-    # Of a rupee that each site (row) lacks in each year; None before they are searched for.
+    # Price of a rupee of gap at each site (row) in each year; None before the search for them.
     gaps: Floats | None = None
 
     @classmethod
@@ -87,7 +87,8 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
         for r in range(len(prices.limits)):
             row = m.family["resource"].start + r
             price[row] = prices.limits[r] * resource_unit(frame, m, r) / size
-    # Of merged rows the price of any of their demand rows; of no known price the most a kWh counts.
+    # A merged row has the price of any of its demand rows; without a known price, the most a kWh
+    # counts.
     of_row, of = np.zeros_like(service.kwh), service.row_of_demand
     known, reached = np.zeros_like(prices.demand), of >= 0
     known[reached] = np.where(

@@ -66,7 +66,7 @@ class Keeper(Protocol):
         """Keep a proven bound."""
 
     def weighed(self, choice: Ints) -> float:
-        """Return the value of a choice, -inf if it is no plan; keep it if it is the best."""
+        """Return the value of a choice, -inf if it is not a plan; keep it if it is the best."""
 
 
 class Tree:

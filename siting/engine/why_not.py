@@ -57,8 +57,8 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a requirement in the conflict: ``requirement``; ``have``, the best figure while the
-        others hold, or the amount of a scarce resource; ``need``; ``unit``; ``alone``, whether
+        One row per requirement in the conflict: ``requirement``; ``have``, the best figure while
+        the others hold, or the amount of a scarce resource; ``need``; ``unit``; ``alone``, whether
         changing it alone is enough; ``fix``, the least change that resolves it, in words, verified
         by a plan. A figure not found in time is replaced by a bound and marked as one.
 

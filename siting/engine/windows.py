@@ -318,7 +318,7 @@ class Windows:
         small = sparse.csc_array(sparse.csr_array(part)[rows])
         lower, upper = m.row_lower[rows] - rest[rows], m.row_upper[rows] - rest[rows]
         here = self.activity[rows] - rest[rows]
-        # The plan itself must fit, whatever the rounding.
+        # The plan itself must fit despite rounding.
         lower, upper = np.minimum(lower, here), np.maximum(upper, here)
         seconds = settings.HARD_SECONDS if self._hard else settings.SECONDS
         model = model_of(

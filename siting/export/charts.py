@@ -115,7 +115,7 @@ def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
         known = {"charger_cost_pkr": known.pop("charger_cost_pkr"), **_GRID_PARTS, **known}
     sums = {text: float(built[c].sum()) for c, text in known.items() if c in built.columns}
     other = float(new["cost_pkr"].sum()) - sum(sums.values())
-    # Rounding of rupees is no part.
+    # Rounding of rupees is not a part.
     return {t: v for t, v in {**sums, "Other": other if other > 1.0 else 0.0}.items() if v > 0}
 
 

@@ -20,18 +20,18 @@ from siting.export.values import rounded, write_csv
 from siting.texts import kml_text
 from siting.writing import require_free, write_whole
 
-# Default layers of files of one layer, and of several.
+# Default layers of files that hold one layer, and of files that hold several.
 ONE, DRAWN = ("sites",), ("sites", "demand")
 # Formats of `write_exchange`.
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
 # Files of a Shapefile beside its ``.shp``.
 BESIDE_SHP = (".shx", ".dbf", ".prj", ".cpg", ".fields.csv")
-# Most rows of a sheet, its head included.
+# Most rows of a sheet, header included.
 SHEET_ROWS = 1_048_576
 
 
 def require_ending(path: Path) -> None:
-    """Raise `InputError` unless a file's ending is one that layers can be written as."""
+    """Raise `InputError` unless layers can be written with a file's ending."""
     suffix = path.suffix.lower()
     if suffix not in ENDINGS:
         fix = f"use one of {', '.join(ENDINGS)}"
@@ -49,12 +49,12 @@ def write_exchange(
     """Write layers to a file for other programs, lon/lat (EPSG:4326), and return the file.
 
     `layers`: layers and tables of a plan by name, as `siting.Plan.layers` has them. `path`: the
-    file, a new one; its ending says what it becomes. ``.parquet`` (GeoParquet), ``.fgb``
+    file, a new one; its ending decides the format. ``.parquet`` (GeoParquet), ``.fgb``
     (FlatGeobuf), ``.geojson`` and ``.shp`` (Shapefile) hold one layer; ``.kml`` and ``.gpkg``
-    (GeoPackage) several. Names in a Shapefile have ten letters: ``NAME.fields.csv`` beside it says
-    which is which. ``.xlsx`` has a sheet a table, shapes as columns ``lon`` and ``lat`` (of areas
-    and lines a point on them), with a first sheet ``readme`` and a last one that says what each
-    column means. `names`: which layers; by default ``sites``, for KML and GeoPackage ``sites`` and
+    (GeoPackage) several. Names in a Shapefile have at most ten letters; ``NAME.fields.csv`` beside
+    it gives the full names. ``.xlsx`` has a sheet per table, shapes as columns ``lon`` and ``lat``
+    (a point on each area or line), a first sheet ``readme``, and a last sheet with the meaning of
+    each column. `names`: which layers; by default ``sites``, for KML and GeoPackage ``sites`` and
     ``demand``, for a workbook all but the roads; `title`, `note`: title of the study, and the note
     to repeat.
 
@@ -125,7 +125,7 @@ def _geopackage(layers: dict[str, pd.DataFrame], part: Path, title: str, note: s
 
 
 def _shapefile(layers: dict[str, pd.DataFrame], part: Path, path: Path, note: str) -> None:
-    """Write a layer and move it into place, the ``.shp`` itself as `part`, last."""
+    """Write a layer, then move it into place; the ``.shp`` itself, `part`, comes last."""
     for name, layer in layers.items():
         ready = _ready(name, layer)
         columns = [str(c) for c in ready.columns if c != "geometry"]

@@ -78,7 +78,7 @@ def legible(title: str, subtitle: str, note: str) -> tuple[str, str, str, dict[s
 
 @cache
 def _font_with(letters: frozenset[str]) -> str | None:
-    """Return the first font at hand that has all the letters; none where they are not joined."""
+    """Return the first installed font that has all the letters; None if it cannot join them."""
     from matplotlib import font_manager, ft2font
 
     if not hasattr(ft2font, "__libraqm_version__"):

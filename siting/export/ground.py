@@ -160,7 +160,7 @@ def draw_cells(land: Axes, ground: Ground, cells: gpd.GeoDataFrame, colours: Arr
 
 
 def draw_unserved(land: Axes, cells: gpd.GeoDataFrame) -> None:
-    """Hatch the cells of which less than half is served: colours are lost in a grey print."""
+    """Hatch cells with less than half served, because a grey print has no colours."""
     from matplotlib.collections import PathCollection
 
     shapes = np.asarray(cells.geometry.array)

@@ -33,7 +33,7 @@ _SERVICE_COLUMNS = (
 
 
 def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFrame:
-    """Return one row a cell: its demand and the energy served, in kWh/day.
+    """Return one row per cell: its demand and the energy served, in kWh/day.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd
 def wanted_layer(
     cells: gpd.GeoDataFrame, demand: pd.DataFrame, surfaces: pd.DataFrame | None = None
 ) -> gpd.GeoDataFrame:
-    """Return one row a cell with the energy wanted there by class (kWh/day), before any plan.
+    """Return one row per cell with the energy wanted there by class (kWh/day), before any plan.
 
     `cells`, `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`; `surfaces`: each cell's
     shares of home, destination and en route, if known. Result: as `demand_layer` without service;
@@ -263,7 +263,7 @@ def zone_layer(
 
 
 def _by_class(cells: gpd.GeoDataFrame, demand: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Return one row a cell and one column a vehicle class, zero where there is no demand row."""
+    """Return one row per cell and one column per vehicle class, zero if there is no demand row."""
     classes = demand["vehicle_class"].drop_duplicates().tolist()
     wide = demand.pivot_table(
         index="cell_id", columns="vehicle_class", values=value, aggfunc="sum", observed=True

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EDGE_IN = 0.3
 # Space beside the map of a plan, and the width of the key in it.
 _SIDE_IN, _KEY_IN = 2.5, 2.25
-# Colours of stations in all plans, and in one of them only, in the order of the plans.
+# Colours of stations in all plans, and of those in only one, in the order of the plans.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
 ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
 # Longest side of a map of a plan beside another, and the space above it.
@@ -45,10 +45,10 @@ def plan_figure(
 ) -> Figure:
     """Return the map of a plan: roads, kWh/day wanted and served by cell, stations by kW.
 
-    A cell is the darker the more energy it wants a day (per km², or per cell where cells are
-    points), and turns from orange to green with the share of it that is served. New stations are
-    circles and existing ones diamonds, their areas in proportion to their power. Cells of which
-    less than half is served are hatched, because a grey print has no colours.
+    A cell is darker the more energy it wants per day (per km², or per cell where cells are points),
+    and turns from orange to green with the share of it that is served. New stations are circles and
+    existing ones diamonds, their areas in proportion to their power. Cells with less than half
+    served are hatched, because a grey print has no colours.
 
     `edges`: roads with ``highway``, in a projected coordinate reference system (metres);
     `cells_layer`: as `demand_layer`; `sites`: stations of the plan with ``existing`` and
@@ -91,7 +91,7 @@ def _draw_key(
     wanted, served = cells["demand_kwh_day"].sum(), cells["served_kwh_day"].sum()
     share = round(100 * served / wanted, 1) if wanted > 0 else 0.0
     if wanted - served > 0.5:
-        share = min(share, 99.9)  # "100 %" is kept for when all of it is
+        share = min(share, 99.9)  # "100 %" only if all of it is
     y = -0.06
     for big, small in (
         (f"{share:.1f} %", f"of {wanted:,.0f} kWh/day served"),
@@ -166,7 +166,7 @@ def draw_side_by_side(
 ) -> None:
     """Draw plans side by side as a PNG: cells by energy wanted and share served, and stations.
 
-    `edges` has ``highway``, in metres; `panels` gives what stands above each map, its cells
+    `edges` has ``highway``, in metres; `panels` gives, by the title above each map, its cells
     (`demand_layer`) and stations.
     """
     drawn = [
@@ -180,7 +180,7 @@ def draw_side_by_side(
     wanted, unit = drawing.energy_wanted(drawn[0][1])
     top = drawing.darkest(wanted)
     below = (
-        f"Cells are the darker the more energy they want ({top:,.0f} {unit} or more is darkest), "
+        f"Cells are darker the more energy they want ({top:,.0f} {unit} or more is darkest), "
         "orange where none of it is served and green where all is. Circles are new stations, "
         f"diamonds existing ones, sized by power within each map. {note}"
     )
@@ -209,7 +209,7 @@ def draw_differences(
     """Draw where plans differ as a PNG: stations in all, changed, and in some plans only.
 
     `edges` has ``highway``, in metres; `sites` has ``status`` (all, changed, some), ``in_runs`` and
-    ``existing``; `runs` is what the plans are called.
+    ``existing``; `runs` names the plans.
     """
     stations = sites.to_crs(edges.crs)
     ground = _panel_ground(drawing.find_ground(edges, stations, stations), 8.0)
@@ -221,7 +221,7 @@ def draw_differences(
     held = stations["in_runs"].to_numpy(object)
     layers: list[tuple[str, np.ndarray, dict[str, Any]]] = [
         ("existing, in all", (status == "all") & old, {"c": EXISTING, "marker": "D", "s": 34}),
-        ("in all, the same", (status == "all") & ~old, {"c": IN_ALL, "marker": "o", "s": 40}),
+        ("in all, same chargers", (status == "all") & ~old, {"c": IN_ALL, "marker": "o", "s": 40}),
         ("in all, other chargers", status == "changed", {"c": CHANGED, "marker": "s", "s": 46}),
     ]
     names = list(dict.fromkeys(held[status == "some"]))
@@ -238,7 +238,7 @@ def draw_differences(
 
 
 def _panel_ground(ground: Ground, longest_in: float = _PANEL_IN) -> Ground:
-    """Return the ground at a size at which two stand side by side."""
+    """Return the ground scaled so that two maps fit side by side."""
     scale = longest_in / max(ground.width_in, ground.height_in)
     return replace(ground, width_in=ground.width_in * scale, height_in=ground.height_in * scale)
 
@@ -252,7 +252,7 @@ def draw_demand(
     title: str,
     note: str = "",
 ) -> None:
-    """Draw the energy wanted by cell as a PNG, SVG or PDF: one map of all classes and one a class.
+    """Draw the energy wanted by cell as a PNG, SVG or PDF: one map of all classes, one per class.
 
     Each map has its own scale, up to the value that 97 % of its cells stay below.
 
@@ -334,7 +334,7 @@ class MapPage:
         self._write(below, down_in, size=7.5, color=QUIET, **fonts)
 
     def _write(self, lines: list[str], down_in: float, **style: Any) -> None:
-        """Write lines at the left edge, some inches from the upper one; "$" is no formula."""
+        """Write lines at the left edge, some inches below the top; "$" does not start a formula."""
         x, y = EDGE_IN / self.width_in, 1 - down_in / self.height_in
         self.figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style)
 

@@ -60,7 +60,7 @@ class Style(NamedTuple):
 
 
 def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
-    """Return the styles of a layer, the one it opens with first; none for a table.
+    """Return the styles of a layer, the one it opens with first; empty for a table.
 
     `name`: the layer's name, e.g. ``sites`` or ``demand``. A name that is not known gets a plain
     style by the kind of its geometry. `layer`: its rows, which give classes and sizes.

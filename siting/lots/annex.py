@@ -36,7 +36,7 @@ _ALL = {name: head for name, head in LOTS.items() if name != "least_chargers"}
 def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
     """Return the page as HTML text that stands alone and fetches nothing.
 
-    `roads` are the network's streets in lon/lat, of which the larger are drawn.
+    `roads` are the network's streets in lon/lat; only the larger ones are drawn.
     """
     lots = parted.lots.drop(columns="geometry").to_dict("records")
     areas = areas_told(parted)

@@ -50,9 +50,9 @@ class Lots:
     title, note
         Of the study; the note with whose data it is.
     lots
-        One row a lot, the ground of its stations in lon/lat: its energy, cost and need.
+        One row per lot, the ground of its stations in lon/lat: its energy, cost and need.
     areas
-        One row a new station, its search area in lon/lat and its required chargers.
+        One row per new station, its search area in lon/lat and its required chargers.
     facts
         Content of ``lots.json``: the spread of the lots and its lower bound.
     notes
@@ -230,12 +230,12 @@ def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.nd
 def _require_sense(lots: int, within: float, loss: float, most_m: float) -> None:
     faults = []
     if lots < 1:
-        faults.append(Fault("--lots", f"{lots} is no number of lots", "ask for 1 or more"))
+        faults.append(Fault("--lots", f"{lots} is not a number of lots", "ask for 1 or more"))
     for name, value in (("--within", within), ("--loss", loss)):
         if not 0 <= value < 1:
-            faults.append(Fault(name, f"{value:g} is no share", "give one from 0 to below 1"))
+            faults.append(Fault(name, f"{value:g} is not a share", "give one from 0 to below 1"))
     if not 0 < most_m < math.inf:
-        faults.append(Fault("--radius", f"{most_m:g} is no radius", "give metres above 0"))
+        faults.append(Fault("--radius", f"{most_m:g} is not a radius", "give metres above 0"))
     refuse(faults)
 
 
@@ -246,7 +246,7 @@ def _from_north(lot: np.ndarray, xy: np.ndarray) -> np.ndarray:
 
 
 def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return one row a lot."""
+    """Return one row per lot."""
     lost = stations["loss_share"] * stations["energy_kwh_day"]
     by_lot = stations.assign(loss_kwh_day=lost, weak_stations=stations["npv_pkr"] < 0).groupby(
         "lot"

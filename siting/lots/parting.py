@@ -266,7 +266,7 @@ class _Search:
         return members - two, two
 
     def _moved(self, turn: int, a: int, b: int, i: int) -> dict[int, set[int]] | None:
-        """Return the lots that a turn would change, with their stations; none: nothing fits."""
+        """Return the lots that a turn would change, with their stations; None if nothing fits."""
         if turn % 40 == 0:  # two lots become one, and one becomes two: these, or one elsewhere
             other = turn // 40 % (2 * self.lots)
             both = self.members[a] | self.members[b]

@@ -13,11 +13,12 @@ of bounds and the prices can add it up again. The best prices are the duals of a
 the corners of ``U_c``.
 
 With money by year, ``b_c`` is the money a city draws in each, ``p`` and ``pi`` have a value a year,
-and the budget is a row a year: the money granted in it, or up to it where money is carried over. A
-city solved at prices ``p_k`` within all its possible money has the bound ``L_k + p_k b``, whatever
-the division; for all money without a price, ``p_k`` is 0. A bound for other budgets by year holds
-for these only, or for less in every year, which no slope expresses; such bounds are left out. So
-``U_c`` is concave, and with any weights ``w_ck`` of at least 0 and sum 1 its term is at most ::
+and the budget is one row per year: the money granted in it, or up to it where money is carried
+over. A city solved at prices ``p_k`` within all its possible money has the bound ``L_k + p_k b``,
+whatever the division; for all money without a price, ``p_k`` is 0. A bound for other budgets by
+year holds for these only, or for less in every year, which no slope expresses; such bounds are left
+out. So ``U_c`` is concave, and with any weights ``w_ck`` of at least 0 and sum 1 its term is at
+most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r at c, t)
@@ -93,8 +94,8 @@ class Divided:
 def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
     """Return the corners of a city's bound by money.
 
-    `bounds` is of one city: ``budget_pkr`` (blank: any), ``price`` (kWh/day a PKR, blank: none),
-    ``bound_kwh_day``; `low` and `high` limit its money (PKR).
+    `bounds` is of one city: ``budget_pkr`` (blank: any), ``price`` (kWh/day per PKR, blank: no
+    price), ``bound_kwh_day``; `low` and `high` limit its money (PKR).
 
     >>> known = pd.DataFrame({"budget_pkr": [np.nan, 4.0], "price": [np.nan, np.nan],
     ...     "bound_kwh_day": [9.0, 6.0]})
@@ -213,7 +214,7 @@ def divide(
 def added_up(
     cities: Mapping[str, Points], pots: Sequence[Pot], prices: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return the certificate: one row a city and one a pot; their sum bounds the nation.
+    """Return the certificate: one row per city and one per pot; their sum bounds the nation.
 
     `cities` are `corners` of each. Any `prices` (kWh/day a PKR) are valid; a price without a side
     counts as 0. Columns: ``row`` (city or pot), ``name``, ``price`` (kWh/day a PKR), ``money_pkr``

@@ -173,7 +173,7 @@ def write_basis(
     written: Mapping[str, Row],
     seconds: float,
 ) -> None:
-    """Write the basis of a nation's plan beside its answers."""
+    """Write the basis of a nation's plan, in addition to its answers."""
     kept = {
         "config": nation.config.model_dump(mode="json"),
         "cities": {name: one.model_dump(mode="json") for name, one in nation.studies.items()},

@@ -310,7 +310,7 @@ def _terms(plan: NationPlan) -> str:
         rows.append(
             [
                 html_text(r["name"]),
-                f"{words} kWh/day a PKR m",
+                f"{words} kWh/day per PKR m",
                 figure(r["money_pkr"] / 1e6, ",.1f"),
                 f"{r['term_kwh_day']:,.1f}",
             ]

@@ -28,7 +28,7 @@ class NationPlan:
     Parameters
     ----------
     cities
-        One row a city: ``city``, ``title``, ``province``, ``status`` (failed: it counts as 0
+        One row per city: ``city``, ``title``, ``province``, ``status`` (failed: it counts as 0
         served, and in the bound with all in reach), ``granted_pkr``, ``subsidy_pkr``, ``cost_pkr``,
         ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``, ``reachable_kwh_day``, ``people``,
         ``vehicles``, ``drives_min``, ``kwh_day_a_million`` (energy for a PKR m more, between plans
@@ -37,7 +37,7 @@ class NationPlan:
         weighted as in a city's program, and there are ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``,
         ``new_stations_YEAR`` (up to the year), ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
     splits
-        One row a division: ``split``, ``served_kwh_day``, ``drives_min`` (of plans before their
+        One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (of plans before their
         drives are shortened, the best too), ``gini`` (of the shares served over cities),
         ``gini_a_head`` (of energy per head), ``less_kwh_day`` and ``less_share`` against the plan,
         ``less_pkr`` (the money for the difference at the price of the budget; blank: no price),

@@ -65,7 +65,7 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
 def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
     """Return the changes between two stored plans, by city and in all.
 
-    One row a city in either plan, and ``all``: ``granted_pkr``, ``new_stations``,
+    One row per city in either plan, and ``all``: ``granted_pkr``, ``new_stations``,
     ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and ``…_change``; blank where a
     city is in one plan only. Raises `InputError` if one of them is not such a folder, or their
     years differ; `VerifyError` if the content of one of them is inconsistent.

@@ -201,7 +201,7 @@ def _name_faults(
     check("unknown", facts["unknown"], names)
     check("most_by_year_pkr", list(facts["most_by_year_pkr"]), names if years else [], all_of=True)
     if any(len(money) != len(years) for money in facts["most_by_year_pkr"].values()):
-        faults.append(Fault(f"{where}, key most_by_year_pkr", "needs one sum a year", AGAIN))
+        faults.append(Fault(f"{where}, key most_by_year_pkr", "needs one sum per year", AGAIN))
     if len(facts["weights"]) != max(len(years), 1) or not math.fsum(facts["weights"]) > 0:
         faults.append(Fault(f"{where}, key weights", "needs one weight a year", AGAIN))
     if tables["cities"]["city"].to_list() != names:

@@ -32,13 +32,13 @@ from siting.program.instance import Floats
 Report = Callable[[str], None]
 
 BUDGET = "the nation's budget"
-# Divisions by a number of the cities alone; None: equal shares.
+# Divisions in proportion to a figure of the cities; None: equal shares.
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
-# Seconds grow with the demand of a city to this power, and are at least this share of the mean:
-# large cities are hard, and hold most of the nation's unproven energy.
+# Seconds grow with this power of a city's demand, and are at least this share of the mean: large
+# cities are hard, and hold most of the nation's unproven energy.
 LARGER, LEAST_TIME = 0.75, 0.25
-# Share of unproven energy at a price above which it is asked again, and the largest multiple of the
-# time.
+# Share of unproven energy above which a price is asked again, and the largest multiple of the time
+# for it.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
 # Share of a cell below which two cells touch but do not overlap, as where areas meet.
@@ -58,7 +58,7 @@ class Rounds:
     """The cities of a nation, their questions and answers, and the results for all.
 
     Money is by year where there are years (PKR). `config`, `cities` and `provinces` are as returned
-    by `siting.config.load_nation`, `rows` the answers known before; `progress` is as for
+    by `siting.config.load_nation`, `rows` are earlier answers; `progress` is as for
     `siting.Nation`.
     """
 
@@ -159,7 +159,7 @@ class Rounds:
         return least, min(asked.most(budget), budget)
 
     def split(self, split: str) -> dict[str, Floats]:
-        """Return the money of each city that takes part, by a number alone and by year (PKR)."""
+        """Return the money of each participating city, split by a figure and by year (PKR)."""
         key = SPLITS[split]
         weight = {
             n: 0.0 if self.asked[n].takes_part == "never"
@@ -174,15 +174,15 @@ class Rounds:
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
-        """Return a question; `free` of the floors, for a split by numbers alone."""
+        """Return a question; `free`: without the floors, for a split in proportion to a figure."""
         share, stations = 0.0, 0
         if not free:
             facts = self.facts[city]
             need = self.config.least_kwh_day_a_head * facts["people"]
             share = min(need / facts["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
             stations = int(self.asked[city].takes_part == "must")
-        # At a price each city may draw on all the money; otherwise on its part, so that the sum
-        # fits.
+        # At a price, each city may draw on all the money; otherwise only on its part, so that the
+        # sum fits.
         part = 1.0 if prices is not None else min(math.fsum(money) / self.config.money_pkr, 1.0)
         envelopes = {
             name: (one.budget_pkr * part, one.charger_groups)
@@ -235,7 +235,8 @@ class Rounds:
             twice = any(one.city == ask.city and one.like(ask) for one, _ in todo)
             if ask.city in self.failed or twice:
                 continue
-            # At a price the time of a budget may give no bound, and the certificate needs it.
+            # At a price, the time allowed for a budget may give no bound, which the certificate
+            # needs.
             times = 1.0 if ask.prices is None else 2.0
             if before:
                 times = 2 * max(r["times"] for r in before)
@@ -258,7 +259,7 @@ class Rounds:
             self.rows.append(full)
             at = f"PKR {_in_millions(ask.money)} m"
             if ask.prices is not None:
-                at = f"{_in_millions(np.array(ask.prices) * MILLION**2)} kWh/day a PKR m"
+                at = f"{_in_millions(np.array(ask.prices) * MILLION**2)} kWh/day per PKR m"
             what = f"{ask.city}, {ask.purpose}, {at}"
             if "served_kwh_day" in row:
                 kwh, pkr = row["served_kwh_day"], _in_millions(row["drawn_by_year"])
@@ -278,7 +279,7 @@ class Rounds:
         return tuple(best["offers"])
 
     def plans(self, name: str, *, floors: bool = False) -> list[Row]:
-        """Return the rows of a city with a plan; with floors those that meet them."""
+        """Return the rows of a city with a plan; with floors, only rows that meet them."""
         rows = [r for r in self.rows if r["city"] == name and "served_kwh_day" in r]
         if not floors:
             return rows
@@ -291,9 +292,9 @@ class Rounds:
     # --- dividing ---------------------------------------------------------------------------------
 
     def points(self, *, floors: bool = True) -> dict[str, Points]:
-        """Return the plans of each city that meet its floors; an empty one for a failed city.
+        """Return the plans of each city that meet its floors; a failed city has an empty plan.
 
-        Without `floors` all plans, and up to the whole budget for each city that takes part.
+        Without `floors`, return all plans, up to the whole budget for each participating city.
         """
         by_city = {}
         for name in self.studies:
@@ -336,7 +337,7 @@ class Rounds:
     def bounds(self) -> pd.DataFrame:
         """Return the bounds of each city, the demand in its reach first.
 
-        By year also the budgets, the prices, and the money and energy of each plan.
+        With years, also the budgets, the prices, and the money and energy of each plan.
         """
         rows = [
             {
@@ -387,7 +388,7 @@ class Rounds:
         return bounds, added_up_by_year(bounds, most, pots, prices, self.years)
 
     def ask_all(self) -> None:
-        """Ask for the splits, and then in rounds while the gap is wide."""
+        """Ask about the splits first, then in rounds while the gap is too wide."""
         names = [n for n in self.studies if n not in self.failed]
         asks = [self.ask(n, "nothing", 0.0 * self.money, free=True) for n in names]
         for i, split in enumerate(SPLITS):
@@ -415,7 +416,7 @@ class Rounds:
                     if name in proven.index:
                         tried.append(np.maximum(proven.loc[name].to_numpy(float), 0.0))
                     tried.append(self._price_at(shared, name))
-                # Where more money seems worth nothing, half of its average worth is tried.
+                # If more money seems worthless, half of its average worth is tried.
                 usual = np.full(len(self.money), HALF * max(served, 0.0) / self.config.money_pkr)
                 for prices in [p for p in tried if p.any()] or [usual]:
                     if prices.any():
@@ -432,10 +433,10 @@ class Rounds:
     def _rupees(self, name: str) -> list[Floats]:
         """Return prices by year to try in a city; empty for a single sum, or without prices.
 
-        Prices of several years from the known plans jump from one corner to the next. The dual
-        price of each year in each city at its money, from its own relaxation, is about the same in
-        all once the money is well divided: the mean over cities, weighted by money, is tried, and a
-        city with limits of its own is asked at its own dual price too.
+        Prices of several years that come from the known plans jump between extremes. The dual price
+        of each year in each city at its money, from its own relaxation, is about the same in all
+        cities once the money is well divided. So the mean over cities, weighted by money, is tried;
+        a city with its own limits is also asked at its own dual price.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])
@@ -448,11 +449,11 @@ class Rounds:
             tried.append(np.array(last[name]["rupee"]))
         before = [r for r in self.plans(name) if r["prices"] is not None]
         asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in tried]
-        # Once they stop moving, the prices of the plans are tried.
+        # Once they stop changing, the prices of the plans are tried.
         return tried if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
-        """Return the money of a city with all that is left over, by year (PKR)."""
+        """Return the money of a city plus everything left over, by year (PKR)."""
         left = self.money - np.sum(list(granted.values()), axis=0)
         if self.carry_over:  # money needed in later years is not left over
             there = np.minimum.accumulate(np.cumsum(left)[::-1])[::-1]

@@ -45,7 +45,7 @@ RUNNING = {
 
 @dataclass(frozen=True)
 class _Run:
-    """A plan with one row a new station, the content of papers."""
+    """A plan with one row per new station, the content of papers."""
 
     path: Path
     plan: Plan
@@ -301,7 +301,7 @@ def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[
     """Return the writer of a form for each station: its place and chargers, and some fields."""
 
     def write(word: Word, run: _Run) -> None:
-        word.say(f"One page a station, for {use}.")
+        word.say(f"One page per station, for {use}.")
         for row in run.stations.to_dict("records"):
             word.head(f"{row['site_id']}: {row['name']}", new_page=True)
             first, *rest = fields(run, row)
@@ -321,8 +321,8 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         told = json.loads((folder / "lots.json").read_text(encoding="utf-8"))
         number, within, loss, most_m = (told[name] for name in names)
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise InputError(str(folder), f"is no folder of lots: {err!r:.80}", fix) from err
-    # Divided again, so that each figure is the run's own, whatever was edited in the folder.
+        raise InputError(str(folder), f"is not a folder of lots: {err!r:.80}", fix) from err
+    # Divided again, so that each figure is the run's own, even if the folder was edited.
     parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
     facts = parted.facts
     if json.loads(json_text(facts)) != told:

@@ -40,7 +40,7 @@ class Word:
             self.say(note)
 
     def head(self, text: str, level: int = 1, *, new_page: bool = False) -> None:
-        """Begin a section, on a new page if so wished."""
+        """Begin a section, on a new page if asked."""
         heading = self._file.add_heading(visible(text), level)
         heading.paragraph_format.page_break_before = new_page
 
@@ -49,7 +49,7 @@ class Word:
         _fill(self._file.add_paragraph(), texts)
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[Text]]) -> None:
-        """Write a table; a column whose cells are numbers stands to the right."""
+        """Write a table, with columns of numbers aligned right."""
         rows = [list(heads), *map(list, rows)]
         table = self._file.add_table(len(rows), len(heads), style="Light Grid Accent 1")
         for cells, row in zip(table.rows, rows, strict=True):

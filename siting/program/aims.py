@@ -120,7 +120,7 @@ class Aim(ABC):
     of_money: ClassVar[bool] = False
     of_drives: ClassVar[bool] = False
     of_scenarios: ClassVar[bool] = False
-    # Whether the cost of stations counts in it beside the drives.
+    # Whether the cost of stations counts in it as well as the drives.
     of_stations: ClassVar[bool] = False
     # Whether its value is relative to the best value of each scenario alone, `best`.
     from_best: ClassVar[bool] = False
@@ -170,7 +170,7 @@ class Aim(ABC):
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def minute_of_classes(self, instance: Instance) -> Floats | None:
-        """Return the weight of a minute's drive by vehicle class; None: none needed."""
+        """Return the weight of a minute's drive by vehicle class; None if not needed."""
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
@@ -212,7 +212,7 @@ class NetWorth(Aim):
     formula = rf"\max {_WORTH} - \sum_t g_t (M_t - M_{{t-1}})"
     words = "the most worth of which money brings enough"
     of_worth = True
-    # Charge per rupee, in the program's unit of worth: one number, or one a year.
+    # Charge per rupee, in the program's unit of worth: one number, or one per year.
     least_gain: float | tuple[float, ...]
     of: MoneyKind = "subsidy_pkr"  # public money drawn, or cost in all
 

@@ -306,7 +306,7 @@ class Blocks:
     def _viable(self, rule: GapRule) -> Flags:
         """Return whether each offer is viable if it sells all it can deliver.
 
-        Others of a concession may carry it whatever its sales.
+        Other stations of its concession may carry it, even without sales.
         """
         instance, margin = self.instance, margins_of(self.instance, rule)
         best = np.where(instance.uses, margin[:, None], 0.0).max(axis=0, initial=0.0)

@@ -9,11 +9,11 @@ An existing station counts. Squares without a candidate are left out; a road is 
 of equal length, no longer than asked, and every stretch counts, so that two neighbouring stations
 along it are at most two stretches apart. A least power per electric vehicle is one such row too::
 
-    sum of kW_o z_o over all offers      >=  kW a vehicle x vehicles
+    sum of kW_o z_o over all offers      >=  kW per vehicle x vehicles
 
 Sources: Pakistan's National Electric Vehicles Policy 2019 and India's guidelines of 2022 (a station
 in every 3 km x 3 km); India's guidelines of 2024 (1 km x 1 km in towns by 2030); Regulation (EU)
-2023/1804 (AFIR), articles 3 and 4 (1.3 kW a battery-electric car; stations along roads).
+2023/1804 (AFIR), articles 3 and 4 (1.3 kW per battery-electric car; stations along roads).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def stretches(
 ) -> dict[str, list[object]]:
     """Return the points near each stretch of each line, as labels of the points' index.
 
-    A point counts for the stretch that holds its nearest spot on the line; a stretch without points
+    A point counts for the stretch with the nearest position on the line; a stretch without points
     is listed too.
 
     `lines`: lines by name, in the points' coordinate system (m); `every_m`: longest stretch (m);
@@ -93,7 +93,7 @@ def one_in_each(
     where: str,
     forbidden: Collection[str] = (),
 ) -> tuple[Limit, ...]:
-    """Return one limit an area: a station, old or new, at one of its sites.
+    """Return one limit per area: a station, existing or new, at one of its sites.
 
     `kind`: kind of area, e.g. ``square``; `where`: configuration key of the rule, for the message;
     `forbidden`: sites where nothing may be built.

@@ -79,7 +79,7 @@ def groups_of(
     ):
         if len(bad):
             names = tuple(dict.fromkeys(map(str, bad)))
-            faults.append(Fault("zones", f"{len(names):,} {what}", "one row a demand_id", names))
+            faults.append(Fault("zones", f"{len(names):,} {what}", "one row per demand_id", names))
     if faults:
         raise InputError(faults)
     text = pd.Series(of.to_numpy(object), index=index).reindex(ids)

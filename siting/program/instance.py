@@ -61,7 +61,7 @@ class Instance:
     budget_pkr
         Public money (PKR).
     limits
-        The limits beside the budget, in the order of their names.
+        The limits besides the budget, in the order of their names.
     required_sites
         Positions of the sites that must have a station.
     """
@@ -127,7 +127,7 @@ class Instance:
         cutoff_min
             Longest drive allowed (min); the reach table's own limit by default.
         limits
-            Limits on the offers beside the budget.
+            Limits on the offers besides the budget.
         required, forbidden
             Sites that must have a station, and sites that must not.
 

@@ -52,7 +52,7 @@ class Layout:
             self._add_energies(s)
         self.columns.energies = self.columns.count
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
-        # Of each year: the sites with a gap row, and the gap row of each.
+        # For each year, the sites with a gap row, and the gap row of each.
         self.gap_rows: list[tuple[Ints, Ints]] = []
         if self.gap is not None:
             self._add_subsidies(self.gap)
@@ -94,7 +94,7 @@ class Layout:
 
     @property
     def probabilities(self) -> tuple[float, ...]:
-        """Of each scenario."""
+        """The probability of each scenario."""
         chances = {s.scenario: s.probability for s in self.slices}
         return tuple(chances[k] for k in sorted(chances))
 

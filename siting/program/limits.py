@@ -6,8 +6,9 @@ Every limit is one row of the program, over the offers that stand::
 
 with ``u_ro`` the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r`` the
 least use, in the limit's own unit and never negative; either side may be missing. The upper sides
-are knapsacks and packings beside the budget: a plan within them stays so when an offer is left out.
-The functions here make limits from plain tables; those of spacing are in `siting.program.spacing`.
+are knapsacks and packings besides the budget: a plan within them stays so when an offer is left
+out. The functions here make limits from plain tables; those of spacing are in
+`siting.program.spacing`.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).
@@ -27,7 +28,7 @@ from siting.errors import Fault, InputError
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit on the sum that some offers use of something scarce.
+    """A bound on how much of a resource some offers use together.
 
     Parameters
     ----------
@@ -42,12 +43,12 @@ class Limit:
     use
         Use by each offer, at least 0, by ``offer_id``; offers without an entry use 0.
     at_least
-        Least use in the end, at least 0: "at least one of these".
+        Least use in the last year, at least 0, as in "at least one of these".
     per_rupee
         Whether the amounts are per rupee of public money drawn, as in an envelope; else totals.
     of_budget
-        Change of `at_most` per rupee of budget; 0: none. Before the budget is known `at_most` is
-        the amount without any, and may be below 0.
+        Change of `at_most` per rupee of budget; 0: no change. Until the budget is known, `at_most`
+        is the amount at a budget of 0, and may be negative.
 
     Examples
     --------
@@ -99,12 +100,13 @@ class Limit:
 def envelopes(
     offers: pd.DataFrame, parts: pd.DataFrame, budgets_pkr: Mapping[str, float]
 ) -> tuple[Limit, ...]:
-    """Return one limit an envelope of public money (PKR), beside the whole budget.
+    """Return one limit for each envelope of public money (PKR), in addition to the whole budget.
 
     `parts`: ``offer_id``, ``envelope``, ``subsidy_pkr``: the money an offer draws from each
     envelope, e.g. its sockets for two-wheelers from one and its fast chargers from another. The
-    parts of an offer sum to at most its subsidy; the rest counts for the budget alone. An existing
-    station may have parts, such as instalments; `budgets_pkr`: the money in each envelope (PKR).
+    parts of an offer sum to at most its subsidy; the rest counts towards the budget alone. An
+    existing station may have parts, such as instalments; `budgets_pkr`: the money in each envelope
+    (PKR).
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
     ...     "subsidy_pkr": [5.0, 3.0], "existing": [False, False]})
@@ -144,7 +146,7 @@ over 1 offers)
     faults += _listed(
         "envelopes, column subsidy_pkr",
         rows.loc[~(amount >= 0) | (amount == math.inf), "offer_id"],
-        "missing, negative or no number",
+        "missing, negative or not a number",
         "give PKR 0 or more",
     )
     drawn = amount.groupby(rows["offer_id"]).sum()
@@ -155,8 +157,8 @@ over 1 offers)
     faults += _listed(
         "envelopes, column subsidy_pkr",
         list(both[over.to_numpy()]),
-        "whose parts are more than the subsidy",
-        "the parts of an offer are its subsidy, split",
+        "with parts that add up to more than the subsidy",
+        "split the subsidy into parts that do not exceed it",
     )
     if faults:
         raise InputError(faults)
@@ -195,10 +197,10 @@ def parts_by_area(offers: pd.DataFrame, area_of_site: Mapping[str, str]) -> pd.D
 def feeders(
     offers: pd.DataFrame, feeder_of_site: Mapping[str, str], headroom_kw: Mapping[str, float]
 ) -> tuple[Limit, ...]:
-    """Return one limit an 11 kV feeder: the total power of new chargers on it (kW).
+    """Return one limit for each 11 kV feeder, on the total power of its new chargers (kW).
 
-    Existing stations are within the headroom; an extension uses its additional power. Sites without
-    a feeder are free.
+    Existing stations use none of the headroom; an extension uses its additional power. Sites
+    without a feeder are not limited.
 
     `feeder_of_site`: the feeder of each ``site_id``; missing if unknown; `headroom_kw`: spare power
     of each feeder (kW).
@@ -265,7 +267,7 @@ def standing_power_kw(offers: pd.DataFrame) -> dict[str, float]:
 
 
 def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ...]:
-    """Return limits at a larger or smaller budget (PKR): shares of the budget follow.
+    """Return the limits after a change of the budget (PKR); shares of the budget change with it.
 
     >>> with_more_money([Limit("bikes", "envelope", "PKR", 3.0, {"a": 1.0}, of_budget=0.3)], 10.0)
     (Limit bikes (envelope): at most 6 PKR over 1 offers,)

@@ -194,7 +194,7 @@ class Objective:
 
     unit: str  # unit of the worth, such as ``kWh/day``, ``people`` or ``sessions/day``
     worth: Floats  # worth of each whole demand row of the instance, in `unit`
-    decay: Decay | None = None  # its decay with the drive; None: none
+    decay: Decay | None = None  # its decay with the drive; None: no decay
 
 
 def objective_of(

@@ -1,4 +1,4 @@
-"""Obligations of a plan beside the budget: limits, required, forbidden and existing sites.
+"""Obligations of a plan besides the budget: limits, required, forbidden and existing sites.
 
 Symbols, beside those of `siting.program.resources`:
 

@@ -3,8 +3,8 @@
 Nothing closes: a station stays in later years, as it is or upgraded. An existing station is kept,
 or extended in any year; with `upgrades` a new one can become a larger one of the same site, which
 delivers no less from any charger group and draws no less subsidy, at the cost of the difference. A
-larger offer with a *smaller* subsidy is no upgrade, and none is needed: choosing it from the start
-serves as much for less.
+larger offer with a *smaller* subsidy is not an upgrade, and none is needed: choosing it from the
+start serves as much for less.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Options:
 
     site: Ints  # position of each option's site
     # Position of the offer that stands in a year (column) under an option (row); -1 before it
-    # opens. At least one a row.
+    # opens. At least one per row.
     offer: Ints
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""The numeric range of a program: values too small beside the largest.
+"""The numeric range of a program: values too small compared with the largest.
 
 A solver drops coefficients below 1e-9 and lets rows be off by 1e-7, both relative to the largest
 demand row, the unit of energies. Demand rows below 2e-9 of it would vanish, or be served without

@@ -5,16 +5,16 @@
     lo_r  <=  sum of u_rn y_n over all n  <=  up_r                  for each resource r
 
 with ``u_rn`` the use of resource ``r`` by option ``n``. Money is one of them: the budget, or one
-row a year (payments in it, or up to it if money carries over), and an envelope is a part of each
-rupee. Over the years a row other than money holds in every year; as nothing closes, the last year
-is mostly enough. A row that all options together meet is left out.
+row per year (payments in that year, or up to it if money carries over). An envelope counts a part
+of each rupee. With years, a row other than money holds in every year; because nothing closes, the
+last year is usually enough. A row that all options together meet is left out.
 
-Of a bundle all offers stand in the end or none: around its offers ``a, b, c`` the rows are ``z_b >=
-z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
+Either all offers of a bundle stand in the last year, or none does: around its offers ``a, b, c``
+the rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
 
-The distance to another plan is such a row too: a least number of sites in one of the two plans
-only. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to general integer linear
-programs. European Journal of Operational Research 184 (2008), 802-809.
+The distance to another plan is such a row too: a least number of sites that are in only one of the
+two plans. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to general integer
+linear programs. European Journal of Operational Research 184 (2008), 802-809.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class ResourceRows:
     def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
         """Add the instance's limits, given the money drawn by each offer (PKR).
 
-        Without it, under the viability gap, limits per rupee are no rows over the options.
+        Without it, under the viability gap, limits per rupee are not rows over the options.
         """
         for limit in instance.limits:
             amount = instance.amounts_of(limit)
@@ -139,12 +139,12 @@ class ResourceRows:
                 )
 
     def add_distance(self, name: str, standing: Flags, sites: int) -> None:
-        """Add a least number of sites in this plan or another only."""
+        """Add a least number of sites that are in only one of this plan and another."""
         use = np.where(standing[self.options.site], -1.0, 1.0)
         self.add(name, "distance", "sites", use, at_least=float(sites - int(standing.sum())))
 
     def add_bundles(self, bundle: Names) -> None:
-        """Add that of each bundle, named by offer, all offers stand in the end or none."""
+        """Require all offers of each bundle, named by offer, or none, in the last year."""
         last = self.options.last
         for name in sorted(set(bundle) - {""}):
             members = np.flatnonzero(bundle == name).tolist()

@@ -13,7 +13,7 @@ demand differs.
 kind ``k`` bring ``X_k`` to a site and be able to use the groups ``U_k``. The energy can be split
 over the groups within their capacities exactly if, for every set ``S`` of kinds, ``sum of X_k over
 S`` is at most the capacity of the union of their ``U_k``: this is Hall's condition for divisible
-goods. Of the sets with the same union ``G`` the largest, ``{k : U_k within G}``, implies the
+goods. The largest of the sets with the same union ``G``, ``{k : U_k within G}``, implies the
 others; and a set that falls into two parts with no group in common is implied by the rows of the
 parts. The rest gets a row.
 """

@@ -5,10 +5,10 @@ conflict with each other, takes at most one station::
 
     sum of z_o over the new offers of all sites of C  <=  1      for each clique C
 
-One row a clique replaces a row a pair, with fewer rows and a far tighter relaxation: five sites in
-a clique add up to 2.5 in the relaxed pairs. Maximal cliques are found greedily until every conflict
-is in one. An existing station excludes new ones within the spacing; existing stations are not
-measured against each other, and an extension is not a new station.
+One row per clique replaces one row per pair, with fewer rows and a far tighter relaxation: five
+sites in a clique add up to 2.5 in the relaxed pairs. Maximal cliques are found greedily until every
+conflict is in one. An existing station excludes new ones within the spacing; existing stations are
+not measured against each other, and an extension is not a new station.
 
 Source: A. T. Murray, R. L. Church: Facets for node packing. European Journal of Operational
 Research 101 (1997), 598-608 (the anti-covering location problem).

@@ -84,7 +84,7 @@ def at_preset(rows: pd.DataFrame, preset: str, column: str = "value") -> pd.Data
     (0.2, 0.05)
     """
     if preset not in PRESETS:
-        what = f"{preset!r} is no preset of costs"
+        what = f"{preset!r} is not a preset of costs"
         raise InputError("offers.costs.preset", what, "use " + " or ".join(PRESETS))
     if preset == "central" or "prudent" not in rows.columns:
         return rows

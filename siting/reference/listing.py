@@ -1,4 +1,4 @@
-"""A table of figures as one list: a row a figure, whatever the table's own columns are.
+"""A table of figures as one list: one row per figure, for tables of any columns.
 
 Every numeric column of a table that neither names its rows nor ends a range is a figure, so that a
 row or a column added to a table is listed without anything said here.
@@ -85,7 +85,7 @@ SUBJECTS = {
 
 
 def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
-    """Return the figures of a table as a list, one row a figure and row of the table.
+    """Return the figures of a table as a list, one row per figure and row of the table.
 
     `name`: the table, one of `SUBJECTS`; `rows`: its rows, or those of them that are used; `table`:
     the file they come from; the package's by default. Columns: `LISTED`; ``of`` is the row. A

@@ -51,7 +51,7 @@ def proof(run: RunRecord) -> list[Shown]:
 
 
 def sources(run: RunRecord) -> list[dict[str, str]]:
-    """Return one row an input: what, file, whose, licence, date, and the start of its SHA-256."""
+    """Return one row per input: kind, file, owner, licence, date, and the start of its SHA-256."""
     return [
         {
             "what": source_of(str(row["key"])),
@@ -69,14 +69,14 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
 
 
 def decides(run: RunRecord) -> list[str]:
-    """Return the break-evens that decide the plan, in the run's own words, the nearest first."""
+    """Return the break-evens that decide the plan, as the run states them, nearest first."""
     return [str(row["text"]) for row in run.facts.get("break_evens", [])]
 
 
 def assumptions(run: RunRecord) -> list[dict[str, Any]]:
     """Return every figure behind the plan: value, range, unit, source and confidence.
 
-    Those that move the value of the new stations come first, the one that moves it most before all.
+    Figures that change the value of the new stations come first, largest effect first.
     """
     moved = {
         (row["figure"], row["of"], row["table"]): row["swing_pkr"]
@@ -116,7 +116,7 @@ def checks(run: RunRecord) -> list[dict[str, str]]:
 
 
 def lacking(run: RunRecord) -> list[str]:
-    """Return in plain words what the run had no data for, or did not work out."""
+    """Return in plain words the data that the run lacked, and the results it did not work out."""
     f, roads = run.facts, run.facts["roads"]
     lines = []
     if f["status"] != "optimal":

@@ -14,7 +14,7 @@ from siting.report.mapdata import site_name
 from siting.report.run_record import RunRecord
 from siting.sites.chargers_text import told_as
 
-# The fullest feeders are shown: there may be hundreds.
+# Only the fullest feeders are shown, because there may be hundreds.
 MOST_FEEDERS = 12
 _COSTS = {
     "charger_cost_pkr": "Chargers",
@@ -34,7 +34,7 @@ _COSTS = {
 # A new station is weak if less than this share of its energy is lost without it, or less than this
 # share of its capacity is used.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
-# Shown on a card where a run has worked them out.
+# Shown on a card if a run has them.
 _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "payback_years": ("Payback, years", lambda years: number(years, 1)),
     "npv_pkr": ("Net present value", rupees),
@@ -92,7 +92,7 @@ def headline(run: RunRecord) -> list[Shown]:
 
 
 def _on_the_day(facts: dict[str, Any]) -> list[Shown]:
-    """Return the share of all drivers served on the simulated day, where there is one."""
+    """Return the share of all drivers served on the simulated day, if there is one."""
     day = (facts.get("day") or {}).get("free") or {}
     share = day.get("served_share")
     if share is None:
@@ -111,9 +111,9 @@ def drives(facts: dict[str, Any]) -> list[Shown]:
 
 
 def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
-    """Return how near the best each aim after the first is, and whether that is as near as asked.
+    """Return the gap of each aim after the first, and whether it is as small as asked.
 
-    A badge for the first aim alone would speak for a plan whose other aims are far from proven.
+    A badge for the first aim alone would hide other aims that are far from proven.
     """
     said = []
     for one in run.facts.get("proofs", [])[1:]:
@@ -127,7 +127,7 @@ def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
 
 
 def aims(run: RunRecord) -> list[tuple[str, str]]:
-    """Return the aims of the plan and the headlines of its blocks, in the run's own words."""
+    """Return the aims of the plan and the headlines of its blocks, as the run states them."""
     f = run.facts
     lines = [("Aim", f["aim"])] if f.get("aim") else []
     # Figures of single years have their own table.
@@ -144,7 +144,7 @@ def aims(run: RunRecord) -> list[tuple[str, str]]:
 
 
 def money(run: RunRecord) -> dict[str, Any]:
-    """Return the budget, who pays the cost, and what the cost is made of, in PKR."""
+    """Return the budget, the shares in the cost, and its parts, in PKR."""
     f = run.facts
     if f["aims"][:1] == ["least money"]:  # which has no budget
         budget = [_amount("Subsidy needed", f["subsidy_pkr"])]
@@ -185,7 +185,7 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
     rows = [
         Shown("New stations that need no public money", none, f"{number(none)} of {number(of)}"),
         _amount(f"Net present value without subsidy, {year}", npv),
-        _amount("Subsidy beyond what stations lack", m["subsidy_beyond_need_pkr"]),
+        _amount("Subsidy beyond the viability gap", m["subsidy_beyond_need_pkr"]),
     ]
     a_car = m["subsidy_pkr_per_car"]
     if a_car is not None:
@@ -244,7 +244,7 @@ def builds(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _told(configuration: Any, chargers: Any) -> str:
-    """Return the name of a station: its configuration, or its chargers if they say more."""
+    """Return the name of a station: its configuration, or its chargers if more telling."""
     told = label(configuration)
     if missing(configuration) or missing(chargers):
         return told
@@ -282,7 +282,7 @@ def _charger(name: str) -> str:
 
 
 def stations(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one card a station, new ones first, the most energy first."""
+    """Return one card per station: new stations first, in order of energy."""
     offers = run.offers.set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
     order = run.sites.sort_values(
@@ -373,7 +373,7 @@ def _day_use(served_kwh: float, power_kw: float) -> str:
 
 
 def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
-    """Return why a new station is a weak one, or nothing."""
+    """Return why a new station is weak, or nothing."""
     served, use = row["served_kwh_day"], row["use_share"]
     if row["existing"]:
         return ""
@@ -419,7 +419,7 @@ def grid_item(name: str) -> str:
 
 
 def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one bar for the budget, or one a year, and one an envelope: used, there, per cent."""
+    """Return one bar for the budget or each year, and one per envelope: used, total, share."""
     f = run.facts
     bars = []
     if run.years is not None:
@@ -436,7 +436,7 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def other_limits(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one bar a limit that is not of money; of feeders the fullest."""
+    """Return one bar for each limit other than money; only the fullest feeders."""
     rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
     bars = [
         _bar(r["limit"], r["used"], r["at_least"], r["unit"], "at least")

@@ -36,7 +36,7 @@ class Frontier:
     """A stored budget curve."""
 
     path: Path
-    rows: pd.DataFrame  # one a budget, rising
+    rows: pd.DataFrame  # one per budget, rising
     # Sections of the configuration that are not those of the run, the budget aside.
     differs: tuple[str, ...] = ()
 
@@ -49,7 +49,7 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     """
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
         if not (folder / name).is_file():
-            what = f"is no folder that siting frontier wrote: it has no {name}"
+            what = f"is not a folder that siting frontier wrote: it has no {name}"
             raise InputError(str(folder), what, "name one, or leave it out")
     facts = read_json(folder / "frontier.json")
     rows = _budgets(folder / "frontier.csv")

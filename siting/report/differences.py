@@ -19,7 +19,7 @@ _NAMES = {
     "cost_pkr": "Cost in all, PKR m",
     "wanted_kwh_day": "Energy wanted, kWh/day",
     "served_kwh_day": "Energy served, kWh/day",
-    "served_share": "  share of what is wanted",
+    "served_share": "  share of demand",
     "new_power_kw": "New power, kW",
     "mean_travel_min": "Mean drive, min",
     "gap": "Proven gap",

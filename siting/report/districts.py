@@ -1,7 +1,7 @@
 """Service of each part of the city, the worst served first.
 
 The parts are the zones of the program; where it has none, those in which people were counted, if
-there are few enough to read; else squares, which are no administrative districts and say so.
+there are few enough to read; else squares, which are not administrative districts and say so.
 """
 
 from __future__ import annotations

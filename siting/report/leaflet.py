@@ -1,4 +1,4 @@
-"""Leaflet from its installed package, ready to stand inside a page."""
+"""Leaflet from its installed package, ready to embed in a page."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from siting.errors import Fault, MissingExtraError
 
 _PACKAGE, _DATA = "XStatic-Leaflet", "xstatic/pkg/leaflet/data"
-# SHA-256 of script and style sheet of the tested versions. The script runs in every report: a
-# changed one makes no report.
+# SHA-256 of script and style sheet of the tested versions. The script runs in every report, so a
+# changed script is refused.
 KNOWN = {
     "1.9.3": (
         "5819285cec137b229c94e1ee5ad73e8b6b84345a4367d60f75fe477fe0fb7b03",
@@ -28,7 +28,7 @@ _MISSING = Fault("xstatic-leaflet", "is needed to make a report", 'pip install "
 
 @dataclass(frozen=True)
 class Leaflet:
-    """The library's script and style sheet, with no link to another file in them."""
+    """The library's script and style sheet, without links to other files."""
 
     version: str
     script: str
@@ -54,7 +54,7 @@ def why_no_report() -> str:
 
 
 def is_why_no_report(text: str) -> bool:
-    """Return whether a text is a result of `why_no_report`, here or elsewhere."""
+    """Return whether a text is a message of `why_no_report`, on this machine or another."""
     version = re.search(r"Leaflet (\d+(?:\.\d+)*)", text)
     return text in (NEEDED, str(_MISSING), version and str(_changed(version[1])))
 
@@ -75,7 +75,7 @@ def embedded_leaflet() -> Leaflet:
     found = (hashlib.sha256(files[0]).hexdigest(), hashlib.sha256(files[1]).hexdigest())
     if KNOWN.get(version, found) != found:
         raise MissingExtraError(_changed(version))
-    # As Python reads a text: the package ends its lines in two ways.
+    # The package's files mix two kinds of line ending; a page has one.
     script, style = (content.decode("utf-8").replace("\r\n", "\n") for content in files)
 
     def inline(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""The report as one HTML file: it runs no script but its own two, and fetches nothing unasked."""
+"""The report as one HTML file: it runs only its own two scripts, and fetches nothing unasked."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from siting.texts import json_in_page, visible
 
 # Where the map's online tiles come from, if the reader asks for them.
 TILES = "https://tile.openstreetmap.org"
-# Cards of more stations than these stand packed in the page: unpacked they are 3 kB each.
+# Above this number of stations the page holds their cards compressed; otherwise each takes 3 kB.
 MOST_PLAIN_CARDS = 300
-_PACKED = "The cards of so many stations need this page's script; sites.csv has their figures."
+_PACKED = "The cards of the stations need this page's script; sites.csv has their figures."
 
 # Parts of the page that need the run alone; the page knows each by its name.
 SECTIONS: tuple[Callable[[RunRecord], Any], ...] = (
@@ -49,11 +49,11 @@ if TYPE_CHECKING:
 def render(
     run: RunRecord, frontier: Frontier | None = None, free: gpd.GeoDataFrame | None = None
 ) -> str:
-    """Return the report of a run as the text of an HTML page, perhaps with a budget curve.
+    """Return the report of a run as the text of an HTML page, with a budget curve if one is given.
 
-    `free` are places where no station stands (``site_id``, ``name``, points in lon/lat): with them
-    the map shows what a notebook sends it (`siting.report.mapdata.standing`) and tells it which
-    place is clicked.
+    `free` are places without a station (``site_id``, ``name``, points in lon/lat): with them the
+    map shows the plans that a notebook sends (`siting.report.mapdata.standing`) and tells the
+    notebook which place was clicked.
     """
     leaflet = embedded_leaflet()
     script = _asset("page.js")
@@ -62,7 +62,7 @@ def render(
     parts = districts(run)
     sections = {part.__name__: part(run) for part in SECTIONS}
     years = sections["years"] = sections["years"] if free is None else []
-    # A name in Arabic letters is read on any system: their font is in the page.
+    # The page embeds a font for Arabic letters, so that names are legible on any system.
     arabic = run.urdu or is_urdu(json_in_page(data))
     text = page.render(
         facts=run.facts,
@@ -137,9 +137,9 @@ def _asset(name: str) -> str:
 
 
 def _policy(*scripts: str, images: str = "data:", fonts: bool = False) -> str:
-    """Return a content security policy: these scripts by their hash, and pictures from there.
+    """Return a content security policy that allows these scripts by hash, and `images` as sources.
 
-    With `fonts` those that stand in the page may be used.
+    `fonts`: whether fonts embedded in the page may be used.
     """
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(s.encode('utf-8')).digest()).decode()}'"

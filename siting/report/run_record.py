@@ -27,7 +27,7 @@ NAMED = ("name", "name_ur", "kind", "geometry")
 class YearTables:
     """The tables of a plan in years."""
 
-    years: pd.DataFrame  # one row a year, rising: wanted, served, built and spent (years.csv)
+    years: pd.DataFrame  # one row per year, rising: wanted, served, built and spent (years.csv)
     built: pd.DataFrame  # stations of each year (built.csv)
     # What each cell wants and is served in each year, by class (year_cells.csv).
     cells: pd.DataFrame

@@ -87,7 +87,7 @@ def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
 
 
 def _served_parts(run: RunRecord) -> list[pd.DataFrame]:
-    """Return ``cell_id``, ``site_id`` and ``served_kwh_day``, one table a year."""
+    """Return ``cell_id``, ``site_id`` and ``served_kwh_day``, one table per year."""
     columns = ["cell_id", "site_id", "served_kwh_day"]
     if run.years is None:
         return [pd.DataFrame(run.service[columns])]

@@ -7,7 +7,7 @@ from typing import Any
 from siting.report.figure_text import label, missing, number, percent, rupees
 from siting.report.run_record import RunRecord
 
-# From this share on a district is as good as served whole.
+# A district with at least this share served counts as fully served.
 WHOLE_SHARE = 0.995
 
 Part = tuple[str, bool]
@@ -54,23 +54,24 @@ def _served(run: RunRecord) -> str:
 
 
 def _national(run: RunRecord) -> str:
-    """Return the policy's number of stations as a line to hold the plan's against."""
+    """Return the policy's number of stations, for comparison with the plan's."""
     known = run.facts.get("demand", {}).get("national")
-    if not known:  # a run of before
+    if not known:  # a run of an earlier version
         return ""
     text = (
         f"The policy wants {number(known['stations'])} public stations in the whole country by "
-        f"{known['year']}; by its people this area's part of them is "
+        f"{known['year']}; this area's share of them by population is "
         f"{number(known['by_people'], 0 if known['by_people'] >= 10 else 1)}. "
     )
     used = run.facts.get("places")
-    if not used:  # a run of before
+    if not used:  # a run of an earlier version
         stand = run.facts["new_stations"] + run.facts["existing_stations"]
         return text + f"The plan has {number(stand)}."
-    # The policy's are fast chargers: a bank of sockets is no station of its kind.
+    # The policy counts fast chargers; a bank of sockets is not a station in its sense.
     return text + (
         f"The plan has fast chargers at {number(used['dc_places'])} of its "
-        f"{number(used['places'])} places (stations within {number(used['within_m'])} m are one)."
+        f"{number(used['places'])} places "
+        f"(stations within {number(used['within_m'])} m count as one)."
     )
 
 
@@ -80,7 +81,7 @@ def _additional(run: RunRecord) -> str:
         return ""
     none, of = m["stations_without_need"], m["new_stations"]
     beyond = m["subsidy_beyond_need_pkr"]
-    more = f" {rupees(beyond)} is paid beyond what stations lack." if beyond >= 1 else ""
+    more = f" {rupees(beyond)} is paid beyond the viability gap." if beyond >= 1 else ""
     return f"{number(none)} of {number(of)} new stations would pay without public money.{more}"
 
 
@@ -103,7 +104,7 @@ def _at_risk(run: RunRecord) -> str:
 
 
 def _on_the_day(run: RunRecord) -> str:
-    """Return the share of all drivers served on the simulated day, and what the money hangs on."""
+    """Return the share of drivers served on the simulated day, and what the money depends on."""
     day = run.facts.get("day") or {}
     share, planned = (day.get("free") or {}).get("served_share"), run.facts["served_share"]
     if day.get("why_not", "none") or share is None:
@@ -112,7 +113,7 @@ def _on_the_day(run: RunRecord) -> str:
     if "money_hangs_on" in (run.facts.get("headline") or {}):
         line += (
             f" The plan's {percent(planned, 0)} is of the energy, by the capacity of each station "
-            "alone; the money hangs on that figure, as each case is worked out from it."
+            "alone; the money depends on that figure, as each business case is worked out from it."
         )
     return line
 
@@ -136,29 +137,29 @@ def _vehicles(run: RunRecord) -> str:
 
 
 def proven(facts: dict[str, Any]) -> str:
-    """Return in one sentence what is proven of a plan.
+    """Return in one sentence what is proven about a plan.
 
     >>> proven({"gap": 0.0, "bound_kwh_day": 12.0, "status": "optimal"})
     'It is proven that no plan for this money serves more.'
     >>> proven({"gap": 0.003, "bound_kwh_day": 12.0, "status": "optimal"})
-    'It is proven that no plan for this money serves more than 0.30 % above this one.'
+    'It is proven that no plan for this money serves over 0.30 % more than this one.'
     >>> proven({"gap": 0.02, "bound_kwh_day": None, "aims": ["least money"]})
-    'It is proven that no plan that serves as much needs less public money by more than 2.00 %.'
+    'It is proven that no plan that serves as much needs over 2.00 % less public money.'
     """
     gap, aims = facts["gap"], facts.get("aims", [])
     if gap is None:
-        return "Nothing is proven of how good this plan is."
-    by = f" by more than {percent(gap, 2)}" if gap > 0 else ""
+        return "Nothing is proven about how good this plan is."
+    more = f"over {percent(gap, 2)} " if gap > 0 else ""
     if aims[:1] == ["least money"]:
         # The aim says whether the money is public.
         what = "money in all" if "cost in all" in facts.get("aim", "") else "public money"
-        return f"It is proven that no plan that serves as much needs less {what}{by}."
+        return f"It is proven that no plan that serves as much needs {more}less {what}."
     if aims[:1] == ["best worst share"]:
-        return f"It is proven that no plan serves the worst zone better{by}."
+        return f"It is proven that no plan serves the worst zone {more}better."
     if facts["bound_kwh_day"] is None:
-        return f"It is proven that no plan is better at what was aimed at{by}."
+        return f"It is proven that no plan is {more}better at the first aim."
     if gap <= 0:
         return "It is proven that no plan for this money serves more."
     stopped = "; the search stopped before it came closer" if facts["status"] != "optimal" else ""
-    over = f"{percent(gap, 2)} above this one"
-    return f"It is proven that no plan for this money serves more than {over}{stopped}."
+    over = f"over {percent(gap, 2)} more than this one"
+    return f"It is proven that no plan for this money serves {over}{stopped}."

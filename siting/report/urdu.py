@@ -84,7 +84,7 @@ def _apart(text: str) -> str:
 
 
 def page_in_urdu(page: str, untold: set[str] | None = None) -> str:
-    """Return a finished page in Urdu, right to left; `untold` collects the other texts.
+    """Return a finished page in Urdu, right to left; `untold` collects texts without a translation.
 
     Names, code, scripts and style sheets are left as they are.
     """

@@ -25,7 +25,7 @@ from siting.study.to_limits import sites_named
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
 REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the bidder"}
 STAYS = "stations that stay as they were"
-# Keys of bids, beside the configuration's own limits.
+# Keys of bids, in addition to the configuration's own limits.
 OF_BIDS = ("cap", "alternatives")
 # Stations given up one by one; if that is not enough, none need stay.
 MOST_GIVEN_UP = 8
@@ -63,7 +63,8 @@ def answered(study: Study, path: Path) -> Answered:
         *((name, f"is given though the answer is not {SANCTIONED}", "leave it blank",
            (file.text(name) != "") & (answer != SANCTIONED)) for name in numbers),
         ("site", "names no site or bid, or both", "give one of them", (site != "") == (bid != "")),
-        ("bid", "is no bid of the run", f"there are: {', '.join(sorted({*of} - {''})) or 'none'}",
+        ("bid", "is not a bid of the run",
+         f"there are: {', '.join(sorted({*of} - {''})) or 'none'}",
          (bid != "") & ~bid.isin(set(of))),
         ("answer", "two answers for one place", "leave one", (key != "") & key.duplicated()),
     ):  # fmt: skip

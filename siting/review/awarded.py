@@ -82,7 +82,7 @@ def _answered_sites(study: Study, folder: Path) -> set[str]:
 
 
 def award_account(study: Study, folder: Path) -> AwardAccount:
-    """Return what the files of an award say of it, beside the rules of its study."""
+    """Return the contents of an award's files, with the rules of its study."""
     path, rules = folder / BIDS, study.config.award
     table = read_csv(path, dtype=dict.fromkeys(("bid", "bidder", "one_of"), "str"))
     labels = pd.Series(row_labels(path, range(len(table))))

@@ -50,11 +50,11 @@ class Comparison(Shown):
     credits
         Whose data the runs were made of.
     figures
-        ``figure``, ``unit`` and one column a run.
+        ``figure``, ``unit`` and one column per run.
     settings
-        ``key`` and one column a run: configuration keys and input files that differ.
+        ``key`` and one column per run: configuration keys and input files that differ.
     sites
-        One row a place with a station in any run: ``site_id``, ``name``, ``existing``, ``status``
+        One row per place with a station in any run: ``site_id``, ``name``, ``existing``, ``status``
         (``all``: the same in all runs; ``changed``: in all, with other chargers; ``some``: in some
         runs only), ``in_runs``, ``not_in_runs``; for each run n ``id_n``, ``chargers_n``,
         ``served_n_kwh_day``; ``geometry``, lon/lat.
@@ -137,7 +137,7 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
     Raises
     ------
     InputError
-        If a folder is no run, was edited, is of another format, or runs are of different cities;
+        If a folder is not a run, was edited, is of another format, or runs are of different cities;
         every fault of every folder is named.
 
     Examples
@@ -289,7 +289,7 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
 
 
 def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
-    """Return one row a place: those of the first run, then those that only later ones have."""
+    """Return one row per place: those of the first run, then those that only later ones have."""
     crs = runs[0].roads.estimate_utm_crs()
     place_xy: list[tuple[float, float]] = []
     place_id: list[str] = []

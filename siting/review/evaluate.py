@@ -1,4 +1,4 @@
-"""A plan from outside, scored beside the best plan for the same money."""
+"""A plan from outside, scored against the best plan for the same money."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Evaluation(Shown):
     title, note
         Of the study.
     theirs, best
-        The two plans, both recounted; `best` is none where no plan keeps the rules for the money.
+        The two plans, both recounted; `best` is None if no plan keeps the rules for the money.
     scores
         The figures of each (`siting.review.score.score`), ``theirs`` first.
     broken
@@ -96,7 +96,7 @@ class Evaluation(Shown):
 
     @property
     def sentence(self) -> str:
-        """The answer in one sentence."""
+        """The comparison in one sentence."""
         theirs = self.scores["theirs"]["served_share"]
         if self.best is None:
             return f"Theirs serves {theirs:.1%} of the energy wanted."
@@ -123,7 +123,7 @@ def evaluate(
     names: Mapping[str, str] | None = None,
     same_stations: bool = False,
 ) -> Evaluation:
-    """Return the score of a layer of stations beside the best plan for the same subsidy.
+    """Return the score of a layer of stations and of the best plan for the same subsidy.
 
     The best plan may use every offer of the study and those of the layer that keep the rules, so
     that its proven limit holds for any plan a user could have drawn from either.
@@ -167,7 +167,7 @@ def evaluate(
     aside = sorted(blocks_of(config) & SET_ASIDE)
     if aside:
         also = ", ".join(aside)
-        notes.append(f"both are judged by the energy served in the end, whatever {also} ask for")
+        notes.append(f"both are judged by the energy served in the last year, not by {also}")
     # A study not solved yet need not be solved to score another plan.
     own = study.plan if study.has("outcome") else None
     theirs, broken = as_drawn(drawn.study, drawn.chosen, own=own)
@@ -221,11 +221,11 @@ def as_drawn(
     """Return a plan of certain offers, recounted, and the rules of the study that it breaks.
 
     It serves the most energy possible in the last year, within the public money if that suffices,
-    and draws no more than that needs. Broken rules do not prevent the result; rules on single
+    and draws the least money needed for it. Broken rules do not prevent the result; rules on single
     offers are ignored.
 
     `study`: the study whose demand, prices and rules count; `chosen`: ids of the offers that stand,
-    existing ones included, one a site at most; `budget_pkr`: public money it is held to (PKR); by
+    existing ones included, one per site at most; `budget_pkr`: public money available (PKR); by
     default the study's; `own`: the study's own plan, if known: for its own offers it is the answer.
     """
     keys, limits = study.config.program, study.asked.limits
@@ -252,7 +252,7 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
     if study.asked.need is not None and math.isfinite(budget_pkr):
         asked = as_it_stands(study.asked, chosen, budget_pkr)
         program = program_of(asked)
-        # A plan beyond the money breaks the rules, and is valued without the budget.
+        # A plan that exceeds the money breaks the rules, and is valued without the budget.
         with suppress(SolveError):
             answer = plan_of(program, chosen, within_budget=True)
     if answer is None:
@@ -277,9 +277,9 @@ def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
 
 
 def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence[str]) -> Plan:
-    """Return the best plan for a sum of money over all offers that keep the rules.
+    """Return the best plan for a budget over all offers that keep the rules.
 
-    `start` are the offers of theirs, from which the search begins.
+    `start` are the offers of the outside plan, from which the search begins.
     """
     asked = in_the_end(study.asked, budget_pkr)
     if most_new is not None:
@@ -291,7 +291,7 @@ def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence
 
 
 def _recounted(study: Study, asked: Asked, outcome: Outcome) -> Plan:
-    """Return a plan recounted with the rules that it was held to."""
+    """Return a plan recounted under the rules that applied to it."""
     tables = PlanTables(
         study.cells, asked.last_demand, study.candidates, study.dropped,
         asked.offers, study.network.edges,

@@ -51,7 +51,7 @@ NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds gives it longer"
 IN_ENERGY = {"value": "value_kwh_day", "gain": "gain_kwh_day"}
 NEAREST = 3
 MILLION = 1e6
-# The plan for a million more is solved to this part of the gap.
+# The plan for a million more is solved to this share of the gap.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
 
@@ -60,7 +60,7 @@ _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
 
 
 def opened(source: Source | Explained) -> Explained:
-    """Return a run opened to be asked about; a study in memory is opened once."""
+    """Return a run opened for questions; a study in memory is opened once."""
     if isinstance(source, Explained):
         return source
     if isinstance(source, Path | str):
@@ -72,7 +72,7 @@ def opened(source: Source | Explained) -> Explained:
 
 
 class Explained:
-    """A run opened to be asked about: its plan, its tables, and the value of changes.
+    """A run opened for questions: its plan, its tables, and the value of changes.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class Explained:
         self.study = study = study_of(source)
         self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
         self.asked, self.found = study.asked, self.plan.outcome
-        # A station's worth is energy of the last year, all else unchanged.
+        # A station's worth is the energy of the last year lost without it, all else unchanged.
         end = in_the_end(self.asked, self.found.budget_pkr)
         self.instance = instance_of(end)
         program = Program(self.instance, self.found.model)
@@ -96,12 +96,12 @@ class Explained:
 
     @property
     def pays_by_offer(self) -> bool:
-        """Whether an offer draws the same money whatever it serves."""
+        """Whether an offer draws the same money however much it serves."""
         return self.asked.need is None
 
     @property
     def left_pkr(self) -> float:
-        """Public money the plan leaves (PKR)."""
+        """Public money that the plan leaves (PKR)."""
         return self.found.budget_pkr - self.found.subsidy_pkr
 
     def name_of(self, site: str) -> str:
@@ -116,19 +116,20 @@ class Explained:
 
 @dataclass(eq=False, repr=False)
 class SiteReasons(Shown):
-    """The reasons for a place's station or lack of one.
+    """The reasons for or against a station at a place.
 
     Parameters
     ----------
     site_id, name, state
         The place; ``built``, ``stands`` or ``not built``.
     offers
-        One row a shown offer at the place (`Study.shown_offers`): ``configuration``, ``chargers``,
-        ``subsidy_pkr`` (its largest subsidy), ``least_pkr`` (its subsidy at full sales),
-        ``paid_pkr`` (its subsidy; missing if not built), ``cost_pkr``, ``plan_kwh_day`` (the plan's
-        service with it, all else unchanged; missing if it cannot be built) and ``said`` in words.
+        One row per offer shown at the place (`Study.shown_offers`): ``configuration``,
+        ``chargers``, ``subsidy_pkr`` (its largest subsidy), ``least_pkr`` (its subsidy at full
+        sales), ``paid_pkr`` (its subsidy; missing if not built), ``cost_pkr``, ``plan_kwh_day``
+        (the plan's service with it, all else unchanged; missing if it cannot be built) and ``said``
+        in words.
     classes
-        One row a vehicle class that it serves: ``served_kwh_day`` here, ``lost_kwh_day`` without.
+        One row per vehicle class that it serves: ``served_kwh_day`` here, ``lost_kwh_day`` without.
     reasons
         (label, text), in the order of a reader's questions.
     figures
@@ -164,7 +165,7 @@ class SiteReasons(Shown):
 def explain_site(
     folder: Source | Explained, site: str, *, alternatives: int = 5, time_limit_s: float = 30.0
 ) -> SiteReasons:
-    """Return why a place gets its station, or none.
+    """Return why a place gets a station or not.
 
     Parameters
     ----------
@@ -173,7 +174,7 @@ def explain_site(
     site
         The place, by id or name.
     alternatives
-        Near-optimal plans to compare with; 0 for none.
+        Number of near-optimal plans to compare with.
     time_limit_s
         Seconds for these plans together, and for the plan with a station required.
 
@@ -258,7 +259,7 @@ def _costs(row: pd.Series[Any], served: float, lost: float) -> str:
 
 
 def _in_reach(run: Explained, site: str) -> tuple[float, float]:
-    """Return the energy wanted in reach of a site that it could serve, and its unserved part."""
+    """Return the demand in reach of a site that it could serve, and the unserved part."""
     here = run.study.offers[run.study.offers["site_id"] == site]
     groups = run.study.compatibility["charger_group"].unique()
     columns = {g: f"capacity_{g}_kwh_day" for g in groups if f"capacity_{g}_kwh_day" in here}
@@ -374,7 +375,7 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Again:
-    """The answer to changed requirements, beside the plan of the run."""
+    """The answer to changed requirements, compared with the plan of the run."""
 
     answer: Answer
     more: float  # improvement (kWh/day, or the unit of the aim)
@@ -400,7 +401,7 @@ class Again:
         return f"is {how} {'better' if self.more > 0 else 'worse'} ({aim})"
 
     def proven(self, which: str) -> str:
-        """Return the bound on such plans in words, or that nothing is proven."""
+        """Return the bound on such plans in words, or a note that nothing is proven."""
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
             return f"in the time nothing is proven of a {which}"
@@ -423,7 +424,7 @@ class Again:
 
 
 def _again(run: Explained, given: Asked, limit_s: float, cannot: str) -> Again | str:
-    """Return the answer to changed requirements beside the run's, or why there is none, in words.
+    """Return the answer to changed requirements compared with the run, or why there is none.
 
     `cannot` begins the words where no plan meets the requirements.
     """
@@ -477,7 +478,7 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
 
 
 def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
-    """Return the subsidy of offers at full sales (PKR), in their order; their least possible."""
+    """Return the subsidy of offers at full sales, their least possible (PKR), in order."""
     most = offers["subsidy_pkr"].astype(float).reset_index(drop=True)
     if run.pays_by_offer or offers.empty:
         return most
@@ -530,7 +531,7 @@ class PlanReasons(Shown):
     Parameters
     ----------
     stations
-        One row a new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
+        One row per new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
         ``subsidy_pkr``, ``served_kwh_day``, ``marginal_kwh_day`` (loss without it, all else
         unchanged) and ``pkr_per_kwh_day`` (subsidy over marginal energy); the most expensive per
         marginal energy first.
@@ -598,7 +599,7 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
         return [("Budget", text)]
     given = with_budget(run.asked, outcome.budget_pkr + MILLION)
     program, finer = program_of(given), run.asked.config.solver.gap / FINER
-    # A million is little beside the gap of a plan.
+    # A million is small compared with the gap of a plan.
     try:
         more = effort_for(given, limit_s, finer).solve(program, start=outcome.offers).proof
     except SolveError:

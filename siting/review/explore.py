@@ -1,4 +1,4 @@
-"""The report's own map in a notebook's cell: it needs no network."""
+"""The report's own map in a notebook cell; it works offline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from siting.study.report_page import page_of, record_of
 from siting.study.stored_run import Source, study_of
 from siting.writing import write_text
 
-# Of the report the map alone is shown.
+# Only the report's map is shown.
 _ALONE = (
     "<style>body > :not(main), main > :not(#plan-map) { display: none !important }"
     "main { margin: 0 !important; padding: 0 8px !important }</style>"
@@ -27,7 +27,7 @@ class PlanMap:
     Parameters
     ----------
     page
-        The page, whole in itself.
+        The self-contained page.
     height_px
         Height of the cell it is shown in, pixels.
     """
@@ -36,7 +36,7 @@ class PlanMap:
     height_px: int = 720
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame of its own, so that neither it nor the notebook mixes."""
+        """Return the page in its own frame, so that page and notebook do not affect each other."""
         return (
             f'<iframe sandbox="allow-scripts" srcdoc="{escape(self.page)}" title="Map of the plan" '
             f'style="width:100%;height:{self.height_px}px;border:1px solid #d1d5db"></iframe>'
@@ -49,7 +49,7 @@ class PlanMap:
 
 
 def explore(run: Source, height_px: int = 720) -> PlanMap:
-    """Return the map of a run's report, to be moved about in: a notebook shows it, offline too.
+    """Return the interactive map of a run's report; a notebook shows it, even offline.
 
     Parameters
     ----------
@@ -80,5 +80,5 @@ def _page(run: Source) -> str:
 
 
 def map_alone(page: str) -> str:
-    """Return a report's page with its map alone to be seen."""
+    """Return a report's page with only its map visible."""
     return page.replace("</head>", f"{_ALONE}</head>", 1)

@@ -83,7 +83,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a budget, rising: ``budget_pkr``, ``served_kwh_day``, ``served_share``,
+        One row per budget, rising: ``budget_pkr``, ``served_kwh_day``, ``served_share``,
         ``bound_kwh_day`` (blank where energy is not what is aimed at), ``objective``, ``bound`` and
         ``unit`` of the first aim, ``gap``, ``status``, ``new_stations``, ``subsidy_pkr``,
         ``cost_pkr``, ``risk_case``, ``risk_stations``, ``risk_subsidy_pkr`` and

@@ -39,7 +39,7 @@ class TheirLayer:
     sites: gpd.GeoDataFrame
     # Unknown chargers and configurations, left out of `counts`, each with its rows.
     unknown: dict[str, tuple[str, ...]]
-    known: tuple[str, ...] = ()  # the configurations and chargers there are
+    known: tuple[str, ...] = ()  # known configurations and chargers
 
 
 def read_their_layer(
@@ -55,9 +55,9 @@ def read_their_layer(
     each charger type (``dc_60``, ``lev_3``); or ``charger`` with ``count``. `path` is a layer of
     points, or a CSV with ``lon`` and ``lat``. A column ``site_id`` or ``id`` names the rows,
     ``name`` is what people call them, and a true ``existing`` says that a station stands already.
-    `configurations` are name, then charger type and number; `names` gives what the layer calls them
-    and what the study does. An `InputError` names every fault at once: not points, ids given twice
-    or missing, no chargers, numbers that are not whole.
+    `configurations` gives the number of each charger type by configuration; `names` maps the
+    layer's names to the study's. An `InputError` names every fault at once: not points, ids given
+    twice or missing, no chargers, numbers that are not whole.
     """
     layer = read_layer(path)
     names = dict(names or {})
@@ -101,7 +101,7 @@ class Catalogue:
     configurations: Mapping[str, Mapping[str, int]]
     chargers: set[str]
     names: Mapping[str, str]
-    # The rows with a name that is none of these, by that name; filled as rows are read.
+    # Rows with an unknown name, by that name; filled as rows are read.
     unknown: dict[str, list[str]] = field(default_factory=dict)
 
     def of(self, name: str, number: int) -> dict[str, int] | None:
@@ -126,7 +126,7 @@ def _row_ids(
     twice = ids.duplicated(keep=False) & ~lost
     if twice.any():
         again = tuple(dict.fromkeys(ids[twice]))
-        fix = "one row a station: put several chargers into one row"
+        fix = "give each station one row, with all its chargers"
         faults.append(Fault(f"{path}, column {column}", "the same id in several rows", fix, again))
     return [str(i) for i in ids]
 
@@ -171,7 +171,7 @@ def counts_of(
     catalogue: Catalogue,
     faults: list[Fault],
 ) -> list[dict[str, int]]:
-    """Return the chargers of each row; an existing station has none that are new."""
+    """Return the new chargers of each row; an existing station has none."""
     asked = _asked(layer, path, catalogue)
     if asked is None:
         if existing.all():
@@ -181,7 +181,7 @@ def counts_of(
         faults.append(
             Fault(
                 str(path),
-                "says nothing of chargers",
+                "has no column for chargers",
                 "give a column chargers (2 x dc_60 + 4 x lev_3), configuration "
                 f"({some}), one for each charger type, or charger and count; it has: {have}",
             )
@@ -214,7 +214,7 @@ def counts_of(
 def _asked(
     layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
-    """Return the columns with chargers, and the content of each row; a text is a fault."""
+    """Return the columns with chargers, and the chargers of each row, or its fault as text."""
     columns = set(map(str, layer.columns))
     if "chargers" in columns and pd.to_numeric(layer["chargers"], errors="coerce").isna().all():
         return f"{path}, column chargers", [_in_words(v) for v in layer["chargers"]]
@@ -273,9 +273,9 @@ def _is_blank(value: Any) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class TheirPlan:
-    """Their stations among ours."""
+    """The layer's stations as offers of the study."""
 
-    # With their sites and offers; `reason` names the rule that excludes an offer.
+    # The study with the layer's sites and offers; `reason` names the rule that excludes an offer.
     study: Study
     chosen: tuple[str, ...]  # the offers that stand under their plan, existing stations included
     broken: list[str]  # the rules that their plan breaks, in words
@@ -285,11 +285,10 @@ class TheirPlan:
 def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
     """Return a layer's stations as offers at sites of the study, priced by the study's rules.
 
-    A point within ``candidates.merge_within_m`` of a candidate is that candidate, one to one and
-    nearest first; one that has a candidate's id, within 25 m of it, comes before. Any other is a
-    site of its own, on the nearest road. `where` is the file, for messages. An `InputError` names
-    every point that is outside the roads or far from them, and every existing station that the
-    study does not know.
+    Each point is matched to at most one candidate: first to one with its id within 25 m, then to
+    the nearest within ``candidates.merge_within_m``. Any other point is a new site on the nearest
+    road. `where` is the file, for messages. An `InputError` names every point outside the road
+    network or far from a road, and every existing station that the study does not know.
     """
     settings, ours = study.config.candidates, study.candidates
     theirs = layer.sites.to_crs(study.network.crs)
@@ -319,7 +318,7 @@ def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
     have = ", ".join(layer.known)
     broken = [
         *(
-            f"{name}: no such charger or configuration in the study, scored without it "
+            f"{name}: no such charger or configuration in the study; scored without it "
             f"({_some(rows)}); there are: {have}; --map-config {name}=… says which it is"
             for name, rows in layer.unknown.items()
         ),
@@ -378,7 +377,7 @@ def road_faults(
 
 
 def _ids(wanted: Iterable[str], known: set[str]) -> list[str]:
-    """Return an id for each site of theirs that is none of ours: their own if it is free."""
+    """Return an id for each site of the layer that is not a candidate: its own id if it is free."""
     ids: list[str] = []
     for i, theirs in enumerate(wanted, start=1):
         taken = {*known, *ids}
@@ -394,7 +393,7 @@ def own_sites(
     kind: str = "theirs",
     source: str = "the layer that is judged",
 ) -> gpd.GeoDataFrame:
-    """Return the points that are no candidate of the study as candidates."""
+    """Return the points that match no candidate of the study as new candidates."""
     added = gpd.GeoDataFrame(
         {
             "site_id": ids.to_numpy(object),
@@ -417,7 +416,7 @@ def own_sites(
 def _priced(
     study: Study, candidates: gpd.GeoDataFrame, new: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the offer of each new station, in order, and the rules that rule one out."""
+    """Return the offer of each new station, in order, and the rules that exclude any of them."""
     asked = study.config.offers
     there = configurations_of(asked)
     spelled = {tuple(sorted(c.items())): name for name, c in there.items()}
@@ -466,7 +465,7 @@ def _some(ids: Iterable[object], most: int = 5) -> str:
 
 
 def over_budget(spent_pkr: float, budget_pkr: float) -> list[str]:
-    """Return that more is spent than there is, in words; nothing where it is not."""
+    """Return a message if more is spent than the budget; else nothing."""
     if spent_pkr <= budget_pkr * (1 + 1e-6):
         return []
     there = f"PKR {budget_pkr / 1e6:,.2f} m there"
@@ -482,7 +481,7 @@ def over_limits(
     """Return the limits that a plan breaks, in words.
 
     `drawn_pkr` is the public money of each standing offer, by ``offer_id``; `spacing_m` the least
-    distance of stations.
+    distance between stations.
     """
     broken, near = [], dict[str, None]()
     site = offers.set_index("offer_id")["site_id"]

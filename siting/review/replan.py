@@ -1,9 +1,9 @@
 """A stored run solved again with changed requirements, and the changes.
 
-The stages of the run folder are reused as far as the changes leave them valid, and the stored plan
-is the first plan of the new solve. Sites to drop or to require become limits of the program and a
-new budget its budget, all in the ``config.yaml`` of the new folder. Added places get ids after the
-present ones; only their offers and drives are computed and appended.
+Stages of the run folder that the changes leave valid are reused, and the new solve starts from the
+stored plan. The ``config.yaml`` of the new folder has the sites to drop or to require as limits of
+the program, and the new budget. Added places get ids after the present ones; only their offers and
+drives are computed and appended.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ class Replan(Shown):
     before, after
         The two plans.
     changes
-        One row a station that changed: ``site_id``, ``name``, ``change``, and
+        One row per station that changed: ``site_id``, ``name``, ``change``, and
         ``configuration``, ``chargers``, ``subsidy_pkr``, ``served_kwh_day`` each with ``_before``
         and ``_after``.
     classes
-        One row a vehicle class: ``demand_kwh_day`` and ``served_kwh_day``, before and after.
+        One row per vehicle class: ``demand_kwh_day`` and ``served_kwh_day``, before and after.
     notes
         The effect of the changes, in plain words.
     folder
-        The new run folder; none where nothing was written.
+        The new run folder; None if nothing was written.
     """
 
     before: Plan
@@ -103,7 +103,7 @@ def replan(
     now: datetime | None = None,
     progress: Report | None = None,
 ) -> Replan:
-    """Return a run solved again with changed requirements; of a folder, written to a new one.
+    """Return a run solved again with changed requirements; for a folder, write it to a new one.
 
     Parameters
     ----------
@@ -111,9 +111,10 @@ def replan(
         A folder of `siting run`, or an earlier replan; or a study or plan in memory.
     drop, require
         Sites, by id or name, that must get no station, and that must get one. They are added to
-        those of the configuration; a site that was required before and is dropped now is dropped.
+        those of the configuration; a site that was required before and is now dropped no longer
+        counts as required.
     budget_pkr
-        Another budget (PKR); in years each keeps its share of it.
+        Another budget (PKR); with years, each year keeps its share of the budget.
     add
         A layer of further places where a station could stand.
     answers
@@ -266,9 +267,9 @@ def wishes_of(
     both = tuple(site for site in dropped if site in wanted)
     if both:
         what = f"{_many(both)} both dropped and required"
-        faults.append(Fault("--drop and --require", what, "leave each in one of them", both))
+        faults.append(Fault("--drop and --require", what, "keep each in only one list", both))
     if budget_pkr is not None and not _is_money(budget_pkr):
-        what = f"{reprlib.repr(budget_pkr)} is no amount of money"
+        what = f"{reprlib.repr(budget_pkr)} is not an amount of money"
         faults.append(Fault("--budget", what, "give rupees as a number from 0 to 1e14"))
     refuse(faults)
     limits = config.program.limits

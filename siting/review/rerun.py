@@ -100,7 +100,7 @@ def rerun(
     overrides
         ``key.path=value`` texts, for inputs that lie elsewhere by now.
     out
-        A run folder to write the repetition to; none: it is not kept.
+        A run folder to write the repetition to; None: it is not kept.
     progress
         Called with an `Event` when a stage is done.
 
@@ -112,7 +112,7 @@ def rerun(
     Raises
     ------
     InputError
-        If the folder is no run, or not one of this format.
+        If the folder is not a run, or not one of this format.
     ConfigError
         If its configuration cannot be used, e.g. because an input is gone.
 

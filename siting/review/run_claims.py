@@ -1,6 +1,6 @@
 """Claims of a run beyond its tables, checked for form and computed again from its outcome.
 
-So no text of another author can pass as the solver's. Figures from other solves are the run's own
+This keeps edited texts from passing as the solver's. Figures from other solves are the run's own
 claims; `Verified` names them.
 """
 
@@ -69,7 +69,7 @@ FROM_SOLVES = {
         rf"{PKR}(?:; what it would serve was {NOT_FOUND}|: no plan serves more than "
         rf"{NUMBER} {{unit}} more with it|: it would serve {NUMBER} {{unit}} more(?: as far as a "
         rf"plan was found, at most {NUMBER})?| for {NUMBER} stations?: it would serve {NUMBER} "
-        rf"kWh/day more, and {NUMBER} a PKR m are asked for)",
+        rf"kWh/day more, and {NUMBER} per PKR m are asked for)",
     ),
 }
 # Tables of an outcome from other solves too.
@@ -129,13 +129,13 @@ class OfTheMoment(BaseModel):
 
 
 def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -> list[Fault]:
-    """Return faults in the form of time, seconds or packages."""
+    """Return the faults of the time, the seconds and the packages of a run."""
     faults = time_faults(told.written, where)
     odd = tuple(name for name in told.seconds if name not in stages)
     if odd:
-        faults.append(Fault(f"{where}, key seconds", "are of no stage", MENDED, odd))
+        faults.append(Fault(f"{where}, key seconds", "are not stages of a run", MENDED, odd))
     if list(told.packages) != list(PACKAGES):
-        faults.append(Fault(f"{where}, key packages", "are others than a run names", MENDED))
+        faults.append(Fault(f"{where}, key packages", "are not those that a run lists", MENDED))
     return faults
 
 
@@ -145,7 +145,7 @@ def time_faults(told: str, where: str) -> list[Fault]:
     if written is None:
         return [Fault(key, f"{told!r} is not a time as a run writes it", MENDED)]
     if written > datetime.now().astimezone() + CLOCKS_APART:
-        return [Fault(key, f"{told} is yet to come", MENDED)]
+        return [Fault(key, f"{told} is in the future", MENDED)]
     return []
 
 
@@ -178,7 +178,7 @@ def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
         if said not in can
     ]
     if not re.fullmatch(r"[0-9A-Za-z.+_-]{0,40}", outcome.solver_version):
-        faults.append(Fault(f"{where}.solver_version", "is no version", MENDED))
+        faults.append(Fault(f"{where}.solver_version", "is not a version", MENDED))
     for n, one in enumerate(outcome.proofs):
         faults += _proof_faults(one.proof, f"{where}.proofs.{n}")
     faults += _line_faults(asked, outcome, unit, where)
@@ -201,7 +201,7 @@ def _proof_faults(proof: Proof, where: str) -> Iterator[Fault]:
     odd = tuple(n for n, s in proof.seconds.items() if not re.fullmatch(r"[a-z_ ]{1,20}", n)
                 or not 0 <= s < math.inf)  # fmt: skip
     if odd:
-        yield Fault(f"{where}.seconds", "are of no phase", MENDED, odd)
+        yield Fault(f"{where}.seconds", "are not phases of a solve", MENDED, odd)
 
 
 def _line_faults(asked: Asked, outcome: Outcome, unit: str, where: str) -> list[Fault]:
@@ -220,12 +220,12 @@ def _line_faults(asked: Asked, outcome: Outcome, unit: str, where: str) -> list[
             faults.append(Fault(f"{where}.lines, {one.field!r:.60}", what, MENDED))
     lacking = tuple(field for field in forms if field not in FROM_SOLVES and field not in said)
     if lacking or len(set(said)) < len(said):
-        faults.append(Fault(f"{where}.lines", "lacks lines, or has one twice", MENDED, lacking))
+        faults.append(Fault(f"{where}.lines", "lines are missing or repeated", MENDED, lacking))
     return faults
 
 
 def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
-    """Return the tables of an outcome that do not follow from stations and service."""
+    """Return a fault for each outcome table that does not follow from stations and service."""
     keys = asked.config.program
     again = zone_tables(asked, outcome)
     if keys.years is not None:
@@ -246,7 +246,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
     there = outcome.tables
     optional = {*OTHER_SOLVES, "viability", *(["year_cells"] if keys.scenarios else [])}
     faults = [
-        Fault(f"{FOLDER}, table_{name}", "is no table of such a run", MENDED)
+        Fault(f"{FOLDER}, table_{name}", "is not a table of a run like this", MENDED)
         for name in there
         if name not in again and name not in optional
     ]
@@ -266,9 +266,9 @@ def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFram
 
 
 def input_faults(study: Study) -> Iterator[Fault]:
-    """Yield records of inputs that differ from the configuration, or are not of files.
+    """Yield faults for input records of a wrong form, or that differ from the configuration.
 
-    Only `siting rerun` compares the file with the one read.
+    Only `siting rerun` compares the input files themselves.
     """
     known = input_records(study.config)
     forms = {"sha256": r"[0-9a-f]{64}", "file_date": r"\d{4}-\d\d-\d\d"}
@@ -281,7 +281,7 @@ def input_faults(study: Study) -> Iterator[Fault]:
             if name in record and not re.fullmatch(form, str(record[name]))
         )  # fmt: skip
         if odd or said != plain(known.get(key, table)):
-            what = "is not what the configuration says of it"
+            what = "differs from the configuration"
             yield Fault(f"run.json, key inputs, {key:.60}", what, MENDED, odd)
 
 
@@ -304,10 +304,10 @@ def same_table(stored: Any, anew: Any) -> bool:
 
 
 def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
-    """Return a fault for each file of a folder that is not the one written again.
+    """Return a fault for each file of a folder that differs from the one written again.
 
-    A GeoPackage is compared by all that it holds, tables, views and triggers, as its bytes differ
-    whenever it is written; any other file byte for byte.
+    A GeoPackage is compared by its tables, views and triggers, because its bytes differ each time
+    it is written; any other file is compared byte by byte.
     """
     faults = []
     for name in names:
@@ -323,10 +323,13 @@ def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
 
 
 def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> list[Fault]:
-    """Return the files of a folder that are not written again, and missing ones."""
+    """Return a fault for files that the run does not write again, and one for missing files."""
     stored, again = set(stored), set(again)
     faults = []
-    for what, odd in (("are no files of such a run", stored - again), ("lacks", again - stored)):
+    for what, odd in (
+        ("are not files of a run like this", stored - again),
+        ("lacks", again - stored),
+    ):
         if odd:
             faults.append(Fault(str(folder), what, MENDED, tuple(sorted(odd))))
     return faults

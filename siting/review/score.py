@@ -20,7 +20,7 @@ LEFT_OUT = 0.01
 
 
 class Figure(NamedTuple):
-    """A figure of a score: its unit, and if it is shown as text its label, form and divisor."""
+    """A figure of a score: its unit and, if shown as text, its label, format and divisor."""
 
     unit: str
     label: str = ""
@@ -30,7 +30,7 @@ class Figure(NamedTuple):
 
 FIGURES = {
     "served_kwh_day": Figure("kWh/day", "Energy served, kWh/day"),
-    "served_share": Figure("share", "  share of what is wanted", ".1%"),
+    "served_share": Figure("share", "  share of demand", ".1%"),
     "new_stations": Figure("stations", "New stations"),
     "power_kw": Figure("kW"),
     "subsidy_pkr": Figure("PKR", "Subsidy, PKR m", ",.2f", 1e6),
@@ -48,7 +48,9 @@ FIGURES = {
     ),
     "late_stations": Figure("stations", "Stations where over {alpha:.0%} do"),
     "worst_class_share": Figure("share"),
-    "people_left_out_share": Figure("share of people", "People where nothing is served", ".1%"),
+    "people_left_out_share": Figure(
+        "share of people", "People in cells with nothing served", ".1%"
+    ),
     "gini": Figure("0 even to 1", "Unevenness over the city (Gini)", ".2f"),
 }
 
@@ -113,7 +115,7 @@ def _fairness(plan: Plan) -> dict[str, Any]:
 
 
 def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """Return the figures of several plans as a table: ``figure``, ``unit``, one column a plan."""
+    """Return the figures of several plans as a table: ``figure``, ``unit``, one column per plan."""
     rows = [
         {"figure": key, "unit": unit, **dict(zip(scores, values, strict=True))}
         for key, unit, values in _rows(list(scores.values()))

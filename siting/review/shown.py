@@ -18,7 +18,7 @@ MOST_LETTERS = 60
 
 
 class Block(NamedTuple):
-    """A table of an answer: its heads (none: pairs need no heads), its rows, and where all are."""
+    """A table of an answer: headers (None: pairs without headers), rows, and where all are."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -30,7 +30,7 @@ class Shown(ABC):
 
     @abstractmethod
     def _title(self) -> tuple[str, str]:
-        """Return its title and the caveat; blank: none."""
+        """Return its title and the caveat; blank if there is none."""
 
     @abstractmethod
     def _blocks(self) -> list[Block]:

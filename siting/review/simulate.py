@@ -46,7 +46,7 @@ class SimulatedDay(Shown):
     title, note
         Of the run.
     stations
-        One row a station: ``site_id``, ``name``, ``configuration``, ``chargers``,
+        One row per station: ``site_id``, ``name``, ``configuration``, ``chargers``,
         ``program_kwh_day`` (its capacity in the program), ``allotted_kwh_day`` (its service in the
         plan), ``standard_kwh_day`` (its capacity by the waiting standard, Erlang C),
         ``erlang_late_share`` (expected by Erlang C in the busiest hour at the allotted energy) and

@@ -242,7 +242,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         return [_Surface("depots", 1.0, share, words, ())]
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
-    # What people near homes count times, by the class's weight of ownership.
+    # The factor on people near homes, by the class's ownership weight.
     follows = run.figure("ownership_weight", vehicle_class)
     times = np.ones(len(cells))
     if follows is not None and "relative_wealth" in cells.columns:

@@ -22,7 +22,7 @@ from siting.tables import COST_PARTS
 
 HOURS = 24.0
 PAISA = 0.01
-# What a configuration's name has before or after it where it extends a station or a feeder.
+# Prefix and suffix of a configuration's name if it extends a station or a feeder.
 _MORE = re.compile(r"^existing\+|\+upgrade$")
 _SESSION = ("session_kwh", "session_min", "peak_hour_share")
 
@@ -72,7 +72,7 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
 
 
 def _counts(run: Traced, configuration: str) -> dict[str, int]:
-    """Return the chargers that an offer builds, by type; none where it builds none."""
+    """Return the chargers that an offer builds, by type; empty if it builds none."""
     name = configuration
     while _MORE.search(name):
         name = _MORE.sub("", name)
@@ -92,7 +92,7 @@ def _service(run: Traced, site: str, served: pd.DataFrame) -> Chain:
 
 
 def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Chain]:
-    """Return a chain for each charger group that the offer can serve with."""
+    """Return a chain for each charger group of the offer with capacity."""
     rule = run.config.offers.service.rule
     availability = float(offer["availability"])
     pairs = run.table("compatibility")
@@ -148,7 +148,7 @@ def _waiting(
     energy: pd.Series[float],
     availability: float,
 ) -> Step:
-    """Return the step of a group's capacity where few may wait, worked out again."""
+    """Return the step of a group's capacity under the limit on waits, worked out again."""
     sessions = pd.DataFrame(
         [{"vehicle_class": str(name)} | {key: run_value(run, key, str(name)) for key in _SESSION}
          for name in energy.index]
@@ -178,7 +178,7 @@ def _waiting(
 
 
 def run_value(run: Traced, figure: str, of: str) -> float:
-    """Return the value of a figure in the run's list, 0 where it has none."""
+    """Return the value of a figure in the run's list, 0 if it is not listed."""
     factor = run.figure(figure, of)
     return 0.0 if factor is None else factor.value
 
@@ -259,7 +259,7 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
             said = f"{one.value:g} x {base:,.0f}, {words}"
         add(column, said, one.value * base, one)
     told = {step.what for step in steps}
-    # What this chain does not know of, but for the sum of the grid's own parts.
+    # Costs that this chain does not know, except for the sum of the grid's own parts.
     others = [p for p in COST_PARTS if p in offer.index and p not in (*told, "grid_cost_pkr")]
     steps += [Step(p, "as stored", float(offer[p]), "PKR") for p in others if offer[p] > 0]
     value = sum(step.value for step in steps)
@@ -269,7 +269,7 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
 
 
 def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Chain]:
-    """Return the chain of the load that the grid must carry; none where nothing is built."""
+    """Return the chain of the load on the grid; empty if nothing is built."""
     if offer["existing"] or not counts:
         return []
     types = run.table("chargers").set_index("charger_id", drop=False).loc[list(counts)]
@@ -304,7 +304,7 @@ def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Ch
 
 
 def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list[Chain]:
-    """Return the chain of what a station costs a year whatever it sells; none: nothing is built."""
+    """Return the chain of a new station's yearly cost that does not depend on sales."""
     if offer["existing"]:
         return []
     earned = business.set_index("figure")["value"] if len(business) else pd.Series(dtype=float)
@@ -342,14 +342,14 @@ def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list
              "attendants" if dc else "attendants_other", "attendant_month")  # fmt: skip
     value = sum(one.value for one in steps)
     words = " + ".join(f"{one.value:,.0f}" for one in steps)
-    return [Chain("what it costs a year, whatever it sells",
+    return [Chain("yearly cost that does not depend on sales",
                   (*steps, Step("running costs", words, value, "PKR/year")))]  # fmt: skip
 
 
 def _subsidy(
     run: Traced, site: str, offer: pd.Series[Any], year: int, lacking: float | None
 ) -> Chain:
-    """Return the chain of the public money a station draws; its net present value where known."""
+    """Return the chain of the public money a station draws, with its NPV if known."""
     rule = subsidy_of(run.config)
     paid = run.table("outcome_paid")
     until = paid["year"].fillna(year).astype(int) <= year
@@ -361,7 +361,7 @@ def _subsidy(
     words, value = "as stored", drawn
     stored: float | None = None
     if offer["existing"]:
-        words = "a station that stands draws none"
+        words = "an existing station draws no public money"
     elif rule.rule in ("share", "flat"):
         row = offer.to_frame().T.reset_index(drop=True)
         value, stored = float(sites.subsidy_pkr(row, rule).iloc[0]), drawn
@@ -393,13 +393,13 @@ def _subsidy(
 
 
 def _lacking(business: pd.DataFrame) -> float | None:
-    """Return what the business case of a station lacks at the hurdle; none: not known."""
+    """Return the shortfall of a station's business case at the hurdle; None if not known."""
     rows = business[business["figure"] == "lacking_pkr"] if len(business) else business
     return float(rows["value"].iloc[0]) if len(rows) else None
 
 
 def _business(run: Traced, site: str) -> tuple[list[Chain], pd.DataFrame]:
-    """Return the chain of a station's net present value, and its business case; none: no rows."""
+    """Return the chain of a station's NPV, and its business case; empty without rows."""
     path = run.path / "business.csv"
     if not path.is_file():
         return [], pd.DataFrame()

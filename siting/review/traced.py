@@ -103,7 +103,7 @@ class Trace:
     year, scenario
         The year and scenario of the figures; blank: the demand of the configuration itself.
     chains
-        One a figure, the largest first.
+        One per figure, the largest first.
     tables
         Further tables by name: places of a cell, cells of a station.
     notes
@@ -174,7 +174,7 @@ class Traced:
     Raises
     ------
     InputError
-        If the folder is no run, of another format, incomplete or edited.
+        If the folder is not a run, of another format, incomplete or edited.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -195,13 +195,13 @@ class Traced:
             self._factors.setdefault((row["figure"], row["of"]), factor_of(row))
 
     def table(self, name: str) -> Any:
-        """Return a stored table; none where the run had none."""
+        """Return a stored table; None if the run has none."""
         if name not in self._tables:
             self._tables[name] = self._stages.table(name)
         return self._tables[name]
 
     def rows_of(self, name: str, cell: str) -> pd.DataFrame:
-        """Return the rows of a stored table by cell that are of a cell; none where it has none."""
+        """Return a cell's rows of a stored table by cell; None if the run has no such table."""
         if name not in self._by_cell:
             table = self.table(name)
             ids = table["cell_id"].astype(str)
@@ -210,7 +210,7 @@ class Traced:
         return self.table(name).iloc[:0] if cell_rows is None else cell_rows
 
     def figure(self, figure: str, of: str = "") -> Factor | None:
-        """Return a figure of the run's list; none where the list has none."""
+        """Return a figure of the run's list; None if the list has none."""
         return self._factors.get((figure, of))
 
     def figures_of(self, figures: list[str], of: str) -> tuple[Factor, ...]:
@@ -257,7 +257,7 @@ class Traced:
         known = sorted({*years, self.config.year} if (names != "").any() else set(years))
         if year is not None and year not in known:
             has = "it has " + ", ".join(map(str, known))
-            faults.append(Fault("--year", f"{year} is no year of this run", has))
+            faults.append(Fault("--year", f"{year} is not a year of this run", has))
         there = sorted(set(names) - {""})
         if scenario is not None and scenario not in there:
             fix = did_you_mean(scenario, there, "" if there else "it plans for one demand")

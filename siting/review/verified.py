@@ -104,7 +104,7 @@ class Verified:
             self.held[what] = "does not hold"
             self.faults.extend(fault for fault in err.faults if fault not in self.faults)
         except Exception as err:
-            # Files edited at will lead readers astray anywhere: whatever it is, it does not hold.
+            # Edited files can make any reader fail: whatever the error, the check does not hold.
             self.held[what] = "does not hold"
             said = f"cannot be checked: {type(err).__name__}: {' '.join(str(err).split())[:200]}"
             self.faults.append(Fault(f"{self.folder}, {what}", said, MENDED))
@@ -127,7 +127,7 @@ class Verified:
 def verify_run(
     folder: Path | str, *, frontier: Path | str | None = None, progress: Report | None = None
 ) -> Verified:
-    """Return whether a stored run is what it says, from its files alone.
+    """Return whether a stored run's claims hold, from its files alone.
 
     Its files are held against their hashes and each other; the plan is recounted; every table that
     follows from other tables of the run is worked out again; and the run folder is written again

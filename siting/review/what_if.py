@@ -60,7 +60,7 @@ class WhatIf:
     drop, require
         Sites, by id or name, that get no station, and that get one.
     budget_pkr
-        Public money (PKR); none: the study's.
+        Public money (PKR); None: the study's.
     before, plan
         The plan given and the one that the wishes make of it, both recounted.
     broken
@@ -182,7 +182,7 @@ class WhatIf:
         return self._valued[key]
 
     def _offer_at(self, site: str, stands: tuple[str, ...], budget_pkr: float | None) -> str | None:
-        """Return the offer to build at a site beside others; none where there is no open one."""
+        """Return the offer to build at a site beside others; None if no offer is open."""
         money = self.study.program.money_pkr if budget_pkr is None else budget_pkr
         end = in_the_end(self.study.asked, money)
         asked = replace(end, limits=(), required=(), forbidden=())
@@ -225,7 +225,7 @@ class Board:
         begun = time.perf_counter()
         try:
             if not isinstance(wishes, Mapping):
-                what = f"{reprlib.repr(wishes)} is no section of drop, require and budget_pkr"
+                what = f"{reprlib.repr(wishes)} is not a section of drop, require and budget_pkr"
                 raise InputError("wishes", what)
             wishes = {"drop": (), "require": (), "budget_pkr": None, **wishes}
             if wishes.get("again"):

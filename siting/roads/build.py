@@ -127,7 +127,7 @@ def network_of(
     `siting.roads.speeds.class_speeds`; the rest, and what is raised, as in `build_network`.
     """
     if read.bus_only.all():
-        raise InputError("graph", "holds no street cars may use, only bus ways")
+        raise InputError("graph", "has no street that cars may use, only bus ways")
     cars = ~read.bus_only
     before_km = _street_km(read.index[cars], read.length_m[cars])
     node_left, left = _strongest_part(nodes, read.index, cars)

@@ -40,7 +40,7 @@ def road_lines(
         mine = called.str.split(r"\s*;\s*", regex=True).map(lambda of, w=wanted: w in of)
         if not mine.any():
             fix = did_you_mean(name, known, "use a name as the map has it")
-            faults.append(Fault(key, f"{name!r} is no road of the network", fix))
+            faults.append(Fault(key, f"{name!r} is not a road of the network", fix))
             continue
         lines_by_name[name] = _ends_to_ends(edges[mine])
     refuse(faults)
@@ -60,7 +60,7 @@ def lines_of_layer(
     odd = ~layer.geom_type.isin(["LineString", "MultiLineString"])
     if odd.any() or layer.empty:
         named = tuple(layer.loc[odd, name_column].astype(str))
-        raise InputError(f"{key}, {path}", "holds shapes that are no lines", "", named)
+        raise InputError(f"{key}, {path}", "holds shapes that are not lines", "", named)
     lines_by_name: dict[str, list[shapely.LineString]] = {}
     shapes = layer.to_crs(crs).geometry
     for name, rows in shapes.groupby(layer[name_column].astype(str)):

@@ -191,7 +191,7 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
 def utm_epsg(lon: float, lat: float = 30.0) -> int:
     """Return the EPSG code of the UTM zone (metres) of a place.
 
-    `lon`, `lat`: degrees; the latitude only gives the hemisphere.
+    `lon`, `lat`: degrees; the latitude decides only the hemisphere.
 
     >>> utm_epsg(67.0), utm_epsg(73.05)
     (32642, 32643)
@@ -215,7 +215,7 @@ def tag_numbers(edges: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def street_names(edges: pd.DataFrame) -> Any:
-    """Return the names of streets as in OSMnx: the English ones where there are as many.
+    """Return the names of streets as in OSMnx; in English if every part has an English name.
 
     >>> edges = pd.DataFrame({"name": ["شاہراہ", "Mall"], "name:en": ["Highway", None]})
     >>> street_names(edges).tolist()
@@ -243,9 +243,9 @@ def joined_names(values: list[Any]) -> Any:
 
 
 def write_edge_table(parts: Parts, path: Path) -> None:
-    """Write a network as GeoParquet: a row a directed street, ``u``, ``v``, ``key`` its index.
+    """Write a network as GeoParquet: one row per directed street, with index ``u``, ``v``, ``key``.
 
-    The network's report goes with the file.
+    The network's report is stored in the file.
     """
     nodes, edges, report = parts
     at = nodes.geometry.loc[edges.index.get_level_values("u")]
@@ -257,8 +257,8 @@ def write_edge_table(parts: Parts, path: Path) -> None:
 def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     """Return the parts of a network that `write_edge_table` wrote, unchanged.
 
-    `source` replaces that of its report, except fields it leaves blank. An `InputError` names each
-    missing or wrong column.
+    `source` replaces the source in its report, except for fields it leaves blank. An `InputError`
+    names each missing or wrong column.
     """
     try:
         table = gpd.read_parquet(path)

@@ -68,7 +68,7 @@ def segments_of(pieces: Pieces) -> Segments:
     inside = place[1:] == place[:-1]
     a, b, place = refs[:-1][inside], refs[1:][inside], place[1:][inside]
     length_m = _metres(pieces, a, b)
-    # Ways in order; of each all segments along it, then, of a two-way, all against it.
+    # Ways in order; for each, all segments along it and then, if it is two-way, all against it.
     kind = pieces.kind[chosen]
     one_way = np.array([_is_one_way(tags) for tags in pieces.tags])[kind]
     turned = np.array([_is_reversed(tags) for tags in pieces.tags])[kind][place]
@@ -190,10 +190,10 @@ def _paths(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the segments from each end along other nodes, and their number by path.
 
-    A path without a next segment in its direction stops there.
+    A path stops where it has no next segment in its direction.
     """
     nodes = len(node_id)
-    pairs, segment = np.unique(_pair(u, v, nodes), return_index=True)  # of parallels the first
+    pairs, segment = np.unique(_pair(u, v, nodes), return_index=True)  # the first of parallels
     # The two neighbours of a node that is not an end, and the segment to each, -1 if missing.
     neighbour, count = near
     node = np.flatnonzero(~end)
@@ -231,7 +231,7 @@ def _way_out(
 
 
 def _quick(values: np.ndarray) -> array[int]:
-    """Return integers in a form that Python reads fast, in a fifth of a list's memory."""
+    """Return integers in a form that Python reads fast, with a fifth of a list's memory."""
     return array("q", values.astype(np.int64).tobytes())
 
 
@@ -256,7 +256,7 @@ def _starts(
 
 
 def _lone_rings(u: np.ndarray, v: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Return the nodes of parts of the graph in which no street ends."""
+    """Return the nodes in parts of the graph where no street ends."""
     nodes = len(kept)
     links = coo_array((np.ones(len(u), dtype=np.int8), (u, v)), shape=(nodes, nodes))
     _, part = connected_components(links, directed=True, connection="weak")

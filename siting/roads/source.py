@@ -31,7 +31,7 @@ OSM_XML = (".osm", ".osm.gz", ".osm.bz2")
 _PBF = (".osm.pbf", ".pbf")
 _GRAPHML = (".graphml", ".graphml.gz")
 
-# A network of this package, as a table of its streets.
+# Ending of a network of this package, stored as a table of its streets.
 EDGE_TABLE = ".parquet"
 
 ROAD_SUFFIXES = (*OSM_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
@@ -49,8 +49,8 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
     path
         A file ending in one of `ROAD_SUFFIXES`.
     clip
-        A polygon in lon/lat. Streets with any node inside are kept whole, so they may stick out:
-        whole OSM ways of XML and PBF, edges of GraphML. ``None`` for all.
+        A polygon in lon/lat. Streets with any node inside are kept whole, so they may extend beyond
+        it: whole OSM ways of XML and PBF, edges of GraphML. ``None`` for all.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.Mult
     path = Path(path)
     suffix = _checked_suffix(path)
     if suffix == EDGE_TABLE:
-        what = "is a network already, no graph"
+        what = "is already a network, not a graph"
         raise InputError(str(path), what, "read it with Network.from_parquet")
     if suffix not in _GRAPHML:
         return graph_from_pieces(read_pieces(path, clip))
@@ -118,7 +118,7 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
     require_osmnx_form(graph, path)
     graph = only_drivable(graph)
     if not graph.number_of_edges():
-        raise InputError(str(path), "holds no street cars may use", "take an extract with roads")
+        raise InputError(str(path), "has no street that cars may use", "take an extract with roads")
     with osmnx_settings(), unreadable_in_words(path, not_osmnx, (nx.NetworkXException,)):
         if ox.projection.is_projected(graph.graph["crs"]):
             graph = ox.project_graph(graph, to_latlong=True)
@@ -128,7 +128,7 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
             except ValueError as err:
                 raise InputError(
                     str(path),
-                    "holds no street cars may use inside the polygon",
+                    "has no street that cars may use inside the polygon",
                     "check that file and polygon are of the same place",
                 ) from err
         drawn = any("geometry" in tags for _, _, tags in graph.edges(data=True))
@@ -171,7 +171,7 @@ def _checked_suffix(path: Path) -> str:
     if suffix is None:
         raise InputError(
             str(path),
-            f"ending {''.join(path.suffixes[-2:]) or '(none)'} is not a road file this reads",
+            f"ending {''.join(path.suffixes[-2:]) or '(none)'} is not a known road file",
             "use one of " + ", ".join(ROAD_SUFFIXES),
         )
     if not path.is_file():
@@ -181,7 +181,7 @@ def _checked_suffix(path: Path) -> str:
 
 @contextmanager
 def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
-    """Open a compressed file for reading; an `InputError` tells a fault of the compression."""
+    """Open a compressed file for reading; raise `InputError` if the compressed data are broken."""
     try:
         if suffix.endswith(".gz"):
             with gzip.open(path, "rb") as packed:

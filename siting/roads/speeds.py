@@ -41,7 +41,7 @@ def parse_maxspeed(value: Any) -> float:
     """Return a posted limit in km/h, or NaN if the tag has no plausible one.
 
     `value`: an OSM ``maxspeed``: ``"50"``, ``"50 km/h"``, ``"30 mph"``, ``"50;60"``, a number, or a
-    list where streets were merged. Of several plausible limits the lowest counts, whatever the
+    list where streets were merged. The lowest of several plausible limits counts, regardless of the
     length of each part. Words (``"PK:urban"``, ``"none"``) and figures outside 5 to 130 km/h are
     ignored.
 

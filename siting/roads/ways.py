@@ -212,7 +212,9 @@ class Pieces:
     node_id: np.ndarray  # the nodes in use, sorted
     lon: np.ndarray
     lat: np.ndarray
-    way_id: np.ndarray  # one row a piece: its OSM way, or an id that no way has where a way was cut
+    way_id: (
+        np.ndarray
+    )  # one row per piece: its OSM way, or an id that no way has where a way was cut
     kind: np.ndarray  # its position in `tags`
     size: np.ndarray  # number of nodes
     refs: np.ndarray  # nodes of each piece, one piece after the other, as positions in `node_id`
@@ -230,10 +232,10 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     if not ways.way_id:
         raise InputError(
             str(path),
-            f"holds no street cars may use ({ways.seen:,} ways with a highway tag)",
+            f"has no street that cars may use ({ways.seen:,} ways with a highway tag)",
             "take an extract with roads",
         )
-    # Of a repeated node the first position counts.
+    # If a node is repeated, its first position counts.
     node_id, order = np.unique(np.frombuffer(ways.node_id, dtype=np.int64), return_index=True)
     lon = np.frombuffer(ways.lon, dtype=float)[order]
     lat = np.frombuffer(ways.lat, dtype=float)[order]
@@ -260,7 +262,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     if not len(run_way):
         raise InputError(
             str(path),
-            "holds no street cars may use inside the polygon",
+            "has no street that cars may use inside the polygon",
             "check that file and polygon are of the same place",
         )
     way_id = np.frombuffer(ways.way_id, dtype=np.int64)

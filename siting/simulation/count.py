@@ -176,7 +176,7 @@ def simulate_days(
 ) -> Days:
     """Return independent days, each after a warm-up of its own.
 
-    `rows`: ``vehicle_class`` and ``kwh_day``, one row a place and class; `choices`: those of each
+    `rows`: ``vehicle_class`` and ``kwh_day``, one row per place and class; `choices`: those of each
     row (`siting.simulation.choices_of`); `wait_min`: a longer wait is late (minutes).
     """
     counted = []
@@ -193,7 +193,7 @@ def simulate_days(
 
 
 def station_table(simulated: Days) -> pd.DataFrame:
-    """Return a row a station: means a day with 95 % half-widths, waits (min), utilisation.
+    """Return a row per station: means a day with 95 % half-widths, waits (min), utilisation.
 
     Columns: ``site_id``, ``ports``, ``arrivals_day``, ``charged_day``, ``turned_away_day``,
     ``waiting_at_end``, ``turned_away_share``, ``wait_mean_min`` and ``wait_p95_min`` (of those who
@@ -214,7 +214,7 @@ def station_table(simulated: Days) -> pd.DataFrame:
 
 
 def class_table(simulated: Days) -> pd.DataFrame:
-    """Return a row a class, and one of all: as `station_table`, with ``out_of_reach_day``."""
+    """Return a row per class, and one of all: as `station_table`, with ``out_of_reach_day``."""
     names = [*simulated.sessions.classes, "all"]
     parts = []
     for day in simulated.days:
@@ -239,7 +239,7 @@ def hour_table(simulated: Days) -> pd.DataFrame:
 
 
 def use_table(simulated: Days) -> pd.DataFrame:
-    """Return a row a station: the share of port time in use by hour, ``h00`` to ``h23``.
+    """Return a row per station: the share of port time in use by hour, ``h00`` to ``h23``.
 
     `simulated`: the days; the shares are means over them.
     """

@@ -32,9 +32,9 @@ Choices = Sequence[tuple[float, int, float]]
 
 @dataclass(frozen=True, eq=False)
 class Queues:
-    """The queues of a plan: one a station and charger group."""
+    """The queues of a plan: one per station and charger group."""
 
-    table: pd.DataFrame  # ``site_id``, ``charger_group``, ``ports``, one row a queue
+    table: pd.DataFrame  # ``site_id``, ``charger_group``, ``ports``, one row per queue
     # Rows of the table of ports of each queue, fastest first, a row as often as it has ports.
     port_rows: tuple[tuple[int, ...], ...]
     pace: np.ndarray  # minutes that a kWh occupies a port: a row of the table of ports, a class
@@ -80,7 +80,7 @@ def choices_of(
 ) -> list[Choices]:
     """Return the choices of each row: every queue in reach with compatible ports.
 
-    `rows`: ``place`` and ``vehicle_class``, one row a place and class; `reach`: ``place``,
+    `rows`: ``place`` and ``vehicle_class``, one row per place and class; `reach`: ``place``,
     ``site_id``, ``travel_min``; `queues`, `sessions`: the queues and the sessions.
     """
     of_site: dict[str, list[int]] = {}

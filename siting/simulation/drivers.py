@@ -32,10 +32,10 @@ def draw_drivers(
 ) -> pd.DataFrame:
     """Return the drivers of some days in the order in which they want to charge.
 
-    `rows`: ``vehicle_class`` and ``kwh_day``: demand, one row a place and class; `days`: number of
-    successive days; `spread`: coefficient of variation of a session's energy, 0 or more. Columns:
-    ``time_min`` from the first midnight, ``row`` (position in `rows`), ``of`` (position of the
-    class), ``kwh``.
+    `rows`: ``vehicle_class`` and ``kwh_day``: demand, one row per place and class; `days`: number
+    of successive days; `spread`: coefficient of variation of a session's energy, 0 or more.
+    Columns: ``time_min`` from the first midnight, ``row`` (position in `rows`), ``of`` (position of
+    the class), ``kwh``.
     """
     of_row = np.array([sessions.classes.index(str(c)) for c in rows["vehicle_class"]], dtype=int)
     energy = rows["kwh_day"].to_numpy(dtype=float)

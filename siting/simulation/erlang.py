@@ -133,7 +133,7 @@ def standard_kwh_day(
     """Return the energy each station can serve (kWh/day) with few long waits in the peak hour.
 
     `ports`: as `siting.simulation.station_ports`; `standard`: only its waiting time and share
-    count, whatever its rule; its limit on port use is ignored; `sessions`, `compatibility`: the
+    count, under either rule; its limit on port use is ignored; `sessions`, `compatibility`: the
     profile table, and the charger groups of each class; `energy_kwh_day`: public energy by class,
     which weights the sessions of a group.
 

@@ -121,7 +121,7 @@ def fee_figures(path: Path | None = None) -> pd.DataFrame:
 
 
 def compatibility(path: Path | None = None) -> pd.DataFrame:
-    """Return which vehicle class can use which charger group, one row a pair.
+    """Return which vehicle class can use which charger group, one row per pair.
 
     Columns: ``charger_group``, ``vehicle_class``, ``source``, ``confidence``. Raises `InputError`
     if a pair is missing a part or given twice.
@@ -161,7 +161,7 @@ def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]
     A port is taken while it draws power; shares are above 0 and at most 1. `own` replaces the
     packaged shares by charger group; ranges, sources and marks are in
     ``siting.reference.table("time_utilisation")``. Raises `InputError` naming every group of `own`
-    that is no charger group.
+    that is not a charger group.
 
     >>> time_utilisation({"dc": 0.2})["dc"], time_utilisation()["lev"]
     (0.2, 0.3)
@@ -198,9 +198,9 @@ def bay_figures(path: Path | None = None) -> pd.DataFrame:
 def parking_rule(path: Path | None = None) -> pd.DataFrame:
     """Return NEECA's parking rule: charging points by the bays of a car park.
 
-    The reports say that so many points "can be established": a least or a most number. They give
-    5-50 bays: 1 point, 50-100: 2, 100-150: 3; at 50 and 100 they overlap, and the smaller number is
-    taken.
+    The reports say that a number of points "can be established", which may be a minimum or a
+    maximum. They give 5-50 bays: 1 point, 50-100: 2, 100-150: 3; at 50 and 100 they overlap, and
+    the smaller number is taken.
 
     Columns: ``max_bays`` (blank: no limit; last), ``points``, ``source``, ``confidence``, smallest
     first. Raises `InputError` if steps repeat, points fall as bays rise, or a number is negative.

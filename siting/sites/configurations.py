@@ -1,4 +1,4 @@
-"""The cost, load and capacity of a set of chargers, whatever its site."""
+"""The cost, load and capacity of a set of chargers, independent of its site."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def configuration_table(
     configurations: Configurations,
     **given: Unpack[RuleFigures],
 ) -> pd.DataFrame:
-    """Return one row a configuration: power (kW), cost parts (PKR), subsidy (PKR), kWh/day.
+    """Return one row per configuration: power (kW), cost parts (PKR), subsidy (PKR), kWh/day.
 
     The capacity of a group follows from the service standard (`siting.sites.standards`), the cost
     parts from `siting.sites.costs`. The grid connection is the smallest that carries the load; any

@@ -187,7 +187,7 @@ class Subsidy:
     charger_share: float = 0.5
     grid_share: float = 0.8
     fee_share: float = 0.0
-    # The most for one station, in PKR, under any rule; none by default.
+    # The largest sum for one station, in PKR, under any rule; no limit by default.
     cap_per_station_pkr: float | None = None
     civil_share: float = 0.0
     land_share: float = 0.0

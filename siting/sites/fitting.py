@@ -25,7 +25,7 @@ type Places = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Fitting:
-    """The conditions of a site for chargers: the rules, beside its own figures."""
+    """The conditions of a site for chargers: the rules and its own figures."""
 
     grid: pd.DataFrame
     parking: pd.DataFrame  # NEECA's points by bays
@@ -68,7 +68,7 @@ def pairs(
 def paired(
     sites: pd.DataFrame, choices: pd.DataFrame, at_site: Places, choice: Places
 ) -> pd.DataFrame:
-    """Return the columns of both side by side, a row a pair."""
+    """Return the columns of both side by side, a row per pair."""
     parts = (sites.iloc[at_site], choices.iloc[choice])
     return pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
 

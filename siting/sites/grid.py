@@ -126,7 +126,7 @@ def _feeder_faults(feeders: gpd.GeoDataFrame) -> list[Fault]:
     where = "feeders, column feeder_id"
     return [
         *rows_fault(where, ids == "", _rows(feeders), "blank"),
-        *rows_fault(where, twice, ids, "given twice", "one row a feeder"),
+        *rows_fault(where, twice, ids, "given twice", "one row per feeder"),
         *rows_fault("feeders, column headroom_kw", bad, ids, "not kW of at least 0"),
     ]
 

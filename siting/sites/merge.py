@@ -54,7 +54,7 @@ def merge_candidates(
         Straight distance in metres within which places are taken for one; 0 merges only those at
         the same spot.
     max_snap_m
-        Places farther than this from the nearest road are no candidates.
+        Places farther than this from the nearest road are not candidates.
     excluded
         Areas with a ``name``: places inside are not candidates, but existing stations stay.
 
@@ -194,7 +194,7 @@ def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _unfit(places: gpd.GeoDataFrame, excluded: gpd.GeoDataFrame | None) -> pd.Series[str]:
-    """Return why each place is no candidate wherever the roads are; missing where it may be one."""
+    """Return why each place is not a candidate wherever the roads are; missing if it may be."""
     none = pd.Series(None, index=places.index, dtype="str")
     reason: pd.Series[str] = places["unfit"] if "unfit" in places.columns else none
     if excluded is None or excluded.empty:

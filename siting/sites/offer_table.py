@@ -99,7 +99,7 @@ def make_offers(
     Returns
     -------
     DataFrame
-        One row a site and configuration, in the order of the sites and then as given, sizes last:
+        One row per site and configuration, in the order of the sites and then as given, sizes last:
         ``offer_id``, ``site_id``, ``configuration``, ``chargers``, ``vehicle_classes``,
         ``existing``, ``extends``, ``power_kw`` (of the chargers), ``load_kw`` (what the grid must
         carry), ``standing_kw`` (the part of both that stands), ``upgrade_kw`` (headroom that the

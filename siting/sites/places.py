@@ -268,8 +268,8 @@ def candidates_from_parcels(
 
     `path`: a layer file with one polygon a parcel; `min_area_m2`: smaller parcels, m2, get a reason
     in the column ``unfit``; `kind`, `columns`: as for `siting.sites.candidates_from_layer`. Result:
-    as that function, and ``unfit``: why a parcel is no candidate, missing where it is one. Raises
-    `InputError` as that function; if rows are no polygons.
+    as that function, and ``unfit``: why a parcel is not a candidate, missing if it is one. Raises
+    `InputError` as that function; if rows are not polygons.
     """
     layer = _read_areas(path)
     places = candidates_from_layer(path, kind=kind, **columns)

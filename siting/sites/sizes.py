@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 def with_sizes(
     bundles: Configurations, sizes: Sizes, chargers: pd.DataFrame
 ) -> dict[str, dict[str, int]]:
-    """Return the configurations: the bundles as they are named, then every size by its numbers.
+    """Return the configurations: the bundles under their names, then every size by its numbers.
 
     A size with the numbers of a bundle is left out as a duplicate.
 
@@ -116,7 +116,7 @@ def shown_offers(
 
     Of sizes: the built one; those with one step more or fewer of one charger type, a step being
     from one of its numbers to the next, and from none to the smallest; without a station, those of
-    one type; and of those ruled out one a site and reason.
+    one type; and of those ruled out one per site and reason.
 
     `offers`: `siting.tables.OFFERS`; `built`: ids of the offers that a plan takes, at a site
     several if it is extended later; `bundles`: names of configurations, whose offers are all shown.

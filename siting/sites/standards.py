@@ -76,7 +76,7 @@ class ServiceStandard:
     # ``waiting``: the energy served in the peak hour while few wait long, and in the time that
     # ports may be taken; ``rated_share``: a share of the day's output at full power.
     rule: Rule = "rated_share"
-    # Of the rule ``rated_share``: the share of the day's output at full power that is sold, above 0
+    # For rule ``rated_share``: the share of the day's output at full power that is sold, above 0
     # and at most 1; 0.027 was seen in 2024 (facts: gadinsider.com, quoting a NEPRA hearing).
     utilisation: float = 0.15
     # `wait_min`, `alpha`: at most the share `alpha` (above 0, below 1) waits longer than `wait_min`
@@ -86,9 +86,9 @@ class ServiceStandard:
     # Share of a battery's energy that a swap gives, above 0 and at most 1; assumption.
     swap_depth: float = 0.8
     swap_taper: float = 1.15  # time to recharge over the time at full power, at least 1; assumption
-    # Of the rule ``waiting``: by charger group the largest share of the day that its ports are
-    # taken and drawing, above 0 and at most 1 (`siting.sites.time_utilisation`); a group that is
-    # not named is bound by the waits alone.
+    # For rule ``waiting``: by charger group, the largest share of the day that its ports are in use
+    # and drawing power, above 0 and at most 1 (`siting.sites.time_utilisation`); groups not named
+    # are bound by waits alone.
     time_utilisation: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

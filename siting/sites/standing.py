@@ -64,7 +64,7 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 def extended_offers(
     standing: pd.DataFrame, choices: pd.DataFrame, at_site: Places, choice: Places
 ) -> pd.DataFrame:
-    """Return standing stations with configurations added to them, a row a pair of both.
+    """Return standing stations with configurations added to them, a row per pair of both.
 
     Power, ports, points, bays and capacity are those of both; every rupee and the grid connection
     are those of the added chargers alone. `choices` are as

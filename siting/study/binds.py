@@ -17,10 +17,10 @@ from siting.study.revalue import by_class, service_of
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns, capacity_groups, may_be_built
 
-# Stations that a driver takes for one.
+# Stations this near to each other count as one place.
 PLACE_M = 300.0
 MILLION = 1e6
-# Energy too little to speak of, as a share of what is served; money, PKR.
+# Negligible energy, as a share of the energy served; negligible money, PKR.
 LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
 TEN_TIMES = 10.0
 GROUPS = {
@@ -37,9 +37,9 @@ PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC po
 
 @stage()
 def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
-    """The stations at the end as planners count them: places, and ports by charger group.
+    """The stations of the last year as planners count them: places, and ports by charger group.
 
-    ``within_m``: stations so near to each other are one place; ``places``, ``new_places`` (with a
+    ``within_m``: stations within this distance are one place; ``places``, ``new_places`` (with a
     new station) and ``dc_places`` (with a fast charger); ``ports`` and ``new_ports`` by charger
     group.
     """
@@ -80,8 +80,8 @@ def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any
 def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     """Return the ports of each station of a plan by charger group, in the order of its sites.
 
-    What stands already counts for the group that it serves; a text that is no list of chargers, of
-    a user's own table, for the group that gives most.
+    Existing stations count for the group that they serve. In a user's own table, a text that is not
+    a list of chargers counts for the group with the most capacity.
     """
     offers = plan.offers.set_index("offer_id").loc[plan.sites["offer_id"]]
     groups = capacity_groups(map(str, offers.columns))
@@ -133,7 +133,7 @@ def binding(
 
 @stage()
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
-    """The sales of existing stations beside the new ones; empty without existing stations.
+    """The sales of existing stations once the new ones stand; empty without existing stations.
 
     ``stations``; ``alone_kwh_day`` (what they would sell in the target year if nothing were built)
     and ``kwh_day`` (what the plan leaves them, extensions counted), ``idle`` (how many of them then
@@ -154,7 +154,7 @@ def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
 
 
 def standing_line(sales: dict[str, Any]) -> list[Line]:
-    """Return what standing stations lose, as a headline figure.
+    """Return the sales that existing stations lose, as a headline figure.
 
     >>> standing_line({"stations": 5, "alone_kwh_day": 1337.0, "kwh_day": 59.0, "idle": 3})[0].text
     'sell 59 kWh/day, 1,278 less than if nothing were built (1,337); 3 of 5 sell nothing'
@@ -175,7 +175,7 @@ def standing_line(sales: dict[str, Any]) -> list[Line]:
 
 
 def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:
-    """Return places, ports and what binds as headline figures."""
+    """Return places, ports and binding limits as headline figures."""
     lines = []
     if used["places"]:
         ports = [f"{n:,} {PORTS.get(g, g)}{'s' * (n != 1)}" for g, n in used["ports"].items()]
@@ -183,7 +183,7 @@ def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:
             Line(
                 "places",
                 "Places",
-                f"{used['places']:,} (stations within {used['within_m']:g} m are one), "
+                f"{used['places']:,} (stations within {used['within_m']:g} m count as one), "
                 f"{used['dc_places']:,} of them with fast chargers; {', '.join(ports)}",
             )
         )
@@ -216,10 +216,10 @@ def _sites(plan: Plan, asked: Asked) -> list[str]:
 
 
 def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> list[str]:
-    """Return that more money buys nothing, where the prices of the bound prove it.
+    """Return a message that more money buys nothing, if the prices of the bound prove it.
 
-    Each rupee more raises the bound by the price of money; where that is none, it is a bound for
-    any money.
+    Each extra rupee raises the bound by the price of money; if that is 0, the bound holds for any
+    budget.
     """
     bound = outcome.bound_kwh_day
     if bound is None or certificate is None or not math.isfinite(outcome.budget_pkr):
@@ -236,7 +236,7 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
 
 
 def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
-    """Return the charger groups of which no station could live on what public money may pay."""
+    """Return the charger groups whose stations could not break even with the largest subsidy."""
     need = asked.need
     if need is None:
         return []
@@ -265,11 +265,11 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
 
 
 def _without_money(plan: Plan, asked: Asked) -> list[str]:
-    """Return what the stations that draw no public money would serve by themselves."""
+    """Return the energy that the stations without public money would serve alone."""
     drawn = plan.new_sites["subsidy_pkr"].astype(float) > LITTLE_PKR
     if not drawn.any() or drawn.all() or money_of(asked.config) <= 0:
         return []
-    # No more than their chargers deliver: most plans are ruled out without an assignment.
+    # At most the capacity of their chargers, which rules out most plans without solving.
     least = (1 - 4 * LITTLE) * plan.served_kwh_day
     kept = plan.sites.loc[~plan.sites["site_id"].isin(plan.new_sites.loc[drawn, "site_id"])]
     if not 0 < least <= float(kept["capacity_kwh_day"].sum()):

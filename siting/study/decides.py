@@ -1,6 +1,7 @@
 """The figures that decide a plan: break-evens of its stations, and the effect of each figure.
 
-Closed forms of the stations' accounts (`siting.economics.break_even`); nothing is planned anew.
+All follow from formulas of the stations' accounts (`siting.economics.break_even`); nothing is
+planned again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns
 
-# Sentences at most, the nearest break-evens first.
+# Largest number of sentences, nearest break-evens first.
 MOST = 10
 RUPEE = 1.0
 NAMES = {
@@ -47,7 +48,7 @@ NAMES = {
     "grid_cost_pkr": "Cost of grid works",
     "civil_cost_pkr": "Cost of civil works",
 }
-# Items of works.csv and what of an offer is in proportion to each.
+# Items of works.csv, and the part of an offer in proportion to each.
 _RECKONED = {
     "design_share": "design_cost_pkr",
     "contingency_share": "contingency_cost_pkr",
@@ -88,7 +89,7 @@ def station_accounts(
 
 @stage()
 def break_evens(station_accounts: Accounts | None) -> Table:
-    """Break-evens of the stations that draw public money, else of all that are new, in words.
+    """Break-evens of the stations that draw public money, or else of all new stations, in words.
 
     As `siting.economics.break_evens`, with ``draw`` (whether they draw) and ``text``; the nearest
     first.
@@ -101,7 +102,7 @@ def break_evens(station_accounts: Accounts | None) -> Table:
         offers = of.offers[paid].reset_index(drop=True)
         of = replace(of, offers=offers, sold_kwh_day=of.sold_kwh_day[paid])
     table = economics.break_evens(of)
-    # Nobody sells more than the chargers deliver.
+    # Sales are at most what the chargers deliver.
     able = (
         of.offers[capacity_columns(of.offers)].sum(axis=1).to_numpy()
         - of.offers["standing_kwh_day"]
@@ -132,7 +133,7 @@ station that draws public money needs none; below 68.8 it cannot live on the mos
     rising, unit = bool(row["rising"]), str(row["unit"])
 
     def at(end: str, *, up: bool) -> str:
-        # Rounded to the side on which it holds.
+        # Rounded to the side on which the statement holds.
         return "" if math.isnan(row[end]) else _told(row[end], unit, up=up)
 
     said = NAMES.get(str(row["figure"]), str(row["figure"]))
@@ -163,7 +164,7 @@ station that draws public money needs none; below 68.8 it cannot live on the mos
             parts[-1] += f", {word} {half} half of them" if half and half != whole else ""
     first, last = (at(end, up=not rising) for end in ("first_lost_at", "all_lost_at"))
     if first == _told(row["value"], unit, up=not rising):
-        first = ""  # it is paid the most that it may be
+        first = ""  # it is paid the largest subsidy allowed
     if first and first != last:
         of = "them" if parts else many
         parts.append(f"{word} {first} the first of {of} cannot live on the most that may be paid")
@@ -183,7 +184,7 @@ def _told(value: float, unit: str, *, up: bool) -> str:
     """
     if unit.startswith("share"):
         return f"{_rounded(100 * value, 0, up=up):,.0f}%"
-    # Less than a thousandth of a rupee, or of a person, is none.
+    # Less than a thousandth of a rupee, or of a person, counts as 0.
     places = 2 - math.floor(math.log10(value)) if value > 1e-3 else 0
     text = f"{_rounded(value, places, up=up):,.{max(places, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -191,7 +192,7 @@ def _told(value: float, unit: str, *, up: bool) -> str:
 
 def _rounded(value: float, places: int, *, up: bool) -> float:
     scale = 10.0**places
-    # What lies on the figure but for rounding is that figure.
+    # A value that differs from a rounded figure only by rounding error is that figure.
     shown = value * scale
     slack = 1e-6 * max(shown, 1.0)
     return (math.ceil(shown - slack) if up else math.floor(shown + slack)) / scale
@@ -199,7 +200,8 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
 
 # --- what each figure moves ----------------------------------------------------------------------
 
-# The stations with a figure at a value; and by name of a row these, and the figure's two ends.
+# The stations with a figure at a value; and, by name of a row, these stations and the figure's two
+# ends.
 At = Callable[[float], Accounts]
 Ends = dict[tuple[str, str, str], tuple[At, float, float]]
 
@@ -212,12 +214,12 @@ def figure_swings(
     sourced_figures: Table,
     area: people_to_energy.Area,
 ) -> Table:
-    """By how much each figure alone moves the value of the new stations, between its ends (PKR).
+    """The change in value of the new stations between the two ends of each figure alone (PKR).
 
     ``figure``, ``of`` and ``table`` as in `assumptions`; ``low_pkr``, ``high_pkr`` and
     ``swing_pkr`` as in `siting.economics.swings`, the largest first. Figures of the demand change
-    what the stations sell, up to what they deliver; those that move nothing in closed form
-    (waits, drives, where energy is wanted) are left out.
+    the stations' sales, up to their capacity. Figures without an effect in these formulas (waits,
+    drives, places of demand) are left out.
     """
     columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
@@ -335,7 +337,7 @@ def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> End
     types = sites.charger_catalogue(config.offers.chargers_csv)
     types = types.set_index(types["charger_id"].astype(str))
     built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
-    standing = types[(built > 0).any().to_numpy()]  # no other type moves a cost
+    standing = types[(built > 0).any().to_numpy()]  # no other type changes a cost
     for row in _rows(figures, "bays"):
         if str(row["of"]).split()[0] in set(standing["charger_group"]):
             _add(ends, row, _with_bays(accounts, built, types, str(row["of"])))
@@ -388,7 +390,7 @@ def _counts(text: str) -> dict[str, int]:
 def _demand_ends(
     plan: Plan, accounts: Accounts, figures: pd.DataFrame, moved: pd.DataFrame
 ) -> Ends:
-    """Return the stations with the energy that each figure of the demand leaves them to sell."""
+    """Return the stations with their sales under each figure of the demand."""
     offers = accounts.offers
     served = plan.service.pivot_table(
         index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"

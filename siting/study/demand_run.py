@@ -35,11 +35,11 @@ class DemandRun:
     year
         Its target year.
     classes
-        One row a vehicle class and ``all``: ``vehicles``, ``demand_kwh_day``, ``low_kwh_day`` and
+        One row per vehicle class and ``all``: ``vehicles``, ``demand_kwh_day``, ``low_kwh_day`` and
         ``high_kwh_day`` (all figures at one end), ``p05_kwh_day``, ``p50_kwh_day`` and
         ``p95_kwh_day`` (of the draws), ``sessions_day``, ``peak_hour_kw``.
     fleet
-        The fleet model beside what is published; empty where the fleet is a table.
+        The fleet model compared with published figures; empty if the fleet is a table.
     total_swings, map_swings
         Which figures move the total, and the map, most; empty where not asked for.
     notes

@@ -67,7 +67,7 @@ def gone(
 
 
 def _and_below(outdated: set[str], given: Collection[str], once: bool) -> set[str]:
-    """Return stages and all that rest on them, except where a stage holds whatever it rests on."""
+    """Return stages and all that depend on them, except given or fixed stages."""
     below: set[str] = set()
     for name, made in STAGES.items():
         holds = name in given or (once and made.once)
@@ -81,7 +81,7 @@ def _declares(made: Stage[Any], key: str) -> bool:
 
 
 def stale(keys: Iterable[str]) -> tuple[str, ...]:
-    """Return the stored groups that are of no more use once some keys have changed, in order.
+    """Return the stored groups that changed keys make useless, in order.
 
     >>> stale(["reach.cutoff_min"])
     ('reach', 'outcome')

@@ -1,4 +1,4 @@
-"""The content of ``run.json``: the answer, its basis, and all that repeating it needs."""
+"""The content of ``run.json``: the answer, its basis, and everything needed to repeat the run."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PACKAGES = (
     "shapely",
 )
 DOUBTFUL = ("ASSUMPTION", "L")
-# Ids that a warning names.
+# Number of ids that a warning lists.
 SHOWN = 5
 # EU requirement for each battery-electric car (Regulation (EU) 2023/1804, AFIR, article 3).
 AFIR_KW = 1.3
@@ -126,7 +126,8 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "places": study.places_used,
         "binding": study.binding,
         "standing_sales": study.standing_sales,
-        # The deciding figures, the nearest first; and the effect of each alone, the largest first.
+        # The deciding figures, those nearest to changing the plan first; and the effect of each
+        # alone, largest first.
         "break_evens": _records(study.break_evens),
         "figure_swings": _records(study.figure_swings),
         "classes": plan.classes.to_dict("records"),
@@ -145,10 +146,11 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "day": study.day,
         "what_if": study.what_if,
         "demand_range": study.demand_range,
-        # The further results for which there was time.
+        # Further results, computed if there was time.
         "in_time": {k: n for k, n in study.spare.done.items() if k != CERTIFICATE},
         "alternatives": dict(cards.texts),
-        # Energy lost without each new station, kWh/day: all else unchanged, and after a re-plan.
+        # Energy lost without each new station, kWh/day: with all else unchanged, and after planning
+        # again.
         "lost_without": cards.facts(),
         "gain_per_million_pkr": gain,
         "power_per_ev": power,
@@ -192,11 +194,11 @@ def versions() -> dict[str, str]:
 
 
 def _untold(cards: Cards) -> list[str]:
-    """Return a warning if the cards had too little time; else nothing."""
+    """Return a warning if there was too little time for all station cards; else nothing."""
     if not cards.blank:
         return []
     told = f"of the {len(cards.new):,} new stations, {cards.blank}"
-    return [f"{told}; siting explain RUN SITE does it for one"]
+    return [f"{told}; siting explain RUN SITE works it out for one station"]
 
 
 def warnings_of(study: Study, plan: Plan) -> list[str]:
@@ -213,7 +215,7 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
     if by_share and config.program.model != "coverage":
         lines.append(
             "capacity is a share of the chargers' rated output (offers.service.rule: rated_share) "
-            "and promises nothing about waiting; the default, waiting, plans for it"
+            "and promises nothing about waiting; the default rule, waiting, limits long waits"
         )
     for why, count in left_out(plan.dropped).items():
         where = f"{why} ({config.candidates.max_snap_m:g} m)" if why == FAR else why
@@ -230,7 +232,7 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
         wanted_m = max(50, round(min(spacing) / 3, -1)) if spacing else 1000
         lines.append(
             f"every one of the {able.nunique():,} places where a station can be built has one: "
-            "nothing was chosen among them, and more places may serve more; add some to "
+            "the plan had no choice of places, and more candidates may serve more; add some to "
             f"candidates.sources, e.g. {{kind: streets, spacing_m: {wanted_m:g}}}"
         )
     if config.program.model == "coverage":
@@ -273,13 +275,13 @@ def peak_memory_mb() -> float | None:
 
 
 def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
-    """Return the gain of the plan and of its least station per PKR m (kWh/day).
+    """Return the gain per PKR m of the plan and of its weakest station (kWh/day).
 
     The gain of a station is the loss without it, all else unchanged. The threshold is
-    ``program.least_gain``: the least of its years if given by year, its default if it is of cost.
-    Keys: ``least_gain`` (kWh/day a PKR m), ``plan`` (mean of all new stations together),
-    ``least_station``, ``least`` and ``below``: the ids of those below it. Empty if no new station
-    draws public money or nothing was computed.
+    ``program.least_gain``: its lowest year if given by year, its default if it applies to cost.
+    Keys: ``least_gain`` (kWh/day per PKR m), ``plan`` (mean of all new stations together),
+    ``least_station``, ``least`` and ``below``: the ids of the stations below it. Empty if no new
+    station draws public money or nothing was computed.
     """
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION
@@ -297,30 +299,29 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
         "plan": float(new["served_kwh_day"].sum()) / float(drawn.sum()),
         "least_station": str(rate.index[0]),
         "least": float(rate.iloc[0]),
-        # Rounding in a plan exactly at the limit is not a failing station.
+        # A station exactly at the threshold must not fail by rounding.
         "below": [str(site) for site in rate.index[rate < least * (1 - 1e-6)]],
     }
 
 
 def earnings_in_words(facts: Mapping[str, Any]) -> list[str]:
-    """Return a warning where new stations bring little for their money; nothing else.
+    """Return a warning if new stations bring little for their money; else nothing.
 
     >>> earnings_in_words({"least_gain": 10.0, "plan": 230.0, "least_station": "s0007",
     ...     "least": 4.9, "below": ["s0007"]})
     ['1 new station brings less than 10 kWh/day for each PKR m of public money (the plan: 230 on \
-average; least: s0007, 4.9); program.least_gain leaves such out: s0007']
+average; least: s0007, 4.9); program.least_gain would leave it out: s0007']
     """
     below = list(facts.get("below", ()))
     if not below:
         return []
     more = " …" if len(below) > SHOWN else ""
-    verb = "stations bring" if len(below) > 1 else "station brings"
+    verb, whom = ("stations bring", "them") if len(below) > 1 else ("station brings", "it")
     return [
         f"{len(below):,} new {verb} less than {facts['least_gain']:g} kWh/day for each PKR m of "
         f"public money (the plan: {facts['plan']:,.0f} on average; least: "
-        f"{facts['least_station']}, {facts['least']:,.1f}); program.least_gain leaves such out: "
-        + ", ".join(below[:SHOWN])
-        + more
+        f"{facts['least_station']}, {facts['least']:,.1f}); "
+        f"program.least_gain would leave {whom} out: " + ", ".join(below[:SHOWN]) + more
     ]
 
 
@@ -329,7 +330,7 @@ def power_per_ev(
 ) -> dict[str, Any]:
     """Return the charging power for each electric vehicle of ``limits.ev_classes`` (kW).
 
-    Existing stations count; `vehicles` are the electric ones of the area. Keys: ``classes``,
+    Existing stations count; `vehicles` are the area's electric vehicles. Keys: ``classes``,
     ``vehicles``, ``power_kw`` of their chargers, ``kw_per_ev`` and ``afir_kw``, the EU's
     requirement for each battery-electric car. Empty without such vehicles.
     """

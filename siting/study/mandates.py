@@ -86,9 +86,9 @@ def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Serie
 def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.DataFrame, list[Line]]:
     """Return the results of mandates by owner, and their total cost.
 
-    One row a mandate: ``mandate``, ``places``, ``must`` (number to equip), ``equipped``, ``sites``
-    (the owner's list), ``worth`` (its service beside existing stations), ``free_worth`` (that of
-    the owner's own choice of as many), ``loses``.
+    One row per mandate: ``mandate``, ``places``, ``must`` (number to equip), ``equipped``,
+    ``sites`` (the owner's list), ``worth`` (its service beside existing stations), ``free_worth``
+    (that of the owner's own choice of as many), ``loses``.
     """
     program, mine = answer.program, [one for one in asked.limits if one.kind in (PUBLIC, OWNERS)]
     stands = set(answer.offers)

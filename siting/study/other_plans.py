@@ -1,6 +1,6 @@
 """Further plans: near-best ones, each scenario's own, year by year, with some offers only.
 
-They are solved in the time left; those not found in it are None.
+They are solved in the time left; plans not found in time are None.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from siting.study.to_program import answer_of, counted, instance_of, program_of
 
 @dataclass
 class Effort:
-    """The time left of a configuration's limit for solving."""
+    """The time left under a configuration's time limit."""
 
     config: Config
     progress: Callable[[Progress], None] | None = None
@@ -50,7 +50,7 @@ class Effort:
     def attempt(
         self, program: Program, share: float = 1.0, start: Sequence[str] = ()
     ) -> Answer | None:
-        """Return the same; none if there is no plan, or none was found in time."""
+        """Return the same; None if there is no plan, or none was found in time."""
         if self.over or stop_wished() or self.left_s <= 0:
             return None
         try:
@@ -64,7 +64,7 @@ def only_these(
 ) -> dict[int | None, pd.DataFrame]:
     """Return the service of given offers for the configuration's own demand, by year."""
     services = {}
-    # The plan is within its limits: they do not count here.
+    # The plan keeps its limits, so they are left out here.
     bare = instance_of(replace(asked, limits=(), required=()))
     for year, demand in asked.own.items():
         kwh = demand.set_index("demand_id")["demand_kwh_day"]
@@ -75,7 +75,7 @@ def only_these(
 
 
 def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> list[Answer] | None:
-    """Return the plan that each scenario would have alone; none if one was not found in time."""
+    """Return the best plan of each scenario alone; None if one was not found in time."""
     assert program.scenario_plan is not None
     count = len(program.scenario_plan.names)
     best_plans = []
@@ -92,7 +92,7 @@ def alternatives(
 ) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
     """Return plans that differ from the best one and from each other, with two tables of them.
 
-    `effort` is for all of them. Columns: ``plan``, ``worth``, ``unit``, ``bound``, ``gap``,
+    `effort` is shared by all of them. Columns: ``plan``, ``worth``, ``unit``, ``bound``, ``gap``,
     ``status``, ``loss_share``, ``offers``; and ``site_id``, ``plans``, ``share``: the number of
     them with each site.
     """
@@ -137,7 +137,7 @@ def alternatives(
 
 
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
-    """Return the plans of years that are planned one by one; none if one is not found in time.
+    """Return plans made year by year; None if one is not found in time.
 
     `asked` is in years and without scenarios.
     """
@@ -178,7 +178,7 @@ def _one_year(
 ) -> Asked:
     """Return the program of one year alone; rules for the last year only are left out."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
-    # Earlier years' draws on an envelope are spent.
+    # What earlier years drew from an envelope is spent.
     gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
     limits = tuple(
         replace(limit, at_most=max(limit.at_most - pkr, 0.0)) if limit.per_rupee else limit
@@ -205,7 +205,7 @@ def _one_year(
 
 
 def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -> pd.DataFrame:
-    """Return the offers of a year before which some were built, by ``site_id``."""
+    """Return the offers of a year, given those built before, by ``site_id``."""
     offer_id, site = offers["offer_id"].astype(str), offers["site_id"].astype(str)
     before = offers["existing"].to_numpy(bool) & offer_id.isin(list(stands.values())).to_numpy()
     new = {s: o for s, o in stands.items() if s not in set(site[before])}

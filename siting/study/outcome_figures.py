@@ -26,7 +26,7 @@ from siting.texts import counted
 NOT_FOUND = "not found in time"
 # Least sum, and least share of the budget, from which unspent money is reported.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
-# Of the time for solving, the share for the plan where what mandates cost is worked out too.
+# Share of the solving time for the plan, if the cost of mandates is worked out too.
 BESIDE_MANDATES = 0.7
 
 
@@ -40,9 +40,8 @@ def decide(
 ) -> Outcome:
     """Return the outcome of a program: solved, with the tables of every block in use.
 
-    `start` are offers of an earlier plan, `answer` is the answer where it is known. Raises
-    `InfeasibleError` if no plan meets all that is asked, `SolveError` if none was found in the time
-    given.
+    `start` are offers of an earlier plan, `answer` is the answer if it is known already. Raises
+    `InfeasibleError` if no plan meets all requirements, and `SolveError` if none was found in time.
     """
     keys = asked.config.program
     effort = Effort(asked.config, progress)
@@ -54,9 +53,9 @@ def decide(
 
 
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
-    """Return the outcome of an answer without what its blocks tell, and its service by year.
+    """Return the outcome of an answer without the results of its blocks, and its service by year.
 
-    The service is that of the configuration's own demand; in scenarios it is worked out anew.
+    The service is that of the configuration's own demand; with scenarios, it is worked out again.
     """
     config = asked.config
     outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
@@ -139,7 +138,7 @@ class _Told:
         return replace(outcome, lines=tuple(lines))
 
     def _foresight(self, table: pd.DataFrame) -> None:
-        """Tell what planning ahead is worth, against planning the years one by one."""
+        """Add the worth of planning ahead, compared with planning year by year."""
         alone = myopic(self.asked, self.effort)
         text = NOT_FOUND
         if alone is not None:
@@ -154,7 +153,7 @@ class _Told:
     # --- scenarios -------------------------------------------------------------------------------
 
     def _scenarios(self) -> None:
-        """Add the tables of what is served in each scenario of the last year, and lost there."""
+        """Add the tables of the service, and of the loss, in each scenario of the last year."""
         answer = self.answer
         program = answer.program
         plan = program.scenario_plan
@@ -185,7 +184,7 @@ class _Told:
     # --- fairness, money -------------------------------------------------------------------------
 
     def _fairness(self) -> None:
-        """Tell how equal zones are served, and what that costs against the most in all."""
+        """Add how equally zones are served, and what that costs compared with the most energy."""
         asked, answer = self.asked, self.answer
         assert asked.zones is not None
         zones = self.tables["zones"]
@@ -215,7 +214,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", text))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """Return the money it takes to serve as much as the usual plan, no zone worse than now."""
+        """Return the budget needed to serve as much as the usual plan, with no zone worse off."""
         program = usual.program
         wanted_kwh = usual.demand_kwh_day
         program = replace(program, aims=(LeastMoney(),), floors=()).without_budget()
@@ -228,14 +227,14 @@ class _Told:
         return f"PKR {more / 1e6:,.2f} m"
 
     def _left_out(self) -> str:
-        """Return the money of stations left out within the gap, and the energy they would serve."""
+        """Return the money for stations left out within the gap, and their energy."""
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
         text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
-        return f"{text}{worth:,.0f} kWh/day more, and {gain:g} a PKR m are asked for"
+        return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are asked for"
 
     def _unspent(self, outcome: Outcome) -> str:
-        """Return the money that the most worth leaves, and what it could serve at most; or ""."""
+        """Return the money that a plan of most worth leaves, and the most it could serve; or ""."""
         left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
             return ""
@@ -244,7 +243,7 @@ class _Told:
         return f"{text}{self.answer.program.worth_unit} more with it"
 
     def _left(self, outcome: Outcome) -> str:
-        """Return the money left because it would bring too little, and how little; or ""."""
+        """Return the money left because it would bring too little, and the energy; or ""."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
             return ""
@@ -263,7 +262,7 @@ class _Told:
         return text
 
     def _viability(self, outcome: Outcome) -> None:
-        """Add the table of what the case of each station needs, earns and is paid."""
+        """Add the table of the needs, earnings and payments of each station's business case."""
         need, service = self.asked.need, outcome.service
         assert need is not None
         sites = need.offers[need.offers["offer_id"].isin(list(outcome.offers))]
@@ -299,7 +298,7 @@ def year_tables(
 
 
 def zone_tables(asked: Asked, outcome: Outcome) -> dict[str, pd.DataFrame]:
-    """Return the tables of zones and floors, where there are any."""
+    """Return the tables of zones and floors, if there are any."""
     tables = {}
     if asked.zones is not None:
         tables["zones"] = zone_table(
@@ -323,7 +322,7 @@ def lines_of(
     """
     keys, tables = asked.config.program, outcome.tables
     solved = {one.field: one for one in others}
-    # The first of each name: a later aim may be the same.
+    # The first of each name is kept, because a later aim may be the same.
     proofs = {one.aim: one.proof for one in reversed(outcome.proofs)}
 
     def also(*fields: str) -> Iterator[Line]:
@@ -376,7 +375,7 @@ def lines_of(
 
 
 def then_line(one: AimProof, outcome: Outcome) -> Line:
-    """Return what is proven of a later aim, as one line of the headline.
+    """Return the proof of a later aim as one line of the headline.
 
     Drives are given as mean minutes of a driver if the plan has a single demand.
     """
@@ -410,7 +409,7 @@ def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
 
 
 def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: bool) -> list[Line]:
-    """Return what stations and drivers' time cost in a year, and what a minute is valued at."""
+    """Return the yearly cost of stations and of drivers' time, and the value of a minute."""
     cost = {part: pkr / MILLION for part, pkr in zip(table["part"], table["pkr_year"], strict=True)}
     minute = ", ".join(
         f"{pkr / 60:.2f} ({' '.join(name.split('_'))})" for name, pkr in value_pkr_h.items()
@@ -429,7 +428,7 @@ def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: 
 
 
 def _at_other_values(cost: Mapping[str, float]) -> str:
-    """Return what the stations as they are cost all where time is worth twice, or half, as much.
+    """Return the cost to all of the same stations if time is worth twice, or half, as much.
 
     >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0, "all": 100.0})
     "this plan costs all PKR 110.00 m a year at twice (drivers' time 18% of it), PKR 95.00 m at \

@@ -89,7 +89,7 @@ def own_reach(
     """Return drives of the user's own (`siting.tables.REACH`), those within the cutoff.
 
     `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (access included), or a matrix
-    of minutes: ``cell_id`` and a column a site, blank or ``inf`` where there is no way. Cells and
+    of minutes: ``cell_id`` and a column per site, blank or ``inf`` where there is no way. Cells and
     sites named ``#1``, ``#2`` … are meant by their place in the study's tables. `most_min` is the
     longest drive that counts. An `InputError` names every fault: columns, numbers, pairs given
     twice, cells or sites that are not there.
@@ -122,7 +122,7 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
 
 
 def _as_rows(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> pd.DataFrame:
-    """Return a matrix of minutes as one row a pair; a table that has rows already is left alone."""
+    """Return a matrix of minutes as one row per pair; a table with rows already is left alone."""
     if "cell_id" not in given.columns or not {"site_id", "travel_min"}.isdisjoint(given.columns):
         return given
     wide = given.set_index("cell_id")

@@ -40,7 +40,7 @@ class Study:
     Parameters
     ----------
     config
-        The configuration, or the path of its YAML file; none where `keys` say it all.
+        The configuration, or the path of its YAML file; None if `keys` give everything.
     overrides
         ``key.path=value`` texts that replace keys of the file.
     progress
@@ -299,9 +299,9 @@ class Study:
         ----------
         keys
             Keys of the YAML file, by the words used there. A key that one section alone has needs
-            no section (``budget_pkr``); others are nested as dicts, of which only what is named
-            changes: ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced. Wherever a file
-            is named, a GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network` can stand.
+            no section (``budget_pkr``); others are nested as dicts, and only the keys named change:
+            ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced. Wherever a file is named,
+            a GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network` can stand.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Doubts about a study's input: people beside the census, location, and cell size."""
+"""Doubts about a study's input: population against the census, location, and cell size."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Asked:
     offers: pd.DataFrame
     reach: pd.DataFrame
     compatibility: pd.DataFrame
-    limits: tuple[Limit, ...]  # requirements on a plan beside the budget
+    limits: tuple[Limit, ...]  # requirements on a plan besides the budget
     required: tuple[str, ...]
     forbidden: tuple[str, ...]
     zones: pd.Series | None  # by demand_id, blank for none; None without zones
@@ -115,7 +115,7 @@ class Asked:
 
 
 def subsidy_of(config: Config) -> sites.Subsidy:
-    """Return the subsidy's rule; none is ``need``, but ``share`` under coverage.
+    """Return the subsidy's rule; by default ``need``, but ``share`` under coverage.
 
     Coverage gives no sales, so the need would be unknown.
     """

@@ -67,7 +67,7 @@ def zone_of_demand(demand: pd.DataFrame, zone_of_cell: pd.Series) -> pd.Series:
 def zone_table(
     zones: pd.Series, demand: pd.DataFrame, service: pd.DataFrame, floors: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return one row a zone with its demand and service.
+    """Return one row per zone with its demand and service.
 
     `zones` gives the zone of each demand row, by ``demand_id``, blank for none; `floors` the share
     that must be served, by zone. Columns: ``zone``, ``demand_kwh_day``, ``served_kwh_day``,

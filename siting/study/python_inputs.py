@@ -1,7 +1,7 @@
 """Tables and graphs given in Python, stored as files for all later stages.
 
-A study reads them from a file named by its content, below ``given`` in the cache folder. So they
-are checked by the readers of files, hashed like them, and kept in a run folder.
+Each becomes a file in ``given`` in the cache folder, named by its content. A study then checks and
+hashes it like any other file, and keeps it in the run folder.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from siting.study.own_tables import PLACE
 from siting.writing import NO_PLACE, PART_FILE, write_whole
 
 GIVEN = "given"
-# Name in messages of a file that was a table: its key, without a file ending.
+# Name of a Python table in messages: its key, without a file ending.
 _LAID = re.compile(rf"\S*[/\\]{GIVEN}[/\\](?:[0-9a-f]{{16}}[/\\])?([a-z0-9_.]+)\.[a-z]+\b")
 
 
 def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
-    """Return the file that a table or graph given in Python is laid down in, checked.
+    """Return the file in which a table or graph given in Python is stored, after checking it.
 
     `value` is a GeoDataFrame, a DataFrame, an array of minutes, an OSMnx graph or a
     `siting.Network`. An `InputError` names every fault: no coordinate reference system, rows named
@@ -64,7 +64,7 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
 
 
 def in_words(err: SitingError) -> SitingError:
-    """Return an error that names the key of a Python input in place of its file."""
+    """Return an error that names the key of a Python input instead of its file."""
 
     def said(text: str) -> str:
         return _LAID.sub(r"\1 (given in Python)", text)
@@ -83,7 +83,7 @@ def copied(config: Config, folder: Path) -> Config:
         if GIVEN not in (path.parent.name, path.parent.parent.name):
             continue
         copy = Path(GIVEN, path.name)
-        if copy in copies.values():  # another table that was given for the same key once
+        if copy in copies.values():  # an earlier table for the same key
             copy = Path(GIVEN, f"{sha256(path)[:8]}.{path.name}")
         (folder / GIVEN).mkdir(exist_ok=True)
         shutil.copyfile(path, folder / copy)
@@ -99,13 +99,13 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
         twice = value.index.duplicated(keep=False)
         if twice.any():
             ids = tuple(dict.fromkeys(map(str, value.index[twice])))
-            what = "the same label of the index at several rows"
+            what = "several rows with the same index label"
             faults.append(Fault(f"{name} (given in Python)", what, "reset_index(drop=True)", ids))
     if isinstance(value, gpd.GeoDataFrame):
         if value.active_geometry_name is None:
             faults.append(Fault(f"{name} (given in Python)", "has no geometry"))
         elif value.crs is None:
-            fix = "say which: set_crs(4326) where it is degrees"
+            fix = "say which: set_crs(4326) if it is in degrees"
             what = "has no coordinate reference system"
             faults.append(Fault(f"{name} (given in Python)", what, fix))
     refuse(faults)
@@ -127,7 +127,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
             return ".graphml", lambda part: _to_graphml(value, part)
         case Network():
             return ".parquet", value.to_parquet
-    what = f"a {type(value).__name__} is not something a study reads"
+    what = f"a {type(value).__name__} is not something a study can read"
     fix = "give a path, a GeoDataFrame, a DataFrame, a matrix, an OSMnx graph or a Network"
     raise InputError(name, what, fix)
 
@@ -135,7 +135,7 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
 def _with_labels(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
     """Return a layer of places or people with the labels of its index as a column.
 
-    They become its ``id`` if it has none, so that every output uses the user's names.
+    If the layer has no ``id``, the labels become it, so that every output uses the user's names.
     """
     numbered = isinstance(layer.index, pd.RangeIndex) and layer.index.name is None
     if not name.startswith(("candidates.sources", "demand.people")):
@@ -154,7 +154,7 @@ def _to_parquet(layer: gpd.GeoDataFrame, part: Path, name: str) -> None:
     try:
         layer.to_parquet(part, index=False)
     except (pa.ArrowException, ValueError, TypeError) as err:
-        what = f"cannot be laid down as a table: {str(err).splitlines()[0]}"
+        what = f"cannot be stored as a table: {str(err).splitlines()[0]}"
         fix = "keep columns of numbers and texts only"
         raise InputError(f"{name} (given in Python)", what, fix) from err
 

@@ -88,7 +88,7 @@ def simulated(
         ("free", wanted.assign(place=wanted["cell_id"]),
          reach.rename(columns={"cell_id": "place"})),
     ):  # fmt: skip
-        # In this order whatever the table's, so that the same seed draws the same drivers.
+        # Always in this order, so that the same seed draws the same drivers.
         rows = wants.sort_values(["place", "vehicle_class"], ignore_index=True)
         queues = simulation.Queues.of(ports, sessions, simulation.sessions_per_day(rows, sessions))
         days_by_case[case] = simulation.simulate_days(

@@ -135,7 +135,7 @@ def read_destinations(
 
 
 def neighbourhoods_of(config: Config, network: Network) -> gpd.GeoDataFrame:
-    """Return the named parts of the city within the roads, in metres; none where none is known."""
+    """Return the named parts of the city within the roads, in metres; empty if none are known."""
     source = config.roads.source
     if source.kind == "file":
         neighbourhoods = roads.read_neighbourhoods(source.path)
@@ -201,9 +201,9 @@ def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDa
 def with_own_names(
     places: gpd.GeoDataFrame, layers: Sequence[str] = ("candidates", "sites", "viability")
 ) -> gpd.GeoDataFrame:
-    """Return places with the columns of the user's under their own names; `layers` will have them.
+    """Return places with the user's columns under their own names, for `layers`.
 
-    Where a plan has a column of that name too the user's keeps the prefix ``user_``.
+    If a plan has a column of the same name, the user's keeps the prefix ``user_``.
     """
     own = [str(c) for c in places.columns if str(c).startswith(sites.OWN) and c != sites.OWN_ID]
     bare = {name: name.removeprefix(sites.OWN) for name in own}

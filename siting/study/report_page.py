@@ -1,4 +1,4 @@
-"""The report of a run, drawn from its study: as it is written, or opened from its folder again."""
+"""The report of a run, drawn from its study while the run is written, or later from its folder."""
 
 from __future__ import annotations
 

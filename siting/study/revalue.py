@@ -1,7 +1,7 @@
-"""A plan's worth in other circumstances: the same stations, other demand or capacity.
+"""The value of a plan's stations under other demand or capacity.
 
 Only the service of the stations is decided again. `siting evaluate` scores plans from outside this
-way, and every run compares its plan with its aims by it.
+way, and every run checks its plan against its aims this way.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def with_program(asked: Asked, **keys: Any) -> Asked:
 
 
 def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
-    """Return the program of the last year alone: the most energy for a sum of money (PKR).
+    """Return the program of the last year alone: most energy for a given budget (PKR).
 
     The demand is the configuration's own; limits, floors and the viability gap stay.
     """
@@ -54,9 +54,9 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
 def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDLESS_PKR) -> Asked:
     """Return the program of the last year for given offers, ignoring their exclusions.
 
-    The most energy, and where public money fills the viability gap then the least of it: many ways
-    to serve as much draw more. `chosen` are ids of the offers that stand, existing ones included;
-    `budget_pkr` is the public money there is (PKR).
+    The first aim is the most energy. Where public money fills the viability gap, the second is the
+    least public money, because many plans that serve as much draw more. `chosen` are ids of the
+    offers that stand, existing ones included; `budget_pkr` is the public money available (PKR).
     """
     asked = in_the_end(asked, budget_pkr)
     if asked.need is not None:
@@ -91,8 +91,8 @@ def service_of(
 def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
     """Return the least public money (PKR) with which given offers serve the most in the last year.
 
-    None where public money fills no viability gap, nobody is in reach, or no public money keeps
-    all of them. `chosen` as in `service_of`.
+    None if public money fills no viability gap, no demand is in reach, or no amount of public money
+    keeps all the offers. `chosen` as in `service_of`.
     """
     alone = _alone(asked, chosen)
     if asked.need is None or not _anybody(asked.last_demand, alone):
@@ -104,7 +104,7 @@ def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
 
 
 def _alone(asked: Asked, chosen: Collection[str]) -> Asked:
-    """Return the program of the last year with no other offers than those that stand."""
+    """Return the program of the last year with only the standing offers."""
 
     def standing(offers: pd.DataFrame) -> pd.DataFrame:
         # Extensions refer to the station they extend.
@@ -133,13 +133,13 @@ def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
 
 
 def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
-    """Return offers with the exclusions of some removed."""
+    """Return the offers without the exclusions of those chosen."""
     ours = offers["offer_id"].isin(list(chosen)).to_numpy()
     return offers.assign(reason=offers["reason"].mask(ours, ""))
 
 
 def _anybody(wanted: pd.DataFrame, asked: Asked) -> bool:
-    """Return whether any demand can reach a compatible standing charger."""
+    """Return whether any demand is in reach of a standing station with a compatible charger."""
     near = wanted[wanted["demand_kwh_day"] > 0].merge(asked.reach[["cell_id", "site_id"]])
     near = near[["vehicle_class", "site_id"]].drop_duplicates().merge(asked.compatibility)
     for group, part in near.groupby("charger_group"):

@@ -1,7 +1,7 @@
 """The plan under other circumstances: a simulated day, other capacities, other demand.
 
-Nothing here is read by the plan. The stations stay as they are: their day is simulated, and what
-they serve is worked out anew (`siting.study.revalue`), not planned anew.
+The plan does not depend on any of it. The stations stay the same: their day is simulated, and their
+service is solved again (`siting.study.revalue`), but nothing is planned again.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
 
 DAY_MIN = 24 * 60.0
-# One day after the evening before, always the same: a second or two for a city of 20 MWh/day.
+# One day after a first evening, always the same: a second or two for a city of 20 MWh/day.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
-# More drivers a day than this are left to `siting simulate`: some ten seconds.
+# Beyond this number of drivers a day (about ten seconds) `siting simulate` has to be run.
 MOST_DRIVERS = 60_000
-# Lateness beyond the standard by less than this many standard errors may be chance.
+# Lateness above the standard by fewer standard errors than this may be chance.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
@@ -49,13 +49,13 @@ CAPACITIES = {
     WAITS: ("By waits alone", "capacity by waits alone, ports in use however long"),
 }
 NO_STATION = "no station stands"
-# Concessions told in the headline; all are in the table of them.
+# Number of concessions in the headline; their table has all of them.
 MOST_LOTS = 8
-# From this difference on the simulated day and the program are two answers.
+# From this difference, the simulated day and the program are reported as two answers.
 APART = 0.05
-# Of the time that is left beside the plan, what other circumstances may take.
+# Share of the time left after the plan that other circumstances may use.
 WHAT_IF_SHARE = 0.5
-# Bands of minutes of driving to the nearest station, beside the study's own cutoff.
+# Bands of minutes of driving to the nearest station, in addition to the study's own cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)
 
 
@@ -72,9 +72,9 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     ``served_share`` and ``out_of_reach_share`` of all drivers; ``turned_away_share``,
     ``late_share`` (turned away, or a wait of more than ``wait_min``) of those with a station in
     reach, ``peak_late_share`` of those of the busiest hour; ``exceeds``: whether that is more than
-    the standard allows in the busiest hour. ``use``: by charger group the share of the day in which
-    its ports are in use, and at how many places (stations so near that they share their drivers)
-    it is above the limit of the capacities. ``why_not``: why no day was simulated, else blank.
+    the standard allows in the busiest hour. ``use``: by charger group, the share of the day in
+    which its ports are in use, and the number of places (stations near enough to share drivers) at
+    which it is above the limit. ``why_not``: why no day was simulated, else blank.
     """
     waiting = Waiting.of(study)
     standard, rules = waiting.standard, DAY
@@ -96,7 +96,7 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
 def _use(
     plan: Plan, days_by_case: Mapping[str, simulation.Days], limits: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Return by charger group how long its ports are in use, over all and by place."""
+    """Return how long ports are in use by charger group, over all places and by place."""
     xy_m = plan.sites.geometry.get_coordinates().to_numpy()
     place = dict(zip(plan.sites["site_id"].astype(str), place_of(xy_m, PLACE_M), strict=True))
     queues = next(iter(days_by_case.values())).queues.table
@@ -134,8 +134,8 @@ def isochrones(
     """The ground by minutes of driving to the plan's nearest station, and who lives there.
 
     ``over_min``, ``within_min`` (minutes), ``people``, ``people_share`` (of all),
-    ``demand_kwh_day`` and shapes in metres; no row where no station stands, or drives are from a
-    table of the user's.
+    ``demand_kwh_day`` and shapes in metres; no rows without stations, or with a user's own table of
+    drives.
     """
     limits = sorted({*BANDS_MIN, config.reach.cutoff_min})
     standing = candidates[candidates["site_id"].isin(plan.sites["site_id"])]
@@ -169,7 +169,7 @@ def isochrones(
 
 
 def _shares(days: simulation.Days, alpha: float) -> dict[str, Any]:
-    """Return what became of the drivers of simulated days."""
+    """Return the shares of drivers of simulated days by outcome."""
     table = simulation.class_table(days)
     row = table[table["vehicle_class"] == "all"].iloc[0].to_dict()
     hours = simulation.hour_table(days)
@@ -229,13 +229,13 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     for key, value in _other_demands(config):
         name, other = f"{key} {value}", study.in_other(**{key: value})
         others.append(("demand", name, f"demand: {name}", "demand", other))
-    # Short of time, the money at risk under other demand goes before it.
+    # If time is short, the money at risk under other demand comes first.
     others.sort(key=lambda other: other[1] == WAITS)
     count = context.count("circumstances")
     with study.spare.clock("what if", config.solver.time_limit_s, WHAT_IF_SHARE) as clock:
         for done, (what, key, text, table, other) in enumerate(others, 1):
             why = NOT_IN_TIME
-            # Tables of other circumstances may rest on files that the plan did without.
+            # Other circumstances may need files that the plan did not need.
             try:
                 if clock.more():
                     made = {table: getattr(other, table)}
@@ -254,7 +254,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
 
 
 def _found(rows: list[dict[str, Any]]) -> str:
-    """Return how many circumstances there are, and how many had no time."""
+    """Return the number of circumstances, and of those left out for lack of time."""
     late = sum(row["why_not"] == NOT_IN_TIME for row in rows)
     return f"{len(rows)} other circumstances" + (f", {late} of them {NOT_IN_TIME}" if late else "")
 
@@ -270,7 +270,7 @@ def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def _other_demands(config: Config) -> list[tuple[str, str]]:
-    """Return the cases and scenarios of the demand beside its own, least first."""
+    """Return the cases and scenarios of the demand other than its own, least first."""
     asked = config.demand
     if asked.table is not None:
         return []
@@ -283,7 +283,7 @@ def _other_demands(config: Config) -> list[tuple[str, str]]:
 
 
 def paid_of(outcome: Outcome) -> dict[str, float]:
-    """Return the public money of each offer that stands in the end (PKR), by ``offer_id``."""
+    """Return the public money of each offer that stands in the last year (PKR), by ``offer_id``."""
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return {o: outcome.subsidies.get(site[o], 0.0) for o in outcome.offers}
 
@@ -331,7 +331,7 @@ def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, 
 
 
 def slow_of(study: Any) -> tuple[str, Any]:
-    """Return the least other scenario of the fleet, and the study in it; blank where none is."""
+    """Return the other scenario with the smallest fleet, and its study; blank without one."""
     names = [name for key, name in _other_demands(study.config) if key == "scenario"]
     return (f"scenario {names[0]}", study.in_other(scenario=names[0])) if names else ("", None)
 
@@ -366,8 +366,8 @@ def demand_range(
     """The 5-95 % range of the demand (kWh/day) over random draws of its figures' ranges.
 
     ``planned_share`` is the share of the draws below the plan's demand, ``slow_share`` that of the
-    draws below the demand with the vehicles of the scenario ``slow`` (None where there is none).
-    No draws, and no range, of a table of the user's own.
+    draws below the demand with the vehicles of the scenario ``slow`` (None where there is none). A
+    user's own demand table has neither draws nor range.
     """
     ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
     if config.demand.table is not None:
@@ -399,7 +399,7 @@ def demand_range(
 
 
 def lines_beside(study: Any) -> list[Line]:
-    """Return how a study's plan fares beside what it was made for, as headline figures."""
+    """Return how a study's plan performs in other circumstances, as headline figures."""
     day, draws = study.day, study.demand_range
     lines = _day_lines(day, study.plan.served_share, study.what_if)
     wanted = float(study.plan.classes["demand_kwh_day"].sum())
@@ -413,7 +413,8 @@ def lines_beside(study: Any) -> list[Line]:
             text = f"{row['served_kwh_day']:,.0f} kWh/day ({row['served_share']:.1%})"
             label, kinds = CAPACITIES[row["key"]][0], _by_kind(row["classes"])
             lines.append(Line(f"under_{row['key']}", label, f"{text}, {kinds}"))
-    # The cases low and high put every figure at its end at once: no outcome to judge a plan by.
+    # Cases low and high put every figure at its end at once, which is too unlikely to judge a plan
+    # by.
     others = [
         row
         for row in study.what_if
@@ -444,7 +445,7 @@ def lines_beside(study: Any) -> list[Line]:
 
 
 def planned_in_words(config: Config, wanted_kwh: float) -> str:
-    """Return the demand of a plan with what it takes to come about."""
+    """Return the demand that a plan is made for, and what has to happen for it."""
     asked = config.demand
     policy = asked.fleet_csv is None and asked.scenario == people_to_energy.DEFAULT_SCENARIO
     if asked.case != "central":
@@ -457,7 +458,7 @@ def planned_in_words(config: Config, wanted_kwh: float) -> str:
 
 
 def stands_in_words(draws: Mapping[str, Any]) -> str:
-    """Return where the demand of a plan stands in the range.
+    """Return the position of a plan's demand in the range.
 
     >>> stands_in_words({"planned_share": 0.353})
     'more than in 35% of the draws'
@@ -518,7 +519,7 @@ def _in_use(use: list[dict[str, Any]]) -> list[Line]:
 
 
 def _without_limit(others: Mapping[str, dict[str, Any]]) -> str:
-    """Return what the same stations serve and need without the limit on the time in use.
+    """Return the service and subsidy of the same stations without the limit on port use.
 
     >>> plan = {"public_money_pkr": 57.7e6}
     >>> waits = {"public_money_pkr": 21.4e6, "served_kwh_day": 13292.0, "served_share": 0.949}

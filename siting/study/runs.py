@@ -182,7 +182,7 @@ def write_run(
         folder = claim.part
         if write_lp is not None:
             write_program(study, Path(write_lp))
-        wish.at_stake = False  # what was solved for the program's file is no plan
+        wish.at_stake = False  # what was solved for the program's file is not a plan
         plan = study.plan
         wish.at_stake = True
         with study.timed("facts") as told:

@@ -25,7 +25,7 @@ class Clock:
     """Processor time in seconds, or a twentieth of elapsed time if that is more."""
 
     limit_s: float
-    steps: int | None = None  # number to be done, whatever the time; None: as time allows
+    steps: int | None = None  # number to be done regardless of time; None: as time allows
     done: int = 0
     wall: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.process_time)

@@ -45,7 +45,7 @@ class Folder:
     record: Mapping[str, Any]
 
     def table(self, name: str) -> Any:
-        """Return a table as it was written, notes included; none where there was none."""
+        """Return a table as it was written, notes included; None if there was none."""
         if f"{name}.parquet" not in self.record["sha256"]:
             return None
         path = self.path / f"{name}.parquet"
@@ -62,7 +62,7 @@ class Form:
     """The stored form of a stage that is not a plain table: tables, record entries, and reader."""
 
     needed: tuple[str, ...]  # the tables it cannot do without
-    # From the stage to its tables; none for one that is left out.
+    # From the stage to its tables; None for a stage that is left out.
     tables: Callable[[Any], dict[str, pd.DataFrame | None]]
     read: Callable[[Folder], Any]  # from the folder to the stage
     # From the stage to its entries in the record.
@@ -101,7 +101,7 @@ def write_stages(study: Study, folder: Path) -> None:
 
 
 def seal_again(folder: Path) -> None:
-    """Hash the files of a run folder anew, of which some were written again."""
+    """Hash the files of a run folder again, after some were rewritten."""
     path = folder / FOLDER / MANIFEST
     record = json.loads(path.read_text(encoding="utf-8"))
     path.unlink()
@@ -138,7 +138,7 @@ def study_from_run(
     Raises
     ------
     InputError
-        If the folder is no run, of another format, incomplete or edited, or if a stage has to be
+        If the folder is not a run, of another format, incomplete or edited, or if a stage has to be
         worked out again from a file that is not there any more; every fault is named.
     ConfigError
         If an override makes no sense.
@@ -266,7 +266,7 @@ def _require_inputs(config: Config, groups: Sequence[str], changed: Sequence[str
     refuse(faults)
 
 
-# --- stages that are no plain tables -------------------------------------------------------------
+# --- stages that are not plain tables -------------------------------------------------------------
 
 
 def _people(folder: Folder) -> People:

@@ -1,4 +1,4 @@
-"""The stages from roads to demand, forward: each a function of the stages its parameters name.
+"""The stages from roads to demand, in order; each is a function of the stages its parameters name.
 
 `siting.study.to_plan` goes on from there; `siting.Study` lists all of them in their order.
 """
@@ -93,7 +93,7 @@ def people_notes(people_read: People) -> tuple[str, ...]:
 
 @stage()
 def zones(people_read: People) -> Layer | None:
-    """The zones people are counted by, lon/lat; none where they are counted otherwise."""
+    """The zones that people are counted by, lon/lat; empty if they are counted otherwise."""
     return people_read.zones
 
 
@@ -119,7 +119,7 @@ def road_weights(config: Config) -> Table:
     found=lambda p: None if p is None else f"{len(p):,} places that draw vehicles",
 )
 def places(config: Config, network: Network, poi_weights: Table) -> Layer | None:
-    """Markets, offices, hospitals … with their OSM keys; none where no surface needs them."""
+    """Markets, offices, hospitals … with their OSM keys; empty if no surface needs them."""
     return read_destinations(config, network, poi_weights)
 
 
@@ -127,7 +127,7 @@ def places(config: Config, network: Network, poi_weights: Table) -> Layer | None
 def unpeopled(
     config: Config, network: Network, places: Layer | None, poi_weights: Table
 ) -> Layer | None:
-    """Places and main roads, which want energy though nobody lives there; none without surfaces."""
+    """Places and main roads, with demand but no residents; empty without surfaces."""
     if config.demand.surfaces is None:
         return None
     layers = [people_to_energy.road_points(network)]
@@ -183,7 +183,7 @@ def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | No
 
 @stage()
 def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
-    """People of each zone in the cells, with what is known of its housing; none without zones.
+    """People of each zone in the cells, with known figures of its housing; None without zones.
 
     Columns ``zone_id``, ``name``, ``people`` and, where known, ``renting_share``,
     ``high_rise_share`` and ``ownership``.
@@ -211,7 +211,7 @@ def city_people(config: Config, city: Row) -> float:
 def area_share(cells: Layer, city_people: float) -> float:
     """The share of the city's people who live in the study area, 0 to 1."""
     share = float(cells["people"].sum()) / city_people
-    # A layer that stands for the whole city may differ from the table by rounding.
+    # A layer of the whole city may differ from the table by rounding.
     return min(share, 1.0) if share < 1.0 + 1e-6 else share
 
 
@@ -268,7 +268,7 @@ def registered_share(config: Config, city: Row) -> Table:
 
 @stage("demand.fleets", "reach.max_snap_m")
 def depots(config: Config, class_figures: Table, cells: Layer) -> Table | None:
-    """Fleets known by depot, with the cell and the energy of each; none where none are given."""
+    """Fleets known by depot, with the cell and energy of each; empty if none are given."""
     if not config.demand.fleets:
         return None
     given = pd.DataFrame([depot.model_dump() for depot in config.demand.fleets])
@@ -312,7 +312,7 @@ def housing(config: Config) -> dict[str, float]:
 def energy(fleet: Table, vehicles: Table, fleet_share: Table, area_share: float) -> Table:
     """The area's public charging energy by class, with every factor, its source and mark.
 
-    Central figures, before the housing of zones is looked at.
+    Central figures, not adjusted for the housing of zones.
     """
     return people_to_energy.city_energy(fleet, vehicles, fleet_share, area_share)
 
@@ -374,7 +374,7 @@ def surfaces(
     poi_weights: Table,
     road_weights: Table,
 ) -> Table | None:
-    """Each cell's share of homes, destinations and traffic; none where not asked for."""
+    """Each cell's share of homes, destinations and traffic; None without surfaces."""
     asked = config.demand.surfaces
     if asked is None:
         return None
@@ -429,7 +429,7 @@ def spread(
 
 
 def ownership_of(vehicles: Table) -> dict[str, float]:
-    """Return how far each class goes by ownership and not by people alone (shares)."""
+    """Return how far each class follows ownership rather than population (shares)."""
     rows = vehicles.set_index("vehicle_class").reindex(columns=["ownership_weight"])
     weights = rows["ownership_weight"].astype(float).fillna(0.0)
     return {str(name): float(weight) for name, weight in weights.items()}
@@ -476,7 +476,7 @@ def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> T
 def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
     """Vehicles of other scenarios for each of the plan's, by class and place in range.
 
-    As `siting.demand.fleet_paces`; none for a fleet or a table of demand of the user's own.
+    As `siting.demand.fleet_paces`; None if the user gives the fleet or the demand.
     """
     asked, others = config.demand, dict[str, Table]()
     if asked.table is not None or asked.fleet_csv is not None:
@@ -484,7 +484,7 @@ def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
     there = people_to_energy.scenario_names(asked.scenarios_csv)
     for name in people_to_energy.PACES:
         if name in there:
-            # A scenario may not reach as far as the year of the plan.
+            # A scenario may end before the year of the plan.
             with suppress(InputError):
                 others[name] = study.in_other(scenario=name).fleet
     return people_to_energy.fleet_paces(fleet, others)

@@ -286,7 +286,7 @@ def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) ->
     no site, or of several.
     """
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
-        what = f"{reprlib.repr(names)} is no list of sites"
+        what = f"{reprlib.repr(names)} is not a list of sites"
         raise InputError(key, what, "give ids or names in a list")
     site_ids, faults = list[str](), list[Fault]()
     for name in names:
@@ -309,10 +309,10 @@ def site_named(
     """Return the id of a site given by id or by name; case is ignored.
 
     An `InputError` that names `where` says what else may be meant, `most` names at most; `kind` is
-    what is asked for, and `more` are ids of that kind that are no sites.
+    what is asked for, and `more` are ids of that kind that are not sites.
     """
     if not isinstance(name, str):
-        raise InputError(where, f"{reprlib.repr(name)} is no text", "give an id or a name")
+        raise InputError(where, f"{reprlib.repr(name)} is not a text", "give an id or a name")
     ids = candidates["site_id"].astype(str)
     if name in set(ids):
         return name

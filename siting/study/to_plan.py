@@ -53,7 +53,7 @@ from siting.verify import BOUND
 # What of cells and candidates the reach depends on.
 _WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
 _WHERE_SITES = ["site_id", "node_id", "snap_m"]
-# Least time limit for the prices of a certificate (s), whatever the other results took.
+# Least time limit for the prices of a certificate (s), even if other results used up the time.
 LEAST_PRICES_S = 6.0
 CERTIFICATE = "certificate"
 
@@ -109,7 +109,7 @@ def candidates(
 
 @stage(stored="candidates")
 def dropped(sites_found: tuple[Layer, Layer, Table]) -> Layer:
-    """Places that are no candidates, with the reason: too far from a road, excluded, too small."""
+    """Places that are not candidates, with the reason: too far from a road, excluded, too small."""
     return sites_found[1]
 
 
@@ -282,13 +282,13 @@ def reach(
 
 @stage("program.zones", stored="cell_zones")
 def cell_zones(config: Config, cells: Layer) -> pd.Series | None:
-    """The zone of each cell, by ``cell_id``; none where the program has no zones."""
+    """The zone of each cell, by ``cell_id``; None if the program has no zones."""
     return zone_of_cells(config.program.zones, cells)
 
 
 @stage()
 def demand_zones(demand: Table, cell_zones: pd.Series | None) -> pd.Series | None:
-    """The zone of each demand row, by ``demand_id``; none where the program has no zones."""
+    """The zone of each demand row, by ``demand_id``; None if the program has no zones."""
     return None if cell_zones is None else zone_of_demand(demand, cell_zones)
 
 
@@ -301,7 +301,7 @@ def limits(
     compatibility: Table,
     energy: Table,
 ) -> tuple[Limit, ...]:
-    """Limits of a plan beside the budget: numbers, money, squares, roads, feeders."""
+    """Limits of a plan besides the budget: numbers, money, squares, roads, feeders."""
     return limits_of(config, candidates, offers, compatibility, energy, network)
 
 

@@ -23,7 +23,7 @@ MOST_ROWS = 30
 
 
 class BatchLines(LiveLine):
-    """One line a study on stderr, and a live line with a bar in between."""
+    """One line per study on stderr, and a live line with a bar in between."""
 
     def __init__(self) -> None:
         super().__init__(counted=True)

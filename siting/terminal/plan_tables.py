@@ -27,7 +27,7 @@ SIDES = ("before", "after")
 
 
 def print_plan(plan: Plan, folder: Path) -> None:
-    """Print a plan: headline, classes served, the largest stations, and what to know."""
+    """Print a plan: headline, classes served, largest stations, and warnings."""
     console = Screen()
     console.warn_if_far(plan.outcome.gap)
     console.heading(plan.title, plan.note)
@@ -70,7 +70,7 @@ def _print_sites(plan: Plan, console: Screen, most: int = 15) -> None:
 
 
 def print_demand(wanted: DemandRun, folder: Path) -> None:
-    """Print a demand: energy by class with ranges, the fleet, and the figures that move it most."""
+    """Print a demand: energy by class with ranges, the fleet, the most important figures."""
     console = Screen()
     title = f"{wanted.title}: public charging energy wanted in {wanted.year}"
     console.heading(title + " (projection)" * (wanted.year > PROJECTED_AFTER))
@@ -288,7 +288,7 @@ def _change(row: Any, figure: str) -> float:
 
 
 def print_lots(parted: Lots, folder: Path) -> None:
-    """Print the lots, how alike they are, and where their folder is."""
+    """Print the lots, their differences, and their folder."""
     console = Screen()
     console.heading(f"{parted.title}: lots ({parted.facts['lots']})", parted.note)
     console.table(

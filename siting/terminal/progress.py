@@ -1,4 +1,4 @@
-"""Progress of a study: one line a stage in a terminal, one growing table in a notebook."""
+"""Progress of a study: one line per stage in a terminal, one growing table in a notebook."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ INDENT = 12  # width of a stage's text, after its name and a space
 def show_progress() -> Report:
     """Return a listener that shows a study's progress, in a notebook or in a terminal.
 
-    A notebook gets a table below the cell, a row a stage, that grows and shows the progress of the
-    running one; it needs no widgets. A terminal gets one line a stage on stderr.
+    A notebook gets a table below the cell, one row per stage, that grows and shows the progress of
+    the running stage; it needs no widgets. A terminal gets one line per stage on stderr.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def show_progress() -> Report:
 
 
 class LiveLine:
-    """Lines on stderr that stay, and in a terminal a last one that changes; it may have a bar."""
+    """Permanent lines on stderr and, in a terminal, a live last line, which may have a bar."""
 
     def __init__(self, counted: bool = False) -> None:
         self.console = Screen(stderr=True)
@@ -43,7 +43,7 @@ class LiveLine:
         self.progress: Progress | None = None
 
     def write(self, line: str) -> None:
-        """Write a line that stays, above the live one; a terminal gets it broken between words."""
+        """Write a permanent line above the live one; a terminal gets it broken between words."""
         lines = [line]
         if self.console.is_terminal:
             lines = textwrap.wrap(
@@ -54,7 +54,7 @@ class LiveLine:
             self.console.print(part, soft_wrap=True)
 
     def show(self, text: str, done: int = 0, total: int | None = None) -> None:
-        """Show a text in the live line; nothing where stderr is no terminal."""
+        """Show a text in the live line; nothing where stderr is not a terminal."""
         if not self.console.is_terminal:
             return
         if self.progress is None:
@@ -76,7 +76,7 @@ class LiveLine:
 
 
 class StageLines(LiveLine):
-    """One line a stage of a study on stderr, and a live line while it runs."""
+    """One line per stage of a study on stderr, and a live line while it runs."""
 
     def __call__(self, event: Event) -> None:
         """Show one event of a study."""

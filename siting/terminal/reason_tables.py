@@ -20,7 +20,7 @@ RIGHT = ("weight", "part", "served_kwh_day", "travel_min", "value")
 
 
 def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
-    """Print the reasons for a place's station or for none, its service, and its offers."""
+    """Print the reasons for or against a station at a place, its service, and its offers."""
     console = Screen()
     name = f" ({why.name})" if why.name else ""
     console.heading(f"{why.site_id}{name} {HEADS[why.state]}", plan.note)
@@ -44,9 +44,9 @@ def print_site_reasons(why: SiteReasons, plan: Plan) -> None:
             why.offers,
         )
         console.say(
-            "PKR m: public money. Of what is built: what it is paid. Of other offers: from what "
-            "they would be paid if sold out to the most they may be paid. What the plan would "
-            "serve: all other stations unchanged."
+            "PKR m: public money. For a built station: its subsidy. For other offers: from the "
+            "subsidy if sold out to the largest allowed. What the plan would serve: with all "
+            "other stations unchanged."
         )
 
 
@@ -139,7 +139,7 @@ def _line(step: Step) -> Text:
 
 
 def _factor(one: Factor) -> tuple[str, str]:
-    """Return a figure on a line and its source on the next: as columns both would be too narrow."""
+    """Return a figure on one line and its source on the next; columns would be too narrow."""
     name = f"{one.figure} {one.of}".strip().replace("_", " ")
     range_ = f" ({_range(one)})" if _range(one) else ""
     why = "; ".join(text for text in (one.said, one.source) if text)

@@ -1,4 +1,4 @@
-"""Terminal output of stored runs: their list, and whether one holds or repeats."""
+"""Terminal output for stored runs: their list, checks and repetitions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIFFERENCES_SHOWN = 8
 
 
 def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """Print each run's name and what its ``run.json`` says first."""
+    """Print each run's name and the first fields of its ``run.json``."""
     console = Screen()
     if not runs:
         console.print("No runs in runs/, ../runs/ or */runs/. siting demo makes a first one.")
@@ -40,13 +40,13 @@ def print_runs(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
 
 
 def _number(key: str) -> Callable[[Mapping[str, Any]], float]:
-    """Return the reader of a number of a run; NaN unless the run has a finite one."""
+    """Return a function that reads a number of a run; NaN unless the run has a finite one."""
 
     def number(facts: Mapping[str, Any]) -> float:
         value = facts.get(key)
         try:
             found = float(value) if isinstance(value, int | float) else math.nan
-        except OverflowError:  # a whole number with more digits than a run writes
+        except OverflowError:  # an integer with more digits than a run writes
             return math.nan
         return found if math.isfinite(found) else math.nan
 

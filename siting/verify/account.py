@@ -1,7 +1,7 @@
-"""The account of a plan: its claims and its input tables, all that a recount sees.
+"""The account of a plan: its claims and its input tables, which are all that a recount uses.
 
-A plan stands in *slices*: one year in one scenario. Without years and scenarios there is one slice
-named ``""``, and tables need no column ``slice``.
+A plan is counted by *slice*: one year in one scenario. Without years and scenarios there is one
+slice named ``""``, and tables need no column ``slice``.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Decay:
 class ToAll:
     """The yearly costs of stations and of drivers' time."""
 
-    # Of each offer (PKR), by ``offer_id``; existing stations add no cost.
+    # Yearly cost of each offer (PKR), by ``offer_id``; existing stations add no cost.
     cost_pkr_year: Mapping[str, float]
     # `value_pkr_h`, `session_kwh`: by vehicle class: the worth of a driver's hour (PKR), and the
     # energy of a session
@@ -180,11 +180,11 @@ class Account:
     # none. The upper side holds in every year, the lower one in the last.
     resource_use: pd.DataFrame | None = None
     resources: pd.DataFrame | None = None
-    # `required_sites`, `forbidden_sites`: sites that must have a station in the end, and sites that
-    # must never have one
+    # `required_sites`, `forbidden_sites`: sites that must have a station in the last year, and
+    # sites that must never have one
     required_sites: Sequence[str] = ()
     forbidden_sites: Sequence[str] = ()
-    others: Sequence[OtherPlan] = ()  # plans it must differ from
+    others: Sequence[OtherPlan] = ()  # plans that it must differ from
     # Spare grid power by ``site_id`` (kW); absent sites are not checked.
     headroom_kw: pd.Series | None = None
     # Claimed of the last slice: ``site_id``, ``offer_id`` and any of ``power_kw``, ``cost_pkr``,

@@ -14,10 +14,10 @@ from siting.verify.ledger import RELATIVE, Ledger, above, largest, shown
 from siting.verify.service_recount import shares_of, worth_of
 
 _WORDS = {
-    "most_worth": "worth of what is served",
-    "net_worth": "worth of what is served, less what its money must bring",
+    "most_worth": "worth served",
+    "net_worth": "worth served, less the charge on its money",
     "least_money": "{aim.of}",
-    "worst_share": "share served of the group served worst",
+    "worst_share": "share served of the worst-served group",
     "least_regret": "largest regret",
     "tail": "{aim.of} in the worst {share:.3g} of outcomes",
     "shortest_drives": "energy times drive",
@@ -66,7 +66,7 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
     if aim.of not in ("served", "unserved") or not 0 <= aim.alpha < 1:
         raise InputError("aims, tail", "needs of (served or unserved) and alpha below 1")
     # The mean of the worst (1 - alpha), by the definition of Rockafellar and Uryasev (2000): the
-    # least over thresholds; the program sorts outcomes instead.
+    # minimum over thresholds; the program sorts outcomes instead.
     mean = min(u + chance @ np.maximum(loss - u, 0.0) / (1 - aim.alpha) for u in loss)
     return float(mean if aim.of == "unserved" else -mean), scale
 
@@ -74,7 +74,7 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
 def _to_all(book: Book, aim: Aim) -> float:
     """Return the cost of stations and drives by slice, weighted by year and probability.
 
-    A station costs once a year, whatever the scenario: probabilities of a year sum to 1.
+    A station costs the same in every scenario of a year: the year's probabilities sum to 1.
     """
     costs = aim.to_all
     if costs is None:
@@ -91,7 +91,7 @@ def _to_all(book: Book, aim: Aim) -> float:
     ]
     refuse(faults)
     rows = book.service
-    # As numbers, because without rows the classes stay texts.
+    # Converted to numbers, because without rows the classes stay texts.
     session_kwh, value_pkr_h = (
         rows["vehicle_class"].map(dict(by_class)).astype(float)
         for by_class in (costs.session_kwh, costs.value_pkr_h)

@@ -28,7 +28,7 @@ class Ceiling:
 class AwardAccount:
     """The claims of an award, and its inputs."""
 
-    # One row a line of the file of bids, in order: ``bid`` (its label where that was blank),
+    # One row per line of the file of bids, in order: ``bid`` (its label where that was blank),
     # ``bidder``, ``one_of``, ``ask_pkr``, ``rent_pkr``, and the columns that caps name.
     bids: pd.DataFrame
     # ``offer_id``, ``cost_pkr``, ``power_kw``, ``subsidy_pkr``, ``bid``, ``line`` (of its bid, from
@@ -71,12 +71,12 @@ def _check_names(
     ledger.broken(where, "bids of the file are in neither", names, ~names.isin(set(told)))
     stands = set(won["bid"])
     winners, losers = (t["bid"].astype(str) for t in (account.winners, account.losers))
-    what = "bids that win, of which no station stands"
+    what = "winning bids without a station"
     ledger.broken("winners.csv", what, winners, ~winners.isin(stands))
-    ledger.broken("losers.csv", "bids that lose, though they stand", losers, losers.isin(stands))
+    ledger.broken("losers.csv", "losing bids with a station", losers, losers.isin(stands))
     lines, there = bids.groupby("bid").size(), won.groupby("bid").size()
     torn = there != lines.reindex(there.index)
-    ledger.broken("winners.csv", "bundles of which only a part stands", there.index, torn)
+    ledger.broken("winners.csv", "bundles that stand only in part", there.index, torn)
 
 
 def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> None:

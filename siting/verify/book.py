@@ -1,4 +1,4 @@
-"""The tables of an account in one form, joined once; unreadable ones are refused.
+"""The tables of an account in one form, joined once; unreadable tables are refused.
 
 Other checks find wrong figures; here only tables that cannot be recounted at all are refused.
 """
@@ -44,7 +44,7 @@ class Book:
         refuse(_missing(account))
         self.slices = _ONE_SLICE if account.slices is None else account.slices
         self.slices = self.slices.assign(slice=self.slices["slice"].astype(str))
-        # A plan with scenarios alone has no year; all its slices are of one.
+        # A plan with scenarios alone has no years; all its slices count as one year.
         year = self.slices["year"].astype(object)
         self.slices["year"] = year.where(year.notna(), 0)
         self.years: list[int] = sorted(self.slices["year"].unique())
@@ -91,7 +91,7 @@ class Book:
         floors, members = _of(a.floors, "floor"), _of(a.members, "floor")
         only("floors, column floor", floors, members, "without members")
         rows, known = _of(a.members, "demand_id"), _of(self.demand, "demand_id")
-        only("members, column demand_id", rows, known, "no demand rows")
+        only("members, column demand_id", rows, known, "not among the demand rows")
         uses, known = _of(a.resource_use, "resource"), _of(a.resources, "resource")
         only("resource_use, column resource", uses, known, "not among the resources")
         for where, table, key in (
@@ -113,20 +113,20 @@ class Book:
                 continue
             for column in columns:
                 value = table[column].to_numpy(dtype=float, na_value=np.nan)
-                refuse(f"{where}, column {column}", "no number of 0 or more", table.iloc[:, 0],
+                refuse(f"{where}, column {column}", "not a number of 0 or more", table.iloc[:, 0],
                        ~(np.isfinite(value) & (value >= 0)))  # fmt: skip
         lacks = np.isnan(self.per_kwh(self.demand))
-        refuse("worth", "demand rows without", self.demand["demand_id"], lacks)
+        refuse("worth", "missing for demand rows", self.demand["demand_id"], lacks)
         if (a.resource_use is None) != (a.resources is None):
             faults.append(Fault("resources", "one of the two tables is missing", "give both"))
         if a.gap is not None:
             of = self.demand["vehicle_class"]
-            only("margin_pkr", of, a.gap.margin_pkr, "vehicle classes without")
+            only("margin_pkr", of, a.gap.margin_pkr, "missing for vehicle classes")
             if a.model == "coverage":
-                what = "goes without capacities, and there are no sales without"
+                what = "needs sales, which the model coverage does not compute"
                 faults.append(Fault("the viability gap", what))
         if isinstance(a.budget_pkr, Mapping):
-            only("budget_pkr", self.years, a.budget_pkr, "years without money")
+            only("budget_pkr", self.years, a.budget_pkr, "no money given for years")
         elif len(self.years) > 1:
             faults.append(Fault("budget_pkr", "one number for several years", "give it by year"))
         if len(self.years) > 1 and a.money is not None and "year" not in a.money.columns:
@@ -138,7 +138,7 @@ class Book:
         return rows["slice"].map(lambda name: f" in {name}" if name else "").astype(object)
 
     def per_kwh(self, rows: pd.DataFrame) -> Any:
-        """Return the worth of a kWh of each row; NaN where it is missing."""
+        """Return the worth per kWh of each row; NaN if missing."""
         worth = self.account.worth
         if worth is None:
             return np.ones(len(rows))
@@ -169,7 +169,7 @@ class Book:
 
     @cached_property
     def concession(self) -> dict[str, str]:
-        """Concession by site, for sites of one without an existing station."""
+        """Concession by site; sites with an existing station have no entry."""
         gap = self.account.gap
         standing = set(self.offers.loc[self.offers["existing"], "site_id"].astype(str))
         named = {} if gap is None else gap.concessions

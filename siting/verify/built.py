@@ -1,4 +1,4 @@
-"""Stations: valid offers, at most one a site, and no closures."""
+"""Stations: valid offers, at most one per site, and no closures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_built(book: Book, ledger: Ledger) -> None:
     all_ = built["year"].map(book.slices.groupby("year")["slice"].size())
     in_ = built.groupby(["year", "site_id", "offer_id"])["slice"].transform("nunique")
     broken("slice", "not the same in every scenario", in_ != all_)
-    ledger.row("offers built, one a site and not ruled out", (~bad).sum(), len(built))
+    ledger.row("offers built, one per site and not ruled out", (~bad).sum(), len(built))
     _check_course(book, ledger)
     _check_built_year(book, ledger)
     _check_bids(book, ledger)

@@ -47,7 +47,7 @@ BOUND = "bound"
 PROVABLE = ("most_worth", "net_worth", "least_money")
 # Size (demand rows × sites in reach, over all slices) up to which sums use fractions.
 EXACT_PAIRS = 5_000
-# Prices of a site's gap tried beside its own, as shares of the price of a rupee.
+# Prices of a site's gap tried in addition to its own, as shares of the price of a rupee.
 GAP_PRICES = (0.0, 0.5, 1.0)
 EPSILON = 2.0**-52
 # Relative excess over the money within which an offer still counts as possible.

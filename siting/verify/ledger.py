@@ -16,7 +16,7 @@ import pandas as pd
 from siting.errors import Fault, VerifyError
 
 RELATIVE = 1e-6
-# Tolerance as a share of the largest figure compared, beside the figure's own scale.
+# Tolerance as a share of the largest figure compared, in addition to the figure's own scale.
 AMONG = 1e-3
 
 Bools = npt.NDArray[np.bool_]

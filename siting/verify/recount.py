@@ -16,7 +16,7 @@ from siting.verify.service_recount import check_floors, check_service
 
 
 def recount(account: Account) -> pd.DataFrame:
-    """Return one row a check that a plan passed; raise if it fails any.
+    """Return one row per check that a plan passed; raise if it fails any.
 
     Parameters
     ----------

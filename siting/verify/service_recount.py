@@ -131,7 +131,7 @@ def _check_claimed(book: Book, ledger: Ledger) -> None:
         "worth": worth_of(book, book.service, "served_kwh_day", drives=True),
     }
     words = {"served_kwh_day": "energy served, kWh/day", "demand_kwh_day": "demand, kWh/day",
-             "worth": "worth of what is served"}  # fmt: skip
+             "worth": "worth served"}  # fmt: skip
     said = claimed.assign(slice=claimed["slice"].astype(str)).set_index("slice")
     scale = largest(list(recounted["demand_kwh_day"]))
     for name in book.slices["slice"]:

@@ -316,7 +316,7 @@ def test_without_dask_there_is_one_clear_error(monkeypatch):
 
 @pytest.mark.slow
 def test_the_verb(town, tmp_path, monkeypatch):
-    """JSON alone on stdout, a line a study on stderr, a table without it, 1 for a failure."""
+    """JSON alone on stdout, a line per study on stderr, a table without it, 1 for a failure."""
     monkeypatch.setattr(
         "siting.batch.run_studies.local_pool", lambda workers: nullcontext(Inline())
     )

@@ -108,7 +108,7 @@ def test_a_fault_is_one_document_with_where_what_and_fix(made, words, monkeypatc
     if words[0] == "check" and len(words) > 1:  # which has a form for each configuration
         assert said[0]["faults"]
         return
-    if words[0] == "batch" and words[1] == "no.yaml":  # a row a study
+    if words[0] == "batch" and words[1] == "no.yaml":  # a row per study
         assert said[0]["error"]
         return
     if words[0] in ("verify", "nation") and "error" not in said:

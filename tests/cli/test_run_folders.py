@@ -1,4 +1,4 @@
-"""Runs by name: many of them, written anywhere, and beside what is no run."""
+"""Runs by name: many of them, written anywhere, and beside what is not a run."""
 
 import json
 import os

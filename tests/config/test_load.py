@@ -706,7 +706,7 @@ def test_overrides_make_the_sections_they_need(tmp_path: Path) -> None:
         (
             "candidates.existing.source=me",
             "--set candidates.existing.source, key candidates.existing.path",
-            "missing (layer file with one row a station)",
+            "missing (layer file with one row per station)",
             "",
         ),
         ("roads.source.kind=file", "--set roads.source.kind", "", ""),

@@ -179,7 +179,7 @@ def test_every_bad_override_at_once():
         "no figure is called km",
         "van.public_share",
         "km_day: not km/day of at least 0 (two_wheeler)",
-        "public_share is given beside home_share",
+        "public_share is given together with home_share",
         "charging_efficiency: not share of at least 0.1 and at most 1 (truck)",
     ):
         assert word in text
@@ -530,7 +530,7 @@ def test_cars_follow_ownership_and_the_total_stays():
 
 @pytest.mark.parametrize(
     ("owned", "word"),
-    [([-1.0, 2.0], r"column ownership: not blank and not a number of at least 0 \(a\)"),
+    [([-1.0, 2.0], r"column ownership: neither blank nor a number of at least 0 \(a\)"),
      ([0.0, 0.0], "nobody owns a vehicle in any zone")],
 )  # fmt: skip
 def test_ownership_that_makes_no_sense(owned, word):

@@ -50,7 +50,7 @@ def test_what_cannot_be_is_told_with_the_remedy(tmp_path):
     with pytest.raises(InputError, match=r"1 of 2 figures are below zero.*-0\.31.*index: true"):
         relative_wealth(cells, below)
     odd = points(tmp_path / "odd.csv", cells, "rwi", [0.7, -9999.0])
-    with pytest.raises(InputError, match=r"no index about zero, e\.g\. -9999.*nodata"):
+    with pytest.raises(InputError, match=r"not an index around zero, e\.g\. -9999.*nodata"):
         relative_wealth(cells, odd, index=True)
     with pytest.raises(InputError, match=r"column wealth: missing; it has: .*rwi"):
         relative_wealth(cells, below, "wealth")

@@ -50,8 +50,8 @@ REFUSED = [
     ("export run --to notes/plan.xlsx", "plan.xlsx: is there already"),
     ("new multan --out town.yaml", "town.yaml: is there already"),
     ("run town.yaml --out notes", "notes: is there already and not empty"),
-    ("run town.yaml --out people.csv", "people.csv: is there already and is no folder"),
-    ("batch town.yaml --out notes", "notes: no batch has written what stands there"),
+    ("run town.yaml --out people.csv", "people.csv: is there already and is not a folder"),
+    ("batch town.yaml --out notes", "notes: has files with the names of a batch"),
     # A run: its files, and new ones in it.
     ("export run --to run/sites.geojson", "sites.geojson: is there already"),
     ("export run --to run/mine.geojson", "stays as siting wrote it"),

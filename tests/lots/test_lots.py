@@ -96,8 +96,8 @@ def fault(*words):
 def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
     assert "3 lots of 2 new stations: a lot holds one at least" in fault("lots", run, "--lots", 3)
     both = fault("lots", run, "--lots", 0, "--within", 2)
-    assert "0 is no number of lots" in both
-    assert "2 is no share" in both
+    assert "0 is not a number of lots" in both
+    assert "2 is not a share" in both
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "x").write_text("mine")
     said = fault("lots", run, "--lots", 2, "--out", tmp_path / "there")

@@ -307,7 +307,7 @@ def test_the_verb(tmp_path):
     assert "+0.0" in told
     odd = run.invoke(app, ["nation", str(path), "--explain", "town"])
     assert odd.exit_code == 2
-    assert "is no folder" in odd.output
+    assert "is not a folder" in odd.output
     wrong = run.invoke(app, ["nation", str(path), "--set", "budget_pkr=-1", "-q"])
     assert wrong.exit_code == 2
     assert "-1 is not greater than 0" in wrong.output

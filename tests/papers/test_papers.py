@@ -174,7 +174,7 @@ def test_bad_wishes_are_one_plain_message_each(run, tmp_path):
     assert "goes with --kind tender alone" in fault(run, "--kind", "pc1", "--lots", tmp_path)
     out = ["--out", tmp_path / "t.docx"]
     said = fault(run, "--kind", "tender", "--lots", tmp_path, *out)
-    assert "is no folder of lots" in said
+    assert "is not a folder of lots" in said
     assert "is in" in fault(run, "--kind", "pc1", "--out", run / "pc1.docx")
     assert not (tmp_path / "t.docx").exists()
 

@@ -103,7 +103,7 @@ def test_a_road_runs_from_end_to_end_with_its_other_carriageway():
 
 
 def test_a_road_that_is_not_there_is_told_with_its_like():
-    with pytest.raises(InputError, match=r"'Mal Road' is no road .* did you mean Mall Road"):
+    with pytest.raises(InputError, match=r"'Mal Road' is not a road .* did you mean Mall Road"):
         road_lines(road(("Mall Road", 1, 2)), ["Mal Road"], "program.limits.corridors.roads")
 
 

@@ -59,7 +59,7 @@ def test_it_opens_without_an_error_or_a_request(page, opened):
     assert one.ask("() => document.body.dataset.ready") == "yes"
     labels = one.page.locator("label").all_inner_texts()
     assert [" ".join(text.split()) for text in labels] == [
-        "in all, the same (1)",
+        "in all, same chargers (1)",
         "only in two (1)",
     ]
 

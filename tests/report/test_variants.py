@@ -46,7 +46,7 @@ def test_each_variant_has_a_readable_report(tmp_path, name):
     proven = {
         "least_cost": "no plan that serves as much needs less public money.",
         "coverage": "no plan for this money serves more.",
-    }.get(name, "no plan is better at what was aimed at.")
+    }.get(name, "no plan is better at the first aim.")
     assert f"It is proven that {proven}" in first
     budgets = page.all("table", **{"aria-label": "Public money, used of what there is"})
     assert len(budgets) == (0 if name == "least_cost" else 1)

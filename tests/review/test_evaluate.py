@@ -267,7 +267,7 @@ def faults_of(path, **kwargs):
 
 def test_a_layer_without_chargers_is_told_what_to_add(tmp_path):
     (fault,) = faults_of(layer(tmp_path / "t.csv", [WEST], colour="red"))
-    assert "says nothing of chargers" in fault.what
+    assert "has no column for chargers" in fault.what
     assert "hub, small" in fault.fix
     assert "colour" in fault.fix
 

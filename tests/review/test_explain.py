@@ -128,7 +128,7 @@ def test_what_is_built_shows_what_it_is_paid_and_the_rest_from_least_to_most(tmp
     assert west["least_pkr"] < paid < west["subsidy_pkr"]
     shown = cli(tmp_path / "run", "West pump", "--alternatives", "0").output
     assert f"{paid / 1e6:,.2f}" in shown
-    assert "Of what is built: what it is paid" in " ".join(shown.split())
+    assert "For a built station: its subsidy" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize(("unit", "energy"), [("kWh/day", True), ("PKR", False)])

@@ -170,7 +170,7 @@ def test_dropping_and_requiring_one_site_is_one_clear_fault(run):
     (fault,) = caught.value.faults
     assert str(fault) == (
         "--drop and --require: 1 site is both dropped and required (s0002); "
-        "leave each in one of them"
+        "keep each in only one list"
     )
 
 

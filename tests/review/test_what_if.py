@@ -86,14 +86,14 @@ def test_a_wish_that_cannot_be_is_refused_and_changes_nothing(study):
 def test_wishes_of_another_form_are_told_in_words(study, names):
     asked = WhatIf(study)
     for wish in ({"drop": names}, {"require": names}):
-        with pytest.raises(InputError, match=r"is no (list of sites|text)"):
+        with pytest.raises(InputError, match=r"is not a (list of sites|text)"):
             asked.wish(**wish)
     assert asked.drop == asked.require == ()
 
 
 @pytest.mark.parametrize("money", ["x", "5", [], {}, True, float("nan"), float("inf"), -1, 10**400])
 def test_money_that_is_none_is_told_in_words(study, money):
-    with pytest.raises(InputError, match="is no amount of money"):
+    with pytest.raises(InputError, match="is not an amount of money"):
         WhatIf(study).wish(budget_pkr=money)
 
 

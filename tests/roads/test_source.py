@@ -132,7 +132,7 @@ def test_clip_elsewhere_is_said(town: Path, tmp_path: Path, name: str) -> None:
         write_pbf(tmp_path / name, town)
     elif name.endswith("graphml"):
         ox.save_graphml(read_file(town), tmp_path / name)
-    with pytest.raises(InputError, match=r"no street cars may use"):
+    with pytest.raises(InputError, match=r"no street that cars may use"):
         read_file(tmp_path / name, clip=box(67.0, 24.8, 67.1, 24.9))
 
 
@@ -197,7 +197,7 @@ NO_ROADS = osm_xml(ways={107: WAYS[107], 109: WAYS[109]}).encode()
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("roads.shp", b"", r"ending \.shp is not a road file this reads; use one of \.osm, "),
+        ("roads.shp", b"", r"ending \.shp is not a known road file; use one of \.osm, "),
         ("roads", b"", r"ending \(none\)"),
         ("roads.osm", None, "no such file"),
         ("roads.osm", XML[:-60], r"roads\.osm, line \d+: broken XML: "),
@@ -205,14 +205,14 @@ NO_ROADS = osm_xml(ways={107: WAYS[107], 109: WAYS[109]}).encode()
         ("roads.osm", HTML, "is XML but not OSM: it begins with <html>"),
         ("roads.osm", XML.replace(b'lat="33.7"', b'lat="x"', 1), r"line 3: an element is not as"),
         ("roads.osm", XML.replace(b'ref="1"', b'rel="1"', 1), r"line \d+: an element is not as"),
-        ("roads.osm", NO_ROADS, "holds no street cars may use .1 ways with a highway tag."),
-        ("roads.osm", b'<osm version="0.6"/>', "holds no street cars may use"),
+        ("roads.osm", NO_ROADS, "has no street that cars may use .1 ways with a highway tag."),
+        ("roads.osm", b'<osm version="0.6"/>', "has no street that cars may use"),
         ("roads.osm.gz", XML, "cannot be unpacked: Not a gzipped file"),
         ("roads.osm.gz", gzip.compress(XML, mtime=0)[:-20], "unpacked: Compressed file ended"),
         ("roads.osm.bz2", XML, "cannot be unpacked: Invalid data stream"),
         ("roads.osm.bz2", bz2.compress(XML)[:-20], "cannot be unpacked: Compressed file ended"),
         ("roads.osm.pbf", XML, "is not OSM PBF, or breaks off"),
-        ("roads.osm.pbf", b"", "is not OSM PBF, or breaks off|holds no street"),
+        ("roads.osm.pbf", b"", "is not OSM PBF, or breaks off|has no street"),
         ("roads.graphml", b"<graphml", r"line 1: broken XML"),
         ("roads.graphml", HTML, "is not GraphML as OSMnx saves it"),
         ("roads.graphml.gz", b"<graphml", "cannot be unpacked"),
@@ -242,7 +242,7 @@ def test_a_pbf_that_breaks_off(town: Path, tmp_path: Path) -> None:
         ({"crs": None}, "no coordinate reference system"),
         ({"x": None}, r"nodes without x and y \(4"),
         ({"length": None}, "edges without highway or length"),
-        ({"highway": "footway"}, "holds no street cars may use"),
+        ({"highway": "footway"}, "has no street that cars may use"),
         ({"length": "far"}, "is not GraphML as OSMnx saves it: "),
     ],
 )

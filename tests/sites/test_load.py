@@ -152,7 +152,7 @@ def test_a_figure_stands_within_its_range_at_either_preset():
 
 
 def test_a_preset_that_is_none_is_refused():
-    with pytest.raises(InputError, match=r"offers.costs.preset: 'cheap' is no preset of costs"):
+    with pytest.raises(InputError, match=r"offers.costs.preset: 'cheap' is not a preset of costs"):
         site_costs(preset="cheap")
     assert isinstance(at_preset(pd.DataFrame({"value": [1.0]}), "prudent"), pd.DataFrame)
 

@@ -126,7 +126,7 @@ def test_decay_counts_the_drive_and_is_recounted(town, decay):
     plan = siting.run(change(town, decay=decay))
     assert plan.outcome.served_kwh_day == pytest.approx(12)
     assert 0 < plan.outcome.proof.objective < 12
-    assert "worth of what is served" in set(plan.checks["check"])
+    assert "worth served" in set(plan.checks["check"])
 
 
 def test_two_years_build_the_bigger_side_first(town):

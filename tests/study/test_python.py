@@ -130,14 +130,17 @@ BAD = {
         people(lambda p: p.set_geometry(p.buffer(1).boundary.to_numpy(), crs=p.crs)),
         "points or polygons",
     ),
-    "an index twice": (people(lambda p: p.set_axis([7, 7])), "the same label of the index"),
+    "an index twice": (
+        people(lambda p: p.set_axis([7, 7])),
+        "several rows with the same index label",
+    ),
     "a missing count": (people(lambda p: p.assign(people=[8.0, np.nan])), "column people"),
     "swapped": (
         people(lambda p: p.set_geometry(gpd.points_from_xy([33.6] * 2, [73.0] * 2), crs=4326)),
         "longitude and latitude are swapped",
     ),
     "no lengths": (no_lengths, "edges without highway or length"),
-    "no table at all": (lambda _: {"people": object()}, "is not something a study reads"),
+    "no table at all": (lambda _: {"people": object()}, "is not something a study can read"),
 }
 
 

@@ -68,7 +68,7 @@ def test_what_had_no_time_is_blank_and_said_to_be(hurried):
     stations = f"{len(new)} new station{'s' * (len(new) > 1)}"
     blank = f"{stations}; {late}: what is lost without {len(new)} of them"
     untold = f"of the {blank.replace('; ', ', ', 1)}"
-    assert f"{untold}; siting explain RUN SITE does it for one" in facts["warnings"]
+    assert f"{untold}; siting explain RUN SITE works it out for one station" in facts["warnings"]
     own, *others = facts["what_if"]
     assert own["served_kwh_day"] == pytest.approx(plan.outcome.served_kwh_day)
     assert len(others) == 3

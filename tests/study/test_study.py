@@ -295,7 +295,7 @@ def test_every_place_used_is_said_with_the_remedy(town):
 
 def test_a_city_that_is_like_another_needs_its_people(town):
     asked = ["demand.city=Haripur", "demand.like=peshawar", "demand.city_people=null"]
-    with pytest.raises(ConfigError, match="city_people: missing, but Haripur is like peshawar"):
+    with pytest.raises(ConfigError, match="missing, but Haripur uses figures of peshawar"):
         Study(town, asked)
     with pytest.raises(InputError, match=r"demand\.like"):
         _ = Study(town, ["demand.city=Haripur"]).city

@@ -49,7 +49,7 @@ def headline(plan):
 
 @pytest.mark.slow
 def test_a_station_that_brings_too_little_is_left_and_so_is_its_money(town, tmp_path):
-    # East serves 4 kWh/day for 1,000 rupees: 4,000 a PKR m.
+    # East serves 4 kWh/day for 1,000 rupees: 4,000 per PKR m.
     plan = siting.run(
         change(town, least_gain={"per_million": 4001, "rule": "always"}), out=tmp_path / "run"
     )
@@ -124,7 +124,7 @@ def test_a_road_from_a_layer_has_a_station_along_every_stretch(town):
 
 @pytest.mark.slow
 def test_a_road_that_is_not_there_is_told(town):
-    with pytest.raises(InputError, match="'N-5' is no road of the network"):
+    with pytest.raises(InputError, match="'N-5' is not a road of the network"):
         siting.run(limited(town, corridors={"roads": ["N-5"], "every_km": 50}))
 
 

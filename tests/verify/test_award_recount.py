@@ -55,11 +55,11 @@ def test_a_true_award_holds() -> None:
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (lambda a: {"stands": [*a.stands, "3:d"]}, "lose, though they stand (d)"),
+        (lambda a: {"stands": [*a.stands, "3:d"]}, "losing bids with a station (d)"),
         (lambda a: {"stands": [*a.stands, "3:d"]}, "alternatives 'first' of Y win together"),
         (lambda a: {"stands": [*a.stands, "3:d"]}, "p, Sindh: wins 2 stations, at most 1"),
-        (lambda a: {"stands": ["1:ab/1", "2:c"]}, "bundles of which only a part stands (ab)"),
-        (lambda a: {"stands": ["1:ab/1", "1:ab/2"]}, "of which no station stands (c)"),
+        (lambda a: {"stands": ["1:ab/1", "2:c"]}, "bundles that stand only in part (ab)"),
+        (lambda a: {"stands": ["1:ab/1", "1:ab/2"]}, "winning bids without a station (c)"),
         (lambda a: {"winners": a.winners.iloc[:1]}, "bids of the file are in neither (c)"),
         (lambda a: {"losers": pd.concat([a.losers, a.losers.iloc[:1]])}, "told twice (d)"),
         (lambda a: {"losers": with_cell(a.losers, 0, "bid", "x")}, "not in the file of bids (x)"),

@@ -76,7 +76,7 @@ def test_worth_and_decay(decay, factor):
     value = (6 * 2 + 4 * 0.5) * factor
     told = town.served.assign(worth=[value])
     honest = replace(aimed(town, Aim("most_worth", value, unit="people")), served=told)
-    assert passes(honest).loc["worth of what is served, people", "found"] == pytest.approx(value)
+    assert passes(honest).loc["worth served, people", "found"] == pytest.approx(value)
     for lie in (
         aimed(honest, Aim("most_worth", value * TOO_MUCH, unit="people")),
         replace(honest, decay=None),
@@ -185,7 +185,7 @@ def test_worth_can_differ_between_slices():
     value = 0.25 * 16.0 + 0.75 * 13.0
     passes(aimed(town, Aim("most_worth", value)))
     assert "recounted" in faults_of(aimed(town, Aim("most_worth", value * TOO_MUCH)))
-    with pytest.raises(InputError, match=r"worth: demand rows without \(d3\)"):
+    with pytest.raises(InputError, match=r"worth: missing for demand rows \(d3\)"):
         recount(replace(town, worth=town.worth.iloc[:-1]))
 
 
@@ -215,9 +215,9 @@ def test_the_viability_gap():
         assert words in faults_of(lie)
     stray = pd.DataFrame({"site_id": ["s1", "s2"], "subsidy_pkr": [50.0, 1.0]})
     assert "above 50% of the cost (s2)" in faults_of(gapped(subsidies=stray))
-    with pytest.raises(InputError, match="there are no sales without"):
+    with pytest.raises(InputError, match="needs sales, which the model coverage"):
         recount(replace(gapped(), model="coverage"))
-    with pytest.raises(InputError, match=r"vehicle classes without \(car\)"):
+    with pytest.raises(InputError, match=r"missing for vehicle classes \(car\)"):
         recount(gapped(margin_pkr={"two_wheeler": 1.0, "van_bus": 1.0}))
 
 

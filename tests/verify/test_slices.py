@@ -29,7 +29,7 @@ from siting.verify import Aim, recount
 def test_a_true_plan_in_years_passes():
     checks = passes(years())
     assert checks.loc["2028: subsidy within the money there, PKR"].tolist() == [100.0, 100.0]
-    assert checks.loc["worth of what is served, kWh/day", "found"] == 71.0
+    assert checks.loc["worth served, kWh/day", "found"] == 71.0
 
 
 YEAR_LIES = {
@@ -229,7 +229,7 @@ def both():
 
 def test_years_and_scenarios_go_together():
     passes(both())
-    assert "worth of what is served" in faults_of(changed(both(), "slices", 3, "weight", 3.1))
+    assert "worth served" in faults_of(changed(both(), "slices", 3, "weight", 3.1))
     late = changed(both(), "built", 5, "offer_id", "s2:huge")
     assert "was ruled out (s2 in 2028 fast)" in faults_of(late)
     one = replace(both(), built=both().built.iloc[:-1])
@@ -241,11 +241,11 @@ def test_years_and_scenarios_go_together():
     ("change", "expected"),
     [
         ({"budget_pkr": 100.0}, "one number for several years"),
-        ({"budget_pkr": {2027: 100.0}}, "budget_pkr: years without money (2028)"),
+        ({"budget_pkr": {2027: 100.0}}, "budget_pkr: no money given for years (2028)"),
         ({"slices": slices(("2027", 2027, "", 1.0, 1.0))}, "not among the slices (2028)"),
         (
             {"slices": slices(("2027", 2027, "", np.nan, 1.0), ("2028", 2028, "", 1.0, -1.0))},
-            "slices, column probability: no number of 0 or more (2028)",
+            "slices, column probability: not a number of 0 or more (2028)",
         ),
     ],
 )

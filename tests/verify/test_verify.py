@@ -28,7 +28,7 @@ from siting.verify import Account, Aim, OtherPlan, recount
 
 def test_an_honest_plan_passes_and_says_what_was_recounted():
     checks = passes(plain())
-    assert checks.loc["worth of what is served, kWh/day", "found"] == 13.0
+    assert checks.loc["worth served, kWh/day", "found"] == 13.0
     assert checks.loc["subsidy within the budget, PKR"].tolist() == [60.0, 65.0]
     assert checks.loc["longest drive, min"].tolist() == [5.0, 10.0]
     assert checks.loc["energy served within capacity, kWh/day"].tolist() == [13.0, 15.0]
@@ -262,11 +262,11 @@ def test_plans_differ_by_as_many_sites_as_they_should():
     [
         ({"built": pd.DataFrame({"site_id": []})}, "built: columns missing (offer_id)"),
         ({"resources": rows_of("resource", ("cars",))}, "resources: one of the two tables"),
-        ({"offers": OFFERS.assign(cost_pkr=np.nan)}, "offers, column cost_pkr: no number of 0"),
+        ({"offers": OFFERS.assign(cost_pkr=np.nan)}, "offers, column cost_pkr: not a number of 0"),
         ({"offers": pd.concat([OFFERS, OFFERS])}, "offers, column offer_id: more than once"),
         ({"demand": wants(_=(1.0,), x=(1.0,))}, "demand, column slice: not among the slices (x)"),
-        ({"worth": pd.Series({"d1": 1.0})}, "worth: demand rows without (d2, d3)"),
-        ({"members": rows_of("floor demand_id", ("east", "d9"))}, "no demand rows (d9)"),
+        ({"worth": pd.Series({"d1": 1.0})}, "worth: missing for demand rows (d2, d3)"),
+        ({"members": rows_of("floor demand_id", ("east", "d9"))}, "not among the demand rows (d9)"),
         ({"floors": rows_of("floor slice share", ("east", "", 0.5))}, "without members (east)"),
         ({"aims": (Aim("worst_share", 1.0),)}, "aims, worst_share: needs members"),
         ({"aims": (Aim("least_regret", 1.0),)}, "aims, least_regret: needs the best"),

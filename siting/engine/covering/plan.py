@@ -2,7 +2,7 @@
 
 Kept for the present plan, and updated only for the rows that a change touches:
 
-- ``gain[k]``: weight that option ``k`` would cover beside the plan;
+- ``gain[k]``: weight that option ``k`` would cover in addition to the plan;
 - ``loss[s]``: weight covered by the option in slot ``s`` alone;
 - ``shared[s, k]``: the part of ``loss[s]`` that ``k`` would cover in its place.
 

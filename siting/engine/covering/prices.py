@@ -1,16 +1,15 @@
-"""A bound on any plan of a covering from row prices, and the options it excludes.
+"""An upper bound on every plan of a covering, from prices of its rows, and options it excludes.
 
-Let the price of a row's cover be at most its weight, ``0 <= p_i <= w_i``, and let each option that
-covers the row sell it. Then no plan covers more than::
+Give each row a price of at most its weight, ``0 <= p_i <= w_i``, which every option that covers the
+row earns. Then no plan covers more than::
 
-    sum of (w_i - p_i)  +  the most that a plan within the budget sells
+    sum of (w_i - p_i)  +  the most that a plan within the budget earns
 
-where the second term is relaxed to a knapsack of options in groups:
-``min over m >= 0 of  m B + sum over groups of max(0, p(k) - m c_k)``, with ``p(k)`` the
-prices of the rows that ``k`` covers and ``m`` the price of a unit of budget. This is the
-Lagrangian bound of the rows of the program, at best as good as its linear relaxation. ``p(k) - m
-c_k`` less the best of its group is the least loss of the bound if ``k`` is required: options whose
-bound then falls below the aim are excluded.
+where the second term is relaxed to a knapsack with one option per group: ``min over m >= 0 of  m B
++ sum over groups of max(0, p(k) - m c_k)``, with ``p(k)`` the prices of the rows that ``k`` covers
+and ``m`` the price of a unit of budget. This is the Lagrangian bound of the rows of the program, at
+best as good as its linear relaxation. ``p(k) - m c_k`` less the best of its group is the least loss
+of the bound if ``k`` is required: options whose bound then falls below the aim are excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
 relaxations for the maximal covering location problem. European Journal of Operational Research 124
@@ -31,7 +30,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 
 class Knapsack:
-    """The relaxed knapsack: the most that options in groups sell within a budget."""
+    """The relaxed knapsack: the most that one option per group can earn within a budget."""
 
     def __init__(self, cost: Floats, group: Ints, budget: float) -> None:
         self.cost, self.budget = cost, budget
@@ -41,9 +40,9 @@ class Knapsack:
         self._group = group
 
     def fill(self, sold: Floats) -> tuple[float, Floats, float]:
-        """Return the most sold, the value of each option, and the price of money.
+        """Return the most earned, the value of each option, and the price of money.
 
-        `sold`: sales of each option.
+        `sold`: earnings of each option, the prices of the rows it covers.
         """
         taken = self._best(sold, 0.0)
         value, spent = float(sold @ taken), float(self.cost @ taken)
@@ -71,14 +70,14 @@ class Knapsack:
         return bound, mixed, worth
 
     def left(self, sold: Floats, worth: float) -> Floats:
-        """Return each group's largest sales less the price of its cost."""
+        """Return each group's largest earnings, less the price of its cost."""
         net = sold - worth * self.cost
         if self._alone:
             return np.maximum(net, 0.0)
         return np.maximum(np.maximum.reduceat(net[self._order], self._heads), 0.0)
 
     def of_option(self, by_group: Floats) -> Floats:
-        """Return the figures of the groups by option."""
+        """Return for each option the figure of its group."""
         if self._alone:
             return by_group
         out = np.empty(len(self.cost))
@@ -116,7 +115,7 @@ class Prices:
         return out
 
     def useless(self, covering: Covering, aim: float) -> Flags:
-        """Return whether no plan with an option covers more than `aim`."""
+        """Return, for each option, whether every plan with it covers at most `aim`."""
         return np.asarray(self.bound - self.loss(covering) <= aim)
 
 
@@ -125,7 +124,7 @@ def tighten(
 ) -> Prices:
     """Return prices of a good bound, by subgradient steps.
 
-    It stops at a bound of `aim`; `least` is the weight of a known plan.
+    The steps end once the bound is at most `aim`; `least` is the weight of a known plan.
     """
     steps = settings.SUBGRADIENT_STEPS if steps is None else steps
     weight, matrix = covering.weight, covering.matrix

@@ -147,7 +147,7 @@ def dominated(matrix: sparse.csr_array, cost: Floats, group: Ints) -> Flags:
     member = sparse.csr_array((ones, (group, options)), shape=shape)
     pairs = (member.T @ member).tocoo()
     k, by = pairs.row, pairs.col
-    # Of two equal ones the first stays.
+    # If two are equal, the first stays.
     twins = (size[by] == size[k]) & (cost[by] == cost[k]) & (by > k)
     fits = (k != by) & (cost[by] <= cost[k]) & (size[by] >= size[k]) & ~twins
     k, by = k[fits], by[fits]

@@ -42,7 +42,7 @@ class CoveringRun:
         with clock.phase("reduction"):
             self.left = reduce_covering(covering)
         self.certain = self.left.certain
-        # Of the reduced covering: incumbent and bound.
+        # Incumbent and bound of the reduced covering.
         self.best, self._bound = 0.0, float(self.left.covering.weight.sum())
         self.step = _common_step(covering.weight)
         self.nodes = 0
@@ -74,7 +74,7 @@ class CoveringRun:
         return self.clock.over or self._bound <= self.proven_at
 
     def weighed(self, chosen: Ints) -> float:
-        """Return the weight of a reduced plan, -inf if it is no plan; keep the best."""
+        """Return the weight of a reduced plan, -inf if it is not a plan; keep the best."""
         whole = self.left.whole(chosen)
         value = self.left.covering.value(chosen) if self.covering.allows(whole) else -math.inf
         if value > self.best:
@@ -143,7 +143,7 @@ class CoveringRun:
 
     def _start(self) -> None:
         plan = self._plan
-        greedy(plan, Clock(math.inf))  # a first plan, whatever the time
+        greedy(plan, Clock(math.inf))  # a first plan, without a time limit
         by_rate = plan.chosen
         self.weighed(by_rate)
         plan.clear()
