@@ -6,7 +6,7 @@ import math
 import shutil
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from siting.awards.asks import NO_ASK, SAME, Ask, Bid, Market
-from siting.awards.award_page import NOT_IN_TIME, TOO_MUCH, between, page_of
+from siting.awards.award_page import NOT_IN_TIME, TOO_MUCH, Award, between, page_of
 from siting.awards.bid_program import Bidding, bidding_of
 from siting.config import Config
 from siting.engine.fixed import proven
@@ -26,7 +26,6 @@ from siting.files import sha256
 from siting.plan import Plan
 from siting.program.program import Program
 from siting.review.awarded import AWARD, BIDS, PAGE
-from siting.review.shown import Block, Shown, block_of
 from siting.study.facts import folder_for, with_facts
 from siting.study.outcome_figures import decide
 from siting.study.pipeline import Study
@@ -46,54 +45,6 @@ WINNERS_S = 0.5
 AHEAD = 4.0
 # Share of the time for a winner's ask that goes to the award without it.
 WITHOUT_S = 0.6
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Award(Shown):
-    """The winners of an award, and the critical ask of each bid.
-
-    Parameters
-    ----------
-    plan
-        The winners as a plan, recounted.
-    winners, losers
-        One row per bid: ``bid``, ``bidder``, ``name``, ``places``, ``ask_pkr``, ``rent_pkr``, and
-        its critical ask between ``critical_low_pkr`` and ``critical_high_pkr``, ``proven`` where
-        they are one (below 0: it would win at no ask; blank: not asked). Winners have
-        ``adds`` (worth that the award would lose without it), losers ``over_pkr`` (by how much they
-        asked too much at least; blank where no ask would have won) and ``why``.
-    places
-        One row per place of each bid, with its point: what a map shows.
-    payments
-        Public money by rule (``pay as bid``, ``pay the critical ask``): ``low_pkr``,
-        ``high_pkr``; rents apart.
-    notes
-        What else a reader must know.
-    folder
-        The run folder; None if nothing was written.
-    """
-
-    plan: Plan
-    winners: pd.DataFrame
-    losers: pd.DataFrame
-    places: gpd.GeoDataFrame
-    payments: pd.DataFrame
-    notes: tuple[str, ...]
-    folder: Path | None = None
-
-    def _title(self) -> tuple[str, str]:
-        return f"{self.plan.title}: award", " ".join(self.notes)
-
-    def _blocks(self) -> list[Block]:
-        ask = {"bid": "bid", "bidder": "bidder", "ask_pkr": "ask, PKR"}
-        most = {"critical_low_pkr": "critical from", "critical_high_pkr": "to, PKR"}
-        return [
-            block_of(self.winners, {**ask, "adds": "adds", **most}, "winners"),
-            block_of(self.losers, {**ask, **most, "why": "why"}, "losers"),
-            block_of(
-                self.payments, {"rule": "", "low_pkr": "from", "high_pkr": "to, PKR"}, "payments"
-            ),
-        ]
 
 
 def award(

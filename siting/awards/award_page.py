@@ -1,20 +1,21 @@
-"""The page of an award, to print for a committee: winners, losers' margins and the cost."""
+"""An award, and its page to print for a committee: winners, losers' margins and the cost."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
 from siting.export.sheet import MapSheet, style_of_sheet, table_of
 from siting.pages import page
+from siting.plan import Plan
+from siting.review.shown import Block, Shown, block_of
 from siting.texts import html_text
-
-if TYPE_CHECKING:
-    from siting.awards.award import Award
 
 # Why a bid lost, where that is its ask alone, or was not worked out.
 TOO_MUCH = "asked PKR "
@@ -32,6 +33,54 @@ _MEANS = {
     "rents paid": "what winners pay for their places",
 }
 _WON = '<svg viewBox="0 0 18 18" class="won"><circle cx="9" cy="9" r="7"/></svg>'
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Award(Shown):
+    """The winners of an award, and the critical ask of each bid.
+
+    Parameters
+    ----------
+    plan
+        The winners as a plan, recounted.
+    winners, losers
+        One row per bid: ``bid``, ``bidder``, ``name``, ``places``, ``ask_pkr``, ``rent_pkr``, and
+        its critical ask between ``critical_low_pkr`` and ``critical_high_pkr``, ``proven`` where
+        they are one (below 0: it would win at no ask; blank: not asked). Winners have
+        ``adds`` (worth that the award would lose without it), losers ``over_pkr`` (by how much they
+        asked too much at least; blank where no ask would have won) and ``why``.
+    places
+        One row per place of each bid, with its point: what a map shows.
+    payments
+        Public money by rule (``pay as bid``, ``pay the critical ask``): ``low_pkr``,
+        ``high_pkr``; rents apart.
+    notes
+        What else a reader must know.
+    folder
+        The run folder; None if nothing was written.
+    """
+
+    plan: Plan
+    winners: pd.DataFrame
+    losers: pd.DataFrame
+    places: gpd.GeoDataFrame
+    payments: pd.DataFrame
+    notes: tuple[str, ...]
+    folder: Path | None = None
+
+    def _title(self) -> tuple[str, str]:
+        return f"{self.plan.title}: award", " ".join(self.notes)
+
+    def _blocks(self) -> list[Block]:
+        ask = {"bid": "bid", "bidder": "bidder", "ask_pkr": "ask, PKR"}
+        most = {"critical_low_pkr": "critical from", "critical_high_pkr": "to, PKR"}
+        return [
+            block_of(self.winners, {**ask, "adds": "adds", **most}, "winners"),
+            block_of(self.losers, {**ask, **most, "why": "why"}, "losers"),
+            block_of(
+                self.payments, {"rule": "", "low_pkr": "from", "high_pkr": "to, PKR"}, "payments"
+            ),
+        ]
 
 
 def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:

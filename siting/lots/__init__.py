@@ -1,6 +1,7 @@
 """Lots of a tender: connected and of similar value, with a search area for each station."""
 
-from siting.lots.lots import Lots, ground_of, lots_to_folder, part_into_lots
+from siting.lots.annex import Lots
+from siting.lots.lots import ground_of, lots_to_folder, part_into_lots
 from siting.lots.parting import least_spread, need, part, spread
 from siting.lots.search_areas import with_areas
 

@@ -1,8 +1,9 @@
-"""The annex of a tender as one printable page: a map of the lots, and a table for each."""
+"""A plan in lots, and its annex: one printable page with a map of the lots and a table for each."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -10,9 +11,6 @@ import pandas as pd
 from siting.export.sheet import MapSheet, style_of_sheet, table_of
 from siting.pages import page
 from siting.texts import html_text
-
-if TYPE_CHECKING:
-    from siting.lots.lots import Lots
 
 # Table headings by column, with the format of numbers (m: in millions).
 LOTS = {
@@ -31,6 +29,32 @@ AREAS = {
 }  # fmt: skip
 _OF_LOT = {name: head for name, head in AREAS.items() if name not in ("lot", "centre")}
 _ALL = {name: head for name, head in LOTS.items() if name != "least_chargers"}
+
+
+@dataclass(frozen=True, eq=False)
+class Lots:
+    """A plan in lots.
+
+    Parameters
+    ----------
+    title, note
+        Of the study; the note with whose data it is.
+    lots
+        One row per lot, the ground of its stations in lon/lat: its energy, cost and need.
+    areas
+        One row per new station, its search area in lon/lat and its required chargers.
+    facts
+        Content of ``lots.json``: the spread of the lots and its lower bound.
+    notes
+        The same in sentences.
+    """
+
+    title: str
+    note: str
+    lots: gpd.GeoDataFrame
+    areas: gpd.GeoDataFrame
+    facts: dict[str, Any]
+    notes: tuple[str, ...]
 
 
 def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:

@@ -19,7 +19,7 @@ from siting import __version__
 from siting.economics import at_hurdle
 from siting.errors import Fault, InputError, refuse
 from siting.export import noted, write_csv, write_geojson, write_json
-from siting.lots.annex import page_of
+from siting.lots.annex import Lots, page_of
 from siting.lots.parting import least_spread, need, part, spread
 from siting.lots.search_areas import with_areas
 from siting.plan import Plan
@@ -39,32 +39,6 @@ LEAST_M = 25.0
 MOST_SPLIT = 6
 LEAST_MIN = 1e-9  # a street of length 0 would be no street in a sparse matrix
 OPEN = "; whether lots can be more alike is not proven"
-
-
-@dataclass(frozen=True, eq=False)
-class Lots:
-    """A plan in lots.
-
-    Parameters
-    ----------
-    title, note
-        Of the study; the note with whose data it is.
-    lots
-        One row per lot, the ground of its stations in lon/lat: its energy, cost and need.
-    areas
-        One row per new station, its search area in lon/lat and its required chargers.
-    facts
-        Content of ``lots.json``: the spread of the lots and its lower bound.
-    notes
-        The same in sentences.
-    """
-
-    title: str
-    note: str
-    lots: gpd.GeoDataFrame
-    areas: gpd.GeoDataFrame
-    facts: dict[str, Any]
-    notes: tuple[str, ...]
 
 
 def part_into_lots(
