@@ -210,7 +210,7 @@ class NetWorth(Aim):
     name = "most worth net of money"
     kind = "net_worth"
     formula = rf"\max {_WORTH} - \sum_t g_t (M_t - M_{{t-1}})"
-    words = "the most worth of which money brings enough"
+    words = "the most worth, less a charge on money"
     of_worth = True
     # Charge per rupee, in the program's unit of worth: one number, or one per year.
     least_gain: float | tuple[float, ...]
@@ -239,7 +239,7 @@ class NetWorth(Aim):
         """Return its words with its figures and unit."""
         each = ", ".join(f"{gain * 1e6:g}" for gain in np.ravel(self.least_gain).tolist())
         by_year = " by year" if self.by_year else ""
-        return f"the most worth of which money brings {each} {worth_unit} for each PKR m{by_year}"
+        return f"the most worth, less a charge of {each} {worth_unit} for each PKR m{by_year}"
 
     def money(self, layout: Layout) -> Terms:
         """Return the charge on the money by column."""

@@ -257,7 +257,7 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
         left = worth * able[only, column] + cap[only] - needs[only]
         if (left < -LITTLE_PKR).all():
             texts.append(
-                f"no set of {GROUPS.get(group, group)} alone can live at these prices: sold "
+                f"no set of {GROUPS.get(group, group)} alone can break even at these prices: sold "
                 f"out and paid its cap, the best of {int(only.sum()):,} still lacks PKR "
                 f"{-float(left.max()) / MILLION:,.2f} m"
             )

@@ -31,6 +31,7 @@ from siting.tables import capacity_columns
 # Largest number of sentences, nearest break-evens first.
 MOST = 10
 RUPEE = 1.0
+LIVE = "break even with the most that may be paid"
 NAMES = {
     "price_lev": "Price at sockets for two- and three-wheelers",
     "price_lev_dc": "Price at 12 kW points for two- and three-wheelers",
@@ -125,10 +126,11 @@ def _sentence(row: Mapping[Any, Any], draw: bool) -> str:
     >>> _sentence(row, True)
     'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 77 on half of \
 the 45 stations that draw public money need none, from 79.4 on all; below 68.8 none of them can \
-live on the most that may be paid'
+break even with the most that may be paid'
     >>> _sentence({**row, "stations": 1, "half_no_money_at": 79.31}, True)
     'Price at sockets for two- and three-wheelers, PKR 75 a kWh in the plan: from 79.4 on the one \
-station that draws public money needs none; below 68.8 it cannot live on the most that may be paid'
+station that draws public money needs none; below 68.8 it cannot break even with \
+the most that may be paid'
     """
     rising, unit = bool(row["rising"]), str(row["unit"])
 
@@ -167,12 +169,12 @@ station that draws public money needs none; below 68.8 it cannot live on the mos
         first = ""  # it is paid the largest subsidy allowed
     if first and first != last:
         of = "them" if parts else many
-        parts.append(f"{word} {first} the first of {of} cannot live on the most that may be paid")
+        parts.append(f"{word} {first} the first of {of} cannot {LIVE}")
     if last:
         none = f"none of {'them' if parts else many} can"
         if one:
             none = f"{'it' if parts else many} cannot"
-        parts.append(f"{word} {last} {none} live on the most that may be paid")
+        parts.append(f"{word} {last} {none} {LIVE}")
     return f"{said}: {'; '.join(parts)}"
 
 

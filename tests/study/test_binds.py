@@ -78,7 +78,7 @@ def test_sockets_that_cannot_live_on_their_cap_are_told_with_what_the_best_lacks
     lacks = float(offers["cost_pkr"]) - worth * 10 - need.cap[offers["offer_id"]]
     assert lacks > 0
     (said,) = binds._cannot_pass(study.asked, study.business_rules)
-    assert said.startswith("no set of sockets for two- and three-wheelers alone can live")
+    assert said.startswith("no set of sockets for two- and three-wheelers alone can break even")
     assert said.endswith(f"lacks PKR {lacks / 1e6:,.2f} m")
     rich = study.with_(money=money | {"prices_pkr_kwh": {"lev": 500.0}})
     assert binds._cannot_pass(rich.asked, rich.business_rules) == []
