@@ -31,7 +31,7 @@ from siting.tables import capacity_columns
 # Largest number of sentences, nearest break-evens first.
 MOST = 10
 RUPEE = 1.0
-LIVE = "break even with the most that may be paid"
+BREAK_EVEN = "break even with the most that may be paid"
 NAMES = {
     "price_lev": "Price at sockets for two- and three-wheelers",
     "price_lev_dc": "Price at 12 kW points for two- and three-wheelers",
@@ -169,12 +169,12 @@ the most that may be paid'
         first = ""  # it is paid the largest subsidy allowed
     if first and first != last:
         of = "them" if parts else many
-        parts.append(f"{word} {first} the first of {of} cannot {LIVE}")
+        parts.append(f"{word} {first} the first of {of} cannot {BREAK_EVEN}")
     if last:
         none = f"none of {'them' if parts else many} can"
         if one:
             none = f"{'it' if parts else many} cannot"
-        parts.append(f"{word} {last} {none} {LIVE}")
+        parts.append(f"{word} {last} {none} {BREAK_EVEN}")
     return f"{said}: {'; '.join(parts)}"
 
 
