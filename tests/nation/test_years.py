@@ -318,7 +318,7 @@ def test_a_gain_by_year_is_refused_in_words():
     with pytest.raises(InputError, match="subsidies would be paid early"):
         program.viability_gap(GapRule(1.0, 0.5)).net_worth([1.0, 2.0])
     said = program.net_worth([2e-6, 0.0])._repr_latex_()
-    assert "money brings 2, 0 kWh/day for each PKR m by year" in said
+    assert "less a charge of 2, 0 kWh/day for each PKR m by year" in said
 
 
 def test_every_fault_before_anything_is_solved(tmp_path):
