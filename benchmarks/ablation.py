@@ -480,8 +480,10 @@ the second aim show by how much: without one of them the first aim of central La
 A row that is missing from the first table was not run.
 
 **Concluded**: dives into the master, programs near the incumbent, exchange by cuts, construction at
-root prices and resizing won nothing that a second seed or another row did not take back, and have
-left the engine; their rows stand as they were measured before. Names with a + were switched off
+root prices and resizing have left the engine. Without one of them no first aim got worse by more
+than 0.02 %, and of the second aims one, the city's drives without the dives, by 0.3 %; each is one
+seed, and no more than runs of one question differ. Resizing returned the plan it was given on all
+six rows. Rows of the full size of rows 13 to 16 were not run. Names with a + were switched off
 together."""
 SUMMARY = f"""\
 *Worse* and *better*: without the maker the gap asked for (0.5 %; 5 % for costs and drives) is not

@@ -27,7 +27,7 @@ def first_plan(inc: Incumbent) -> None:
         return
     if valuer is None or inc.large:
         inc.weighed(inc.frame.kept)
-        if inc.coarse and inc.by_year:
+        if inc.coarse and _by_year(inc):
             sow_at_prices(inc)
         elif inc.coarse:
             sow(inc)
@@ -86,6 +86,12 @@ def _begin_small(inc: Incumbent, sower: Sower) -> None:
         alone = inc.frame.by_site(inc.frame.kept)
         alone[inc.frame.site[sower.first]] = sower.first
         inc.weighed(alone[alone >= 0])
+
+
+def _by_year(inc: Incumbent) -> bool:
+    """Return whether money has a price in each of several years."""
+    program = inc.frame.program
+    return program.gap is None and inc.frame.aim.of_worth and program.year_plan is not None
 
 
 def sow_at_prices(inc: Incumbent) -> None:

@@ -91,7 +91,7 @@ class Incumbent:
         self.at_most: Floats = np.full(frame.count, math.inf)  # bound on plans with each option
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
-        self.ended_in_time = False  # with time left for the answer
+        self.ended_in_time = False  # whether the search left time for the answer
         self.turns_ended: Ended | None = None  # what ended the turns
         self._serve_s = 0.0  # the longest time that computing the service took
 
@@ -233,25 +233,6 @@ class Incumbent:
         """Share of the whole time limit by which to end; computing the service follows."""
         served = settings.SERVED_AFTER * self._serve_s / self._whole_s
         return max(min(settings.ENDS, 1 - served), 0.5)
-
-    @property
-    def priced(self) -> bool:
-        """Whether a relaxation prices each option's use of all scarce resources."""
-        aim = self.frame.aim
-        return self.frame.program.gap is None and aim.of_worth
-
-    @property
-    def by_year(self) -> bool:
-        """Whether money has a price in each of several years."""
-        return self.priced and self.frame.program.year_plan is not None
-
-    @property
-    def in_any_money(self) -> bool:
-        """Whether greedy choice for smaller sums of money has the same aim."""
-        first = not self.frame.reached and self.frame.aim.of_worth
-        drawn = self.frame.program.gap is not None
-        one = self.frame.program.year_plan is None
-        return first and self.coarse and one and (drawn or self.valuer is not None)
 
     @property
     def lacks_options(self) -> bool:

@@ -69,7 +69,10 @@ def cut(inc: Incumbent, stalled: float, ends: float) -> None:
 
 
 def relax(inc: Incumbent) -> None:
-    """Bound by the whole relaxation, unless known, and dive from it if there is no plan yet."""
+    """Bound by the whole relaxation, unless known, and dive from it.
+
+    With a plan there is no dive, unless the greedy method ends here.
+    """
     if inc.known is not None and inc.choice is not None:
         return
     with inc.clock.phase("relaxation", inc.until(0.6)):

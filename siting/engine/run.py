@@ -75,7 +75,7 @@ def begin(inc: Incumbent) -> None:
     ends = settings.START_SHARE if inc.frame.program.gap is None else settings.START_OF_GAP
     with inc.clock.phase("start", inc.until(ends)):
         # With no time left, a plan that builds something is constructed, whatever the method.
-        greedy = inc.options.greedy and inc.in_any_money and not inc.clock.over
+        greedy = inc.options.greedy and _in_any_money(inc) and not inc.clock.over
         if greedy:
             _start_greedily(inc)
         if inc.choice is None or not greedy:
@@ -96,6 +96,14 @@ def _briefly(inc: Incumbent) -> None:
             return
         turn_of_windows(inc, windows)
         turns += 1
+
+
+def _in_any_money(inc: Incumbent) -> bool:
+    """Return whether greedy choice for smaller sums of money has the same aim."""
+    first = not inc.frame.reached and inc.frame.aim.of_worth
+    drawn = inc.frame.program.gap is not None
+    one = inc.frame.program.year_plan is None
+    return first and inc.coarse and one and (drawn or inc.valuer is not None)
 
 
 def _start_greedily(inc: Incumbent) -> None:
@@ -122,7 +130,7 @@ def _greedily(inc: Incumbent) -> None:
         inc.guarantee = "" if inc.clock.over else words
     if not inc.done:
         cut(inc, settings.ROOT_STALLED, settings.ROOT_SHARE)
-    taken = inc.in_any_money and inc.choice is not None
+    taken = _in_any_money(inc) and inc.choice is not None
     if inc.done or inc.root is None or taken:
         return
     if valuer is None:
