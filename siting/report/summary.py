@@ -45,10 +45,10 @@ def _served(run: RunRecord) -> str:
     if wanted <= 0:
         return "No energy is wanted from public chargers in this run, so nothing can be served."
     if not new:
-        stand = f"The {number(old)} that stand serve" if old else "Without any, the plan serves"
+        stand = f"The {number(old)} existing serve" if old else "Without any, the plan serves"
         return f"No new station is built. {stand} {share} of {of}."
     stations = "1 new station" if new == 1 else f"{number(new)} new stations"
-    stand = f" beside {number(old)} that stand" if old else ""
+    stand = f" together with {number(old)} existing" if old else ""
     money = rupees(f["subsidy_pkr"])
     return f"For {money} of public money, {stations}{stand} would serve {share} of {of}."
 
