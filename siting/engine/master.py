@@ -22,7 +22,9 @@ from siting.engine.cuts import Cut, Cutter
 from siting.engine.frame import Frame
 from siting.engine.linear import model_of, run_model
 from siting.engine.parts import Part
+from siting.engine.relax import Dive
 from siting.engine.shortfall_cuts import Shortfalls
+from siting.engine.slack import Room
 from siting.engine.station_bound import Prices
 from siting.program.instance import Flags, Floats, Ints
 
@@ -268,6 +270,18 @@ class Master(CutModel):
         # The price on money not spent by the choice is included in the bound.
         left = self._refund - float(self._thrift[choice].sum())
         return relaxed.bound - left * self.size
+
+    def dive(self, taken: Floats, room: Room) -> Ints | None:
+        """Return the choice that a dive from its optimum reaches under present cuts; else None."""
+
+        def again(lower: Floats, upper: Floats) -> Floats | None:
+            self.model.changeColsBounds(self.count, self._columns, lower, upper)
+            relaxed = self.solve()
+            return None if relaxed is None or relaxed.bound == -math.inf else relaxed.taken
+
+        choice = Dive(self.frame, room, self.clock, again).from_here(taken)
+        self.model.changeColsBounds(self.count, self._columns, self._low, self._high)
+        return choice
 
     def begin_at(self, choice: Ints) -> None:
         """Start separation near a plan: cuts are deeper there than at the first optimum."""

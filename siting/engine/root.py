@@ -2,7 +2,7 @@
 
 1. Under the viability gap, where offers were priced in: their relaxation, made viable.
 2. Cuts on the master problem, round after round, until they gain little.
-3. Their relaxation, made viable or rounded.
+3. Their relaxation, made viable or rounded; without a fast evaluation a dive comes first.
 
 If there is still no plan: windows repair floors that the constructed plan misses, and a dive starts
 from the whole relaxation.
@@ -48,6 +48,10 @@ def search_root(inc: Incumbent) -> None:
             round_viable(inc, inc.root.taken)
         if inc.best > before:  # construction does not improve on that
             return
+    # Where flows alone decide, the constructed plan is as good as theirs, and faster.
+    if not money and (inc.valuer is None or inc.choice is None):
+        with inc.clock.phase("dive", min(inc.until(0.6), inc.ends)):
+            _dive(inc)
     if not inc.large:
         with inc.clock.phase("rounding", inc.until(0.3)):
             round_plans(inc, inc.root.taken)
@@ -66,6 +70,24 @@ def cut(inc: Incumbent, stalled: float, ends: float) -> None:
             inc.at_most = inc.bounds.at_most
             if inc.known is not None:
                 inc.at_most = inc.at_most[inc.known.options]
+
+
+def _dive(inc: Incumbent) -> None:
+    """Dive from the relaxed master problem while cuts at the plans lead to better ones."""
+    # Where a choice is worth the sum of its parts, one dive is enough.
+    summed = inc.frame.program.gap is None and inc.frame.aim.of_worth and not inc.frame.reached
+    idle, most = 0, 1 if summed else settings.IDLE
+    while idle < most and not inc.done:
+        relaxed = inc.master.solve()
+        if relaxed is None or relaxed.bound == -math.inf:
+            return
+        inc.limit(relaxed.bound)
+        choice = None if inc.done else inc.master.dive(relaxed.taken, inc.room)
+        if choice is None or inc.done:
+            return
+        before = inc.best
+        inc.cut_at(choice, relaxed)
+        idle = 0 if inc.best > before else idle + 1
 
 
 def relax(inc: Incumbent) -> None:

@@ -133,6 +133,26 @@ def test_cuts_at_a_choice_say_what_it_is_worth(features, exact):
     assert met > 4 or not exact
 
 
+@pytest.mark.parametrize("features", [("decay", "years"), ("years", "zone floors"), ("number",)])
+def test_a_dive_ends_in_a_plan_that_is_within_every_row(features):
+    dived = 0
+    for seed in range(20, 32):
+        plans, root, bound = relaxed_plans(program_of(case_of(features, seed)))
+        if root is None or not plans.frame.count or not np.isfinite(root.bound):
+            continue
+        choice = plans.master.dive(root.taken, plans.room)
+        # The relaxation is as it was before.
+        assert plans.master.solve().bound == pytest.approx(root.bound, rel=1e-6, abs=1e-6)
+        if choice is None:
+            continue
+        assert plans.frame.resources.within(choice)
+        assert len(set(plans.frame.site[choice])) == len(choice)
+        value = plans.weighed(choice)
+        assert value <= bound + 1e-6 * max(abs(bound), 1.0)
+        dived += 1
+    assert dived > 4
+
+
 def test_stations_of_a_kind_are_counted_in_every_year():
     instance = grid_town(side=12, sites=24, seed=3)
     wanted = pd.Series(instance.demand_kwh, index=instance.demand_ids)

@@ -232,6 +232,7 @@ STEPS = {
     "serve": lambda s: not s.frame.serve(s.choice, OVER).optimal,
     "cuts": _cuts,
     "shortfalls": _shortfalls,
+    "dive": lambda s: s.master.dive(s.taken, s.room) is None,
     "program": _program,
     "relaxation": _relaxation,
     "native": lambda s: not solve_native(
