@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -55,6 +56,22 @@ class Frame:
     def by_column(self) -> sparse.csc_array:
         """The matrix by columns."""
         return sparse.csc_array(self.matrix.a)
+
+    def ask(self, family: str, rows: sparse.csr_array, least: Floats) -> None:
+        """Add rows of options that every plan meets, above lower sides, to the end of a family.
+
+        The family has to be the last one.
+        """
+        m = self.matrix
+        wide = sparse.csr_array((rows.data, rows.indices, rows.indptr), (len(least), m.a.shape[1]))
+        start = m.family.get(family, slice(m.a.shape[0], 0)).start
+        after = sparse.csr_array(sparse.vstack([m.a, wide]))
+        self.matrix = replace(
+            m, a=after, row_lower=np.concatenate([m.row_lower, least]),
+            row_upper=np.concatenate([m.row_upper, np.full(len(least), np.inf)]),
+            family={**m.family, family: slice(start, after.shape[0])},
+        )  # fmt: skip
+        vars(self).pop("by_column", None)
 
     @cached_property
     def able(self) -> list[Flags]:

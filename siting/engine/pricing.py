@@ -34,6 +34,7 @@ from siting.engine.clock import Clock
 from siting.engine.flows import Flows
 from siting.engine.frame import Frame, first_of_each
 from siting.engine.linear import Answered, model_of, run_model
+from siting.engine.rounded_floors import RoundedFloors, as_rows
 from siting.engine.station_bound import bound_by
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
@@ -84,6 +85,7 @@ class Pricing:
         if served is not None:
             self.flows.inside |= served[self.count : frame.layout.columns.energies] > 0
         self.links = frame.aim.of_drives
+        self.rounded = RoundedFloors(frame) if self.links else None
         self.caps = m.family.get("cap", slice(0, 0))
         self._read_caps()
         family = m.family.get("demand", slice(0, 0))
@@ -216,7 +218,7 @@ class Pricing:
         return known
 
     def _link(self, columns: Ints, taken: Floats, point: Floats, bound: float) -> bool:
-        """Add violated links while that improves the bound; return whether any is new."""
+        """Add violated links and rounded floors while that improves the bound; return if any is."""
         stalled = self.linked_at - bound <= settings.PRICING_STALLED * abs(bound)
         self.linked_at = bound
         if not self.links or stalled:
@@ -224,7 +226,19 @@ class Pricing:
         energy = np.zeros(len(self.flows.site))
         mine = (columns >= self.count) & (columns < self.count + len(energy))
         energy[columns[mine] - self.count] = point[mine]
-        return self.flows.link_broken(taken, energy)
+        return self.flows.link_broken(taken, energy) | self._round(taken)
+
+    def _round(self, taken: Floats) -> bool:
+        """Add the rounded floors that the relaxation violates; return whether any is."""
+        broken = self.rounded.broken(taken, self.price) if self.rounded else []
+        if not broken:
+            return False
+        self.frame.ask("rounded", *as_rows(broken))
+        self.matrix, self.a = self.frame.matrix, self.frame.by_column
+        none = np.zeros(len(broken))
+        self.price = np.concatenate([self.price, none])
+        self.last_price = np.concatenate([self.last_price, none])
+        return True
 
     def _signed(self, objective: Floats) -> Floats:
         m = self.matrix

@@ -17,6 +17,7 @@ from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT, Answered, model_of, run_model
+from siting.engine.rounded_floors import RoundedFloors, as_rows
 from siting.engine.slack import Room
 from siting.program.instance import Floats, Ints
 
@@ -64,22 +65,23 @@ class Relaxation:
         return self.frame.signed(self.found.bound)
 
     def _link(self) -> None:
-        """Add violated links: a pair is served at most in the share of its station.
+        """Add violated links and rounded floors: a pair is served in the share of its station.
 
-        Capacity rows imply it for whole options; a fraction of a large station, though, could serve
-        everyone near whole, so that fixed costs hardly count.
+        Capacity rows imply links for whole options; a fraction of a large station, though, could
+        serve everyone near whole, so that fixed costs hardly count.
         """
+        floors = RoundedFloors(self.frame)
         for _ in range(settings.PRICE_IN_ROUNDS):
             assert self.found is not None
             before = self.found.bound
             links = self._broken(self.found.point)
-            if not links.shape[0] or self.clock.over:
+            rounded = floors.broken(self.taken, self.found.price)
+            if not (links.shape[0] or rounded) or self.clock.over:
                 return
-            count = links.shape[0]
-            self.model.addRows(
-                count, np.full(count, -np.inf), np.zeros(count), links.nnz,
-                links.indptr[:-1].astype(np.int32), links.indices.astype(np.int32), links.data,
-            )  # fmt: skip
+            self._add(links, np.full(links.shape[0], -np.inf), np.zeros(links.shape[0]))
+            if rounded:
+                rows, least = as_rows(rounded)
+                self._add(rows, least, np.full(len(least), np.inf))
             self.model.setOptionValue("solver", "simplex")
             answer = run_model(self.model, self.clock)
             if not answer.optimal:
@@ -87,6 +89,10 @@ class Relaxation:
             self.found = answer
             if before - answer.bound <= settings.LINK_STALLED * abs(before):
                 return
+
+    def _add(self, rows: sparse.csr_array, lower: Floats, upper: Floats) -> None:
+        start, index = rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32)
+        self.model.addRows(len(lower), lower, upper, rows.nnz, start, index, rows.data)
 
     def _broken(self, point: Floats) -> sparse.csr_array:
         """Return the links that a point violates, as rows with the upper side 0."""

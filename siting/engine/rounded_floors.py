@@ -1,0 +1,184 @@
+"""Rounded floors: what a floor on energy asks of whole stations.
+
+A row that asks for energy, ``sum of w_c x_c >= b``, holds for every plan, and so does what prices
+``p_i`` on demand make of it (`siting.engine.parts`)::
+
+    sum over stations of intake(w - p)  >=  b - sum of p_i d_i
+
+It is a row of options alone. In the relaxation 5.05 stations of one size may meet it, while a plan
+needs 6, or a larger one. Mixed-integer rounding says so: with a divisor ``q`` and ``f`` the fraction
+of ``b / q``, ::
+
+    sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
+
+holds for all whole ``y`` of ``sum of a_o y_o >= b``. Prices are 0 or the whole worth: by kind of
+demand, and on the demand that the relaxation serves whole.
+
+Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
+Research 49 (2001), 363-371.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from siting import settings
+from siting.engine.cuts import Cutter
+from siting.engine.frame import Frame
+from siting.engine.parts import parts_of
+from siting.program.instance import Flags, Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Rounded:
+    """The row ``sum of coefficient_o y_o >= least`` of all options."""
+
+    coefficient: Floats
+    least: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Floor:
+    """A row that asks for energy: coefficients by pair and slice and by option, and its side."""
+
+    row: int
+    worth: Floats
+    of_option: Floats
+    least: float
+
+
+class RoundedFloors:
+    """The separation of rounded floors for one frame."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.cutter = Cutter(frame, parts_of(frame), [])
+        self.floors = list(self._floors())
+        self._by_kind: dict[int, list[tuple[float, Floats]]] = {}
+
+    def _floors(self) -> Iterator[_Floor]:
+        frame, m = self.frame, self.frame.matrix
+        first, ends = frame.count, frame.layout.columns.energies
+        for family in ("floor", "kept"):
+            of = m.family.get(family, slice(0, 0))
+            for row in range(of.start, of.stop):
+                at = slice(m.a.indptr[row], m.a.indptr[row + 1])
+                column, value = m.a.indices[at], m.a.data[at]
+                least = float(m.row_lower[row])
+                energy = (column >= first) & (column < ends)
+                if not math.isfinite(least) or least <= 0 or not energy.any():
+                    continue
+                if (column >= ends).any():
+                    continue  # payments count here too
+                worth, of_option = np.zeros(ends), np.zeros(first)
+                worth[column[energy]] = value[energy]
+                of_option[column[~energy]] = value[~energy]
+                yield _Floor(row, worth, of_option, least)
+
+    def broken(self, taken: Floats, price: Floats) -> list[Rounded]:
+        """Return rounded floors that values of the options violate, the most violated of each.
+
+        `price`: duals of the matrix rows at the relaxation's optimum.
+        """
+        out: list[Rounded] = []
+        for n, floor in enumerate(self.floors):
+            if n not in self._by_kind:
+                self._by_kind[n] = [
+                    self._knapsack(floor, priced) for priced in self._sets_of_kinds()
+                ]
+            served = self._served_whole(floor, price)
+            for least, amount in [*self._by_kind[n], *served]:
+                out += _rounded(least, amount, taken)
+        return out
+
+    def _sets_of_kinds(self) -> Iterator[Flags]:
+        """Yield whether each merged row has a price in each slice: none, one kind, all but one."""
+        service = self.frame.service
+        kinds = np.unique(service.kind).tolist()
+        alone = {frozenset({kind}) for kind in kinds}
+        sets = {frozenset[int](), *alone, *(frozenset(kinds) - one for one in alone)}
+        for some in sorted(sets, key=sorted):
+            priced = np.isin(service.kind, sorted(some))
+            yield np.repeat(priced[:, None], service.kwh.shape[1], axis=1)
+
+    def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
+        """Return the floor with the demand priced that is worth at least half the floor's price."""
+        m, frame = self.frame.matrix, self.frame
+        of_floor = abs(float(price[floor.row]))
+        named = m.family.get("demand", slice(0, 0))
+        if not of_floor or named.start == named.stop:
+            return []
+        demand = np.arange(named.start, named.stop)
+        first = m.a.indices[m.a.indptr[demand]]
+        energy = first - frame.count
+        dear = np.abs(price[demand]) > 0.5 * of_floor * floor.worth[first]
+        priced = np.zeros(frame.service.kwh.shape, dtype=bool)
+        row = frame.service.row[frame.energy_pair[energy]]
+        priced[row, frame.energy_slice[energy]] = dear & (floor.worth[first] > 0)
+        return [self._knapsack(floor, priced)]
+
+    def _knapsack(self, floor: _Floor, priced: Flags) -> tuple[float, Floats]:
+        """Return a floor as a row of options: its lower side and coefficients."""
+        frame, cutter = self.frame, self.cutter
+        least, amount = floor.least, floor.of_option.copy()
+        for p, part in enumerate(cutter.parts):
+            column = frame.layout.pair_column[part.pairs, part.slice]
+            value = np.where(column >= 0, floor.worth[column], 0.0)
+            whole = np.zeros(len(part.rows))
+            np.maximum.at(whole, part.row, value)
+            price = np.where(priced[part.rows, part.slice], whole, 0.0)
+            constant, of_part = cutter.priced(p, value, price)
+            least -= constant
+            amount += of_part
+        # One option of each required site counts in any case.
+        for site in np.flatnonzero(frame.must).tolist():
+            mine = frame.site == site
+            always = float(amount[mine].min())
+            amount[mine] -= always
+            least -= always
+        return least, amount
+
+
+def _rounded(least: float, amount: Floats, taken: Floats) -> list[Rounded]:
+    """Return the roundings of ``sum of amount_o y_o >= least`` that a point violates most."""
+    scale = max(float(np.abs(amount).max(initial=0.0)), abs(least))
+    least -= settings.EXACT * scale
+    if least <= settings.SIGNIFICANT * scale:
+        return []
+    there = np.flatnonzero(taken > settings.SIGNIFICANT)
+    size = np.unique(np.round(amount[there] / scale, 7)) * scale
+    size = size[size > settings.SIGNIFICANT * scale]
+    found = []
+    for q in np.unique(np.concatenate([size, size / 2, size / 3])).tolist():
+        ratio = least / q
+        part = ratio - math.floor(ratio)
+        if not settings.SIGNIFICANT < part < 1 - settings.SIGNIFICANT:
+            continue
+        most = float(math.ceil(ratio))
+        short = 1 - float(_steps(amount[there], q, part, most) @ taken[there]) / most
+        if short > settings.SIGNIFICANT:
+            found.append((short, q, part, most))
+    found.sort(reverse=True)
+    return [
+        Rounded(_steps(amount, q, part, most), most)
+        for _, q, part, most in found[: settings.AT_ONCE]
+    ]
+
+
+def _steps(amount: Floats, q: float, part: float, most: float) -> Floats:
+    """Return the coefficients of a rounding; a coefficient above the side counts as the side."""
+    ratio = amount / q + settings.EXACT
+    whole = np.floor(ratio)
+    out: Floats = whole + np.minimum((ratio - whole) / part, 1.0)
+    return np.minimum(out, most) if (amount >= 0).all() else out
+
+
+def as_rows(rounded: list[Rounded]) -> tuple[sparse.csr_array, Floats]:
+    """Return rounded floors as rows of all options, and their lower sides."""
+    rows = np.stack([one.coefficient for one in rounded])
+    return sparse.csr_array(rows), np.array([one.least for one in rounded])
