@@ -24,12 +24,13 @@ from siting.program.instance import Flags, Floats, Ints
 class Flows:
     """The energies of a frame's pairs that are in the relaxation, and their links.
 
-    `start`: sites of a known plan; each row has its nearest among them as well.
+    `start`: sites of a known plan; each row has its nearest among them as well. `many`: the nearest
+    sites of a row at first.
     """
 
-    def __init__(self, frame: Frame, start: Ints) -> None:
+    def __init__(self, frame: Frame, start: Ints, many: int) -> None:
         service, pair = frame.service, frame.energy_pair
-        self.frame = frame
+        self.frame, self.many = frame, many
         self.first = frame.count
         self.site = service.site[pair]
         self.group = service.row[pair] * len(frame.program.slices) + frame.energy_slice
@@ -49,7 +50,7 @@ class Flows:
         """Return the energies of the nearest open sites of each row."""
         order = self.order[open_[self.site[self.order]]]
         out = np.zeros(len(self.site), dtype=bool)
-        out[order[first_of_each(self.group[order], settings.NEAREST_PAIRS)]] = True
+        out[order[first_of_each(self.group[order], self.many)]] = True
         return out
 
     def columns(self) -> Ints:

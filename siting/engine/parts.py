@@ -174,16 +174,20 @@ class Part:
         after = np.r_[value[1:], 0.0]
         after[np.r_[site[1:] != site[:-1], True]] = 0.0
         fall = value - after
-        # Each offer runs through the steps of its site.
+        # Each offer runs through the steps of its site; site by site, what is at work is small.
         at = self.offer_site[self._distinct]
-        length = edge[at + 1] - edge[at]
-        offer = np.repeat(np.arange(len(at)), length)
-        steps = np.repeat(edge[at] - np.cumsum(length) + length, length) + np.arange(length.sum())
-        least = np.full(len(steps), np.inf)
-        for able, beside in self._sets:
-            most = able[self._distinct][offer] + within[steps][:, beside].sum(axis=1)
-            np.minimum(least, most, out=least)
-        return np.bincount(offer, least * fall[steps], minlength=len(at))
+        first = np.searchsorted(at, np.arange(self.sites + 1))
+        sides = [
+            (able[self._distinct], within[:, beside].sum(axis=1)) for able, beside in self._sets
+        ]
+        out = np.zeros(len(at))
+        for j in np.flatnonzero((np.diff(first) > 0) & (np.diff(edge) > 0)).tolist():
+            mine, steps = slice(first[j], first[j + 1]), slice(edge[j], edge[j + 1])
+            least = np.full((first[j + 1] - first[j], edge[j + 1] - edge[j]), np.inf)
+            for able, others in sides:
+                np.minimum(least, able[mine, None] + others[None, steps], out=least)
+            out[mine] = least @ fall[steps]
+        return out
 
 
 def parts_of(frame: Frame) -> list[Part]:

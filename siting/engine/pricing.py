@@ -64,12 +64,19 @@ class Priced:
 class Pricing:
     """The relaxation of one aim, over the options added so far.
 
-    `start`: the options of known plans, in the relaxation from the start; empty for none; `served`:
-    a point of all columns whose energies are in it too.
+    `start`: the options of known plans; `some`: options in the relaxation from the start; both may
+    be empty; `served`: a point of all columns whose energies are in it too.
     """
 
     def __init__(
-        self, frame: Frame, clock: Clock, *, start: Ints, seed: int, served: Floats | None = None
+        self,
+        frame: Frame,
+        clock: Clock,
+        *,
+        start: Ints,
+        some: Ints,
+        seed: int,
+        served: Floats | None = None,
     ) -> None:
         self.frame, self.clock, self.seed = frame, clock, seed
         m = self.matrix = frame.matrix
@@ -81,10 +88,11 @@ class Pricing:
         kinds[: self.count] = kinds[self.paid] = True
         kinds[self.count : frame.layout.columns.energies] = True
         self.others = np.flatnonzero(~kinds)
-        self.flows = Flows(frame, frame.site[start])
+        self.links = frame.aim.of_drives
+        near = settings.FIRST_PAIRS if self.links else settings.NEAREST_PAIRS
+        self.flows = Flows(frame, frame.site[start], near)
         if served is not None:
             self.flows.inside |= served[self.count : frame.layout.columns.energies] > 0
-        self.links = frame.aim.of_drives
         self.rounded = RoundedFloors(frame) if self.links else None
         self.caps = m.family.get("cap", slice(0, 0))
         self._read_caps()
@@ -92,10 +100,9 @@ class Pricing:
         of_demand = m.a[family][:, : frame.layout.columns.energies].tocoo()
         # Row, column and coefficient of each energy in a demand row.
         self._of_demand = family.start + of_demand.row, of_demand.col, of_demand.data
-        self.active = self._first(start)
+        self.active = self._first(some)
         self.price = self.last_price = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
-        self.linked_at = math.inf  # the bound before links were last added
 
     def _read_caps(self) -> None:
         """Find the row of each subsidy column, and its coefficient there."""
@@ -106,8 +113,8 @@ class Pricing:
         self.cap_by = np.ones(self.matrix.a.shape[1])
         self.cap_by[rows.col[mine]] = rows.data[mine]
 
-    def _first(self, start: Ints) -> Flags:
-        """Return the first options: inexpensive, large, and of least cost per kWh."""
+    def _first(self, some: Ints) -> Flags:
+        """Return the first options: some, inexpensive, large, and of least cost per kWh."""
         frame, instance = self.frame, self.frame.program.instance
         last = frame.options.last
         cost = instance.offer_cost[last]
@@ -122,7 +129,7 @@ class Pricing:
             # The same offer, in any year of building.
             out |= np.isin(last, last[best])
         out[frame.kept] = True
-        out[start] = True
+        out[some] = True
         return out
 
     # --- the relaxation ----------------------------------------------------------------------
@@ -166,22 +173,24 @@ class Pricing:
             self.link_price[linked] = np.maximum(found.price[len(at) :], 0.0)
         return found
 
-    def run(self, gap: float) -> Priced | None:
+    def run(self, gap: float, enough: float = -math.inf) -> Priced | None:
         """Price in options, and bound all plans at the last prices; None if time ends before that.
 
-        `gap`: relative gap asked, beside which a promise may be small.
+        `gap`: relative gap asked, beside which a promise may be small; `enough`: the bound at which
+        the gap is proven, signed so that more is better.
         """
-        known = self._rounds(gap)
-        if known is None or known.infeasible or not self.frame.layout.by_pair:
+        known = self._rounds(gap, enough)
+        if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
             return known
         return known.or_less(*bound_by(self.frame, self.last_price, self.clock))
 
-    def _rounds(self, gap: float) -> Priced | None:
+    def _rounds(self, gap: float, enough: float) -> Priced | None:
         """Price options in until none promises a gain; None if time ends before a bound is known.
 
-        `gap`: relative gap asked for, which sets the scale of a small promise.
+        With links, rounds end before that, once they lower the bound by sites too little.
         """
         frame, known = self.frame, None
+        before, linking = math.inf, False
         for _ in range(settings.PRICING_ROUNDS):
             columns = self._columns()
             found = self._solve(columns)
@@ -206,23 +215,28 @@ class Pricing:
             else:
                 self.last_price = price
             known = Priced(self.active.copy(), taken, limit, each)
+            if self.links:
+                by_sites, each = bound_by(frame, self.price, self.clock)
+                known = known.or_less(by_sites, each)
+                near = by_sites - frame.signed(found.objective) <= gap * abs(by_sites)
+                gained = before - by_sites > settings.PRICING_STALLED * abs(by_sites)
+                if known.bound <= enough or (linking and near and not gained):
+                    return known
+                if near:
+                    before, linking = by_sites, True
             open_ = max(settings.SIGNIFICANT, settings.RELAXED_GAP * gap)
+            missing = False
             if bound - found.objective > open_ * abs(bound):
                 new = self._promising(reduced[: self.count], bound)
                 self.active[new] = True
                 least = settings.SIGNIFICANT * abs(bound) / max(len(self.flows.site), 1)
-                if self.flows.price_in(reduced, least) or len(new):
-                    continue
-            if not self._link(columns, taken, found.point, known.bound):
+                missing = self.flows.price_in(reduced, least) or len(new) > 0
+            if not (linking and self._link(columns, taken, found.point)) and not missing:
                 return known
         return known
 
-    def _link(self, columns: Ints, taken: Floats, point: Floats, bound: float) -> bool:
-        """Add violated links and rounded floors while that improves the bound; return if any is."""
-        stalled = self.linked_at - bound <= settings.PRICING_STALLED * abs(bound)
-        self.linked_at = bound
-        if not self.links or stalled:
-            return False
+    def _link(self, columns: Ints, taken: Floats, point: Floats) -> bool:
+        """Add violated links and rounded floors; return whether any is new."""
         energy = np.zeros(len(self.flows.site))
         mine = (columns >= self.count) & (columns < self.count + len(energy))
         energy[columns[mine] - self.count] = point[mine]

@@ -6,8 +6,8 @@ A row that asks for energy, ``sum of w_c x_c >= b``, holds for every plan, and s
     sum over stations of intake(w - p)  >=  b - sum of p_i d_i
 
 It is a row of options alone. In the relaxation 5.05 stations of one size may meet it, while a plan
-needs 6, or a larger one. Mixed-integer rounding says so: with a divisor ``q`` and ``f`` the fraction
-of ``b / q``, ::
+needs 6, or a larger one. Mixed-integer rounding says so: with a divisor ``q`` and ``f`` the
+fraction of ``b / q``, ::
 
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 

@@ -355,14 +355,23 @@ class _Solve:
             start, _ = relocated_often(frame, start, self.clock)
         served = frame.serve(np.sort(start), self.clock) if len(start) else None
         point = served.point if served is not None and served.found else None
-        pricing = Pricing(frame, self.clock, start=start, seed=self.effort.seed, served=point)
-        priced = pricing.run(self._gap_of(aim))
+        some = start
+        if self.program is not self.whole:  # those that earlier aims priced in
+            some = np.union1d(start, self._in_whole(np.arange(len(self.program.options))))
+        pricing = Pricing(
+            frame, self.clock, start=start, some=some, seed=self.effort.seed, served=point
+        )
+        gap, enough = self._gap_of(aim), -math.inf
+        if served is not None and served.found:
+            value = frame.signed(served.objective)
+            enough = value + gap * abs(value)
+        priced = pricing.run(gap, enough)
         active = pricing.active if priced is None else priced.active
-        also = start
+        beside = start
         if priced is not None and not priced.infeasible:
             order = np.lexsort((-priced.at_most, frame.site))
-            also = np.union1d(also, order[first_of_each(frame.site[order], settings.BESIDE)])
-        self._narrow(_offers_of(self.whole.options, np.union1d(np.flatnonzero(active), also)))
+            beside = np.union1d(beside, order[first_of_each(frame.site[order], settings.BESIDE)])
+        self._narrow(_offers_of(self.whole.options, np.union1d(np.flatnonzero(active), beside)))
         if self.choice is not None:
             self.choice = self._from_whole(start)
         return frame, priced
