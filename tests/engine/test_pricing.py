@@ -1,5 +1,6 @@
 """Offers that are priced in: every program answers as if all of them had been looked at."""
 
+import math
 from importlib import import_module
 
 import numpy as np
@@ -34,6 +35,7 @@ def all_priced(monkeypatch):
     monkeypatch.setattr(settings, "MANY_OFFERS", 0)
     monkeypatch.setattr(pricing.Pricing, "_first", few_at_first)
     monkeypatch.setattr(settings, "NEAREST_PAIRS", 1)
+    monkeypatch.setattr(settings, "FIRST_PAIRS", 1)
     monkeypatch.setattr(settings, "AT_ONCE", 1)
 
 
@@ -65,7 +67,8 @@ def test_demand_that_missing_energies_bid_for_counts_once(monkeypatch):
     def bound(rounds):
         monkeypatch.setattr(settings, "PRICING_ROUNDS", rounds)
         nothing = np.zeros(0, dtype=np.int64)
-        return pricing.Pricing(frame, Clock(60.0), start=nothing, seed=1)._rounds(0.0).bound
+        priced = pricing.Pricing(frame, Clock(60.0), start=nothing, some=nothing, seed=1)
+        return priced._rounds(0.0, -math.inf).bound
 
     best, first = bound(30), bound(1)
     monkeypatch.setattr(pricing.Pricing, "_outbid", lambda self, _: np.zeros(len(self.price)))
