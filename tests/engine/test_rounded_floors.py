@@ -15,7 +15,6 @@ from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.relax import Relaxation
 from siting.engine.rounded_floors import RoundedFloors, _rounded, as_rows
-from siting.errors import InfeasibleError
 from siting.program.matrix import Reached
 
 ENDLESS = Clock(math.inf)
@@ -36,9 +35,7 @@ def test_a_large_station_counts_as_two():
     assert one.coefficient == pytest.approx([1.0] * 6 + [2.0] * 2)
 
 
-@given(
-    st.lists(st.floats(-5.0, 50.0), min_size=1, max_size=7), st.floats(0.1, 150.0), st.randoms()
-)
+@given(st.lists(st.floats(-5.0, 50.0), min_size=1, max_size=7), st.floats(0.1, 150.0), st.randoms())
 def test_whatever_meets_a_row_meets_its_roundings(amounts, least, random):
     amount = np.array(amounts)
     taken = np.array([random.random() for _ in amounts])
@@ -77,18 +74,13 @@ def test_every_plan_meets_them(features):
         program = program_of(case_of(features, seed, sites=3))
         aims = program.all_aims
         reached = []
-        try:
-            for aim in aims[:-1]:
-                frame = Frame(program, aim, reached)
-                values = [
-                    frame.signed(frame.serve(choice, ENDLESS).objective)
-                    for choice in plans_of(frame)
-                ]
-                if not values:
-                    raise InfeasibleError("no plan")
-                reached.append(Reached(aim, frame.sign * max(values)))
-        except InfeasibleError:
-            continue
+        for aim in aims[:-1]:
+            before = Frame(program, aim, reached)
+            values = [before.signed(before.serve(c, ENDLESS).objective) for c in plans_of(before)]
+            if values:
+                reached.append(Reached(aim, before.sign * max(values)))
+        if len(reached) < len(aims) - 1:
+            continue  # no plan meets the floors
         frame = Frame(program, aims[-1], reached)
         floors = RoundedFloors(frame)
         rng = np.random.default_rng(seed)
@@ -104,7 +96,7 @@ def test_every_plan_meets_them(features):
     assert met
 
 
-def test_they_lift_the_bound_and_leave_the_optimum(monkeypatch):
+def test_they_lift_the_bound_and_leave_the_optimum():
     lifted = 0
     for seed in range(1, 9):
         program = program_of(case_of(("city floor", "least cost"), seed, sites=3))
