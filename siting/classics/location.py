@@ -6,11 +6,11 @@ problem here::
     min over sets S of sites    sum of f_j over S  +  sum over i of min(n_i, min of c_ij over S)
     with  existing sites in S,  |S| <= p where p is given
 
-where ``f_j`` is the cost of opening site ``j``, ``c_ij`` of serving row ``i`` from it, and ``n_i``
-of leaving the row unserved: its weight in maximal covering, more than any plan elsewhere. `improve`
-is the interchange of Teitz and Bart (1968) in the fast form of Whitaker (1983) as Resende and
-Werneck (2007) extend it: one pass over the pairs nearer than the second nearest open site gives the
-profit of every exchange at once.
+where ``f_j`` is the cost of opening site ``j``, ``c_ij`` the cost of serving row ``i`` from it, and
+``n_i`` the cost of leaving the row unserved: its weight in maximal covering, else more than any
+plan costs. `improve` is the interchange of Teitz and Bart (1968) in the fast form of Whitaker
+(1983), extended by Resende and Werneck (2007). One pass over the pairs nearer than the second
+nearest open site gives the profit of every exchange at once.
 
 Sources: M. Resende, R. Werneck: A fast swap-based local search procedure for location problems.
 Annals of Operations Research 150 (2007), 205-230. M. Teitz, P. Bart: Heuristic methods for
@@ -35,7 +35,7 @@ from siting.program.instance import Flags, Floats, Ints
 class Location:
     """The problem as arrays."""
 
-    # start, row, site, cost: the pairs by row, cheapest first: those of row ``i`` are
+    # start, row, site, cost: the pairs by row, cheapest first; row ``i`` has the pairs
     # ``start[i]:start[i + 1]``.
     start: Ints
     row: Ints
@@ -44,11 +44,11 @@ class Location:
     fixed: Floats  # cost of opening each site
     unserved: Floats  # cost of leaving each row unserved
     existing: Flags  # sites in every plan
-    p: int | None  # most sites there may be; None for no limit
+    p: int | None  # most sites of a plan; None: no limit
 
     @property
     def most(self) -> int:
-        """Most sites there may be."""
+        """Most sites of a plan."""
         return len(self.fixed) if self.p is None else self.p
 
 
@@ -77,7 +77,7 @@ def total(problem: Location, chosen: Flags) -> float:
 
 
 def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
-    """Return each row's least cost, its site (-1: unserved), and the second."""
+    """Return each row's least cost, its site (-1: unserved), and the second least cost."""
     rows = len(problem.unserved)
     pair = np.flatnonzero(chosen[problem.site])
     first, again = np.unique(problem.row[pair], return_index=True)
@@ -93,7 +93,7 @@ def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
 
 
 def fill(problem: Location, chosen: Flags, clock: Clock) -> Flags:
-    """Return the sites with the most profitable one added, again and again while any is."""
+    """Return the sites after adding the most profitable one while any saves cost."""
     chosen = chosen | problem.existing
     cheapest = nearest(problem, chosen)[0]
     scale = max(float(cheapest.sum()), 1e-300)
@@ -114,7 +114,7 @@ def fill(problem: Location, chosen: Flags, clock: Clock) -> Flags:
 
 
 def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
-    """Return the sites after adding, dropping or exchanging one at a time while that saves cost."""
+    """Return the sites after adding, dropping or exchanging single ones while that saves cost."""
     chosen = chosen.copy()
     while not clock.over:
         now, open_sites, gain, drop, swap = _profits(problem, chosen)

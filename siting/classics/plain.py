@@ -1,4 +1,4 @@
-"""Plain instances for the classic models: weighted demand, sites, and a cost for each pair.
+"""Plain instances for the classic models: weighted demand, sites, and a cost per pair.
 
 A `PlainInstance` has no chargers, classes, budget or geometry: only possible pairs of demand and
 site and their cost, in minutes, metres or money, as in textbooks and published instances. Rows are
@@ -83,12 +83,12 @@ class PlainInstance:
         Parameters
         ----------
         demand
-            One row per demand: ``demand_id`` and, where they do not all count the same, a weight of
-            0 or more. A demand of weight 0 wants nothing: it need not be served.
+            One row per demand: ``demand_id`` and optionally a weight of 0 or more. A demand of
+            weight 0 need not be served.
         candidates
-            One row per site: ``site_id`` and, where wanted, the cost of opening it, the weight it
-            can serve (blank: no limit), and ``existing`` (true: open in every plan). Offers of one
-            configuration do as well, with the names of their columns below.
+            One row per site: ``site_id`` and optionally the cost of opening it, the weight it can
+            serve (blank: no limit), and ``existing`` (true: open in every plan). A table of offers
+            of one configuration works too, with its column names given below.
         reach
             One row per pair: ``demand_id``, ``site_id`` and a cost of 0 or more. A pair that is
             absent is out of reach.
@@ -98,7 +98,7 @@ class PlainInstance:
         cost_per
             ``unit``: costs are for one unit of weight, as minutes and metres are. ``demand``: they
             are for serving all of the demand, as in the instances of the OR-Library; weight then
-            only fills capacities, and a demand of weight 0 is served all the same.
+            only uses capacity, and a demand of weight 0 is served too.
 
         Returns
         -------
@@ -108,8 +108,8 @@ class PlainInstance:
         Raises
         ------
         InputError
-            With every fault: columns missing, values missing, negative or not numbers, ids that
-            stand twice or are not in the other table, nothing to serve, nowhere to serve it from.
+            With every fault: columns missing, values missing, negative or not numbers, duplicate
+            ids, ids missing from the other table, no demand, no site in reach of demand.
 
         Examples
         --------
@@ -164,16 +164,16 @@ class PlainInstance:
         """Return the instance of a study's own tables: its demand, candidates and reach by cell.
 
         Every demand row takes the reach of its cell; its weight is its energy (kWh/day). The
-        classic models know no plugs: every vehicle class can use every site. Rows of the reach
+        classic models have no plugs: every vehicle class can use every site. Rows of the reach
         table for cells without demand, or for sites that are not among the candidates, are left
-        out, as they are from `siting.Instance`.
+        out, as in `siting.Instance`.
 
         Parameters
         ----------
         demand, reach
             As `siting.tables` specifies them.
         candidates
-            As `siting.tables` specifies them; only ``site_id`` must be there.
+            As `siting.tables` specifies them; only ``site_id`` is required.
         cost
             Column of the reach table to take as the cost.
         fixed_cost, capacity
@@ -217,7 +217,7 @@ class PlainInstance:
 
     @property
     def needed(self) -> Flags:
-        """Whether each demand must be served in models that serve all: it is above 0."""
+        """Whether each demand must be served in models that serve all demand."""
         if self.cost_per == "demand":
             return np.ones(len(self.demand_ids), dtype=bool)
         return self.weight > 0
@@ -238,7 +238,7 @@ class PlainInstance:
         )
 
     def wanted(self) -> PlainInstance:
-        """Return the instance with the demands alone that must be served."""
+        """Return the instance with only the demands that must be served."""
         return self.restricted(np.ones(len(self.site), dtype=bool), self.needed)
 
     def within(self, radius: float) -> PlainInstance:

@@ -9,7 +9,7 @@
 ==========  ======================================================================================
 
 "At most p" and the textbooks' "exactly p" have the same optimum, as another site never makes a plan
-worse; but a site that serves nobody is not built. Sites that can serve nobody get no variable.
+worse. A site that serves no demand is not built, and a site that can serve none has no variable.
 Variables and rows are named by position (``y_12``), never by label. A demand of weight 0 counts
 only where costs are for the whole demand. In every program y is binary.
 
@@ -30,11 +30,11 @@ one, with the sum of their weights::
           0 <= c_i <= 1
 
 **p-median**: with p sites, the least cost of serving every demand from its nearest one. Let ``D_i1
-< ... < D_iK`` be the different costs of serving demand ``i``, weight included. The program asks not
-which site serves, but how far out the nearest open one is: ``z_ik`` is 1 if no site at ``D_ik`` or
-nearer is open. Its relaxation is as strong as that of the usual program with one variable a pair,
-but the rows have one entry per pair in all, and equal costs share a variable. Beyond the nearest
-existing site nothing is written down::
+< ... < D_iK`` be the different costs of serving demand ``i``, weight included. Its variables do not
+name the serving site but tell how far out the nearest open one is: ``z_ik`` is 1 if no site at
+``D_ik`` or nearer is open. Its relaxation is as strong as that of the usual program with one
+variable a pair, but the rows have one entry per pair in all, and equal costs share a variable.
+Costs beyond the nearest existing site need no variables and rows::
 
     min   sum over i of  D_i1 + sum over k < K of (D_i,k+1 - D_ik) z_ik
     s.t.  z_i1 + sum of y_j over j at D_i1   >=  1                        for each i
@@ -45,9 +45,9 @@ existing site nothing is written down::
 
 **p-center**: with p sites, the least radius that has every demand within it. Let ``D_1 < ... <
 D_K`` be the different costs of all pairs; ``u_k`` is 1 if the radius is ``D_k`` or more. A demand
-needs no row at a ``D_k`` at which it has no site: that of the next one it has is stronger. This is
-the program to read, and to solve where there are few demands; `siting.classics.search` finds the
-same radius by bisection::
+needs no row at a ``D_k`` at which it has no site: its row at its next site is stronger. This
+program is for reading, and for solving with few demands; `siting.classics.search` finds the same
+radius by bisection::
 
     min   D_1 + sum over k > 1 of (D_k - D_k-1) u_k
     s.t.  u_k + sum of y_j over j with d_ij < D_k  >=  1  for each i and D_k it has a site at
@@ -56,12 +56,12 @@ same radius by bisection::
           sum of y_j <= p                                                      (number)
           u >= 0
 
-**Facility location**: what to open so that opening and serving cost least. Without capacities it is
-the p-median's program with ``sum of f_j y_j`` in the objective and no limit on the number. With
+**Facility location**: the sites with the least cost of opening and serving. Without capacities it
+is the p-median's program with ``sum of f_j y_j`` in the objective and no limit on the number. With
 capacities ``x_ij`` is the share of demand ``i`` served from site ``j``, ``f_j`` the fixed cost,
 ``q_j`` the capacity, ``c_ij`` the cost of serving all of ``i`` from ``j``. The rows ``open`` and
-``enough`` are implied in whole numbers, and make the relaxation strong. Costs add up only in one
-unit: with minutes for the pairs the fixed costs are minutes too::
+``enough`` are implied for integers, and make the relaxation strong. All costs need one unit: with
+pairs in minutes, fixed costs are in minutes too::
 
     min   sum of f_j y_j over j  +  sum of c_ij x_ij over i, j
     s.t.  sum of x_ij over j in N(i)          =   1              for each i          (served)
@@ -118,7 +118,7 @@ class ClassicProgram:
         return [(y_of[j], factor) for j in sites]
 
     def add(self, terms: Terms, sense: Literal["<=", ">=", "=="], side: float, name: str) -> None:
-        """Add the row ``sum of factor x variable <= side``, or the like."""
+        """Add the row ``sum of factor x variable <= side``, or with another sense."""
         total = pulp.lpSum_vars_coefs(terms)
         row = total <= side if sense == "<=" else total >= side if sense == ">=" else total == side
         self.prob.addConstraint(row, name)
@@ -154,7 +154,7 @@ def lscp(instance: PlainInstance, radius: float, p: int | None = None) -> Classi
 def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
     """Return the program that covers the most weight with at most p sites, in PuLP.
 
-    `p` and `radius` are those of `lscp`.
+    `p` and `radius` are as in `lscp`.
     """
     near = instance.within(radius)
     program = _start("mclp", near, p)
@@ -182,7 +182,7 @@ def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
 def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
     """Return the program for the least radius (in the unit of the costs) of p sites, in PuLP.
 
-    `p` is that of `p_median`.
+    `p` is as in `p_median`.
     """
     needed = instance.wanted()
     program = _start("p_center", needed, p)
@@ -235,7 +235,7 @@ def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
                 at += 1
             here = sites[first:at]
             if not standing.isdisjoint(here):
-                break  # its own row says nothing: an existing site is open
+                break  # its row is redundant: an existing site is open
             row = [*program.terms(here), *before]
             if at < end:
                 z = prob.add_variable(f"z_{i}_{k}", 0, 1)
@@ -262,7 +262,7 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
         if not instance.existing[j]:
             program.add([(x[n], 1.0), *program.terms([j], -1.0)], "<=", 0, f"open_{i}_{j}")
     load = np.bincount(site, instance.weight[row], minlength=len(instance.site_ids))
-    # In units of the mean weight, so that the numbers of these rows are near those of the others.
+    # In units of the mean weight, so that these rows are scaled like the others.
     unit = max(float(instance.weight.mean()), 1e-300) if len(instance.weight) else 1.0
     by_site = np.argsort(site, kind="stable")
     limit = np.minimum(instance.capacity, load) / unit

@@ -54,9 +54,9 @@ class Means:
     options: dict[str, Any]
 
     def decide(self, program: ClassicProgram, start: Flags | None = None) -> tuple[Run, Flags]:
-        """Return the solver's run of a program, from a plan if one is given, and its plan.
+        """Return the solver's run of a program, from a start if one is given, and its plan.
 
-        The plan is of existing sites alone where the solver has none.
+        If the solver finds no plan, the plan has the existing sites alone.
         """
         if start is not None:
             for variable, j in zip(program.y, program.site.tolist(), strict=True):
@@ -73,10 +73,9 @@ class Means:
 
 
 def search_program(problem: Location, build: Callable[[], ClassicProgram], means: Means) -> Found:
-    """Return the better of a plan by exchanges and the program's, and the program's bound.
+    """Return the better plan, by exchanges or by the program, and the program's bound.
 
-    No plan costs less than the cheapest pair of every row either, which bounds a solve that ends
-    early.
+    If the solve ends early, the cheapest pairs of all rows are a bound.
     """
     with means.clock.phase("start"):
         plan = first_plan(problem, means.clock)
@@ -96,7 +95,7 @@ def search_program(problem: Location, build: Callable[[], ClassicProgram], means
 
 
 def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
-    """Return the fewest sites that have every demand within a radius; the cost is their number.
+    """Return the fewest sites with every demand within a radius; the cost is their number.
 
     Every demand of the instance needs serving and has a site within the radius.
     """
@@ -106,9 +105,9 @@ def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
 
 
 def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) -> Found:
-    """Return p sites that have every demand within a radius, at a cost of 0.
+    """Return p sites with every demand within a radius; their cost counts as 0.
 
-    The bound is 1 where it is proven that no p sites do.
+    The bound is 1 if p sites are proven too few.
     """
     near = instance.within(radius)
     problem = make_location(
@@ -157,7 +156,7 @@ def cover_most(instance: PlainInstance, p: int, radius: float, means: Means) -> 
 
 
 def radius_of(instance: PlainInstance, chosen: Flags) -> float:
-    """Return the largest cost from any demand to its nearest chosen site; infinite without one."""
+    """Return the largest cost from a demand to its nearest chosen site; infinite without one."""
     pair = np.flatnonzero(chosen[instance.site])
     nearest = np.full(len(instance.demand_ids), math.inf)
     np.minimum.at(nearest, instance.row[pair], instance.cost[pair])
@@ -165,7 +164,7 @@ def radius_of(instance: PlainInstance, chosen: Flags) -> float:
 
 
 def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
-    """Return the plan of p sites with the least radius found, and the least radius of any plan.
+    """Return the plan of p sites with the least radius found, and a bound on the radius.
 
     Every demand of the instance needs serving and has a site. `Found.chosen` is None where the
     largest radius is too small.

@@ -75,7 +75,7 @@ class ClassicSolution:
     proof
         Objective, bound, gap, and why the solve ended.
     solver, solver_version
-        What solved it.
+        Name and version of the solver.
     """
 
     model: ClassicModel
@@ -92,7 +92,7 @@ class ClassicSolution:
         return self.proof.objective
 
     def __repr__(self) -> str:
-        """Return the answer as a few lines a person can read."""
+        """Return the answer as a few readable lines."""
         proof = self.proof
         served = self.assignment["demand_id"].nunique()
         return "\n".join(
@@ -120,7 +120,7 @@ def solve_classic(
     seed: int = 1,
     solver: str = HIGHS,
 ) -> ClassicSolution:
-    """Return the sites a classic model opens, who they serve, and the proof.
+    """Return the open sites of a classic model, the demands they serve, and the proof.
 
     The same instance, options and seed give the same plan, unless the time limit ends the solve.
     Ctrl-C ends it early and returns the best plan so far.
@@ -159,7 +159,7 @@ def solve_classic(
         With every fault: an unknown model, `p` or `radius` missing or out of range, demands that no
         site can serve, too little capacity.
     InfeasibleError
-        If `p` sites are too few to serve every demand, or capacities lie where demand is not.
+        If `p` sites are too few to serve every demand, or capacities are out of reach of demand.
     SolveError
         If the solver is not installed or fails, or time ends before there is any plan.
 
@@ -185,7 +185,7 @@ def solve_classic(
 
 
 class _Solve:
-    """One question to a classic model: the demand that needs serving, p, and the radius."""
+    """One problem of a classic model: the demand that needs serving, p, and the radius."""
 
     def __init__(self, instance: PlainInstance, model: ClassicModel, p: int, radius: float) -> None:
         self.instance, self.model, self.p, self.radius = instance, model, p, radius
@@ -287,7 +287,7 @@ class _Solve:
         return chosen, shares, float(opening + needed.whole @ shares)
 
     def no_plan(self, incumbent: Found, means: Means) -> SolveError | InfeasibleError:
-        """Return why there is no plan: it cannot exist, or was not found in time."""
+        """Return the error for no plan: none can exist, or none was found in time."""
         if self.model == "capacitated_facility_location":
             return InfeasibleError(_stranded(self.needed))
         if self.model in TAKES_P and incumbent.bound >= incumbent.value * (1 - settings.ARITHMETIC):
@@ -315,9 +315,9 @@ def _stopped(incumbent: Found, clock: Clock) -> Stopped:
 
 
 def _stranded(needed: PlainInstance) -> Fault:
-    """Return which demands cannot be served whole even with every site open."""
+    """Return the fault of demands that cannot be served whole with every site open."""
     rows, sites = len(needed.demand_ids), len(needed.site_ids)
-    # One extra site, without a limit, serves what the others cannot.
+    # One extra site, without a limit, serves the demand that others cannot.
     order = np.argsort(np.concatenate([needed.row, np.arange(rows)]), kind="stable")
     wider = replace(
         needed,
@@ -345,7 +345,7 @@ def _stranded(needed: PlainInstance) -> Fault:
     )
 
 
-# --- faults of a question -------------------------------------------------------------------------
+# --- faults of a problem --------------------------------------------------------------------------
 
 
 def check_classic(
@@ -355,7 +355,7 @@ def check_classic(
     radius: float | None,
     effort: Effort,
 ) -> None:
-    """Check a question; raise `InputError` with every fault."""
+    """Check a problem; raise `InputError` with every fault."""
     models = get_args(ClassicModel)
     if model not in models:
         raise InputError("model", f"no model {model!r}", f"use {', '.join(models)}")
@@ -403,7 +403,7 @@ def _radius_faults(model: str, radius: float | None) -> list[Fault]:
 
 
 def _reach_faults(instance: PlainInstance, radius: float) -> list[Fault]:
-    """Return which demands that must be served cannot be."""
+    """Return the faults of demands that must be served and cannot be."""
     there = np.diff(instance.start) > 0
     nearest = np.full(len(there), math.inf)
     nearest[there] = instance.cost[instance.start[:-1][there]]

@@ -1,4 +1,4 @@
-"""The engine: bounds, plans and proofs for any program, on HiGHS, which no other room imports."""
+"""The engine: bounds, plans and proofs for any program. Only it imports HiGHS."""
 
 from siting.engine.answer import AimProof, Answer
 from siting.engine.clock import Progress

@@ -27,7 +27,7 @@ TieBreak = Literal["exact", "polished"]
 
 @dataclass(frozen=True)
 class AimProof:
-    """An aim and its proof, given the values kept of the aims before it."""
+    """An aim and its proof, given the values kept of earlier aims."""
 
     aim: str
     proof: Proof
@@ -154,7 +154,7 @@ class Answer(Solved):
 
     @property
     def built(self) -> pd.DataFrame:
-        """What stands in each slice: ``slice``, ``year``, ``site_id``, ``offer_id``."""
+        """Standing stations by slice: ``slice``, ``year``, ``site_id``, ``offer_id``."""
         instance, options = self.program.instance, self.program.options
         years = self.program.year_plan.years if self.program.year_plan else None
         rows = []
@@ -263,14 +263,14 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return an amount per kWh of each pair over the energy served, slices weighted."""
+        """Return the sum of an amount per kWh over the energy of pairs, slices weighted."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)
         )
 
     def yearly(self, amount: Floats) -> float:
-        """Return an amount by offer over what stands, years weighted."""
+        """Return the sum of an amount over standing offers, years weighted."""
         by_year = self.program.options.of_offers(amount)[self.choice]
         return math.fsum(by_year @ year_weights(self.program.slices))
 
@@ -342,7 +342,7 @@ class Answer(Solved):
         return pd.DataFrame(rows, columns=columns)
 
     def _shares(self, floor: Floor) -> Iterator[tuple[int, float, float]]:
-        """Return the slices where a floor counts, with its demand and what is served of it."""
+        """Yield the slices where a floor counts, each with its demand and energy served."""
         inside = self.pairs.floor[self.program.groups.index(floor)][self.pairs.row]
         wanted = floor.wanted(self.program.demand_kwh)
         for s in floor.holds_in(self.program.slices):
@@ -364,7 +364,7 @@ class Answer(Solved):
 
     @property
     def cost_pkr(self) -> float:
-        """Cost of what stands in the last slice (PKR)."""
+        """Cost of the stations of the last slice (PKR)."""
         return math.fsum(self.program.instance.offer_cost[self.standing])
 
     @property

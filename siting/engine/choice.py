@@ -14,7 +14,7 @@ from siting.program.instance import Instance, Ints
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
-    """Return an instance with only some of its offers, required where they stand, without limits.
+    """Return an instance with only some of its offers, at required sites, without limits.
 
     Bundles and opening years are dropped too, because a given choice may break them.
     """

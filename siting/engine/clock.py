@@ -87,7 +87,7 @@ class Clock:
         self.unit = "kWh/day"
         self.bound = math.inf
         self.seconds: dict[str, float] = {}
-        self.work = 0.0  # of the solver, counted alike on any machine (`run_native`)
+        self.work = 0.0  # of the solver, the same on any machine (`run_native`)
 
     @property
     def elapsed_s(self) -> float:
@@ -115,7 +115,7 @@ class Clock:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Treat the first Ctrl-C in the block as a request to stop, and let the second end it.
+        """Take the first Ctrl-C in the block as a request to stop; the second ends the block.
 
         A handler set by the caller is kept. Outside the main thread, which alone receives signals,
         nothing is done.

@@ -3,7 +3,7 @@
 *Measures* replace the energy of each pair: the worth served in each part, the energy served towards
 each floor, and the public money paid up to each year where the program decides on it. The code that
 writes aims, floors and budgets on pairs writes them on measures (`siting.program.matrix`); cuts
-exclude measures that no choice can serve (`siting.engine.cuts`).
+exclude values that no choice reaches (`siting.engine.cuts`).
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Greedy construction of a first plan by the demand that each station could still sell to.
+"""Greedy construction of a first plan by the unserved demand in reach of each station.
 
-Where money has a price in each of several years, the prices of a relaxation value it. No plan is
-valued exactly on the way. A station chosen uses up demand in its reach, the same share of each row,
-and the gains of the others are computed again on what is left; stations that share no
-demand are chosen together. Demand that counts towards an unmet floor, or of the worst-off group,
-has a higher weight. Options that count towards an unmet lower limit, such as a station in every
-square, come first. The plan is only a start for `siting.engine.windows` and may miss a floor.
+Prices of money by year come from a relaxation. Plans are not valued exactly on the way. A chosen
+station takes the same share of each row in its reach, and the gains of the others are computed
+again on the remaining demand. Stations that share no demand are chosen together. Demand that counts
+towards an unmet floor, or belongs to the worst-off group, has a higher weight. Options that count
+towards an unmet lower limit, such as a station in every square, come first. The plan is only a
+start for `siting.engine.windows` and may miss a floor.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from siting.program.money import caps_of
 class Sower:
     """Greedy choice of stations, one by one or several that share no demand.
 
-    `most`: limit on the money in the aim, where the least is sought; `scarce`: cost of what each
-    option uses of all scarce resources, at the prices of a relaxation.
+    `most`: limit on the money under an aim of least money; `scarce`: cost of each option's use of
+    scarce resources, at the prices of a relaxation.
     """
 
     def __init__(
@@ -44,10 +44,10 @@ class Sower:
         if len(far) * len(slices) > settings.MANY_PAIRS:
             far = np.ceil(settings.NEARER_STEPS * far) / settings.NEARER_STEPS
         near = 1 - settings.NEARER * far
-        # Weights of pairs: of stations that sell as much, the one amid its demand goes first.
+        # Weights of pairs: among stations with equal sales the one nearest its demand goes first.
         self.worth = [part.worth * near[part.pairs] for part in cutter.parts]
         self.choice = self.frame.nothing
-        self.first = -1  # the first option chosen that does not stand
+        self.first = -1  # the first chosen option without an existing station
         self.use = sparse.csc_array(self.frame.resources.use)
         self.most = self.frame.resources.at_most + self.frame.resources.slack
         self.used = np.zeros(len(self.frame.resources))
@@ -78,8 +78,8 @@ class Sower:
     def run(self, clock: Clock) -> Ints:
         """Return the options chosen once no useful option fits.
 
-        Once time is up a few rounds remain, each of all options that share no demand, and as many
-        more as unmet floors and limits need.
+        Once time is up it runs a few more rounds, each over all options that share no demand, and
+        further rounds while floors or limits are unmet.
         """
         self._keep()
         hurried = 0
@@ -91,7 +91,7 @@ class Sower:
         return np.sort(self.choice[self.choice >= 0])
 
     def _take_best(self, together: float) -> bool:
-        """Choose the best option and near-equals that share no demand; return whether any was.
+        """Choose the best option and near-equals that share no demand; return whether one fits.
 
         `together`: share of the best rate that makes another option near-equal.
         """
@@ -230,7 +230,7 @@ class Sower:
         return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Use up the demand a station sells to, unless another of the round shares it."""
+        """Use up the demand a station serves, unless another station of the round shares it."""
         near: list[tuple[Part, Floats, Floats, Ints]] = []
         for p, part in enumerate(self.cutter.parts):
             offer = int(self.cutter.offer[p][option])

@@ -1,9 +1,9 @@
-"""Programs without capacities: closed-form service, and plain ones as a covering.
+"""Programs without capacities: service in closed form, and plain programs as a covering.
 
-Without capacities each row is served whole, by the station that counts most for it and among equals
-by the nearest. With a budget as the only limit, the program is the budgeted maximal covering of
-Church and ReVelle. `siting.engine.covering` has arrays, reductions, kicks and cuts of its own for
-it, made for millions of rows.
+Without capacities one station serves a row whole: the one with the most worth, among equals the
+nearest. With a budget as the only limit, the program is the budgeted maximal covering of Church and
+ReVelle. `siting.engine.covering` has arrays, reductions, kicks and cuts of its own for it, made for
+millions of rows.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science
 Association 32 (1974), 101-118.
@@ -29,7 +29,7 @@ from siting.program.service import Service
 
 
 def served_whole(aims: Sequence[Aim], program: Program) -> bool:
-    """Return whether each row in reach is served whole by the nearest station under these aims."""
+    """Return whether the nearest station serves each row in reach whole under these aims."""
     decides = (aim for aim in aims if aim.of_worth or aim.of_drives)
     first = next(decides, None)
     return not program.capacitated and first is not None and first.of_worth
@@ -131,7 +131,7 @@ def solve_covered(
 
 
 def _without_idle(covering: Covering, chosen: Ints) -> Ints:
-    """Return a plan without options that cover nothing alone, the most expensive removed first."""
+    """Return a plan without options that cover nothing alone, most expensive removed first."""
     by_option = sparse.csr_array(
         (np.ones(len(covering.option)), (covering.option, covering.row)),
         shape=(len(covering.cost), len(covering.weight)),

@@ -1,9 +1,9 @@
-"""The relaxed master problem as one native model that stays alive between rounds of cuts.
+"""The relaxed master problem as one native model, kept between rounds of cuts.
 
 Cuts are rows added to the native model, decisions are bounds of its columns, and the simplex method
 starts from the last basis. Cuts that stay slack are removed: at an optimum few of thousands bind.
-An option outside the optimum whose reduced cost takes the bound below the value sought is in no
-plan worth having (`Relaxed.hopeless`).
+An option outside the optimum is in no sufficient plan if its reduced cost takes the bound below the
+value sought (`Relaxed.hopeless`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Relaxed:
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options in no choice worth more than enough, and a bound on their plans."""
+        """Return the options of no choice above `enough`, and a bound on choices with them."""
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
@@ -139,7 +139,7 @@ class CutModel(ABC):
         """
 
     def forbid(self, choice: Ints) -> None:
-        """Exclude exactly one choice, which only rounding makes a plan."""
+        """Exclude exactly one choice, which is a plan only by rounding."""
         value = np.full(self.count, -1.0)
         value[choice] = 1.0
         self.add_rows([Row(np.arange(self.count), value, len(choice) - 1.0)])

@@ -4,17 +4,15 @@ Every cut is the inequality of `siting.engine.parts`, for weights ``l_k`` on mea
 
     sum of l_k t_k  <=  constant + sum of coefficient_n y_n
 
-Weights and prices are the duals of the subproblem at a point: given fractional options and the
-service that the master problem claims, a linear program (where a fractional station serves at most
-that fraction of a row) gives the shortfall, and its duals give the most violated cut. Two cases
-need no linear program: where all pairs of a part have the same worth it is a maximum flow, whose
-minimum cut gives prices of 0 and 1; without capacities each row takes its best stations until it is
-served.
+Weights and prices are the duals of the subproblem at a point. The subproblem is a linear program:
+it takes fractional options and the service that the master problem claims, and gives the shortfall.
+A station serves at most its fraction of a row. The duals give the most violated cut. Two cases need
+no linear program. Where all pairs of a part have the same worth it is a maximum flow, whose minimum
+cut gives prices of 0 and 1. Without capacities each row takes its best stations until it is served.
 
-Under the viability gap a station's business case has a price too: with a price ``tau`` on the gap
-of a site the station earns ``tau`` times its margin besides, and owes ``tau`` times its need less
-the part that public money, at its own price ``mu``, pays. Every ``tau`` is valid; the best of
-several is used offer by offer.
+Under the viability gap the gap row of a site has a price ``tau`` too. The station then also earns
+``tau`` times its margin, and owes ``tau`` times its need less the part that public money pays at
+its own price ``mu``. Every ``tau`` is valid; each offer uses the best of several.
 
 Source of the cuts without capacities: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition
 for very large scale partial set covering and maximal covering location problems. European Journal
@@ -110,7 +108,7 @@ class Cutter:
         return instance.amounts_of(instance.limits[r])
 
     def standing(self, p: int, choice: Ints) -> bytes:
-        """Return the offers that stand in a part and serve somebody, as a key.
+        """Return the standing offers that can serve a part, as a key.
 
         `choice`: option at each site, -1 for none.
         """
@@ -145,9 +143,9 @@ class Cutter:
         self, year: int, parts: Sequence[int], worths: Mapping[int, Floats],
         prices: Mapping[int, Floats], rupee: Floats,
     ) -> Callable[[Floats], Floats]:  # fmt: skip
-        """Return the coefficient of each option in a year whose business cases have to close.
+        """Return each option's coefficient in a year under the viability gap, as a function.
 
-        It is a function of a price of each site's gap; every price is valid. `worths`, `prices`: of
+        The function takes a price of each site's gap; every price is valid. `worths`, `prices`: of
         the pairs and rows of the year's `parts`; `rupee`: price of a rupee paid to each offer.
         """
         frame, layout = self.frame, self.frame.layout
@@ -284,7 +282,7 @@ class Cutter:
         filled = total - before[row]
         out = []
         for enough in (1 - settings.EXACT, 1 + settings.EXACT):
-            # Last station a row needs to be served whole; if none is, the row has price 0.
+            # Last station needed to serve a row whole; a row never served whole has price 0.
             done = np.flatnonzero(filled >= enough)
             price = np.zeros(len(part.rows))
             last = done[::-1]

@@ -1,4 +1,4 @@
-"""Shortest drives at a given worth, by a Lagrangian program in which nearer counts more.
+"""Shortest drives at a given worth, by a Lagrangian program with decay.
 
 The program for the shortest drives ``min sum of t x`` with ``sum of a x >= E`` has neither cuts nor
 a fast evaluation of a choice. The program ``max sum of (a - t / H) x`` has both: it has decay. A
@@ -8,7 +8,7 @@ bound ``W`` on it bounds the drives for every horizon ``H`` (min)::
 
 This is the Lagrangian bound with the multiplier ``1 / H`` on the worth to be kept, divided by that
 multiplier. A short horizon gives the better bound and plans with short drives that may lose some
-worth; a longer one starts from that plan and wins the worth back.
+worth; a longer one starts from that plan and regains the worth.
 
 Source: A. M. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -141,6 +141,6 @@ def _worth_of(frame: Frame) -> Reached:
 
 
 def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
-    """Return a choice with stations moved, and its drives (kWh·min/day; infinite without worth)."""
+    """Return a choice with stations moved and its drives (kWh·min/day; infinite: worth lost)."""
     best, value = relocated_often(frame, choice, clock, serving=Clock(math.inf))
     return best, -value

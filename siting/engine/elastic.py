@@ -6,7 +6,7 @@ All requirements are removed, then added back as rows over the same columns::
 
 A requirement is *held* if its excess is fixed at 0, and *dropped* if no objective counts its
 excess. One integer program shows whether requirements are compatible, how far a single one must
-give way, and the smallest changes to several, as shares of the figures asked. Existing stations are
+give way, and the smallest changes to several, as shares of their figures. Existing stations are
 kept.
 """
 
@@ -288,7 +288,7 @@ class Elastic:
     def ask(
         self, held: Collection[int], aimed: Collection[int], clock: Clock, *, whole: bool
     ) -> Answered:
-        """Return the least sum of the excesses aimed at, negated, each as a multiple of its `unit`.
+        """Return the least sum of the excesses aimed at, negated, as multiples of their `unit`.
 
         `held`: requirements whose excess is 0; `aimed`: requirements whose excess is minimised; all
         others are dropped. `whole`: whether stations are integers; if not, the relaxation is
@@ -317,7 +317,7 @@ class Elastic:
         return run_model(model, clock, whole=whole)
 
     def priced(self, answer: Answered) -> set[int]:
-        """Return the requirements with a dual price in a relaxation: those in its conflict."""
+        """Return the requirements with a dual price in a relaxation, which are in its conflict."""
         price = answer.price[self.matrix.a.shape[0] :]
         rows = zip(self._rows, price, strict=True)
         return {k for row, p in rows if abs(p) > settings.EXACT for k in row.owners}

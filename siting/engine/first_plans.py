@@ -21,7 +21,7 @@ def first_plan(inc: Incumbent) -> None:
     if inc.start is not None:
         mend(inc, inc.start)
     if inc.choice is not None:
-        # Stations in good places for all energy may be in bad ones where nearer counts more.
+        # Good sites for all energy may be bad sites under decay.
         if valuer is None and inc.coarse and inc.frame.service.near:
             sow(inc)
         return
@@ -51,7 +51,7 @@ def mend(inc: Incumbent, start: Ints) -> None:
 
 
 def sow(inc: Incumbent) -> None:
-    """Construct a plan by potential sales; if asked, the least expensive that suffices."""
+    """Construct a plan by potential sales; under an aim of money, the cheapest feasible."""
     sower = Sower(inc.master.cutter, inc.room)
     choice = sower.run(inc.clock)
     inc.sown = choice
@@ -95,7 +95,7 @@ def _by_year(inc: Incumbent) -> bool:
 
 
 def sow_at_prices(inc: Incumbent) -> None:
-    """Construct at the prices of the first cuts: without them money goes to the wrong years."""
+    """Construct at the prices of the first cuts; without them money is spent in wrong years."""
     relaxed, bound = inc.master.tighten(settings.PRICE_ROUNDS, 0.0)
     inc.infeasible = bound == -math.inf
     inc.limit(bound)
@@ -169,7 +169,7 @@ def take(inc: Incumbent, choice: Ints) -> None:
 
 
 def improve(inc: Incumbent, state: State) -> None:
-    """Keep a choice, and what exchanges make of it."""
+    """Keep a choice, and its improvement by exchanges."""
     assert inc.valuer is not None
     inc.keep_state(state)
     inc.keep_state(exchange(inc.valuer, state, inc.clock, enough=inc.enough))

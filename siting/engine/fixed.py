@@ -30,8 +30,8 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
     """Return the answer of a program for given offers: their service, without a proof.
 
     Budget, limits, floors, distances and required sites are ignored, so that a plan that breaks
-    them is computed too; the floor table still lists the energy served. Aims count as far as the
-    fixed offers leave a decision.
+    them has an answer too; the floor table still lists the energy served. Only aims that the fixed
+    offers leave open count.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
     except SolveError:
         if bare.gap is None or within_budget:
             raise
-        # An outside station may have a wider gap than public money may fill.
+        # A plan from elsewhere may have a wider gap than its cap allows.
         return _answer(replace(bare, gap=replace(bare.gap, cap=1.0)), choice)
 
 
@@ -90,9 +90,9 @@ def proven(
     stopped: Stopped,
     seconds: dict[str, float],
 ) -> Answer:
-    """Return the answer of a program by a plan of it, with what is proven on each of its aims.
+    """Return a plan of a program as an answer, with a proven bound on each aim.
 
-    `bounds`: what no plan does better than, aim by aim; the rest as for `Proof`.
+    `bounds`: the proven bound on any plan, aim by aim; the rest as for `Proof`.
     """
     choice = choice_of(program, offers)
     return _answer(
@@ -123,7 +123,7 @@ def _left_to_decide(program: Program) -> list[Aim]:
 
 
 def _value(program: Program, aim: Aim, reached: Sequence[Reached], choice: Ints) -> float:
-    """Return the value of a choice in an aim, in its unit, at the values reached in others."""
+    """Return the value of a choice in an aim, in its unit, given the values of earlier aims."""
     found = reached_again(program, aim, reached, choice)
     if found is None:
         raise SolveError(Fault("plan", "its service could not be computed"))
@@ -176,7 +176,7 @@ def assign(
     offer_ids
         Offers that stand, existing ones included; at most one per site.
     model
-        ``capacitated``: as much as the chargers can deliver, then the shortest drives.
+        ``capacitated``: the most energy the chargers can deliver, then the shortest drives.
         ``coverage``: all demand in reach of a compatible station, each row by the nearest.
 
     Raises

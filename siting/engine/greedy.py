@@ -1,26 +1,26 @@
 """The guarantee of the greedy plan, and the extra plan that it needs.
 
-With one option a site the energy served is monotone and submodular in the set of options: the gain
-of a station shrinks as others are added, for coverage as for the transport problem with capacities,
-whose value is the rank of a polymatroid. So for the gain of new stations over existing ones:
+With one option per site the energy served is monotone and submodular in the set of options: the
+gain of a station shrinks as others are added. That holds for coverage and for the transport problem
+with capacities, whose value is the rank of a polymatroid. So for the gain of new stations over
+existing ones:
 
 - greedy by energy per rupee while money lasts, and then the better of that plan and the
   best single option, reaches at least ``(1 - 1/e) / 2``, 31.6 %, of the best within the budget;
 - if all subsidies are the same, at least ``1 - 1/e``, 63.2 %.
 
 With several options at a site, limits besides the budget, or required sites, neither guarantee
-holds, and none is claimed. The bound of each plan tells its quality in fact, mostly far better.
+holds or is claimed. The proven gap of each plan is mostly far better.
 
 Greedy under a budget is not monotone: with more money an expensive option may be chosen that leaves
 no room for two better ones. So the plan is the best greedy plan over this sum of money and every
-smaller one. Sums are listed from above: a plan that has spent at most ``C`` on its way is the plan
-of every sum from ``C`` to the one it was made for, and the next sum lies just below ``C``. The
-order of options does not depend on the sum, so the plans of a sum are among those of any larger
-one, and **more money never makes the plan worse**. That holds for the most worth, or worth net of
-money, in one year, with fast evaluation or the viability gap, as long as the list ends (time,
-`MOST_STEPS`); not where lower limits or required sites exist and the greedy choice misses them; and
-except for the worth that ``least_gain`` and later aims give up within the gap. Elsewhere the plan
-is that of the construction or of the relaxation, without a claim.
+smaller one. Sums are tried downwards: a plan that spends at most ``C`` is the plan of every sum
+from ``C`` to its own, and the next sum is just below ``C``. The order of options does not depend on
+the sum, so a larger sum has all plans of a smaller one, and **more money never makes the plan
+worse**. This holds for the most worth, or worth net of money, in one year, with fast evaluation or
+the viability gap, as long as the list ends (time, `MOST_STEPS`). It does not hold where the greedy
+choice misses lower limits or required sites, nor for the worth that ``least_gain`` and later aims
+give up within the gap. Elsewhere construction or the relaxation gives the plan, without a claim.
 
 Sources: G. Nemhauser, L. Wolsey, M. Fisher: An analysis of approximations for maximizing submodular
 set functions I. Mathematical Programming 14 (1978), 265-294. S. Khuller, A. Moss, J. Naor: The
@@ -56,7 +56,7 @@ BUDGETED = (
 
 
 class Purse:
-    """A room with less money; the options' use of it does not depend on the sum.
+    """A room with less money; the sum does not change the options' use of it.
 
     `most` is the public money (PKR) that a choice must stay below.
     """
@@ -106,11 +106,11 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
 
 
 def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Ints]:
-    """Yield the constructed choices for the full money and each smaller sum for viability gaps.
+    """Yield the choices constructed for the full money and smaller sums for viability gaps.
 
     Options are ranked by worth per rupee, with a low and a higher weight on the stations' own
     rupees. A station's gap is known only once its service is computed, and is mostly smaller than
-    the construction assumes: sums above the full money come last.
+    the construction assumes, so sums above the full money are tried too, last.
     """
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):

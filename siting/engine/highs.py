@@ -2,9 +2,9 @@
 
 `InterruptibleHighs` overrides the parts of PuLP's solver class that matter here. HiGHS runs on a
 thread of its own, for two reasons. Python delivers Ctrl-C only between two of its own instructions,
-so never while C code runs; the calling thread waits in Python, receives it, and HiGHS polls often
-enough to be stopped. And HiGHS binds its pool of workers to the thread that first runs it, and
-later refuses another number of threads there.
+so never while C code runs: the calling thread waits in Python and receives it, and HiGHS polls for
+it. HiGHS also binds its pool of workers to the thread that first runs it, and later refuses another
+number of threads there.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class InterruptibleHighs(pulp.HiGHS):
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Run HiGHS until it is done, the deadline passes or the user interrupts.
 
-        Handing the problem over has taken time, and reading the answer takes as long again.
+        Passing the problem to HiGHS takes time, and reading the answer takes as long again.
         """
         handed_over_s = time.perf_counter() - self._began
         limit = min(self.timeLimit or math.inf, self.clock.left_s - handed_over_s)

@@ -1,4 +1,4 @@
-"""Incumbent and bound of one aim: what every step of the search reads and improves.
+"""Incumbent and bound of one aim: read and improved by every step of the search.
 
 Values are signed so that more is better.
 """
@@ -26,10 +26,10 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True)
 class Options:
-    """Settings for one aim: gap, threads, seed, and whether to stop after a good or better plan.
+    """Settings for one aim: gap, threads, seed, and whether a good or improved plan suffices.
 
     `turns`: limit on the turns of windows and tree; `yields_from`: share of the whole time limit
-    from which turns too slow to prove the gap leave the rest of the time to later aims.
+    from which turns too slow to prove the gap leave the remaining time to later aims.
     """
 
     gap: float
@@ -46,7 +46,7 @@ class Known:
     """The result of a whole relaxation: its bounds and its point.
 
     `whole`: the frame with all options, of which the present ones are `options`; `at_most`: bound
-    on the plans with each option of it.
+    on the plans with each of its options.
     """
 
     whole: Frame
@@ -56,7 +56,7 @@ class Known:
     at_most: Floats
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
-        """Return the missing options of plans that may be worth more than enough, if few.
+        """Return the missing options that plans above `enough` may have, if they are few.
 
         `at_most`: bound on the plans with each option.
         """
@@ -92,7 +92,7 @@ class Incumbent:
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
         self.ended_in_time = False  # whether the search left time for the answer
-        self.turns_ended: Ended | None = None  # what ended the turns
+        self.turns_ended: Ended | None = None  # reason why the turns ended
         self._serve_s = 0.0  # the longest time that computing the service took
 
     def build(self) -> None:
@@ -120,7 +120,7 @@ class Incumbent:
 
     @property
     def noise(self) -> float:
-        """Difference that is rounding even at values near 0."""
+        """Largest difference that counts as rounding at values near 0."""
         return settings.NOISE * abs(self.frame.matrix.size)
 
     @property
@@ -145,7 +145,7 @@ class Incumbent:
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options in no plan worth more than enough, and a bound on their plans."""
+        """Return the options of no plan above `enough`, and a bound on plans with them."""
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
@@ -155,7 +155,7 @@ class Incumbent:
         self._report()
 
     def keep(self, choice: Ints, value: float) -> None:
-        """Keep a plan if it is worth more, or as much for less money."""
+        """Keep a plan if it is worth more, or the same for less money."""
         noise = settings.EXACT * max(abs(self.best), 1e-300) if math.isfinite(self.best) else 0.0
         better = value > self.best + noise
         as_good = math.isfinite(value) and value >= self.best - noise
@@ -171,7 +171,7 @@ class Incumbent:
         return math.fsum(instance.offer_subsidy[last]), math.fsum(instance.offer_cost[last])
 
     def _report(self) -> None:
-        bound = max(self.bound, self.best)  # a bound below the plan is so only by rounding
+        bound = max(self.bound, self.best)  # only rounding puts a bound below the plan
         self.clock.hear(self.frame.sign * self.best, self.frame.sign * bound)
         self.clock.report()
 
@@ -196,10 +196,10 @@ class Incumbent:
             if len(self.served) > 60:
                 del self.served[next(iter(self.served))]
             began = self.clock.elapsed_s
-            # A first plan is served whatever the clock says.
+            # The service of a first plan ignores the clock.
             clock = self.clock if self.begun else Clock(math.inf)
             self.served[key] = self.frame.serve(np.sort(choice), clock, self.options.threads)
-            # It was served by slices in parallel; the answer joins them.
+            # Its slices were served in parallel; the answer joins them.
             beside = self.options.threads if len(self.frame.program.slices) > 1 else 1
             self._serve_s = max(self._serve_s, beside * (self.clock.elapsed_s - began))
         return self.served[key]
@@ -236,7 +236,7 @@ class Incumbent:
 
     @property
     def lacks_options(self) -> bool:
-        """Whether a few missing options are worth a new start: they alone hold the bound."""
+        """Whether a few missing options alone hold the bound, so that a restart pays."""
         if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)

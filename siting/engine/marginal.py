@@ -1,8 +1,8 @@
-"""The worth of a plan without one of its stations, or with another, one by one.
+"""The worth of a plan after one change: without a station, or with another.
 
-Without a station the others take as much of its demand as they can; the rest is the station's
-marginal worth. It differs from the energy the station serves: a station among strong neighbours
-serves much and is missed little.
+Without a station the others take the demand they can; the loss is the station's marginal worth. It
+differs from the energy the station serves: a station among strong neighbours serves much, and the
+plan loses little without it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def lost_without(
     -------
     dict
         Worth by site, in the order asked and the program's unit; 0 where the others can serve all
-        of it, and where no station stands.
+        its demand, and where no station stands.
     """
     kept = program.instance.positions_of(offer_ids)
     values = Marginal(program, offer_ids, only_offers(program.instance, kept))
@@ -154,10 +154,10 @@ class Marginal:
     def best_elsewhere(
         self, without: Collection[str], count: int = 3, *, larger: bool = False
     ) -> pd.DataFrame:
-        """Return the best single stations in place of some of the plan, as `offers_at` does.
+        """Return the best single stations in place of some stations, as `offers_at` does.
 
-        Budget and limits must have room for them once the others are removed; one row per site,
-        ``gain`` against the plan without those.
+        They fit budget and limits once the others are removed. One row per site, with ``gain``
+        against the plan without the others.
 
         Parameters
         ----------

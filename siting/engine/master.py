@@ -1,7 +1,7 @@
 """The master problem of a frame: its relaxation, its cuts, and its integer program.
 
-A small price on money matters where the budget is almost enough: without it the optimum is a huge
-flat face. The price of the whole budget is added back to the bound.
+Where the budget is almost enough, the optimum is a huge flat face; a small price on money narrows
+it. The price of the whole budget is added back to the bound.
 
 Equal options are counted by kind: where stations of one size are equally good at many sites,
 branching on single sites moves the bound slowly, and branching on their number quickly.
@@ -198,7 +198,7 @@ class Master(CutModel):
                     seen.add(key)
                     broken.append(cut)
 
-        # Half-way back cuts are deeper; where none of them is violated here, one from here is.
+        # Cuts from half-way back are deeper; if the optimum violates none, it gives cuts itself.
         points = [self._middle, taken]
         awake, resting = self._awake()
         for point in points:
@@ -208,7 +208,7 @@ class Master(CutModel):
         if not broken or (deep and self._quickly) or self.cutter.money:
             look(self._shortfalls.cuts(points, relaxed.point, breaks, linked=True))
             if large and self._shortfalls.missed:
-                self._middle = taken.copy()  # a cut violated here is not found from afar
+                self._middle = taken.copy()  # distant points give no cut violated here
         if not broken:
             for point in points:
                 look(self.cutter.of_energies(point, resting))
@@ -217,7 +217,7 @@ class Master(CutModel):
         return len(broken)
 
     def _awake(self) -> tuple[list[Measure], list[Measure]]:
-        """Return the energies to separate in a round, and those at rest."""
+        """Return the energies to separate in a round, and the energies at rest."""
         energies = self.cutter.energies
         awake = [m for m in energies if not self._rests[m.column][1]]
         return awake, [m for m in energies if self._rests[m.column][1]]
@@ -253,8 +253,8 @@ class Master(CutModel):
     def cut_at(self, choice: Ints, optimum: Floats) -> float:
         """Add the cuts that are tight at a choice; return the bound on its worth.
 
-        Many cuts are tight at a choice, and most say little of others. One made a little on the way
-        to `optimum` (value of each option) bounds the choices between more tightly.
+        Many cuts are tight at a choice, and most bound other choices weakly. A cut from a point
+        slightly towards `optimum` (value of each option) bounds the choices between more tightly.
         """
         taken = np.zeros(self.count)
         taken[choice] = 1.0
@@ -267,12 +267,12 @@ class Master(CutModel):
         self.model.changeColsBounds(self.count, self._columns, self._low, self._high)
         if relaxed is None:
             return math.inf
-        # The price on money not spent by the choice is included in the bound.
+        # The bound includes the price on money that the choice does not spend.
         left = self._refund - float(self._thrift[choice].sum())
         return relaxed.bound - left * self.size
 
     def dive(self, taken: Floats, room: Room) -> Ints | None:
-        """Return the choice that a dive from its optimum reaches under present cuts; else None."""
+        """Return the choice that a dive from the optimum reaches under present cuts, or None."""
 
         def again(lower: Floats, upper: Floats) -> Floats | None:
             self.model.changeColsBounds(self.count, self._columns, lower, upper)
@@ -296,7 +296,7 @@ class Master(CutModel):
         Returns a bound on any choice, the best choice's value by the cuts, and that choice.
         """
         m = self.matrix
-        # The cuts that bind at the last optimum, or did not long ago.
+        # The cuts that bind at the last optimum, or did so recently.
         binding = [row for row, idle in zip(self.rows, self._slack, strict=True) if idle <= 1]
         rows, side = [m.a], [cut.most for cut in binding]
         for cut in binding:

@@ -1,7 +1,7 @@
-"""The whole program solved by a solver through PuLP: slow and plain, for checks and export.
+"""The whole program, solved through PuLP: slow and plain, for checks and export.
 
-The solver starts from a plan. If there is no time to write the problem out and pass it over, which
-takes seconds for a city, that plan is the answer.
+The solver starts from a plan. Writing the problem out and passing it on takes seconds for a city.
+Without that time, the starting plan is the answer.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Many integer programs over the same stations and demand, which share their cuts.
 
-A cut bounds the service of any choice (`siting.engine.cuts`), whatever is paid and whatever is
-aimed at. So programs that differ in money, aim and requirements are integer programs over options
-and measures alone, and each starts with the cuts of all before it. First its relaxation is cut
-until that gains little; then it is solved in integers, cut at the optimum, and solved again until a
-choice reaches the bound. Choices are valued exactly, by flows where that is possible.
+A cut bounds the service of any choice (`siting.engine.cuts`), for any payments and any aim. So
+programs that differ in money, aim and requirements are integer programs over options and measures
+alone, and each starts with the cuts of all earlier ones. First cuts are added to its relaxation
+until they gain little. Then the integer program is solved, cut at its optimum, and solved again
+until a choice reaches the bound. Choices are valued exactly, by flows where possible.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Query:
     """An integer program over the pool's options and measures, and further columns of its own.
 
     `goal`: objective to be maximised; `lower`, `upper`: bounds of all columns; `rows`: conditions
-    beside those of the pool; `value`: exact objective of a choice, -inf if it is infeasible;
-    `enough`: difference of values that counts as none.
+    besides the pool's; `value`: exact objective of a choice, -inf if it is infeasible; `enough`:
+    largest difference of values that counts as none.
     """
 
     goal: Floats

@@ -1,7 +1,7 @@
 """Dual prices of a program's relaxation, from which weak duality gives a bound.
 
-The duals of the whole program's linear relaxation, each named by its row or column. They are only
-recorded here: `siting.verify.certificate` proves a bound from them independently.
+They are the duals of the whole program's linear relaxation, each named by its row or column.
+`siting.verify.certificate` proves a bound from them independently.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
     """Return the relaxation's prices for the first aim, in its unit; empty without prices.
 
     Columns as `siting.verify.certified` reads them. `limit_s` is the time limit (s). The table is
-    empty if that does not suffice, or if prices cannot bound the aim.
+    empty if the time does not suffice, or if prices cannot bound the aim.
     """
     aim = program.all_aims[0]
     if not (aim.of_worth or aim.of_money) or not len(program.options):
@@ -52,8 +52,8 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
 def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     """Return the gain from a rupee more in each year, in the first aim's unit.
 
-    Computed by the master problem's relaxation, under the cuts found within the time: a fair
-    estimate that proves nothing. 0 where the money of a year does not bind.
+    The master problem's relaxation gives it, under the cuts found within the time: an estimate, not
+    a bound. 0 where the money of a year does not bind.
     """
     frame = Frame(program, program.all_aims[0])
     years = 1 if program.year_plan is None else len(program.year_plan.years)

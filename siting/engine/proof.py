@@ -108,7 +108,7 @@ class Proof:
         maximise
             Whether more is better.
         noise
-            Difference that is rounding even where the objective is near 0.
+            Largest difference that counts as rounding where the objective is near 0.
 
         Examples
         --------
@@ -119,14 +119,14 @@ class Proof:
         ... ).gap
         0.1
         """
-        # Adding zero turns -0.0 into 0.0, which is what a file stores.
+        # Adding zero turns -0.0 into 0.0, as in a file.
         objective += 0.0
         bound = (max(bound, objective) if maximise else min(bound, objective)) + 0.0
         short = abs(bound - objective)
         if short <= max(settings.ARITHMETIC * abs(objective), noise):
             short = 0.0
         gap = short / max(abs(objective), 1e-12) if short > 0 else 0.0
-        # A gap equal to the last bit counts as reached.
+        # A gap that exceeds the one asked for by rounding alone counts as reached.
         reached = math.isfinite(gap) and gap <= gap_asked * (1 + settings.EXACT)
         return cls(
             status="optimal" if reached else "feasible",

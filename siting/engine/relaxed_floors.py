@@ -61,9 +61,9 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
 def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -> Ints | None:
     """Return a choice of viable stations under the viability gap; None if none is known.
 
-    Under the viability gap a relaxation takes more stations than its money can carry: those with
-    the largest shortfall get smaller, come later or go, until none has one. Near the end of the
-    time all stations with a shortfall go; that takes no customers from the others.
+    Under the viability gap a relaxation takes more stations than its money can carry. Stations with
+    the largest shortfall are shrunk, postponed or dropped, until none has one. Near the end of the
+    time all of them are dropped at once; that takes no customers from the others.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
             break
         lacks = served.point[gap]
         if shared.any():
-            # In a concession with a shortfall, stations whose own case has one go.
+            # In a concession with a shortfall, stations with a shortfall of their own are dropped.
             own = _own_lacks(frame, served.point)[sites] / np.maximum(need_at[sites], 1e-9)
             own = np.where(lacks > settings.ARITHMETIC, np.maximum(own, 0.0), 0.0)
             lacks = np.where(shared, own, lacks)

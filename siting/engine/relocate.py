@@ -1,10 +1,10 @@
 """Relocation of stations to free sites nearer to their own customers.
 
-Given the customers of each station, the saving of a move is a sum: their drives from the present
-site less those from the free one. If an option there is no more expensive and no smaller, and all
-customers reach it, energy and money stay within their limits, so nothing has to be solved. Without
-this step, a station could stay at the edge of a city only because the site amid its customers was
-never tried.
+Given the customers of each station, the saving of a move is a sum: their drives to the present site
+less their drives to the free one. If an option there is no more expensive and no smaller, and all
+customers reach it, energy and money stay within their limits, and no program has to be solved.
+Without this step, a station could stay at the edge of a city only because the site amid its
+customers was never tried.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
 def relocated_often(
     frame: Frame, choice: Ints, clock: Clock, serving: Clock | None = None
 ) -> tuple[Ints, float]:
-    """Return a choice with stations moved as often as that shortens drives, and its value.
+    """Return a choice with stations moved while that shortens drives, and its value.
 
-    The value is signed so that more is better; -inf where the choice misses what is required.
-    `serving`: clock of the service, where not `clock`: a service begun late is then finished.
+    The value is signed so that more is better; -inf where the choice misses a requirement.
+    `serving`: clock of the service, by default `clock`; its own clock lets a late service finish.
     """
     best, value = choice, -np.inf
     for _ in range(settings.SERVICE_ROUNDS):
@@ -167,7 +167,7 @@ class _Alike:
 
 
 def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
-    """Return the saving of moving a station (row) to a site (column) in reach of all customers."""
+    """Return the saving of moving a station (row) to a site (column) all its customers reach."""
     energies = slice(frame.count, frame.layout.columns.energies)
     sold, worth = point[energies], frame.matrix.cost[energies]
     site = frame.service.site[frame.energy_pair]

@@ -1,4 +1,4 @@
-"""Remedies of a conflict: changes of requirements, and their words."""
+"""Remedies of a conflict: changes of requirements, and their wording."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Mend:
     # Figures to ask for instead, verified by a plan; empty if no plan was found in time.
     figures: dict[int, float]
     standing: Flags  # whether each site has a station in that plan
-    # Least excess of a single requirement; that of the plan where it is proven.
+    # Least excess of a single requirement; the plan's own where it is proven.
     at_least: float
 
 

@@ -1,8 +1,8 @@
 """The root of the search: its bound, and plans made from its relaxation.
 
-1. Under the viability gap, where offers were priced in: their relaxation, made viable.
+1. Under the viability gap with column generation: its relaxation, made viable.
 2. Cuts on the master problem, round after round, until they gain little.
-3. Their relaxation, made viable or rounded; without a fast evaluation a dive comes first.
+3. This relaxation, made viable or rounded; without a fast evaluation a dive comes first.
 
 If there is still no plan: windows repair floors that the constructed plan misses, and a dive starts
 from the whole relaxation.
@@ -48,7 +48,7 @@ def search_root(inc: Incumbent) -> None:
             round_viable(inc, inc.root.taken)
         if inc.best > before:  # construction does not improve on that
             return
-    # Where flows alone decide, the constructed plan is as good as theirs, and faster.
+    # With a fast evaluation, the constructed plan is as good as a dive, and faster.
     if not money and (inc.valuer is None or inc.choice is None):
         with inc.clock.phase("dive", min(inc.until(0.6), inc.ends)):
             _dive(inc)
@@ -74,7 +74,7 @@ def cut(inc: Incumbent, stalled: float, ends: float) -> None:
 
 def _dive(inc: Incumbent) -> None:
     """Dive from the relaxed master problem while cuts at the plans lead to better ones."""
-    # Where a choice is worth the sum of its parts, one dive is enough.
+    # If the worth of a choice is the sum over its parts, one dive is enough.
     summed = inc.frame.program.gap is None and inc.frame.aim.of_worth and not inc.frame.reached
     idle, most = 0, 1 if summed else settings.IDLE
     while idle < most and not inc.done:

@@ -1,9 +1,9 @@
-"""The order of an aim's steps: the next turn goes to what closes most of the gap per unit of work.
+"""The order of an aim's steps, by the gap that each closes per unit of work.
 
-Steps are makers of plans and bounds that go on from where they stopped. Every other turn goes to
-the step that closed most per unit of counted work of late, each turn between to the step
-that has worked least, so that none starves and none takes more than twice its share. Work is
-counted by the solver's iterations, not by a clock, so that a run repeats.
+Steps make plans and bounds, and each continues from where it stopped. Every other turn goes to the
+step that recently closed most of the gap per unit of work. Each turn between goes to the step that
+has worked least, so that none starves and none takes more than twice its share. Work is counted by
+the solver's iterations, not by a clock, so that a run repeats.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 
 from siting.engine.clock import Clock
 
-# All is done, the turns ran out, or the rest of the time is left to others.
+# All is done, the turns ran out, or the remaining time is left to others.
 Ended = Literal["done", "turns", "yields"]
 
 
@@ -36,7 +36,7 @@ def take_turns(
     steps: Sequence[Step], clock: Clock, *, left: Callable[[], float], done: Callable[[], bool],
     turns: float = math.inf, yields: Callable[[], bool] = lambda: False,
 ) -> Ended:  # fmt: skip
-    """Take turns until done or no step has one; return what ended them.
+    """Take turns until done or no step has one; return why they ended.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def take_turns(
     turns
         Most turns.
     yields
-        Whether to leave the rest of the time to others.
+        Whether to leave the remaining time to others.
     """
     going, taken = list(steps), 0
     while (ready := [one for one in going if one.ready()]) and not done():

@@ -67,7 +67,7 @@ def _best_change(
 ) -> tuple[State, int] | None:
     """Return the change with the most gain for its price and its site; None if none gains.
 
-    Once time is up it is the best found.
+    Once time is up, the best change found so far.
     """
     rate = gain / np.where(np.asarray(paid) > 0, paid, 1.0)
     best: tuple[State, int] | None = None
@@ -88,8 +88,8 @@ def _best_change(
 def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.inf) -> State:
     """Return the choice improved by 2-exchanges: one site steps down, another up.
 
-    The pair with the highest bound is valued first; the first improvement is made, and the
-    resources left are filled. A site that can step down without loss does so: its money serves
+    The pair with the highest bound is valued first; the first improvement is applied, and the
+    remaining resources are filled. A site steps down wherever that loses nothing: its money serves
     others.
     """
     for _ in range(settings.PASSES):
@@ -103,7 +103,7 @@ def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.i
 
 
 def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
-    """Return the first improving exchange, or one of equal worth for less; None if none."""
+    """Return the first improving exchange, or an equal one for less money; None if none."""
     choice, count = state.choice, valuer.count
     price = valuer.room.price
     now = np.where(choice >= 0, price[choice], 0.0)
@@ -169,7 +169,7 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
-    """Return the changes of one site with less money, or as much and less cost; least first."""
+    """Return changes of a site with less money, or equal money and less cost; least first."""
     now = int(choice[j])
     money = (valuer.subsidy[now], valuer.cost[now])
     options = np.flatnonzero(valuer.site == j)

@@ -1,4 +1,4 @@
-"""Service of a choice and its payments: least drives, given the values reached of the aims."""
+"""Service and payments of a choice, with the least drives at the values of its aims."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def worked_out(
     # Drives as asked for, else in kilowatt-hours × minutes.
     asked = [aim for aim in program.all_aims if aim.of_drives]
     drives = asked[-1] if asked else ShortestDrives()
-    # A row of one depot may be a thousand times another: no tolerance would do for both.
+    # A depot's row may be a thousand times another: no tolerance suits both.
     found = reached_again(program, drives, reached, choice, by_cell=True)
     if found is None:
         raise SolveError(Fault("plan", "could not be computed again", "try another seed"))
@@ -52,11 +52,11 @@ def reached_again(
     required: int = 0,
     by_cell: bool = False,
 ) -> tuple[Frame, Answered] | None:
-    """Return the frame of an aim in which a choice is a plan, and its service; None if in none.
+    """Return the frame of an aim in which a choice is a plan, and its service, or None.
 
-    A value reached within a solver's tolerances, row by row, cannot always be reached again: the
-    smallest of some losses that makes the choice a plan is given up, but not of the first
-    `required` values. `by_cell`: cells apart, and solved to the tightest tolerances first.
+    A value reached within a solver's tolerances, row by row, cannot always be reached again. All
+    values but the first `required` ones are lowered by the smallest of some losses that makes the
+    choice a plan. `by_cell`: cells apart, and solved to the tightest tolerances first.
     """
     for loss in settings.LOSSES:
         kept = [*reached[:required], *(lowered(one, loss) for one in reached[required:])]
@@ -136,10 +136,10 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
 
 
 def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
-    """Return the payment for each station's shortfall, below 0 for a surplus, by case.
+    """Return each station's payment from the shortfalls of its case; a surplus is below 0.
 
-    A case is paid the sum of its stations' shortfalls and surpluses. The payment goes to those with
-    a shortfall, in proportion, and beyond their caps to the others.
+    A case is paid the sum of its stations' shortfalls and surpluses. The payment goes to the
+    stations with a shortfall, in proportion, and beyond their caps to the others.
 
     Examples
     --------
@@ -164,7 +164,7 @@ def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
     Parameters
     ----------
     due
-        Least sum paid up to each year (column), by site (row); the last is paid in the end.
+        Least sum paid up to each year (column), by site (row); the last is the whole payment.
     most
         Most that may be paid up to each year.
     granted

@@ -1,6 +1,6 @@
 """The subproblem of the cuts: the shortfall of measures at fractional options, as an LP.
 
-The rows are those of the whole program (`siting.program.matrix`), with the options fixed at their
+It has the rows of the whole program (`siting.program.matrix`), with the options fixed at their
 fractions on the right-hand side, and one row per measure: service plus shortfall is at least the
 master problem's claim. The service of a pair is limited by the fraction at its site. Only sides and
 bounds change from point to point, so the dual simplex method restarts from its last basis; the
@@ -36,7 +36,7 @@ class Shortfall:
         x = [self.layout.pair_column[cutter.parts[p].pairs, cutter.parts[p].slice] for p in group]
         self.energies = np.unique(np.concatenate(x))
         self.money = bool(cutter.money) and not worth_only
-        # Years of money covered; those without demand go with the first group.
+        # Years whose money it covers; years without demand belong to the first group.
         self.years: list[int] = []
         if self.money:
             of_parts = {cutter.year_of(p) for p in range(len(cutter.parts))}
@@ -53,7 +53,7 @@ class Shortfall:
         used = np.diff(part.indptr) > 0
         self.rows, inner = rows[used], part[np.flatnonzero(used)]
         self.by_option = sparse.csr_array(frame.by_column[:, : frame.count])[self.rows]
-        # What a row counts a rupee as: rows are scaled.
+        # Weight of a rupee in each row: rows are scaled.
         paid = sparse.csr_array(inner[:, len(self.energies) :])
         self.rupee = np.ones(len(self.rows))
         if paid.shape[1]:
@@ -66,7 +66,7 @@ class Shortfall:
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # Needs above customers and caps are not a shortfall of measures: see the second column.
+        # Needs above earnings and caps are not a shortfall of measures: see the second column.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
             family = m.family["gap"]
@@ -166,7 +166,7 @@ class Shortfall:
         return out
 
     def _price_rows(self) -> dict[int, tuple[Ints, Ints]]:
-        """Return, for each part, its demand rows with a row here, and those rows."""
+        """Return the demand rows of each part that have a row here, and these rows."""
         frame, m = self.frame, self.frame.matrix
         out: dict[int, tuple[Ints, Ints]] = {}
         if "demand" not in m.family:
@@ -174,7 +174,7 @@ class Shortfall:
         family = m.family["demand"]
         inside = (self.rows >= family.start) & (self.rows < family.stop)
         of_row = np.flatnonzero(inside)
-        # Merged row and slice of a demand row: those of any of its columns.
+        # Any column of a demand row has its merged row and slice.
         first = m.a.indices[m.a.indptr[self.rows[of_row]]] - frame.count
         row = frame.service.row[frame.energy_pair[first]]
         slice_ = frame.energy_slice[first]
@@ -248,7 +248,7 @@ class Shortfall:
         return self._read(taken, measured, answer.price, reduced)
 
     def _share(self, taken: Floats) -> Floats:
-        """Return the value of each pair's site, over options that serve it."""
+        """Return the summed value of the options that serve each pair, at most 1."""
         frame = self.frame
         out = np.zeros(len(self.energies))
         for s in self.slices:
@@ -312,7 +312,7 @@ class Shortfall:
         weight: dict[int, float],
         price: Floats,
     ) -> tuple[float, Floats]:
-        """Return constant and coefficients, the gap of each site at the best of several prices."""
+        """Return constant and coefficients, with each site's gap at the best of several prices."""
         cutter, frame, layout = self.cutter, self.frame, self.layout
         constant, coefficient = 0.0, np.zeros(cutter.count)
         years = layout.subsidy_column.shape[1]

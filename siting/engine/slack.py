@@ -15,8 +15,8 @@ from siting.program.instance import Flags, Floats, Ints
 class Room:
     """The resources of one program, prepared to test changes.
 
-    A *change* builds an option at its site, in place of any other there. The changes after the
-    options each leave one site empty.
+    A *change* builds an option at its site, in place of any other there. Changes numbered after the
+    options each empty one site.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -106,7 +106,7 @@ class Room:
         return out
 
     def added(self, amount: Floats, choice: Ints) -> Floats:
-        """Return the effect of each change on sums of amounts (by option, last axis) over a choice.
+        """Return the effect of each change on the sums of amounts (by option, last axis).
 
         The last change has no effect.
         """

@@ -42,6 +42,6 @@ def quiet_stdout() -> Iterator[None]:
 
 
 def _flush_c() -> None:
-    """Flush the buffers of the C library: a pipe's buffer would else appear after the block."""
+    """Flush the C library's buffers; a pipe would otherwise get them after the block."""
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).fflush(None)

@@ -1,13 +1,12 @@
 """A best-bound tree over the relaxed master problem, with cuts in its nodes.
 
-HiGHS takes no cuts while it branches, so a program kept small by cuts would have to be solved from
-scratch again and again. Here a node is a set of allowed options and of sites that must have a
-station; its bound is the relaxation's, tightened by cuts violated at its optimum, which hold
-everywhere. Options excluded by reduced costs, given incumbent and gap, are closed for good: mostly
-all but a few.
+HiGHS takes no cuts while it branches, so new cuts would mean solving from scratch again and again.
+Here a node is a set of allowed options and of sites that must have a station. Its bound comes from
+the relaxation, tightened by cuts that its optimum violates and that hold in every node. Options
+excluded by reduced costs, given incumbent and gap, are closed for good: mostly all but a few.
 
 A node branches on the number of stations of a kind, on a site with a fractional station, or else on
-its option; of several branchings the tree takes the one that lowers the bounds of both children
+its option. Of several branchings the tree takes the one that lowers the bounds of both children
 most.
 
 Sources: J. Benders: Partitioning procedures for solving mixed-variables programming problems.
@@ -42,7 +41,7 @@ class _Node:
 
 @dataclass(frozen=True, eq=False)
 class _Split:
-    """Two children of a node: a name for the record, and the distance from each."""
+    """Two children of a node, the key of their record, and the distance to each."""
 
     key: tuple[int, int]
     down: _Node
@@ -100,7 +99,7 @@ class Tree:
     def run(self, nodes: int) -> None:
         """Process nodes up to a limit, until the gap is proven or time is up.
 
-        A later call goes on from there.
+        A later call continues from there.
         """
         heap, until, keeper = self._heap, self.nodes + nodes, self._keeper
         while heap:
@@ -175,7 +174,7 @@ class Tree:
     def _best_of(self, splits: list[_Split], relaxed: Relaxed, work: float) -> _Split:
         """Return the branching estimated to lower the bounds of both children most.
 
-        `work`: that of the node's cuts; trials of branchings end after as much again.
+        `work`: work of the node's cuts; trials of branchings may take as much again.
         """
         best, best_score = splits[0], -1.0
         began = self._clock.work

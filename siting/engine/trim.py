@@ -1,6 +1,6 @@
 """Removal of stations whose gain per rupee is too small, within the gap.
 
-A gap leaves room for stations of little use, bought because the money was there. While the plan
+Within the gap, a plan may have stations of little use, built because money was left. While the plan
 stays within the gap of its bound, the station with the least loss per public rupee is removed, as
 long as that loss is below the least gain. Bound and proof belong to the original program; only the
 plan chosen within the gap changes.

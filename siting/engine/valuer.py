@@ -1,8 +1,8 @@
 """Exact and fast evaluation of choices, and bounds on every single change.
 
-For programs whose parts need no linear program (`siting.engine.cuts`), whose aim is a function of
-the worths of the slices, and whose only rows are over options. The minimum cuts of a choice bound
-every other choice, so that few changes have to be valued.
+It needs a program whose parts need no linear program (`siting.engine.cuts`), whose aim is a
+function of the worths of the slices, and whose only rows are over options. The minimum cuts of a
+choice bound every other choice, so that few changes have to be valued.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Conflicts: requirements that cannot hold together, and the least changes that resolve them.
+"""Conflicts: requirements that cannot hold together, and the least changes that help.
 
 1. If the elastic relaxation proves the conflict, only requirements with a price in it are tested:
    they are in conflict by themselves, so no other change can resolve it.
-2. Each is dropped alone while all others hold (limits in groups that are halved); if there is a
-   plan then, the least sufficient change is solved for, and verified: a plan fits the program with
-   that change.
+2. Each is dropped alone while all others hold (limits in groups that are halved). If that leaves a
+   plan, the least sufficient change is solved for, and verified by a plan of the program with that
+   change.
 3. The others are dropped one after the other for good, as long as a conflict remains. The rest is
    one irreducible set of requirements.
 4. Where no single change suffices, the smallest changes of several are solved for, each as a share
@@ -88,13 +88,13 @@ def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
 
 
 def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
-    """Return one fault a line; one for all squares or stretches in conflict."""
+    """Return one fault per line, but one for all squares or stretches in conflict."""
     kinds = [limit.kind for limit in program.instance.limits]
     alike: dict[str, list[Line]] = {}
     for line in lines:
         if line.one.block == "limit" and line.one.least:
             alike.setdefault(kinds[line.one.place], []).append(line)
-    # A single one has its name, have and need.
+    # A single limit of a kind keeps its own fault.
     alike = {kind: mine for kind, mine in alike.items() if kinds.count(kind) > 1}
     many = [id(x) for kind in DENSITY for x in alike.get(kind, [])]
     out = [x.fault for x in lines if id(x) not in many]
@@ -181,7 +181,7 @@ class _Diagnosis:
                 lines.append(bounded(one, mend.at_least))
         return lines
 
-    # --- what is tried -----------------------------------------------------------------------
+    # --- tests -------------------------------------------------------------------------------
 
     @contextmanager
     def limited(self, parts: float) -> Iterator[Clock]:
@@ -203,7 +203,7 @@ class _Diagnosis:
             return self.elastic.ask(held, aimed, clock, whole=whole)
 
     def clash(self, held: Collection[int]) -> bool:
-        """Return whether some are proven incompatible."""
+        """Return whether some requirements are proven incompatible."""
         return self.ask(held, (), whole=self.small).infeasible
 
     def possible(self) -> bool:
@@ -243,7 +243,7 @@ class _Diagnosis:
         return sorted(groups, key=lambda members: (not set(members) & set(first), len(members)))
 
     def try_alone(self, group: list[int]) -> None:
-        """Find members of a group that resolve it alone; none does unless all together do."""
+        """Find members of a group that resolve the conflict alone, if all together do."""
         if len(group) == 1 or self.clock.over:
             for k in group:
                 untried = len(self.all) - len(self.mends)
@@ -283,7 +283,7 @@ class _Diagnosis:
         return self.stepped(given, least, max(parts, len(settings.CONFLICT_STEPS)))
 
     def given(self, answer: Answered, aimed: Sequence[int]) -> dict[int, float]:
-        """Return the excesses of those that give way; the first with 0 where none does."""
+        """Return the excesses of requirements that give way; if none does, the first with 0."""
         none = {aimed[0]: 0.0}
         if not answer.found:
             return none
@@ -292,7 +292,7 @@ class _Diagnosis:
         return {k: float(excess[k]) for k in aimed if excess[k] > least[k]} or none
 
     def most_served(self, k: int, parts: float) -> Mend | None:
-        """Return a floor's excess where serving most of it is best."""
+        """Return a floor's excess under the largest share served of its demand."""
         one, floors = self.asked[k], list(self.program.floors)
         aim = WorstShare((replace(floors.pop(one.place), share=0.0),))
         changed = replace(self.program, floors=tuple(floors), aims=(aim,))
@@ -306,7 +306,7 @@ class _Diagnosis:
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float, parts: float) -> Mend:
-        """Return the last changes with a plan, in steps towards the relaxation's."""
+        """Return the last changes with a plan, in steps towards the relaxation's changes."""
         best = Mend(given, {}, self.nowhere, least)
         for step in settings.CONFLICT_STEPS:
             changed, figures = self.program, {}
@@ -347,7 +347,7 @@ class _Diagnosis:
                 drop(group[:half])
                 drop(group[half:])
 
-        # Limits go first, floors last: the user's own requirements stay in the message.
+        # Limits are dropped first, floors last: the user's own requirements stay in the message.
         drop([k for k in reversed(kept) if k not in alone])
         return list(alone) if alone and self.clock.over else kept
 
@@ -356,7 +356,7 @@ class _Diagnosis:
     ) -> tuple[dict[int, float], Flags]:
         """Return the figures with which the plan found fits, and its stations by site.
 
-        Figures are rounded to what people write, and enlarged slightly where that is not enough.
+        Figures are rounded to usual decimals, and enlarged slightly where that is not enough.
         """
         options = self.elastic.options
         taken = options.offer[np.flatnonzero(answer.point[: len(options)] > 0.5)]

@@ -1,18 +1,18 @@
 """Windows: large neighbourhood search, with the stations of a neighbourhood set free.
 
-A window frees the options of some sites, energies, and all columns without a site; the rest of the
-plan is folded into the sides of the rows. What is left is a small integer program that HiGHS solves
+A window frees the options of some sites, some energies, and all columns without a site; the rest of
+the plan moves to the sides of the rows. The result is a small integer program that HiGHS solves
 from the incumbent. It is built from the matrix alone, so it works for any combination of blocks.
 Nearness is shared demand, so no map is needed.
 
-The energies are of demand rows that a window can change: those its stations serve, those that lack
-service, and those that a site of it would serve better. Such a row keeps the pairs in use and, at
-first, a few others: in the window the nearest, outside it those with free capacity.
+The energies belong to demand rows that a window can change: rows that its stations serve, rows that
+lack service, and rows that one of its sites would serve better. Such a row keeps the pairs in use
+and, at first, a few others: in the window the nearest, outside it pairs with free capacity.
 
 Each window has two neighbourhoods, mostly far apart: money moves between them. Windows start where
-relaxation and plan differ; none is repeated while nothing near it has changed, and once all of a
-size have been tried they grow, in sites and in pairs of a row. Several run in parallel; their
-results are applied in order, so that a run repeats.
+relaxation and plan differ. None is repeated while nothing near it has changed. Once all of a size
+have been tried they grow, in sites and in pairs of a row. Several run in parallel; their results
+are applied in order, so that a run repeats.
 
 Source: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer 2010,
 399-419.
@@ -33,7 +33,7 @@ from siting.engine.highs import run_native
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
 
-# Rows that the results of several windows may violate together, though each met them.
+# Rows that the results of several windows may violate together, though each alone meets them.
 SHARED = ("one", "resource", "subsidies", "floor")
 
 
@@ -110,7 +110,7 @@ class Windows:
         """Whether windows as large as the program found nothing."""
         return self.size > 2 * self.frame.sites
 
-    # --- what is near what -------------------------------------------------------------------
+    # --- nearness ----------------------------------------------------------------------------
 
     def _site_of_columns(self) -> Ints:
         """Return the site of each column; -1 for columns without one."""
@@ -247,17 +247,17 @@ class Windows:
         return columns, columns < count
 
     def _good_pairs(self, inside: Flags) -> Flags:
-        """Return a window's energies with decay: the best of its sites, and those that may give."""
+        """Return a window's energies with decay: the best of its sites, and a few outside."""
         worth, in_use = self._worth, self.point[self._energies] > 0
         inside = inside & (self._good | in_use)
         outside = self._outside(inside)
         return inside | outside & (in_use | self._among_best(outside, worth, settings.BEST))
 
     def _pairs(self, inside: Flags) -> Flags:
-        """Return a window's energies: those in use, and a few that may take their place.
+        """Return a window's energies: energies in use, and a few that may take their place.
 
-        `inside`: all of its sites. Only rows that its stations serve, that lack service, or that a
-        site of it would serve better than their stations do.
+        `inside`: all energies of its sites. Only rows that its stations serve, that lack service,
+        or that one of its sites would serve better than their stations.
         """
         now = self.point[self._energies]
         in_use, worth = now > 0, self._worth
@@ -270,7 +270,7 @@ class Windows:
         rows[self._reach_of_columns[inside & better]] = True
         inside = inside & rows[self._reach_of_columns]
         outside = self._outside(inside)
-        # Those of equal worth: the nearest in the window, and outside those with room.
+        # Among equal worths: in the window the nearest, outside it those with free capacity.
         inside &= in_use | self._among_best(inside, worth, self.pairs, self._nearness)
         room = self._room()
         outside &= in_use | self._among_best(outside & (room > 0), worth, self.pairs, room)
@@ -299,7 +299,7 @@ class Windows:
     ) -> Flags:
         """Return whether each energy column is among the best of its row and slice.
 
-        `then`: decides between those of equal worth.
+        `then`: decides between equal worths.
         """
         at = np.flatnonzero(energies)
         group = self._group[at]

@@ -70,11 +70,11 @@ class Ask:
 
     @property
     def free(self) -> bool:
-        """Whether it has no floors."""
+        """Whether the question has no floors."""
         return self.least_share == 0 and self.least_stations == 0
 
     def like(self, other: Ask, *, free: bool | None = None) -> bool:
-        """Return whether another question is nearly the same, for no more money.
+        """Return whether another question is nearly equal and has no more money.
 
         A bound at given prices must use the full budget: one for a smaller budget does not hold for
         a larger.
@@ -134,12 +134,12 @@ def same(row: Mapping[str, Any], ask: Ask) -> bool:
 
 
 def covers(money: Iterable[float], other: Iterable[float]) -> bool:
-    """Return whether money by year allows everything that other money does (PKR)."""
+    """Return whether money by year allows every payment that other money allows (PKR)."""
     return all(one >= two - 1.0 for one, two in zip(money, other, strict=True))
 
 
 def given_up(config: Config) -> float:
-    """Return the share of its energy that a city's written plan may give up for shorter drives."""
+    """Return the share of energy that a city's written plan may give up for shorter drives."""
     return settings.KEPT * config.solver.gap if {*DRIVES} & {*aims_of(config)} else 0.0
 
 
@@ -328,7 +328,7 @@ def written_row(study: Study, plan: Plan) -> Row:
 
 
 def _as_built(outcome: Outcome) -> tuple[str, ...]:
-    """Return the offers of the last slice, those built first at the front, as a start."""
+    """Return the offers of the last slice as a start, earliest built first."""
     first = outcome.built.drop_duplicates("site_id")["site_id"].to_list()
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return tuple(sorted(outcome.offers, key=lambda offer: first.index(site[offer])))

@@ -1,4 +1,4 @@
-"""A nation on one budget: its cities asked, the money divided, the plan written."""
+"""A nation on one budget: questions to its cities, division of the money, and its plan."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Nation(Rounds):
     overrides
         ``key.path=value`` texts that replace keys of the file.
     workers
-        Processes on this machine; None: one a core.
+        Processes on this machine; None: one per core.
     dask
-        Address of a Dask scheduler to use in their place; all machines see the same files.
+        Address of a Dask scheduler to use in their place; all machines must share the files.
     progress
         Called with one line for each step done.
     today
@@ -111,7 +111,7 @@ class Nation(Rounds):
         return plan, claim.place
 
     def _found(self) -> dict[str, tuple[Floats, dict[str, Any]]]:
-        """Return the money and the plan of each city, all cities asked."""
+        """Ask all cities, and return the money and the plan of each."""
         self.prepare()
         self.ask_all()
         return self.chosen()

@@ -16,16 +16,15 @@ With money by year, ``b_c`` is the money a city draws in each, ``p`` and ``pi`` 
 and the budget is one row per year: the money granted in it, or up to it where money is carried
 over. A city solved at prices ``p_k`` within all its possible money has the bound ``L_k + p_k b``,
 whatever the division; for all money without a price, ``p_k`` is 0. A bound for other budgets by
-year holds for these only, or for less in every year, which no slope expresses; such bounds are left
-out. So ``U_c`` is concave, and with any weights ``w_ck`` of at least 0 and sum 1 its term is at
-most ::
+year holds only for these or less in every year, which no slope expresses; such bounds are left out.
+So ``U_c`` is concave, and with any weights ``w_ck`` of at least 0 and sum 1 its term is at most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r at c, t)
 
-with ``h_ct`` the most money of the city in the year. The least and most of a city itself are rows
-``r`` too. The best prices and weights are the duals of one linear program; adding them up again is
-arithmetic, and wrong ones give a weaker bound, never an invalid one.
+with ``h_ct`` the most money of the city in the year. A city's own least and most money are rows
+``r`` too. The best prices and weights are the duals of one linear program. The sum is plain
+arithmetic, and wrong duals give a weaker bound, never an invalid one.
 
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
 allocation of resources. Operations Research 11 (1963), 399-417. G. Dantzig, P. Wolfe:
@@ -48,7 +47,7 @@ from siting.engine.linear import STRICT, model_of, run_model
 from siting.program.instance import Floats
 
 MILLION = 1e6
-# Cost of granting a PKR m that nobody draws (kWh/day).
+# Cost of granting a PKR m that is not drawn (kWh/day).
 IDLE = 1e-6
 
 
@@ -58,7 +57,7 @@ class Pot:
 
     name: str
     cities: tuple[str, ...]
-    at_least: float = 0.0  # granted of it in all (PKR)
+    at_least: float = 0.0  # least grants in all (PKR)
     at_most: float = math.inf
     years: tuple[int, ...] = (0,)  # positions of its years
 
@@ -138,7 +137,7 @@ def divide(
     *,
     whole: bool = True,
 ) -> Divided | None:
-    """Return the best point of each city within the money, or shares of points; None if none fits.
+    """Return the best point of each city within the money, or shares of points, or None.
 
     `pots` are the nation's budget and the provinces' money, `envelopes` the most that the points
     may use of further resources. With `whole` each city takes one point; else shares of several,
@@ -176,7 +175,7 @@ def divide(
     entries = [(r, j, v) for r, (row, _, _) in enumerate(rows) for j, v in row.items() if v]
     r, j, v = (np.array(part) for part in zip(*entries, strict=True))
     a = sparse.csc_array((v, (r, j)), shape=(len(rows), n + c))
-    # Over several years the least of a city is a pot of its own.
+    # Over several years the least money of a city is a pot of its own.
     low = [0.0] * n + [cities[name].low / MILLION if years == 1 else 0.0
                        for name in names for _ in range(years)]  # fmt: skip
     high = np.concatenate(
@@ -345,7 +344,7 @@ def added_up_by_year(
     prices: Mapping[str, float],
     years: Sequence[int],
 ) -> pd.DataFrame:
-    """Return the certificate of money by year, from the column ``weight`` of a table of bounds.
+    """Return the certificate of money by year, from the column ``weight`` of the bounds.
 
     As `added_up`; the prices of a city are in the `price_columns`. The weights must be at least 0
     with the sum 1 for each city; any such weights give a bound.

@@ -1,4 +1,4 @@
-"""A nation's folder: tables, a page, the run of each city, and what computes the plan again."""
+"""A nation's folder: tables, a page, the run of each city, and the basis of the plan."""
 
 from __future__ import annotations
 
@@ -224,8 +224,7 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
 
 
 # --- the answers ---------------------------------------------------------------------------------
-# One is used again only if the city's configuration is identical and this version of the package
-# gave it.
+# An answer is used again only if the city's configuration and the package version are the same.
 
 
 def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Row]) -> None:

@@ -1,4 +1,4 @@
-"""The page of a nation: a map, money by city, what other divisions cost, the certificate."""
+"""The page of a nation: map, money by city, cost of other divisions, certificate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from siting.texts import html_text
 from siting.writing import write_text
 
 WEST, EAST, SOUTH, NORTH = 60.4, 77.4, 23.2, 37.4
-SCALE = 44.0  # pixels a degree of latitude
+SCALE = 44.0  # pixels per degree of latitude
 LINE = 14.0  # pixels between two labels
 SQUEEZE = math.cos(math.radians(30.3))
 WORDS = {

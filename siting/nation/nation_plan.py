@@ -56,7 +56,7 @@ class NationPlan:
     floors_cost_kwh_day
         Energy that the known plans would serve in addition without floors; None: no floor is set.
     seconds
-        In all.
+        Seconds in all.
     """
 
     config: NationConfig
@@ -89,7 +89,7 @@ class NationPlan:
     def price(self) -> float:
         """The worth of a rupee more of the budget by the certificate (kWh/day).
 
-        By year: of one spread over the years as the budget is.
+        With money by year, the rupee is spread over the years as the budget is.
         """
         names = self.terms["name"].astype(str)
         budgets = self.terms[(self.terms["row"] == "pot") & names.str.startswith(BUDGET)]

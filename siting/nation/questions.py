@@ -1,4 +1,4 @@
-"""Questions to stored plans of a nation: the money of a city, and the change between plans."""
+"""Questions to stored plans of a nation: money of a city, and changes between plans."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
 
 
 def _prices(terms: pd.DataFrame, city: str, years: Sequence[int]) -> list[str]:
-    """Return the required energy of a PKR m in a city, of each year (kWh/day), as text."""
+    """Return the energy that a PKR m must bring in a city, by year (kWh/day), as text."""
     mine = terms[(terms["row"] == "city") & (terms["name"] == city)]
     columns = price_columns(years)
     numbers = mine[columns].iloc[0].to_list() if len(mine) else [0.0] * len(columns)
@@ -100,7 +100,7 @@ def _prices(terms: pd.DataFrame, city: str, years: Sequence[int]) -> list[str]:
 
 
 def _plans(asks: pd.DataFrame, city: str, drawn: float) -> pd.DataFrame:
-    """Return the plans of a city that serve more than all less expensive ones."""
+    """Return the plans of a city that serve more than every cheaper one."""
     keys = ["purpose", "subsidy_pkr", "served_kwh_day"]
     mine = asks.loc[(asks["city"] == city) & asks["served_kwh_day"].notna(), keys]
     mine = mine.sort_values(["subsidy_pkr", "served_kwh_day"], ascending=[True, False])

@@ -103,7 +103,7 @@ class NationFacts(BaseModel):
 def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     """Return facts and tables of a nation's folder, its certificate added up again.
 
-    Every file, those of the cities' runs too, is checked against its hash, every value against its
+    Every file, including the cities' runs, is checked against its hash, every value against its
     type. `siting.nation.verify_nation` detects edits that also correct the hashes.
 
     `folder`: a folder of `siting nation`. Raises `InputError` if it is not such a folder, a file is

@@ -34,8 +34,8 @@ Report = Callable[[str], None]
 BUDGET = "the nation's budget"
 # Divisions in proportion to a figure of the cities; None: equal shares.
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
-# Seconds grow with this power of a city's demand, and are at least this share of the mean: large
-# cities are hard, and hold most of the nation's unproven energy.
+# A city's time limit grows with this power of its demand, from this share of the mean: large cities
+# are hard, and hold most of the nation's unproven energy.
 LARGER, LEAST_TIME = 0.75, 0.25
 # Share of unproven energy above which a price is asked again, and the largest multiple of the time
 # for it.
@@ -102,7 +102,7 @@ class Rounds:
 
     @property
     def pots(self) -> tuple[Pot, ...]:
-        """Return the money shared by cities: the budget, and that of the provinces."""
+        """Return the money shared by cities: the budget, and the provinces' money."""
         budget, years = self.config.money_pkr, tuple(range(len(self.money)))
         shared = self.budgets()
         for name, money in self.config.provinces.items():
@@ -140,8 +140,7 @@ class Rounds:
     def widest(self, name: str) -> Floats:
         """Return money by year (PKR) that contains every possible grant of a city.
 
-        Without carried-over money its sum is above the city's own limit, which may fall into any
-        year.
+        Without carry-over its sum exceeds the city's own limit, which may all fall into any year.
         """
         return self.high(name) if self.carry_over else self.most(name)
 
@@ -255,7 +254,7 @@ class Rounds:
                     "money": ask.money, "prices": ask.prices,
                     "free": ask.free, "times": times} | row  # fmt: skip
             if ask.envelopes and ask.prices is None:
-                full["bound_kwh_day"] = math.nan  # it could have had more of the envelopes
+                full["bound_kwh_day"] = math.nan  # it holds only for this part of the envelopes
             self.rows.append(full)
             at = f"PKR {_in_millions(ask.money)} m"
             if ask.prices is not None:
@@ -433,10 +432,10 @@ class Rounds:
     def _rupees(self, name: str) -> list[Floats]:
         """Return prices by year to try in a city; empty for a single sum, or without prices.
 
-        Prices of several years that come from the known plans jump between extremes. The dual price
-        of each year in each city at its money, from its own relaxation, is about the same in all
-        cities once the money is well divided. So the mean over cities, weighted by money, is tried;
-        a city with its own limits is also asked at its own dual price.
+        Prices by year from the known plans jump between extremes. The dual price of each year from
+        each city's own relaxation is about the same in all cities once the money is well divided.
+        So the mean over cities, weighted by money, is tried; a city with its own limits is also
+        asked at its own dual price.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])

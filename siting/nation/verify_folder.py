@@ -49,9 +49,9 @@ def verify_nation(
 ) -> Verified:
     """Return whether a nation's folder is consistent, from its files alone.
 
-    Every file is checked against its hash; the sums are added up; each city's run is verified by
-    itself (`siting.review.verify_run`); the nation's values of each city are taken from its run
-    again; no bound is below a plan of the city; and tables, page and layers are written again.
+    Every file is checked against its hash, and the sums are added up. Each city's run is verified
+    by itself (`siting.review.verify_run`), and the nation's values of each city are read from its
+    run again. No bound may be below a plan of its city. Tables, page and layers are written again.
 
     `folder`: a folder of `siting nation`; `progress`: called with an `Event` when a check is done.
     """
@@ -147,7 +147,7 @@ def _same(one: Any, two: Any) -> bool:
 
 
 def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[str, ...]:
-    """Return the sections in which a run's configuration differs from the question to its city."""
+    """Return the sections where a run's configuration differs from the question to its city."""
     money = np.array(basis.granted[name])
     ask = asking.granted_ask(nation.ask(name, "granted", money, free=False))
     limits = run.solver.time_limit_s, run.solver.threads
@@ -178,7 +178,7 @@ def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
 def _plans(
     nation: Rounds, basis: Basis, name: str, *, free: bool
 ) -> Iterator[tuple[float, list[float]]]:
-    """Yield energy and money of each plan of a city; with floors those that meet them."""
+    """Yield energy and money of each plan of a city; with floors, only plans that meet them."""
     for plan in nation.plans(name, floors=not free):
         yield plan["served_kwh_day"], plan["drawn_by_year"]
     written = basis.written.get(name, {})

@@ -1,4 +1,4 @@
-"""Workers for the cities: local processes or a cluster; a dead one takes one task with it."""
+"""Workers for the cities: local processes or a cluster; a dead worker loses one task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from siting.batch.pools import cores, dask_pool, local_pool, share_threads
 from siting.interrupts import held
 
 Task = tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]
-# Pools tried before each task gets one of its own.
+# Pools tried before each task has one of its own.
 POOLS = 2
 KILLED = "its process was killed, perhaps for lack of memory"
 
@@ -19,7 +19,7 @@ KILLED = "its process was killed, perhaps for lack of memory"
 class Workers:
     """An executor that survives the death of its workers.
 
-    `workers` are processes on this machine (None: one a core); `dask` is the address of a Dask
+    `workers` are processes on this machine (None: one per core); `dask` is the address of a Dask
     scheduler to use in their place.
     """
 
@@ -48,8 +48,8 @@ class Workers:
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield the number of each task and its row, as they are done.
 
-        A process that dies takes the pool with it: a new one does the rest. If that dies too, each
-        task left gets a pool of its own.
+        A process that dies ends its pool, and a new pool does the rest. If that dies too, each
+        remaining task has a pool of its own.
         """
         left = list(range(len(tasks)))
         for _ in range(POOLS):

@@ -1,23 +1,23 @@
-"""The aims of a plan, in lexicographic order: each keeps the values of those before it.
+"""The aims of a plan, in lexicographic order: each keeps the values of earlier aims.
 
 =================  ===============================================================================
-`MostWorth`        ``max  sum of w_s a_ij v_is x_ijs``: energy, people or sessions, by year and
-                   chance (`siting.program.slices`), nearer counting for more if so wished
-`NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: the same, less what each rupee of
-                   money ``M`` has to bring, ``g``: what brings less is not built, and the money
-                   for it is left (``g`` is the price of the budget in Everett's sense); over years
+`MostWorth`        ``max  sum of w_s a_ij v_is x_ijs``: energy, people or sessions, weighted by
+                   year and probability (`siting.program.slices`), with decay if asked for
+`NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: the same, less a charge ``g`` on
+                   each rupee of money ``M``: stations that bring less per rupee are not built,
+                   and their money is left (``g`` is Everett's price of the budget); over years
                    ``sum of g_t (M_t - M_t-1)``, with ``M_t`` the money drawn up to year ``t``
 `LeastMoney`       ``min`` public money drawn, or cost in all
 `WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
-`LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario, ``b_k`` the most that
-                   any plan serves in it, ``S_k`` what this one does
+`LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario, ``b_k`` the most
+                   worth of any plan in it, ``S_k`` the worth of this plan
 `Tail`             ``max  u - 1/(1-a) sum of p_k v_k``  with  ``v_k >= u - (S_k - c_k)``: the mean
-                   over the worst ``1 - a`` of outcomes, energy served (``c_k = 0``) or, as a
-                   number to be small, unserved (``c_k`` what is wanted)
+                   over the worst ``1 - a`` of outcomes: worth served (``c_k = 0``), or worth
+                   unserved, to be minimised (``c_k`` the worth of all demand)
 `ShortestDrives`   ``min  sum of w_s minutes_ij x_ijs``
-`LeastCostToAll`   ``min  sum of w_t c_o over what stands  +  sum of w_s v_i minutes_ij x_ijs``:
-                   facility location proper (PKR a year), ``c_o`` the yearly cost of an offer,
-                   ``v_i`` what a minute's drive of each kWh/day of a class costs its drivers a year
+`LeastCostToAll`   ``min  sum of w_t c_o over standing offers  +  sum of w_s v_i minutes_ij x_ijs``:
+                   facility location (PKR a year), ``c_o`` the yearly cost of an offer, ``v_i``
+                   the yearly cost to drivers of a minute's drive for each kWh/day of a class
 =================  ===============================================================================
 
 Sources: R. Rockafellar, S. Uryasev: Optimization of conditional value-at-risk. Journal of Risk 2
@@ -53,7 +53,7 @@ TailOf = Literal["unserved", "served"]
 Terms = tuple[Ints, Floats]
 # A function of the worth in each scenario (first axis), larger where better.
 Goal = Callable[[Floats], Floats]
-# The parts of the cost to all, as tables and lines name them.
+# Names of the parts of the cost to all, in tables and messages.
 STATIONS, DRIVERS_TIME = "stations", "drivers' time"
 _WORTH = r"\sum_{ijs} w_s a_{ij} v_{is} x_{ijs}"
 
@@ -92,35 +92,35 @@ class Served(Protocol):
         """Return the public money drawn, or the cost, in each year (PKR)."""
 
     def yearly(self, amount: Floats) -> float:
-        """Return an amount by offer over what stands, years weighted."""
+        """Return the sum of an amount over standing offers, years weighted."""
 
     def over_pairs(self, each: Floats) -> float:
-        """Return an amount per kWh of each pair over the energy served, slices weighted."""
+        """Return the sum of an amount per kWh over the energy of pairs, slices weighted."""
 
     def shares(self, group: Floor) -> list[float]:
         """Return the share served of a group in each slice where it counts and has demand."""
 
 
 class Aim(ABC):
-    """An aim of a plan: its expression in the program, its value, and what the engine needs of it.
+    """An aim of a plan: its expression in the program, its value, and its data for the engine.
 
-    `value` computes anew from an answer what `terms` writes as a linear expression. No other room
-    asks for the class of an aim.
+    `terms` writes the value as a linear expression; `value` computes it from an answer. No other
+    package tests the class of an aim.
     """
 
     name: ClassVar[str]  # its name in proofs
     kind: ClassVar[str]  # its name in an account (`siting.verify.AimKind`)
     formula: ClassVar[str]  # in LaTeX
     words: ClassVar[str]  # in planners' words
-    own_unit: ClassVar[str | None] = None  # unit of its value; None: that of the worth
-    # Whether it is worth served, net of a charge on money or not; worth served alone; money; the
-    # drive of each cell; or a function of the worth in each scenario.
+    own_unit: ClassVar[str | None] = None  # unit of its value; None: unit of worth
+    # Whether the value is worth served, perhaps less a charge on money; worth served alone; money;
+    # the drive of each cell; or a function of the worth in each scenario.
     of_worth: ClassVar[bool] = False
     is_plain_worth: ClassVar[bool] = False
     of_money: ClassVar[bool] = False
     of_drives: ClassVar[bool] = False
     of_scenarios: ClassVar[bool] = False
-    # Whether the cost of stations counts in it as well as the drives.
+    # Whether the cost of stations counts besides drives.
     of_stations: ClassVar[bool] = False
     # Whether its value is relative to the best value of each scenario alone, `best`.
     from_best: ClassVar[bool] = False
@@ -143,7 +143,7 @@ class Aim(ABC):
         return self.from_best and not self.best
 
     def with_best(self, best: tuple[float, ...]) -> Aim:
-        """Return it relative to the best value of each scenario, if it is relative at all."""
+        """Return the aim with the best value of each scenario, if its value is relative to them."""
         return self
 
     def unit(self, worth_unit: str) -> str:
@@ -162,11 +162,11 @@ class Aim(ABC):
         """Return the value of an answer, in the aim's unit."""
 
     def explained(self, worth_unit: str) -> str:
-        """Return its words with its figures and unit."""
+        """Return the aim in words, with its figures and unit."""
         return f"{self.words}, {self.unit(worth_unit)}"
 
     def money(self, layout: Layout) -> Terms:
-        """Return the money in it by column: none by default."""
+        """Return the money in the aim by column; none by default."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def minute_of_classes(self, instance: Instance) -> Floats | None:
@@ -174,12 +174,12 @@ class Aim(ABC):
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return it as a function of scenario worths, without money; None if it is not one."""
+        """Return the aim as a function of scenario worths, without money; None if it is none."""
         chance = np.array(layout.probabilities)
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
     def parts(self, answer: Served) -> Mapping[str, float]:
-        """Return the parts that its value is the sum of, by name; none by default."""
+        """Return the parts that sum to its value, by name; none by default."""
         return {}
 
 
@@ -236,7 +236,7 @@ class NetWorth(Aim):
         return answer.worth - charge
 
     def explained(self, worth_unit: str) -> str:
-        """Return its words with its figures and unit."""
+        """Return the aim in words, with its figures and unit."""
         each = ", ".join(f"{gain * 1e6:g}" for gain in np.ravel(self.least_gain).tolist())
         by_year = " by year" if self.by_year else ""
         return f"the most worth, less a charge of {each} {worth_unit} for each PKR m{by_year}"
@@ -268,7 +268,7 @@ class LeastMoney(Aim):
         return answer.total_pkr(self.of)
 
     def explained(self, worth_unit: str) -> str:
-        """Return its words with its figures and unit."""
+        """Return the aim in words, with its figures and unit."""
         return f"the least {MONEY[self.of]}, PKR"
 
     def money(self, layout: Layout) -> Terms:
@@ -278,7 +278,7 @@ class LeastMoney(Aim):
 
 @dataclass(frozen=True, eq=False)
 class WorstShare(Aim):
-    """The largest share served in the worst group; groups are floors with their shares ignored."""
+    """The largest share served in the worst group; groups are floors without their shares."""
 
     name = "best worst share"
     kind = "worst_share"
@@ -288,7 +288,7 @@ class WorstShare(Aim):
     groups: tuple[Floor, ...] = field()
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return the worst share, a column that no share of a group is below."""
+        """Return the worst share: a column that is at most the share of each group."""
         share = layout.columns.more(f"{prefix}share", 0.0, 1.0)
         for group in self.groups:
             for s in group.holds_in(layout.slices):
@@ -321,11 +321,11 @@ class LeastRegret(Aim):
     best: tuple[float, ...] = ()
 
     def with_best(self, best: tuple[float, ...]) -> LeastRegret:
-        """Return it relative to the best value of each scenario."""
+        """Return the aim with the best value of each scenario."""
         return LeastRegret(best)
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return the regret, a column that no scenario's is above."""
+        """Return the regret: a column that is at least the regret in each scenario."""
         if len(self.best) != len(layout.probabilities):
             what = "has no figure for the best plan of each scenario alone"
             fix = "solve it first; the answer's program has them"
@@ -344,7 +344,7 @@ class LeastRegret(Aim):
         return float(max(0.0, (np.array(self.best) - answer.worth_of_scenarios).max()))
 
     def goal(self, layout: Layout) -> Goal:
-        """Return it as a function of scenario worths."""
+        """Return the aim as a function of scenario worths."""
         best = np.array(self.best)
         return lambda worth: -np.maximum((_spread(best, worth) - worth).max(axis=0), 0.0)
 
@@ -367,7 +367,7 @@ class Tail(Aim):
         return self.of == "unserved"
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return the tail by its level and how far each scenario is below it."""
+        """Return the tail: its level less the weighted shortfall of each scenario."""
         unit = layout.worth_unit
         most = layout.most_worth_of_scenarios() / unit
         wanted = layout.wanted_of_scenarios() / unit
@@ -394,11 +394,11 @@ class Tail(Aim):
         return 0.0 - tail_mean(served - answer.wanted_of_scenarios, chance, self.alpha)
 
     def explained(self, worth_unit: str) -> str:
-        """Return its words with its figures and unit."""
+        """Return the aim in words, with its figures and unit."""
         return f"the best average of the worst {1 - self.alpha:.0%} of outcomes, {worth_unit}"
 
     def goal(self, layout: Layout) -> Goal:
-        """Return it as a function of scenario worths."""
+        """Return the aim as a function of scenario worths."""
         chance = np.array(layout.probabilities)
         wanted = layout.wanted_of_scenarios() if self.of == "unserved" else np.zeros(len(chance))
 
@@ -542,5 +542,5 @@ def _scenario(layout: Layout, k: int) -> Terms:
 
 
 def _spread(values: Floats, worth: Floats) -> Floats:
-    """Return one value a scenario, shaped so that it broadcasts over some worths."""
+    """Return one value per scenario, shaped to broadcast over an array of worths."""
     return values.reshape(-1, *([1] * (worth.ndim - 1)))

@@ -1,4 +1,4 @@
-"""The blocks of a program and the parts built from them: options, resources, service, matrix.
+"""Blocks of a program and the parts built from them: options, resources, service, matrix.
 
 `siting.program.program.Program` adds the methods that combine blocks.
 """
@@ -49,7 +49,7 @@ class Blocks:
     # year_plan, scenario_plan: years and scenarios, or None.
     year_plan: Years | None = None
     scenario_plan: Scenarios | None = None
-    # Demand of each row in each slice (kWh/day); None: the instance's in all.
+    # Demand of each row in each slice (kWh/day); None: the instance's demand in every slice.
     demand_by_slice: Floats | None = None
     # Worth of demand rows, and its decay with the drive; None: energy.
     objective: Objective | None = None
@@ -134,7 +134,7 @@ class Blocks:
 
     @cached_property
     def offers(self) -> Ints:
-        """Positions of the usable offers: possible alone and useful to somebody, or standing.
+        """Positions of the usable offers: possible alone and of use to demand, or existing.
 
         An offer that counts towards a lower limit is usable too.
         """
@@ -169,7 +169,7 @@ class Blocks:
         rows = ResourceRows(made)
         rows.add_money(self.instance.offer_subsidy, 0.0, self.year_plan)
         money = rows.made()
-        # Courses above the money of the years, even alone, are left out.
+        # Leave out courses that alone exceed the money of the years.
         over = np.zeros(len(made), dtype=bool)
         use = money.use.tocoo()
         over[use.col[use.data > (money.at_most + money.slack)[use.row]]] = True
@@ -284,7 +284,7 @@ class Blocks:
             try:
                 problem.writeLP(str(part))
             except pulp.PulpError as err:
-                # PuLP passes on system errors in words only, with the error number among them.
+                # PuLP passes on system errors only as text, which has the error number.
                 number = re.search(r"os error (\d+)", str(err))
                 raise OSError(int(number[1]) if number else 0, str(err)) from err
 
@@ -306,7 +306,7 @@ class Blocks:
     def _viable(self, rule: GapRule) -> Flags:
         """Return whether each offer is viable if it sells all it can deliver.
 
-        Other stations of its concession may carry it, even without sales.
+        A concession may carry a station even without sales.
         """
         instance, margin = self.instance, margins_of(self.instance, rule)
         best = np.where(instance.uses, margin[:, None], 0.0).max(axis=0, initial=0.0)

@@ -6,8 +6,8 @@ it::
     sum of z_o over the offers of all sites of J_a   >=  1          for each area a
 
 An existing station counts. Squares without a candidate are left out; a road is cut into stretches
-of equal length, no longer than asked, and every stretch counts, so that two neighbouring stations
-along it are at most two stretches apart. A least power per electric vehicle is one such row too::
+of equal length, no longer than asked. Every stretch needs a station, so that two neighbouring
+stations along it are at most two stretches apart. Least power per vehicle is such a row too::
 
     sum of kW_o z_o over all offers      >=  kW per vehicle x vehicles
 
@@ -34,8 +34,8 @@ from siting.program.obligations import offers_left
 def squares(points: gpd.GeoSeries, square_m: float) -> pd.Series:
     """Return the square of each point, by the points' index.
 
-    Points are in a coordinate system in metres; ``square 1 km E2 N1`` is the second column from the
-    west and the first row from the south of those with a point in them.
+    Points are in a coordinate system in metres; ``square 1 km E2 N1`` is in the second column from
+    the west and the first row from the south, counted from the outermost points.
 
     >>> at = gpd.GeoSeries(gpd.points_from_xy([10.0, 1200.0], [0.0, 0.0]), crs=32642)
     >>> squares(at, 1000.0).tolist()

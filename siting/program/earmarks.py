@@ -1,8 +1,8 @@
 """Earmarks: money reserved for some chargers.
 
 Of the budget ``B`` the money ``E_k`` is reserved for the chargers ``k``. They may draw on the rest
-as well; nothing else may draw on reserved money. With ``D_k`` the money they draw and ``D`` the sum
-of all draws, that holds if and only if the excess over each envelope fits into the rest::
+too; no other chargers may draw on reserved money. With ``D_k`` the money they draw and ``D`` the
+sum of all draws, the rule holds if and only if the excess over the envelopes fits into the rest::
 
     D - sum of D_k  +  sum of max(0, D_k - E_k)  <=  B - sum of E_k
 
@@ -12,10 +12,10 @@ which is one row for each non-empty set ``T`` of envelopes::
 
 Where an envelope is a ceiling too (``D_k <= E_k``), rows without it are implied. As ``D_k`` is a
 share of each rupee, every row is a limit like an envelope. A split of the whole budget by charger
-group is a set of envelopes that are ceiling and earmark.
+group is a set of envelopes, each a ceiling and an earmark.
 
-Source: D. Gale: The Theory of Linear Economic Models, McGraw-Hill 1960, chapter 5 (flows from
-supplies to demands: all fit where the demands that only some supplies meet fit into these).
+Source: D. Gale: The Theory of Linear Economic Models, McGraw-Hill 1960, chapter 5 (a flow from
+supplies to demands exists if each set of demands fits into the supplies open to it).
 """
 
 from __future__ import annotations
@@ -68,5 +68,5 @@ def earmarks(
                     of_budget=1 - sum(follows.get(k, 0.0) for k in among),
                 )
             )
-    # If all the money can go to reserved envelopes, nothing else is limited.
+    # A row that no offer uses limits nothing.
     return tuple(limit for limit in limits if limit.use)

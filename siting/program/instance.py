@@ -53,8 +53,8 @@ class Instance:
         The remaining offers, in the order of their ids: position of the site, capacity by charger
         group (kWh/day), cost and subsidy (PKR), and whether it exists already.
     offer_bundle, offer_opens
-        Bundle of each offer, whose offers all stand in the end or none, blank for none; and the
-        year in which it must open, 0 for any.
+        Bundle of each offer, blank for none: its offers stand all in the end, or none does. Year in
+        which each offer must open, 0 for any.
     reach_start, reach_site, reach_min
         Cell ``i`` reaches the sites ``reach_site[reach_start[i]:reach_start[i + 1]]`` in
         ``reach_min`` minutes, sites in order.
@@ -113,10 +113,10 @@ class Instance:
         """Return the instance of some tables; the tables are not changed.
 
         Offers that are ruled out (with a ``reason``) are left out. An existing station is kept or
-        extended: of the other offers at its site only those with a true ``extends`` are kept, whose
-        capacity and power include the station's and whose cost is that of the addition. With a
-        column ``bundle`` the offers with the same text stand all in the end or none; with
-        ``opens_year`` an offer opens in that year of a plan in years, if it is not 0.
+        extended: of the other offers at its site only extensions (true ``extends``) are kept. Their
+        capacity and power include the station's; their cost is for the addition. With a column
+        ``bundle`` offers with the same text stand all in the end, or none does; with ``opens_year``
+        an offer opens in that year of a plan in years, if it is not 0.
 
         Parameters
         ----------
@@ -237,7 +237,7 @@ class Instance:
 
     @property
     def served_pairs(self) -> Flags:
-        """Whether a demand row above 0 (row) reaches a site (column) it could use, of any size."""
+        """Whether a demand row above 0 (row) reaches a site (column) with plugs it can use."""
         usable = (self.uses.astype(int) @ self.site_groups.T.astype(int)) > 0
         cell = np.repeat(np.arange(len(self.cell_ids)), np.diff(self.reach_start))
         by_class = np.zeros((len(self.cell_ids), len(self.class_names)), dtype=bool)
@@ -251,10 +251,10 @@ class Instance:
         return replace(self, **left)
 
     def contradictions(self) -> list[Fault]:
-        """Return every limit exceeded by existing and required stations alone: have and need.
+        """Return a fault for each limit that existing and required stations alone exceed.
 
-        Each required site is taken at its least use of the limit, so a limit named here cannot hold
-        whatever else is chosen.
+        Each required site counts with its least use of the limit, so no plan keeps a limit named
+        here.
         """
         must = np.flatnonzero(self.must_sites)
         if not len(must):

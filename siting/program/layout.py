@@ -22,7 +22,7 @@ from siting.program.slices import Slice, Years
 
 @dataclass(eq=False)
 class Layout:
-    """The columns of one program, and its rows except those of the aim."""
+    """The columns of one program, and its rows except the aim's."""
 
     instance: Instance
     slices: tuple[Slice, ...]
@@ -171,8 +171,8 @@ class Layout:
             column = column[column >= 0]
             return column, np.full(len(column), self.money_unit * counts[-1])
         amount = self.instance.offer_subsidy if of == "subsidy_pkr" else self.instance.offer_cost
-        # Money drawn up to a year has the weight of a rupee of that year less one of the next, so
-        # that each rupee counts in the year it is drawn.
+        # Money drawn up to a year has the weight of that year less the weight of the next, so that
+        # each rupee counts in the year it is drawn.
         value = self.options.of_offers(amount) @ -np.diff(counts, append=0.0)
         at = np.flatnonzero(value)
         return at, value[at]
@@ -384,7 +384,7 @@ class Layout:
         self._write_subsidies(rows)
 
     def _write_subsidies(self, rows: Rows) -> None:
-        """Write the budget, or the money of each year, and envelopes, over the subsidies."""
+        """Write the rows of the budget, or of each year's money, and of envelopes."""
         column = self.subsidy_column
         o = np.flatnonzero((column >= 0).any(axis=1))
         granted = self.years.limit_pkr if self.years else np.array([self.budget_pkr])
@@ -403,8 +403,8 @@ class Layout:
             there = (column[offer] >= 0).any(axis=1)
             offer, share = offer[there], share[there]
             last = column.shape[1] - 1
-            # Money paid to a site stays with the station there, which upgrades change; without
-            # upgrades it only grows, and the last year is enough.
+            # Money paid to a site belongs to its station, which upgrades change. Without upgrades
+            # payments only grow, and the row of the last year is enough.
             for t in range(0 if self.years and self.years.upgrades else last, last + 1):
                 least = limit.at_least if t == last else 0.0
                 most = limit.at_most / self.money_unit

@@ -6,9 +6,9 @@ Every limit is one row of the program, over the offers that stand::
 
 with ``u_ro`` the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r`` the
 least use, in the limit's own unit and never negative; either side may be missing. The upper sides
-are knapsacks and packings besides the budget: a plan within them stays so when an offer is left
-out. The functions here make limits from plain tables; those of spacing are in
-`siting.program.spacing`.
+are knapsacks and packings besides the budget: a plan within them stays within them without one of
+its offers. The functions here make limits from plain tables; `siting.program.spacing` makes spacing
+limits.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).
@@ -76,7 +76,7 @@ class Limit:
         object.__setattr__(self, "at_most", float(self.at_most))
 
     def used(self, drawn_pkr: Mapping[str, float]) -> float:
-        """Return the use by standing offers, given the public money of each (PKR), by ``offer_id``.
+        """Return the use by standing offers, given their public money (PKR) by ``offer_id``.
 
         >>> Limit("bikes", "envelope", "PKR", 9.0, {"a": 2.0, "b": 3.0}).used({"b": 5.0, "c": 1.0})
         3.0
@@ -100,7 +100,7 @@ class Limit:
 def envelopes(
     offers: pd.DataFrame, parts: pd.DataFrame, budgets_pkr: Mapping[str, float]
 ) -> tuple[Limit, ...]:
-    """Return one limit for each envelope of public money (PKR), in addition to the whole budget.
+    """Return one limit for each envelope of public money (PKR), besides the whole budget.
 
     `parts`: ``offer_id``, ``envelope``, ``subsidy_pkr``: the money an offer draws from each
     envelope, e.g. its sockets for two-wheelers from one and its fast chargers from another. The
@@ -267,7 +267,7 @@ def standing_power_kw(offers: pd.DataFrame) -> dict[str, float]:
 
 
 def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ...]:
-    """Return the limits after a change of the budget (PKR); shares of the budget change with it.
+    """Return the limits after a change of the budget (PKR), its shares changed too.
 
     >>> with_more_money([Limit("bikes", "envelope", "PKR", 3.0, {"a": 1.0}, of_budget=0.3)], 10.0)
     (Limit bikes (envelope): at most 6 PKR over 1 offers,)

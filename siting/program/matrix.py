@@ -1,10 +1,10 @@
 """A program as one scaled sparse matrix, for PuLP and for the engine.
 
 Columns are the options ``y`` (binary), the energy of the pairs ``x`` in each slice, the subsidies
-``u`` where the program decides on them, and those an aim adds. The families of rows are in the
+``u`` where the program decides on them, and columns of the aim. The families of rows are in the
 order of `siting.program.rows.FAMILIES`. All scaling is done here: energies by the largest demand
-row, money by the most expensive offer, rows by their largest coefficient, so that a town of watts
-and a country of rupees look alike to a solver.
+row, money by the most expensive offer, rows by their largest coefficient, so that programs of every
+size have similar numbers.
 
 Without capacities (coverage) all demand in reach of a station counts as served: ``x_i <= d_i x sum
 of y_n`` over the options that serve row ``i``. With decay or drives each pair has an ``x_ij`` of
@@ -69,7 +69,7 @@ class Reached:
 
 
 class Writer:
-    """The writer of a program's rows for one aim, keeping the aims before it."""
+    """The writer of a program's rows for one aim, with a row per earlier aim."""
 
     def __init__(self, layout: Layout, aim: Aim, reached: Sequence[Reached]) -> None:
         self.layout = layout
@@ -111,7 +111,7 @@ class Writer:
         return out
 
     def _keep(self, done: Reached, terms: Floats) -> None:
-        """Add that an aim is not lost by more than `EXACT` of what it reached."""
+        """Add the row that keeps an earlier aim within `EXACT` of the value it reached."""
         at, sign = np.flatnonzero(terms), _sign(done.aim)
         scale = max(abs(done.value), float(np.abs(terms[at]).max(initial=0.0)) * settings.EXACT)
         lower = sign * done.value - settings.EXACT * scale

@@ -1,4 +1,4 @@
-"""Viability gap: public money only where the business case fails, and only its shortfall.
+"""Viability gap: public money only for a failing business case, and only its shortfall.
 
 The subsidy of a site is a decision of the program, not a property of the offer::
 
@@ -6,21 +6,21 @@ The subsidy of a site is a decision of the program, not a property of the offer:
                                    - h sum of p_s v_i x_ijs over i, s in t   for each j, t   (gap)
     u_ot                       <=  cap_o z_ot                                for each o, t   (cap)
     sum of u_ot over o in O_j  >=  sum of u_o,t-1 over o in O_j              for each j, t   (paid)
-    sum of what is paid        <=  B, or B_t                                           (budget)
+    sum of payments            <=  B, or B_t                                           (budget)
 
 where ``c_o`` is the need of offer ``o`` over its life (present value, PKR), ``u_ot`` the public
 money paid to it up to year ``t`` (PKR), ``v_i`` the present value of the margin over the life on
-one kilowatt-hour a day sold to row ``i`` (PKR), ``h`` the hurdle: the share of its planned sales at
-which a station must break even, a factor on the margin; and ``cap_o`` the most public money for the
-offer (PKR): a share of its need, or a sum of its own. A site whose case fails even at the cap
-cannot be built. The case of a year uses the sales of that year, so the first case uses those of the
-opening year; over scenarios it uses the mean. Money that lapses with its year may be paid ahead of
-a later shortfall; in the end the payment is at most the largest shortfall. Existing stations need
-nothing and draw nothing.
+one kilowatt-hour a day sold to row ``i`` (PKR). The hurdle ``h`` is the share of its planned sales
+at which a station must break even, a factor on the margin. ``cap_o`` is the most public money for
+the offer (PKR): a share of its need, or an amount of its own. A site whose case fails even at the
+cap cannot be built. The case of a year uses the sales of that year, first of the opening year; over
+scenarios it uses their mean. Money that lapses with its year may be paid ahead of a later
+shortfall; in the end the payment is at most the largest shortfall. Existing stations need nothing
+and draw nothing.
 
-Sites of one concession are one case: their gap rows are one, the sum over them, so that the surplus
-of one carries the shortfall of another. Caps stay by offer, existing stations are in no concession,
-and there is one year: a surplus is not paid back in a year of need.
+Sites of one concession share one case: one gap row, the sum over them, so that the surplus of one
+site covers the shortfall of another. Caps stay by offer, existing stations are in no concession,
+and the program has one year: a surplus is not paid back in a year of need.
 
 Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
 public private partnerships in infrastructure (viability gap funding), 2013, for the rule; the rows
@@ -94,7 +94,7 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
     Raises
     ------
     InputError
-        If a share is outside 0 to 1, or an offer of the instance has no sum.
+        If a share is outside 0 to 1, or an offer of the instance has no amount.
     """
     need = instance.offer_cost
     if not isinstance(rule.cap, Mapping):
@@ -119,7 +119,7 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
 
 
 def cases_of(instance: Instance, rule: GapRule) -> Ints:
-    """Return the case of each site: its own, or that of its concession's first site."""
+    """Return the case of each site, as the site's own or its concession's first position."""
     case = np.arange(len(instance.site_ids))
     stands = np.zeros(len(case), dtype=bool)
     stands[instance.offer_site[instance.offer_existing]] = True

@@ -3,7 +3,7 @@
 A kilowatt-hour of demand row ``i`` served at site ``j`` counts::
 
     a_ij w_i        with  0 < a_ij <= 1  the decay at the minutes of the drive,
-                          w_i = W_i / d_i  and  W_i what the whole row is worth
+                          w_i = W_i / d_i  and  W_i the worth of the whole row
 
 where ``d_i`` is the demand of the row (kWh/day) and ``W_i`` its people or its sessions a day; ``w_i
 = 1`` for energy. A row without demand counts 0.
@@ -18,7 +18,7 @@ Decay of the drive ``t`` (min):
 `GaussianDecay`      ``exp(-t^2 / (2 sigma_min^2))``
 ===============  ====================================================================
 
-Parameters beyond the cutoff have no effect and are a fault.
+Parameters beyond the cutoff have no effect and count as faults.
 
 Source: O. Berman, D. Krass, Z. Drezner: The gradual covering decay location problem on a network.
 European Journal of Operational Research 151 (2003), 474-480.
@@ -121,7 +121,7 @@ class LinearDecay:
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    """Exponential decay, by the same share each minute.
+    """Exponential decay: the weight loses the same share each minute.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ class GaussianDecay:
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """Linear decay over a horizon, subtracted from the present weight; for the engine.
+    """The program's weight less a linear fall over a horizon; for the engine.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])

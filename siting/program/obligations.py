@@ -1,9 +1,9 @@
-"""Obligations of a plan besides the budget: limits, required, forbidden and existing sites.
+"""Obligations besides the budget: limits, and required, forbidden and existing sites.
 
 Symbols, beside those of `siting.program.resources`:
 
 ===========  ====================================================================================
-``r``        limits; ``u_ro`` what offer ``o`` uses of limit ``r``, at most ``U_r`` together
+``r``        limits; ``u_ro`` the use of limit ``r`` by offer ``o``, at most ``U_r`` together
 ``E``        sites where a station stands; ``R`` sites that must have one
 ===========  ====================================================================================
 
@@ -16,8 +16,8 @@ At a site of ``E`` the offers are the existing station and its extensions; one o
 Offers at forbidden sites are left out before the program is built.
 
 `find_obligation_faults` names invalid input; `Instance.contradictions` names limits that cannot
-hold alone, with all required sites at their least use. Conflicts of several limits are for the
-engine to find.
+hold alone, with all required sites at their least use. The engine finds conflicts of several
+limits.
 """
 
 from __future__ import annotations

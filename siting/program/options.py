@@ -1,10 +1,10 @@
 """Options at a site: an offer, or a course of offers over the years.
 
 Nothing closes: a station stays in later years, as it is or upgraded. An existing station is kept,
-or extended in any year; with `upgrades` a new one can become a larger one of the same site, which
-delivers no less from any charger group and draws no less subsidy, at the cost of the difference. A
-larger offer with a *smaller* subsidy is not an upgrade, and none is needed: choosing it from the
-start serves as much for less.
+or extended in any year; with `upgrades` a new one can become a larger one of the same site, at the
+cost of the difference. The larger one delivers no less from any charger group and draws no less
+subsidy. A larger offer with a *smaller* subsidy is not an upgrade: the same service costs less with
+that offer from the start.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
 def opening(options: Options, opens: Ints, years: Ints) -> Options:
     """Return the options that open offers with an opening year in that year only.
 
-    `opens` is the year of each offer, 0 for any; `years` are those of the plan.
+    `opens` is the year of each offer, 0 for any; `years` are the plan's years.
     """
     begin = (options.offer == options.last[:, None]).argmax(axis=1)
     kept = (opens[options.last] == 0) | (opens[options.last] == years[begin])

@@ -57,7 +57,7 @@ Demand = Mapping[Any, "pd.Series[float]"]
 
 @dataclass(frozen=True, eq=False)
 class Program(Blocks):
-    """An instance and its blocks (`siting.program.blocks.Blocks`), with methods that add blocks.
+    """An instance and its blocks (`siting.program.blocks`), with methods that add blocks.
 
     Examples
     --------
@@ -90,8 +90,8 @@ class Program(Blocks):
         budgets_pkr
             Public money granted in each year (PKR); the instance's own budget is ignored.
         demand
-            Demand in each year (kWh/day by ``demand_id``); None: the same in all. With scenarios
-            too, give it with the later of the two, by (year, scenario).
+            Demand in each year (kWh/day by ``demand_id``); None: the same in all. With both years
+            and scenarios, give it with the block added second, by (year, scenario).
         rules
             ``carry_over``, ``upgrades``, ``discount_rate``, ``last_period_years``, as for
             `siting.program.slices.Years.of`.
@@ -128,8 +128,8 @@ class Program(Blocks):
         Parameters
         ----------
         worth
-            Worth of each whole demand row, by ``demand_id``; by year and scenario too where it
-            differs between them, which must be set first.
+            Worth of each whole demand row, by ``demand_id``; by year and scenario too, after these
+            are set, where it differs.
         unit
             Unit of the worth.
         """
@@ -361,7 +361,7 @@ class Program(Blocks):
     # --- demand ------------------------------------------------------------------------------
 
     def _widened(self, widen: Callable[[Floats], Floats]) -> Program:
-        """Return the program with its slice data spread over more slices."""
+        """Return the program with its data by slice repeated for more slices."""
         demand, worth = self.demand_by_slice, self.worth_by_slice
         return replace(
             self,

@@ -1,10 +1,10 @@
 """The numeric range of a program: values too small compared with the largest.
 
 A solver drops coefficients below 1e-9 and lets rows be off by 1e-7, both relative to the largest
-demand row, the unit of energies. Demand rows below 2e-9 of it would vanish, or be served without
-any station, in silence. They count as 0. Where rows below 1e-7 of it still have worth (such as the
-people of a row with almost no demand), or a floor covers little more than that, the answer would be
-wrong, so the program is refused by name.
+demand row, the unit of energies. Demand rows below 2e-9 of that row would vanish, or be served
+without a station; they count as 0. An error names rows below 1e-7 that still have worth (such as
+people with almost no demand), and floors over little more demand than that: the answer would be
+wrong.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def check_ranges(
     floors: tuple[Floor, ...],
     unit: str,
 ) -> None:
-    """Raise `InputError` if values too small for a solver matter all the same."""
+    """Raise `InputError` if values too small for a solver affect worth or floors."""
     faults = []
     faint = (demand_kwh > 0) & (demand_kwh < settings.ARITHMETIC * largest_kwh) & reached[:, None]
     if not faint.any():

@@ -30,7 +30,7 @@ def check_tables(
     required: Collection[str] = (),
     forbidden: Collection[str] = (),
 ) -> None:
-    """Raise `InputError` with every fault of the tables, of their references and of the limits.
+    """Raise `InputError` with every fault of the tables, their references and the limits.
 
     `tables` are demand, offers, reach and compatibility.
     """

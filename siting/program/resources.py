@@ -9,8 +9,8 @@ row per year (payments in that year, or up to it if money carries over). An enve
 of each rupee. With years, a row other than money holds in every year; because nothing closes, the
 last year is usually enough. A row that all options together meet is left out.
 
-Either all offers of a bundle stand in the last year, or none does: around its offers ``a, b, c``
-the rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
+Either all offers of a bundle stand in the last year, or none does. For its offers ``a, b, c`` the
+rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
 
 The distance to another plan is such a row too: a least number of sites that are in only one of the
 two plans. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to general integer
@@ -79,7 +79,7 @@ class Resources:
 
 
 class ResourceRows:
-    """The collector of a program's rows over its options: those that can bind, or all."""
+    """The collector of a program's rows over its options: the rows that can bind, or all."""
 
     def __init__(self, options: Options, *, every: bool = False) -> None:
         self.options, self.every = options, every
@@ -131,7 +131,7 @@ class ResourceRows:
             last = by_year.shape[1] - 1
             for t in range(last + 1):
                 if t < last and (by_year[:, t] <= by_year[:, last]).all():
-                    continue  # met in the last year, it is met in earlier ones
+                    continue  # met in the last year, so met in earlier years
                 label = name if t == last else f"{name}, year {t + 1}"
                 at_least = least if t == last and least > 0 else -math.inf
                 self.add(

@@ -1,21 +1,21 @@
 """Service: merged demand rows and their pairs with sites.
 
 Demand rows can be merged if they plug into the same chargers, reach the same sites, have the same
-weight at each of them in every slice, are in the same floors and earn the same margin: the energy
-served to their sum can be split in proportion to their demand, and the program stays the same.
-Where drives matter (`minutes`), rows of different cells stay apart, and so do vehicle classes whose
+weight at each of them in every slice, are in the same floors and earn the same margin. The energy
+served to their sum is split in proportion to their demand, and the program stays the same. Where
+drives matter (`minutes`), rows of different cells stay apart, and so do vehicle classes whose
 minutes cost differently.
 
 A *pair* is a merged row and a site with chargers it could use. Pairs are the same in every slice;
 demand differs.
 
 *Why one capacity row for each set of kinds is exact.* Cars may use AC and DC, buses only DC. Let
-kind ``k`` bring ``X_k`` to a site and be able to use the groups ``U_k``. The energy can be split
+kind ``k`` take the energy ``X_k`` at a site and use the groups ``U_k``. The energy can be split
 over the groups within their capacities exactly if, for every set ``S`` of kinds, ``sum of X_k over
-S`` is at most the capacity of the union of their ``U_k``: this is Hall's condition for divisible
+S`` is at most the capacity of the union of their ``U_k``. This is Hall's condition for divisible
 goods. The largest of the sets with the same union ``G``, ``{k : U_k within G}``, implies the
-others; and a set that falls into two parts with no group in common is implied by the rows of the
-parts. The rest gets a row.
+others. A set of two parts with no group in common is implied by the rows of the parts. Each
+remaining set gets a row.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Merging:
     def _in_reach(
         self, demand_kwh: Floats, offers: Ints
     ) -> tuple[Ints, tuple[Groups, ...], Ints, list[tuple[Ints, Floats, Floats]]]:
-        """Return the kind of each row, the kinds, the sites in its reach, and these by number."""
+        """Return the kind of each row, all kinds, the number of its site list, and these lists."""
         instance, decay, by_cell = self.instance, self.decay, self.by_cell
         sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
         alive = demand_kwh.max(axis=1, initial=0.0) > 0

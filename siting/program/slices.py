@@ -4,8 +4,8 @@ A *slice* is one year in one scenario. Without years and scenarios there is one 
 own demand; a station of a year stands in all of its scenarios, as a plan is chosen before the
 scenario is known; no energy moves from one slice to another.
 
-The weight of a kilowatt-hour a day in year ``t`` is ``w_t``, the years until the next one,
-discounted to the first; in scenario ``s`` it is the probability ``p_s``, where the aim is a mean.
+The weight of a kilowatt-hour a day in year ``t`` is ``w_t``: the years until the next one,
+discounted to the first. In scenario ``s`` it is the probability ``p_s``, if the aim is a mean.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ conflict with each other, takes at most one station::
 
     sum of z_o over the new offers of all sites of C  <=  1      for each clique C
 
-One row per clique replaces one row per pair, with fewer rows and a far tighter relaxation: five
-sites in a clique add up to 2.5 in the relaxed pairs. Maximal cliques are found greedily until every
-conflict is in one. An existing station excludes new ones within the spacing; existing stations are
-not measured against each other, and an extension is not a new station.
+One row per clique replaces one row per pair, with fewer rows and a far tighter relaxation: the
+relaxed pairs allow 2.5 stations on a clique of five sites. Maximal cliques are found greedily until
+every conflict is in one. An existing station excludes new ones within the spacing; existing
+stations are not measured against each other, and an extension is not a new station.
 
 Source: A. T. Murray, R. L. Church: Facets for node packing. European Journal of Operational
 Research 101 (1997), 598-608 (the anti-covering location problem).
@@ -33,10 +33,10 @@ def spacing(
     min_m: float,
     kinds: Collection[str] | None = None,
 ) -> tuple[Limit, ...]:
-    """Return the limits that keep new stations `min_m` metres from each other and from old ones.
+    """Return the limits that keep new stations `min_m` metres from all other stations.
 
     `candidates`: the sites (`siting.tables.CANDIDATES`), in a coordinate system in metres; `min_m`:
-    sufficient straight distance (m); `kinds`: kinds of candidates under the rule, e.g.
+    least straight-line distance (m); `kinds`: kinds of candidates under the rule, e.g.
     ``["fuel"]``; all by default. Existing stations of any kind count.
     """
     faults = _faults(candidates, offers, min_m, kinds)

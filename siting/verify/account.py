@@ -1,4 +1,4 @@
-"""The account of a plan: its claims and its input tables, which are all that a recount uses.
+"""The account of a plan: its claims and its input tables, the only input of a recount.
 
 A plan is counted by *slice*: one year in one scenario. Without years and scenarios there is one
 slice named ``""``, and tables need no column ``slice``.
@@ -72,7 +72,7 @@ class ToAll:
     # energy of a session
     value_pkr_h: Mapping[str, float]
     session_kwh: Mapping[str, float]
-    ways: float = 1.0  # drives to the charger that count a session
+    ways: float = 1.0  # one-way drives counted per session
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +81,8 @@ class Aim:
 
     # ``most_worth``: the mean over scenarios of worth weighted over the years; ``net_worth``: the
     # same, less `least_gain` per rupee of the stations at the end, or of each year's draw;
-    # ``least_money``: of the stations at the end; ``worst_share`` served of groups of demand;
-    # ``least_regret``: the largest over scenarios; ``tail``: the mean of the worst outcomes;
+    # ``least_money``: money of the stations at the end; ``worst_share``: least share served of a
+    # group; ``least_regret``: the largest over scenarios; ``tail``: the mean of the worst outcomes;
     # ``shortest_drives``: kWh/day times minutes; ``least_cost_to_all``: the yearly cost of stations
     # and drivers' time.
     kind: AimKind
@@ -100,8 +100,8 @@ class Aim:
     # ``least_regret``: ``scenario``, ``best`` (from which regret counts); if present, ``found``
     # (reached by a plan for it alone) and ``regret``.
     best: pd.DataFrame | None = None
-    # `members`, `slices`: ``worst_share``: ``floor``, ``demand_id``, and the slices; by default
-    # those of the account, and the slices of the last year
+    # `members`, `slices`: ``worst_share``: ``floor``, ``demand_id``, and the slices; by default the
+    # account's members, and the slices of the last year
     members: pd.DataFrame | None = None
     slices: Sequence[str] | None = None
     to_all: ToAll | None = None  # ``least_cost_to_all``: the costs
@@ -187,10 +187,10 @@ class Account:
     others: Sequence[OtherPlan] = ()  # plans that it must differ from
     # Spare grid power by ``site_id`` (kW); absent sites are not checked.
     headroom_kw: pd.Series | None = None
-    # Claimed of the last slice: ``site_id``, ``offer_id`` and any of ``power_kw``, ``cost_pkr``,
+    # Claims on the last slice: ``site_id``, ``offer_id`` and any of ``power_kw``, ``cost_pkr``,
     # ``subsidy_pkr``, ``served_kwh_day``.
     sites: pd.DataFrame | None = None
-    # `served`, `money`: claimed: ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``,
+    # `served`, `money`: claims: ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``,
     # ``worth``; ``year`` and any of ``granted_pkr``, ``spent_pkr``, ``left_pkr``
     served: pd.DataFrame | None = None
     money: pd.DataFrame | None = None

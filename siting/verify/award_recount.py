@@ -1,4 +1,4 @@
-"""An award recounted from plain tables: who won, by which rules, and what both rules pay."""
+"""An award recounted from plain tables: winners, rules, and payments."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class AwardAccount:
     winners: pd.DataFrame
     losers: pd.DataFrame
     payments: pd.DataFrame
-    # `caps`, `budget_pkr`, `reserve_share`, `reserve_pkr_kw`: what bidders are held to
+    # `caps`, `budget_pkr`, `reserve_share`, `reserve_pkr_kw`: the rules for bids
     caps: Sequence[Ceiling]
     budget_pkr: float
     reserve_share: float = 1.0
@@ -47,7 +47,7 @@ class AwardAccount:
 
 
 def award_faults(account: AwardAccount) -> list[Fault]:
-    """Return everything about an award that does not hold, in words."""
+    """Return every fault of an award, in words."""
     ledger = Ledger()
     bids = account.bids.assign(line=account.bids.groupby("bid").cumcount())
     standing = account.offers[account.offers["offer_id"].isin(set(account.stands))]
@@ -62,7 +62,7 @@ def award_faults(account: AwardAccount) -> list[Fault]:
 def _check_names(
     account: AwardAccount, bids: pd.DataFrame, won: pd.DataFrame, ledger: Ledger
 ) -> None:
-    """Check that every bid wins or loses, once, and that winners are those that stand."""
+    """Check that every bid wins or loses once, and that exactly the winners stand."""
     told = pd.concat([account.winners["bid"], account.losers["bid"]]).astype(str)
     names = bids["bid"].drop_duplicates()
     where = "winners.csv, losers.csv"
@@ -139,7 +139,7 @@ def _check_rules(
 
 
 def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
-    """Check the public money that each rule pays, and that what is asked for is there."""
+    """Check the payments under each rule, and that the asks fit the budget."""
     for rule, low, high in _paid(account.winners):
         rows = account.payments[account.payments["rule"] == rule]
         where = f"payments.csv, {rule}"
@@ -158,7 +158,7 @@ def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
 
 
 def _paid(winners: pd.DataFrame) -> Iterator[tuple[str, float, float]]:
-    """Yield each rule with the least and the most it pays (PKR)."""
+    """Yield each rule with its least and its largest payment (PKR)."""
     rows = winners.to_dict("records")
     asked = math.fsum(row["ask_pkr"] for row in rows)
     yield "pay as bid", asked, asked

@@ -150,7 +150,7 @@ class Book:
 
     @property
     def last_slice(self) -> str:
-        """The last slice of the plan: the last one of the last year."""
+        """The last slice of the last year."""
         return str(self.slices.loc[self.slices["year"] == self.years[-1], "slice"].iloc[-1])
 
     @cached_property

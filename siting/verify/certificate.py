@@ -4,16 +4,16 @@ For any prices on demand, money and limits, the worth of every plan is at most t
 resources at these prices plus the largest contribution of each site (weak duality)::
 
     sum of p_i d_i  +  sum of m_r side_r  -  sum of f_g share_g D_g
-      +  sum over sites of the most over its offers of  (intake  -  what it uses, priced)
+      +  sum over sites of the most over its offers of  (intake  -  priced use)
 
 An ``intake`` is the most a station could earn if it stood alone, with ``v_ij + f_g - p_i`` per kWh
 of row ``i``: its chargers have their capacities, its rows the demand ``d_i``. The energy a station
-can serve of a set of rows is the least, over sets ``U`` of charger groups, of the output of ``U``
-plus the demand of the rows not confined to ``U`` (Hall); the intake is the integral of that over
+can serve of a set of rows is a minimum over sets ``U`` of charger groups: the output of ``U`` plus
+the demand of the rows not confined to ``U`` (Hall). The intake is the integral of this energy over
 worths (Edmonds). Under the viability gap, a price ``tau`` on a site's gap adds ``tau`` times the
-margin to each kWh, subtracts ``tau`` times the need, and adds ``(tau - c)+`` times the most that
-may be paid, ``c`` being the price of a rupee; of several ``tau`` the least counts, offer by offer.
-Over years an offer is followed by its upgrades.
+margin to each kWh, subtracts ``tau`` times the need, and adds ``(tau - c)+`` times the largest
+payment, with ``c`` the price of a rupee. Each offer takes the least result of several ``tau``. Over
+years an offer is followed by its upgrades.
 
 No price has to be right: wrong ones give a weaker bound, never an invalid one. Small towns are
 added up in fractions, without rounding; larger ones in floating point, with the largest possible
@@ -41,7 +41,7 @@ from siting.verify.account import Account, Aim
 from siting.verify.book import Book
 
 COLUMNS = ("row", "name", "slice", "price")
-# Rows with prices; `BOUND` is not a price but the bound that the run claimed with them.
+# Rows with prices; `BOUND` is the bound that the run claimed with them, not a price.
 ROWS = ("demand", "resource", "money", "floor", "gap")
 BOUND = "bound"
 PROVABLE = ("most_worth", "net_worth", "least_money")
@@ -95,7 +95,7 @@ def certified(account: Account, prices: pd.DataFrame) -> Certified:
 
 
 class _Bound:
-    """One account at some prices."""
+    """The bound of one account at some prices."""
 
     def __init__(self, book: Book, aim: Aim, prices: pd.DataFrame) -> None:
         self.book, self.aim, self.account = book, aim, book.account
@@ -336,7 +336,7 @@ class _Bound:
         out = []
         for t, year in enumerate(years):
             c = none + (price[t] if self.account.carry_over else price[t] - price[t + 1])
-            # Money drawn up to a year has its price less that of the next year.
+            # Money drawn up to a year has its price less the next year's.
             gain = must[t] - must[t + 1]
             c = c + (zero if of_cost else gain)
             fixed = none + (self.cost[at] * gain if of_cost else zero)
@@ -377,7 +377,7 @@ class _Bound:
     def _intake(self, site: str, at: Numbers, year: Any, tau: Any) -> Numbers:
         """Return the largest earnings of each offer of a site in a year if it stood alone.
 
-        Without a price on its gap: its largest margin.
+        If `tau` is None: the largest margin of each offer.
         """
         out = self.numbers(np.zeros(len(at)))
         near = self.near.get(site)
@@ -424,7 +424,7 @@ class _Bound:
 
 @dataclass(frozen=True, eq=False)
 class _Sets:
-    """The sets of charger groups that bind: those of a class, and their unions."""
+    """The sets of charger groups that bind: the sets of classes, and their unions."""
 
     inside: npt.NDArray[np.int64]  # whether a set (row) has a group (column)
     beside: npt.NDArray[np.int64]  # whether a class (column) can use a group outside a set (row)

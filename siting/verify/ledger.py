@@ -1,8 +1,8 @@
 """The ledger of checks and faults, with all tolerances of the recount.
 
-Every tolerance is relative. A figure may be off by a millionth of its reference, and where small
-figures stand among large ones (a demand row of a gram beside one of a ton) by a thousand-millionth
-of the largest, because solvers are no more exact.
+Every tolerance is relative. A figure may be off by a millionth of its reference. A small figure
+among large ones may be off by a thousand-millionth of the largest, because solvers are no more
+exact.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Bools = npt.NDArray[np.bool_]
 
 
 def above(figure: Any, limit: Any, scale: float = 0.0) -> Bools:
-    """Return whether figures are above their limits; NaN is."""
+    """Return whether figures are above their limits; NaN counts as above."""
     figure, limit = np.asarray(figure, dtype=float), np.asarray(limit, dtype=float)
     return np.asarray(~(figure <= limit + _slack(limit, scale)), dtype=bool)
 
 
 def differs(one: Any, other: Any, scale: float = 0.0) -> Bools:
-    """Return whether figures differ; NaN does."""
+    """Return whether figures differ; NaN counts as different."""
     one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
     return np.asarray(above(one, other, scale) | above(other, one, scale), dtype=bool)
 

@@ -14,7 +14,7 @@ from siting.verify.ledger import RELATIVE, Ledger, above, differs, largest
 
 
 def check_money(book: Book, ledger: Ledger) -> None:
-    """Check prices of stations, payments of each year, and the claims on them."""
+    """Check costs of stations, payments of each year, and the claims on them."""
     standing = book.stands.drop_duplicates("offer_id")
     cost = standing["cost_pkr"].astype(float)
     parts = [part for part in COST_PARTS if part in standing.columns]
@@ -99,7 +99,7 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
     for year, cost, due in zip(book.years, costs, dues[1:], strict=True):
         now = book.by_year[year]
         before, paid = paid, at_sites(book.drawn[year])
-        # A case is computed from its cost, so it is as exact as that.
+        # A case is computed from its cost, so it is only as exact as the cost.
         slack = RELATIVE * np.maximum(cost, scale)
         where = "subsidies" if len(book.years) == 1 else f"subsidies, {year}"
         drawn, able = at_cases(paid), at_cases(slack)

@@ -1,4 +1,4 @@
-"""All checks of a plan in order, and those of its limits: resources, sites, and other plans."""
+"""All checks of a plan in order, and the checks of resources, sites and other plans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Service: drives, plugs, demand, the capacity of chargers, and the shares that floors promise."""
+"""Service: drives, plugs, demand, capacity of chargers, and shares served under floors."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ def _check_capacity(book: Book, ledger: Ledger) -> None:
 
 
 def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
-    """Return the load each station can carry (kWh/day), by one transport problem of all.
+    """Return the load each station can carry (kWh/day), by one transport problem for all.
 
-    Loads are shares of their station's, so that small stations count as much as large ones in the
-    solver's tolerances.
+    Loads are shares of the station's load, so that small stations count as much as large ones in
+    the solver's tolerances.
     """
     key = ["slice", "site_id"]
     share = load.merge(whole, on=key, suffixes=("", "_whole"))

@@ -11,7 +11,7 @@ This is the program of coverage with offers, and of the classic maximal covering
 ===========  ====================================================================================
 ``i``        rows, each with the weight ``w_i`` (kWh/day, people, ...)
 ``k``        options, each with the cost ``c_k``: an offer at a site, or a site
-``G``        groups: options of which one at most can stand, such as the offers of a site
+``G``        groups: options of which at most one can stand, such as the offers of a site
 ``B``        budget, in the unit of the costs
 ===========  ====================================================================================
 
@@ -41,7 +41,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Covering:
-    """Rows, the options that cover them, and what options cost; the arrays are read-only."""
+    """Rows, the options that cover them, and their costs; the arrays are read-only."""
 
     weight: Floats  # weight of each row, 0 or more, in one unit
     # start, option: row ``i`` is covered by the options ``option[start[i]:start[i + 1]]``, each

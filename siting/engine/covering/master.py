@@ -9,9 +9,9 @@ by cuts for any prices ``0 <= p_i <= w_i`` of its rows::
 
 At a point ``z`` the tightest cut has ``p_i = w_i`` where less than 1 of the row is covered, else 0.
 Cuts are added to, and removed from, the HiGHS model, which restarts from its last basis. Slack cuts
-are removed from time to time: at the optimum a few hundred of thousands bind. Each round separates
-at a point between the optimum of the present cuts and a good inner point: cuts made there are
-deeper.
+are removed from time to time: only a few hundred of thousands bind at the optimum. Each round
+separates at a point between the optimum of the present cuts and a good inner point: cuts made there
+are deeper.
 
 Sources: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275

@@ -1,13 +1,13 @@
-"""A plan of a covering with the gain of every single change at hand.
+"""A plan of a covering, with the gain of every single change kept up to date.
 
-Kept for the present plan, and updated only for the rows that a change touches:
+A change updates these figures only for the rows that it touches:
 
 - ``gain[k]``: weight that option ``k`` would cover in addition to the plan;
 - ``loss[s]``: weight covered by the option in slot ``s`` alone;
 - ``shared[s, k]``: the part of ``loss[s]`` that ``k`` would cover in its place.
 
-So an exchange of ``s`` for ``k`` gains ``gain[k] - loss[s] + shared[s, k]``, and the best of all
-exchanges is a look at one small matrix. (The idea is that of Resende and Werneck for the p-median.)
+So an exchange of ``s`` for ``k`` gains ``gain[k] - loss[s] + shared[s, k]``, and one small matrix
+shows the best exchange. (Resende and Werneck do this for the p-median.)
 
 Source: M. G. C. Resende, R. F. Werneck: A fast swap-based local search procedure for location
 problems. Annals of Operations Research 150 (2007), 205-230.
@@ -125,7 +125,7 @@ class CoveringPlan:
         return (self.gain > self.noise) & (self.covering.cost <= room) & ~self.blocked
 
     def exchanges(self) -> tuple[Ints, Floats]:
-        """Return the slots in use and the gain of each exchange of one for an option.
+        """Return the slots in use, and the gain of each exchange of a slot for an option.
 
         ``-inf`` where the exchange exceeds the budget, or the option is blocked.
         """

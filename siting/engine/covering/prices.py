@@ -1,4 +1,4 @@
-"""An upper bound on every plan of a covering, from prices of its rows, and options it excludes.
+"""An upper bound on every plan of a covering, from row prices, and options it excludes.
 
 Give each row a price of at most its weight, ``0 <= p_i <= w_i``, which every option that covers the
 row earns. Then no plan covers more than::
@@ -7,9 +7,9 @@ row earns. Then no plan covers more than::
 
 where the second term is relaxed to a knapsack with one option per group: ``min over m >= 0 of  m B
 + sum over groups of max(0, p(k) - m c_k)``, with ``p(k)`` the prices of the rows that ``k`` covers
-and ``m`` the price of a unit of budget. This is the Lagrangian bound of the rows of the program, at
-best as good as its linear relaxation. ``p(k) - m c_k`` less the best of its group is the least loss
-of the bound if ``k`` is required: options whose bound then falls below the aim are excluded.
+and ``m`` the price of a unit of budget. This is the Lagrangian bound over the rows of the program,
+at best equal to its linear relaxation. ``p(k) - m c_k`` less the best of its group is the least
+loss of the bound if ``k`` is required: options whose bound then falls below the aim are excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
 relaxations for the maximal covering location problem. European Journal of Operational Research 124

@@ -1,6 +1,6 @@
 """Exact reductions of a covering: fewer rows and options, the same best value.
 
-Removed are, in turn:
+It removes, in turn:
 
 - required options, the rest of their groups, and the rows they cover;
 - options above the budget alone, and options that cover nothing;
@@ -8,8 +8,8 @@ Removed are, in turn:
 - rows without weight or options;
 - all but one of the rows with the same options; that one has the weight of all.
 
-Every plan of the reduced covering is a plan of the whole with the same value, less the weight that
-is certain; and some best plan of the whole is among them.
+Every plan of the reduced covering is a plan of the whole, with the same value less the certain
+weight, and one of them is a best plan of the whole.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """A reduced covering, and the way back."""
+    """A reduced covering, and its positions in the whole."""
 
     covering: Covering  # the reduced covering; none of its options is required
     option: Ints  # option of the whole for each option left
-    # Row left that holds each earlier row; -1 if it is dropped or certain.
+    # Reduced row of each earlier row; -1 if dropped or certain.
     row: Ints
     forced: Ints  # options of the whole in every plan
     certain: float  # weight that the required options cover
@@ -42,7 +42,7 @@ class Reduced:
 def reduce_covering(covering: Covering, keep: Flags | None = None) -> Reduced:
     """Return a covering without the parts that no best plan needs.
 
-    `keep`: options to keep at most; by default all. Leaving out others is up to the caller.
+    `keep`: options that may stay, by default all; the caller has to justify leaving out others.
 
     >>> covers = np.array([[1, 1, 0], [1, 1, 0], [0, 1, 1], [0, 0, 0]])
     >>> weight, group = np.array([5.0, 1.0, 2.0, 9.0]), np.zeros(3, dtype=int)

@@ -10,7 +10,7 @@ In turn, until the gap is proven:
    options that its bound excludes are removed;
 6. more kicks, and branch and bound (`siting.engine.tree`).
 
-Effort is counted as work, not in seconds, so that two runs do the same.
+Effort is counted as work, not in seconds, so that a run repeats.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class CoveringRun:
         self.best, self._bound = 0.0, float(self.left.covering.weight.sum())
         self.step = _common_step(covering.weight)
         self.nodes = 0
-        self._ruled_out = -math.inf  # bound on plans with options excluded on the way
+        self._ruled_out = -math.inf  # bound on plans with an excluded option
         self._plan = CoveringPlan(self.left.covering)
         self._pairs = max(len(self.left.covering.option), settings.LEAST_WORK)
 

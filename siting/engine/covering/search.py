@@ -1,6 +1,6 @@
 """Covering heuristics: greedy, exchanges, and kicks out of local optima.
 
-Effort is counted as work, not in seconds: with the same seed two runs try the same. Ties go to the
+Effort is counted as work, not in seconds: two runs with the same seed are equal. Ties go to the
 first option in the order given.
 
 Source: H. R. Lourenço, O. C. Martin, T. Stützle: Iterated local search. Handbook of
@@ -85,7 +85,7 @@ class Kicks:
             self._keep(chosen, value)
 
     def run(self, work: float, clock: Clock, enough: float = np.inf) -> bool:
-        """Kick for some work, or to a sufficient weight; return whether a plan is better."""
+        """Kick for some work, or up to a sufficient weight; return whether the plan improved."""
         plan, before = self.plan, self.value
         until = plan.work + work
         plan.move_to(self._now)
@@ -118,7 +118,7 @@ class Kicks:
 
 
 def round_off(plan: CoveringPlan, taken: Floats, clock: Clock) -> None:
-    """Add the options that a relaxed program takes most of, fill up, exchange."""
+    """Add options by their relaxed values, the largest first; then fill up and exchange."""
     for k in np.argsort(-taken, kind="stable").tolist():
         if taken[k] < settings.COUNTED:
             break
