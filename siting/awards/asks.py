@@ -1,4 +1,4 @@
-"""The award of some bids and the critical ask of each: the largest at which it would have won.
+"""The award of bids, and the critical ask of each: the largest that would have won.
 
 A bid wins at an ask if some plan with it is worth more than the best plan without it, or worth as
 much for less public money. Let ``W`` and ``M`` be the worth and money of the best plan without it,
@@ -9,13 +9,13 @@ is the larger of two::
     most a:  a + others of P  <=  min(B, M),   worth of P  >=  W
 
 "Others" is the money that the other bids of a plan draw from the budget, from each year and from
-each cap. Each is one integer program with the ask as a column, over options and measures
-(`siting.engine.pool`): the cuts that bound what plans serve hold at any ask, so that all bids share
-them. The bound of the program is an upper limit of the ask, first from its relaxation and then
-tighter as it is solved. The money that the others leave in a valued plan is a lower limit.
+each cap. Each maximum is one integer program with the ask as a column, over options and measures
+(`siting.engine.pool`). Its cuts hold at any ask, so all bids share them. The bound of the program
+is an upper limit of the ask, first from its relaxation and then tighter as it is solved. The money
+that other bids leave in a valued plan is a lower limit.
 
-Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Research 6 (1981), 58-73
-(who pays the ask at which he would just have won gains nothing by asking more than he needs).
+Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Research 6 (1981), 58-73 (a
+bidder who is paid the critical ask gains nothing by asking more than he needs).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SAME = 1e-5
 EXACT = 1e-9
 # Shares of the remaining time for each question about a plan.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
-# Share of all worth that is arithmetic.
+# Share of all worth below which a difference is rounding.
 NOTHING = 1e-7
 
 
@@ -57,7 +57,7 @@ class Bid:
 
 @dataclass(frozen=True)
 class Ask:
-    """An ask between two figures (PKR), equal if it is proven; below 0: no ask would win."""
+    """The limits of a critical ask (PKR), equal if proven; below 0: no ask would win."""
 
     low_pkr: float
     high_pkr: float
@@ -88,7 +88,7 @@ class Best:
 
 
 class Market:
-    """All bids of an award, with its plan and critical asks, found one after the other.
+    """All bids of an award, whose plan and critical asks are found one by one.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class Market:
         The program of the award: offers draw the money asked for them, and each bid is a bundle, so
         that its offers are kept even if no driver can use them.
     closed
-        Offers that cannot win at what they ask for, by id.
+        Offers that cannot win at their ask, by id.
     limit_s
         Seconds for all questions.
     threads, seed
@@ -124,14 +124,14 @@ class Market:
         self.closed = self._of(closed)
         self.none_without = False  # whether the last plan asked for was proven not to exist
 
-    # --- what is asked ---------------------------------------------------------------------------
+    # --- questions -------------------------------------------------------------------------------
 
     def best(
         self, *, without: Bid | None = None, gap: float = 0.0, limit_s: float = math.inf
     ) -> Best | None:
         """Return the plan of most worth and, among equals, least money; None if none was found.
 
-        `without`: a bid that was not made; `gap`: share of the worth that need not be proven.
+        `without`: a bid to leave out; `gap`: share of the worth that need not be proven.
         """
         with self.pool.clock.within(self._until(limit_s)):
             return self._best(without, gap)
@@ -190,7 +190,7 @@ class Market:
         use = sparse.csr_array(self.money.use @ sparse.diags_array(1.0 - rupee[options.last]))
         most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # the unit of its columns
         first = len(pool.worth)
-        last = first + len(mine)  # of what each option of the bid draws; then the ask
+        last = first + len(mine)  # columns of draws by option of the bid; then the ask
         rows = self._money_rows(use, sparse.csr_array(own * most), first)
         rows.append(self._at_least(pool.worth, worth))
         wanted = np.flatnonzero(options.last == self.program.instance.positions_of([bid.offers[0]]))
@@ -247,7 +247,7 @@ class Market:
         of_worth = goal is self.pool.worth
 
         def value(choice: Ints) -> float:
-            # A solver holds rows of millions to some rupees.
+            # A solver keeps rows of millions only within some rupees.
             over = any(by[np.isin(at, choice)].sum() > most for at, by, _, most in more or ())
             if over or not self.money.within(choice):
                 return -math.inf
@@ -271,7 +271,7 @@ class Market:
         return Found(found.choice, found.value * unit, found.bound * unit)
 
     def _tied(self, choice: Ints, gone: Flags, worth: float) -> Ints:
-        """Return, of plans as good and as cheap as a choice, that of least cost and lowest ids."""
+        """Return the plan of least cost, then lowest ids, as good and cheap as a choice."""
         rows: list[Condition] = []
         rank: Floats = np.arange(1.0, len(self.drawn) + 1.0)
         for price in (self.drawn, self.program.instance.offer_cost, rank):
@@ -311,7 +311,7 @@ class Market:
         return np.where(np.isfinite(self.pool.upper), self.pool.upper, 0.0)
 
     def _of(self, offers: Collection[str]) -> Flags:
-        """Return which options end in some offers."""
+        """Return whether each option ends in one of some offers."""
         ids = self.program.instance.offer_ids
         named = np.isin(ids, np.array(list(offers), dtype=object))
         out: Flags = named[self.options.last]
@@ -330,7 +330,7 @@ class Market:
     def _money_rows(
         self, use: sparse.csr_array, own: sparse.csr_array | None, first: int
     ) -> list[Condition]:
-        """Return the rows of all kinds of money, with what further columns draw."""
+        """Return the rows of all kinds of money, with the draws of further columns."""
         out: list[Condition] = []
         for r, (low, high) in enumerate(zip(self.money.at_least, self.money.at_most, strict=True)):
             parts = [(use, 0)] + ([] if own is None else [(own, first)])
@@ -342,7 +342,7 @@ class Market:
         return out
 
     def _money(self, drawn: Floats) -> Resources:
-        """Return the rows of all kinds of money, given what each offer draws (PKR)."""
+        """Return the rows of all kinds of money, given the draw of each offer (PKR)."""
         program, rows = self.program, ResourceRows(self.options, every=True)
         rows.add_money(drawn, program.instance.budget_pkr, program.year_plan)
         limits = tuple(one for one in program.instance.limits if one.per_rupee)
@@ -363,5 +363,5 @@ def _used(rows: sparse.csr_array, choice: Ints) -> Floats:
 
 
 def _whole(pkr: float) -> float:
-    """Return whole rupees, a sum that falls short by arithmetic alone counted in."""
+    """Return whole rupees, rounded down beyond a tolerance."""
     return math.floor(pkr + 1e-5) if math.isfinite(pkr) else pkr

@@ -1,4 +1,4 @@
-"""An award: who wins, what each adds, what each loser could have asked, and what both rules pay."""
+"""An award: winners, the worth each adds, critical asks, and both rules' payments."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def award(
     now: datetime | None = None,
     progress: Report | None = None,
 ) -> Award:
-    """Return who wins of some bids, with what each could have asked for and won.
+    """Return the winners among some bids, and the critical ask of each bid.
 
     The award takes the most worth for the public money, then the least money; everything else is
     the configuration's: demand, budget, years, floors, feeders, limits, existing stations.
@@ -80,16 +80,16 @@ def award(
     time_limit_s
         Seconds for the award; by default the configuration's.
     asks_s
-        Seconds for all critical asks; by default five times as long as the award may take; 0: none.
+        Seconds for all critical asks; by default five times the time limit; 0: none.
     asked_of
-        Number of losers whose critical asks are worked out, those first that ask the least for a
-        kilowatt-hour; None: all.
+        Number of losers whose critical asks are computed, lowest ask per kilowatt-hour first; None:
+        all.
     second_prices
-        Whether winners' critical asks are worked out too, in half of that time.
+        Whether winners' critical asks are computed too, in half of `asks_s`.
     out
         A run folder to write: new, or empty.
     usual
-        The folder where `out` is not given; without either nothing is written.
+        The folder if `out` is not given; without either nothing is written.
     now
         The time, for the record.
     progress
@@ -98,7 +98,7 @@ def award(
     Raises
     ------
     SitingError
-        A child of it, with every fault of the configuration, or every fault of the bids by line.
+        A subclass, with every fault of the configuration, or every fault of the bids by line.
 
     Examples
     --------
@@ -162,10 +162,10 @@ def _study_of(
 
 
 def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
-    """Return bids with the award among them, and the market that it was found in.
+    """Return the bids with their award, and the market that found it.
 
-    Where that finds no plan, or another solver is asked for, the study answers as it always does:
-    with what is in the way, if there is no plan.
+    If the market finds no plan, or another solver is asked for, the study solves as usual; if there
+    is no plan it names the rules in conflict.
     """
     study, begun = bidding.study, time.perf_counter()
     solver = study.config.solver
@@ -217,7 +217,7 @@ def _asks(
                 worth, money = outcome.proof.objective, outcome.subsidy_pkr
                 asks[name] = market.ask(bid, worth, money, limit_s=soon)
                 if outcome.proof.gap <= SAME and name not in bidding.above:
-                    # At its own ask it lost, at the best as good.
+                    # The bid lost at its own ask, so its critical ask is no higher.
                     low, high = asks[name].low_pkr, asks[name].high_pkr
                     asks[name] = Ask(low, max(min(high, math.floor(bid.ask_pkr)), low))
             found = between(asks[name].low_pkr, asks[name].high_pkr)
@@ -237,11 +237,11 @@ def _losers(bidding: Bidding, won: Collection[str]) -> list[str]:
 
 
 def _of_winner(market: Market, bid: Bid, limit_s: float) -> Ask:
-    """Return the critical ask of a winner, against the award that there is without it."""
+    """Return the critical ask of a winner, against the award without it."""
     begun, least = time.monotonic(), math.floor(bid.ask_pkr)
     other = market.best(without=bid, limit_s=WITHOUT_S * limit_s)
     if other is None:
-        # Nothing was found without it: nothing can be, or the time was too short.
+        # No plan was found without it: none exists, or the time was too short.
         return Ask(bid.most_pkr if market.none_without else least, bid.most_pkr)
     left = max(limit_s - (time.monotonic() - begun), 0.1)
     found = market.ask(bid, other.worth, other.money_pkr, limit_s=left)
@@ -303,7 +303,7 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
 
 
 def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:
-    """Return the worth that an award loses without each winner, all others the same."""
+    """Return the worth that an award loses without each winner, other winners unchanged."""
     built, plan = study.outcome.built, study.program.year_plan
 
     def worth(gone: Collection[str]) -> float:
@@ -337,7 +337,7 @@ def _payments(winners: pd.DataFrame) -> pd.DataFrame:
 
 
 def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:
-    """Return the reason for which a bid lost, as its bidder reads it."""
+    """Return the reason why a bid lost, for its bidder."""
     if ruled_out:
         return ruled_out
     if ask is None:

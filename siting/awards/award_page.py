@@ -17,10 +17,10 @@ from siting.plan import Plan
 from siting.review.shown import Block, Shown, block_of
 from siting.texts import html_text
 
-# Why a bid lost, where that is its ask alone, or was not worked out.
+# Reasons why a bid lost: its ask alone, or a critical ask not computed.
 TOO_MUCH = "asked PKR "
 NOT_IN_TIME = "others serve more for the money; its critical ask was not worked out in time"
-# Heads of the tables by column, with how a number is written.
+# Table headings by column, with number formats.
 _BID = {"mark": "No.", "bid": "Bid", "bidder": "Bidder", "name": "Place", "chargers": "Chargers",
         "money": "Ask (PKR),s", "critical": "Critical ask (PKR),s"}  # fmt: skip
 _LOST = {**_BID, "over": "Lost by (PKR),s", "why": "Why"}
@@ -45,17 +45,17 @@ class Award(Shown):
         The winners as a plan, recounted.
     winners, losers
         One row per bid: ``bid``, ``bidder``, ``name``, ``places``, ``ask_pkr``, ``rent_pkr``, and
-        its critical ask between ``critical_low_pkr`` and ``critical_high_pkr``, ``proven`` where
-        they are one (below 0: it would win at no ask; blank: not asked). Winners have
-        ``adds`` (worth that the award would lose without it), losers ``over_pkr`` (by how much they
-        asked too much at least; blank where no ask would have won) and ``why``.
+        the limits of its critical ask, ``critical_low_pkr`` and ``critical_high_pkr``, ``proven``
+        if they are equal (below 0: no ask would win; blank: not computed). Winners have ``adds``
+        (worth that the award would lose without the bid), losers ``over_pkr`` (the least excess of
+        their ask; blank if no ask would have won) and ``why``.
     places
-        One row per place of each bid, with its point: what a map shows.
+        One row per place of each bid, with its point, for a map.
     payments
-        Public money by rule (``pay as bid``, ``pay the critical ask``): ``low_pkr``,
-        ``high_pkr``; rents apart.
+        Public money by rule (``pay as bid``, ``pay the critical ask``): ``low_pkr``, ``high_pkr``;
+        rents are separate.
     notes
-        What else a reader must know.
+        Further notes for a reader.
     folder
         The run folder; None if nothing was written.
     """
@@ -144,7 +144,7 @@ def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
                 "money": ask,
                 "critical": "cannot win" if ruled_out else between(low, high),
                 "over": f"{over:,.0f}" if high >= 0 and over > 0 else "",
-                "why": "" if why.startswith(TOO_MUCH) else why,  # the column before says it
+                "why": "" if why.startswith(TOO_MUCH) else why,  # already in the column before
             }
         )
     more = ["mark", "money", "critical", "over", "why"]
@@ -152,7 +152,7 @@ def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
 
 
 def between(low: float, high: float, unit: float = 1.0, form: str = ",.0f") -> str:
-    """Return a sum of money in a unit, or two where it is not proven.
+    """Return an amount of money in a unit, or its two limits if it is not proven.
 
     >>> between(1e6, 2e6), between(-1.0, -1.0), between(5.0, 5.0)
     ('1,000,000 to 2,000,000', 'none', '5')

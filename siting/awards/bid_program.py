@@ -36,7 +36,7 @@ class Bidding:
     study: Study  # the study with the bids as its offers, and existing stations
     # Its program, including bids above their reserve price, which cannot win.
     program: Program
-    # Those of the program, by name; of `above`: those above their reserve price.
+    # The bids of the program, by name; `above`: bids above their reserve price.
     bids: dict[str, Bid]
     above: frozenset[str]
     # One row per place: ``bid``, ``bidder``, ``site_id``, ``offer_id``, ``configuration``,
@@ -132,7 +132,7 @@ def _config_of(
 
 
 def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
-    """Return the places of the bids: offer, cost, power, and why the bid cannot win."""
+    """Return the bids' places: offer, cost (PKR), power (kW), and why a bid cannot win."""
     offers, reserve = study.offers, study.config.award
     new = offers[~offers["existing"].to_numpy(bool)]
     bare = new["configuration"].str.removeprefix("existing+").str.removesuffix("+upgrade")

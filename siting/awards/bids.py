@@ -1,10 +1,9 @@
 """Bids as a user writes them: a CSV read as a whole, with every fault by its line.
 
 Each line is a place: ``bidder``, ``lon``, ``lat`` and its chargers (``chargers`` in words or
-``configuration``), with ``ask_pkr`` or ``rent_pkr``. Lines with the same ``bid`` are a bundle, all
-or none, whose money is the sum of its lines; bids with the same ``one_of`` are alternatives, of
-which one wins at most. ``name`` and ``year`` (of opening) may be given, and any column that
-``award.caps`` names.
+``configuration``), with ``ask_pkr`` or ``rent_pkr``. Lines with the same ``bid`` are a bundle,
+which wins as a whole; its money is the sum of its lines. Of bids with the same ``one_of`` at most
+one wins. ``name`` and ``year`` (of opening) may be given, and any column that ``award.caps`` names.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ PRICE = "PKR of 0 or more"
 def read_bids(
     path: Path, config: Config, chargers: pd.DataFrame
 ) -> tuple[gpd.GeoDataFrame, UserTable]:
-    """Return the places of the bids, a row each, as far as they can be read without a map.
+    """Return the bids' places, one row each, as read without a map.
 
     `chargers` is the catalogue. Columns: ``bid``, ``bidder``, ``name``, ``counts`` (chargers by
-    type), ``year`` (0: any), ``ask_pkr``, ``rent_pkr``, ``one_of``, ``line``, those of the user's
-    own as text, and points in lon/lat; with them the file, and the faults found in it.
+    type), ``year`` (0: any), ``ask_pkr``, ``rent_pkr``, ``one_of``, ``line``, the user's own
+    columns as text, and points in lon/lat. The second result is the file with its faults.
     """
     file = UserTable(path, TEXTS)
     table = file.table
@@ -98,11 +97,11 @@ def read_bids(
 def placed(
     study: Study, bids: gpd.GeoDataFrame, file: UserTable
 ) -> tuple[pd.DataFrame, gpd.GeoDataFrame]:
-    """Return bids with the ``site_id`` of each place, and the sites that the study did not have.
+    """Return bids with the ``site_id`` of each place, and the sites new to the study.
 
     A place within ``candidates.merge_within_m`` of a site of the study is that site; any other
-    joins the first of the bids' own sites as near, else is a site of its own. An `InputError` names
-    every fault of the bids, those of `read_bids` among them.
+    joins the first new site within that distance, else becomes a new site. An `InputError` names
+    every fault of the bids, also faults from `read_bids`.
     """
     settings, ours = study.config.candidates, study.candidates
     rows = np.flatnonzero(np.isfinite(bids.geometry.x) & np.isfinite(bids.geometry.y))

@@ -1,4 +1,4 @@
-"""Demand: people into cells, vehicles into energy, energy onto the cells."""
+"""Demand: people by cell, vehicles' energy, and its spread over cells."""
 
 from siting.demand.cells import make_cells
 from siting.demand.depots import depot_shares, place_depots, with_depots, zones_by_depot

@@ -36,9 +36,9 @@ def make_cells(
     """Return demand cells with their people (persons) and the road node of their trips.
 
     Points count in their cell; the people of a polygon are spread over its cells by share of area;
-    hexagons from `siting.demand.read_h3` are used by name where the cells are hexagons no finer
-    than they are. The cells' people sum to the layer's. Cells too far from a road stay in the table
-    without a node.
+    hexagons from `siting.demand.read_h3` are used by name if the cells are hexagons of the same or
+    a coarser resolution. The cells' people sum to the layer's. Cells too far from a road stay in
+    the table without a node.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def make_cells(
         Resolution of the hexagons, 0 to 15; 8 has edges of about 0.5 km. Only for ``h3``.
     also
         Places (points, or shapes with a point inside) that get a cell even without people: markets,
-        offices, main roads. In zones, a cell of theirs alone joins the nearest.
+        offices, main roads. With zones, a cell without people joins the nearest.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def make_cells(
 def cells_on_roads(
     shapes: Shapes, people: Floats, network: Network, max_snap_m: float, people_extent: str
 ) -> gpd.GeoDataFrame:
-    """Return cells with their names and road nodes, as `make_cells` does, from shapes and people.
+    """Return cells with ids and road nodes, as `make_cells` does, from shapes and people.
 
     A cell whose centre is farther than `max_snap_m` from the nearest road gets no node;
     `people_extent` is the extent of the people, for the message that nobody lives near a road.
@@ -204,9 +204,9 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, npt.NDArray[np.intp]]:
-    """Return squares that cover the layer, south to north and west to east, and its points' ones.
+    """Return squares over the layer, south to north, west to east, and each row's square.
 
-    The second array holds the square of each row, -1 for polygons.
+    The square of a polygon is -1.
     """
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
@@ -236,9 +236,9 @@ def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDArray[np.intp]]:
-    """Return H3 cells that cover the layer, south to north and west to east, and its points' ones.
+    """Return H3 cells over the layer, south to north, west to east, and each row's cell.
 
-    The second array holds the hexagon of each row, -1 for polygons.
+    The cell of a polygon is -1.
     """
     import h3
 
@@ -256,7 +256,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDA
         inside = set(h3.geo_to_cells(shape, resolution))
         corners = shapely.get_coordinates(shapely.segmentize(shape, _edge_deg(resolution) / 2))
         inside |= {h3.latlng_to_cell(lat, lon, resolution) for lon, lat in corners}
-        # H3 includes a cell by its centre; the ring around adds those it only touches.
+        # H3 includes a cell by its centre; the ring around adds cells it only touches.
         names.update(ring for name in inside for ring in h3.grid_disk(name, 1))
     order = sorted(names)
     rings = [np.array(h3.cell_to_boundary(name))[:, ::-1] for name in order]

@@ -1,12 +1,12 @@
 """Fleets known by depot, which replace the fleet model for their class.
 
-A depot's public energy is that of its vehicles, at the depot::
+A depot's public energy is its vehicles' energy, placed at the depot::
 
     kWh/day = vehicles x km/day x share of the km on electricity x kWh/km / charging efficiency
               x public share
 
-Charging inside the depot is not public demand. A fleet is stated by its owner: it has no range, and
-is the same in every year and scenario.
+Charging inside the depot is not public demand. Owners state their fleets, which have no range and
+are the same in every year and scenario.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def place_depots(
     """Return fleets with their charging cell and public demand (kWh/day).
 
     `fleets`: ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``, ``km_day`` and
-    ``public_share`` (0 to 1; blank: those of the class), ``source``; `vehicles`: use and energy by
-    class, as `siting.demand.vehicle_figures` returns them; `cells`: demand cells, with ``zone_id``
-    where the area has zones; `within_m`: depots farther than this from any cell are outside the
-    study area, m.
+    ``public_share`` (0 to 1; blank: the class's), ``source``; `vehicles`: use and energy by class,
+    as `siting.demand.vehicle_figures` returns them; `cells`: demand cells, with ``zone_id`` where
+    the area has zones; `within_m`: depots farther than this from any cell are outside the study
+    area, m.
 
     Result: the columns of `fleets`, filled in, with ``cell_id``, ``zone_id`` (``all`` without
     zones) and ``demand_kwh_day``. Raises `InputError` naming every depot without a place in the
@@ -95,9 +95,9 @@ def with_depots(
     """Return fleet, vehicles and city share with depot data for the classes of `depots`.
 
     `fleet`, `vehicles`, `city_share`: as in `siting.demand.city_energy`; `depots`: as
-    `place_depots` returns them. The fleet gets ``in_area``: whether the vehicles are those of the
-    study area and not of the country; the city share is 1 there. Km a day and the share at home are
-    the means of the class's fleets, in any housing.
+    `place_depots` returns them. ``in_area`` marks a fleet of the study area, not of the country;
+    its city share is 1. Km a day and the share at home are the means of the class's fleets, in any
+    housing.
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()
@@ -147,7 +147,7 @@ def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
 
 
 def depot_shares(depots: pd.DataFrame, column: str = "demand_kwh_day") -> pd.Series:
-    """Return each depot's share of one class's vehicles or energy (0 to 1; equal where it is 0)."""
+    """Return each depot's share of a class's vehicles or energy (0 to 1; equal if all are 0)."""
     values = depots[column].astype(float)
     total = float(values.sum())
     return values / total if total > 0 else pd.Series(1 / len(values), index=values.index)

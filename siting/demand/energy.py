@@ -79,8 +79,8 @@ def city_energy(
     Parameters
     ----------
     fleet
-        Vehicles of the country by class, as `national_fleet` returns them. Where the optional
-        ``in_area`` is true they are the study area's own, and no share of them is taken.
+        Vehicles of the country by class, as `national_fleet` returns them. If the optional
+        ``in_area`` is true they are the study area's own and not multiplied by shares.
     vehicles
         Use and energy by class, as `vehicle_figures` returns them.
     city_share
@@ -232,9 +232,9 @@ def demand_figures(
 
 
 def figure_rows(figures: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ints]:
-    """Return the row of each class in `demand_figures`, by figure; of all classes where it is one.
+    """Return each class's row in `demand_figures`, by figure; common figures have one row.
 
-    Computing it once makes the same figures at many values fast.
+    Computed once, it makes many evaluations of the figures fast.
     """
     names, of = figures["figure"].to_numpy(dtype=object), figures["vehicle_class"]
     groups: dict[str, dict[str, int]] = {}
@@ -258,7 +258,7 @@ def zone_weights(vehicles: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ar
 def figures_at(
     values: Array, rows: Mapping[str, Ints], weights: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Return each figure by class, for `zone_kwh`, with the figures' rows at some values.
+    """Return each figure by class, for `zone_kwh`, from values of the figures' rows.
 
     `values` has one entry per row along its last axis.
     """
@@ -278,7 +278,7 @@ def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
 def _aligned(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, area_share: float
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return use and share in the fleet's order, by class, or every fault of the four."""
+    """Return use and city share by class in the fleet's order; raise with every fault."""
     faults = []
     if not (np.isfinite(area_share) and 0 < area_share <= 1):
         faults.append(

@@ -44,12 +44,12 @@ def read_figures(
     path: Path | None = None,
     overrides: Overrides | None = None,
 ) -> pd.DataFrame:
-    """Return the figures of every vehicle class, one row per class and figure, in its own unit.
+    """Return the figures of all vehicle classes, one row per class and figure, with units.
 
     `path` is a user's own table of the same form, whose rows replace the package's for the same
     class and figure. `overrides` (class, then figure) replace both, have no range and count as
-    ``ASSUMPTION``. Classes keep the table's order, new ones last; figures that of `limits`. An
-    `InputError` names every fault at once.
+    ``ASSUMPTION``. Classes keep the table's order, new ones last; figures keep the order of
+    `limits`. An `InputError` names every fault at once.
     """
     rows = table(name)
     where = f"{name} table"

@@ -28,7 +28,7 @@ def national_fleet(
     scenarios_path: Path | None = None,
     sales_path: Path | None = None,
 ) -> pd.DataFrame:
-    """Return the electric vehicles of the whole country at the end of a year, by class (vehicles).
+    """Return the electric vehicles of the country at the end of a year, by class.
 
     From the stock-and-sales model (`fleet_model`), or from a user's table. Between two years of
     such a table each figure grows at a constant rate: ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 -
@@ -69,7 +69,7 @@ def fleet_check(
 
     This is no test of the model: its sales, opening stocks and targets were set from these figures,
     so the check shows only that it reproduces them. Two-wheelers are nine tenths of the vehicles: a
-    matching total says little of cars, buses and rickshaws. The rows of single classes are
+    matching total tells little about cars, buses and rickshaws. The rows of single classes are
     published figures; none is independent of the model either.
 
     The published 2.2 million are called cumulative, so both the vehicles in service in 2030 and all

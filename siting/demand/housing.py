@@ -17,7 +17,7 @@ renting effect e::
     public share           = 1 - home share of the zone
 
 A factor with an unknown share in a zone is left out. Housing moves demand between zones; it changes
-the total only as far as the people of the area rent more, or less, than those surveyed.
+the total only if the area has more, or fewer, tenants than the survey.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Housing:
-    """The zones of a study area as arrays: names, people's shares, renting and high-rise shares.
+    """The zones of a study area as arrays: names, shares of people, renters and high-rises.
 
     NaN where a share is unknown. Ownership is relative to its mean; 1 where unknown.
     """
@@ -108,7 +108,7 @@ class Housing:
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return the share charged at home by zone and class (0 to 1), with any leading draws axis."""
+    """Return the share charged at home by zone and class (0 to 1), with any draws axis."""
     weight = figures["housing_weight"][..., None, :]
     home = figures["home_share"][..., None, :]
     for (effect, surveyed), share in zip(

@@ -64,8 +64,8 @@ def read_people(
     ------
     InputError
         With every fault of the file at once: semicolons for commas; no such column; counts that are
-        missing, negative, not numbers or written with a decimal comma; nobody at all; ids given
-        twice; geometry that is missing, broken or of lines.
+        missing, negative, not numbers or written with a decimal comma; no people; repeated ids;
+        geometry that is missing, broken or of lines.
     """
     require_commas(path)
     if _h3_column(path) is not None and raster_deg is None:
@@ -147,7 +147,7 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
 def people_on_streets(
     network: Network, total: float, highway: Collection[str] = HOME_STREETS
 ) -> gpd.GeoDataFrame:
-    """Return a zone's people spread along its streets: points in lon/lat (EPSG:4326) with counts.
+    """Return a zone's people spread along its streets: points in lon/lat with counts.
 
     For places with only a total. It is an assumption that people live in proportion to street
     length, and the caller has to state it.

@@ -1,4 +1,4 @@
-"""People from GeoTIFF rasters (WorldPop, GHSL, HRSL): a window read, checked, summed to cells."""
+"""People from GeoTIFF rasters (WorldPop, GHSL, HRSL): read, checked, summed to cells."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 
 # Pixels of at most this share of a cell's width count whole in the cell of their centre …
 WHOLE_PIXEL = 1 / 4
-# … and others are split until that many parts fit into a cell's width.
+# … and larger ones are split until this many parts fit into a cell's width.
 PARTS_PER_CELL = 16
 BLOCK = 1_000_000
 
 Area = Polygon | MultiPolygon | tuple[float, float, float, float]
 
-# Pixels of a window of about half a gigabyte; Karachi division in 30 m pixels has half of it.
+# Pixels of a window of about half a gigabyte; Karachi division has half as many at 30 m.
 MOST_PIXELS = 20_000_000
 DENSITY_WORDS = re.compile(r"densit|per[ _-]?(?:sq[ _-]?)?km|/ ?km|km-?2", re.IGNORECASE)
 AUTHALIC_RADIUS_M = 6_371_007.2  # of the WGS 84 ellipsoid
@@ -94,14 +94,14 @@ def raster_to_cells(
 ) -> gpd.GeoDataFrame:
     """Return square demand cells with their people (persons) straight from a raster.
 
-    The same squares as `siting.demand.make_cells` makes. A pixel counts in the cell of its centre;
-    one wider than a quarter of a cell is split into equal parts, each at most a sixteenth of a cell
-    wide, which do. The people in `area` are conserved.
+    The squares are the same as in `siting.demand.make_cells`. A pixel counts in the cell of its
+    centre; a pixel wider than a quarter of a cell is first split into equal parts, each at most a
+    sixteenth of a cell wide. The sum of the people in `area` is kept.
 
     `path`, `density`, `nodata`: as in `read_raster`; `network`, `size_m`, `max_snap_m`, `also`: as
     in `siting.demand.make_cells`; `area`: polygon, or west, south, east, north, in lon/lat, to
     count people in (default: the box around the roads, `max_snap_m` wider on each side). Result and
-    errors are those of the two functions.
+    errors are as in the two functions.
     """
     faults = [
         Fault(name, f"{value:g} m is not above 0", "give metres above 0")
@@ -344,7 +344,7 @@ def _persons(
     path: Path,
     least: float,
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return the number of each pixel, 0 where there is no data, and where that is."""
+    """Return each pixel's number (0 without data), and whether its data are missing."""
     values = np.asarray(band.data, dtype=float)
     missing = np.ma.getmaskarray(band) | np.isnan(values)
     if nodata is not None:
@@ -383,8 +383,8 @@ def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows:
 
 
 def _to_crs(area: Polygon | MultiPolygon, crs: pyproj.CRS) -> Polygon | MultiPolygon:
-    # A line straight in lon/lat is bent elsewhere: corners every 0.01 degrees follow it to a metre
-    # or so.
+    # A straight line in lon/lat is curved in other systems: corners every 0.01 degrees keep it to
+    # about a metre.
     moved = gpd.GeoSeries([area.segmentize(0.01)], crs=4326).to_crs(crs).iloc[0]
     projected: Polygon | MultiPolygon = moved
     return projected

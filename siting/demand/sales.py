@@ -75,7 +75,7 @@ class _Class:
 def s_curve(
     years: npt.ArrayLike, target_years: npt.ArrayLike, targets: npt.ArrayLike, saturation: float
 ) -> Array:
-    """Return the electric share of sales in each year (0 to 1): logistic from target to target.
+    """Return the electric share of sales by year (0 to 1): logistic from target to target.
 
     `target_years` rise and enclose `years`; `targets` lie above 0 and below `saturation`, the limit
     of the curve; else `InputError`.
@@ -96,7 +96,7 @@ def s_curve(
 
 
 def survival(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
-    """Return the share of vehicles in service at an age (0 to 1): Weibull, half at `life_years`.
+    """Return the share of vehicles in service at an age: Weibull, half at `life_years`.
 
     >>> survival([0, 10], life_years=10, shape=2.5).tolist()
     [1.0, 0.5]
@@ -118,7 +118,7 @@ def fleet_model(
     *,
     sales_path: Path | None = None,
 ) -> pd.DataFrame:
-    """Return sales, electric share and electric stock of the country by year and vehicle class.
+    """Return the country's sales, electric share and electric stock by year and class.
 
     The formulas are in the module docstring.
 
@@ -156,7 +156,7 @@ def fleet_figures(
     *,
     sales_path: Path | None = None,
 ) -> pd.DataFrame:
-    """Return every figure behind the stock of electric vehicles, one row each, in its own unit.
+    """Return every figure behind the stock of electric vehicles, one row each, with units.
 
     Arguments are those of `fleet_model`. Columns: ``figure`` (a target is called ``share_2030``),
     ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
@@ -219,7 +219,7 @@ def _combined(central: Array, alone: Array, sign: int) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)
     spread = np.sqrt((np.where(np.isnan(logs), 0.0, logs) ** 2).sum(axis=0))
-    # 0 has no ratio to anything: its range is that of the strongest figure alone.
+    # 0 has no logarithm: its range is the largest effect of one figure.
     from_zero = alone.max(axis=0) if sign > 0 else np.zeros_like(central)
     return np.where(central > 0, central * np.exp(sign * spread), from_zero)
 

@@ -15,11 +15,11 @@ from siting.reference import table
 
 
 def city_figures(city: str, path: Path | None = None) -> pd.Series:
-    """Return the figures of a city: people (persons), DISCO, availability (share), speed group.
+    """Return the figures of a city: people, DISCO, availability (share), speed group.
 
     `city`: its name; case is ignored; `path`: a user's own table of cities in place of the
     package's, with the same columns. Raises `InputError` if the table has no such city; the fault
-    lists those it has.
+    lists its cities.
 
     >>> int(city_figures("islamabad")["people_2023"])
     2363863
@@ -45,7 +45,7 @@ def city_like(like: str, city: str, people: float) -> pd.Series:
 def city_share(
     cities: pd.DataFrame, city: str, classes: Sequence[str], path: Path | None = None
 ) -> pd.DataFrame:
-    """Return a city's share of the country's electric vehicles, one row per vehicle class (0 to 1).
+    """Return a city's share of the country's electric vehicles by vehicle class (0 to 1).
 
     From the first of these that is known: registrations of the class in the city, its registrations
     of all classes together, the column ``share_of_fleet`` of `cities` (if present), the city's

@@ -41,8 +41,8 @@ def spread_demand(
         their energy too, which cannot be served.
     energy
         ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them; with
-        ``zone_id``, one row per zone and class, spread over the cells of that zone alone (of one
-        single zone, over all cells that name none).
+        ``zone_id``, one row per zone and class, spread over the cells of that zone alone (a single
+        zone: over all cells without zones).
     surfaces
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each, as
         `siting.demand.surfaces` returns them.
@@ -54,8 +54,8 @@ def spread_demand(
         Fleets by depot, as `siting.demand.place_depots` returns them: their class's demand is in
         the cells of its depots alone.
     ownership
-        How far a class goes by the cells' ``relative_wealth`` and not by people alone, where they
-        have it: near homes its energy goes by people times wealth to this power (default: 0).
+        By class, the power of the cells' ``relative_wealth``, if they have it: near homes energy is
+        in proportion to people times wealth to this power (default: 0).
 
     Returns
     -------
@@ -113,7 +113,7 @@ def spread_demand(
     spread = np.zeros((len(cells), len(classes)))
     for zone in dict.fromkeys(zones):
         at, rows_of = np.flatnonzero(of_cell == zone), np.flatnonzero(zones == zone)
-        if not len(at):  # without demand, or it would be a fault
+        if not len(at):  # a zone without demand: others were refused
             continue
         mixes = _mixes(shares[at], division[column[rows_of]], owned[at][:, column[rows_of]])
         for row, mix, moved in zip(rows_of, *mixes, strict=True):
@@ -150,8 +150,8 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
     """Return the division of each vehicle class's public energy among the surfaces (shares).
 
     `overrides`: class, then ``home``, ``destination`` and ``en_route``: weights of at least 0 and
-    any sum, in place of the packaged row. Columns: ``vehicle_class``; the three with the sum 1,
-    each with ``…_low`` and ``…_high`` (an own weight has no range); ``unit``, ``source``,
+    any sum, in place of the packaged row. Columns: ``vehicle_class``; the three surfaces, with the
+    sum 1, each with ``…_low`` and ``…_high`` (an own weight has no range); ``unit``, ``source``,
     ``confidence``. Raises `InputError` if a class's weights are all 0, or one is negative or
     missing.
 
@@ -176,7 +176,7 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
 
 
 def _owned(cells: gpd.GeoDataFrame, classes: list[str], weights: Mapping[str, float]) -> Floats:
-    """Return the factor of people near homes by cell and class (column)."""
+    """Return the wealth factor on people, by cell and class (column)."""
     power = np.array([weights.get(name, 0.0) for name in classes])
     if "relative_wealth" not in cells.columns:
         return np.ones((len(cells), len(classes)))
@@ -272,9 +272,9 @@ def map_swings(
 ) -> pd.DataFrame:
     """Return the effect of each assumption on charging places, the strongest first.
 
-    One figure at a time, at the ends of its range: each class's weight of a surface, the others in
-    proportion, and each place's weight. The effect is half the sum of the absolute changes of the
-    cells' shares of the total, the larger of the two ends.
+    One figure at a time is at the ends of its range: each class's weight of a surface (other
+    weights in proportion), and each place's weight. The effect is half the sum of the absolute
+    changes of the cells' shares of the total, the larger of the two ends.
 
     `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`;
     demand at depots is not moved. `pois`: places and their weights as in `siting.demand.surfaces`;

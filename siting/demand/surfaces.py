@@ -4,8 +4,8 @@ Each surface gives every cell a share, 0 to 1; the shares of a surface add up to
 
 - home: the cell's people;
 - destination: the markets, offices, hospitals … in it, each with the weight of its OSM tags;
-- en route: vehicle-km of a traffic model in it, times how readily traffic on that class of road
-  stops to charge. The model drives sampled trips by the quickest way from homes to homes.
+- en route: vehicle-km of a traffic model in it, times a weight of the road class for stops to
+  charge. The model drives sampled trips between homes by the quickest way.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MAIN_ROADS = ("motorway", "trunk", "primary", "secondary")
 # The row for road classes without their own.
 FALLBACK = "unclassified"
 STEP_M = 200.0
-# Trips searched at once: few enough for the dense block of a big city.
+# Trips searched at once, limited by memory for a big city.
 BATCH = 16
 
 
@@ -88,7 +88,7 @@ def surfaces(
 def destination_shares(
     cells: gpd.GeoDataFrame, pois: gpd.GeoDataFrame, poi_weights: pd.DataFrame | None = None
 ) -> pd.Series[float]:
-    """Return each cell's share of the destinations (0 to 1), as `surfaces` does, by ``cell_id``.
+    """Return each cell's share of the destinations (0 to 1), by ``cell_id``, as `surfaces`.
 
     `cells`, `pois`, `poi_weights`: as in `surfaces`.
     """
@@ -204,17 +204,17 @@ def traffic(
 ) -> gpd.GeoDataFrame:
     """Return traffic along roads as points with a relative weight.
 
-    A proxy, not a count: from sampled places a vehicle drives to every other by the quickest path,
-    in proportion to the people there, and each piece of road weighs its vehicles x its metres x the
-    weight of its class. This is edge betweenness, sampled and weighted by people (Brandes 2001, A
-    faster algorithm for betweenness centrality, with one quickest path for each pair).
+    A proxy, not a count: vehicles drive from sampled places to all others by the quickest path, in
+    proportion to the people there. A piece of road weighs its vehicles x its metres x the weight of
+    its class. This is edge betweenness, sampled and weighted by people (Brandes 2001, A faster
+    algorithm for betweenness centrality, with one quickest path for each pair).
 
     `cells`: ``people`` and ``node_id``: trips start and end in proportion to the people at a node;
     without cells, or people at any node, equally at every node. `road_weights`: ``highway`` and
-    ``weight``; None: the package's table. Links count as their parents, classes without a row as
-    ``unclassified``. `trips`: number of starting places drawn, with probability in proportion to
-    people; up to this number all are used. `trip_min`: the longest trip, minutes; ``inf`` for no
-    limit.
+    ``weight``; None: the package's table. Links count as their parent classes, classes without a
+    row as ``unclassified``. `trips`: number of starting places drawn, with probability in
+    proportion to people; up to this number all are used. `trip_min`: the longest trip, minutes;
+    ``inf`` for no limit.
 
     Columns: ``weight``, ``highway`` (the row of `road_weights`) and a point, one row per piece of
     road of 200 m at most, in the network's metres. Raises `InputError` if a setting or a weight is
@@ -260,7 +260,7 @@ def _weights(given: pd.DataFrame | None, name: str, key: tuple[str, ...]) -> pd.
 def _into_cells(
     cells: gpd.GeoDataFrame, points: gpd.GeoDataFrame, name: str, notes: list[str]
 ) -> Floats:
-    """Return the weight of the points in each cell; one in several cells counts in equal parts."""
+    """Return the weight of the points in each cell; a point in several is split equally."""
     shapes = cells.geometry.to_numpy()
     spots = points.geometry.to_crs(cells.crs).to_numpy()
     weight = points["weight"].to_numpy(dtype=float)

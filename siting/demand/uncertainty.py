@@ -1,10 +1,10 @@
 """Uncertainty of the demand: scenarios, seeded draws, and the figures that matter most.
 
 Every figure of `siting.demand.demand_figures` has a low, a central and a high value. Figures are
-assumed independent, except a city's shares: those of one source are one figure, and move together
-from their low to their high ends. A common factor moves all of a country's classes alike (a policy
-that fails, or goes faster): `fleet_paces` takes it from the scenarios of `fleet_model`, with
-``slow`` at its tenth percentile and ``fast`` at its ninetieth.
+assumed independent, except a city's shares: those from one source move together from their low to
+their high ends. A common factor moves all of a country's classes alike (a slow or fast policy):
+`fleet_paces` takes it from the scenarios of `fleet_model`, with ``slow`` at its tenth percentile
+and ``fast`` at its ninetieth.
 """
 
 from __future__ import annotations
@@ -91,13 +91,13 @@ class Case:
 
 
 def energy_scenarios(area: Area) -> pd.DataFrame:
-    """Return public energy by scenario, zone and vehicle class (kWh/day): low, central and high.
+    """Return public energy by scenario (low, central, high), zone and class (kWh/day).
 
-    In ``low`` every figure is at its end with less energy, all at once, in ``high`` at the other:
-    bounds, not likely outcomes. `draw_energy` gives those.
+    In ``low`` every figure is at its end with less energy, in ``high`` with more: these are bounds.
+    `draw_energy` returns likely outcomes.
 
-    `area`: what is known of the area. Columns: ``scenario`` (``low``, ``central``, ``high``),
-    ``zone_id``, ``vehicle_class``, ``demand_kwh_day``.
+    `area`: data of the area. Columns: ``scenario`` (``low``, ``central``, ``high``), ``zone_id``,
+    ``vehicle_class``, ``demand_kwh_day``.
     """
     case = Case(area)
     parts = []
@@ -118,14 +118,13 @@ def draw_energy(
 ) -> pd.DataFrame:
     """Return draws of the public energy of the study area by vehicle class (kWh/day).
 
-    Each figure is drawn below its central value as often as above, with a density that falls
-    linearly to its low and to its high end: ranges are wider upwards than downwards, and an
-    ordinary triangle would put the middle of the draws far above the central demand. Its random
-    numbers depend on the seed and its own name alone, not on the order of rows or on other figures,
-    and the first draws of many are the draws of few.
+    Each figure is below its central value as often as above, with a density that falls linearly to
+    its low and high ends. Ranges are wider upwards, and an ordinary triangle would put the median
+    of the draws far above the central demand. A figure's random numbers depend only on the seed and
+    its name, not on the order of rows or on other figures. A larger `n` keeps the first draws.
 
-    `n`: how many draws, at least 1; `seed`: any whole number from 0; `area`: what is known of the
-    area; `paces`: of all fleets together, as `fleet_paces` returns them; None: each class's number
+    `n`: number of draws, at least 1; `seed`: any whole number from 0; `area`: data of the area;
+    `paces`: common factors of all fleets, as `fleet_paces` returns them; None: each class's number
     of vehicles varies in its own range alone.
 
     Columns: ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises
@@ -193,9 +192,9 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 def energy_quantiles(
     draws: pd.DataFrame, quantiles: Sequence[float] = (0.05, 0.5, 0.95)
 ) -> pd.DataFrame:
-    """Return the mean and quantiles of drawn energy by vehicle class and of the total (kWh/day).
+    """Return the mean and quantiles of drawn energy by class and in total (kWh/day).
 
-    `draws`: as `draw_energy` returns them; `quantiles`: quantiles, each from 0 to 1. Columns:
+    `draws`: as `draw_energy` returns them; `quantiles`: each from 0 to 1. Columns:
     ``vehicle_class`` (the last row, ``all``, is the total of each draw), ``mean_kwh_day`` and
     ``p05_kwh_day`` and so on.
 
@@ -227,7 +226,7 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
 
     One figure at a time is set to its low and its high end. Its effect on the map is half the sum
     of the absolute changes of the shares that cells (or zones and classes) have of the total: the
-    share of all energy that would be elsewhere (or another vehicle's).
+    share of all energy that moves to another place (or vehicle).
 
     `shares`: ``zone_id``, ``vehicle_class``, ``cell_id``, ``share``: division of a zone's and
     class's energy over the cells; None: moves between cells are left out. Columns: ``rank`` (from
@@ -318,8 +317,7 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
 def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
     """Return by draw and class the common factor on vehicles.
 
-    Its logarithm is linear between the scenarios, over the normal quantile, and beyond the first
-    and the last.
+    Its logarithm is linear in the normal quantile between the scenarios, and beyond the outer ones.
     """
     at, z = ndtri(paces.columns.to_numpy(dtype=float)), ndtri(uniform)
     step = np.clip(np.searchsorted(at, z) - 1, 0, len(at) - 2)

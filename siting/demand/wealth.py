@@ -1,4 +1,4 @@
-"""Relative wealth by place, read for demand cells: what vehicles follow inside an area."""
+"""Relative wealth of demand cells, which vehicle ownership follows inside an area."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from siting.demand.rasters import read_window
 from siting.errors import InputError, refuse
 from siting.files import extent, missing_columns, read_layer, row_labels, rows_fault
 
-# Relative wealth is published by the 2.4 km: a figure farther away says nothing of a cell.
+# Relative wealth is published on a 2.4 km grid: a farther figure tells nothing about a cell.
 FARTHEST_M = 5000.0
 MARGIN_DEG = FARTHEST_M / 100_000
 # A larger figure is not an index around zero; its exponential would give one cell all vehicles.
 MOST_INDEX = 10.0
 
-# Where figures stand, the figures, and what names the rows of some.
+# Positions of figures, the figures, and a function that names rows.
 Figures = tuple[gpd.GeoSeries, Floats, Callable[[npt.NDArray[np.intp]], tuple[str, ...]]]
 
 
@@ -34,7 +34,7 @@ def relative_wealth(
     index: bool = False,
     nodata: float | None = None,
 ) -> Floats:
-    """Return the wealth of each cell over the mean of all people: the figure nearest its centre.
+    """Return each cell's wealth over the mean of all people, by the figure nearest its centre.
 
     `cells`: demand cells with ``people``, in metres; `path`: a GeoTIFF of one band, or a layer of
     points such as Meta's Relative Wealth Index in CSV; `column`: the column of a layer that holds

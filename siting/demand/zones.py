@@ -1,4 +1,4 @@
-"""Zones with a head count: read, checked, clipped, spread over streets, buildings or places."""
+"""Zones with a head count: read, checked, clipped, spread over streets or buildings."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def spread_zones(
     by: By | None = None,
     highway: Collection[str] = HOME_STREETS,
 ) -> gpd.GeoDataFrame:
-    """Return the zones' people spread inside each zone: points in lon/lat (EPSG:4326) with counts.
+    """Return the zones' people spread inside each zone: points in lon/lat with counts.
 
     For zones with only a total. That people live in proportion to the length of residential street,
     the footprint of buildings or the number of places is an assumption, which the caller has to
@@ -217,7 +217,7 @@ def spread_zones(
     given; `highway`: the road classes along which people live.
 
     Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is the basis used, or
-    ``zone`` where a zone has none of it: its people are then at a point inside it. Those zones are
+    ``zone`` for a zone without it, whose people are at a point inside. Zones without a basis are
     named in the log and in ``attrs["report"]["without"]``. Raises `InputError` if no basis or more
     than one is given and `by` does not choose; for a missing coordinate reference system; for
     counts that are missing or negative, and repeated zone ids.
@@ -340,7 +340,7 @@ def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fau
 
 
 def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.GeoDataFrame:
-    """Return the part of each zone inside an area, with its share of the zone's people (persons).
+    """Return the part of each zone inside an area, with its people (persons).
 
     People are assumed to live evenly over a zone, which the caller has to state.
 

@@ -2,9 +2,9 @@
 
 Formulation
 -----------
-An offer with cost K sells q kWh a day. With p the price that drivers pay at a charger group, sales
-tax s in, w the tariff that the station pays (never the same thing), e the share of the energy
-bought that is sold, f the share of revenue that payment and telecom take, and h the income tax,
+An offer costs K and sells q kWh a day. At a charger group drivers pay the price p, with sales tax
+s, and the station pays the tariff w. The share e of the energy bought is sold, the share f of
+revenue goes to payment and telecom, and h is the income tax:
 
     margin    m = p / (1 + s) - p f - w / e                               PKR/kWh, by group
     a year    A = 365 q m - O&M - fixed charges - staff - land lease - NEECA's annual fee
@@ -12,21 +12,20 @@ bought that is sold, f the share of revenue that payment and telecom take, and h
     NPV       = ((1 - h) A + h K / n) F(r, n) - K - (1 - h) replacements
                                                    (year by year while q grows)
     gap       = max(0, -NPV), paid up to what the subsidy's rule allows for the offer
-    payback   : the time from which the running total of the flows stays at or above 0, straight
-                within a year; none where that is not within n years
+    payback   : the time from which the running total of the flows stays at or above 0, linear
+                within a year; blank if not within n years
 
-The plan's energy is that of the target year: before it, sales follow the demand of the fleet model
-from the opening year on (`sales_path`); after it, they stay, whatever more is wanted. Flows stand
-at the ends of years. Chargers and swap batteries are bought again, at today's price, at the last
-year's end before their life is over, while that is before the horizon; nothing is left of them at
-its end. Both err against the station. All is real: prices of one year, which do not rise, at a real
-discount rate. The cost is written off evenly over the horizon, and a loss lowers the tax on other
-income of the firm; both err for the station. A subsidy is not taxed.
+The plan's energy is of the target year. Earlier sales follow the demand of the fleet model from the
+opening year on (`sales_path`); later sales stay constant. Flows fall at the ends of years. Chargers
+and swap batteries are replaced at today's price at the last year's end within their life, if before
+the horizon, and have no residual value. These assumptions err against the station. Prices are
+constant, and the discount rate is real. The cost is written off evenly over the horizon, and a loss
+lowers the tax on other income of the firm; both err for the station. A subsidy is not taxed.
 
-Linear in q, the sales of the target year: NPV = worth q - need, with worth = (1 - h) 365 m x the
-sum over the years t of (share of q sold in t) / (1 + r)^t, and need = K (1 - h F / n) + (1 - h) (F
-x fixed costs a year + replacements). A hurdle asks for NPV 0 at a share of q, or at a higher rate:
-worth is multiplied by the share, or both are worked out at that rate. `gap_terms` gives the two,
+NPV is linear in q, the sales of the target year: NPV = worth q - need, with worth = (1 - h) 365 m x
+the sum over the years t of (share of q sold in t) / (1 + r)^t, and need = K (1 - h F / n) + (1 - h)
+(F x fixed costs a year + replacements). A hurdle requires NPV 0 at a share of q, or at a higher
+rate: worth is multiplied by the share, or both are computed at that rate. `gap_terms` returns both,
 for the rules `need` and `gap` as rows of an integer program.
 
 Source: viability-gap funding as named by the Ministry (Dunya 6 Oct 2025), whose formula was not

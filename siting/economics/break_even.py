@@ -77,7 +77,7 @@ class Accounts:
         return gap_arrays(self.offers, self.rules, self.subsidy, self.by_group)
 
     def selling(self, sold_kwh_day: Floats) -> Accounts:
-        """Return the same stations with other sales, which leave the terms of their value."""
+        """Return the same stations with other sales; need and worth do not change."""
         other = replace(self, sold_kwh_day=sold_kwh_day)
         other.__dict__["_terms"] = self._terms
         return other
@@ -128,14 +128,14 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     One figure varies, all others stay. A price at one charger group applies to the stations that
     sell most there.
 
-    `accounts`: the stations: those that draw public money, if any; else all.
+    `accounts`: the stations that draw public money; all if none does.
 
     Columns: ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost),
     ``value``, ``unit``, ``stations`` (their number), ``rising`` (whether a larger value helps
     them), ``half_no_money_at`` and ``no_money_at`` (from there on half of them, or all, need no
     public money), ``first_lost_at`` and ``all_lost_at`` (beyond it one, or every, station has a
     shortfall above its cap). Blank if no such value lies between 0 and `FAR` times the figure's
-    own. Figures without an effect are left out. The nearest to its value comes first.
+    own. Figures without an effect are left out. The figure nearest to a break-even comes first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])
@@ -143,7 +143,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     for figure, (value, unit) in accounts.levers().items():
         group = figure.removeprefix(PRICE)
         mine = main == group if figure.startswith(PRICE) else np.ones(len(main), dtype=bool)
-        # A step downwards of the tariff, which no price forbids.
+        # A tariff stepped upwards could exceed a price, which is refused.
         step = (-0.1 if figure == "station_tariff" else 0.1) * value or 0.01
         other = accounts.at(figure, value + step)
         free = _crossings(accounts.npv_pkr, other.npv_pkr, value, step)[:, mine]
@@ -171,7 +171,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["figure", "value", "unit", "stations", "rising", *ends])
     most = (FAR * table["value"]).where(table["value"] > 0, np.inf)
     table[ends] = table[ends].where((table[ends] >= 0) & table[ends].le(most, axis=0))
-    # Distance of the nearest break-even, as a share of the value; at 0 every step is equally far.
+    # Distance of the nearest break-even, as a share of the value; at value 0 all are equally far.
     decides = [end for end in ends if end != "first_lost_at"]
     base = table["value"].where(table["value"] > 0)
     near = table[decides].sub(table["value"], axis=0).abs().div(base, axis=0).min(axis=1)
@@ -186,10 +186,10 @@ def swings(
 ) -> pd.DataFrame:
     """Return the effect of figures at their low and high ends on all stations' value (PKR).
 
-    `ends`: by name, the stations as a function of a figure, and its low and high end. Columns:
-    ``name``, ``low_pkr`` and ``high_pkr`` (net present value of all stations without subsidy with
-    the figure there, less that of the plan), ``swing_pkr`` (the range of the two and 0), in the
-    order given. Ends that the rules refuse are left out.
+    `ends`: by name, a function from a figure to the stations, and its low and high end. Columns:
+    ``name``, ``low_pkr`` and ``high_pkr`` (change of all stations' net present value without
+    subsidy), ``swing_pkr`` (the range of the two and 0), in the order given. Ends that the rules
+    refuse are left out.
     """
     now = float(accounts.npv_pkr.sum())
     rows = []
@@ -205,7 +205,7 @@ def swings(
 
 
 def _crossings(now: Floats, then: Floats, value: float, step: float) -> Floats:
-    """Return the slope of each station's line, and its zero (NaN: it is level)."""
+    """Return the slope of each station's line, and its zero (NaN for a level line)."""
     slope = (then - now) / step
     level = np.abs(slope) * max(abs(value), 1.0) <= _NONE * np.maximum(np.abs(now), 1.0)
     safe = np.where(level, 1.0, slope)

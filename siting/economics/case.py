@@ -55,13 +55,13 @@ def business_case(
         Sales by charger group (`sold_shares`), each at its price; by default in proportion to
         capacity.
     hurdle
-        The hurdle of the case, at which its shortfall is computed. By default that of the rule,
-        else NPV 0 as planned.
+        The hurdle of the case, at which its shortfall is computed. By default the rule's, else NPV
+        0 at planned sales.
 
     Returns
     -------
     DataFrame
-        One row an offer in their order: ``site_id``, ``offer_id``, ``sold_kwh_day`` (in the last
+        One row per offer, in their order: ``site_id``, ``offer_id``, ``sold_kwh_day`` (in the last
         year; for an offer that extends a station the part above ``standing_kwh_day``),
         ``margin_pkr_kwh``; of the last year ``revenue_pkr_year`` (paid by drivers),
         ``sales_tax_pkr_year``, ``energy_pkr_year``, ``payment_pkr_year``, ``om_pkr_year``,
@@ -76,8 +76,7 @@ def business_case(
     Raises
     ------
     InputError
-        With every missing column, figure out of its limits, site with several offers or unknown,
-        and year too few.
+        With every missing column, invalid figure and repeated site, or a wrong number of years.
 
     Examples
     --------
@@ -172,7 +171,7 @@ def gap_terms(
     figures include the hurdle of the subsidy's rule.
 
     `offers`: as `siting.sites.make_offers` returns them; `rules`: prices and rates; `subsidy`: the
-    rule of caps (`siting.sites.subsidy_pkr`); `by_group`: as in `business_case`. Columns:
+    rule with its caps (`siting.sites.subsidy_pkr`); `by_group`: as in `business_case`. Columns:
     ``offer_id``, ``need_pkr``, ``worth_pkr_kwh_day``, ``cap_pkr``, in the offers' order; for an
     offer that extends a station only sales above ``standing_kwh_day`` count.
     """
@@ -194,7 +193,7 @@ def gap_arrays(
     subsidy: Subsidy,
     by_group: pd.DataFrame | None = None,
 ) -> tuple[Floats, Floats]:
-    """Return need and worth of `gap_terms` for offers that are known to be complete."""
+    """Return need and worth of `gap_terms` (PKR) for offers already checked."""
     rules = at_hurdle(rules, subsidy.held_to)
     factor = float(present_value_factor(rules.discount_rate, rules.years))
     fixed = fixed_costs(offers, rules).sum(axis=1).to_numpy()

@@ -74,7 +74,7 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
     def column(name: str) -> Floats:
         return offers[name].to_numpy(dtype=float) if name in offers else none
 
-    # An existing station has its attendants.
+    # An extended station has its attendants.
     new = 1.0 - column("extends")
     fast = column("capacity_dc_kwh_day") > 0
     people = np.where(fast, rules.attendants, rules.attendants_other) * new
@@ -144,14 +144,14 @@ def require_columns(offers: pd.DataFrame) -> None:
 def payback_years(outlay_pkr: float, flows_pkr: Floats) -> float:
     """Return the years after which the cumulative flow never falls below 0 again.
 
-    `outlay_pkr`: outlay at the start, at least 0; `flows_pkr`: cash flow of each year, even within
-    it. The result is 0 without outlay and losses, and NaN if the flows never pay it back.
+    `outlay_pkr`: outlay at the start, at least 0; `flows_pkr`: cash flow of each year, spread
+    evenly. The result is 0 without outlay and losses, and NaN if the flows never pay it back.
 
     >>> payback_years(1000.0, np.full(10, 400.0)), payback_years(1000.0, np.full(2, 400.0))
     (2.5, nan)
     """
     total = np.concatenate([[-outlay_pkr], np.cumsum(flows_pkr) - outlay_pkr])
-    # A billionth of the outlay is rounding.
+    # A billionth of the outlay is tolerance.
     below = np.flatnonzero(total < -1e-9 * max(outlay_pkr, 1.0))
     if not len(below):
         return 0.0

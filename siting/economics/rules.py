@@ -48,7 +48,7 @@ class BusinessRules:
     # Drivers' price by charger group, with sales tax, PKR/kWh; above the tariff without it.
     prices_pkr_kwh: Mapping[str, float]
     tariff_pkr_kwh: float  # the station's price of power, PKR/kWh
-    discount_rate: float  # discount rate a year, 0 to 1; real, as prices are those of one year
+    discount_rate: float  # discount rate a year, 0 to 1; real, since prices are constant
     years: int  # horizon, a whole number of at least 1
     payment_share: float  # share of revenue for payment and telecom, 0 to 1
     # `attendant_month_pkr`, `attendants`, `attendants_other`: pay of an attendant in PKR a month,
@@ -110,7 +110,7 @@ class BusinessRules:
 def require_prices(
     rules: BusinessRules, offers: pd.DataFrame, known: Collection[str], stated: Collection[str] = ()
 ) -> None:
-    """Check that charger groups in use, and only existing ones, have a price.
+    """Check that charger groups in use have a price, and that priced groups exist.
 
     `rules`: prices and rates; `offers`: the offers; existing stations have no business case;
     `stated`: charger groups with a price set by the user.
@@ -156,7 +156,7 @@ def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
 def opening_years(target_year: int, known_from: int = 0) -> range:
     """Return the opening years of a plan's stations, evenly spread up to the target year.
 
-    None is before the year `known_from`, from which the demand is known.
+    No year is before `known_from`, the first with known demand.
 
     >>> opening_years(2030)
     range(2027, 2031)
@@ -171,8 +171,8 @@ def sales_path(
 ) -> tuple[float, ...]:
     """Return the sales of each year of operation relative to the target year, 0 to 1.
 
-    Sales follow the demand up to those of the target year, the capacity built for it. Of several
-    opening years, each as likely, it is the mean.
+    Sales follow the demand, up to the target year's, for which capacity is built. For several
+    opening years the result is the mean.
 
     `demand_kwh_day`: demand of each year from the first opening year to the target year;
     `opening_years`: first years of operation, none after the target year.
@@ -193,7 +193,7 @@ def sales_path(
 
 
 def money_figures(path: Path | None = None) -> pd.DataFrame:
-    """Return prices, rates and subsidy figures: value, range, unit, source and confidence mark.
+    """Return prices, rates and subsidy figures: value, range, unit, source, confidence.
 
     `path`: a user's own table in place of ``siting/reference/money.csv``, with the same columns.
     Columns: ``item``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``. Raises

@@ -2,24 +2,23 @@
 
 Formulation
 -----------
-An offer of cost K, with running costs R a year that do not depend on what it sells (operation and
-maintenance, fixed charges, staff, land lease, fees) and chargers and batteries bought again at the
-ends of the years ``t`` for ``Z_t``, costs in each of its ``n`` years, at the discount rate ``r``,
+An offer costs K, has running costs of R a year that do not depend on sales (operation and
+maintenance, fixed charges, staff, land lease, fees), and replaces chargers and batteries at the
+ends of years ``t`` for ``Z_t``. In each of its ``n`` years, at the discount rate ``r``, it costs
 
     c = (K + sum of Z_t / (1 + r)^t) / F(r, n) + R,     F(r, n) = (1 - (1 + r)^-n) / r
 
-the annuity of its capital and of what is bought again, and its running costs: the parts of the
-business case (`siting.economics.case.gap_terms`), before income tax. Tax and subsidy pass from one
-to another and are not a cost to all, and the power that is sold is bought wherever it is sold. What
-stands already is paid and costs nothing more.
+the annuity of its capital and replacements, and its running costs: the parts of the business case
+(`siting.economics.case.gap_terms`), before income tax. Tax and subsidy are transfers and not a cost
+to all, and power costs the same at every station. Existing stations add no cost.
 
-A kWh/day whose vehicles take ``e`` kWh a session charges ``1 / e`` times a day. With ``v`` PKR an
-hour for the driver's time and ``b`` drives to the charger a session, a minute of drive costs
+At ``e`` kWh a session, a kWh/day is ``1 / e`` sessions a day. With ``v`` PKR an hour for the
+driver's time and ``b`` drives to the charger per session, a minute of drive costs
 
     m = 365 b v / (60 e)        PKR a year for each kWh/day
 
-One drive a session counts: to the charger. The way on from it is taken to be no longer than it
-would have been; where all drive back the way they came, b is 2.
+One drive per session counts: to the charger. The onward drive is assumed to be no longer than
+without charging; if all drivers return the way they came, b is 2.
 """
 
 from __future__ import annotations

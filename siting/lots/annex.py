@@ -1,4 +1,4 @@
-"""A plan in lots, and its annex: one printable page with a map of the lots and a table for each."""
+"""A plan in lots, and its annex: a page with a map of the lots and a table for each."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class Lots:
     Parameters
     ----------
     title, note
-        Of the study; the note with whose data it is.
+        Of the study; the note credits its data.
     lots
-        One row per lot, the ground of its stations in lon/lat: its energy, cost and need.
+        One row per lot: energy, cost, need, and the ground of its stations in lon/lat.
     areas
         One row per new station, its search area in lon/lat and its required chargers.
     facts
         Content of ``lots.json``: the spread of the lots and its lower bound.
     notes
-        The same in sentences.
+        The facts in sentences.
     """
 
     title: str

@@ -35,7 +35,7 @@ from siting.writing import claimed_folder, write_text
 MOST_M = 1000.0
 # Smallest circle drawn, a station's own ground (m).
 LEAST_M = 25.0
-# Most further parts that stations are split into, where lots are not alike otherwise.
+# Most extra parts from splitting stations, if lots are not alike otherwise.
 MOST_SPLIT = 6
 LEAST_MIN = 1e-9  # a street of length 0 would be no street in a sparse matrix
 OPEN = "; whether lots can be more alike is not proven"
@@ -51,9 +51,9 @@ def part_into_lots(
 ) -> Lots:
     """Return a plan's new stations in connected lots of similar energy and public money.
 
-    Stations are neighbours where their ground meets by road, and a lot is connected by them. Lots
-    are similar in energy served and in the public money each needs as one business: the good
-    stations of a lot carry its weak ones.
+    Stations are neighbours if a street joins their grounds, and a lot is a connected set of
+    neighbours. Lots are similar in energy served and in the public money each needs as one
+    business: profitable stations of a lot carry its weak ones.
 
     Parameters
     ----------
@@ -62,16 +62,16 @@ def part_into_lots(
     lots
         Number of lots.
     within
-        Largest share of the largest lot above the smallest.
+        Largest share by which the largest lot may exceed the smallest.
     loss
-        Share of its energy that a station may lose wherever it stands in its search area.
+        Share of its energy that a station may lose at any place in its search area.
     most_m
         The largest radius of a search area (m).
 
     Raises
     ------
     InputError
-        If the run builds no station, or fewer than there are lots; if a share is none.
+        If the run builds no station, or fewer than there are lots; if a share is invalid.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def part_into_lots(
 def lots_to_folder(
     folder: Path, lots: int, *, out: Path | None, now: datetime, **how: Any
 ) -> tuple[Lots, Path]:
-    """Part a run into lots, write their folder and return both: see `part_into_lots`.
+    """Divide a run into lots, write their folder and return both: see `part_into_lots`.
 
     Result: the lots, and a folder with ``lots`` and ``areas`` as GeoJSON and CSV, ``lots.json`` and
     ``lots.html``, the page to print; by default ``RUN-lots-TIME``.
@@ -170,14 +170,14 @@ def lots_to_folder(
 
 
 def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ground of stations at some junctions: the Voronoi diagram of the road network.
+    """Return the ground of stations at junctions: the Voronoi diagram of the road network.
 
-    Each junction belongs to the station with the shortest drive, whichever way; two stations are
-    neighbours where a street leads from the ground of one to that of the other. Stations at one
-    junction share its ground and its neighbours. All are in one piece, as the network is.
+    Each junction belongs to the station with the shortest drive in either direction. Two stations
+    are neighbours if a street joins their grounds. Stations at one junction share its ground and
+    its neighbours. All stations are connected, as the network is.
 
-    Result: the position of each junction's station; and the neighbours, two positions a row, the
-    smaller first, each pair once.
+    Result: the position of each junction's station; and the pairs of neighbours, two positions a
+    row, the smaller first.
     """
     index = network.nodes.index
     u, v = (index.get_indexer(network.edges.index.get_level_values(k)) for k in ("u", "v"))
@@ -281,7 +281,7 @@ class _New:
     def fewer(self, lots: int, within: float) -> tuple[int, float, bool]:
         """Return the largest smaller number of lots within a spread, and their spread.
 
-        The third is whether the numbers between are proven to have no lots within it.
+        The third value is whether all numbers between are proven to have no such lots.
         """
         proven = True
         for count in range(lots - 1, 1, -1):
@@ -362,7 +362,7 @@ def _finite(share: float) -> float | None:
 
 
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
-    """Return the reason for which no connected lots are within a spread."""
+    """Return the reason why no connected lots are within a spread."""
     even = kwh.sum() / count
     said = f". {count} lots within {within:.0%} cannot be had: in any division, each lot in one "
     said += f"piece, they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"

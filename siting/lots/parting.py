@@ -1,4 +1,4 @@
-"""Division of stations into connected lots of similar value: annealing, a program, and bounds."""
+"""Division of stations into connected lots of similar value: annealing and a program."""
 
 from __future__ import annotations
 
@@ -71,17 +71,16 @@ def part(
     lots: int,
     within: float,
 ) -> Parting:
-    """Return stations in connected lots that are as alike as found.
+    """Return connected lots of stations, the most alike that were found.
 
-    Where annealing finds none within the limit, all groups of neighbours that are as large as a lot
-    may be are listed, if they are not too many, and an integer program chooses among them: it finds
-    lots, or proves that there are none. The same input gives the same lots: turns are counted, not
-    timed.
+    If annealing finds no lots within the limit, all connected groups of stations up to the largest
+    lot are listed, unless they are too many. An integer program chooses among them: it finds lots,
+    or proves that none exist. The same input gives the same lots: turns are counted, not timed.
 
     `npv_pkr`: net present value of each station without public money; `xy`: its position (m);
     `pairs`: neighbours, two positions a row, which together connect all stations; `lots`: at most
-    as many as stations; `within`: largest share of the largest lot above the smallest, in energy
-    and in public money needed (`need`).
+    as many as stations; `within`: largest share by which the largest lot exceeds the smallest, in
+    energy and in public money needed (`need`).
     """
     sums = _sums(energy_kwh_day, npv_pkr, xy, lots)
     near: list[list[int]] = [[] for _ in sums]
@@ -103,7 +102,7 @@ def part(
 def _more_alike(
     made: Parting, kwh: np.ndarray, sums: list[Sums], near: list[list[int]], within: float
 ) -> Parting:
-    """Return lots within a spread, or the most alike, as far as a program finds and proves them."""
+    """Return lots within a spread, or the most alike that an integer program finds."""
     lots = int(made.lot.max()) + 1
     while made.share > max(within, made.least + CLOSE):
         tried = within
@@ -140,10 +139,10 @@ def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) ->
 def _chosen(
     sums: Sequence[Sums], near: Sequence[Sequence[int]], lots: int, within: float
 ) -> np.ndarray | None:
-    """Return the lots of the best score within a spread of energy; empty: none; None: not known.
+    """Return the best lots within an energy spread; empty if none exist, None if unknown.
 
-    Each column is a group of stations, and the last one the energy of the smallest lot: the lot of
-    each station has as much or `within` more.
+    Each column is a group of stations; the last is the energy of the smallest lot, which no lot
+    exceeds by more than `within`.
     """
     kwh, more = [one[0] for one in sums], 1 + within
     groups = _groups(kwh, near, more + SLACK)  # the smallest lot has an even share at most
@@ -267,7 +266,7 @@ class _Search:
 
     def _moved(self, turn: int, a: int, b: int, i: int) -> dict[int, set[int]] | None:
         """Return the lots that a turn would change, with their stations; None if nothing fits."""
-        if turn % 40 == 0:  # two lots become one, and one becomes two: these, or one elsewhere
+        if turn % 40 == 0:  # two lots merge, and one splits: the merged or another one
             other = turn // 40 % (2 * self.lots)
             both = self.members[a] | self.members[b]
             if other in (a, b) or other >= self.lots or len(self.members[other]) < 2:
@@ -284,7 +283,7 @@ class _Search:
         return {a: one, b: two} if fits else None
 
     def run(self) -> tuple[float, np.ndarray]:
-        """Return the best parting met, and its score."""
+        """Return the best score met, and its lots."""
         count = len(self.sums)
         turns = min(MOST_TURNS, TURNS_A_STATION * count) if self.lots > 1 else 0
         score = _score(self.state, self.lots, self.within)

@@ -27,15 +27,15 @@ def with_areas(
 ) -> gpd.GeoDataFrame:
     """Return stations with a search radius, and the largest loss within it.
 
-    A station that moves keeps its customers as far as they reach the new place within the cutoff:
-    from the cell to its junction, over the roads, and as far from the road as now. The loss is the
-    energy of the others. Each station has its own customers, so that all may move at once, and the
-    losses add up. Places are the junctions of the network.
+    A moved station keeps the customers who reach the new place within the cutoff: from the cell to
+    its junction, over the roads, and as far from the road as now. The loss is the energy of all
+    others. Each station has its own customers, so all may move at once, and losses add up. Places
+    are the junctions of the network.
 
     `stations`: ``site_id``, ``snap_m`` and points (m); `service`, `cells`, `network`: of the plan:
     service, cells, and the roads; `cutoff_min`, `access_kmh`: as for `siting.roads.reach`; `loss`:
     share of a station's energy that may be lost, 0 to 1. Columns: ``radius_m``, rounded down to 10
-    m, and ``loss_share``: the most that any place in the circle loses of the station's energy.
+    m, and ``loss_share``: the largest loss in the circle, as a share of the station's energy.
     """
     away = _turned_round(network)
     junctions = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
@@ -81,7 +81,7 @@ def with_areas(
 
 
 def _turned_round(network: Network) -> Network:
-    """Return the network with every street turned round: drives to a target become drives from."""
+    """Return the network with every street reversed: drives to a target become drives from."""
     index = network.edges.index
     levels = [index.get_level_values(name) for name in ("v", "u", "key")]
     turned = pd.MultiIndex.from_arrays(levels, names=["u", "v", "key"])

@@ -1,8 +1,8 @@
 """The content of each paper, filled from a run; other fields are marked blanks.
 
-The headings of the PC-I are those of the Planning Commission's form for infrastructure (2005, with
-the four kinds of objective of 2024). Stations' figures are those that `siting trace` follows back,
-totals are sums of these.
+The headings of the PC-I follow the Planning Commission's form for infrastructure (2005, with the
+four kinds of objective of 2024). `siting trace` traces each station's figures; totals are sums of
+them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Roads: OSMnx and files to a `Network` with driving minutes, and reach."""
+"""Roads: a `Network` with driving minutes from OSMnx or files, and reach."""
 
 from siting.roads.build import build_network
 from siting.roads.cache import cached_network

@@ -1,4 +1,4 @@
-"""From an OSMnx graph to a `Network`: no bus-only streets, speeds, one connected part."""
+"""A `Network` from an OSMnx graph: no bus-only streets, speeds, one connected part."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def build_network(
     """Return the network of a city: streets in metres (UTM) with km/h and driving minutes.
 
     ``travel_min = length_m / 1000 / speed_kmh * 60 * peak_factor``. Bus-only streets are dropped,
-    one-ways and parallel streets kept. Of the rest the largest strongly connected part is kept; the
-    report has the loss.
+    one-ways and parallel streets kept. The largest strongly connected part is kept; the report has
+    the loss.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def network_of(
     """Return the network of streets with speeds: bus-only ones out, one connected part kept.
 
     `nodes` are ``node_id`` -> ``geometry``, UTM metres, sorted; `classes` as
-    `siting.roads.speeds.class_speeds`; the rest, and what is raised, as in `build_network`.
+    `siting.roads.speeds.class_speeds`; other arguments and errors as in `build_network`.
     """
     if read.bus_only.all():
         raise InputError("graph", "has no street that cars may use, only bus ways")

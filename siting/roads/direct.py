@@ -1,7 +1,7 @@
-"""From an OSM file straight to a `Network`, through arrays and without an OSMnx graph.
+"""A `Network` straight from an OSM file, through arrays, without an OSMnx graph.
 
-The network equals, row by row, that of `siting.roads.read_file` and `build_network` through OSMnx;
-tests compare the two on every extract and on random files.
+The network equals, row by row, the result of `siting.roads.read_file` and `build_network` through
+OSMnx; tests compare both on every extract and on random files.
 """
 
 from __future__ import annotations

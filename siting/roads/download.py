@@ -46,8 +46,8 @@ class Download:
     timeout_s: float = 180  # seconds without a byte after which a try ends
     # Tries after the first, for temporary failures: too many requests, overload, a broken answer.
     retries: int = 3
-    # Seconds before the first retry; doubled for each further one, up to a minute. If a server asks
-    # for a longer wait (``Retry-After``), it gets it, up to a minute.
+    # Seconds before the first retry; doubled for each further one, up to a minute. A longer wait
+    # asked for by a server (``Retry-After``) is kept, up to a minute.
     pause_s: float = 5
 
     def __post_init__(self) -> None:
@@ -69,7 +69,7 @@ class Download:
 
 
 def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
-    """Return the drivable streets of a named place as an OSMnx graph in lon/lat (metres in length).
+    """Return the drivable streets of a place as an OSMnx graph in lon/lat (``length`` in m).
 
     `query`: the place by its name in Nominatim, e.g. ``"Islamabad, Pakistan"``; it must be an area.
     `download`: servers, time-out, retries and the folder of answers.
@@ -88,7 +88,7 @@ def download_place(query: str, download: Download) -> nx.MultiDiGraph[Any]:
 
 
 def download_polygon(polygon: Polygon | MultiPolygon, download: Download) -> nx.MultiDiGraph[Any]:
-    """Return the drivable streets of an area as an OSMnx graph in lon/lat (metres in length).
+    """Return the drivable streets of an area as an OSMnx graph in lon/lat (``length`` in m).
 
     `polygon`: the area in lon/lat; `download`: as in `download_place`. Result: as
     ``osmnx.graph_from_polygon(polygon, network_type="drive")``, with unconnected parts kept. Raises
@@ -114,10 +114,10 @@ def download_features(
     ``{"amenity": ["fuel", "parking"], "shop": "mall"}``; features with any of them are returned.
     `download`: as in `download_place`.
 
-    Columns: ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column a tag found, ``geometry``:
-    the feature itself if a point, or a point inside the area or line. Sorted by kind and id. Raises
-    `InputError` if the polygon is empty, crosses itself or is not in degrees; `DownloadError` as in
-    `download_place`; also if the area has no feature with these tags.
+    Columns: ``osm_id`` (``node/…``, ``way/…``, ``relation/…``), a column per tag found,
+    ``geometry``: the feature itself if a point, or a point inside the area or line. Sorted by kind
+    and id. Raises `InputError` if the polygon is empty, crosses itself or is not in degrees;
+    `DownloadError` as in `download_place`; also if the area has no feature with these tags.
     """
     require_area(polygon)
     words = ", ".join(f"{tag}={value}" for tag, value in tags.items())

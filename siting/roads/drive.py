@@ -141,7 +141,7 @@ def _has(tags: Mapping[str, Any], tag: str, wanted: frozenset[str] | set[str]) -
 
 
 def _values(value: Any) -> Iterator[str]:
-    """Yield the values of a tag: one, or those of a list where streets were merged."""
+    """Yield the values of a tag: one, or several if streets were merged."""
     if isinstance(value, list | tuple | set):
         yield from map(str, value)
     else:

@@ -21,7 +21,7 @@ ASIDE = 2
 def isochrones(
     network: Network, node_min: pd.Series[float], within_min: Sequence[float]
 ) -> gpd.GeoDataFrame:
-    """Return the ground by minutes of driving to the nearest place, one row per band of minutes.
+    """Return the ground by driving minutes to the nearest place, one row per band.
 
     Streets are sampled every half square of `SQUARE_M` m, in their driving direction; ground counts
     up to `ASIDE` squares from a street. Corners of squares are rounded without gaps between bands.

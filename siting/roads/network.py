@@ -243,7 +243,7 @@ def joined_names(values: list[Any]) -> Any:
 
 
 def write_edge_table(parts: Parts, path: Path) -> None:
-    """Write a network as GeoParquet: one row per directed street, with index ``u``, ``v``, ``key``.
+    """Write a network as GeoParquet: one row per directed street, by ``u``, ``v``, ``key``.
 
     The network's report is stored in the file.
     """

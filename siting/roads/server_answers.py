@@ -1,12 +1,11 @@
 """Answers of OpenStreetMap's servers to OSMnx: checks, failures and storage.
 
-OSMnx 2.1 answers a 429 or 504 by sleeping 55 seconds and asking again without end, stores an empty
-answer, writes answers straight into its cache (a killed run then leaves half a file that stops
-every later one), and goes on with half the streets when a server reports that it ran out of time.
-So three of its functions are replaced while it works: the two that read and write its cache, and
-the one that fixes the server's address for its own queueing, which is off here. The cache keeps
-OSMnx's form and names. The status of an answer is checked in a hook of ``requests``, which OSMnx
-allows.
+OSMnx 2.1 retries a 429 or 504 every 55 seconds without end, and stores empty answers. It writes
+answers straight into its cache, so a killed run leaves half a file that stops every later run. It
+goes on with half the streets when a server runs out of time. So three of its functions are replaced
+while it works: two read and write its cache, and one fixes the server's address for its own
+queueing, which is off here. The cache keeps OSMnx's form and names. The status of an answer is
+checked in a hook of ``requests``, which OSMnx allows.
 """
 
 from __future__ import annotations
@@ -145,7 +144,7 @@ class Answers:
             logger.warning("kept answer %s: %s; asking again", path, trouble.what)
             return None
         if _is_empty(answer):
-            # A tile of a large area may be empty, the whole area hardly: see `doubt_empty`.
+            # A tile of a large area may be empty, the whole area rarely: see `doubt_empty`.
             self._used_empty = True
             return answer if self._believe_empty and isinstance(answer, dict) else None
         return answer
@@ -277,8 +276,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
         if asked_host == other:
             return
         response.close()
-        # A redirect leads to a server that was not asked, whose answer would be stored as if it
-        # were.
+        # The answer of another server would be stored under the address asked.
         what = f"the server sends on to another, {other}"
         raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="give the address you mean"))
     if response.ok:
@@ -298,7 +296,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
 
 
 def _read(response: requests.Response, *_: Any, limit_s: float, **__: Any) -> None:
-    """Read an answer in pieces: a slow server is never silent, and never done."""
+    """Read an answer in pieces, to limit the whole time: a slow server is never silent."""
     if response.is_redirect:
         return
     until, parts = time.monotonic() + limit_s, []

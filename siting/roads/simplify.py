@@ -2,10 +2,10 @@
 
 A way of k + 1 nodes is k segments, two-way ones also in the other direction. A node where a driver
 has no choice is not the end of a street: the segments on either side become one edge. The rule is
-that of Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection
-Miscount Problem, Transactions in GIS 29 (3), e70037, as in OSMnx's ``simplify_graph``: a node is
-kept if a street begins and ends in it, if nothing leads in or nothing out, or unless it has just
-two neighbours and two or four segments.
+from Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection Miscount
+Problem, Transactions in GIS 29 (3), e70037, as in OSMnx's ``simplify_graph``: a node is kept if a
+street begins and ends in it, if no segment leads in or none out, or unless it has two neighbours
+and two or four segments.
 
 The order of rows is OSMnx's too, so that parallel streets get the same keys.
 """

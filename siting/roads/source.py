@@ -31,7 +31,7 @@ OSM_XML = (".osm", ".osm.gz", ".osm.bz2")
 _PBF = (".osm.pbf", ".pbf")
 _GRAPHML = (".graphml", ".graphml.gz")
 
-# Ending of a network of this package, stored as a table of its streets.
+# File ending of this package's networks, stored as tables of streets.
 EDGE_TABLE = ".parquet"
 
 ROAD_SUFFIXES = (*OSM_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
@@ -181,7 +181,7 @@ def _checked_suffix(path: Path) -> str:
 
 @contextmanager
 def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
-    """Open a compressed file for reading; raise `InputError` if the compressed data are broken."""
+    """Open a compressed file for reading; raise `InputError` if its data are broken."""
     try:
         if suffix.endswith(".gz"):
             with gzip.open(path, "rb") as packed:

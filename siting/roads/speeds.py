@@ -109,7 +109,7 @@ def edge_speeds(
     A plausible posted limit is the free speed. It is a legal ceiling, not an observed speed, so it
     may be too high on narrow streets; the peak factor of the kind of road multiplies the time in
     either case. Where streets of several kinds were merged (a list), the slowest at peak counts,
-    then the alphabet: OSMnx gives such lists in no fixed order. `classes` is the result of
+    ties by alphabet: OSMnx gives such lists in no fixed order. `classes` is the result of
     `class_speeds`. Columns: ``highway`` (one kind), ``speed_kmh``, ``speed_source`` (``maxspeed``
     or ``class``), ``peak_factor``.
     """

@@ -29,9 +29,9 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
     """Return lines as strokes: the same ground in fewer and longer lines.
 
     `lines`: linestrings; duplicates, such as the two directions of a street, count once; `kind`: a
-    number each; only lines of one kind are joined; `grid`: rounding step of coordinates, in their
-    unit. The strokes' coordinates are whole multiples of it. The second result is for each line the
-    position of its stroke, -1 where it has no length.
+    number per line; only lines of one kind are joined; `grid`: rounding step of coordinates, in
+    their unit. The strokes' coordinates are whole multiples of it. The second result is for each
+    line the position of its stroke, -1 where it has no length.
     """
     xy, of = shapely.get_coordinates(lines, return_index=True)
     on_grid = np.rint(xy / grid)

@@ -219,7 +219,7 @@ def minutes_to_nearest(
     at = _positions(network, pd.Index(placed["node_id"]), "sites, column node_id")
     minutes = np.full(len(network.nodes), np.inf)
     if len(at):
-        # One search from a node before all targets, as far from each as its access takes.
+        # One search from an added node, joined to each target by its access minutes.
         access_min = np.full(len(network.nodes), np.inf)
         np.minimum.at(access_min, at, np.maximum(placed["access_min"].to_numpy(), LEAST_MIN))
         begins = np.flatnonzero(np.isfinite(access_min))
@@ -259,12 +259,12 @@ def _blocks(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield positions of some targets, of the nodes near them, and minutes between them.
 
-    A search of scipy's first clears its notes on every node of the matrix, which for a short drive
-    in a large city takes longer than the search itself. So neighbouring targets are searched
-    together: one search from all of them finds the nodes in reach of any, and the matrix is reduced
-    to those. The minutes are the same to the last bit, since no path within the limit leaves those
-    nodes. scipy searches under Python's lock, so threads gain nothing, and starting another process
-    takes about as long as all the searches of a city.
+    Each search of scipy initialises every node of the matrix, which for a short drive in a large
+    city takes longer than the search itself. So neighbouring targets are searched together: one
+    search from all of them finds the nodes in reach of any, and the matrix is reduced to those. The
+    minutes are the same to the last bit, since no path within the limit leaves those nodes. scipy
+    searches under Python's lock, so threads gain nothing, and starting another process takes about
+    as long as all the searches of a city.
     """
     streets, _ = drive_matrix(network, back=True)
     if not len(targets):

@@ -37,8 +37,8 @@ def _real() -> array[float]:
 class Ways:
     """The drivable ways of a file and the positions of nodes (degrees), in the file's order.
 
-    Of way ``i``, ``tags[kind[i]]`` are the tags: ways share few sets of tags. Its ``size[i]`` node
-    ids are in ``refs`` after those of the ways before it.
+    Way ``i`` has the tags ``tags[kind[i]]``: ways share few sets of tags. Its ``size[i]`` node ids
+    are in ``refs``, way after way.
     """
 
     way_id: array[int] = field(default_factory=_whole)
@@ -54,9 +54,9 @@ class Ways:
     _kinds: dict[tuple[str | None, ...], int] = field(default_factory=dict, repr=False)
 
     def add(self, way_id: int, refs: list[int], tags: Tags) -> bool:
-        """Return whether a way was added: it is drivable; bus-only ways are counted.
+        """Add a way if it is drivable, and return whether; bus-only ways are counted.
 
-        It gets its English name if it has one.
+        An English name replaces its name.
         """
         if "highway" not in tags or len(refs) < 2:
             return False
@@ -79,10 +79,7 @@ class Ways:
         return True
 
     def add_node(self, node_id: int, lon: float, lat: float) -> None:
-        """Add a node's position.
-
-        Degrees.
-        """
+        """Add a node's position (degrees)."""
         self.node_id.append(node_id)
         self.lon.append(lon)
         self.lat.append(lat)
@@ -107,7 +104,7 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         if "highway" in tags and way and not _deleted(way):
             ways.add(int(way["id"]), list(map(int, refs)), tags)
 
-    # A handler for an element's end would be called as often again: a way is finished when the next
+    # A handler for the end of elements would double the calls: a way is finished when the next
     # element begins.
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal way, refs, tags, root
@@ -227,7 +224,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
 
     A way is kept, whole, if any of its nodes lies inside `clip` (lon/lat; ``None``: all). Raises
     `InputError` if there is no drivable way, or none in the polygon, or a node has impossible
-    coordinates; `path` names the file there.
+    coordinates; `path` names the file in it.
     """
     if not ways.way_id:
         raise InputError(

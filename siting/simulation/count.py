@@ -64,9 +64,9 @@ def count_day(
     `wait_min`: a wait longer than this is late (minutes); `first_min`: start of the day.
 
     Result: ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (waited longer,
-    or turned away), ``wait_sum_min`` (of those who stayed), ``kwh`` and ``busy_min`` (within the 24
-    hours); of classes and hours ``out_of_reach`` too. ``waits``: queue, class, hour and wait of
-    each driver who stayed.
+    or turned away), ``wait_sum_min`` (of drivers who stayed), ``kwh`` and ``busy_min`` (within the
+    24 hours); for classes and hours also ``out_of_reach``. ``waits``: queue, class, hour and wait
+    of each driver who stayed.
     """
     last_min = first_min + DAY_MIN
     arrive = log["arrive_min"].to_numpy(dtype=float)
@@ -138,7 +138,7 @@ class Days:
 class Rules:
     """The settings of the simulated days.
 
-    An `InputError` names every figure that cannot be right.
+    An `InputError` names every invalid figure.
     """
 
     days: int = 10  # independent; a single one has no interval
@@ -150,7 +150,7 @@ class Rules:
     warm_up_h: float = 24.0
 
     def __post_init__(self) -> None:
-        """Refuse figures that cannot be right, all at once."""
+        """Refuse invalid figures, all at once."""
         faults = []
         for name, good, what in (
             ("days", 1 <= self.days <= 10_000, "whole days from 1 to 10,000"),
@@ -176,8 +176,8 @@ def simulate_days(
 ) -> Days:
     """Return independent days, each after a warm-up of its own.
 
-    `rows`: ``vehicle_class`` and ``kwh_day``, one row per place and class; `choices`: those of each
-    row (`siting.simulation.choices_of`); `wait_min`: a longer wait is late (minutes).
+    `rows`: ``vehicle_class`` and ``kwh_day``, one row per place and class; `choices`: by row
+    (`siting.simulation.choices_of`); `wait_min`: a longer wait is late (minutes).
     """
     counted = []
     for child in np.random.SeedSequence(rules.seed).spawn(rules.days):
@@ -193,11 +193,11 @@ def simulate_days(
 
 
 def station_table(simulated: Days) -> pd.DataFrame:
-    """Return a row per station: means a day with 95 % half-widths, waits (min), utilisation.
+    """Return a row per station: daily means with 95 % half-widths, waits (min), utilisation.
 
     Columns: ``site_id``, ``ports``, ``arrivals_day``, ``charged_day``, ``turned_away_day``,
-    ``waiting_at_end``, ``turned_away_share``, ``wait_mean_min`` and ``wait_p95_min`` (of those who
-    stayed), ``late_share`` with ``late_share_ci``, ``use_share`` (of the ports' time),
+    ``waiting_at_end``, ``turned_away_share``, ``wait_mean_min`` and ``wait_p95_min`` (of drivers
+    who stayed), ``late_share`` with ``late_share_ci``, ``use_share`` (of the ports' time),
     ``delivered_kwh_day`` with ``delivered_kwh_day_ci``.
     """
     table = simulated.queues.table
@@ -214,7 +214,7 @@ def station_table(simulated: Days) -> pd.DataFrame:
 
 
 def class_table(simulated: Days) -> pd.DataFrame:
-    """Return a row per class, and one of all: as `station_table`, with ``out_of_reach_day``."""
+    """Return a row per class, and one for all: as `station_table`, with ``out_of_reach_day``."""
     names = [*simulated.sessions.classes, "all"]
     parts = []
     for day in simulated.days:
@@ -230,7 +230,7 @@ def class_table(simulated: Days) -> pd.DataFrame:
 
 
 def hour_table(simulated: Days) -> pd.DataFrame:
-    """Return a row an hour of the day: drivers, waits (min), kWh, and use of the ports."""
+    """Return a row per hour of the day: drivers, waits (min), kWh, and use of the ports."""
     parts = [day.by_hour for day in simulated.days]
     out = _means(parts, pd.RangeIndex(HOURS))
     ports = float(simulated.queues.table["ports"].sum())

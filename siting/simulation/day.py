@@ -1,11 +1,11 @@
 """Drivers at the stations of a plan, one by one, with SimPy.
 
 A driver who wants to charge compares all compatible stations in reach, as in an application, and
-takes the one with the shortest drive, expected wait and charging together, among those where the
-expected wait is within the driver's patience. If there is none, the driver is turned away from the
-quickest one. On arrival the queue may have grown: a driver whose wait would now exceed the patience
-turns round. Drivers who stay queue first come, first served, for the ports of one charger group of
-the station, take the fastest free one, and keep it until the session is done.
+takes the one with the shortest sum of drive, expected wait and charging, among stations with an
+expected wait within the driver's patience. If there is none, the driver is turned away from the
+quickest station. On arrival the queue may have grown: a driver whose wait would now exceed the
+patience turns round. All others queue, first come, first served, for the ports of one charger group
+of the station. They take the fastest free port and keep it until the session is done.
 
 The expected wait is 0 where a port is free, else (drivers waiting + 1) over the sessions an hour
 that the group's ports end on average.
@@ -35,9 +35,9 @@ class Queues:
     """The queues of a plan: one per station and charger group."""
 
     table: pd.DataFrame  # ``site_id``, ``charger_group``, ``ports``, one row per queue
-    # Rows of the table of ports of each queue, fastest first, a row as often as it has ports.
+    # Each queue's rows of the table of ports, fastest first, repeated for each port.
     port_rows: tuple[tuple[int, ...], ...]
-    pace: np.ndarray  # minutes that a kWh occupies a port: a row of the table of ports, a class
+    pace: np.ndarray  # minutes per kWh, by row of the table of ports and by class
     # Sessions per minute that the ports of each queue complete when all are taken.
     ends_per_min: np.ndarray
 
@@ -113,7 +113,7 @@ def choices_of(
 def simulate(
     drivers: pd.DataFrame, choices: Sequence[Choices], queues: Queues, *, patience_min: float
 ) -> pd.DataFrame:
-    """Return the outcome of each driver, all followed until their session is done.
+    """Return the outcome of each driver, followed until the session is done.
 
     Parameters
     ----------

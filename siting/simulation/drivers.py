@@ -6,10 +6,10 @@ The drivers of class c come as a Poisson process whose rate in hour h is
 
     (energy wanted a day / session_kwh(c)) x share of the day's sessions in hour h
 
-so the number of an hour is Poisson, each comes at a moment drawn evenly from the hour, and belongs
-to a row (a place) with the odds of the row's energy. The energy of a session is drawn from a gamma
-distribution with the class's mean and a coefficient of variation that is given: 0 is the same for
-all, 1 is exponential as Erlang C has it.
+so the number in an hour is Poisson, arrivals are uniform within the hour, and a driver's row
+(place) is drawn in proportion to the row's energy. The energy of a session follows a gamma
+distribution with the class's mean and a given coefficient of variation: 0 is the same for all, 1 is
+exponential as in Erlang C.
 
 Source: P. A. W. Lewis, G. S. Shedler: Simulation of nonhomogeneous Poisson processes by thinning,
 Naval Research Logistics Quarterly 26 (1979), 403-413, section 1 for the rates by piece.

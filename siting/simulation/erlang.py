@@ -10,8 +10,8 @@ its ports). With C(n, a) of `siting.sites.waiting`,
 
     P(wait > t) = C exp(-(n - a) t / s),      mean wait = C s / (n - a),      s = a / rate
 
-and every driver waits longer than t, without end, where a >= n. A peak hour ends before its queue
-has grown to the lasting one, so both are an upper reading of the hour.
+and where a >= n every driver waits longer than t, without end. A peak hour ends before its queue
+reaches the steady state, so both are upper estimates.
 
 Source: as `siting.sites.waiting`.
 """
@@ -141,7 +141,7 @@ def standard_kwh_day(
     """
     waiting = replace(standard, rule="waiting", time_utilisation={})
     station_kwh: dict[str, float] = {}
-    known: dict[tuple[object, ...], float] = {}  # most stations have one of a few sets of chargers
+    known: dict[tuple[object, ...], float] = {}  # stations share few sets of chargers
     for (site_id, group), part in ports.groupby(["site_id", "charger_group"], sort=True):
         types = part[["charger_group", "ports", "port_kw", "battery_kwh"]]
         key = tuple(types.itertuples(index=False, name=None))

@@ -1,6 +1,6 @@
-"""Tables of figures for stations: chargers, grid connection, fees, bays, who can plug in where.
+"""Tables of figures for stations: chargers, connections, fees, bays, fitting vehicles.
 
-`path` is everywhere a user's own table in place of the package's, with the same columns.
+In all functions `path` is a user's own table that replaces the package's, with its columns.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from siting.tables import COMPATIBILITY, validate
 def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     """Return the types of charger: power (kW), ports, price with range (PKR, installed), life.
 
-    A swap cabinet's price leaves out its batteries; ``battery_kwh`` and ``battery_pkr_kwh`` are
-    those in its own slots. Batteries on the road depend on its sales (works.csv).
+    A swap cabinet's price excludes batteries; ``battery_kwh`` and ``battery_pkr_kwh`` are of the
+    batteries in its slots. Batteries on the road depend on its sales (works.csv).
 
     Columns: ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr`` with
     ``_low_`` and ``_high_``, ``life_years``, the battery columns, ``source``, ``confidence``.
-    Raises `InputError` with every repeated id, unusable group and figure that cannot be right.
+    Raises `InputError` with every repeated id, unusable group and invalid figure.
 
     >>> charger_catalogue().set_index("charger_id").loc["dc_60", "capex_pkr"].item()
     3500000
@@ -48,7 +48,7 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
 def at_exchange_rate(
     chargers: pd.DataFrame, pkr_per_usd: float | None, path: Path | None = None
 ) -> pd.DataFrame:
-    """Return the catalogue with its imported parts at another price of the US dollar.
+    """Return the catalogue with imported parts priced at another exchange rate (PKR).
 
     `chargers`: as `charger_catalogue` returns it, at the packaged rate; `pkr_per_usd`: the rate to
     plan with (default: the packaged one); `path`: a user's own table in place of
@@ -67,12 +67,12 @@ def at_exchange_rate(
 
 
 def grid_figures(path: Path | None = None) -> pd.DataFrame:
-    """Return the costs of a grid connection (PKR), by largest power (kW), and of line (PKR/km).
+    """Return the costs of grid connections (PKR), by largest power (kW), and line (PKR/km).
 
     Columns: ``item``, ``kind`` (connection, connection_kw, line, distance, factor, headroom,
     upgrade), ``kva``, ``max_kw`` (filled in as kVA x power factor), ``value``, ``low``, ``high``,
-    ``unit``, ``source``, ``confidence``. Raises `InputError` if an item that the costs need is
-    missing, a figure is negative, or a price by the kW is of no connection.
+    ``unit``, ``source``, ``confidence``. Raises `InputError` if a required item is missing, a
+    figure is negative, or a price per kW has no connection.
 
     >>> grid = grid_figures().set_index("item")
     >>> float(grid.loc["pmt_630", "max_kw"])
@@ -102,7 +102,7 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
 
 
 def fee_figures(path: Path | None = None) -> pd.DataFrame:
-    """Return NEECA's fees: the application (PKR, once) and the annual fee by level (PKR a year).
+    """Return NEECA's fees: application (PKR, once) and annual fee by level (PKR a year).
 
     Columns: ``item`` (application, annual), ``level``, ``max_kw`` (of the largest charger; blank:
     no limit), ``value``, ``unit``, ``source``, ``confidence``. Raises `InputError` if the
@@ -121,10 +121,10 @@ def fee_figures(path: Path | None = None) -> pd.DataFrame:
 
 
 def compatibility(path: Path | None = None) -> pd.DataFrame:
-    """Return which vehicle class can use which charger group, one row per pair.
+    """Return the vehicle classes that can use each charger group, one row per pair.
 
     Columns: ``charger_group``, ``vehicle_class``, ``source``, ``confidence``. Raises `InputError`
-    if a pair is missing a part or given twice.
+    if a pair is incomplete or repeated.
 
     >>> pairs = compatibility()
     >>> pairs.loc[pairs["charger_group"] == "lev", "vehicle_class"].to_list()
@@ -136,11 +136,11 @@ def compatibility(path: Path | None = None) -> pd.DataFrame:
 
 
 def charging_limits(path: Path | None = None) -> pd.DataFrame:
-    """Return the most power (kW) that a vehicle class takes at a charger group, where it binds.
+    """Return the largest power (kW) of a vehicle class at a charger group, if limited.
 
     Columns: ``charger_group``, ``vehicle_class``, ``limit_kw``, ``low``, ``high``, ``source``,
-    ``confidence``; a pair that is absent has no limit but the pace of its sessions. Raises
-    `InputError` if a limit is not above 0, or a pair is given twice.
+    ``confidence``; an absent pair is limited only by the pace of its sessions. Raises `InputError`
+    if a limit is not above 0, or a pair is given twice.
 
     >>> limits = charging_limits().set_index(["charger_group", "vehicle_class"])
     >>> limits["limit_kw"]["ac", "car"].item()  # the on-board charger
@@ -156,9 +156,9 @@ def charging_limits(path: Path | None = None) -> pd.DataFrame:
 
 
 def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Return the largest share of the day that ports are planned to be taken, by charger group.
+    """Return the largest planned share of the day in use, by charger group.
 
-    A port is taken while it draws power; shares are above 0 and at most 1. `own` replaces the
+    A port is in use while it draws power; shares are above 0 and at most 1. `own` replaces the
     packaged shares by charger group; ranges, sources and marks are in
     ``siting.reference.table("time_utilisation")``. Raises `InputError` naming every group of `own`
     that is not a charger group.
@@ -175,11 +175,11 @@ def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]
 
 
 def bay_figures(path: Path | None = None) -> pd.DataFrame:
-    """Return how many car bays a charger group needs, a port or a charger.
+    """Return the car bays that each charger group needs per port or charger.
 
     Columns: ``charger_group``, ``per`` (port or charger), ``bays``, ``low``, ``high``, ``source``,
-    ``confidence``; a group that is absent needs one bay a port. Raises `InputError` if a group is
-    given twice, ``per`` is another word, or bays are negative.
+    ``confidence``; an absent group needs one bay per port. Raises `InputError` if a group is
+    repeated, ``per`` is another word, or bays are negative.
 
     >>> bay_figures().set_index("charger_group")["bays"]["lev"].item()  # four sockets a car bay
     0.25

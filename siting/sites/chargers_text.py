@@ -1,4 +1,4 @@
-"""The chargers of a station in words, ``2 x dc_120 + 8 x lev_3``, and names made of them."""
+"""Texts of chargers, such as ``2 x dc_120 + 8 x lev_3``, and names made of them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
 def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
     """Return a text's number of chargers of each type, and its existing power (kW).
 
-    The numbers are in the order of the text, a type named twice added up; the power is None where
-    no part reads ``1 x 60 kW (stands)``. Raises `ValueError` if a part is not ``number x type``.
+    Types keep the order of the text, and repeated types are summed; the power is None if no part
+    reads ``1 x 60 kW (stands)``. Raises `ValueError` if a part is not ``number x type``.
 
     >>> charger_counts("2 x dc_120 + 8 x lev_3")
     ({'dc_120': 2, 'lev_3': 8}, None)
@@ -40,7 +40,7 @@ def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
 
 
 def added_up(texts: Iterable[str]) -> str:
-    """Return the chargers of several stations as one text; in turn where one is in other words.
+    """Return the summed chargers of stations as a text; unreadable texts are joined.
 
     >>> added_up(["2 x dc_60 + 8 x lev_3", "4 x lev_3"])
     '2 x dc_60 + 12 x lev_3'
@@ -55,7 +55,7 @@ def added_up(texts: Iterable[str]) -> str:
 
 
 def size_name(counts: Mapping[str, int]) -> str:
-    """Return the name of a configuration that is just its numbers of chargers.
+    """Return the name of a configuration made of its numbers of chargers.
 
     >>> size_name({"lev_3": 24, "dc_60": 2})
     '24_lev_3__2_dc_60'

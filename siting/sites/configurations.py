@@ -1,4 +1,4 @@
-"""The cost, load and capacity of a set of chargers, independent of its site."""
+"""The cost, load and capacity of a set of chargers, independent of the site."""
 
 from __future__ import annotations
 
@@ -96,10 +96,10 @@ class Rules:
 
 
 class RuleFigures(TypedDict, total=False):
-    """The figures behind offers, by name; the packaged tables replace those not given.
+    """The figures behind offers, by name; packaged tables replace missing ones.
 
     - ``chargers``, ``grid``, ``fees``, ``compatibility``: as `charger_catalogue`, `grid_figures`,
-      `fee_figures` and `compatibility` return them; these must be given.
+      `fee_figures` and `compatibility` return them; required.
     - ``utilisation``: the share of the day's full output that is sold, above 0 and at most 1
       (0.15); a shorthand for ``service=ServiceStandard("rated_share", ...)``, which overrides it.
     - ``service``: the service standard.
@@ -144,7 +144,7 @@ def rule_faults(given: RuleFigures) -> list[Fault]:
 
 
 def rules_of(given: RuleFigures) -> Rules:
-    """Return the rules that figures make, with the packaged ones where none is given."""
+    """Return the rules of given figures, with packaged figures for all others."""
     figures: dict[str, Any] = {name: one for name, one in given.items() if one is not None}
     used = figures.pop("utilisation", USED_SHARE)
     return Rules(**{"service": ServiceStandard("rated_share", used), **figures})
@@ -157,25 +157,24 @@ def configuration_table(
     """Return one row per configuration: power (kW), cost parts (PKR), subsidy (PKR), kWh/day.
 
     The capacity of a group follows from the service standard (`siting.sites.standards`), the cost
-    parts from `siting.sites.costs`. The grid connection is the smallest that carries the load; any
-    that needs a transformer also needs `line_km` of overhead 11 kV line, by default the grid
-    table's for a city. Fees are the NEECA application; its annual fee, O&M and a land lease are
-    running costs and no part of the cost.
+    parts from `siting.sites.costs`. The grid connection is the smallest that carries the load; with
+    a transformer it also needs `line_km` of overhead 11 kV line, by default the grid table's for a
+    city. Fees are NEECA's application fee; its annual fee, O&M and a land lease are running costs,
+    not part of the cost.
 
     `configurations`: name, then charger type and number: ``{"hub": {"dc_60": 2, "lev_3": 4}}``;
     `given`: the figures of `RuleFigures`. Raises `InputError` with every fault of both at once.
 
     Columns: ``configuration``, ``chargers``, ``vehicle_classes``, ``power_kw`` (of the chargers),
-    ``load_kw`` (what the grid must carry), ``ports``, ``points`` (a swap cabinet is one),
-    ``bays_needed`` (car bays), ``charger_cost_pkr``, ``battery_cost_pkr`` (the part of it that is
-    swap batteries), ``grid_item``, ``connection_cost_pkr``, ``line_cost_pkr``,
-    ``upgrade_cost_pkr``, ``grid_cost_pkr`` (their sum), ``fee_cost_pkr``, ``civil_cost_pkr``,
-    ``land_cost_pkr``, ``design_cost_pkr``, ``contingency_cost_pkr``, ``deposit_cost_pkr``,
-    ``cost_pkr``, ``subsidy_pkr``; running costs ``annual_fee_pkr``, ``om_pkr_year``,
-    ``land_pkr_year``, ``insurance_pkr_year``; ``charger_life_years`` and ``battery_life_years``
-    (the shortest; blank without), ``neeca_level``, ``capacity_<group>_kwh_day``,
-    ``capacity_kwh_day``, ``pkr_per_kwh_day`` and ``reason`` (blank, or why no grid tier carries it:
-    its grid cost is then only a lower limit).
+    ``load_kw`` (on the grid), ``ports``, ``points`` (a swap cabinet is one), ``bays_needed`` (car
+    bays), ``charger_cost_pkr``, ``battery_cost_pkr`` (its swap batteries), ``grid_item``,
+    ``connection_cost_pkr``, ``line_cost_pkr``, ``upgrade_cost_pkr``, ``grid_cost_pkr`` (their sum),
+    ``fee_cost_pkr``, ``civil_cost_pkr``, ``land_cost_pkr``, ``design_cost_pkr``,
+    ``contingency_cost_pkr``, ``deposit_cost_pkr``, ``cost_pkr``, ``subsidy_pkr``; running costs
+    ``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``, ``insurance_pkr_year``;
+    ``charger_life_years`` and ``battery_life_years`` (the shortest; blank without),
+    ``neeca_level``, ``capacity_<group>_kwh_day``, ``capacity_kwh_day``, ``pkr_per_kwh_day`` and
+    ``reason`` (blank, or why no grid tier carries the load; the grid cost is then a lower limit).
 
     >>> from siting.sites.catalogue import charger_catalogue, compatibility, fee_figures
     >>> from siting.sites.catalogue import grid_figures
@@ -208,9 +207,9 @@ def configuration_table(
 
 
 def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:
-    """Return the configurations apart from site costs: line, upgrade, availability.
+    """Return the configurations without site figures: line, upgrade, availability.
 
-    An `InputError` names every class that lacks the session figures the capacity needs.
+    An `InputError` names every class without the session figures needed for capacity.
     """
     count = pd.DataFrame.from_dict(
         {name: dict(chosen) for name, chosen in configurations.items()}, orient="index"
@@ -253,7 +252,7 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     groups = types["charger_group"].astype(str)
     for group in dict.fromkeys(groups):
         of_group = (groups == group).to_numpy()
-        # Computed once for each number of each type: sizes have few, however they are combined.
+        # Computed once per distinct row: sizes combine few numbers of each type.
         rows, which = np.unique(n[:, of_group], axis=0, return_inverse=True)
         served = [rules.group_kwh_day(types[of_group], row) if row.any() else 0.0 for row in rows]
         load = [
@@ -269,7 +268,7 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
 
 
 def with_costs(offers: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Return offers with line, grid, whole cost and subsidy from ``line_km`` and the upgrade."""
+    """Return offers with line, grid and total cost, and subsidy (PKR)."""
     items = rules.grid.set_index("item")["value"].astype(float)
     line = offers["line_km"] * float(items["overhead_11kv"])
     out = offers.drop(columns="needs_line")
@@ -337,7 +336,7 @@ def _classes(n: np.ndarray, types: pd.DataFrame, compatibility: pd.DataFrame) ->
 
 
 def battery_pkr_kwh(types: pd.DataFrame) -> float:
-    """Return the price of a kWh of battery of one group's swap cabinets: of several the dearest."""
+    """Return the highest battery price of one group's swap cabinets (PKR/kWh)."""
     return float(types["battery_pkr_kwh"].fillna(0.0).max())
 
 

@@ -1,9 +1,9 @@
-"""The cost parts of an offer (PKR): grid works, fees, civil works, land, running costs, subsidy.
+"""The cost parts of an offer (PKR): grid, fees, civil works, land, running, subsidy.
 
-    load        = sum over the chargers of min(kW, ports x fastest vehicle) x ports taken at most
-                  over ports, by charger group (`siting.sites.load`)
-    grid_cost   = connection tier that carries the added load + km x PKR/km of 11 kV line, where the
-                  tier needs a transformer + upgrade of the feeder, where one is bought
+    load        = sum over the chargers of min(kW, ports x fastest vehicle) x (most ports in use
+                  / ports), by charger group (`siting.sites.load`)
+    grid_cost   = connection tier that carries the added load + (km x PKR/km of 11 kV line, if the
+                  tier needs a transformer) + (upgrade of the feeder, if one is bought)
     civil_cost  = bays x PKR a bay
     land        = bays x PKR a bay: a lease a year (running), or a price at the start (cost)
     design      = share x (grid_cost + civil_cost)
@@ -62,16 +62,16 @@ SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "b
 
 @dataclass(frozen=True)
 class SiteCosts:
-    """The costs of a station beside chargers, grid works and fees, and the way its land is paid.
+    """The costs of a station besides chargers, grid works and fees, and its land payment.
 
-    Take one from `site_costs`, which fills in the packaged figures.
+    Make one with `site_costs`, which fills in the packaged figures.
     """
 
     civil_bay_pkr: float  # civil works of a car bay in PKR
     land_bay_month_pkr: float  # lease of a bay in PKR a month
     land_bay_upfront_pkr: float  # a bay paid for at the start, in PKR
     om_share: float  # operation and maintenance: share of the chargers' cost a year, 0 to 1
-    # Bays a site can give where neither its layer nor its kind says; ``inf`` for no limit.
+    # Bays of a site for which neither layer nor kind has a figure; ``inf``: no limit.
     site_bays: float
     line_detour: float  # length of an 11 kV line over the straight distance, at least 1
     # `contingency_share`, `design_share`, `insurance_share`: contingency and design as shares of
@@ -81,29 +81,29 @@ class SiteCosts:
     insurance_share: float = 0.0
     # The distribution company's security deposit, PKR for each kW of load.
     deposit_pkr_kw: float = 0.0
-    # Share of the time in the busiest hour in which no more ports are taken than the connection is
-    # for; 1: it is for all of them.
+    # Share of the busiest hour in which the connection suffices for the ports in use; 1: it
+    # suffices for all ports.
     busy_share: float = 1.0
     # `road_battery_2w`, `road_battery_3w`: batteries on the road, kWh for each kWh a day that swap
     # cabinets can sell
     road_battery_2w: float = 0.0
     road_battery_3w: float = 0.0
-    # Where the package's figures stand in their range (`siting.reference.PRESETS`).
+    # Position of the package's figures in their ranges (`siting.reference.PRESETS`).
     preset: str = "central"
     # ``lease`` (running cost) or ``upfront`` (part of the cost).
     land: Literal["lease", "upfront"] = "lease"
-    # How NEECA's parking rule is read at sites whose bays are known: ``none`` (it binds nothing),
-    # ``minimum`` or ``maximum`` of charging points. The reports of it can mean either.
+    # Reading of NEECA's parking rule at sites with known bays: ``none`` (ignored), ``minimum`` or
+    # ``maximum`` of charging points. Its reports can mean either.
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
-    # Bays a site of that kind of place can give where its layer does not say.
+    # Bays of a site by kind of place, where its layer has no figure.
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
 
     def road_battery(self, group: str) -> float:
-        """Return the kWh of batteries on the road for each kWh a day that a group can sell."""
+        """Return the batteries on the road (kWh) per kWh a day that a group can sell."""
         return float(getattr(self, f"road_battery_{group.removeprefix('swap_')}", 0.0))
 
     def __post_init__(self) -> None:
-        """Refuse figures that cannot be right, all at once."""
+        """Refuse invalid figures, all at once."""
         amounts = {
             "PKR of at least 0": (
                 "civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "deposit_pkr_kw"
@@ -127,12 +127,12 @@ class SiteCosts:
 
 
 def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
-    """Return the packaged figures for civil works, land and O&M (PKR), with a user's overrides.
+    """Return the figures for civil works, land and O&M (PKR), with a user's overrides.
 
     `path`: a user's own table in place of ``siting/reference/works.csv``, with the same columns.
-    `**overrides`: fields of `SiteCosts`. With `site_bays` the bays by kind of place are left out;
-    `preset` says where the figures that are not given stand. Raises `InputError` with every item
-    missing, unknown field and figure that cannot be right.
+    `**overrides`: fields of `SiteCosts`. A given `site_bays` replaces the bays by kind of place;
+    `preset` is the position of all other figures in their ranges. Raises `InputError` with every
+    missing item, unknown field and invalid figure.
 
     >>> site_costs(land="upfront").civil_bay_pkr
     150000.0
@@ -157,13 +157,13 @@ def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
 class Hurdle:
     """The test of a business case with public money: NPV 0 at lower sales or a higher return."""
 
-    # Share of its planned sales at which it must break even, above 0 and at most 1.
+    # Share of planned sales at which a station must break even, above 0 and at most 1.
     sales_share: float = 1.0
     # Least real return a year, 0 to 1; default: the discount rate.
     real_return: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse shares that cannot be right."""
+        """Refuse invalid shares."""
         rate, share = self.real_return, "a share above 0 and at most 1"
         refuse(wrong_figures("hurdle", self, [
             ("sales_share", 0 < self.sales_share <= 1, share, ""),
@@ -182,8 +182,8 @@ class Subsidy:
     0.0
     """
 
-    # `charger_share`, `grid_share`, `fee_share`, `civil_share`, `land_share`: rules ``share`` and
-    # ``need``: shares of each cost part, 0 to 1
+    # `charger_share`, `grid_share`, `fee_share`, `civil_share`, `land_share`: shares of each cost
+    # part under ``share`` and ``need``, 0 to 1
     charger_share: float = 0.5
     grid_share: float = 0.8
     fee_share: float = 0.0
@@ -191,9 +191,9 @@ class Subsidy:
     cap_per_station_pkr: float | None = None
     civil_share: float = 0.0
     land_share: float = 0.0
-    # ``need``: the viability gap (`siting.economics`), up to the subsidy of ``share``; ``share``;
-    # ``flat``: `flat_pkr` a station, never more than its cost; ``gap``: the viability gap, up to
-    # `gap_cap_share` of its cost. The gap depends on the sales, so an offer shows its most.
+    # ``share``: shares of the cost parts; ``need``: the viability gap (`siting.economics`), up to
+    # these shares; ``flat``: `flat_pkr` a station, at most its cost; ``gap``: the viability gap, up
+    # to `gap_cap_share` of the cost. The gap depends on sales, so an offer shows its maximum.
     rule: Literal["need", "share", "flat", "gap"] = "share"
     flat_pkr: float = 0.0  # rule ``flat``: PKR a station
     gap_cap_share: float = 0.5  # rule ``gap``: the largest share of the cost, 0 to 1
@@ -202,7 +202,7 @@ class Subsidy:
 
     @property
     def held_to(self) -> Hurdle:
-        """The hurdle of a business case: none but NPV 0 unless the rule fills the gap."""
+        """The hurdle of a business case: NPV 0 unless the rule fills the gap."""
         return self.hurdle if self.fills_gap else Hurdle()
 
     @property
@@ -213,11 +213,11 @@ class Subsidy:
 
     @property
     def fills_gap(self) -> bool:
-        """Whether it pays the viability gap, and no more."""
+        """Whether the rule pays at most the viability gap."""
         return self.rule in ("need", "gap")
 
     def __post_init__(self) -> None:
-        """Refuse shares and sums that cannot be right, all at once."""
+        """Refuse invalid shares and sums, all at once."""
         cap, pkr = self.cap_per_station_pkr, "PKR of at least 0"
         shares = [f"{of}_share" for of in ("charger", "grid", "fee", "civil", "land", "gap_cap")]
         refuse(wrong_figures("subsidy", self, [
@@ -229,7 +229,7 @@ class Subsidy:
 
 
 def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
-    """Return the subsidy of each offer in PKR; under ``need`` and ``gap`` the most it could be.
+    """Return the subsidy of each offer in PKR; under ``need`` and ``gap`` the maximum.
 
     `costs`: the cost parts (`COST_PARTS`; civil works and land may be absent) and ``cost_pkr``.
 
@@ -252,9 +252,9 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
 
 
 def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) -> pd.DataFrame:
-    """Return offers with one part dearer by an amount (PKR), and the costs that depend on it.
+    """Return offers with one part dearer by an amount (PKR), and dependent costs adjusted.
 
-    Design, contingency and insurance stay the shares of the works that they are of each offer.
+    Design, contingency and insurance keep each offer's own shares of the works.
     """
     works = ["charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr"]
     soft = {
@@ -264,7 +264,7 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
     }
     names = list(dict.fromkeys([*works, *soft, part]))
     none = np.zeros(len(offers))
-    # Arrays: hundreds of figures are moved for one plan, and a table of each is slow.
+    # Arrays are faster than tables: one plan varies hundreds of figures.
     now = {c: offers[c].to_numpy(dtype=float) if c in offers else none for c in names}
     then = now | {part: now[part] + added_pkr.to_numpy(dtype=float)}
     for name, of in soft.items():
@@ -279,10 +279,10 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
 def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
     """Return the smallest grid connection that carries each power (kW), and its price (PKR).
 
-    A connection without a transformer of its own pays by the kW as well, if the table has a row of
-    kind ``connection_kw`` for powers up to as many kW: it takes up a part of an existing one.
-    Columns: ``grid_item``, ``connection_cost_pkr``, ``needs_line`` (it has a transformer) and
-    ``reason``: blank, or why none carries it.
+    A connection without its own transformer uses part of an existing one. It also pays per kW, if
+    the table has a row of kind ``connection_kw`` with the same ``max_kw``. Columns: ``grid_item``,
+    ``connection_cost_pkr``, ``needs_line`` (it has a transformer) and ``reason``: blank, or why
+    none carries it.
     """
     tiers = grid[grid["kind"] == "connection"].sort_values("max_kw")
     limits = tiers["max_kw"].to_numpy(dtype=float)
@@ -332,7 +332,7 @@ def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floa
 
 
 def points_required(site_bays: Floats, rule: pd.DataFrame) -> Floats:
-    """Return the charging points that NEECA's parking rule names for a number of bays; NaN: 0."""
+    """Return the charging points in NEECA's parking rule for a number of bays; 0 for NaN."""
     steps = rule["max_bays"].to_numpy(dtype=float)
     at = np.minimum(np.searchsorted(steps, site_bays, side="left"), len(rule) - 1)
     points = rule["points"].to_numpy(dtype=float)[at]

@@ -14,7 +14,7 @@ from siting.files import read_layer, rows_fault
 
 
 class OcmAnswer(NamedTuple):
-    """A question that Open Charge Map answers by the numbers of a column."""
+    """A yes-or-no property that Open Charge Map codes as numbers."""
 
     column: str
     yes: tuple[int, ...]
@@ -99,7 +99,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
 
 
 def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest number of each ``;`` list (NaN where blank), and which are not numbers."""
+    """Return the largest number of each ``;`` list (NaN if blank), and whether any is bad."""
     text = column.astype("str").where(column.notna(), "").str.strip()
     parts = text.str.split(";").explode().str.strip()
     numbers = pd.to_numeric(parts.where(parts != ""), errors="coerce")
@@ -112,7 +112,7 @@ def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 def _answers(
     layer: gpd.GeoDataFrame, path: Path, faults: list[Fault], column: str, ocm: OcmAnswer
 ) -> np.ndarray:
-    """Return a yes-or-no column, from Open Charge Map's numbers where it is theirs."""
+    """Return a yes-or-no column, decoded if it is Open Charge Map's."""
     if column in layer.columns:
         text = layer[column].astype("str").str.strip().str.casefold()
         yes, no = text.isin(YES).to_numpy(), text.isin(NO).to_numpy()

@@ -1,8 +1,8 @@
 """Fit of chargers to sites, and the reason in words where they do not fit.
 
-Chargers fit a site where a grid connection carries them, the headroom does (or an upgrade can be
-bought), the bays do, and NEECA's points allow them. Sets of chargers that the user names stay rows
-with their reason; sizes are rows where they fit, else every site would have hundreds of reasons.
+Chargers fit a site if a grid connection and the headroom (or a bought upgrade) carry their load,
+the bays suffice, and NEECA's points allow them. Configurations that the user names stay rows, with
+a reason if they do not fit. Sizes are rows only if they fit: there may be hundreds per site.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ type Places = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Fitting:
-    """The conditions of a site for chargers: the rules and its own figures."""
+    """The rules by which chargers fit a site."""
 
     grid: pd.DataFrame
     parking: pd.DataFrame  # NEECA's points by bays
     points_rule: str = "none"
     upgrade: bool = False  # whether more power than the headroom can be bought
-    least_ports: int = 0  # of a station that sizes make
+    least_ports: int = 0  # of a station made of sizes
 
     def points(self, sites: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Return the points that NEECA's rule names for the bays of each site, 0 if unknown."""
@@ -41,7 +41,7 @@ class Fitting:
     def wrong_points(self, points: Any, asked: Any) -> tuple[Any, Any]:
         """Return where points are too few, and where they are too many."""
         few = (points < asked) & (self.points_rule == "minimum")
-        # Below the rule's first step no number is given, so that none is too many.
+        # Below its first step the rule has no number, so no number is too many.
         return few, (points > asked) & (asked > 0) & (self.points_rule == "maximum")
 
 
@@ -50,9 +50,9 @@ def pairs(
 ) -> tuple[Places, Places, bool]:
     """Return the rows of sites and of choices that become offers, and whether any size fits.
 
-    In the order of the sites, then of the choices. `sites` are new ones, or existing stations with
-    their ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices from sizes. Of these,
-    those that fit a site are used, or the smallest if none does; all others always.
+    Rows are in the order of sites, then choices. `sites` are new ones, or existing stations with
+    their ``ports``, ``points`` and ``bays_needed``; `sized` marks the choices from sizes. A site
+    gets the sizes that fit, or the smallest if none fits, and all other choices.
     """
     if sized.any():
         fits = _fits(sites, choices, rules) & sized
@@ -68,7 +68,7 @@ def pairs(
 def paired(
     sites: pd.DataFrame, choices: pd.DataFrame, at_site: Places, choice: Places
 ) -> pd.DataFrame:
-    """Return the columns of both side by side, a row per pair."""
+    """Return the columns of sites and choices side by side, one row per pair."""
     parts = (sites.iloc[at_site], choices.iloc[choice])
     return pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
 
@@ -88,7 +88,7 @@ def _fits(sites: pd.DataFrame, choices: pd.DataFrame, rules: Fitting) -> Flags:
 
 
 def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
-    """Return the row of the size of fewest bays, then least load, of those not too small."""
+    """Return the row of the smallest size with enough ports: fewest bays, then least load."""
     there = np.flatnonzero(sized)
     large = there[(choices["ports"].to_numpy()[there] >= least_ports)]
     order = choices.iloc[large if len(large) else there].reset_index(drop=True)
@@ -97,7 +97,7 @@ def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
 
 
 def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
-    """Raise for sizes that fit none of `sites`, naming the needs of the smallest."""
+    """Raise `InputError` for sizes that fit no site, with the needs of the smallest."""
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:
@@ -146,7 +146,7 @@ def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
 
 
 def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Fitting) -> pd.DataFrame:
-    """Return the offers with reasons of bays, points and ports added to theirs."""
+    """Return the offers with bays, points and ports added to their reasons."""
     asked = rules.points(offers)
     points, ports = (offers[c].to_numpy() for c in ("points", "ports"))
     bays, there = (offers[c].to_numpy(float) for c in ("bays_needed", "site_bays"))

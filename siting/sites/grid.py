@@ -1,7 +1,7 @@
 """The 11 kV network near each site, from layers: length of line, feeder, headroom.
 
 Feeder maps and loads are not public in Pakistan; OpenStreetMap has a part of the lines. Where a
-layer says nothing, the columns stay blank and `make_offers` takes the marked defaults.
+layer has no data, the columns stay blank and `make_offers` uses the marked defaults.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ METRES = 1000.0
 def nearest_line_km(
     candidates: gpd.GeoDataFrame, network: gpd.GeoDataFrame, detour: float = 1.3
 ) -> gpd.GeoDataFrame:
-    """Return the candidates with ``line_km``: length of 11 kV line to the nearest point of a layer.
+    """Return the candidates with ``line_km``: 11 kV line to the nearest point of a layer.
 
-    `candidates`: sites in a projected system in metres; a ``line_km`` that a site has already is
-    kept; `network`: 11 kV lines, or points or areas of substations, in any system; `detour`: length
-    along streets over the straight distance, at least 1.
+    `candidates`: sites in a projected system in metres; a site's own ``line_km`` is kept;
+    `network`: 11 kV lines, or points or areas of substations, in any system; `detour`: length along
+    streets over the straight distance, at least 1.
 
     Result: a copy with ``line_km`` (km). Raises `InputError` with every fault: no shapes, a missing
     or geographic coordinate system, a detour below 1.
@@ -53,9 +53,9 @@ def assign_feeders(
 ) -> gpd.GeoDataFrame:
     """Return the candidates with the nearest feeder and its spare power: ``headroom_kw`` (kW).
 
-    `candidates`: sites in a projected system in metres; a ``headroom_kw`` that a site has already
-    is kept; `feeders`: ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any
-    system; `within_m`: sites farther than this from any feeder get none.
+    `candidates`: sites in a projected system in metres; a site's own ``headroom_kw`` is kept;
+    `feeders`: ``feeder_id``, ``headroom_kw`` (kW) and lines, areas or points, in any system;
+    `within_m`: sites farther than this from any feeder get none.
 
     Result: a copy with ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and
     ``feeder_m`` (m to it). Of feeders equally near, the first by id is taken. Raises `InputError`
@@ -91,7 +91,7 @@ def assign_feeders(
 
 
 def _nearest(sites: gpd.GeoDataFrame, layer: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each site the first of the nearest rows of a layer, and the metres to it."""
+    """Return the nearest row of a layer (first of equals) to each site, and metres to it."""
     local = layer.to_crs(sites.crs)
     tree = shapely.STRtree(local.geometry.to_numpy())
     pairs, away_m = tree.query_nearest(

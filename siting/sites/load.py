@@ -2,19 +2,19 @@
 
 Formulation
 -----------
-A charger of K kW and p ports cannot draw more than its rating, nor more than its ports' vehicles:
+A charger of K kW and p ports draws at most its rating, and at most its vehicles' power:
 
     draw = min(K, p v)      kW, v the fastest vehicle that can plug in there (`charging_limits`)
 
-A class without a limit of its own there (DC, where a session's mean says nothing of its peak)
-leaves K. Ports are not all taken at once where they are many: with the load a (erlangs) of the
-busiest hour in which the group sells all that it can to the service standard, the queue M/M/k has
+The draw is K if a class has no limit there (DC, where a session's mean does not tell its peak).
+Many ports are rarely all in use. In the busiest hour, with the load a (erlangs) at which the group
+sells all that the service standard allows, the queue M/M/k has
 
     P(N = n) ~ a^n / n!  for n < k,      P(all k taken) ~ a^k / k! x k / (k - a)
 
 and m is the fewest ports that suffice for the share `busy_share` of that hour. The group's load is
-m / k times the draws of its chargers. Swap cabinets, and the rule ``rated_share``, which knows no
-sessions, count every port.
+m / k times the draws of its chargers. Swap cabinets count every port, and so does the rule
+``rated_share``, which has no sessions.
 
 Source: R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section 3.5.
 """
@@ -30,7 +30,7 @@ from siting.sites.waiting import MINUTES
 
 
 def fastest_kw(group: str, compatibility: pd.DataFrame, limits: pd.DataFrame) -> float:
-    """Return the most that one vehicle draws at a charger group (kW); inf: nothing binds it.
+    """Return the largest draw of one vehicle at a charger group (kW); inf without a limit.
 
     >>> from siting.sites.catalogue import charging_limits, compatibility
     >>> [fastest_kw(group, compatibility(), charging_limits()) for group in ("lev", "ac", "dc")]
@@ -49,7 +49,7 @@ def draw_kw(types: pd.DataFrame, fastest: float) -> np.ndarray:
 
 
 def ports_taken(ports: int, erlangs: float, share: float) -> int:
-    """Return the fewest ports that suffice for a share of the time, at a load.
+    """Return the fewest ports that suffice for a share of the time at a load (erlangs).
 
     >>> ports_taken(2, 1.0, 0.99), ports_taken(48, 20.0, 0.99), ports_taken(48, 20.0, 1.0)
     (2, 31, 48)
@@ -76,7 +76,7 @@ def group_load_kw(
     `types`, `number`: rows of the charger catalogue, all of one group, and the number of each;
     `fastest`: as `fastest_kw` returns it; `mix`: the mean session (None: every port counts);
     `served_kwh_day`: energy the group can serve in a day, with power all day; `busy_share`: share
-    of the busiest hour in which no more ports are taken than the load is for.
+    of the busiest hour in which the load covers the ports in use.
     """
     full = float(number @ draw_kw(types, fastest))
     ports = types["ports"].to_numpy(dtype=float)

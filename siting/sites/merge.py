@@ -1,4 +1,4 @@
-"""Candidate layers merged into one table: snapped to roads, duplicates joined, far ones listed."""
+"""Candidate layers merged: snapped to roads, duplicates joined, far places listed."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def merge_candidates(
     max_snap_m: float = 300.0,
     excluded: gpd.GeoDataFrame | None = None,
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """Return the candidate sites of all layers, and the places that are none.
+    """Return the candidate sites of all layers, and the places dropped.
 
-    Places within `merge_within_m` of each other become one site. Existing stations come first,
-    then the layers in their order, within a layer places with a name, then from south to north and
-    west to east; each place either stands as a site or joins the nearest site that stands already,
-    so that a row of places does not shrink to one. Two existing stations of the same layer are
-    two stations however near; one that another layer lists again is the same.
+    Places within `merge_within_m` of each other become one site. They are taken in order: existing
+    stations, then layers as given, in a layer named places, then from south to north and west to
+    east. Each becomes a site or joins the nearest earlier site, so a row of places does not shrink
+    to one. Two existing stations of one layer stay two, however near; a station repeated in another
+    layer is the same.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def merge_candidates(
     network
         The roads.
     merge_within_m
-        Straight distance in metres within which places are taken for one; 0 merges only those at
-        the same spot.
+        Straight distance in metres within which places count as one; 0 merges only places at the
+        same point.
     max_snap_m
         Places farther than this from the nearest road are not candidates.
     excluded
@@ -63,10 +63,9 @@ def merge_candidates(
     candidates : GeoDataFrame
         ``site_id`` (from south to north, then west to east), ``name``, ``kind``, ``existing``,
         ``existing_power_kw``, ``source``, ``node_id``, ``snap_m`` (m), ``merged`` (how many places
-        joined it) and ``merged_names``; the figures above and the user's columns where a layer has
-        them, of the first of the user's rows that is or joined the site, and ``merged_ids``, the
-        ids of all other rows that joined it.
-        The point is where the place is, in the network's coordinate reference system.
+        joined it) and ``merged_names``; the figures above; the user's columns, from the first user
+        row at the site; and ``merged_ids``, the ids of the other user rows there. Points are in the
+        network's coordinate reference system.
     dropped : GeoDataFrame
         ``name``, ``kind``, ``existing``, ``source``, ``road_m`` (m to the nearest road),
         ``reason``, the user's columns, ``geometry``.
@@ -194,7 +193,7 @@ def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _unfit(places: gpd.GeoDataFrame, excluded: gpd.GeoDataFrame | None) -> pd.Series[str]:
-    """Return why each place is not a candidate wherever the roads are; missing if it may be."""
+    """Return the reason against each place other than its roads; missing if none."""
     none = pd.Series(None, index=places.index, dtype="str")
     reason: pd.Series[str] = places["unfit"] if "unfit" in places.columns else none
     if excluded is None or excluded.empty:
@@ -226,12 +225,12 @@ def _dropped(
 
 
 def _own(places: gpd.GeoDataFrame) -> list[str]:
-    """Return the columns that a user's layer brought."""
+    """Return the columns of users' layers."""
     return [str(column) for column in places.columns if str(column).startswith(OWN)]
 
 
 def _join(places: gpd.GeoDataFrame, merge_within_m: float) -> np.ndarray:
-    """Return for each place the position of the site it joins; its own where it stands."""
+    """Return the position of the site that each place joins; its own if it is a site."""
     xy = np.column_stack([places.geometry.x, places.geometry.y])
     from scipy.spatial import cKDTree
 
@@ -265,7 +264,7 @@ def _sites(places: gpd.GeoDataFrame, into: np.ndarray) -> gpd.GeoDataFrame:
             columns.append(column)
     own = _own(places)
     if own:
-        # A site of several user rows has the first of them, in all its columns.
+        # A site with several user rows takes all columns from the first.
         rows = np.flatnonzero(places[own].notna().any(axis=1))
         first = pd.Series(rows).groupby(into[rows]).first()
         for column in own:

@@ -1,4 +1,4 @@
-"""Offers: every configuration at every site, with its costs, or the reason it cannot be built."""
+"""Offers: every configuration at every site, with its costs, or why it is ruled out."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ LIVES = ("charger_life_years", "battery_life_years")
 
 
 class OfferFigures(RuleFigures, total=False):
-    """`RuleFigures`, with those of sites about which nothing is known.
+    """`RuleFigures`, and the defaults for sites without their own figures.
 
     - ``headroom_kw``: spare grid power, kW (800, an assumption for an 11 kV feeder: 200 to 2,000).
-    - ``line_km``: by default the grid table's for a motorway where the site's kind is services,
-      rest_area or motorway, else that for a city.
+    - ``line_km``: by default the grid table's for a motorway if the site's kind is services,
+      rest_area or motorway, else for a city.
     - ``parking``: as `parking_rule` returns it (the packaged rule).
     """
 
@@ -67,31 +67,31 @@ def make_offers(
     upgrade: bool = False,
     **given: Unpack[OfferFigures],
 ) -> pd.DataFrame:
-    """Return what could be built at each site: cost and subsidy (PKR), power (kW), kWh/day.
+    """Return the offers of each site: cost and subsidy (PKR), power (kW), kWh/day.
 
     Parameters
     ----------
     candidates
         Sites, as `merge_candidates` returns them. Columns ``headroom_kw`` (kW), ``line_km`` (km of
-        11 kV line), ``bays`` (else those of its kind of place), ``availability`` (share of the
-        time there is power) and ``existing_ports`` count before the defaults where they have a
-        value; ``feeder_id`` is carried along.
+        11 kV line), ``bays`` (else those of its kind of place), ``availability`` (share of the time
+        there is power) and ``existing_ports`` take priority over the defaults; ``feeder_id`` is
+        copied.
     configurations
-        Name, then charger type and number. Each is offered at each site, with a reason where it
-        does not fit. None need be given beside sizes.
+        Name, then charger type and number. Each is offered at each site, with a reason if it does
+        not fit. With sizes it may be empty.
     sizes
-        Charger type, then the numbers of it that may stand at a site: in every combination of one
-        type a charger group (`with_sizes`). At a site those that fit are offered; where none does,
-        the smallest, with the reason.
+        Charger type, then its allowed numbers at a site, in every combination of one type per
+        charger group (`with_sizes`). A site is offered the sizes that fit or, if none fits, the
+        smallest, with the reason.
     least_ports
-        Fewest ports of a station that sizes make.
+        Fewest ports of a station made of sizes.
     existing_policy
-        ``keep``: a station that stands has the one offer ``existing``, which costs nothing.
-        ``extend``: beside it one offer a configuration, ``existing+<configuration>``, with the
-        chargers of both at the price of the added ones. ``ignore``: as if nothing stood there.
+        ``keep``: an existing station has one offer, ``existing``, at no cost. ``extend``: it also
+        has one offer per configuration, ``existing+<configuration>``, with the chargers of both at
+        the price of the added chargers. ``ignore``: the site counts as empty.
     upgrade
-        Where a configuration needs more than the headroom: offer it as ``<configuration>+upgrade``
-        at the price of a stronger feeder, instead of ruling it out.
+        Whether a configuration above the headroom is offered as ``<configuration>+upgrade``, at the
+        price of a stronger feeder, instead of being ruled out.
     **given
         By name, the figures of `OfferFigures`; ``chargers``, ``grid``, ``fees`` and
         ``compatibility`` must be among them.
@@ -101,21 +101,20 @@ def make_offers(
     DataFrame
         One row per site and configuration, in the order of the sites and then as given, sizes last:
         ``offer_id``, ``site_id``, ``configuration``, ``chargers``, ``vehicle_classes``,
-        ``existing``, ``extends``, ``power_kw`` (of the chargers), ``load_kw`` (what the grid must
-        carry), ``standing_kw`` (the part of both that stands), ``upgrade_kw`` (headroom that the
-        upgrade adds: ``load_kw - standing_kw - upgrade_kw`` is within the headroom), ``ports``,
-        ``points``, ``bays_needed``, ``site_bays``,
-        ``neeca_points`` (of NEECA's rule for the site's known bays), ``feeder_id`` where the
-        sites have it, ``headroom_kw``, ``line_km``, ``availability``, the cost parts and
-        ``cost_pkr``, ``subsidy_pkr``, the connection, NEECA level, running costs and lives as in
-        `configuration_table`, ``standing_kwh_day`` (the part of the capacity that stands),
-        ``capacity_<group>_kwh_day`` and ``reason`` (blank where it can be built).
+        ``existing``, ``extends``, ``power_kw`` (of the chargers), ``load_kw`` (on the grid),
+        ``standing_kw`` (the existing part of both), ``upgrade_kw`` (headroom that the upgrade adds:
+        ``load_kw - standing_kw - upgrade_kw`` is within the headroom), ``ports``, ``points``,
+        ``bays_needed``, ``site_bays``, ``neeca_points`` (of NEECA's rule for the site's known
+        bays), ``feeder_id`` where the sites have it, ``headroom_kw``, ``line_km``,
+        ``availability``, the cost parts and ``cost_pkr``, ``subsidy_pkr``, the connection, NEECA
+        level, running costs and lives as in `configuration_table`, ``standing_kwh_day`` (the
+        existing part of the capacity), ``capacity_<group>_kwh_day`` and ``reason`` (blank where it
+        can be built).
 
     Raises
     ------
     InputError
-        With every fault of candidates, configurations and settings; or where no site can hold any
-        of the sizes.
+        With every fault of candidates, configurations and settings; or if no size fits any site.
     """
     faults = find_faults(candidates, CANDIDATES)
     faults += _site_faults(candidates)
@@ -167,7 +166,7 @@ def make_offers(
     standing = standing.assign(
         extends=False, **zero, **dict.fromkeys(LIVES, np.nan), **dict.fromkeys(TEXT, "")
     )
-    # Standing stations first, so that at a site they stand before what extends them.
+    # Existing stations first, so that each precedes its extensions at a site.
     frames = [frame for frame in (standing, built) if len(frame)]
     offers = pd.concat(frames, ignore_index=True) if frames else built
     if not offers["order"].is_monotonic_increasing:
@@ -189,7 +188,7 @@ def make_offers(
 
 
 def _site_faults(candidates: gpd.GeoDataFrame) -> list[Fault]:
-    """Return a fault for each column of figures by site that holds something else."""
+    """Return a fault for each column of site figures with invalid values."""
     names = candidates.get("site_id", pd.Series(candidates.index, candidates.index)).astype(str)
     faults = figure_faults(candidates, "candidates", names)
     if "existing_ports" in candidates.columns:

@@ -42,7 +42,7 @@ SITE_FIGURES = {
     "availability": ("a share of time above 0 and at most 1", True, 1.0),
 }
 
-# Begin of the reason against a parcel that is too small.
+# Start of the reason against a parcel that is too small.
 SMALL = "a parcel of "
 
 
@@ -51,7 +51,7 @@ class NoPlaceError(InputError):
 
 
 def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
-    """Return the places of a file that carry certain OSM tags, as points in lon/lat (EPSG:4326).
+    """Return the places of a file with certain OSM tags, as points in lon/lat (EPSG:4326).
 
     `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
     `tags`: key, then the values wanted: ``{"amenity": ["fuel", "parking"], "shop": True}`` takes
@@ -102,9 +102,9 @@ def candidates_from_layer(
 
     Columns: ``name``, ``kind``, ``source``, ``geometry``; where the layer has them ``headroom_kw``
     (kW), ``line_km`` (km of 11 kV line), ``bays`` and ``availability`` (share of the time there is
-    power); ``user_id``, the user's own ids as text; every other column of the layer under its name
-    with ``user_`` before it. Raises `InputError` with every fault at once: unreadable, columns
-    missing, ids given twice, figures of sites that cannot be right.
+    power); ``user_id``, the user's own ids as text; every other column of the layer, prefixed
+    ``user_``. Raises `InputError` with every fault at once: unreadable file, missing columns,
+    repeated ids, invalid site figures.
     """
     layer = read_layer(path)
     named = (name_column, kind_column, id_column)
@@ -128,7 +128,7 @@ def candidates_from_layer(
     for column in SITE_FIGURES:
         if column in layer.columns:
             places[column] = pd.to_numeric(layer[column]).astype(float).array
-    # Where the English name is the place's the other one is a user column.
+    # If ``name:en`` names the place, ``name`` becomes a user column.
     used = "name:en" if name == "name" and "name:en" in layer.columns else name
     told = {used, *SITE_FIGURES, *COORDINATES, "kind" if kind_column == "kind" else ""}
     for column in layer.columns[layer.dtypes != "geometry"]:
@@ -179,9 +179,9 @@ def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
 
     `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
-    `tags`: key, then the values wanted, or ``True`` for any; used for OSM XML, a layer comes whole.
-    Raises `InputError` if the file cannot be read, or nothing in an OSM file carries one of the
-    tags.
+    `tags`: key, then the values wanted, or ``True`` for any; they select from OSM XML; a layer is
+    read whole. Raises `InputError` if the file cannot be read, or nothing in an OSM file carries
+    one of the tags.
     """
     if path.name.lower().endswith(OSM_SUFFIXES):
         return read_osm_places(path, tags)
@@ -215,7 +215,7 @@ def _require_shapes(layer: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def figure_faults(layer: pd.DataFrame, where: str, ids: npt.ArrayLike | Path) -> list[Fault]:
-    """Return a fault for each of the `SITE_FIGURES` in a layer that holds something else.
+    """Return a fault for each of the `SITE_FIGURES` with invalid values in a layer.
 
     `ids` are as in `siting.files.rows_fault`.
     """
@@ -264,12 +264,12 @@ def candidates_from_parcels(
     kind: str = "parcel",
     **columns: str | None,
 ) -> gpd.GeoDataFrame:
-    """Return the parcels of a layer as points where each is nearest to a road, lon/lat.
+    """Return a layer's parcels as points in lon/lat, each at its spot nearest to a road.
 
     `path`: a layer file with one polygon a parcel; `min_area_m2`: smaller parcels, m2, get a reason
     in the column ``unfit``; `kind`, `columns`: as for `siting.sites.candidates_from_layer`. Result:
-    as that function, and ``unfit``: why a parcel is not a candidate, missing if it is one. Raises
-    `InputError` as that function; if rows are not polygons.
+    as there, with ``unfit``: why a parcel is no candidate, missing if it is one. Raises
+    `InputError` as there, and if rows are not polygons.
     """
     layer = _read_areas(path)
     places = candidates_from_layer(path, kind=kind, **columns)

@@ -1,6 +1,6 @@
 """Sizes: combinations of charger numbers for a site.
 
-A station takes from each charger group nothing, or one type with one of its numbers: types of one
+From each charger group a station has no chargers, or one type in one of its numbers: types of a
 group do not mix. A size is an ordinary configuration named by its numbers: ``24_lev_3__2_dc_60``,
 types in the order of the catalogue.
 """
@@ -32,14 +32,13 @@ Floats = NDArray[np.float64]
 def with_sizes(
     bundles: Configurations, sizes: Sizes, chargers: pd.DataFrame
 ) -> dict[str, dict[str, int]]:
-    """Return the configurations: the bundles under their names, then every size by its numbers.
+    """Return the configurations: bundles by name, then sizes named by their numbers.
 
     A size with the numbers of a bundle is left out as a duplicate.
 
-    `bundles`: name, then charger type and number; `sizes`: charger type, then the numbers of it
-    that may stand at a site; `chargers`: as `charger_catalogue` returns it. Raises `InputError`
-    with every unknown type, number that cannot be, and bundle that bears a size's name; or where
-    the sizes are more than `MOST_SIZES`.
+    `bundles`: name, then charger type and number; `sizes`: charger type, then its allowed numbers
+    at a site; `chargers`: as `charger_catalogue` returns it. Raises `InputError` with every unknown
+    type, invalid number and bundle named like a size; or if there are more than `MOST_SIZES` sizes.
 
     >>> from siting.sites.catalogue import charger_catalogue
     >>> list(with_sizes({}, {"dc_60": [1], "lev_3": [4, 8]}, charger_catalogue()))
@@ -61,9 +60,9 @@ def with_sizes(
 
 
 def _stations(sizes: Sizes, chargers: pd.DataFrame) -> list[dict[str, int]]:
-    """Return each station that the sizes allow, smaller groups of the catalogue varying first."""
+    """Return each station that the sizes allow; the catalogue's first group varies fastest."""
     choices = _by_group(sizes, chargers)
-    # The last factor of a product varies first.
+    # The last factor of a product varies fastest.
     put_together = product(*([{}, *group] for group in reversed(choices)))
     stations = (
         {c: n for part in reversed(parts) for c, n in part.items()} for parts in put_together
@@ -72,7 +71,7 @@ def _stations(sizes: Sizes, chargers: pd.DataFrame) -> list[dict[str, int]]:
 
 
 def _by_group(sizes: Sizes, chargers: pd.DataFrame) -> list[list[dict[str, int]]]:
-    """Return for each charger group its types with each of their numbers, as in the catalogue."""
+    """Return each charger group's types with their numbers, in catalogue order."""
     groups: dict[str, list[dict[str, int]]] = {}
     for charger, group in chargers[["charger_id", "charger_group"]].astype(str).to_numpy().tolist():
         groups.setdefault(group, []).extend(
@@ -112,11 +111,11 @@ def _faults(sizes: Sizes, chargers: pd.DataFrame) -> list[Fault]:
 def shown_offers(
     offers: pd.DataFrame, built: Collection[str], bundles: Collection[str] = ()
 ) -> pd.DataFrame:
-    """Return the offers worth showing: a few a site of those from sizes, all others.
+    """Return the offers worth showing: a few sizes per site, and all other offers.
 
-    Of sizes: the built one; those with one step more or fewer of one charger type, a step being
-    from one of its numbers to the next, and from none to the smallest; without a station, those of
-    one type; and of those ruled out one per site and reason.
+    Of sizes: the built one; its neighbours, one step more or fewer of one charger type (a step
+    leads to the next of its numbers, or from none to the smallest); at sites without a new station,
+    sizes of one type; and one ruled-out size per site and reason.
 
     `offers`: `siting.tables.OFFERS`; `built`: ids of the offers that a plan takes, at a site
     several if it is extended later; `bundles`: names of configurations, whose offers are all shown.
@@ -158,7 +157,7 @@ def shown_offers(
 
 
 def step_text(before: str, after: str) -> str:
-    """Return the chargers one station has more or fewer than another; blank for users' words.
+    """Return the difference in chargers between two stations; blank for users' own texts.
 
     >>> step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60")
     '4 x lev_3 more'
@@ -183,9 +182,9 @@ def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return the steps from none to each number: a row each, a column a type.
+    """Return the number of steps from none, by station (row) and charger type (column).
 
-    `made`: which of them sizes made; a number between two sizes is half a step from each.
+    `made` marks stations made of sizes; a number between two sizes is half a step from each.
     """
     types = list(dict.fromkeys(charger for added in counts for charger in added))
     rows = [[added.get(charger, 0) for charger in types] for added in counts]

@@ -1,49 +1,47 @@
-"""The daily capacity of chargers: the service standard, applied to each group of a station.
+"""The daily capacity of chargers: the service standard, applied to charger groups.
 
 Formulation
 -----------
 Rule ``waiting``: the smaller of two bounds. In the peak hour at most the share alpha of drivers
-waits longer than t minutes (`siting.sites.waiting`); and over the day each port is taken for no
-more than the share u of its time (`time_utilisation`), so that a group serves at most
+waits longer than t minutes (`siting.sites.waiting`); and over the day each port is in use for at
+most the share u of its time (`time_utilisation`), so that a group serves at most
 
     sum over its ports of 24 h x u x session_kwh / hours(p)
 
-that is at the pace of the vehicles, whatever the kW of the port. The first bound binds where ports
-are few, the second where they are many. A session of class c at a port of p kW takes
+set by the pace of the vehicles, not by the kW of the port. The first bound binds with few ports,
+the second with many. A session of class c at a port of p kW takes
 
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
-with p the charger's kW over its ports (all in use at once), and limit(c) the vehicle's own: what
-the table of limits has for the pair, else session_kwh over session_min of the profile table, the
-pace of the vehicle where the charger does not bind. The
-classes of a group are mixed by their sessions, that is their energy over their session_kwh: by
-``energy_kwh_day`` where that is given, else as if each class took the same energy.
+with p the charger's kW over its ports (all in use at once), and limit(c) the vehicle's limit: from
+the table of limits, else session_kwh over session_min of the profile table, the vehicle's pace
+where the charger does not bind. The classes of a group are weighted by their sessions, energy over
+session_kwh: with ``energy_kwh_day`` if given, else with equal energy.
 
-Types of different pace in one group. Let the ports stand in the order of their pace, fastest first.
-The k fastest are one queue M/M/k with the mean of their minutes (port by port, which counts the
-slow ones more than the mean of their rates would), and the rest of each type is a queue of its own;
-k is chosen best. One queue each is a rule that a station could post on its ports, and idle slow
-ports are not a loss, so more or faster ports never lower the figure. In a simulation in which
-drivers take the fastest free port, eleven pairs and triples of types kept alpha with room to spare.
+A group can have types of different pace. Its k fastest ports are one queue M/M/k with their mean
+minutes (port by port, which weights slow ports more than mean rates would). The other ports of each
+type are a queue of their own, and k is the value that serves most. A station could post such queues
+on its ports, and idle slow ports cost nothing, so more or faster ports never lower the capacity. In
+a simulation in which drivers take the fastest free port, eleven pairs and triples of types kept
+alpha with a margin.
 
-How far the mean over classes is off: at alpha 0.1 and 1 to 8 ports, cars and buses mixed (equal
-energy, each exponential) waited too long in 0.100 to 0.109 of cases; with sessions that spread half
-as much as an exponential, in 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
+Error of the mean over classes: at alpha 0.1 and 1 to 8 ports, cars and buses mixed (equal energy,
+each exponential) waited too long in 0.100 to 0.109 of cases; with sessions half as variable as an
+exponential, in 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
 
-Rule ``rated_share``: sum over the chargers of a group of kW x 24 h x utilisation. It knows no time:
-at 0.15 a socket of 3.3 kW whose vehicles draw 0.8 kW would have to be taken for 0.6 of the day.
+Rule ``rated_share``: sum over the chargers of a group of kW x 24 h x utilisation. It ignores time:
+at 0.15 a socket of 3.3 kW whose vehicles draw 0.8 kW would be in use for 0.6 of the day.
 
 Swap cabinets: the queue of a repairable item. A swap takes a full battery out and leaves an empty
 one, which a slot charges at once. With a battery and a charger in each of n slots a driver waits
-just while all n are charging, as a caller of n servers does, and gets the first that is full: waits
-are those of the queue M/M/n (Erlang C), the slots its ports, and the service time the time to
-recharge a battery that came back,
+only while all n are charging, and gets the first full battery. Waits are those of the queue M/M/n
+(Erlang C): slots are servers, and the service time is the recharging time of a returned battery,
 
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.
 
-Rule ``waiting`` is as above with these. Rule ``rated_share`` allows in the peak hour as many swaps
-as the slots recharge in it; its share of the day's swaps gives the day. Neither counts the
-batteries that stand full when the hour begins.
+Rule ``waiting`` is as above with these values. Rule ``rated_share`` allows as many swaps in the
+peak hour as its slots recharge; the hour's share of the day gives the day. Neither rule counts
+batteries that are full when the hour begins.
 """
 
 from __future__ import annotations
@@ -73,11 +71,11 @@ class ServiceStandard:
     siting.errors.InputError: service, alpha: 1.0 is not a share above 0 and below 1
     """
 
-    # ``waiting``: the energy served in the peak hour while few wait long, and in the time that
-    # ports may be taken; ``rated_share``: a share of the day's output at full power.
+    # ``waiting``: the energy served with few long waits in the peak hour and within the ports' time
+    # in use; ``rated_share``: a share of the day's output at full power.
     rule: Rule = "rated_share"
     # For rule ``rated_share``: the share of the day's output at full power that is sold, above 0
-    # and at most 1; 0.027 was seen in 2024 (facts: gadinsider.com, quoting a NEPRA hearing).
+    # and at most 1; 0.027 was observed in 2024 (facts: gadinsider.com, quoting a NEPRA hearing).
     utilisation: float = 0.15
     # `wait_min`, `alpha`: at most the share `alpha` (above 0, below 1) waits longer than `wait_min`
     # minutes
@@ -92,7 +90,7 @@ class ServiceStandard:
     time_utilisation: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse figures that cannot be right, all at once."""
+        """Refuse invalid figures, all at once."""
         sold = "a share above 0 and at most 1"
         faults = wrong_figures("service", self, [
             ("rule", self.rule in RULES, "a rule", "use " + " or ".join(RULES)),
@@ -116,10 +114,10 @@ class Mix:
     """The sessions of a charger group: the mean over the classes that use it."""
 
     session_kwh: float  # mean energy of a session
-    # Share of the day's sessions in the peak hour: the classes' own, weighted by sessions, as if
-    # all had theirs at the same hour.
+    # Share of the day's sessions in the peak hour: the classes' mean, weighted by sessions, as if
+    # their peaks coincided.
     peak_hour_share: float
-    # (share of sessions, session_kwh, the vehicle's own limit_kw) a class.
+    # By class: share of sessions, session_kwh, the vehicle's limit_kw.
     parts: tuple[tuple[float, float, float], ...]
 
     def minutes(self, port_kw: float) -> float:
@@ -137,11 +135,10 @@ def group_mix(
 ) -> Mix:
     """Return the mean session of the vehicles that use a charger group.
 
-    `compatibility`: which class can use which group; `sessions`: as
-    `siting.demand.session_figures`; the packaged table by default; `limits`: as
-    `siting.sites.charging_limits`; the packaged table by default. `energy_kwh_day`: public energy
-    by class, to weight the classes with; only the ratios count. Where none of the group's classes
-    has any, and by default, each class takes the same energy.
+    `compatibility`: the classes of each group; `sessions`: as `siting.demand.session_figures`; the
+    packaged table by default; `limits`: as `siting.sites.charging_limits`; the packaged table by
+    default. `energy_kwh_day`: public energy by class, as weights; only ratios count. By default,
+    and if it is 0 for all the group's classes, they take equal energy.
 
     Raises `InputError` if no class uses the group, one has no session figures, or an energy is
     negative.
@@ -189,10 +186,10 @@ def group_mix(
 def group_capacity_kwh_day(
     types: pd.DataFrame, number: np.ndarray, mix: Mix | None, standard: ServiceStandard
 ) -> float:
-    """Return the capacity of the chargers of one group at one station (kWh/day), power always on.
+    """Return the capacity of one group's chargers at a station (kWh/day), power always on.
 
-    `types` are rows of the charger catalogue, all of one group. Only the rule ``rated_share``
-    without swap cabinets does without a `mix`. Multiply by the availability.
+    `types` are rows of the charger catalogue, all of one group. `mix` may be None only under
+    ``rated_share`` without swap cabinets. Multiply by the availability.
     """
     count = np.asarray(number, dtype=float)
     kw = types["power_kw"].to_numpy(dtype=float)
@@ -226,11 +223,11 @@ def group_capacity_kwh_day(
 def peak_kwh_per_h(
     ports: np.ndarray, minutes: np.ndarray, kwh: np.ndarray, wait_min: float, alpha: float
 ) -> float:
-    """Return the largest energy an hour (kWh/h) that ports of several paces serve to the standard.
+    """Return the most energy an hour (kWh/h) that ports serve within the standard.
 
-    By type: how many `ports`, the mean `minutes` of a session there, and its mean `kwh`. At most
-    the share `alpha` waits longer than `wait_min`. The best over k of the k fastest ports in one
-    queue and the rest in a queue a type.
+    By type: number of `ports`, mean `minutes` and mean `kwh` of a session. At most the share
+    `alpha` waits longer than `wait_min`. The result is the best over k, with the k fastest ports in
+    one queue and the rest in a queue per type.
 
     >>> alone = peak_kwh_per_h(np.array([2.0]), np.array([30.0]), np.array([25.0]), 10.0, 0.1)
     >>> more = peak_kwh_per_h(

@@ -17,12 +17,12 @@ LARGEST_AC_KW = 22.0
 def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Return one offer for each existing station with its capacity (kWh/day), power all day.
 
-    It serves AC up to 22 kW and DC above. Its ports are those of the catalogue's charger of that
-    group nearest in power, where ``existing_ports`` is blank. Its running costs are unknown and
-    count as 0, like its cost. To `sites` (``existing_power_kw``, ``existing_ports``, and the other
-    figures of a site) come ``configuration`` existing, ``chargers``, ``vehicle_classes``,
-    ``power_kw``, ``load_kw``, ``standing_kw``, ``ports``, ``points``, ``bays_needed``,
-    ``standing_kwh_day``, ``capacity_<group>_kwh_day``.
+    A station up to 22 kW is AC, above it DC. If ``existing_ports`` is blank, it has the ports of
+    that group's charger nearest in power in the catalogue. Running costs are unknown and count as
+    0, like the cost. To the columns of `sites` (``existing_power_kw``, ``existing_ports`` …) are
+    added ``configuration`` (existing), ``chargers``, ``vehicle_classes``, ``power_kw``,
+    ``load_kw``, ``standing_kw``, ``ports``, ``points``, ``bays_needed``, ``standing_kwh_day``,
+    ``capacity_<group>_kwh_day``.
     """
     kw = sites["existing_power_kw"].to_numpy(dtype=float)
     group = np.where(kw <= LARGEST_AC_KW, "ac", "dc").astype(object)
@@ -46,7 +46,7 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
         bays_needed=bays_needed(np.eye(len(units)), units, rules.bays).astype(int),
         reason="",
     )
-    # Once for equal stations, in the order of their first appearance.
+    # Computed once for equal stations, numbered by first appearance.
     alike = units.groupby(list(units.columns), sort=False).ngroup().to_numpy()
     served = np.array(
         [
@@ -64,11 +64,10 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 def extended_offers(
     standing: pd.DataFrame, choices: pd.DataFrame, at_site: Places, choice: Places
 ) -> pd.DataFrame:
-    """Return standing stations with configurations added to them, a row per pair of both.
+    """Return existing stations extended by configurations, one row per pair.
 
-    Power, ports, points, bays and capacity are those of both; every rupee and the grid connection
-    are those of the added chargers alone. `choices` are as
-    `siting.sites.configurations.bare_configurations`.
+    Power, ports, points, bays and capacity are sums; costs and the grid connection are of the added
+    chargers alone. `choices` are as `siting.sites.configurations.bare_configurations`.
     """
     shared = [c for c in standing.columns if c in choices.columns]
     stands = standing.rename(columns={c: f"{c}_stands" for c in shared})

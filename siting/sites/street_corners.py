@@ -29,7 +29,7 @@ CLASS_ORDER = (
 
 
 def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFrame:
-    """Return one street corner a square of `spacing_m` metres, as points in lon/lat (EPSG:4326).
+    """Return one street corner per square of `spacing_m` metres, in lon/lat (EPSG:4326).
 
     In each square with roads it is the corner on the best class of road, then with the most
     streets, then nearest the square's centre.

@@ -9,15 +9,15 @@ exponential with mean s hours: the queue M/M/n. With the offered load a = r s in
     C(n, a) = n B(n) / (n - a (1 - B(n)))           Erlang C: the share that has to wait
     P(wait > t) = C(n, a) exp(-(n - a) t / s)       first come, first served
 
-and 1 where a >= n: the queue grows without end. P rises with r, so the largest rate that keeps
-P(wait > t) <= alpha is found by bisection between 0 and n / s; the lower end of the last bracket
-is taken, for which it holds.
+and 1 if a >= n: the queue then grows without end. P rises with r, so the largest rate that keeps
+P(wait > t) <= alpha is found by bisection between 0 and n / s; the lower end of the last bracket is
+the result.
 
 Sources: A. K. Erlang (1917); R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section
 3.5; the recursion as in L. Kleinrock, Queueing Systems, vol. 1 (1975), section 3.6.
 
-Real charging times spread less than an exponential, and a peak hour ends before its queue has grown
-to the lasting one, so the wait is overstated and the capacity understated.
+Real charging times vary less than an exponential, and a peak hour ends before its queue reaches the
+steady state, so the wait is overstated and the capacity understated.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ _GOOD: Mapping[str, Callable[[Floats], npt.NDArray[np.bool_]]] = {
 
 
 def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
-    """Return the share of arrivals that have to wait, 0 to 1; 1 where the load fills the servers.
+    """Return the share of arrivals that must wait, 0 to 1; 1 if the load fills the servers.
 
-    `servers`: whole numbers of at least 1: ports; `offered_load`: arrivals an hour times mean
+    `servers`: ports, whole numbers of at least 1; `offered_load`: arrivals an hour times mean
     service in hours (erlangs), at least 0. Result: of the shape the arguments broadcast to. Raises
     `InputError` if a number is invalid, with every fault.
 
@@ -129,9 +129,9 @@ def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
 
 
 def _checked(**given: tuple[Numbers, str]) -> tuple[Floats, ...]:
-    """Return numbers of one shape, each of which is what it must be, one of `_GOOD`.
+    """Return numbers in one shape, each checked by the test of `_GOOD` named for it.
 
-    Raises `InputError` with every number that is not.
+    Raises `InputError` with every number that fails.
     """
     faults = []
     for name, (values, what) in given.items():

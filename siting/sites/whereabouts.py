@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-# Distances within which a site is at a street, and at a corner if a second one is (m); farther off
-# it is near a street. Limits for named places and parts of the city (m).
+# Largest distances (m) at which a site is at a street, at its corner with another, near a street,
+# near a named place, and in or near a part of the city.
 STREET_M, CORNER_M, NEAR_STREET_M, PLACE_M, PART_M = 150.0, 45.0, 800.0, 400.0, 1500.0
-MIDDLE_M = 250.0  # as near to the name of a part of the city one is in it, not near it
+MIDDLE_M = 250.0  # up to this far from a part's point, a site is in the part
 
 
 def with_whereabouts(
@@ -21,10 +21,10 @@ def with_whereabouts(
     parts: gpd.GeoDataFrame,
     named: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return sites each with a name, and with where it is in words in a column ``whereabouts``.
+    """Return sites with a name each, and their location in words in ``whereabouts``.
 
-    A named place keeps its name. A street corner, which shares its street's name with others, and a
-    place without a name are named by their location.
+    A named place keeps its name. Street corners, which share their street's name, and places
+    without a name are named by location.
 
     `sites`: ``name``, ``kind`` and points; `edges`: the roads: ``name`` and lines in metres;
     `parts`: names of parts of the city: ``name`` and points; `named`: sites whose names can
@@ -60,7 +60,7 @@ def with_whereabouts(
 
 
 def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]:
-    """Return the name of the nearest street of each point, and of the one that crosses it there."""
+    """Return the names of the nearest street of each point, and of its crossing street."""
     with_name = edges[edges["name"].fillna("").astype(str).str.strip() != ""]
     lines = np.asarray(with_name.geometry.array)
     names = with_name["name"].astype(str).str.strip().to_numpy()
