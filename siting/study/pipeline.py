@@ -265,7 +265,7 @@ class Study:
             Takes the result in words. If it stays empty, nothing is reported and the caller's time
             includes the seconds.
         """
-        # Stages ask for earlier stages while they run; only a stage's own seconds are its own.
+        # A running stage computes earlier stages: their seconds are not its own.
         begun, heard = time.perf_counter(), list[str]()
         self._inner.append(0.0)
         try:

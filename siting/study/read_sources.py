@@ -1,4 +1,4 @@
-"""From the sections of a configuration to the calls that read or download their sources."""
+"""Reading and downloading of the sources that a configuration names."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Netwo
 
 
 def area_polygon(config: Config) -> Polygon | MultiPolygon:
-    """Return the area that the roads of a download are taken from, lon/lat."""
+    """Return the area whose roads are downloaded, lon/lat."""
     source = config.roads.source
     if source.kind == "place":
         return roads.geocode(source.query, download_settings(config))

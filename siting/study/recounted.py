@@ -1,4 +1,4 @@
-"""From an outcome to the plan: its figures by site and station, and its recount."""
+"""The plan of an outcome: its figures by site and station, and its recount."""
 
 from __future__ import annotations
 

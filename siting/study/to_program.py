@@ -1,4 +1,4 @@
-"""From a configuration's requirements to one `siting.Program`, and its answer.
+"""The `siting.Program` of a configuration's requirements, and its answer.
 
 Every key of the section ``program`` is a block; all can be combined, except as in
 `siting.config.refusals`.
