@@ -31,7 +31,7 @@ from siting.study.to_program import instance_of
 from siting.tables import may_be_built
 from siting.texts import counted
 
-# Shares of a station's energy below and above which it is none or all of it.
+# Shares of a station's energy that count as none (below) and all (above).
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
 # Share of the spare time for the losses without each station; share of the rest for re-plans.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5

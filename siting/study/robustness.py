@@ -37,7 +37,7 @@ DAY_MIN = 24 * 60.0
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
 # Beyond this number of drivers a day (about ten seconds) `siting simulate` has to be run.
 MOST_DRIVERS = 60_000
-# Lateness above the standard by fewer standard errors than this may be chance.
+# Standard errors within which lateness above the standard may be chance.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
