@@ -20,8 +20,8 @@ TOWN_SPACING_M = 500
 # About a billion rupees for Lahore; no figure for one city's chargers is published.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
-# The city whose figures a town without its own uses: that of its district if there is one, else by
-# division the nearest one supplied by the same company or its neighbour (assumption).
+# A town borrows the figures of its district's city, else those of the city listed for its division:
+# the nearest one with the same or a neighbouring power company (assumption).
 _LENT = {
     "Faisalabad": ("Faisalabad", "Sargodha"),
     "Gujranwala": ("Gujranwala",),
@@ -69,12 +69,11 @@ def library() -> pd.DataFrame:
 def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFrame:
     """Return the census zones (tehsils, in Karachi sub-divisions) of a city, as of 2023.
 
-    `city` is one of the library or a spare one of the table (Sargodha, Sukkur …), None for every
-    zone; `whole_district` adds the other tehsils of its districts. Columns (blank: not given):
-    ``district``, ``division``, ``tehsil``, ``city`` (blank: no city's), ``area_km2``,
+    `city` is a city of the library or of this table alone (Sargodha, Sukkur …); None: every zone.
+    `whole_district` adds the other tehsils of its districts. Columns (blank: not given):
+    ``district``, ``division``, ``tehsil``, ``city`` (blank: none), ``area_km2``,
     ``people_2023``, ``urban_people``, ``household_size`` (persons), ``growth_pct_year`` (2017 to
-    2023),
-    ``households``, ``renting_share``, ``rooms4_share`` (households with four rooms or more),
+    2023), ``households``, ``renting_share``, ``rooms4_share`` (households with four rooms or more),
     ``grid_share`` (lit by grid electricity; all 0 to 1), ``high_rise_buildings`` (residential),
     ``economic_structures``, ``source``, ``confidence``. Raises `InputError` if the table has no
     such city.
@@ -150,14 +149,14 @@ def new_config(
 ) -> str:
     """Return a commented configuration (YAML) to start a study of a city with.
 
-    Roads come by place query if the library has one, else from its box; people are the census total
-    spread along streets; candidates are fuel stations, car parks and malls of OpenStreetMap and a
+    Roads come from the library's place query, else its box. People are the census total, spread
+    along streets. Candidates are fuel stations, car parks and malls of OpenStreetMap and a
     grid of street corners. A tehsil or city of the census that the library lacks borrows the
     figures of the library's nearest city, or of the one named in `like`. Any other town needs
-    `like`, a similar city of the library, and its `people`, which also replace the census's. With a
-    `roads_file` nothing is downloaded: roads and candidates come from it, with denser street
-    corners, and demand is in proportion to people. Raises `InputError` if a town is unknown and not
-    described so, or if several have its name; case is ignored.
+    `like`, a similar city of the library, and its `people`, which also replace the census total.
+    With a `roads_file` nothing is downloaded: roads and candidates come from it, with denser street
+    corners, and demand is in proportion to people. Raises `InputError` if a town is unknown and
+    lacks these, or if several have its name; case is ignored.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
@@ -222,8 +221,8 @@ def new_config(
 """
     size_m = 1000 if people > BIG_CITY_PEOPLE else 500
     budget_pkr = max(1, round(people * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
-    # The city's share of the fleet belongs to the people counted here, whatever the census calls
-    # the city proper.
+    # The share of the fleet must belong to the people counted here, which may differ from the
+    # census's city proper.
     whole = ""
     if not in_library or people != int(row["people_2023"]):
         whole = f"""
@@ -311,7 +310,7 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
     by_city = {city.casefold(): city for city in cities}
     if town in by_city and not district and lender in (None, by_city[town]):
         return by_city[town], tehsils(town), by_city[town], True
-    # With its district a tehsil is meant, even if a city has its name.
+    # A name with a district means a tehsil, even if a city has it too.
     rows = zones[(zones["city"].str.casefold() == town) & (district == "")]
     rows = rows if len(rows) else zones[zones["tehsil"].str.casefold() == town]
     if rows.empty and lender is not None and people is not None:

@@ -19,8 +19,8 @@ PACKAGE = Path(__file__).resolve().parent
 def embedded_files(nation: bool = False) -> dict[Path, Path]:
     """Return the files of the embedded city, by their paths in a copy.
 
-    With `nation` those of all embedded cities and their nation. Raises `InputError` if this
-    installation does not have them.
+    `nation` adds the other embedded cities and their nation. Raises `InputError` if this
+    installation lacks the files.
     """
     # A wheel has them inside the package; a clone beside it.
     cities = CITIES if nation else CITIES[:1]
@@ -58,7 +58,7 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     Raises
     ------
     InputError
-        If files of the city exist there and differ from the copied ones: they are yours now.
+        If files of the city exist there with other content: they may hold your edits.
 
     Examples
     --------

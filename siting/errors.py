@@ -153,7 +153,7 @@ class DownloadError(SitingError, ConnectionError):
 
 
 class InfeasibleError(SitingError, ValueError):
-    """The requirements contradict each other; each fault is one that cannot hold."""
+    """The requirements contradict each other; each fault is one in conflict."""
 
 
 class SolveError(SitingError, RuntimeError):

@@ -44,12 +44,12 @@ def sha256(path: Path) -> str:
 
 
 def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
-    """Return the rows of a layer file in lon/lat (EPSG:4326), each fault of the file named.
+    """Return the rows of a layer file in lon/lat (EPSG:4326).
 
     GeoJSON, GeoPackage, FlatGeobuf and Shapefile are read by GDAL; GeoParquet by GeoPandas; a CSV
     needs columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees. With
-    `unique_ids` features of a GeoJSON that share an id are a fault. GDAL would renumber them with
-    only a warning; OpenStreetMap numbers nodes and ways separately, so its files may repeat ids.
+    `unique_ids`, a repeated id in a GeoJSON is a fault: GDAL would renumber with only a warning.
+    OpenStreetMap numbers nodes and ways separately, so its files may repeat ids.
     Raises `InputError` if the file is missing, has another ending, cannot be parsed, is empty, has
     no coordinate reference system, repeats feature ids, or holds points outside Pakistan.
     """
@@ -89,8 +89,7 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
     """Return the rows of a user's CSV file: UTF-8, commas, names in the first line.
 
     `reading` are further arguments of `pandas.read_csv`. Raises `InputError` if the file is missing
-    or cannot be read, or a line has more values than there are names: those would shift by one
-    column.
+    or cannot be read, or a line has more values than names: they would shift by one column.
     """
     if not path.is_file():
         raise InputError(str(path), "no such file")
@@ -109,7 +108,7 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
 
 
 def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
-    """Return a column as texts without surrounding blanks; blank where values, or all, are missing.
+    """Return a column as stripped texts; a missing value or column gives blanks.
 
     >>> texts_of(pd.DataFrame({"a": [" x", None]}), "a").tolist()
     ['x', '']
@@ -120,7 +119,7 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 
 
 class UserTable:
-    """A user's CSV file read by column, with every fault by its lines.
+    """A user's CSV file, read by column, and its faults with their lines.
 
     `texts` are the columns of text.
     """
@@ -132,11 +131,11 @@ class UserTable:
         self.faults: list[Fault] = []
 
     def text(self, column: str) -> pd.Series[str]:
-        """Return a column as `texts_of`."""
+        """Return a column as `texts_of` does."""
         return texts_of(self.table, column)
 
     def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
-        """Return a column as numbers, NaN where blank; others are a fault: "not `what`"."""
+        """Return a column as numbers, NaN where blank; add other texts as a fault."""
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & ~(np.isfinite(read) & (read >= least))
@@ -167,8 +166,8 @@ def unreadable_in_words(
 ) -> Iterator[None]:
     """Turn a library's error about a file's content into one error that names the file.
 
-    An `InputError` says that the file `what` ("cannot be read"), in place of any of `UNREADABLE`
-    and the errors in `also`.
+    The `InputError` says `what` ("cannot be read") of the file. It replaces the errors in
+    `UNREADABLE` and `also`.
     """
     try:
         yield
@@ -204,9 +203,9 @@ def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
 def rows_fault(
     where: str, bad: npt.ArrayLike, ids: npt.ArrayLike | Path, what: str, fix: str = ""
 ) -> list[Fault]:
-    """Return a fault that names the rows flagged `bad`, each id once; an empty list if none is.
+    """Return a fault with the ids of the rows flagged `bad`, or an empty list if none is.
 
-    `ids` are those of all rows; or the file they come from, whose lines name them.
+    `ids` are the ids of all rows, or their file, whose lines then name them.
 
     >>> rows_fault("sites, column bays", [False, True], ["s1", "s2"], "below 0")
     [Fault(where='sites, column bays', what='below 0', fix='', ids=('s2',))]

@@ -1,4 +1,4 @@
-"""Ctrl-C where it would lose work: the first waits, the second ends the work."""
+"""Ctrl-C during work worth keeping: the first waits, the second ends the work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Wish:
     """The handler of Ctrl-C for a block; see `seen_through`.
 
     `at_stake`: whether there is work to lose; until then Ctrl-C ends the block at once. `heard`:
-    whether Ctrl-C was pressed since. `by_solve`: whether the first solve that ends with a plan sets
+    whether Ctrl-C was pressed after that. `by_solve`: whether the first solve with a plan sets
     `at_stake`.
     """
 

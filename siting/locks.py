@@ -17,7 +17,7 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 class Lock:
     """A lock that is held; see `hold`.
 
-    `held` is the lock on the file; None on a file system without locks. It is `sure` if nobody else
+    `held`: the lock on the file; None on a file system without locks. `sure`: whether nobody else
     can hold it.
     """
 
@@ -41,7 +41,7 @@ class Lock:
                     self.path.unlink()
 
     def __enter__(self) -> Lock:
-        """Hold it for a block."""
+        """Return the held lock."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -72,8 +72,8 @@ def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
     except OSError as err:
         if err.errno not in _NO_LOCKS:
             raise
-        held = None  # the caller must then accept two at once
-    with suppress(OSError):  # it only names the holder
+        held = None  # two holders at once are possible
+    with suppress(OSError):  # the text only names the holder
         path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
     return Lock(path, held)
 

@@ -1,9 +1,8 @@
 """The manifest of a run folder, `stages/stages.json`, and the faults of damaged folders.
 
-It holds the SHA-256 of every file of the run except ``report.html``, which may be written again,
-and one of itself. Hashes detect accidents, not edits that also correct the hashes: for those
-`siting verify` recounts. A nation's folder has one list for all files below it, including its
-cities'.
+The manifest holds the SHA-256 of every file of the run and its own. It leaves out ``report.html``,
+which may be written again. Hashes detect accidents. They do not detect edits that also correct the
+hashes: `siting verify` recounts for that. A nation's manifest lists all files below its folder.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ MANIFEST = "stages.json"
 AGAIN = "make the run again with `siting run`"
 # Files of the run folder itself that the stages depend on.
 WHOLE = ("config.yaml", "run.json")
-# The page of a run, which may be written again from its other files, with other figures.
+# The page of a run: it may be written again from the other files, with other content.
 REPORT = "report.html"
 SEAL = "sha256_of_this"
 
 
 def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a manifest with the hashes of the files in a run folder, and with its own.
+    """Return a manifest with the hashes of the files in a run folder, and its own.
 
-    `record` is the rest of it; the folder's stages are already written.
+    `record` is the rest of the manifest. The stages must be in the folder.
     """
     here = sorted(path for path in folder.iterdir() if path.is_file() and _hashed(path.name))
     hashes = {
@@ -49,7 +48,7 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) -> dict[str, Any]:
-    """Return a manifest with the hashes of all files below a folder, and with its own.
+    """Return a manifest with the hashes of all files below a folder, and its own.
 
     `but` are files of the folder that are not hashed, such as the manifest itself.
     """
@@ -73,7 +72,7 @@ def files_below(folder: Path) -> list[str]:
 
 
 def unsealed(path: Path, manifest: Mapping[str, Any]) -> list[Fault]:
-    """Return the fault of a manifest with a wrong hash of itself, if any."""
+    """Return the fault of a manifest whose own hash is wrong, if any."""
     if manifest.get(SEAL) == _seal(manifest):
         return []
     return [Fault(str(path), "was changed after the run was written", AGAIN)]
@@ -102,7 +101,7 @@ def strange(folder: Path, known: Sequence[str]) -> list[Fault]:
 
 
 def as_form[T: BaseModel](form: type[T], data: Any, where: str, again: str = AGAIN) -> T:
-    """Return JSON data as a model; an `InputError` names every key of another type."""
+    """Return JSON data as a model; an `InputError` names every key of a wrong type."""
     try:
         return form.model_validate(data)
     except ValidationError as err:
@@ -130,7 +129,7 @@ def _seal(record: Mapping[str, Any]) -> str:
 def read_manifest(
     folder: Path, tables: Sequence[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return ``stages.json`` and ``run.json`` of a folder with all files present and unchanged.
+    """Return ``stages.json`` and ``run.json`` of a folder with all files unchanged.
 
     `tables` are the required ones. An `InputError` names every fault: no run, another format,
     incomplete or edited.

@@ -118,9 +118,9 @@ class Outcome(Solved):
 
     @property
     def drives_min(self) -> tuple[float, float]:
-        """Drive in the target year (min): mean and 90th percentile of kWh; NaN if none.
+        """Mean and 90th percentile of the drive by kWh served (min); NaN if none.
 
-        Both over the energy served.
+        They are of the target year.
         """
         kwh = self.service["served_kwh_day"].to_numpy(dtype=float)
         minutes = self.service["travel_min"].to_numpy(dtype=float)
@@ -132,7 +132,7 @@ class Outcome(Solved):
 
     @property
     def subsidies(self) -> dict[str, float]:
-        """Public money drawn by each site in all (PKR), by ``site_id``."""
+        """Total public money drawn by each site (PKR), by ``site_id``."""
         last = self.paid.drop_duplicates("site_id", keep="last")
         return dict(zip(last["site_id"], last["subsidy_pkr"], strict=True))
 

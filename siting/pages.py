@@ -78,10 +78,10 @@ def table(
 def cells_of(
     columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]
 ) -> tuple[list[str], list[list[str]], list[str]]:
-    """Return the heads, the cells and the sides (as for `table`) of declared columns, as texts.
+    """Return heads, cells and sides (as for `table`) of declared columns, as texts.
 
-    `columns`: by name the head and, after a comma, the form of its numbers, as `format` takes it;
-    ``m``: in millions. Texts stay as they are.
+    `columns`: by name the head and, after a comma, the `format` code of its numbers; ``m`` means
+    millions. Texts stay as they are.
 
     >>> cells_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
     (['Money'], [['1,200']], ['n'])
@@ -100,7 +100,7 @@ def _text(value: Any, form: str) -> str:
 
 
 def figure(value: Any, form: str = ",.0f", unit: float = 1.0, blank: str = "–") -> str:
-    """Return a number in a form, in some unit; `blank` where there is none.
+    """Return a number in a `form`, divided by `unit`; `blank` if it is missing.
 
     >>> figure(2.5e6, ",.2f", 1e6), figure(0.25, ".1%"), figure(None), figure(math.nan, blank="")
     ('2.50', '25.0%', '–', '')

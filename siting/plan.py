@@ -20,7 +20,7 @@ from siting.outcome import Outcome
 from siting.tables import capacity_columns, may_be_built
 from siting.texts import html_text
 
-# Figures of the simulated day placed before those of the program, by their labels.
+# Labels of the simulated day's figures, placed before the program's figures.
 OF_ALL_DRIVERS = ("Drivers served", "The money hangs on", "Ports in use")
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Plan:
         # For a run: comparison of the plan with its aims, after the figures of its blocks.
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
-        # All drivers first: the program's share counts each station by its own capacity.
+        # Drivers come first: the program counts each station by its own capacity.
         first = [(label, told.pop(label)) for label in OF_ALL_DRIVERS if label in told]
         at = [what for what, _ in lines].index("Energy served")
         lines[at:at] = first
@@ -254,7 +254,7 @@ class Plan:
     def explain(
         self, site: str | None = None, *, alternatives: int = 5, time_limit_s: float | None = None
     ) -> Any:
-        """Return the reasons for a site's station, or for none; without a site, for all.
+        """Return why a site has a station or none; without a site, the plan's reasons.
 
         `site`: id or name, for `siting.explain_site`; None: `siting.explain_plan`. `alternatives`:
         number of near-best plans in which a site is looked for. `time_limit_s`: time limit of each
@@ -293,7 +293,7 @@ class Plan:
         out: Path | str | None = None,
         progress: Callable[[Any], None] | None = None,
     ) -> Any:
-        """Return the plan made again with other requirements, and the changes: see `siting.replan`.
+        """Return a plan under other requirements, and the changes: see `siting.replan`.
 
         Examples
         --------
@@ -309,7 +309,7 @@ class Plan:
         return ask("what_if", self, height_px)
 
     def compare(self, other: Any) -> Any:
-        """Return the plan beside another, or beside a run folder: see `siting.compare`."""
+        """Return a comparison with another plan or a run folder: see `siting.compare`."""
         return ask("compare", {"this": self, "other": other})
 
     def evaluate(
@@ -395,8 +395,8 @@ class Plan:
 
 
 def ask(name: str, *given: Any, **how: Any) -> Any:
-    """Return the result of the package's function of a name."""
-    # The package's names load when used: a run, which makes plans, loads none of them.
+    """Return the result of the package's function with a name."""
+    # Imported when used: a run makes plans but needs none of these functions.
     import siting
 
     return getattr(siting, name)(*given, **how)
@@ -472,7 +472,7 @@ def _site_table(
     classes: list[str],
 ) -> gpd.GeoDataFrame:
     capacity = capacity_columns(built)
-    # The offer decides whether a station exists: it may be extended, or planned again.
+    # `existing` is of the offer: a station may be extended, or planned again.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)

@@ -196,7 +196,7 @@ def capacity_columns(offers: pd.DataFrame) -> list[str]:
 
 
 def may_be_built(offers: pd.DataFrame) -> pd.Series[bool]:
-    """Return which offers could be built: those that do not stand and have no reason against."""
+    """Return which offers can be built: not existing, and with no reason against them."""
     reason = offers["reason"].fillna("").astype(str).str.strip()
     return (reason == "") & ~offers["existing"].astype(bool)
 
@@ -274,7 +274,7 @@ def data_dictionary() -> pd.DataFrame:
 
 
 def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
-    """Return the labels of a mask's rows: their key, or if it is missing their position from 1."""
+    """Return the labels of a mask's rows: their key, or without one their number from 1."""
     key = [k for k in table.key if k in frame.columns]
 
     # Only faulty rows are labelled: labels for all rows of a large table would take longer than its
@@ -358,7 +358,7 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
 
 
 def _flagged(place: str, what: str, mask: np.ndarray, labels: Labels) -> list[Fault]:
-    """Return a fault that names the rows of a mask, each once; an empty list for an empty mask."""
+    """Return a fault that names each row of a mask once; an empty list if there is none."""
     return [Fault(place, what, "", tuple(dict.fromkeys(labels(mask))))] if mask.any() else []
 
 

@@ -4,11 +4,11 @@ Every writer uses these rules. Characters that a file cannot hold, or that would
 are written in visible form (``\x0b``); the tables in ``stages/`` keep texts unchanged.
 
 ====================================  =============================================================
-terminal, XML, KML, GeoPackage, HTML  `visible`; markup is then escaped by what writes the document
+terminal, XML, KML, GeoPackage, HTML  `visible`; the document's writer then escapes markup
 HTML in a string, JSON in a page      `html_text`, `json_in_page`
 KML, besides                          `kml_text`: nothing that ends a section of it
 spreadsheets and CSV                  `cell_text`: no formula
-labels that QGIS works out            `qgis_label`: no ``[% expression %]``
+labels that QGIS evaluates            `qgis_label`: no ``[% expression %]``
 ====================================  =============================================================
 
 In scripts of pages names are keys of a ``Map``, never of an object, which has keys of its own.
@@ -26,14 +26,14 @@ from typing import Any
 CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
-# A control character in JSON, raw or escaped; after an escaped backslash there is none.
+# An escape in JSON, or a raw control character. An escaped backslash is one escape.
 _IN_JSON = re.compile(rf"\\(?:u[0-9a-f]{{4}}|.)|{CONTROL.pattern}")
 # First characters of a formula in a spreadsheet.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def counted(number: float, what: str) -> str:
-    """Return a number with what is counted, in the plural but for one.
+    """Return a number with its noun, in the plural except for one.
 
     >>> counted(1, "site"), counted(2500, "site")
     ('1 site', '2,500 sites')
@@ -81,8 +81,8 @@ def json_in_page(data: Any) -> str:
 def kml_text(value: Any) -> Any:
     """Return a text as the KML driver of GDAL accepts it; other values are unchanged.
 
-    The driver puts such a text into a section that ``]]>`` ends, without an escape: a blank splits
-    it.
+    The driver writes such texts as CDATA, which ``]]>`` would end, without an escape: a blank
+    splits it.
     """
     return value.replace("]]>", "]] >") if isinstance(value, str) else value
 

@@ -1,4 +1,4 @@
-"""Files and folders written whole or not at all, with clear errors of the system."""
+"""Files and folders written whole or not at all, with system errors in words."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ FIXES = {
 # Errors of a full disk, a quota, or a limit on file size.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # This program's own mark. A file is filled as `.siting-part-RANDOM`; a folder NAME as PART beside a
-# file PART.lock, which its writer holds and signs. A folder without such a lock belongs to somebody
-# else, whatever its name.
+# file PART.lock, which its writer holds and signs. A folder without such a lock is not ours,
+# whatever its name.
 PART_FILE = ".siting-part-"
 PART, LOCK = "-siting-part", ".lock"
 _PART_FILE = re.compile(rf"{re.escape(PART_FILE)}[a-z0-9_]{{8}}(\..*)?", re.DOTALL)
@@ -63,7 +63,7 @@ _WRITTEN = (("stages/stages.json",), ("nation.json", "certificate.csv"))
 def write_plain_csv(
     frame: pd.DataFrame, path: Path, *, replace: bool = False, **writing: Any
 ) -> None:
-    """Write a table as CSV, as `write_whole` does, in which no text is a formula (`cell_text`).
+    """Write a table as CSV, whole or not at all, with formulas quoted (`cell_text`).
 
     The index is not written; `writing` are further arguments of `pandas.DataFrame.to_csv`.
     """
@@ -79,9 +79,9 @@ def write_plain_csv(
 def require_free(path: Path) -> None:
     """Check that a file may be written: nothing exists there, and it is not in a run.
 
-    This is the one place that decides it. Existing files are never replaced: they may be an input
-    of the study, or belong to somebody else, or have been edited since siting wrote them. The
-    folder of a stored run, or of a nation's plan, stays as written.
+    Every writer uses this rule. Existing files are never replaced: they may be an input of the
+    study, belong to somebody else, or have been edited since siting wrote them. The folder of a
+    stored run, or of a nation's plan, stays as written.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -103,7 +103,7 @@ def _require_outside_runs(path: Path, place: Path) -> None:
 
 
 def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = False) -> None:
-    """Write a file whole or not at all: `write` fills a file beside it, which then replaces it.
+    """Write a file whole or not at all: `write` fills a part file, which is then renamed.
 
     The folder of `path` is created if missing; a symbolic link is followed. An existing file is
     replaced only with `replace`, for a place that is this program's own. Raises `InputError` if a
@@ -134,7 +134,7 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
 
 
 def write_text(path: Path, text: str, *, replace: bool = False) -> None:
-    """Write a text as UTF-8 with `write_whole`; its lines end alike on every system."""
+    """Write a text as UTF-8 with `write_whole`, with the same line ends everywhere."""
     write_whole(
         path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"), replace=replace
     )
@@ -170,7 +170,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Claim]:
-    """Yield the reservation of a folder, as `whole_folder`: of `path`, or of the first free one.
+    """Yield the reservation of `path`, or of the first free folder, as `whole_folder`.
 
     Without `path` it is `usual`, or ``usual-2``, ``usual-3`` … so that simultaneous runs get one
     each.
@@ -212,7 +212,7 @@ def _claimed(path: Path) -> Iterator[Path]:
         _require_empty(path, place)  # the previous holder of the lock may have created it
         if dead and lock.sure:
             shutil.rmtree(part, ignore_errors=True)
-        if part.exists() or not lock.sure:  # another's, or a living writer's
+        if part.exists() or not lock.sure:  # another writer's
             part = part.with_name(f".{place.name}-{secrets.token_hex(4)}{PART}")
         part.mkdir()
         try:
@@ -262,7 +262,7 @@ def _is_ours(lock: Path) -> bool:
 def scratch_folder() -> Iterator[Path]:
     """Yield a temporary folder, in the system's place for them (``TMPDIR``).
 
-    Raises `OutputError` that names it, and not the file in work there, if there is no room.
+    Raises `OutputError` naming the folder, not the file in it, if there is no room.
     """
     place = ""
     try:

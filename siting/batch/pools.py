@@ -27,7 +27,7 @@ def cores() -> int:
 
 
 def share_threads(workers: int) -> int:
-    """Return the solver threads of each worker, so that cores are not shared.
+    """Return the solver threads of each worker: its share of the cores, at least 1.
 
     >>> share_threads(10_000)
     1
@@ -81,9 +81,9 @@ def _end_with(pipe: Connection) -> None:
 
 @contextmanager
 def dask_pool(address: str) -> Iterator[tuple[Executor, int]]:
-    """Give an executor on a Dask cluster, and the solver threads that each of its workers has.
+    """Yield an executor on a Dask cluster, and the solver threads of each worker.
 
-    `address`: that of the scheduler, e.g. ``tcp://10.0.0.5:8786``. Raises `MissingExtraError` if
+    `address`: the scheduler, e.g. ``tcp://10.0.0.5:8786``. Raises `MissingExtraError` if
     ``distributed`` is not installed; `InputError` if no scheduler answers there, or it has no
     workers.
     """

@@ -45,7 +45,7 @@ class BatchEvent:
     # `done`, `total`: studies finished, failed ones included, and all of them
     done: int
     total: int
-    # `study`, `row`: the one that has just finished and its row; None if only time has passed
+    # `study`, `row`: the study just finished and its row; None if only time has passed
     study: BatchStudy | None = None
     row: Mapping[str, Any] | None = None
     running: tuple[str, ...] = ()  # names of the run folders of studies in progress
@@ -100,8 +100,8 @@ def run_batch(
     workers
         Number of processes without an executor; None: one a core.
     threads
-        Solver threads of each study; None: those of its configuration, but no more than its share
-        of the cores where no executor is given.
+        Solver threads of each study; None: as configured, but without an executor no more than its
+        share of the cores.
     retry
         Whether studies that failed before by their own inputs are tried again.
     progress
@@ -242,8 +242,8 @@ class _Batch:
                     except BrokenExecutor:
                         left.append(study)
                         continue
-                    # Cancelled, lost with its machine, or not serialisable: the study's own
-                    # failure.
+                    # Cancelled, lost with its machine, or not serialisable: only this study
+                    # fails.
                     except Exception as err:
                         row = {"status": "failed", "error": f"{type(err).__name__}: {err}"}
                     self.take(self.place[study.key], row, kept=False)

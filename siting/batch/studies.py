@@ -30,7 +30,7 @@ class BatchStudy:
     # blank where the configuration cannot be read.
     key: str
     config: str  # the configuration file, as the user named it
-    name: str  # the study's short name; the file's where the configuration cannot be read
+    name: str  # the study's short name, or the file's if it cannot be read
     sweep: Mapping[str, Any] = field(default_factory=dict)  # the swept values, by key path
     text: str = ""  # the configuration as YAML, every key in it and every path absolute
     fault: str = ""  # why it cannot be read; blank where it can
@@ -105,9 +105,8 @@ def _study(
 def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
     """Return the SHA-256 of all that a study's plan depends on, as 64 hexadecimal digits.
 
-    Every key of the configuration except places of results and speed, the bytes of every input file
-    in place of its folder, and the version of this package. `hashes` are those of files hashed
-    already; it is added to.
+    It covers every key of the configuration except result folders and speed, the name and bytes of
+    every input file, and the version of this package. `hashes` holds file hashes and is extended.
     """
     hashes = {} if hashes is None else hashes
     data = config.model_dump(mode="json", exclude=set(_NOT_CONTENT))

@@ -63,7 +63,7 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
         values = table[key]
         kinds = {bool if isinstance(v, bool) else str if isinstance(v, str) else float
                  for v in values.dropna()}  # fmt: skip
-        # A column of one type keeps it; one of several is text in both files.
+        # A column of numbers stays one; others are text in both files.
         table[key] = values.astype(float) if kinds == {float} else values.map(_word)
     return table
 

@@ -1,4 +1,4 @@
-"""One study of a batch, worked out where an executor puts it: a config in, a summary out.
+"""One study of a batch, run in an executor: a configuration in, a table row out.
 
 The run folder is filled in ``OUT/.work`` and renamed to ``OUT/runs/KEY`` when it is whole. A lock
 keeps two workers from the same study; the system frees it when its holder dies, however it dies.
@@ -35,7 +35,7 @@ TOKEN = "batch.json"
 
 # Errors that would recur; after others the next start tries the study again.
 LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
-# Longest wait for another worker at the same study beyond its own time limit, s.
+# Longest wait for another worker at the study, beyond its time limit, s.
 WAIT_S = 3600.0
 
 # Solvers use all threads of a study, and OSMnx keeps its settings once per process: a worker of
@@ -104,7 +104,7 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
         try:
             (part / "run").replace(folder)
         except OSError:
-            # Without locks another may have been faster, which is as good.
+            # Without locks another worker may have written it first.
             if not (folder / "run.json").is_file():
                 raise
         record.unlink(missing_ok=True)

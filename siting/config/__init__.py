@@ -1,4 +1,4 @@
-"""The configuration: one YAML file a study, checked as a whole, with its schema."""
+"""The configuration: one YAML file per study, checked as a whole, with its schema."""
 
 from siting.config.changing import changed, words
 from siting.config.demand import Demand

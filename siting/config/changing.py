@@ -1,4 +1,4 @@
-"""Keys given in Python, in the words of the YAML: to change a configuration, or to begin one."""
+"""Keys given in Python, named as in YAML, that change or begin a configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from siting.config.sections import Config
 from siting.config.yaml_text import Key
 from siting.errors import ConfigError, Fault, SitingError
 
-# Called with a key and an object that YAML cannot hold there; returns a file of it.
+# Function that stores a key's object, which YAML cannot hold, and returns its file.
 Place = Callable[[Key, Any, Path], Path]
 PLAIN = (bool, int, float, str, Path, type(None))
 # Sections that a file or a table can replace.

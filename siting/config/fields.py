@@ -58,7 +58,7 @@ RUPEES = {
 
 
 def rupees(text: str) -> float:
-    """Return a sum of money in rupees, from a number, perhaps followed by a unit.
+    """Return a sum of money in rupees, from a number with or without a unit.
 
     >>> rupees("5m"), rupees("2cr"), rupees("3 lakh"), rupees("1.2e7"), rupees("12,500,000")
     (5000000.0, 20000000.0, 300000.0, 12000000.0, 12500000.0)

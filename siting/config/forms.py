@@ -14,7 +14,7 @@ from siting.config.yaml_text import Key, write
 
 
 def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
-    """Return the JSON schema of a configuration (a study's or a nation's), with meanings and units.
+    """Return the JSON schema of a study or nation, with meanings and units.
 
     >>> schema()["$defs"]["Reach"]["properties"]["cutoff_min"]["unit"]
     'min'
@@ -29,7 +29,7 @@ def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
 
 
 def to_yaml(config: Config) -> str:
-    """Return a configuration as YAML with every key, defaults included; it loads as an equal one.
+    """Return a configuration as YAML with every key and default; it loads as an equal one.
 
     `config`: as `siting.config.load` returns it, with absolute paths.
     """

@@ -44,7 +44,7 @@ class Origins:
     overrides: dict[Key, str] = field(default_factory=dict)
 
     def where(self, key: Key) -> str:
-        """Return the place of a key: its own, or that of the nearest section around it."""
+        """Return the place of a key or, without one, of the nearest section around it."""
         for length in range(len(key), 0, -1):
             part = key[:length]
             if part in self.overrides:
@@ -55,7 +55,7 @@ class Origins:
         return f"{self.file}, key {dotted(key)}"
 
     def line(self, key: Key) -> int:
-        """Return the line that sorts a fault among the others; those of overrides come last."""
+        """Return the line that sorts a fault among the others; overrides come last."""
         for length in range(len(key), 0, -1):
             if key[:length] in self.overrides:
                 return 10**9
@@ -105,7 +105,7 @@ def find_spot(location: tuple[str | int, ...], root: type[BaseModel] = Config) -
         else:
             item = _item(spot.annotation)
             notes = (n for n in getattr(item, "__metadata__", ()) if isinstance(n, FieldInfo))
-            # An item without a meaning of its own has that of its list or mapping.
+            # An item without a meaning has the meaning of its list or mapping.
             info = next((note for note in notes if note.description), spot.info)
             spot = replace(spot, key=(*spot.key, part), info=info, annotation=item)
     return spot
@@ -152,7 +152,7 @@ def translate(error: ErrorDetails, root: type[BaseModel] = Config) -> list[tuple
     expected = f"expected: {spot.meaning}" if spot.meaning else ""
     match kind:
         case "default_factory_not_called":
-            return []  # the title, which follows the name, whose own fault is reported
+            return []  # the title defaults to the name, whose fault is reported
         case "refused":
             return [((*spot.key, *key), what, fix) for key, what, fix in limits["refusals"]]
         case "missing":

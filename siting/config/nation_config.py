@@ -147,7 +147,7 @@ def load_nation(
 ) -> tuple[NationConfig, list[Config], list[str]]:
     """Return a nation's configuration, its cities' and their provinces, checked.
 
-    With money by year, its years are those of the cities.
+    With money by year, the cities get its years.
 
     `path`: the YAML file. Relative paths in it are taken from its folder. `overrides`:
     ``key.path=value`` texts that replace keys of the file; `today`: date on which no year may be in

@@ -274,7 +274,7 @@ class Offers(Section):
 
 
 def choices_of(offers: Offers) -> Choices:
-    """Return the choices at a site: those of the section, else `BY_DEFAULT`."""
+    """Return the choices at a site: the section's, else `BY_DEFAULT`."""
     if offers.configurations is None and offers.sizes is None:
         return BY_DEFAULT
     return Choices(offers.configurations or {}, offers.sizes or {})

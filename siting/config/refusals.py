@@ -1,7 +1,7 @@
 """Settings that cannot be combined, in one table for the check and the docs.
 
-A setting is written as ``key: values``: one or several values with ``or``, ``given`` for a key that
-has any, ``not VALUE`` for any other.
+A setting is written as ``key: values``: one value or several with ``or``, ``given`` for any value,
+``not VALUE`` for any other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sweeps: values to try for single keys, from ``--sweep`` texts, and as overrides of a file."""
+"""Sweeps: values to try for single keys, from ``--sweep`` texts and as overrides."""
 
 from __future__ import annotations
 

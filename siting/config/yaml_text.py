@@ -125,8 +125,8 @@ def read(text: str) -> Document:
 def write(value: Any, *, one_line: bool = False) -> str:
     """Return YAML text that `read` turns into the same value again; keys keep their order.
 
-    `value` is text, numbers, truth values and ``None``, in lists and mappings; `one_line` is for
-    use in a line of other text.
+    `value` holds texts, numbers, truth values and ``None`` in lists and mappings. `one_line` gives
+    a single line.
 
     >>> print(write({"year": 2030, "note": "yes", "tags": ["fuel"]}), end="")
     year: 2030

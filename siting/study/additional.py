@@ -1,7 +1,7 @@
 """The additional effect of public money: stations viable without it, and its cost.
 
-A station needs no public money if its net present value without any is at least 0, at the hurdle of
-the rule where that fills the gap. Payments beyond a station's shortfall are not additional;
+A station needs no public money if its NPV without any is at least 0. Where the rule fills the
+viability gap, its hurdle applies. Payments beyond a station's shortfall are not additional;
 payments to stations that fail are lost.
 """
 
@@ -19,7 +19,7 @@ NONE = 1e-6
 
 
 def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
-    """Return the payment and worth of each concession with a new station.
+    """Return the public money and NPV of each concession with a new station.
 
     ``concession``, ``stations``, ``cost_pkr``; ``lacking_pkr``: the sum of its stations' own
     shortfalls; ``subsidy_pkr``, ``npv_pkr`` without and ``npv_subsidised_pkr`` with it.
@@ -35,13 +35,13 @@ def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
 
 
 def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any]:
-    """Return the lost part of the new stations' money, by their final business cases.
+    """Return the public money in new stations whose final business case fails.
 
     The stations of a concession are one case.
 
-    ``stations``: the new ones; ``below_npv_0``: those below it with their payment, and their public
-    money, ``subsidy_below_npv_0_pkr``; ``losing`` cash in a usual year, and the loss,
-    ``loss_pkr_year``; ``npv_pkr`` of all with their payments.
+    ``stations``: all new ones; ``below_npv_0``: those below NPV 0 after subsidy, with
+    ``subsidy_below_npv_0_pkr``; ``losing``: those that lose cash in a usual year, with
+    ``loss_pkr_year``; ``npv_pkr``: NPV of all after subsidy.
     """
     ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
     sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
@@ -85,9 +85,9 @@ def public_money(
     vehicles: Mapping[str, float],
     pkr_per_usd: float | None = None,
 ) -> dict[str, Any]:
-    """Return the fields of ``run.json`` on public money at the new stations, in PKR of one year.
+    """Return the fields of ``run.json`` on public money at new stations (PKR of one year).
 
-    `case` is the business case of each new station, `vehicles` those of the area by class. Keys:
+    `case` is the business case of each new station, `vehicles` the area's by class. Keys:
     ``pkr_per_usd``; ``new_stations`` and of them ``stations_without_need``;
     ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``, ``subsidy_beyond_need_pkr``;
     ``subsidy_pkr_per_kwh_day`` of energy sold and ``subsidy_pkr_per_car`` served, each station's

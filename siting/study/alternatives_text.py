@@ -1,7 +1,7 @@
 """Cards of new stations: the loss without each, and alternative places.
 
 The loss is the energy that all other stations together cannot take over within reach and capacity
-(`siting.engine.marginal`): as things stand, and once the money goes to another place. The
+(`siting.engine.marginal`): with all else unchanged, and with the money spent elsewhere. The
 alternative is the nearest possible place without a station, with the share of the station's energy
 that could drive there too.
 """
@@ -31,12 +31,11 @@ from siting.study.to_program import instance_of
 from siting.tables import may_be_built
 from siting.texts import counted
 
-# Shares of a station's energy below and above which it is none or all of it.
+# Shares of a station's energy that count as none (below) and all (above).
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
-# Share of the spare time for the losses without each station; and of the rest, for the other use of
-# its money.
+# Share of the spare time for the losses without each station; share of the rest for re-plans.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
-# Share of the stations for which time must suffice after the first re-plan.
+# Least share of re-plans that time must allow after the first one.
 FEWEST_SHARE = 0.1
 # Called with the numbers of stations done and of all.
 Count = Callable[[int, int], None]
@@ -52,7 +51,7 @@ class Replanned:
 
 @dataclass(frozen=True)
 class Cards:
-    """The cards of a plan's new stations, by ``site_id``; absent ones had no time."""
+    """The cards of a plan's new stations, by ``site_id``; absent if time ran out."""
 
     new: tuple[str, ...]
     lost: Mapping[str, float]  # energy lost without each, kWh/day
@@ -110,7 +109,7 @@ def cards(
 
 
 def _by_money(plan: Plan, sites: Collection[str]) -> list[str]:
-    """Return new stations that are among some, the most public money first."""
+    """Return the new stations among `sites`, largest public money first."""
     new = plan.new_sites.sort_values(["subsidy_pkr", "site_id"], ascending=[False, True])
     return [site for site in new["site_id"].astype(str) if site in sites]
 
@@ -142,9 +141,9 @@ def replanned_of(
 ) -> dict[str, Replanned]:
     """Return the largest loss without each station if its money goes elsewhere, by site.
 
-    The station that makes up for most is built in its place, or made larger, within the budget and
-    the limits; all else stays. A whole re-plan may lose less still (`siting replan RUN --drop`).
-    `lost` is as `losses_of` returns it; it stops like that.
+    One other station is built or enlarged instead: the one that makes up for most, within the
+    budget and limits. A whole re-plan may lose less still (`siting replan RUN --drop`). `lost` is
+    as `losses_of` returns it. Stations are left out once time is up.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -279,7 +278,7 @@ def _called(sites: gpd.GeoDataFrame, positions: np.ndarray) -> list[str | None]:
 
 
 def _apart(name: str) -> str:
-    """Return a name that keeps its direction to itself where it is written from right to left.
+    """Return a name in bidirectional isolates if it is written from right to left.
 
     >>> _apart("Saddar"), _apart("صدر") == "\u2068صدر\u2069"
     ('Saddar', True)

@@ -37,7 +37,7 @@ PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC po
 
 @stage()
 def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
-    """The stations of the last year as planners count them: places, and ports by charger group.
+    """The stations of the last year as planners count them: places, ports by group.
 
     ``within_m``: stations within this distance are one place; ``places``, ``new_places`` (with a
     new station) and ``dc_places`` (with a fast charger); ``ports`` and ``new_ports`` by charger
@@ -135,9 +135,8 @@ def binding(
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
     """The sales of existing stations once the new ones stand; empty without existing stations.
 
-    ``stations``; ``alone_kwh_day`` (what they would sell in the target year if nothing were built)
-    and ``kwh_day`` (what the plan leaves them, extensions counted), ``idle`` (how many of them then
-    sell nothing).
+    ``stations``; ``alone_kwh_day`` (sales in the target year if nothing were built) and ``kwh_day``
+    (sales under the plan, extensions counted); ``idle`` (number that then sell nothing).
     """
     standing = plan.offers[plan.offers["existing"].astype(bool)]
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
@@ -216,7 +215,7 @@ def _sites(plan: Plan, asked: Asked) -> list[str]:
 
 
 def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> list[str]:
-    """Return a message that more money buys nothing, if the prices of the bound prove it.
+    """Return a message that more money buys nothing, if the dual prices prove it.
 
     Each extra rupee raises the bound by the price of money; if that is 0, the bound holds for any
     budget.
@@ -269,7 +268,7 @@ def _without_money(plan: Plan, asked: Asked) -> list[str]:
     drawn = plan.new_sites["subsidy_pkr"].astype(float) > LITTLE_PKR
     if not drawn.any() or drawn.all() or money_of(asked.config) <= 0:
         return []
-    # At most the capacity of their chargers, which rules out most plans without solving.
+    # Their capacity bounds this energy, which settles most plans without a solve.
     least = (1 - 4 * LITTLE) * plan.served_kwh_day
     kept = plan.sites.loc[~plan.sites["site_id"].isin(plan.new_sites.loc[drawn, "site_id"])]
     if not 0 < least <= float(kept["capacity_kwh_day"].sum()):

@@ -1,4 +1,4 @@
-"""The figures that decide a plan: break-evens of its stations, and the effect of each figure.
+"""The figures that decide a plan: break-evens, and the effect of each figure.
 
 All follow from formulas of the stations' accounts (`siting.economics.break_even`); nothing is
 planned again.
@@ -90,9 +90,9 @@ def station_accounts(
 
 @stage()
 def break_evens(station_accounts: Accounts | None) -> Table:
-    """Break-evens of the stations that draw public money, or else of all new stations, in words.
+    """Break-evens of the stations with public money, else of all new ones, in words.
 
-    As `siting.economics.break_evens`, with ``draw`` (whether they draw) and ``text``; the nearest
+    As `siting.economics.break_evens`, with ``draw`` (whether they draw) and ``text``, nearest
     first.
     """
     if station_accounts is None:
@@ -103,7 +103,7 @@ def break_evens(station_accounts: Accounts | None) -> Table:
         offers = of.offers[paid].reset_index(drop=True)
         of = replace(of, offers=offers, sold_kwh_day=of.sold_kwh_day[paid])
     table = economics.break_evens(of)
-    # Sales are at most what the chargers deliver.
+    # Sales are at most the capacity.
     able = (
         of.offers[capacity_columns(of.offers)].sum(axis=1).to_numpy()
         - of.offers["standing_kwh_day"]
@@ -200,10 +200,10 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
     return (math.ceil(shown - slack) if up else math.floor(shown + slack)) / scale
 
 
-# --- what each figure moves ----------------------------------------------------------------------
+# --- effect of each figure -----------------------------------------------------------------------
 
-# The stations with a figure at a value; and, by name of a row, these stations and the figure's two
-# ends.
+# Function from a figure's value to the accounts; and, by row name, this function with the figure's
+# two ends.
 At = Callable[[float], Accounts]
 Ends = dict[tuple[str, str, str], tuple[At, float, float]]
 
@@ -226,7 +226,7 @@ def figure_swings(
     columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
         return pd.DataFrame(columns=columns)
-    # The value at the sales of the plan, which the hurdle of public money does not lower.
+    # The value is at the plan's sales: the hurdle would lower them.
     no_hurdle = replace(station_accounts.subsidy, hurdle=sites.Hurdle())
     station_accounts = replace(station_accounts, subsidy=no_hurdle)
     ends = _money_ends(station_accounts, sourced_figures)

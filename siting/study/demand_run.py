@@ -1,4 +1,4 @@
-"""The demand by itself: its layers, and every figure it rests on, in a folder."""
+"""The demand alone, in a folder: its layers and every figure behind it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DemandRun:
     fleet
         The fleet model compared with published figures; empty if the fleet is a table.
     total_swings, map_swings
-        Which figures move the total, and the map, most; empty where not asked for.
+        Figures by their effect on the total, and on the map; empty if not asked for.
     notes
         Notes for readers.
     """
@@ -66,11 +66,11 @@ def demand_to_folder(
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[DemandRun, Path]:
-    """Return the demand of a configuration and the folder its layers and tables were written to.
+    """Return the demand of a configuration, and the folder of its layers and tables.
 
     `out`: the folder, new or empty; by default ``runs_dir/NAME-demand-TIME``; `sensitivity`:
-    whether to rank the figures by how far they move the total and the map; `draws`, `seed`: how
-    many random draws of all ranges to take, and their seed; the others as in `siting.run`.
+    whether to rank the figures by their effect on the total and the map; `draws`, `seed`: number of
+    random draws of all ranges, and their seed; the others as in `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "demand", now)
@@ -124,7 +124,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
         on_map = swings[["figure", "vehicle_class", "moved_cells_share", "source", "confidence"]]
         if study.surfaces is not None:
             energy = study.zone_energy
-            if study.depots is not None:  # what is wanted at depots no surface moves
+            if study.depots is not None:  # surfaces do not move depots' demand
                 energy = energy[~energy["vehicle_class"].isin(study.depots["vehicle_class"])]
             where = demand.map_swings(
                 study.cells,
@@ -150,7 +150,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
 def _with_zone(
     shares: pd.DataFrame, cells: pd.DataFrame, zones: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """Return how one kWh of each zone and class goes over the cells, with the cell's zone."""
+    """Return each cell's share of a kWh of its zone and class, with the zone."""
     shares = shares.rename(columns={"demand_kwh_day": "share"})
     if zones is None:
         return shares.assign(zone_id="all")
@@ -159,7 +159,7 @@ def _with_zone(
 
 
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares with each kWh of a class known by depot in the cells of its depots."""
+    """Return the shares with classes known by depot in the cells of their depots."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
         at = class_depots[["cell_id"]].assign(

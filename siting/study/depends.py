@@ -1,7 +1,7 @@
 """Dependences of the stages: tables made stale by a change, and tables a folder keeps.
 
 The stages are functions of the modules that `STAGES` lists. A change affects all later stages. A
-key that no stage declares affects every stage, so that one added later cannot leave a stale table.
+key that no stage declares affects every stage, so that a new key cannot leave a stale table.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ READ_BACK_FROM = {"people_read": "cells"}
 
 
 def upto(*names: str) -> list[str]:
-    """Return the names of stages and of all that they rest on, in order."""
+    """Return the names of stages and of all their inputs, in order."""
     needed = set(names)
     for name in reversed(list(STAGES)):
         if name in needed:
@@ -47,10 +47,10 @@ def upto(*names: str) -> list[str]:
 def gone(
     keys: Iterable[str] = (), given: Collection[str] = (), once: bool = False
 ) -> frozenset[str]:
-    """Return the names of all stages that no longer hold.
+    """Return the names of all stages made stale by changed keys.
 
-    `keys` have changed. Stages whose tables are `given` again stay valid, and with `once` those
-    that are the same in every year, scenario and case.
+    Stages whose tables are `given` stay valid. With `once`, so do stages that are the same in every
+    year, scenario and case.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
     if any(not any(_declares(made, key) for made in STAGES.values()) for key in changed):
@@ -81,7 +81,7 @@ def _declares(made: Stage[Any], key: str) -> bool:
 
 
 def stale(keys: Iterable[str]) -> tuple[str, ...]:
-    """Return the stored groups that changed keys make useless, in order.
+    """Return the stored groups that changed keys make stale, in order.
 
     >>> stale(["reach.cutoff_min"])
     ('reach', 'outcome')
@@ -93,7 +93,7 @@ def stale(keys: Iterable[str]) -> tuple[str, ...]:
 
 
 def feeds(key: str) -> tuple[str, ...]:
-    """Return the stored groups that read a key, themselves or through a stage that is not stored.
+    """Return the stored groups that read a key, directly or through unstored stages.
 
     >>> feeds("reach.cutoff_min")
     ('reach', 'outcome')

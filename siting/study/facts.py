@@ -1,4 +1,4 @@
-"""The content of ``run.json``: the answer, its basis, and everything needed to repeat the run."""
+"""The content of ``run.json``: the answer, its basis, and all that repeats the run."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def head_of(config: Config, now: datetime | None = None) -> dict[str, Any]:
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table with None for blanks, as they are read again."""
+    """Return the rows of a table with None for blanks, as JSON reads them back."""
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     return [{str(key): value for key, value in row.items()} for row in rows]
 
@@ -350,7 +350,7 @@ def power_per_ev(
 
 
 def power_line(facts: Mapping[str, Any]) -> list[Line]:
-    """Return the charging power for each electric vehicle as a headline figure, if it is known.
+    """Return the charging power per electric vehicle as a headline figure, if known.
 
     >>> power_line({"classes": ["car"], "vehicles": 5898.0, "power_kw": 2528.0,
     ...     "kw_per_ev": 0.4286, "afir_kw": 1.3})[0].text

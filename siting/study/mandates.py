@@ -88,7 +88,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 
     One row per mandate: ``mandate``, ``places``, ``must`` (number to equip), ``equipped``,
     ``sites`` (the owner's list), ``worth`` (its service beside existing stations), ``free_worth``
-    (that of the owner's own choice of as many), ``loses``.
+    (the worth of the owner's best list of as many), ``loses``.
     """
     program, mine = answer.program, [one for one in asked.limits if one.kind in (PUBLIC, OWNERS)]
     stands = set(answer.offers)
@@ -145,7 +145,7 @@ def _pooled(asked: Asked, mine: list[Limit]) -> list[Limit]:
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return the service of an owner's list beside existing stations, and of his best list."""
+    """Return the worth of an owner's list beside existing stations, and of the best one."""
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))
     kept = np.flatnonzero(theirs | instance.offer_existing)

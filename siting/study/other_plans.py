@@ -1,4 +1,4 @@
-"""Further plans: near-best ones, each scenario's own, year by year, with some offers only.
+"""Further plans: near-best, best in one scenario, year by year, of some offers only.
 
 They are solved in the time left; plans not found in time are None.
 """
@@ -31,7 +31,7 @@ class Effort:
 
     config: Config
     progress: Callable[[Progress], None] | None = None
-    over: bool = False  # no more is to be solved: Ctrl-C was pressed
+    over: bool = False  # Ctrl-C was pressed: nothing more is solved
     begun: float = field(default_factory=time.perf_counter)
 
     @property
@@ -50,7 +50,7 @@ class Effort:
     def attempt(
         self, program: Program, share: float = 1.0, start: Sequence[str] = ()
     ) -> Answer | None:
-        """Return the same; None if there is no plan, or none was found in time."""
+        """Return the answer; None if there is no plan, or none was found in time."""
         if self.over or stop_wished() or self.left_s <= 0:
             return None
         try:
@@ -90,7 +90,7 @@ def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> 
 def alternatives(
     program: Program, first: Answer, asked: Alternatives, effort: Effort
 ) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
-    """Return plans that differ from the best one and from each other, with two tables of them.
+    """Return plans that differ from the best one and each other, with two tables.
 
     `effort` is shared by all of them. Columns: ``plan``, ``worth``, ``unit``, ``bound``, ``gap``,
     ``status``, ``loss_share``, ``offers``; and ``site_id``, ``plans``, ``share``: the number of
@@ -139,7 +139,7 @@ def alternatives(
 def myopic(asked: Asked, effort: Effort) -> list[Answer] | None:
     """Return plans made year by year; None if one is not found in time.
 
-    `asked` is in years and without scenarios.
+    `asked` has years and no scenarios.
     """
     years = asked.config.program.years
     assert years is not None
@@ -178,7 +178,7 @@ def _one_year(
 ) -> Asked:
     """Return the program of one year alone; rules for the last year only are left out."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
-    # What earlier years drew from an envelope is spent.
+    # Money drawn in earlier years is spent.
     gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
     limits = tuple(
         replace(limit, at_most=max(limit.at_most - pkr, 0.0)) if limit.per_rupee else limit
@@ -205,7 +205,7 @@ def _one_year(
 
 
 def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -> pd.DataFrame:
-    """Return the offers of a year, given those built before, by ``site_id``."""
+    """Return the offers of a year, given earlier ones by ``site_id``."""
     offer_id, site = offers["offer_id"].astype(str), offers["site_id"].astype(str)
     before = offers["existing"].to_numpy(bool) & offer_id.isin(list(stands.values())).to_numpy()
     new = {s: o for s, o in stands.items() if s not in set(site[before])}

@@ -26,7 +26,7 @@ from siting.texts import counted
 NOT_FOUND = "not found in time"
 # Least sum, and least share of the budget, from which unspent money is reported.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
-# Share of the solving time for the plan, if the cost of mandates is worked out too.
+# Share of the solving time for the plan if the cost of mandates is solved too.
 BESIDE_MANDATES = 0.7
 
 
@@ -53,9 +53,9 @@ def decide(
 
 
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
-    """Return the outcome of an answer without the results of its blocks, and its service by year.
+    """Return the outcome of an answer without its blocks, and its service by year.
 
-    The service is that of the configuration's own demand; with scenarios, it is worked out again.
+    The service is for the configuration's own demand; with scenarios, it is solved again.
     """
     config = asked.config
     outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
@@ -99,7 +99,7 @@ class _Told:
     lines: list[Line] = field(default_factory=list)
 
     def outcome(self) -> Outcome:
-        """Return the outcome with all of it."""
+        """Return the outcome with these tables and lines."""
         asked, answer, keys = self.asked, self.answer, self.asked.config.program
         outcome, services = bare_outcome(asked, answer)
         if keys.years is not None:
@@ -184,7 +184,7 @@ class _Told:
     # --- fairness, money -------------------------------------------------------------------------
 
     def _fairness(self) -> None:
-        """Add how equally zones are served, and what that costs compared with the most energy."""
+        """Add the Gini coefficient of zones' shares served, and the price of fairness."""
         asked, answer = self.asked, self.answer
         assert asked.zones is not None
         zones = self.tables["zones"]
@@ -234,7 +234,7 @@ class _Told:
         return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are asked for"
 
     def _unspent(self, outcome: Outcome) -> str:
-        """Return the money that a plan of most worth leaves, and the most it could serve; or ""."""
+        """Return the unspent money of a plan of most worth, and a bound on its use; or ""."""
         left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
             return ""
@@ -243,7 +243,7 @@ class _Told:
         return f"{text}{self.answer.program.worth_unit} more with it"
 
     def _left(self, outcome: Outcome) -> str:
-        """Return the money left because it would bring too little, and the energy; or ""."""
+        """Return the money saved for its small gain, and the energy it would serve; or ""."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
             return ""
@@ -316,13 +316,13 @@ def cost_table(parts: Mapping[str, float]) -> pd.DataFrame:
 def lines_of(
     asked: Asked, outcome: Outcome, unit: str, others: Iterable[Line] = ()
 ) -> Iterator[Line]:
-    """Yield each headline figure that the outcome's own tables give, and `others` in their places.
+    """Yield the headline figures of the outcome's tables, with `others` in their places.
 
     `unit` is the program's unit of worth; `others` are figures from other solves.
     """
     keys, tables = asked.config.program, outcome.tables
     solved = {one.field: one for one in others}
-    # The first of each name is kept, because a later aim may be the same.
+    # The first proof of an aim counts: a later aim may repeat it.
     proofs = {one.aim: one.proof for one in reversed(outcome.proofs)}
 
     def also(*fields: str) -> Iterator[Line]:
@@ -454,7 +454,7 @@ def count_by_year(rows: pd.DataFrame, years: pd.Series) -> list[int]:
 
 
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
-    """Return the stations of each year, their year of building, and payments of the year (PKR)."""
+    """Return each year's stations, with year of building and payments of the year (PKR)."""
     built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
     paid = outcome.paid.set_index(["site_id", "year"])["subsidy_pkr"]
     instance = program.instance

@@ -24,14 +24,13 @@ _TOLD = {*(column.name for column in DEMAND.columns), "lon", "lat", "geometry"}
 def own_demand(
     path: Path, cells: gpd.GeoDataFrame, classes: Sequence[str], most_m: float
 ) -> pd.DataFrame:
-    """Return demand of the user's own (`siting.tables.DEMAND`), summed by cell and vehicle class.
+    """Return the user's own demand (`siting.tables.DEMAND`), summed by cell and class.
 
     `path` is a CSV with ``cell_id``, or a layer whose rows go to the nearest cell within `most_m`;
-    both with ``demand_kwh_day`` and, where there are several `classes`, ``vehicle_class``. Ids of
-    the user's, ``demand_id``, and other columns are kept where each row is a cell and class of its
-    own. An
-    `InputError` names every fault: columns, numbers, classes or cells that are not there, rows
-    further from all cells.
+    both with ``demand_kwh_day`` and, where there are several `classes`, ``vehicle_class``.
+    The user's ``demand_id`` and other columns are kept if no two rows share a cell and class. An
+    `InputError` names every fault: columns, numbers, unknown classes or cells, rows too far from
+    every cell.
     """
     if path.suffix == ".csv" and "cell_id" in read_csv(path, nrows=0).columns:
         texts = ("cell_id", "vehicle_class", "demand_id")
@@ -86,13 +85,13 @@ def own_demand(
 def own_reach(
     path: Path, cells: pd.DataFrame, sites: pd.DataFrame, most_min: float
 ) -> pd.DataFrame:
-    """Return drives of the user's own (`siting.tables.REACH`), those within the cutoff.
+    """Return the user's own drives within the cutoff (`siting.tables.REACH`).
 
     `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (access included), or a matrix
-    of minutes: ``cell_id`` and a column per site, blank or ``inf`` where there is no way. Cells and
-    sites named ``#1``, ``#2`` … are meant by their place in the study's tables. `most_min` is the
-    longest drive that counts. An `InputError` names every fault: columns, numbers, pairs given
-    twice, cells or sites that are not there.
+    of minutes: ``cell_id`` and a column per site, blank or ``inf`` where there is no way. Names
+    ``#1``, ``#2`` … mean cells and sites by their order in the study's tables. `most_min` is the
+    longest drive that counts. An `InputError` names every fault: columns, numbers, repeated pairs,
+    unknown cells or sites.
     """
     known = {"cell_id": cells["cell_id"], "site_id": sites["site_id"]}
     drives = _read(path, REACH, known, as_rows=lambda given: _as_rows(given, known, path))
@@ -102,11 +101,11 @@ def own_reach(
 
 
 def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame) -> pd.DataFrame:
-    """Return offers of the user's own, with the columns that the study's have.
+    """Return the user's own offers, with the columns of the study's offers.
 
     `path` is a CSV with the columns of ``Study.offers``, where rows of `made` may be changed, left
-    out or added. An `InputError` names every fault: columns, numbers, offers given twice, sites
-    that are not there.
+    out or added. An `InputError` names every fault: columns, numbers, repeated offers, unknown
+    sites.
     """
     given = _read(path, spec, {"site_id": sites["site_id"]}, tuple(map(str, made.columns)))
     apart = (given[list(COST_PARTS)].sum(axis=1) - given["cost_pkr"]).abs() > 1.0
@@ -114,7 +113,7 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
         what = f"{apart.sum():,} are not the sum of {', '.join(COST_PARTS)}"
         ids = tuple(given.loc[apart, "offer_id"].astype(str))
         raise InputError(f"{path}, column cost_pkr", what, "change a part with it", ids)
-    # A CSV has one form for a blank text and a missing one.
+    # A CSV cannot tell a blank text from a missing one.
     for name in made.select_dtypes(["object", "str"]).columns:
         if not made[name].isna().any():
             given[name] = given[name].astype(object).where(given[name].notna(), "")

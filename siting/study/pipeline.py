@@ -1,4 +1,4 @@
-"""A study: its stages in order, each computed once, timed, and open to look at as a table."""
+"""A study: its stages in order, each computed once, timed, and readable as a table."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ class Study:
         Called with an `Event` when a stage is done, and now and then while solving;
         ``siting.show_progress()`` prints them, as in a notebook by default.
     today
-        The day that dates in the configuration are held against.
+        Date before which the target year must not lie.
     tables
-        Tables that are known already, by the name of their stage.
+        Known tables, by the name of their stage.
     keys
-        Keys of the configuration, as in `with_`; without a file they are all of it.
+        Keys of the configuration, as in `with_`; without a file, all its keys.
 
     Attributes
     ----------
     config, progress
         The configuration, and the progress callback.
     seconds
-        Own seconds of each stage.
+        Seconds of each stage alone.
     reused
         Stages taken from a run folder instead of computed.
     start
-        Offers of that folder's plan, the first plan of another solve.
+        Offers of that folder's plan, the warm start of a solve.
     spare
         The time left for further results of the plan.
 
@@ -189,7 +189,7 @@ class Study:
         self.start: tuple[str, ...] = ()
         self.spare = Spare()
         if progress is None and tables is None and notebook() is not None:
-            # No user waits in silence.
+            # A notebook shows progress.
             import siting
 
             progress = siting.show_progress()
@@ -202,7 +202,7 @@ class Study:
 
     @property
     def budget_pkr(self) -> float:
-        """Public money there is, PKR: ``program.budget_pkr`` of the configuration."""
+        """Public money available, PKR: ``program.budget_pkr`` of the configuration."""
         return self.config.program.budget_pkr
 
     def __repr__(self) -> str:
@@ -233,7 +233,7 @@ class Study:
         return value
 
     def has(self, name: str) -> bool:
-        """Return whether the result of a stage, given by name, is there already."""
+        """Return whether a stage, given by name, has a result already."""
         other, shared = self._shared or (self, frozenset())
         return name in self._tables or (name in shared and other.has(name))
 
@@ -257,15 +257,15 @@ class Study:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[list[str]]:
-        """Count the seconds of a phase under its name, as a stage's, and report it when it is done.
+        """Time a phase under a name, like a stage, and report it when it is done.
 
         Yields
         ------
         list of str
-            Takes the result in words; without one, nothing is reported and the seconds count for
-            the caller of the phase.
+            Takes the result in words. If it stays empty, nothing is reported and the caller's time
+            includes the seconds.
         """
-        # Stages ask for earlier stages while they run; only a stage's own seconds are its own.
+        # A running stage computes earlier stages: their seconds are not its own.
         begun, heard = time.perf_counter(), list[str]()
         self._inner.append(0.0)
         try:
@@ -298,8 +298,8 @@ class Study:
         Parameters
         ----------
         keys
-            Keys of the YAML file, by the words used there. A key that one section alone has needs
-            no section (``budget_pkr``); others are nested as dicts, and only the keys named change:
+            Keys of the YAML file, by name. A key that only one section has needs no section
+            (``budget_pkr``); others are nested as dicts, and only the keys named change:
             ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced. Wherever a file is named,
             a GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network` can stand.
 
@@ -349,7 +349,7 @@ class Study:
         config
             The other configuration; by default this study's.
         progress
-            As for a study of its own.
+            As for `Study`.
 
         Examples
         --------

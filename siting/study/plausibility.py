@@ -13,13 +13,13 @@ from shapely import box
 from siting.cities import find_city, library, tehsils
 from siting.config import Config
 
-# Largest difference between the census and layers of other years or of built-up land only.
+# Largest ratio of the census to layers of other years or of built-up land only.
 NEAR = 1.25
 # Cells hold inhabited land only, tehsils also empty land.
 DENSER = 1.5
-# Share of a city's box from which roads cover the city.
+# Least share of a city's box that roads of the city cover.
 WHOLE = 0.9
-# Largest distance of the roads' middle outside a city's box, km; boxes are from memory.
+# Largest distance of the roads' centroid from a city's box, km; boxes are inexact.
 FAR_KM = 10.0
 # Largest ratio of half a cell's drive to the cutoff: trips start at a cell's centre.
 COARSE = 1 / 3
@@ -34,9 +34,9 @@ def doubts_of(
 ) -> list[str]:
     """Return possible errors of place, people and cells in plain words; none is certain.
 
-    `cells` are the demand cells with ``people``; `zones` those that people are counted by, with
-    ``name`` and ``people``; `outline` that of the roads, lon/lat, and `drive_kmh` the mean speed on
-    them: without it the size of the cells is not checked.
+    `cells` are the demand cells with ``people``; `zones` the zones that people are counted by, with
+    ``name`` and ``people``; `outline` is around the roads, lon/lat; `drive_kmh` is their mean
+    speed, without which cell sizes are not checked.
     """
     asked, people = config.demand, float(cells["people"].sum())
     if not people:
@@ -88,7 +88,7 @@ def _grain(side_km: float, drive_kmh: float, cutoff_min: float) -> list[str]:
 
 
 def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[str]:
-    """Return a doubt where the roads lie elsewhere than the city that the demand is taken from."""
+    """Return a doubt if the roads lie outside the city that the demand is taken from."""
     there = gpd.GeoSeries([extent, outline.centroid], crs=4326).to_crs(int(row["utm_epsg"]))
     if float(there.iloc[0].distance(there.iloc[1])) <= FAR_KM * 1000:
         return []
@@ -101,7 +101,7 @@ def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[st
 
 
 def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]:
-    """Return a doubt where far fewer people live than in the tehsil that the study is named for."""
+    """Return a doubt if people are far fewer than in the tehsil of the study's name."""
     if config.demand.city_people is not None:  # counted by the same layer, so that shares hold
         return []
     query = getattr(config.roads.source, "query", "") or ""

@@ -37,7 +37,7 @@ class Need:
 
     @property
     def rule(self) -> GapRule:
-        """The same as a rule of the program."""
+        """The gap as a rule of the program."""
         return GapRule(self.margin_pkr, self.cap, self.sales_share, self.concessions)
 
 
@@ -47,7 +47,7 @@ class Asked:
 
     config: Config  # of it `program`, `solver`, `offers.subsidy` and `reach.cutoff_min`
     demand: Demands  # by year and scenario, with the same rows in each
-    # That of the configuration itself, by year (None without years).
+    # Demand of the configuration itself, by year (None: no years).
     own: Mapping[int | None, pd.DataFrame]
     offers: pd.DataFrame
     reach: pd.DataFrame
@@ -57,10 +57,10 @@ class Asked:
     forbidden: tuple[str, ...]
     zones: pd.Series | None  # by demand_id, blank for none; None without zones
     people: Mapping[str, float]  # of each zone
-    # Worth of each whole demand row, by demand_id, by year and scenario, then in the
-    # configuration's own demand by year; None for energy.
+    # Worth of each demand row served whole, by demand_id, in each year and scenario; None for
+    # energy.
     worth: Mapping[Key, pd.Series] | None
-    own_worth: Mapping[int | None, pd.Series] | None  # the same for `own`
+    own_worth: Mapping[int | None, pd.Series] | None  # `worth` for `own`
     need: Need | None  # the viability gap, where public money fills it
     rules: economics.BusinessRules
     time_values: pd.DataFrame  # the worth of a driver's hour, by class
@@ -142,8 +142,8 @@ def demands_of(
 ) -> tuple[Demands, dict[int | None, pd.DataFrame]]:
     """Return the demand by year and scenario, and the configuration's own by year.
 
-    `demand` is that of the configuration itself; `other_demand` is called with a year, a scenario
-    of the fleet and a case (None: the configuration's) for the demand of it.
+    `demand` is the configuration's own. `other_demand` returns the demand of a year, a scenario of
+    the fleet and a case (None: the configuration's).
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
@@ -164,7 +164,7 @@ def demands_of(
 def zones_of(
     rows: pd.DataFrame, demands: Demands, cells: pd.DataFrame, cell_zones: pd.Series
 ) -> tuple[pd.Series, dict[str, float]]:
-    """Return the zone of each demand row, blank where nothing is wanted, and each zone's people."""
+    """Return the zone of each demand row, blank in zones without demand, and their people."""
     of_row = rows["cell_id"].astype(str).map(cell_zones).fillna("")
     wanted = pd.concat(demands.values()).groupby("demand_id")["demand_kwh_day"].sum()
     live = (rows["demand_id"].map(wanted).groupby(of_row).transform("sum") > 0).to_numpy()
@@ -176,7 +176,7 @@ def zones_of(
 
 
 def money_of(config: Config) -> float:
-    """Return the public money there is, over all years (PKR)."""
+    """Return the public money available over all years (PKR)."""
     program = config.program
     return float(sum(program.years.budgets_pkr.values()) if program.years else program.budget_pkr)
 
@@ -202,7 +202,7 @@ def worth_of(
         kwh = sessions.set_index("vehicle_class")["session_kwh"]
         worth = wanted / demand["vehicle_class"].map(kwh).astype(float)
     else:
-        # A cell's people go with its demand: each class row has its share of them.
+        # A cell's people are divided among its class rows by demand.
         people = demand["cell_id"].map(cells.set_index("cell_id")["people"]).astype(float)
         cell_kwh = wanted.groupby(demand["cell_id"]).transform("sum")
         worth = (people * wanted / cell_kwh.where(cell_kwh > 0)).fillna(0.0)
@@ -220,7 +220,7 @@ def need_of(
     """Return the viability gap of the offers.
 
     A class's margin is the lowest of the chargers it can use, which errs against the station;
-    `unpaid` are offers that owners must build on money of their own.
+    `unpaid` are offers that owners must build with their own money.
     """
     subsidy = subsidy_of(config)
     terms = economics.gap_terms(offers, rules, subsidy)

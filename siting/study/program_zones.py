@@ -17,7 +17,7 @@ from siting.files import read_layer
 def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | None:
     """Return the zone of each cell, by ``cell_id``; None without zones.
 
-    A cell lies where its centre does; it is blank where that is in no zone.
+    The zone is the one around a cell's centre; blank if there is none.
     """
     if zones is None:
         return None
@@ -43,7 +43,7 @@ def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | N
 
 
 def area_of_points(points: gpd.GeoSeries, path: Path, name_column: str, key: str) -> np.ndarray:
-    """Return the name of the first polygon of a layer that each point lies in; blank: in none."""
+    """Return the name of the first polygon around each point; blank if there is none."""
     layer = read_layer(path)
     if name_column not in layer.columns:
         have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
@@ -93,9 +93,8 @@ def zone_table(
 def gini(share: np.ndarray, weight: np.ndarray) -> float:
     """Return the Gini coefficient of a share over zones, 0 (all the same) to 1.
 
-    Half the mean difference between two people (or kilowatt-hours wanted) drawn at random, over the
-    mean. Where nobody has anything all have the same: 0. `weight` is the people or the demand of
-    each zone.
+    It is half the mean difference between two people (or kWh of demand) drawn at random, divided by
+    the mean; 0 if the mean is 0. `weight` is the people or the demand of each zone.
 
     >>> gini(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
     0.5
@@ -109,7 +108,7 @@ def gini(share: np.ndarray, weight: np.ndarray) -> float:
 
 
 def with_zones(cells: gpd.GeoDataFrame, zones: pd.Series | None) -> gpd.GeoDataFrame:
-    """Return the cells with the ``zone`` of the program each lies in, where it has zones."""
+    """Return the cells with their ``zone``, if the program has zones."""
     if zones is None:
         return cells
     out = cells.assign(zone=cells["cell_id"].astype(str).map(zones).fillna("").astype(str))

@@ -20,10 +20,10 @@ from siting.study.table_cache import content_sha256
 from siting.study.to_demand import own_figures
 
 FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
-# What the settings of the configuration are used for, in the list of figures.
+# Use of the configuration's settings, in the list of figures.
 SETTINGS = "settings"
 _STATED = "configuration; no published figure"
-# Settings that a table has a range of: the table, and its item.
+# Settings whose range a table gives: the table and its item.
 _RANGED = {
     "headroom_kw": ("grid", "headroom"),
     "subsidy.charger_share": ("money", "subsidy_charger_share"),
@@ -39,7 +39,7 @@ def known_inputs() -> dict[str, dict[str, Any]]:
 
 @stage(*EVERY_KEY)
 def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """One record an input: key, file with its date and SHA-256, source and licence."""
+    """One record per input: key, file with its date and SHA-256, source and licence."""
     by_key = {
         key: dict(known_inputs.get(key, record)) for key, record in input_records(config).items()
     }
@@ -58,7 +58,7 @@ def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict
 
 
 def input_records(config: Config) -> dict[str, dict[str, Any]]:
-    """Return kind, source and licence of each input that has a section of its own, by key."""
+    """Return kind, source and licence of each input with its own section, by key."""
     surfaces, sites_of = config.demand.surfaces, config.candidates
     about: dict[str, Any] = {
         "roads.source": config.roads.source,
@@ -80,7 +80,7 @@ def input_records(config: Config) -> dict[str, dict[str, Any]]:
         record["source"] = ", ".join(dict.fromkeys(filter(None, parts))) or "not stated"
         record["licence"] = getattr(section, "licence", "") or "not stated"
         if key.startswith("candidates") and record["kind"] == "streets":
-            # Places along the streets are the owner's of the streets.
+            # Street corners have the source and licence of the roads.
             record |= {name: records["roads.source"][name] for name in ("source", "licence")}
     return records
 
@@ -91,7 +91,7 @@ def contents(
 ) -> dict[str, str]:
     """The SHA-256 of each stage's table, by which a run can be compared with another.
 
-    Downloads have no file to compare: the roads and candidates made from them are here.
+    Downloads have no input file: roads and candidates stand in for them.
     """
     tables = {
         "cells": cells,
@@ -203,9 +203,9 @@ def figures(
     city_people: float,
     surface_weights: Table,
 ) -> Table:
-    """The figures that give the energy and divide it, with range, source and confidence.
+    """The figures behind the energy and its division, with range, source and confidence.
 
-    Those of the fleet model behind the number of vehicles are in `all_figures`.
+    `all_figures` adds the figures of the fleet model.
     """
     energy_figures = people_to_energy.demand_figures(
         area,
@@ -258,7 +258,7 @@ def sourced_figures(
     "offers: headroom_kw utilisation service subsidy availability",
 )
 def settings(config: Config, city: Row, availability: float) -> Table:
-    """The planning settings of the configuration as figures, marked for what they are."""
+    """The planning settings of the configuration as figures, marked ASSUMPTION."""
     offers, subsidy = config.offers, config.offers.subsidy
     feeders = "configuration; feeder loads not public"
     rule, power = "configuration; rule not found", "configuration"
@@ -284,7 +284,7 @@ def settings(config: Config, city: Row, availability: float) -> Table:
         ("availability", availability, "share", power),
     ]
     frame = pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
-    # A range that a table has holds for the value set, widened to it.
+    # A table's range is widened to include the value set.
     ends = {}
     for figure, (table, item) in _RANGED.items():
         known = reference.table(table).set_index("item")
@@ -303,10 +303,10 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
 
     ``figure``, ``of`` (vehicle class, charger …), ``value``, ``low``, ``high``, ``unit``,
     ``source``, ``confidence``, ``table`` (the file it stands in) and ``used_for``; the settings of
-    the configuration stand before the stations and their money.
+    the configuration come before the stations and their money.
     """
     rows = placed(settings, CONFIG, SETTINGS)
-    # The one setting that a table gives where the configuration does not.
+    # Only availability comes from a table if it is not configured.
     by_city = (rows["figure"] == "availability") & ~rows["source"].str.startswith("configuration")
     rows["table"] = rows["table"].mask(by_city, "cities.csv")
     late = sourced_figures["used_for"].isin([STATIONS, MONEY])
@@ -318,7 +318,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
 
 
 def _given_by_user(figures: Table, name: str, path: Path | None) -> pd.Series[bool]:
-    """Return which figures by class come from a user's own rows of a table, by class and figure."""
+    """Return which figures come from a user's own table, by class and figure."""
     if path is None:
         return pd.Series(data=False, index=figures.index)
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
@@ -335,7 +335,7 @@ def file_of(name: str, path: Path | None) -> str:
 def _energy_figures(
     asked: Demand, figures: Table, city: Row, fleets: Collection[str]
 ) -> list[Table]:
-    """Return the figures of the energy wanted: from sales to the share charged in public."""
+    """Return the figures of the demand, from sales to the share charged in public."""
     classes = list(asked.vehicle_classes)
     parts = []
     others = [name for name in dict.fromkeys(fleets) if name != asked.scenario]
@@ -399,7 +399,7 @@ def all_figures(
     sessions: Table,
     fleets: Collection[str] = (),
 ) -> Table:
-    """Return every figure of the demand, from the sales of vehicles to the weight of a bank branch.
+    """Return every figure of the demand, from sales of vehicles to weights of places.
 
     The columns are `siting.reference.listing.LISTED`; `fleets` are further scenarios planned for.
     """
@@ -411,7 +411,7 @@ def all_figures(
         weights = used[["vehicle_class", *names]]
         parts.append(listed("vehicles", weights, file_of("vehicles", asked.vehicles_csv)))
     profiles = sessions[sessions["vehicle_class"].isin(list(asked.vehicle_classes))]
-    # The hours of a class are known as well as its busiest one.
+    # Every hour has the relative range of the busiest one.
     for end in ("low", "high"):
         factor = profiles[f"peak_hour_share_{end}"] / profiles["peak_hour_share"]
         ends = profiles[people_to_energy.HOURS].mul(factor, axis=0).add_suffix(f"_{end}")
@@ -428,7 +428,7 @@ def all_figures(
 def with_own(
     rows: Table, values: Mapping[str, float], item: str = "item", figure: str = "value"
 ) -> Table:
-    """Return rows of a table, by ``item``, with the values that the configuration sets instead."""
+    """Return rows of a table, by ``item``, with the values set in the configuration."""
     given = rows[item].map(dict(values))
     kept = given.isna()
     ends = (figure, "low", "high")
@@ -457,7 +457,7 @@ def station_figures(config: Config) -> list[Table]:
             rows = rows[rows["vehicle_class"].isin(classes)]
         return listed(name, rows)
 
-    # Under the other rule of capacity too: every run says what its stations would serve by it.
+    # Listed under both rules of capacity: every run reports its service by the other.
     use_shares = {str(k): float(v) for k, v in asked.service.time_utilisation.items()}
     taken = reference.table("time_utilisation").assign(figure="service.time_utilisation")
     taken = with_own(
@@ -468,7 +468,7 @@ def station_figures(config: Config) -> list[Table]:
         reference.at_preset(reference.table("works"), preset),
         _by_item(config.offers.costs, sites.WORKS),
     )
-    # Bays that the configuration gives are those of every kind of place.
+    # Bays set in the configuration hold for every kind of place.
     own_bays = asked.costs.site_bays is not None
     by_kind = [] if own_bays else [listed("site_bays", reference.table("site_bays"))]
     return [
@@ -486,7 +486,7 @@ def station_figures(config: Config) -> list[Table]:
 
 
 def money_figures(config: Config) -> list[Table]:
-    """Return the figures of the business case, and those that public money is divided by."""
+    """Return the figures of the business case, of drivers' time, and of budget splits."""
     prices = config.money.prices_pkr_kwh
     money = reference.at_preset(economics.money_figures(), config.offers.costs.preset)
     if prices is not None:
@@ -514,6 +514,6 @@ def money_figures(config: Config) -> list[Table]:
 
 
 def _by_item(section: Any, items: Mapping[str, str]) -> dict[str, float]:
-    """Return what a section of the configuration sets, by the item of the table it stands for."""
+    """Return the values that a section sets, by the table item that each replaces."""
     given = own_figures(section)
     return {item: float(given[name]) for name, item in items.items() if name in given}

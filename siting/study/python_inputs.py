@@ -27,7 +27,7 @@ from siting.study.own_tables import PLACE
 from siting.writing import NO_PLACE, PART_FILE, write_whole
 
 GIVEN = "given"
-# Name of a Python table in messages: its key, without a file ending.
+# Path of a Python input; messages show its key instead.
 _LAID = re.compile(rf"\S*[/\\]{GIVEN}[/\\](?:[0-9a-f]{{16}}[/\\])?([a-z0-9_.]+)\.[a-z]+\b")
 
 
@@ -35,8 +35,8 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     """Return the file in which a table or graph given in Python is stored, after checking it.
 
     `value` is a GeoDataFrame, a DataFrame, an array of minutes, an OSMnx graph or a
-    `siting.Network`. An `InputError` names every fault: no coordinate reference system, rows named
-    twice, a graph without lengths, points outside Pakistan …
+    `siting.Network`. An `InputError` names every fault: no coordinate reference system, repeated
+    ids, a graph without lengths, points outside Pakistan …
     """
     name = ".".join(str(part) for part in key if part != "path")
     suffix, write = _writer(name, value)

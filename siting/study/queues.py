@@ -59,7 +59,7 @@ def allotted(plan: Plan) -> pd.DataFrame:
 
 
 def late_share(expected: pd.DataFrame) -> float:
-    """Return the late share of drivers in the busiest hours, over all queues."""
+    """Return the share of drivers late in the busiest hours, over all queues."""
     count = expected["peak_sessions"].to_numpy(dtype=float)
     late = expected["late_share"].to_numpy(dtype=float)
     return float(late @ count / count.sum()) if count.sum() > 0 else 0.0
@@ -75,7 +75,7 @@ def simulated(
 ) -> dict[str, simulation.Days]:
     """Return the simulated days of a plan, ``planned`` and ``free``.
 
-    At least one station stands. `told` is called with each case, in words, when it is done.
+    The plan needs a station. `told` is called with each case, in words, when it is done.
     """
     ports, sessions = waiting.ports(plan), waiting.sessions
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})

@@ -1,4 +1,4 @@
-"""From the sections of a configuration to the calls that read or download their sources."""
+"""Reading and downloading of the sources that a configuration names."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def download_settings(config: Config) -> roads.Download:
 def roads_of(config: Config, city_group: str, folder: Path) -> Network:
     """Return the road network of a configuration, from the cache folder if it is kept there.
 
-    `city_group` is the city's of the table of speeds, where the configuration names none.
+    `city_group` is the city's column of the speed table, used if none is configured.
     """
     group = config.roads.speeds or city_group
     speeds = reference.table("speeds", config.roads.speeds_csv)
@@ -88,7 +88,7 @@ def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Netwo
 
 
 def area_polygon(config: Config) -> Polygon | MultiPolygon:
-    """Return the area that the roads of a download are taken from, lon/lat."""
+    """Return the area whose roads are downloaded, lon/lat."""
     source = config.roads.source
     if source.kind == "place":
         return roads.geocode(source.query, download_settings(config))
@@ -148,9 +148,9 @@ def neighbourhoods_of(config: Config, network: Network) -> gpd.GeoDataFrame:
 def candidate_layers(
     config: Config, network: Network
 ) -> tuple[list[gpd.GeoDataFrame], pd.DataFrame]:
-    """Return one layer a source of candidates, existing stations first, lon/lat; and empty sources.
+    """Return a layer (lon/lat) for each source, existing stations first; and empty sources.
 
-    A source without a place is left out with a warning, ``key`` and ``what``, unless all are.
+    An empty source is listed with ``key`` and ``what``. An `InputError` says if all are.
     """
     layers = []
     if config.candidates.existing is not None:
@@ -247,7 +247,7 @@ def left_out(dropped: pd.DataFrame) -> dict[str, int]:
 def on_the_grid(
     config: Config, candidates: gpd.GeoDataFrame, line_detour: float
 ) -> gpd.GeoDataFrame:
-    """Return the candidates with feeder, headroom and length of 11 kV line where layers say."""
+    """Return the candidates with feeder, headroom and 11 kV line where layers give them."""
     offers = config.offers
     if offers.feeders is not None:
         within_m = float("inf") if offers.feeder_within_m is None else offers.feeder_within_m
@@ -269,9 +269,9 @@ def _area_of(config: Config, network: Network) -> Polygon | MultiPolygon:
 def configurations_of(
     offers: Offers, chargers: pd.DataFrame | None = None
 ) -> dict[str, dict[str, int]]:
-    """Return each set of chargers that may stand at a site: name, then charger type and number.
+    """Return the sets of chargers for a site: by name, the number of each charger type.
 
-    Sizes are among them, by the names that their offers have. `chargers` is the catalogue, by
+    Sizes are included, named as their offers. `chargers` is the catalogue, by
     default read as `offers` says.
     """
     if chargers is None:

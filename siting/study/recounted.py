@@ -1,4 +1,4 @@
-"""From an outcome to the plan: its figures by site and station, and its recount."""
+"""The plan of an outcome: its figures by site and station, and its recount."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def with_business(
     hurdle: Hurdle,
     pkr_per_usd: float | None = None,
 ) -> Plan:
-    """Return a plan with the earnings of each new station; `hurdle` is that of its case."""
+    """Return a plan with the earnings of each new station, at the `hurdle` of its case."""
     table = plan.sites
     drawn = table.set_index("offer_id")["subsidy_pkr"]
     case = business_of(plan.offers, drawn, plan.service, rules, compatibility, hurdle)
@@ -113,7 +113,7 @@ def sold_by_group(
     rules: economics.BusinessRules,
     compatibility: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return kWh/day by site and charger group, each class at the group there that earns least."""
+    """Return kWh/day by site and charger group, each class at the group that earns least."""
     able = [g for g in capacity_groups(map(str, offers.columns)) if g in rules.prices_pkr_kwh]
     has = offers.set_index("site_id")[[f"capacity_{g}_kwh_day" for g in able]] > 0
     sold = service.groupby(["site_id", "vehicle_class"])["served_kwh_day"].sum().reset_index()

@@ -1,4 +1,4 @@
-"""The report of a run, drawn from its study while the run is written, or later from its folder."""
+"""The report of a run, drawn from its study or, later, from its folder."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def write_report(
     frontier: Path | None = None,
     language: str | None = None,
 ) -> Path:
-    """Write a stored run as one HTML file that needs no network and no server; return its path.
+    """Write a stored run as one HTML file that needs no network; return its path.
 
     The same folder gives the same bytes.
 
-    `folder`: a run folder, as `siting run` wrote it; `out`: the file to write, a new one; by
-    default ``report.html`` in the folder, which is replaced; `frontier`: a folder that
-    `siting frontier` wrote for the same study: its budget curve is shown too; `language`: ``en`` or
-    ``ur`` (Urdu); by default what the run's configuration says.
+    `folder`: a run folder, as `siting run` wrote it; `out`: the new file to write; by default
+    ``report.html`` in the folder, which is replaced; `frontier`: a folder that `siting frontier`
+    wrote for the same study, whose curve is shown too; `language`: ``en`` or ``ur`` (Urdu); by
+    default the language of the run's configuration.
 
-    Raises `InputError` if the folder is incomplete, was edited, or is of another format; every
-    fault is named; `VerifyError` if the stored plan is not what it says it is; `MissingExtraError`
-    if the packages of the extra ``report`` are not installed.
+    Raises `InputError` with every fault if the folder is incomplete, was edited, or is of another
+    format; `VerifyError` if the stored plan contradicts its tables; `MissingExtraError` if the
+    packages of the extra ``report`` are not installed.
 
     >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
     PosixPath('runs/lahore-20261124-101500/report.html')
@@ -70,7 +70,7 @@ def record_of(source: Source) -> RunRecord:
     """Return the record of a run folder, a study or a plan, from which its report is drawn.
 
     Raises `InputError` if the folder is incomplete, was edited, or is of another format; every
-    fault is named; `VerifyError` if the stored plan is not what it says it is.
+    fault is named; `VerifyError` if the stored plan contradicts its tables.
     """
     study = study_of(source)
     if isinstance(source, Path | str):
@@ -92,7 +92,7 @@ def record_of_plan(study: Study, plan: Plan) -> RunRecord:
 
 
 def shown_beside(study: Study, plan: Plan) -> dict[str, Any]:
-    """Return what a plan's layers show besides its own tables (`siting.export.layers_of`)."""
+    """Return the tables that a plan's layers also show (`siting.export.layers_of`)."""
     return {
         "cells": with_zones(plan.cells, study.cell_zones),
         "offers": study.shown_offers,
@@ -103,7 +103,7 @@ def shown_beside(study: Study, plan: Plan) -> dict[str, Any]:
 
 
 def _disagreements(run: RunRecord, study: Study, plan: Plan, path: Path) -> Iterator[Fault]:
-    """Yield the figures of ``run.json`` that are not those of the plan."""
+    """Yield the figures of ``run.json`` that differ from the plan."""
     found: dict[str, Any] = {
         **{name: getattr(study.config, name) for name in ("name", "title", "year")},
         "objective_kwh_day": plan.served_kwh_day,
@@ -131,7 +131,7 @@ def _disagreements(run: RunRecord, study: Study, plan: Plan, path: Path) -> Iter
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str | None]]:
-    """Yield what nested mappings and lists hold as text, each under its dotted name.
+    """Yield the values of nested mappings and lists as text, with dotted names.
 
     >>> list(_flat({"sizes": {"cells": 2}, "classes": [{"served_share": None}]}))
     [('sizes.cells', '2'), ('classes.1.served_share', None)]

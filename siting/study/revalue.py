@@ -81,7 +81,7 @@ def service_of(
     """
     wanted = asked.last_demand if demand is None else demand
     stands = asked.offers if offers is None else offers
-    # The public money is spent: keys that only decide on it are left out.
+    # Public money is spent already, so its keys are left out.
     asked = _alone(replace(asked, own={None: wanted}, offers=stands, need=None), chosen)
     if _anybody(wanted, asked):
         return plan_of(program_of(asked), chosen).service()
@@ -89,7 +89,7 @@ def service_of(
 
 
 def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
-    """Return the least public money (PKR) with which given offers serve the most in the last year.
+    """Return the least public money for the most service of offers in the last year (PKR).
 
     None if public money fills no viability gap, no demand is in reach, or no amount of public money
     keeps all the offers. `chosen` as in `service_of`.
@@ -133,7 +133,7 @@ def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
 
 
 def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
-    """Return the offers without the exclusions of those chosen."""
+    """Return the offers, with the chosen ones allowed."""
     ours = offers["offer_id"].isin(list(chosen)).to_numpy()
     return offers.assign(reason=offers["reason"].mask(ours, ""))
 

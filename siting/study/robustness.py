@@ -1,6 +1,6 @@
 """The plan under other circumstances: a simulated day, other capacities, other demand.
 
-The plan does not depend on any of it. The stations stay the same: their day is simulated, and their
+The plan does not depend on them. The stations stay the same: their day is simulated, and their
 service is solved again (`siting.study.revalue`), but nothing is planned again.
 """
 
@@ -33,11 +33,11 @@ from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
 
 DAY_MIN = 24 * 60.0
-# One day after a first evening, always the same: a second or two for a city of 20 MWh/day.
+# One day after a warm-up evening, same seed: a second or two for a city of 20 MWh/day.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
 # Beyond this number of drivers a day (about ten seconds) `siting simulate` has to be run.
 MOST_DRIVERS = 60_000
-# Lateness above the standard by fewer standard errors than this may be chance.
+# Standard errors within which lateness above the standard may be chance.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
@@ -51,7 +51,7 @@ CAPACITIES = {
 NO_STATION = "no station stands"
 # Number of concessions in the headline; their table has all of them.
 MOST_LOTS = 8
-# From this difference, the simulated day and the program are reported as two answers.
+# Least difference at which simulated day and program are reported as two answers.
 APART = 0.05
 # Share of the time left after the plan that other circumstances may use.
 WHAT_IF_SHARE = 0.5
@@ -67,14 +67,14 @@ BANDS_MIN = (5.0, 10.0, 15.0)
     found=lambda day: day["why_not"] or f"{day['free']['drivers_day']:,.0f} drivers",
 )
 def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
-    """The plan's day driver by driver, as planned and where drivers choose: shares of drivers.
+    """Shares of drivers in the plan's simulated day, as planned and with free choice.
 
-    ``served_share`` and ``out_of_reach_share`` of all drivers; ``turned_away_share``,
-    ``late_share`` (turned away, or a wait of more than ``wait_min``) of those with a station in
-    reach, ``peak_late_share`` of those of the busiest hour; ``exceeds``: whether that is more than
-    the standard allows in the busiest hour. ``use``: by charger group, the share of the day in
-    which its ports are in use, and the number of places (stations near enough to share drivers) at
-    which it is above the limit. ``why_not``: why no day was simulated, else blank.
+    ``served_share`` and ``out_of_reach_share`` of all drivers. ``turned_away_share`` and
+    ``late_share`` (turned away, or a wait of more than ``wait_min``) of drivers with a station in
+    reach; ``peak_late_share`` of them in the busiest hour; ``exceeds``: whether that is more than
+    the standard allows. ``use``: by charger group, the share of the day that ports are in use, and
+    the number of places (stations near enough to share drivers) above the limit. ``why_not``: why
+    no day was simulated, else blank.
     """
     waiting = Waiting.of(study)
     standard, rules = waiting.standard, DAY
@@ -96,7 +96,7 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
 def _use(
     plan: Plan, days_by_case: Mapping[str, simulation.Days], limits: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Return how long ports are in use by charger group, over all places and by place."""
+    """Return the share of the day that ports are in use, by charger group."""
     xy_m = plan.sites.geometry.get_coordinates().to_numpy()
     place = dict(zip(plan.sites["site_id"].astype(str), place_of(xy_m, PLACE_M), strict=True))
     queues = next(iter(days_by_case.values())).queues.table
@@ -131,7 +131,7 @@ def _use(
 def isochrones(
     config: Config, network: Network, cells: Layer, demand: Table, candidates: Layer, plan: Plan
 ) -> Layer:
-    """The ground by minutes of driving to the plan's nearest station, and who lives there.
+    """Areas by minutes of driving to the nearest station, with people and demand.
 
     ``over_min``, ``within_min`` (minutes), ``people``, ``people_share`` (of all),
     ``demand_kwh_day`` and shapes in metres; no rows without stations, or with a user's own table of
@@ -144,7 +144,7 @@ def isochrones(
     kmh = config.reach.access_kmh
     minutes = roads.minutes_to_nearest(network, standing, limits[-1], kmh)
     ground = roads.isochrones(network, minutes, limits)
-    # A cell counts by the drive of its people, from its centre, as in the reach.
+    # A cell counts by the drive from its centre, as in the reach.
     node = cells["node_id"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     home_min = minutes.reindex(node).to_numpy() + cells["snap_m"].to_numpy() / 1000 / kmh * 60
     upto = [limits[bisect_left(limits, m)] if m <= limits[-1] else np.nan for m in home_min]
@@ -260,7 +260,7 @@ def _found(rows: list[dict[str, Any]]) -> str:
 
 
 def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the keys of ``offers.service`` that make other capacities of a plan's stations."""
+    """Return the keys of ``offers.service`` that give a plan's stations other capacities."""
     if config.program.model == "coverage":
         return {}
     if config.offers.service.rule == RATED:
@@ -283,7 +283,7 @@ def _other_demands(config: Config) -> list[tuple[str, str]]:
 
 
 def paid_of(outcome: Outcome) -> dict[str, float]:
-    """Return the public money of each offer that stands in the last year (PKR), by ``offer_id``."""
+    """Return the public money of each standing offer in the last year, by id (PKR)."""
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return {o: outcome.subsidies.get(site[o], 0.0) for o in outcome.offers}
 
@@ -365,8 +365,8 @@ def demand_range(
 ) -> dict[str, Any]:
     """The 5-95 % range of the demand (kWh/day) over random draws of its figures' ranges.
 
-    ``planned_share`` is the share of the draws below the plan's demand, ``slow_share`` that of the
-    draws below the demand with the vehicles of the scenario ``slow`` (None where there is none). A
+    ``planned_share`` is the share of draws below the plan's demand, ``slow_share`` the share below
+    the demand with the vehicles of scenario ``slow`` (None where there is none). A
     user's own demand table has neither draws nor range.
     """
     ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
@@ -445,7 +445,7 @@ def lines_beside(study: Any) -> list[Line]:
 
 
 def planned_in_words(config: Config, wanted_kwh: float) -> str:
-    """Return the demand that a plan is made for, and what has to happen for it."""
+    """Return the demand that a plan is made for and its case or scenario."""
     asked = config.demand
     policy = asked.fleet_csv is None and asked.scenario == people_to_energy.DEFAULT_SCENARIO
     if asked.case != "central":
@@ -498,7 +498,7 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
 
 
 def _in_use(use: list[dict[str, Any]]) -> list[Line]:
-    """Return where ports are in use for longer than the capacities allow, as a headline figure.
+    """Return where ports are in use longer than the limit, as a headline figure.
 
     >>> use = [
     ...     {"name": "sockets", "limit_share": 0.3, "free_share": 0.33, "places": 37,

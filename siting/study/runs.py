@@ -30,13 +30,13 @@ from siting.study.stored_run import seal_again, study_of, write_stages
 from siting.study.to_people import outline
 from siting.writing import claimed_folder, require_free, write_plain_csv, write_text
 
-# Sales slower and faster than planned; how likely they are is an assumption.
+# Sales slower and faster than planned; the probabilities are an assumption.
 ROBUST = (
     "program.scenarios={of: {slow: {probability: 0.3, fleet: slow}, planned: {probability: 0.5}, "
     "fast: {probability: 0.2, fleet: fast}}}"
 )
 
-# A run's warning where its page could not be written begins so; why follows.
+# Start of the warning of a run without a page; the reason follows.
 NO_REPORT = "no report.html was written: "
 
 
@@ -56,25 +56,25 @@ def run(
     write_lp: Path | str | None = None,
     progress: Report | None = None,
 ) -> Plan:
-    """Return the plan of a configuration, recounted; written to a folder only if one is named.
+    """Return the plan of a configuration, recounted; write it if a folder is named.
 
     Parameters
     ----------
     config
-        The configuration or its YAML file; or a study, or a plan that one made.
+        The configuration or its YAML file; or a study, or a study's plan.
     overrides
         ``key.path=value`` texts that replace keys of the file.
     out
         A run folder to write: new, or empty.
     write_lp
-        A file that the whole program is written to before it is solved, in LP format.
+        File for the whole program in LP format, written before the solve.
     progress
         Called with an `Event` when a stage is done, and now and then while solving.
 
     Raises
     ------
     SitingError
-        A child of it, with every fault found.
+        A subclass, with every fault found.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def run(
 
 
 def robust_override(config: Config) -> str:
-    """Return the override that makes a plan one for slow, planned and fast sales of vehicles.
+    """Return the override for a robust plan: slow, planned and fast sales of vehicles.
 
     Raises `InputError` if the configuration names scenarios of its own, or its fleet comes from a
     table.
@@ -114,8 +114,8 @@ def robust_override(config: Config) -> str:
 def write_program(study: Study, path: Path) -> None:
     """Write the whole program of a study, for its first aim, in LP format.
 
-    Regret counts from the best of each scenario, which is worked out first. Raises `SolveError` if
-    the scenarios of a least regret could not be solved in time.
+    For regret, the best plan of each scenario is solved first. Raises `SolveError` if one is not
+    found in time.
     """
     require_free(path)
     if not path.parent.is_dir():
@@ -152,7 +152,7 @@ def run_to_folder(
     return write_run(study, out, now, usual=usual, write_lp=write_lp)
 
 
-# Phases of writing a run that have seconds of their own beside those of the stages.
+# Phases of writing a run, timed beside the stages.
 PHASES = ("facts", "files", "report")
 
 
@@ -171,9 +171,8 @@ def write_run(
 
     `out` is new, or empty; without it the folder is `usual`, or the first free of ``usual-2``,
     ``usual-3`` … Ctrl-C after the plan was found waits for the folder; a second ends it. The whole
-    program goes to `write_lp`, in LP format, before it is solved; `facts` is what else ``run.json``
-    shall say, `warnings` what a reader must know besides; `also` is called with the folder and the
-    plan to write further files.
+    program goes to `write_lp`, in LP format, before the solve. `facts` and `warnings` are added to
+    ``run.json``. `also` is called with the folder and the plan to write further files.
     """
     # The folder is claimed before the work, so that a name that is taken costs no solve.
     if write_lp is not None:
@@ -182,7 +181,7 @@ def write_run(
         folder = claim.part
         if write_lp is not None:
             write_program(study, Path(write_lp))
-        wish.at_stake = False  # what was solved for the program's file is not a plan
+        wish.at_stake = False  # solves for `write_lp` give no plan
         plan = study.plan
         wish.at_stake = True
         with study.timed("facts") as told:
@@ -204,7 +203,7 @@ def write_run(
             with study.timed("report") as told:
                 write_text(folder / REPORT, page_of(record_of_plan(study, plan)))
                 told.append("one page")
-        # The record of the seconds is whole once all is written.
+        # Written again: only now are the seconds complete.
         _write_facts(study, plan, folder)
         seal_again(folder)
     return plan, claim.place
@@ -240,7 +239,7 @@ def check(
 ) -> CheckReport:
     """Return every fault of a configuration and its inputs, without solving.
 
-    Each input is read even where another is at fault, so that one call lists all there is to mend.
+    Each input is read even if another is faulty, so that one call lists every fault.
 
     Parameters
     ----------
@@ -249,7 +248,7 @@ def check(
     overrides
         ``key.path=value`` texts that replace keys of the file.
     today
-        The day that dates in the configuration are held against.
+        Date before which the target year must not lie.
     progress
         Called with an `Event` when a stage is done.
     """
@@ -268,7 +267,7 @@ def check(
             return False
         return True
 
-    # These tables need no roads; a stage is tried once all that it reads could be read.
+    # These tables need no roads; a stage is tried if all its inputs could be made.
     attempt(lambda: sites.charger_catalogue(study.config.offers.chargers_csv))
     attempt(lambda: sites.grid_figures(study.config.offers.grid_csv))
     good: set[str] = set()
@@ -291,7 +290,7 @@ def check(
 def fetch(
     config: Path | str, *, overrides: Sequence[str] = (), progress: Report | None = None
 ) -> list[str]:
-    """Download all that a configuration needs into its cache; return one line a download.
+    """Download all that a configuration needs into its cache; return a line per download.
 
     A run after it needs no internet.
 

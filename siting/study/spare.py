@@ -2,8 +2,8 @@
 
 Cards of stations, other circumstances and the certificate's prices are computed after the solve.
 Together they have `LEAST_S` or `SHARE` of the solver's time limit, whichever is more; each has a
-share of the rest. Results without time are left blank and reported. A run records its progress, so
-that it is the same when written again.
+share of the rest. Results without time are left blank and reported. A run records the number
+done, so that it is the same when written again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Clock:
     """Processor time in seconds, or a twentieth of elapsed time if that is more."""
 
     limit_s: float
-    steps: int | None = None  # number to be done regardless of time; None: as time allows
+    steps: int | None = None  # number to do whatever the time; None: as time allows
     done: int = 0
     wall: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.process_time)
@@ -46,7 +46,7 @@ class Clock:
 
 @dataclass
 class Spare:
-    """The time left for further results of one plan, and those done in it."""
+    """The time left for further results of one plan, and the number done."""
 
     taken_s: float = 0.0
     done: dict[str, int] = field(default_factory=dict)

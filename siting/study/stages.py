@@ -2,7 +2,7 @@
 
 The stages of a study are the functions of `siting.study.to_demand` and `siting.study.to_plan`. A
 stage reads other stages by its parameters' names; of the configuration it sees only the keys it
-declares. The effect of a change is computed from that in `siting.study.depends`.
+declares. `siting.study.depends` computes the effect of a change from these inputs.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class _Holder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Stage[T]:
-    """A function and its use by a study; as an attribute of a study it is its result."""
+    """A function and its inputs; as an attribute of a study, the function's result."""
 
     # Parameters: the stages it reads and, of `AT_HAND`, config (the declared keys), context and
     # study.
@@ -110,7 +110,7 @@ class Stage[T]:
 
     @property
     def name(self) -> str:
-        """Name of the stage: that of its function, and of a study's attribute."""
+        """Name of the function, and of the study's attribute."""
         return self.make.__name__
 
     @property
@@ -132,7 +132,7 @@ class Stage[T]:
         )
 
     def part_of(self, config: Config) -> Config:
-        """Return the configuration with nothing in sight but the declared keys."""
+        """Return the part of a configuration under the declared keys."""
         if self.keys == EVERY_KEY:
             return config
         return cast("Config", Part(config, self.name, (*self.keys, *self.seen, *INERT)))
@@ -249,7 +249,7 @@ def bar(done: int, of: int, width: int = 20) -> str:
 
 
 def notebook() -> Any:
-    """Return the shell of the notebook that runs; none elsewhere."""
+    """Return the shell of the running notebook; None elsewhere."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return shell if type(shell).__name__ == "ZMQInteractiveShell" else None
 

@@ -1,9 +1,9 @@
-"""A run folder's own stages: what a later solve needs, kept beside the layers, and read again.
+"""The stored stages of a run folder, from which a later solve starts.
 
 The layers of a run folder are rounded for people; ``stages/`` keeps the tables to the last bit as
-Parquet, with the hash of each file. `study_from_run` opens a folder as the study it came from, with
-those stages in place that a change of the configuration leaves true (`siting.study.depends`); with
-no change at all the outcome is among them, and its plan is recounted without being solved again.
+Parquet, with the hash of each file. `study_from_run` opens a folder as the study it came from. It
+keeps the stages that a change of the configuration leaves valid (`siting.study.depends`). Without a
+change they include the outcome, and the plan is recounted, not solved again.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class Folder:
 
 @dataclass(frozen=True)
 class Form:
-    """The stored form of a stage that is not a plain table: tables, record entries, and reader."""
+    """The stored form of a stage that is no plain table: tables, record entries, reader."""
 
-    needed: tuple[str, ...]  # the tables it cannot do without
+    needed: tuple[str, ...]  # the required tables
     # From the stage to its tables; None for a stage that is left out.
     tables: Callable[[Any], dict[str, pd.DataFrame | None]]
     read: Callable[[Folder], Any]  # from the folder to the stage
@@ -73,9 +73,9 @@ class Form:
 
 
 def write_stages(study: Study, folder: Path) -> None:
-    """Write what a later solve needs into a run folder, as ``stages/``.
+    """Write the tables that a later solve needs into ``stages/`` of a folder.
 
-    The study's plan is made, and all other files of the folder but the report are in it.
+    The plan and all other files of the folder except the report must exist.
     """
     stages = folder / FOLDER
     stages.mkdir()
@@ -118,16 +118,16 @@ def _kept_stages(groups: Sequence[str] = STORED) -> list[str]:
 def study_from_run(
     folder: Path | str, overrides: Sequence[str] = (), *, progress: Report | None = None
 ) -> Study:
-    """Return the study of a stored run, with the stages in place that the overrides leave true.
+    """Return the study of a stored run, with the stages that overrides leave valid.
 
     Parameters
     ----------
     folder
-        What `siting run` wrote.
+        A run folder.
     overrides
         ``key.path=value`` texts that replace keys of its ``config.yaml``.
     progress
-        Called with an `Event` when a stage is done that has to be worked out again.
+        Called with an `Event` when a stage has been computed again.
 
     Returns
     -------
@@ -138,10 +138,10 @@ def study_from_run(
     Raises
     ------
     InputError
-        If the folder is not a run, of another format, incomplete or edited, or if a stage has to be
-        worked out again from a file that is not there any more; every fault is named.
+        With every fault, if the folder is not a run, of another format, incomplete or edited, or
+        if a file needed to compute a stage again is missing.
     ConfigError
-        If an override makes no sense.
+        If an override is invalid.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def study_from_run(
     return study
 
 
-# What a question about a run is put to: its folder, the study, or the plan.
+# Source of a run: its folder, the study, or the plan.
 type Source = Path | str | Study | Plan
 
 
@@ -192,7 +192,7 @@ def study_of(source: Source) -> Study:
 def study_again(
     first: Study, folder: Path, overrides: Sequence[str], *, progress: Report | None = None
 ) -> Study:
-    """Return what `study_from_run` does, sharing the stages of a study opened from the folder."""
+    """Return the study as `study_from_run`, sharing stages with one opened before."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
     known = {"known_inputs": _known_inputs(facts, stale(changed))}
@@ -203,7 +203,7 @@ def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tupl
     """Return a run's configuration with other keys, and the keys that changed."""
     try:
         before = load(folder / "config.yaml", check_files=False)
-    except ConfigError as err:  # whole, yet of a version with other keys
+    except ConfigError as err:  # of a version with other keys
         raise InputError(
             [Fault(fault.where, fault.what, fault.fix or AGAIN) for fault in err.faults]
         ) from err
@@ -214,7 +214,7 @@ def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tupl
 
 
 def _known_inputs(facts: Mapping[str, Any], groups: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the records of the inputs that no stage has to be worked out again from."""
+    """Return the records of the inputs that no stage reads again."""
     return {
         str(record["key"]): record
         for record in facts["inputs"]
@@ -228,14 +228,14 @@ def plan_from_run(folder: Path | str) -> Plan:
     Parameters
     ----------
     folder
-        What `siting run` wrote.
+        A run folder.
 
     Raises
     ------
     InputError
         As for `study_from_run`.
     VerifyError
-        If the stored plan is not what it says it is.
+        If the stored plan contradicts its tables.
 
     Examples
     --------
@@ -252,7 +252,7 @@ def plan_of(study: Study, folder: Path) -> Plan:
 
 
 def _require_inputs(config: Config, groups: Sequence[str], changed: Sequence[str]) -> None:
-    """Refuse to work a stage out again from files that are not there, naming every one of them."""
+    """Raise an `InputError` if files needed to compute stages again are missing."""
     faults = []
     for key, path in input_files(config).items():
         needed = [group for group in feeds(key) if group in groups]
@@ -352,7 +352,7 @@ FORMS = {
 
 
 def _form(name: str) -> Form:
-    """Return how a stage is kept: as a table of its name unless `FORMS` says otherwise."""
+    """Return the stored form of a stage: a table of its name unless `FORMS` has it."""
     needed = () if name in OPTIONAL else (name,)
     plain = Form(needed, lambda t: {name: t}, lambda f: f.table(name))
     return FORMS.get(name, plain)

@@ -31,7 +31,7 @@ _ABOUT, _TABLE = "about.json", "table.parquet"
 
 
 def content_sha256(*parts: Any) -> str:
-    """Return the SHA-256 of tables, networks and plain values: the same content, the same digits.
+    """Return the SHA-256 of the content of tables, networks and plain values.
 
     A part is a table (columns, types, index, rows in their order, geometry to the last bit), a
     `siting.Network`, or a JSON value.
@@ -55,8 +55,8 @@ def kept_table(
 ) -> pd.DataFrame:
     """Return the stored table for these arguments, or build it and store it if that was slow.
 
-    See `siting.folder_cache.kept`; a table that would not come back from disk exactly as it is, is
-    not kept. `parts` are all that `build` computes from; `folder` may be deleted at any time.
+    See `siting.folder_cache.kept`; a table that Parquet would change is not stored. `parts` are all
+    inputs of `build`; `folder` may be deleted at any time.
     """
     key = content_sha256(FORMAT, __version__, name, *parts)
     entry = folder / f"{name}-{key[:32]}"
@@ -87,7 +87,7 @@ def load_table(path: Path) -> pd.DataFrame:
 
 
 def _pieces(part: Any) -> Iterator[bytes]:
-    """Give the bytes of a part, its kind first, so that no two different parts give the same."""
+    """Yield the bytes of a part, its kind first, so that different parts differ."""
     if isinstance(part, Network):
         yield b"network"
         yield from _pieces(part.nodes)
@@ -95,7 +95,7 @@ def _pieces(part: Any) -> Iterator[bytes]:
     elif isinstance(part, pd.DataFrame):
         yield b"table"
         if isinstance(part, gpd.GeoDataFrame):
-            # A file stores the same system in other words.
+            # A file may describe the system differently.
             yield _text(part.crs and (part.crs.to_authority() or part.crs.to_wkt()))
         yield from _column(part.index.to_frame(index=False), "index")
         yield from _column(part, "column")

@@ -1,6 +1,7 @@
-"""The stages from roads to demand, in order; each is a function of the stages its parameters name.
+"""The stages from roads to demand, in order.
 
-`siting.study.to_plan` goes on from there; `siting.Study` lists all of them in their order.
+A stage reads the stages that its parameters name. `siting.study.to_plan` has the later ones;
+`siting.Study` lists all in order.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def network_sha256(network: Network) -> str:
     stored="people",
 )
 def people_read(config: Config, network: Network) -> People:
-    """People by place, those outside the area, the zones they are counted by, and notes."""
+    """People by place, people outside the area, their zones, and notes."""
     return read_people(config, network)
 
 
@@ -429,7 +430,7 @@ def spread(
 
 
 def ownership_of(vehicles: Table) -> dict[str, float]:
-    """Return how far each class follows ownership rather than population (shares)."""
+    """Return the weight of ownership against population by class (0 to 1)."""
     rows = vehicles.set_index("vehicle_class").reindex(columns=["ownership_weight"])
     weights = rows["ownership_weight"].astype(float).fillna(0.0)
     return {str(name): float(weight) for name, weight in weights.items()}
@@ -446,7 +447,7 @@ def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table
 
 @stage("year", "demand: scenario case", "program: years scenarios", stored="factors")
 def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> Table:
-    """The factors of the energy by zone and class, in each year, scenario and case planned for.
+    """The factors of the energy by zone and class, in each year, scenario and case.
 
     ``year``, ``fleet`` (the scenario of the fleet) and ``case``, then as
     `siting.demand.energy_factors`.
@@ -474,7 +475,7 @@ def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> T
 
 @stage("demand: fleet_csv scenarios_csv table")
 def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
-    """Vehicles of other scenarios for each of the plan's, by class and place in range.
+    """Vehicles of other scenarios relative to the plan's, by class and percentile.
 
     As `siting.demand.fleet_paces`; None if the user gives the fleet or the demand.
     """

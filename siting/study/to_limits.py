@@ -1,4 +1,4 @@
-"""From the section ``program.limits`` to limits on the offers, and the sites it names."""
+"""Limits on the offers, and named sites, from the section ``program.limits``."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def limits_of(
 
 @dataclass(frozen=True)
 class _Pot:
-    """Public money for some charger groups; `share` is that of the budget, 0 for a fixed sum."""
+    """Public money for some charger groups, as a `share` of the budget or a fixed sum (0)."""
 
     groups: tuple[str, ...]
     pkr: float
@@ -81,7 +81,7 @@ class _Pot:
 
 
 def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
-    """Return envelopes of charger groups: ceilings, money that is kept, and splits."""
+    """Return envelopes of charger groups: ceilings, reserves, and splits."""
     asked = config.program.limits
     pots = {
         name: _Pot(one.charger_groups, one.budget_pkr, one.rule)
@@ -135,7 +135,7 @@ def _split(config: Config) -> dict[str, tuple[tuple[str, ...], float]]:
 def _density(
     config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame, network: Network
 ) -> list[Limit]:
-    """Return one limit a square, and one a stretch of road."""
+    """Return a limit per square and per stretch of road."""
     asked = config.program.limits
     limits: list[Limit] = []
     points = gpd.GeoSeries(
@@ -204,7 +204,7 @@ def power_for(
 
 
 def _bare(offers: pd.DataFrame) -> pd.Series[str]:
-    # existing+hub and hub+upgrade are of the chargers of hub.
+    # existing+hub and hub+upgrade have the chargers of hub.
     names: pd.Series[str] = offers["configuration"].astype("str")
     return names.str.removeprefix("existing+").str.removesuffix("+upgrade")
 
@@ -212,7 +212,7 @@ def _bare(offers: pd.DataFrame) -> pd.Series[str]:
 def _envelopes(
     budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]], where: str
 ) -> list[Limit]:
-    """Return one limit an envelope, over the share of each rupee that an offer draws on it."""
+    """Return a limit per envelope, on the share of each offer's subsidy drawn on it."""
     _need_offers(list(budgets_pkr), shares, where)
     return [
         Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True)
@@ -282,8 +282,8 @@ def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit,
 def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) -> tuple[str, ...]:
     """Return the ids of sites given by id or by name.
 
-    Names are as on the map; case is ignored. An `InputError` that names `key` lists every name of
-    no site, or of several.
+    Names are as on the map; case is ignored. An `InputError` that names `key` lists every name
+    with no site, or several.
     """
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         what = f"{reprlib.repr(names)} is not a list of sites"
@@ -308,15 +308,15 @@ def site_named(
 ) -> str:
     """Return the id of a site given by id or by name; case is ignored.
 
-    An `InputError` that names `where` says what else may be meant, `most` names at most; `kind` is
-    what is asked for, and `more` are ids of that kind that are not sites.
+    An `InputError` that names `where` suggests at most `most` names. `kind` is the kind of thing
+    named; `more` are ids of that kind that are not sites.
     """
     if not isinstance(name, str):
         raise InputError(where, f"{reprlib.repr(name)} is not a text", "give an id or a name")
     ids = candidates["site_id"].astype(str)
     if name in set(ids):
         return name
-    # Compared in Python: Arrow accepts no text outside UTF-8, and a user may write one.
+    # Compared in Python: Arrow rejects texts outside UTF-8, which a user may write.
     asked, has_name = name.strip().casefold(), candidates["name"].notna()
     named = candidates.loc[has_name, "name"].astype(str)
     called = zip(ids[has_name], named, strict=True)
@@ -370,7 +370,7 @@ def concessions_of(
 
 
 def limits_used(limits: Iterable[Limit], drawn_pkr: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return a plan's use of each limit, and its sides, in the limit's own unit.
+    """Return a plan's use of each limit and the bounds set, in the limit's unit.
 
     Limits of spacing are left out: there is one for every two places that are too near. `drawn_pkr`
     is the public money of each standing offer, by ``offer_id``. Keys, by name: ``limit``, ``kind``,

@@ -1,4 +1,4 @@
-"""From the section ``demand.people`` to people on the map, and those left outside the area."""
+"""People inside and outside the study area, from the section ``demand.people``."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from siting.config import Config, PeopleZones
 from siting.errors import InputError
 from siting.roads import Network
 
-# Zones that reach further beyond the roads than this share of their area are worth a word.
+# Zones with more than this share of their area beyond the roads get a note.
 MOST_OUTSIDE = 0.05
 
 
 @dataclass(frozen=True)
 class People:
-    """People by place, with those outside the area and the zones they are counted by."""
+    """People by place, people outside the area, and the zones of the count."""
 
     rows: gpd.GeoDataFrame  # people and geometry, lon/lat; zone_id where counted by zone
-    outside: gpd.GeoDataFrame  # the same for those the study leaves out
+    outside: gpd.GeoDataFrame  # the same for people left out
     zones: gpd.GeoDataFrame | None = None
-    notes: tuple[str, ...] = ()  # what a reader must know of how they were placed
+    notes: tuple[str, ...] = ()  # notes for readers on how they were placed
 
 
 def outline(network: Network, around_m: float = 0.0) -> Polygon:
@@ -68,7 +68,7 @@ def read_people(config: Config, network: Network) -> People:
 
 
 def _rooms(names: list[str], config: Config) -> npt.NDArray[np.float64] | None:
-    """Return the census's ownership of zones that are tehsils by name; None where one is none."""
+    """Return the census's ownership of tehsils by name; None if a zone is no tehsil."""
     try:
         counts = census_zones(names, config.demand.like or config.demand.city, "")
     except InputError:

@@ -1,4 +1,4 @@
-"""The stages from sites to plan, forward; `siting.study.to_demand` comes before."""
+"""The stages from sites to plan; `siting.study.to_demand` has the earlier ones."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from siting.study.to_program import Question, program_of, question_of
 from siting.tables import OFFERS
 from siting.verify import BOUND
 
-# What of cells and candidates the reach depends on.
+# Columns of cells and candidates that the reach reads.
 _WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
 _WHERE_SITES = ["site_id", "node_id", "snap_m"]
 # Least time limit for the prices of a certificate (s), even if other results used up the time.
@@ -80,7 +80,7 @@ def site_costs(config: Config) -> sites.SiteCosts:
 def sites_found(
     config: Config, network: Network, site_costs: sites.SiteCosts
 ) -> tuple[Layer, Layer, Table]:
-    """Candidates, places that are none, and sources that give none."""
+    """Candidates, rejected places, and sources without candidates."""
     layers, empty = candidate_layers(config, network)
     merged, dropped = sites.merge_candidates(
         layers,
@@ -95,7 +95,7 @@ def sites_found(
 
 @stage("roads.source", stored="neighbourhoods")
 def neighbourhoods(config: Config, network: Network) -> Layer:
-    """Names of parts of the city, points: as the file of the roads has them, else none."""
+    """Named parts of the city, points; empty if the roads' source is not a file."""
     return neighbourhoods_of(config, network)
 
 
@@ -109,7 +109,7 @@ def candidates(
 
 @stage(stored="candidates")
 def dropped(sites_found: tuple[Layer, Layer, Table]) -> Layer:
-    """Places that are not candidates, with the reason: too far from a road, excluded, too small."""
+    """Places left out, with the reason: too far from a road, excluded, too small."""
     return sites_found[1]
 
 
@@ -198,7 +198,7 @@ def offers(
 
 
 def _most(asked: Any) -> sites.Subsidy:
-    """Return the rule by which an offer shows the most that it could draw."""
+    """Return the rule of an offer's largest subsidy."""
     given = own_figures(asked)
     return sites.Subsidy(**{k: v for k, v in given.items() if k not in ("hurdle", "concessions")})
 
@@ -212,10 +212,10 @@ def _most(asked: Any) -> sites.Subsidy:
     stored="sales",
 )
 def sales_path(config: Config, study: Any) -> Table:
-    """Sales of each year of operation over those of the target year (``share``).
+    """Sales of each year of operation relative to the target year (``share``).
 
-    Where the plan goes by year each case is reckoned at the sales of the year that a station opens.
-    Stations open in no year before the first of a fleet of the user's own.
+    With years, each business case uses the sales of the year in which the station opens. With a
+    user's own fleet, no station opens before its first year.
     """
     if config.money.sales_path is not None or config.program.years is not None:
         return pd.DataFrame({"share": config.money.sales_path or (1.0,)})
@@ -393,7 +393,7 @@ def asked(
 
 @stage()
 def program(asked: Asked) -> Question:
-    """The program: what is asked, of these sites and this demand."""
+    """The program: requirements, sites and demand."""
     return question_of(program_of(asked), asked.config, asked.zones)
 
 
@@ -411,9 +411,9 @@ def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Out
 
 @stage("offers: configurations sizes table_csv")
 def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
-    """The offers that are written and listed: of those that sizes make, what is built and near it.
+    """The offers in files and lists: of those from sizes, only the built ones and the nearest.
 
-    Those of a table of the user's own and of ``offers.configurations`` are all there.
+    All offers of a user's own table and of ``offers.configurations`` are shown.
     """
     asked = config.offers
     if asked.table_csv is not None:
@@ -433,9 +433,10 @@ def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
     stored="outcome",
 )
 def certificate(config: Config, study: Any, program: Program, outcome: Outcome) -> Table | None:
-    """Prices that prove a bound on the first aim (`siting.verify.certified`), and the bound told.
+    """Dual prices that prove a bound on the first aim, and the bound reported.
 
-    None where nothing was proven, the solve was interrupted, or prices were not found in time.
+    See `siting.verify.certified`. None if nothing was proven, the solve was interrupted, or time
+    ran out.
     """
     if not math.isfinite(outcome.proof.bound) or outcome.stopped == "interrupted" or stop_wished():
         return None

@@ -1,4 +1,4 @@
-"""From a configuration's requirements to one `siting.Program`, and its answer.
+"""The `siting.Program` of a configuration's requirements, and its answer.
 
 Every key of the section ``program`` is a block; all can be combined, except as in
 `siting.config.refusals`.
@@ -259,7 +259,7 @@ def answer_of(
 ) -> Answer:
     """Return the answer of a program, solved as the section ``solver`` says.
 
-    Of `config` it reads ``solver`` and ``program.least_gain``; `limit_s` is seconds at most,
+    Of `config` it reads ``solver`` and ``program.least_gain``; `limit_s` is the time limit (s),
     `start` offers of an earlier plan.
     """
     solver, gain = config.solver, config.program.least_gain
@@ -312,8 +312,8 @@ class Question(Program):
 def question_of(program: Program, config: Config, zones: pd.Series | None) -> Question:
     """Return a program as a question of a study.
 
-    `zones` gives the zone of each demand row, by ``demand_id``, for ``floor(…, of="zone")``; none:
-    no zones.
+    `zones` gives the zone of each demand row, by ``demand_id``, for ``floor(…, of="zone")``; None
+    without.
     """
     blocks = {name: getattr(program, name) for name in Program.__dataclass_fields__}
     return Question(**(blocks | {"zones": zones}), config=config)
