@@ -32,7 +32,7 @@ def coverage(asked: Asked) -> Finding:
 
 
 def capacitated(asked: Asked) -> Finding:
-    """Measure the capacitated program, as far as it goes."""
+    """Measure the capacitated program, up to its limits."""
     finding = Finding("growth_capacity", f"capacities and charger counts to {GAP:.0%} as it grows")
     return _grown(asked, finding, "capacitated", asked.size(CAPACITATED, ((100, 10), (200, 10))))
 

@@ -126,7 +126,7 @@ def call_here(target: str, given: dict[str, Any]) -> Done:
     # In a new thread, because HiGHS keeps the number of threads of a thread's first run.
     with ThreadPoolExecutor(1) as own, watch() as seen:
         value = own.submit(getattr(importlib.import_module(module), name), **given).result()
-    # The round trip of a separate process.
+    # As JSON, like a separate process's result.
     return Done(json.loads(json.dumps(value)), seen.cpu_s, seen.wall_s, seen.peak_mb)
 
 

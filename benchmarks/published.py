@@ -1,7 +1,7 @@
 """The instances of Cordeau, Furini and Ljubic with 10⁴ to 10⁷ customers, solved to 1e-6.
 
-Seconds run from drawing the customers to the proven optimum: drawing, cover, merging of equally
-covered customers, and solving.
+Seconds run from drawing the customers to the proven optimum: drawing, cover, merging customers of
+equal cover, and solving.
 """
 
 from __future__ import annotations

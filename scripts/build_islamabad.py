@@ -1,7 +1,7 @@
 """Build the schematic Islamabad in data/islamabad from public facts; always the same bytes.
 
     python scripts/build_islamabad.py                        write the files
-    python scripts/build_islamabad.py --check DIR            and hold them against real data
+    python scripts/build_islamabad.py --check DIR            and compare them with real data
     python scripts/build_islamabad.py --check DIR --picture overlay.png
 
 Building needs only Python. ``--check`` needs the project's own dependencies and a folder with real

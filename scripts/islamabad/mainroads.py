@@ -15,8 +15,8 @@ from . import plan as p
 
 Point = tuple[float, float]
 
-# Length drawn past the road that is met, so that a road reaches the far carriageway; joining the
-# lines cuts off the rest.
+# Length drawn past a junction, so that a road reaches the far carriageway; joining the lines cuts
+# off the surplus.
 OVERSHOOT_M = 60.0
 
 
@@ -268,8 +268,8 @@ LINKS = (
 def carriageways(road: Road) -> list[Line]:
     """Return a road's lines: two one-way carriageways, or one line for both directions.
 
-    Pakistan drives on the left: the carriageway in the direction of the course is left of its
-    middle, the opposite one is right of it.
+    Pakistan drives on the left: the carriageway along the course lies left of the middle, the
+    opposite one right.
     """
     meets = [end == "meet" for end in road.ends]
     course = _lengthened(road.points, *(OVERSHOOT_M if meet else 0.0 for meet in meets))

@@ -117,7 +117,7 @@ def darkest(wanted: Array) -> float:
 
 
 def served_share(cells: gpd.GeoDataFrame) -> Array:
-    """Return the share of each cell's energy that is served; 0 where nothing is wanted."""
+    """Return the share of each cell's energy that is served; 0 without demand."""
     share = cells["served_share"].to_numpy(dtype=float, na_value=np.nan)
     return np.asarray(np.nan_to_num(share))
 

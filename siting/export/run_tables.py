@@ -131,7 +131,7 @@ def layers_of(
     """Return a plan's layers and tables by name, as they are written and shown.
 
     `plan`: a `siting.Plan`, or its tables ``sites`` to ``tables`` under the same names; `cells`,
-    `offers`: shown in place of its own; `zone_of_cells`: the zone of each cell, by ``cell_id``,
+    `offers`: replace the plan's; `zone_of_cells`: the zone of each cell, by ``cell_id``,
     which gives ``zones`` their polygons; `neighbourhoods`: named parts of the city, as points;
     `isochrones`: areas by driving minutes to the nearest station. Tables of sites (``built``,
     ``alternative_sites`` …) are drawn at their sites.

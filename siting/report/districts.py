@@ -27,7 +27,7 @@ OUTSIDE = "in none of them"
 def districts(run: RunRecord) -> dict[str, Any]:
     """Return the table of districts, and their outlines for the map.
 
-    Keys: ``what`` (what the parts are, in words), ``rows`` (``name``, ``near``, ``people``,
+    Keys: ``what`` (the kind of parts, in words), ``rows`` (``name``, ``near``, ``people``,
     ``wanted``, ``served``, ``unserved`` in kWh/day, ``share``, ``bar``, ``stations``, ``subsidy``,
     and ``little``), the worst served first, parts with little demand or no people last; and
     ``shapes``, polygons of rings in the order of the rows.

@@ -120,7 +120,7 @@ def _as_drawn(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
 
 
 def _named_points(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the points of a layer that have a name of their own."""
+    """Return the points of a layer that have their own name."""
     if "name" not in places.columns:
         return gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
     told = places["name"].fillna("").astype(str)

@@ -1,4 +1,4 @@
-"""The plan in a few sentences, for readers of nothing else."""
+"""The plan in a few sentences, for hurried readers."""
 
 from __future__ import annotations
 

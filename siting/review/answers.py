@@ -2,7 +2,7 @@
 
 A CSV with one line per answer: ``site`` (id or name) or ``bid`` (of an award), ``answer``
 (sanctioned, refused, withdrawn), and if known the sanctioned ``kw`` and the ``pkr`` of the
-connection, in place of the estimate.
+connection, which replace estimates.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the
 STAYS = "stations that stay as they were"
 # Keys of bids, in addition to the configuration's own limits.
 OF_BIDS = ("cap", "alternatives")
-# Most stations given up one by one; after that, no station must stay.
+# Most stations to give up one by one; after that, none must stay.
 MOST_GIVEN_UP = 8
 # Seconds to search for a plan with a given number kept.
 LOOK_S = 20.0

@@ -242,7 +242,7 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
 def zones_for(
     config: Config, cells: gpd.GeoDataFrame, demand: pd.DataFrame
 ) -> tuple[pd.Series, str]:
-    """Return the zone of each demand row, by ``demand_id``, and what the zones are, in words.
+    """Return the zone of each demand row, by ``demand_id``, and the kind of zones in words.
 
     The zones are squares if the program has none.
     """

@@ -358,7 +358,7 @@ def _replan_words(
 
 
 def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMoment) -> list[Fault]:
-    """Return a fault for keys beside the hashes that a run would write differently."""
+    """Return a fault for other keys of the hash list that a run writes differently."""
     hashes = ("sha256", "of_the_run", SEAL, "siting")
     odd = tuple(
         key for key in dict.fromkeys([*anew, *said])
