@@ -54,7 +54,7 @@ KEPT = Path(__file__).with_name("measured.json")
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmarks and return the exit code."""
     given = _parser().parse_args(arguments)
-    # Ended from outside it must end what it started, as it does at Ctrl-C.
+    # On SIGTERM it must end its child processes, as on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen = list(ROWS) if given.only is None else given.only.split(",")
     unknown = [name for name in chosen if name not in ROWS]
@@ -89,13 +89,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def measured(name: str, asked: Asked) -> Finding:
-    """Run one benchmark, and tell on the terminal what it found."""
+    """Run one benchmark, and print what it found."""
     print(f"{name} ...", flush=True)
     before, began = load_now(), time.perf_counter()
     module, function = ROWS[name].split(":")
     try:
         finding: Finding = getattr(importlib.import_module(module), function)(asked)
-    except Exception as err:  # a row that breaks must not take the others with it
+    except Exception as err:  # a failing row must not stop the others
         finding = Finding(name, name)
         finding.wrong.append(f"expected a measurement, found {type(err).__name__}: {err}")
     finding.date = datetime.now(UTC).strftime("%Y-%m-%d")

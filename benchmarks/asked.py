@@ -1,4 +1,4 @@
-"""What a benchmark is asked for: how large, how long, and which peers."""
+"""The setting of a benchmark: its size, its time and its peers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Asked:
     Parameters
     ----------
     folder
-        Where files made on the way may stand.
+        Folder for intermediate files.
     short
         Whether sizes are small, and only values are judged.
     until
         Second of `time.monotonic` at which the whole run must end.
     fetch
-        Whether peers that this environment must not have may be fetched into one of their own.
+        Whether to fetch conflicting peers into environments of their own.
     """
 
     folder: Path
@@ -41,14 +41,13 @@ class Asked:
         return max(self.until - time.monotonic(), 0.0)
 
     def size(self, full: Any, small: Any) -> Any:
-        """Return the size for the full run or the short one."""
+        """Return the size for the full or the short run."""
         return small if self.short else full
 
     def stretched(self, limit_s: float) -> float:
-        """Return a time limit in wall seconds that gives a solver about so many CPU seconds now.
+        """Return the wall seconds in which a solver now gets about `limit_s` CPU seconds.
 
-        Solvers stop by the clock on the wall. On a machine where more processes want a core than
-        there are cores, each gets a part of one.
+        Solvers stop by wall time. With more busy processes than cores, each gets a part of a core.
         """
         if self.short:
             return limit_s
@@ -56,10 +55,10 @@ class Asked:
         return limit_s * min(max(load_now() / cores, 1.0), MOST_STRETCHED)
 
     def call(self, target: str, limit_s: float, /, **given: Any) -> Done:
-        """Call a function in a process of its own, within its bound and the time left.
+        """Call a function in its own process, within its limit and the time left.
 
-        The short run, which judges values and no times, calls it in this process, since most of its
-        time would go into imports.
+        The short run judges no times and calls it in this process, because imports would take most
+        of its time.
         """
         limit_s = min(limit_s, self.left_s)
         if limit_s <= 1:
@@ -74,7 +73,7 @@ class Asked:
 
 
 def real_data() -> Path | None:
-    """Return the folder with real extracts, named by SITING_TEST_DATA; none where it is not there.
+    """Return the folder with real extracts (SITING_TEST_DATA); None if it is missing.
 
     As in the tests, the folder beside the repository counts too.
     """

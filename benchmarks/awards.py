@@ -1,10 +1,9 @@
 """Row 21: an award among 300 bids of 40 bidders on the real roads of Saddar, Karachi.
 
-Bids are drawn with a seed: places among the candidates, one of six sets of chargers, an ask of a
-fifth to seven tenths of its cost; every tenth is a bundle of two places, every eighth an
-alternative, and no bidder may win more than a fifth of the money. The winners stand against the
-bound that the solve proved; a critical ask counts as within 5 % where its two figures are no
-further apart than that share of the larger.
+Bids are drawn with a seed: a candidate, one of six sets of chargers, an ask of a fifth to seven
+tenths of the cost. Every tenth is a bundle of two places, every eighth an alternative. No bidder
+may win more than a fifth of the money. The winners are compared with the proven bound. A critical
+ask counts as within 5 % if its two figures differ by at most that share of the larger.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ def awarded(
     limit_s: float,
     asks_s: float,
 ) -> dict[str, Any]:
-    """Award drawn bids and return what was proven, and how long it took."""
+    """Award drawn bids and return the proven figures and the seconds."""
     import time
 
     from siting import Study
@@ -86,7 +85,7 @@ def awarded(
     known = made.losers[made.losers["critical_high_pkr"].notna()]
     low = known["critical_low_pkr"].clip(lower=0.0)
     high = known["critical_high_pkr"].clip(lower=0.0)
-    # An award that is proven within its gap only may be bettered by a bid below its critical ask.
+    # With a gap left, a bid below its critical ask may still improve the award.
     wrong = known.loc[(low > known["ask_pkr"]) & (proof.gap <= 1e-9), "bid"].tolist()
     return {
         "gap": proof.gap,
@@ -102,7 +101,7 @@ def awarded(
 
 
 def drawn(study: Any, bids: int, bidders: int) -> Any:
-    """Return bids drawn for places of a study."""
+    """Return random bids for places of a study."""
     import numpy as np
     import pandas as pd
 
@@ -118,7 +117,7 @@ def drawn(study: Any, bids: int, bidders: int) -> Any:
     for n in range(bids):
         places = there.iloc[rng.permutation(len(there))[: 2 if n % 10 == 0 else 1]]
         for site, point in zip(places["site_id"], places.geometry, strict=True):
-            # Nobody bids the same for one place twice.
+            # No bidder repeats a configuration at a place.
             free = [k for k in range(len(kinds)) if (n % bidders, site, k) not in asked]
             kind = int(rng.choice(free or range(len(kinds))))
             asked.add((n % bidders, site, kind))

@@ -4,10 +4,10 @@ Run from the repository root, in a virtual environment with the extra ``dask``::
 
     python -m benchmarks.batch configs/islamabad.yaml --set solver.method=greedy
 
-First the stages up to the program are worked out, without and with what was kept before. Then the
-budgets are swept on a Dask cluster on loopback with one worker process and on one with two, by
-turns, each with one solver thread, from new folders, after each worker has imported the package.
-The machine's load beforehand is printed: a second worker is no help where it finds no core.
+First the stages up to the program are computed, without and with kept stages. Then the budgets are
+swept on Dask clusters on loopback with one and with two worker processes, in turn: one solver
+thread each, new folders, imports done. The machine's load before is printed, because a second
+worker needs a free core.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from benchmarks.measure import same_offers
 from siting import Study
 from siting.batch import dask_pool, list_studies, run_batch
 
-# Capacities and offers as the figures were first measured on, whatever the defaults are.
+# Capacities and offers of the first measurements, independent of today's defaults.
 SAME_QUESTION = ("offers.service.rule=rated_share", same_offers())
 SHARED = ("roads", "surfaces", "reach")
 
@@ -39,7 +39,7 @@ def kept(config, cache):
 
 
 def swept(studies, executor, out):
-    """Return the seconds that a batch takes from a new folder."""
+    """Return the seconds that a batch takes in a new folder."""
     start = time.perf_counter()
     result = run_batch(studies, executor, out=out, threads=1)
     if result.failed:
@@ -74,7 +74,7 @@ def main():
             dask_pool(one_at) as (one, _), dask_pool(two_at) as (two, _),
         ):  # fmt: skip
             ratios = []
-            # By turns, since what else the machine does changes meanwhile.
+            # In turn, because the machine's load changes.
             for i in range(asked.repeats):
                 alone, both = (
                     swept(studies, executor, folder / f"out-{i}-{n}")

@@ -1,7 +1,7 @@
-"""Blocks of the program on the real roads of Saddar, Karachi: many together, and each alone.
+"""Blocks of the program on the real roads of Saddar, Karachi: together and alone.
 
-As in `benchmarks.programme`, whose maker, peer and judge these rows use. The short run has the same
-blocks on its small made-up city.
+Studies, peer and checks come from `benchmarks.programme`. The short run has the same blocks on its
+small made-up city.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from benchmarks.asked import Asked
 from benchmarks.programme import compared, saddar_name, saddar_work
 from benchmarks.record import Finding
 
-# Of the demand of 2030, by year.
+# Share of 2030's demand by year.
 SHARES = {"2027": 0.35, "2028": 0.55, "2029": 0.75, "2030": 1.0}
 DECAY = {"kind": "exponential", "scale_min": 5}
 FUTURES = {
@@ -22,13 +22,13 @@ FUTURES = {
     "central": {"probability": 0.5},
     "high": {"probability": 0.2, "case": "high"},
 }
-# Prices and rates of the viability gap, so that it is the same question whatever the package's are.
+# Fixed prices and rates of the viability gap, independent of the package's defaults.
 MONEY = {
     "prices_pkr_kwh": {"lev": 120, "ac": 120, "dc": 120},
     "discount_rate": 0.15,
     "income_tax": 0,
 }
-# Each block alone: what is put into the configuration, and the gap asked for.
+# Configuration keys of each block alone; `GAPS` has the gap asked for.
 ALONE: dict[str, dict[str, Any]] = {
     "years": {},
     "viability": {"offers.subsidy": {"rule": "gap"}, "money": MONEY},
@@ -71,7 +71,7 @@ def together(asked: Asked) -> Finding:
     }
     limit_s = asked.size(60, 3)
     early = compared(asked, finding, "within a minute", work, 0.02, limit_s, peer=False)
-    # On a busy machine the limit is stretched, and the seconds are told as on one that is not.
+    # On a busy machine the limit is stretched; seconds are scaled back to an idle one.
     part = limit_s / asked.stretched(limit_s)
     late: list[float] = []
     if early is not None:

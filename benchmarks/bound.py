@@ -1,4 +1,4 @@
-"""The linear relaxation of M: ours, against HiGHS on the rows written out."""
+"""The linear relaxation of M: ours against HiGHS on all rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.asked import Asked
 from benchmarks.measure import median_watch, watch
 from benchmarks.record import Finding, ratio
 
-# Ours comes from above and stops this near to the optimum, a share of it.
+# Our bound falls to within this share of the optimum.
 ACCURACY = 5e-7
 
 
@@ -47,7 +47,7 @@ def measure(asked: Asked) -> Finding:
 
 
 def by_highs(name: str, method: str) -> dict[str, Any]:
-    """Time HiGHS on the relaxation with a row for each demand."""
+    """Time HiGHS on the relaxation with a row per demand."""
     import highspy
     from scipy import sparse
 

@@ -1,10 +1,9 @@
-"""Seconds to build the maximal covering model in PuLP, against spopt in an environment of its own.
+"""Seconds to build the maximal covering model in PuLP, against spopt.
 
-spopt (which pins PuLP below 4) is given a dense matrix of minutes, the package its own instance,
-both at hand in memory; that is what the goal is about. What the package takes from three tables, as
-a user has them, checks and all, is shown beside it. The model has ten facilities of cost 1, since
-spopt knows no budget. Both models are then solved, and neither's plan may be above the other's
-bound.
+For the goal, spopt (which pins PuLP below 4) starts from a dense matrix of minutes and the package
+from its own instance, both in memory. The package's time from a user's three tables, checks
+included, is shown too. The model has ten facilities of cost 1, because spopt has no budget. Both
+models are then solved, and no plan may exceed the other's bound.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ def measure(asked: Asked) -> Finding:
 
 
 def by_siting(name: str, limit_s: float) -> dict[str, Any]:
-    """Time tables to model, then solve."""
+    """Time the way from tables to model, then solve."""
     import pandas as pd
 
     from siting.classics import PlainInstance, mclp, solve_classic

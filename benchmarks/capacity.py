@@ -1,7 +1,7 @@
 """Capacitated programs proven: S with charger counts, and offers on real roads of Karachi.
 
-The peer is the whole program in PuLP, `siting.Program.to_pulp`, given to HiGHS from a cold start.
-Every plan is valued again by a linear program of its own (`benchmarks.revalue`).
+The peer is HiGHS on the whole program in PuLP (`siting.Program.to_pulp`), without a warm start. A
+separate linear program values every plan again (`benchmarks.revalue`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from benchmarks.measure import watch
 from benchmarks.record import Finding, Line
 from benchmarks.revalue import most_served
 
-COUNTS = 8  # chargers at a site at most
+COUNTS = 8  # most chargers at a site
 CHARGER_COST = 0.25  # million rupees
-SHARE = 60  # a charger serves one such part of all demand
+SHARE = 60  # a charger serves 1/60 of all demand
 EXTRACT = "karachi/karachi_saddar_town_drive_20241231.osm.bz2"
 # Cost (million rupees), kWh/day for two- and three-wheelers, for cars.
 CONFIGURATIONS = (
@@ -117,7 +117,7 @@ def _judge(finding: Finding, what: str, ours: dict[str, Any], plain: dict[str, A
 
 
 def charger_instance(name: str) -> Any:
-    """Return S with an offer for each number of chargers at a site."""
+    """Return S with one offer for each number of chargers at a site."""
     from dataclasses import replace
 
     of = cover_city.arrays(cover_city.size_of(name))
@@ -140,7 +140,7 @@ def charger_instance(name: str) -> Any:
 
 
 def karachi_instance(path: str, sites: int, cells: int, budget: float) -> Any:
-    """Return offers at crossings of the real extract, and made-up demand of two kinds."""
+    """Return offers at crossings of the real extract, and made-up demand of two classes."""
     import pandas as pd
 
     from siting import Instance, roads
@@ -221,7 +221,7 @@ def by_siting(make: str, given: dict[str, Any], gap: float, limit_s: float) -> d
 
 
 def by_highs(make: str, given: dict[str, Any], gap: float, limit_s: float) -> dict[str, Any]:
-    """Time the whole program in PuLP, in HiGHS."""
+    """Time HiGHS on the whole program in PuLP."""
     import pulp
 
     from siting import Program
@@ -238,7 +238,7 @@ def by_highs(make: str, given: dict[str, Any], gap: float, limit_s: float) -> di
         taken = {v.name for v in prob.variables() if (v.varValue or 0.0) > 0.5}
         chosen = [n for n in range(len(program.options)) if f"y_{n}" in taken]
         value, _ = value_of(instance, program.options.last[chosen])
-    # The PuLP problem is scaled; its bound is put back into kWh/day.
+    # The PuLP problem is scaled; its bound is converted to kWh/day.
     bound = stats.best_bound
     bound = None if bound is None else matrix.offset + matrix.size * bound
     gap_found = None if bound is None or value <= 0 else max(bound / value - 1, 0.0)
@@ -250,8 +250,7 @@ def by_highs(make: str, given: dict[str, Any], gap: float, limit_s: float) -> di
 
 
 def value_of(instance: Any, offers: np.ndarray) -> tuple[float, bool]:
-    """Return the most a set of offers can serve, by a transport program of flows, and if it can be
-    paid for."""
+    """Return the most that offers serve (kWh/day), and whether they fit the budget."""
     spent = float(instance.offer_subsidy[offers].sum())
     paid = spent <= instance.budget_pkr * (1 + 1e-12) + 1e-6
     return most_served(instance, offers), paid

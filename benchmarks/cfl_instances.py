@@ -1,10 +1,10 @@
-"""The published maximal covering instances of Cordeau, Furini and Ljubic (2019), made anew.
+"""The maximal covering instances published by Cordeau, Furini and Ljubic (2019).
 
 Their generator draws from the C library's ``rand()``: positions of facilities, then of customers,
-both uniform in a square of side 30 and kept to six decimals, then costs of facilities, then demands
-in 1..100. glibc's ``rand()`` is an additive feedback generator, ``r_i = r_{i-3} + r_{i-31}`` modulo
-2^32 of which the lowest bit is dropped. Its state moves by a matrix, so that any stretch of the
-stream can be drawn by itself, many lanes at a time, and ten million customers need no memory.
+both uniform in a square of side 30 with six decimals, then costs of facilities, then demands in
+1..100. glibc's ``rand()`` is an additive feedback generator, ``r_i = r_{i-3} + r_{i-31}`` modulo
+2^32 without its lowest bit. A matrix advances its state, so that any stretch of the stream can be
+drawn directly, in many lanes at once. Ten million customers then need little memory.
 
 Source: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275
@@ -25,7 +25,7 @@ LANES = 1024
 
 
 class GlibcRand:
-    """The stream of glibc's ``rand()`` after ``srand(seed)``, any stretch of it.
+    """Any stretch of the stream of glibc's ``rand()`` after ``srand(seed)``.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class GlibcRand:
         first = [seed or 1]
         for _ in range(LAG - 1):
             first.append(16807 * first[-1] % RAND_MAX)
-        # The three that follow repeat the first three; the feedback begins after them.
+        # Values 32 to 34 repeat the first three; then the feedback begins.
         state = np.array([*first[3:], *first[:3]], dtype=np.uint32)
         step = np.zeros((LAG, LAG), dtype=np.uint32)
         step[np.arange(LAG - 1), np.arange(1, LAG)] = 1
@@ -76,7 +76,7 @@ def _power(matrix: np.ndarray, exponent: int) -> np.ndarray:
 def cfl_chunks(
     customers: int, radius: float, seed: int = 1, chunk: int = 200_000
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield demands and whether each facility covers each customer, some customers at a time."""
+    """Yield demands and flags of cover (customer by facility) for chunks of customers."""
     rand = GlibcRand(seed)
     facility = _positions(rand.draw(0, 2 * FACILITIES))
     demands_from = 2 * FACILITIES + 2 * customers + FACILITIES
@@ -100,6 +100,6 @@ def _positions(draws: np.ndarray) -> np.ndarray:
 def cfl_covering(
     customers: int, radius: float, budget: float, seed: int = 1, chunk: int = 200_000
 ) -> Covering:
-    """Return a published instance: 100 facilities, cost 1 each, customers of equal cover merged."""
+    """Return a published instance: 100 facilities of cost 1, equal customers merged."""
     chunks = cfl_chunks(customers, radius, seed, chunk)
     return covering_from_chunks(chunks, np.ones(FACILITIES), budget)

@@ -1,10 +1,10 @@
 """A city of Karachi's size through all stages, from its files to the recounted plan.
 
-The city is made up: roads as OSM XML, people at its corners, two thousand places. The run measured
-finds the roads in the cache, as every run after the first does. Coverage, one vehicle class, and
-money for some twenty stations, so that the program is of M's kind, which the goal was set on; then
-the same with money for some seventy, and with capacities. The process's whole CPU seconds count,
-its imports too.
+The city is made up: roads as OSM XML, people at its corners, two thousand places. The measured run
+finds the roads in the cache, like every run after the first. The first program is coverage with
+one vehicle class and money for some twenty stations, like M, for which the goal was set. Others
+have money for some seventy stations, or capacities. All CPU seconds of the process count, imports
+included.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _run(
     if found is None:
         return None
     line = finding.lines[-1]
-    if not asked.short:  # the whole process, its imports too
+    if not asked.short:  # the whole process, imports included
         line.cpu_s, line.wall_s, line.peak_mb = done.cpu_s, done.wall_s, done.peak_mb
     finding.expect_bound(f"{way}: bound", found["value"], found["bound"])
     finding.expect(f"{way}: recounted", True, found["checks"] > 0)  # a check that fails raises
@@ -130,7 +130,7 @@ def prepare(folder: str, side: int, places: int, budget: float) -> dict[str, Any
 
 
 def write_files(root: Path, side: int, places: int, seed: int, people: float | None = None) -> None:
-    """Write roads, people at the corners (so many in all, or by density alone) and places."""
+    """Write roads, people at the corners (to a given total, or by density) and places."""
     city = made_city.make_city(side)
     if not (root / "city.osm").is_file():
         made_city.write_osm(city, root / "city.osm")

@@ -1,7 +1,7 @@
-"""Coverings as the published instances and the tests have them: from chunks of rows, and solved.
+"""Coverings for the published instances and the tests, made from chunks of rows.
 
-A program of coverage is solved by `siting.engine.cover`, maximal covering by `siting.classics`;
-both run `siting.engine.covering.run`, as does what is here.
+`siting.engine.cover` solves programs of coverage, `siting.classics` maximal covering; both run
+`siting.engine.covering.run`, like this module.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class CoveringSolution:
-    """Options that stand, in order, and how good that is proven."""
+    """The options chosen, in order, and the proof of their value."""
 
     chosen: Ints
     proof: Proof
@@ -46,7 +46,7 @@ def solve_covering(
     seed: int = 1,
     progress: Callable[[Progress], None] | None = None,
 ) -> CoveringSolution:
-    """Return the options that cover most weight within the budget, valued anew."""
+    """Return the options that cover most weight within the budget, recounted."""
     clock = Clock(time_limit_s, progress)
     run = run_covering(covering, clock, gap, seed)
     value = covering.value(run.chosen)
@@ -63,7 +63,7 @@ def solve_covering(
 
 
 def lp_bound(covering: Covering, *, accuracy: float = 1e-6, time_limit_s: float = 600.0) -> float:
-    """Return the optimum of the linear relaxation, from above and to an accuracy (a share)."""
+    """Return an upper bound on the linear relaxation's optimum, to an accuracy (a share)."""
     clock = Clock(time_limit_s)
     run = CoveringRun(covering, clock, 0.0, 1)
     if not len(run.left.covering.weight):
@@ -76,10 +76,10 @@ def lp_bound(covering: Covering, *, accuracy: float = 1e-6, time_limit_s: float 
 def covering_from_chunks(
     chunks: Iterable[tuple[Floats, Flags]], cost: Floats, budget: float
 ) -> Covering:
-    """Return the covering of very many rows, those that the same options cover made one.
+    """Return the covering of very many rows; rows with the same options are merged.
 
-    The rows are never together in memory: each chunk is merged before the next is asked for. Rows
-    that no option covers, or without weight, are left out.
+    Each chunk is merged before the next is read, so that memory never holds all rows. Rows without
+    weight or options are left out.
     """
     options = len(cost)
     words, weight = np.zeros((0, max(-(-options // 64), 1)), np.uint64), np.zeros(0)
@@ -100,7 +100,7 @@ def _packed(covers: Flags) -> npt.NDArray[np.uint64]:
     """Return the rows of a matrix of flags as bits, in words of 64."""
     rows, options = covers.shape
     out = np.zeros((rows, 8 * max(-(-options // 64), 1)), dtype=np.uint8)
-    # Packing along the options is quick where the flags of one option lie together.
+    # Packing along the options is fast because an option's flags are contiguous.
     packed = np.packbits(covers.T, axis=0, bitorder="little").T
     out[:, : packed.shape[1]] = packed
     return out.view(np.uint64)
@@ -109,10 +109,10 @@ def _packed(covers: Flags) -> npt.NDArray[np.uint64]:
 def _distinct(
     words: npt.NDArray[np.uint64], weight: Floats
 ) -> tuple[npt.NDArray[np.uint64], Floats]:
-    """Return the different rows of bits, in an order of their own, and the sums of their weights.
+    """Return the distinct rows of bits, in any order, and the sums of their weights.
 
-    Rows are sorted by a random sum of their words; where two different ones have the same sum, by
-    all words.
+    Rows are sorted by a random sum of their words, or by all words if different rows have the same
+    sum.
     """
     if not len(words):
         return words, weight

@@ -1,7 +1,7 @@
-"""What is asked by default (need, waits, sizes, then the cost to all): both aims, on real places.
+"""The default program (need, waits, sizes, then cost to all), both aims, real places.
 
-The study is made by the package from its configuration and solved on two threads; wall time is the
-bound. Every plan is valued again by `benchmarks.revalue`.
+The package makes the study from its configuration and solves it on two threads within a wall time.
+`benchmarks.revalue` values every plan again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NEED = "offers.subsidy.rule=need"
 
 
 def demo(asked: Asked) -> Finding:
-    """Measure row 19: the embedded city, as `siting demo` asks it."""
+    """Measure row 19: the embedded city, as in `siting demo`."""
     finding = Finding("demo", "the embedded city under the defaults")
     finding.figures = _figures(finding)
     config = str(ROOT / "configs" / "islamabad.yaml")
@@ -76,7 +76,7 @@ def _measured(
     asked: Asked, finding: Finding, what: str, config: str, overrides: list[str], limit_s: float,
     share: float = 1.0,
 ) -> None:  # fmt: skip
-    """Add one plan's line, and keep the widest gaps and the longest delay."""
+    """Add one plan's line, and update the widest gaps and the longest delay."""
     done = asked.call(
         "benchmarks.defaults:answered", 3 * limit_s + 120, config=config,
         overrides=[*overrides, f"output.cache_dir={asked.folder / 'cache'}"],
@@ -96,7 +96,7 @@ def _figures(finding: Finding) -> dict[str, float | None]:
 
 
 def answered(config: str, overrides: list[str], limit_s: float, share: float) -> dict[str, Any]:
-    """Make a plan as it is asked by default, and say how far its aims are from their bounds."""
+    """Make a plan by the defaults, and return the gaps of its aims."""
     from benchmarks.revalue import recounted
     from siting.study import Study
     from siting.study.to_program import answer_of

@@ -1,4 +1,4 @@
-"""The goals: what each asks for, and whether measured figures reach it."""
+"""The goals: their limits, and whether measured figures reach them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Figures = Mapping[str, float | None]
 
 @dataclass(frozen=True)
 class Check:
-    """One figure of a goal: its name, the limit it is held against, and how to write it."""
+    """One figure of a goal: its name, its limit, and its words."""
 
     figure: str
     side: Literal["at least", "at most"]
@@ -41,10 +41,10 @@ class Goal:
     checks: tuple[Check, ...]
 
     def judged(self, figures: Figures) -> tuple[str, str]:
-        """Return what was measured, in words, and the verdict: yes, no, in part, or not measured.
+        """Return the measured figures in words, and the verdict (yes, no, in part …).
 
-        A figure that is missing is said to be; a goal is reached only if all of its figures are
-        there and hold.
+        Missing figures are shown as "?". A goal is reached only if all its figures are measured and
+        hold.
         """
         words, held, missing = [], 0, 0
         for check in self.checks:
@@ -67,7 +67,7 @@ class Goal:
 
 
 def number(value: float) -> str:
-    """Return a figure with as many digits as it deserves.
+    """Return a figure with about three significant digits.
 
     >>> [number(v) for v in (1234.5, 21.37, 2.31, 0.0049)]
     ['1,234', '21.4', '2.31', '0.0049']
@@ -93,7 +93,7 @@ def _most(figure: str, limit: float, words: str) -> Check:
 
 
 def _by_default(name: str, row: str, work: str, energy_gap_pct: float) -> Goal:
-    """Return a goal for what is asked by default, at its widest gaps."""
+    """Return a goal for the default program, at its widest gaps."""
     asked = f"both aims proven as asked: energy {energy_gap_pct:g} %, cost to all 5 %"
     checks = (
         _most(f"{row}_energy_gap_pct", energy_gap_pct, "energy {} %"),

@@ -1,9 +1,9 @@
-"""Cost as the work grows: demand 10³ to 10⁶, candidates 10² to 10⁴; reach and solve apart.
+"""Time and memory by size: demand 10³ to 10⁶, candidates 10² to 10⁴; reach and solve.
 
-Places are corners of the made-up city (several demands share a corner once there are more of them
-than corners), ten minutes for reach. The budget is a hundredth of what all candidates cost, between
-5 and 40 million: the part of a city one programme builds in. A cell that does not end in its time
-says what gap it had; one that ran out of the memory it may take says that.
+Places are corners of the made-up city, reach is ten minutes. Several demands share a corner if
+there are more demands than corners. The budget is a hundredth of the cost of all candidates,
+between 5 and 40 million. A cell of the table that runs out of time shows its gap; one that runs out
+of memory says so.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def coverage(asked: Asked) -> Finding:
 
 
 def capacitated(asked: Asked) -> Finding:
-    """Measure the capacitated program, as far as it goes."""
+    """Measure the capacitated program, up to its limits."""
     finding = Finding("growth_capacity", f"capacities and charger counts to {GAP:.0%} as it grows")
     return _grown(asked, finding, "capacitated", asked.size(CAPACITATED, ((100, 10), (200, 10))))
 
@@ -68,7 +68,7 @@ def _grown(asked: Asked, finding: Finding, model: str, cells: list[tuple[int, in
 def _cell(
     asked: Asked, finding: Finding, model: str, demands: int, sites: int
 ) -> tuple[list[str], str]:
-    """Return a row of the table, and why it has no answer."""
+    """Return a row of the table, and the reason if it has no answer."""
     limit_s = asked.stretched(LIMIT_S)
     given = {
         "side": asked.size(made_city.SIDE, 60), "sites": sites, "demands": demands,
@@ -106,7 +106,7 @@ def _reach_texts(finding: Finding, reach: Any) -> list[str]:
 
 
 def reached(side: int, sites: int, demands: int, minutes: float) -> dict[str, Any]:
-    """Time `siting.roads.reach` from so many cells to so many sites."""
+    """Time `siting.roads.reach` from cells to sites, by their numbers."""
     import pandas as pd
 
     from siting.roads import reach
@@ -126,7 +126,7 @@ def reached(side: int, sites: int, demands: int, minutes: float) -> dict[str, An
 def solved(
     side: int, sites: int, demands: int, minutes: float, model: str, limit_s: float
 ) -> dict[str, Any]:
-    """Time `siting.solve` on so many demands and sites."""
+    """Time `siting.solve` by numbers of demands and sites."""
     from benchmarks import capacity
     from siting import Program, solve
 

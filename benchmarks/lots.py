@@ -1,8 +1,8 @@
-"""Twelve lots of the embedded city and of Saddar: each in one piece by road, values within 10 %.
+"""Twelve lots of the embedded city and Saddar: connected by road, values within 10 %.
 
-Measured on plans whose stations are no larger than a lot's share (`SIZES`); the default plans,
-where a station may serve more than that, are told beside them with the least that any parting has.
-That a lot is in one piece is judged on networkx's Voronoi cells, sums on the plan's own table.
+Measured on plans whose stations are no larger than a lot's share (`SIZES`). Default plans, where a
+station may serve more, are shown too, with a lower bound on any division's spread. networkx's
+Voronoi cells decide whether a lot is in one piece; sums come from the plan's table.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def measure(asked: Asked) -> Finding:
 
 
 def parted(config: str, overrides: list[str], lots: int, limit_s: float) -> dict[str, Any]:
-    """Make a plan, part it, and judge the lots by another way."""
+    """Make a plan, divide it into lots, and check them independently."""
     import networkx as nx
 
     from siting.lots import part_into_lots

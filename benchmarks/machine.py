@@ -1,4 +1,4 @@
-"""What the benchmarks ran on: cores, memory, versions and how busy it was; no names, no paths."""
+"""The machine of the benchmarks: cores, memory, versions and load; no names, no paths."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def describe() -> dict[str, Any]:
 
 
 def load_now() -> float:
-    """Return how many processes wanted a core in the last minute, on average."""
+    """Return the average number of processes wanting a core in the last minute."""
     try:
         return round(os.getloadavg()[0], 2)
     except (OSError, AttributeError):

@@ -1,11 +1,10 @@
-"""One piece of work in a process of its own: bounded in time and memory, with what it took.
+"""One call in a process of its own, limited in time and memory, with its seconds and peak.
 
-`call` starts ``python -m benchmarks.measure`` with the name of a function, and gets back what the
-function returned together with the CPU seconds, wall seconds and peak memory of the process and of
-what it started. At the bound the process is killed with all its children, so that no solver goes on
-by itself. Work for a package that this environment must not have (spopt pins an older PuLP) runs in
-an environment of its own, which ``uv`` makes for the call; so this module imports nothing but
-Python's own.
+`call` starts ``python -m benchmarks.measure`` with the name of a function. It returns the
+function's result with the CPU seconds, wall seconds and peak memory of the process and its
+children. At the limit the process is killed with all its children, so that no solver runs on. Work
+for a package that conflicts with this environment (spopt pins an older PuLP) runs in an environment
+that ``uv`` makes for the call; this module therefore imports only Python's own library.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-# Capacities as the goals were set on, whatever the package's default is.
+# The goals' rule for capacities, independent of the package's default.
 SAME_QUESTION = ("offers.service.rule=rated_share",)
-# The second aim that they were set on.
+# The goals' second aim.
 SAME_DRIVES = "program.then=[shortest_drives]"
-NOT_MADE = 125  # what a child that could not import its package ends with
+NOT_MADE = 125  # exit code of a child that cannot import its package
 
 
 def same_offers() -> str:
-    """Return the key of the six bundles that the goals were set on."""
+    """Return the configuration key of the goals' six sets of chargers."""
     from siting.config.offers import BUNDLES
 
     return f"offers.configurations={json.dumps(BUNDLES)}"
@@ -45,7 +44,7 @@ def same_offers() -> str:
 
 @dataclass(frozen=True)
 class Done:
-    """What a call gave: its value, or why there is none, and what it took."""
+    """The result of a call: its value or the failure, seconds and memory."""
 
     value: dict[str, Any] | None
     cpu_s: float
@@ -55,7 +54,7 @@ class Done:
 
     @property
     def missing(self) -> bool:
-        """Whether the package it is about could not be had."""
+        """Whether the package of the call was not available."""
         return self.why.startswith("not installed")
 
 
@@ -73,13 +72,13 @@ def call(
     Parameters
     ----------
     target
-        What to call; it returns a dictionary of JSON types.
+        The function; it returns a dictionary of JSON types.
     limit_s
         Wall seconds after which it is killed with its children.
     needs
-        Packages of an environment of its own; none for this one.
+        Packages of a separate environment; empty for this one.
     memory_mb
-        Address space the process may take at most.
+        Largest address space of the process.
     given
         Arguments, of JSON types.
     """
@@ -122,12 +121,12 @@ def call(
 
 
 def call_here(target: str, given: dict[str, Any]) -> Done:
-    """Call a function in this process: quick, for values; time and memory then mean little."""
+    """Call a function in this process, for quick values; time and memory then mean little."""
     module, name = target.split(":")
-    # In a thread of its own: HiGHS keeps to the number of threads a thread first ran it with.
+    # In a new thread, because HiGHS keeps the number of threads of a thread's first run.
     with ThreadPoolExecutor(1) as own, watch() as seen:
         value = own.submit(getattr(importlib.import_module(module), name), **given).result()
-    # As it would come from a process of its own.
+    # As JSON, like a separate process's result.
     return Done(json.loads(json.dumps(value)), seen.cpu_s, seen.wall_s, seen.peak_mb)
 
 
@@ -155,7 +154,7 @@ def _is_traceback(said: list[str]) -> bool:
 def _wait(
     process: subprocess.Popen[bytes], until: float
 ) -> tuple[float | None, resource.struct_rusage, int]:
-    """Wait for a process; return the CPU seconds of its group if killed, its use and its status."""
+    """Wait for a process; return its group's CPU seconds if killed, its use and status."""
     spent_s: float | None = None
     pause = 0.005
     try:
@@ -174,15 +173,15 @@ def _wait(
         process.wait()
         raise
     process.returncode = os.waitstatus_to_exitcode(status)
-    with suppress(ProcessLookupError):  # what it left behind
+    with suppress(ProcessLookupError):  # children left behind
         os.killpg(process.pid, signal.SIGKILL)
     return spent_s, usage, status
 
 
 def _group_seconds(group: int) -> float:
-    """Return CPU seconds of all processes of a group that run now: a solver's own are among them.
+    """Return the CPU seconds of all running processes of a group, such as solvers.
 
-    What a killed process had started and not waited for is counted nowhere else.
+    Children of a killed process that it has not waited for are counted nowhere else.
     """
     ticks = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -207,7 +206,7 @@ class Watch:
     marks: dict[str, float] = field(default_factory=dict)
 
     def facts(self, **more: Any) -> dict[str, Any]:
-        """Return what was measured as a dictionary, with more entries; memory is above the base."""
+        """Return the measurements and more entries as a dictionary; memory is above the base."""
         return {
             "cpu_s": self.cpu_s,
             "wall_s": self.wall_s,
@@ -216,18 +215,18 @@ class Watch:
         }
 
 
-# Peaks of memory each time before they were made to start anew.
+# Memory peaks before each reset.
 _PEAKS: list[float] = []
 
 
 @contextmanager
 def watch() -> Iterator[Watch]:
-    """Measure a block; blocks may stand within blocks."""
+    """Measure a block of code; blocks may be nested."""
     seen = Watch(base_mb=_status_mb("VmRSS"))
     before = len(_PEAKS) + 1
     _PEAKS.append(_status_mb("VmHWM"))
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the peak
     cpu, wall = cpu_seconds(), time.perf_counter()
     try:
         yield seen
@@ -237,7 +236,7 @@ def watch() -> Iterator[Watch]:
 
 
 def median_watch(work: Callable[[], Any], times: int = 3) -> tuple[Watch, Any]:
-    """Return the median of what some work takes over several runs, and what the last returned."""
+    """Return the median measurements of several runs, and the last run's value."""
     seen, value = [], None
     for _ in range(times):
         value = None
@@ -253,13 +252,13 @@ def median_watch(work: Callable[[], Any], times: int = 3) -> tuple[Watch, Any]:
 
 
 def cpu_seconds() -> float:
-    """Return CPU seconds of this process and of those it has waited for."""
+    """Return CPU seconds of this process and of its finished children."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
 def _status_mb(name: str) -> float:
-    """Return resident memory, now or at its peak; where the system does not tell, the peak."""
+    """Return resident memory (MB), now or at its peak; the peak if `/proc` is missing."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith(name + ":"):

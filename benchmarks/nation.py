@@ -1,9 +1,9 @@
-"""A nation of made-up cities with money by year: the gap that is proven, and how it grows.
+"""A nation of made-up cities with money by year: the proven gap, and its growth.
 
-The goal is of the years 2027 to 2030 with the same money in each; the smaller nations are divided
-with all of it in one sum too. The cities have the people of the package's library and are otherwise
-made up, the largest of Karachi's size; together they have ten thousand candidates. Time is the
-command's, memory that of its largest process.
+The goal covers the years 2027 to 2030 with equal money in each. The smaller nations are also
+planned with all money in one sum. The cities have the people of the package's library and are
+otherwise made up, the largest of Karachi's size. Together they have ten thousand candidates. Time
+is the command's; memory is its largest process's.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.record import Finding, Table
 
 MILLION = 1e6
 CANDIDATES, BUDGET, APART_M = 10_000, 2_000 * MILLION, 60_000.0
-# Public money and candidates of the small nations are less by people.
+# Smaller nations have public money and candidates in proportion to people.
 SIZES = (3, 6, 11)
 YEARS = range(2027, 2031)
 WORKERS = (1, 2, 4)
@@ -64,7 +64,7 @@ def measure(asked: Asked) -> Finding:
         return finding
     rows = []
     work = {"folder": given["folder"], "limit_s": asked.stretched(seconds)}
-    # That of the goal first, should the time not do for all.
+    # The goal's nation first, in case time runs out.
     asks = [(max(sizes), True), *((n, by_year) for n in sizes[:-1] for by_year in (False, True))]
     for count, by_year in asks:
         money = "by year" if by_year else "one sum"
@@ -93,7 +93,7 @@ def measure(asked: Asked) -> Finding:
 
 
 def _on_dask(asked: Asked, finding: Finding) -> Table:
-    """Divide the schematic cities on clusters of more and more workers."""
+    """Plan the schematic cities on clusters of more and more workers."""
     rows, alone_s = [], math.nan
     for workers in asked.size(WORKERS, (1,)):
         what = f"schematic cities, {workers} Dask workers"
@@ -143,7 +143,7 @@ def _write(root: Path, city: made_city.City, places: int, people: float, seed: i
 
 
 def on_dask(folder: str, short: bool, workers: int) -> dict[str, Any]:
-    """Return what came of the schematic cities on a Dask cluster of so many workers."""
+    """Return the result for the schematic cities on a Dask cluster of `workers`."""
     from siting.nation import Nation
 
     place = Path(folder)
@@ -165,7 +165,7 @@ def on_dask(folder: str, short: bool, workers: int) -> dict[str, Any]:
 
 
 def solved(folder: str, count: int, limit_s: float, by_year: bool) -> dict[str, Any]:
-    """Return what the nation of the largest cities came to."""
+    """Return the result for the nation of the largest cities."""
     import pandas as pd
 
     from siting.nation import Nation

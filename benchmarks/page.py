@@ -1,4 +1,4 @@
-"""The page of results, from stored findings: machine, goals, growth, details, what falls short."""
+"""The page of results, from stored findings: machine, goals, growth, details, misses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.goals import GOALS
 from benchmarks.record import Finding, Line
 
 SHORTFALLS = Path(__file__).with_name("falls_short.md")
-BUSY = 2  # processes a core
+BUSY = 2  # processes per core
 VERDICTS = {"yes": "**yes**", "no": "no", "in part": "in part"}
 
 
@@ -53,7 +53,7 @@ def page(machine: Mapping[str, Any], findings: Mapping[str, Finding]) -> str:
 
 
 def goals_table(findings: Mapping[str, Finding]) -> str:
-    """Return the table of goals with what was measured and whether that reaches them."""
+    """Return the table of goals with measured figures and verdicts."""
     rows = []
     for goal in GOALS:
         finding = findings.get(goal.row)
@@ -63,7 +63,7 @@ def goals_table(findings: Mapping[str, Finding]) -> str:
 
 
 def lines_table(lines: list[Line]) -> str:
-    """Return the ways of a finding as a table."""
+    """Return the lines of a finding as a table."""
     rows = [
         [line.way, _figure(line.cpu_s), _figure(line.wall_s), _figure(line.peak_mb, 0), line.found]
         for line in lines

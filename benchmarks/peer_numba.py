@@ -1,4 +1,4 @@
-"""A compiled Dijkstra with a binary heap, as a floor for travel times; needs numba."""
+"""A compiled Dijkstra with a binary heap, a lower limit for travel times; needs numba."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.reach import MINUTES, head_facts, minutes_matrix, targets_of
 
 @numba.njit(cache=False)
 def _search(start, near, weight, targets, limit):  # type: ignore[no-untyped-def]
-    """Return, for all targets, how many nodes are within the limit, which, and how far."""
+    """Return for all targets the number of nodes within the limit, the nodes and distances."""
     nodes = len(start) - 1
     best = np.full(nodes, np.inf)
     done = np.zeros(nodes, np.bool_)

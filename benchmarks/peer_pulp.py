@@ -1,7 +1,7 @@
-"""The covering model as a textbook writes it in PuLP, solved by HiGHS or by CBC.
+"""The textbook's covering model in PuLP, solved by HiGHS or CBC.
 
-Runs in this environment or in one of its own with ``pulp[cbc]``. The gap is worked out from the
-bound, which PuLP's word "Optimal" does not tell.
+Runs in this environment or in another one with ``pulp[cbc]``. The gap is computed from the bound,
+because PuLP's status "Optimal" does not tell it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GAP = 0.005
 
 
 def model_of(of: cover_city.Arrays) -> tuple[pulp.LpProblem, list[pulp.LpVariable]]:
-    """Return the model: one row a demand, one for the budget."""
+    """Return the model: one row per demand, one for the budget."""
     demands, sites = of.minutes.shape
     prob = pulp.LpProblem("naive", pulp.LpMaximize)
     z = [prob.add_variable(f"z{j}", cat="Binary") for j in range(sites)]
@@ -35,7 +35,7 @@ def model_of(of: cover_city.Arrays) -> tuple[pulp.LpProblem, list[pulp.LpVariabl
 
 
 def solve(name: str, solver: str, limit_s: float) -> dict[str, Any]:
-    """Build and solve an instance, and return value, bound and gap as worked out from it."""
+    """Build and solve an instance, and return value, bound and computed gap."""
     of = cover_city.arrays(cover_city.size_of(name))
     marks = {}
     with watch() as seen:

@@ -1,9 +1,9 @@
-"""Programmes: all vehicle classes and six bundles of chargers, for rising sums of public money.
+"""Programmes: all vehicle classes, six sets of chargers, rising sums of public money.
 
-A made-up city of Karachi's size (row 13) and the real roads of Saddar, Karachi (row 14). The study
-is made by the package from files; what is measured is the solve alone, two threads, wall time its
-bound. The peer is the whole program in PuLP handed to HiGHS (``method: milp``), within the same
-time, on one of the sums. Every plan is valued again by `benchmarks.revalue`.
+A made-up city of Karachi's size (row 13) and the real roads of Saddar, Karachi (row 14). The
+package makes the study from files; only the solve is measured, on two threads within a wall time.
+The peer is HiGHS on the whole program in PuLP (``method: milp``), in the same time, for one of the
+sums. `benchmarks.revalue` values every plan again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PEOPLE, PLACES, SEED = 16e6, 2000, 99
 CITY_GAPS = {200: 0.2, 500: 0.5, 1000: 1.5, 2000: 2.0}
 SADDAR_GAP = 0.5
 SADDAR_BUDGETS = tuple(range(30, 130, 10))
-# The small city of the short run, and what money is worth there.
+# The small city of the short run, and the factor on money there.
 SMALL_SIDE, SMALL_PLACES, SMALL_PEOPLE, SMALL_MONEY = 50, 40, 250e3, 0.02
 THREADS = 2
 EXTRACT = "karachi/karachi_saddar_town_drive_20241231.osm.bz2"
@@ -99,7 +99,7 @@ def saddar(asked: Asked) -> Finding:
 
 
 def made_up(asked: Asked, finding: Finding) -> str | None:
-    """Return the configuration of the made-up city, its files written; None if that failed."""
+    """Write the made-up city, and return its configuration; None if that failed."""
     side, places, people = asked.size(
         (made_city.SIDE, PLACES, PEOPLE), (SMALL_SIDE, SMALL_PLACES, SMALL_PEOPLE)
     )
@@ -124,7 +124,7 @@ def prepare(folder: str, side: int, places: int, people: float) -> dict[str, Any
 
 
 def saddar_name(asked: Asked) -> str:
-    """Return what is worked on where the row is about Saddar."""
+    """Return the name of the place used for a row about Saddar."""
     name: str = asked.size("Real roads of Saddar, Karachi", "a small made-up city")
     return name
 
@@ -132,7 +132,7 @@ def saddar_name(asked: Asked) -> str:
 def saddar_work(asked: Asked, finding: Finding) -> dict[str, Any] | None:
     """Return the configuration of Saddar with its overrides; the small city in the short run.
 
-    None, and the finding says so, where the extract is not at hand.
+    Returns None and adds a note if the extract is missing.
     """
     if asked.short:
         config = made_up(asked, finding)
@@ -166,15 +166,15 @@ def compared(
     *,
     peer: bool,
 ) -> dict[str, Any] | None:
-    """Solve a program, with the peer beside it if so wished, judge both, and return what ours gave.
+    """Solve a program, optionally also by the peer, check both, and return our result.
 
     Parameters
     ----------
     asked, finding
-        How large and how long; where lines, notes and wrong values go. No plan in time is
-        no wrong value.
+        Size and time; the finding for lines, notes and wrong values. A missing plan is not a wrong
+        value.
     what
-        What people call the program.
+        The program's name.
     work
         ``config``, ``overrides`` and, with years, ``years``, for `answered`.
     gap, limit_s
@@ -183,7 +183,7 @@ def compared(
         Whether HiGHS gets the whole program too.
     """
     limit_s = asked.stretched(limit_s)
-    call_s = 2 * limit_s + 240  # files and stages come before, the value after
+    call_s = 2 * limit_s + 240  # files and stages before, the value after
     given = {**work, "gap": gap, "limit_s": limit_s}
     target = "benchmarks.programme:answered"
     ours = finding.add(f"siting, {what}", asked.call(target, call_s, **given))
@@ -204,10 +204,10 @@ def compared(
 def judge(
     finding: Finding, what: str, ours: dict[str, Any], theirs: dict[str, Any] | None, gap: float
 ) -> None:
-    """Hold values against those worked out anew, and each bound against each plan.
+    """Compare claimed values with recounted ones, and each bound with each plan.
 
-    A fifth of the gap asked may be given up for the shortest drives: then a plan claims less than
-    its stations could serve, never more.
+    Shorter drives may cost a fifth of the gap asked for. A plan may then claim less than its
+    stations could serve, but never more.
     """
     plans = [("ours", ours)]
     if theirs is not None and theirs["value"] is not None:
@@ -244,7 +244,7 @@ def answered(
     gap, limit_s, method
         As for `siting.solve`.
     years
-        Million rupees and share of the demand by year, carried over; none: as configured.
+        Million rupees (carried over) and share of the demand by year; None: as configured.
     """
     import pandas as pd
 
@@ -253,7 +253,7 @@ def answered(
     from siting.errors import SolveError
     from siting.study import Study
 
-    # Where nearer counts for more it stands alone, as it did.
+    # With decay there is no second aim, as when the goals were set.
     near = any(key.startswith("program.decay=") for key in overrides)
     same = [*SAME_QUESTION, same_offers(), *([] if near else [SAME_DRIVES])]
     program = Study(config, [*same, *overrides]).program
@@ -281,7 +281,7 @@ def answered(
         return seen.facts(**none, sizes=sizes, found=f"no plan: {why}")
     found, proof = recounted(answer), answer.proof
     less = program.all_aims[0].name == "least regret"
-    # Regret may be nothing: what is off is held against the energy served.
+    # Regret may be 0, so its gap is measured against the energy served.
     scale = max(answer.served_kwh_day if less else abs(found.value), 1e-12)
     bound = proof.bound if math.isfinite(proof.bound) else None
     share = math.inf if bound is None else abs(bound - found.value) / scale

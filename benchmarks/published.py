@@ -1,7 +1,7 @@
-"""The published covering instances of Cordeau, Furini and Ljubic, 10⁴ to 10⁷ customers, to 1e-6.
+"""The instances of Cordeau, Furini and Ljubic with 10⁴ to 10⁷ customers, solved to 1e-6.
 
-Seconds are from drawing the customers to the proven optimum: drawing, who covers whom, merging
-customers of equal cover, and solving.
+Seconds run from drawing the customers to the proven optimum: drawing, cover, merging customers of
+equal cover, and solving.
 """
 
 from __future__ import annotations

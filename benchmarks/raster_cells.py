@@ -5,8 +5,8 @@ Run from the repository root, in a virtual environment with the extra ``raster``
     python benchmarks/raster_cells.py
 
 The raster is 1,000 x 1,000 pixels of 3 arc-seconds (as WorldPop), the city a grid of 388 x 388
-corners 200 m apart. Both are made up; only their sizes are a real city's. The floor is
-``numpy.bincount`` alone on pixels whose cell is known: no way to count them is quicker.
+corners 200 m apart. Both are made up with a real city's sizes. The lower limit is
+``numpy.bincount`` alone on pixels with known cells: no count is quicker.
 """
 
 import resource

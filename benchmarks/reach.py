@@ -1,8 +1,8 @@
-"""Travel times to every site within ten minutes: ours, networkx, plain scipy, a compiled kernel.
+"""Travel times to every site within ten minutes: ours, networkx, scipy, a compiled kernel.
 
-Each way in a process of its own, on the made-up city. networkx works on what OSMnx gives, a
-MultiDiGraph with attributes, for the first sites only, and is scaled up by their number; the pairs
-of those first sites must be the same in every way, and their minutes but for rounding.
+Each way has its own process, on the made-up city. networkx works on a MultiDiGraph with attributes,
+as OSMnx gives it, for the first sites only; its time is scaled up by their number. All ways must
+agree on the pairs of these first sites, and on minutes up to rounding.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ def measure(asked: Asked) -> Finding:
 
 
 def targets_of(city: made_city.City, sites: int) -> np.ndarray:
-    """Return the corners driven to, without repeats."""
+    """Return the corners of the sites, without repeats."""
     return np.random.default_rng(2).choice(len(city.x), sites, replace=False)
 
 
 def minutes_matrix(city: made_city.City) -> Any:
-    """Return minutes from corner to corner on the streets turned round, as our network has them."""
+    """Return minutes from corner to corner on reversed streets, as in our network."""
     from scipy import sparse
 
     back = ~city.oneway
@@ -106,7 +106,7 @@ def by_siting(side: int, sites: int, first: int) -> dict[str, Any]:
 
 
 def by_scipy(side: int, sites: int, first: int) -> dict[str, Any]:
-    """Time scipy's bounded Dijkstra as it comes."""
+    """Time scipy's bounded Dijkstra, unmodified."""
     from scipy.sparse.csgraph import dijkstra
 
     city = made_city.make_city(side)
@@ -129,7 +129,7 @@ def by_scipy(side: int, sites: int, first: int) -> dict[str, Any]:
 def head_facts(
     seen: Any, head: np.ndarray, target: np.ndarray, node: np.ndarray, minutes: np.ndarray
 ) -> dict[str, Any]:
-    """Return what was measured, with the pairs of the first sites."""
+    """Return the measurements, with the pairs of the first sites."""
     at = np.isin(target, head)
     return seen.facts(
         pairs=len(target),

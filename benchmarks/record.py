@@ -1,4 +1,4 @@
-"""What a benchmark found, and the file in which findings are kept between runs."""
+"""The findings of benchmarks, and the file that keeps them between runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.measure import Done
 
 @dataclass
 class Line:
-    """One way of doing a piece of work: what it took and what came of it."""
+    """One way of doing a piece of work: its time, memory and result."""
 
     way: str
     cpu_s: float | None = None
@@ -32,26 +32,26 @@ class Table:
 
 @dataclass
 class Finding:
-    """All that one benchmark found.
+    """The finding of one benchmark.
 
     Parameters
     ----------
     row
         Name of the benchmark.
     title
-        What the work was, with its sizes.
+        The work, with its sizes.
     figures
-        Numbers that goals ask for; ``None`` where one could not be measured.
+        Numbers for the goals; ``None`` if not measured.
     lines
         The ways compared.
     wrong
-        Values that are not what they must be, as "what: expected …, found …".
+        Wrong values, as "what: expected …, found …".
     notes
-        What a reader must know: what was missing and why.
+        Notes for readers, such as missing parts and reasons.
     tables
         Tables of the finding, such as cost as the work grows.
     date, minutes, load
-        When it ran, how long it took, and how many processes wanted a core before and after.
+        When it ran, how long it took, and the load before and after.
     """
 
     row: str
@@ -66,10 +66,10 @@ class Finding:
     load: tuple[float, float] = (0.0, 0.0)
 
     def add(self, way: str, done: Done, found: str = "") -> dict[str, Any] | None:
-        """Add a line for a call and return its value, or say why there is none.
+        """Add a line for a call, and return its value or None.
 
-        A way that failed, where it was not just missing or too slow, is a wrong value: the
-        benchmark must not pass because its work broke.
+        A failed way is a wrong value, unless it was only missing or too slow: a benchmark must not
+        pass because its work failed.
         """
         value = done.value
         if value is None:
@@ -91,7 +91,7 @@ class Finding:
         return value
 
     def expect(self, what: str, expected: Any, found: Any, off: float = 0.0) -> None:
-        """Hold a value against what it must be, to a relative tolerance."""
+        """Compare a value with the expected one, to a relative tolerance."""
         if isinstance(expected, float) and isinstance(found, int | float):
             good = abs(found - expected) <= off * max(abs(expected), 1e-12)
         else:
@@ -100,13 +100,13 @@ class Finding:
             self.wrong.append(f"{what}: expected {expected}, found {found}")
 
     def expect_bound(self, what: str, plan: float, bound: float) -> None:
-        """Hold a bound against the value of a plan: no plan may be above it."""
+        """Compare a bound with a plan's value, which must not exceed it."""
         if bound < plan * (1 - 1e-6):
             self.wrong.append(f"{what}: expected a bound of at least {plan}, found {bound}")
 
 
 def ratio(theirs: float | None, ours: float | None) -> float | None:
-    """Return how many times quicker or smaller ours is; None where either is not known."""
+    """Return the ratio of their figure to ours; None if either is unknown."""
     if theirs is None or ours is None:
         return None
     return theirs / max(ours, 1e-9)
@@ -119,7 +119,7 @@ def save(path: Path, machine: dict[str, Any], findings: dict[str, Finding]) -> N
 
 
 def load(path: Path) -> dict[str, Finding]:
-    """Return the findings kept in a file; none where there is no file."""
+    """Return the findings kept in a file; empty without a file."""
     if not path.is_file():
         return {}
     whole = json.loads(path.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""What a plan is worth, worked out anew: a linear program of flows a slice, written from the data.
+"""The value of a plan, recounted from the data: one linear program of flows per slice.
 
-It shares no row with `siting.program`: of a program it reads what was asked (demand, offers, reach,
-money, limits, floors), and of an answer what stands when. Whatever the plan breaks is said.
+It shares no row with `siting.program`. From a program it reads the question (demand, offers, reach,
+money, limits, floors), from an answer the stations by slice. It reports every rule broken.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-# What a linear program may be off by, as a share; and rupees that are none.
+# Tolerance of a linear program, as a share; and rupees that count as none.
 OFF, RUPEE = 1e-6, 1.0
 MILLION = 1e6
 
 
 @dataclass(frozen=True, eq=False)
 class Flows:
-    """What could flow from demand rows to the charger groups of stations that stand."""
+    """Possible flows from demand rows to the charger groups of standing stations."""
 
-    demand: np.ndarray  # position of the demand row, one entry a flow
+    demand: np.ndarray  # position of the demand row, by flow
     place: np.ndarray  # station x groups + group
     minutes: np.ndarray
     capacity: np.ndarray  # by place, kWh/day
 
     def rows(self, demand_kwh: np.ndarray) -> tuple[sparse.csr_array, np.ndarray]:
-        """Return rows and limits: no more than is wanted, no more than a charger group delivers."""
+        """Return rows for demand and charger groups, limited by energy and capacity."""
         wanted, flow = len(demand_kwh), np.arange(len(self.demand))
         at = (np.r_[self.demand, wanted + self.place], np.r_[flow, flow])
         shape = (wanted + len(self.capacity), len(flow))
@@ -42,14 +42,14 @@ class Flows:
 
 @dataclass(frozen=True, eq=False)
 class Recounted:
-    """The value of a plan for its program's first aim, and what it breaks."""
+    """The value of a plan for its program's first aim, and the rules broken."""
 
     value: float
     broken: list[str] = field(default_factory=list)
 
 
 def flows_of(instance: Any, offers: np.ndarray) -> Flows:
-    """Return the flows that offers, one a site, allow."""
+    """Return the flows that offers allow, one offer per site."""
     groups = len(instance.group_names)
     station = np.full(len(instance.site_ids), -1)
     station[instance.offer_site[offers]] = np.arange(len(offers))
@@ -78,7 +78,7 @@ def most_served(instance: Any, offers: np.ndarray) -> float:
 
 
 def recounted(answer: Any) -> Recounted:
-    """Return the value of an answer's plan for its first aim, and what it breaks of what was asked.
+    """Return the value of an answer's plan for its first aim, and the rules broken.
 
     The first aim is the most energy (with decay, years, scenarios, the viability gap) or the least
     regret.
@@ -104,7 +104,7 @@ def recounted(answer: Any) -> Recounted:
 
 
 def _broken(program: Any, stand: list[np.ndarray]) -> list[str]:
-    """Return what stations alone break: one a site, nothing closes, money, limits, sites."""
+    """Return broken rules on stations: one a site, no closing, money, limits, sites."""
     instance, out = program.instance, []
     by_year = [stand[[s.year for s in program.slices].index(t)] for t in _years(program)]
     for one, offers in zip(program.slices, stand, strict=True):
@@ -146,7 +146,7 @@ def _years(program: Any) -> range:
 
 
 def _slice_value(program: Any, s: int, offers: np.ndarray) -> tuple[float, list[str]]:
-    """Return the most that stations are worth in a slice, floors and the viability gap held."""
+    """Return the largest worth of stations in a slice under floors and the viability gap."""
     instance, one = program.instance, program.slices[s]
     demand = program.demand_kwh[:, s]
     flows = flows_of(instance, offers)
@@ -166,7 +166,7 @@ def _slice_value(program: Any, s: int, offers: np.ndarray) -> tuple[float, list[
     if program.gap is not None:
         matrix, limits, upper = _with_gap(program, offers, flows, matrix, limits)
         worth = np.r_[worth, np.zeros(len(offers))]
-    if not len(worth):  # nothing stands yet, or nobody is near what does
+    if not len(worth):  # no station yet, or no demand in reach of one
         short = bool((limits < 0).any())
         return 0.0, [f"{one.name or 'the plan'}: floors are not met"] * short
     bounds = np.c_[np.zeros(len(worth)), upper]
@@ -181,8 +181,8 @@ def _with_gap(
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     """Return rows with public money paid to each station (million PKR) beside the flows.
 
-    What a station needs is covered by its margin on what it sells and by public money, which pays
-    no more than a share of it, and no more than there is in all.
+    A station's need is covered by its margin on sales and by public money. Public money pays at
+    most a share of the need, and at most the budget in all.
     """
     instance, rule = program.instance, program.gap
     need = instance.offer_cost[offers] / MILLION

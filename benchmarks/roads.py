@@ -1,10 +1,10 @@
-"""Seconds and memory from an OSM file, and from our cache, to a network, against OSMnx's own path.
+"""Seconds and memory from an OSM file or our cache to a network, against OSMnx.
 
-The file is the made-up city as OSM XML, some 50 MB, or an extract of one's own
-(``python -m benchmarks.roads FILE``). OSMnx's path is ``graph_from_xml``, speeds, travel times and
-the largest strongly connected part. Its simplified graph is then made a network by the package and
-held against the one read directly: ids, lengths, minutes and every corner must be the same. Memory
-is counted above that of a process that has done its imports.
+The file is the made-up city as OSM XML, some 50 MB, or a user's extract
+(``python -m benchmarks.roads FILE``). OSMnx runs ``graph_from_xml``, speeds, travel times and the
+largest strongly connected part. The package turns OSMnx's simplified graph into a network, which
+must equal the one read directly: ids, lengths, minutes and every corner. Memory excludes that of
+imports.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def write(side: int, path: str) -> dict[str, Any]:
 
 
 def network_digest(network: Any) -> str:
-    """Return a hash of all a network holds."""
+    """Return a hash of a network's content."""
     import pandas as pd
     import shapely
 
@@ -92,8 +92,8 @@ def network_digest(network: Any) -> str:
 
 
 def by_siting(path: str, cache: str) -> dict[str, Any]:
-    """Time the direct reader, then keep the network."""
-    import siting.study  # noqa: F401  # imports are not what is measured
+    """Time the direct reader, then store the network."""
+    import siting.study  # noqa: F401  # imports are not measured
     from siting import roads
     from siting.reference import table
 
@@ -120,7 +120,7 @@ def from_cache(cache: str) -> dict[str, Any]:
 
 
 def by_osmnx(path: str, graphml: str) -> dict[str, Any]:
-    """Time OSMnx's own path, then make its graph a network and save it."""
+    """Time OSMnx, then make its graph a network and save it."""
     import osmnx as ox
 
     import siting.study  # noqa: F401
@@ -137,7 +137,7 @@ def by_osmnx(path: str, graphml: str) -> dict[str, Any]:
 
 
 def from_graphml(graphml: str) -> dict[str, Any]:
-    """Time OSMnx's load of what it saved."""
+    """Time OSMnx's load of its saved graph."""
     import osmnx as ox
 
     with watch() as seen:
@@ -146,7 +146,7 @@ def from_graphml(graphml: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Compare the ways on files of one's own."""
+    """Compare the ways on a user's files."""
     for name in sys.argv[1:]:
         with tempfile.TemporaryDirectory() as folder:
             asked = Asked(Path(folder), False, time.monotonic() + 3600)

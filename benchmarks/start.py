@@ -27,7 +27,7 @@ def measure(asked: Asked) -> Finding:
 
 
 def helped(times: int) -> dict[str, Any]:
-    """Time the command in processes of its own, and say what its imports take."""
+    """Time the command in separate processes, and the time of its imports."""
     command = [sys.executable, "-m", "siting.cli", "--help"]
     cpu, wall, text = [], [], ""
     for _ in range(times):

@@ -2,9 +2,9 @@
 
     python scripts/build_cities.py
 
-A radial city of the plain and a city strung along a hill valley, beside the grid of
-`scripts/build_islamabad.py`, whose joining and writing they share. Building needs nothing but
-Python. What is fact and what is assumed stands in data/README.md.
+Faisalabad is a radial city of the plain, Quetta lies along a hill valley. They are joined and
+written like the grid of `scripts/build_islamabad.py`. Building needs only Python. data/README.md
+lists facts and assumptions.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class City:
     homes: list[tuple[Point, float, str]]
 
     def write(self, folder: Path) -> str:
-        """Write its roads and people into a folder; return what came out, in words."""
+        """Write its roads and people into a folder; return the counts in words."""
         folder.mkdir(parents=True, exist_ok=True)
         at = partial(frame.lonlat_about, self.lon, self.lat)
         note = (
@@ -89,8 +89,8 @@ def _place(key: str, value: str, name: str, x: float, y: float) -> places.Place:
 
 # --- Faisalabad: eight bazaars about a clock tower -----------------------------------------------
 
-# Anticlockwise from east: the bazaar, and the road that goes on from it. The names are facts; which
-# lies where is after the towns that they are named for.
+# Anticlockwise from east: the bazaar, and the road beyond it. The names are facts; their positions
+# follow the towns that they are named for.
 BAZAARS = (
     ("Rail Bazaar", "Jaranwala Road"),
     ("Kutchery Bazaar", "Sheikhupura Road"),
@@ -102,11 +102,11 @@ BAZAARS = (
     ("Karkhana Bazaar", "Satiana Road"),
 )
 GATE_M, EDGE_M = 420.0, 6800.0
-# Rings by radius, m, with their class; streets between them part the blocks.
+# Rings by radius (m), with their class; streets between them separate the blocks.
 RINGS = {120: "tertiary", 420: "secondary", 900: "tertiary", 1500: "secondary", 2300: "tertiary",
          3200: "primary", 4300: "tertiary", 5500: "secondary", 6800: "tertiary"}  # fmt: skip
 LANES = (650, 1200, 1900, 2750, 3750, 4900, 6150)
-# How densely people live inside a radius, relative; ASSUMPTION.
+# Relative density of people inside a radius; ASSUMPTION.
 DENSITY = {900: 0.7, 2300: 1.0, 4300: 0.7, 5500: 0.45, 6800: 0.25}
 
 
@@ -159,7 +159,7 @@ def faisalabad() -> City:
 
 # --- Quetta: a valley between hills --------------------------------------------------------------
 
-# West and east edge of the valley floor at a northing, m; ASSUMPTION, after the hills' names.
+# Northing, west and east edge of the valley floor (m); ASSUMPTION, after the hills' names.
 VALLEY = ((-9000, -1900, 1300), (-5000, -3100, 1900), (-1000, -5000, 3300), (3000, -4600, 3600),
           (6000, -4700, 1200), (8500, -4200, -1500))  # fmt: skip
 BLOCK_M = 430

@@ -1,4 +1,4 @@
-"""Write the pages of docs/ that are made from code; run it after a change of keys or verbs."""
+"""Write the pages of docs/ that are made from code; run after changes of keys or verbs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MADE = "<!-- Made by scripts/build_docs.py from {}; do not edit. -->"
 
 
 def tables_page() -> str:
-    """Return the data dictionary as Markdown: one section a table, one row a column."""
+    """Return the data dictionary as Markdown: a section per table, a row per column."""
     lines = [
         "# Tables",
         "",
@@ -114,7 +114,7 @@ def _option_row(param: Any) -> str:
     return f"| {name} | {shown} | {(param.help or '').replace('|', chr(92) + '|')} |"
 
 
-# What a reader looks for together: the title of a page, and the names on it.
+# Pages of names that belong together: title, and names.
 TOPICS = {
     "study": ("Studies", ("Study",)),
     "running": (
@@ -153,7 +153,7 @@ TOPICS = {
 }
 
 
-# What nine tenths of the work needs: the name, and the page that has it.
+# The nine names most used, each with its page.
 NINE = {
     **{"Study": "study", "Study.with_": "study", "Study.plan": "study"},
     **dict.fromkeys(("Plan.plot", "Plan.explore", "Plan.explain", "Plan.replan"), "plan"),
@@ -162,7 +162,7 @@ NINE = {
 
 
 def _nine(name: str) -> str:
-    """Return what one of the nine names comes to, in the first line of its documentation."""
+    """Return the first line of the documentation of one of the nine names."""
     found: Any = siting
     for part in name.split("."):
         found = getattr(found, part)
@@ -170,7 +170,7 @@ def _nine(name: str) -> str:
 
 
 def api_pages() -> dict[str, str]:
-    """Return the public names of the package as Markdown pages by topic, and the first page."""
+    """Return Markdown pages of the public names by topic, and the first page."""
     there = [name for name in siting.__all__ if not name.startswith("_")]
     told = sorted(name for _, names in TOPICS.values() for name in names)
     if told != sorted(there):
@@ -222,9 +222,9 @@ def _directive(name: str) -> list[str]:
     thing = getattr(siting, name)
     if not inspect.isclass(thing):
         return [f".. autofunction:: siting.{name}", ""]
-    # What a parent of ours gives counts; what pydantic and Python give does not.
+    # Members inherited from siting are shown, those from pydantic and Python are not.
     strangers = [c.__name__ for c in thing.__mro__[1:] if not c.__module__.startswith("siting")]
-    # The stages of a study stand in a table of their own.
+    # The stages of a study have their own table.
     stages = STAGES if name == "Study" else ()
     hidden = ["model_config", *(stage for stage in stages if stage in vars(thing))]
     inherited = f"   :inherited-members: {', '.join(strangers)}"
@@ -238,7 +238,7 @@ def _directive(name: str) -> list[str]:
 
 
 def formulations_page() -> str:
-    """Return the text at the top of each file with a program, where it is written down."""
+    """Return the module docstrings that state the programs, as Markdown."""
     lines = [
         "# The programs, written out",
         "",
@@ -257,13 +257,13 @@ def formulations_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-# A file whose text at the top is shorter serves the programs, and has none of its own.
+# Files with a shorter docstring state no program of their own.
 LEAST_LINES = 6
 
 
 def _formulated() -> dict[str, list[Path]]:
     siting = ROOT / "siting"
-    # In the order in which `siting.program.program` names them: what is chosen comes first.
+    # In the order of `siting.program.program`, decisions first.
     first = ("program", "options", "resources", "limits", "spacing")
     then = ("earmarks", "density", "service", "objective", "floors", "money", "slices")
     places = {f"{name}.py": n for n, name in enumerate((*first, *then))}

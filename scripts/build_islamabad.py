@@ -1,11 +1,11 @@
 """Build the schematic Islamabad in data/islamabad from public facts; always the same bytes.
 
     python scripts/build_islamabad.py                        write the files
-    python scripts/build_islamabad.py --check DIR            and hold them against real data
+    python scripts/build_islamabad.py --check DIR            and compare them with real data
     python scripts/build_islamabad.py --check DIR --picture overlay.png
 
-Building needs nothing but Python. ``--check`` needs the project's own dependencies and a folder
-with real OSM data of Islamabad (``islamabad_sectors_drive_20250515.graphml.gz`` and
+Building needs only Python. ``--check`` needs the project's own dependencies and a folder with real
+OSM data of Islamabad (``islamabad_sectors_drive_20250515.graphml.gz`` and
 ``islamabad_rawalpindi_amenities_osm_20251208.geojson``); ``--picture`` needs matplotlib too.
 """
 
@@ -23,7 +23,7 @@ DEFAULT_OUT = Path(__file__).resolve().parent.parent / "data" / "islamabad"
 
 
 def build() -> tuple[list[network.Way], list[places.Place], list[people.PeoplePoint]]:
-    """Return the city: ways in the grid, places beside them, people about them."""
+    """Return the city: ways in the grid, places beside them, people around them."""
     lines = [line for road in mainroads.ROADS for line in mainroads.carriageways(road)]
     lines += mainroads.links()
     for sector in plan.sectors():

@@ -1,8 +1,8 @@
-"""Cut Noto Naskh Arabic down to the letters of Urdu, for the report; always the same bytes.
+"""Cut Noto Naskh Arabic down to Urdu's letters, for the report; always the same bytes.
 
     python scripts/build_urdu_font.py NotoNaskhArabic-Regular.ttf
 
-needs fonttools and brotli; writes siting/report/urdu.woff2 and prints its SHA-256.
+Needs fonttools and brotli; writes siting/report/urdu.woff2 and prints its SHA-256.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fontTools import subset
 
-# Urdu's letters and marks, the digits and signs that stand among them.
+# Urdu's letters and marks, and the digits and signs among them.
 LETTERS = (
     "ءآأؤئابةتثجحخدذرزسشصضطظعغفقلمنهويٹپچڈڑژکگںھہۂۃیےۓ"
     "ًٌٍَُِّْٰٔ،؛؟۔٪٫٬۰۱۲۳۴۵۶۷۸۹0123456789.,:;%()+-–—−/ \u200c\u200d\u2066\u2067\u2068\u2069"

@@ -1,4 +1,4 @@
-"""Print public charging energy by city and year as docs/demand.md has it."""
+"""Print public charging energy by city and year, as in docs/demand.md."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def energy(city: str, year: int, scenario: str = "nev-2025-30") -> tuple[float, 
 
 
 def main() -> None:
-    """Print one Markdown row a city."""
+    """Print one Markdown row per city."""
     rows = []
     for city in library()["city"]:
         row = {"city": city}

@@ -1,4 +1,4 @@
-"""The pages of docs/ that describe the configuration, made from the sections of siting/config."""
+"""The configuration pages of docs/, made from the sections of siting/config."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _MADE = "<!-- Made by scripts/config_pages.py from siting/config; do not edit. -
 def reference() -> dict[str, str]:
     """Return the Markdown pages of every key (type, unit, default, meaning), by their path.
 
-    A section with subsections has a page of its own, ``config/SECTION.md``; the others are on the
-    first, ``config.md``, with the refused combinations.
+    A section with subsections has its own page, ``config/SECTION.md``; the others are on
+    ``config.md``, with the refused combinations.
     """
     parts: dict[str, list[str]] = {}
     for key, table in _tables(Config):
@@ -96,7 +96,7 @@ def _tables(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
 def _sections(
     section: dict[str, Any], root: dict[str, Any], key: str
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield each section with key path and title, those of a union by their word."""
+    """Yield key path, title and schema of each section; unions add their keyword."""
     selector = next((name for name in SELECTORS if name in section["properties"]), None)
     word = f", {selector}: {section['properties'][selector]['const']}" if selector else ""
     yield key, (f"`{key}`{word}" if key else "At the top"), section
@@ -115,7 +115,7 @@ def _choices(part: dict[str, Any]) -> list[dict[str, Any]]:
     choices: list[dict[str, Any]] = part.get("anyOf") or part.get("oneOf") or []
     if not choices:
         return [part]
-    # An optional section of several kinds is a choice within a choice.
+    # An optional section of several kinds is a nested choice.
     return [c for choice in choices if choice.get("type") != "null" for c in _choices(choice)]
 
 
@@ -172,7 +172,7 @@ def _type(part: dict[str, Any], root: dict[str, Any]) -> str:
 
 
 def _grouped(limit: float) -> str:
-    """Return a limit as the configuration would write it; a year takes no underscore."""
+    """Return a limit as written in a configuration; a year gets no underscore."""
     return f"{limit:_.15g}" if limit >= 10_000 else f"{limit:g}"
 
 

@@ -5,9 +5,9 @@ council.
 
     uv run python scripts/default_plan_tables.py > tables.md
 
-The embedded city is always asked, real places where SITING_TEST_DATA (by default the folder
-``shared`` beside the project) has their data. Runs are kept under ``--out``; one that is there is
-read and not made again.
+The embedded city is always planned, real places only if SITING_TEST_DATA (by default the folder
+``shared`` beside the project) has their data. Runs are kept under ``--out``; existing runs are
+read, not repeated.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SLOW = "scenario slow"
 MOST_BREAK_EVENS = 4
 # Charger groups of two- and three-wheelers.
 LIGHT = ("lev", "lev_dc", "swap_2w", "swap_3w")
-# Figures to hold a plan against, with source and mark: as in the facts of the project.
+# Figures to compare a plan with, their source and mark as in the project's facts.
 BESIDE = {
     "places": "policy: 32 (3,000 stations in 2030, APP 30 Nov 2025 [H], over 93.8 m urban people); "
     "NEECA: 0.8 (71-72 licences, autumn 2025 [M])",
@@ -68,7 +68,7 @@ BESIDE_NAMES = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Ask each place and print the tables as Markdown."""
+    """Plan each place and print the tables as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "default-plan")
     parser.add_argument("--places", nargs="+", choices=PLACES, default=list(PLACES))
@@ -133,7 +133,7 @@ def costs_of(preset: str, out: Path) -> list[str]:
 
 
 def configuration(place: str, out: Path) -> Path:
-    """Return the configuration of a place, its data found where SITING_TEST_DATA says."""
+    """Return the configuration of a place, with its data from SITING_TEST_DATA."""
     given = ROOT / "configs" / f"{place}.yaml"
     data = os.environ.get("SITING_TEST_DATA")
     if data is None or SHARED not in given.read_text(encoding="utf-8"):
@@ -152,7 +152,7 @@ def facts(folder: Path) -> dict[str, Any]:
 
 
 def plan_row(place: str, preset: str, folder: Path) -> dict[str, str]:
-    """Return what a plan is, in the words of the page."""
+    """Return a plan's row of the page."""
     run = facts(folder)
     risk = next((row for row in run["what_if"] if row["key"] == SLOW), {"why_not": "not asked"})
     at_risk = risk["why_not"]
@@ -183,7 +183,7 @@ def plan_row(place: str, preset: str, folder: Path) -> dict[str, str]:
 
 
 def set_row(place: str, preset: str, name: str, folder: Path) -> dict[str, str]:
-    """Return what one choice of chargers gives at a place."""
+    """Return the row of one set of chargers at a place."""
     run = facts(folder)
     return {
         "place": PLACES[place],
@@ -199,7 +199,7 @@ def set_row(place: str, preset: str, name: str, folder: Path) -> dict[str, str]:
 
 
 def beside(folder: Path) -> dict[str, str]:
-    """Return the figures of a plan that `BESIDE` has a reference for."""
+    """Return the figures of a plan that `BESIDE` has references for."""
     run = facts(folder)
     sites = pd.read_csv(folder / "sites.csv")
     offers = pd.read_csv(folder / "offers.csv").set_index("offer_id")

@@ -1,4 +1,4 @@
-"""What the business case says of stations as they are observed: the table of docs/business-case.md.
+"""The business case of observed stations: the table of docs/business-case.md.
 
 python scripts/observed_stations.py
 """
@@ -12,15 +12,15 @@ import pandas as pd
 from siting import reference, sites
 from siting.economics import business_case, business_rules
 
-# kWh a station sells a day: Pakistan 2024, India 2024/25, and 15 % of the day at 60 kW.
+# Sales of a station (kWh/day): Pakistan 2024, India 2024/25, and 15 % of the day at 60 kW.
 SALES = {"Pakistan 2024": 32, "India 2024-25": 88, "15 % of the day": 216}
 TARIFFS = {
-    # Tariff delivered and the price that the margin then allowed made of it, PKR/kWh.
+    # Delivered tariff, and the price with the margin then allowed (PKR/kWh).
     "until April 2025": (71.10, 95.54),
     "as now": (None, None),
 }
 
-# Sales of each year over those of 2030, as the embedded city has them: stations open in 2027-2030.
+# Sales of 2027-2030 as shares of 2030's, from the embedded city.
 PATH = (0.544, 0.744, 0.904, 1.0)
 
 
@@ -57,7 +57,7 @@ def lines() -> list[str]:
 
 
 def socket_hub_price(kwh_day: float) -> float:
-    """Return the price at which 12 sockets that sell so much are worth building (PKR/kWh)."""
+    """Return the price at which 12 sockets with these sales are worth building (PKR/kWh)."""
     built = sites.configuration_table(
         {"lev_hub": {"lev_3": 12}},
         chargers=sites.charger_catalogue(),
@@ -70,7 +70,7 @@ def socket_hub_price(kwh_day: float) -> float:
         rules = business_rules(prices_pkr_kwh={"lev": price}, sales_path=PATH)
         case = business_case(built, pd.Series({"s1": kwh_day}), rules)
         found.append(float(case["npv_pkr"].iloc[0]))
-    # It is a straight line in the price.
+    # NPV is linear in the price.
     return 100.0 - found[0] * 100.0 / (found[1] - found[0])
 
 

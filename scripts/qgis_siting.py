@@ -1,8 +1,8 @@
-"""A QGIS Processing script: runs a configuration of siting, and adds its plan to the map.
+"""A QGIS Processing script: runs a configuration and adds its plan to the map.
 
-In QGIS: Processing Toolbox, the Python sign, "Add Script to Toolbox…", this file. It stands then
-under Scripts, Siting. QGIS needs no package of siting's: the program `siting` is started as in a
-terminal, and its lines show in the log.
+In QGIS: Processing Toolbox, the Python icon, "Add Script to Toolbox…", this file. It then appears
+under Scripts, Siting. QGIS needs none of siting's packages: the script starts the program `siting`
+as in a terminal and shows its output in the log.
 """
 
 import os
@@ -21,12 +21,12 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
-# Layers that go onto the map, the one to be drawn on top first.
+# Layers for the map, the top one first.
 SHOWN = ("sites", "roads", "isochrones", "demand")
 
 
 class RunSiting(QgsProcessingAlgorithm):
-    """Runs a configuration; the folder of the run is new or empty."""
+    """A run of a configuration into a new or empty folder."""
 
     def name(self):
         return "siting_run"
@@ -94,9 +94,9 @@ class RunSiting(QgsProcessingAlgorithm):
         return {"OUT": out, "PLAN": str(plan)}
 
     def _follow(self, command, feedback):
-        """Run a command, show its lines, and stop it where the user asks."""
+        """Run a command, show its output, and stop it if the user asks."""
         said = []
-        # Where QGIS looks for its own Python, siting's would not find its packages.
+        # With QGIS's Python paths, siting's Python would not find its packages.
         env = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
         try:
             process = subprocess.Popen(

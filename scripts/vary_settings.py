@@ -1,11 +1,11 @@
-"""Halve and double settings of the engine on medium towns, to see which of them matter there.
+"""Halve and double settings of the engine on medium towns, to see which ones matter.
 
     nice -n 19 uv run python scripts/vary_settings.py cuts windows > out.md
 
-Arguments are sections of `siting/settings.py`, by their first word. A town is planned to a gap of
-0.5 % as if it were large (`WHOLE_FIRST`), on one thread. A line has a setting, the number of towns
-that read it, and for half and double of it the largest change of a value, and the CPU time in times
-of that with the setting as it is. A share from 0.5 up is put twice and half as far from 1.
+Arguments are sections of `siting/settings.py`, by their first word. Towns are planned to a gap of
+0.5 % as if they were large (`WHOLE_FIRST`), on one thread. A line has a setting, the number of
+towns that read it, and for half and double of it the largest change of an aim and the CPU time
+relative to the unchanged setting. For shares from 0.5 up, the distance from 1 is varied instead.
 """
 
 import re
@@ -31,7 +31,7 @@ READ: set[str] = set()
 
 
 class Heard(types.ModuleType):
-    """The settings, which note what is read of them."""
+    """The settings module, which records every name read."""
 
     def __getattribute__(self, name: str) -> object:
         """Return a setting."""

@@ -1,7 +1,6 @@
-"""The schematic Islamabad: public facts in, an OSM file with places, people and chargers out.
+"""The schematic Islamabad: an OSM file, places, people and chargers from public facts.
 
 `frame` and `plan` hold the facts, `mainroads` and `streets` draw lines from them, `network` joins
-the lines where they cross, `places` and `people` set points beside them, `output` writes. `check`
-and `picture` hold the result against real data where somebody has it. Only the last two need more
-than Python's own library.
+the lines at crossings, `places` and `people` set points beside them, `output` writes. `check` and
+`picture` compare the result with real data, and alone need more than Python's own library.
 """

@@ -1,6 +1,6 @@
-"""The schematic city held against real data: markets, main roads, addresses on them, people.
+"""The schematic city compared with real data: markets, main roads, addresses, people.
 
-Needs geopandas, osmnx and a folder with extracts of OpenStreetMap; nothing of them is written.
+Needs geopandas, osmnx and a folder with extracts of OpenStreetMap, which are only read.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ REAL_NAMES = {
     "Margalla Road": ("خیابان اقبال",),
     "Faiz Ahmed Faiz Road": ("Faiz Ahmed Faiz Road",),
 }
-# Roads the extract lacks, by how addresses on them read.
+# Roads missing in the extract, with their form in addresses.
 ADDRESSES = {
     "7th Avenue": "7th Avenue",
     "Ataturk Avenue": "Ataturk",
@@ -61,7 +61,7 @@ ADDRESSES = {
 }
 
 _MARKAZ = re.compile(r"\b([C-I])[ -]?(\d{1,2})(?:[-/]\d)?,?\s*mark[ae]z", re.IGNORECASE)
-# Markets that are a sector's markaz under a name of their own.
+# Markets that are a sector's markaz under another name.
 _MARKET_NAMES = {"melody market": "G-6", "super market, f-6": "F-6", "karachi company": "G-9"}
 
 
@@ -76,8 +76,7 @@ class Real:
     amenities
         Places with ``name``, ``address`` and ``geometry``.
     markaz
-        Sector to the middle (median) of the places that name its markaz, in lon/lat, and how many
-        there are.
+        Sector to the median of the places that name its markaz, in lon/lat, and their number.
     worldpop
         Cell centres with ``population``.
     """
@@ -125,7 +124,7 @@ def _named_markaz(text: str) -> set[str]:
 
 
 def markaz_deviations(real: Real) -> pd.DataFrame:
-    """Return how far each schematic markaz lies from the real one, metres, by sector."""
+    """Return the distance of each schematic markaz from the real one (m), by sector."""
     rows = []
     for sector in p.sectors():
         if sector.markaz is None or sector.name not in real.markaz:
@@ -147,14 +146,14 @@ def drawn(ways: list[Way]) -> dict[str, gpd.GeoSeries]:
 
 
 def road_deviations(real: Real, ways: list[Way]) -> pd.DataFrame:
-    """Return how well each main road lies on the real one, as far as the extract holds that road.
+    """Return how well each main road fits the real one, where the extract has that road.
 
     Returns
     -------
     DataFrame
-        By road: ``km`` drawn between the real road's ends (both carriageways), ``near_share`` of it
+        By road: ``km`` drawn between the real road's ends (both carriageways), its ``near_share``
         within `NEAR_M` of the real road of the same name, ``p95_m`` the 95th percentile of the
-        distance, and the same two from the real road to the drawn one.
+        distance, and the same two figures from the real road to the drawn one.
     """
     schematic = drawn(ways)
     rows = []
@@ -179,7 +178,7 @@ def road_deviations(real: Real, ways: list[Way]) -> pd.DataFrame:
 
 
 def _between_ends(line: shapely.Geometry) -> shapely.Polygon:
-    """Return all that lies between a road's ends, far to both sides."""
+    """Return the area between a road's ends, far to both sides."""
     corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(line))
     if np.hypot(*(corners[1] - corners[0])) < np.hypot(*(corners[2] - corners[1])):
         corners = corners[1:]
@@ -197,9 +196,9 @@ def _distances(line: shapely.Geometry, other: shapely.Geometry) -> np.ndarray:
 
 
 def address_deviations(real: Real, ways: list[Way]) -> pd.DataFrame:
-    """Return how far places with a road in their address lie from the drawn road, metres.
+    """Return the distance of places from the drawn road in their address (m).
 
-    Only places within 1 km count: some roads go on beyond what is drawn.
+    Only places within 1 km count, because some roads continue beyond the drawn part.
     """
     schematic = drawn(ways)
     rows = []
@@ -214,7 +213,7 @@ def address_deviations(real: Real, ways: list[Way]) -> pd.DataFrame:
 
 
 def people_by_sector(real: Real) -> pd.DataFrame:
-    """Return people by sector: here, and in WorldPop's cells whose centre lies in the sector."""
+    """Return people by sector: here, and in WorldPop's cells with their centre in the sector."""
     grid = np.array([to_grid(point.x, point.y) for point in real.worldpop.geometry])
     count = real.worldpop["population"].to_numpy()
     here: dict[str, int] = defaultdict(int)

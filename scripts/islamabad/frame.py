@@ -1,9 +1,9 @@
-"""The sector grid's own coordinates, in metres, and the way between them and lon/lat.
+"""The sector grid's own coordinates, in metres, and their conversion to and from lon/lat.
 
-``u`` runs along the sector rows, up the column numbers' reverse (from sector 16 towards sector 5,
-about east-north-east), ``v`` across them, from row I towards row C (about north-north-west, to the
-Margalla hills). Nothing but the standard library is used, so that the bytes that come out do not
-hang on the version of a projection library.
+``u`` runs along the sector rows against the column numbers (from sector 16 towards sector 5, about
+east-north-east), ``v`` across them, from row I towards row C (about north-north-west, to the
+Margalla hills). Only the standard library is used, so that the bytes written do not depend on the
+version of a projection library.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SIN = math.sin(math.radians(ROTATION_DEG))
 
 
 def _lat_degree_m(lat: float) -> float:
-    # Length of a degree of latitude on the WGS 84 ellipsoid, the usual cosine series.
+    # Length of a degree of latitude on the WGS 84 ellipsoid, by the usual cosine series.
     rad = math.radians(lat)
     return 111132.954 - 559.822 * math.cos(2 * rad) + 1.175 * math.cos(4 * rad)
 
@@ -31,13 +31,13 @@ def _lon_degree_m(lat: float) -> float:
 
 
 def lonlat_about(lon: float, lat: float, east: float, north: float) -> tuple[float, float]:
-    """Return longitude and latitude, to 7 decimals, of a point so many metres from another."""
+    """Return lon and lat, to 7 decimals, of a point at a distance (m) from another."""
     up = lat + north / _lat_degree_m(lat)
     return round(lon + east / _lon_degree_m(up), 7), round(up, 7)
 
 
 def to_lonlat(u: float, v: float) -> tuple[float, float]:
-    """Return longitude and latitude in degrees, rounded to 7 decimals, of a point of the grid.
+    """Return longitude and latitude in degrees, to 7 decimals, of a point of the grid.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def to_lonlat(u: float, v: float) -> tuple[float, float]:
 
 
 def to_grid(lon: float, lat: float) -> tuple[float, float]:
-    """Return the place of a point in the grid, in metres along and across the sector rows.
+    """Return a point's grid coordinates, in metres along and across the sector rows.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""The main roads: names, classes, speed limits and courses, and how a course becomes carriageways.
+"""The main roads: names, classes, speed limits and courses, and their carriageways.
 
-Limits are those of December 2023 (propakistani.pk, 21 Dec 2023): Srinagar Highway, Expressway and
+Limits are of December 2023 (propakistani.pk, 21 Dec 2023): Srinagar Highway, Expressway and
 Murree Road 80; Jinnah, Constitution, Faisal, 7th and 9th Avenue 70; IJP Road 60; other major roads
-50; service roads 40; streets in the sectors 30 km/h. The Grand Trunk Road carries none: no figure
-was found, so the speed table of the road class decides.
+50; service roads 40; streets in the sectors 30 km/h. No figure was found for the Grand Trunk Road,
+so the speed table of its road class decides.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from . import plan as p
 
 Point = tuple[float, float]
 
-# How far a road is drawn past the road it meets, so that it reaches the far carriageway; what
-# sticks out beyond that is cut off again when the lines are joined.
+# Length drawn past a junction, so that a road reaches the far carriageway; joining the lines cuts
+# off the surplus.
 OVERSHOOT_M = 60.0
 
 
@@ -31,7 +31,7 @@ class Line:
     points
         Its course in the grid, metres; a one-way line runs from first to last.
     trim_start, trim_end
-        Whether an end that meets nothing is cut back to the last crossing.
+        Whether a loose end is cut back to the last crossing.
     """
 
     tags: dict[str, str]
@@ -55,10 +55,10 @@ class Road:
     points
         The course of its middle in the grid, metres.
     half_gap_m
-        Half the distance between its carriageways; 0 for one carriageway with both directions.
+        Half the distance between its carriageways; 0 for one two-way carriageway.
     ends
         How it begins and ends: ``meet`` (a junction with a road that passes or ends there),
-        ``join`` (goes on under another name) or ``turn`` (leaves the map: traffic turns back).
+        ``join`` (continues under another name) or ``turn`` (leaves the map: traffic turns back).
     alt_name
         Another name in use.
     """
@@ -268,8 +268,8 @@ LINKS = (
 def carriageways(road: Road) -> list[Line]:
     """Return a road's lines: two one-way carriageways, or one line for both directions.
 
-    Pakistan drives on the left: along the course drawn, the carriageway that runs with it lies to
-    the left of the middle, the one that runs against it to the right.
+    Pakistan drives on the left: the carriageway along the course lies left of the middle, the
+    opposite one right.
     """
     meets = [end == "meet" for end in road.ends]
     course = _lengthened(road.points, *(OVERSHOOT_M if meet else 0.0 for meet in meets))
@@ -277,7 +277,7 @@ def carriageways(road: Road) -> list[Line]:
     if not road.half_gap_m:
         return [Line(schematic, course, *meets)]
     for end, inner in ((0, 1), (-1, -2)):
-        if road.ends[end] == "turn":  # the carriageways draw together over the last metres
+        if road.ends[end] == "turn":  # the carriageways converge over the last metres
             near = _towards(course[end], course[inner], OVERSHOOT_M)
             course = (
                 (course[0], near, *course[1:]) if end == 0 else (*course[:-1], near, course[-1])
@@ -293,7 +293,7 @@ def carriageways(road: Road) -> list[Line]:
 
 
 def links() -> list[Line]:
-    """Return the short roads between the roads on either side of Blue Area."""
+    """Return the short roads that link the roads on both sides of Blue Area."""
     tags = {"highway": "tertiary", "maxspeed": "50", "source": "schematic"}
     return [
         Line(
@@ -319,7 +319,7 @@ def _towards(point: Point, other: Point, by_m: float) -> Point:
 
 
 def _beside(points: tuple[Point, ...], left_m: float) -> tuple[Point, ...]:
-    """Return the course shifted to its left, mitred at the bends, in its own direction."""
+    """Return the course shifted to its left, mitred at the bends."""
     out = []
     for i, (u, v) in enumerate(points):
         normals = []

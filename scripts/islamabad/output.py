@@ -1,4 +1,4 @@
-"""The city written: OSM XML, a CSV of people, GeoJSON of chargers. The same bytes every time."""
+"""The city's files: OSM XML, a CSV of people, GeoJSON of chargers; always the same bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OSM_FILE = "islamabad_schematic.osm.bz2"
 PEOPLE_FILE = "people.csv"
 CHARGERS_FILE = "existing_chargers.geojson"
 
-# Ids of our own, far from any meaning: nothing here is an OpenStreetMap object.
+# Arbitrary ids: nothing here is an OpenStreetMap object.
 FIRST_NODE, FIRST_PLACE, FIRST_WAY = 1_000_001, 2_000_001, 3_000_001
 
 LonLat = Callable[[float, float], tuple[float, float]]
@@ -29,7 +29,7 @@ _NOTE = (
 
 
 def write(folder: Path, ways: list[Way], places: list[Place], people: list[PeoplePoint]) -> None:
-    """Write the three files into a folder, which is made if need be."""
+    """Write the three files into a folder, made if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     xml = osm_xml(ways, places).encode()
     (folder / OSM_FILE).write_bytes(bz2.compress(xml, 9))
@@ -76,7 +76,7 @@ def _tags(tags: dict[str, str]) -> list[str]:
 
 
 def people_csv(people: list[PeoplePoint], to_lonlat: LonLat = to_lonlat) -> str:
-    """Return the CSV of people, one row a point."""
+    """Return the CSV of people, one row per point."""
     rows = ["lon,lat,people,sector,sector_type,source"]
     for point in people:
         lon, lat = to_lonlat(point.u, point.v)
@@ -87,7 +87,7 @@ def people_csv(people: list[PeoplePoint], to_lonlat: LonLat = to_lonlat) -> str:
 
 
 def chargers_geojson() -> str:
-    """Return the existing chargers as GeoJSON (RFC 7946), one feature a line."""
+    """Return the existing chargers as GeoJSON (RFC 7946), a feature per line."""
     features = []
     for ocm_id, name, lat, lon, power_kw, price, operational, remark in CHARGERS:
         features.append(

@@ -1,4 +1,4 @@
-"""Where people live: the census total spread over the sectors by what each sector is for."""
+"""Where people live: the census total spread over the sectors by their use."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from . import streets
 # Urban Islamabad, 7th Population and Housing Census 2023, Pakistan Bureau of Statistics.
 CENSUS_2023_URBAN = 1_108_872
 
-# ASSUMPTION: how densely people live in each kind of sector, relative to the densest. The order
-# follows plot sizes (small plots and flats in most of rows G and I and in E-11, villas in F and
-# E-7, hostels and staff housing on the campuses); the figures themselves are nobody's count.
+# ASSUMPTION: density of people by kind of sector, relative to the densest. The order follows plot
+# sizes (small plots and flats in most of rows G and I and in E-11, villas in F and E-7, hostels and
+# staff housing on the campuses); the figures come from no count.
 RELATIVE_DENSITY = {
     "residential_dense": 1.0,
     "residential_low": 0.4,
@@ -29,7 +29,7 @@ _SOURCE = "PBS Census 2023 total; ASSUMPTION: share by sector type and area"
 
 @dataclass(frozen=True)
 class PeoplePoint:
-    """How many people live about a point of the grid, metres."""
+    """The number of people at a point of the grid (m)."""
 
     u: float
     v: float
@@ -40,10 +40,10 @@ class PeoplePoint:
 
 
 def people() -> list[PeoplePoint]:
-    """Return the points, 16 a sector, whose people add up to the census total exactly.
+    """Return the points, 16 per sector, whose people sum exactly to the census total.
 
-    A sector's share goes by area inside its service roads times `RELATIVE_DENSITY`; the rounding
-    to whole people goes to the largest remainders.
+    A sector's share is its area inside the service roads times `RELATIVE_DENSITY`; the largest
+    remainders are rounded up to whole people.
     """
     spots: list[tuple[float, float, str, str]] = []
     weights: list[float] = []
@@ -59,7 +59,7 @@ def people() -> list[PeoplePoint]:
 
 
 def shared_out(people: int, weights: list[float]) -> list[int]:
-    """Return whole people by weight, the rounding to the largest remainders."""
+    """Return whole people by weight, with the largest remainders rounded up."""
     total = sum(weights)
     exact = [people * weight / total for weight in weights]
     counts = [int(share) for share in exact]

@@ -1,4 +1,4 @@
-"""The schematic city drawn over the real streets."""
+"""A picture of the schematic city over real streets."""
 
 from __future__ import annotations
 

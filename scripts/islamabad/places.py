@@ -1,7 +1,7 @@
-"""Places where a charger could stand, and the chargers that stand: points beside the roads.
+"""Places where a charger could stand, and the existing chargers: points beside the roads.
 
-Names ending in "(schematic)" mean a kind of place that such a market or junction has, not a real
-one. The few real names are of places anyone can look up; they are marked as such.
+Names ending in "(schematic)" mean a kind of place typical of such a market or junction, not a real
+one. The few real names belong to well-known places, and are marked.
 """
 
 from __future__ import annotations

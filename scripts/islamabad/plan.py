@@ -1,7 +1,7 @@
-"""The sector plan: where rows and columns lie, which sectors there are, and what each is for.
+"""The sector plan: positions of rows and columns, the sectors, and the use of each.
 
-The lines are round figures (10 m where the road was measured, about 50 m elsewhere) read off real
-roads and addresses; see README.md beside the data for how far each can be trusted.
+The lines are round figures (10 m for measured roads, about 50 m elsewhere) read off real roads and
+addresses; README.md beside the data has their accuracy.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class Sector:
     row, column
         Its letter and number.
     kind
-        What it is for: a key of `people.PER_KM2`.
+        Its use: a key of `people.RELATIVE_DENSITY`.
     west, east, south, north
         The lines of the roads around it, metres in the grid.
     markaz
-        The centre of its market, metres in the grid; ``None`` where there is none.
+        The centre of its market, metres in the grid; ``None`` without a market.
     open_to
-        The sides (of ``WESN``) whose road its streets reach; a shut side has no road or one that
-        takes no side streets.
+        The sides (of ``WESN``) whose road its streets reach; other sides have no road, or one
+        without side streets.
     """
 
     row: str
@@ -72,8 +72,8 @@ class Sector:
         return f"{self.row}-{self.column}"
 
 
-# Where the market's real place is known it is given in the grid, rounded, after places in
-# OpenStreetMap whose address names it; elsewhere it stands in the sector's middle.
+# Known market positions in the grid, rounded, after places in OpenStreetMap whose address names the
+# market; others are in the sector's middle.
 _MARKAZ: dict[str, tuple[float, float]] = {
     "F-6": (3300, 570),
     "F-7": (1180, 660),
@@ -94,7 +94,7 @@ _MARKAZ: dict[str, tuple[float, float]] = {
 }
 
 # Sector: kind, sides open, has a market. Left out: E-8 and E-9 (navy and air force, closed),
-# C-, E-10, E-12, F-12, G-12, G-14, H-13, I-12, I-13, I-15 to I-17 (not built, in part built, or
+# C-, E-10, E-12, F-12, G-12, G-14, H-13, I-12, I-13, I-15 to I-17 (unbuilt, partly built, or
 # private estates off the grid).
 _SECTORS: dict[str, tuple[str, str, bool]] = {
     "D-12": ("residential_low", "ES", True),
@@ -144,7 +144,7 @@ def _rows(row: str, column: int) -> tuple[float, float]:
 
 
 def sectors() -> list[Sector]:
-    """Return every sector that is drawn, by row and column."""
+    """Return every drawn sector, by row and column."""
     out = []
     for name, (kind, open_to, has_markaz) in _SECTORS.items():
         row, column = name[0], int(name[2:])

@@ -1,7 +1,7 @@
-"""The terminal: one verb a command, one clear error, and JSON alone on stdout when asked for.
+"""The command line: one verb per command, clear errors, and only JSON on stdout if asked.
 
-Exit codes: 0 done; 1 the requirements cannot hold together; 2 bad input; 3 a plan was
-written whose gap is above 100 %; 130 stopped by Ctrl-C before there was a plan.
+Exit codes: 0 done; 1 the requirements are infeasible; 2 bad input; 3 a plan was written with a
+gap above 100 %; 130 stopped by Ctrl-C before there was a plan.
 """
 
 import io

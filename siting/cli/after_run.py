@@ -1,4 +1,4 @@
-"""Verbs on runs, from ``runs`` to ``papers``, and those that judge: evaluate, compare, simulate."""
+"""Verbs on runs, from ``runs`` to ``papers``, and evaluate, compare, simulate."""
 
 from __future__ import annotations
 

@@ -44,24 +44,24 @@ FAR_FROM_PROVEN = 3
 
 @dataclass
 class Said:
-    """The verb, whether JSON was asked for, and whether its one document stands on stdout."""
+    """The verb, whether it prints JSON, and whether its one document is on stdout."""
 
     verb: str = ""
     asked: bool = False
     done: bool = False
 
 
-# The verb that runs now; faults need it, wherever they are found.
+# The running verb, for faults anywhere in the code.
 _SAID: ContextVar[Said] = ContextVar("said")
-# The parent of all errors in the words of a command; typer exports one of its children only.
+# The parent of all usage errors; typer exports only one of its children.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 class Verbs(TyperGroup):
-    """The verbs, which ``--help`` lists by group; what is wrong with their words is JSON too."""
+    """The verbs, which ``--help`` lists by group; usage errors are JSON too if asked for."""
 
     def make_context(self, info_name: Any, args: list[str], *more: Any, **named: Any) -> Any:
-        """Begin a command, knowing whether it asks for JSON."""
+        """Begin a command, and note whether it asks for JSON."""
         verb = next((word for word in args if word in self.commands), "")
         _SAID.set(Said(verb, asked="--json" in args))
         with _usage_as_json():
@@ -93,9 +93,9 @@ app = typer.Typer(
 
 
 def option(name: str, metavar: str, help_: str, default: Any = None, **rules: Any) -> Any:
-    """Return an option of a verb, the default of its parameter as typer reads it.
+    """Return an option of a verb, as typer reads it from a parameter's default.
 
-    `rules` are its limits and reader; it is required where `default` is ``...``.
+    `rules`: its limits and parser. It is required if `default` is ``...``.
     """
     return typer.Option(default, name, metavar=metavar, help=help_, **rules)
 
@@ -157,8 +157,8 @@ Run = Annotated[
 class Reply:
     """The result of a verb: as JSON, as text for the terminal, and the exit code.
 
-    `gaps` are those of the plans it wrote; a verb with one above 100 % ends with
-    `FAR_FROM_PROVEN`. `always` is text that ``--quiet`` does not hold back.
+    `gaps`: gaps of the plans written; if one is above 100 %, the verb ends with
+    `FAR_FROM_PROVEN`. `always`: whether the text is printed despite ``--quiet``.
     """
 
     json: Callable[[], Any]
@@ -173,7 +173,7 @@ class Reply:
         return cls(lambda: {"written": str(path)}, lambda: typer.echo(f"Written to {path}"))
 
 
-# Options that a verb may take of these, in the order of its help.
+# Common options that a verb may take, in the order of its help.
 _SOLVER: dict[str, Any] = {
     "overrides": Overrides,
     "budget": Budget,
@@ -190,21 +190,21 @@ def to_folder(help_: str) -> Any:
 def verb(
     group: str, example: str, *, solver: Sequence[str] = (), quiet: bool = True, bare: bool = False
 ) -> Callable[[Callable[..., Reply | None]], Callable[..., Any]]:
-    """Return a decorator that makes a function a verb of a group; its help ends with an example.
+    """Return a decorator that makes a function a verb, with an example in its help.
 
-    The function gives a `Reply`, which is printed as ``--json`` and ``--quiet`` ask; errors are
+    The function returns a `Reply`, printed as ``--json`` and ``--quiet`` demand; errors are
     explained.
 
-    `group`: where ``--help`` lists the verb; `solver`: options among ``budget``, ``gap`` and
-    ``time_limit`` that become overrides of the verb; `quiet`: whether the verb has ``--quiet``;
-    `bare`: whether the function does all of this by itself.
+    `group`: the verb's group in ``--help``; `solver`: options among ``budget``, ``gap`` and
+    ``time_limit`` that become overrides; `quiet`: whether the verb has ``--quiet``; `bare`: whether
+    the function does all of this itself.
     """
 
     def make(function: Callable[..., Reply | None]) -> Callable[..., Any]:
-        # By default the list of verbs cuts their descriptions off at the edge of the line.
+        # By default the list of verbs truncates descriptions at the line's end.
         said = " ".join((function.__doc__ or "").split())
         return app.command(
-            function.__name__.rstrip("_"),  # a name that Python has taken ends in _
+            function.__name__.rstrip("_"),  # names of Python end in _
             short_help=said,
             epilog=f"Example: {example}",
             rich_help_panel=group,
@@ -216,7 +216,7 @@ def verb(
 def _with_common_options(
     function: Callable[..., Reply | None], solver: Sequence[str], quiet: bool
 ) -> Callable[..., None]:
-    """Return a verb that takes the options all have, prints its reply and exits by it."""
+    """Return a verb with the common options, which prints its reply and exits by it."""
     own = dict(inspect.signature(function, eval_str=True).parameters)
 
     def run(**given: Any) -> None:
@@ -265,7 +265,7 @@ def asked_of_solver(
     budget: float | None = None,
     budget_key: str = "program.budget_pkr",
 ) -> list[str]:
-    """Return the overrides of a verb, with those that its own options stand for."""
+    """Return the overrides of a verb, including its solver options."""
     options = ((budget_key, budget), ("solver.gap", gap), ("solver.time_limit_s", time_limit))
     return [
         *(overrides or ()),
@@ -274,12 +274,12 @@ def asked_of_solver(
 
 
 def now() -> datetime:
-    """Return the time, with the zone of this machine."""
+    """Return the time in this machine's time zone."""
     return datetime.now(UTC).astimezone()
 
 
 def exit_if_far(*gaps: float | None) -> None:
-    """End with the exit code of plans that stand and are far from proven, if one is."""
+    """Exit with the code for plans far from proven, if a gap is that large."""
     from siting.engine.proof import is_far
 
     if any(map(is_far, gaps)):
@@ -300,9 +300,9 @@ def items(texts: Sequence[str] | None) -> list[str]:
 def print_json(facts: Any) -> None:
     """Print the one document of a verb as JSON on stdout.
 
-    Numbers of NumPy, dates and what is not finite are made plain (``null``).
+    NumPy numbers and dates are made plain; infinite values are ``null``.
     """
-    # A terminal with another encoding would replace missing characters by text that is not JSON.
+    # Other encodings would replace missing characters by text that is not JSON.
     ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     try:
         text = json.dumps(facts, indent=2, ensure_ascii=ascii_only, allow_nan=False)
@@ -316,7 +316,7 @@ def print_json(facts: Any) -> None:
 
 @contextmanager
 def _usage_as_json() -> Iterator[None]:
-    """Say what is wrong with the words of a command as JSON too, where that is asked for."""
+    """Print usage errors as JSON too, if JSON is asked for."""
     try:
         yield
     except _UsageError as err:
@@ -326,10 +326,10 @@ def _usage_as_json() -> Iterator[None]:
 
 
 def _json_of(faults: Sequence[Fault]) -> None:
-    """Print faults as the verb's JSON where that is asked for, unless it has said something."""
+    """Print faults as the verb's JSON if asked for, unless its document is printed."""
     said = _SAID.get(Said())
     if said.asked and not said.done:
-        with suppress(OSError):  # stdout itself may be what failed; stderr has it in words
+        with suppress(OSError):  # stdout itself may have failed; stderr has the faults
             print_json({"error": [fault.plain() for fault in faults]})
 
 
@@ -356,7 +356,7 @@ def _root(
 
 
 class Progress:
-    """Progress on stderr, for which nothing is imported until there is some."""
+    """Progress on stderr; imports nothing before the first event."""
 
     def __init__(self) -> None:
         self.lines: StageLines | None = None
@@ -370,7 +370,7 @@ class Progress:
         self.lines(event)
 
     def stop(self) -> None:
-        """Take the live line off the screen."""
+        """Clear the live line."""
         if self.lines is not None:
             self.lines.stop()
 
@@ -379,15 +379,15 @@ _PROGRESS: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 
 def progress() -> Progress | None:
-    """Return the progress display of the verb that runs now; None if it is quiet."""
+    """Return the progress display of the running verb; None if it is quiet."""
     return _PROGRESS.get()
 
 
 @contextmanager
 def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
-    """Turn an error of ours into its text and an exit code; let any other show itself.
+    """Turn errors of this package into text and an exit code; let other errors through.
 
-    Yields what shows progress, none if `quiet`.
+    Yields the progress display; None if `quiet`.
     """
     level = logging.ERROR if quiet else logging.WARNING
     handler = logging.StreamHandler()
@@ -399,7 +399,7 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
     verb_name = said.verb if said else ""
     waiting = threading.Timer(FIRST_LINE_S, _say_at_work, (verb_name, progress))
     waiting.daemon = True
-    # What is piped is read by a program, which does not wonder.
+    # A program that reads a pipe needs no such notice.
     if progress is not None and sys.stderr.isatty():
         waiting.start()
     try:
@@ -436,13 +436,13 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
 
 
 def _say_at_work(verb_name: str, progress: Progress | None) -> None:
-    """Say that a verb is at work, unless a stage has said so."""
+    """Print that a verb is at work, unless a stage was shown."""
     if progress is None or progress.lines is None:
         typer.echo(" ".join(filter(None, ("siting", verb_name, "is at work …"))), err=True)
 
 
 class _Notes(logging.Formatter):
-    """Notes in which no text of a user's commands the terminal."""
+    """Notes whose texts cannot control the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the note, its control characters made visible."""
@@ -450,7 +450,7 @@ class _Notes(logging.Formatter):
 
 
 def _listen_to_sigterm() -> Callable[[], None]:
-    """Take SIGTERM as Ctrl-C for now; return what takes it as before again."""
+    """Treat SIGTERM as Ctrl-C; return a function that restores the handler."""
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
 
@@ -466,18 +466,18 @@ def _listen_to_sigterm() -> Callable[[], None]:
 
 
 def stopped(text: str) -> typer.Exit:
-    """Say that a verb was stopped, and return what ends it."""
+    """Print that a verb was stopped; return the exception that ends it."""
     typer.echo(text, err=True)
     _json_of([Fault("", text.strip())])
     return typer.Exit(130)
 
 
 def print_error(heading: str, err: SitingError) -> None:
-    """Print an error on stderr, and as JSON on stdout where that is asked for."""
+    """Print an error on stderr, and as JSON on stdout if asked for."""
     _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)
-    # A terminal breaks long lines inside words; what is piped stays a line a fault.
+    # A terminal breaks long lines inside words; a pipe gets one line per fault.
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
     for line in str(err).splitlines():
         lines = textwrap.wrap(line, max(width - 4, 20), break_long_words=False) if width else [line]

@@ -1,4 +1,4 @@
-"""Verbs on configurations: run, award, demand, check, fetch, frontier, nation, batch, rerun."""
+"""Verbs on configurations, from ``run`` and ``award`` to ``batch`` and ``rerun``."""
 
 from __future__ import annotations
 
@@ -408,7 +408,7 @@ def rerun(
     try:
         repetition = repeat(run_folder(folder), overrides or [], out=out, progress=progress())
     except InfeasibleError as err:
-        # The first run had a plan, so that an infeasible repetition is a difference, not bad input.
+        # The first run had a plan, so an infeasible repetition is a difference, not bad input.
         print_error("Differs: there was a plan, now there is none", err)
         raise typer.Exit(1) from err
     return Reply(repetition.plain, lambda: print_rerun(repetition), code=int(not repetition.same))

@@ -1,4 +1,4 @@
-"""Run folders: those nearby, newest first, and the one that a name stands for."""
+"""Run folders: the ones nearby, newest first, and the one with a given name."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ LISTED = (
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run folder and the first fields of its ``run.json``."""
+    """A run folder and the listed fields of its ``run.json``."""
 
     path: Path
 
     @cached_property
     def facts(self) -> dict[str, Any] | None:
-        """The values of `LISTED` that are there; None if ``run.json`` cannot be read."""
+        """The values of `LISTED`, if present; None if ``run.json`` cannot be read."""
         try:
             found = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
@@ -66,7 +66,7 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
     """Return the run folder for a path, a name, the start of a name, or ``@latest``.
 
     The name of a study (``haripur``) means its newest run. Raises `InputError` if no run, or more
-    than one, has the name; a path is returned unchanged, whatever is there.
+    than one, has the name; a path is returned unchanged, even if nothing is there.
     """
     word = str(wanted)
     if wanted.is_dir() or (wanted.name != word and word != LATEST):
@@ -80,7 +80,7 @@ def run_folder(wanted: Path, here: Path | None = None) -> Path:
     runs = _all_folders(here)
     named = [run for run in runs if run.path.name == word]
     begun = named or [run for run in runs if run.path.name.startswith(word)]
-    if not named and len(begun) != 1:  # the files are read only where names do not suffice
+    if not named and len(begun) != 1:  # files are read only if names do not suffice
         of_study = (run for run in run_folders(here) if (run.facts or {}).get("name") == word)
         named = list(islice(of_study, 1))
     named = named or begun

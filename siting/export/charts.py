@@ -1,4 +1,4 @@
-"""Charts of a plan for papers: by class, cost and payer, use, year, budget and simulated day.
+"""Charts of a plan for papers: classes, cost, use, years, budgets and simulated day.
 
 Colours differ in lightness as much as in hue, and unserved energy and existing stations are
 hatched, so that a chart can be read in a grey print and by colour-blind readers.
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 SERVED, LACKING, LACKING_EDGE, PUBLIC = "#00694e", "#fbdcc4", "#d55e00", "#0072b2"
 GRID = "#e5e7eb"
-# Ways of choosing on the simulated day.
+# How drivers choose on a simulated day.
 _CASES = (("planned", "as planned", NEW), ("free", "free choice, all drivers", "#c2410c"))
 # Unserved energy is hatched, so that it can be seen in a grey print.
 _LACKING: dict[str, Any] = {"color": LACKING, "ec": LACKING_EDGE, "hatch": "////", "lw": 0.6}
 _STANDING: dict[str, Any] = {"color": "#f0c419", "ec": INK, "hatch": "....", "lw": 0.5}
-# Background of texts over the lines of the grid.
+# Background that hides grid lines behind texts.
 _CLEAR = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
-# Parts of a station's cost, in the order they are drawn; the parts of grid works stand for them.
+# Parts of a station's cost in drawing order; the grid parts replace "Grid works" if known.
 _GRID_PARTS = {
     "connection_cost_pkr": "Grid connection",
     "line_cost_pkr": "11 kV line",
@@ -115,7 +115,7 @@ def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
         known = {"charger_cost_pkr": known.pop("charger_cost_pkr"), **_GRID_PARTS, **known}
     sums = {text: float(built[c].sum()) for c, text in known.items() if c in built.columns}
     other = float(new["cost_pkr"].sum()) - sum(sums.values())
-    # Rounding of rupees is not a part.
+    # A rest below a rupee is rounding.
     return {t: v for t, v in {**sums, "Other": other if other > 1.0 else 0.0}.items() if v > 0}
 
 
@@ -125,7 +125,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     `sites` has ``site_id``, ``existing``, ``capacity_kwh_day``, ``served_kwh_day``.
     """
     rows = sites.assign(
-        # Rounded, so that stations of one size come by use and not by the last digit.
+        # Rounded, so that stations of one size are sorted by use, not by rounding.
         room=sites["capacity_kwh_day"].fillna(sites["served_kwh_day"]).astype(float).round(3),
         got=sites["served_kwh_day"].astype(float).round(3),
     ).sort_values(["room", "got", "site_id"], ascending=[False, False, True], kind="stable")
@@ -158,7 +158,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
 
 
 def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return bars of the energy wanted and served year by year (kWh/day), with the money spent.
+    """Return bars of the energy wanted and served by year (kWh/day), with the money spent.
 
     `years` has ``year``, ``demand_kwh_day``, ``served_kwh_day``, ``spent_pkr``.
     """
@@ -181,7 +181,7 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
 
 
 def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figure:
-    """Return a chart of the share served for each budget, with the proven limit above it.
+    """Return a chart of the share served for each budget, with the bound above it.
 
     `table`: ``budget_pkr``, ``served_share``, ``served_kwh_day``, ``bound_kwh_day``, ``knee``,
     ``worst_class_share``; `title`, `note`: the lines above and below. Raises `MissingExtraError` if
@@ -278,7 +278,7 @@ def finish(figure: Figure, title: str, note: str) -> Figure:
 
 
 def _beside(chart: Axes, x: float, y: float, text: str) -> None:
-    """Write a text just right of where a bar ends, clear of the lines of the grid."""
+    """Write a text just right of the end of a bar, clear of the grid lines."""
     at: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
     chart.annotate(text, (x, y), size=8.5, color=INK, bbox=_CLEAR, **at)
 

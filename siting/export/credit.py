@@ -36,7 +36,7 @@ def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
 def noted(plan: Any) -> str:
     """Return the note and credit that every file made from a plan repeats.
 
-    `plan` is a `siting.Plan`, whose facts or else whose study know the inputs.
+    `plan` is a `siting.Plan`; the inputs come from its facts, or else its study.
     """
     inputs = plan.facts.get("inputs")
     if inputs is None:

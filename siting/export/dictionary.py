@@ -21,7 +21,7 @@ _SPECIFIED = {
     "dropped": (tables.CANDIDATES,),
     "offers": (tables.OFFERS,),
 }
-# Name endings that are a unit, and their form in labels; the longest first.
+# Units at the end of names, and their form in labels; the longest first.
 _UNITS = (
     ("_pkr_kwh", "PKR/kWh"),
     ("_pkr_year", "PKR/year"),
@@ -53,10 +53,9 @@ UNEXPLAINED = "column of an input, passed on as it came"
 def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
     """Return the meaning and unit of each field of each layer or table.
 
-    `layers`: each layer's or table's name, and the names of its fields (`fields_of`). One row a
+    `layers`: each layer's or table's name, and the names of its fields (`fields_of`). One row per
     field in the order given: ``layer``, ``field``, ``alias`` (the field in words), ``unit`` (blank
-    for names and flags), ``meaning``. A field that an input brought and nobody here knows says so
-    (`UNEXPLAINED`).
+    for names and flags), ``meaning``. An unknown field of an input is marked so (`UNEXPLAINED`).
 
     >>> found = data_dictionary_of({"sites": ["power_kw", "served_car_kwh_day"]})
     >>> found["alias"].to_list()
@@ -78,7 +77,7 @@ def fields_of(
     """Return the fields of each layer, without geometry, and those its CSV adds.
 
     `layers`: layers and tables by name; `beside`: more fields by layer, such as ``lon`` and
-    ``lat``; or all of another table.
+    ``lat``, or all fields of another table.
     """
     fields = {
         name: [str(c) for c in layer.columns[layer.dtypes != "geometry"]]
@@ -107,7 +106,7 @@ def explain(layer: str, field: str) -> tuple[str, str]:
 
 
 def is_own(field: str, layers: Iterable[str] = ("candidates", "sites", "viability")) -> bool:
-    """Return whether a field is a user's and not a layer's own.
+    """Return whether a user added a field to a layer.
 
     >>> [is_own(name) for name in ("plot_no", "user_cost_pkr", "cost_pkr")]
     [True, True, False]
@@ -118,7 +117,7 @@ def is_own(field: str, layers: Iterable[str] = ("candidates", "sites", "viabilit
 def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
     """Return a table with the units of its columns in ``attrs["units"]``.
 
-    `layer` is the layer or table it is, for columns whose unit does not stand in their name.
+    `layer`: name of the layer or table, for columns without a unit in their name.
 
     >>> with_units(pd.DataFrame({"cost_pkr": [1.0], "served_share": [0.5]})).attrs
     {'units': {'cost_pkr': 'PKR', 'served_share': '0 to 1'}}
@@ -134,7 +133,7 @@ def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
 
 
 def _parted(field: str) -> tuple[str, str]:
-    """Return a name without the unit that it ends with, and that unit as it is written."""
+    """Return a name without the unit at its end, and that unit as labels write it."""
     ending, unit = next((one for one in _UNITS if field.endswith(one[0])), ("", ""))
     return field.removesuffix(ending), unit
 
@@ -152,9 +151,9 @@ def alias(field: str) -> str:
 
 
 def short_names(fields: Iterable[str], most: int = 10) -> dict[str, str]:
-    """Return a name of at most ten letters for each field, none twice, as a Shapefile requires.
+    """Return a unique name of at most ten letters for each field, as in a Shapefile.
 
-    Units at the end give way first, then words are cut evenly; `alias` has the field in full.
+    Units at the end are dropped first, then words are cut evenly. `alias` has the full name.
 
     >>> short_names(["site_id", "served_two_wheeler_kwh_day", "capacity_lev_kwh_day"]).values()
     dict_values(['site_id', 'se_two_whe', 'capaci_lev'])
@@ -173,7 +172,7 @@ def short_names(fields: Iterable[str], most: int = 10) -> dict[str, str]:
 
 
 def _cut(text: str, most: int) -> str:
-    """Return a name with the longest of its words cut letter by letter until it is short enough."""
+    """Return a name short enough, its longest words cut letter by letter."""
     words = [word for word in text.split("_") if word]
     while len("_".join(words)) > most and max(map(len, words)) > 1:
         at = max(range(len(words)), key=lambda n: len(words[n]))
@@ -186,7 +185,7 @@ Known = tuple[tuple[re.Pattern[str], str, str], ...]
 
 @cache
 def _known() -> dict[str, Known]:
-    """Return the fields by layer, patterns with ``<…>`` after names that are spelt out."""
+    """Return the fields by layer, full names before patterns with ``<…>``."""
     table = pd.read_csv(_FIELDS, dtype="str", keep_default_na=False)
     table["open"] = table["field"].str.contains("<")
     by_layer: dict[str, Known] = {}

@@ -1,4 +1,4 @@
-"""A plan for other programs: GeoPackage, Shapefile, GeoParquet, KML and others, or a workbook."""
+"""A plan for other programs: GeoPackage, Shapefile, GeoParquet, KML, workbook and others."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ def write_exchange(
 ) -> Path:
     """Write layers to a file for other programs, lon/lat (EPSG:4326), and return the file.
 
-    `layers`: layers and tables of a plan by name, as `siting.Plan.layers` has them. `path`: the
-    file, a new one; its ending decides the format. ``.parquet`` (GeoParquet), ``.fgb``
+    `layers`: layers and tables of a plan by name, as in `siting.Plan.layers`. `path`: the new file;
+    its ending decides the format. ``.parquet`` (GeoParquet), ``.fgb``
     (FlatGeobuf), ``.geojson`` and ``.shp`` (Shapefile) hold one layer; ``.kml`` and ``.gpkg``
     (GeoPackage) several. Names in a Shapefile have at most ten letters; ``NAME.fields.csv`` beside
     it gives the full names. ``.xlsx`` has a sheet per table, shapes as columns ``lon`` and ``lat``
     (a point on each area or line), a first sheet ``readme``, and a last sheet with the meaning of
-    each column. `names`: which layers; by default ``sites``, for KML and GeoPackage ``sites`` and
-    ``demand``, for a workbook all but the roads; `title`, `note`: title of the study, and the note
-    to repeat.
+    each column. `names`: the layers to write; by default ``sites``, for KML and GeoPackage
+    ``sites`` and ``demand``, for a workbook all but the roads; `title`,
+    `note`: the study's title, and the note to repeat.
 
     Raises `InputError` if the ending or the layer is unknown, or the layer does not fit the file.
     """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
-# Real text in SVG and PDF, and names of clip paths that do not change from run to run.
+# Text stays text in SVG and PDF, and clip paths keep their names between runs.
 _SAVED: Any = {"svg.fonttype": "none", "svg.hashsalt": "siting", "pdf.fonttype": 42}
 _NOTHING_OF_WHEN: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -24,7 +24,7 @@ _DPI = 160
 
 
 def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
-    """Return a white figure of that size in inches, one of its own and not of pyplot's.
+    """Return a white figure of a size in inches, made without pyplot.
 
     Raises `MissingExtraError` if Matplotlib is not installed.
     """
@@ -39,7 +39,7 @@ def new_figure(width_in: float, height_in: float, **options: Any) -> Figure:
 
 @cache
 def _shown_by_notebooks(kind: Any) -> Any:
-    """Return a figure that a notebook shows even where nothing has loaded pyplot."""
+    """Return a figure class that notebooks show even if pyplot is not loaded."""
 
     class Picture(kind):  # type: ignore[misc]
         def _repr_png_(self) -> bytes:
@@ -56,9 +56,9 @@ def _shown_by_notebooks(kind: Any) -> Any:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, SVG or PDF by the file's ending; the same figure, the same bytes.
+    """Write a figure as PNG, SVG or PDF by the file's ending, the same bytes each time.
 
-    Text stays text in SVG and PDF, so that it can be searched, and set in the paper's own font.
+    Text stays text in SVG and PDF, so that it can be searched or set in the paper's own font.
     Raises `InputError` if the ending is none of these.
     """
     from matplotlib import rc_context

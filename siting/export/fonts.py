@@ -1,8 +1,8 @@
-"""Fonts for names in pictures: Urdu needs one with its letters, and joined forms.
+"""Fonts for names in pictures: Urdu needs a font with its letters and joined forms.
 
-Browsers and QGIS join Urdu letters and look for a font by themselves. Matplotlib does not look for
-one, and joins them only where it was built with libraqm (3.11 and later). A name that cannot be
-drawn right is not drawn at all: boxes and loose letters are worse than an id.
+Browsers and QGIS find a font and join Urdu letters by themselves. Matplotlib does not look for a
+font, and joins letters only if built with libraqm (3.11 and later). A name that it cannot draw
+correctly is replaced, because boxes and loose letters are worse than an id.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from functools import cache
 from typing import Any
 
-# Arabic script and its presentation forms, with the marks and spaces between such words.
+# Arabic script and its presentation forms, with marks and spaces between words.
 _URDU = re.compile(
     "[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]"
     "(?:[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff\u200c-\u200f\\s]*"
@@ -31,10 +31,10 @@ LEFT_OUT = "Names in Urdu are left out: no font at hand here has their letters."
 
 
 def written(text: str, instead: str = "") -> tuple[str, dict[str, Any]]:
-    """Return a text as Matplotlib can draw it right, and the font to draw it in.
+    """Return a text that Matplotlib draws correctly, and the font to draw it in.
 
-    Urdu that cannot be drawn is replaced by `instead`, such as a site's id. The second result is
-    arguments for Matplotlib's ``text``: empty, or ``fontfamily``.
+    Urdu that cannot be drawn is replaced by `instead`, such as a site's id. The second result holds
+    arguments for Matplotlib's ``text``: none, or ``fontfamily``.
 
     >>> written("Blue Area")
     ('Blue Area', {})
@@ -50,7 +50,7 @@ def written(text: str, instead: str = "") -> tuple[str, dict[str, Any]]:
 
 
 def without_urdu(text: str, instead: str = "") -> str:
-    """Return a text with something else for its words in Urdu, and no brackets left empty.
+    """Return a text with its Urdu words replaced, and no empty brackets.
 
     >>> without_urdu("F-8 (ایف ۸), Islamabad")
     'F-8, Islamabad'
@@ -84,7 +84,7 @@ def _font_with(letters: frozenset[str]) -> str | None:
     if not hasattr(ft2font, "__libraqm_version__"):
         return None
     wanted = {ord(letter) for letter in letters}
-    # A title is bold, a note is not.
+    # Titles are bold, notes are not.
     faces = [font_manager.FontProperties(weight=weight) for weight in ("normal", "bold")]
     for name in URDU_FONTS:
         try:

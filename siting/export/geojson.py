@@ -65,7 +65,7 @@ def write_geojson(
 def geojson_of(layer: gpd.GeoDataFrame, *, name: str, note: str = "") -> dict[str, Any]:
     """Return a layer as `write_geojson` writes it, as plain values.
 
-    `layer`, `name`, `note`: as there.
+    `layer`, `name`, `note`: see there.
     """
     head, features = _collection(layer, name, note, None)
     collection: dict[str, Any] = json.loads(_dumps({**head, "features": list(features)}))
@@ -75,7 +75,7 @@ def geojson_of(layer: gpd.GeoDataFrame, *, name: str, note: str = "") -> dict[st
 def _collection(
     layer: gpd.GeoDataFrame, name: str, note: str, key: str | None
 ) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
-    """Return the members of a collection but its features, and these."""
+    """Return a collection's members without the features, and the features."""
     if key is not None:
         twice = layer[key].duplicated()
         refuse(rows_fault(f"{name}, column {key}", twice, layer[key], "duplicate"))
@@ -104,7 +104,7 @@ def _features(drawn: gpd.GeoDataFrame, key: str | None) -> Iterator[dict[str, An
 
 
 def _plain_column(column: pd.Series) -> list[Any]:
-    """Return the values of a column as JSON can hold them."""
+    """Return the values of a column as JSON types."""
     kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
     values = column.tolist()
     if kind in "biu" and kind:

@@ -49,9 +49,9 @@ def write_geopackage(
 ) -> None:
     """Write layers and plain tables into one GeoPackage, in lon/lat (EPSG:4326, degrees).
 
-    Coordinates are those of the GeoJSON files; other numbers are written in full. Whole numbers,
-    flags and text keep their type; missing values are NULL. Each field has its name in words and
-    its meaning, in the schema extension of GeoPackage.
+    Coordinates are rounded as in the GeoJSON files; other numbers are written in full. Whole
+    numbers, flags and text keep their type; missing values are NULL. Each field has its name in
+    words and its meaning, in GeoPackage's schema extension.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def write_geopackage(
             else:
                 frame = layer
             frame = storable(frame)
-            # Layers that were in a GIS before often bring a ``fid``.
+            # Layers from a GIS often have a ``fid`` already.
             taken = {str(column).lower() for column in frame.columns}
             options["FID"] = _free_name("fid", taken)
             if isinstance(frame, gpd.GeoDataFrame):
@@ -102,9 +102,9 @@ def write_geopackage(
 
 
 def storable(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with names and values as SQLite, XML and the drivers of GDAL hold them.
+    """Return a table with names and values that SQLite, XML and GDAL's drivers can hold.
 
-    A driver ends a text at a zero byte, and writes other control characters into XML as they are.
+    A driver ends a text at a zero byte, and writes other control characters into XML unchanged.
     """
     table = frame.reset_index(drop=True)
     taken: set[str] = set()
@@ -135,9 +135,9 @@ def _free_name(wanted: str, taken: Collection[str]) -> str:
 
 
 def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
-    """Add QGIS styles to a GeoPackage; the first one of each layer is the one it opens with.
+    """Add QGIS styles to a GeoPackage; each layer opens with its first one.
 
-    Its layers are written.
+    The layers must be written.
     """
     with closing(sqlite3.connect(path)) as database:
         geometry = dict(
@@ -173,7 +173,7 @@ def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
 def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
     """Add each field's name in words and its meaning where a GIS shows them.
 
-    Its layers are written; rows of `dictionary` on other tables are passed over.
+    The layers must be written; rows of `dictionary` on other tables are skipped.
     """
     rows = (
         dictionary[["layer", "field", "alias", "unit", "meaning"]].astype(str).to_numpy().tolist()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-# Width of a road in points and its colour, drawn in this order; streets are the rest.
+# Width of a road (points) and its colour, in drawing order; other roads are streets.
 _STREET = (0.35, "#cfd3d8")
 _MAIN_ROADS = {
     "tertiary": (0.7, "#c3c8ce"),
@@ -44,7 +44,7 @@ _LARGEST_PT2, _SMALLEST_PT2 = 330.0, 26.0
 
 @dataclass(frozen=True)
 class Ground:
-    """The piece of ground that is drawn, in metres, and its size on paper, in inches."""
+    """The area drawn, in metres, and its size on paper, in inches."""
 
     west: float
     south: float
@@ -63,9 +63,9 @@ def require_metres(edges: gpd.GeoDataFrame) -> None:
 def find_ground(
     edges: gpd.GeoDataFrame, cells: gpd.GeoDataFrame, stations: gpd.GeoDataFrame
 ) -> Ground:
-    """Return the ground to draw: cells and stations, or the roads where there are neither.
+    """Return the area of cells and stations, or of the roads if there are neither.
 
-    Raises `InputError` where there is nothing to draw.
+    Raises `InputError` if there is nothing to draw.
     """
     layers = [layer for layer in (cells, stations) if len(layer)] or [edges]
     if not len(layers[0]):
@@ -74,7 +74,7 @@ def find_ground(
     west, south = bounds[:, :2].min(axis=0)
     east, north = bounds[:, 2:].max(axis=0)
     span = np.maximum([east - west, north - south], 200.0) * 1.06
-    # The map is not too narrow, and high enough for the key beside it.
+    # Not too narrow, and high enough for the key beside the map.
     span = np.maximum(span, [span[1] * _ASPECT[0], span[0] / _ASPECT[1]])
     inches = span * np.min(np.array(_LONGEST_IN) / span)
     return Ground(
@@ -88,7 +88,7 @@ def find_ground(
 
 
 def add_land(figure: Figure, ground: Ground, box: tuple[float, float, float, float]) -> Axes:
-    """Return axes that show the ground and nothing yet; `box` is left, bottom, width and height."""
+    """Return empty axes of the ground; `box` is left, bottom, width and height."""
     land = figure.add_axes(box)
     land.set(
         xlim=(ground.west, ground.west + ground.width_m),
@@ -111,13 +111,13 @@ def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
 
 
 def darkest(wanted: Array) -> float:
-    """Return the value of the darkest cells, a round one near the 97th percentile."""
+    """Return the value of the darkest shade, rounded near the 97th percentile."""
     some = wanted[wanted > 0]
     return nice(float(np.quantile(some, 0.97))) if len(some) else 1.0
 
 
 def served_share(cells: gpd.GeoDataFrame) -> Array:
-    """Return the share of each cell's energy that is served; 0 where nothing is wanted."""
+    """Return the share of each cell's energy that is served; 0 without demand."""
     share = cells["served_share"].to_numpy(dtype=float, na_value=np.nan)
     return np.asarray(np.nan_to_num(share))
 
@@ -181,7 +181,7 @@ def draw_unserved(land: Axes, cells: gpd.GeoDataFrame) -> None:
 
 
 def thin_hatch() -> Any:
-    """Return a context whose hatches are thin; the width is fixed when they are made."""
+    """Return a context for making thin hatches, since their width cannot change later."""
     from matplotlib import rc_context
 
     return rc_context({"hatch.linewidth": 0.5})
@@ -210,7 +210,7 @@ def draw_roads(land: Axes, edges: gpd.GeoDataFrame) -> None:
     """Draw the roads in grey, main roads heavier and on top."""
     from matplotlib.collections import LineCollection
 
-    # A street with two directions is two edges; drawn twice it would only be a larger file.
+    # A two-way street is two edges; drawing both would only enlarge the file.
     shapes = shapely.normalize(np.asarray(edges.geometry.array))
     edges = edges[~pd.Series(shapely.to_wkb(shapes)).duplicated().to_numpy()]
     kinds = edges["highway"].map(_road_kind)
@@ -237,7 +237,7 @@ def _road_kind(highway: Any) -> str:
 
 
 def marker_pt2(power_kw: Array, of_kw: float) -> Array:
-    """Return the area of each marker in square points, in proportion to its share of `of_kw`."""
+    """Return the area of each marker (square points), in proportion to its kW over `of_kw`."""
     sized = np.nan_to_num(power_kw) / of_kw * _LARGEST_PT2
     return np.asarray(np.maximum(sized, _SMALLEST_PT2))
 
@@ -260,7 +260,7 @@ def draw_sites(land: Axes, stations: gpd.GeoDataFrame) -> None:
     size = marker_pt2(power, largest_kw(power))
     existing = stations["existing"].to_numpy(dtype=bool)
     for chosen, marker, colour in ((existing, "D", EXISTING), (~existing, "o", NEW)):
-        # The largest first, so that a small one beside it stays in sight.
+        # The largest first, so that it does not cover smaller ones.
         order = np.flatnonzero(chosen)[np.argsort(-size[chosen], kind="stable")]
         land.scatter(
             xy[order, 0],
@@ -275,7 +275,7 @@ def draw_sites(land: Axes, stations: gpd.GeoDataFrame) -> None:
 
 
 def draw_scale_and_north(land: Axes, ground: Ground) -> None:
-    """Draw a scale bar of a round length (km or m) at the lower left, and an arrow to the north.
+    """Draw a scale bar of a round length (km or m) at the lower left, and a north arrow.
 
     Grid north of UTM is within 2 degrees of true north in Pakistan.
     """

@@ -15,10 +15,9 @@ from siting.errors import InputError
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND
 
-# Streets above which roads are joined for drawing: one row each would make a file of 110 MB for
-# Karachi.
+# Number of roads above which they are joined for drawing: one row each takes 110 MB for Karachi.
 MOST_ROADS = 100_000
-# Largest distance of a joined road from its place (m).
+# Largest shift of a joined road (m).
 DRAWN_WITHIN_M = 2.0
 # Attributes that joined roads share.
 _ALIKE = ("name", "highway", "speed_kmh", "speed_source")
@@ -38,9 +37,9 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
     Parameters
     ----------
     cells
-        `siting.tables.CELLS`; columns beside those of the specification are kept.
+        `siting.tables.CELLS`; further columns are kept.
     demand
-        `siting.tables.DEMAND` with ``served_kwh_day``; columns beside those are the user's.
+        `siting.tables.DEMAND` with ``served_kwh_day``; further columns are the user's.
 
     Returns
     -------
@@ -48,14 +47,14 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
         The cells in their order and coordinate reference system: ``cell_id``, ``people``,
         ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing
         where nothing is wanted), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for
-        each vehicle class in the order they first appear, ``snap_m``, ``in_network`` (false where
-        the cell is too far from a road), other columns of the cells, those of the demand on which
-        a cell's rows agree (`one_each`), ``geometry``.
+        each vehicle class in the order they first appear, ``snap_m``, ``in_network`` (false if the
+        cell is too far from a road), other columns of the cells, demand columns equal in all rows
+        of a cell (`one_each`), ``geometry``.
 
     Raises
     ------
     InputError
-        If a demand row names a cell that is not there.
+        If a demand row names an unknown cell.
 
     Examples
     --------
@@ -108,7 +107,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
 def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
     """Return columns by cell, in the order of `cells`: values shared by all rows of a cell.
 
-    Blank where they differ; a column on which no cell's rows agree is left out.
+    Blank where rows differ; a column that differs within every cell is left out.
 
     >>> rows = pd.DataFrame({"ward": ["a", "a", "b"], "row": [1, 2, 3]})
     >>> one_each(rows, ["c1", "c1", "c2"], pd.Series(["c1", "c2"])).to_dict("list")
@@ -122,11 +121,11 @@ def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd
 def wanted_layer(
     cells: gpd.GeoDataFrame, demand: pd.DataFrame, surfaces: pd.DataFrame | None = None
 ) -> gpd.GeoDataFrame:
-    """Return one row per cell with the energy wanted there by class (kWh/day), before any plan.
+    """Return one row per cell with the energy wanted by class (kWh/day), before any plan.
 
     `cells`, `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`; `surfaces`: each cell's
     shares of home, destination and en route, if known. Result: as `demand_layer` without service;
-    ``home_share``, ``destination_share`` and ``en_route_share`` (0 to 1) where there are surfaces.
+    ``home_share``, ``destination_share`` and ``en_route_share`` (0 to 1) if `surfaces` is given.
     """
     layer = demand_layer(cells, demand.assign(served_kwh_day=0.0))
     served = [c for c in layer.columns if c.startswith(("served_", "unserved_"))]
@@ -141,7 +140,7 @@ def wanted_layer(
 def outside_layer(
     cells: gpd.GeoDataFrame, demand: pd.DataFrame, people_outside: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return cells out of the network's reach: people (persons), kWh/day and the reason.
+    """Return cells out of the network's reach: people, kWh/day and the reason.
 
     `cells`, `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`; `people_outside`: people of
     the layer that the study leaves out, with ``people``. Columns: ``people``, ``demand_kwh_day``
@@ -175,14 +174,14 @@ def outside_layer(
 def service_layer(
     service: pd.DataFrame, cells: gpd.GeoDataFrame, sites: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return one straight line a (cell, site, vehicle class) served: kWh/day and minutes' drive.
+    """Return a straight line for each cell, site and class served: kWh/day, minutes' drive.
 
     The lines run from the cell's centre to the site; they show pairs, not the route.
 
     `service`: `siting.tables.SERVICE`; `cells`: `siting.tables.CELLS`; `sites`: points with
     ``site_id``: the plan's sites or the candidates. Result: the columns of `siting.tables.SERVICE`
     and a LineString ``geometry``, rows in the order of `service`, in the coordinate reference
-    system of `cells`. Raises `InputError` if a row names a cell or a site that is not there.
+    system of `cells`. Raises `InputError` if a row names an unknown cell or site.
     """
     _require_known(service, "service", "cell_id", cells)
     _require_known(service, "service", "site_id", sites)
@@ -196,13 +195,13 @@ def service_layer(
 
 
 def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the roads of a network as a map layer: one row each, or joined where there are many.
+    """Return the roads of a network as a map layer, joined into lines if there are many.
 
     `edges`: roads indexed by (u, v, key), with ``length_m`` and ``travel_min``.
 
-    Result: the roads; above `MOST_ROADS` those that continue each other with the same name, class
-    and speed are one line, both directions once, drawn within two metres. Such a line has its
-    length and driving time, in ``roads`` the number of roads in it, and blanks where these differ
+    Result: one row per road. Above `MOST_ROADS`, roads that continue each other with the same name,
+    class and speed are one line for both directions, drawn within two metres. Such a line has its
+    length and driving time, in ``roads`` its number of roads, and blanks where these differ
     (``u``, ``v``, ``key`` …).
     """
     table = edges.reset_index()
@@ -213,7 +212,7 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     alike = [name for name in _ALIKE if name in facts.columns]
     kind = facts.groupby(alike, sort=False, dropna=False).ngroup()
     lines, of = strokes(np.asarray(metres.geometry.array), np.asarray(kind, np.int64), 0.01)
-    # A road without length is on no line; it stays unchanged.
+    # Roads without length are on no line and stay unchanged.
     alone = np.flatnonzero(of < 0)
     of[alone] = len(lines) + np.arange(len(alone))
     whole, drawn = (
@@ -237,9 +236,9 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def site_table_layer(table: pd.DataFrame, sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return a table that has ``site_id`` as points at those sites, its columns and rows kept.
+    """Return a table with ``site_id`` as points at those sites, columns and rows kept.
 
-    Raises `InputError` if a row names a site that is not there.
+    Raises `InputError` if a row names an unknown site.
     """
     _require_known(table, "table", "site_id", sites)
     rows = pd.Index(sites["site_id"]).get_indexer(table["site_id"])
@@ -250,9 +249,9 @@ def site_table_layer(table: pd.DataFrame, sites: gpd.GeoDataFrame) -> gpd.GeoDat
 def zone_layer(
     zones: pd.DataFrame, cells: gpd.GeoDataFrame, zone_of_cells: pd.Series
 ) -> gpd.GeoDataFrame:
-    """Return the zones of a program as the cells they are made of, their columns and rows kept.
+    """Return a program's zones with the shape of their cells, columns and rows kept.
 
-    `zones` are named by ``zone``; `zone_of_cells` is by ``cell_id``, blank where a cell is in none.
+    `zones` has names in ``zone``; `zone_of_cells` is by ``cell_id``, blank for a cell without zone.
     A zone without cells has no shape.
     """
     zone = zone_of_cells.reindex(cells["cell_id"].astype(str)).to_numpy()
@@ -263,7 +262,7 @@ def zone_layer(
 
 
 def _by_class(cells: gpd.GeoDataFrame, demand: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Return one row per cell and one column per vehicle class, zero if there is no demand row."""
+    """Return one row per cell and one column per vehicle class, zero without a demand row."""
     classes = demand["vehicle_class"].drop_duplicates().tolist()
     wide = demand.pivot_table(
         index="cell_id", columns="vehicle_class", values=value, aggfunc="sum", observed=True

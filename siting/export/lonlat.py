@@ -69,7 +69,7 @@ def _round(coordinates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
-    """Return a valid shape on the grid for one that plain rounding broke."""
+    """Return a valid shape on the grid for one that rounding made invalid."""
     if exact.geom_type in ("LineString", "MultiLineString"):
         return _mend_line(drawn)
     valid = exact
@@ -83,7 +83,7 @@ def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
 
 
 def _mend_line(drawn: BaseGeometry) -> BaseGeometry:
-    """Return the parts that still have a length, or else a line of one grid step."""
+    """Return the parts that still have a length, or a line of one grid step."""
     parts = shapely.get_parts(drawn)
     lasting = parts[shapely.is_valid(parts)]
     if len(lasting) > 1:

@@ -1,4 +1,4 @@
-"""Maps of a plan: one plan, plans side by side, where plans differ, and the demand by class."""
+"""Maps of a plan, of plans side by side, of their differences, and of demand by class."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _SIDE_IN, _KEY_IN = 2.5, 2.25
 # Colours of stations in all plans, and of those in only one, in the order of the plans.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
 ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
-# Longest side of a map of a plan beside another, and the space above it.
+# Longest side of maps side by side, and the space above them.
 _PANEL_IN, _HEAD_IN = 6.2, 0.28
-# Width of a map of the demand, the space between and above such maps, and their columns.
+# Width of a demand map, the space between and above such maps, and their columns.
 DEMAND_IN, GAP_IN, DEMAND_HEAD_IN, COLUMNS = 3.1, 0.25, 0.45, 4
 
 
@@ -45,9 +45,9 @@ def plan_figure(
 ) -> Figure:
     """Return the map of a plan: roads, kWh/day wanted and served by cell, stations by kW.
 
-    A cell is darker the more energy it wants per day (per km², or per cell where cells are points),
-    and turns from orange to green with the share of it that is served. New stations are circles and
-    existing ones diamonds, their areas in proportion to their power. Cells with less than half
+    A cell is darker the more energy it wants per day (per km², or per cell if cells are points). It
+    turns from orange to green with the share served. New stations are circles and existing ones
+    diamonds, their areas in proportion to their power. Cells with less than half
     served are hatched, because a grey print has no colours.
 
     `edges`: roads with ``highway``, in a projected coordinate reference system (metres);
@@ -82,7 +82,7 @@ def _draw_key(
     top: float,
     unit: str,
 ) -> None:
-    """Draw the key from the top down; the axes' units are inches."""
+    """Draw the key from the top down, in inches."""
     from matplotlib.patches import Rectangle
 
     side.set(xlim=(0, _KEY_IN), ylim=(-height_in, 0))
@@ -91,7 +91,7 @@ def _draw_key(
     wanted, served = cells["demand_kwh_day"].sum(), cells["served_kwh_day"].sum()
     share = round(100 * served / wanted, 1) if wanted > 0 else 0.0
     if wanted - served > 0.5:
-        share = min(share, 99.9)  # "100 %" only if all of it is
+        share = min(share, 99.9)  # "100 %" only if all is served
     y = -0.06
     for big, small in (
         (f"{share:.1f} %", f"of {wanted:,.0f} kWh/day served"),
@@ -252,7 +252,7 @@ def draw_demand(
     title: str,
     note: str = "",
 ) -> None:
-    """Draw the energy wanted by cell as a PNG, SVG or PDF: one map of all classes, one per class.
+    """Draw the energy wanted by cell as PNG, SVG or PDF: a map of all classes, one of each.
 
     Each map has its own scale, up to the value that 97 % of its cells stay below.
 
@@ -334,7 +334,7 @@ class MapPage:
         self._write(below, down_in, size=7.5, color=QUIET, **fonts)
 
     def _write(self, lines: list[str], down_in: float, **style: Any) -> None:
-        """Write lines at the left edge, some inches below the top; "$" does not start a formula."""
+        """Write lines at the left edge, some inches below the top; "$" starts no formula."""
         x, y = EDGE_IN / self.width_in, 1 - down_in / self.height_in
         self.figure.text(x, y, "\n".join(lines), va="top", parse_math=False, **style)
 
@@ -348,7 +348,7 @@ class MapPage:
         )
 
     def side(self, wide_in: float) -> Axes:
-        """Return axes as high as a map at the right edge of the page."""
+        """Return axes of a map's height at the right edge of the page."""
         left_in = self.width_in - EDGE_IN - wide_in
         return self.figure.add_axes(self._box(left_in, self.first_in, wide_in))
 

@@ -24,7 +24,7 @@ from siting.writing import require_free
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Each picture by name: its content, and the table of `Plan.tables` it needs besides.
+# Content of each picture by name, and the table of `Plan.tables` it needs.
 PICTURES = {
     "map": ("the plan on the map", ""),
     "classes": ("energy served by vehicle class", ""),
@@ -72,9 +72,9 @@ def save_plan_pictures(
 ) -> list[Path]:
     """Write every picture that a plan has the tables for; return the files.
 
-    `folder`: where to; it is made if it is missing. A picture that is there is not replaced.
-    `formats`: any of ``png``, ``svg`` and ``pdf``. Raises `InputError` if a format is not known, or
-    one of the files is there already; `MissingExtraError` if Matplotlib is not installed.
+    `folder`: made if it is missing. `formats`: any of ``png``, ``svg`` and ``pdf``. Raises
+    `InputError` if a format is unknown or a file exists, since none is replaced;
+    `MissingExtraError` if Matplotlib is not installed.
     """
     given = (formats,) if isinstance(formats, str) else tuple(formats)
     odd = tuple(str(f) for f in given if f not in FORMATS)

@@ -1,4 +1,4 @@
-"""A QGIS project beside a plan's GeoPackage: layers in order, styles, map tips, a print page.
+"""A QGIS project for a plan's GeoPackage: layer order, styles, map tips, a print page.
 
 Only differences from QGIS's own defaults are written, as in `siting.export.qml`.
 """
@@ -22,14 +22,14 @@ from siting.export.styles import Style
 from siting.texts import qgis_label
 from siting.writing import write_whole
 
-# Layers that a reader can switch on.
+# Layers that start switched off.
 _OFF = ("candidates", "dropped", "service", "alternative_sites", "isochrones")
 _IN_LEGEND = ("sites", "roads", "zones", "demand")
 _GEOMETRY = {"Point": "Point", "LineString": "Line", "Polygon": "Polygon"}
 
 
 def _text(field: str) -> str:
-    """Return an expression of a text field for a map tip: a name there is text and no HTML."""
+    """Return the expression of a text field for a map tip, its HTML escaped."""
     return f"[% replace(replace({field}, '&', '&amp;'), '<', '&lt;') %]"
 
 
@@ -44,10 +44,10 @@ _TIPS = {
     "roads": _text("name"),
 }
 _ID = "siting_plan_layer_"  # QGIS rejects short ids
-# Labels and scale bar among the items of the page, by QGIS's numbers of their types.
+# Labels and scale bar of the page, by QGIS's numbers for item types.
 _LABEL, _SCALE_BAR = "LayoutItem[@type='65641']", "LayoutItem[@type='65646']"
 _MAP_MM = (205.0, 168.0)
-_BAR_MM = 48.0  # the scale bar within 60 mm, figures beside it
+_BAR_MM = 48.0  # the scale bar has 60 mm with its figures
 
 
 def write_qgis_project(
@@ -60,9 +60,9 @@ def write_qgis_project(
 ) -> None:
     """Write a QGIS project of the layers of the ``plan.gpkg`` in the same folder.
 
-    Of `layers` the first is drawn on top, and tables are skipped; of a layer's `styles` the first
-    is used. `title`, `note` and `credit` (owner, licence and date of the data) are on the page to
-    print.
+    The first of `layers` is drawn on top; tables are skipped; each layer uses the first of its
+    `styles`. `title`, `note` and `credit` (owner, licence and date of the data) are on the print
+    page.
     """
     shown = {name: layer for name, layer in layers.items() if styles.get(name) and len(layer)}
     text = _project(shown, styles, title, note, credit)
@@ -145,9 +145,9 @@ def _extent(into: Element, bounds: Sequence[float]) -> None:
 def _page(
     title: str, note: str, credit: str, bounds: Sequence[float], heads: Mapping[str, str]
 ) -> Element:
-    """Return a landscape page of A4, ``qgis_page.xml``, with its texts, map, legend and scale.
+    """Return a landscape A4 page, ``qgis_page.xml``, with texts, map, legend and scale.
 
-    `heads` are the layers' names in the legend.
+    `heads`: the layers' names in the legend.
     """
     layout = ET.fromstring((files("siting.export") / "qgis_page.xml").read_text(encoding="utf-8"))
     extent, tree, bar = (

@@ -32,7 +32,7 @@ class Class(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """One rule: which features, its line in the legend, its symbol, the widest scale it is at."""
+    """One rule: its features, its line in the legend, its symbol, its widest scale."""
 
     where: str
     label: str
@@ -41,7 +41,7 @@ class Rule(NamedTuple):
 
 
 class Size(NamedTuple):
-    """The area of a marker by a field: from 0 to `most`, of the field, `most_mm` across."""
+    """Marker areas by a field: `most` is the largest value, drawn `most_mm` across."""
 
     field: str
     most: float
@@ -70,7 +70,7 @@ def marker(
     outline_mm: float = 0.3,
     size: Size | None = None,
 ) -> Element:
-    """Return a marker: ``circle``, ``square``, ``triangle``, ``diamond``, ``cross2`` and others."""
+    """Return a marker, such as ``circle``, ``square``, ``triangle`` or ``cross2``."""
     part = {
         "name": shape,
         "color": colour(fill),
@@ -215,7 +215,7 @@ def labels(
         SubElement(families, "family", name=name)
     SubElement(style, "text-buffer", bufferDraw="1", bufferSize="0.7", bufferSizeUnits="MM",
                bufferColor=colour("#ffffff", 0.9), bufferNoFill="1", bufferOpacity="1")  # fmt: skip
-    # Each line of a label has its own direction: Urdu from the right, Latin from the left.
+    # Each label line has its own direction: Urdu from the right, Latin from the left.
     SubElement(settings, "text-format", multilineAlign="1", autoWrapLength="30")
     placement = SubElement(settings, "placement", priority=str(priority))
     if along_line:
@@ -252,8 +252,8 @@ def document(
 ) -> str:
     """Return the style of a layer as QML.
 
-    `aliases` are each field and its name in words, `shown_by` the expression a feature is listed
-    by, `scale` the widest scale (denominator) it shows at; 0: at any.
+    `aliases`: fields with their names in words; `shown_by`: the expression that names a feature;
+    `scale`: the widest scale (denominator) that shows the layer; 0: any.
     """
     root = Element("qgis", version=QGIS_VERSION,
                    styleCategories="LayerConfiguration|Symbology|Labeling|Fields|Rendering",
@@ -274,7 +274,7 @@ def document(
 
 
 def qgis_xml(root: Element) -> str:
-    """Return the text of a document of QGIS, with nothing in it that XML cannot hold."""
+    """Return the text of a QGIS document, without characters that XML forbids."""
     ET.indent(root, " ")
     return _DOCTYPE + visible(ET.tostring(root, encoding="unicode"))
 
@@ -325,7 +325,7 @@ def _add_size_legend(renderer: Element, size: Size | None, symbol: Element) -> N
     if size is None:
         return
     if renderer.get("type") != "singleSymbol":
-        # The legend's markers use this symbol, as large as the field makes them.
+        # The legend's markers use this symbol, sized by the field.
         source = SubElement(renderer, "source-symbol")
         copy = ET.fromstring(ET.tostring(symbol))
         copy.set("name", "0")

@@ -24,7 +24,7 @@ from siting.export.styles import styles_of, write_qml
 from siting.export.values import write_csv
 from siting.reference.listing import LISTED
 
-# Name of each layer: what one row of it is, and its geometry type where it is empty.
+# Meaning of one row of each layer, and its geometry type if it is empty.
 _LAYERS = {
     "sites": ("Stations of the plan: what to build, and what stands already", "Point"),
     "demand": ("Demand cells: public charging energy wanted and served, kWh/day", "Polygon"),
@@ -70,13 +70,12 @@ def write_run_tables(
     """Write a run's layers (lon/lat, degrees) and tables into a folder; return the files.
 
     `folder`: an existing one; `plan`, `shown`: as for `layers_of`, with the plan's ``title`` and
-    ``note``; `credit`: owner, licence and date of the data (`credit_line`), which is with the note
-    in the description of every layer and in a column of the CSV files; `made`: the day, for the
-    page to be printed. The files: ``sites``, ``demand``, ``service``, ``candidates`` and
-    ``isochrones`` (where there are any) as GeoJSON, each with a ``.qml`` that QGIS draws it by;
-    ``plan.gpkg``, which holds such styles itself; ``plan.qgz``, a QGIS project of it;
-    ``sites.csv``, ``offers.csv``, ``dictionary.csv``. Raises `InputError` if tables do not fit
-    together.
+    ``note``; `credit`: owner, licence and date of the data (`credit_line`); `made`: the day, for
+    the print page. Note and credit are in the description of every layer and in a column of the CSV
+    files. The files: ``sites``, ``demand``, ``service``, ``candidates`` and ``isochrones`` (if any)
+    as GeoJSON, each with its QGIS style as ``.qml``; ``plan.gpkg``, with styles inside;
+    ``plan.qgz``, its QGIS project; ``sites.csv``, ``offers.csv``, ``dictionary.csv``. Raises
+    `InputError` if tables do not fit together.
     """
     title, note = plan.title, plan.note
     layers = layers_of(plan, **shown)
@@ -132,10 +131,10 @@ def layers_of(
     """Return a plan's layers and tables by name, as they are written and shown.
 
     `plan`: a `siting.Plan`, or its tables ``sites`` to ``tables`` under the same names; `cells`,
-    `offers`: shown in place of its own; `zone_of_cells`: the zone of each cell, by ``cell_id``,
-    with which ``zones`` are polygons; `neighbourhoods`: names of parts of the city, points;
-    `isochrones`: ground by minutes of driving to the nearest station. Tables of the plan with
-    ``site_id`` that place something (``built``, ``alternative_sites`` …) are drawn at their sites.
+    `offers`: replace the plan's; `zone_of_cells`: the zone of each cell, by ``cell_id``,
+    which gives ``zones`` their polygons; `neighbourhoods`: named parts of the city, as points;
+    `isochrones`: areas by driving minutes to the nearest station. Tables of sites (``built``,
+    ``alternative_sites`` …) are drawn at their sites.
     """
     cells = plan.cells if cells is None else cells
     places = _places(plan.sites, plan.candidates)
@@ -161,7 +160,7 @@ def layers_of(
 
 
 def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return every site once; a plan's sites are candidates, but a caller's need not be."""
+    """Return every site once, since a caller's sites need not be candidates."""
     parts = [layer[["site_id", layer.geometry.name]] for layer in (sites, candidates)]
     points = [
         gpd.GeoDataFrame({"site_id": part["site_id"]}, geometry=part.geometry.array)
@@ -174,7 +173,7 @@ def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDat
 
 
 def _with_case(sites: gpd.GeoDataFrame, viability: pd.DataFrame | None) -> gpd.GeoDataFrame:
-    """Return the stations with what the business case of each earns and is paid."""
+    """Return the stations with earnings and payments from their business cases."""
     if viability is None:
         return sites
     more = [name for name in viability.columns if name not in sites.columns]

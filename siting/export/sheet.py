@@ -1,4 +1,4 @@
-"""Parts of a page to print: tables of declared columns, and a map over the larger roads."""
+"""Parts of a print page: tables of declared columns, and a map over the larger roads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siting.pages import cells_of, table
 from siting.texts import html_text
 
 WIDTH, HEIGHT, EDGE = 1000, 720, 12
-# Roads that readers recognise; smaller ones would be a grey sheet.
+# Roads that readers recognise; smaller ones would fill the sheet.
 _DRAWN = ("motorway", "trunk", "primary", "secondary", "tertiary")
 
 
@@ -35,7 +35,7 @@ def table_of(columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]) -> s
 
 
 class MapSheet:
-    """A map of what is in lon/lat, as parts of an ``svg`` element; `bounds`: of all it shows."""
+    """A map in lon/lat, as parts of an ``svg`` element; `bounds` of its content."""
 
     def __init__(self, *bounds: Any) -> None:
         all_ = np.array(bounds)
@@ -52,7 +52,7 @@ class MapSheet:
         return np.column_stack([across, (self.north - y) * self.scale + EDGE])
 
     def shapes(self, shapes: gpd.GeoSeries, kind: str, styles: Iterable[str]) -> str:
-        """Return lines or areas, each of a class and with a style of its own."""
+        """Return lines or areas of one class, each with its own style."""
         moved = shapely.simplify(shapely.transform(np.asarray(shapes), self._at), 0.6)
         return "".join(
             f'<path class="{kind}" style="{style}" d="{_path(shape)}"/>'
@@ -67,7 +67,7 @@ class MapSheet:
     def mark(
         self, lon: float, lat: float, text: str, title: str, *, kind: str = "", style: str = ""
     ) -> str:
-        """Return a disc with a text in it, and a title that is shown where it is pointed at."""
+        """Return a disc with a text in it, and a title that the pointer shows."""
         ((x, y),) = self._at(np.array([[lon, lat]]))
         return (
             f'<g class="{kind}" style="{style}"><title>{html_text(title)}</title>'

@@ -1,6 +1,6 @@
 """QGIS styles of each layer: colours, sizes and classes from its own rows.
 
-Colours are those of the report: blue for demand, orange for unserved demand, one colour and one
+Colours as in the report: blue for demand, orange for unserved demand, one colour and one
 shape for each kind of new station, yellow diamonds with a dark rim for existing ones. Every ramp
 goes from light to dark, so that it is readable in grey.
 """
@@ -23,11 +23,11 @@ from siting.writing import write_text
 UNSERVED = ("#fdd9b5", "#fdae6b", "#f16913", "#c44103", "#7f2704")
 WANTED = ("#dbe9f6", "#abcfe6", "#6aaed6", "#3080bd", "#08478e")
 SERVED = ("#f1eef6", "#bdc9e1", "#74a9cf", "#2b8cbe", "#045a8d")
-# Minutes of driving: the nearer the darker, in greens used for neither energy nor stations.
+# Driving minutes, nearer is darker; these greens are used for nothing else.
 MINUTES = ("#00441b", "#238b45", "#66c2a4", "#b2e2e2", "#e0f3ee")
 NOTHING = "#e3f3ef"  # all served
 EXISTING, EXISTING_RIM = "#f0c419", "#1f2937"
-# Shape and colour of a new station by kind of place; both, for colour-blind readers.
+# Shape and colour of new stations by kind of place; shapes help colour-blind readers.
 KINDS = {
     "fuel": ("circle", "#0072b2"),
     "parking": ("square", "#117733"),
@@ -62,8 +62,8 @@ class Style(NamedTuple):
 def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
     """Return the styles of a layer, the one it opens with first; empty for a table.
 
-    `name`: the layer's name, e.g. ``sites`` or ``demand``. A name that is not known gets a plain
-    style by the kind of its geometry. `layer`: its rows, which give classes and sizes.
+    `name`: the layer's name, e.g. ``sites`` or ``demand``; an unknown name gets a plain style by
+    its type of geometry. `layer`: its rows, which give classes and sizes.
     """
     if not isinstance(layer, gpd.GeoDataFrame) or layer.active_geometry_name is None:
         return []
@@ -75,7 +75,7 @@ def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
 
 
 def write_qml(path: Path, styles: Sequence[Style]) -> list[Path]:
-    """Write the first style of a layer beside its file, where QGIS looks for it; return the files.
+    """Write a layer's first style beside its file, where QGIS looks; return the files.
 
     The style of ``sites.geojson`` becomes ``sites.qml``; without a style nothing is written.
     """
@@ -87,9 +87,9 @@ def write_qml(path: Path, styles: Sequence[Style]) -> list[Path]:
 
 
 def breaks(values: Any, count: int = 5) -> list[float]:
-    """Return up to `count` rising round upper limits that part positive values evenly.
+    """Return up to `count` rising round upper limits that split positive values evenly.
 
-    The last one is at least the largest value. Nothing positive: none.
+    The last limit is at least the largest value. Empty without positive values.
 
     >>> breaks([0.0, 1.0, 2.0, 4.0, 8.0, 16.0])
     [2.0, 4.0, 6.0, 10.0, 20.0]
@@ -98,11 +98,11 @@ def breaks(values: Any, count: int = 5) -> list[float]:
     """
     numbers = np.asarray(values, dtype=float)
     numbers = numbers[np.isfinite(numbers)]
-    # The rest of a solver's last digit is not a class.
+    # A solver's rounding errors are not a class.
     numbers = np.sort(numbers[numbers > 1e-4 * max(numbers.max(initial=0.0), 0.0)])
     if not len(numbers):
         return []
-    # The top class is the highest twentieth: a city's demand has few very dense cells.
+    # The top class is the highest twentieth, because few cells are very dense.
     parts = [*np.linspace(0, 0.95, count)[1:], 1.0] if len(numbers) > 20 else np.linspace(
         0, 1, count + 1
     )[1:]  # fmt: skip
@@ -179,7 +179,7 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
     kinds = sorted(layer["kind"][~standing].astype(str).unique())
     looks = _looks(kinds)
     classes = [Class(kind, _new(kind), qml.marker(*looks[kind], 3.0, size=size)) for kind in kinds]
-    # QGIS explains sizes only if every class has the same.
+    # QGIS shows a size legend only if every class has the same sizes.
     standing_symbol = qml.marker(
         "diamond", EXISTING, 3.0, outline=EXISTING_RIM, outline_mm=0.3, size=size
     )
@@ -199,7 +199,7 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
         "shown_by": 'coalesce("name", "site_id")',
     }
     drawn: Drawn = [("Stations", "kind of place by shape and colour, area by kW", how)]
-    # The subsidy is a column where it follows the business case.
+    # Only subsidies from business cases are a column.
     return [*drawn, *_subsidies(layer)] if "earned_pkr" in layer else drawn
 
 
@@ -211,7 +211,7 @@ def _looks(kinds: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def _new(kind: str) -> str:
-    # A former station's place is a kind of place too: "existing (not operating)".
+    # A closed station's place is a kind too: "existing (not operating)".
     text = kind.replace("_", " ")
     return f"New, at a station {text.split('(')[-1].rstrip(')')}" if "existing" in kind else (
         f"New: {text}"

@@ -31,7 +31,7 @@ _OTHER_DECIMALS = 6
 
 
 def decimals(column: str) -> int:
-    """Return the decimals of a column, by the unit in its name.
+    """Return a column's number of decimals, by the unit in its name.
 
     >>> [decimals(c) for c in ("served_car_kwh_day", "travel_min", "use_share", "weight")]
     [3, 2, 4, 6]
@@ -43,7 +43,7 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with numbers rounded by their units, without -0.0.
 
     Rupees become whole numbers where every amount of the column is whole, so that they are not
-    written as ``2500000.0``. Whole numbers, flags and text are left as they are. `frame` is not
+    written as ``2500000.0``. Whole numbers, flags and text stay unchanged. `frame` is not
     changed.
 
     >>> table = pd.DataFrame({"cost_pkr": [2.5e6, 1e5], "travel_min": [4.4449, -0.0001]})
@@ -67,10 +67,10 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it; missing or infinite values become ``None``.
+    """Return a value in JSON types; missing or infinite values become ``None``.
 
-    Numbers, flags, text, dates, paths and enumerations of Python, NumPy or pandas, and mappings,
-    lists, tuples, sets (sorted) and arrays of such; else `TypeError`.
+    Takes numbers, flags, text, dates, paths and enumerations of Python, NumPy or pandas, and
+    mappings, lists, tuples, sets (sorted) and arrays of these; else `TypeError`.
 
     >>> plain({"gap": float("inf"), "cells": np.int64(3), "years": (2025, 2030)})
     {'gap': None, 'cells': 3, 'years': [2025, 2030]}
@@ -117,12 +117,11 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     UTF-8 with a byte order mark, because spreadsheet programs show Urdu as rubbish without one;
     read it elsewhere as ``utf-8-sig``. Numbers are rounded by the unit in their column's name,
     missing values are blank, rows keep their order, and the index is not written. A text that a
-    spreadsheet would work out as a formula begins with a quotation mark instead.
+    spreadsheet would take for a formula gets a quotation mark in front.
 
     `frame`: a table, or a layer of points in any coordinate reference system; it is not changed;
-    `path`: the file; it appears whole or not at all. `note`: a note for every reader, e.g. that the
-    city is schematic; repeated in a last column ``note``, since a CSV has no other place that every
-    program skips.
+    `path`: the file; it appears whole or not at all; `note`: a note for every reader, e.g. that the
+    city is schematic, repeated in a last column ``note``, since a CSV has no comments.
 
     Raises `InputError` if the layer has shapes other than points, or no coordinate reference
     system.
@@ -145,11 +144,11 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
 
 
 def write_json(data: Mapping[str, Any], path: Path, *, replace: bool = False) -> None:
-    """Write a mapping as JSON: UTF-8, keys in the order given, missing or infinite as ``null``.
+    """Write a mapping as JSON: UTF-8, keys in order, missing or infinite as ``null``.
 
     `data`: numbers, flags, texts, dates, paths, lists and mappings of these, of Python, NumPy or
-    pandas; `path`: the file; it appears whole or not at all; `replace`: whether a file that is
-    there is replaced. Raises `TypeError` if a value is of another kind.
+    pandas; `path`: the file; it appears whole or not at all; `replace`: whether to replace an
+    existing file. Raises `TypeError` for a value of another kind.
     """
     write_text(path, json_text(data), replace=replace)
 

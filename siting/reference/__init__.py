@@ -1,6 +1,6 @@
 """Packaged figures: each row with its unit, source and confidence.
 
-One CSV file a subject is beside this module. A user may give a file of the same form instead.
+Each subject has one CSV file beside this module. A user's file of the same form can replace it.
 Confidence marks: ``definition`` a figure that follows from another's definition; ``H`` primary data
 or two independent reports, ``M`` one credible report, ``L`` one weak source, ``ASSUMPTION`` no
 source found.
@@ -17,7 +17,7 @@ import pandas as pd
 from siting.errors import InputError, refuse
 from siting.files import missing_columns, read_csv, rows_fault
 
-# The surest first. A definition cannot be wrong, so a result is as sure as its other figures.
+# The surest first. A definition adds no doubt: a result is as sure as its other figures.
 CONFIDENCE = ("definition", "H", "M", "L", "ASSUMPTION")
 # Position of a figure in its range: in the middle, or as a careful lender assumes.
 PRESETS = ("central", "prudent")
@@ -33,10 +33,10 @@ def _packaged(name: str) -> pd.DataFrame:
 def table(name: str, path: Path | None = None) -> pd.DataFrame:
     """Return a table of figures, from the package or from a file of the same form.
 
-    `name`: the subject, e.g. ``"chargers"`` or ``"speeds"``; `path`: a user's own CSV to read in
-    its place; it needs the same columns, but for those that end a range (``…_low``, ``…_high``):
-    without them a figure has no range. ``confidence`` holds one of `CONFIDENCE`. Raises
-    `InputError` naming file, column and line of each fault.
+    `name`: the subject, e.g. ``"chargers"`` or ``"speeds"``; `path`: a user's CSV to read instead,
+    with the same columns. The ends of ranges (``…_low``, ``…_high``) are optional: without them a
+    figure has no range. ``confidence`` holds one of `CONFIDENCE`. Raises `InputError` naming file,
+    column and line of each fault.
 
     >>> "source" in table("speeds").columns
     True
@@ -45,7 +45,7 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
     if path is None:
         return default
     user_table = read_csv(path)
-    # A table without a figure states each row by its presence.
+    # In a table without figures, the presence of a row is its statement.
     by_presence = set(default.select_dtypes("number")) == {"low", "high"}
     for column in default.columns.difference(user_table.columns):
         figure = str(column).removesuffix("_low").removesuffix("_high")
@@ -75,9 +75,8 @@ def table(name: str, path: Path | None = None) -> pd.DataFrame:
 def at_preset(rows: pd.DataFrame, preset: str, column: str = "value") -> pd.DataFrame:
     """Return a table's rows with the figure of a preset in `column`.
 
-    `rows`: a table, with a column ``prudent`` where it has figures for that preset; `preset`: one
-    of `PRESETS`; `column`: the column of the figure. Raises `InputError` if there is no such
-    preset.
+    `rows`: a table, with a column ``prudent`` if it has figures for that preset; `preset`: one of
+    `PRESETS`; `column`: the column of the figure. Raises `InputError` if the preset is unknown.
 
     >>> works = at_preset(table("works"), "prudent").set_index("item")
     >>> float(works.loc["contingency_share", "value"]), float(works.loc["om_share", "value"])

@@ -1,7 +1,7 @@
-"""A table of figures as one list: one row per figure, for tables of any columns.
+"""Tables of figures, whatever their columns, as one list with a row per figure.
 
-Every numeric column of a table that neither names its rows nor ends a range is a figure, so that a
-row or a column added to a table is listed without anything said here.
+Every numeric column that neither names rows nor ends a range is a figure. New rows and columns are
+therefore listed without a change here.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Subject:
     # Name of a figure in a column ``value`` or ``weight``; blank: the column's name.
     title: str = ""
     columns: tuple[str, ...] = ()  # the figures among the columns; default: all numbers
-    # Those of them that say which type a row is: by definition, without a range.
+    # Figures that define the type of a row, without a range.
     ratings: tuple[str, ...] = ()
 
 
@@ -87,9 +87,9 @@ SUBJECTS = {
 def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
     """Return the figures of a table as a list, one row per figure and row of the table.
 
-    `name`: the table, one of `SUBJECTS`; `rows`: its rows, or those of them that are used; `table`:
-    the file they come from; the package's by default. Columns: `LISTED`; ``of`` is the row. A
-    figure without a range has its value at both ends; one that is blank is left out.
+    `name`: the table, one of `SUBJECTS`; `rows`: its rows, or the ones used; `table`: their file,
+    by default the package's. Columns: `LISTED`; ``of`` names the row. A figure without a range has
+    its value at both ends; blank figures are left out.
 
     >>> from siting.reference import table
     >>> rows = listed("chargers", table("chargers")).set_index(["of", "figure"])
@@ -120,7 +120,7 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
         there = value.notna().to_numpy()
         called = subject.title if column in ("value", "weight", "share") else ""
         part = {
-            # A table in long form names its figures itself.
+            # A long-form table names its own figures.
             "figure": rows["figure"].astype(str) if "figure" in rows.columns else called or column,
             "of": of,
             "value": value,
@@ -142,8 +142,8 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
 def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
     """Return a list of figures with their table and their use.
 
-    `figures`: the first eight columns of `LISTED`; `table`: the file; figures set by the user have
-    ``config.yaml`` as theirs; `used_for`: the use of the figures.
+    `figures`: the first eight columns of `LISTED`; `table`: the file, replaced by ``config.yaml``
+    for figures set by the user; `used_for`: the use of the figures.
     """
     source = figures["source"].fillna("").astype(str)
     set_by_user = source.str.startswith(_SET)
@@ -153,7 +153,7 @@ def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Ranges:
-    """The columns of a table that end the range of another, by that column and end."""
+    """The columns that hold the ends of another column's range, by that column and end."""
 
     by_column: dict[tuple[str, str], str]
     main: str

@@ -51,7 +51,7 @@ def proof(run: RunRecord) -> list[Shown]:
 
 
 def sources(run: RunRecord) -> list[dict[str, str]]:
-    """Return one row per input: kind, file, owner, licence, date, and the start of its SHA-256."""
+    """Return one row per input: kind, file, owner, licence, date, start of its SHA-256."""
     return [
         {
             "what": source_of(str(row["key"])),

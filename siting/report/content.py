@@ -1,4 +1,4 @@
-"""The plan in figures: headline, money, vehicle classes, what is built, a card for each station."""
+"""The plan in figures: headline, money, vehicle classes, builds, a card for each station."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def drives(facts: dict[str, Any]) -> list[Shown]:
 def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
     """Return the gap of each aim after the first, and whether it is as small as asked.
 
-    A badge for the first aim alone would hide other aims that are far from proven.
+    A badge for the first aim alone would hide later aims that are far from proven.
     """
     said = []
     for one in run.facts.get("proofs", [])[1:]:
@@ -144,9 +144,9 @@ def aims(run: RunRecord) -> list[tuple[str, str]]:
 
 
 def money(run: RunRecord) -> dict[str, Any]:
-    """Return the budget, the shares in the cost, and its parts, in PKR."""
+    """Return the budget, the cost by payer, and the cost by part, in PKR."""
     f = run.facts
-    if f["aims"][:1] == ["least money"]:  # which has no budget
+    if f["aims"][:1] == ["least money"]:  # without a budget
         budget = [_amount("Subsidy needed", f["subsidy_pkr"])]
     else:
         granted = "Granted over the years" if "years" in f["blocks"] else "Public budget"
@@ -194,7 +194,7 @@ def _additional(m: dict[str, Any]) -> list[Shown]:
 
 
 def years(run: RunRecord) -> list[dict[Any, Any]]:
-    """Return the years of a plan in years with the stations that stand and the share served."""
+    """Return the years of a plan, each with its standing stations and share served."""
     if run.years is None:
         return []
     standing = run.years.built[run.years.built["built_year"].notna()].groupby("year").size()
@@ -301,8 +301,8 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
 def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return cards in which the first of several equal stations lists the others.
 
-    Equal stations show the same chargers, cost, subsidy, energy and use. ``alike`` has the ids of
-    the others, on the first; ``told`` is the id of the first, on the others.
+    Equal stations show the same chargers, cost, subsidy, energy and use. On the first, ``alike``
+    has the ids of the others; on the others, ``told`` is the id of the first.
     """
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     for card in cards:
@@ -362,7 +362,7 @@ def _station(
 
 
 def _day_use(served_kwh: float, power_kw: float) -> str:
-    """Return the energy sold as a share of 24 hours at full power; blank if it is unknown.
+    """Return the energy sold as a share of 24 hours at full power; blank if unknown.
 
     >>> _day_use(57.3, 39.6)
     '6 %'
@@ -392,7 +392,7 @@ def _year(value: Any) -> str:
 
 
 def _grid(offer: pd.Series) -> list[tuple[str, str]]:
-    """Return the grid works of an offer; an item or a distance that is not stated is left out."""
+    """Return the grid works of an offer, without items and distances not stated."""
     lines = []
     if not missing(offer["grid_item"]):
         lines.append(("Connection", grid_item(str(offer["grid_item"]))))

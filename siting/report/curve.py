@@ -1,4 +1,4 @@
-"""The budget curve, if one was run: energy served against money, its bound, knee and fairness."""
+"""The budget curve of a run: energy served against money, its bound, knee and fairness."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class Frontier:
 
     path: Path
     rows: pd.DataFrame  # one per budget, rising
-    # Sections of the configuration that are not those of the run, the budget aside.
+    # Sections of the configuration that differ from the run's, budget aside.
     differs: tuple[str, ...] = ()
 
 
 def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     """Return the budget curve in a folder that `siting frontier` wrote.
 
-    `run` is shown with it and must be of the same study. Raises `InputError` if the folder is none,
-    is incomplete or was edited, or is of another study.
+    `run` must be of the same study. Raises `InputError` if the folder is not one, is
+    incomplete, was edited, or is of another study.
     """
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
         if not (folder / name).is_file():
@@ -78,7 +78,7 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
 
 
 def _budgets(path: Path) -> pd.DataFrame:
-    """Return the rows of a table of budgets, its numbers as numbers."""
+    """Return the rows of a table of budgets, its texts parsed as numbers."""
     rows = read_csv(path)
     gone = [name for name in (*_NUMBERS, "knee") if name not in rows.columns]
     faults = [Fault(f"{path}, column {name}", "is missing", _FIX) for name in gone]
@@ -104,7 +104,7 @@ def _settings(path: Path) -> dict[str, Any]:
 
 
 def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
-    """Return the sections that two configurations do not share, but for budget and solving."""
+    """Return the sections in which two configurations differ, budget and solver aside."""
 
     def bare(section: Any) -> Any:
         if not isinstance(section, dict):
@@ -181,7 +181,7 @@ def _chart(
                 "kind": line.kind,
                 "points": [(across(a), up(b)) for a, b in zip(x, line.y, strict=True)],
             }
-            # The last is drawn on top.
+            # The last one is on top.
             for line in reversed(lines)
         ],
         "x_ticks": [(across(t), f"{t:,.10g}") for t in _ticks(0, right) if t <= right * 1.0001],

@@ -12,7 +12,7 @@ from siting.report.page import _asset, _environment, _policy
 from siting.report.shapes import SCALE
 from siting.texts import json_in_page
 
-# Figures by name; the others are named by their own words.
+# Labels of figures; other figures are named by their key.
 _NAMES = {
     "budget_pkr": "Budget, PKR m",
     "subsidy_pkr": "Subsidy, PKR m",
@@ -28,7 +28,7 @@ _NAMES = {
 
 
 def figure_name(figure: str) -> str:
-    """Return a figure in a planner's words.
+    """Return a figure's label for readers.
 
     >>> figure_name("served_two_wheeler_share"), figure_name("new_stations")
     ('  two wheeler', 'New stations')
@@ -41,7 +41,7 @@ def figure_name(figure: str) -> str:
 
 
 def figure_text(figure: str, value: Any) -> str:
-    """Return a figure's value as people read it; blank where it is missing.
+    """Return a figure's value as text; blank if it is missing.
 
     >>> figure_text("cost_pkr", 2_500_000), figure_text("served_share", 0.5)
     ('2.50', '50.0%')

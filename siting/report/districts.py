@@ -1,7 +1,7 @@
 """Service of each part of the city, the worst served first.
 
-The parts are the zones of the program; where it has none, those in which people were counted, if
-there are few enough to read; else squares, which are not administrative districts and say so.
+The parts are the zones of the program. Without these, they are the zones of the people data if
+these are few, or else squares, which the page does not call administrative districts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from siting.report.shapes import dissolved, polygons_of, utm_of
 
 SQUARE_M = 2500
 MOST_COUNTED_ZONES = 60
-# A part that wants less than this share of the city's energy is listed after the others.
+# Parts with less than this share of the city's demand are listed last.
 LITTLE_SHARE = 0.002
 OUTSIDE = "in none of them"
 
@@ -27,10 +27,10 @@ OUTSIDE = "in none of them"
 def districts(run: RunRecord) -> dict[str, Any]:
     """Return the table of districts, and their outlines for the map.
 
-    Keys: ``what`` (what the parts are, in words), ``rows`` (``name``, ``near``, ``people``,
+    Keys: ``what`` (the kind of parts, in words), ``rows`` (``name``, ``near``, ``people``,
     ``wanted``, ``served``, ``unserved`` in kWh/day, ``share``, ``bar``, ``stations``, ``subsidy``,
-    and ``little``), the worst served first and those that want little, or where nobody lives,
-    at the end; and ``shapes``, polygons of rings in the order of the rows.
+    and ``little``), the worst served first, parts with little demand or no people last; and
+    ``shapes``, polygons of rings in the order of the rows.
     """
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
@@ -41,7 +41,7 @@ def districts(run: RunRecord) -> dict[str, Any]:
     stations = _stations(run, metres, names)
     total = float(layer["demand_kwh_day"].sum())
     near = _near(run, layer, metres) if "squares" in what else {}
-    # Where people are counted, a part without any is nobody's district, however badly served.
+    # If people are known, a part without people is no district, however badly served.
     peopled = bool(_people(layer)[0])
     rows: list[dict[str, Any]] = []
     for name, part in layer.groupby("part", sort=True):
@@ -119,7 +119,7 @@ def _people(part: pd.DataFrame) -> tuple[float | None, str]:
 
 
 def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd.DataFrame:
-    """Return the stations with the part of the cell each stands in, or next to."""
+    """Return the stations, each with the part of its nearest cell."""
     sites = run.sites[["existing", "subsidy_pkr"]].assign(existing=run.sites["existing"].eq(True))
     if sites.empty:
         return pd.DataFrame({"existing": [], "subsidy_pkr": [], "part": []}).astype(
@@ -133,7 +133,7 @@ def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd
 
 
 def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict[str, str]:
-    """Return a known place within each part, the nearest to where its demand is."""
+    """Return the known place in each part that is nearest to its centre of demand."""
     places = run.places
     if places.empty:
         return {}
@@ -154,6 +154,6 @@ def _near(run: RunRecord, layer: pd.DataFrame, metres: gpd.GeoDataFrame) -> dict
 
 
 def _box(part: gpd.GeoDataFrame) -> list[list[list[int]]]:
-    """Return the rectangle about cells that are points."""
+    """Return the rectangle around cells that are points."""
     west, south, east, north = part.total_bounds
     return polygons_of(shapely.box(west - 1e-3, south - 1e-3, east + 1e-3, north + 1e-3))

@@ -34,7 +34,7 @@ def missing(value: Any) -> bool:
 
 
 def number(value: Any, decimals: int = 0) -> str:
-    """Return a number with its thousands apart, or a dash.
+    """Return a number with thousands separators, or a dash.
 
     >>> number(13769.96), number(2.394, 1), number(None)
     ('13,770', '2.4', '–')
@@ -88,7 +88,7 @@ def label(name: Any) -> str:
 
 
 def source_of(key: str) -> str:
-    """Return the name of an input of the configuration as readers know it.
+    """Return a reader's name for an input of the configuration.
 
     >>> source_of("candidates.sources.1"), source_of("offers.lines")
     ('Candidate places', 'Offers lines')

@@ -13,8 +13,8 @@ from pathlib import Path
 from siting.errors import Fault, MissingExtraError
 
 _PACKAGE, _DATA = "XStatic-Leaflet", "xstatic/pkg/leaflet/data"
-# SHA-256 of script and style sheet of the tested versions. The script runs in every report, so a
-# changed script is refused.
+# SHA-256 of script and style sheet of the tested versions. The script runs in every report:
+# a changed script is refused.
 KNOWN = {
     "1.9.3": (
         "5819285cec137b229c94e1ee5ad73e8b6b84345a4367d60f75fe477fe0fb7b03",
@@ -33,12 +33,12 @@ class Leaflet:
     version: str
     script: str
     style: str
-    sha256: str  # of the script, as it was installed
-    known: bool  # whether it is the file released with this version
+    sha256: str  # of the installed script
+    known: bool  # whether it is this version's released file
 
 
 def has_report() -> bool:
-    """Return whether the packages of a report are installed, unchanged since their release."""
+    """Return whether a report's packages are installed and unchanged since release."""
     return not why_no_report()
 
 
@@ -62,8 +62,8 @@ def is_why_no_report(text: str) -> bool:
 def embedded_leaflet() -> Leaflet:
     """Return Leaflet's script and style sheet as text.
 
-    Raises `MissingExtraError` if the package that carries Leaflet is not installed, or was changed
-    since its release. Unknown versions cannot be checked.
+    Raises `MissingExtraError` if Leaflet's package is not installed, or was changed since its
+    release. Unknown versions cannot be checked.
     """
     try:
         package = distribution(_PACKAGE)

@@ -29,8 +29,7 @@ from siting.report.shapes import (
 from siting.roads import PLACE_KINDS
 from siting.roads.strokes import strokes
 
-# Above this many characters roads are drawn more coarsely, and at last without the shortest of the
-# small ones.
+# Above this many characters roads are drawn more coarsely, then without the shortest small ones.
 MOST_ROAD_CHARS = 1_800_000
 _TOLERANCES_M = (2.0, 5.0, 10.0)  # in steps of the map's scale, about a metre each
 _MAIN = ("motorway", "trunk", "primary")
@@ -47,15 +46,14 @@ def map_data(run: RunRecord) -> dict[str, Any]:
     """Return the data of the page's script.
 
     Keys: ``scale``; ``classes``; ``roads`` (lines of main, middle and small roads) and ``coarse``
-    (whether roads were left out); ``names`` of roads: text, where, angle (degrees) and rank, the
-    weightiest first; ``parts`` of the city: name, where and rank; ``cells``: ``id``, ``shape``
-    (polygons of rings, or none for a point), ``at`` (where service lines begin), ``km2``,
-    ``wanted`` and ``served`` by class; ``unit`` and ``breaks`` of the shading, by class and for
-    all; ``sites``: ``id``, ``name``, ``old``, ``kw``, ``at``, ``kwh`` (by class), ``service``
-    (flat: cell, kWh/day, minutes); ``minutes`` to the nearest station: ``told``, ``colour`` and
-    ``shape`` of each band; ``areas`` of service, by year; ``years``, empty where the plan
-    is not one in years: ``year``, ``kw`` by site (none: it does not stand yet), ``wanted`` and
-    ``served`` by cell and class.
+    (whether roads were left out); ``names`` of roads: text, position, angle (degrees) and rank,
+    main roads first; ``parts`` of the city: name, position and rank; ``cells``: ``id``, ``shape``
+    (polygons of rings, empty for a point), ``at`` (start of service lines), ``km2``, ``wanted`` and
+    ``served`` by class; ``unit`` and ``breaks`` of the shading, by class and for all; ``sites``:
+    ``id``, ``name``, ``old``, ``kw``, ``at``, ``kwh`` (by class), ``service`` (flat: cell, kWh/day,
+    minutes); ``minutes`` to the nearest station: ``told``, ``colour`` and ``shape`` of each band;
+    ``areas`` of service, by year; ``years``, empty for a plan without years: ``year``, ``kw`` by
+    site (none: it does not stand yet), ``wanted`` and ``served`` by cell and class.
     """
     cells, index = _cells(run)
     polygons = all(cell["shape"] for cell in cells)
@@ -80,7 +78,7 @@ def map_data(run: RunRecord) -> dict[str, Any]:
 def live_map_data(run: RunRecord, free: gpd.GeoDataFrame) -> dict[str, Any]:
     """Return the data of the page's script for a map that a notebook updates; see `standing`.
 
-    `free` are places where no station stands: ``site_id``, ``name``, points in lon/lat.
+    `free`: places without a station (``site_id``, ``name``, points in lon/lat).
     """
     data = map_data(run)
     none = {"old": False, "kw": None, "kwh": [0] * len(run.classes), "service": []}
@@ -97,9 +95,8 @@ def standing(
 ) -> dict[str, Any]:
     """Return another plan's stations and service for the map of `live_map_data`.
 
-    The tables are those of another plan for the same demand, with the columns that a run folder
-    has; sites in lon/lat. Keys: ``sites`` as in `map_data`, ``wanted`` and ``served`` by cell and
-    class.
+    The tables have a run folder's columns and the same demand; sites are in lon/lat. Keys:
+    ``sites`` as in `map_data`, ``wanted`` and ``served`` by cell and class.
     """
     cells = run.demand.loc[run.demand["demand_kwh_day"] > 0, "cell_id"].astype(str).tolist()
     rows = demand.set_index(demand["cell_id"].astype(str)).loc[cells]
@@ -112,7 +109,7 @@ def standing(
 
 
 def _minutes(run: RunRecord) -> list[dict[str, Any]]:
-    """Return the bands of minutes to the nearest station, in the colours that QGIS has."""
+    """Return the bands of minutes to the nearest station, in the colours for QGIS."""
     columns = ("over_min", "within_min", "people_share")
     rows = zip(*(run.minutes[c] for c in columns), run.minutes.geometry, MINUTES, strict=False)
     return [
@@ -159,9 +156,9 @@ def _years(run: RunRecord, index: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def road_lines(roads: gpd.GeoDataFrame) -> tuple[list[list[list[int]]], bool]:
-    """Return roads as whole numbers of the map's scale, and whether they were thinned for size.
+    """Return roads as whole numbers of the map's scale, and whether they were thinned.
 
-    Streets of a rank are joined into long lines, so that few points say where they are.
+    Streets of a rank are joined into long lines, which need fewer points.
     """
     lines, rank = _strokes(roads, _ranks(roads), 1 / SCALE)
     for tolerance_m in _TOLERANCES_M:
@@ -188,7 +185,7 @@ def _strokes(
 
 
 def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
-    """Return 0 for main roads, 1 for middle ones, 2 for the rest; a list counts as its first."""
+    """Return 0 for main roads, 1 for middle, 2 for others; the first item of a list counts."""
     kinds = roads["highway"].astype(str)
     rank = {kind: _rank(kind) for kind in kinds.unique()}
     return np.asarray(kinds.map(rank), dtype=np.int64)
@@ -200,9 +197,9 @@ def _rank(kind: str) -> int:
 
 
 def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
-    """Return where the names of roads stand: text, x, y, angle (degrees) and rank of the road.
+    """Return the labels of roads: text, x, y, angle (degrees) and rank of the road.
 
-    A road is named once in every `NAME_EVERY_M`; the longest small streets are named.
+    A road is named once every `NAME_EVERY_M`; of small streets only the longest are named.
     """
     if "name" not in roads.columns:
         return []
@@ -238,7 +235,7 @@ def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:
 
 
 def _parts(run: RunRecord) -> list[list[Any]]:
-    """Return the names of parts of the city, the weightiest first: text, x, y and rank."""
+    """Return the names of parts of the city, the largest first: text, x, y and rank."""
     kinds = {kind: rank for rank, kind in enumerate(PLACE_KINDS)}
     parts = run.parts
     if run.urdu and "name_ur" in parts.columns:
@@ -290,7 +287,7 @@ def _by_class(layer: pd.DataFrame, classes: Iterable[str], what: str) -> np.ndar
 
 
 def _breaks(cells: list[dict[str, Any]], classes: int, *, polygons: bool) -> list[list[float]]:
-    """Return the upper limits of all shades but the last: all classes first, then each."""
+    """Return the upper limits of all shades but the last, for all classes and for each."""
     if not cells:
         return [[] for _ in range(classes + 1)]
     wanted = np.array([cell["wanted"] for cell in cells], dtype=float)

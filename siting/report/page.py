@@ -1,4 +1,4 @@
-"""The report as one HTML file: it runs only its own two scripts, and fetches nothing unasked."""
+"""The report as one HTML file that runs only its own scripts and fetches nothing unasked."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from siting.report.summary import summary
 from siting.report.urdu import NOTE, font_style, glossary, page_in_urdu
 from siting.texts import json_in_page, visible
 
-# Where the map's online tiles come from, if the reader asks for them.
+# Source of the map's online tiles, loaded only on request.
 TILES = "https://tile.openstreetmap.org"
-# Above this number of stations the page holds their cards compressed; otherwise each takes 3 kB.
+# Above this number of stations their cards are compressed, since each takes 3 kB.
 MOST_PLAIN_CARDS = 300
 _PACKED = "The cards of the stations need this page's script; sites.csv has their figures."
 
-# Parts of the page that need the run alone; the page knows each by its name.
+# Parts of the page that need only the run; templates use them by name.
 SECTIONS: tuple[Callable[[RunRecord], Any], ...] = (
     *(content.headline, content.later_aims, content.aims, content.money, content.builds),
     *(content.chargers_in_words, content.years, content.robustness, content.stations),
@@ -49,11 +49,10 @@ if TYPE_CHECKING:
 def render(
     run: RunRecord, frontier: Frontier | None = None, free: gpd.GeoDataFrame | None = None
 ) -> str:
-    """Return the report of a run as the text of an HTML page, with a budget curve if one is given.
+    """Return the report of a run as the text of an HTML page, with any budget curve given.
 
-    `free` are places without a station (``site_id``, ``name``, points in lon/lat): with them the
-    map shows the plans that a notebook sends (`siting.report.mapdata.standing`) and tells the
-    notebook which place was clicked.
+    `free`: places without a station (``site_id``, ``name``, points in lon/lat). With them the map
+    shows plans sent by a notebook (`siting.report.mapdata.standing`) and reports clicked places.
     """
     leaflet = embedded_leaflet()
     script = _asset("page.js")
@@ -99,7 +98,7 @@ def render(
 
 
 def _packed(page: str, stations: int) -> str:
-    """Return a page with the cards of many stations deflated; its script puts them back."""
+    """Return a page with the cards of many stations compressed; its script restores them."""
     before, cards, after = re.split("<!--/?cards-->", page)
     if stations > MOST_PLAIN_CARDS:
         data = base64.b64encode(zlib.compress(cards.encode("utf-8"), 9)).decode("ascii")
@@ -128,7 +127,7 @@ def _environment() -> Environment:
 
 
 def _seen(value: Any) -> Any:
-    """Return a value as a template writes it: control characters visible, markup unchanged."""
+    """Return a value for a template: control characters visible, markup unchanged."""
     return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
@@ -137,7 +136,7 @@ def _asset(name: str) -> str:
 
 
 def _policy(*scripts: str, images: str = "data:", fonts: bool = False) -> str:
-    """Return a content security policy that allows these scripts by hash, and `images` as sources.
+    """Return a content security policy with these scripts by hash and `images` as sources.
 
     `fonts`: whether fonts embedded in the page may be used.
     """
@@ -153,7 +152,7 @@ def _policy(*scripts: str, images: str = "data:", fonts: bool = False) -> str:
 
 
 def _exact(value: Any) -> str:
-    """Return a number as ``run.json`` has it, for machines that read the page."""
+    """Return a number as in ``run.json``, for machines that read the page."""
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""The record of a run that its report and comparisons are drawn from: its facts and its layers."""
+"""The record of a run for its report and comparisons: its facts and layers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from siting.export.values import decimals
 
 # Columns of the bands of minutes to the nearest station.
 BANDS = ("over_min", "within_min", "people_share")
-# Columns of points that have a name.
+# Columns of named points.
 NAMED = ("name", "name_ur", "kind", "geometry")
 
 
@@ -29,7 +29,7 @@ class YearTables:
 
     years: pd.DataFrame  # one row per year, rising: wanted, served, built and spent (years.csv)
     built: pd.DataFrame  # stations of each year (built.csv)
-    # What each cell wants and is served in each year, by class (year_cells.csv).
+    # Demand and service of each cell by year and class (year_cells.csv).
     cells: pd.DataFrame
 
     @property
@@ -54,10 +54,10 @@ class RunRecord:
     service: gpd.GeoDataFrame  # lines from cells to stations
     roads: gpd.GeoDataFrame  # edges
     offers: pd.DataFrame  # rows of offers.csv
-    places: gpd.GeoDataFrame  # points with a name, for telling where something is; may be empty
+    places: gpd.GeoDataFrame  # named points for describing locations; may be empty
     parts: gpd.GeoDataFrame  # parts of the city, `name`, `kind` and points; may be empty
     minutes: gpd.GeoDataFrame  # bands of minutes to the nearest station; may be empty
-    # What stands and is served in each year; None where the plan is not one in years.
+    # Stations and service of each year; None for a plan without years.
     years: YearTables | None = None
 
     @classmethod
@@ -69,8 +69,8 @@ class RunRecord:
     ) -> Self:
         """Return the record of a run.
 
-        `facts`: what ``run.json`` says; `settings`: what ``config.yaml`` says; `layers`: the run's
-        layers and tables by name (`siting.export.layers_of`).
+        `facts`: content of ``run.json``; `settings`: content of ``config.yaml``; `layers`: the
+        run's layers and tables by name (`siting.export.layers_of`).
         """
         empty = gpd.GeoDataFrame({name: [] for name in BANDS}, geometry=[], crs=4326)
         names = ("years", "built", "year_cells")
@@ -92,12 +92,12 @@ class RunRecord:
 
     @property
     def year(self) -> int:
-        """The year the plan's figures are of: the last one where it is a plan in years."""
+        """The year of the plan's figures: the last one in a plan with years."""
         return int(self.facts["year"]) if self.years is None else self.years.last
 
     @property
     def urdu(self) -> bool:
-        """Whether the report is to be in Urdu."""
+        """Whether the report is in Urdu."""
         report = self.settings.get("report")
         return isinstance(report, dict) and report.get("language") == "ur"
 
@@ -108,7 +108,7 @@ class RunRecord:
 
 
 def _as_written(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with its numbers rounded as files have them."""
+    """Return a table with its numbers rounded as in the files."""
     floats = [str(name) for name, column in table.items() if is_float_dtype(column)]
     return table.assign(
         **{name: np.round(table[name].to_numpy(), decimals(name)) + 0.0 for name in floats}
@@ -120,12 +120,12 @@ def _as_drawn(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
 
 
 def _named_points(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the points of a layer that have a name of their own."""
+    """Return the points of a layer that have their own name."""
     if "name" not in places.columns:
         return gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
     told = places["name"].fillna("").astype(str)
     named = told.str.strip() != ""
-    if "whereabouts" in places.columns:  # not a name made of another place's
+    if "whereabouts" in places.columns:  # not a name derived from another place
         named &= (told != places["whereabouts"]) | ~told.str.startswith(("near ", "at "))
     points = (places.geom_type == "Point").to_numpy() & ~places.geometry.is_empty.to_numpy()
     drawn = to_lonlat(places.loc[named.to_numpy() & points], "places")
@@ -137,20 +137,20 @@ def _named_points(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 class _Form(BaseModel):
-    """A part of ``run.json``; keys beside those named are left as they are."""
+    """A part of ``run.json``; further keys are kept unchanged."""
 
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
-# Kinds of keys of ``run.json``; those of blanks may be null.
+# Kinds of keys of ``run.json``; blanks may be null.
 _KINDS = {"texts": str, "numbers": float, "wholes": int, "blanks": float | None,
           "blank_texts": str | None}  # fmt: skip
 
 
 def _form(name: str, base: type[_Form] = _Form, **keys: Any) -> Any:
-    """Return a form by its keys: names of each of `_KINDS`, and other keys with their types.
+    """Return a form: keys named by `_KINDS`, and other keys with their types.
 
-    A key with its type and a default may be missing.
+    A key with a type and a default may be missing.
     """
     named = {kind: keys.pop(kind, "").split() for kind in _KINDS}
     fields: dict[str, Any] = {key: (_KINDS[kind], ...) for kind in named for key in named[kind]}
@@ -224,7 +224,7 @@ class _RunForm(_Form):
         return self
 
 
-# The keys of ``run.json`` that are read again; those with a default may be missing or empty.
+# The keys of ``run.json`` that the package reads; keys with a default may be missing or empty.
 RunFacts = _form(
     "RunFacts", _RunForm,
     texts="siting name title note written status status_text stopped model",

@@ -1,6 +1,6 @@
 """Shapes of the page as integers, a line as its first point and steps; and service areas.
 
-The service area of a station is the cells that get most of their energy from it, as one shape.
+The service area of a station merges the cells that get most of their energy from it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SCALE = 100_000
 
 
 def flat_lines(lines: np.ndarray) -> list[list[int]]:
-    """Return lines on the page's grid as flat lists: the first point, then the step to each next.
+    """Return lines on the page's grid as flat lists: the first point, then the steps.
 
     >>> flat_lines(shapely.linestrings([[[7300000, 3300000], [7300000, 3300001]]]))
     [[7300000, 3300000, 0, 1]]
@@ -62,7 +62,7 @@ def polygons_of_all(shapes: Sequence[Any]) -> list[list[list[list[int]]]]:
     parts, of_shape = parts[areas], of_shape[areas]
     rings, of_part = shapely.get_rings(parts, return_index=True)
     points, of_ring = shapely.get_coordinates(rings, return_index=True)
-    # A ring's last point is its first again.
+    # A ring's last point repeats its first.
     open_ = np.diff(of_ring, append=-1) == 0
     lines = flat_lines(shapely.linestrings(points[open_] * SCALE, indices=of_ring[open_]))
     out: list[list[list[list[int]]]] = [[] for _ in shapes]
@@ -75,10 +75,10 @@ def polygons_of_all(shapes: Sequence[Any]) -> list[list[list[list[int]]]]:
 
 
 def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
-    """Return the service areas of a run: one list a year of the plan, or one in all.
+    """Return the service areas of a run: one list per year of the plan, or one in all.
 
     ``site`` is the position in the layer of sites, ``shape`` polygons of rings, ``tint`` a number
-    that no area beside it has. Empty where the cells are points.
+    that no adjacent area has. Empty if the cells are points.
     """
     cells = run.demand[run.demand.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()]
     shapes = dict(zip(cells["cell_id"].astype(str), cells.geometry, strict=True))
@@ -96,7 +96,7 @@ def _served_parts(run: RunRecord) -> list[pd.DataFrame]:
 
 
 def main_sites(service: pd.DataFrame) -> dict[str, str]:
-    """Return the station that serves most of each cell; the first by id of equals.
+    """Return the station that serves most of each cell; of equals, the first by id.
 
     >>> main_sites(pd.DataFrame({"cell_id": ["a", "a", "a"], "site_id": ["s2", "s1", "s2"],
     ...     "served_kwh_day": [1.0, 1.5, 1.0]}))
@@ -136,7 +136,7 @@ def _tints(areas: list[Any]) -> list[int]:
         if a != b:
             near[a].add(b)
     tints: list[int] = [-1] * len(areas)
-    # The most crowded first: those need the fewest colours then.
+    # Areas with most neighbours first, which keeps the colours few.
     for at in sorted(range(len(areas)), key=lambda n: (-len(near[n]), n)):
         taken = {tints[other] for other in near[at]}
         tints[at] = next(n for n in range(len(areas)) if n not in taken)
@@ -144,8 +144,8 @@ def _tints(areas: list[Any]) -> list[int]:
 
 
 def dissolved(shapes: list[Any]) -> Any:
-    """Return shapes as one, its corners on the grid of the page (about a metre)."""
-    # Cells share corners; on one grid they do so to the last digit, and no sliver is left.
+    """Return the union of shapes, its corners on the grid of the page (about a metre)."""
+    # On one grid, shared corners of cells are exactly equal and leave no slivers.
     on_grid = shapely.set_precision(np.array(shapes), 1 / SCALE, mode="pointwise")
     whole = shapely.union_all(shapely.make_valid(on_grid))
     return shapely.simplify(whole, 1 / SCALE)

@@ -1,4 +1,4 @@
-"""The plan in a few sentences, for a reader who reads nothing else."""
+"""The plan in a few sentences, for hurried readers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Part = tuple[str, bool]
 def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
     """Return sentences in parts: a text, and whether it is a name.
 
-    Names stand apart because they may be written from right to left.
+    Names are separate because they may be written from right to left.
     """
     told = (_served(run), _on_the_day(run), _additional(run), _at_risk(run), _vehicles(run))
     lines: list[list[Part]] = [[(text, False)] for text in told if text]
@@ -67,7 +67,7 @@ def _national(run: RunRecord) -> str:
     if not used:  # a run of an earlier version
         stand = run.facts["new_stations"] + run.facts["existing_stations"]
         return text + f"The plan has {number(stand)}."
-    # The policy counts fast chargers; a bank of sockets is not a station in its sense.
+    # The policy counts fast chargers; sockets alone are no station in its sense.
     return text + (
         f"The plan has fast chargers at {number(used['dc_places'])} of its "
         f"{number(used['places'])} places "
@@ -104,7 +104,7 @@ def _at_risk(run: RunRecord) -> str:
 
 
 def _on_the_day(run: RunRecord) -> str:
-    """Return the share of drivers served on the simulated day, and what the money depends on."""
+    """Return the share of drivers served on the simulated day, and what decides the money."""
     day = run.facts.get("day") or {}
     share, planned = (day.get("free") or {}).get("served_share"), run.facts["served_share"]
     if day.get("why_not", "none") or share is None:
@@ -137,7 +137,7 @@ def _vehicles(run: RunRecord) -> str:
 
 
 def proven(facts: dict[str, Any]) -> str:
-    """Return in one sentence what is proven about a plan.
+    """Return the proof of a plan in one sentence.
 
     >>> proven({"gap": 0.0, "bound_kwh_day": 12.0, "status": "optimal"})
     'It is proven that no plan for this money serves more.'

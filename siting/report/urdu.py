@@ -1,7 +1,7 @@
 """The report in Urdu: texts of the finished page looked up in a glossary by their English.
 
-``urdu.csv`` is the glossary. In its English ``#`` is a number and ``*`` any text, which is looked
-up in turn; in its Urdu ``{1}`` is the first of them. Texts without an entry stay English.
+``urdu.csv`` is the glossary. In English, ``#`` is a number and ``*`` any text, which is looked up
+too; in Urdu, ``{1}`` is the first of these. Texts without an entry stay English.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from siting.report.figure_text import is_urdu
 
 NUMBER = r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])"
 _NUMBER = re.compile(NUMBER)
-# A piece of a page: an element whose text is a name, code or data; a tag; or a text.
+# A piece of a page: an element with a name, code or data; a tag; or a text.
 _PIECE = re.compile(
     r"(?s)(?P<left><(?P<name>script|style|code|bdi|noscript)\b.*?</(?P=name)>)|(?P<tag><[^>]*>)|[^<]+"
 )
@@ -32,11 +32,11 @@ NOTE = (
 
 @cache
 def glossary() -> dict[str, str]:
-    """Return the Urdu of each English text in small letters, with `#` and `*` for variables."""
+    """Return the Urdu of each English text in lower case, with `#` and `*` as variables."""
     text = (files("siting.report") / "urdu.csv").read_text(encoding="utf-8")
     # A number and its per cent sign stay on one line.
     text = text.replace("} %", "}\u00a0%")
-    # A number and a unit in Latin letters read from the left, as elsewhere.
+    # A number with a Latin unit reads from the left.
     text = re.sub(r"\{\d\} k[VW][A-Za-z/]*", lambda m: f"\u2066{m[0]}\u2069", text)
     return {row["english"].casefold(): row["urdu"] for row in csv.DictReader(text.splitlines())}
 
@@ -55,7 +55,7 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
 
 
 def in_urdu(text: str) -> str | None:
-    """Return a text in Urdu, or nothing where the glossary does not have it.
+    """Return a text in Urdu; None if the glossary lacks it.
 
     >>> in_urdu("Cost"), in_urdu("PKR 59.90 m"), in_urdu("Saddar")
     ('لاگت', '59.90 ملین روپے', None)
@@ -73,7 +73,7 @@ def in_urdu(text: str) -> str | None:
 
 
 def _filled(urdu: str, values: list[str]) -> str:
-    # A sign before a number would move to its other side.
+    # Right-to-left text would move a sign behind its number.
     told = [_apart(value) if value[:1] in "-−" else value for value in values]
     return urdu.format("", *told)
 
@@ -84,9 +84,9 @@ def _apart(text: str) -> str:
 
 
 def page_in_urdu(page: str, untold: set[str] | None = None) -> str:
-    """Return a finished page in Urdu, right to left; `untold` collects texts without a translation.
+    """Return a finished page in Urdu; `untold` collects texts without a translation.
 
-    Names, code, scripts and style sheets are left as they are.
+    Names, code, scripts and style sheets stay unchanged.
     """
 
     def say(text: str) -> str:
@@ -111,7 +111,7 @@ def page_in_urdu(page: str, untold: set[str] | None = None) -> str:
 
 
 def font_style() -> str:
-    """Return a style sheet that holds a font with every letter of Urdu (see ``urdu-font.txt``)."""
+    """Return a style sheet with a font for every letter of Urdu (see ``urdu-font.txt``)."""
     data = (files("siting.report") / "urdu.woff2").read_bytes()
     text = base64.b64encode(data).decode("ascii")
     return (

@@ -1,4 +1,4 @@
-"""Sites new to a study: those it knows already, and the study with the others."""
+"""Points matched to the sites of a study, and the study with the others added."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def match_places(
     there_ids: Sequence[str],
     within_m: float = SAME_M,
 ) -> np.ndarray:
-    """Return the position of the place that each point is, one to one; -1 where it is none.
+    """Return the position of the place matching each point, one to one; -1 without a match.
 
     Points within 25 m of a place with their id come first, then the nearest. `within_m` is the
     largest distance of a point from a place with another id.
@@ -53,7 +53,7 @@ def match_places(
 
 
 def study_of_sites(study: Study, sites: gpd.GeoDataFrame, config: Config | None = None) -> Study:
-    """Return a study that has these sites alone and shares all that does not depend on them."""
+    """Return a study of these sites only; it shares every stage that does not need them."""
     return study.with_stages({"candidates": sites}, config)
 
 

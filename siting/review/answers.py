@@ -1,8 +1,8 @@
 """Answers from outside: the DISCO's sanctions and requests, and withdrawals.
 
-A CSV with a line for each: ``site`` (id or name) or ``bid`` (of an award), ``answer`` (sanctioned,
-refused, withdrawn), and if known the sanctioned ``kw`` and the ``pkr`` of the connection, in place
-of the estimate.
+A CSV with one line per answer: ``site`` (id or name) or ``bid`` (of an award), ``answer``
+(sanctioned, refused, withdrawn), and if known the sanctioned ``kw`` and the ``pkr`` of the
+connection, which replace estimates.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the
 STAYS = "stations that stay as they were"
 # Keys of bids, in addition to the configuration's own limits.
 OF_BIDS = ("cap", "alternatives")
-# Stations given up one by one; if that is not enough, none need stay.
+# Most stations to give up one by one; after that, none must stay.
 MOST_GIVEN_UP = 8
-# Seconds to test for a plan with a number of stations.
+# Seconds to search for a plan with a given number kept.
 LOOK_S = 20.0
 
 
@@ -38,12 +38,12 @@ class Answered:
     """The offers of a study after the answers, and notes for readers."""
 
     offers: pd.DataFrame
-    sites: frozenset[str]  # whose offers they change
+    sites: frozenset[str]  # with changed offers
     notes: tuple[str, ...]
 
 
 def answered(study: Study, path: Path) -> Answered:
-    """Return a study's offers as answers leave them; an `InputError` names every fault by line."""
+    """Return a study's offers after answers; an `InputError` names every fault by line."""
     file = UserTable(path, ("site", "bid", "answer"))
     file.require(["answer"], ["site", "bid"])
     site, bid = file.text("site"), file.text("bid")
@@ -101,7 +101,7 @@ def answered(study: Study, path: Path) -> Answered:
 def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[str]]:
     """Return a study that keeps as many stations of a plan as possible, and a note.
 
-    `before` are the offers of that plan. Those ruled out since cannot stay.
+    `before`: the offers of that plan; offers ruled out since cannot stay.
     """
     instance = study.program.instance
     left = set(map(str, instance.offer_ids[~instance.offer_existing]))

@@ -30,12 +30,12 @@ PLACE = ["site_id", "configuration", "existing"]
 
 
 def is_own(name: str, facts: dict[str, Any]) -> bool:
-    """Return whether bids or answers give a stage another table than its configuration does."""
+    """Return whether bids or answers change the table of a stage."""
     return name in ("offers", "limits") and (AWARD in facts or _answers(facts))
 
 
 def own_files(facts: dict[str, Any]) -> list[str]:
-    """Return the files that only bids or answers bring into a run folder."""
+    """Return the run-folder files that exist only with bids or answers."""
     return [*(AWARD_FILES if AWARD in facts else ()), *([ANSWERS] if _answers(facts) else [])]
 
 
@@ -46,7 +46,7 @@ def _answers(facts: dict[str, Any]) -> bool:
 def own_faults(
     study: Study, name: str, anew: Any, facts: dict[str, Any], folder: Path
 ) -> list[Fault]:
-    """Return where offers or limits are not those of the study, but for bids and answers."""
+    """Return faults of offers or limits that neither study, bids nor answers explain."""
     where = f"{FOLDER}, table {name}"
     if name == "limits":
         known = (*OF_BIDS, "kept")
@@ -121,7 +121,7 @@ def award_account(study: Study, folder: Path) -> AwardAccount:
 
 
 def zone_of_sites(study: Study, site_ids: Iterable[str]) -> dict[str, str]:
-    """Return the zone of sites: of the cell whose middle is nearest."""
+    """Return the zone of each site, from the nearest cell."""
     if study.cell_zones is None:
         what = "there are no zones to cap"
         raise InputError("award.caps", what, "add program.zones, or a column zone")

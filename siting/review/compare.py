@@ -1,4 +1,4 @@
-"""Stored runs side by side: their figures, what was asked differently, and where they differ."""
+"""Stored runs side by side: their figures, the settings and the stations that differ."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Comparison(Shown):
     Parameters
     ----------
     runs
-        What each run is called here: its folder's name.
+        Name of each run: its folder's name.
     titles, notes
-        Of each run.
+        Of each run, in order.
     credits
-        Whose data the runs were made of.
+        Owners of the runs' data.
     figures
         ``figure``, ``unit`` and one column per run.
     settings
@@ -78,7 +78,7 @@ class Comparison(Shown):
         out = {"all": int((new["status"] == "all").sum())}
         out["changed"] = int((new["status"] == "changed").sum())
         some = new.loc[new["status"] == "some", "in_runs"].value_counts().to_dict()
-        # Those of one run first, in the order of the runs.
+        # Stations of a single run first, in the order of the runs.
         order = {name: n for n, name in enumerate(self.runs)}
         for name in sorted(some, key=lambda text: (text.count("; "), order.get(text, 0), text)):
             out[f"only in {name}"] = int(some[name])
@@ -106,7 +106,7 @@ class Comparison(Shown):
 
 
 def _shown(comparison: Comparison) -> list[Block]:
-    """Return the figures of the runs, what was asked differently, and the stations by count."""
+    """Return the runs' figures, the settings that differ, and the numbers of stations."""
     runs = comparison.runs
     figures = [
         [figure_name(str(row["figure"])), *(figure_text(str(row["figure"]), row[n]) for n in runs)]
@@ -126,19 +126,19 @@ def _shown(comparison: Comparison) -> list[Block]:
 def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
     """Return runs of one city side by side, from their folders alone.
 
-    Two stations are the same place if they stand within 25 m of each other and have one id; where
-    ids differ, or stand farther apart, the nearest within 25 m.
+    Stations within 25 m of each other that share an id are one place. Other stations are matched to
+    the nearest one within 25 m.
 
     Parameters
     ----------
     runs
-        Two or more run folders; or by name folders, studies or plans.
+        Two or more run folders; or folders, studies or plans by name.
 
     Raises
     ------
     InputError
-        If a folder is not a run, was edited, is of another format, or runs are of different cities;
-        every fault of every folder is named.
+        If a folder is not a run, was edited or has another format, or the cities differ; every
+        fault of every folder is named.
 
     Examples
     --------
@@ -225,7 +225,7 @@ def _figures(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
     shares = [{row["vehicle_class"]: row["served_share"] for row in f["classes"]} for f in facts]
     for name in dict.fromkeys(c for by_class in shares for c in by_class):
         add(f"served_{name}_share", "share", [by_class.get(name) for by_class in shares])
-    # A run of before does not tell of it.
+    # Older runs lack this key.
     told = [
         {row["key"]: row["money"] for row in f.get("what_if") or [] if row.get("money")}
         for f in facts
@@ -251,7 +251,7 @@ def _figures(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
 def _settings(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
     flat = [_flat(run.settings) for run in runs]
     for run_settings, run in zip(flat, runs, strict=True):
-        # A file counts by what is in it; where it lay on somebody's disk does not.
+        # Files are compared by content, because paths differ between machines.
         run_settings |= {f"input {row['key']}": row.get("sha256", row.get("query", row["kind"]))
                 for row in run.facts["inputs"]}  # fmt: skip
         run_settings["siting version"] = run.facts["siting"]
@@ -289,7 +289,7 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
 
 
 def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
-    """Return one row per place: those of the first run, then those that only later ones have."""
+    """Return one row per place: places of the first run, then places of later runs only."""
     crs = runs[0].roads.estimate_utm_crs()
     place_xy: list[tuple[float, float]] = []
     place_id: list[str] = []

@@ -51,18 +51,18 @@ SET_ASIDE = {"objective", "decay", "fairness", "least_cost", "years", "scenarios
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Shown):
-    """Their plan and the best one for the same money.
+    """A plan from outside and the best one for the same money.
 
     Parameters
     ----------
     title, note
-        Of the study.
+        From the study.
     theirs, best
         The two plans, both recounted; `best` is None if no plan keeps the rules for the money.
     scores
         The figures of each (`siting.review.score.score`), ``theirs`` first.
     broken
-        The rules that their plan breaks, in words; it is scored all the same.
+        The rules that the outside plan breaks, in words; it is scored anyway.
     notes
         Further notes for readers.
     checks
@@ -125,13 +125,13 @@ def evaluate(
 ) -> Evaluation:
     """Return the score of a layer of stations and of the best plan for the same subsidy.
 
-    The best plan may use every offer of the study and those of the layer that keep the rules, so
-    that its proven limit holds for any plan a user could have drawn from either.
+    The best plan may use every offer of the study and every offer of the layer that keeps the
+    rules. Its bound therefore holds for any plan drawn from either.
 
     Parameters
     ----------
     run
-        The study that judges, or a plan or run folder of it: its demand, reach, prices and rules.
+        The study whose demand, reach, prices and rules count, or a plan or run folder of it.
     sites
         The layer, as a file or in memory; see `siting.review.outside_plan.read_their_layer` for
         its columns.
@@ -168,7 +168,7 @@ def evaluate(
     if aside:
         also = ", ".join(aside)
         notes.append(f"both are judged by the energy served in the last year, not by {also}")
-    # A study not solved yet need not be solved to score another plan.
+    # An unsolved study is not solved just to score another plan.
     own = study.plan if study.has("outcome") else None
     theirs, broken = as_drawn(drawn.study, drawn.chosen, own=own)
     plans, broken = {"theirs": theirs}, [*drawn.broken, *broken]
@@ -218,15 +218,15 @@ def evaluate(
 def as_drawn(
     study: Study, chosen: Collection[str], budget_pkr: float | None = None, own: Plan | None = None
 ) -> tuple[Plan, list[str]]:
-    """Return a plan of certain offers, recounted, and the rules of the study that it breaks.
+    """Return a plan of given offers, recounted, and the rules of the study that it breaks.
 
     It serves the most energy possible in the last year, within the public money if that suffices,
-    and draws the least money needed for it. Broken rules do not prevent the result; rules on single
-    offers are ignored.
+    and draws the least money for it. Broken rules do not prevent the result; rules on single offers
+    are ignored.
 
     `study`: the study whose demand, prices and rules count; `chosen`: ids of the offers that stand,
-    existing ones included, one per site at most; `budget_pkr`: public money available (PKR); by
-    default the study's; `own`: the study's own plan, if known: for its own offers it is the answer.
+    existing ones included, one per site at most; `budget_pkr`: public money available (PKR), by
+    default the study's; `own`: the study's own plan, if known; it is returned for its own offers.
     """
     keys, limits = study.config.program, study.asked.limits
     budget = study.program.money_pkr if study.asked.budgeted else math.inf
@@ -247,7 +247,7 @@ def as_drawn(
 
 
 def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[Plan, list[str]]:
-    """Return the plan of certain offers and the caps and floors that it breaks."""
+    """Return the plan of given offers and the caps and floors that it breaks."""
     broken, answer = [], None
     if study.asked.need is not None and math.isfinite(budget_pkr):
         asked = as_it_stands(study.asked, chosen, budget_pkr)
@@ -340,8 +340,8 @@ def evaluate_to_folder(
 def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
     """Write the table, the layers of both plans and a picture into a folder.
 
-    ``evaluation.csv``, ``theirs_sites.geojson``, ``theirs_demand.geojson`` and the same of
-    ``best``; ``evaluation.png`` where Matplotlib is installed.
+    ``evaluation.csv``; ``theirs_sites.geojson``, ``theirs_demand.geojson`` and the same for
+    ``best``; ``evaluation.png`` if Matplotlib is installed.
     """
     note = export.noted(evaluation.theirs)
     export.write_csv(evaluation.table, folder / "evaluation.csv", note=note)

@@ -51,7 +51,7 @@ NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds gives it longer"
 IN_ENERGY = {"value": "value_kwh_day", "gain": "gain_kwh_day"}
 NEAREST = 3
 MILLION = 1e6
-# The plan for a million more is solved to this share of the gap.
+# Divisor of the gap for the plan with a million more.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
 
@@ -77,7 +77,7 @@ class Explained:
     Parameters
     ----------
     source
-        What `siting run` or `siting replan` wrote; or a study, or a plan that one made.
+        A folder of `siting run` or `siting replan`, a study, or its plan.
     """
 
     def __init__(self, source: Source) -> None:
@@ -321,7 +321,7 @@ def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any])
 
 
 def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
-    """Add the reason why a place gets no station; return whether other plans could build there."""
+    """Add why a place gets no station; return whether other plans could build there."""
     site = reasons.site_id
     wanted, unserved = _in_reach(run, site)
     reasons.say(
@@ -478,7 +478,7 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
 
 
 def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
-    """Return the subsidy of offers at full sales, their least possible (PKR), in order."""
+    """Return the least subsidy of each offer, paid at full sales (PKR), in order."""
     most = offers["subsidy_pkr"].astype(float).reset_index(drop=True)
     if run.pays_by_offer or offers.empty:
         return most
@@ -491,7 +491,7 @@ def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
 
 
 def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float) -> None:
-    """Return the number of near-optimal plans with a station at a site, in words."""
+    """Add the number of near-optimal plans with a station at a site, in words."""
     others = other_plans(run.asked, run.found, count, limit_s)
     what = "In other plans"
     if isinstance(others, str):
@@ -599,7 +599,7 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
         return [("Budget", text)]
     given = with_budget(run.asked, outcome.budget_pkr + MILLION)
     program, finer = program_of(given), run.asked.config.solver.gap / FINER
-    # A million is small compared with the gap of a plan.
+    # The gain from a million is lost in the plan's gap.
     try:
         more = effort_for(given, limit_s, finer).solve(program, start=outcome.offers).proof
     except SolveError:

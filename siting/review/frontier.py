@@ -40,7 +40,7 @@ MOST_BUDGETS = 200
 def budgets_of(text: str) -> list[float]:
     """Return the budgets that a text names: ``low:high:count``, or a list ``a,b`` (PKR).
 
-    Raises `InputError` if the text is neither, or a budget makes no sense.
+    Raises `InputError` if the text is neither, or a budget is invalid.
 
     >>> budgets_of("0:2e6:3")
     [0.0, 1000000.0, 2000000.0]
@@ -66,12 +66,12 @@ def budgets_of(text: str) -> list[float]:
 
 
 def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
-    """Return what the best plan for each budget serves and reaches, with its bound.
+    """Return the figures of the best plan for each budget, with its bound.
 
-    Roads, demand, offers and reach are worked out once. Each plan is the first plan of the next
-    budget, and stays its plan where none better is found, so that more money is never worth less;
-    what is proven for a budget is proven for every smaller one. In years each keeps its share of
-    the money. Budgets for which no plan meets what is asked are left out.
+    Roads, demand, offers and reach are computed once. The solve of the next budget starts from the
+    last plan and keeps it if it finds no better one, so that more money is never worth less. A
+    budget's bound also holds for every smaller budget. With years, each year keeps its share.
+    Infeasible budgets are left out.
 
     Parameters
     ----------
@@ -84,23 +84,22 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     -------
     DataFrame
         One row per budget, rising: ``budget_pkr``, ``served_kwh_day``, ``served_share``,
-        ``bound_kwh_day`` (blank where energy is not what is aimed at), ``objective``, ``bound`` and
-        ``unit`` of the first aim, ``gap``, ``status``, ``new_stations``, ``subsidy_pkr``,
+        ``bound_kwh_day`` (blank unless energy is the aim), ``objective``, ``bound`` and ``unit`` of
+        the first aim, ``gap``, ``status``, ``new_stations``, ``subsidy_pkr``,
         ``cost_pkr``, ``risk_case``, ``risk_stations``, ``risk_subsidy_pkr`` and
         ``risk_loss_pkr_year`` (new stations below NPV 0 in a slower scenario of the fleet, the
-        public money in them, and what losing stations lose a year), ``worst_class_share``
-        (served of the vehicle class served least),
-        ``worst_zone_share`` and ``gini`` (of the shares served by zone, weighted by demand),
-        ``pkr_per_kwh_day`` (more money over more energy than the budget before; blank where nothing
-        more is served) and ``knee``, true at the budget beyond which another rupee serves least
-        more. Units in ``attrs["units"]``.
+        public money in them, and the yearly loss of losing stations), ``worst_class_share``
+        (share served of the worst-served vehicle class), ``worst_zone_share`` and ``gini`` (of the
+        shares served by zone, weighted by demand), ``pkr_per_kwh_day`` (extra subsidy per extra
+        energy over the budget before; blank without extra energy) and ``knee``, true at the budget
+        from which another rupee serves less. Units in ``attrs["units"]``.
 
     Raises
     ------
     InputError
         If the study has no budget to vary.
     InfeasibleError
-        If no plan meets what is asked for any of the budgets.
+        If no budget has a feasible plan.
     """
     study = study_of(run)
     config, asked = study.config, study.asked
@@ -125,7 +124,7 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
             impossible = err
             study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets what is asked")
             continue
-        # Regret is counted from what each budget could do in each scenario.
+        # Each budget's regret has its own base: no plan or bound carries over.
         regret = program.all_aims[0].from_best
         if last is not None and not regret:
             answer = _no_worse(answer, last)
@@ -179,7 +178,7 @@ def frontier_to_folder(
     """Return the frontier of a configuration and the folder with its table and chart.
 
     `out`: the folder, new or empty; by default ``runs_dir/NAME-frontier-TIME``; `progress`: called
-    with an `Event` for each budget too; the others as in `frontier` and `siting.run`.
+    with an `Event` also for each budget; the others as in `frontier` and `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "frontier", now)
@@ -213,7 +212,7 @@ def frontier_to_folder(
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:
-    """Return the answer for a budget; that for less money where it is better, newly proven."""
+    """Return the better of a budget's answer and a smaller one's, under its bound."""
     if better_by(answer.program, less.proof, answer.proof) <= 0:
         return answer
     now, aim = answer.proof, less.program.all_aims[0]
@@ -225,7 +224,7 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
-    """Tighten each bound to that of the next larger budget: less money does no better."""
+    """Tighten each bound to the next larger budget's, since less money does no better."""
     best, closer, none = (min, max, -math.inf) if less else (max, min, math.inf)
     for row, larger in reversed(list(itertools.pairwise(rows))):
         known = (none if one["bound"] is None else one["bound"] for one in (row, larger))
@@ -243,16 +242,16 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
 def zones_for(
     config: Config, cells: gpd.GeoDataFrame, demand: pd.DataFrame
 ) -> tuple[pd.Series, str]:
-    """Return the zone of each demand row, by ``demand_id``, and what the zones are, in words.
+    """Return the zone of each demand row, by ``demand_id``, and the kind of zones in words.
 
-    Where the program has no zones they are squares.
+    The zones are squares if the program has none.
     """
     squares = GridZones(kind="grid")
     words = "the zones of the program"
     if config.program.zones is None:
         words = f"squares of {squares.size_m:,.0f} m"
     zones = zone_of_cells(config.program.zones or squares, cells)
-    assert zones is not None  # there are some by now
+    assert zones is not None  # squares at least
     return zone_of_demand(demand, zones), words
 
 
@@ -263,4 +262,4 @@ def _knee(table: pd.DataFrame) -> int:
     if len(table) < 3 or not y[-1] > y[0]:
         return 0
     above = (y - y[0]) / (y[-1] - y[0]) - (x - x[0]) / (x[-1] - x[0])
-    return int(np.round(above, 9).argmax())  # of equals the cheaper
+    return int(np.round(above, 9).argmax())  # the cheaper of equals

@@ -1,4 +1,4 @@
-"""A plan from outside: a layer of stations read, placed, priced and checked by a study's rules."""
+"""A plan from outside: its layer read, placed, priced and checked by a study's rules."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ YES, NO = ("true", "yes", "1", "1.0", "y"), ("false", "no", "0", "0.0", "n", "",
 
 @dataclass(frozen=True, eq=False)
 class TheirLayer:
-    """A layer of stations as it was read."""
+    """A layer of stations as read."""
 
     # Their_id, name, existing, counts (chargers by type), geometry; lon/lat.
     sites: gpd.GeoDataFrame
@@ -54,7 +54,7 @@ def read_their_layer(
     dc_60 + 4 x lev_3``); ``configuration``, a name of the configurations; a column of numbers for
     each charger type (``dc_60``, ``lev_3``); or ``charger`` with ``count``. `path` is a layer of
     points, or a CSV with ``lon`` and ``lat``. A column ``site_id`` or ``id`` names the rows,
-    ``name`` is what people call them, and a true ``existing`` says that a station stands already.
+    ``name`` is their common name, and a true ``existing`` marks an existing station.
     `configurations` gives the number of each charger type by configuration; `names` maps the
     layer's names to the study's. An `InputError` names every fault at once: not points, ids given
     twice or missing, no chargers, numbers that are not whole.
@@ -377,7 +377,7 @@ def road_faults(
 
 
 def _ids(wanted: Iterable[str], known: set[str]) -> list[str]:
-    """Return an id for each site of the layer that is not a candidate: its own id if it is free."""
+    """Return an id for each site that is not a candidate: its own id if that is free."""
     ids: list[str] = []
     for i, theirs in enumerate(wanted, start=1):
         taken = {*known, *ids}

@@ -103,16 +103,15 @@ def replan(
     now: datetime | None = None,
     progress: Report | None = None,
 ) -> Replan:
-    """Return a run solved again with changed requirements; for a folder, write it to a new one.
+    """Return a run solved again with changed requirements, written to a new folder if stored.
 
     Parameters
     ----------
     run
         A folder of `siting run`, or an earlier replan; or a study or plan in memory.
     drop, require
-        Sites, by id or name, that must get no station, and that must get one. They are added to
-        those of the configuration; a site that was required before and is now dropped no longer
-        counts as required.
+        Sites, by id or name, that must not get a station, and sites that must. They add to the
+        configuration's sites; dropping a site that was required ends the requirement.
     budget_pkr
         Another budget (PKR); with years, each year keeps its share of the budget.
     add
@@ -121,11 +120,11 @@ def replan(
         A CSV of the power company's sanctions, refusals and requests, and of withdrawn bidders
         (`siting.review.answers`): the plan changes as little as possible.
     overrides
-        ``key.path=value`` texts that replace keys of the run's ``config.yaml``; of a run in memory
-        change these with `siting.Study.with_`.
+        ``key.path=value`` texts that replace keys of the run's ``config.yaml``; for a run in memory
+        use `siting.Study.with_`.
     out
-        The new folder: new, or empty; by default ``<folder>-replan-TIME`` beside the old one, and
-        none for a run in memory.
+        The folder, new or empty; by default ``<folder>-replan-TIME`` beside the old one, and none
+        for a run in memory.
     now
         The time, for the folder's name and the record.
     progress
@@ -136,7 +135,7 @@ def replan(
     InputError
         If the folder cannot be used, a site is unknown, or the changes contradict each other.
     InfeasibleError
-        If no plan meets them: the conflict, have, need and fix.
+        If no plan meets the changes: conflict, have, need, fix.
 
     Examples
     --------
@@ -308,7 +307,7 @@ def _many(names: Sequence[str]) -> str:
 
 
 def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, list[str]]:
-    """Return the new places as candidates with ids of their own, those too far, and notes."""
+    """Return the new places as candidates with new ids, the places too far, and notes."""
     config = study.config.candidates
     columns = read_layer(path).columns
     layer = sites.candidates_from_layer(path, name_column="name" if "name" in columns else None)

@@ -28,12 +28,12 @@ RELATIVE = 1e-9
 
 @dataclass(frozen=True)
 class Compared:
-    """One thing that was compared."""
+    """The comparison of one part."""
 
     what: str  # inputs, figures, tables, objective, plan, or versions
     differences: tuple[str, ...]  # a line each: before and after
     counted: str  # the comparisons, in words
-    # Whether a difference here makes it another run; other versions alone do not.
+    # Whether a difference here makes the runs differ; other versions do not.
     decides: bool = True
 
     @property
@@ -69,7 +69,7 @@ class Rerun:
         return all(part.same for part in self.compared if part.decides)
 
     def plain(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
+        """Return all as plain JSON values."""
         return {
             "run": str(self.folder),
             "same": self.same,
@@ -86,33 +86,32 @@ def rerun(
     out: Path | str | None = None,
     progress: Report | None = None,
 ) -> Rerun:
-    """Repeat a stored run and tell whether the result is the same.
+    """Repeat a stored run and return whether the result is the same.
 
-    The configuration stored in the run is read, its inputs are compared by SHA-256, the study is
-    computed again with the same seed and threads, on the day of the first run, and the answer is
-    compared: the objective, the offers chosen, the tables of each stage by content, and the
-    versions of the packages.
+    The study is computed again from the stored configuration, with the same seed, threads and date.
+    The comparison covers inputs (SHA-256), the objective, the offers chosen, the tables of each
+    stage by content, and the versions of the packages.
 
     Parameters
     ----------
     folder
-        A run folder, as `siting run` wrote it.
+        A folder of `siting run`.
     overrides
-        ``key.path=value`` texts, for inputs that lie elsewhere by now.
+        ``key.path=value`` texts, for inputs that have moved.
     out
-        A run folder to write the repetition to; None: it is not kept.
+        A run folder for the repetition; None: it is not kept.
     progress
         Called with an `Event` when a stage is done.
 
     Returns
     -------
     Rerun
-        Whether it is the same, and every difference.
+        Whether the runs agree, and every difference.
 
     Raises
     ------
     InputError
-        If the folder is not a run, or not one of this format.
+        If the folder is not a run of this format.
     ConfigError
         If its configuration cannot be used, e.g. because an input is gone.
 
@@ -133,7 +132,7 @@ def rerun(
         else:
             plan, _ = write_run(study, Path(out), datetime.now().astimezone())
     except SitingError as err:
-        # Most likely a replacement.
+        # Most likely the cause.
         changed = [Fault("changed since the first run", line) for line in inputs.differences]
         raise type(err)([*err.faults, *changed]) from err
     compared = (
@@ -196,7 +195,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
-    """Return figures by name, subject, and number among those of the same name."""
+    """Return figures by name, subject, and position among figures of one name."""
     figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for row in rows:
@@ -210,7 +209,7 @@ def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
     if before is None:  # a run of an earlier version
         return Compared("tables", (), "not stored in this run", decides=False)
     lines = tuple(f"{name}: differs" for name, digits in now.items() if before.get(name) != digits)
-    # To the last bit, which another machine may round differently without another answer.
+    # Not decisive: another machine may round the same answer differently.
     return Compared("tables", lines, f"{len(now):,} stages, to the bit", decides=False)
 
 

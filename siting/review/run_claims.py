@@ -72,7 +72,7 @@ FROM_SOLVES = {
         rf"kWh/day more, and {NUMBER} per PKR m are asked for)",
     ),
 }
-# Tables of an outcome from other solves too.
+# Outcome tables that need other solves.
 OTHER_SOLVES = ("mandates", "scenarios", "robust", "alternatives", "alternative_sites")
 
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,39}$")]
@@ -159,7 +159,7 @@ def _time(text: str) -> datetime | None:
 
 
 def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
-    """Return differences of the stored outcome from a solve's, and fields from other solves."""
+    """Return faults of the stored outcome, and its fields from other solves."""
     outcome, asked, config = study.outcome, study.asked, study.config
     where = f"{FOLDER}/{MANIFEST}, key outcome"
     unit = study.program.worth_unit

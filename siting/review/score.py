@@ -56,15 +56,15 @@ FIGURES = {
 
 
 def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the figures of a plan, JSON-ready, in the order a person reads them.
+    """Return the figures of a plan, JSON-ready, in reading order.
 
-    Keys: ``served_kwh_day``, ``served_share``, ``classes`` (one record a class), ``new_stations``,
+    Keys: ``served_kwh_day``, ``served_share``, ``classes`` (one per class), ``new_stations``,
     ``existing_stations``, ``power_kw``, ``subsidy_pkr``, ``cost_pkr``, ``subsidy_pkr_per_kwh_day``;
-    ``mean_travel_min``; ``late_share`` (drivers who come in the busiest hour of their station and
-    would wait longer than ``wait_min``, by Erlang C) and ``late_stations`` (where that is more than
+    ``mean_travel_min``; ``late_share`` (drivers in the busiest hour of their station who would wait
+    longer than ``wait_min``, by Erlang C) and ``late_stations`` (stations with a share above
     alpha); ``worst_class``, ``worst_class_share``, ``people_left_out_share``, ``gini`` (of the
-    share served over cells, weighted by what they want: 0 is even). Those of `risk` are what is
-    lost of the money in another case (`siting.study.robustness.risk_of`), where known.
+    share served by cell, weighted by demand; 0 is even). `risk` adds figures of the money lost in
+    another case (`siting.study.robustness.risk_of`), if known.
     """
     new = plan.new_sites
     wanted = float(plan.classes["demand_kwh_day"].sum())
@@ -115,7 +115,7 @@ def _fairness(plan: Plan) -> dict[str, Any]:
 
 
 def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """Return the figures of several plans as a table: ``figure``, ``unit``, one column per plan."""
+    """Return the figures of plans as a table: ``figure``, ``unit``, one column per plan."""
     rows = [
         {"figure": key, "unit": unit, **dict(zip(scores, values, strict=True))}
         for key, unit, values in _rows(list(scores.values()))
@@ -140,7 +140,7 @@ def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]
 
 
 def _rows(scores: list[dict[str, Any]]) -> Iterator[tuple[str, str, list[Any]]]:
-    """Yield key, unit and value of each figure, the shares of the classes after that of all."""
+    """Yield key, unit and value of each figure, class shares after the overall share."""
     for key in (key for key in FIGURES if key in scores[0]):
         yield key, FIGURES[key].unit, [score[key] for score in scores]
         if key == "served_share":

@@ -18,7 +18,7 @@ MOST_LETTERS = 60
 
 
 class Block(NamedTuple):
-    """A table of an answer: headers (None: pairs without headers), rows, and where all are."""
+    """A table of an answer: headers (none for pairs), rows, and the name of the full table."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -70,7 +70,7 @@ class Shown(ABC):
 
 
 def block_of(table: pd.DataFrame, columns: dict[str, str], all_in: str) -> Block:
-    """Return a table with some columns of a frame, by the heads they are shown under."""
+    """Return some columns of a frame as a table; `columns` maps names to headers."""
     rows = [
         [_text(row[name]) for name in columns]
         for row in table[list(columns)].head(MOST_ROWS + 1).to_dict("records")

@@ -44,14 +44,14 @@ class SimulatedDay(Shown):
     Parameters
     ----------
     title, note
-        Of the run.
+        Of its run.
     stations
         One row per station: ``site_id``, ``name``, ``configuration``, ``chargers``,
         ``program_kwh_day`` (its capacity in the program), ``allotted_kwh_day`` (its service in the
         plan), ``standard_kwh_day`` (its capacity by the waiting standard, Erlang C),
         ``erlang_late_share`` (expected by Erlang C in the busiest hour at the allotted energy) and
-        the columns of `siting.simulation.station_table` for ``planned`` and ``free``, each with its
-        case in front; ``verdict``.
+        the columns of `siting.simulation.station_table`, each prefixed with its case, ``planned``
+        or ``free``; ``verdict``.
     hours, classes
         The same by hour of the day and by vehicle class, ``case`` first.
     use
@@ -243,7 +243,7 @@ def _findings(
     peaks: dict[str, tuple[float, float]],
     expected: pd.DataFrame,
 ) -> list[str]:
-    """Return in plain words where the simulation and the program agree, and why where not.
+    """Return in words where the simulation and the program agree, or why they differ.
 
     `peaks` is the late share of the busiest hour by case, with its half-width; `expected` is as
     `siting.simulation.expected_waits`; `stations` and `classes` as in
@@ -296,7 +296,7 @@ def _findings(
 
 
 def _why(standard: Service, model: str) -> str:
-    """Return the reason why stations have more than the waiting standard allows."""
+    """Return why stations have more drivers than the waiting standard allows."""
     if model == "coverage":
         return "the model coverage knows no capacity"
     if standard.rule == "rated_share":
@@ -305,7 +305,7 @@ def _why(standard: Service, model: str) -> str:
 
 
 def _slow_ports(expected: pd.DataFrame, plan: Plan, waiting: Waiting) -> list[str]:
-    """Return the charger groups whose ports are taken longer than their kW say, with why."""
+    """Return in words the charger groups whose ports deliver less than their kW."""
     ports, sessions = waiting.ports(plan), waiting.sessions
     split = simulation.split_load(ports, allotted(plan), sessions)
     lines = []

@@ -1,4 +1,4 @@
-"""Further solves of a study's program: other money, the last year, near-best plans."""
+"""Further solves of a program: other budgets, the last year, near-optimal plans."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIFFER_BY = 2
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
-    """Return the program for other money (PKR); each year and split keeps its share of it."""
+    """Return the program for another budget (PKR); years and splits keep their shares."""
     years = asked.config.program.years
     more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))
@@ -38,7 +38,7 @@ def with_budget(asked: Asked, budget_pkr: float) -> Asked:
 
 
 def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
-    """Return the money of each year (PKR) where there is more or less in all.
+    """Return the money of each year (PKR), scaled to another total.
 
     >>> in_years({2027: 1.0, 2030: 3.0}, 8.0)
     {2027: 2.0, 2030: 6.0}
@@ -76,7 +76,7 @@ def other_plans(
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
     """Return near-optimal plans, the number of them at each site, and whether time sufficed.
 
-    In words without any. The plan itself counts in `count`; `time_limit_s` is for all of them.
+    Returns the reason if there are none. `count` includes the plan; `time_limit_s` covers all.
     """
     within = near_optimal(asked.config.solver.gap)
     wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)
@@ -110,5 +110,5 @@ def amount(value: float, unit: str) -> str:
 
 
 def little(unit: str) -> float:
-    """Return a difference that is too small to be spoken of."""
+    """Return the largest difference too small to mention."""
     return {"share": 5e-5, "PKR": 5e3}.get(unit, 0.5)

@@ -1,4 +1,4 @@
-"""The origin of a plan's figures: the chain back to the rows of the tables, and its product.
+"""The origin of a plan's figures: the chain back to table rows, and its product.
 
 For a cell and a vehicle class::
 
@@ -8,7 +8,7 @@ For a cell and a vehicle class::
                                   + destination weight x its share of places
                                   + en-route weight x its share of traffic)
 
-The product is worked out anew from the files of the run folder and held against what it stores.
+The product is computed again from the files of the run folder and compared with the stored value.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ UNITS = {
 
 @dataclass(frozen=True)
 class _Surface:
-    """One way that energy goes to cells: its weight, and the cell's share, in words."""
+    """A surface that spreads energy over cells: its weight and the cell's share."""
 
     name: str
     weight: float
@@ -55,7 +55,7 @@ def trace(
     year: int | None = None,
     scenario: str | None = None,
 ) -> Trace:
-    """Return the chains behind a cell's demand or a station's figures, from the run folder alone.
+    """Return the chains behind a cell's demand or a station's figures, from the run folder.
 
     Parameters
     ----------
@@ -64,10 +64,10 @@ def trace(
     wanted
         A cell by id, or a station by id or name.
     vehicle_class
-        The class of a cell's demand, or of what a station serves; all of them by default.
+        The class of a cell's demand or of a station's service; all by default.
     year, scenario
-        In a plan in years the year, by default the last; in a plan for several scenarios one of
-        them, by default the demand of the configuration itself.
+        In a plan with years, one of them, by default the last; in a plan for several scenarios, one
+        of them, by default the configuration's own demand.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def _inputs(run: Traced) -> pd.DataFrame:
 
 
 def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
-    """Return a cell's zone (blank: energy is not by zone) and which cells lie in it."""
+    """Return a cell's zone (blank if energy is not by zone) and the zone's cells as flags."""
     cells = run.table("cells")
     if "zone_id" not in cells.columns:
         return "", np.ones(len(cells), dtype=bool)
@@ -190,7 +190,7 @@ def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
 
 
 def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[Step]:
-    """Return the step from sales to the country's vehicles; none for a fleet of the user's own."""
+    """Return the step from sales to the country's vehicles; empty for a user's own fleet."""
     figures = run.figures[run.figures["of"] == vehicle_class]
     sales = figures[(figures["used_for"] == "energy wanted") & figures["table"].ne("vehicles.csv")]
     suffix = "" if at.fleet == run.config.demand.scenario else f" {at.fleet}"
@@ -232,7 +232,7 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
 
 
 def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> list[_Surface]:
-    """Return how the class's energy goes to a cell: the weights that count, and the shares."""
+    """Return the surfaces that spread a class's energy: weights and the cell's shares."""
     cells = run.table("cells")
     if (depots := _depots(run, vehicle_class)) is not None:
         depots = depots[depots["cell_id"].isin(cells.loc[inside, "cell_id"])]
@@ -281,9 +281,9 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
 
 
 def _depots(run: Traced, vehicle_class: str) -> pd.DataFrame | None:
-    """Return the depots of a class with cell and energy; None if it is not known by depot.
+    """Return the depots of a class with cell and energy; None if the class has no depots.
 
-    Figures that are the same at each depot are 1: only shares of energy are used.
+    Figures equal at all depots are set to 1, since only shares of energy are used.
     """
     fleets = [one.model_dump() for one in run.config.demand.fleets or ()]
     mine = pd.DataFrame([one for one in fleets if one["vehicle_class"] == vehicle_class])

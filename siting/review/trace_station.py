@@ -32,7 +32,7 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
 
     `at` is the year and scenario. Raises `InputError` if no station stands there in that year.
     """
-    # Without a scenario of its own, the outcome's figures are those of the year.
+    # Without a scenario, figures come from the last slice of the year.
     slices = run.table("outcome_slices")
     of_year = slices["year"].fillna(run.config.year).astype(int) == at.year
     any_name = str((slices[of_year] if of_year.any() else slices)["slice"].iloc[-1])
@@ -148,7 +148,7 @@ def _waiting(
     energy: pd.Series[float],
     availability: float,
 ) -> Step:
-    """Return the step of a group's capacity under the limit on waits, worked out again."""
+    """Return the step of a group's capacity under the limit on waits, computed again."""
     sessions = pd.DataFrame(
         [{"vehicle_class": str(name)} | {key: run_value(run, key, str(name)) for key in _SESSION}
          for name in energy.index]
@@ -259,7 +259,7 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
             said = f"{one.value:g} x {base:,.0f}, {words}"
         add(column, said, one.value * base, one)
     told = {step.what for step in steps}
-    # Costs that this chain does not know, except for the sum of the grid's own parts.
+    # Costs without a step of their own, except for the sum of the grid's parts.
     others = [p for p in COST_PARTS if p in offer.index and p not in (*told, "grid_cost_pkr")]
     steps += [Step(p, "as stored", float(offer[p]), "PKR") for p in others if offer[p] > 0]
     value = sum(step.value for step in steps)
@@ -381,7 +381,7 @@ def _subsidy(
         words += f": {lacking:,.0f}"
         if run.config.offers.subsidy.concessions is not None:
             words += ", in a concession shared with what its other stations lack and earn"
-        elif abs(lacking - drawn) <= PAISA:  # to which the table of business cases is rounded
+        elif abs(lacking - drawn) <= PAISA:  # rounding of the table of business cases
             stored = drawn
         else:
             words += (

@@ -32,14 +32,14 @@ SAME_SHARE, SAME = 1e-9, 1e-9
 
 @dataclass(frozen=True)
 class Factor:
-    """One figure of a chain, and the row of a table it stands in."""
+    """One figure of a chain, and the table row that holds it."""
 
     figure: str  # its name, and `of` its subject
     of: str
     value: float
     unit: str
     table: str = ""  # the file of its row, or the stored table it was computed in
-    low: float | None = None  # the range of the table's row; None where nothing is known of one
+    low: float | None = None  # the range in the table's row; None without a range
     high: float | None = None
     source: str = ""  # as in the table; blank for computed values
     confidence: str = ""
@@ -151,9 +151,9 @@ class Trace:
 
 @dataclass(frozen=True)
 class Slice:
-    """One year and scenario of a run: its name in the outcome, and the fleet and case it is of.
+    """One year and scenario of a run: its name in the outcome, its fleet and its case.
 
-    Without a name it is the demand of the configuration itself, in a plan for several scenarios.
+    Without a name: the configuration's own demand in a plan for several scenarios.
     """
 
     name: str | None
@@ -174,7 +174,7 @@ class Traced:
     Raises
     ------
     InputError
-        If the folder is not a run, of another format, incomplete or edited.
+        If the folder is no run of this format, incomplete or edited.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -214,7 +214,7 @@ class Traced:
         return self._factors.get((figure, of))
 
     def figures_of(self, figures: list[str], of: str) -> tuple[Factor, ...]:
-        """Return those of some figures that the run's list has."""
+        """Return the given figures that the run's list has."""
         factors = (self.figure(figure, of) for figure in figures)
         return tuple(one for one in factors if one is not None)
 
@@ -233,10 +233,10 @@ class Traced:
         )  # fmt: skip
 
     def find(self, wanted: str) -> tuple[str, str]:
-        """Return ``cell`` or ``station`` and the id of the subject; the nearest if it is unknown.
+        """Return ``cell`` or ``station``, and the id of the subject.
 
-        Raises `InputError` if the run has no such cell or station, or several stations have the
-        name.
+        Raises `InputError` with the nearest names if the run has no such cell or station, or
+        several stations have the name.
         """
         cells = self.table("cells")["cell_id"].astype(str)
         if wanted in set(cells):
@@ -275,7 +275,7 @@ class Traced:
         return Slice(str(at.iloc[0]), wanted, named, fleet, case)
 
     def of_slice(self, table: str, name: str) -> pd.DataFrame:
-        """Return the rows of one of the outcome's tables that are of a slice."""
+        """Return the rows of a slice in one of the outcome's tables."""
         rows: pd.DataFrame = self.table(f"outcome_{table}")
         return rows[rows["slice"].fillna("").astype(str) == name].reset_index(drop=True)
 

@@ -1,4 +1,4 @@
-"""A stored run checked from its files alone: hashes, recount, tables worked out again."""
+"""A stored run checked from its files alone: hashes, recount, tables computed again."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ from siting.verify import BOUND, award_faults, certified
 from siting.verify.ledger import above, differs, shown
 from siting.writing import scratch_folder
 
-# Tables that are worked out again from other tables of the run; the rest is read from inputs.
+# Tables computed again from other tables of the run; the others are read from inputs.
 _FROM_TABLES = ("demand", "factors", "offers", "reach", "limits")
-# What only a replan writes: it compares with another run.
+# File and key of a replan only: they compare two runs.
 _CHANGES, _REPLANNED = "changes.csv", "replanned_from"
-# How people may be read so that a run has notes of it.
+# Kinds of people data that add notes to a run.
 _WITH_NOTES = ("streets", "zones")
-# Raised where an input of the run cannot be read any more.
+# Raised if an input of the run can no longer be read.
 _GONE = (InputError, ConfigError, DownloadError)
 
 
@@ -93,13 +93,13 @@ class Verified:
     def attempt[T](
         self, what: str, check: Callable[[], tuple[str, T]], progress: Report | None = None
     ) -> T | None:
-        """Make a check that returns its words and a result; take down what it finds wrong."""
+        """Make a check that returns its words and a result; record its faults."""
         begun = datetime.now()
         result: T | None = None
         try:
             self.held[what], result = check()
         except OutputError:
-            raise  # of this machine, not of the run
+            raise  # this machine's fault, not the run's
         except SitingError as err:
             self.held[what] = "does not hold"
             self.faults.extend(fault for fault in err.faults if fault not in self.faults)
@@ -114,7 +114,7 @@ class Verified:
         return result
 
     def plain(self) -> dict[str, Any]:
-        """Return it as what JSON knows."""
+        """Return all as JSON values."""
         return {
             "run": str(self.folder),
             "holds": not self.faults,
@@ -129,15 +129,14 @@ def verify_run(
 ) -> Verified:
     """Return whether a stored run's claims hold, from its files alone.
 
-    Its files are held against their hashes and each other; the plan is recounted; every table that
-    follows from other tables of the run is worked out again; and the run folder is written again
-    from its tables and compared with what stands there, the page too. So an edit shows, even where
-    the hashes were mended, unless it changes what was read from inputs: against these
-    `siting rerun` holds a run. A bound on what any plan reaches is proven anew from the prices that
-    the run stored. `Verified.notes` names what is the run's own word.
+    Files are compared with their hashes and each other, and the plan is recounted. Every table that
+    follows from other tables is computed again. The run folder, page included, is written again
+    from its tables and compared. An edit therefore shows even if its hash was adjusted, unless it
+    changes data read from inputs; `siting rerun` checks those. The bound is proven again from the
+    stored dual prices. `Verified.notes` lists unproven claims.
 
-    `folder`: what `siting run` wrote; `frontier`: the folder of `siting frontier` whose curve is in
-    the run's page, if one is; `progress`: called with an `Event` when a check is done.
+    `folder`: a folder of `siting run`; `frontier`: the folder of `siting frontier` whose curve is
+    in the run's page, if any; `progress`: called with an `Event` when a check is done.
 
     >>> verify_run("runs/lahore-20261124-101500").faults  # doctest: +SKIP
     []
@@ -178,7 +177,7 @@ def _recount(folder: Path) -> tuple[str, Study]:
 
 
 def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
-    """Prove a bound from the run's prices, and hold what is claimed against it."""
+    """Prove a bound from the run's dual prices, and compare the claims with it."""
     plan, prices = study.plan, study.certificate
     proof = plan.outcome.proof
     if prices is None:
@@ -215,7 +214,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
 
 
 def _award(study: Study, folder: Path) -> tuple[str, None]:
-    """Recount who won by which rules, and what both rules pay."""
+    """Check an award's winners, rules and both payments."""
     account = award_account(study, folder)
     faults = award_faults(account)
     refuse(faults)
@@ -225,7 +224,7 @@ def _award(study: Study, folder: Path) -> tuple[str, None]:
 
 
 def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
-    """Work out each table that follows from the others, and hold it against the stored one."""
+    """Compute each table that follows from the others, and compare it with the stored one."""
     facts = read_json(folder / "run.json")
     faults, again = [], []
     with scratch_folder() as cache:
@@ -273,12 +272,12 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
 
 
 def _records(table: pd.DataFrame) -> list[str]:
-    """Return the rows of a table as texts, in an order that does not rest on its own."""
+    """Return the rows of a table as texts, sorted so that their order does not count."""
     return sorted(json_text(row) for row in plain(table.to_dict("records")))
 
 
 def _input_gone(what: str, err: SitingError) -> list[Fault]:
-    """Return what an input that cannot be read leaves unproven."""
+    """Return the faults of claims whose input cannot be read."""
     return [
         Fault(one.where, f"{what} cannot be worked out again: {one.what}", "put the file back")
         for one in err.faults
@@ -288,7 +287,7 @@ def _input_gone(what: str, err: SitingError) -> list[Fault]:
 def _written(
     study: Study, folder: Path, record: dict[str, Any], curve: Path | None, notes: list[str]
 ) -> tuple[str, None]:
-    """Write the run again from its tables, and hold each file against the one that is there."""
+    """Write the run again from its tables, and compare each file with the stored one."""
     path = folder / "run.json"
     facts = read_json(path)
     moment = as_form(OfTheMoment, facts, str(path), MENDED)
@@ -324,13 +323,13 @@ def _written(
 def _fact_faults(
     said: dict[str, Any], anew: dict[str, Any], path: Path, notes: list[str]
 ) -> list[Fault]:
-    """Return the keys of ``run.json`` that are not as its tables give them."""
+    """Return a fault for each key of ``run.json`` that the tables contradict."""
     told = dict(said)
     replanned = told.pop(_REPLANNED, None)
     if told.pop(AWARD, None) is not None:
         notes.append(f"rests on other solves, not done again: critical asks ({AWARD}, losers.csv)")
     own = [] if replanned is None else _replan_words(told, anew, replanned, path, notes)
-    for facts in (told, anew):  # the page may have been written, or lost its packages, since
+    for facts in (told, anew):  # a page, or its packages, may have come or gone since
         facts["warnings"] = [line for line in facts["warnings"] if not _no_report(line)]
     told["warnings"] = told["warnings"][len(own) :]
     keys = [key for key in dict.fromkeys([*anew, *told]) if key not in OfTheMoment.model_fields]
@@ -348,7 +347,7 @@ def _no_report(warning: str) -> bool:
 def _replan_words(
     told: dict[str, Any], anew: dict[str, Any], replanned: Any, path: Path, notes: list[str]
 ) -> list[str]:
-    """Return the warnings that a replan put first, and note what rests on the run before."""
+    """Return the warnings that a replan put first, and note claims about the earlier run."""
     where = f"{path}, key {_REPLANNED}"
     before = as_form(Replanned, replanned, where, MENDED)
     more = max(len(told["warnings"]) - len(anew["warnings"]), 0)
@@ -359,7 +358,7 @@ def _replan_words(
 
 
 def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMoment) -> list[Fault]:
-    """Return the keys of the list of hashes, but for these, that are not as a run writes them."""
+    """Return a fault for other keys of the hash list that a run writes differently."""
     hashes = ("sha256", "of_the_run", SEAL, "siting")
     odd = tuple(
         key for key in dict.fromkeys([*anew, *said])
@@ -377,7 +376,7 @@ def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMome
 def _page(
     study: Study, folder: Path, facts: dict[str, Any], curve: Path | None
 ) -> tuple[list[Fault], str]:
-    """Return what is wrong with the run's page, which is written again; and how it was written."""
+    """Return the faults of the run's page, and its language and curve in words."""
     path = folder / REPORT
     fix = f"write it again with siting report {folder}"
     if not path.is_file():

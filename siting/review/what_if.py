@@ -1,8 +1,7 @@
-"""A plan with stations dropped or required or other money, valued exactly at once.
+"""A plan with stations dropped or required or another budget, valued exactly at once.
 
-The same stations less those dropped and with those required serve what they can, by the valuer
-that judges plans from outside (`siting.review.evaluate.as_drawn`); nothing is decided anew until
-that is asked for.
+`siting.review.evaluate.as_drawn` values the plan's stations without those dropped and with those
+required. The program is solved again only on request.
 """
 
 from __future__ import annotations
@@ -43,10 +42,10 @@ SAME = "The same stations but for your wishes; nothing is decided anew."
 
 
 class WhatIf:
-    """A plan, and the plan that wishes make of it.
+    """A plan, and the same plan changed by wishes.
 
-    The figures of the plan given are the run's; another plan serves the most energy its stations
-    can serve in the last year for the public money there is.
+    The given plan keeps the run's figures. A changed plan serves the most energy that its stations
+    can serve in the last year for the public money.
 
     Parameters
     ----------
@@ -58,15 +57,15 @@ class WhatIf:
     study
         The study whose demand, prices and rules count.
     drop, require
-        Sites, by id or name, that get no station, and that get one.
+        Sites, by id or name, without and with a station.
     budget_pkr
         Public money (PKR); None: the study's.
     before, plan
-        The plan given and the one that the wishes make of it, both recounted.
+        The given plan and the changed plan, both recounted.
     broken
-        The rules that the latter breaks, and wishes that cannot be, in words.
+        Rules that the changed plan breaks, and impossible wishes, in words.
     told
-        How the latter was found, in words.
+        How the changed plan was found, in words.
 
     Examples
     --------
@@ -91,7 +90,7 @@ class WhatIf:
         self.before = self.plan
 
     def start_over(self) -> Self:
-        """Return to the plan given, without a wish."""
+        """Return to the given plan, without wishes."""
         self._stands = self._first
         return self.wish()
 
@@ -102,7 +101,7 @@ class WhatIf:
         require: Sequence[str] = (),
         budget_pkr: float | None = None,
     ) -> Self:
-        """Take these wishes in place of the last ones, and work out what the plan is worth then.
+        """Replace the last wishes by these, and value the changed plan.
 
         A required site gets the offer that serves most for the money left, or the cheapest.
 
@@ -133,12 +132,12 @@ class WhatIf:
         return self
 
     def solve(self) -> Self:
-        """Decide anew with the wishes, and take the stations of that plan (`siting.replan`).
+        """Solve again under the wishes, and take that plan's stations (`siting.replan`).
 
         Raises
         ------
         InfeasibleError
-            If no plan can be as wished: what is in the way, have, need and fix.
+            If no plan meets the wishes: conflict, have, need and fix.
         """
         replanned = replan(
             self.study, drop=self.drop, require=self.require, budget_pkr=self.budget_pkr
@@ -156,7 +155,7 @@ class WhatIf:
 
     @property
     def figures_in_words(self) -> list[tuple[str, list[str]]]:
-        """The same as they are read, with the money left, before and after."""
+        """The figures as text, with the money left, before and after."""
         spent = [plan.outcome.subsidy_pkr for plan in (self.before, self.plan)]
         usual_pkr = self.study.program.money_pkr if self.study.asked.budgeted else math.inf
         there = [usual_pkr, usual_pkr if self.budget_pkr is None else self.budget_pkr]
@@ -171,7 +170,7 @@ class WhatIf:
         return {name: score(plan, self._waiting) for name, plan in plans.items()}
 
     def _with_existing(self, new: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the offers that stand with these at their sites, existing stations included."""
+        """Return these offers by site, and the offers of all other existing stations."""
         kept = self._existing.index[~self._existing.isin(list(new))]
         return (*kept, *new.values())
 
@@ -199,7 +198,7 @@ class WhatIf:
 
 
 class Board:
-    """A `WhatIf` as a page shows it: all that goes to the browser and comes from it is JSON."""
+    """A `WhatIf` for a page; it exchanges only JSON with the browser."""
 
     def __init__(self, run: Source) -> None:
         """Open a run and draw its map."""
@@ -207,7 +206,7 @@ class Board:
         self._stored = record_of(run)
 
     def begin(self) -> dict[str, Any]:
-        """Return what the page begins with: ``page``, ``sites``, ``wishes``, ``state``."""
+        """Return the page's first content: ``page``, ``sites``, ``wishes``, ``state``."""
         candidates = self.asked.study.candidates
         taken = candidates["site_id"].isin(list(self._stored.sites["site_id"]))
         free = candidates[~taken].to_crs(4326)
@@ -221,7 +220,7 @@ class Board:
         }
 
     def follow(self, wishes: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the state that wishes lead to; ``solve`` decides anew, ``again`` starts over."""
+        """Return the state under wishes; ``solve`` solves again, ``again`` starts over."""
         begun = time.perf_counter()
         try:
             if not isinstance(wishes, Mapping):
@@ -252,9 +251,9 @@ class Board:
 
 
 def what_if(run: Source, height_px: int = 560) -> Any:
-    """Return a widget to drop or require stations and move the money, and see what comes of it.
+    """Return a widget that values dropped or required stations and another budget.
 
-    Map, served share and money follow at once, by exact valuation of the stations that stand; a
+    Map, served share and money update at once, by exact valuation of the standing stations; a
     button solves again. Without a notebook `siting.review.what_if.WhatIf` does the same.
 
     Parameters
@@ -267,7 +266,7 @@ def what_if(run: Source, height_px: int = 560) -> Any:
     Returns
     -------
     anywidget.AnyWidget
-        What a notebook shows, without internet; its ``asked`` is the `WhatIf` behind it.
+        The widget, which needs no internet; its ``asked`` is the `WhatIf` behind it.
 
     Raises
     ------
@@ -292,7 +291,7 @@ def what_if(run: Source, height_px: int = 560) -> Any:
     }
     synced = {name: one.tag(sync=True) for name, one in traits.items()}
     script = {"_esm": SCRIPT.read_text(encoding="utf-8")}
-    # Made here, so that the package is needed by those alone who ask for it.
+    # Made here, so that only users of the widget need the package.
     made: Any = type("WhatIfWidget", (anywidget.AnyWidget,), script | synced)
     widget = made(height_px=height_px, **board.begin())
     widget.asked = board.asked

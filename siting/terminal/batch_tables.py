@@ -23,7 +23,7 @@ MOST_ROWS = 30
 
 
 class BatchLines(LiveLine):
-    """One line per study on stderr, and a live line with a bar in between."""
+    """One line per study on stderr, and a live last line with a bar."""
 
     def __init__(self) -> None:
         super().__init__(counted=True)
@@ -44,7 +44,7 @@ class BatchLines(LiveLine):
 
 
 def print_studies(studies: Sequence[BatchStudy], out: Path) -> None:
-    """Print the studies of a batch that is not run: each with its run folder, or its fault."""
+    """Print the studies of a batch without running it: run folder or fault of each."""
     console = Screen()
     heads = {"Study": "name", "Sweep": "label", "Run folder": "key"}
     columns = [Column(head, attrgetter(at), overflow="fold") for head, at in heads.items()]
@@ -72,7 +72,7 @@ def _outcome(row: Any) -> str:
 
 
 def print_batch(result: BatchResult) -> None:
-    """Print the table of a batch, its faults, and where everything is."""
+    """Print the table of a batch, its faults, and its index page."""
     console = Screen()
     table, done = result.table, result.table["served_share"].notna()
     far = table[done & table["gap"].map(is_far)]
@@ -107,7 +107,7 @@ def print_batch(result: BatchResult) -> None:
 
 
 def _at_most(row: Any) -> float:
-    """Return the share that no plan of a study exceeds."""
+    """Return the bound on the share served of a study."""
     return float(row["served_share"] * row["bound_kwh_day"] / (row["served_kwh_day"] or 1.0))
 
 

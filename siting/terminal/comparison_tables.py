@@ -22,7 +22,7 @@ CASES = {
 
 
 def print_comparison(comparison: Comparison, folder: Path) -> None:
-    """Print the runs' figures, the settings that differ, and the stations that do."""
+    """Print the runs' figures, and the settings and stations that differ."""
     console = Screen()
     console.heading(f"{comparison.titles[0]}: {len(comparison.runs)} runs")
     for note in comparison.notes:
@@ -56,7 +56,7 @@ def _run(name: str, text: Callable[[Any, str], str]) -> Column:
 
 
 def print_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Print the answer, the figures side by side, the rules broken, and where it was written."""
+    """Print the answer, the figures side by side, the rules broken, and the folder."""
     console = Screen()
     if evaluation.best is not None:
         console.warn_if_far(evaluation.best.outcome.gap)
@@ -79,7 +79,7 @@ def print_evaluation(evaluation: Evaluation, folder: Path) -> None:
 
 
 def print_simulation(simulated_day: SimulatedDay, folder: Path | None) -> None:
-    """Print classes under both ways of choosing, the findings, and the stations most in trouble."""
+    """Print classes in both cases, the findings, and stations that fail the standard."""
     console = Screen()
     rules = simulated_day.facts["rules"]
     console.heading(f"{simulated_day.title}: a simulated day", simulated_day.note)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def print_nation(plan: NationPlan, folder: Path) -> None:
-    """Print the plan of a nation: its headline, the money by city, and other divisions of it."""
+    """Print the plan of a nation: its headline, the money by city, and other divisions."""
     from siting.nation.nation_page import WORDS, headline
 
     console = Screen()
@@ -62,7 +62,7 @@ def print_nation(plan: NationPlan, folder: Path) -> None:
 
 
 def print_city(city: str, lines: list[tuple[str, str]], plans: pd.DataFrame) -> None:
-    """Print the reasons for a city's money, and the plans found for it, the cheapest first."""
+    """Print the reasons for a city's money, and the plans found, the cheapest first."""
     console = Screen()
     console.print(city, style="bold")
     console.pairs(lines)

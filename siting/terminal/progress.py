@@ -18,8 +18,8 @@ INDENT = 12  # width of a stage's text, after its name and a space
 def show_progress() -> Report:
     """Return a listener that shows a study's progress, in a notebook or in a terminal.
 
-    A notebook gets a table below the cell, one row per stage, that grows and shows the progress of
-    the running stage; it needs no widgets. A terminal gets one line per stage on stderr.
+    A notebook gets a growing table below the cell, one row per stage, with the progress of the
+    running stage; it needs no widgets. A terminal gets one line per stage on stderr.
 
     Returns
     -------
@@ -43,7 +43,7 @@ class LiveLine:
         self.progress: Progress | None = None
 
     def write(self, line: str) -> None:
-        """Write a permanent line above the live one; a terminal gets it broken between words."""
+        """Write a permanent line above the live one, wrapped between words in a terminal."""
         lines = [line]
         if self.console.is_terminal:
             lines = textwrap.wrap(
@@ -54,7 +54,7 @@ class LiveLine:
             self.console.print(part, soft_wrap=True)
 
     def show(self, text: str, done: int = 0, total: int | None = None) -> None:
-        """Show a text in the live line; nothing where stderr is not a terminal."""
+        """Show a text in the live line, if stderr is a terminal."""
         if not self.console.is_terminal:
             return
         if self.progress is None:
@@ -123,7 +123,7 @@ def _show_table(display: Callable[..., Any], cell: Callable[[], int]) -> Report:
 
 
 def _notebook() -> tuple[Callable[..., Any], Callable[[], int]] | None:
-    """Return a notebook's display function, and the number of the running cell; None elsewhere."""
+    """Return a notebook's display function and the number of the running cell, else None."""
     shell = notebook()
     if shell is None:
         return None

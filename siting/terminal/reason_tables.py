@@ -65,7 +65,7 @@ def _public_money(row: Mapping[Any, Any]) -> str:
 
 
 def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:
-    """Print the limits that bind the plan, and its stations, the most doubtful first."""
+    """Print the plan's binding limits, and its stations, the most doubtful first."""
     console = Screen()
     console.heading(f"{plan.title}: what its stations are worth", plan.note)
     console.pairs(plan_reasons.binding)
@@ -90,7 +90,7 @@ def print_plan_reasons(plan_reasons: PlanReasons, plan: Plan) -> None:
 
 
 def print_trace(traced: Trace, note: str = "") -> None:
-    """Print the chains of a cell or a station, each with the rows of the tables it rests on."""
+    """Print the chains of a cell or a station, each with its table rows."""
     console = Screen()
     name = f" ({traced.name})" if traced.name else ""
     when = f"{traced.year}" + (f", scenario {traced.scenario}" if traced.scenario else "")

@@ -76,7 +76,7 @@ def print_rerun(repetition: Rerun) -> None:
 
 
 def print_verified(verified: Verified) -> None:
-    """Print the checks of a run that hold, that fail, and that were not possible."""
+    """Print the checks of a run that hold, that fail, and that were impossible."""
     console = Screen()
     verdict = ("Does not hold", "red") if verified.faults else ("Holds", "green")
     console.say(Text.assemble(verdict, f": {verified.folder!s}"))

@@ -1,4 +1,4 @@
-"""The console of all printing: texts of a user's files cannot move the cursor."""
+"""The console for all output: texts of a user's files cannot move the cursor."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def chargers(row: Mapping[Any, Any]) -> str:
 
 
 class Screen(Console):
-    """A console on which texts hold no markup, and their control characters do nothing."""
+    """A console that takes texts literally: no markup, no control characters."""
 
     def __init__(self, **kept: Any) -> None:
         super().__init__(highlight=False, markup=False, **kept)
@@ -122,7 +122,7 @@ class Screen(Console):
         self.print(shown)
 
     def say(self, text: RenderableType, style: str | None = None) -> None:
-        """Print sentences: broken between words in a terminal, a line each where they are piped."""
+        """Print sentences, wrapped in a terminal, one line each in a pipe."""
         self.print(text, style=style, soft_wrap=not self.is_terminal)
 
     def note(self, text: str, head: str = "Note", style: str = "yellow") -> None:
@@ -146,7 +146,7 @@ class Screen(Console):
             self.indented(line, 2)
 
     def indented(self, line: str | Text, by: int) -> None:
-        """Print a sentence some columns in, and all its lines where a terminal breaks it."""
+        """Print a sentence with all its lines indented by some columns."""
         text = Text(line) if isinstance(line, str) else line
         self.say(Padding(text, (0, 0, 0, by)) if self.is_terminal else Text(" " * by) + text)
 
