@@ -35,7 +35,7 @@ from siting.engine.flows import Flows
 from siting.engine.frame import Frame, first_of_each
 from siting.engine.linear import Answered, model_of, run_model
 from siting.engine.rounded_floors import RoundedFloors, as_rows
-from siting.engine.station_bound import bound_by
+from siting.engine.station_bound import BySites, bound_by, site_rows
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 
@@ -101,8 +101,11 @@ class Pricing:
         # Row, column and coefficient of each energy in a demand row.
         self._of_demand = family.start + of_demand.row, of_demand.col, of_demand.data
         self.active = self._first(some)
-        self.price = self.last_price = np.zeros(m.a.shape[0])
+        self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
+        # Rows of single sites that only whole options meet (at most 0), and their prices.
+        self.of_sites = sparse.csr_array((0, m.a.shape[1]))
+        self.site_price = np.zeros(0)
 
     def _read_caps(self) -> None:
         """Find the row of each subsidy column, and its coefficient there."""
@@ -155,11 +158,13 @@ class Pricing:
         at = np.flatnonzero(rows)
         part = sparse.csr_array(self.a[:, columns])[at]
         links, linked = self.flows.link_rows(columns)
+        of_sites = sparse.csr_array(self.of_sites[:, columns])
+        more = len(linked) + of_sites.shape[0]
         model = model_of(
-            sparse.csc_array(sparse.vstack([part, links])),
+            sparse.csc_array(sparse.vstack([part, links, of_sites])),
             m.cost[columns], m.lower[columns], m.upper[columns],
-            np.concatenate([m.row_lower[at], np.full(len(linked), -math.inf)]),
-            np.concatenate([m.row_upper[at], np.zeros(len(linked))]),
+            np.concatenate([m.row_lower[at], np.full(more, -math.inf)]),
+            np.concatenate([m.row_upper[at], np.zeros(more)]),
             threads=1, random_seed=self.seed, solver="ipm", run_crossover="off",
         )  # fmt: skip
         found = run_model(model, self.clock)
@@ -167,10 +172,12 @@ class Pricing:
             # The interior point method sometimes ends without an answer.
             model.setOptionValue("solver", "simplex")
             found = run_model(model, self.clock)
-        self.price[:], self.link_price[:] = 0.0, 0.0
+        self.price[:], self.link_price[:], self.site_price[:] = 0.0, 0.0, 0.0
         if found.optimal and len(found.price):
             self.price[at] = found.price[: len(at)]
-            self.link_price[linked] = np.maximum(found.price[len(at) :], 0.0)
+            own = np.maximum(found.price[len(at) :], 0.0)
+            self.link_price[linked] = own[: len(linked)]
+            self.site_price[:] = own[len(linked) :]
         return found
 
     def run(self, gap: float, enough: float = -math.inf) -> Priced | None:
@@ -182,7 +189,8 @@ class Pricing:
         known = self._rounds(gap, enough)
         if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
             return known
-        return known.or_less(*bound_by(self.frame, self.last_price, self.clock))
+        by_sites = bound_by(self.frame, self.last_price, self.clock)
+        return known.or_less(by_sites.bound, by_sites.at_most)
 
     def _rounds(self, gap: float, enough: float) -> Priced | None:
         """Price options in until none promises a gain; None if time ends before a bound is known.
@@ -190,7 +198,7 @@ class Pricing:
         With links, rounds end before that, once they lower the bound by sites too little.
         """
         frame, known = self.frame, None
-        before, linking = math.inf, False
+        before, best_by, linking, splitting = math.inf, math.inf, False, False
         for _ in range(settings.PRICING_ROUNDS):
             columns = self._columns()
             found = self._solve(columns)
@@ -216,14 +224,25 @@ class Pricing:
                 self.last_price = price
             known = Priced(self.active.copy(), taken, limit, each)
             if self.links:
-                by_sites, each = bound_by(frame, self.price, self.clock)
-                known = known.or_less(by_sites, each)
-                near = by_sites - frame.signed(found.objective) <= gap * abs(by_sites)
-                gained = before - by_sites > settings.PRICING_STALLED * abs(by_sites)
-                if known.bound <= enough or (linking and near and not gained):
+                at, by = self.price, bound_by(frame, self.price, self.clock)
+                if linking and by.bound > best_by:  # prices swing: half-way back they bound better
+                    at = (self.price + self.center) / 2
+                    by = bound_by(frame, at, self.clock)
+                if by.bound <= best_by:
+                    best_by, self.center = by.bound, at.copy()
+                known = known.or_less(by.bound, by.at_most)
+                now = min(frame.signed(bound), by.bound)
+                near = now - frame.signed(found.objective) <= gap * abs(now)
+                gained = before - now > settings.PRICING_STALLED * abs(now)
+                stalled = linking and near and not gained
+                if known.bound <= enough or (splitting and stalled):
                     return known
+                # Where links leave the bound twice as far as asked, whole stations are what lacks.
+                far = linking and near and known.bound - enough > gap * abs(enough)
                 if near:
-                    before, linking = by_sites, True
+                    begins = not splitting and (stalled or far)
+                    before, linking = math.inf if begins else now, True
+                    splitting |= begins
             open_ = max(settings.SIGNIFICANT, settings.RELAXED_GAP * gap)
             missing = False
             if bound - found.objective > open_ * abs(bound):
@@ -231,7 +250,11 @@ class Pricing:
                 self.active[new] = True
                 least = settings.SIGNIFICANT * abs(bound) / max(len(self.flows.site), 1)
                 missing = self.flows.price_in(reduced, least) or len(new) > 0
-            if not (linking and self._link(columns, taken, found.point)) and not missing:
+            if linking and self._link(columns, taken, found.point):
+                missing = True
+            if splitting and self._split(columns, found.point, by):
+                missing = True
+            if not missing:
                 return known
         return known
 
@@ -242,6 +265,18 @@ class Pricing:
         energy[columns[mine] - self.count] = point[mine]
         return self.flows.link_broken(taken, energy) | self._round(taken)
 
+    def _split(self, columns: Ints, point: Floats, by: BySites) -> bool:
+        """Add the rows of sites that a point violates; return whether any is."""
+        rows = site_rows(self.frame, by)
+        if rows is None:
+            return False
+        least = settings.SIGNIFICANT * abs(float(point @ self.matrix.cost[columns]))
+        broken = rows[:, columns] @ point > least / self.frame.sites
+        rows = sparse.csr_array(rows[np.flatnonzero(broken)])
+        self.of_sites = sparse.csr_array(sparse.vstack([self.of_sites, rows]))
+        self.site_price = np.zeros(self.of_sites.shape[0])
+        return bool(broken.any())
+
     def _round(self, taken: Floats) -> bool:
         """Add the rounded floors that the relaxation violates; return whether any is."""
         broken = self.rounded.broken(taken, self.price) if self.rounded else []
@@ -251,6 +286,7 @@ class Pricing:
         self.matrix, self.a = self.frame.matrix, self.frame.by_column
         none = np.zeros(len(broken))
         self.price = np.concatenate([self.price, none])
+        self.center = np.concatenate([self.center, none])
         self.last_price = np.concatenate([self.last_price, none])
         return True
 
@@ -283,6 +319,7 @@ class Pricing:
         price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
         price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
         reduced = m.cost - self.a.T @ price - self.flows.less_by_links(self.link_price)
+        reduced -= self.of_sites.T @ self.site_price
         # Possible payment to a missing option: its own row takes the whole gain.
         short = self.paid[reduced[self.paid] > 0]
         more = np.zeros(len(price))

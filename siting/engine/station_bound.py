@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import sparse
 
 from siting import settings
 from siting.engine.clock import Clock
@@ -29,6 +30,7 @@ from siting.engine.frame import Frame
 from siting.engine.parts import parts_of
 from siting.program.instance import Floats, Ints
 from siting.program.matrix import Matrix
+from siting.program.money import cases_of, is_shared
 
 # Families of rows of one site: none of them is priced.
 OF_A_SITE = ("one", "demand", "capacity", "cover", "gap", "cap", "paid")
@@ -95,12 +97,25 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
         np.isnan(prices.demand[reached]), service.worth[of[reached]], prices.demand[reached]
     )
     of_row[of[reached]] = known[reached] * layout.energy_unit / size
-    bound, at_most, gaps = _bound(frame, price, of_row, clock)
+    found = _bound(frame, price, of_row, clock)
+    bound, at_most, gaps = found.bound, found.at_most, found.gaps
     priced = replace(prices, demand=known, gaps=gaps * size / layout.money_unit)
     return Bounds(bound, at_most, priced)
 
 
-def bound_by(frame: Frame, price: Floats, clock: Clock) -> tuple[float, Floats]:
+@dataclass(frozen=True, eq=False)
+class BySites:
+    """Both bounds at prices of the rows that link sites, and what they rest on, scaled."""
+
+    bound: float
+    at_most: Floats
+    gaps: Floats  # best price of each site's gap (row) in each year
+    reduced: Floats  # reduced cost of each column
+    pairs: list[tuple[Ints, Ints, Floats]]  # by part: site, column and worth of each pair
+    most: Floats  # what each option can earn at most of these worths and of payments
+
+
+def bound_by(frame: Frame, price: Floats, clock: Clock) -> BySites:
     """Return both bounds at the duals of the rows of the frame's relaxation."""
     m, of_row = frame.matrix, np.zeros_like(frame.service.kwh)
     named = m.family.get("demand", slice(0, 0))
@@ -109,16 +124,31 @@ def bound_by(frame: Frame, price: Floats, clock: Clock) -> tuple[float, Floats]:
     of_row[frame.service.row[frame.energy_pair[first]], frame.energy_slice[first]] = np.maximum(
         price[demand], 0.0
     )
-    return _bound(frame, price, of_row, clock)[:2]
+    return _bound(frame, price, of_row, clock)
 
 
-def _bound(
-    frame: Frame, price: Floats, of_row: Floats, clock: Clock
-) -> tuple[float, Floats, Floats]:
-    """Return both bounds at prices of the rows that link sites, demand's by merged row.
+def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
+    """Return a row for each site that its business case keeps at most 0; None without the gap.
 
-    Also returns the best price of each site's gap (row) in each year, scaled.
+    What a site's pairs earn at the worths, less its payments, is at most what its options can earn
+    alone. The relaxation breaks that where one option of a site, taken in part, earns what another
+    one lacks.
     """
+    rule, layout = frame.program.gap, frame.layout
+    if rule is None or is_shared(cases_of(layout.instance, rule)).any():
+        return None
+    entries = [*by.pairs, (frame.site, np.arange(frame.count), -by.most)]
+    for t in range(layout.subsidy_column.shape[1]):
+        offer = np.flatnonzero(layout.subsidy_column[:, t] >= 0)
+        column = layout.subsidy_column[offer, t]
+        entries.append((layout.instance.offer_site[offer], column, by.reduced[column]))
+    site, column, value = (np.concatenate(part) for part in zip(*entries, strict=True))
+    shape = (frame.sites, frame.matrix.a.shape[1])
+    return sparse.csr_array(sparse.coo_array((value, (site, column)), shape))
+
+
+def _bound(frame: Frame, price: Floats, of_row: Floats, clock: Clock) -> BySites:
+    """Return both bounds at prices of the rows that link sites, demand's by merged row."""
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
     for family in OF_A_SITE:
@@ -130,13 +160,13 @@ def _bound(
     total = float(price[price != 0] @ side[price != 0])
     reduced = m.cost - frame.by_column.T @ price
     cutter = Cutter(frame, parts_of(frame), [])
-    worths, of_part, value = {}, {}, reduced[: frame.count].copy()
+    worths, of_part = {}, {}
     for p, part in enumerate(cutter.parts):
         worths[p] = reduced[layout.pair_column[part.pairs, part.slice]]
         of_part[p] = of_row[part.rows, part.slice]
         total += float(of_part[p] @ part.wanted)
     years = layout.subsidy_column.shape[1] if program.gap is not None else 0
-    gaps = np.zeros((frame.sites, years))
+    gaps, most = np.zeros((frame.sites, years)), np.zeros(frame.count)
     for t in range(years):
         column = layout.subsidy_column[:, t]
         # Below 0 where money lapses with its year, and may be paid ahead of a dearer one.
@@ -144,10 +174,11 @@ def _bound(
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)
         lowest, gaps[:, t] = _lowest(cutter, at, float(rupee.max(initial=0.0)), clock)
-        value += lowest
+        most += lowest
     if program.gap is None:
         for p in worths:
-            value += cutter.priced(p, worths[p], of_part[p])[1]
+            most += cutter.priced(p, worths[p], of_part[p])[1]
+    value = reduced[: frame.count] + most
     # Columns of no option, pair or payment.
     rest = np.arange(layout.columns.energies, m.a.shape[1])
     rest = rest[~np.isin(rest, layout.subsidy_column)]
@@ -159,7 +190,11 @@ def _bound(
     best[~np.isfinite(best)] = 0.0
     total += float(best.sum())
     at_most = frame.signed(0.0) + abs(m.size) * (total - best[frame.site] + value)
-    return frame.signed(total), at_most, gaps
+    pairs = [
+        (part.site, layout.pair_column[part.pairs, part.slice], worths[p] - of_part[p][part.row])
+        for p, part in enumerate(cutter.parts)
+    ]
+    return BySites(frame.signed(total), at_most, gaps, reduced, pairs, most)
 
 
 def _lowest(
