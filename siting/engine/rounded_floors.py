@@ -154,28 +154,31 @@ def _rounded(least: float, amount: Floats, taken: Floats) -> list[Rounded]:
     size = np.unique(np.round(amount[there] / scale, 7)) * scale
     size = size[size > settings.SIGNIFICANT * scale]
     found = []
+    # Where no amount is below 0, a coefficient above the side counts as the side.
+    above = 0.0 if (amount >= 0).all() else math.inf
     for q in np.unique(np.concatenate([size, size / 2, size / 3])).tolist():
         ratio = least / q
         part = ratio - math.floor(ratio)
         if not settings.SIGNIFICANT < part < 1 - settings.SIGNIFICANT:
             continue
         most = float(math.ceil(ratio))
-        short = 1 - float(_steps(amount[there], q, part, most) @ taken[there]) / most
+        steps = _steps(amount[there], q, part, most + above)
+        short = 1 - float(steps @ taken[there]) / most
         if short > settings.SIGNIFICANT:
             found.append((short, q, part, most))
     found.sort(reverse=True)
     return [
-        Rounded(_steps(amount, q, part, most), most)
+        Rounded(_steps(amount, q, part, most + above), most)
         for _, q, part, most in found[: settings.AT_ONCE]
     ]
 
 
 def _steps(amount: Floats, q: float, part: float, most: float) -> Floats:
-    """Return the coefficients of a rounding; a coefficient above the side counts as the side."""
+    """Return the coefficients of a rounding, each at most `most`."""
     ratio = amount / q + settings.EXACT
     whole = np.floor(ratio)
-    out: Floats = whole + np.minimum((ratio - whole) / part, 1.0)
-    return np.minimum(out, most) if (amount >= 0).all() else out
+    out: Floats = np.minimum(whole + np.minimum((ratio - whole) / part, 1.0), most)
+    return out
 
 
 def as_rows(rounded: list[Rounded]) -> tuple[sparse.csr_array, Floats]:
