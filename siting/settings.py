@@ -54,7 +54,7 @@ KEPT_BYTES = 200e6  # memory for valued choices; not measured
 # --- time ---------------------------------------------------------------------------------------
 
 # Shares of the time left that a step may take.
-MAIN_SHARE = 0.75  # an aim that others follow, and the filter of a conflict; not measured
+MAIN_SHARE = 0.7  # an aim that others follow, and the filter of a conflict; not measured
 ROOT_SHARE = 0.6  # cuts at the root, and requirements tried alone; not measured
 START_SHARE = 0.4  # a first plan, and the last year alone; not measured
 SIDE_SHARE = 0.3  # years, restricted programs, lost worth to win back; not measured
@@ -62,7 +62,7 @@ LAST_SHARE = 0.1  # the final exchange, and the reserve for the service at most;
 LONG_ROOT_ENDS = 0.45  # the root where cuts are slow; not measured
 DRAWN_ROOT_ENDS = 0.25  # the root with payments by year; not measured
 START_OF_GAP = 0.7  # a first plan under the viability gap, where others are worse; not measured
-PRICING = 0.5  # pricing within an aim; not measured
+PRICING = 0.6  # pricing within an aim; not measured
 HORIZON_SHARE = 0.65  # a horizon of the shortest drives; not measured
 ENDS = 0.97  # share of the time limit by which the search ends; not measured
 SERVED_AFTER = 3.0  # earlier by this multiple of the time to compute the service; not measured

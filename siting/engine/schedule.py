@@ -51,13 +51,14 @@ def take_turns(
     turns
         Most turns.
     yields
-        Whether to leave the remaining time to others.
+        Whether to leave the remaining time to others; asked after two turns, the first for the
+        bound and the second for the plan.
     """
     going, taken = list(steps), 0
     while (ready := [one for one in going if one.ready()]) and not done():
         if taken >= turns:
             return "turns"
-        if yields():
+        if taken > 1 and yields():
             return "yields"
         fair = taken % 2
         step = min(ready, key=lambda one: (0.0 if fair else -one.rate, one.work))

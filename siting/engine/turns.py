@@ -21,7 +21,8 @@ def take_all_turns(inc: Incumbent) -> None:
     steps = [Step(_window_turns(inc), lambda: inc.choice is not None)]
     if inc.coarse:
         inc.master.forget_money()
-        steps = [Step(_program_turns(inc)), Step(_tree_turns(inc)), *steps]
+        # The tree is last: its first turn may take as long as all before it.
+        steps = [Step(_program_turns(inc)), *steps, Step(_tree_turns(inc))]
     inc.turns_ended = take_turns(
         steps, inc.clock, left=lambda: inc.bound - inc.best,
         done=lambda: inc.done or inc.lacks_options,
