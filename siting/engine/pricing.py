@@ -15,6 +15,9 @@ the other columns ``c``, and ``u`` their bounds. No plan is worth more than ``L`
 option ``o`` more than ``at_most(o)``. So a program with every option whose `at_most` is above the
 incumbent contains an optimum of the whole.
 
+The relaxation of drives gets the rows that it breaks: links (`siting.engine.flows`), rounded floors,
+and rows of sites (`siting.engine.station_bound`). Its bound is also computed by sites in each round.
+
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
 routing problem based on the set partitioning formulation with additional cuts. Mathematical
@@ -252,6 +255,7 @@ class Pricing:
                 missing = self.flows.price_in(reduced, least) or len(new) > 0
             if linking and self._link(columns, taken, found.point):
                 missing = True
+            splitting |= linking and not missing
             if splitting and self._split(columns, found.point, by):
                 missing = True
             if not missing:

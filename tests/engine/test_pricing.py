@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from conftest import often
 from engine.test_drives import grid_town
+from medium_cases import medium_case
 from program.test_pairs import FEATURES, PAIRS, check
+from program_cases import program_of
 
 from siting import settings
 from siting.engine import pricing
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
+from siting.engine.relax import solve_native
 from siting.program.money import GapRule
 from siting.program.program import Program
 
@@ -79,3 +82,27 @@ def test_demand_that_missing_energies_bid_for_counts_once(monkeypatch):
 @pytest.mark.parametrize("first", FEATURES)
 def test_more_pairs(first, all_priced):
     check([pair for pair in PAIRS if pair[0] == first][::4], 1, **TOWN)
+
+
+SPLIT = [("viability gap", 1), ("viability gap", 2), ("need", 1), ("need", 3)]
+
+
+@pytest.mark.parametrize("asked", often(SPLIT, SPLIT[3:]))
+def test_rows_of_sites_lower_the_bound_and_exclude_no_plan(asked, monkeypatch):
+    rule, seed = asked
+    program = program_of(medium_case((rule, "city floor", "then cost to all"), "plain", seed))
+    monkeypatch.setattr(settings, "PRICING_STALLED", 1e-9)
+
+    def bound():
+        frame = Frame(program, program.all_aims[-1])
+        nothing, every = np.zeros(0, dtype=np.int64), np.arange(frame.count)
+        priced = pricing.Pricing(frame, Clock(60.0), start=nothing, some=every, seed=1)
+        return priced._rounds(0.05, -math.inf).bound
+
+    split = bound()
+    monkeypatch.setattr(pricing, "site_rows", lambda *_: None)
+    assert split < bound() - 1e-4 * abs(split)
+    frame = Frame(program, program.all_aims[-1])
+    plan = solve_native(frame, Clock(20.0), None, gap=0.01, threads=1, seed=1)
+    assert plan.found
+    assert frame.signed(plan.objective) <= split + 1e-6 * abs(split)

@@ -1,6 +1,7 @@
 """The bound by prices, every site at its best option: above every plan, tight at good prices."""
 
 import itertools
+from dataclasses import replace
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
-from siting.engine.station_bound import Prices, _lowest, bound_at
+from siting.engine.station_bound import Prices, _lowest, bound_at, bound_by, site_rows
 from siting.errors import InputError
 from siting.program.aims import MostWorth, NetWorth
 
@@ -89,6 +90,42 @@ def test_prices_of_the_cuts_give_the_bound_of_the_master_problem(features):
     best = max(value for _, value in values_of(frame))
     assert best <= bound + 1e-6 * abs(best)
     assert bound <= low + 0.02 * abs(low), (bound, low, best)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        ("viability gap",), ("viability gap", "years"), ("viability gap", "then cost to all"),
+        ("need", "then cost to all"), ("viability gap", "scenarios"),
+    ],
+)  # fmt: skip
+def test_no_service_of_a_plan_breaks_the_rows_of_its_sites(features):
+    rng, held, binding = np.random.default_rng(4), 0, 0
+    for seed in range(1, 5):
+        frame = Frame(program := program_of(case_of(features, seed, **TOWN)), program.all_aims[-1])
+        plans, plain = [choice for choice, _ in values_of(frame)][::7], frame.matrix
+        signs = np.where(np.isfinite(plain.row_upper), 1.0, -1.0)
+        rows = []
+        for _ in range(3):
+            dual = rng.random(len(signs)) * rng.choice([0.1, 1.0]) * signs
+            rows.append(site_rows(frame, bound_by(frame, dual, ENDLESS)))
+        for _ in range(3):  # whatever a station sells, and to whom
+            frame.matrix = replace(plain, cost=rng.normal(size=len(plain.cost)))
+            for choice in plans:
+                point = frame.serve(choice, ENDLESS).point
+                for row in rows:
+                    over = row @ point
+                    assert over.max() <= 1e-6
+                    held, binding = held + 1, binding + int((np.abs(over) < 1e-6).any())
+    assert held > 20
+    assert binding
+
+
+def test_no_rows_of_sites_without_a_gap_or_with_concessions():
+    for features in (("decay",), ("concessions",)):
+        frame = Frame(program := program_of(case_of(features, 2, **TOWN)), program.all_aims[0])
+        by = bound_by(frame, np.zeros(frame.matrix.a.shape[0]), ENDLESS)
+        assert site_rows(frame, by) is None
 
 
 @pytest.mark.parametrize("best", [0.05, 0.3, 0.45, 0.8, 1.4])
