@@ -57,7 +57,7 @@ class Frame:
         """The matrix by columns."""
         return sparse.csc_array(self.matrix.a)
 
-    def ask(self, family: str, rows: sparse.csr_array, least: Floats) -> None:
+    def add_rows(self, family: str, rows: sparse.csr_array, least: Floats) -> None:
         """Add rows of options that every plan meets, above lower sides, to the end of a family.
 
         The family has to be the last one.

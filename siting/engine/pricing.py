@@ -15,8 +15,9 @@ the other columns ``c``, and ``u`` their bounds. No plan is worth more than ``L`
 option ``o`` more than ``at_most(o)``. So a program with every option whose `at_most` is above the
 incumbent contains an optimum of the whole.
 
-The relaxation of drives gets the rows that it breaks: links (`siting.engine.flows`), rounded floors,
-and rows of sites (`siting.engine.station_bound`). Its bound is also computed by sites in each round.
+The relaxation of drives gets the rows that it breaks: links (`siting.engine.flows`), rounded
+floors, and rows of sites (`siting.engine.station_bound`). Each round also computes the bound by
+sites.
 
 Sources: M. Lübbecke, J. Desrosiers: Selected topics in column generation. Operations Research 53
 (2005), 1007-1023. R. Baldacci, N. Christofides, A. Mingozzi: An exact algorithm for the vehicle
@@ -41,6 +42,9 @@ from siting.engine.rounded_floors import RoundedFloors, as_rows
 from siting.engine.station_bound import BySites, bound_by, site_rows
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
+
+# What a relaxation of drives gets, one after the other: offers, links, rows of sites.
+OFFERS, LINKS, SITES = range(3)
 
 
 def is_many(program: Program) -> bool:
@@ -106,6 +110,7 @@ class Pricing:
         self.active = self._first(some)
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
+        self.lowest = math.inf  # the best bound by sites, at the prices `center`
         # Rows of single sites that only whole options meet (at most 0), and their prices.
         self.of_sites = sparse.csr_array((0, m.a.shape[1]))
         self.site_price = np.zeros(0)
@@ -201,7 +206,7 @@ class Pricing:
         With links, rounds end before that, once they lower the bound by sites too little.
         """
         frame, known = self.frame, None
-        before, best_by, linking, splitting = math.inf, math.inf, False, False
+        stage, before = OFFERS, math.inf
         for _ in range(settings.PRICING_ROUNDS):
             columns = self._columns()
             found = self._solve(columns)
@@ -227,40 +232,53 @@ class Pricing:
                 self.last_price = price
             known = Priced(self.active.copy(), taken, limit, each)
             if self.links:
-                at, by = self.price, bound_by(frame, self.price, self.clock)
-                if linking and by.bound > best_by:  # prices swing: half-way back they bound better
-                    at = (self.price + self.center) / 2
-                    by = bound_by(frame, at, self.clock)
-                if by.bound <= best_by:
-                    best_by, self.center = by.bound, at.copy()
+                by = self._by_sites()
                 known = known.or_less(by.bound, by.at_most)
                 now = min(frame.signed(bound), by.bound)
                 near = now - frame.signed(found.objective) <= gap * abs(now)
-                gained = before - now > settings.PRICING_STALLED * abs(now)
-                stalled = linking and near and not gained
-                if known.bound <= enough or (splitting and stalled):
+                stalled = near and before - now <= settings.PRICING_STALLED * abs(now)
+                if known.bound <= enough or (stage == SITES and stalled):
                     return known
                 # Where links leave the bound twice as far as asked, whole stations are what lacks.
-                far = linking and near and known.bound - enough > gap * abs(enough)
-                if near:
-                    begins = not splitting and (stalled or far)
-                    before, linking = math.inf if begins else now, True
-                    splitting |= begins
-            open_ = max(settings.SIGNIFICANT, settings.RELAXED_GAP * gap)
-            missing = False
-            if bound - found.objective > open_ * abs(bound):
-                new = self._promising(reduced[: self.count], bound)
-                self.active[new] = True
-                least = settings.SIGNIFICANT * abs(bound) / max(len(self.flows.site), 1)
-                missing = self.flows.price_in(reduced, least) or len(new) > 0
-            if linking and self._link(columns, taken, found.point):
-                missing = True
-            splitting |= linking and not missing
-            if splitting and self._split(columns, found.point, by):
-                missing = True
-            if not missing:
+                far = near and known.bound - enough > gap * abs(enough)
+                after = stage
+                if stage == OFFERS and near:
+                    after = LINKS
+                elif stage == LINKS and (stalled or far):
+                    after = SITES
+                if after > stage:
+                    stage, before = after, math.inf
+                elif near:
+                    before = now
+            new = self._price_in(found, bound, reduced, gap)
+            if stage >= LINKS:
+                new |= self._link(columns, taken, found.point)
+                stage = stage if new else SITES
+            if stage == SITES:
+                new |= self._split(columns, found.point, by)
+            if not new:
                 return known
         return known
+
+    def _by_sites(self) -> BySites:
+        """Return the bound by sites at the prices, or half-way back to the best before."""
+        at, by = self.price, bound_by(self.frame, self.price, self.clock)
+        if by.bound > self.lowest:  # prices swing from round to round
+            at = (self.price + self.center) / 2
+            by = bound_by(self.frame, at, self.clock)
+        if by.bound <= self.lowest:
+            self.lowest, self.center = by.bound, at.copy()
+        return by
+
+    def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:
+        """Add the options and energies that promise a gain; return whether any does."""
+        open_ = max(settings.SIGNIFICANT, settings.RELAXED_GAP * gap)
+        if bound - found.objective <= open_ * abs(bound):
+            return False
+        new = self._promising(reduced[: self.count], bound)
+        self.active[new] = True
+        least = settings.SIGNIFICANT * abs(bound) / max(len(self.flows.site), 1)
+        return self.flows.price_in(reduced, least) or len(new) > 0
 
     def _link(self, columns: Ints, taken: Floats, point: Floats) -> bool:
         """Add violated links and rounded floors; return whether any is new."""
@@ -286,7 +304,7 @@ class Pricing:
         broken = self.rounded.broken(taken, self.price) if self.rounded else []
         if not broken:
             return False
-        self.frame.ask("rounded", *as_rows(broken))
+        self.frame.add_rows("rounded", *as_rows(broken))
         self.matrix, self.a = self.frame.matrix, self.frame.by_column
         none = np.zeros(len(broken))
         self.price = np.concatenate([self.price, none])

@@ -109,7 +109,7 @@ def test_they_lift_the_bound_and_leave_the_optimum():
         before = plain.solve()
         broken = RoundedFloors(frame).broken(plain.taken, plain.found.price)
         if broken:
-            frame.ask("rounded", *as_rows(broken))
+            frame.add_rows("rounded", *as_rows(broken))
         after = Relaxation(frame, ENDLESS, seed=1).solve()
         scale = max(abs(best), 1.0)
         assert best <= after + settings.SIGNIFICANT * scale
