@@ -91,7 +91,6 @@ ROOT_STALLED = 2e-5  # at the root; alike from 1e-5 to 4e-5
 LONG_STALLED = 5e-4  # at the root where cuts are slow; not measured
 NODE_STALLED = 2e-4  # at a node; not measured
 PRICE_STALLED = 1e-4  # for the price of a rupee; not measured
-LINK_STALLED = 1e-3  # by links of the whole relaxation; not measured
 PRICING_STALLED = 5e-3  # by links while offers are priced in; not measured
 IDLE = 3  # rounds of cuts, or dives, in a row that gain too little; alike from 1 to 6
 # The same until the bound first falls. Measured: it stands still for a dozen rounds (row 13).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -57,21 +58,25 @@ class Frame:
         """The matrix by columns."""
         return sparse.csc_array(self.matrix.a)
 
-    def add_rows(self, family: str, rows: sparse.csr_array, least: Floats) -> None:
-        """Add rows of options that every plan meets, above lower sides, to the end of a family.
-
-        The family has to be the last one.
-        """
-        m = self.matrix
+    def with_rows(self, rows: sparse.csr_array, least: Floats) -> Frame:
+        """Return the frame with further rows of options that every plan meets, and lower sides."""
+        m, out = self.matrix, copy(self)
         wide = sparse.csr_array((rows.data, rows.indices, rows.indptr), (len(least), m.a.shape[1]))
-        start = m.family.get(family, slice(m.a.shape[0], 0)).start
-        after = sparse.csr_array(sparse.vstack([m.a, wide]))
-        self.matrix = replace(
-            m, a=after, row_lower=np.concatenate([m.row_lower, least]),
+        out.matrix = replace(
+            m, a=sparse.csr_array(sparse.vstack([m.a, wide])),
+            row_lower=np.concatenate([m.row_lower, least]),
             row_upper=np.concatenate([m.row_upper, np.full(len(least), np.inf)]),
-            family={**m.family, family: slice(start, after.shape[0])},
         )  # fmt: skip
-        vars(self).pop("by_column", None)
+        vars(out).pop("by_column", None)
+        return out
+
+    def of_demand(self, values: Floats) -> Floats:
+        """Return values of the matrix rows for the demand: by merged row, in each slice."""
+        m, out = self.matrix, np.zeros_like(self.service.kwh)
+        family = m.family.get("demand", slice(0, 0))
+        first = m.a.indices[m.a.indptr[family.start : family.stop]] - self.count
+        out[self.service.row[self.energy_pair[first]], self.energy_slice[first]] = values[family]
+        return out
 
     @cached_property
     def able(self) -> list[Flags]:

@@ -35,10 +35,12 @@ from scipy import sparse
 
 from siting import settings
 from siting.engine.clock import Clock
+from siting.engine.cuts import Cutter
 from siting.engine.flows import Flows
 from siting.engine.frame import Frame, first_of_each
 from siting.engine.linear import Answered, model_of, run_model
-from siting.engine.rounded_floors import RoundedFloors, as_rows
+from siting.engine.parts import parts_of
+from siting.engine.rounded_floors import RoundedFloors
 from siting.engine.station_bound import BySites, bound_by, site_rows
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
@@ -100,7 +102,8 @@ class Pricing:
         self.flows = Flows(frame, frame.site[start], near)
         if served is not None:
             self.flows.inside |= served[self.count : frame.layout.columns.energies] > 0
-        self.rounded = RoundedFloors(frame) if self.links else None
+        self.cutter = Cutter(frame, parts_of(frame), [])
+        self.floors = RoundedFloors(frame, self.cutter) if self.links else None
         self.caps = m.family.get("cap", slice(0, 0))
         self._read_caps()
         family = m.family.get("demand", slice(0, 0))
@@ -197,7 +200,7 @@ class Pricing:
         known = self._rounds(gap, enough)
         if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
             return known
-        by_sites = bound_by(self.frame, self.last_price, self.clock)
+        by_sites = bound_by(self.frame, self.cutter, self.last_price, self.clock)
         return known.or_less(by_sites.bound, by_sites.at_most)
 
     def _rounds(self, gap: float, enough: float) -> Priced | None:
@@ -235,7 +238,8 @@ class Pricing:
                 by = self._by_sites()
                 known = known.or_less(by.bound, by.at_most)
                 now = min(frame.signed(bound), by.bound)
-                near = now - frame.signed(found.objective) <= gap * abs(now)
+                close = max(gap, settings.PRICING_STALLED) * abs(now)
+                near = now - frame.signed(found.objective) <= close
                 stalled = near and before - now <= settings.PRICING_STALLED * abs(now)
                 if known.bound <= enough or (stage == SITES and stalled):
                     return known
@@ -251,9 +255,9 @@ class Pricing:
                 elif near:
                     before = now
             new = self._price_in(found, bound, reduced, gap)
-            if stage >= LINKS:
+            if self.links and (stage >= LINKS or not new):
                 new |= self._link(columns, taken, found.point)
-                stage = stage if new else SITES
+                stage = max(stage, LINKS) if new else SITES
             if stage == SITES:
                 new |= self._split(columns, found.point, by)
             if not new:
@@ -262,10 +266,10 @@ class Pricing:
 
     def _by_sites(self) -> BySites:
         """Return the bound by sites at the prices, or half-way back to the best before."""
-        at, by = self.price, bound_by(self.frame, self.price, self.clock)
+        at, by = self.price, bound_by(self.frame, self.cutter, self.price, self.clock)
         if by.bound > self.lowest:  # prices swing from round to round
             at = (self.price + self.center) / 2
-            by = bound_by(self.frame, at, self.clock)
+            by = bound_by(self.frame, self.cutter, at, self.clock)
         if by.bound <= self.lowest:
             self.lowest, self.center = by.bound, at.copy()
         return by
@@ -301,12 +305,13 @@ class Pricing:
 
     def _round(self, taken: Floats) -> bool:
         """Add the rounded floors that the relaxation violates; return whether any is."""
-        broken = self.rounded.broken(taken, self.price) if self.rounded else []
-        if not broken:
+        assert self.floors is not None
+        rows, least = self.floors.broken(taken, self.price)
+        if not len(least):
             return False
-        self.frame.add_rows("rounded", *as_rows(broken))
+        self.frame = self.frame.with_rows(rows, least)
         self.matrix, self.a = self.frame.matrix, self.frame.by_column
-        none = np.zeros(len(broken))
+        none = np.zeros(len(least))
         self.price = np.concatenate([self.price, none])
         self.center = np.concatenate([self.center, none])
         self.last_price = np.concatenate([self.last_price, none])

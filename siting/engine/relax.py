@@ -11,13 +11,11 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import sparse
 
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.linear import STRICT, Answered, model_of, run_model
-from siting.engine.rounded_floors import RoundedFloors, as_rows
 from siting.engine.slack import Room
 from siting.program.instance import Floats, Ints
 
@@ -60,53 +58,7 @@ class Relaxation:
             return -math.inf
         if not self.found.optimal:
             return math.inf
-        if self.frame.aim.of_drives and self.frame.program.capacitated:
-            self._link()
         return self.frame.signed(self.found.bound)
-
-    def _link(self) -> None:
-        """Add violated links and rounded floors: a pair is served in the share of its station.
-
-        Capacity rows imply links for whole options; a fraction of a large station, though, could
-        serve everyone near whole, so that fixed costs hardly count.
-        """
-        floors = RoundedFloors(self.frame)
-        for _ in range(settings.PRICE_IN_ROUNDS):
-            assert self.found is not None
-            before = self.found.bound
-            links = self._broken(self.found.point)
-            rounded = floors.broken(self.taken, self.found.price)
-            if not (links.shape[0] or rounded) or self.clock.over:
-                return
-            self._add(links, np.full(links.shape[0], -np.inf), np.zeros(links.shape[0]))
-            if rounded:
-                rows, least = as_rows(rounded)
-                self._add(rows, least, np.full(len(least), np.inf))
-            self.model.setOptionValue("solver", "simplex")
-            answer = run_model(self.model, self.clock)
-            if not answer.optimal:
-                return  # no time: the earlier result holds
-            self.found = answer
-            if before - answer.bound <= settings.LINK_STALLED * abs(before):
-                return
-
-    def _add(self, rows: sparse.csr_array, lower: Floats, upper: Floats) -> None:
-        start, index = rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32)
-        self.model.addRows(len(lower), lower, upper, rows.nnz, start, index, rows.data)
-
-    def _broken(self, point: Floats) -> sparse.csr_array:
-        """Return the links that a point violates, as rows with the upper side 0."""
-        layout, parts = self.frame.layout, []
-        for s in range(len(self.frame.program.slices)):
-            column = layout.pair_column[:, s]
-            pairs = np.flatnonzero((column >= 0) & (np.where(column >= 0, point[column], 0) > 0))
-            pair, option, most = layout.most_by_option(s, pairs)
-            rows = np.concatenate([np.arange(len(pairs)), pair])
-            at = np.concatenate([column[pairs], option])
-            value = np.concatenate([np.ones(len(pairs)), -most])
-            links = sparse.csr_array((value, (rows, at)), shape=(len(pairs), len(point)))
-            parts.append(links[links @ point > settings.SIGNIFICANT])
-        return sparse.csr_array(sparse.vstack(parts))
 
     @property
     def taken(self) -> Floats:

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from siting import settings
 from siting.engine.first_plans import round_plans, round_viable
 from siting.engine.incumbent import Incumbent
+from siting.engine.pricing import Pricing
 from siting.engine.relax import Relaxation
 from siting.engine.relaxed_floors import short_of, softened
 from siting.engine.station_bound import bound_at
@@ -98,6 +101,17 @@ def relax(inc: Incumbent) -> None:
     if inc.known is not None and inc.choice is not None:
         return
     with inc.clock.phase("relaxation", inc.until(0.6)):
+        if inc.frame.aim.of_drives and inc.frame.program.capacitated:
+            start = np.zeros(0, dtype=np.int64) if inc.choice is None else inc.choice
+            priced = Pricing(
+                inc.frame, inc.clock, start=start, some=np.arange(inc.frame.count),
+                seed=inc.options.seed,
+            ).run(inc.options.gap, inc.proven_at)  # fmt: skip
+            if priced is not None:
+                inc.infeasible, inc.taken = priced.infeasible, priced.taken
+                inc.limit(priced.bound)
+            if inc.done or (inc.choice is not None and not inc.options.greedy):
+                return
         relaxation = Relaxation(inc.frame, inc.clock, seed=inc.options.seed)
         bound = relaxation.solve()
         inc.infeasible = bound == -math.inf

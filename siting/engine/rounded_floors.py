@@ -30,16 +30,8 @@ from scipy import sparse
 from siting import settings
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
-from siting.engine.parts import parts_of
+from siting.engine.parts import Part
 from siting.program.instance import Flags, Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Rounded:
-    """The row ``sum of coefficient_o y_o >= least`` of all options."""
-
-    coefficient: Floats
-    least: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +47,13 @@ class _Floor:
 class RoundedFloors:
     """The separation of rounded floors for one frame."""
 
-    def __init__(self, frame: Frame) -> None:
-        self.frame = frame
-        self.cutter = Cutter(frame, parts_of(frame), [])
-        self.floors = list(self._floors())
-        self._by_kind: dict[int, list[tuple[float, Floats]]] = {}
+    def __init__(self, frame: Frame, cutter: Cutter) -> None:
+        self.frame, self.cutter = frame, cutter
+        # Each floor, and the rows of options that it gives whatever the prices.
+        self.floors = [
+            (floor, [self._knapsack(floor, priced) for priced in self._sets_of_kinds()])
+            for floor in self._floors()
+        ]
 
     def _floors(self) -> Iterator[_Floor]:
         frame, m = self.frame, self.frame.matrix
@@ -80,21 +74,19 @@ class RoundedFloors:
                 of_option[column[~energy]] = value[~energy]
                 yield _Floor(row, worth, of_option, least)
 
-    def broken(self, taken: Floats, price: Floats) -> list[Rounded]:
-        """Return rounded floors that values of the options violate, the most violated of each.
+    def broken(self, taken: Floats, price: Floats) -> tuple[sparse.csr_array, Floats]:
+        """Return the rows of options that a point violates, the worst of each floor; lower sides.
 
-        `price`: duals of the matrix rows at the relaxation's optimum.
+        `taken`: value of each option; `price`: duals of the matrix rows at the relaxation's
+        optimum.
         """
-        out: list[Rounded] = []
-        for n, floor in enumerate(self.floors):
-            if n not in self._by_kind:
-                self._by_kind[n] = [
-                    self._knapsack(floor, priced) for priced in self._sets_of_kinds()
-                ]
-            served = self._served_whole(floor, price)
-            for least, amount in [*self._by_kind[n], *served]:
-                out += _rounded(least, amount, taken)
-        return out
+        rows, least = [np.zeros((0, self.frame.count))], []
+        for floor, always in self.floors:
+            for side, amount in [*always, *self._served_whole(floor, price)]:
+                for row, most in rounded(side, amount, taken):
+                    rows.append(row[None])
+                    least.append(most)
+        return sparse.csr_array(np.concatenate(rows)), np.array(least)
 
     def _sets_of_kinds(self) -> Iterator[Flags]:
         """Yield whether each merged row has a price in each slice: none, one kind, all but one."""
@@ -108,27 +100,28 @@ class RoundedFloors:
 
     def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
         """Return the floor with the demand priced that is worth at least half the floor's price."""
-        m, frame = self.frame.matrix, self.frame
         of_floor = abs(float(price[floor.row]))
-        named = m.family.get("demand", slice(0, 0))
-        if not of_floor or named.start == named.stop:
+        if not of_floor:
             return []
-        demand = np.arange(named.start, named.stop)
-        first = m.a.indices[m.a.indptr[demand]]
-        energy = first - frame.count
-        dear = np.abs(price[demand]) > 0.5 * of_floor * floor.worth[first]
-        priced = np.zeros(frame.service.kwh.shape, dtype=bool)
-        row = frame.service.row[frame.energy_pair[energy]]
-        priced[row, frame.energy_slice[energy]] = dear & (floor.worth[first] > 0)
-        return [self._knapsack(floor, priced)]
+        share = np.abs(self.frame.of_demand(price)) / of_floor
+        worth = np.zeros_like(share)
+        for part in self.cutter.parts:
+            of = self._worth_of(floor, part)
+            np.maximum.at(worth[:, part.slice], part.rows[part.row], of)
+        return [self._knapsack(floor, (share > worth / 2) & (worth > 0))]
+
+    def _worth_of(self, floor: _Floor, part: Part) -> Floats:
+        """Return what a unit of each pair of a part counts towards a floor."""
+        column = self.frame.layout.pair_column[part.pairs, part.slice]
+        out: Floats = np.where(column >= 0, floor.worth[column], 0.0)
+        return out
 
     def _knapsack(self, floor: _Floor, priced: Flags) -> tuple[float, Floats]:
         """Return a floor as a row of options: its lower side and coefficients."""
         frame, cutter = self.frame, self.cutter
         least, amount = floor.least, floor.of_option.copy()
         for p, part in enumerate(cutter.parts):
-            column = frame.layout.pair_column[part.pairs, part.slice]
-            value = np.where(column >= 0, floor.worth[column], 0.0)
+            value = self._worth_of(floor, part)
             whole = np.zeros(len(part.rows))
             np.maximum.at(whole, part.row, value)
             price = np.where(priced[part.rows, part.slice], whole, 0.0)
@@ -144,12 +137,16 @@ class RoundedFloors:
         return least, amount
 
 
-def _rounded(least: float, amount: Floats, taken: Floats) -> list[Rounded]:
-    """Return the roundings of ``sum of amount_o y_o >= least`` that a point violates most."""
+def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, float]]:
+    """Return the roundings of ``sum of amount_o y_o >= least`` that a point violates most.
+
+    Each: coefficients of all options, and the lower side.
+    """
     scale = max(float(np.abs(amount).max(initial=0.0)), abs(least))
     least -= settings.EXACT * scale
     if least <= settings.SIGNIFICANT * scale:
         return []
+    # Divisors that round well are the sizes in use, their halves and thirds.
     there = np.flatnonzero(taken > settings.SIGNIFICANT)
     size = np.unique(np.round(amount[there] / scale, 7)) * scale
     size = size[size > settings.SIGNIFICANT * scale]
@@ -168,7 +165,7 @@ def _rounded(least: float, amount: Floats, taken: Floats) -> list[Rounded]:
             found.append((short, q, part, most))
     found.sort(reverse=True)
     return [
-        Rounded(_steps(amount, q, part, most + above), most)
+        (_steps(amount, q, part, most + above), most)
         for _, q, part, most in found[: settings.AT_ONCE]
     ]
 
@@ -179,9 +176,3 @@ def _steps(amount: Floats, q: float, part: float, most: float) -> Floats:
     whole = np.floor(ratio)
     out: Floats = np.minimum(whole + np.minimum((ratio - whole) / part, 1.0), most)
     return out
-
-
-def as_rows(rounded: list[Rounded]) -> tuple[sparse.csr_array, Floats]:
-    """Return rounded floors as rows of all options, and their lower sides."""
-    rows = np.stack([one.coefficient for one in rounded])
-    return sparse.csr_array(rows), np.array([one.least for one in rounded])

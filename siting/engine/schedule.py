@@ -51,14 +51,13 @@ def take_turns(
     turns
         Most turns.
     yields
-        Whether to leave the remaining time to others; asked after two turns, the first for the
-        bound and the second for the plan.
+        Whether to leave the remaining time to others.
     """
     going, taken = list(steps), 0
     while (ready := [one for one in going if one.ready()]) and not done():
         if taken >= turns:
             return "turns"
-        if taken > 1 and yields():
+        if yields():
             return "yields"
         fair = taken % 2
         step = min(ready, key=lambda one: (0.0 if fair else -one.rate, one.work))

@@ -97,7 +97,7 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
         np.isnan(prices.demand[reached]), service.worth[of[reached]], prices.demand[reached]
     )
     of_row[of[reached]] = known[reached] * layout.energy_unit / size
-    found = _bound(frame, price, of_row, clock)
+    found = _bound(frame, Cutter(frame, parts_of(frame), []), price, of_row, clock)
     bound, at_most, gaps = found.bound, found.at_most, found.gaps
     priced = replace(prices, demand=known, gaps=gaps * size / layout.money_unit)
     return Bounds(bound, at_most, priced)
@@ -115,16 +115,12 @@ class BySites:
     most: Floats  # what each option can earn at most of these worths and of payments
 
 
-def bound_by(frame: Frame, price: Floats, clock: Clock) -> BySites:
-    """Return both bounds at the duals of the rows of the frame's relaxation."""
-    m, of_row = frame.matrix, np.zeros_like(frame.service.kwh)
-    named = m.family.get("demand", slice(0, 0))
-    demand = np.arange(named.start, named.stop)
-    first = m.a.indices[m.a.indptr[demand]] - frame.count
-    of_row[frame.service.row[frame.energy_pair[first]], frame.energy_slice[first]] = np.maximum(
-        price[demand], 0.0
-    )
-    return _bound(frame, price, of_row, clock)
+def bound_by(frame: Frame, cutter: Cutter, price: Floats, clock: Clock) -> BySites:
+    """Return both bounds at the duals of the rows of the frame's relaxation.
+
+    `cutter`: of the frame's parts; its measures do not matter.
+    """
+    return _bound(frame, cutter, price, np.maximum(frame.of_demand(price), 0.0), clock)
 
 
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
@@ -147,7 +143,7 @@ def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     return sparse.csr_array(sparse.coo_array((value, (site, column)), shape))
 
 
-def _bound(frame: Frame, price: Floats, of_row: Floats, clock: Clock) -> BySites:
+def _bound(frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: Clock) -> BySites:
     """Return both bounds at prices of the rows that link sites, demand's by merged row."""
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
@@ -159,7 +155,6 @@ def _bound(frame: Frame, price: Floats, of_row: Floats, clock: Clock) -> BySites
     side = np.where(price > 0, m.row_upper, m.row_lower)
     total = float(price[price != 0] @ side[price != 0])
     reduced = m.cost - frame.by_column.T @ price
-    cutter = Cutter(frame, parts_of(frame), [])
     worths, of_part = {}, {}
     for p, part in enumerate(cutter.parts):
         worths[p] = reduced[layout.pair_column[part.pairs, part.slice]]

@@ -18,25 +18,31 @@ from siting.program.instance import Floats
 def take_all_turns(inc: Incumbent) -> None:
     """Improve plan and bound in turns; what closes most of the gap for its work goes on."""
     # Without a plan there is nothing that windows could improve.
-    steps = [Step(_window_turns(inc), lambda: inc.choice is not None)]
+    windows = Step(_window_turns(inc), lambda: inc.choice is not None)
+    steps = [windows]
     if inc.coarse:
         inc.master.forget_money()
         # The tree is last: its first turn may take as long as all before it.
-        steps = [Step(_program_turns(inc)), *steps, Step(_tree_turns(inc))]
+        steps = [Step(_program_turns(inc)), windows, Step(_tree_turns(inc))]
     inc.turns_ended = take_turns(
         steps, inc.clock, left=lambda: inc.bound - inc.best,
         done=lambda: inc.done or inc.lacks_options,
-        turns=inc.options.turns, yields=_too_slow(inc),
+        turns=inc.options.turns, yields=_too_slow(inc, windows),
     )  # fmt: skip
 
 
-def _too_slow(inc: Incumbent) -> Callable[[], bool]:
-    """Return whether turns cannot prove the gap in their time, at twice their pace so far."""
+def _too_slow(inc: Incumbent, windows: Step) -> Callable[[], bool]:
+    """Return whether turns cannot prove the gap in their time, at twice their pace so far.
+
+    Windows have their first turn before that, whatever the pace.
+    """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
     def slow() -> bool:
         left, asked = inc.bound - inc.best, inc.options.gap * abs(inc.best)
         if clock.share < inc.options.yields_from or not math.isfinite(first):
+            return False
+        if windows.ready() and not windows.work:
             return False
         pace = (first - left) / max(clock.elapsed_s - began_s, 1e-9)
         return 2 * pace * clock.left_s < left - asked

@@ -12,39 +12,45 @@ from program_cases import case_of, program_of
 
 from siting import settings
 from siting.engine.clock import Clock
+from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
+from siting.engine.parts import parts_of
 from siting.engine.relax import Relaxation
-from siting.engine.rounded_floors import RoundedFloors, _rounded, as_rows
+from siting.engine.rounded_floors import RoundedFloors, rounded
 from siting.program.matrix import Reached
 
 ENDLESS = Clock(math.inf)
 
 
 def test_two_and_a_half_stations_are_three():
-    (one,) = _rounded(25.0, np.full(5, 10.0), np.full(5, 0.5))[:1]
-    assert one.least == 3.0
-    assert one.coefficient == pytest.approx(np.ones(5))
+    row, least = rounded(25.0, np.full(5, 10.0), np.full(5, 0.5))[0]
+    assert least == 3.0
+    assert row == pytest.approx(np.ones(5))
 
 
 def test_a_large_station_counts_as_two():
     # 52 of stations with 10 and 17: five small ones are 50, so one of them has to be large.
     amount = np.array([10.0] * 6 + [17.0] * 2)
     taken = np.array([1.0] * 5 + [0.2] + [0.0] * 2)
-    one = _rounded(52.0, amount, taken)[0]
-    assert one.least == 6.0
-    assert one.coefficient == pytest.approx([1.0] * 6 + [2.0] * 2)
+    row, least = rounded(52.0, amount, taken)[0]
+    assert least == 6.0
+    assert row == pytest.approx([1.0] * 6 + [2.0] * 2)
 
 
 @given(st.lists(st.floats(-5.0, 50.0), min_size=1, max_size=7), st.floats(0.1, 150.0), st.randoms())
 def test_whatever_meets_a_row_meets_its_roundings(amounts, least, random):
     amount = np.array(amounts)
     taken = np.array([random.random() for _ in amounts])
-    for one in _rounded(least, amount, taken):
-        assert float(one.coefficient @ taken) < one.least
+    for row, side in rounded(least, amount, taken):
+        assert float(row @ taken) < side
         for whole in itertools.product((0.0, 1.0), repeat=len(amounts)):
             y = np.array(whole)
             if float(amount @ y) >= least:
-                assert float(one.coefficient @ y) >= one.least - 1e-6
+                assert float(row @ y) >= side - 1e-6
+
+
+def floors_of(frame):
+    return RoundedFloors(frame, Cutter(frame, parts_of(frame), []))
 
 
 def plans_of(frame):
@@ -82,17 +88,17 @@ def test_every_plan_meets_them(features):
         if len(reached) < len(aims) - 1:
             continue  # no plan meets the floors
         frame = Frame(program, aims[-1], reached)
-        floors = RoundedFloors(frame)
+        floors = floors_of(frame)
         rng = np.random.default_rng(seed)
         plans = list(plans_of(frame))
         for _ in range(4):
             taken = rng.random(frame.count) * rng.choice([0.3, 1.0])
             price = rng.random(frame.matrix.a.shape[0])
-            for one in floors.broken(taken, price):
-                assert float(one.coefficient @ taken) < one.least
-                met += len(plans)
-                for choice in plans:
-                    assert one.coefficient[choice].sum() >= one.least - 1e-6
+            rows, least = floors.broken(taken, price)
+            assert (rows @ taken < least).all()
+            met += len(least) * len(plans)
+            for choice in plans:
+                assert (rows[:, choice].sum(axis=1) >= least - 1e-6).all()
     assert met
 
 
@@ -107,10 +113,8 @@ def test_they_lift_the_bound_and_leave_the_optimum():
         best = max(frame.signed(frame.serve(choice, ENDLESS).objective) for choice in plans)
         plain = Relaxation(frame, ENDLESS, seed=1)
         before = plain.solve()
-        broken = RoundedFloors(frame).broken(plain.taken, plain.found.price)
-        if broken:
-            frame.add_rows("rounded", *as_rows(broken))
-        after = Relaxation(frame, ENDLESS, seed=1).solve()
+        broken = floors_of(frame).broken(plain.taken, plain.found.price)
+        after = Relaxation(frame.with_rows(*broken), ENDLESS, seed=1).solve()
         scale = max(abs(best), 1.0)
         assert best <= after + settings.SIGNIFICANT * scale
         assert after <= before + settings.SIGNIFICANT * scale

@@ -16,6 +16,7 @@ from siting.engine import solve as solve_program
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
 from siting.engine.incumbent import Incumbent, Options
+from siting.engine.schedule import Step
 from siting.program.aims import MostWorth
 from siting.program.instance import Instance
 from siting.program.program import Program
@@ -206,13 +207,16 @@ def test_an_interruption_in_any_phase_returns_the_best_so_far(monkeypatch, phase
     assert (answer.status == "optimal") == (answer.proof.gap == 0)
 
 
-@pytest.mark.parametrize(("from_share", "closes", "slow"), [
-    (0.0, 0.0, True), (0.0, 10.0, False), (0.9, 0.0, False), (math.inf, 0.0, False),
+@pytest.mark.parametrize(("from_share", "closes", "worked", "slow"), [
+    (0.0, 0.0, 1.0, True), (0.0, 10.0, 1.0, False), (0.9, 0.0, 1.0, False),
+    (math.inf, 0.0, 1.0, False), (0.0, 0.0, 0.0, False),
 ])  # fmt: skip
-def test_turns_that_cannot_prove_the_gap_in_time_leave_it_to_the_next_aim(from_share, closes, slow):
+def test_turns_that_cannot_prove_the_gap_in_time_leave_it_to_the_next_aim(
+    from_share, closes, worked, slow
+):
     frame = Frame(Program(grid_town()), MostWorth())
     inc = Incumbent(frame, Clock(1_000.0), Options(0.001, 1, 1, yields_from=from_share), None)
     inc.best, inc.bound = 100.0, 111.0
-    too_slow = turns._too_slow(inc)
+    too_slow = turns._too_slow(inc, Step(lambda: False, work=worked))
     inc.bound -= closes
     assert too_slow() is slow

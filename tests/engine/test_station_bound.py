@@ -12,6 +12,7 @@ from program.test_pairs import FEATURES, PAIRS, seed_of
 from program_cases import case_of, program_of
 
 from siting.engine.clock import Clock
+from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
@@ -104,11 +105,12 @@ def test_no_service_of_a_plan_breaks_the_rows_of_its_sites(features):
     for seed in range(1, 5):
         frame = Frame(program := program_of(case_of(features, seed, **TOWN)), program.all_aims[-1])
         plans, plain = [choice for choice, _ in values_of(frame)][::7], frame.matrix
+        cutter = Cutter(frame, parts_of(frame), [])
         signs = np.where(np.isfinite(plain.row_upper), 1.0, -1.0)
         rows = []
         for _ in range(3):
             dual = rng.random(len(signs)) * rng.choice([0.1, 1.0]) * signs
-            rows.append(site_rows(frame, bound_by(frame, dual, ENDLESS)))
+            rows.append(site_rows(frame, bound_by(frame, cutter, dual, ENDLESS)))
         for _ in range(3):  # whatever a station sells, and to whom
             frame.matrix = replace(plain, cost=rng.normal(size=len(plain.cost)))
             for choice in plans:
@@ -124,7 +126,8 @@ def test_no_service_of_a_plan_breaks_the_rows_of_its_sites(features):
 def test_no_rows_of_sites_without_a_gap_or_with_concessions():
     for features in (("decay",), ("concessions",)):
         frame = Frame(program := program_of(case_of(features, 2, **TOWN)), program.all_aims[0])
-        by = bound_by(frame, np.zeros(frame.matrix.a.shape[0]), ENDLESS)
+        none = np.zeros(frame.matrix.a.shape[0])
+        by = bound_by(frame, Cutter(frame, parts_of(frame), []), none, ENDLESS)
         assert site_rows(frame, by) is None
 
 

@@ -5,13 +5,14 @@ c1 and c2 want 10 kWh/day of cars each. ``mid`` stands 6 min from both and costs
 driven, by the other two 20: with a minute at 0.6 a year either costs 172.
 """
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from siting.engine.clock import Clock
 from siting.engine.fixed import plan_of
 from siting.engine.frame import Frame
-from siting.engine.relax import Relaxation
+from siting.engine.pricing import Pricing
 from siting.engine.solve import solve
 from siting.errors import InputError
 from siting.program.instance import Instance
@@ -103,8 +104,9 @@ def test_the_relaxation_links_each_pair_to_its_station():
     # nothing else at less than 200, all of mid must stand, and then serves c2 too.
     program = asked(0.5, YEARLY | {"west:a": 200.0, "east:a": 60.0})
     frame = Frame(program, program.all_aims[0])
-    bound = -Relaxation(frame, Clock(10.0), seed=1).solve()
-    assert bound == pytest.approx(160)
+    nothing, every = np.zeros(0, dtype=np.int64), np.arange(frame.count)
+    priced = Pricing(frame, Clock(10.0), start=nothing, some=every, seed=1).run(0.0)
+    assert -priced.bound == pytest.approx(160)
 
 
 @pytest.mark.parametrize(
