@@ -20,8 +20,8 @@ TOWN_SPACING_M = 500
 # About a billion rupees for Lahore; no figure for one city's chargers is published.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
-# A town borrows the figures of its district's city, else those of the city listed for its division:
-# the nearest one with the same or a neighbouring power company (assumption).
+# A town borrows the figures of its district's city, else of the city listed for its division, which
+# is the nearest with the same or a neighbouring power company (assumption).
 _LENT = {
     "Faisalabad": ("Faisalabad", "Sargodha"),
     "Gujranwala": ("Gujranwala",),
@@ -43,12 +43,11 @@ def library() -> pd.DataFrame:
     """Return the cities of the library, one row each, with the inputs of a study.
 
     Columns: ``city``, ``province``, ``people_2023`` (city proper, persons), ``zones`` and
-    ``zone_people`` (number of its census tehsils, and their persons), ``disco`` (its power
-    supplier), ``availability`` with ``…_low`` and ``…_high`` (share of the time with power),
-    ``speed_group`` (rows of the speed table), ``west_deg``, ``south_deg``, ``east_deg``,
-    ``north_deg`` (box around the built-up area, from memory and not surveyed), ``place_query``
-    (blank: use the box), ``lon``, ``lat`` (centre), ``utm_epsg``, and the sources and confidence
-    marks of these.
+    ``zone_people`` (its census tehsils: number and persons), ``disco`` (its power supplier),
+    ``availability`` with ``…_low`` and ``…_high`` (share of the time with power), ``speed_group``
+    (rows of the speed table), ``west_deg``, ``south_deg``, ``east_deg``, ``north_deg`` (box around
+    the built-up area, from memory and not surveyed), ``place_query`` (blank: use the box), ``lon``,
+    ``lat`` (centre), ``utm_epsg``, and their sources and confidence marks.
 
     >>> cities = library().set_index("city")
     >>> len(cities), int(cities.loc["Karachi", "zones"]), int(cities.loc["Karachi", "zone_people"])
@@ -69,11 +68,11 @@ def library() -> pd.DataFrame:
 def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFrame:
     """Return the census zones (tehsils, in Karachi sub-divisions) of a city, as of 2023.
 
-    `city` is a city of the library or of this table alone (Sargodha, Sukkur …); None: every zone.
+    `city` is in the library, or in this table only (Sargodha, Sukkur …); None: every zone.
     `whole_district` adds the other tehsils of its districts. Columns (blank: not given):
-    ``district``, ``division``, ``tehsil``, ``city`` (blank: none), ``area_km2``,
-    ``people_2023``, ``urban_people``, ``household_size`` (persons), ``growth_pct_year`` (2017 to
-    2023), ``households``, ``renting_share``, ``rooms4_share`` (households with four rooms or more),
+    ``district``, ``division``, ``tehsil``, ``city`` (blank: none), ``area_km2``, ``people_2023``,
+    ``urban_people``, ``household_size`` (persons), ``growth_pct_year`` (2017 to 2023),
+    ``households``, ``renting_share``, ``rooms4_share`` (households with four rooms or more),
     ``grid_share`` (lit by grid electricity; all 0 to 1), ``high_rise_buildings`` (residential),
     ``economic_structures``, ``source``, ``confidence``. Raises `InputError` if the table has no
     such city.
@@ -93,12 +92,12 @@ def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFra
 
 
 def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
-    """Return the census row of each zone by its name: persons, households renting, ownership.
+    """Return persons, renting share and ownership of each zone from the census, by its name.
 
     Zones and districts of `city` are searched first; case is ignored. Columns, in the order of the
     names: ``people`` (2023), ``renting_share`` (0 to 1, blank: not given) and, as a proxy for
     vehicles, ``ownership``: households with four rooms or more. An `InputError` that names `where`
-    lists every name that the census table does not have, or has in several districts.
+    lists every name missing from the census table or found in several districts.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
@@ -147,16 +146,16 @@ def find_city(name: str) -> pd.Series[Any]:
 def new_config(
     city: str, like: str | None = None, people: int | None = None, roads_file: str | None = None
 ) -> str:
-    """Return a commented configuration (YAML) to start a study of a city with.
+    """Return a commented configuration (YAML) for a first study of a city.
 
     Roads come from the library's place query, else its box. People are the census total, spread
     along streets. Candidates are fuel stations, car parks and malls of OpenStreetMap and a
     grid of street corners. A tehsil or city of the census that the library lacks borrows the
     figures of the library's nearest city, or of the one named in `like`. Any other town needs
-    `like`, a similar city of the library, and its `people`, which also replace the census total.
-    With a `roads_file` nothing is downloaded: roads and candidates come from it, with denser street
-    corners, and demand is in proportion to people. Raises `InputError` if a town is unknown and
-    lacks these, or if several have its name; case is ignored.
+    `like`, a similar city of the library, and `people`, which always replaces the census total.
+    With a `roads_file` nothing is downloaded: the file gives roads and candidates, street corners
+    are denser, and demand is in proportion to people. Case is ignored. Raises `InputError` if
+    several towns have the name, or an unknown one lacks these.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
@@ -166,7 +165,7 @@ def new_config(
     given = people
     slug, title = slug_of(name), _scalar(name)
     by_query = not in_library or bool(row["place_query"])
-    # A place query returns the whole administrative unit, the box the city proper.
+    # A place query returns the administrative unit; the box holds the city proper.
     people = int(zones["people_2023"].sum() if by_query else row["people_2023"])
     districts = ", ".join(dict.fromkeys(zones["district"]))
     if by_query:
@@ -221,8 +220,8 @@ def new_config(
 """
     size_m = 1000 if people > BIG_CITY_PEOPLE else 500
     budget_pkr = max(1, round(people * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
-    # The share of the fleet must belong to the people counted here, which may differ from the
-    # census's city proper.
+    # The area's share is its people over city_people, by default those of the city proper, which
+    # may differ.
     whole = ""
     if not in_library or people != int(row["people_2023"]):
         whole = f"""
@@ -310,7 +309,7 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
     by_city = {city.casefold(): city for city in cities}
     if town in by_city and not district and lender in (None, by_city[town]):
         return by_city[town], tehsils(town), by_city[town], True
-    # A name with a district means a tehsil, even if a city has it too.
+    # A name with a district means a tehsil, even if a city has the same name.
     rows = zones[(zones["city"].str.casefold() == town) & (district == "")]
     rows = rows if len(rows) else zones[zones["tehsil"].str.casefold() == town]
     if rows.empty and lender is not None and people is not None:
@@ -346,7 +345,7 @@ def _zone_lines(zones: pd.DataFrame) -> str:
 
 
 def _match(name: str, known: list[str]) -> str:
-    """Return the known name that matches, or raise with the nearest one."""
+    """Return the matching known name; an `InputError` suggests the nearest."""
     by_fold = {k.casefold(): k for k in known}
     meant = by_fold.get(name.strip().casefold())
     if meant is None:

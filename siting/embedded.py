@@ -22,7 +22,7 @@ def embedded_files(nation: bool = False) -> dict[Path, Path]:
     `nation` adds the other embedded cities and their nation. Raises `InputError` if this
     installation lacks the files.
     """
-    # A wheel has them inside the package; a clone beside it.
+    # The files are inside the package in a wheel, beside it in a clone.
     cities = CITIES if nation else CITIES[:1]
     configs = [Path("configs", f"{city}.yaml") for city in cities] + [NATION] * nation
     for home in (PACKAGE / "_embedded", PACKAGE.parent):

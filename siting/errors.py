@@ -51,7 +51,7 @@ class Fault:
 
     where: str  # file, table, column or configuration key, e.g. "people.csv, column people"
     what: str  # what was found there and what was expected
-    # The smallest remedy. `fix` and `where` are empty if `what` says it already.
+    # The smallest remedy; blank, like `where`, if `what` names it already.
     fix: str = ""
     ids: tuple[str, ...] = ()  # the offending rows, keys or lines; the first few are shown
 
@@ -78,8 +78,8 @@ class SitingError(Exception):
     Parameters
     ----------
     faults
-        One fault, a plain message, or several faults; all of them are shown. If `what` is given:
-        the place of a single fault.
+        One fault, a plain message, or several faults, which are all shown; with `what`, the place
+        of a single fault.
     what, fix, ids
         As in `Fault`.
 
@@ -130,7 +130,7 @@ def wrong_figures(
 ) -> list[Fault]:
     """Return a fault for each attribute of an object that is wrong.
 
-    `figures`: name, whether it is right, what it must be, and the fix (blank if that is obvious).
+    `figures`: attribute, whether it is right, its requirement in words, the fix (blank if obvious).
 
     >>> wrong_figures("plan", Fault("a", "x"), [("fix", False, "a remedy", "name one")])
     [Fault(where='plan, fix', what="'' is not a remedy", fix='name one', ids=())]
@@ -145,15 +145,15 @@ def wrong_figures(
 
 
 class OutputError(SitingError, OSError):
-    """Something could not be written; no part of it was kept."""
+    """Output could not be written; no part of it is kept."""
 
 
 class DownloadError(SitingError, ConnectionError):
-    """Something could not be downloaded; no part of it was kept."""
+    """A download failed; no part of it is kept."""
 
 
 class InfeasibleError(SitingError, ValueError):
-    """The requirements contradict each other; each fault is one in conflict."""
+    """The requirements contradict each other; each fault names one of them."""
 
 
 class SolveError(SitingError, RuntimeError):
@@ -170,7 +170,7 @@ class MissingExtraError(SitingError, ImportError):
 
 @contextmanager
 def needs_extra(extra: str, package: str, what: str) -> Iterator[None]:
-    """Say how to install a package of an extra if it is missing; `what`: why it is needed."""
+    """Raise `MissingExtraError` if an extra's package is missing; `what`: why it is needed."""
     try:
         yield
     except ImportError as err:

@@ -23,7 +23,7 @@ import shapely
 from siting.errors import Fault, InputError, SitingError, first_line, refuse
 from siting.writing import GEO_ERRORS
 
-# Pakistan with its coast; a point outside is mostly a swap of latitude and longitude.
+# Pakistan with its coast; a point outside usually has latitude and longitude swapped.
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
 
 LONLAT_ALIASES = {"longitude": "lon", "latitude": "lat"}
@@ -48,10 +48,10 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
 
     GeoJSON, GeoPackage, FlatGeobuf and Shapefile are read by GDAL; GeoParquet by GeoPandas; a CSV
     needs columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees. With
-    `unique_ids`, a repeated id in a GeoJSON is a fault: GDAL would renumber with only a warning.
-    OpenStreetMap numbers nodes and ways separately, so its files may repeat ids.
-    Raises `InputError` if the file is missing, has another ending, cannot be parsed, is empty, has
-    no coordinate reference system, repeats feature ids, or holds points outside Pakistan.
+    `unique_ids`, a repeated id in a GeoJSON is a fault: GDAL would only warn and renumber.
+    OpenStreetMap numbers nodes and ways separately, so its files may repeat ids. Raises
+    `InputError` if the file is missing, has another ending, cannot be parsed, is empty, has no
+    coordinate reference system, repeats feature ids, or holds points outside Pakistan.
     """
     suffix = path.suffix.lower()
     if suffix not in LAYER_SUFFIXES:
@@ -89,7 +89,7 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
     """Return the rows of a user's CSV file: UTF-8, commas, names in the first line.
 
     `reading` are further arguments of `pandas.read_csv`. Raises `InputError` if the file is missing
-    or cannot be read, or a line has more values than names: they would shift by one column.
+    or cannot be read, or a line has more values than there are names, which would shift columns.
     """
     if not path.is_file():
         raise InputError(str(path), "no such file")
@@ -131,11 +131,11 @@ class UserTable:
         self.faults: list[Fault] = []
 
     def text(self, column: str) -> pd.Series[str]:
-        """Return a column as `texts_of` does."""
+        """Return a column as stripped texts; blank where missing."""
         return texts_of(self.table, column)
 
     def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
-        """Return a column as numbers, NaN where blank; add other texts as a fault."""
+        """Return a column as numbers, NaN where blank; other texts are a fault."""
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & ~(np.isfinite(read) & (read >= least))
@@ -143,7 +143,7 @@ class UserTable:
         return read.mask(bad)
 
     def fault(self, column: str, what: str, fix: str, bad: pd.Series[bool]) -> None:
-        """Add a fault of some rows of a column (blank: of the file), if there are any."""
+        """Add a fault for the flagged rows of a column; a blank column means the file."""
         if bad.any():
             where = f"{self.path}, column {column}" if column else str(self.path)
             lines = tuple(np.array(self.labels, dtype=object)[bad.to_numpy(dtype=bool)])
@@ -166,8 +166,8 @@ def unreadable_in_words(
 ) -> Iterator[None]:
     """Turn a library's error about a file's content into one error that names the file.
 
-    The `InputError` says `what` ("cannot be read") of the file. It replaces the errors in
-    `UNREADABLE` and `also`.
+    The `InputError` names the file and says `what`. It replaces the errors in `UNREADABLE` and
+    `also`.
     """
     try:
         yield
@@ -189,7 +189,7 @@ def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
 
 
 def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
-    """Return the labels of rows of a file, by position from 0: line of a CSV, else row from 1.
+    """Return labels for rows of a file, by position from 0: a CSV's line, else the row from 1.
 
     >>> row_labels(Path("people.csv"), [0, 3])
     ('line 2', 'line 5')
@@ -205,7 +205,7 @@ def rows_fault(
 ) -> list[Fault]:
     """Return a fault with the ids of the rows flagged `bad`, or an empty list if none is.
 
-    `ids` are the ids of all rows, or their file, whose lines then name them.
+    `ids` are the ids of all rows, or their file: its lines then name the rows.
 
     >>> rows_fault("sites, column bays", [False, True], ["s1", "s2"], "below 0")
     [Fault(where='sites, column bays', what='below 0', fix='', ids=('s2',))]
@@ -241,7 +241,7 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno
             )
-        elif unique_ids and "id" not in layer.columns:  # a column is checked by its reader
+        elif unique_ids and "id" not in layer.columns:  # the reader checks an id column
             raise InputError(
                 f"{path}, feature id",
                 f"{repeated[1]} stands at several features, perhaps others too",
@@ -301,7 +301,7 @@ def file_date(path: Path) -> str:
 
 
 def plain_column(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column as numbers, flags or texts, types that every file format holds."""
+    """Return a column as numbers, flags or texts, which every file format can hold."""
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return column
     return column.astype("str").where(column.notna())

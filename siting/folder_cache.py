@@ -37,9 +37,9 @@ def kept[T](
     """Return the content of a folder, or build it and store it there.
 
     Simultaneous or killed processes never leave half a folder. A damaged one is built again, with a
-    warning; content that cannot be written is still returned. `entry` is named by everything its
-    content depends on, and may be deleted at any time; `read` raises if anything is wrong with it;
-    content built faster than `least_s` is not stored.
+    warning; content that cannot be written is still returned. The name of `entry` encodes all that
+    its content depends on; the folder may be deleted at any time. `read` raises if the folder is
+    damaged. Content built in less than `least_s` is not stored.
     """
     content = _read(entry, read)
     if content is not None:

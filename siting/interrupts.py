@@ -1,4 +1,4 @@
-"""Ctrl-C during work worth keeping: the first waits, the second ends the work."""
+"""Ctrl-C during work worth keeping: the first press waits, the second ends it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def held() -> Iterator[None]:
 
 
 def stop_wished() -> bool:
-    """Return whether Ctrl-C waits for a file to be written, so that no new work should begin."""
+    """Return whether a Ctrl-C waits for a block's end, so that no new work should begin."""
     handler = signal.getsignal(signal.SIGINT)
     return isinstance(handler, Wish) and handler.heard
 

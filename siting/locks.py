@@ -1,4 +1,4 @@
-"""Locks on files: one process at a time, freed by the system when their holder ends."""
+"""Locks on files: one holder at a time; the system frees a lock when its process ends."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Lock:
             return
         self._over = True
         # Deleted while held, so that nobody locks a file about to be deleted. Windows deletes no
-        # open file, so there nobody can have it open afterwards.
+        # open file: there it goes after the release.
         with suppress(OSError):
             self.path.unlink()
         if self.held is not None:
@@ -45,16 +45,16 @@ class Lock:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go at the end of the block."""
+        """Release the lock."""
         self.release()
 
 
 def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
     """Return a lock on a file, or ``None`` if another process or thread still holds it.
 
-    The holder may be killed at any moment: the system frees the lock, and a remaining file keeps
-    nobody out. On a shared file system with locks it holds between machines too. `path` is a file
-    for this lock alone, created with its folder if missing.
+    The system frees the lock of a killed holder, and a remaining file keeps nobody out. On a shared
+    file system with locks, the lock also holds between machines. `path` is a file for this lock
+    alone, created with its folder if missing.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,8 @@
 """The manifest of a run folder, `stages/stages.json`, and the faults of damaged folders.
 
-The manifest holds the SHA-256 of every file of the run and its own. It leaves out ``report.html``,
-which may be written again. Hashes detect accidents. They do not detect edits that also correct the
-hashes: `siting verify` recounts for that. A nation's manifest lists all files below its folder.
+The manifest holds the SHA-256 of every file of the run, and its own. It leaves out ``report.html``,
+which may be written again. Hashes detect accidents, but not edits that also correct the hashes:
+`siting verify` recounts to detect those. A nation's manifest lists all files below its folder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from siting.outcome import FACTS
 
 # Increase it when the stored content changes.
 FORMAT = 5
-# Formats of run folders read here; `siting.study.facts` writes the number into run.json.
+# The format of run.json that is read here; `siting.study.facts` writes it.
 RUN_FORMAT = 3
 FOLDER = "stages"
 MANIFEST = "stages.json"
@@ -34,7 +34,7 @@ SEAL = "sha256_of_this"
 
 
 def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a manifest with the hashes of the files in a run folder, and its own.
+    """Return a manifest with the hashes of the files in a run folder, and its own hash.
 
     `record` is the rest of the manifest. The stages must be in the folder.
     """
@@ -48,7 +48,7 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) -> dict[str, Any]:
-    """Return a manifest with the hashes of all files below a folder, and its own.
+    """Return a manifest with the hashes of all files below a folder, and its own hash.
 
     `but` are files of the folder that are not hashed, such as the manifest itself.
     """
@@ -72,7 +72,7 @@ def files_below(folder: Path) -> list[str]:
 
 
 def unsealed(path: Path, manifest: Mapping[str, Any]) -> list[Fault]:
-    """Return the fault of a manifest whose own hash is wrong, if any."""
+    """Return a fault if a manifest's own hash is wrong."""
     if manifest.get(SEAL) == _seal(manifest):
         return []
     return [Fault(str(path), "was changed after the run was written", AGAIN)]
@@ -94,7 +94,7 @@ def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list
 
 
 def strange(folder: Path, known: Sequence[str]) -> list[Fault]:
-    """Return the fault of unknown files in a folder, if any."""
+    """Return a fault that names unknown files in a folder."""
     odd = tuple(sorted(path.name for path in folder.iterdir() if path.name not in known))
     what = "not a file that the run wrote"
     return [Fault(str(folder), what, "move it elsewhere", odd)] if odd else []
@@ -129,10 +129,10 @@ def _seal(record: Mapping[str, Any]) -> str:
 def read_manifest(
     folder: Path, tables: Sequence[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return ``stages.json`` and ``run.json`` of a folder with all files unchanged.
+    """Return ``stages.json`` and ``run.json`` of a run folder whose files are unchanged.
 
-    `tables` are the required ones. An `InputError` names every fault: no run, another format,
-    incomplete or edited.
+    `tables` are required. An `InputError` names every fault: no run, another format, missing or
+    edited files.
     """
     if not folder.is_dir():
         raise InputError(str(folder), "no such run folder", "name one that siting run wrote")

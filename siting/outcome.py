@@ -37,7 +37,7 @@ class Outcome(Solved):
     model
         ``capacitated`` or ``coverage``.
     blocks
-        Keys of the configuration's program in use, such as ``years`` or ``zone_floor``.
+        Keys in use of the section ``program``, such as ``years`` or ``zone_floor``.
     aim
         The aims in words.
     proofs
@@ -45,9 +45,9 @@ class Outcome(Solved):
     offers
         Ids of the offers that stand in the last slice, existing stations among them.
     subsidy_pkr, cost_pkr, budget_pkr
-        Public money drawn, total cost, and the budget (PKR); without a budget the money drawn.
+        Public money drawn, total cost and budget (PKR); a missing budget is the money drawn.
     demand_kwh_day, served_kwh_day
-        Demand and service in the target year, for the demand of the configuration.
+        Demand and energy served in the target year, for the configuration's own demand.
     method, solver, solver_version, tie_break, guarantee
         The method and solver used, and the method's guarantee.
     service
@@ -67,7 +67,7 @@ class Outcome(Solved):
     floors
         ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``, ``share``, ``served_share``.
     best
-        ``scenario``, ``best``: the reference of regret, if used.
+        ``scenario``, ``best``: the values from which regret counts, if used.
     limits
         Use of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``.
     lines
@@ -75,7 +75,7 @@ class Outcome(Solved):
     tables
         Further tables by name; each becomes a CSV file.
     prices
-        Prices that bound all plans in the first aim, straight after a solve that found them.
+        Dual prices that prove a bound on the first aim, if the solve just made found them.
     """
 
     model: str
@@ -118,9 +118,9 @@ class Outcome(Solved):
 
     @property
     def drives_min(self) -> tuple[float, float]:
-        """Mean and 90th percentile of the drive by kWh served (min); NaN if none.
+        """Mean and 90th percentile of the drive in the target year, by kWh served (min).
 
-        They are of the target year.
+        NaN if nothing is served.
         """
         kwh = self.service["served_kwh_day"].to_numpy(dtype=float)
         minutes = self.service["travel_min"].to_numpy(dtype=float)
@@ -139,27 +139,27 @@ class Outcome(Solved):
     # --- run folder ------------------------------------------------------------------------------
 
     def frames(self) -> dict[str, pd.DataFrame]:
-        """Return its tables, by the name of their file."""
+        """Return the outcome's tables by file name."""
         return {f"outcome_{name}": getattr(self, name) for name in FRAMES} | {
             f"table_{name}": frame for name, frame in self.tables.items()
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return the rest of it as JSON values; infinities become null."""
+        """Return all but the tables as JSON values; infinities become null."""
         proofs = [{"aim": one.aim, "proof": vars(one.proof)} for one in self.proofs]
         plain = {name: getattr(self, name) for name in FACTS}
         return plain | {"proofs": proofs, "tables": list(self.tables)}
 
     @classmethod
     def read(cls, facts: Mapping[str, Any], frame: Callable[[str], pd.DataFrame]) -> Outcome:
-        """Return the outcome that was written.
+        """Return the outcome stored in a run folder.
 
         Parameters
         ----------
         facts
-            As `facts` returned them, from JSON.
+            The result of `facts`, read from JSON.
         frame
-            Called with the name of a file for its table.
+            Function that returns the table of a file name.
         """
         proofs = tuple(
             # JSON has no infinity: an infinite bound is null there.
@@ -215,7 +215,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     )
     wanted = [rows.assign(demand_kwh_day=program.demand_kwh[:, s]) for s in range(len(names))]
     reference = next((aim.best for aim in program.aims if aim.best), ())
-    # groups of a worst share are included, without a share of their own
+    # Groups of the worst share have share 0 here: they are no floors.
     floors = answer.floor_table
     best = pd.DataFrame({"scenario": list(scenarios or ())[: len(reference)]})
     return Outcome(

@@ -1,4 +1,4 @@
-"""Pages of tables that stand alone: they fetch nothing and run no script."""
+"""Self-contained pages of tables: they fetch nothing and run no script."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def table(
     Parameters
     ----------
     heads, rows
-        The heads and the cells, as HTML. The last cell of a short row spans the columns left.
+        The heads and the cells, as HTML. The last cell of a short row spans the remaining columns.
     sides
         The class of each column, ``n`` for numbers; by default all but the first are numbers.
     kinds
@@ -80,8 +80,8 @@ def cells_of(
 ) -> tuple[list[str], list[list[str]], list[str]]:
     """Return heads, cells and sides (as for `table`) of declared columns, as texts.
 
-    `columns`: by name the head and, after a comma, the `format` code of its numbers; ``m`` means
-    millions. Texts stay as they are.
+    `columns` maps a name to its head and, after a comma, the `format` code of its numbers; ``m``
+    means millions. Texts are unchanged.
 
     >>> cells_of({"a": "Money,,.0f"}, [{"a": 1200.0}])
     (['Money'], [['1,200']], ['n'])

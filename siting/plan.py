@@ -60,7 +60,7 @@ class Plan:
     money
         Additional public money at the new stations, as in ``run.json``.
     study
-        The `siting.Study` that made it, which answers questions about it; None: made without one.
+        The `siting.Study` that made the plan and answers questions about it; None without one.
     facts_of
         Function that computes a run's `facts` from its plan; None: the plan is not of a run.
     """
@@ -87,8 +87,8 @@ class Plan:
     def facts(self) -> dict[str, Any]:
         """The content of a run's ``run.json``, computed when first read; empty without a run.
 
-        It takes about a quarter of a run's time: losses without each station, the simulated day,
-        other demand, break-evens.
+        Computing it takes a quarter of a run's time: losses without each station, the simulated
+        day, other demand, break-evens.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 
@@ -195,10 +195,10 @@ class Plan:
             ),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
-        # For a run: comparison of the plan with its aims, after the figures of its blocks.
+        # A run adds further headline figures after those of the program's blocks.
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
-        # Drivers come first: the program counts each station by its own capacity.
+        # Drivers' figures come first: the program counts each station's capacity alone.
         first = [(label, told.pop(label)) for label in OF_ALL_DRIVERS if label in told]
         at = [what for what, _ in lines].index("Energy served")
         lines[at:at] = first
@@ -276,7 +276,7 @@ class Plan:
         return figures
 
     def explore(self, height_px: int = 720) -> Any:
-        """Return the report's interactive map of a height (px): see `siting.explore`.
+        """Return the report's interactive map, `height_px` high: see `siting.explore`.
 
         It needs no network; ``.save("map.html")`` writes it.
         """
@@ -395,7 +395,7 @@ class Plan:
 
 
 def ask(name: str, *given: Any, **how: Any) -> Any:
-    """Return the result of the package's function with a name."""
+    """Return the result of a function of the package, given by name."""
     # Imported when used: a run makes plans but needs none of these functions.
     import siting
 
@@ -472,7 +472,7 @@ def _site_table(
     classes: list[str],
 ) -> gpd.GeoDataFrame:
     capacity = capacity_columns(built)
-    # `existing` is of the offer: a station may be extended, or planned again.
+    # `existing` comes from the offer: a station may be extended, or planned again.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)

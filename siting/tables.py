@@ -274,7 +274,7 @@ def data_dictionary() -> pd.DataFrame:
 
 
 def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
-    """Return the labels of a mask's rows: their key, or without one their number from 1."""
+    """Return a function that labels a mask's rows: by their key, else by number from 1."""
     key = [k for k in table.key if k in frame.columns]
 
     # Only faulty rows are labelled: labels for all rows of a large table would take longer than its
@@ -363,7 +363,7 @@ def _flagged(place: str, what: str, mask: np.ndarray, labels: Labels) -> list[Fa
 
 
 def mean_drive_min(kwh: ArrayLike, minutes: ArrayLike) -> float:
-    """Return the mean drive of a kWh served (min); NaN if nothing is served.
+    """Return the mean drive, by kWh served (min); NaN if nothing is served.
 
     >>> mean_drive_min([3.0, 1.0], [2.0, 6.0])
     3.0

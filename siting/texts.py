@@ -6,12 +6,12 @@ are written in visible form (``\x0b``); the tables in ``stages/`` keep texts unc
 ====================================  =============================================================
 terminal, XML, KML, GeoPackage, HTML  `visible`; the document's writer then escapes markup
 HTML in a string, JSON in a page      `html_text`, `json_in_page`
-KML, besides                          `kml_text`: nothing that ends a section of it
+KML, besides                          `kml_text`: no end mark of a CDATA section
 spreadsheets and CSV                  `cell_text`: no formula
 labels that QGIS evaluates            `qgis_label`: no ``[% expression %]``
 ====================================  =============================================================
 
-In scripts of pages names are keys of a ``Map``, never of an object, which has keys of its own.
+In page scripts, names are keys of a ``Map``, not of an object, which has keys of its own.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import json
 import re
 from typing import Any
 
-# Characters that would move the cursor, colour the screen or reverse the writing, half characters,
-# and non-characters. XML can hold none of them except some of the reversals.
+# Characters that would move the cursor, colour the screen or reverse the writing, lone surrogates,
+# and non-characters. XML can hold only some of the reversals.
 CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
@@ -53,7 +53,7 @@ def visible(text: str) -> str:
 
 
 def html_text(text: str) -> str:
-    r"""Return a text as HTML shows it.
+    r"""Return a text escaped for HTML.
 
     >>> html_text("<b>" + chr(11))
     '&lt;b&gt;\\x0b'
@@ -62,9 +62,9 @@ def html_text(text: str) -> str:
 
 
 def json_in_page(data: Any) -> str:
-    r"""Return plain values as JSON that cannot end its element of a page.
+    r"""Return plain values as JSON that cannot end the page element around it.
 
-    Control characters of its texts are visible, as in the page around it.
+    Control characters in texts are made visible.
 
     >>> print(json_in_page({"name": "</script>"}))
     {"name":"\u003c/script\u003e"}
@@ -81,8 +81,7 @@ def json_in_page(data: Any) -> str:
 def kml_text(value: Any) -> Any:
     """Return a text as the KML driver of GDAL accepts it; other values are unchanged.
 
-    The driver writes such texts as CDATA, which ``]]>`` would end, without an escape: a blank
-    splits it.
+    The driver does not escape ``]]>``, which would end its CDATA section; a blank splits it.
     """
     return value.replace("]]>", "]] >") if isinstance(value, str) else value
 

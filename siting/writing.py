@@ -31,7 +31,7 @@ GEO_ERRORS = (
     pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException,
     shapely.errors.ShapelyError, ProjError,
 )  # fmt: skip
-# Errors of a path: names too long, with a null character or half a character, loops of links.
+# Errors of a path: names too long, null characters, lone surrogates, loops of links.
 NO_PLACE = (OSError, ValueError, RuntimeError)
 WRITERS = (OSError, UnicodeEncodeError, sqlite3.Error, *GEO_ERRORS)
 ROOM = "look whether there is room, and whether you may write there"
@@ -48,15 +48,15 @@ FIXES = {
 }
 # Errors of a full disk, a quota, or a limit on file size.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# This program's own mark. A file is filled as `.siting-part-RANDOM`; a folder NAME as PART beside a
-# file PART.lock, which its writer holds and signs. A folder without such a lock is not ours,
-# whatever its name.
+# Marks of unfinished output: a file is filled as `.siting-part-RANDOM`, a folder NAME as `.NAME` +
+# PART beside a lock file, which its writer holds and signs. A folder without such a lock is not
+# ours, whatever its name.
 PART_FILE = ".siting-part-"
 PART, LOCK = "-siting-part", ".lock"
 _PART_FILE = re.compile(rf"{re.escape(PART_FILE)}[a-z0-9_]{{8}}(\..*)?", re.DOTALL)
 # Longest time a clean-up may hold a writer's lock, s.
 MOMENT_S = 0.5
-# Folders in a stored run, and in a nation's plan.
+# Files that mark a stored run, and a nation's plan.
 _WRITTEN = (("stages/stages.json",), ("nation.json", "certificate.csv"))
 
 
@@ -77,7 +77,7 @@ def write_plain_csv(
 
 
 def require_free(path: Path) -> None:
-    """Check that a file may be written: nothing exists there, and it is not in a run.
+    """Check that a file may be written: nothing exists there, and no run contains it.
 
     Every writer uses this rule. Existing files are never replaced: they may be an input of the
     study, belong to somebody else, or have been edited since siting wrote them. The folder of a
@@ -106,9 +106,9 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
     """Write a file whole or not at all: `write` fills a part file, which is then renamed.
 
     The folder of `path` is created if missing; a symbolic link is followed. An existing file is
-    replaced only with `replace`, for a place that is this program's own. Raises `InputError` if a
-    folder, a device or a pipe is there, or as `require_free`; `OutputError` if the system refuses
-    to write, or the disk is full.
+    replaced only with `replace`, which is for siting's own files. Raises `InputError` if a folder,
+    a device or a pipe is there, or if `require_free` does; `OutputError` if the system refuses to
+    write, or the disk is full.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -126,7 +126,7 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
         with _refused_in_words(path, WRITERS):
             part.unlink()  # some writers refuse, or append to, an existing file
             write(part)
-            if not replace:  # another may have appeared meanwhile
+            if not replace:  # another file may have appeared
                 require_free(path)
             part.replace(place)
     finally:
@@ -159,10 +159,10 @@ class Claim:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill that becomes `path` on success, and is deleted on failure.
 
-    The path is reserved first. Remains of killed writers beside it are deleted first. An empty
-    folder there is replaced; a symbolic link is followed. Raises `InputError` if `path` is not a
-    folder, is not empty, is being written by another, or is in a stored run; `OutputError` if the
-    system refuses to write, or the disk fills up.
+    First the path is reserved, and remains of killed writers beside it are deleted. An empty folder
+    there is replaced; a symbolic link is followed. Raises `InputError` if `path` is not a folder,
+    is not empty, is being written by another, or is in a stored run; `OutputError` if the system
+    refuses to write, or the disk fills up.
     """
     with claimed_folder(path) as claim:
         yield claim.part
@@ -170,10 +170,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Claim]:
-    """Yield the reservation of `path`, or of the first free folder, as `whole_folder`.
+    """Yield the reservation of `path`, or of the first free folder; see `whole_folder`.
 
-    Without `path` it is `usual`, or ``usual-2``, ``usual-3`` … so that simultaneous runs get one
-    each.
+    Without `path`, it is the first free of `usual`, ``usual-2``, ``usual-3`` …, so that each of
+    several runs gets one.
     """
     with ExitStack() as held:
         if path is not None:
@@ -191,7 +191,7 @@ def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Cla
 
 
 class _TakenError(InputError):
-    """A path that exists already, or that another is writing."""
+    """A path that exists already, or that another process is writing."""
 
 
 @contextmanager
@@ -212,7 +212,7 @@ def _claimed(path: Path) -> Iterator[Path]:
         _require_empty(path, place)  # the previous holder of the lock may have created it
         if dead and lock.sure:
             shutil.rmtree(part, ignore_errors=True)
-        if part.exists() or not lock.sure:  # another writer's
+        if part.exists() or not lock.sure:  # in use by another writer
             part = part.with_name(f".{place.name}-{secrets.token_hex(4)}{PART}")
         part.mkdir()
         try:
@@ -229,7 +229,7 @@ def _require_empty(path: Path, place: Path) -> None:
 
 
 def _put(part: Path, place: Path, path: Path) -> None:
-    """Rename a filled folder; if the name was taken meanwhile, to the next free one."""
+    """Rename a filled folder to its name, or to the next free one if that is taken now."""
     try:
         if place.exists():
             place.rmdir()
@@ -260,7 +260,7 @@ def _is_ours(lock: Path) -> bool:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Yield a temporary folder, in the system's place for them (``TMPDIR``).
+    """Yield a temporary folder in the system's folder for them (``TMPDIR``).
 
     Raises `OutputError` naming the folder, not the file in it, if there is no room.
     """
@@ -294,7 +294,7 @@ def _clear_dead_parts(folder: Path) -> None:
 def _refused_in_words(
     path: Path, errors: tuple[type[Exception], ...] = (OSError,)
 ) -> Iterator[None]:
-    """Turn the system's refusal to write into words."""
+    """Turn the system's refusal to write into an `OutputError`."""
     try:
         yield
     except SitingError:

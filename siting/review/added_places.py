@@ -24,8 +24,8 @@ def match_places(
 ) -> np.ndarray:
     """Return the position of the place matching each point, one to one; -1 without a match.
 
-    Points within 25 m of a place with their id come first, then the nearest. `within_m` is the
-    largest distance of a point from a place with another id.
+    A place with the point's id within 25 m comes first, then the nearest. `within_m` is the largest
+    distance of a point from a place with another id.
 
     >>> there = np.array([[0.0, 0.0], [20.0, 0.0]])
     >>> match_places(np.array([[18.0, 0.0], [90.0, 0.0]]), ["a", "c"], there, ["a", "b"])

@@ -1,4 +1,4 @@
-"""Answers from outside: the DISCO's sanctions and requests, and withdrawals.
+"""Answers from outside: the DISCO's sanctions and refusals, and withdrawals.
 
 A CSV with one line per answer: ``site`` (id or name) or ``bid`` (of an award), ``answer``
 (sanctioned, refused, withdrawn), and if known the sanctioned ``kw`` and the ``pkr`` of the
@@ -29,7 +29,7 @@ STAYS = "stations that stay as they were"
 OF_BIDS = ("cap", "alternatives")
 # Most stations to give up one by one; after that, none must stay.
 MOST_GIVEN_UP = 8
-# Seconds to search for a plan with a given number kept.
+# Seconds to search for a plan that keeps a given number of stations.
 LOOK_S = 20.0
 
 

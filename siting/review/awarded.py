@@ -24,7 +24,7 @@ AWARD_FILES = (
     BIDS, "winners.csv", "losers.csv", "payments.csv", "winners.geojson", "losers.geojson", PAGE
 )  # fmt: skip
 ZONE = "zone"
-# Fields of an offer from bids, not from the rules of the study.
+# Columns of an offer that come from bids, not from the study's rules.
 OF_A_BID = ["offer_id", "subsidy_pkr", "reason", "bundle", "opens_year"]
 PLACE = ["site_id", "configuration", "existing"]
 

@@ -46,7 +46,7 @@ class Comparison(Shown):
     runs
         Name of each run: its folder's name.
     titles, notes
-        Of each run, in order.
+        Title of each run, in order; the runs' notes, each once.
     credits
         Owners of the runs' data.
     figures
@@ -346,8 +346,8 @@ def compare_to_folder(
 
     `folders`: as in `compare`. `out`: the folder, new or empty; by default ``compare-TIME`` beside
     the first. It gets ``figures.csv``, ``settings.csv``, ``sites.csv``, ``differences.geojson``,
-    ``compare.json``, ``differences.png`` where Matplotlib is installed, and ``compare.html`` where
-    the packages of reports are. `now`: the time, for the record.
+    ``compare.json``, ``differences.png`` where Matplotlib is installed, and ``compare.html`` with
+    the extra ``report``. `now`: the time, for the record.
     """
     usual = Path(folders[0]).resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
     with seen_through() as wish, claimed_folder(out, usual) as claim:

@@ -60,7 +60,7 @@ class Evaluation(Shown):
     theirs, best
         The two plans, both recounted; `best` is None if no plan keeps the rules for the money.
     scores
-        The figures of each (`siting.review.score.score`), ``theirs`` first.
+        The figures of each plan (`siting.review.score.score`), ``theirs`` first.
     broken
         The rules that the outside plan breaks, in words; it is scored anyway.
     notes
@@ -136,7 +136,7 @@ def evaluate(
         The layer, as a file or in memory; see `siting.review.outside_plan.read_their_layer` for
         its columns.
     names
-        The layer's names of configurations or chargers, with the study's.
+        Maps the layer's names of configurations or chargers to the study's.
     same_stations
         Whether to limit the best plan to the layer's number of new stations.
 
@@ -220,13 +220,13 @@ def as_drawn(
 ) -> tuple[Plan, list[str]]:
     """Return a plan of given offers, recounted, and the rules of the study that it breaks.
 
-    It serves the most energy possible in the last year, within the public money if that suffices,
-    and draws the least money for it. Broken rules do not prevent the result; rules on single offers
-    are ignored.
+    The plan serves the most energy possible in the last year for the least money, within the budget
+    if that suffices. Broken rules do not prevent the result; rules on single offers are ignored.
 
     `study`: the study whose demand, prices and rules count; `chosen`: ids of the offers that stand,
     existing ones included, one per site at most; `budget_pkr`: public money available (PKR), by
-    default the study's; `own`: the study's own plan, if known; it is returned for its own offers.
+    default the study's; `own`: the study's own plan, if known; it is returned if `chosen` are its
+    offers.
     """
     keys, limits = study.config.program, study.asked.limits
     budget = study.program.money_pkr if study.asked.budgeted else math.inf

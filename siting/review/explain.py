@@ -121,7 +121,7 @@ class SiteReasons(Shown):
     Parameters
     ----------
     site_id, name, state
-        The place; ``built``, ``stands`` or ``not built``.
+        The place, and its state: ``built``, ``stands`` or ``not built``.
     offers
         One row per offer shown at the place (`Study.shown_offers`): ``configuration``,
         ``chargers``, ``subsidy_pkr`` (its largest subsidy), ``least_pkr`` (its subsidy at full
@@ -599,7 +599,7 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
         return [("Budget", text)]
     given = with_budget(run.asked, outcome.budget_pkr + MILLION)
     program, finer = program_of(given), run.asked.config.solver.gap / FINER
-    # The gain from a million is lost in the plan's gap.
+    # The plan's own gap would hide the gain from a million.
     try:
         more = effort_for(given, limit_s, finer).solve(program, start=outcome.offers).proof
     except SolveError:

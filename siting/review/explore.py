@@ -1,4 +1,4 @@
-"""The report's own map in a notebook cell; it works offline."""
+"""The report's map in a notebook cell, which works offline."""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ def frontier_to_folder(
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:
-    """Return the better of a budget's answer and a smaller one's, under its bound."""
+    """Return the better of a budget's answer and a smaller budget's, with the first's bound."""
     if better_by(answer.program, less.proof, answer.proof) <= 0:
         return answer
     now, aim = answer.proof, less.program.all_aims[0]

@@ -117,8 +117,8 @@ def replan(
     add
         A layer of further places where a station could stand.
     answers
-        A CSV of the power company's sanctions, refusals and requests, and of withdrawn bidders
-        (`siting.review.answers`): the plan changes as little as possible.
+        A CSV of the power company's sanctions and refusals, and of withdrawn bidders
+        (`siting.review.answers`); the plan then changes as little as possible.
     overrides
         ``key.path=value`` texts that replace keys of the run's ``config.yaml``; for a run in memory
         use `siting.Study.with_`.
@@ -135,7 +135,7 @@ def replan(
     InputError
         If the folder cannot be used, a site is unknown, or the changes contradict each other.
     InfeasibleError
-        If no plan meets the changes: conflict, have, need, fix.
+        If no plan meets the changes; the faults name those in conflict.
 
     Examples
     --------
@@ -217,7 +217,7 @@ def replan(
 def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
     """Return the stations changed between two plans (`Replan.changes`), largest subsidy first.
 
-    The sites of both have the same ids.
+    Both plans use the same site ids.
     """
     kept = ["site_id", "name", "configuration", "chargers", "subsidy_pkr", "served_kwh_day"]
     old, new = (pd.DataFrame(plan.sites[kept]) for plan in (before, after))
@@ -307,7 +307,7 @@ def _many(names: Sequence[str]) -> str:
 
 
 def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, list[str]]:
-    """Return the new places as candidates with new ids, the places too far, and notes."""
+    """Return new places as candidates with new ids, those too far from a road, and notes."""
     config = study.config.candidates
     columns = read_layer(path).columns
     layer = sites.candidates_from_layer(path, name_column="name" if "name" in columns else None)

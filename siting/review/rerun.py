@@ -32,13 +32,13 @@ class Compared:
 
     what: str  # inputs, figures, tables, objective, plan, or versions
     differences: tuple[str, ...]  # a line each: before and after
-    counted: str  # the comparisons, in words
-    # Whether a difference here makes the runs differ; other versions do not.
+    counted: str  # the extent of the comparison, in words
+    # Whether a difference here makes the runs differ; other package versions do not.
     decides: bool = True
 
     @property
     def same(self) -> bool:
-        """Whether it is unchanged."""
+        """Whether the part is unchanged."""
         return not self.differences
 
 
@@ -132,7 +132,7 @@ def rerun(
         else:
             plan, _ = write_run(study, Path(out), datetime.now().astimezone())
     except SitingError as err:
-        # Most likely the cause.
+        # Changed inputs are the most likely cause.
         changed = [Fault("changed since the first run", line) for line in inputs.differences]
         raise type(err)([*err.faults, *changed]) from err
     compared = (

@@ -1,7 +1,7 @@
 """Claims of a run beyond its tables, checked for form and computed again from its outcome.
 
-This keeps edited texts from passing as the solver's. Figures from other solves are the run's own
-claims; `Verified` names them.
+This keeps edited texts from passing as the solver's. Figures from other solves stay unchecked;
+`Verified` names them.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ OTHER_SOLVES = ("mandates", "scenarios", "robust", "alternatives", "alternative_
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,39}$")]
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
-# Start of a replan's warnings (`siting.review.replan`).
+# Warnings that a replan puts first (`siting.review.replan`).
 _OF_A_REPLAN = re.compile(
     r"\S+ was required before and is dropped now"
     r"|\S+ was dropped before and is required now"
@@ -257,7 +257,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
 
 
 def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
-    """Return the cost of stations and drivers, given both; the recount checks their sum."""
+    """Return the cost of stations and of drivers from their sum, which the recount checks."""
     rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
     minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min).astype(float)
     counts = rows["weight"] * rows["probability"] * minute

@@ -13,7 +13,7 @@ from siting.texts import html_text
 
 # Rows of a table that are shown; the answer's own tables have all.
 MOST_ROWS = 16
-# Letters of a text in a cell or a line; a sentence is shown whole in a notebook.
+# Most letters shown of a cell as text, except in the last column.
 MOST_LETTERS = 60
 
 
@@ -37,7 +37,7 @@ class Shown(ABC):
         """Return its tables, the most important first."""
 
     def __repr__(self) -> str:
-        """Return the answer as text of a screen's height."""
+        """Return the answer as text that fits a screen."""
         title, note = self._title()
         lines = [title, *([note] if note else [])]
         for block in self._blocks():

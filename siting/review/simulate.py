@@ -25,7 +25,7 @@ from siting.study.stages import Report
 from siting.study.stored_run import Source, study_from_run, study_of
 from siting.writing import claimed_folder
 
-# Excess over the waiting standard from which a station is named.
+# Ratio of energy to the waiting standard's above which a station is named.
 OVER = 1.05
 ASSUMPTIONS = (
     "a day of warm-up before each of {rules.days} independent days; +- is the half-width of a 95 % "
@@ -44,7 +44,7 @@ class SimulatedDay(Shown):
     Parameters
     ----------
     title, note
-        Of its run.
+        From the run.
     stations
         One row per station: ``site_id``, ``name``, ``configuration``, ``chargers``,
         ``program_kwh_day`` (its capacity in the program), ``allotted_kwh_day`` (its service in the
@@ -53,7 +53,7 @@ class SimulatedDay(Shown):
         the columns of `siting.simulation.station_table`, each prefixed with its case, ``planned``
         or ``free``; ``verdict``.
     hours, classes
-        The same by hour of the day and by vehicle class, ``case`` first.
+        Results by hour of the day and by vehicle class, ``case`` first.
     use
         ``case``, ``site_id`` and the share of its ports in use in each hour, ``h00`` to ``h23``.
     lines
@@ -85,7 +85,7 @@ class SimulatedDay(Shown):
 
 
 def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay:
-    """Return the experience of drivers under a study's plan, over several simulated days.
+    """Return the waits and service of drivers under a plan, over several simulated days.
 
     Parameters
     ----------
@@ -245,9 +245,8 @@ def _findings(
 ) -> list[str]:
     """Return in words where the simulation and the program agree, or why they differ.
 
-    `peaks` is the late share of the busiest hour by case, with its half-width; `expected` is as
-    `siting.simulation.expected_waits`; `stations` and `classes` as in
-    `SimulatedDay`.
+    `peaks` is the late share of the busiest hour by case, with its half-width; `expected` comes
+    from `siting.simulation.expected_waits`; `stations`, `classes`: see `SimulatedDay`.
     """
     standard = waiting.standard
     all_classes = classes[classes["vehicle_class"] == "all"].set_index("case")

@@ -76,7 +76,7 @@ def other_plans(
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
     """Return near-optimal plans, the number of them at each site, and whether time sufficed.
 
-    Returns the reason if there are none. `count` includes the plan; `time_limit_s` covers all.
+    If there are none, it returns the reason. `count` includes the plan; `time_limit_s` covers all.
     """
     within = near_optimal(asked.config.solver.gap)
     wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)

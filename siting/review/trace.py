@@ -66,8 +66,8 @@ def trace(
     vehicle_class
         The class of a cell's demand or of a station's service; all by default.
     year, scenario
-        In a plan with years, one of them, by default the last; in a plan for several scenarios, one
-        of them, by default the configuration's own demand.
+        A year of the plan, by default the last; a scenario of the plan, by default the
+        configuration's own demand.
 
     Raises
     ------
@@ -242,7 +242,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         return [_Surface("depots", 1.0, share, words, ())]
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
-    # The factor on people near homes, by the class's ownership weight.
+    # Homes count by relative wealth to the power of the class's ownership weight.
     follows = run.figure("ownership_weight", vehicle_class)
     times = np.ones(len(cells))
     if follows is not None and "relative_wealth" in cells.columns:

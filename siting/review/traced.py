@@ -153,7 +153,7 @@ class Trace:
 class Slice:
     """One year and scenario of a run: its name in the outcome, its fleet and its case.
 
-    Without a name: the configuration's own demand in a plan for several scenarios.
+    Without a name, it is the configuration's own demand beside the scenarios.
     """
 
     name: str | None
@@ -201,7 +201,7 @@ class Traced:
         return self._tables[name]
 
     def rows_of(self, name: str, cell: str) -> pd.DataFrame:
-        """Return a cell's rows of a stored table by cell; None if the run has no such table."""
+        """Return the rows of a cell in a stored table by cell; empty if there are none."""
         if name not in self._by_cell:
             table = self.table(name)
             ids = table["cell_id"].astype(str)

@@ -329,7 +329,7 @@ def _fact_faults(
     if told.pop(AWARD, None) is not None:
         notes.append(f"rests on other solves, not done again: critical asks ({AWARD}, losers.csv)")
     own = [] if replanned is None else _replan_words(told, anew, replanned, path, notes)
-    for facts in (told, anew):  # a page, or its packages, may have come or gone since
+    for facts in (told, anew):  # the page's packages may have come or gone since
         facts["warnings"] = [line for line in facts["warnings"] if not _no_report(line)]
     told["warnings"] = told["warnings"][len(own) :]
     keys = [key for key in dict.fromkeys([*anew, *told]) if key not in OfTheMoment.model_fields]
@@ -358,7 +358,7 @@ def _replan_words(
 
 
 def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMoment) -> list[Fault]:
-    """Return a fault for other keys of the hash list that a run writes differently."""
+    """Return faults of the manifest's keys, except hashes, that differ from a new run's."""
     hashes = ("sha256", "of_the_run", SEAL, "siting")
     odd = tuple(
         key for key in dict.fromkeys([*anew, *said])

@@ -137,7 +137,7 @@ class WhatIf:
         Raises
         ------
         InfeasibleError
-            If no plan meets the wishes: conflict, have, need and fix.
+            If no plan meets the wishes; the faults name those in conflict.
         """
         replanned = replan(
             self.study, drop=self.drop, require=self.require, budget_pkr=self.budget_pkr

@@ -1,4 +1,4 @@
-"""The pipeline and its run folder; the only module that unpacks a configuration."""
+"""The pipeline from a configuration to a plan, and its run folder."""
 
 from siting.export.values import plain
 from siting.study.demand_run import DemandRun, demand_to_folder

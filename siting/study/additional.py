@@ -1,7 +1,7 @@
-"""The additional effect of public money: stations viable without it, and its cost.
+"""The additional effect of public money, and the stations viable without it.
 
-A station needs no public money if its NPV without any is at least 0. Where the rule fills the
-viability gap, its hurdle applies. Payments beyond a station's shortfall are not additional;
+A station needs no public money if its NPV without any is at least 0. Where public money fills the
+viability gap, the hurdle applies. Payments beyond a station's shortfall are not additional;
 payments to stations that fail are lost.
 """
 
@@ -21,8 +21,8 @@ NONE = 1e-6
 def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
     """Return the public money and NPV of each concession with a new station.
 
-    ``concession``, ``stations``, ``cost_pkr``; ``lacking_pkr``: the sum of its stations' own
-    shortfalls; ``subsidy_pkr``, ``npv_pkr`` without and ``npv_subsidised_pkr`` with it.
+    ``concession``, ``stations``, ``cost_pkr``, ``lacking_pkr`` (sum of its stations' shortfalls),
+    ``subsidy_pkr``; NPV without (``npv_pkr``) and with subsidy (``npv_subsidised_pkr``).
     """
     mine = case.assign(concession=case["site_id"].map(dict(concessions))).dropna(
         subset=["concession"]
@@ -59,7 +59,7 @@ def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any
 
 
 def at_risk_in_words(risk: Mapping[str, Any]) -> str:
-    """Return the lost money of new stations in a few words.
+    """Return the figures of `at_risk` in a few words.
 
     >>> at_risk_in_words({"stations": 5, "below_npv_0": 2, "subsidy_below_npv_0_pkr": 3e6,
     ...     "losing": 1, "loss_pkr_year": 4e5})
@@ -87,11 +87,11 @@ def public_money(
 ) -> dict[str, Any]:
     """Return the fields of ``run.json`` on public money at new stations (PKR of one year).
 
-    `case` is the business case of each new station, `vehicles` the area's by class. Keys:
-    ``pkr_per_usd``; ``new_stations`` and of them ``stations_without_need``;
+    `case` is the business case of each new station, `vehicles` their number in the area by class.
+    Keys: ``pkr_per_usd``; ``new_stations`` and of them ``stations_without_need``;
     ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``, ``subsidy_beyond_need_pkr``;
-    ``subsidy_pkr_per_kwh_day`` of energy sold and ``subsidy_pkr_per_car`` served, each station's
-    money divided by its sales to each class (None without sales).
+    ``subsidy_pkr_per_kwh_day`` (of energy sold) and ``subsidy_pkr_per_car`` (of a car served, with
+    each station's money split by its sales to each class); None without sales.
     """
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]

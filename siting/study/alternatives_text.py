@@ -1,9 +1,9 @@
 """Cards of new stations: the loss without each, and alternative places.
 
 The loss is the energy that all other stations together cannot take over within reach and capacity
-(`siting.engine.marginal`): with all else unchanged, and with the money spent elsewhere. The
+(`siting.engine.marginal`): once with all else unchanged, once with the money spent elsewhere. The
 alternative is the nearest possible place without a station, with the share of the station's energy
-that could drive there too.
+from cells that reach it too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from siting.texts import counted
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
 # Share of the spare time for the losses without each station; share of the rest for re-plans.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
-# Least share of re-plans that time must allow after the first one.
+# Least share of all re-plans that the time must allow at the pace so far.
 FEWEST_SHARE = 0.1
 # Called with the numbers of stations done and of all.
 Count = Callable[[int, int], None]
@@ -76,7 +76,7 @@ class Cards:
         return f"{new}; {self.blank}" if self.blank else new
 
     def facts(self) -> dict[str, dict[str, float | None]]:
-        """Return the loss without each new station, blank where not computed."""
+        """Return the loss without each new station; None where not computed."""
         return {
             site: {
                 "as_it_stands_kwh_day": self.lost.get(site),
@@ -119,7 +119,7 @@ def losses_of(
 ) -> dict[str, float]:
     """Return the energy lost without each new station of a plan (kWh/day), by ``site_id``.
 
-    The largest subsidies come first; the others are left out once time is up.
+    Stations with the largest subsidy come first; once time is up, the rest are left out.
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
     if not new:
@@ -139,11 +139,11 @@ def losses_of(
 def replanned_of(
     plan: Plan, asked: Asked, lost: Mapping[str, float], clock: Clock, count: Count | None = None
 ) -> dict[str, Replanned]:
-    """Return the largest loss without each station if its money goes elsewhere, by site.
+    """Return a bound on the loss without each station if its money goes elsewhere, by site.
 
     One other station is built or enlarged instead: the one that makes up for most, within the
     budget and limits. A whole re-plan may lose less still (`siting replan RUN --drop`). `lost` is
-    as `losses_of` returns it. Stations are left out once time is up.
+    the result of `losses_of`. Stations are left out once time is up.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -164,7 +164,7 @@ def replanned_of(
         if clock.steps is None and clock.limit_s < FEWEST_SHARE * len(some) * clock.taken_s / len(
             out
         ):
-            break  # each is so slow that most would stay blank: left to `siting explain`
+            break  # most would stay blank: left to `siting explain`
     return out
 
 
@@ -177,8 +177,8 @@ def alternatives_of(
 ) -> dict[str, str]:
     """Return lines of text on each new station of a plan, by ``site_id``.
 
-    `lost` is as `losses_of` returns it, `replanned` as `replanned_of`; sites that are `forbidden`
-    must get no station.
+    `lost` and `replanned` are the results of `losses_of` and `replanned_of`; `forbidden` sites must
+    get no station.
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
     open_sites = set(plan.offers.loc[may_be_built(plan.offers), "site_id"].astype(str))
@@ -220,8 +220,8 @@ def nearest_places(
 
     `sites` (existing and new stations) and `candidates` have ``site_id``, ``name`` and ``geometry``
     (metres); at `open_sites` a station is possible. Columns, by ``site_id``: ``place``, ``place_m``
-    and ``place_share`` (of the station's energy, from cells that reach the place too, 0 to 1);
-    ``station`` and ``station_m``. Distances are straight, in metres; missing values are blank.
+    and ``place_share`` (share of the station's energy from cells that also reach the place, 0 to
+    1); ``station`` and ``station_m``. Distances are straight, in metres; missing values are blank.
     """
     ids = sites["site_id"].astype(str).to_numpy()
     free = candidates[candidates["site_id"].astype(str).isin(set(open_sites) - set(ids))]
@@ -252,7 +252,7 @@ def nearest_places(
 def _nearest(
     sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, *, same_sites: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return position and distance (m) of the nearest of others; -1 and blank without one.
+    """Return position and distance (m) of the nearest other site; -1 and NaN without one.
 
     With `same_sites`, `others` are the sites themselves and a site is not its own neighbour.
     """

@@ -20,7 +20,7 @@ from siting.tables import capacity_columns, capacity_groups, may_be_built
 # Stations this near to each other count as one place.
 PLACE_M = 300.0
 MILLION = 1e6
-# Negligible energy, as a share of the energy served; negligible money, PKR.
+# Negligible: share of the energy served; money, PKR; sales of a station, kWh/day.
 LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
 TEN_TIMES = 10.0
 GROUPS = {
@@ -80,8 +80,8 @@ def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any
 def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     """Return the ports of each station of a plan by charger group, in the order of its sites.
 
-    Existing stations count for the group that they serve. In a user's own table, a text that is not
-    a list of chargers counts for the group with the most capacity.
+    Ports that the text of chargers does not list, as at existing stations or in a user's own table,
+    count for the group with the most capacity.
     """
     offers = plan.offers.set_index("offer_id").loc[plan.sites["offer_id"]]
     groups = capacity_groups(map(str, offers.columns))
@@ -192,7 +192,7 @@ def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:
 
 
 def _sites(plan: Plan, asked: Asked) -> list[str]:
-    """Return whether all places, or the largest sizes, are used up."""
+    """Return in words whether all places, or the largest sizes, are used up."""
     able = plan.offers[may_be_built(plan.offers) & ~plan.offers["site_id"].isin(asked.forbidden)]
     columns = capacity_columns(able)
     new = plan.new_sites

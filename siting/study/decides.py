@@ -1,7 +1,7 @@
 """The figures that decide a plan: break-evens, and the effect of each figure.
 
-All follow from formulas of the stations' accounts (`siting.economics.break_even`); nothing is
-planned again.
+All figures follow from formulas on the stations' accounts (`siting.economics.break_even`), without
+another plan.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ NAMES = {
     "grid_cost_pkr": "Cost of grid works",
     "civil_cost_pkr": "Cost of civil works",
 }
-# Items of works.csv, and the part of an offer in proportion to each.
+# Items of works.csv, and the offer's column in proportion to each.
 _RECKONED = {
     "design_share": "design_cost_pkr",
     "contingency_share": "contingency_cost_pkr",
@@ -92,8 +92,8 @@ def station_accounts(
 def break_evens(station_accounts: Accounts | None) -> Table:
     """Break-evens of the stations with public money, else of all new ones, in words.
 
-    As `siting.economics.break_evens`, with ``draw`` (whether they draw) and ``text``, nearest
-    first.
+    Columns of `siting.economics.break_evens`, ``draw`` (whether they draw money) and ``text``,
+    nearest first.
     """
     if station_accounts is None:
         return pd.DataFrame()
@@ -186,7 +186,7 @@ def _told(value: float, unit: str, *, up: bool) -> str:
     """
     if unit.startswith("share"):
         return f"{_rounded(100 * value, 0, up=up):,.0f}%"
-    # Less than a thousandth of a rupee, or of a person, counts as 0.
+    # A value of up to a thousandth counts as 0.
     places = 2 - math.floor(math.log10(value)) if value > 1e-3 else 0
     text = f"{_rounded(value, places, up=up):,.{max(places, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -202,8 +202,8 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
 
 # --- effect of each figure -----------------------------------------------------------------------
 
-# Function from a figure's value to the accounts; and, by row name, this function with the figure's
-# two ends.
+# `At`: from a figure's value to the accounts. `Ends`: by figure, this function and the figure's two
+# ends.
 At = Callable[[float], Accounts]
 Ends = dict[tuple[str, str, str], tuple[At, float, float]]
 
@@ -216,7 +216,7 @@ def figure_swings(
     sourced_figures: Table,
     area: people_to_energy.Area,
 ) -> Table:
-    """The change in value of the new stations between the two ends of each figure alone (PKR).
+    """The change of the new stations' value over the range of each figure alone (PKR).
 
     ``figure``, ``of`` and ``table`` as in `assumptions`; ``low_pkr``, ``high_pkr`` and
     ``swing_pkr`` as in `siting.economics.swings`, the largest first. Figures of the demand change
@@ -253,12 +253,12 @@ def _key(row: Mapping[Any, Any]) -> tuple[str, str, str]:
 
 
 def _add(ends: Ends, row: Mapping[Any, Any], at: At) -> None:
-    """Add a figure of the list, by the ends of its own row."""
+    """Add a figure with the two ends of its row."""
     ends[_key(row)] = (at, float(row["low"]), float(row["high"]))
 
 
 def _money_ends(accounts: Accounts, figures: pd.DataFrame) -> Ends:
-    """Return the stations with each figure of the business case at another value."""
+    """Return the accounts as functions of each figure of the business case, with its ends."""
     fields = {item: name for name, item in economics.ITEMS.items()}
 
     def moved(item: str, value: float) -> Accounts:
@@ -276,14 +276,14 @@ def _money_ends(accounts: Accounts, figures: pd.DataFrame) -> Ends:
 
 
 def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Ends:
-    """Return the stations with each figure behind their cost at another value."""
+    """Return the accounts as functions of each figure behind the cost, with its ends."""
     offers = accounts.offers
     ends: Ends = {}
 
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> None:
-        """Add a figure; `per_pkr` is the rise of `column` for each rupee more, by station."""
+        """Add a figure; `per_pkr` is the rise of `column` for each unit more, by station."""
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr
@@ -350,7 +350,7 @@ def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> End
 
 
 def _with_bays(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of: str) -> At:
-    """Return the stations by the bays that a port, or cabinet, of one charger group takes."""
+    """Return the accounts as a function of the bays that a port or cabinet of a group takes."""
     offers, rules, per = accounts.offers, sites.bay_figures(), built.to_numpy(dtype=float)
     now = bays_needed(per, types, rules)
     here = rules["charger_group"] == of.split()[0]
@@ -369,7 +369,7 @@ def _with_bays(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of:
 
 
 def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, charger: str) -> At:
-    """Return the stations by the years that one type of charger lasts."""
+    """Return the accounts as a function of the life of one type of charger."""
     there = built.to_numpy() > 0
     lives = types["life_years"].to_numpy(dtype=float)
 
@@ -392,7 +392,7 @@ def _counts(text: str) -> dict[str, int]:
 def _demand_ends(
     plan: Plan, accounts: Accounts, figures: pd.DataFrame, moved: pd.DataFrame
 ) -> Ends:
-    """Return the stations with their sales under each figure of the demand."""
+    """Return the accounts as functions of the energy under each figure of the demand."""
     offers = accounts.offers
     served = plan.service.pivot_table(
         index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"

@@ -150,7 +150,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
 def _with_zone(
     shares: pd.DataFrame, cells: pd.DataFrame, zones: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """Return each cell's share of a kWh of its zone and class, with the zone."""
+    """Return each cell's share of the energy of its zone and class, with the zone."""
     shares = shares.rename(columns={"demand_kwh_day": "share"})
     if zones is None:
         return shares.assign(zone_id="all")
@@ -159,7 +159,7 @@ def _with_zone(
 
 
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares with classes known by depot in the cells of their depots."""
+    """Return the shares, with classes known by depot placed in their depots' cells."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
         at = class_depots[["cell_id"]].assign(
@@ -186,7 +186,7 @@ def _write(
     layer = export.wanted_layer(study.cells, study.demand, study.surfaces)
     export.write_geojson(layer, folder / "demand.geojson", name="demand", note=note, key="cell_id")
     outside = export.outside_layer(study.cells, study.demand, study.people_outside)
-    # A GIS that does not sort what it opens draws the first one on top.
+    # A GIS that does not sort layers draws the first one on top.
     layers = {"roads": export.road_layer(study.network.edges)}
     if study.zones is not None:
         layers["zones"] = study.zones
@@ -246,7 +246,7 @@ def _write(
     tables = {name: table for name, table in tables.items() if len(table)}
     for name, table in tables.items():
         export.write_csv(table, folder / f"{name}.csv", note=note)
-    # The table of demand by cell and class comes after the layer of that name, in the same rows.
+    # The dictionary lists the table `demand` and the layer of that name together.
     beside = {name: [*map(str, table.columns), "note"] for name, table in tables.items()}
     dictionary = export.data_dictionary_of(export.fields_of(layers, beside))
     export.write_csv(dictionary, folder / "dictionary.csv")

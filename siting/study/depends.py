@@ -1,7 +1,7 @@
-"""Dependences of the stages: tables made stale by a change, and tables a folder keeps.
+"""Dependencies of the stages: the tables that a change makes stale, and the stored ones.
 
-The stages are functions of the modules that `STAGES` lists. A change affects all later stages. A
-key that no stage declares affects every stage, so that a new key cannot leave a stale table.
+The stages are functions of the modules that `STAGES` lists. A change affects all dependent stages.
+A key that no stage declares affects every stage, so that a new key cannot leave a stale table.
 """
 
 from __future__ import annotations

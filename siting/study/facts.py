@@ -1,4 +1,4 @@
-"""The content of ``run.json``: the answer, its basis, and all that repeats the run."""
+"""The content of ``run.json``: the answer, its basis, and all that a repetition needs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ AFIR_KW = 1.3
 
 
 def folder_for(config: Config, verb: str, now: datetime) -> Path:
-    """Return where a verb writes by default: ``runs_dir/NAME-VERB-TIME``."""
+    """Return a verb's default folder: ``runs_dir/NAME-VERB-TIME``."""
     return config.output.runs_dir / f"{config.name}-{verb}-{now:%Y%m%d-%H%M%S}"
 
 
@@ -70,7 +70,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def with_facts(study: Study, plan: Plan, now: datetime) -> Plan:
-    """Return the plan of a run made now: its facts are computed when they are first read."""
+    """Return a plan whose facts, of a run made `now`, are computed when first read."""
     return replace(plan, facts_of=partial(_run_facts, study, now))
 
 
@@ -82,7 +82,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     to_all = s.tables.get("cost_to_all")
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
-    # The certificate's prices, which show binding limits, use the time left.
+    # First, since the prices of `study.binding` use up the time left.
     beside = lines_beside(study)
     power = power_per_ev(config, plan, study.compatibility, study.energy)
     told = (
@@ -108,7 +108,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "objective_kwh_day": s.served_kwh_day,
         "mean_travel_min": mean_min,
         "p90_travel_min": p90_min,
-        # Other aims have their own proofs; the energy then has none.
+        # With another first aim, the energy has no bound.
         "bound_kwh_day": s.bound_kwh_day,
         "proof_text": str(s.proof),
         "gap": s.gap,
@@ -126,8 +126,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "places": study.places_used,
         "binding": study.binding,
         "standing_sales": study.standing_sales,
-        # The deciding figures, those nearest to changing the plan first; and the effect of each
-        # alone, largest first.
+        # Break-evens, nearest first; and the effect of each figure alone, largest first.
         "break_evens": _records(study.break_evens),
         "figure_swings": _records(study.figure_swings),
         "classes": plan.classes.to_dict("records"),
@@ -278,10 +277,10 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     """Return the gain per PKR m of the plan and of its weakest station (kWh/day).
 
     The gain of a station is the loss without it, all else unchanged. The threshold is
-    ``program.least_gain``: its lowest year if given by year, its default if it applies to cost.
-    Keys: ``least_gain`` (kWh/day per PKR m), ``plan`` (mean of all new stations together),
+    ``program.least_gain``: the lowest of its years if given by year, the default if it applies to
+    cost. Keys: ``least_gain`` (kWh/day per PKR m), ``plan`` (mean of all new stations together),
     ``least_station``, ``least`` and ``below``: the ids of the stations below it. Empty if no new
-    station draws public money or nothing was computed.
+    station draws public money or no loss is known.
     """
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION

@@ -1,4 +1,4 @@
-"""Mandates: a share of each owner's places to equip; the places chosen, and the cost."""
+"""Mandates: the share of places each owner must equip, the places chosen, the cost."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _column(
 
 
 def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Series[bool]:
-    """Return which offers draw no public money, as owners must build them."""
+    """Return which offers draw no public money because owners must build them."""
     theirs = {o for one in limits if one.kind == OWNERS for o in one.use}
     return offers["offer_id"].astype(str).isin(theirs) & ~offers["existing"].astype(bool)
 
@@ -87,8 +87,8 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
     """Return the results of mandates by owner, and their total cost.
 
     One row per mandate: ``mandate``, ``places``, ``must`` (number to equip), ``equipped``,
-    ``sites`` (the owner's list), ``worth`` (its service beside existing stations), ``free_worth``
-    (the worth of the owner's best list of as many), ``loses``.
+    ``sites`` (the owner's list), ``worth`` (of this list, beside existing stations), ``free_worth``
+    (of the owner's best list as long), ``loses`` (the difference).
     """
     program, mine = answer.program, [one for one in asked.limits if one.kind in (PUBLIC, OWNERS)]
     stands = set(answer.offers)

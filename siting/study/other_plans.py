@@ -64,7 +64,7 @@ def only_these(
 ) -> dict[int | None, pd.DataFrame]:
     """Return the service of given offers for the configuration's own demand, by year."""
     services = {}
-    # The plan keeps its limits, so they are left out here.
+    # The plan keeps its limits already, so they are left out here.
     bare = instance_of(replace(asked, limits=(), required=()))
     for year, demand in asked.own.items():
         kwh = demand.set_index("demand_id")["demand_kwh_day"]
@@ -92,9 +92,9 @@ def alternatives(
 ) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
     """Return plans that differ from the best one and each other, with two tables.
 
-    `effort` is shared by all of them. Columns: ``plan``, ``worth``, ``unit``, ``bound``, ``gap``,
-    ``status``, ``loss_share``, ``offers``; and ``site_id``, ``plans``, ``share``: the number of
-    them with each site.
+    The plans share `effort`. Columns: ``plan``, ``worth``, ``unit``, ``bound``, ``gap``,
+    ``status``, ``loss_share``, ``offers``; and ``site_id``, ``plans``, ``share`` (number and share
+    of the plans with each site).
     """
     plans, losses = [first], [0.0]
     best = first.proof
@@ -205,7 +205,7 @@ def _one_year(
 
 
 def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -> pd.DataFrame:
-    """Return the offers of a year, given earlier ones by ``site_id``."""
+    """Return a year's offers, given the offers that stand by ``site_id``."""
     offer_id, site = offers["offer_id"].astype(str), offers["site_id"].astype(str)
     before = offers["existing"].to_numpy(bool) & offer_id.isin(list(stands.values())).to_numpy()
     new = {s: o for s, o in stands.items() if s not in set(site[before])}

@@ -227,14 +227,14 @@ class _Told:
         return f"PKR {more / 1e6:,.2f} m"
 
     def _left_out(self) -> str:
-        """Return the money for stations left out within the gap, and their energy."""
+        """Return in words the money and energy of stations left out within the gap."""
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
         text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
         return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are asked for"
 
     def _unspent(self, outcome: Outcome) -> str:
-        """Return the unspent money of a plan of most worth, and a bound on its use; or ""."""
+        """Return in words the money left by a plan of most worth, and a bound on its use; or ""."""
         left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
             return ""
@@ -243,7 +243,7 @@ class _Told:
         return f"{text}{self.answer.program.worth_unit} more with it"
 
     def _left(self, outcome: Outcome) -> str:
-        """Return the money saved for its small gain, and the energy it would serve; or ""."""
+        """Return the money that the least gain saves, and the energy it would serve; or ""."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
             return ""
@@ -262,7 +262,7 @@ class _Told:
         return text
 
     def _viability(self, outcome: Outcome) -> None:
-        """Add the table of the needs, earnings and payments of each station's business case."""
+        """Add the table of each station's need, earnings and public money."""
         need, service = self.asked.need, outcome.service
         assert need is not None
         sites = need.offers[need.offers["offer_id"].isin(list(outcome.offers))]
@@ -391,7 +391,7 @@ def then_line(one: AimProof, outcome: Outcome) -> Line:
 
 
 def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
-    """Return how often each site is chosen in the plans of the scenarios alone."""
+    """Return in how many of the scenarios' own best plans each site has a station."""
     sites = answer.program.instance
     standing = [
         set(sites.site_ids[sites.offer_site[one.standing]]) for one in (answer, *best_plans)
@@ -454,7 +454,7 @@ def count_by_year(rows: pd.DataFrame, years: pd.Series) -> list[int]:
 
 
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
-    """Return each year's stations, with year of building and payments of the year (PKR)."""
+    """Return each year's stations, with the year of building and the year's payments (PKR)."""
     built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
     paid = outcome.paid.set_index(["site_id", "year"])["subsidy_pkr"]
     instance = program.instance

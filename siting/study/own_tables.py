@@ -27,10 +27,9 @@ def own_demand(
     """Return the user's own demand (`siting.tables.DEMAND`), summed by cell and class.
 
     `path` is a CSV with ``cell_id``, or a layer whose rows go to the nearest cell within `most_m`;
-    both with ``demand_kwh_day`` and, where there are several `classes`, ``vehicle_class``.
-    The user's ``demand_id`` and other columns are kept if no two rows share a cell and class. An
-    `InputError` names every fault: columns, numbers, unknown classes or cells, rows too far from
-    every cell.
+    both have ``demand_kwh_day`` and, with several `classes`, ``vehicle_class``. The user's
+    ``demand_id`` and other columns are kept if no two rows share a cell and class. An `InputError`
+    names every fault: columns, numbers, unknown classes or cells, rows too far from every cell.
     """
     if path.suffix == ".csv" and "cell_id" in read_csv(path, nrows=0).columns:
         texts = ("cell_id", "vehicle_class", "demand_id")
@@ -121,7 +120,7 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
 
 
 def _as_rows(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> pd.DataFrame:
-    """Return a matrix of minutes as one row per pair; a table with rows already is left alone."""
+    """Return a matrix of minutes as one row per pair; a table of such rows is unchanged."""
     if "cell_id" not in given.columns or not {"site_id", "travel_min"}.isdisjoint(given.columns):
         return given
     wide = given.set_index("cell_id")

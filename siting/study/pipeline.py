@@ -47,7 +47,7 @@ class Study:
         Called with an `Event` when a stage is done, and now and then while solving;
         ``siting.show_progress()`` prints them, as in a notebook by default.
     today
-        Date before which the target year must not lie.
+        The target year must not be before this date.
     tables
         Known tables, by the name of their stage.
     keys
@@ -58,7 +58,7 @@ class Study:
     config, progress
         The configuration, and the progress callback.
     seconds
-        Seconds of each stage alone.
+        Seconds of each stage, without its inputs.
     reused
         Stages taken from a run folder instead of computed.
     start
@@ -94,7 +94,7 @@ class Study:
     zone_table = to_demand.zone_table
     city_people = to_demand.city_people
     area_share = to_demand.area_share
-    # Vehicles, their energy, and its places.
+    # Vehicles, and their energy by zone and cell.
     national_fleet = to_demand.national_fleet
     class_figures = to_demand.class_figures
     registered_share = to_demand.registered_share
@@ -161,11 +161,11 @@ class Study:
     places_used = binds.places_used
     binding = binds.binding
     standing_sales = binds.standing_sales
-    # Deciding figures: break-evens, and the effect of each.
+    # Break-evens, and the effect of each figure.
     station_accounts = decides.station_accounts
     break_evens = decides.break_evens
     figure_swings = decides.figure_swings
-    # Comparison of the plan with its aims.
+    # The plan under other circumstances.
     day = robustness.day
     isochrones = robustness.isochrones
     what_if = robustness.what_if
@@ -262,8 +262,8 @@ class Study:
         Yields
         ------
         list of str
-            Takes the result in words. If it stays empty, nothing is reported and the caller's time
-            includes the seconds.
+            For the result in words. If the list stays empty, nothing is reported and the seconds
+            count for the caller.
         """
         # A running stage computes earlier stages: their seconds are not its own.
         begun, heard = time.perf_counter(), list[str]()
@@ -300,8 +300,8 @@ class Study:
         keys
             Keys of the YAML file, by name. A key that only one section has needs no section
             (``budget_pkr``); others are nested as dicts, and only the keys named change:
-            ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced. Wherever a file is named,
-            a GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network` can stand.
+            ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced. A GeoDataFrame, a
+            DataFrame, an OSMnx graph or a `siting.Network` can replace a file.
 
         Raises
         ------
@@ -422,7 +422,7 @@ class Study:
 
 
 def _takes_words(call: Any) -> None:
-    """Add a call's keywords to its signature, so that editors complete them."""
+    """Add the keys to a call's signature, so that editors complete them."""
     declared = signature(call)
     plain = [p for p in declared.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
     rest = [p for p in declared.parameters.values() if p.kind is Parameter.VAR_KEYWORD]

@@ -13,7 +13,7 @@ from shapely import box
 from siting.cities import find_city, library, tehsils
 from siting.config import Config
 
-# Largest ratio of the census to layers of other years or of built-up land only.
+# Largest ratio of the census to a layer of another year, or of built-up land only.
 NEAR = 1.25
 # Cells hold inhabited land only, tehsils also empty land.
 DENSER = 1.5
@@ -21,7 +21,7 @@ DENSER = 1.5
 WHOLE = 0.9
 # Largest distance of the roads' centroid from a city's box, km; boxes are inexact.
 FAR_KM = 10.0
-# Largest ratio of half a cell's drive to the cutoff: trips start at a cell's centre.
+# Largest ratio of half the drive across a cell to the cutoff: trips start at its centre.
 COARSE = 1 / 3
 
 
@@ -35,7 +35,7 @@ def doubts_of(
     """Return possible errors of place, people and cells in plain words; none is certain.
 
     `cells` are the demand cells with ``people``; `zones` the zones that people are counted by, with
-    ``name`` and ``people``; `outline` is around the roads, lon/lat; `drive_kmh` is their mean
+    ``name`` and ``people``; `outline` surrounds the roads, lon/lat; `drive_kmh` is their mean
     speed, without which cell sizes are not checked.
     """
     asked, people = config.demand, float(cells["people"].sum())
@@ -113,7 +113,7 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]
         tehsil, area_km2 = str(row["tehsil"]), float(row["area_km2"])
         if tehsil == city or not re.search(rf"\b{re.escape(tehsil)}\b", said):
             continue
-        # Roads of a part of it reach a part of its people.
+        # Roads in a part of a tehsil reach a part of its people.
         part = min(1.0, km2 / area_km2) if area_km2 > 0 else 1.0
         if people < part * float(row["people_2023"]) / NEAR:
             lines.append(

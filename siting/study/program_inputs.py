@@ -32,7 +32,7 @@ class Need:
     margin_pkr: dict[str, float]
     # Most of the need that public money may pay: PKR by offer_id, or a share for all.
     cap: float | Mapping[str, float]
-    sales_share: float  # of the planned sales, at which a station must break even
+    sales_share: float  # share of the planned sales at which a station must break even
     concessions: Mapping[str, str]  # the concession of each site that is in one, by site_id
 
     @property
@@ -45,7 +45,7 @@ class Need:
 class Asked:
     """A configuration with the tables that its program is made from."""
 
-    config: Config  # of it `program`, `solver`, `offers.subsidy` and `reach.cutoff_min`
+    config: Config  # read: `program`, `solver`, `offers.subsidy`, `reach.cutoff_min`
     demand: Demands  # by year and scenario, with the same rows in each
     # Demand of the configuration itself, by year (None: no years).
     own: Mapping[int | None, pd.DataFrame]
@@ -56,7 +56,7 @@ class Asked:
     required: tuple[str, ...]
     forbidden: tuple[str, ...]
     zones: pd.Series | None  # by demand_id, blank for none; None without zones
-    people: Mapping[str, float]  # of each zone
+    people: Mapping[str, float]  # people of each zone
     # Worth of each demand row served whole, by demand_id, in each year and scenario; None for
     # energy.
     worth: Mapping[Key, pd.Series] | None
@@ -110,7 +110,7 @@ class Asked:
 
     @property
     def budgeted(self) -> bool:
-        """Whether the budget counts: with the least money as first aim it does not."""
+        """Whether the budget counts, which it does unless the least money is the first aim."""
         return self.config.program.first_aims[:1] != ("least_cost",)
 
 
@@ -129,7 +129,7 @@ def subsidy_of(config: Config) -> sites.Subsidy:
 
 
 def with_rule(config: Config) -> Config:
-    """Return a configuration that states its subsidy's rule, which holds for its parts too."""
+    """Return a configuration that states its subsidy rule, so that changed copies keep it."""
     stated = config.offers.subsidy.model_copy(update={"rule": subsidy_of(config).rule})
     offers = config.offers.model_copy(update={"subsidy": stated})
     return config.model_copy(update={"offers": offers})
@@ -164,7 +164,7 @@ def demands_of(
 def zones_of(
     rows: pd.DataFrame, demands: Demands, cells: pd.DataFrame, cell_zones: pd.Series
 ) -> tuple[pd.Series, dict[str, float]]:
-    """Return the zone of each demand row, blank in zones without demand, and their people."""
+    """Return the zone of each demand row (blank if without demand), and people by zone."""
     of_row = rows["cell_id"].astype(str).map(cell_zones).fillna("")
     wanted = pd.concat(demands.values()).groupby("demand_id")["demand_kwh_day"].sum()
     live = (rows["demand_id"].map(wanted).groupby(of_row).transform("sum") > 0).to_numpy()
@@ -182,7 +182,7 @@ def money_of(config: Config) -> float:
 
 
 def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:
-    """Return demands with the rows of all of them and of others, 0 kWh/day for missing ones."""
+    """Return demands with the rows of all tables and of `others`, 0 kWh/day where missing."""
     columns = ["demand_id", "cell_id", "vehicle_class"]
     rows = pd.concat([t[columns] for t in (*tables.values(), *others)])
     rows = rows.drop_duplicates("demand_id").sort_values("demand_id", ignore_index=True)

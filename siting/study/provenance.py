@@ -20,7 +20,7 @@ from siting.study.table_cache import content_sha256
 from siting.study.to_demand import own_figures
 
 FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
-# Use of the configuration's settings, in the list of figures.
+# Value of ``used_for`` for the configuration's settings.
 SETTINGS = "settings"
 _STATED = "configuration; no published figure"
 # Settings whose range a table gives: the table and its item.
@@ -89,7 +89,7 @@ def input_records(config: Config) -> dict[str, dict[str, Any]]:
 def contents(
     network_sha256: str, cells: Layer, demand: Table, candidates: Layer, offers: Table, reach: Table
 ) -> dict[str, str]:
-    """The SHA-256 of each stage's table, by which a run can be compared with another.
+    """The SHA-256 of each stage's table, for a comparison of runs.
 
     Downloads have no input file: roads and candidates stand in for them.
     """
@@ -302,11 +302,11 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
     """Every figure behind the plan with its source and confidence mark, one row each.
 
     ``figure``, ``of`` (vehicle class, charger …), ``value``, ``low``, ``high``, ``unit``,
-    ``source``, ``confidence``, ``table`` (the file it stands in) and ``used_for``; the settings of
-    the configuration come before the stations and their money.
+    ``source``, ``confidence``, ``table`` (the file it stands in) and ``used_for``; settings of the
+    configuration come before figures of stations and money.
     """
     rows = placed(settings, CONFIG, SETTINGS)
-    # Only availability comes from a table if it is not configured.
+    # Of the settings, only availability can come from a table.
     by_city = (rows["figure"] == "availability") & ~rows["source"].str.startswith("configuration")
     rows["table"] = rows["table"].mask(by_city, "cities.csv")
     late = sourced_figures["used_for"].isin([STATIONS, MONEY])
@@ -457,7 +457,7 @@ def station_figures(config: Config) -> list[Table]:
             rows = rows[rows["vehicle_class"].isin(classes)]
         return listed(name, rows)
 
-    # Listed under both rules of capacity: every run reports its service by the other.
+    # Listed under both rules of capacity: every run also reports its service under the other.
     use_shares = {str(k): float(v) for k, v in asked.service.time_utilisation.items()}
     taken = reference.table("time_utilisation").assign(figure="service.time_utilisation")
     taken = with_own(

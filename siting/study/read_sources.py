@@ -51,7 +51,7 @@ def roads_of(config: Config, city_group: str, folder: Path) -> Network:
 
 
 def _source_key(config: Config) -> dict[str, Any]:
-    """Return the key of the roads' source, with a hash in place of a file's name."""
+    """Return the cache key of the roads' source, with a hash in place of a file's name."""
     source = config.roads.source
     key: dict[str, Any] = source.model_dump(mode="json")
     for name in ("path", "clip"):
@@ -150,7 +150,8 @@ def candidate_layers(
 ) -> tuple[list[gpd.GeoDataFrame], pd.DataFrame]:
     """Return a layer (lon/lat) for each source, existing stations first; and empty sources.
 
-    An empty source is listed with ``key`` and ``what``. An `InputError` says if all are.
+    An empty source is listed with ``key`` and ``what``. If all are empty, an `InputError` is
+    raised.
     """
     layers = []
     if config.candidates.existing is not None:
@@ -230,7 +231,7 @@ def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.Ge
 
 
 def left_out(dropped: pd.DataFrame) -> dict[str, int]:
-    """Return the number of places left out by reason; excluded and too small only if any."""
+    """Return the number of places left out by reason; excluded or too small only if any."""
     reason = dropped["reason"].astype(str)
     counts = {
         words: int(reason.str.startswith(begins).sum())
@@ -271,8 +272,8 @@ def configurations_of(
 ) -> dict[str, dict[str, int]]:
     """Return the sets of chargers for a site: by name, the number of each charger type.
 
-    Sizes are included, named as their offers. `chargers` is the catalogue, by
-    default read as `offers` says.
+    Sizes are included under their offers' names. `chargers` is the catalogue, by default the one
+    that `offers` names.
     """
     if chargers is None:
         chargers = sites.charger_catalogue(offers.chargers_csv)

@@ -96,7 +96,7 @@ def business_of(
     compatibility: pd.DataFrame,
     hurdle: Hurdle,
 ) -> pd.DataFrame:
-    """Return the business case of the new stations, by their service.
+    """Return the business case of the new stations from their service.
 
     `drawn` is the public money of each (PKR) by ``offer_id``, existing stations included.
     """
@@ -113,7 +113,7 @@ def sold_by_group(
     rules: economics.BusinessRules,
     compatibility: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return kWh/day by site and charger group, each class at the group that earns least."""
+    """Return kWh/day sold by site and charger group; each class uses the least earning one."""
     able = [g for g in capacity_groups(map(str, offers.columns)) if g in rules.prices_pkr_kwh]
     has = offers.set_index("site_id")[[f"capacity_{g}_kwh_day" for g in able]] > 0
     sold = service.groupby(["site_id", "vehicle_class"])["served_kwh_day"].sum().reset_index()
@@ -252,7 +252,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
 
 
 def _best(outcome: Outcome) -> pd.DataFrame:
-    """Return the reference of regret; a plan that exceeds it has no regret there."""
+    """Return the values from which regret counts; a plan that exceeds one has no regret there."""
     rows = outcome.served.merge(outcome.slices[["slice", "weight"]], on="slice")
     got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
     best = np.maximum(outcome.best["best"], outcome.best["scenario"].map(got))
@@ -274,7 +274,7 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
 
 
 def _near(asked: Asked) -> pd.Series:
-    """Return the name of the floor of demand within reach of any offer."""
+    """Return the floor's name for each demand row within reach of an offer, else blank."""
     rows = next(iter(asked.own.values()))
     forbidden = asked.offers["site_id"].isin(asked.forbidden)
     open_ = (asked.offers["reason"].fillna("").astype(str).str.strip() == "") & ~forbidden

@@ -69,8 +69,8 @@ def page_of(run: RunRecord, frontier: Path | None = None, language: str | None =
 def record_of(source: Source) -> RunRecord:
     """Return the record of a run folder, a study or a plan, from which its report is drawn.
 
-    Raises `InputError` if the folder is incomplete, was edited, or is of another format; every
-    fault is named; `VerifyError` if the stored plan contradicts its tables.
+    Raises `InputError` with every fault if the folder is incomplete, was edited, or is of another
+    format; `VerifyError` if the stored plan contradicts its tables.
     """
     study = study_of(source)
     if isinstance(source, Path | str):

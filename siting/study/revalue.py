@@ -1,7 +1,7 @@
 """The value of a plan's stations under other demand or capacity.
 
 Only the service of the stations is decided again. `siting evaluate` scores plans from outside this
-way, and every run checks its plan against its aims this way.
+way, and every run values its plan under other circumstances.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def service_of(
 ) -> pd.DataFrame:
     """Return the service of given offers in the last year: most energy, then shortest drives.
 
-    `chosen` are ids of the offers that stand, existing ones included; `demand` and `offers` are by
-    default those of `asked`. Columns: ``site_id``, ``vehicle_class`` and ``served_kwh_day``, among
+    `chosen` are ids of the offers that stand, existing ones included; `demand` and `offers` come
+    from `asked` by default. Columns: ``site_id``, ``vehicle_class`` and ``served_kwh_day``, among
     others.
     """
     wanted = asked.last_demand if demand is None else demand

@@ -1,7 +1,7 @@
 """The plan under other circumstances: a simulated day, other capacities, other demand.
 
-The plan does not depend on them. The stations stay the same: their day is simulated, and their
-service is solved again (`siting.study.revalue`), but nothing is planned again.
+The plan does not depend on these results. The stations stay the same: their day is simulated, and
+their service is solved again (`siting.study.revalue`), but nothing is planned again.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ MOST_LOTS = 8
 APART = 0.05
 # Share of the time left after the plan that other circumstances may use.
 WHAT_IF_SHARE = 0.5
-# Bands of minutes of driving to the nearest station, in addition to the study's own cutoff.
+# Bands of the drive to the nearest station (min), in addition to the study's own cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)
 
 
@@ -71,10 +71,10 @@ def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
 
     ``served_share`` and ``out_of_reach_share`` of all drivers. ``turned_away_share`` and
     ``late_share`` (turned away, or a wait of more than ``wait_min``) of drivers with a station in
-    reach; ``peak_late_share`` of them in the busiest hour; ``exceeds``: whether that is more than
-    the standard allows. ``use``: by charger group, the share of the day that ports are in use, and
-    the number of places (stations near enough to share drivers) above the limit. ``why_not``: why
-    no day was simulated, else blank.
+    reach; ``peak_late_share``: ``late_share`` in the busiest hour; ``exceeds``: whether it is more
+    than the standard allows. ``use``: by charger group, the share of the day that ports are in use,
+    and the number of places (stations near enough to share drivers) above the limit. ``why_not``:
+    why no day was simulated, else blank.
     """
     waiting = Waiting.of(study)
     standard, rules = waiting.standard, DAY
@@ -169,7 +169,7 @@ def isochrones(
 
 
 def _shares(days: simulation.Days, alpha: float) -> dict[str, Any]:
-    """Return the shares of drivers of simulated days by outcome."""
+    """Return the shares of simulated drivers by outcome."""
     table = simulation.class_table(days)
     row = table[table["vehicle_class"] == "all"].iloc[0].to_dict()
     hours = simulation.hour_table(days)
@@ -270,7 +270,7 @@ def _other_capacities(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def _other_demands(config: Config) -> list[tuple[str, str]]:
-    """Return the cases and scenarios of the demand other than its own, least first."""
+    """Return the other cases and scenarios of the demand, least demand first."""
     asked = config.demand
     if asked.table is not None:
         return []
@@ -299,7 +299,7 @@ def revalued(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the service by class in other circumstances, and the public money at risk.
 
-    `paid` is as `paid_of` returns it; sales follow `rules`, by default the study's.
+    `paid` is the result of `paid_of`; sales follow `rules`, by default the study's.
     """
     service = service_of(asked, list(paid), demand=demand, offers=offers)
     case = business_of(

@@ -170,9 +170,9 @@ def write_run(
     """Return a study's plan and its run folder, which appears whole or not at all.
 
     `out` is new, or empty; without it the folder is `usual`, or the first free of ``usual-2``,
-    ``usual-3`` … Ctrl-C after the plan was found waits for the folder; a second ends it. The whole
-    program goes to `write_lp`, in LP format, before the solve. `facts` and `warnings` are added to
-    ``run.json``. `also` is called with the folder and the plan to write further files.
+    ``usual-3`` … Once a plan is found, a first Ctrl-C waits for the folder; a second ends the run.
+    The whole program goes to `write_lp`, in LP format, before the solve. `facts` and `warnings` are
+    added to ``run.json``. `also` is called with the folder and the plan to write further files.
     """
     # The folder is claimed before the work, so that a name that is taken costs no solve.
     if write_lp is not None:
@@ -248,7 +248,7 @@ def check(
     overrides
         ``key.path=value`` texts that replace keys of the file.
     today
-        Date before which the target year must not lie.
+        The target year must not be before this date.
     progress
         Called with an `Event` when a stage is done.
     """

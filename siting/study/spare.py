@@ -2,8 +2,8 @@
 
 Cards of stations, other circumstances and the certificate's prices are computed after the solve.
 Together they have `LEAST_S` or `SHARE` of the solver's time limit, whichever is more; each has a
-share of the rest. Results without time are left blank and reported. A run records the number
-done, so that it is the same when written again.
+share of the rest. Results without time are left blank and reported. A run records the number done,
+so that writing it again gives the same.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LEAST_S, SHARE = 8.0, 0.04
-# Share of elapsed time that counts at least where processor time is less: elapsed time alone
-# would cut fast steps short on a busy machine.
+# Least share of elapsed time that counts as taken. Elapsed time alone would cut fast steps short on
+# a busy machine.
 LEAST_GIVEN = 0.05
 NOT_IN_TIME = "not worked out in the time"
 
@@ -37,7 +37,7 @@ class Clock:
         return max(time.process_time() - self.cpu, LEAST_GIVEN * passed)
 
     def more(self) -> bool:
-        """Return whether to do one more, and count it as done."""
+        """Return whether to do one more step, and count it."""
         if self.taken_s >= self.limit_s if self.steps is None else self.done >= self.steps:
             return False
         self.done += 1

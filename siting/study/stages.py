@@ -28,7 +28,7 @@ type Layer = gpd.GeoDataFrame
 type Table = pd.DataFrame
 type Row = pd.Series[Any]
 
-# Parameters of a stage that are not stages; `study` is for other years.
+# Parameters of a stage that are not stages; `study` gives other years.
 AT_HAND = ("config", "context", "study")
 # Keys without effect on any table: any stage may read them.
 INERT = ("name", "output", "download", "sweep", "report", "award")
@@ -58,7 +58,7 @@ class Context:
     report: Report | None
 
     def count(self, things: str) -> Callable[[int, int], None] | None:
-        """Return a function that reports the number done of all; None without a listener."""
+        """Return a function that reports progress as a count; None without a listener."""
         report, begun = self.report, time.perf_counter()
         if report is None:
             return None
@@ -78,7 +78,7 @@ class Context:
         return lambda now: report(Event(self.stage, solve_in_words(now), now.seconds, done=False))
 
     def kept(self, parts: tuple[Any, ...], build: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """Return the stage's table made from `parts`, from the cache folder if it is there."""
+        """Return the stage's table made from `parts`, or its stored copy in the cache folder."""
         return kept_table(self.cache_dir / "stages", self.stage, parts, build)
 
 
@@ -93,14 +93,14 @@ class Stage[T]:
     # Parameters: the stages it reads and, of `AT_HAND`, config (the declared keys), context and
     # study.
     make: Callable[..., T]
-    keys: tuple[str, ...] = ()  # of the configuration that it reads, each with all beneath it
-    # Keys it sees besides, because a stage before it reads them already.
+    keys: tuple[str, ...] = ()  # the keys it reads, each with all keys beneath it
+    # Further keys it sees, because an earlier stage reads them already.
     seen: tuple[str, ...] = ()
     also: tuple[str, ...] = ()  # stages that it reads through `study`
     told: str = ""  # its name in progress and records; blank: not reported
     # The result in words; None: nothing to report.
     found: Callable[[T], str | None] | None = None
-    # The run folder's name for its group of stages; blank: not kept.
+    # The run folder's name for its group of stages; blank: not stored.
     stored: str = ""
     once: bool = False  # whether it is the same in every year, scenario and case of a study
 
@@ -142,7 +142,7 @@ class Stage[T]:
     @overload
     def __get__(self, study: _Holder, owner: type) -> T: ...
     def __get__(self, study: _Holder | None, owner: type) -> Stage[T] | T:
-        """Return the result in a study; of the class itself, the stage."""
+        """Return the stage's result in a study; on the class, the stage."""
         return self if study is None else study.table_of(self)
 
     def __set__(self, study: object, value: T) -> None:
@@ -200,7 +200,7 @@ class Part:
         raise AttributeError(f"the stage {reader} does not declare that it reads {key}")
 
 
-# Planners' words for the phases of a solve, which has shorter names for them.
+# Planners' words for the phases of a solve, by the engine's short names.
 PHASES = {
     "": "working out who is served",
     "aim": "next objective",

@@ -192,7 +192,7 @@ def study_of(source: Source) -> Study:
 def study_again(
     first: Study, folder: Path, overrides: Sequence[str], *, progress: Report | None = None
 ) -> Study:
-    """Return the study as `study_from_run`, sharing stages with one opened before."""
+    """Return the study of a stored run, sharing stages with one opened before."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
     known = {"known_inputs": _known_inputs(facts, stale(changed))}

@@ -1,4 +1,4 @@
-"""Tables stored between studies by the content of all their inputs.
+"""A cache of tables, shared by studies and keyed by the content of all inputs.
 
 A key is the SHA-256 of every argument of the stage, tables and networks included, with the version
 of this package: equal keys mean equal tables, for any configuration.
@@ -87,7 +87,7 @@ def load_table(path: Path) -> pd.DataFrame:
 
 
 def _pieces(part: Any) -> Iterator[bytes]:
-    """Yield the bytes of a part, its kind first, so that different parts differ."""
+    """Yield the bytes of a part, its kind first, so that kinds never coincide."""
     if isinstance(part, Network):
         yield b"network"
         yield from _pieces(part.nodes)
@@ -95,7 +95,7 @@ def _pieces(part: Any) -> Iterator[bytes]:
     elif isinstance(part, pd.DataFrame):
         yield b"table"
         if isinstance(part, gpd.GeoDataFrame):
-            # A file may describe the system differently.
+            # Files may describe one system differently.
             yield _text(part.crs and (part.crs.to_authority() or part.crs.to_wkt()))
         yield from _column(part.index.to_frame(index=False), "index")
         yield from _column(part, "column")

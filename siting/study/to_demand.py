@@ -204,7 +204,7 @@ def zone_table(zones: Layer | None, cells: Layer) -> Table | None:
 
 @stage("demand.city_people")
 def city_people(config: Config, city: Row) -> float:
-    """People of the whole city, for the share of it in the study area."""
+    """People of the whole city, the base of the area's share."""
     return config.demand.city_people or float(city["people_2023"])
 
 
@@ -449,7 +449,7 @@ def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table
 def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> Table:
     """The factors of the energy by zone and class, in each year, scenario and case.
 
-    ``year``, ``fleet`` (the scenario of the fleet) and ``case``, then as
+    ``year``, ``fleet`` (the scenario of the fleet) and ``case``, then the columns of
     `siting.demand.energy_factors`.
     """
     demand, program = config.demand, config.program
@@ -477,7 +477,7 @@ def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> T
 def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
     """Vehicles of other scenarios relative to the plan's, by class and percentile.
 
-    As `siting.demand.fleet_paces`; None if the user gives the fleet or the demand.
+    See `siting.demand.fleet_paces`; None if the user gives the fleet or the demand.
     """
     asked, others = config.demand, dict[str, Table]()
     if asked.table is not None or asked.fleet_csv is not None:

@@ -36,8 +36,8 @@ def limits_of(
 ) -> tuple[Limit, ...]:
     """Return the limits on the offers that the configuration and the feeders set.
 
-    Shares of the budget, or of the rest of it, have no value yet (`Limit.of_budget`). `vehicles`
-    are the electric ones of the area.
+    Limits set as shares of the budget have no value yet (`Limit.of_budget`). `vehicles` are the
+    electric ones of the area.
     """
     asked = config.program.limits
     limits: list[Limit] = []
@@ -72,7 +72,7 @@ def limits_of(
 
 @dataclass(frozen=True)
 class _Pot:
-    """Public money for some charger groups, as a `share` of the budget or a fixed sum (0)."""
+    """Public money for some charger groups: a `share` of the budget, or `pkr` if that is 0."""
 
     groups: tuple[str, ...]
     pkr: float
@@ -197,7 +197,7 @@ def power_for(
     ):
         if classes & set(str(serves).split(", ")):
             stands[str(site)] = float(power_kw)
-    # An existing station, its extension, or a new one.
+    # The existing station's power, and the new chargers'.
     added = _bare(offers).map(configuration_kw).astype(float).fillna(0.0)
     there_kw = offers["site_id"].astype(str).map(stands).astype(float).fillna(0.0)
     return dict(zip(offers["offer_id"].astype(str), (there_kw + added).tolist(), strict=True))
@@ -212,7 +212,7 @@ def _bare(offers: pd.DataFrame) -> pd.Series[str]:
 def _envelopes(
     budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]], where: str
 ) -> list[Limit]:
-    """Return a limit per envelope, on the share of each offer's subsidy drawn on it."""
+    """Return a limit per envelope on the part of each offer's subsidy that it pays."""
     _need_offers(list(budgets_pkr), shares, where)
     return [
         Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True)

@@ -15,7 +15,7 @@ from siting.config import Config, PeopleZones
 from siting.errors import InputError
 from siting.roads import Network
 
-# Zones with more than this share of their area beyond the roads get a note.
+# Share of the zones' people beyond the roads above which a note says so.
 MOST_OUTSIDE = 0.05
 
 
@@ -30,7 +30,7 @@ class People:
 
 
 def outline(network: Network, around_m: float = 0.0) -> Polygon:
-    """Return the convex hull of the roads, lon/lat, some metres wider."""
+    """Return the convex hull of the roads, widened by `around_m`, lon/lat."""
     hull = network.nodes.geometry.union_all().convex_hull.buffer(around_m)
     polygon: Polygon = gpd.GeoSeries([hull], crs=network.crs).to_crs(4326).iloc[0]
     return polygon
@@ -125,7 +125,7 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     if source.spread_by == "streets":
         rows = demand.spread_zones(zones, network)
     elif source.spread_by == "buildings":
-        assert source.spread_path is not None  # the section's own check
+        assert source.spread_path is not None  # the section checks this
         layer = sites.read_destinations(source.spread_path, {"building": True})
         layer = layer[layer.geometry.geom_type.isin(["Polygon", "MultiPolygon"])]
         rows = demand.spread_zones(zones, buildings=layer)

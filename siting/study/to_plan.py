@@ -314,7 +314,7 @@ def required_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
 
 @stage("program.limits.forbidden_sites")
 def forbidden_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
-    """Ids of the sites that must get none."""
+    """Ids of the sites that must get no station."""
     key = "program.limits.forbidden_sites"
     return sites_named(candidates, config.program.limits.forbidden_sites, key)
 
@@ -411,7 +411,7 @@ def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Out
 
 @stage("offers: configurations sizes table_csv")
 def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
-    """The offers in files and lists: of those from sizes, only the built ones and the nearest.
+    """The offers in files and lists: of the sizes, only those built and the nearest to them.
 
     All offers of a user's own table and of ``offers.configurations`` are shown.
     """

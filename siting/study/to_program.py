@@ -31,7 +31,7 @@ from siting.study.program_inputs import Asked, subsidy_of
 UNITS = {"people": "people", "sessions": "sessions/day"}
 REACHABLE = "within reach"
 MILLION = 1e6
-# Keys of the aims by the drive of each cell.
+# Keys of the aims that depend on drives.
 DRIVES = tuple(aim.kind for aim in AIMS if aim.of_drives)
 
 
@@ -125,7 +125,7 @@ def _with_floors(program: Program, asked: Asked) -> Program:
 
 def zones_named(asked: Asked) -> pd.Series:
     """Return the zones by ``demand_id``, renamed where equal to the city or a vehicle class."""
-    assert asked.zones is not None  # the configuration's own check
+    assert asked.zones is not None  # the configuration checks this
     taken = {"city", REACHABLE, *asked.config.demand.vehicle_classes}
     return asked.zones.map(lambda name: f"zone {name}" if name in taken else name)
 
@@ -300,11 +300,11 @@ class Question(Program):
         Raises
         ------
         InfeasibleError
-            If no plan meets all requirements: the conflict, have, need and fix.
+            If no plan meets all requirements; the faults name those in conflict.
         SolveError
             If none was found in time.
         """
-        assert self.config is not None  # a study gives it
+        assert self.config is not None  # set by the study
         limit_s = self.config.solver.time_limit_s if time_limit_s is None else time_limit_s
         return answer_of(self, self.config, limit_s)
 
@@ -313,7 +313,7 @@ def question_of(program: Program, config: Config, zones: pd.Series | None) -> Qu
     """Return a program as a question of a study.
 
     `zones` gives the zone of each demand row, by ``demand_id``, for ``floor(…, of="zone")``; None
-    without.
+    without zones.
     """
     blocks = {name: getattr(program, name) for name in Program.__dataclass_fields__}
     return Question(**(blocks | {"zones": zones}), config=config)
