@@ -7,7 +7,7 @@ The stages are functions from tables to tables; `Study` runs them from one confi
     plan = siting.run("configs/islamabad.yaml")
     plan.explore()
 
-Names load on first use, so that ``import siting`` costs next to nothing.
+Names are imported on first use, so that ``import siting`` costs next to nothing.
 """
 
 from __future__ import annotations

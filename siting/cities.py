@@ -45,9 +45,9 @@ def library() -> pd.DataFrame:
     Columns: ``city``, ``province``, ``people_2023`` (city proper, persons), ``zones`` and
     ``zone_people`` (its census tehsils: number and persons), ``disco`` (its power supplier),
     ``availability`` with ``…_low`` and ``…_high`` (share of the time with power), ``speed_group``
-    (rows of the speed table), ``west_deg``, ``south_deg``, ``east_deg``, ``north_deg`` (box around
-    the built-up area, from memory and not surveyed), ``place_query`` (blank: use the box), ``lon``,
-    ``lat`` (centre), ``utm_epsg``, and their sources and confidence marks.
+    (its rows in the speed table), ``west_deg``, ``south_deg``, ``east_deg``, ``north_deg`` (box
+    around the built-up area, from memory and not surveyed), ``place_query`` (blank: use the box),
+    ``lon``, ``lat`` (centre), ``utm_epsg``, and their sources and confidence marks.
 
     >>> cities = library().set_index("city")
     >>> len(cities), int(cities.loc["Karachi", "zones"]), int(cities.loc["Karachi", "zone_people"])
@@ -60,7 +60,7 @@ def library() -> pd.DataFrame:
     cities["zone_people"] = rows["sum"].to_numpy(dtype=int)
     cities["place_query"] = cities["place_query"].fillna("")
     first = ["city", "province", "people_2023", "zones", "zone_people", "disco", "availability"]
-    hidden = ("share_of_fleet", "share_source", "share_confidence")  # of the demand's figures
+    hidden = ("share_of_fleet", "share_source", "share_confidence")  # used by the demand only
     rest = [c for c in cities.columns if c not in first and c not in hidden]
     return cities[first + rest]
 
@@ -148,14 +148,14 @@ def new_config(
 ) -> str:
     """Return a commented configuration (YAML) for a first study of a city.
 
-    Roads come from the library's place query, else its box. People are the census total, spread
-    along streets. Candidates are fuel stations, car parks and malls of OpenStreetMap and a
-    grid of street corners. A tehsil or city of the census that the library lacks borrows the
+    Roads come from the library's place query, or its box if that is blank. People are the census
+    total, spread along streets. Candidates are fuel stations, car parks and malls of OpenStreetMap
+    and a grid of street corners. A tehsil or city of the census that the library lacks borrows the
     figures of the library's nearest city, or of the one named in `like`. Any other town needs
     `like`, a similar city of the library, and `people`, which always replaces the census total.
     With a `roads_file` nothing is downloaded: the file gives roads and candidates, street corners
     are denser, and demand is in proportion to people. Case is ignored. Raises `InputError` if
-    several towns have the name, or an unknown one lacks these.
+    several towns have the name, or an unknown town lacks `like` or `people`.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
@@ -220,8 +220,7 @@ def new_config(
 """
     size_m = 1000 if people > BIG_CITY_PEOPLE else 500
     budget_pkr = max(1, round(people * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
-    # The area's share is its people over city_people, by default those of the city proper, which
-    # may differ.
+    # Set where the default, the people of the city proper, is not the total above.
     whole = ""
     if not in_library or people != int(row["people_2023"]):
         whole = f"""

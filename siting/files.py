@@ -50,7 +50,7 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     needs columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees. With
     `unique_ids`, a repeated id in a GeoJSON is a fault: GDAL would only warn and renumber.
     OpenStreetMap numbers nodes and ways separately, so its files may repeat ids. Raises
-    `InputError` if the file is missing, has another ending, cannot be parsed, is empty, has no
+    `InputError` if the file is missing, has an unknown ending, cannot be parsed, is empty, has no
     coordinate reference system, repeats feature ids, or holds points outside Pakistan.
     """
     suffix = path.suffix.lower()
@@ -121,7 +121,7 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 class UserTable:
     """A user's CSV file, read by column, and its faults with their lines.
 
-    `texts` are the columns of text.
+    `texts` names the columns of text.
     """
 
     def __init__(self, path: Path, texts: Iterable[str]) -> None:
@@ -131,7 +131,7 @@ class UserTable:
         self.faults: list[Fault] = []
 
     def text(self, column: str) -> pd.Series[str]:
-        """Return a column as stripped texts; blank where missing."""
+        """Return a column as stripped texts."""
         return texts_of(self.table, column)
 
     def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
@@ -150,7 +150,7 @@ class UserTable:
             self.faults.append(Fault(where, what, fix, lines))
 
     def require(self, *columns: Iterable[str]) -> None:
-        """Raise an `InputError` if the file has no rows, or lacks all columns of a group."""
+        """Raise an `InputError` if the file has no rows, or has no column of a group."""
         there = set(self.table.columns)
         lost = tuple(" or ".join(some) for some in columns if there.isdisjoint(some))
         if lost:

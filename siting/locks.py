@@ -31,7 +31,7 @@ class Lock:
             return
         self._over = True
         # Deleted while held, so that nobody locks a file about to be deleted. Windows deletes no
-        # open file: there it goes after the release.
+        # open file: there it is deleted after the release.
         with suppress(OSError):
             self.path.unlink()
         if self.held is not None:

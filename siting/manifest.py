@@ -2,7 +2,7 @@
 
 The manifest holds the SHA-256 of every file of the run, and its own. It leaves out ``report.html``,
 which may be written again. Hashes detect accidents, but not edits that also correct the hashes:
-`siting verify` recounts to detect those. A nation's manifest lists all files below its folder.
+`siting verify` recounts to detect such edits. A nation's manifest lists all files below its folder.
 """
 
 from __future__ import annotations

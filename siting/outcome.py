@@ -189,7 +189,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     aim
         The aims in words; their names by default.
     blocks
-        Keys of the configuration that are in use.
+        Keys in use of the section ``program``.
     """
     program, instance = answer.program, answer.program.instance
     names = [one.name for one in program.slices]

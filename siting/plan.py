@@ -195,7 +195,7 @@ class Plan:
             ),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
-        # A run adds further headline figures after those of the program's blocks.
+        # A run adds headline figures after the figures of the program's blocks.
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
         # Drivers' figures come first: the program counts each station's capacity alone.
@@ -257,8 +257,8 @@ class Plan:
         """Return why a site has a station or none; without a site, the plan's reasons.
 
         `site`: id or name, for `siting.explain_site`; None: `siting.explain_plan`. `alternatives`:
-        number of near-best plans in which a site is looked for. `time_limit_s`: time limit of each
-        solve; by default 30 s for a site, 20 s for all.
+        number of near-best plans to compare a site with. `time_limit_s`: time limit of each solve;
+        by default 30 s for a site, 20 s for all.
         """
         limit = {} if time_limit_s is None else {"time_limit_s": time_limit_s}
         if site is None:

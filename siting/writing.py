@@ -172,8 +172,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
 def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Claim]:
     """Yield the reservation of `path`, or of the first free folder; see `whole_folder`.
 
-    Without `path`, it is the first free of `usual`, ``usual-2``, ``usual-3`` …, so that each of
-    several runs gets one.
+    Without `path`, the first free of `usual`, ``usual-2``, ``usual-3`` … is taken, so that
+    simultaneous runs get one each.
     """
     with ExitStack() as held:
         if path is not None:

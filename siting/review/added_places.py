@@ -1,4 +1,4 @@
-"""Points matched to the sites of a study, and the study with the others added."""
+"""Points matched to the sites of a study, and the study with unmatched points added."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the
 STAYS = "stations that stay as they were"
 # Keys of bids, in addition to the configuration's own limits.
 OF_BIDS = ("cap", "alternatives")
-# Most stations to give up one by one; after that, none must stay.
+# Most stations to give up one by one; beyond that, no station has to stay.
 MOST_GIVEN_UP = 8
 # Seconds to search for a plan that keeps a given number of stations.
 LOOK_S = 20.0
@@ -101,7 +101,7 @@ def answered(study: Study, path: Path) -> Answered:
 def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[str]]:
     """Return a study that keeps as many stations of a plan as possible, and a note.
 
-    `before`: the offers of that plan; offers ruled out since cannot stay.
+    `before`: the offers of that plan; offers that answers rule out cannot stay.
     """
     instance = study.program.instance
     left = set(map(str, instance.offer_ids[~instance.offer_existing]))

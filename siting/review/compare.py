@@ -46,7 +46,7 @@ class Comparison(Shown):
     runs
         Name of each run: its folder's name.
     titles, notes
-        Title of each run, in order; the runs' notes, each once.
+        Titles of the runs, in order; their different notes.
     credits
         Owners of the runs' data.
     figures
@@ -73,7 +73,7 @@ class Comparison(Shown):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of new stations in all runs, changed, and in some runs only, by run."""
+        """Number of new stations: in all runs, changed, and in some runs only (by run)."""
         new = self.sites[~self.sites["existing"]]
         out = {"all": int((new["status"] == "all").sum())}
         out["changed"] = int((new["status"] == "changed").sum())

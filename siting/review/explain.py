@@ -121,7 +121,7 @@ class SiteReasons(Shown):
     Parameters
     ----------
     site_id, name, state
-        The place, and its state: ``built``, ``stands`` or ``not built``.
+        The place; its state, ``built``, ``stands`` or ``not built``.
     offers
         One row per offer shown at the place (`Study.shown_offers`): ``configuration``,
         ``chargers``, ``subsidy_pkr`` (its largest subsidy), ``least_pkr`` (its subsidy at full
@@ -129,7 +129,8 @@ class SiteReasons(Shown):
         (the plan's service with it, all else unchanged; missing if it cannot be built) and ``said``
         in words.
     classes
-        One row per vehicle class that it serves: ``served_kwh_day`` here, ``lost_kwh_day`` without.
+        One row per vehicle class that it serves: ``served_kwh_day`` here, ``lost_kwh_day`` without
+        it.
     reasons
         (label, text), in the order of a reader's questions.
     figures
@@ -412,7 +413,7 @@ class Again:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """The same as numbers."""
+        """The comparison as numbers."""
         proof = self.answer.proof
         return {
             "served_kwh_day": self.answer.served_kwh_day,
@@ -426,7 +427,7 @@ class Again:
 def _again(run: Explained, given: Asked, limit_s: float, cannot: str) -> Again | str:
     """Return the answer to changed requirements compared with the run, or why there is none.
 
-    `cannot` begins the words where no plan meets the requirements.
+    `cannot` begins the text if no plan meets the requirements.
     """
     try:
         program = program_of(given)

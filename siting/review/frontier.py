@@ -68,9 +68,9 @@ def budgets_of(text: str) -> list[float]:
 def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     """Return the figures of the best plan for each budget, with its bound.
 
-    Roads, demand, offers and reach are computed once. The solve of the next budget starts from the
-    last plan and keeps it if it finds no better one, so that more money is never worth less. A
-    budget's bound also holds for every smaller budget. With years, each year keeps its share.
+    Roads, demand, offers and reach are computed once. Each solve starts from the plan of the budget
+    before and keeps that plan unless it finds a better one, so that more money is never worth less.
+    A budget's bound also holds for every smaller budget. With years, each year keeps its share.
     Infeasible budgets are left out.
 
     Parameters
@@ -251,7 +251,7 @@ def zones_for(
     if config.program.zones is None:
         words = f"squares of {squares.size_m:,.0f} m"
     zones = zone_of_cells(config.program.zones or squares, cells)
-    assert zones is not None  # squares at least
+    assert zones is not None  # squares by default
     return zone_of_demand(demand, zones), words
 
 

@@ -35,7 +35,7 @@ YES, NO = ("true", "yes", "1", "1.0", "y"), ("false", "no", "0", "0.0", "n", "",
 class TheirLayer:
     """A layer of stations as read."""
 
-    # Their_id, name, existing, counts (chargers by type), geometry; lon/lat.
+    # their_id, name, existing, counts (chargers by type), geometry; lon/lat
     sites: gpd.GeoDataFrame
     # Unknown chargers and configurations, left out of `counts`, each with its rows.
     unknown: dict[str, tuple[str, ...]]
@@ -105,7 +105,7 @@ class Catalogue:
     unknown: dict[str, list[str]] = field(default_factory=dict)
 
     def of(self, name: str, number: int) -> dict[str, int] | None:
-        """Return the chargers of a number of configurations or types; None if unknown."""
+        """Return the chargers in `number` configurations or types; None if `name` is unknown."""
         bare = name.removeprefix(EXTENDED).removesuffix(UPGRADED)
         ours = self.names.get(name, self.names.get(bare, bare))
         if ours in self.configurations:
@@ -214,7 +214,7 @@ def counts_of(
 def _asked(
     layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
-    """Return the columns with chargers, and the chargers of each row, or its fault as text."""
+    """Return the name of the charger columns, and each row's chargers or its fault as text."""
     columns = set(map(str, layer.columns))
     if "chargers" in columns and pd.to_numeric(layer["chargers"], errors="coerce").isna().all():
         return f"{path}, column chargers", [_in_words(v) for v in layer["chargers"]]
@@ -352,7 +352,7 @@ def _stand_faults(
 def road_faults(
     network: Network, most_m: float, lone: gpd.GeoDataFrame, snapped: pd.DataFrame, where: str
 ) -> list[Fault]:
-    """Return a fault for the points outside the roads, and one for those too far from them."""
+    """Return a fault for points outside the roads, and one for points too far from a road."""
     far = snapped["node_id"].isna().to_numpy()
     if not far.any():
         return []

@@ -252,7 +252,7 @@ def wishes_of(
     require: Sequence[str],
     budget_pkr: float | None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the changes as keys of the run's configuration, and a note on them."""
+    """Return the changes as keys of the run's configuration, and notes on them."""
     faults: list[Fault] = []
 
     def named(names: Sequence[str], key: str) -> tuple[str, ...]:

@@ -28,11 +28,11 @@ RELATIVE = 1e-9
 
 @dataclass(frozen=True)
 class Compared:
-    """The comparison of one part."""
+    """The comparison of one part of two runs."""
 
     what: str  # inputs, figures, tables, objective, plan, or versions
     differences: tuple[str, ...]  # a line each: before and after
-    counted: str  # the extent of the comparison, in words
+    counted: str  # the scope, in words
     # Whether a difference here makes the runs differ; other package versions do not.
     decides: bool = True
 
@@ -132,7 +132,7 @@ def rerun(
         else:
             plan, _ = write_run(study, Path(out), datetime.now().astimezone())
     except SitingError as err:
-        # Changed inputs are the most likely cause.
+        # Changed inputs are a likely cause.
         changed = [Fault("changed since the first run", line) for line in inputs.differences]
         raise type(err)([*err.faults, *changed]) from err
     compared = (

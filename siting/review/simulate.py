@@ -25,7 +25,7 @@ from siting.study.stages import Report
 from siting.study.stored_run import Source, study_from_run, study_of
 from siting.writing import claimed_folder
 
-# Ratio of energy to the waiting standard's above which a station is named.
+# Ratio of allotted to standard energy above which a station is named.
 OVER = 1.05
 ASSUMPTIONS = (
     "a day of warm-up before each of {rules.days} independent days; +- is the half-width of a 95 % "

@@ -67,7 +67,7 @@ def stored_answer(program: Program, outcome: Outcome) -> Answer:
 
 
 def near_optimal(gap: float) -> float:
-    """Return the share that a near-optimal plan may lose, from the gap asked for."""
+    """Return the share that a near-optimal plan may lose, given the gap asked for."""
     return max(2 * gap, 0.01)
 
 
@@ -76,7 +76,7 @@ def other_plans(
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
     """Return near-optimal plans, the number of them at each site, and whether time sufficed.
 
-    If there are none, it returns the reason. `count` includes the plan; `time_limit_s` covers all.
+    If there are none, the reason is returned. `count` includes the plan; `time_limit_s` covers all.
     """
     within = near_optimal(asked.config.solver.gap)
     wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)

@@ -92,7 +92,7 @@ def _service(run: Traced, site: str, served: pd.DataFrame) -> Chain:
 
 
 def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Chain]:
-    """Return a chain for each charger group of the offer with capacity."""
+    """Return a chain for each charger group in which the offer has capacity."""
     rule = run.config.offers.service.rule
     availability = float(offer["availability"])
     pairs = run.table("compatibility")
@@ -349,7 +349,7 @@ def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list
 def _subsidy(
     run: Traced, site: str, offer: pd.Series[Any], year: int, lacking: float | None
 ) -> Chain:
-    """Return the chain of the public money a station draws, with its NPV if known."""
+    """Return the chain of the public money a station draws; `lacking` is its shortfall."""
     rule = subsidy_of(run.config)
     paid = run.table("outcome_paid")
     until = paid["year"].fillna(year).astype(int) <= year

@@ -34,7 +34,7 @@ SAME_SHARE, SAME = 1e-9, 1e-9
 class Factor:
     """One figure of a chain, and the table row that holds it."""
 
-    figure: str  # its name, and `of` its subject
+    figure: str  # its name; `of` is its subject
     of: str
     value: float
     unit: str
@@ -153,7 +153,7 @@ class Trace:
 class Slice:
     """One year and scenario of a run: its name in the outcome, its fleet and its case.
 
-    Without a name, it is the configuration's own demand beside the scenarios.
+    A slice without a name has the configuration's own demand, which is no scenario.
     """
 
     name: str | None
@@ -210,7 +210,7 @@ class Traced:
         return self.table(name).iloc[:0] if cell_rows is None else cell_rows
 
     def figure(self, figure: str, of: str = "") -> Factor | None:
-        """Return a figure of the run's list; None if the list has none."""
+        """Return a figure of the run's list; None if it is not listed."""
         return self._factors.get((figure, of))
 
     def figures_of(self, figures: list[str], of: str) -> tuple[Factor, ...]:
@@ -221,7 +221,7 @@ class Traced:
     def worked_out(
         self, figure: str, of: str, value: float, unit: str, table: str, said: str = ""
     ) -> Factor:
-        """Return a factor at the value used, with the source of its row in the list if any."""
+        """Return a factor at the value used, with the source of the listed figure, if any."""
         known = self.figure(figure, of) or self.figure(figure)
         if known is None:
             return Factor(figure, of, value, unit, table, said=said)

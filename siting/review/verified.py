@@ -132,7 +132,7 @@ def verify_run(
     Files are compared with their hashes and each other, and the plan is recounted. Every table that
     follows from other tables is computed again. The run folder, page included, is written again
     from its tables and compared. An edit therefore shows even if its hash was adjusted, unless it
-    changes data read from inputs; `siting rerun` checks those. The bound is proven again from the
+    changes data read from inputs, which `siting rerun` checks. The bound is proven again from the
     stored dual prices. `Verified.notes` lists unproven claims.
 
     `folder`: a folder of `siting run`; `frontier`: the folder of `siting frontier` whose curve is

@@ -1,7 +1,7 @@
-"""A plan with stations dropped or required or another budget, valued exactly at once.
+"""A plan with dropped or required stations or another budget, valued exactly and at once.
 
-`siting.review.evaluate.as_drawn` values the plan's stations without those dropped and with those
-required. The program is solved again only on request.
+`siting.review.evaluate.as_drawn` values the plan's stations without the dropped and with the
+required ones. The program is solved again only on request.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The additional effect of public money, and the stations viable without it.
 
 A station needs no public money if its NPV without any is at least 0. Where public money fills the
-viability gap, the hurdle applies. Payments beyond a station's shortfall are not additional;
+viability gap, the hurdle counts too. Payments beyond a station's shortfall are not additional;
 payments to stations that fail are lost.
 """
 
@@ -85,13 +85,13 @@ def public_money(
     vehicles: Mapping[str, float],
     pkr_per_usd: float | None = None,
 ) -> dict[str, Any]:
-    """Return the fields of ``run.json`` on public money at new stations (PKR of one year).
+    """Return the fields of ``run.json`` on public money at new stations (PKR, one price year).
 
-    `case` is the business case of each new station, `vehicles` their number in the area by class.
-    Keys: ``pkr_per_usd``; ``new_stations`` and of them ``stations_without_need``;
+    `case` is the business case of each new station, `vehicles` the area's vehicles by class. Keys:
+    ``pkr_per_usd``; ``new_stations`` and of them ``stations_without_need``;
     ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``, ``subsidy_beyond_need_pkr``;
     ``subsidy_pkr_per_kwh_day`` (of energy sold) and ``subsidy_pkr_per_car`` (of a car served, with
-    each station's money split by its sales to each class); None without sales.
+    each station's money split by its sales by class); None without sales.
     """
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]

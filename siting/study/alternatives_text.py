@@ -37,13 +37,13 @@ NONE_SHARE, ALL_SHARE = 0.005, 0.995
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
 # Least share of all re-plans that the time must allow at the pace so far.
 FEWEST_SHARE = 0.1
-# Called with the numbers of stations done and of all.
+# Called with the number of stations done and the total.
 Count = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Replanned:
-    """The loss (kWh/day) without a station once the best other one is built instead."""
+    """The loss (kWh/day) without a station once the best other station is built instead."""
 
     kwh_day: float
     offer_id: str
@@ -141,9 +141,9 @@ def replanned_of(
 ) -> dict[str, Replanned]:
     """Return a bound on the loss without each station if its money goes elsewhere, by site.
 
-    One other station is built or enlarged instead: the one that makes up for most, within the
-    budget and limits. A whole re-plan may lose less still (`siting replan RUN --drop`). `lost` is
-    the result of `losses_of`. Stations are left out once time is up.
+    One other station is built or enlarged instead, chosen to make up for most within the budget and
+    limits. A whole re-plan may lose less still (`siting replan RUN --drop`). `lost` is the result
+    of `losses_of`. Stations are left out once time is up.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -288,7 +288,7 @@ def _apart(name: str) -> str:
 
 
 def _lost_text(served_kwh: float, lost_kwh: float) -> str:
-    """Return the loss without a station of a given service, in words (kWh/day).
+    """Return the loss without a station that serves a given energy, in words (kWh/day).
 
     >>> _lost_text(200.0, 41.0)[:63]
     'As things stand, without it 41 of its 200 kWh/day would go unse'

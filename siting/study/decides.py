@@ -1,7 +1,7 @@
 """The figures that decide a plan: break-evens, and the effect of each figure.
 
-All figures follow from formulas on the stations' accounts (`siting.economics.break_even`), without
-another plan.
+All figures come from formulas on the stations' accounts (`siting.economics.break_even`); no plan is
+made again.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ the most that may be paid'
             parts[-1] += f", {word} {half} half of them" if half and half != whole else ""
     first, last = (at(end, up=not rising) for end in ("first_lost_at", "all_lost_at"))
     if first == _told(row["value"], unit, up=not rising):
-        first = ""  # it is paid the largest subsidy allowed
+        first = ""  # already paid the largest subsidy allowed
     if first and first != last:
         of = "them" if parts else many
         parts.append(f"{word} {first} the first of {of} cannot {BREAK_EVEN}")
@@ -202,8 +202,8 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
 
 # --- effect of each figure -----------------------------------------------------------------------
 
-# `At`: from a figure's value to the accounts. `Ends`: by figure, this function and the figure's two
-# ends.
+# `At`: function from a figure's value to the accounts. `Ends`: by figure, this function and the
+# figure's two ends.
 At = Callable[[float], Accounts]
 Ends = dict[tuple[str, str, str], tuple[At, float, float]]
 
@@ -226,7 +226,7 @@ def figure_swings(
     columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
         return pd.DataFrame(columns=columns)
-    # The value is at the plan's sales: the hurdle would lower them.
+    # The value is taken at the plan's sales, which the hurdle would lower.
     no_hurdle = replace(station_accounts.subsidy, hurdle=sites.Hurdle())
     station_accounts = replace(station_accounts, subsidy=no_hurdle)
     ends = _money_ends(station_accounts, sourced_figures)
@@ -392,7 +392,7 @@ def _counts(text: str) -> dict[str, int]:
 def _demand_ends(
     plan: Plan, accounts: Accounts, figures: pd.DataFrame, moved: pd.DataFrame
 ) -> Ends:
-    """Return the accounts as functions of the energy under each figure of the demand."""
+    """Return the accounts as functions of total energy, with each demand figure's ends."""
     offers = accounts.offers
     served = plan.service.pivot_table(
         index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"

@@ -70,7 +70,7 @@ def demand_to_folder(
 
     `out`: the folder, new or empty; by default ``runs_dir/NAME-demand-TIME``; `sensitivity`:
     whether to rank the figures by their effect on the total and the map; `draws`, `seed`: number of
-    random draws of all ranges, and their seed; the others as in `siting.run`.
+    random draws of all figures, and their seed; the others as in `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "demand", now)

@@ -70,7 +70,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def with_facts(study: Study, plan: Plan, now: datetime) -> Plan:
-    """Return a plan whose facts, of a run made `now`, are computed when first read."""
+    """Return a plan that computes its facts, as of `now`, when they are first read."""
     return replace(plan, facts_of=partial(_run_facts, study, now))
 
 
@@ -82,7 +82,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     to_all = s.tables.get("cost_to_all")
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
-    # First, since the prices of `study.binding` use up the time left.
+    # Before `study.binding`, whose certificate prices use up the time left.
     beside = lines_beside(study)
     power = power_per_ev(config, plan, study.compatibility, study.energy)
     told = (
@@ -279,8 +279,8 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
     The gain of a station is the loss without it, all else unchanged. The threshold is
     ``program.least_gain``: the lowest of its years if given by year, the default if it applies to
     cost. Keys: ``least_gain`` (kWh/day per PKR m), ``plan`` (mean of all new stations together),
-    ``least_station``, ``least`` and ``below``: the ids of the stations below it. Empty if no new
-    station draws public money or no loss is known.
+    ``least_station``, ``least`` and ``below`` (ids of the stations below the threshold). Empty if
+    no new station draws public money or no loss is known.
     """
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION

@@ -30,7 +30,7 @@ NOT_FOUND = "not found in time"
 def mandate_limits(
     config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
 ) -> Iterator[Limit]:
-    """Yield the limit of each owner, in each area where mandates go by area.
+    """Yield a limit for each owner, and for each area if a mandate goes by area.
 
     An `InputError` names every column that no layer of candidates has.
     """
@@ -88,7 +88,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 
     One row per mandate: ``mandate``, ``places``, ``must`` (number to equip), ``equipped``,
     ``sites`` (the owner's list), ``worth`` (of this list, beside existing stations), ``free_worth``
-    (of the owner's best list as long), ``loses`` (the difference).
+    (of the owner's best list of that length), ``loses`` (the difference).
     """
     program, mine = answer.program, [one for one in asked.limits if one.kind in (PUBLIC, OWNERS)]
     stands = set(answer.offers)
@@ -126,7 +126,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 
 
 def _pooled(asked: Asked, mine: list[Limit]) -> list[Limit]:
-    """Return the mandates as if owners could trade: one in each area."""
+    """Return the mandates as if owners could trade, pooled by area."""
     out: dict[str, Limit] = {}
     site_of = dict(zip(asked.offers["offer_id"].astype(str), asked.offers["site_id"], strict=True))
     for one in mine:
@@ -145,7 +145,7 @@ def _pooled(asked: Asked, mine: list[Limit]) -> list[Limit]:
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return the worth of an owner's list beside existing stations, and of the best one."""
+    """Return the worth of an owner's list beside existing stations, and of its best list."""
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))
     kept = np.flatnonzero(theirs | instance.offer_existing)

@@ -53,7 +53,7 @@ def decide(
 
 
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
-    """Return the outcome of an answer without its blocks, and its service by year.
+    """Return the outcome of an answer, without tables of blocks, and its service by year.
 
     The service is for the configuration's own demand; with scenarios, it is solved again.
     """
@@ -494,7 +494,7 @@ def years_table(
     wanted: Mapping[int | None, float],
     served: Mapping[int | None, float],
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return stations and service of each year, new stations, and the money.
+    """Return three tables by year: stations and service, each station, and money.
 
     `wanted` and `served` are kWh/day by year, of the configuration's own demand.
     """

@@ -87,7 +87,7 @@ def own_reach(
     """Return the user's own drives within the cutoff (`siting.tables.REACH`).
 
     `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (access included), or a matrix
-    of minutes: ``cell_id`` and a column per site, blank or ``inf`` where there is no way. Names
+    of minutes: ``cell_id`` and a column per site, blank or ``inf`` where there is no route. Names
     ``#1``, ``#2`` … mean cells and sites by their order in the study's tables. `most_min` is the
     longest drive that counts. An `InputError` names every fault: columns, numbers, repeated pairs,
     unknown cells or sites.

@@ -34,8 +34,8 @@ from siting.study.stages import Context, Event, Report, Stage, notebook, stages_
 class Study:
     """One configuration, its stages as tables, and the plan.
 
-    Each stage is computed when it is first asked for, and once. Nothing is written; see
-    `siting.run` for the run folder.
+    Each stage is computed once, when it is first asked for. Nothing is written; see `siting.run`
+    for the run folder.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Study:
     reused
         Stages taken from a run folder instead of computed.
     start
-        Offers of that folder's plan, the warm start of a solve.
+        Offers of the run folder's plan, the warm start of a solve.
     spare
         The time left for further results of the plan.
 
@@ -189,7 +189,6 @@ class Study:
         self.start: tuple[str, ...] = ()
         self.spare = Spare()
         if progress is None and tables is None and notebook() is not None:
-            # A notebook shows progress.
             import siting
 
             progress = siting.show_progress()
@@ -262,7 +261,7 @@ class Study:
         Yields
         ------
         list of str
-            For the result in words. If the list stays empty, nothing is reported and the seconds
+            A list for the result in words. If it stays empty, nothing is reported and the seconds
             count for the caller.
         """
         # A running stage computes earlier stages: their seconds are not its own.
@@ -422,7 +421,7 @@ class Study:
 
 
 def _takes_words(call: Any) -> None:
-    """Add the keys to a call's signature, so that editors complete them."""
+    """Add all keys to a call's signature, so that editors complete them."""
     declared = signature(call)
     plain = [p for p in declared.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
     rest = [p for p in declared.parameters.values() if p.kind is Parameter.VAR_KEYWORD]

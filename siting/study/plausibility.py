@@ -17,7 +17,7 @@ from siting.config import Config
 NEAR = 1.25
 # Cells hold inhabited land only, tehsils also empty land.
 DENSER = 1.5
-# Least share of a city's box that roads of the city cover.
+# Share of a city's box from which roads count as the whole city's.
 WHOLE = 0.9
 # Largest distance of the roads' centroid from a city's box, km; boxes are inexact.
 FAR_KM = 10.0

@@ -27,7 +27,7 @@ Demands = Mapping[Key, pd.DataFrame]
 class Need:
     """The inputs of the viability gap in the program."""
 
-    offers: pd.DataFrame  # `cost_pkr` is the need of each over its life (present value, PKR)
+    offers: pd.DataFrame  # `cost_pkr`: the need of each offer over its life (present value, PKR)
     # Present value of the margin on one kWh/day over the life, by class.
     margin_pkr: dict[str, float]
     # Most of the need that public money may pay: PKR by offer_id, or a share for all.
@@ -219,8 +219,8 @@ def need_of(
 ) -> Need:
     """Return the viability gap of the offers.
 
-    A class's margin is the lowest of the chargers it can use, which errs against the station;
-    `unpaid` are offers that owners must build with their own money.
+    A class's margin is the lowest of the chargers it can use, so that earnings are never
+    overstated; `unpaid` are offers that owners must build with their own money.
     """
     subsidy = subsidy_of(config)
     terms = economics.gap_terms(offers, rules, subsidy)

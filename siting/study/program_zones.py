@@ -17,7 +17,7 @@ from siting.files import read_layer
 def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | None:
     """Return the zone of each cell, by ``cell_id``; None without zones.
 
-    The zone is the one around a cell's centre; blank if there is none.
+    A cell's zone is the zone around its centre; blank if there is none.
     """
     if zones is None:
         return None

@@ -54,7 +54,7 @@ class Waiting:
 
 
 def allotted(plan: Plan) -> pd.DataFrame:
-    """Return a plan's service with its energy as ``kwh_day``, as simulations name it."""
+    """Return a plan's service with its energy as ``kwh_day``, the name in simulations."""
     return plan.service.rename(columns={"served_kwh_day": "kwh_day"})
 
 

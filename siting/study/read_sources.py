@@ -202,9 +202,9 @@ def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDa
 def with_own_names(
     places: gpd.GeoDataFrame, layers: Sequence[str] = ("candidates", "sites", "viability")
 ) -> gpd.GeoDataFrame:
-    """Return places with the user's columns under their own names, for `layers`.
+    """Return places with the user's columns under their own names.
 
-    If a plan has a column of the same name, the user's keeps the prefix ``user_``.
+    If one of `layers` has a column of the same name, the user's keeps the prefix ``user_``.
     """
     own = [str(c) for c in places.columns if str(c).startswith(sites.OWN) and c != sites.OWN_ID]
     bare = {name: name.removeprefix(sites.OWN) for name in own}
@@ -218,7 +218,7 @@ def with_own_names(
 
 
 def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return cells with the user's columns of the people in them, where all in a cell agree."""
+    """Return cells with the people layer's own columns, where all rows in a cell agree."""
     own = [c for c in people.columns if str(c).startswith(sites.OWN)]
     if not own:
         return cells
@@ -281,6 +281,6 @@ def configurations_of(
 
 
 def charger_types(offers: Offers) -> set[str]:
-    """Return the charger types used in the choices at a site."""
+    """Return the charger types that configurations and sizes use."""
     configurations, sizes = choices_of(offers)
     return {*sizes, *(name for counts in configurations.values() for name in counts)}

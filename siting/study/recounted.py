@@ -72,7 +72,7 @@ def with_business(
     hurdle: Hurdle,
     pkr_per_usd: float | None = None,
 ) -> Plan:
-    """Return a plan with the earnings of each new station, at the `hurdle` of its case."""
+    """Return a plan with the business case of each new station, at the `hurdle`."""
     table = plan.sites
     drawn = table.set_index("offer_id")["subsidy_pkr"]
     case = business_of(plan.offers, drawn, plan.service, rules, compatibility, hurdle)
@@ -113,7 +113,7 @@ def sold_by_group(
     rules: economics.BusinessRules,
     compatibility: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return kWh/day sold by site and charger group; each class uses the least earning one."""
+    """Return kWh/day sold by site and charger group; a class uses the group that earns least."""
     able = [g for g in capacity_groups(map(str, offers.columns)) if g in rules.prices_pkr_kwh]
     has = offers.set_index("site_id")[[f"capacity_{g}_kwh_day" for g in able]] > 0
     sold = service.groupby(["site_id", "vehicle_class"])["served_kwh_day"].sum().reset_index()
@@ -252,7 +252,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
 
 
 def _best(outcome: Outcome) -> pd.DataFrame:
-    """Return the values from which regret counts; a plan that exceeds one has no regret there."""
+    """Return the values from which regret counts, at least the plan's own worth."""
     rows = outcome.served.merge(outcome.slices[["slice", "weight"]], on="slice")
     got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
     best = np.maximum(outcome.best["best"], outcome.best["scenario"].map(got))

@@ -1,7 +1,7 @@
 """The value of a plan's stations under other demand or capacity.
 
-Only the service of the stations is decided again. `siting evaluate` scores plans from outside this
-way, and every run values its plan under other circumstances.
+Only the service of the stations is decided again. This is how `siting evaluate` scores outside
+plans, and how a run values its plan under other circumstances.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ CAPACITIES = {
 NO_STATION = "no station stands"
 # Number of concessions in the headline; their table has all of them.
 MOST_LOTS = 8
-# Least difference at which simulated day and program are reported as two answers.
+# Least difference of the shares served at which the day and the program are compared.
 APART = 0.05
 # Share of the time left after the plan that other circumstances may use.
 WHAT_IF_SHARE = 0.5
@@ -331,7 +331,7 @@ def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, 
 
 
 def slow_of(study: Any) -> tuple[str, Any]:
-    """Return the other scenario with the smallest fleet, and its study; blank without one."""
+    """Return the other scenario with the smallest fleet, and its study; blank if none."""
     names = [name for key, name in _other_demands(study.config) if key == "scenario"]
     return (f"scenario {names[0]}", study.in_other(scenario=names[0])) if names else ("", None)
 
@@ -363,7 +363,7 @@ def demand_range(
     area: people_to_energy.Area,
     fleet_paces: Table | None,
 ) -> dict[str, Any]:
-    """The 5-95 % range of the demand (kWh/day) over random draws of its figures' ranges.
+    """The 5-95 % range of the demand (kWh/day) over random draws of its figures.
 
     ``planned_share`` is the share of draws below the plan's demand, ``slow_share`` the share below
     the demand with the vehicles of scenario ``slow`` (None where there is none). A

@@ -36,7 +36,7 @@ ROBUST = (
     "fast: {probability: 0.2, fleet: fast}}}"
 )
 
-# Start of the warning of a run without a page; the reason follows.
+# First words of the warning if no report is written; the reason follows.
 NO_REPORT = "no report.html was written: "
 
 
@@ -143,7 +143,7 @@ def run_to_folder(
 ) -> tuple[Plan, Path]:
     """Return the plan and the run folder it was written to, ``runs_dir/NAME-TIME`` by default.
 
-    A robust plan is one for slow, planned and fast sales at once (`ROBUST`).
+    A robust plan is for slow, planned and fast sales at once (`ROBUST`).
     """
     if robust:
         overrides = [*overrides, robust_override(load(config, overrides, now.date()))]
@@ -292,7 +292,7 @@ def fetch(
 ) -> list[str]:
     """Download all that a configuration needs into its cache; return a line per download.
 
-    A run after it needs no internet.
+    A later run needs no internet.
 
     Parameters
     ----------

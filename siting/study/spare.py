@@ -1,9 +1,9 @@
 """The spare time for further results of a plan, bounded so that the time limit holds.
 
 Cards of stations, other circumstances and the certificate's prices are computed after the solve.
-Together they have `LEAST_S` or `SHARE` of the solver's time limit, whichever is more; each has a
-share of the rest. Results without time are left blank and reported. A run records the number done,
-so that writing it again gives the same.
+Together they have `LEAST_S` seconds or `SHARE` of the solver's time limit, whichever is more; each
+has a share of the rest. Results without time are left blank and reported. A run records the number
+of results done, so that a second writing gives the same results.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Clock:
     """Processor time in seconds, or a twentieth of elapsed time if that is more."""
 
     limit_s: float
-    steps: int | None = None  # number to do whatever the time; None: as time allows
+    steps: int | None = None  # steps to do regardless of time; None: as time allows
     done: int = 0
     wall: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.process_time)

@@ -1,8 +1,8 @@
 """A stage: a function from tables to a table that declares its inputs.
 
-The stages of a study are the functions of `siting.study.to_demand` and `siting.study.to_plan`. A
-stage reads other stages by its parameters' names; of the configuration it sees only the keys it
-declares. `siting.study.depends` computes the effect of a change from these inputs.
+The stages of a study are functions of the modules that `siting.study.depends` lists. A stage reads
+other stages by its parameters' names; of the configuration it sees only the keys it declares.
+`siting.study.depends` computes the effect of a change from these declarations.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Stage[T]:
         return by_parameters + self.also
 
     def reads_key(self, key: str) -> bool:
-        """Return whether a change of a key changes its inputs."""
+        """Return whether a change of a key changes the stage's inputs."""
         return self.keys == EVERY_KEY or any(
             key == declared or key.startswith(f"{declared}.") or declared.startswith(f"{key}.")
             for declared in self.keys

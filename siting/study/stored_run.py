@@ -192,7 +192,7 @@ def study_of(source: Source) -> Study:
 def study_again(
     first: Study, folder: Path, overrides: Sequence[str], *, progress: Report | None = None
 ) -> Study:
-    """Return the study of a stored run, sharing stages with one opened before."""
+    """Return the study of a stored run, sharing stages with an opened study."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
     known = {"known_inputs": _known_inputs(facts, stale(changed))}
@@ -203,7 +203,7 @@ def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tupl
     """Return a run's configuration with other keys, and the keys that changed."""
     try:
         before = load(folder / "config.yaml", check_files=False)
-    except ConfigError as err:  # of a version with other keys
+    except ConfigError as err:  # written by a version with other keys
         raise InputError(
             [Fault(fault.where, fault.what, fault.fix or AGAIN) for fault in err.faults]
         ) from err

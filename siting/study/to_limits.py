@@ -197,7 +197,7 @@ def power_for(
     ):
         if classes & set(str(serves).split(", ")):
             stands[str(site)] = float(power_kw)
-    # The existing station's power, and the new chargers'.
+    # Power of the existing station and of the new chargers.
     added = _bare(offers).map(configuration_kw).astype(float).fillna(0.0)
     there_kw = offers["site_id"].astype(str).map(stands).astype(float).fillna(0.0)
     return dict(zip(offers["offer_id"].astype(str), (there_kw + added).tolist(), strict=True))

@@ -164,7 +164,7 @@ def aims_of(config: Config) -> list[str]:
         then = program.then
     elif program.decay is not None or config.solver.method == "greedy":
         then = ()
-    # Among plans of equal fairness, cost or safety, the one with the most worth.
+    # Among plans of equal fairness, cost or safety, the most worth decides.
     usual = () if "most_worth" in then else ("most_worth",)
     return [*program.first_aims, *usual, *then]
 
@@ -259,8 +259,8 @@ def answer_of(
 ) -> Answer:
     """Return the answer of a program, solved as the section ``solver`` says.
 
-    Of `config` it reads ``solver`` and ``program.least_gain``; `limit_s` is the time limit (s),
-    `start` offers of an earlier plan.
+    Only ``solver`` and ``program.least_gain`` of `config` are read; `limit_s` is the time limit
+    (s), `start` offers of an earlier plan.
     """
     solver, gain = config.solver, config.program.least_gain
     return solve(
@@ -282,7 +282,7 @@ def answer_of(
 class Question(Program):
     """The program of a study, solved with the study's settings.
 
-    Of `config` it reads ``solver`` and ``program.least_gain``.
+    Only ``solver`` and ``program.least_gain`` of `config` are read.
 
     >>> answer = study.program.floor(0.3, of="zone").solve()  # doctest: +SKIP
     """
@@ -325,7 +325,7 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     Parameters
     ----------
     answers
-        By the name of the row.
+        Answers, by row name.
 
     Returns
     -------
