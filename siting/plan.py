@@ -240,7 +240,7 @@ class Plan:
     def save_pictures(
         self, folder: Path | str, formats: Sequence[str] = ("png", "svg")
     ) -> list[Path]:
-        """Write the map and every chart with a table in the plan; return the files.
+        """Write the map and every chart that the plan has a table for; return the files.
 
         `folder`: created if missing; pictures in it are not replaced. `formats`: any of ``png``,
         ``svg`` and ``pdf``. The same plan gives the same files, byte by byte; text in SVG and PDF
@@ -305,7 +305,7 @@ class Plan:
         )  # fmt: skip
 
     def what_if(self, height_px: int = 560) -> Any:
-        """Return a widget to drop or require stations and move the money: see `siting.what_if`."""
+        """Return a widget to drop or require stations and set the budget: see `siting.what_if`."""
         return ask("what_if", self, height_px)
 
     def compare(self, other: Any) -> Any:

@@ -58,7 +58,7 @@ class Evaluation(Shown):
     title, note
         From the study.
     theirs, best
-        The two plans, both recounted; `best` is None if no plan keeps the rules for the money.
+        The two plans, both recounted; `best` is None if no plan for the money keeps the rules.
     scores
         The figures of each plan (`siting.review.score.score`), ``theirs`` first.
     broken

@@ -70,8 +70,8 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
 
     Roads, demand, offers and reach are computed once. Each solve starts from the plan of the budget
     before and keeps that plan unless it finds a better one, so that more money is never worth less.
-    A budget's bound also holds for every smaller budget. With years, each year keeps its share.
-    Infeasible budgets are left out.
+    A budget's bound also holds for every smaller budget. With years, each keeps its share of the
+    budget. Infeasible budgets are left out.
 
     Parameters
     ----------

@@ -214,7 +214,7 @@ class Traced:
         return self._factors.get((figure, of))
 
     def figures_of(self, figures: list[str], of: str) -> tuple[Factor, ...]:
-        """Return the given figures that the run's list has."""
+        """Return those of the given figures that are listed."""
         factors = (self.figure(figure, of) for figure in figures)
         return tuple(one for one in factors if one is not None)
 

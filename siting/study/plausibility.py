@@ -17,7 +17,7 @@ from siting.config import Config
 NEAR = 1.25
 # Cells hold inhabited land only, tehsils also empty land.
 DENSER = 1.5
-# Share of a city's box from which roads count as the whole city's.
+# Covered share of a city's box that counts as the whole city.
 WHOLE = 0.9
 # Largest distance of the roads' centroid from a city's box, km; boxes are inexact.
 FAR_KM = 10.0
@@ -102,7 +102,7 @@ def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[st
 
 def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]:
     """Return a doubt if people are far fewer than in the tehsil of the study's name."""
-    if config.demand.city_people is not None:  # counted by the same layer, so that shares hold
+    if config.demand.city_people is not None:  # from the same layer, so that shares hold
         return []
     query = getattr(config.roads.source, "query", "") or ""
     said = f"{config.title} {query}"

@@ -401,7 +401,7 @@ def all_figures(
 ) -> Table:
     """Return every figure of the demand, from sales of vehicles to weights of places.
 
-    The columns are `siting.reference.listing.LISTED`; `fleets` are further scenarios planned for.
+    The columns are `siting.reference.listing.LISTED`; `fleets` are further scenarios of the plan.
     """
     parts = _energy_figures(asked, figures, city, fleets)
     used = vehicles[vehicles["vehicle_class"].isin(list(asked.vehicle_classes))]

@@ -420,8 +420,8 @@ def spread(
 ) -> Table:
     """Return energy by zone and class spread over cells, by their surfaces if there are any.
 
-    `energy` has ``zone_id``, ``vehicle_class`` and ``demand_kwh_day``; the others are as in a
-    study.
+    `energy` has ``zone_id``, ``vehicle_class`` and ``demand_kwh_day``; the other tables are a
+    study's.
     """
     division = None if surfaces is None else weights
     return people_to_energy.spread_demand(

@@ -15,7 +15,7 @@ from siting.config import Config, PeopleZones
 from siting.errors import InputError
 from siting.roads import Network
 
-# Share of the zones' people beyond the roads above which a note says so.
+# Share of the zones' people beyond the roads that calls for a note.
 MOST_OUTSIDE = 0.05
 
 
