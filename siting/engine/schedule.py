@@ -28,8 +28,8 @@ class Step:
 
     turn: Callable[[], bool]
     ready: Callable[[], bool] = lambda: True
-    work: float = 0.0  # counted, of all its turns
-    rate: float = math.inf  # of the gap closed per unit of work; later turns count double
+    work: float = 0.0  # work of all its turns
+    rate: float = math.inf  # gap closed per unit of work, recent turns counted most
 
 
 def take_turns(
@@ -43,7 +43,7 @@ def take_turns(
     steps
         In the order of their first turns.
     clock
-        It counts the work.
+        Clock that counts the work.
     left
         Difference between bound and incumbent now; infinite while either is unknown.
     done

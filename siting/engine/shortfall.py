@@ -66,7 +66,7 @@ class Shortfall:
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # Needs above earnings and caps are not a shortfall of measures: see the second column.
+        # The second column takes needs above earnings and caps, which no measure counts.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
             family = m.family["gap"]
@@ -92,7 +92,7 @@ class Shortfall:
         self.there = np.zeros(0, dtype=np.int64)  # columns in the model, in its order
         self.known = np.zeros(len(self.columns), dtype=bool)
         self.bound = np.zeros(len(self.columns))
-        # The pairs' columns by row, first ones in front; None where all are added at once.
+        # The pairs' columns by row, in order of addition; None where all are added at once.
         self.by_worth: Ints | None = None
         near = self.single and frame.service.near
         if self.layout.by_pair and (near or many):

@@ -34,7 +34,7 @@ def trimmed(
     Parameters
     ----------
     program, aim
-        The program.
+        The program and its aim.
     result
         The plan found for the aim, and its bound.
     clock

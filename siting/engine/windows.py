@@ -9,10 +9,10 @@ The energies belong to demand rows that a window can change: rows that its stati
 lack service, and rows that one of its sites would serve better. Such a row keeps the pairs in use
 and, at first, a few others: in the window the nearest, outside it pairs with free capacity.
 
-Each window has two neighbourhoods, mostly far apart: money moves between them. Windows start where
-relaxation and plan differ. None is repeated while nothing near it has changed. Once all of a size
-have been tried they grow, in sites and in pairs of a row. Several run in parallel; their results
-are applied in order, so that a run repeats.
+Each window has two neighbourhoods, mostly far apart, so that money can move between them. Windows
+start where relaxation and plan differ. None is repeated while nothing near it has changed. Once all
+windows of a size have been tried, they grow in sites and in pairs per row. Several run in parallel;
+their results are applied in order, so that a run repeats.
 
 Source: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer 2010,
 399-419.
@@ -83,7 +83,7 @@ class Windows:
             self._good = self._among_best(all_energies, self._worth, settings.BEST_SITES)
         self._near = self._overlap()
         self.taken = taken
-        self.hopeless = np.zeros(frame.count, dtype=bool)  # options of no better plan
+        self.hopeless = np.zeros(frame.count, dtype=bool)  # options that no better plan has
         near = frame.service.near
         wide = 10 if near or frame.program.gap is not None else 1
         self.gap = wide * settings.WINDOW_GAP
@@ -277,7 +277,7 @@ class Windows:
         return inside | outside
 
     def _outside(self, inside: Flags) -> Flags:
-        """Return the energies of stations outside a window in the rows of some inside it."""
+        """Return the energies at stations outside a window, in rows with given energies inside."""
         rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
         rows[self._reach_of_columns[inside]] = True
         built = np.zeros(self.frame.sites, dtype=bool)

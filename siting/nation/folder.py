@@ -288,7 +288,7 @@ def _years(studies: Mapping[str, Config]) -> list[int]:
 
 def _hash(config: Config) -> str:
     years = config.program.years
-    if years is not None:  # each question has money of its own
+    if years is not None:  # the money is part of each question, not of the cities
         asked = years.model_copy(update={"budgets_pkr": dict.fromkeys(years.budgets_pkr, 0.0)})
         program = config.program.model_copy(update={"years": asked})
         config = config.model_copy(update={"program": program})

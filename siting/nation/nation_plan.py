@@ -37,8 +37,8 @@ class NationPlan:
         weighted as in a city's program, and there are ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``,
         ``new_stations_YEAR`` (up to the year), ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
     splits
-        One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (of plans before their
-        drives are shortened, the best too), ``gini`` (of the shares served over cities),
+        One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drives are
+        shortened, in the best division too), ``gini`` (of the shares served over cities),
         ``gini_a_head`` (of energy per head), ``less_kwh_day`` and ``less_share`` against the plan,
         ``less_pkr`` (the money for the difference at the price of the budget; blank: no price),
         ``complete`` (whether every city had a plan), and ``pkr_CITY``.

@@ -32,7 +32,7 @@ class Floor:
 
     name: str  # name of the zone or class, or ``city``
     member: Flags  # whether each demand row counts
-    share: float  # least share of its demand, 0 to 1
+    share: float  # least share of the demand, 0 to 1
     # ``last``: in the last year, in every scenario of it; ``every``: in every slice.
     when: When = "last"
 

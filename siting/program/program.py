@@ -113,7 +113,7 @@ class Program(Blocks):
         probabilities
             Probability of each scenario; the sum is 1.
         demand
-            Demand in each (kWh/day by ``demand_id``), with years by (year, scenario).
+            Demand in each scenario (kWh/day by ``demand_id``); with years, by (year, scenario).
         """
         if self.scenario_plan is not None:
             fix = "name them once, all together"
@@ -128,8 +128,8 @@ class Program(Blocks):
         Parameters
         ----------
         worth
-            Worth of each whole demand row, by ``demand_id``; by year and scenario too, after these
-            are set, where it differs.
+            Worth of each whole demand row, by ``demand_id``. Where it differs by year or scenario,
+            set these first, and give one series for each.
         unit
             Unit of the worth.
         """
@@ -205,7 +205,7 @@ class Program(Blocks):
         of
             None: the city; ``"class"``, ``"zone"``: each of them; else zones by ``demand_id``.
         when
-            ``last``: in the last year; ``every``: in every year. In every scenario.
+            Years in which the floor holds, in every scenario: ``last`` or ``every``.
         """
         floors = floors_of(self.instance, share, of, when, self.zones)
         return replace(self, floors=(*self.floors, *floors))

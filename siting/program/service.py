@@ -71,10 +71,10 @@ class Merging:
     """The rules by which demand rows that are served alike become one."""
 
     instance: Instance
-    floors: tuple[Floor, ...]  # keep rows apart
+    floors: tuple[Floor, ...]  # floors that keep rows apart
     # Figures by vehicle class that keep rows apart; the first: present value of a kWh/day (PKR).
     by_class: tuple[Floats, ...]
-    decay: Decay | None = None  # of worth with the drive
+    decay: Decay | None = None  # decay of worth with the drive
     by_cell: bool = False  # whether rows of different cells stay apart, so that drives are known
 
     def service(self, demand_kwh: Floats, worth: Floats, offers: Ints) -> Service:
@@ -92,7 +92,7 @@ class Merging:
         told = [reach[rows].astype(float), kind[rows].astype(float)]
         told += [figure[vehicle_class] for figure in by_class]
         told += list(worth[rows].T) + list(member.astype(float))
-        # Numbered in the order of the first demand row of each.
+        # Merged rows are numbered in the order of their first demand rows.
         table = pd.DataFrame(dict(enumerate(told)))
         merged = table.groupby(list(table.columns), sort=False).ngroup().to_numpy()
         first = np.flatnonzero(~pd.Series(merged).duplicated().to_numpy())
