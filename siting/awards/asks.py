@@ -188,7 +188,7 @@ class Market:
         rupee[at] = 1.0
         own = self._money(rupee).use[:, mine]
         use = sparse.csr_array(self.money.use @ sparse.diags_array(1.0 - rupee[options.last]))
-        most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # unit of the bid's columns
+        most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # unit of the columns of draws
         first = len(pool.worth)
         last = first + len(mine)  # after the draw of each option of the bid comes the ask
         rows = self._money_rows(use, sparse.csr_array(own * most), first)

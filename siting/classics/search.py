@@ -1,9 +1,9 @@
 """The best plan of each classic model, with a bound on every plan.
 
 The p-median, facility location and set covering are solved as their integer programs, from a plan
-made by adding and exchanging sites. The p-center is a bisection over the radii: whether p sites
-cover every demand within a radius is a set covering problem, so every smaller radius is proven
-infeasible (Minieka 1970). Maximal covering is a covering on a budget of p sites
+made by adding and exchanging sites. The p-center is a bisection over the radii (Minieka 1970): a
+set covering problem decides whether p sites cover every demand within a radius; if not, all smaller
+radii are infeasible too. Maximal covering is a covering on a budget of p sites
 (`siting.engine.covering`). With capacities, plans are valued by a transport problem.
 
 Source: E. Minieka: The m-center problem. SIAM Review 12 (1970), 138-139.

@@ -2,8 +2,8 @@
 
 Cuts are rows added to the native model, decisions are bounds of its columns, and the simplex method
 starts from the last basis. Cuts that stay slack are removed: of thousands, few bind at an optimum.
-An option outside the optimum is in no sufficient plan if its reduced cost takes the bound below the
-value sought (`Relaxed.hopeless`).
+An option outside the optimum is ruled out if its reduced cost takes the bound below the value
+sought (`Relaxed.hopeless`).
 """
 
 from __future__ import annotations

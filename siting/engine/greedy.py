@@ -111,7 +111,7 @@ def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Int
 
     Options are ranked by worth per rupee, with a low and a higher weight on the stations' own
     rupees. A station's gap is known only once its service is computed, and is mostly smaller than
-    the construction assumes, so sums above the full money are tried too, last.
+    the construction assumes. So sums above the full money are tried last.
     """
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):

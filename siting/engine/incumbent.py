@@ -29,7 +29,7 @@ class Options:
     """Settings for one aim: gap, threads, seed, and whether a good or improved plan suffices.
 
     `turns`: limit on the turns of windows and tree; `yields_from`: share of the whole time limit
-    from which turns too slow to prove the gap leave the remaining time to later aims.
+    after which turns that are too slow to prove the gap leave the rest to later aims.
     """
 
     gap: float

@@ -6,10 +6,10 @@ each pair have a worth ``v_ij`` per kilowatt-hour and each demand row a price ``
 
     sum of v_ij x_ij  <=  sum of p_i d_i  +  sum over the stations that stand of  intake(v - p)
 
-where the ``intake`` of a station is the most it could earn at worths ``v_ij - p_i`` if it stood
-alone: rows in reach have the demand ``d_i``, and its charger groups have their capacities. This
-bounds every choice for all worths and prices; at the duals of a choice's own program it equals the
-value of that choice. All cuts of the engine have this form (`siting.engine.cuts`).
+where the ``intake`` of a station is the most it could earn alone at worths ``v_ij - p_i``, with the
+demand ``d_i`` of all rows in reach and the capacities of its charger groups. The inequality bounds
+every choice for all worths and prices; at the duals of a choice's own program it equals the value
+of that choice. All cuts of the engine have this form (`siting.engine.cuts`).
 
 The intake needs no linear program. The energy that a station can serve of a set of rows is the rank
 of a polymatroid, so greedy is optimal. The intake is the integral over ``t`` of the energy that the

@@ -1,8 +1,8 @@
 """Windows: large neighbourhood search, with the stations of a neighbourhood set free.
 
 A window frees the options of some sites, some energies, and all columns without a site; the rest of
-the plan moves to the sides of the rows. The result is a small integer program that HiGHS solves
-from the incumbent. It is built from the matrix alone, so it works for any combination of blocks.
+the plan is fixed and moves to the right-hand sides. HiGHS solves this small integer program from
+the incumbent. It is built from the matrix alone, so it works for any combination of blocks.
 Nearness is shared demand, so no map is needed.
 
 The energies belong to demand rows that a window can change: rows that its stations serve, rows that
@@ -256,8 +256,8 @@ class Windows:
     def _pairs(self, inside: Flags) -> Flags:
         """Return a window's energies: energies in use, and a few that may take their place.
 
-        `inside`: all energies of its sites. Only rows that its stations serve, that lack service,
-        or that one of its sites would serve better than their stations.
+        `inside`: all energies of its sites. The energies are of rows that its stations serve, that
+        lack service, or that one of its sites would serve better.
         """
         now = self.point[self._energies]
         in_use, worth = now > 0, self._worth

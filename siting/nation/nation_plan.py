@@ -28,8 +28,8 @@ class NationPlan:
     Parameters
     ----------
     cities
-        One row per city: ``city``, ``title``, ``province``, ``status`` (failed: it counts as 0
-        served, and in the bound with all in reach), ``granted_pkr``, ``subsidy_pkr``, ``cost_pkr``,
+        One row per city: ``city``, ``title``, ``province``, ``status`` (failed: energy counts
+        as 0, and its bound is all demand in reach), ``granted_pkr``, ``subsidy_pkr``, ``cost_pkr``,
         ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``, ``reachable_kwh_day``, ``people``,
         ``vehicles``, ``drives_min``, ``kwh_day_a_million`` (energy for a PKR m more, between plans
         of the city), ``binds`` (the binding floor), ``lon``, ``lat``, ``note``, ``error``, and

@@ -34,8 +34,8 @@ Report = Callable[[str], None]
 BUDGET = "the nation's budget"
 # Divisions in proportion to a figure of the cities; None: equal shares.
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
-# A city's time limit grows with this power of its demand, from this share of the mean: large cities
-# are hard, and hold most of the nation's unproven energy.
+# A city's time limit grows with this power of its demand, and is at least this share of the mean:
+# large cities are hard, and hold most of the nation's unproven energy.
 LARGER, LEAST_TIME = 0.75, 0.25
 # Share of unproven energy above which a price is asked again, and the largest multiple of the time
 # for it.

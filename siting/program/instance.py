@@ -114,9 +114,9 @@ class Instance:
 
         Offers that are ruled out (with a ``reason``) are left out. An existing station is kept or
         extended: of the other offers at its site only extensions (true ``extends``) are kept. Their
-        capacity and power include the station's; their cost is for the addition. With a column
-        ``bundle``, in the end all offers with the same text stand, or none does. A column
-        ``opens_year`` above 0 is the year in which the offer opens in a plan in years.
+        capacity and power include the station's; their cost is for the addition. Of the
+        offers with the same text in a column ``bundle``, all stand in the end, or none does. A
+        value above 0 in a column ``opens_year`` is the year in which an offer must open.
 
         Parameters
         ----------
@@ -139,8 +139,8 @@ class Instance:
         Raises
         ------
         InputError
-            With every fault of the tables, of the references between them and of the budget; also
-            if there is no demand, or none can reach a usable station.
+            With every fault of the tables, their references and the budget; also if there is no
+            demand, or none can reach a usable station.
         InfeasibleError
             With every limit already exceeded by existing and required stations.
 

@@ -19,7 +19,7 @@ payment is at most the largest shortfall. Existing stations need nothing and dra
 
 Sites of one concession share one case: one gap row, the sum over them, so that the surplus of one
 site covers the shortfall of another. Each offer keeps its cap, and existing stations are in no
-concession. The program has one year, as a surplus is not paid back in a year of need.
+concession. Such a program has one year, because a surplus is not paid back in a year of need.
 
 Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
 public private partnerships in infrastructure (viability gap funding), 2013, for the rule; the rows

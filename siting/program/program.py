@@ -90,8 +90,8 @@ class Program(Blocks):
         budgets_pkr
             Public money granted in each year (PKR); the instance's own budget is ignored.
         demand
-            Demand in each year (kWh/day by ``demand_id``); None: the same in all. With both years
-            and scenarios, give it with the block added second, by (year, scenario).
+            Demand in each year (kWh/day by ``demand_id``); None: the same in all. With years and
+            scenarios, give demand with the second of the two blocks, by (year, scenario).
         rules
             ``carry_over``, ``upgrades``, ``discount_rate``, ``last_period_years``, as for
             `siting.program.slices.Years.of`.

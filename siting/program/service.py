@@ -2,7 +2,7 @@
 
 Demand rows can be merged if they plug into the same chargers, reach the same sites, have the same
 weight at each of them in every slice, are in the same floors and earn the same margin. The energy
-served to their sum is split in proportion to their demand, and the program stays the same. Where
+served to a merged row is split in proportion to demand, and the program stays the same. Where
 drives matter (`minutes`), rows of different cells stay apart, and so do vehicle classes whose
 minutes cost differently.
 
@@ -122,7 +122,7 @@ class Merging:
     def _in_reach(
         self, demand_kwh: Floats, offers: Ints
     ) -> tuple[Ints, tuple[Groups, ...], Ints, list[tuple[Ints, Floats, Floats]]]:
-        """Return the kind of each row, all kinds, the number of its site list, and these lists."""
+        """Return each row's kind, all kinds, the number of each row's site list, and all lists."""
         instance, decay, by_cell = self.instance, self.decay, self.by_cell
         sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
         alive = demand_kwh.max(axis=1, initial=0.0) > 0
