@@ -207,7 +207,7 @@ def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
 def facility_location(instance: PlainInstance, *, capacitated: bool = False) -> ClassicProgram:
     """Return the program for the least cost of opening sites and serving demand, in PuLP.
 
-    With `capacitated` sites serve no more weight than their capacity, and demand may be split.
+    With `capacitated`, sites serve no more weight than their capacity, and demand may be split.
     """
     name = "capacitated_facility_location" if capacitated else "facility_location"
     program = _start(name, instance.wanted())

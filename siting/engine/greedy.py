@@ -2,8 +2,8 @@
 
 With one option per site the energy served is monotone and submodular in the set of options: the
 gain of a station shrinks as others are added. That holds for coverage and for the transport problem
-with capacities, whose value is the rank of a polymatroid. So for the gain of new stations over
-existing ones:
+with capacities, whose value is the rank of a polymatroid. So the gain of new stations over
+existing ones has these guarantees:
 
 - the better of two plans, the greedy one by energy per rupee while money lasts and the best
   single option, reaches at least ``(1 - 1/e) / 2``, 31.6 %, of the best within the budget;

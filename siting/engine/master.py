@@ -122,7 +122,7 @@ class Master(CutModel):
     def scarce(self) -> Floats:
         """Return each option's use of scarce resources at the prices of the last optimum.
 
-        Scaled to the unit of the model's objective; the small price on money is included.
+        The result is in the unit of the model's objective, and includes the small price on money.
         """
         rows = self.matrix.family.get("resource", slice(0, 0))
         dual = np.asarray(self.model.getSolution().row_dual)[rows]
@@ -198,7 +198,7 @@ class Master(CutModel):
                     seen.add(key)
                     broken.append(cut)
 
-        # Cuts from a mean with earlier points are deeper; if it gives none, the optimum does.
+        # Cuts at a mean with earlier points are deeper; without any, the optimum gives cuts.
         points = [self._middle, taken]
         awake, resting = self._awake()
         for point in points:

@@ -162,7 +162,7 @@ class _Named:
                 self.rows.append(("demand", ids[d], one.name, float(merged[of[d], s])))
 
     def _limits(self) -> None:
-        """Price money and limits over the options; a limit by its row of the last year."""
+        """Price money and limits over the options; a limit has the price of its last year."""
         resources, program = self.program.resources, self.program
         known = {limit.name for limit in program.instance.limits}
         named = zip(self._named("resource"), resources.names, resources.kinds, strict=True)

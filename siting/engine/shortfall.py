@@ -36,7 +36,7 @@ class Shortfall:
         x = [self.layout.pair_column[cutter.parts[p].pairs, cutter.parts[p].slice] for p in group]
         self.energies = np.unique(np.concatenate(x))
         self.money = bool(cutter.money) and not worth_only
-        # Years whose money it covers; years without demand belong to the first group.
+        # Years whose money counts here; years without demand belong to the first group.
         self.years: list[int] = []
         if self.money:
             of_parts = {cutter.year_of(p) for p in range(len(cutter.parts))}
@@ -174,7 +174,7 @@ class Shortfall:
         family = m.family["demand"]
         inside = (self.rows >= family.start) & (self.rows < family.stop)
         of_row = np.flatnonzero(inside)
-        # Any column of a demand row has its merged row and slice.
+        # Any column of a row tells the row's merged demand row and slice.
         first = m.a.indices[m.a.indptr[self.rows[of_row]]] - frame.count
         row = frame.service.row[frame.energy_pair[first]]
         slice_ = frame.energy_slice[first]

@@ -231,7 +231,7 @@ class _Diagnosis:
         return incumbent
 
     def groups(self, suspects: Sequence[int], first: Collection[int]) -> list[list[int]]:
-        """Return the groups to test: single requirements, but many of a block at once and last."""
+        """Return the groups to test: single requirements, then large blocks as one group each."""
         blocks: dict[str, list[int]] = {}
         for k in suspects:
             blocks.setdefault(self.asked[k].block, []).append(k)
@@ -354,7 +354,7 @@ class _Diagnosis:
     def verified(
         self, answer: Answered, excess: dict[int, float]
     ) -> tuple[dict[int, float], Flags]:
-        """Return the figures with which the plan found fits, and its stations by site.
+        """Return figures that fit the plan found, and the plan's stations by site.
 
         Figures are rounded to usual decimals, and enlarged slightly where that is not enough.
         """

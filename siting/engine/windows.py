@@ -59,7 +59,7 @@ class Windows:
         self.frame, self.clock = frame, clock
         self.threads, self.seed = threads, seed
         m = frame.matrix
-        # Windows whose rows keep few sites may share stations outside: all rows are checked.
+        # Under decay, windows may use the same stations outside them: all rows are checked.
         self._shared = np.full(m.a.shape[0], frame.service.near)
         pooled = frame.program.gap is not None and bool(frame.program.gap.concessions)
         for family in (*SHARED, "gap") if pooled else SHARED:

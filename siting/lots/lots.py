@@ -243,7 +243,7 @@ def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDat
 
 @dataclass(frozen=True, eq=False)
 class _New:
-    """New stations, each in the equal parts in which it is let."""
+    """New stations, each of one or several equal parts that are let."""
 
     network: Network
     node: np.ndarray

@@ -241,7 +241,7 @@ def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Ro
 def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
     """Return the answers of an earlier folder that hold for these cities too.
 
-    Raises `InputError` if the folder has no readable answers, or other years.
+    Raises `InputError` if the folder has no readable answers, or is for other years.
     """
     path = folder / ANSWERS
     try:

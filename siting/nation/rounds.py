@@ -376,7 +376,7 @@ class Rounds:
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return all bounds so far, and their certificate for this or other money.
 
-        By year the bounds have the weights (`siting.nation.division_bound`) of the certificate.
+        With years, the bounds have the certificate's weights (`siting.nation.division_bound`).
         """
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:

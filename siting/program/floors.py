@@ -37,7 +37,7 @@ class Floor:
     when: When = "last"
 
     def holds_in(self, slices: Sequence[Slice]) -> list[int]:
-        """Return the positions of the slices it holds in."""
+        """Return the positions of the slices in which the floor holds."""
         last = max(s.year for s in slices)
         return [n for n, s in enumerate(slices) if self.when == "every" or s.year == last]
 

@@ -300,7 +300,7 @@ class Program(Blocks):
         )
 
     def least_regret(self) -> Program:
-        """Return the program with the next aim: the least worst regret over scenarios."""
+        """Return the program with the next aim: the smallest regret in the worst scenario."""
         return self.aim(LeastRegret())
 
     def tail(self, alpha: float, of: TailOf = "unserved") -> Program:

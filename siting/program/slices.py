@@ -5,7 +5,7 @@ has its own demand, and no energy moves between slices. A station of a year stan
 of that year, as a plan is chosen before the scenario is known.
 
 The weight of a kilowatt-hour a day in year ``t`` is ``w_t``: the years until the next one,
-discounted to the first. In scenario ``s`` it is the probability ``p_s``, if the aim is a mean.
+discounted to the first. If the aim is a mean, scenario ``s`` has its probability ``p_s`` as weight.
 """
 
 from __future__ import annotations
