@@ -3,7 +3,7 @@
 A bid wins at an ask if some plan with it is worth more than the best plan without it, or worth as
 much for less public money. Let ``W`` and ``M`` be the worth and money of the best plan without it,
 ``B`` the available money of each kind, and ``P`` the plans that take the bid. Then its critical ask
-is the larger of two::
+is the larger of two values::
 
     most a:  a + others of P  <=  B,   worth of P  >  W
     most a:  a + others of P  <=  min(B, M),   worth of P  >=  W
@@ -48,11 +48,11 @@ NOTHING = 1e-7
 class Bid:
     """A bid as the program knows it."""
 
-    bid: str  # its name
-    offers: tuple[str, ...]  # its offers by id, all of them or none
-    ask_pkr: float  # public money that it asks for (PKR)
-    shares: tuple[float, ...]  # the share of the ask that each offer draws
-    most_pkr: float  # the reserve price: the most that it may ask for (PKR)
+    bid: str  # name
+    offers: tuple[str, ...]  # ids of the offers that win together
+    ask_pkr: float  # public money asked for (PKR)
+    shares: tuple[float, ...]  # share of the ask that each offer draws
+    most_pkr: float  # reserve price: the most that a bid may ask for (PKR)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Market:
         self.there = instance.budget_pkr if plan is None else sum(plan.budgets_pkr)
         self.money = self._money(self.drawn)
         self.closed = self._of(closed)
-        self.none_without = False  # whether the last plan asked for was proven not to exist
+        self.none_without = False  # whether the last question was proven to have no plan
 
     # --- questions -------------------------------------------------------------------------------
 
@@ -161,16 +161,16 @@ class Market:
         return Best(value, max(most.bound, value), money, min(-cheap.bound, money), choice)
 
     def ask(self, bid: Bid, worth: float, money_pkr: float, *, limit_s: float = math.inf) -> Ask:
-        """Return the largest whole rupees that a bid could have asked for and won.
+        """Return the largest ask, in whole rupees, at which a bid would have won.
 
-        `worth`, `money_pkr`: of the best plan without it.
+        `worth`, `money_pkr`: worth and money of the best plan without the bid.
         """
         clock, until = self.pool.clock, self._until(limit_s)
         hair = SAME * abs(worth)
         with clock.within(clock.share + 0.5 * (until - clock.share)):
             more = self._ask(bid, worth + hair, math.inf)
         if more.low_pkr >= math.floor(min(money_pkr, bid.most_pkr)):
-            return more  # for equal worth, no more may be drawn than by the best plan without it
+            return more  # at equal worth, the plan without the bid must not be cheaper
         with clock.within(until):
             same = self._ask(bid, worth - hair, money_pkr)
         return Ask(max(more.low_pkr, same.low_pkr), max(more.high_pkr, same.high_pkr))
@@ -178,7 +178,7 @@ class Market:
     # --- the programs ----------------------------------------------------------------------------
 
     def _ask(self, bid: Bid, worth: float, most_pkr: float) -> Ask:
-        """Return the largest ask in a plan of at least this worth that draws no more money."""
+        """Return the largest ask in a plan of at least `worth` that draws at most `most_pkr`."""
         pool, options = self.pool, self.options
         at = self.program.instance.positions_of(bid.offers)
         order = np.argsort(np.array(bid.offers, dtype=object), kind="stable")
@@ -188,9 +188,9 @@ class Market:
         rupee[at] = 1.0
         own = self._money(rupee).use[:, mine]
         use = sparse.csr_array(self.money.use @ sparse.diags_array(1.0 - rupee[options.last]))
-        most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # the unit of its columns
+        most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # unit of the columns of draws
         first = len(pool.worth)
-        last = first + len(mine)  # columns of draws by option of the bid; then the ask
+        last = first + len(mine)  # after the draw of each option of the bid comes the ask
         rows = self._money_rows(use, sparse.csr_array(own * most), first)
         rows.append(self._at_least(pool.worth, worth))
         wanted = np.flatnonzero(options.last == self.program.instance.positions_of([bid.offers[0]]))
@@ -240,7 +240,7 @@ class Market:
         self, goal: Floats, gone: Flags, worth: float, more: list[Condition] | None = None, *,
         enough: float,
     ) -> Found:  # fmt: skip
-        """Return the best choice for a goal, within all money, of at least this worth."""
+        """Return the best choice for a goal within the money and of at least this worth."""
         rows = [*self._money_rows(self.money.use, None, 0), *(more or [])]
         if math.isfinite(worth):
             rows.append(self._at_least(self.pool.worth, worth))
@@ -271,7 +271,7 @@ class Market:
         return Found(found.choice, found.value * unit, found.bound * unit)
 
     def _tied(self, choice: Ints, gone: Flags, worth: float) -> Ints:
-        """Return the plan of least cost, then lowest ids, as good and cheap as a choice."""
+        """Return the plan equal to a choice in worth and money with least cost, then ids."""
         rows: list[Condition] = []
         rank: Floats = np.arange(1.0, len(self.drawn) + 1.0)
         for price in (self.drawn, self.program.instance.offer_cost, rank):
@@ -302,7 +302,7 @@ class Market:
     # --- rows and bounds -------------------------------------------------------------------------
 
     def _until(self, seconds: float) -> float:
-        """Return the share of all time that has passed after some seconds more."""
+        """Return the share of all time that will have passed after some more seconds."""
         clock = self.pool.clock
         return clock.share_after(min(seconds / max(clock.left_s, 1e-9), 1.0))
 
@@ -330,7 +330,7 @@ class Market:
     def _money_rows(
         self, use: sparse.csr_array, own: sparse.csr_array | None, first: int
     ) -> list[Condition]:
-        """Return the rows of all kinds of money, with the draws of further columns."""
+        """Return the rows of all kinds of money; `own`: draws of the columns from `first` on."""
         out: list[Condition] = []
         for r, (low, high) in enumerate(zip(self.money.at_least, self.money.at_most, strict=True)):
             parts = [(use, 0)] + ([] if own is None else [(own, first)])

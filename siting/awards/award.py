@@ -64,8 +64,8 @@ def award(
 ) -> Award:
     """Return the winners among some bids, and the critical ask of each bid.
 
-    The award takes the most worth for the public money, then the least money; everything else is
-    the configuration's: demand, budget, years, floors, feeders, limits, existing stations.
+    The award takes the most worth for the public money, then the least money. The configuration
+    sets all else: demand, budget, years, floors, feeders, limits, existing stations.
 
     Parameters
     ----------
@@ -237,11 +237,11 @@ def _losers(bidding: Bidding, won: Collection[str]) -> list[str]:
 
 
 def _of_winner(market: Market, bid: Bid, limit_s: float) -> Ask:
-    """Return the critical ask of a winner, against the award without it."""
+    """Return the critical ask of a winner, computed against the award without it."""
     begun, least = time.monotonic(), math.floor(bid.ask_pkr)
     other = market.best(without=bid, limit_s=WITHOUT_S * limit_s)
     if other is None:
-        # No plan was found without it: none exists, or the time was too short.
+        # No plan was found without the bid: none exists, or the time was too short.
         return Ask(bid.most_pkr if market.none_without else least, bid.most_pkr)
     left = max(limit_s - (time.monotonic() - begun), 0.1)
     found = market.ask(bid, other.worth, other.money_pkr, limit_s=left)

@@ -2,8 +2,8 @@
 
 Each line is a place: ``bidder``, ``lon``, ``lat`` and its chargers (``chargers`` in words or
 ``configuration``), with ``ask_pkr`` or ``rent_pkr``. Lines with the same ``bid`` are a bundle,
-which wins as a whole; its money is the sum of its lines. Of bids with the same ``one_of`` at most
-one wins. ``name`` and ``year`` (of opening) may be given, and any column that ``award.caps`` names.
+which wins as a whole; its money is the sum of its lines. At most one bid of the same ``one_of``
+wins. ``name`` and ``year`` (of opening) may be given, and any column that ``award.caps`` names.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PRICE = "PKR of 0 or more"
 def read_bids(
     path: Path, config: Config, chargers: pd.DataFrame
 ) -> tuple[gpd.GeoDataFrame, UserTable]:
-    """Return the bids' places, one row each, as read without a map.
+    """Return the bids' places, one row each, before they are joined to sites.
 
     `chargers` is the catalogue. Columns: ``bid``, ``bidder``, ``name``, ``counts`` (chargers by
     type), ``year`` (0: any), ``ask_pkr``, ``rent_pkr``, ``one_of``, ``line``, the user's own

@@ -93,7 +93,7 @@ def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
 
 
 def fill(problem: Location, chosen: Flags, clock: Clock) -> Flags:
-    """Return the sites after adding the most profitable one while any saves cost."""
+    """Return the sites after additions, the most profitable first, while any saves cost."""
     chosen = chosen | problem.existing
     cheapest = nearest(problem, chosen)[0]
     scale = max(float(cheapest.sum()), 1e-300)

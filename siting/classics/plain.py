@@ -93,12 +93,12 @@ class PlainInstance:
             One row per pair: ``demand_id``, ``site_id`` and a cost of 0 or more. A pair that is
             absent is out of reach.
         cost, weight, fixed_cost, capacity
-            Names of the columns. The last three may be absent under their default names: weight 1,
-            no fixed cost, no limit.
+            Names of the columns. Without a column of the default name, weights are 1, fixed costs
+            0, and capacities unlimited.
         cost_per
-            ``unit``: costs are for one unit of weight, as minutes and metres are. ``demand``: they
-            are for serving all of the demand, as in the instances of the OR-Library; weight then
-            only uses capacity, and a demand of weight 0 is served too.
+            ``unit``: costs are for one unit of weight, as minutes and metres are. ``demand``: costs
+            are for serving the whole demand, as in the OR-Library; weight then only uses capacity,
+            and a demand of weight 0 is served too.
 
         Returns
         -------
@@ -171,9 +171,9 @@ class PlainInstance:
         Parameters
         ----------
         demand, reach
-            As `siting.tables` specifies them.
+            Tables as `siting.tables` specifies them.
         candidates
-            As `siting.tables` specifies them; only ``site_id`` is required.
+            A table as `siting.tables` specifies it; only ``site_id`` is required.
         cost
             Column of the reach table to take as the cost.
         fixed_cost, capacity

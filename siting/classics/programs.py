@@ -2,7 +2,7 @@
 
 ==========  ======================================================================================
 ``i``       demands, with weight ``w_i``
-``j``       sites; ``N(i)`` those that can serve ``i``, at cost ``d_ij`` for one unit of weight
+``j``       sites; ``N(i)`` the sites that can serve ``i``, at cost ``d_ij`` for one unit of weight
 ``y_j``     1 if site ``j`` is open; fixed to 1 for an existing site
 ``p``       most sites that may be open, existing ones included
 ``R``       the radius: the largest cost at which a demand counts as covered
@@ -14,15 +14,15 @@ Variables and rows are named by position (``y_12``), never by label. A demand of
 only where costs are for the whole demand. In every program y is binary.
 
 **Set covering**: the fewest sites that have every demand within the radius. Demands with the same
-sites within it share one row. With ``sum of y_j <= p`` added, the program shows whether p sites are
-enough, which solves the p-center::
+sites in the radius share one row. With the row ``sum of y_j <= p``, the program tells whether p
+sites are enough, which solves the p-center::
 
     min   sum of y_j over j
     s.t.  sum of y_j over j with d_ij <= R  >=  1         for each i     (covered)
 
 **Maximal covering**: with p sites, as much weight as possible within the radius. ``c_i`` is 1 if an
-open site is within the radius of ``i``, and need not be binary; demands with the same sites share
-one, with the sum of their weights::
+open site is within the radius of ``i``, and need not be binary. Demands with the same sites share
+one ``c_i``, with the sum of their weights::
 
     max   sum of w_i c_i over i
     s.t.  c_i  <=  sum of y_j over j with d_ij <= R       for each i     (covered)
@@ -30,10 +30,10 @@ one, with the sum of their weights::
           0 <= c_i <= 1
 
 **p-median**: with p sites, the least cost of serving every demand from its nearest one. Let ``D_i1
-< ... < D_iK`` be the different costs of serving demand ``i``, weight included. Its variables do not
-name the serving site but tell how far out the nearest open one is: ``z_ik`` is 1 if no site at
-``D_ik`` or nearer is open. Its relaxation is as strong as that of the usual program with one
-variable a pair, but the rows have one entry per pair in all, and equal costs share a variable.
+< ... < D_iK`` be the different costs of serving demand ``i``, weight included. The
+variables do not name the serving site, but the cost of the nearest open one: ``z_ik`` is 1 if no
+site at ``D_ik`` or nearer is open. The usual program, with one variable a pair, has no stronger
+relaxation. Here the rows have one entry per pair in all, and equal costs share a variable.
 Costs beyond the nearest existing site need no variables and rows::
 
     min   sum over i of  D_i1 + sum over k < K of (D_i,k+1 - D_ik) z_ik
@@ -45,7 +45,7 @@ Costs beyond the nearest existing site need no variables and rows::
 
 **p-center**: with p sites, the least radius that has every demand within it. Let ``D_1 < ... <
 D_K`` be the different costs of all pairs; ``u_k`` is 1 if the radius is ``D_k`` or more. A demand
-needs no row at a ``D_k`` at which it has no site: its row at its next site is stronger. This
+needs no row at a ``D_k`` at which it has no site: the row of its next site is stronger. This
 program is for reading, and for solving with few demands; `siting.classics.search` finds the same
 radius by bisection::
 
@@ -105,7 +105,7 @@ class ClassicProgram:
     prob: pulp.LpProblem
     instance: PlainInstance
     site: Ints  # positions of the sites that have a variable
-    y: list[pulp.LpVariable]  # the variables
+    y: list[pulp.LpVariable]
 
     @cached_property
     def y_of(self) -> dict[int, pulp.LpVariable]:
@@ -207,7 +207,7 @@ def p_center(instance: PlainInstance, p: int) -> ClassicProgram:
 def facility_location(instance: PlainInstance, *, capacitated: bool = False) -> ClassicProgram:
     """Return the program for the least cost of opening sites and serving demand, in PuLP.
 
-    With `capacitated` sites serve no more weight than their capacity, and demand may be split.
+    With `capacitated`, sites serve no more weight than their capacity, and demand may be split.
     """
     name = "capacitated_facility_location" if capacitated else "facility_location"
     program = _start(name, instance.wanted())
@@ -219,7 +219,7 @@ def facility_location(instance: PlainInstance, *, capacitated: bool = False) -> 
 
 
 def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
-    """Add the distance level of the nearest open site, and its cost."""
+    """Add the rows that find the cost of the nearest open site, and that cost."""
     instance, prob = program.instance, program.prob
     edge, sites, whole = instance.start.tolist(), instance.site.tolist(), instance.whole.tolist()
     standing = set(np.flatnonzero(instance.existing).tolist())
@@ -235,7 +235,7 @@ def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
                 at += 1
             here = sites[first:at]
             if not standing.isdisjoint(here):
-                break  # its row is redundant: an existing site is open
+                break  # an existing site is open: its row is redundant
             row = [*program.terms(here), *before]
             if at < end:
                 z = prob.add_variable(f"z_{i}_{k}", 0, 1)
@@ -262,7 +262,7 @@ def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
         if not instance.existing[j]:
             program.add([(x[n], 1.0), *program.terms([j], -1.0)], "<=", 0, f"open_{i}_{j}")
     load = np.bincount(site, instance.weight[row], minlength=len(instance.site_ids))
-    # In units of the mean weight, so that these rows are scaled like the others.
+    # Units of the mean weight scale these rows like the others.
     unit = max(float(instance.weight.mean()), 1e-300) if len(instance.weight) else 1.0
     by_site = np.argsort(site, kind="stable")
     limit = np.minimum(instance.capacity, load) / unit

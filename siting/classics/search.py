@@ -1,9 +1,9 @@
 """The best plan of each classic model, with a bound on every plan.
 
 The p-median, facility location and set covering are solved as their integer programs, from a plan
-made by adding and exchanging sites. The p-center is a bisection over the radii: whether p sites
-cover every demand within a radius is a set covering problem, so every smaller radius is proven
-infeasible (Minieka 1970). Maximal covering is a covering on a budget of p sites
+made by adding and exchanging sites. The p-center is a bisection over the radii (Minieka 1970): a
+set covering problem decides whether p sites cover every demand within a radius; if not, all smaller
+radii are infeasible too. Maximal covering is a covering on a budget of p sites
 (`siting.engine.covering`). With capacities, plans are valued by a transport problem.
 
 Source: E. Minieka: The m-center problem. SIAM Review 12 (1970), 138-139.
@@ -38,10 +38,10 @@ class Found:
     """A plan, and the bound on any plan."""
 
     chosen: Flags | None  # whether each site is open; None where no plan was found
-    value: float  # its cost
+    value: float  # cost of the plan
     bound: float  # no plan costs less; infinite if there is no plan
-    nodes: int = 0  # of branch and bound
-    status: pulp.LpSolveStatus | None = None  # of the last solver run, if there was one
+    nodes: int = 0  # branch-and-bound nodes
+    status: pulp.LpSolveStatus | None = None  # status of the last solver run, if any
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Means:
     options: dict[str, Any]
 
     def decide(self, program: ClassicProgram, start: Flags | None = None) -> tuple[Run, Flags]:
-        """Return the solver's run of a program, from a start if one is given, and its plan.
+        """Return the run of the solver on a program, and its plan; `start`: a plan to start from.
 
         If the solver finds no plan, the plan has the existing sites alone.
         """
@@ -73,7 +73,7 @@ class Means:
 
 
 def search_program(problem: Location, build: Callable[[], ClassicProgram], means: Means) -> Found:
-    """Return the better plan, by exchanges or by the program, and the program's bound.
+    """Return the better of two plans, by exchanges and by a program, and the latter's bound.
 
     If the solve ends early, the cheapest pairs of all rows are a bound.
     """
@@ -123,7 +123,7 @@ def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) ->
 
 
 def covering_of_plain(instance: PlainInstance, p: int, radius: float) -> Covering:
-    """Return maximal covering with at most p sites as a covering; its options are the sites."""
+    """Return maximal covering with at most p sites as a `Covering` with sites as options."""
     near = instance.within(radius)
     sites = len(instance.site_ids)
     return Covering(
@@ -273,7 +273,7 @@ def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Fl
 
 
 def search_warehouse(instance: PlainInstance, means: Means) -> Found:
-    """Return the best plan of the capacitated problem found, and the bound on any.
+    """Return the best plan found for the capacitated problem, and the bound on any plan.
 
     Every demand of the instance needs serving.
     """

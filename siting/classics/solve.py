@@ -65,7 +65,7 @@ class ClassicSolution:
         Name of the model.
     sites
         Ids of the open sites, existing ones included, in the order of the ids. No new site is idle:
-        without it the plan would be worse.
+        without any of them the plan would be worse.
     assignment
         One row per demand and a site that serves it: ``demand_id``, ``site_id``, ``cost`` (as in
         the reach table) and ``share`` of the demand; only a capacitated plan splits a demand. Among
@@ -159,7 +159,7 @@ def solve_classic(
         With every fault: an unknown model, `p` or `radius` missing or out of range, demands that no
         site can serve, too little capacity.
     InfeasibleError
-        If `p` sites are too few to serve every demand, or capacities are out of reach of demand.
+        If `p` sites are too few to serve every demand, or capacities in reach are too small.
     SolveError
         If the solver is not installed or fails, or time ends before there is any plan.
 
@@ -194,7 +194,7 @@ class _Solve:
             self.needed = self.needed.within(radius)
 
     def costs(self, radius: float) -> Location:
-        """Return the costs of plans of a model without capacities; all but mclp serve all."""
+        """Return the cost problem of a model without capacities; only mclp may leave demand."""
         needed = self.needed
         if self.model == "mclp":
             free = np.zeros(len(needed.site))

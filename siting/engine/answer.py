@@ -27,7 +27,7 @@ TieBreak = Literal["exact", "polished"]
 
 @dataclass(frozen=True)
 class AimProof:
-    """An aim and its proof, given the values kept of earlier aims."""
+    """An aim and its proof, with earlier aims held at their values."""
 
     aim: str
     proof: Proof
@@ -68,7 +68,7 @@ class Solved:
         return out
 
     def __repr__(self) -> str:
-        """Return its figures as a few readable lines."""
+        """Return the figures as a few readable lines."""
         me: Any = self
         share = me.served_kwh_day / me.demand_kwh_day if me.demand_kwh_day else 0.0
         method = "" if me.method == "exact" else f", {me.method}"
@@ -95,19 +95,19 @@ class Answer(Solved):
     choice
         Positions of the options chosen.
     pairs
-        The merged rows and pairs that index `energy`, cells kept apart.
+        The demand rows and pairs that index `energy`; each cell has its own rows.
     energy
         Energy served by pair (row) and slice (column), in kWh/day.
     paid
-        Public money by offer and year under the viability gap (PKR); empty without one.
+        Public money paid to each offer up to each year (PKR); empty without a viability gap.
     proofs
         Each aim with its proof, in order.
     method
         Method: ``exact``, ``greedy`` or ``milp``.
     solver, solver_version
-        Name of the solver.
+        Name and version of the solver.
     tie_break
-        Tie-break. ``exact``: among plans of equal value the one with the least subsidy, then the
+        Tie-break. ``exact``: the plan has the least subsidy of all plans of equal value, then the
         least cost, then the lowest ids. ``polished``: no station can be dropped, or replaced by a
         cheaper offer at its site, without loss.
     guarantee
@@ -115,7 +115,7 @@ class Answer(Solved):
     left_out
         Stations removed within the gap because their gain per rupee is too small.
     prices
-        Prices that bound all plans in the first aim (`siting.verify.certified`), where found.
+        Dual prices that bound the first aim (`siting.verify.certified`), if found.
     """
 
     program: Program

@@ -42,7 +42,7 @@ class Progress:
     unit: str = "kWh/day"
 
     def __str__(self) -> str:
-        """Return the progress on one line; only the phase while there is no incumbent."""
+        """Return the progress on one line; without an incumbent, only the phase."""
 
         def show(value: float) -> str:
             return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
@@ -87,7 +87,7 @@ class Clock:
         self.unit = "kWh/day"
         self.bound = math.inf
         self.seconds: dict[str, float] = {}
-        self.work = 0.0  # of the solver, the same on any machine (`run_native`)
+        self.work = 0.0  # work of the solver, the same on any machine (`run_native`)
 
     @property
     def elapsed_s(self) -> float:
@@ -117,8 +117,8 @@ class Clock:
     def listening(self) -> Iterator[None]:
         """Take the first Ctrl-C in the block as a request to stop; the second ends the block.
 
-        A handler set by the caller is kept. Outside the main thread, which alone receives signals,
-        nothing is done.
+        A handler set by the caller is kept. Only the main thread receives signals, so the method
+        does nothing in other threads.
         """
         if not takes_ctrl_c():
             yield

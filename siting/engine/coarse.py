@@ -29,7 +29,7 @@ class Measure:
 
     column: int  # column in the coarse matrix
     # ``worth`` of a part, ``energy`` towards a floor in a slice, ``money`` up to a year, or
-    # ``envelope``: an envelope's share of each rupee in the last year.
+    # ``envelope``: the money that counts in an envelope, up to the last year.
     kind: str
     index: int  # position of the part, floor, year or limit
     s: int = 0  # slice
@@ -84,7 +84,7 @@ class CoarseLayout(Layout):
         for r, limit in enumerate(self.instance.limits):
             if limit.per_rupee:
                 self._envelope[r] = self._measure("envelope", r, np.inf)
-        # No caller needs single subsidies here.
+        # No caller needs the subsidy of a single site here.
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:

@@ -47,7 +47,7 @@ class Sower:
         # Weights of pairs: among stations with equal sales the one nearest its demand goes first.
         self.worth = [part.worth * near[part.pairs] for part in cutter.parts]
         self.choice = self.frame.nothing
-        self.first = -1  # the first chosen option without an existing station
+        self.first = -1  # first chosen option at a site without an existing station
         self.use = sparse.csc_array(self.frame.resources.use)
         self.most = self.frame.resources.at_most + self.frame.resources.slack
         self.used = np.zeros(len(self.frame.resources))
@@ -60,7 +60,7 @@ class Sower:
         self.money = most
         self.scarce = room.price if scarce is None else scarce
         self.gap = program.gap
-        # Need and cap of the offer that each option has standing, by year.
+        # Need and cap of each option's offer, by year.
         offer = self.frame.options.offer.T
         instance = program.instance
         self.need = np.where(offer >= 0, instance.offer_cost[offer], 0.0)
@@ -78,8 +78,8 @@ class Sower:
     def run(self, clock: Clock) -> Ints:
         """Return the options chosen once no useful option fits.
 
-        Once time is up it runs a few more rounds, each over all options that share no demand, and
-        further rounds while floors or limits are unmet.
+        Once time is up, a few rounds follow, each over all options that share no demand, and more
+        of them while floors or limits are unmet.
         """
         self._keep()
         hurried = 0
@@ -199,11 +199,11 @@ class Sower:
                 if part.slice == s:
                     out[p][service.floor[f][part.rows[part.row]]] = 1.0
         if not some and aim.of_money:
-            return out  # all floors hold
+            return out
         return out if some else None
 
     def _paid(self, sold: Floats) -> Floats:
-        """Return each option's use of scarce resources by year; infinite if its case fails."""
+        """Return each option's use of scarce resources by year; infinite above its cap."""
         if self.gap is None:
             price = self.scarce
             if self.frame.aim.of_money:

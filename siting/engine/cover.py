@@ -1,7 +1,7 @@
 """Programs without capacities: service in closed form, and plain programs as a covering.
 
-Without capacities one station serves a row whole: the one with the most worth, among equals the
-nearest. With a budget as the only limit, the program is the budgeted maximal covering of Church and
+Without capacities, the station with the most worth serves a row whole; among equals, the nearest
+does. With a budget as the only limit, the program is the budgeted maximal covering of Church and
 ReVelle. `siting.engine.covering` has arrays, reductions, kicks and cuts of its own for it, made for
 millions of rows.
 
@@ -66,7 +66,7 @@ def _able(program: Program, service: Service) -> Flags:
 
 
 def covering_of(program: Program) -> Covering | None:
-    """Return a program as a covering, options in order; None if it is not one."""
+    """Return a program as a covering with its options in order; None if it is no covering."""
     floors = any(floor.share > 0 for floor in program.floors)
     if program.capacitated or floors or len(program.slices) > 1:
         return None
@@ -106,7 +106,7 @@ def covering_of(program: Program) -> Covering | None:
 def solve_covered(
     program: Program, clock: Clock, *, gap: float, seed: int, start: Ints | None
 ) -> Result | None:
-    """Return the result for a plain coverage program; None if it is not one."""
+    """Return the result for a plain coverage program; None for any other program."""
     with clock.phase("build"):
         covering = covering_of(program)
     if covering is None or not covering.allows(covering.forced):
@@ -131,7 +131,7 @@ def solve_covered(
 
 
 def _without_idle(covering: Covering, chosen: Ints) -> Ints:
-    """Return a plan without options that cover nothing alone, most expensive removed first."""
+    """Return a plan without options that cover no row alone; the most expensive go first."""
     by_option = sparse.csr_array(
         (np.ones(len(covering.option)), (covering.option, covering.row)),
         shape=(len(covering.cost), len(covering.weight)),

@@ -1,9 +1,9 @@
 """The relaxed master problem as one native model, kept between rounds of cuts.
 
 Cuts are rows added to the native model, decisions are bounds of its columns, and the simplex method
-starts from the last basis. Cuts that stay slack are removed: at an optimum few of thousands bind.
-An option outside the optimum is in no sufficient plan if its reduced cost takes the bound below the
-value sought (`Relaxed.hopeless`).
+starts from the last basis. Cuts that stay slack are removed: of thousands, few bind at an optimum.
+An option outside the optimum is ruled out if its reduced cost takes the bound below the value
+sought (`Relaxed.hopeless`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from siting.program.instance import Flags, Floats, Ints
 class Row:
     """A row of a cut: its columns, their coefficients, and its upper side.
 
-    `prices`: its prices of the demand rows, by part, in the scale of the row.
+    `prices`: prices of the demand rows by part, in the row's scale.
     """
 
     index: Ints
@@ -49,7 +49,7 @@ class Relaxed:
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options of no choice above `enough`, and a bound on choices with them."""
+        """Return options that no choice above `enough` has, and a bound on choices with them."""
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
@@ -59,7 +59,7 @@ class CutModel(ABC):
     """A native model whose first columns are options, with its cuts.
 
     `money`: cost of each option; `size`: unit of the objective, in the aim's unit; `named`: rows
-    that hold, in order, for sites with several options or a required station.
+    of the sites with several options or a required station, in order.
     """
 
     # Relative tolerance within which a plan's value equals its node's bound.
@@ -84,7 +84,7 @@ class CutModel(ABC):
         self._kind_rows = np.zeros(0, dtype=np.int32)
         self._base = self.model.getNumRow()
         self._slack = np.zeros(0, dtype=np.int64)
-        self.rows: list[Row] = []  # of the present cuts
+        self.rows: list[Row] = []  # rows of the present cuts
         # Duals of the last optimum: of the model's own rows, of all columns, of the binding cuts.
         self.dual, self.reduced = np.zeros(self._base), np.zeros(0)
         self.binding: list[tuple[float, Row]] = []

@@ -7,11 +7,12 @@ Every cut is the inequality of `siting.engine.parts`, for weights ``l_k`` on mea
 Weights and prices are the duals of the subproblem at a point. The subproblem is a linear program:
 it takes fractional options and the service that the master problem claims, and gives the shortfall.
 A station serves at most its fraction of a row. The duals give the most violated cut. Two cases need
-no linear program. Where all pairs of a part have the same worth it is a maximum flow, whose minimum
-cut gives prices of 0 and 1. Without capacities each row takes its best stations until it is served.
+no linear program. Where all pairs of a part have the same worth, the subproblem is a maximum flow;
+its minimum cut gives prices of 0 and 1. Without capacities each row takes its best stations until
+it is served.
 
 Under the viability gap the gap row of a site has a price ``tau`` too. The station then also earns
-``tau`` times its margin, and owes ``tau`` times its need less the part that public money pays at
+``tau`` times its margin. It owes ``tau`` times its need, less the part that public money pays at
 its own price ``mu``. Every ``tau`` is valid; each offer uses the best of several.
 
 Source of the cuts without capacities: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition
@@ -39,7 +40,7 @@ from siting.program.money import caps_of, cases_of, is_shared
 class Cut:
     """The cut ``value`` times the measures in ``column`` <= ``constant + coefficient`` y.
 
-    `prices`: its prices of the demand rows, by part.
+    `prices`: prices of the demand rows by part.
     """
 
     column: Ints
@@ -64,7 +65,7 @@ class Cutter:
     def __init__(self, frame: Frame, parts: list[Part], measures: list[Measure]) -> None:
         self.frame, self.parts, self.measures = frame, parts, measures
         self.count = frame.count
-        # Offer that an option has standing in a part's slice.
+        # Each option's offer in a part's slice.
         self.offer = [frame.layout.standing(part.slice) for part in parts]
         service = frame.service
         self.worth_of = {m.index: m for m in measures if m.kind == "worth"}
@@ -103,7 +104,7 @@ class Cutter:
         return self.frame.program.slices[self.parts[p].slice].year
 
     def envelope_share(self, r: int) -> Floats:
-        """Return the share of each rupee paid by an envelope (position of its limit), by offer."""
+        """Return the share of each offer's money that counts in an envelope (its limit's index)."""
         instance = self.frame.program.instance
         return instance.amounts_of(instance.limits[r])
 
@@ -119,7 +120,7 @@ class Cutter:
     # --- coefficients ------------------------------------------------------------------------
 
     def option_amounts(self, p: int, by_offer: Floats) -> Floats:
-        """Return amounts by option, given by offer, for the slice of a part."""
+        """Return amounts given by offer as amounts by option, in a part's slice."""
         offer = self.offer[p]
         return np.where(offer >= 0, by_offer[offer], 0.0)
 
@@ -177,7 +178,7 @@ class Cutter:
 
     @cached_property
     def shared(self) -> Flags:
-        """Whether each option's site shares one price of the gap with others: a concession."""
+        """Whether each option's site is in a concession, whose sites share one price of the gap."""
         rule = self.frame.program.gap
         assert rule is not None
         return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]
@@ -209,7 +210,7 @@ class Cutter:
     # --- cuts at a point ---------------------------------------------------------------------
 
     def quick(self, taken: Floats) -> list[Cut]:
-        """Return single-measure cuts that need no linear program, lowest at a point."""
+        """Return the cuts on one measure that are lowest at a point and need no linear program."""
         return self.of_worths(taken) + self.of_energies(taken, self.energies)
 
     def of_worths(self, taken: Floats) -> list[Cut]:
@@ -218,7 +219,7 @@ class Cutter:
         return [cut for p in quick for cut in self.of_worth(p, taken)]
 
     def of_worth(self, p: int, taken: Floats) -> list[Cut]:
-        """Return the worth cuts of one part that needs no linear program."""
+        """Return the worth cuts of a part that needs no linear program."""
         worth = self.parts[p].worth
         prices = self.prices(p, taken, worth, None)
         return [self.single(self.worth_of[p], [(p, worth, price)]) for price in prices]
@@ -241,7 +242,7 @@ class Cutter:
         """Return row prices for equal worths, or for any worths without capacities.
 
         `taken`: value of each option, 0 to 1; `worth`: worth of a kWh of each pair, under
-        capacities one number or 0; `counted`: pairs with a worth, if not all.
+        capacities all equal or 0; `counted`: pairs with a worth, if not all.
         """
         part = self.parts[p]
         offer = self.offer[p]
@@ -260,7 +261,7 @@ class Cutter:
             self.frame.site[option], capacity, None if whole else share, rows
         )
         level = float(worth.max(initial=0.0))
-        # Rows on the unserved side have price 0; the price of the others is their whole worth.
+        # Rows on the unserved side have price 0; all other rows have their whole worth as price.
         both = [np.where(side, 0.0, level) for side in sides]
         if rows is not None:
             both = [np.where(rows, price, 0.0) for price in both]

@@ -1,8 +1,8 @@
 """Shortest drives at a given worth, by a Lagrangian program with decay.
 
 The program for the shortest drives ``min sum of t x`` with ``sum of a x >= E`` has neither cuts nor
-a fast evaluation of a choice. The program ``max sum of (a - t / H) x`` has both: it has decay. A
-bound ``W`` on it bounds the drives for every horizon ``H`` (min)::
+a fast evaluation of a choice. The program ``max sum of (a - t / H) x`` is one with decay, and has
+both. A bound ``W`` on the latter bounds the drives for every horizon ``H`` (min)::
 
     sum of t x  =  H (sum of a x  -  sum of (a - t / H) x)  >=  H (E - W)
 
@@ -32,7 +32,7 @@ from siting.program.objective import ENERGY_UNIT, NearerFirst, objective_of
 
 
 class Solved(Protocol):
-    """A solver of a frame from a choice to a gap within some turns.
+    """A solver that improves a choice until a gap is proven or its turns end.
 
     `briefly`: improve the choice and prove nothing.
     """
@@ -40,7 +40,7 @@ class Solved(Protocol):
     def __call__(
         self, frame: Frame, start: Ints, gap: float, *, turns: int, briefly: bool = False
     ) -> Result:
-        """Return the result; the node limit is its stop reason where turns ended it."""
+        """Return the result; its stop reason is the node limit where the turns ran out."""
 
 
 def goes(frame: Frame) -> bool:
@@ -60,7 +60,7 @@ def solve_drives(
     gap: float,
     solved: Solved,
 ) -> Result:
-    """Return the plan with the shortest drives among those that keep the worth.
+    """Return the plan with the shortest drives among plans that keep the worth.
 
     Parameters
     ----------
@@ -141,6 +141,6 @@ def _worth_of(frame: Frame) -> Reached:
 
 
 def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
-    """Return a choice with stations moved and its drives (kWh·min/day; infinite: worth lost)."""
+    """Return a choice with stations moved, and its drives (kWh·min/day; infinite: worth lost)."""
     best, value = relocated_often(frame, choice, clock, serving=Clock(math.inf))
     return best, -value

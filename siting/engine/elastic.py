@@ -37,11 +37,11 @@ Terms = tuple[Ints, Floats]
 class Requirement:
     """A requirement of the program whose figure could change."""
 
-    name: str  # its configuration key
-    # block, place: its block in the program, and its position there.
+    name: str  # configuration key
+    # block, place: block of the program, and position in the block.
     block: str
     place: int
-    # unit, asked: unit and figure.
+    # unit, asked: unit of the figure, and the figure asked for.
     unit: str
     asked: float
     least: bool  # true: a minimum, which can be lowered; false: a maximum, which can be raised
@@ -95,7 +95,7 @@ class _Row:
         return float(np.abs(self.value).max(initial=0.0)) or 1.0
 
     def slack(self, options: int) -> float:
-        """Return the rounding tolerance of the row's sum, as in `Resources.slack`."""
+        """Return the rounding tolerance of the row's sum, by the rule of `Resources.slack`."""
         if self.column.max(initial=0) >= options:
             return 0.0
         rounding = settings.ROUNDING * abs(self.side)
@@ -125,7 +125,7 @@ def let_go(program: Program) -> Program:
 
 
 class Elastic:
-    """The requirements of one program and the integer program over them."""
+    """The requirements of one program, and the integer program with them as elastic rows."""
 
     def __init__(self, program: Program, effort: Effort) -> None:
         self.program, self.effort = program, effort
@@ -280,7 +280,7 @@ class Elastic:
         self._upper = np.concatenate([m.row_upper, sides])
         self._lower = np.concatenate([m.row_lower, np.full(len(sides), -np.inf)])
         one = m.family.get("one")
-        if one is not None:  # a required site is a requirement here, not a row of its own
+        if one is not None:  # the rows of required sites are requirements here
             part = m.a[one]
             site = self.options.site[part.indices[part.indptr[:-1]]]
             self._lower[np.arange(one.start, one.stop)[self.required[site]]] = -np.inf

@@ -38,7 +38,7 @@ def first_plan(inc: Incumbent) -> None:
 
 
 def mend(inc: Incumbent, start: Ints) -> None:
-    """Restore an earlier plan without the options that do not fit, the last first."""
+    """Restore an earlier plan: its options in order, without those that do not fit."""
     choice = inc.room.taking(inc.frame.nothing, start.tolist())
     if inc.valuer is not None:
         base = inc.frame.by_site(inc.frame.kept)
@@ -51,7 +51,7 @@ def mend(inc: Incumbent, start: Ints) -> None:
 
 
 def sow(inc: Incumbent) -> None:
-    """Construct a plan by potential sales; under an aim of money, the cheapest feasible."""
+    """Construct a plan by potential sales; under an aim of money, the cheapest plan."""
     sower = Sower(inc.master.cutter, inc.room)
     choice = sower.run(inc.clock)
     inc.sown = choice
@@ -74,7 +74,7 @@ def sow(inc: Incumbent) -> None:
 
 
 def _begin_small(inc: Incumbent, sower: Sower) -> None:
-    """Reduce an infeasible constructed plan to all its viable stations, or one.
+    """Reduce an infeasible constructed plan to its viable stations, or else to one.
 
     A station that is viable among others is viable alone.
     """
@@ -95,7 +95,7 @@ def _by_year(inc: Incumbent) -> bool:
 
 
 def sow_at_prices(inc: Incumbent) -> None:
-    """Construct at the prices of the first cuts; without them money is spent in wrong years."""
+    """Construct a plan at the first cuts' prices, which tell in which year money is scarce."""
     relaxed, bound = inc.master.tighten(settings.PRICE_ROUNDS, 0.0)
     inc.infeasible = bound == -math.inf
     inc.limit(bound)

@@ -22,7 +22,7 @@ from siting.program.instance import Instance, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
 
-# Offers by id; by year where they differ.
+# Offer ids; by year where the years differ.
 Standing = Iterable[str] | Mapping[int, Iterable[str]]
 
 
@@ -71,7 +71,7 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
 
 
 def choice_of(program: Program, offers: Standing) -> Ints:
-    """Return the options by which certain offers stand."""
+    """Return the options that hold the given offers."""
     stand = _standing(program, offers)
     wanted = np.full((len(program.instance.site_ids), len(stand)), -1, dtype=np.int64)
     for t, ids in enumerate(stand):

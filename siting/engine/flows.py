@@ -1,11 +1,12 @@
-"""The energies of pairs in a relaxation: the nearest, and those priced in.
+"""The energies of pairs in a relaxation: the nearest pairs, and pairs priced in.
 
 A row of demand reaches dozens of sites and is served by one or two, mostly near ones. So the
-relaxation starts with the energies to the nearest sites, and prices the others in like options.
+relaxation starts with the energies to the nearest sites, and pricing adds more, as with options.
 
-A *link* ``x_c <= u_c Y`` limits the energy ``x_c`` to the share ``Y`` of its upper bound ``u_c``,
-with ``Y`` the value of stations that can serve it. It is valid for integer options, but does not
-follow from the capacity of a fraction of a large station. Violated links are added.
+A *link* ``x_c <= u_c Y`` limits the energy ``x_c`` to the share ``Y`` of its upper bound ``u_c``;
+``Y`` is the summed value of the options that can serve it. Links are valid for integer options. The
+capacity row does not imply them, as a fraction of a large station may have capacity enough.
+Violated links are added.
 
 Source: M. Daskin: Network and Discrete Location. 2nd ed., Wiley 2013, chapter 7 (the strong
 formulation of facility location).
@@ -24,8 +25,8 @@ from siting.program.instance import Flags, Floats, Ints
 class Flows:
     """The energies of a frame's pairs that are in the relaxation, and their links.
 
-    `start`: sites of a known plan; each row has its nearest among them as well. `many`: the nearest
-    sites of a row at first.
+    `start`: sites of a known plan; each row starts with the nearest of them as well. `many`: number
+    of nearest sites that a row starts with.
     """
 
     def __init__(self, frame: Frame, start: Ints, many: int) -> None:
@@ -58,7 +59,7 @@ class Flows:
         return self.first + np.flatnonzero(self.inside)
 
     def price_in(self, reduced: Floats, least: float) -> bool:
-        """Add the best energies of each row that promise more than `least`; return if any is."""
+        """Add each row's best energies that promise more than `least`; return whether any does."""
         promise = reduced[self.first : self.first + len(self.site)] * self.upper
         new = np.flatnonzero(~self.inside & (promise > least))
         order = new[np.lexsort((-promise[new], self.group[new]))]
@@ -71,7 +72,7 @@ class Flows:
         return self.frame.able[s].astype(float)
 
     def link_broken(self, taken: Floats, energy: Floats) -> bool:
-        """Add the links, of options and all energies, that a point violates; return if any."""
+        """Add the links that a point of options and energies violates; return whether any is."""
         lets = np.zeros(len(self.site))
         for s in range(len(self.frame.program.slices)):
             open_ = np.zeros((self.frame.sites, self.frame.able[s].shape[1]))
@@ -85,7 +86,7 @@ class Flows:
     def link_rows(self, columns: Ints) -> tuple[sparse.csr_array, Ints]:
         """Return the rows of the links of some columns (``<= 0``), and their energies.
 
-        `columns` include options; the links of a site use those present.
+        The links of a site use the options among `columns`.
         """
         place = np.full(self.first + len(self.site), -1, dtype=np.int64)
         inside = columns < len(place)
@@ -115,7 +116,7 @@ class Flows:
         return one, linked
 
     def less_by_links(self, price: Floats) -> Floats:
-        """Return the reduction of columns' reduced costs by the prices of all links."""
+        """Return the amount that all links at some prices take off each column's reduced cost."""
         out = np.zeros(self.frame.matrix.a.shape[1])
         out[self.first : self.first + len(price)] = price
         for s in range(len(self.frame.program.slices)):

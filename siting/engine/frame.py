@@ -59,7 +59,7 @@ class Frame:
         return sparse.csc_array(self.matrix.a)
 
     def with_rows(self, rows: sparse.csr_array, least: Floats) -> Frame:
-        """Return the frame with further rows of options that every plan meets, and lower sides."""
+        """Return the frame with more rows of options that all plans meet; `least`: lower sides."""
         m, out = self.matrix, copy(self)
         wide = sparse.csr_array((rows.data, rows.indices, rows.indptr), (len(least), m.a.shape[1]))
         out.matrix = replace(
@@ -71,7 +71,7 @@ class Frame:
         return out
 
     def of_demand(self, values: Floats) -> Floats:
-        """Return values of the matrix rows for the demand: by merged row, in each slice."""
+        """Return values given by matrix row as values by merged demand row and slice."""
         m, out = self.matrix, np.zeros_like(self.service.kwh)
         family = m.family.get("demand", slice(0, 0))
         first = m.a.indices[m.a.indptr[family.start : family.stop]] - self.count
@@ -146,7 +146,7 @@ class Frame:
         return np.concatenate([*parts, aimed])
 
     def fits(self, choice: Ints) -> bool:
-        """Return whether a choice has one option per site and all required, and meets the rows."""
+        """Return whether a choice has one option a site, all required sites, and meets the rows."""
         count = np.bincount(self.site[choice], minlength=self.sites)
         return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
             choice
@@ -168,7 +168,7 @@ class Frame:
         shift = self.by_column[:, choice] @ np.ones(len(choice))
         rows = np.zeros(m.a.shape[0], dtype=bool)
         rows[part.indices] = True
-        # Rows of options only depend on the choice; others must hold even if empty.
+        # Rows of options alone depend only on the choice; other rows must hold even if empty.
         first = max((m.family[f].stop for f in ("one", "resource") if f in m.family), default=0)
         lower, upper = m.row_lower - shift, m.row_upper - shift
         empty = ~rows

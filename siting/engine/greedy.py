@@ -2,25 +2,26 @@
 
 With one option per site the energy served is monotone and submodular in the set of options: the
 gain of a station shrinks as others are added. That holds for coverage and for the transport problem
-with capacities, whose value is the rank of a polymatroid. So for the gain of new stations over
-existing ones:
+with capacities, whose value is the rank of a polymatroid. So the gain of new stations over
+existing ones has these guarantees:
 
-- greedy by energy per rupee while money lasts, and then the better of that plan and the
-  best single option, reaches at least ``(1 - 1/e) / 2``, 31.6 %, of the best within the budget;
+- the better of two plans, the greedy one by energy per rupee while money lasts and the best
+  single option, reaches at least ``(1 - 1/e) / 2``, 31.6 %, of the best within the budget;
 - if all subsidies are the same, at least ``1 - 1/e``, 63.2 %.
 
-With several options at a site, limits besides the budget, or required sites, neither guarantee
-holds or is claimed. The proven gap of each plan is mostly far better.
+Neither guarantee holds with several options at a site, limits besides the budget, or required
+sites. The proven gap of each plan is mostly far better.
 
 Greedy under a budget is not monotone: with more money an expensive option may be chosen that leaves
 no room for two better ones. So the plan is the best greedy plan over this sum of money and every
-smaller one. Sums are tried downwards: a plan that spends at most ``C`` is the plan of every sum
-from ``C`` to its own, and the next sum is just below ``C``. The order of options does not depend on
-the sum, so a larger sum has all plans of a smaller one, and **more money never makes the plan
-worse**. This holds for the most worth, or worth net of money, in one year, with fast evaluation or
-the viability gap, as long as the list ends (time, `MOST_STEPS`). It does not hold where the greedy
-choice misses lower limits or required sites, nor for the worth that ``least_gain`` and later aims
-give up within the gap. Elsewhere construction or the relaxation gives the plan, without a claim.
+smaller one. Sums are tried downwards: a plan that spends at most ``C`` on the way is also the plan
+of every sum down to ``C``, so the next sum is just below ``C``. The order of options does not
+depend on the sum, so a larger sum has all plans of a smaller one, and **more money never makes the
+plan worse**. This holds for aims of worth, or worth net of money, in one year, with fast evaluation
+or the viability gap, unless time or `MOST_STEPS` ends the list of sums early. It does not hold
+where the greedy choice misses lower limits or required sites, nor for the worth that ``least_gain``
+and later aims give up within the gap. Elsewhere construction or the relaxation gives the plan,
+without a claim.
 
 Sources: G. Nemhauser, L. Wolsey, M. Fisher: An analysis of approximations for maximizing submodular
 set functions I. Mathematical Programming 14 (1978), 265-294. S. Khuller, A. Moss, J. Naor: The
@@ -56,7 +57,7 @@ BUDGETED = (
 
 
 class Purse:
-    """A room with less money; the sum does not change the options' use of it.
+    """A room with less money; the prices of options do not depend on the sum.
 
     `most` is the public money (PKR) that a choice must stay below.
     """
@@ -71,7 +72,7 @@ class Purse:
         return float(self.money[choice[choice >= 0]].sum())
 
     def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return the changes of a choice within every row and the money."""
+        """Return the changes of a choice that fit every row and the money."""
         out = self.room.fits(choice, begun=begun)
         now = np.where(choice >= 0, self.money[choice], 0.0)
         after = self.spent(choice) - now[self.site] + self.money
@@ -82,7 +83,7 @@ class Purse:
 def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:
     """Yield the plans for the full money and for every smaller sum.
 
-    Options are ranked by worth per rupee, and by worth alone, for scarce station numbers.
+    Options are ranked by worth per rupee, and again by worth alone, in case stations are scarce.
     """
     for alike in (False, True):
         purse = Purse(valuer.frame, valuer.room)
@@ -98,7 +99,7 @@ def _for_less_and_less(valuer: Valuer, purse: Purse, clock: Clock) -> Iterator[S
         yield states[-1]
         spent = [purse.spent(state.choice) for state in states]
         purse.most = max(spent)
-        # Up to this sum the plan of less money is the same.
+        # Less money gives the same states until this sum is reached.
         first = next(n for n, pkr in enumerate(spent) if pkr >= purse.most * (1 - settings.EXACT))
         if clock.over or not first or purse.most <= 0:
             return
@@ -110,7 +111,7 @@ def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Int
 
     Options are ranked by worth per rupee, with a low and a higher weight on the stations' own
     rupees. A station's gap is known only once its service is computed, and is mostly smaller than
-    the construction assumes, so sums above the full money are tried too, last.
+    the construction assumes. So sums above the full money are tried last.
     """
     there = cutter.frame.program.money_pkr
     for most, least in ((there, 0.0), (np.inf, there)):
@@ -138,7 +139,7 @@ def guarantee(valuer: Valuer) -> str:
 
 
 def best_single(valuer: Valuer, than: State, clock: Clock) -> State:
-    """Return the best plan of existing stations and one option, if it is worth more."""
+    """Return the best plan of existing stations and one option, if better than `than`."""
     base = valuer.at(valuer.frame.by_site(valuer.frame.kept))
     best = than
     fits = valuer.room.fits(base.choice)[: valuer.count]

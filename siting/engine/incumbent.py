@@ -29,7 +29,7 @@ class Options:
     """Settings for one aim: gap, threads, seed, and whether a good or improved plan suffices.
 
     `turns`: limit on the turns of windows and tree; `yields_from`: share of the whole time limit
-    from which turns too slow to prove the gap leave the remaining time to later aims.
+    after which turns that are too slow to prove the gap leave the rest to later aims.
     """
 
     gap: float
@@ -45,8 +45,8 @@ class Options:
 class Known:
     """The result of a whole relaxation: its bounds and its point.
 
-    `whole`: the frame with all options, of which the present ones are `options`; `at_most`: bound
-    on the plans with each of its options.
+    `whole`: the frame with all options; `options`: positions of the present options;
+    `at_most`: bound on the plans with each option of `whole`.
     """
 
     whole: Frame
@@ -145,7 +145,7 @@ class Incumbent:
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options of no plan above `enough`, and a bound on plans with them."""
+        """Return the options that no plan above `enough` has, and a bound on plans with them."""
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
@@ -199,7 +199,7 @@ class Incumbent:
             # The service of a first plan ignores the clock.
             clock = self.clock if self.begun else Clock(math.inf)
             self.served[key] = self.frame.serve(np.sort(choice), clock, self.options.threads)
-            # Its slices were served in parallel; the answer joins them.
+            # The slices were served in parallel; the answer serves them as one program.
             beside = self.options.threads if len(self.frame.program.slices) > 1 else 1
             self._serve_s = max(self._serve_s, beside * (self.clock.elapsed_s - began))
         return self.served[key]
@@ -223,14 +223,14 @@ class Incumbent:
     def until(self, share: float) -> float:
         """Return the share of the whole time limit at which a share of the time left is used.
 
-        It always leaves time for the answer.
+        The share always leaves time for the answer.
         """
         share_s = share * self.clock.left_s
         return min(self.ends, (self.clock.elapsed_s + share_s) / self._whole_s)
 
     @property
     def ends(self) -> float:
-        """Share of the whole time limit by which to end; computing the service follows."""
+        """Share of the whole time limit at which to end, so that the service can be computed."""
         served = settings.SERVED_AFTER * self._serve_s / self._whole_s
         return max(min(settings.ENDS, 1 - served), 0.5)
 

@@ -34,11 +34,11 @@ class Answered:
     optimal: bool
     infeasible: bool
     point: Floats  # values of the columns
-    # price, reduced: dual of each row (gain per unit of its side) and reduced cost of each column,
-    # of a linear program.
+    # price, reduced: dual of each row (gain per unit of its side) and reduced cost of each column;
+    # linear programs only.
     price: Floats
     reduced: Floats
-    # objective, bound: of the solution, and of any solution.
+    # objective, bound: value of the solution, and bound on any solution's value.
     objective: float
     bound: float
     nodes: int  # branch-and-bound nodes

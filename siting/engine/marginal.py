@@ -33,7 +33,7 @@ COLUMNS = ["site_id", "offer_id", "value", "gain", "subsidy_pkr"]
 def lost_without(
     program: Program, offer_ids: Iterable[str], site_ids: Iterable[str]
 ) -> dict[str, float]:
-    """Return the loss of worth without each of some stations, all others unchanged.
+    """Return the loss of worth when one of some stations closes and all others stay.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def lost_without(
     Returns
     -------
     dict
-        Worth by site, in the order asked and the program's unit; 0 where the others can serve all
+        Loss by site, in the order asked and the program's unit; 0 where the others can serve all
         its demand, and where no station stands.
     """
     kept = program.instance.positions_of(offer_ids)
@@ -115,7 +115,7 @@ class Marginal:
         allowed
             Test of whether some options form a plan.
         clock
-            Clock that stops it early.
+            Clock that stops the removal early.
         """
         frame, choice, value = self._frame, self._choice.copy(), self.value
         new = ~self.instance.offer_existing & (self.instance.offer_subsidy > 0)
@@ -154,10 +154,10 @@ class Marginal:
     def best_elsewhere(
         self, without: Collection[str], count: int = 3, *, larger: bool = False
     ) -> pd.DataFrame:
-        """Return the best single stations in place of some stations, as `offers_at` does.
+        """Return the best single stations in place of some stations, in columns of `offers_at`.
 
-        They fit budget and limits once the others are removed. One row per site, with ``gain``
-        against the plan without the others.
+        They fit budget and limits once the sites `without` are empty. One row per site, with
+        ``gain`` against the plan without them.
 
         Parameters
         ----------

@@ -52,7 +52,7 @@ class Master(CutModel):
         )  # fmt: skip
         kinds = self._kinds()
         first = model.getNumRow()
-        for kind in kinds:  # free until a branching decision on it
+        for kind in kinds:  # the count is free until a branching decision
             model.addRow(
                 0.0, float(len(kind)), len(kind), kind.astype(np.int32), np.ones(len(kind))
             )
@@ -67,7 +67,7 @@ class Master(CutModel):
         self._rates = np.zeros(len(frame.resources))  # the small price on each resource's unit
         self._thrift = np.zeros(self.count)  # the small price on the money of each option
         self._middle: Floats | None = None
-        # For each energy, the rounds left of its rest, and the length of the next one.
+        # Rounds of each energy's last rest, and how many of them are left.
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
@@ -122,7 +122,7 @@ class Master(CutModel):
     def scarce(self) -> Floats:
         """Return each option's use of scarce resources at the prices of the last optimum.
 
-        Scaled to the unit of the model's objective; the small price on money is included.
+        The result is in the unit of the model's objective, and includes the small price on money.
         """
         rows = self.matrix.family.get("resource", slice(0, 0))
         dual = np.asarray(self.model.getSolution().row_dual)[rows]
@@ -163,7 +163,7 @@ class Master(CutModel):
             for p, price in cut.prices.items():
                 part = self.cutter.parts[p]
                 of_row[part.rows, part.slice] += dual * price
-        for p, measure in self.cutter.worth_of.items():  # where all of a part is served
+        for p, measure in self.cutter.worth_of.items():  # a part served whole
             part = self.cutter.parts[p]
             most = np.zeros(len(part.rows))
             np.maximum.at(most, part.row, part.worth)
@@ -171,10 +171,10 @@ class Master(CutModel):
         return Prices.of(frame, m, self.dual, of_row, self._rates)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the most violated cuts at the optimum and half-way back; return their number.
+        """Add the most violated cuts at the optimum and at a mean point; return their number.
 
-        `deep`: whether linked parts are separated together although other cuts were found. Payments
-        have no other cuts.
+        `deep`: whether linked parts are separated together even if other cuts were found. Payments
+        get cuts only in this way.
         """
         taken = relaxed.taken
         large = bool(self.cutter.money) and not self._quickly
@@ -187,7 +187,7 @@ class Master(CutModel):
 
         def breaks(cut: Cut) -> bool:
             unit = float(np.abs(cut.value) @ np.abs(self._unit[cut.column]))
-            # without measures: a feasibility cut
+            # A cut without measures is a feasibility cut.
             unit = unit or float(np.abs(cut.coefficient).max())
             return cut.over(taken, relaxed.point) > settings.SIGNIFICANT * unit
 
@@ -198,7 +198,7 @@ class Master(CutModel):
                     seen.add(key)
                     broken.append(cut)
 
-        # Cuts from half-way back are deeper; if the optimum violates none, it gives cuts itself.
+        # Cuts at a mean with earlier points are deeper; without any, the optimum gives cuts.
         points = [self._middle, taken]
         awake, resting = self._awake()
         for point in points:
@@ -223,7 +223,7 @@ class Master(CutModel):
         return awake, [m for m in energies if self._rests[m.column][1]]
 
     def _rest(self, awake: list[Measure], broken: set[int]) -> None:
-        """Rest energies about twice as long as before, except those with a cut."""
+        """Rest each energy about twice as long as before, unless it got a cut."""
         for column, (rest, left) in self._rests.items():
             self._rests[column] = (rest, max(left - 1, 0))
         for m in awake:
@@ -254,7 +254,7 @@ class Master(CutModel):
         """Add the cuts that are tight at a choice; return the bound on its worth.
 
         Many cuts are tight at a choice, and most bound other choices weakly. A cut from a point
-        slightly towards `optimum` (value of each option) bounds the choices between more tightly.
+        slightly towards `optimum` (value of each option) is tighter for choices in between.
         """
         taken = np.zeros(self.count)
         taken[choice] = 1.0

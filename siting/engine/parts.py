@@ -6,14 +6,14 @@ each pair have a worth ``v_ij`` per kilowatt-hour and each demand row a price ``
 
     sum of v_ij x_ij  <=  sum of p_i d_i  +  sum over the stations that stand of  intake(v - p)
 
-where the ``intake`` of a station is the most it could earn at worths ``v_ij - p_i`` if it stood
-alone: rows in reach have the demand ``d_i``, and its charger groups have their capacities. This
-bounds every choice for all worths and prices; at the duals of a choice's own program it equals the
-value of that choice. All cuts of the engine have this form (`siting.engine.cuts`).
+where the ``intake`` of a station is the most it could earn alone at worths ``v_ij - p_i``, with the
+demand ``d_i`` of all rows in reach and the capacities of its charger groups. The inequality bounds
+every choice for all worths and prices; at the duals of a choice's own program it equals the value
+of that choice. All cuts of the engine have this form (`siting.engine.cuts`).
 
-The intake is exact without a linear program: the energy a station can serve of a set of rows is the
-rank of a polymatroid, so greedy is optimal, and its value is the integral over ``t`` of the energy
-it can serve of the pairs worth more than ``t``.
+The intake needs no linear program. The energy that a station can serve of a set of rows is the rank
+of a polymatroid, so greedy is optimal. The intake is the integral over ``t`` of the energy that the
+station can serve of the pairs worth more than ``t``.
 
 Sources: J. Benders: Partitioning procedures for solving mixed-variables programming problems.
 Numerische Mathematik 4 (1962), 238-252. J. Edmonds: Submodular functions, matroids, and certain
@@ -48,7 +48,7 @@ class Part:
         local[self.rows] = np.arange(len(self.rows))
         self.wanted = service.kwh[self.rows, s] / unit
         inside = np.flatnonzero(local[service.row] >= 0)
-        # Pairs by site, so that those of one site are adjacent.
+        # Sorting makes the pairs of one site adjacent.
         self.pairs = inside[np.argsort(service.site[inside], kind="stable")]
         self.row = local[service.row[self.pairs]]
         self.site = service.site[self.pairs]
@@ -65,7 +65,7 @@ class Part:
             self.capacity = np.where(self.capacity > 0, np.inf, 0.0)
         self.offer_site = instance.offer_site
         offers = np.flatnonzero((self.capacity > 0).any(axis=1))
-        # Offers of a site with equal capacities here have equal intakes.
+        # Offers at one site with equal capacities in this part have equal intakes.
         told = np.column_stack([self.offer_site[offers], self.capacity[offers]])
         _, first, alike = np.unique(told, axis=0, return_index=True, return_inverse=True)
         self.offers, self._distinct, self._alike = offers, offers[first], alike.ravel()
@@ -75,7 +75,7 @@ class Part:
         self.able = np.stack([(self.capacity[:, c] > 0).any(axis=1) for c in self.columns], axis=1)
 
     def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
-        """Return, for each union of kinds, each offer's output to it, and the other kinds."""
+        """Return each offer's output to each set of kinds, with the kinds outside the set."""
         unions = {frozenset[int]()}
         for groups in self.columns:
             unions |= {union | set(groups) for union in unions}
@@ -118,14 +118,14 @@ class Part:
         """Return the most each offer could earn alone; 0 where no demand is in reach.
 
         `worth`: worth of a kWh of each pair, in order of `pairs`; pairs at or below 0 are not
-        served; `wanted`: demand of each row, if not all.
+        served; `wanted`: demand of each row, if reduced.
         """
         wanted = self.wanted if wanted is None else wanted
         out = np.zeros(len(self.capacity))
         positive = worth[worth > 0]
         if not len(positive):
             return out
-        # Many values at the front mean many in all.
+        # Many values among the first pairs mean many among all.
         levels = np.unique(positive[: settings.WORTHS_SEEN])
         if len(levels) <= 3 and len(positive) > settings.WORTHS_SEEN:
             levels = np.unique(positive)
@@ -174,7 +174,7 @@ class Part:
         after = np.r_[value[1:], 0.0]
         after[np.r_[site[1:] != site[:-1], True]] = 0.0
         fall = value - after
-        # Each offer runs through the steps of its site; site by site, what is at work is small.
+        # Each offer runs through the steps of its site, site by site to save memory.
         at = self.offer_site[self._distinct]
         first = np.searchsorted(at, np.arange(self.sites + 1))
         sides = [

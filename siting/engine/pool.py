@@ -2,7 +2,7 @@
 
 A cut bounds the service of any choice (`siting.engine.cuts`), for any payments and any aim. So
 programs that differ in money, aim and requirements are integer programs over options and measures
-alone, and each starts with the cuts of all earlier ones. First cuts are added to its relaxation
+alone, and each starts with the cuts of all earlier ones. At first, cuts are added to its relaxation
 until they gain little. Then the integer program is solved, cut at its optimum, and solved again
 until a choice reaches the bound. Choices are valued exactly, by flows where possible.
 """
@@ -77,7 +77,7 @@ class Pool:
         return self._incumbent.weighed(np.sort(choice))
 
     def bounded(self, query: Query) -> float:
-        """Return a bound from the relaxation, cut until that gains little."""
+        """Return a bound from the relaxation, after cuts until they gain little."""
         low, weak = math.inf, 0
         while weak < settings.IDLE and not self.clock.over:
             answer = self._run(query, (), whole=False)
@@ -107,7 +107,7 @@ class Pool:
             if value > out.value:
                 out.choice, out.value = choice, value
             if not self._cut(answer.point) or value < answer.objective - query.enough:
-                # Cuts are as exact as flows: a valued choice need not be found again.
+                # Cuts are only as exact as flows, so a valued choice is excluded by a row.
                 signs = np.full(self.count, -1.0)
                 signs[choice] = 1.0
                 out.seen.append((np.arange(self.count), signs, -math.inf, len(choice) - 1.0))

@@ -26,8 +26,8 @@ from siting.program.resources import BUDGET
 def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFrame | None:
     """Return the relaxation's prices for the first aim, in its unit; empty without prices.
 
-    Columns as `siting.verify.certified` reads them. `limit_s` is the time limit (s). The table is
-    empty if the time does not suffice, or if prices cannot bound the aim.
+    `siting.verify.certified` reads this table. `limit_s` is the time limit (s). The table is empty
+    if the time does not suffice, or if prices cannot bound the aim.
     """
     aim = program.all_aims[0]
     if not (aim.of_worth or aim.of_money) or not len(program.options):
@@ -52,8 +52,8 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
 def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     """Return the gain from a rupee more in each year, in the first aim's unit.
 
-    The master problem's relaxation gives it, under the cuts found within the time: an estimate, not
-    a bound. 0 where the money of a year does not bind.
+    The gain comes from the master problem's relaxation under the cuts found in time. It is an
+    estimate, not a bound, and 0 where the money of a year does not bind.
     """
     frame = Frame(program, program.all_aims[0])
     years = 1 if program.year_plan is None else len(program.year_plan.years)
@@ -61,7 +61,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     if not len(program.options):
         return worth
     master = Master(frame, parts_of(frame), Clock(limit_s), seed=seed)
-    master.forget_money()  # remove the small price on money
+    master.forget_money()
     found, _ = master.tighten(settings.CUT_ROUNDS, settings.PRICE_STALLED)
     if found is None or found.bound == -math.inf:
         return worth
@@ -162,7 +162,7 @@ class _Named:
                 self.rows.append(("demand", ids[d], one.name, float(merged[of[d], s])))
 
     def _limits(self) -> None:
-        """Price money and limits over the options; a limit by its row of the last year."""
+        """Price money and limits over the options; a limit has the price of its last year."""
         resources, program = self.program.resources, self.program
         known = {limit.name for limit in program.instance.limits}
         named = zip(self._named("resource"), resources.names, resources.kinds, strict=True)
@@ -175,7 +175,7 @@ class _Named:
                 self.rows.append(("resource", name, "", price))
 
     def _subsidies(self) -> None:
-        """Price money and envelopes by payments."""
+        """Price money and envelopes from the rows of payments."""
         rows = self._named("subsidies").tolist()
         years = self.layout.subsidy_column.shape[1]
         for t in range(years if math.isfinite(self.layout.budget_pkr) else 0):

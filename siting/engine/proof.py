@@ -49,7 +49,7 @@ def far_in_words(gap: float | None) -> str:
 
 @dataclass(frozen=True, repr=False)
 class Proof:
-    """A plan's objective, the proven bound on any plan's, and the reason the solve ended.
+    """A plan's objective, the proven bound on all plans, and the reason the solve ended.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class Proof:
     ) -> Proof:
         """Return the proof of a plan; a bound missed only by rounding counts as reached.
 
-        The bound is unchanged, and never on the wrong side of the plan.
+        A bound on the wrong side of the plan is moved to the plan's objective.
 
         Parameters
         ----------

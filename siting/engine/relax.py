@@ -83,7 +83,7 @@ class Relaxation:
 class Dive:
     """A dive: fix the options of the largest values, again and again, until all is decided.
 
-    `again` returns the value of each option in the relaxation within bounds, or None.
+    `again`: function from bounds on the options to their values in the relaxation, or None.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Dive:
         self.frame, self.room, self.clock, self._again = frame, room, clock, again
 
     def from_here(self, taken: Floats) -> Ints | None:
-        """Return the choice it reaches; None if it fails."""
+        """Return the choice that the dive reaches; None if it fails."""
         lower, upper = np.zeros(len(taken)), np.ones(len(taken))
         for _ in range(settings.MOST_STEPS):
             if self.clock.over:

@@ -62,8 +62,8 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
     """Return a choice of viable stations under the viability gap; None if none is known.
 
     Under the viability gap a relaxation takes more stations than its money can carry. Stations with
-    the largest shortfall are shrunk, postponed or dropped, until none has one. Near the end of the
-    time all of them are dropped at once; that takes no customers from the others.
+    the largest shortfall are shrunk, postponed or dropped, until no shortfall is left. Near the end
+    of the time all of them are dropped at once; that takes no customers from the others.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
 
 
 def _own_lacks(frame: Frame, point: Floats) -> Floats:
-    """Return the shortfall of each site's own case (scaled), below 0 for a surplus."""
+    """Return the shortfall of each site's own business (scaled), below 0 for a surplus."""
     layout, family = frame.layout, frame.matrix.family["gap"]
     rows = frame.matrix.a[family.start : family.stop].tocoo()
     site = np.zeros(frame.matrix.a.shape[1], dtype=np.int64)

@@ -2,7 +2,7 @@
 
 Given the customers of each station, the saving of a move is a sum: their drives to the present site
 less their drives to the free one. If an option there is no more expensive and no smaller, and all
-customers reach it, energy and money stay within their limits, and no program has to be solved.
+customers reach it, all limits still hold, and no program has to be solved.
 Without this step, a station could stay at the edge of a city only because the site amid its
 customers was never tried.
 """
@@ -20,7 +20,7 @@ from siting.program.money import caps_of, cases_of, is_shared
 
 
 def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
-    """Return a choice with stations moved to shorten drives; itself if none can be.
+    """Return a choice with stations moved to shorten drives; unchanged if no move helps.
 
     `frame` has the aim of shortest drives, `point` the values of its columns under the choice.
     """
@@ -157,7 +157,7 @@ class _Alike:
         self.edge = np.searchsorted(frame.site[self.order], np.arange(frame.sites + 1))
 
     def at(self, site: int, option: int) -> int | None:
-        """Return the best option of a site that can replace an option; None if none can."""
+        """Return the best option of a site that can replace an option, or None."""
         own = self.order[self.edge[site] : self.edge[site + 1]]
         fits = (self.more[own] <= self.more[option]).all(axis=1)
         fits &= (self.less[own] >= self.less[option]).all(axis=1)

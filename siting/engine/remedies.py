@@ -19,7 +19,7 @@ class Mend:
     # Figures to ask for instead, verified by a plan; empty if no plan was found in time.
     figures: dict[int, float]
     standing: Flags  # whether each site has a station in that plan
-    # Least excess of a single requirement; the plan's own where it is proven.
+    # Proven bound on the excess of a single requirement.
     at_least: float
 
 

@@ -1,18 +1,18 @@
-"""Rounded floors: what a floor on energy asks of whole stations.
+"""Rounded floors: rows on whole stations, derived from floors on energy.
 
-A row that asks for energy, ``sum of w_c x_c >= b``, holds for every plan, and so does what prices
-``p_i`` on demand make of it (`siting.engine.parts`)::
+A row that asks for energy, ``sum of w_c x_c >= b``, holds for every plan. So does the row that it
+gives at prices ``p_i`` on demand (`siting.engine.parts`)::
 
     sum over stations of intake(w - p)  >=  b - sum of p_i d_i
 
-It is a row of options alone. In the relaxation 5.05 stations of one size may meet it, while a plan
-needs 6, or a larger one. Mixed-integer rounding says so: with a divisor ``q`` and ``f`` the
-fraction of ``b / q``, ::
+This row, ``sum of a_o y_o >= b``, has only options. In the relaxation 5.05 stations of one size may
+meet it, while a plan needs 6, or a larger one. Mixed-integer rounding excludes 5.05: with a divisor
+``q``, and ``f`` the fraction of ``b / q``, the row ::
 
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 
-holds for all whole ``y`` of ``sum of a_o y_o >= b``. Prices are 0 or the whole worth: by kind of
-demand, and on the demand that the relaxation serves whole.
+holds for all whole ``y`` that meet the former. Prices are 0 or the whole worth. They are set by
+kind of demand, and on the demand that the relaxation serves whole.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.
@@ -49,7 +49,7 @@ class RoundedFloors:
 
     def __init__(self, frame: Frame, cutter: Cutter) -> None:
         self.frame, self.cutter = frame, cutter
-        # Each floor, and the rows of options that it gives whatever the prices.
+        # Each floor, and its rows of options that do not depend on dual prices.
         self.floors = [
             (floor, [self._knapsack(floor, priced) for priced in self._sets_of_kinds()])
             for floor in self._floors()
@@ -68,14 +68,14 @@ class RoundedFloors:
                 if not math.isfinite(least) or least <= 0 or not energy.any():
                     continue
                 if (column >= ends).any():
-                    continue  # payments count here too
+                    continue  # the row counts payments too
                 worth, of_option = np.zeros(ends), np.zeros(first)
                 worth[column[energy]] = value[energy]
                 of_option[column[~energy]] = value[~energy]
                 yield _Floor(row, worth, of_option, least)
 
     def broken(self, taken: Floats, price: Floats) -> tuple[sparse.csr_array, Floats]:
-        """Return the rows of options that a point violates, the worst of each floor; lower sides.
+        """Return the rows of options that a point violates most, by floor; and their lower sides.
 
         `taken`: value of each option; `price`: duals of the matrix rows at the relaxation's
         optimum.
@@ -99,7 +99,7 @@ class RoundedFloors:
             yield np.repeat(priced[:, None], service.kwh.shape[1], axis=1)
 
     def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
-        """Return the floor with the demand priced that is worth at least half the floor's price."""
+        """Return the floor with prices on demand whose dual is above half its worth in it."""
         of_floor = abs(float(price[floor.row]))
         if not of_floor:
             return []
@@ -111,7 +111,7 @@ class RoundedFloors:
         return [self._knapsack(floor, (share > worth / 2) & (worth > 0))]
 
     def _worth_of(self, floor: _Floor, part: Part) -> Floats:
-        """Return what a unit of each pair of a part counts towards a floor."""
+        """Return the coefficient of each pair of a part in a floor."""
         column = self.frame.layout.pair_column[part.pairs, part.slice]
         out: Floats = np.where(column >= 0, floor.worth[column], 0.0)
         return out
@@ -140,7 +140,7 @@ class RoundedFloors:
 def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, float]]:
     """Return the roundings of ``sum of amount_o y_o >= least`` that a point violates most.
 
-    Each: coefficients of all options, and the lower side.
+    Each rounding has the coefficients of all options, and a lower side.
     """
     scale = max(float(np.abs(amount).max(initial=0.0)), abs(least))
     least -= settings.EXACT * scale
@@ -151,7 +151,7 @@ def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, f
     size = np.unique(np.round(amount[there] / scale, 7)) * scale
     size = size[size > settings.SIGNIFICANT * scale]
     found = []
-    # Where no amount is below 0, a coefficient above the side counts as the side.
+    # Where no amount is below 0, a coefficient above the side is lowered to the side.
     above = 0.0 if (amount >= 0).all() else math.inf
     for q in np.unique(np.concatenate([size, size / 2, size / 3])).tolist():
         ratio = least / q

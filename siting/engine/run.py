@@ -99,7 +99,7 @@ def _briefly(inc: Incumbent) -> None:
 
 
 def _in_any_money(inc: Incumbent) -> bool:
-    """Return whether greedy choice for smaller sums of money has the same aim."""
+    """Return whether greedy choice for every sum of money applies to the aim."""
     first = not inc.frame.reached and inc.frame.aim.of_worth
     drawn = inc.frame.program.gap is not None
     one = inc.frame.program.year_plan is None

@@ -1,7 +1,7 @@
 """The order of an aim's steps, by the gap that each closes per unit of work.
 
 Steps make plans and bounds, and each continues from where it stopped. Every other turn goes to the
-step that recently closed most of the gap per unit of work. Each turn between goes to the step that
+step that recently closed most of the gap per unit of work. The turns between go to the step that
 has worked least, so that none starves and none takes more than twice its share. Work is counted by
 the solver's iterations, not by a clock, so that a run repeats.
 """
@@ -28,8 +28,8 @@ class Step:
 
     turn: Callable[[], bool]
     ready: Callable[[], bool] = lambda: True
-    work: float = 0.0  # counted, of all its turns
-    rate: float = math.inf  # of the gap closed per unit of work; later turns count double
+    work: float = 0.0  # work of all its turns
+    rate: float = math.inf  # gap closed per unit of work, recent turns counted most
 
 
 def take_turns(
@@ -43,7 +43,7 @@ def take_turns(
     steps
         In the order of their first turns.
     clock
-        It counts the work.
+        Clock that counts the work.
     left
         Difference between bound and incumbent now; infinite while either is unknown.
     done

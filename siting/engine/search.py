@@ -65,7 +65,7 @@ def filling(valuer: Valuer, room: Space, state: State, clock: Clock) -> Iterator
 def _best_change(
     valuer: Valuer, state: State, gain: Floats, known: Floats, paid: Floats | float, clock: Clock
 ) -> tuple[State, int] | None:
-    """Return the change with the most gain for its price and its site; None if none gains.
+    """Return the change with the most gain for its price, and its site; None without a gain.
 
     Once time is up, the best change found so far.
     """
@@ -89,8 +89,8 @@ def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.i
     """Return the choice improved by 2-exchanges: one site steps down, another up.
 
     The pair with the highest bound is valued first; the first improvement is applied, and the
-    remaining resources are filled. A site steps down wherever that loses nothing: its money serves
-    others.
+    remaining resources are filled. A site steps down wherever that loses nothing, as its money can
+    serve elsewhere.
     """
     for _ in range(settings.PASSES):
         if clock.over or state.value >= enough:
@@ -136,7 +136,6 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
         after = valuer.at(valuer.room.changed(after_down[d].choice, change))
         if after.value > state.value + valuer.noise:
             return after
-        # A failed change bounds the same change after other steps down by its value.
         upper[d, change] = -np.inf
     return None
 

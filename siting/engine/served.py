@@ -1,4 +1,4 @@
-"""Service and payments of a choice, with the least drives at the values of its aims."""
+"""Service and payments of a choice, with the shortest drives at the values of its aims."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def worked_out(
     """
     if served_whole([*(one.aim for one in reached), ShortestDrives()], program):
         return *nearest(program, choice), np.zeros((0, 0))
-    # Drives as asked for, else in kilowatt-hours × minutes.
+    # The program's own aim of drives, else drives in kWh × minutes.
     asked = [aim for aim in program.all_aims if aim.of_drives]
     drives = asked[-1] if asked else ShortestDrives()
-    # A depot's row may be a thousand times another: no tolerance suits both.
+    # A depot's demand may be a thousand times another row's: no tolerance suits both.
     found = reached_again(program, drives, reached, choice, by_cell=True)
     if found is None:
         raise SolveError(Fault("plan", "could not be computed again", "try another seed"))
@@ -138,8 +138,8 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
 def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
     """Return each station's payment from the shortfalls of its case; a surplus is below 0.
 
-    A case is paid the sum of its stations' shortfalls and surpluses. The payment goes to the
-    stations with a shortfall, in proportion, and beyond their caps to the others.
+    A business case is paid the sum of its stations' shortfalls and surpluses. The payment
+    goes to the stations with a shortfall, in proportion, and beyond their caps to the others.
 
     Examples
     --------
@@ -184,7 +184,7 @@ def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
     up = sparse.eye_array(years) - sparse.eye_array(years, k=-1)
     grows = sparse.kron(sparse.eye_array(sites), up)
     by_year = sparse.kron(np.ones((1, sites)), up)
-    # Rounding excess of the plan is paid in its year.
+    # An excess by rounding is paid in its year.
     over = sparse.vstack([sparse.csr_array((size, years)), -sparse.eye_array(years)])
     a = sparse.csc_array(sparse.hstack([sparse.vstack([grows, by_year]), over]))
     upper = np.maximum(np.minimum(most, due[:, -1:]), due)

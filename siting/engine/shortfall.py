@@ -36,7 +36,7 @@ class Shortfall:
         x = [self.layout.pair_column[cutter.parts[p].pairs, cutter.parts[p].slice] for p in group]
         self.energies = np.unique(np.concatenate(x))
         self.money = bool(cutter.money) and not worth_only
-        # Years whose money it covers; years without demand belong to the first group.
+        # Years whose money counts here; years without demand belong to the first group.
         self.years: list[int] = []
         if self.money:
             of_parts = {cutter.year_of(p) for p in range(len(cutter.parts))}
@@ -66,7 +66,7 @@ class Shortfall:
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # Needs above earnings and caps are not a shortfall of measures: see the second column.
+        # The second column takes needs above earnings and caps, which no measure counts.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
             family = m.family["gap"]
@@ -92,7 +92,7 @@ class Shortfall:
         self.there = np.zeros(0, dtype=np.int64)  # columns in the model, in its order
         self.known = np.zeros(len(self.columns), dtype=bool)
         self.bound = np.zeros(len(self.columns))
-        # The pairs' columns by row, first ones in front; None where all are added at once.
+        # The pairs' columns by row, in order of addition; None where all are added at once.
         self.by_worth: Ints | None = None
         near = self.single and frame.service.near
         if self.layout.by_pair and (near or many):
@@ -174,7 +174,7 @@ class Shortfall:
         family = m.family["demand"]
         inside = (self.rows >= family.start) & (self.rows < family.stop)
         of_row = np.flatnonzero(inside)
-        # Any column of a demand row has its merged row and slice.
+        # Any column of a row tells the row's merged demand row and slice.
         first = m.a.indices[m.a.indptr[self.rows[of_row]]] - frame.count
         row = frame.service.row[frame.energy_pair[first]]
         slice_ = frame.energy_slice[first]

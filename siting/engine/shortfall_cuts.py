@@ -18,7 +18,7 @@ class Shortfalls:
     """The subproblems of all groups of parts, each built on first use.
 
     Where floors or money link parts, the shortfall of each part alone is computed first: it is fast
-    and usually enough. The large subproblems of the groups come after it.
+    and usually enough. The large subproblems of the groups come second.
     """
 
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
@@ -30,7 +30,7 @@ class Shortfalls:
         self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
         *, linked: bool,
     ) -> list[Cut]:  # fmt: skip
-        """Return a cut of each group at the first point that gives one.
+        """Return each group's cut at the first point that gives a cut.
 
         `points`: values of the options; `measured`: all columns of the master problem; `breaks`:
         test whether the point to cut off violates a cut; `linked`: whether cuts are for linked

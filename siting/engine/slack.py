@@ -59,7 +59,7 @@ class Room:
         return float(wide[finite].max(initial=0.0))
 
     def used(self, choice: Ints) -> tuple[Floats, Floats]:
-        """Return a choice's use (option by site, -1 if empty) of wide and of narrow rows."""
+        """Return a choice's use of rows with many options, and of rows with few."""
         taken = np.zeros(self.count)
         taken[choice[choice >= 0]] = 1.0
         return self._dense @ taken, self._sparse @ taken
@@ -96,7 +96,7 @@ class Room:
         return out
 
     def changed(self, choice: Ints, *changes: int) -> Ints:
-        """Return a choice after changes; the last change, after the sites, has no effect."""
+        """Return a choice after changes; the number after the last site changes nothing."""
         out = choice.copy()
         for change in changes:
             if change < self.count:
@@ -108,7 +108,7 @@ class Room:
     def added(self, amount: Floats, choice: Ints) -> Floats:
         """Return the effect of each change on the sums of amounts (by option, last axis).
 
-        The last change has no effect.
+        The last number changes nothing.
         """
         here = np.where(choice >= 0, amount[..., choice], 0.0)
         none = np.zeros((*amount.shape[:-1], 1))
@@ -117,7 +117,7 @@ class Room:
     def beside(self, choice: Ints, changes: Ints) -> Callable[[int, int], Ints]:
         """Return a function that tests which of the first n changes fit together with another.
 
-        It tests wide rows only, and returns positions in `changes`.
+        The function tests only rows with many options, and returns positions in `changes`.
         """
         used, _ = self.used(choice)
         more = self.added(self._dense, choice)

@@ -14,9 +14,9 @@ def quiet_stdout() -> Iterator[None]:
     """Discard standard output of C code while the block runs.
 
     HiGHS prints two lines on file descriptor 1 when the first model of a process is made, before
-    any option can stop it; `contextlib.redirect_stdout` does not reach it, and a reader of JSON on
-    standard output would fail on it. Earlier output of the user is flushed first. A closed
-    descriptor is left alone.
+    any option can stop it. `contextlib.redirect_stdout` does not catch these lines, and a reader of
+    JSON on standard output would fail on them. Earlier output of the user is flushed first. A
+    closed descriptor is left alone.
     """
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()

@@ -3,7 +3,7 @@
 HiGHS takes no cuts while it branches, so new cuts would mean solving from scratch again and again.
 Here a node is a set of allowed options and of sites that must have a station. Its bound comes from
 the relaxation, tightened by cuts that its optimum violates and that hold in every node. Options
-excluded by reduced costs, given incumbent and gap, are closed for good: mostly all but a few.
+excluded by reduced costs, given incumbent and gap, are closed for good; few options stay open.
 
 A node branches on the number of stations of a kind, on a site with a fractional station, or else on
 its option. Of several branchings the tree takes the one that lowers the bounds of both children
@@ -41,7 +41,7 @@ class _Node:
 
 @dataclass(frozen=True, eq=False)
 class _Split:
-    """Two children of a node, the key of their record, and the distance to each."""
+    """Two children of a node, the key of their record, and how far each moves the fraction."""
 
     key: tuple[int, int]
     down: _Node

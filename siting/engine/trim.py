@@ -28,13 +28,13 @@ def trimmed(
 ) -> tuple[Result, LeftOut]:
     """Return a result without stations of too little gain, and the stations removed.
 
-    None is removed from programs over years, of coverage, under the viability gap, with an aim
+    No station is removed in programs over years, of coverage or with a viability gap, for an aim
     other than energy, or where the gap was not reached.
 
     Parameters
     ----------
     program, aim
-        The program.
+        The program and its aim.
     result
         The plan found for the aim, and its bound.
     clock

@@ -1,4 +1,4 @@
-"""The turns of an aim: windows improve the plan, integer programs and the tree plan and bound."""
+"""The turns of an aim: windows improve plans; integer programs and the tree, bounds too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from siting.program.instance import Floats
 
 
 def take_all_turns(inc: Incumbent) -> None:
-    """Improve plan and bound in turns; what closes most of the gap for its work goes on."""
+    """Improve plan and bound in turns of the steps; `take_turns` sets their order."""
     # Without a plan there is nothing that windows could improve.
     windows = Step(_window_turns(inc), lambda: inc.choice is not None)
     steps = [windows]
@@ -32,9 +32,9 @@ def take_all_turns(inc: Incumbent) -> None:
 
 
 def _too_slow(inc: Incumbent, windows: Step) -> Callable[[], bool]:
-    """Return whether turns cannot prove the gap in their time, at twice their pace so far.
+    """Return a test whether turns at twice their pace would still miss the gap in their time.
 
-    Windows have their first turn before that, whatever the pace.
+    It is false before the first turn of windows, whatever the pace.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
@@ -121,7 +121,7 @@ def _window_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def windows_of(inc: Incumbent) -> Windows | None:
-    """Return windows on the incumbent; None without one."""
+    """Return the windows of the incumbent; None without an incumbent."""
     if inc.choice is None:
         return None
     served = inc.serve(inc.choice)

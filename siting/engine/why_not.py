@@ -1,10 +1,10 @@
 """Conflicts: requirements that cannot hold together, and the least changes that help.
 
 1. If the elastic relaxation proves the conflict, only requirements with a price in it are tested:
-   they are in conflict by themselves, so no other change can resolve it.
-2. Each is dropped alone while all others hold (limits in groups that are halved). If that leaves a
-   plan, the least sufficient change is solved for, and verified by a plan of the program with that
-   change.
+   these are in conflict by themselves, so no other change can resolve it.
+2. Each requirement is dropped alone while all others hold; limits are dropped in groups, which are
+   halved. If that leaves a plan, the least sufficient change is solved for, and verified by a plan
+   of the program with that change.
 3. The others are dropped one after the other for good, as long as a conflict remains. The rest is
    one irreducible set of requirements.
 4. Where no single change suffices, the smallest changes of several are solved for, each as a share
@@ -144,7 +144,7 @@ class _Diagnosis:
         suspects, joint = self.all, None
         if answer.optimal and answer.objective < -settings.ARITHMETIC:
             suspects = sorted(self.elastic.priced(answer)) or self.all
-            if not self.small:  # an early partial result
+            if not self.small:  # a partial result in case time runs out
                 given = self.given(answer, self.all)
                 joint = self.stepped(given, 0.0, len(settings.CONFLICT_STEPS))
         elif not self.known and self.possible():
@@ -158,7 +158,7 @@ class _Diagnosis:
             self.mends[k] = mend if mend is not None and mend.figures else joint
         found_alone = {k: m for k, m in self.mends.items() if m is not None and m.figures}
         if any(m.excess[k] == 0 for k, m in found_alone.items()):
-            return []  # its figure holds as it is
+            return []  # a plan keeps every figure: there is no conflict
         with self.clock.phase("filter", settings.MAIN_SHARE):
             kept = self.irreducible(suspects, found_alone)
         if not found_alone and (joint is None or not joint.figures):
@@ -166,7 +166,7 @@ class _Diagnosis:
         return self.told(kept, found_alone, None if found_alone else joint)
 
     def told(self, kept: Sequence[int], alone: Collection[int], joint: Mend | None) -> list[Line]:
-        """Return the lines of changes that resolve the conflict, and of its other requirements."""
+        """Return the lines of the conflict: changes that resolve it, then other requirements."""
         changed = {} if joint is None else joint.figures
         otherwise = "keep it; change the others" if changed else "change several together"
         otherwise = "changing it alone is not enough" if alone else otherwise
@@ -231,7 +231,7 @@ class _Diagnosis:
         return incumbent
 
     def groups(self, suspects: Sequence[int], first: Collection[int]) -> list[list[int]]:
-        """Return the groups to test: single requirements, but many of a block at once and last."""
+        """Return the groups to test: single requirements, then large blocks as one group each."""
         blocks: dict[str, list[int]] = {}
         for k in suspects:
             blocks.setdefault(self.asked[k].block, []).append(k)
@@ -292,7 +292,7 @@ class _Diagnosis:
         return {k: float(excess[k]) for k in aimed if excess[k] > least[k]} or none
 
     def most_served(self, k: int, parts: float) -> Mend | None:
-        """Return a floor's excess under the largest share served of its demand."""
+        """Return a floor's excess when the largest share of its demand is served."""
         one, floors = self.asked[k], list(self.program.floors)
         aim = WorstShare((replace(floors.pop(one.place), share=0.0),))
         changed = replace(self.program, floors=tuple(floors), aims=(aim,))
@@ -354,7 +354,7 @@ class _Diagnosis:
     def verified(
         self, answer: Answered, excess: dict[int, float]
     ) -> tuple[dict[int, float], Flags]:
-        """Return the figures with which the plan found fits, and its stations by site.
+        """Return figures that fit the plan found, and the plan's stations by site.
 
         Figures are rounded to usual decimals, and enlarged slightly where that is not enough.
         """

@@ -1,18 +1,18 @@
 """Windows: large neighbourhood search, with the stations of a neighbourhood set free.
 
 A window frees the options of some sites, some energies, and all columns without a site; the rest of
-the plan moves to the sides of the rows. The result is a small integer program that HiGHS solves
-from the incumbent. It is built from the matrix alone, so it works for any combination of blocks.
+the plan is fixed and moves to the right-hand sides. HiGHS solves this small integer program from
+the incumbent. It is built from the matrix alone, so it works for any combination of blocks.
 Nearness is shared demand, so no map is needed.
 
 The energies belong to demand rows that a window can change: rows that its stations serve, rows that
 lack service, and rows that one of its sites would serve better. Such a row keeps the pairs in use
 and, at first, a few others: in the window the nearest, outside it pairs with free capacity.
 
-Each window has two neighbourhoods, mostly far apart: money moves between them. Windows start where
-relaxation and plan differ. None is repeated while nothing near it has changed. Once all of a size
-have been tried they grow, in sites and in pairs of a row. Several run in parallel; their results
-are applied in order, so that a run repeats.
+Each window has two neighbourhoods, mostly far apart, so that money can move between them. Windows
+start where relaxation and plan differ. None is repeated while nothing near it has changed. Once all
+windows of a size have been tried, they grow in sites and in pairs per row. Several run in parallel;
+their results are applied in order, so that a run repeats.
 
 Source: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer 2010,
 399-419.
@@ -59,7 +59,7 @@ class Windows:
         self.frame, self.clock = frame, clock
         self.threads, self.seed = threads, seed
         m = frame.matrix
-        # Windows whose rows keep few sites may share stations outside: all rows are checked.
+        # Under decay, windows may use the same stations outside them: all rows are checked.
         self._shared = np.full(m.a.shape[0], frame.service.near)
         pooled = frame.program.gap is not None and bool(frame.program.gap.concessions)
         for family in (*SHARED, "gap") if pooled else SHARED:
@@ -83,7 +83,7 @@ class Windows:
             self._good = self._among_best(all_energies, self._worth, settings.BEST_SITES)
         self._near = self._overlap()
         self.taken = taken
-        self.hopeless = np.zeros(frame.count, dtype=bool)  # options of no better plan
+        self.hopeless = np.zeros(frame.count, dtype=bool)  # options that no better plan has
         near = frame.service.near
         wide = 10 if near or frame.program.gap is not None else 1
         self.gap = wide * settings.WINDOW_GAP
@@ -256,8 +256,8 @@ class Windows:
     def _pairs(self, inside: Flags) -> Flags:
         """Return a window's energies: energies in use, and a few that may take their place.
 
-        `inside`: all energies of its sites. Only rows that its stations serve, that lack service,
-        or that one of its sites would serve better than their stations.
+        `inside`: all energies of its sites. The energies are of rows that its stations serve, that
+        lack service, or that one of its sites would serve better.
         """
         now = self.point[self._energies]
         in_use, worth = now > 0, self._worth
@@ -277,7 +277,7 @@ class Windows:
         return inside | outside
 
     def _outside(self, inside: Flags) -> Flags:
-        """Return the energies of stations outside a window in the rows of some inside it."""
+        """Return the energies at stations outside a window, in rows with given energies inside."""
         rows = np.zeros(len(self.frame.service.kwh), dtype=bool)
         rows[self._reach_of_columns[inside]] = True
         built = np.zeros(self.frame.sites, dtype=bool)

@@ -38,7 +38,7 @@ class Lots:
     Parameters
     ----------
     title, note
-        Of the study; the note credits its data.
+        Title and note of the study; the note credits its data.
     lots
         One row per lot: energy, cost, need, and the ground of its stations in lon/lat.
     areas

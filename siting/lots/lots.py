@@ -243,7 +243,7 @@ def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDat
 
 @dataclass(frozen=True, eq=False)
 class _New:
-    """New stations, each in the equal parts in which it is let."""
+    """New stations, each of one or several equal parts that are let."""
 
     network: Network
     node: np.ndarray
@@ -258,7 +258,7 @@ class _New:
         return np.repeat(np.arange(len(self.parts)), self.parts)
 
     def parted(self, lots: int, within: float) -> tuple[np.ndarray, float, np.ndarray]:
-        """Return the lot of each part, their least spread, and the station of each junction."""
+        """Return each part's lot, a bound on the spread, and the station of each junction."""
         at = self.at
         ground, pairs = ground_of(self.network, self.node[at].tolist())
         kwh, npv = (self.kwh / self.parts)[at], (self.npv / self.parts)[at]
@@ -279,7 +279,7 @@ class _New:
         return max(map(spread, self.sums(lot))), least >= within
 
     def fewer(self, lots: int, within: float) -> tuple[int, float, bool]:
-        """Return the largest smaller number of lots within a spread, and their spread.
+        """Return the most lots, fewer than these, within a spread; and their spread.
 
         The third value is whether all numbers between are proven to have no such lots.
         """

@@ -12,8 +12,8 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.linear import model_of, run_model
 
-# Fewest starts, and most while the spread is too large; turns of each, and first and last
-# temperature of the annealing.
+# Annealing: fewest starts, most starts while the spread is too large, turns of a start, and first
+# and last temperature.
 STARTS, MOST_STARTS, TURNS_A_STATION, MOST_TURNS = 4, 12, 1_500, 300_000
 HOT, COLD = 2.0, 2e-3
 # Weights: spread beyond the limit; public money needed; differences in energy; distances between
@@ -59,7 +59,7 @@ class Parting(NamedTuple):
     """Lots of some stations."""
 
     lot: np.ndarray  # the lot of each station, from 0
-    share: float  # the spread of their energy
+    share: float  # the spread of the lots in energy
     least: float  # proven: no connected lots have a smaller spread
 
 
@@ -283,7 +283,7 @@ class _Search:
         return {a: one, b: two} if fits else None
 
     def run(self) -> tuple[float, np.ndarray]:
-        """Return the best score met, and its lots."""
+        """Return the best score found, and its lots."""
         count = len(self.sums)
         turns = min(MOST_TURNS, TURNS_A_STATION * count) if self.lots > 1 else 0
         score = _score(self.state, self.lots, self.within)

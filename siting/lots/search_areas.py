@@ -29,11 +29,11 @@ def with_areas(
 
     A moved station keeps the customers who reach the new place within the cutoff: from the cell to
     its junction, over the roads, and as far from the road as now. The loss is the energy of all
-    others. Each station has its own customers, so all may move at once, and losses add up. Places
-    are the junctions of the network.
+    other customers. Each station has its own customers, so all stations may move at once, and
+    losses add up. Places are the junctions of the network.
 
-    `stations`: ``site_id``, ``snap_m`` and points (m); `service`, `cells`, `network`: of the plan:
-    service, cells, and the roads; `cutoff_min`, `access_kmh`: as for `siting.roads.reach`; `loss`:
+    `stations`: ``site_id``, ``snap_m`` and points (m); `service`, `cells`, `network`: service,
+    cells and roads of the plan; `cutoff_min`, `access_kmh`: as for `siting.roads.reach`; `loss`:
     share of a station's energy that may be lost, 0 to 1. Columns: ``radius_m``, rounded down to 10
     m, and ``loss_share``: the largest loss in the circle, as a share of the station's energy.
     """
@@ -81,7 +81,7 @@ def with_areas(
 
 
 def _turned_round(network: Network) -> Network:
-    """Return the network with every street reversed: drives to a target become drives from."""
+    """Return the network with every street reversed: drives to a target become drives from it."""
     index = network.edges.index
     levels = [index.get_level_values(name) for name in ("v", "u", "key")]
     turned = pd.MultiIndex.from_arrays(levels, names=["u", "v", "key"])

@@ -41,7 +41,7 @@ MOST_KEPT = 4
 # Relative difference below which two budgets, or two prices, are one question.
 NEAR = 2e-3
 _kept: dict[str, Study] = {}
-# As in `siting.batch.worker`: a worker of several threads takes one question at a time.
+# A worker with several threads takes one question at a time, as in `siting.batch.worker`.
 _one_at_a_time = threading.Lock()
 
 
@@ -50,13 +50,13 @@ class Ask:
     """One question to a city."""
 
     city: str
-    purpose: str  # reason: a split's name, `price`, `fill`, `trade`
-    money: tuple[float, ...]  # public money of its plan, by year where there are years
+    purpose: str  # reason: name of a split, `price`, `fill` or `trade`
+    money: tuple[float, ...]  # public money of the plan, by year where there are years
     # Charge on a rupee (of each year, kWh/day); None: the most energy for the money.
     prices: tuple[float, ...] | None = None
-    least_share: float = 0.0  # least share of its demand
+    least_share: float = 0.0  # least share served of the demand
     least_stations: int = 0  # least number of new stations
-    # By name: money that some chargers may draw (PKR), and their groups.
+    # Envelopes by name: money that some chargers may draw (PKR), and their groups.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
     rupee: bool = False  # whether to return the dual price of each year's budget too
     # Whether to shorten drives next. That takes all the time left, so it is done once, for the plan
@@ -76,8 +76,8 @@ class Ask:
     def like(self, other: Ask, *, free: bool | None = None) -> bool:
         """Return whether another question is nearly equal and has no more money.
 
-        A bound at given prices must use the full budget: one for a smaller budget does not hold for
-        a larger.
+        A bound at given prices must use the full budget: a bound for a smaller budget does not hold
+        for a larger one.
         """
         if (self.prices is None) != (other.prices is None):
             return False
@@ -195,7 +195,7 @@ def facts(config: Config) -> Row:
 
 
 def facts_of(study: Study) -> Row:
-    """Return people, energy and vehicles of a city by its study; see `facts`."""
+    """Return people, energy and vehicles of a city from its study; see `facts`."""
     config = study.config
     row: Row = {"status": "optimal", "error": "", "title": config.title, "note": config.note}
     demand = study.demand
@@ -231,7 +231,7 @@ def facts_of(study: Study) -> Row:
     }
     try:
         instance = study.instance
-        # Reach does not change by year. Rows without demand in the last year are dropped.
+        # Reach does not change by year, but rows without demand in the last year have no pairs.
         last = replace(instance, demand_kwh=np.ones(len(instance.demand_kwh)))
         ids = set(instance.demand_ids[last.served_pairs].astype(str))
         reachable = [

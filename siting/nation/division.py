@@ -99,7 +99,7 @@ class Nation(Rounds):
         Raises
         ------
         InputError, InfeasibleError
-            As `solve`.
+            As for `solve`.
         """
         begun = time.perf_counter()
         now = now or datetime.now().astimezone()

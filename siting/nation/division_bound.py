@@ -1,22 +1,22 @@
 """A bound on any division of the money, from the cities' proven bounds alone.
 
 Only money links two cities. A city solved for a budget ``B`` has a proven bound ``U`` on its
-service for that money or less; solved at a price ``p`` a rupee, the bound ``L + p b`` for any money
-``b``. With the least of these as ``U_c(b)``, any prices ``pi_r`` bound the nation::
+service for that money or less. A city solved at a price ``p`` a rupee has the bound ``L + p b`` for
+any money ``b``. With the least of these as ``U_c(b)``, any prices ``pi_r`` bound the nation::
 
     sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r at c)
                          + sum over r of pi_r x its side
 
 over all money within the cities' own limits; ``r`` is the budget (its side is the money available),
-or the least or the most of a province (a price below 0 belongs to the least). Anyone with the table
-of bounds and the prices can add it up again. The best prices are the duals of a linear program over
-the corners of ``U_c``.
+or the least or most money of a province (a price below 0 belongs to the least). Anyone with the
+table of bounds and the prices can add up this bound again. The best prices are the duals of a
+linear program over the corners of ``U_c``.
 
 With money by year, ``b_c`` is the money a city draws in each, ``p`` and ``pi`` have a value a year,
 and the budget is one row per year: the money granted in it, or up to it where money is carried
 over. A city solved at prices ``p_k`` within all its possible money has the bound ``L_k + p_k b``,
-whatever the division; for all money without a price, ``p_k`` is 0. A bound for other budgets by
-year holds only for these or less in every year, which no slope expresses; such bounds are left out.
+whatever the division; a bound for all money without prices has ``p_k = 0``. A bound for smaller
+budgets holds only up to these in every year. No slope expresses that, so it is left out.
 So ``U_c`` is concave, and with any weights ``w_ck`` of at least 0 and sum 1 its term is at most ::
 
     sum of w_ck L_ck
@@ -57,9 +57,9 @@ class Pot:
 
     name: str
     cities: tuple[str, ...]
-    at_least: float = 0.0  # least grants in all (PKR)
+    at_least: float = 0.0  # least sum of the grants (PKR)
     at_most: float = math.inf
-    years: tuple[int, ...] = (0,)  # positions of its years
+    years: tuple[int, ...] = (0,)  # positions of the years
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +83,10 @@ class Points:
 class Divided:
     """Divided money: energy, the point and the money of each city, and prices."""
 
-    energy: float  # in all (kWh/day)
-    weights: dict[str, Floats]  # share of each of the city's points, by city
-    granted: dict[str, Floats]  # PKR of each city by year
-    # Worth of a rupee more in each pot (kWh/day); of a linear program only.
+    energy: float  # energy of all cities (kWh/day)
+    weights: dict[str, Floats]  # shares of the points of each city
+    granted: dict[str, Floats]  # money of each city by year (PKR)
+    # Worth of a rupee more in each pot (kWh/day); only a linear program gives it.
     prices: dict[str, float]
 
 
@@ -264,7 +264,7 @@ def _sides(pots: Sequence[Pot], prices: Mapping[str, float]) -> dict[str, tuple[
 
 
 def price_columns(years: Sequence[int]) -> list[str]:
-    """Return the columns of prices by year, or of the one price."""
+    """Return the names of the price columns: one a year, or a single one."""
     return [f"price_{year}" for year in years] or ["price"]
 
 
@@ -327,7 +327,7 @@ def best_prices(
         np.concatenate([height / scale, [p.at_most / MILLION for p in pots]]),
     )
     answer = run_model(model, Clock(60.0, None))
-    if not len(answer.price):  # no division fits: each city by its least bound alone
+    if not len(answer.price):  # no division fits: each city has only its least bound
         lowest = rows.groupby("city")["bound_kwh_day"].idxmin()
         weights[lowest.to_numpy()] = 1.0
         return {}, weights
@@ -346,8 +346,8 @@ def added_up_by_year(
 ) -> pd.DataFrame:
     """Return the certificate of money by year, from the column ``weight`` of the bounds.
 
-    As `added_up`; the prices of a city are in the `price_columns`. The weights must be at least 0
-    with the sum 1 for each city; any such weights give a bound.
+    Rows and columns are as in `added_up`, with a city's prices in the `price_columns`. The weights
+    must be at least 0 with the sum 1 for each city; any such weights give a bound.
 
     >>> line = pd.DataFrame({"city": ["a", "a"], "budget_pkr": [np.nan, 9.0],
     ...     "bound_kwh_day": [8.0, 0.0], "price_2027": [np.nan, 2.0], "price_2028": [np.nan, 1.0],

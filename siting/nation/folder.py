@@ -241,7 +241,7 @@ def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Ro
 def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
     """Return the answers of an earlier folder that hold for these cities too.
 
-    Raises `InputError` if the folder has no readable answers, or other years.
+    Raises `InputError` if the folder has no readable answers, or is for other years.
     """
     path = folder / ANSWERS
     try:
@@ -288,7 +288,7 @@ def _years(studies: Mapping[str, Config]) -> list[int]:
 
 def _hash(config: Config) -> str:
     years = config.program.years
-    if years is not None:  # each question has money of its own
+    if years is not None:  # the money is part of each question, not of the cities
         asked = years.model_copy(update={"budgets_pkr": dict.fromkeys(years.budgets_pkr, 0.0)})
         program = config.program.model_copy(update={"years": asked})
         config = config.model_copy(update={"program": program})

@@ -159,7 +159,7 @@ def _xy(lon: float, lat: float) -> tuple[float, float]:
 
 
 def _where(plan: NationPlan) -> str:
-    """Return the map, or maps of all years together and of each, with a button for each."""
+    """Return the map; with years, a map of all years and one of each year, with buttons."""
     if not plan.years:
         return _figure(plan, "granted_pkr", plan.cities["granted_pkr"].max())
     most = max(plan.cities[f"granted_{year}_pkr"].max() for year in plan.years)
@@ -167,7 +167,7 @@ def _where(plan: NationPlan) -> str:
     for year in plan.years:
         drawn = _figure(plan, f"granted_{year}_pkr", most)
         panels[str(year)] = (str(year), drawn + _cities_in(plan, year))
-    # Without a script: a checked button shows its own part.
+    # No script is needed: a checked button shows its own part.
     shown = ", ".join(f"#year-{key}:checked ~ #of-{key}" for key in panels)
     buttons = "".join(
         f'<input type="radio" name="year" id="year-{key}"{" checked" * (key == "all")}>'

@@ -28,8 +28,8 @@ class NationPlan:
     Parameters
     ----------
     cities
-        One row per city: ``city``, ``title``, ``province``, ``status`` (failed: it counts as 0
-        served, and in the bound with all in reach), ``granted_pkr``, ``subsidy_pkr``, ``cost_pkr``,
+        One row per city: ``city``, ``title``, ``province``, ``status`` (failed: energy counts
+        as 0, and its bound is all demand in reach), ``granted_pkr``, ``subsidy_pkr``, ``cost_pkr``,
         ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``, ``reachable_kwh_day``, ``people``,
         ``vehicles``, ``drives_min``, ``kwh_day_a_million`` (energy for a PKR m more, between plans
         of the city), ``binds`` (the binding floor), ``lon``, ``lat``, ``note``, ``error``, and
@@ -37,8 +37,8 @@ class NationPlan:
         weighted as in a city's program, and there are ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``,
         ``new_stations_YEAR`` (up to the year), ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
     splits
-        One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (of plans before their
-        drives are shortened, the best too), ``gini`` (of the shares served over cities),
+        One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drives are
+        shortened, in the best division too), ``gini`` (of the shares served over cities),
         ``gini_a_head`` (of energy per head), ``less_kwh_day`` and ``less_share`` against the plan,
         ``less_pkr`` (the money for the difference at the price of the budget; blank: no price),
         ``complete`` (whether every city had a plan), and ``pkr_CITY``.
@@ -174,7 +174,7 @@ def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Ro
 
 
 def _margin(nation: Rounds, name: str, money: float) -> float:
-    """Return the energy for a PKR m more, along the best plans found (kWh/day)."""
+    """Return the energy that PKR 1 m more brings, along the best plans found (kWh/day)."""
     rows = sorted((r["subsidy_pkr"], r["served_kwh_day"]) for r in nation.plans(name))
     at = max((s for m, s in rows if m <= money + 1), default=0.0)
     more = [(s - at) / (m - money) * MILLION for m, s in rows if m > money + MILLION]

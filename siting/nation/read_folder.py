@@ -25,7 +25,7 @@ from siting.nation.division_bound import (
 
 CITIES = "cities"
 MANIFEST = "manifest.json"
-# Increase it when the stored content changes.
+# Increase this number when the stored content changes.
 FORMAT = 1
 AGAIN = "make the plan again with `siting nation`"
 # Tolerance of sums of written figures: kWh/day, PKR.
@@ -149,7 +149,7 @@ def read_nation_manifest(folder: Path) -> dict[str, str]:
 
 
 def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
-    """Return a table of the folder, its numbers as numbers."""
+    """Return a table of the folder, with its numbers parsed."""
     table = read_csv(path, keep_default_na=True)
     numbers = [*_NUMBERS[name]]
     if name == "cities":

@@ -34,8 +34,8 @@ Report = Callable[[str], None]
 BUDGET = "the nation's budget"
 # Divisions in proportion to a figure of the cities; None: equal shares.
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
-# A city's time limit grows with this power of its demand, from this share of the mean: large cities
-# are hard, and hold most of the nation's unproven energy.
+# A city's time limit grows with this power of its demand, and is at least this share of the mean:
+# large cities are hard, and hold most of the nation's unproven energy.
 LARGER, LEAST_TIME = 0.75, 0.25
 # Share of unproven energy above which a price is asked again, and the largest multiple of the time
 # for it.
@@ -130,17 +130,17 @@ class Rounds:
         ]  # fmt: skip
 
     def within(self, money: Floats, most: float) -> Floats:
-        """Return money by year (PKR) cut to a total."""
+        """Return money by year (PKR), earliest years first, up to a total."""
         return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
 
     def high(self, name: str) -> Floats:
-        """Return the most money of a city by year, one year after the other (PKR)."""
+        """Return the most money of a city by year, earliest years first (PKR)."""
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
         """Return money by year (PKR) that contains every possible grant of a city.
 
-        Without carry-over its sum exceeds the city's own limit, which may all fall into any year.
+        Without carry-over the sum exceeds the city's own limit: all of it may fall into any year.
         """
         return self.high(name) if self.carry_over else self.most(name)
 
@@ -242,7 +242,7 @@ class Rounds:
                 if not all(_loose(r) for r in before) or times > MOST_TIMES:
                     continue
             todo.append((ask, times))
-        todo.sort(key=lambda one: -self.limit_s(one[0].city) * one[1])  # the longest first
+        todo.sort(key=lambda one: -self.limit_s(one[0].city) * one[1])  # longest first
         work, threads = asking.answer, self.workers.threads
         tasks = [
             (work, (self.studies[a.city], a, self._start(a), self.limit_s(a.city) * t, threads))
@@ -254,7 +254,7 @@ class Rounds:
                     "money": ask.money, "prices": ask.prices,
                     "free": ask.free, "times": times} | row  # fmt: skip
             if ask.envelopes and ask.prices is None:
-                full["bound_kwh_day"] = math.nan  # it holds only for this part of the envelopes
+                full["bound_kwh_day"] = math.nan  # a bound for a part of the envelopes
             self.rows.append(full)
             at = f"PKR {_in_millions(ask.money)} m"
             if ask.prices is not None:
@@ -316,7 +316,7 @@ class Rounds:
     def divided(
         self, pots: Sequence[Pot] | None = None, *, whole: bool = True, floors: bool = True
     ) -> Divided | None:
-        """Return the best division of the money, or of other `pots`; None if none is known."""
+        """Return the best known division of the money, or of other `pots`; None without one."""
         points = self.points(floors=floors)
         if any(not len(p.money) for p in points.values()):
             return None
@@ -366,7 +366,7 @@ class Rounds:
         """Return the yearly values of a question and its answer, by column of `bounds`."""
         prices = row["prices"]
         if self.years and prices is None and covers(row["money"], self.widest(row["city"])):
-            prices = [0.0] * len(self.years)  # for all the money, so for any division
+            prices = [0.0] * len(self.years)  # the bound holds for all money, so for any division
         columns = dict(zip(price_columns(self.years), prices or (), strict=False))
         for key, column in BY_YEAR.items() if self.years else ():
             numbers = zip(self.years, row.get(key, ()), strict=False)
@@ -376,7 +376,7 @@ class Rounds:
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return all bounds so far, and their certificate for this or other money.
 
-        By year the bounds have the weights (`siting.nation.division_bound`) of the certificate.
+        With years, the bounds have the certificate's weights (`siting.nation.division_bound`).
         """
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:
@@ -415,7 +415,7 @@ class Rounds:
                     if name in proven.index:
                         tried.append(np.maximum(proven.loc[name].to_numpy(float), 0.0))
                     tried.append(self._price_at(shared, name))
-                # If more money seems worthless, half of its average worth is tried.
+                # If more money seems worthless, half the average worth of money is tried.
                 usual = np.full(len(self.money), HALF * max(served, 0.0) / self.config.money_pkr)
                 for prices in [p for p in tried if p.any()] or [usual]:
                     if prices.any():
@@ -448,7 +448,7 @@ class Rounds:
             tried.append(np.array(last[name]["rupee"]))
         before = [r for r in self.plans(name) if r["prices"] is not None]
         asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in tried]
-        # Once they stop changing, the prices of the plans are tried.
+        # Once these prices stop changing, the prices of the plans are tried.
         return tried if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
@@ -461,7 +461,7 @@ class Rounds:
         return more
 
     def _price_at(self, shared: Any, name: str) -> Floats:
-        """Return a city's worth of a rupee in each year by the prices of the pots."""
+        """Return the worth of a rupee to a city in each year, at the prices of the pots."""
         prices = np.zeros(len(self.money))
         for pot in self.pots if shared is not None else ():
             if name in pot.cities:

@@ -30,11 +30,11 @@ class Workers:
         self._pool: Executor | None = None
 
     def __enter__(self) -> Self:
-        """Return it; processes are started when there is work."""
+        """Return the workers; processes start when there is work."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop the processes it started."""
+        """Stop the processes."""
         self._open.close()
 
     def _begin(self) -> Executor:
@@ -87,7 +87,7 @@ class Workers:
                 yield i, future.result()
             except BrokenExecutor:
                 left.append(i)
-            except Exception as err:  # lost with its machine, or not serialisable
+            except Exception as err:  # the task was lost with its machine, or is not serialisable
                 yield i, _lost(f"{type(err).__name__}: {err}")
         if left:
             self._open.close()

@@ -5,7 +5,7 @@
                    year and probability (`siting.program.slices`), with decay if asked for
 `NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: the same, less a charge ``g`` on
                    each rupee of money ``M``: stations that bring less per rupee are not built,
-                   and their money is left (``g`` is Everett's price of the budget); over years
+                   and their money is unspent (``g`` is Everett's price of the budget); over years
                    ``sum of g_t (M_t - M_t-1)``, with ``M_t`` the money drawn up to year ``t``
 `LeastMoney`       ``min`` public money drawn, or cost in all
 `WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
@@ -108,8 +108,8 @@ class Aim(ABC):
     package tests the class of an aim.
     """
 
-    name: ClassVar[str]  # its name in proofs
-    kind: ClassVar[str]  # its name in an account (`siting.verify.AimKind`)
+    name: ClassVar[str]  # name in proofs
+    kind: ClassVar[str]  # name in an account (`siting.verify.AimKind`)
     formula: ClassVar[str]  # in LaTeX
     words: ClassVar[str]  # in planners' words
     own_unit: ClassVar[str | None] = None  # unit of its value; None: unit of worth
@@ -122,10 +122,10 @@ class Aim(ABC):
     of_scenarios: ClassVar[bool] = False
     # Whether the cost of stations counts besides drives.
     of_stations: ClassVar[bool] = False
-    # Whether its value is relative to the best value of each scenario alone, `best`.
+    # Whether the value is relative to the best value of each scenario alone, `best`.
     from_best: ClassVar[bool] = False
     best: tuple[float, ...] = ()
-    groups: tuple[Floor, ...] = ()  # groups of demand whose shares it compares
+    groups: tuple[Floor, ...] = ()  # groups of demand whose shares the aim compares
 
     @property
     def less_is_better(self) -> bool:
@@ -134,7 +134,7 @@ class Aim(ABC):
 
     @property
     def by_year(self) -> bool:
-        """Whether it charges money by year."""
+        """Whether the aim charges money by year."""
         return False
 
     @property
@@ -147,12 +147,12 @@ class Aim(ABC):
         return self
 
     def unit(self, worth_unit: str) -> str:
-        """Return the unit of its value, given the program's unit of worth."""
+        """Return the unit of the aim's value, given the program's unit of worth."""
         return self.own_unit or worth_unit
 
     @abstractmethod
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return its value as a linear expression, after adding its own columns and rows.
+        """Return the aim's value as a linear expression, after adding its own columns and rows.
 
         `prefix` begins the names of new columns.
         """
@@ -174,12 +174,12 @@ class Aim(ABC):
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim as a function of scenario worths, without money; None if it is none."""
+        """Return the aim as a function of scenario worths, without money; None if impossible."""
         chance = np.array(layout.probabilities)
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
     def parts(self, answer: Served) -> Mapping[str, float]:
-        """Return the parts that sum to its value, by name; none by default."""
+        """Return the parts that sum to the aim's value, by name; none by default."""
         return {}
 
 
@@ -194,7 +194,7 @@ class MostWorth(Aim):
     of_worth = is_plain_worth = True
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return its value as a linear expression."""
+        """Return the aim's value as a linear expression."""
         column, value, _ = layout.worth()
         return column, value
 
@@ -222,7 +222,7 @@ class NetWorth(Aim):
         return isinstance(self.least_gain, tuple)
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return its value as a linear expression."""
+        """Return the aim's value as a linear expression."""
         worth, value, _ = layout.worth()
         column, must = self.money(layout)
         return np.concatenate([worth, column]), np.concatenate([value, -must])
@@ -260,7 +260,7 @@ class LeastMoney(Aim):
     of: MoneyKind = "subsidy_pkr"
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return its value as a linear expression."""
+        """Return the aim's value as a linear expression."""
         return self.money(layout)
 
     def value(self, answer: Served) -> float:
@@ -309,7 +309,7 @@ class WorstShare(Aim):
 
 @dataclass(frozen=True)
 class LeastRegret(Aim):
-    """The least worst regret over scenarios."""
+    """The smallest regret in the worst scenario."""
 
     name = "least regret"
     kind = "least_regret"
@@ -427,7 +427,7 @@ class ShortestDrives(Aim):
     own_unit = "kWh·min/day"
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return its value as a linear expression."""
+        """Return the aim's value as a linear expression."""
         return layout.drives()
 
     def value(self, answer: Served) -> float:
@@ -453,7 +453,7 @@ class LeastCostToAll(Aim):
     pkr_kwh_min: Mapping[str, float]
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return its value as a linear expression."""
+        """Return the aim's value as a linear expression."""
         column, value = layout.drives(self.minute_of_classes(layout.instance))
         yearly = layout.options.of_offers(self.of_offers(layout.instance))
         yearly = yearly @ year_weights(layout.slices)

@@ -134,7 +134,7 @@ class Blocks:
 
     @cached_property
     def offers(self) -> Ints:
-        """Positions of the usable offers: possible alone and of use to demand, or existing.
+        """Positions of the usable offers: possible alone and able to serve, or existing.
 
         An offer that counts towards a lower limit is usable too.
         """
@@ -238,7 +238,7 @@ class Blocks:
 
     @cached_property
     def _minutes_apart(self) -> tuple[Floats, ...]:
-        """The weight of a minute by vehicle class, for each aim that needs it."""
+        """The weight of a minute's drive by vehicle class, for each aim that has weights."""
         minutes = (aim.minute_of_classes(self.instance) for aim in self.all_aims)
         return tuple(minute for minute in minutes if minute is not None)
 

@@ -16,7 +16,7 @@ class Columns:
         self.energies = options  # end of the energies
         self._lower: list[Floats] = [np.zeros(options)]
         self._upper: list[Floats] = [np.ones(options)]
-        self.names: dict[int, str] = {}  # of the columns that aims add
+        self.names: dict[int, str] = {}  # names of the columns that aims add
 
     def add(self, upper: Floats) -> Ints:
         """Return new columns between 0 and upper bounds."""

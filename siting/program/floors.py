@@ -32,12 +32,12 @@ class Floor:
 
     name: str  # name of the zone or class, or ``city``
     member: Flags  # whether each demand row counts
-    share: float  # least share of its demand, 0 to 1
+    share: float  # least share of the demand, 0 to 1
     # ``last``: in the last year, in every scenario of it; ``every``: in every slice.
     when: When = "last"
 
     def holds_in(self, slices: Sequence[Slice]) -> list[int]:
-        """Return the positions of the slices it holds in."""
+        """Return the positions of the slices in which the floor holds."""
         last = max(s.year for s in slices)
         return [n for n, s in enumerate(slices) if self.when == "every" or s.year == last]
 

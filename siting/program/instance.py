@@ -53,8 +53,8 @@ class Instance:
         The remaining offers, in the order of their ids: position of the site, capacity by charger
         group (kWh/day), cost and subsidy (PKR), and whether it exists already.
     offer_bundle, offer_opens
-        Bundle of each offer, blank for none: its offers stand all in the end, or none does. Year in
-        which each offer must open, 0 for any.
+        Bundle of each offer, blank for none: in the end all offers of a bundle stand, or none does.
+        Year in which each offer must open, 0 for any.
     reach_start, reach_site, reach_min
         Cell ``i`` reaches the sites ``reach_site[reach_start[i]:reach_start[i + 1]]`` in
         ``reach_min`` minutes, sites in order.
@@ -114,9 +114,9 @@ class Instance:
 
         Offers that are ruled out (with a ``reason``) are left out. An existing station is kept or
         extended: of the other offers at its site only extensions (true ``extends``) are kept. Their
-        capacity and power include the station's; their cost is for the addition. With a column
-        ``bundle`` offers with the same text stand all in the end, or none does; with ``opens_year``
-        an offer opens in that year of a plan in years, if it is not 0.
+        capacity and power include the station's; their cost is for the addition. Of the
+        offers with the same text in a column ``bundle``, all stand in the end, or none does. A
+        value above 0 in a column ``opens_year`` is the year in which an offer must open.
 
         Parameters
         ----------
@@ -139,8 +139,8 @@ class Instance:
         Raises
         ------
         InputError
-            With every fault of the tables, of the references between them and of the budget; also
-            if there is no demand, or none can reach a usable station.
+            With every fault of the tables, their references and the budget; also if there is no
+            demand, or none can reach a usable station.
         InfeasibleError
             With every limit already exceeded by existing and required stations.
 
@@ -237,7 +237,7 @@ class Instance:
 
     @property
     def served_pairs(self) -> Flags:
-        """Whether a demand row above 0 (row) reaches a site (column) with plugs it can use."""
+        """Whether a row with demand (row) reaches a site (column) with plugs it can use."""
         usable = (self.uses.astype(int) @ self.site_groups.T.astype(int)) > 0
         cell = np.repeat(np.arange(len(self.cell_ids)), np.diff(self.reach_start))
         by_class = np.zeros((len(self.cell_ids), len(self.class_names)), dtype=bool)

@@ -87,7 +87,7 @@ class Layout:
             self.subsidy_column[paid, t] = self.columns.add(upper[paid])
 
     def standing(self, s: int) -> Ints:
-        """Return the offer that each option has standing in a slice; -1 for none."""
+        """Return each option's offer in a slice; -1 for none."""
         return self.options.offer[:, self.slices[s].year]
 
     # --- expressions, as columns and values in their own units --------------------------------
@@ -216,7 +216,7 @@ class Layout:
 
     def _write_demand(self, rows: Rows, s: int) -> None:
         if not self.by_pair:
-            return  # the columns' own bounds
+            return  # the bounds of the columns suffice
         pairs, column = self._pairs(s)
         row = self.service.row[pairs]
         several = np.bincount(row, minlength=len(self.service.kwh)) > 1

@@ -6,9 +6,9 @@ Every limit is one row of the program, over the offers that stand::
 
 with ``u_ro`` the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r`` the
 least use, in the limit's own unit and never negative; either side may be missing. The upper sides
-are knapsacks and packings besides the budget: a plan within them stays within them without one of
-its offers. The functions here make limits from plain tables; `siting.program.spacing` makes spacing
-limits.
+are knapsacks and packings besides the budget: a plan that keeps them still keeps them after it
+loses an offer. The functions here make limits from plain tables; `siting.program.spacing` makes
+spacing limits.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).
@@ -267,7 +267,7 @@ def standing_power_kw(offers: pd.DataFrame) -> dict[str, float]:
 
 
 def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ...]:
-    """Return the limits after a change of the budget (PKR), its shares changed too.
+    """Return the limits after a change of the budget (PKR); shares of it change too.
 
     >>> with_more_money([Limit("bikes", "envelope", "PKR", 3.0, {"a": 1.0}, of_budget=0.3)], 10.0)
     (Limit bikes (envelope): at most 6 PKR over 1 offers,)

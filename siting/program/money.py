@@ -13,14 +13,13 @@ money paid to it up to year ``t`` (PKR), ``v_i`` the present value of the margin
 one kilowatt-hour a day sold to row ``i`` (PKR). The hurdle ``h`` is the share of its planned sales
 at which a station must break even, a factor on the margin. ``cap_o`` is the most public money for
 the offer (PKR): a share of its need, or an amount of its own. A site whose case fails even at the
-cap cannot be built. The case of a year uses the sales of that year, first of the opening year; over
-scenarios it uses their mean. Money that lapses with its year may be paid ahead of a later
-shortfall; in the end the payment is at most the largest shortfall. Existing stations need nothing
-and draw nothing.
+cap cannot be built. Each year from the opening has a case, with that year's mean sales over the
+scenarios. Money that lapses with its year may be paid ahead of a later shortfall; in the end the
+payment is at most the largest shortfall. Existing stations need nothing and draw nothing.
 
 Sites of one concession share one case: one gap row, the sum over them, so that the surplus of one
-site covers the shortfall of another. Caps stay by offer, existing stations are in no concession,
-and the program has one year: a surplus is not paid back in a year of need.
+site covers the shortfall of another. Each offer keeps its cap, and existing stations are in no
+concession. Such a program has one year, because a surplus is not paid back in a year of need.
 
 Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
 public private partnerships in infrastructure (viability gap funding), 2013, for the rule; the rows
@@ -119,7 +118,7 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
 
 
 def cases_of(instance: Instance, rule: GapRule) -> Ints:
-    """Return the case of each site, as the site's own or its concession's first position."""
+    """Return the business case of each site: its own position, or its concession's first."""
     case = np.arange(len(instance.site_ids))
     stands = np.zeros(len(case), dtype=bool)
     stands[instance.offer_site[instance.offer_existing]] = True
@@ -132,7 +131,7 @@ def cases_of(instance: Instance, rule: GapRule) -> Ints:
 
 
 def is_shared(case: Ints) -> Flags:
-    """Return whether the case of each site includes others."""
+    """Return whether each site shares its business case with others."""
     out: Flags = np.bincount(case, minlength=len(case))[case] > 1
     return out
 

@@ -11,8 +11,8 @@ from siting.program.blocks import Blocks
 def latex_of(program: Blocks) -> str:
     """Return the aims and rows of a program as LaTeX, each with its meaning.
 
-    The first docstrings of the files in `siting.program` define the symbols: options ``n`` (offers,
-    over the years), sites ``j``, demand rows ``i``, slices ``s``.
+    The module docstrings in `siting.program` define the symbols: options ``n`` (offers, over the
+    years), sites ``j``, demand rows ``i``, slices ``s``.
     """
     unit = program.worth_unit
     aims = [(aim.formula, _escaped(aim.explained(unit))) for aim in program.all_aims]

@@ -26,7 +26,7 @@ class Options:
 
     site: Ints  # position of each option's site
     # Position of the offer that stands in a year (column) under an option (row); -1 before it
-    # opens. At least one per row.
+    # opens. Each row has at least one offer.
     offer: Ints
 
     def __len__(self) -> int:
@@ -68,7 +68,7 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
 
 
 def opening(options: Options, opens: Ints, years: Ints) -> Options:
-    """Return the options that open offers with an opening year in that year only.
+    """Return the options in which offers with an opening year open in that year.
 
     `opens` is the year of each offer, 0 for any; `years` are the plan's years.
     """
@@ -90,7 +90,7 @@ def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, l
         bigger: Flags = (capacity[:, None, :] <= capacity[None, :, :]).all(axis=2)
         bigger &= subsidy[:, None] <= subsidy[None, :]
         bigger &= upgrades
-        # An existing station can always be extended; no offer becomes one.
+        # An existing station can always be extended; no offer becomes an existing station.
         bigger[stands] = True
         bigger[:, stands] = False
         np.fill_diagonal(bigger, val=True)
@@ -100,7 +100,7 @@ def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, l
 
 
 def _courses(o: int, years: int, becomes: dict[int, list[int]]) -> Iterator[tuple[int, ...]]:
-    """Yield the courses from an offer in the first of some years to the last."""
+    """Yield the courses over some years that begin with an offer."""
     if years == 1:
         yield (o,)
         return

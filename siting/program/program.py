@@ -90,8 +90,8 @@ class Program(Blocks):
         budgets_pkr
             Public money granted in each year (PKR); the instance's own budget is ignored.
         demand
-            Demand in each year (kWh/day by ``demand_id``); None: the same in all. With both years
-            and scenarios, give it with the block added second, by (year, scenario).
+            Demand in each year (kWh/day by ``demand_id``); None: the same in all. With years and
+            scenarios, give demand with the second of the two blocks, by (year, scenario).
         rules
             ``carry_over``, ``upgrades``, ``discount_rate``, ``last_period_years``, as for
             `siting.program.slices.Years.of`.
@@ -113,7 +113,7 @@ class Program(Blocks):
         probabilities
             Probability of each scenario; the sum is 1.
         demand
-            Demand in each (kWh/day by ``demand_id``), with years by (year, scenario).
+            Demand in each scenario (kWh/day by ``demand_id``); with years, by (year, scenario).
         """
         if self.scenario_plan is not None:
             fix = "name them once, all together"
@@ -128,8 +128,8 @@ class Program(Blocks):
         Parameters
         ----------
         worth
-            Worth of each whole demand row, by ``demand_id``; by year and scenario too, after these
-            are set, where it differs.
+            Worth of each whole demand row, by ``demand_id``. Where it differs by year or scenario,
+            set these first, and give one series for each.
         unit
             Unit of the worth.
         """
@@ -205,7 +205,7 @@ class Program(Blocks):
         of
             None: the city; ``"class"``, ``"zone"``: each of them; else zones by ``demand_id``.
         when
-            ``last``: in the last year; ``every``: in every year. In every scenario.
+            Years in which the floor holds, in every scenario: ``last`` or ``every``.
         """
         floors = floors_of(self.instance, share, of, when, self.zones)
         return replace(self, floors=(*self.floors, *floors))
@@ -300,7 +300,7 @@ class Program(Blocks):
         )
 
     def least_regret(self) -> Program:
-        """Return the program with the next aim: the least worst regret over scenarios."""
+        """Return the program with the next aim: the smallest regret in the worst scenario."""
         return self.aim(LeastRegret())
 
     def tail(self, alpha: float, of: TailOf = "unserved") -> Program:

@@ -39,7 +39,7 @@ BUDGET = "budget"
 class Resources:
     """The rows over the options."""
 
-    # names, kinds, units: of each row.
+    # name, kind and unit of each row
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     units: tuple[str, ...]
@@ -118,7 +118,7 @@ class ResourceRows:
     def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
         """Add the instance's limits, given the money drawn by each offer (PKR).
 
-        Without it, under the viability gap, limits per rupee are not rows over the options.
+        Without this money, under the viability gap, limits per rupee are not rows over the options.
         """
         for limit in instance.limits:
             amount = instance.amounts_of(limit)
@@ -139,12 +139,12 @@ class ResourceRows:
                 )
 
     def add_distance(self, name: str, standing: Flags, sites: int) -> None:
-        """Add a least number of sites that are in only one of this plan and another."""
+        """Add a least number of sites that only one of two plans has; `standing`: the other."""
         use = np.where(standing[self.options.site], -1.0, 1.0)
         self.add(name, "distance", "sites", use, at_least=float(sites - int(standing.sum())))
 
     def add_bundles(self, bundle: Names) -> None:
-        """Require all offers of each bundle, named by offer, or none, in the last year."""
+        """Require all offers of a bundle in the last year, or none; `bundle`: by offer."""
         last = self.options.last
         for name in sorted(set(bundle) - {""}):
             members = np.flatnonzero(bundle == name).tolist()

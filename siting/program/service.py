@@ -2,7 +2,7 @@
 
 Demand rows can be merged if they plug into the same chargers, reach the same sites, have the same
 weight at each of them in every slice, are in the same floors and earn the same margin. The energy
-served to their sum is split in proportion to their demand, and the program stays the same. Where
+served to a merged row is split in proportion to demand, and the program stays the same. Where
 drives matter (`minutes`), rows of different cells stay apart, and so do vehicle classes whose
 minutes cost differently.
 
@@ -71,10 +71,10 @@ class Merging:
     """The rules by which demand rows that are served alike become one."""
 
     instance: Instance
-    floors: tuple[Floor, ...]  # keep rows apart
+    floors: tuple[Floor, ...]  # floors that keep rows apart
     # Figures by vehicle class that keep rows apart; the first: present value of a kWh/day (PKR).
     by_class: tuple[Floats, ...]
-    decay: Decay | None = None  # of worth with the drive
+    decay: Decay | None = None  # decay of worth with the drive
     by_cell: bool = False  # whether rows of different cells stay apart, so that drives are known
 
     def service(self, demand_kwh: Floats, worth: Floats, offers: Ints) -> Service:
@@ -92,7 +92,7 @@ class Merging:
         told = [reach[rows].astype(float), kind[rows].astype(float)]
         told += [figure[vehicle_class] for figure in by_class]
         told += list(worth[rows].T) + list(member.astype(float))
-        # Numbered in the order of the first demand row of each.
+        # Merged rows are numbered in the order of their first demand rows.
         table = pd.DataFrame(dict(enumerate(told)))
         merged = table.groupby(list(table.columns), sort=False).ngroup().to_numpy()
         first = np.flatnonzero(~pd.Series(merged).duplicated().to_numpy())
@@ -122,7 +122,7 @@ class Merging:
     def _in_reach(
         self, demand_kwh: Floats, offers: Ints
     ) -> tuple[Ints, tuple[Groups, ...], Ints, list[tuple[Ints, Floats, Floats]]]:
-        """Return the kind of each row, all kinds, the number of its site list, and these lists."""
+        """Return each row's kind, all kinds, the number of each row's site list, and all lists."""
         instance, decay, by_cell = self.instance, self.decay, self.by_cell
         sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
         alive = demand_kwh.max(axis=1, initial=0.0) > 0

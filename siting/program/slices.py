@@ -1,11 +1,11 @@
 """Years and scenarios: the slices of time and chance in which a plan is valued.
 
-A *slice* is one year in one scenario. Without years and scenarios there is one slice. Each has its
-own demand; a station of a year stands in all of its scenarios, as a plan is chosen before the
-scenario is known; no energy moves from one slice to another.
+A *slice* is one year in one scenario. Without years and scenarios there is one slice. Each slice
+has its own demand, and no energy moves between slices. A station of a year stands in all scenarios
+of that year, as a plan is chosen before the scenario is known.
 
 The weight of a kilowatt-hour a day in year ``t`` is ``w_t``: the years until the next one,
-discounted to the first. In scenario ``s`` it is the probability ``p_s``, if the aim is a mean.
+discounted to the first. If the aim is a mean, scenario ``s`` has its probability ``p_s`` as weight.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class Slice:
     name: str  # name in tables: ``2027``, ``slow``, ``2027 slow``; empty if there is one
     year: int  # position of the year; 0 without years
     scenario: int  # position of the scenario; 0 without scenarios
-    weight: float  # weight of a kWh/day in its year
-    probability: float  # of its scenario
+    weight: float  # weight of a kWh/day in the year
+    probability: float  # probability of the scenario
 
 
 @dataclass(frozen=True)
 class Years:
     """Years in order, with money for each; `Years.of` makes and checks them."""
 
-    years: tuple[int, ...]  # in order
+    years: tuple[int, ...]
     budgets_pkr: tuple[float, ...]  # public money granted in each year (PKR)
     weights: tuple[float, ...]  # weight of a kWh/day in each year
     # Whether unspent money of a year can be spent later; it can never be borrowed.
