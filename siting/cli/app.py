@@ -95,7 +95,7 @@ app = typer.Typer(
 def option(name: str, metavar: str, help_: str, default: Any = None, **rules: Any) -> Any:
     """Return an option of a verb, as typer reads it from a parameter's default.
 
-    `rules`: its limits and parser. It is required if `default` is ``...``.
+    `rules`: its limits and parser. The option is required if `default` is ``...``.
     """
     return typer.Option(default, name, metavar=metavar, help=help_, **rules)
 
@@ -197,14 +197,14 @@ def verb(
 
     `group`: the verb's group in ``--help``; `solver`: options among ``budget``, ``gap`` and
     ``time_limit`` that become overrides; `quiet`: whether the verb has ``--quiet``; `bare`: whether
-    the function does all of this itself.
+    the function prints and explains errors itself.
     """
 
     def make(function: Callable[..., Reply | None]) -> Callable[..., Any]:
         # By default the list of verbs truncates descriptions at the line's end.
         said = " ".join((function.__doc__ or "").split())
         return app.command(
-            function.__name__.rstrip("_"),  # names of Python end in _
+            function.__name__.rstrip("_"),  # names that Python reserves end in _
             short_help=said,
             epilog=f"Example: {example}",
             rich_help_panel=group,
@@ -216,7 +216,7 @@ def verb(
 def _with_common_options(
     function: Callable[..., Reply | None], solver: Sequence[str], quiet: bool
 ) -> Callable[..., None]:
-    """Return a verb with the common options, which prints its reply and exits by it."""
+    """Return a verb with the common options, which prints its reply and exits with its code."""
     own = dict(inspect.signature(function, eval_str=True).parameters)
 
     def run(**given: Any) -> None:
@@ -252,7 +252,7 @@ def _with_common_options(
     if quiet:
         own["quiet"] = added_option("quiet", Quiet, False)
     functools.update_wrapper(run, function)
-    del run.__wrapped__  # type: ignore[attr-defined]  # its signature is another
+    del run.__wrapped__  # type: ignore[attr-defined]  # its signature differs
     run.__signature__ = inspect.Signature(list(own.values()))  # type: ignore[attr-defined]
     run.__annotations__ = {name: parameter.annotation for name, parameter in own.items()}
     return run

@@ -1,4 +1,4 @@
-"""Run folders: the ones nearby, newest first, and the one with a given name."""
+"""Run folders: a list of the nearby ones, newest first, and a search by name."""
 
 from __future__ import annotations
 

@@ -74,8 +74,8 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
 def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     """Return bars of the cost of the new stations (PKR million), by part and by payer.
 
-    `sites` has ``offer_id``, ``existing``, ``cost_pkr``, ``subsidy_pkr``; parts that `offers` does
-    not split show as other costs.
+    `sites` has ``offer_id``, ``existing``, ``cost_pkr``, ``subsidy_pkr``; costs that `offers` does
+    not split appear as other costs.
     """
     new = sites[~sites["existing"].astype(bool)]
     parts = cost_parts(new, offers)
@@ -115,7 +115,7 @@ def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
         known = {"charger_cost_pkr": known.pop("charger_cost_pkr"), **_GRID_PARTS, **known}
     sums = {text: float(built[c].sum()) for c, text in known.items() if c in built.columns}
     other = float(new["cost_pkr"].sum()) - sum(sums.values())
-    # A rest below a rupee is rounding.
+    # A remainder below a rupee is rounding.
     return {t: v for t, v in {**sums, "Other": other if other > 1.0 else 0.0}.items() if v > 0}
 
 
@@ -125,7 +125,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     `sites` has ``site_id``, ``existing``, ``capacity_kwh_day``, ``served_kwh_day``.
     """
     rows = sites.assign(
-        # Rounded, so that stations of one size are sorted by use, not by rounding.
+        # Rounded, so that stations of one size are sorted by use, not by rounding errors.
         room=sites["capacity_kwh_day"].fillna(sites["served_kwh_day"]).astype(float).round(3),
         got=sites["served_kwh_day"].astype(float).round(3),
     ).sort_values(["room", "got", "site_id"], ascending=[False, False, True], kind="stable")

@@ -11,9 +11,9 @@ import pandas as pd
 
 from siting import tables
 
-# Read with the csv module of pandas, blank without a unit.
+# Meaning and unit of the fields; the unit is blank where there is none.
 _FIELDS = Path(__file__).with_name("fields.csv")
-# Specifications in `siting.tables` of a layer's rows.
+# The specifications in `siting.tables` that a layer's rows follow.
 _SPECIFIED = {
     "demand": (tables.CELLS, tables.DEMAND),
     "service": (tables.SERVICE,),
@@ -53,9 +53,9 @@ UNEXPLAINED = "column of an input, passed on as it came"
 def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
     """Return the meaning and unit of each field of each layer or table.
 
-    `layers`: each layer's or table's name, and the names of its fields (`fields_of`). One row per
+    `layers`: the names of the fields of each layer or table, by its name (`fields_of`). One row per
     field in the order given: ``layer``, ``field``, ``alias`` (the field in words), ``unit`` (blank
-    for names and flags), ``meaning``. An unknown field of an input is marked so (`UNEXPLAINED`).
+    for names and flags), ``meaning``. An unknown field has the meaning `UNEXPLAINED`.
 
     >>> found = data_dictionary_of({"sites": ["power_kw", "served_car_kwh_day"]})
     >>> found["alias"].to_list()
@@ -74,7 +74,7 @@ def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
 def fields_of(
     layers: Mapping[str, pd.DataFrame], beside: Mapping[str, Iterable[str]] | None = None
 ) -> dict[str, list[str]]:
-    """Return the fields of each layer, without geometry, and those its CSV adds.
+    """Return the fields of each layer without geometry, and the fields that its CSV adds.
 
     `layers`: layers and tables by name; `beside`: more fields by layer, such as ``lon`` and
     ``lat``, or all fields of another table.
@@ -122,7 +122,7 @@ def with_units[Frame: pd.DataFrame](table: Frame, layer: str = "*") -> Frame:
     >>> with_units(pd.DataFrame({"cost_pkr": [1.0], "served_share": [0.5]})).attrs
     {'units': {'cost_pkr': 'PKR', 'served_share': '0 to 1'}}
     """
-    # A unit may stand before ``_before`` and ``_after``.
+    # The unit may precede ``_before`` or ``_after``.
     units = {
         name: explain(layer, name)[0] or _parted(re.sub("_(before|after)$", "", name))[1]
         for name in map(str, table)
@@ -172,7 +172,7 @@ def short_names(fields: Iterable[str], most: int = 10) -> dict[str, str]:
 
 
 def _cut(text: str, most: int) -> str:
-    """Return a name short enough, its longest words cut letter by letter."""
+    """Return a name of at most `most` letters, cut letter by letter from its longest words."""
     words = [word for word in text.split("_") if word]
     while len("_".join(words)) > most and max(map(len, words)) > 1:
         at = max(range(len(words)), key=lambda n: len(words[n]))

@@ -63,7 +63,7 @@ def without_urdu(text: str, instead: str = "") -> str:
 
 
 def legible(title: str, subtitle: str, note: str) -> tuple[str, str, str, dict[str, Any]]:
-    """Return a picture's drawable texts, with a note on those left out, and their font.
+    """Return a picture's drawable texts, with a note on texts left out, and their font.
 
     >>> legible("Town", "", "© OpenStreetMap contributors")
     ('Town', '', '© OpenStreetMap contributors', {})
@@ -78,7 +78,7 @@ def legible(title: str, subtitle: str, note: str) -> tuple[str, str, str, dict[s
 
 @cache
 def _font_with(letters: frozenset[str]) -> str | None:
-    """Return the first installed font that has all the letters; None if it cannot join them."""
+    """Return the first installed font with all the letters; None if these cannot be joined."""
     from matplotlib import font_manager, ft2font
 
     if not hasattr(ft2font, "__libraqm_version__"):

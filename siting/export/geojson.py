@@ -63,9 +63,9 @@ def write_geojson(
 
 
 def geojson_of(layer: gpd.GeoDataFrame, *, name: str, note: str = "") -> dict[str, Any]:
-    """Return a layer as `write_geojson` writes it, as plain values.
+    """Return the GeoJSON of a layer as plain values.
 
-    `layer`, `name`, `note`: see there.
+    `layer`, `name`, `note`: as for `write_geojson`.
     """
     head, features = _collection(layer, name, note, None)
     collection: dict[str, Any] = json.loads(_dumps({**head, "features": list(features)}))

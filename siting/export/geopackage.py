@@ -58,8 +58,8 @@ def write_geopackage(
     path
         The file; it appears whole or not at all.
     layers
-        Name of each layer and its rows, written in this order. A table without geometry becomes a
-        table of attributes.
+        The rows of each layer by its name, in the order of writing. A table without geometry
+        becomes a table of attributes.
     descriptions
         The description of each layer in a GIS.
     geometry_types
@@ -104,7 +104,7 @@ def write_geopackage(
 def storable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table with names and values that SQLite, XML and GDAL's drivers can hold.
 
-    A driver ends a text at a zero byte, and writes other control characters into XML unchanged.
+    GDAL's drivers end a text at a zero byte and write other control characters into XML unchanged.
     """
     table = frame.reset_index(drop=True)
     taken: set[str] = set()
@@ -189,7 +189,7 @@ def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
         taken: set[tuple[str, str]] = set()
         for layer, field, words, unit, meaning in rows:
             if (layer, field) in there:
-                # Fields of a table need different names, and "a_b" and "a b" have one alias.
+                # Fields of a table need different names, and "a_b" and "a b" have the same alias.
                 choices = chain((words, field), (f"{words} ({n})" for n in count(2)))
                 shown = next(name for name in choices if (layer, name) not in taken)
                 taken.add((layer, shown))

@@ -27,7 +27,7 @@ _MAIN_ROADS = {
     "trunk": (2.2, "#858c96"),
     "motorway": (2.2, "#858c96"),
 }
-# Colours of cells with little and much demand: nothing served, half of it, and all of it.
+# Colours of cells with little and with much demand: none, half and all of it served.
 _SHADES = np.array(
     [
         [[253, 241, 226], [222, 110, 56]],
@@ -37,7 +37,7 @@ _SHADES = np.array(
 )
 NEW, EXISTING, INK, QUIET = "#1e3a8a", "#111827", "#1f2937", "#6b7280"
 HATCH = "#a8623a"
-_LONGEST_IN = (8.6, 7.4)  # the map at most, across and up
+_LONGEST_IN = (8.6, 7.4)  # largest width and height of the map
 _ASPECT = (0.72, 1.5)
 _LARGEST_PT2, _SMALLEST_PT2 = 330.0, 26.0
 
@@ -74,7 +74,7 @@ def find_ground(
     west, south = bounds[:, :2].min(axis=0)
     east, north = bounds[:, 2:].max(axis=0)
     span = np.maximum([east - west, north - south], 200.0) * 1.06
-    # Not too narrow, and high enough for the key beside the map.
+    # The map must not be too narrow, and must be as high as the key beside it.
     span = np.maximum(span, [span[1] * _ASPECT[0], span[0] / _ASPECT[1]])
     inches = span * np.min(np.array(_LONGEST_IN) / span)
     return Ground(
@@ -134,7 +134,7 @@ def shade(amount: Array, share: Array) -> Array:
 
 
 def draw_cells(land: Axes, ground: Ground, cells: gpd.GeoDataFrame, colours: Array) -> None:
-    """Fill each cell with its colour; cells that are points become squares nearly touching."""
+    """Fill each cell with its colour; cells that are points become squares that nearly touch."""
     from matplotlib.collections import PathCollection
 
     shapes = np.asarray(cells.geometry.array)
@@ -230,7 +230,7 @@ def draw_roads(land: Axes, edges: gpd.GeoDataFrame) -> None:
 
 
 def _road_kind(highway: Any) -> str:
-    """Return the class of a road without ``_link``; the first one where OSM merges several."""
+    """Return the class of a road without ``_link``; the first class if it has several."""
     first = highway[0] if isinstance(highway, list) and highway else highway
     kind = str(first).removesuffix("_link")
     return kind if kind in _MAIN_ROADS else "street"
@@ -249,7 +249,7 @@ def largest_kw(power: Array) -> float:
 
 
 def power_kw(stations: gpd.GeoDataFrame) -> Array:
-    """Return the power of each station, NaN where it is not known."""
+    """Return the power of each station; NaN if unknown."""
     return np.asarray(stations["power_kw"].to_numpy(dtype=float, na_value=np.nan))
 
 
@@ -314,7 +314,7 @@ def draw_scale_and_north(land: Axes, ground: Ground) -> None:
 
 
 def nice(value: float, *, below: bool = False) -> float:
-    """Return the nearest 1, 2 or 5 times a power of ten, or the next one below.
+    """Return the nearest number that is 1, 2 or 5 times a power of ten, or the next below.
 
     >>> [nice(m, below=True) for m in (999.0, 1000.0, 4800.0)]
     [500.0, 1000.0, 2000.0]

@@ -84,7 +84,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
         "people": cells["people"].to_numpy(),
         "demand_kwh_day": total,
         "served_kwh_day": got,
-        # Sums in another order may differ in the last digit; demand is never negative.
+        # Sums in another order may differ in the last digit, but this is never negative.
         "unserved_kwh_day": np.maximum(total - got, 0.0),
         "served_share": np.divide(got, total, out=np.full(len(total), np.nan), where=total > 0),
     }
@@ -142,10 +142,10 @@ def outside_layer(
 ) -> gpd.GeoDataFrame:
     """Return cells out of the network's reach: people, kWh/day and the reason.
 
-    `cells`, `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`; `people_outside`: people of
-    the layer that the study leaves out, with ``people``. Columns: ``people``, ``demand_kwh_day``
-    (missing for people left out of the study), ``reason``, ``geometry``; lon/lat. Cells first, then
-    people left out.
+    `cells`, `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`; `people_outside`: rows of
+    the people layer that the study leaves out, with ``people``. Columns: ``people``,
+    ``demand_kwh_day`` (missing for people left out of the study), ``reason``, ``geometry``;
+    lon/lat. Cells first, then people left out.
     """
     far = cells[cells["node_id"].isna()]
     wanted = demand.groupby("cell_id")["demand_kwh_day"].sum().reindex(far["cell_id"])
@@ -174,7 +174,7 @@ def outside_layer(
 def service_layer(
     service: pd.DataFrame, cells: gpd.GeoDataFrame, sites: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
-    """Return a straight line for each cell, site and class served: kWh/day, minutes' drive.
+    """Return a straight line for each cell, site and class served: kWh/day, minutes of drive.
 
     The lines run from the cell's centre to the site; they show pairs, not the route.
 

@@ -69,7 +69,7 @@ def _round(coordinates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _mend(exact: BaseGeometry, drawn: BaseGeometry) -> BaseGeometry:
-    """Return a valid shape on the grid for one that rounding made invalid."""
+    """Return a valid shape on the grid for a shape that rounding made invalid."""
     if exact.geom_type in ("LineString", "MultiLineString"):
         return _mend_line(drawn)
     valid = exact

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EDGE_IN = 0.3
-# Space beside the map of a plan, and the width of the key in it.
+# Space beside the map of a plan, and the width of the key in this space.
 _SIDE_IN, _KEY_IN = 2.5, 2.25
-# Colours of stations in all plans, and of those in only one, in the order of the plans.
+# Colour of stations in all plans, and of changed stations.
 IN_ALL, CHANGED = "#1e3a8a", "#b45309"
 ONLY = ("#c2410c", "#0f766e", "#7e22ce", "#a16207", "#be185d", "#4d7c0f")
 # Longest side of maps side by side, and the space above them.
 _PANEL_IN, _HEAD_IN = 6.2, 0.28
-# Width of a demand map, the space between and above such maps, and their columns.
+# Width of a demand map, the space between and above such maps, and the number of columns.
 DEMAND_IN, GAP_IN, DEMAND_HEAD_IN, COLUMNS = 3.1, 0.25, 0.45, 4
 
 
@@ -82,7 +82,7 @@ def _draw_key(
     top: float,
     unit: str,
 ) -> None:
-    """Draw the key from the top down, in inches."""
+    """Draw the key from the top down; heights are in inches."""
     from matplotlib.patches import Rectangle
 
     side.set(xlim=(0, _KEY_IN), ylim=(-height_in, 0))
@@ -252,7 +252,7 @@ def draw_demand(
     title: str,
     note: str = "",
 ) -> None:
-    """Draw the energy wanted by cell as PNG, SVG or PDF: a map of all classes, one of each.
+    """Draw the energy wanted by cell as PNG, SVG or PDF: a map of all classes, then each one.
 
     Each map has its own scale, up to the value that 97 % of its cells stay below.
 
@@ -297,7 +297,7 @@ def draw_demand(
 class MapPage:
     """A figure with maps in rows, its title, subtitle and note; sizes are inches.
 
-    Urdu that cannot be drawn right is left out, and the note says so.
+    Urdu that cannot be drawn correctly is left out, and the note says so.
 
     `ground`: the ground that each map shows, with its size on paper; `count`, `columns`: the number
     of maps, and of columns (by default one row); `title`, `subtitle`, `note`: the lines above and

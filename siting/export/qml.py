@@ -307,7 +307,7 @@ def _symbol(
 
 
 def _option(name: str, value: object) -> Element:
-    """Return a value as QGIS nests them: maps, texts, numbers and flags."""
+    """Return a map, text, number or flag in QGIS's nested form."""
     option = Element("Option")
     if name:
         option.set("name", name)

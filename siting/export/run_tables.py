@@ -24,7 +24,7 @@ from siting.export.styles import styles_of, write_qml
 from siting.export.values import write_csv
 from siting.reference.listing import LISTED
 
-# Meaning of one row of each layer, and its geometry type if it is empty.
+# Meaning of one row of each layer, and the geometry type of the layer if it has no rows.
 _LAYERS = {
     "sites": ("Stations of the plan: what to build, and what stands already", "Point"),
     "demand": ("Demand cells: public charging energy wanted and served, kWh/day", "Polygon"),
@@ -130,8 +130,8 @@ def layers_of(
 ) -> dict[str, pd.DataFrame]:
     """Return a plan's layers and tables by name, as they are written and shown.
 
-    `plan`: a `siting.Plan`, or its tables ``sites`` to ``tables`` under the same names; `cells`,
-    `offers`: replace the plan's; `zone_of_cells`: the zone of each cell, by ``cell_id``,
+    `plan`: a `siting.Plan`, or an object with the same tables as attributes; `cells`,
+    `offers`: replace the plan's tables; `zone_of_cells`: the zone of each cell, by ``cell_id``,
     which gives ``zones`` their polygons; `neighbourhoods`: named parts of the city, as points;
     `isochrones`: areas by driving minutes to the nearest station. Tables of sites (``built``,
     ``alternative_sites`` …) are drawn at their sites.
@@ -160,7 +160,7 @@ def layers_of(
 
 
 def _places(sites: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return every site once, since a caller's sites need not be candidates."""
+    """Return every candidate and site once; a caller's sites need not be candidates."""
     parts = [layer[["site_id", layer.geometry.name]] for layer in (sites, candidates)]
     points = [
         gpd.GeoDataFrame({"site_id": part["site_id"]}, geometry=part.geometry.array)

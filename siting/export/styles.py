@@ -1,6 +1,6 @@
 """QGIS styles of each layer: colours, sizes and classes from its own rows.
 
-Colours as in the report: blue for demand, orange for unserved demand, one colour and one
+The colours are the report's: blue for demand, orange for unserved demand, one colour and one
 shape for each kind of new station, yellow diamonds with a dark rim for existing ones. Every ramp
 goes from light to dark, so that it is readable in grey.
 """
@@ -98,7 +98,7 @@ def breaks(values: Any, count: int = 5) -> list[float]:
     """
     numbers = np.asarray(values, dtype=float)
     numbers = numbers[np.isfinite(numbers)]
-    # A solver's rounding errors are not a class.
+    # A solver's rounding errors form no class of their own.
     numbers = np.sort(numbers[numbers > 1e-4 * max(numbers.max(initial=0.0), 0.0)])
     if not len(numbers):
         return []
@@ -199,7 +199,7 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
         "shown_by": 'coalesce("name", "site_id")',
     }
     drawn: Drawn = [("Stations", "kind of place by shape and colour, area by kW", how)]
-    # Only subsidies from business cases are a column.
+    # Only stations with business cases have earnings.
     return [*drawn, *_subsidies(layer)] if "earned_pkr" in layer else drawn
 
 

@@ -154,5 +154,5 @@ def write_json(data: Mapping[str, Any], path: Path, *, replace: bool = False) ->
 
 
 def json_text(data: Mapping[str, Any]) -> str:
-    """Return the text of a JSON file as `write_json` writes it."""
+    """Return the text that `write_json` writes."""
     return json.dumps(plain(data), ensure_ascii=False, allow_nan=False, indent=2) + "\n"

@@ -2,7 +2,7 @@
 
 The headings of the PC-I follow the Planning Commission's form for infrastructure (2005, with the
 four kinds of objective of 2024). `siting trace` traces each station's figures; totals are sums of
-them.
+these.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ RUNNING = {
 
 @dataclass(frozen=True)
 class _Run:
-    """A plan with one row per new station, the content of papers."""
+    """A plan whose figures fill the papers, with one row per new station."""
 
     path: Path
     plan: Plan
@@ -77,8 +77,8 @@ def write_paper(
     Raises
     ------
     InputError
-        If there is no such paper, a file is in the way, the run builds no station, or the lots are
-        not of this run.
+        If there is no such paper, the file exists, the run builds no station, or the lots are not
+        of this run.
     MissingExtraError
         If python-docx is not installed.
     """
@@ -298,7 +298,7 @@ def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
 
 
 def _forms(fields: Callable[..., list[tuple[str, Text]]], use: str) -> Callable[..., None]:
-    """Return the writer of a form for each station: its place and chargers, and some fields."""
+    """Return a writer of one form per station: its place and chargers, then the `fields`."""
 
     def write(word: Word, run: _Run) -> None:
         word.say(f"One page per station, for {use}.")

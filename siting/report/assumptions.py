@@ -21,7 +21,7 @@ _DOUBTFUL = ("ASSUMPTION", "L")
 
 
 def proof(run: RunRecord) -> list[Shown]:
-    """Return the proof of the plan and the end of the search."""
+    """Return the proof of the plan, and the reason why the search stopped."""
     f, solver = run.facts, run.facts["solver"]
     rows = [
         Shown("Status", f["status"], f["status_text"]),
@@ -116,7 +116,7 @@ def checks(run: RunRecord) -> list[dict[str, str]]:
 
 
 def lacking(run: RunRecord) -> list[str]:
-    """Return in plain words the data that the run lacked, and the results it did not work out."""
+    """Return in plain words the data that the run lacked, and the results it did not compute."""
     f, roads = run.facts, run.facts["roads"]
     lines = []
     if f["status"] != "optimal":

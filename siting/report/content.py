@@ -34,7 +34,7 @@ _COSTS = {
 # A new station is weak if less than this share of its energy is lost without it, or less than this
 # share of its capacity is used.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
-# Shown on a card if a run has them.
+# Figures of the business case, shown on a card if a run has them.
 _BUSINESS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "payback_years": ("Payback, years", lambda years: number(years, 1)),
     "npv_pkr": ("Net present value", rupees),
@@ -102,7 +102,7 @@ def _on_the_day(facts: dict[str, Any]) -> list[Shown]:
 
 
 def drives(facts: dict[str, Any]) -> list[Shown]:
-    """Return the drive to the charger; nothing if nobody is served."""
+    """Return the figures of the drive to the charger; empty if nobody is served."""
     mean, most = facts.get("mean_travel_min"), facts.get("p90_travel_min")
     if mean is None or most is None:
         return []
@@ -244,7 +244,7 @@ def builds(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _told(configuration: Any, chargers: Any) -> str:
-    """Return the name of a station: its configuration, or its chargers if more telling."""
+    """Return the name of a station: its configuration, or its chargers if these say more."""
     told = label(configuration)
     if missing(configuration) or missing(chargers):
         return told
@@ -392,7 +392,7 @@ def _year(value: Any) -> str:
 
 
 def _grid(offer: pd.Series) -> list[tuple[str, str]]:
-    """Return the grid works of an offer, without items and distances not stated."""
+    """Return the grid works of an offer, leaving out unstated items and distances."""
     lines = []
     if not missing(offer["grid_item"]):
         lines.append(("Connection", grid_item(str(offer["grid_item"]))))

@@ -37,14 +37,14 @@ class Frontier:
 
     path: Path
     rows: pd.DataFrame  # one per budget, rising
-    # Sections of the configuration that differ from the run's, budget aside.
+    # Sections of the configuration that differ from the run's, other than the budget.
     differs: tuple[str, ...] = ()
 
 
 def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     """Return the budget curve in a folder that `siting frontier` wrote.
 
-    `run` must be of the same study. Raises `InputError` if the folder is not one, is
+    `run` must be of the same study. Raises `InputError` if the folder holds no curve, is
     incomplete, was edited, or is of another study.
     """
     for name in ("frontier.csv", "frontier.json", "config.yaml"):
@@ -104,7 +104,7 @@ def _settings(path: Path) -> dict[str, Any]:
 
 
 def _differs(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
-    """Return the sections in which two configurations differ, budget and solver aside."""
+    """Return the sections in which two configurations differ, except budget and solver."""
 
     def bare(section: Any) -> Any:
         if not isinstance(section, dict):

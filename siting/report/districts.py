@@ -1,7 +1,7 @@
 """Service of each part of the city, the worst served first.
 
-The parts are the zones of the program. Without these, they are the zones of the people data if
-these are few, or else squares, which the page does not call administrative districts.
+The parts are the zones of the program. Without such zones, they are the zones of the people data if
+there are few, else squares, which the page does not call administrative districts.
 """
 
 from __future__ import annotations

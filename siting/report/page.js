@@ -2,10 +2,10 @@
 (() => {
   const run = JSON.parse(document.getElementById("run-data").textContent);
   const shades = ["#dbe9f6", "#abcfe6", "#6aaed6", "#3080bd", "#08478e"];
-  // A text can be called as what every object has: names are keys of maps alone.
+  // A Map, because a text may equal the name of an object's own property.
   const words = new Map(Object.entries(run.words));
   const byId = (id) => document.getElementById(id);
-  // In another language texts are looked up by their English, numbers apart; a name (bdi) is none.
+  // Other languages: looks texts up by their English, without numbers; names (bdi) are not looked up.
   const say = (text) => {
     const numbers = [], key = text.replace(/(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])/g, (n) => (numbers.push(n), "#"));
     const found = words.get(key.trim().toLowerCase());
@@ -24,7 +24,7 @@
   const kwh = (value) => value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 2 : 0 });
 
   const map = L.map("map", { zoomSnap: 0.25, zoomDelta: 0.5, fadeAnimation: false, scrollWheelZoom: false });
-  // The wheel turns the page, unless the reader is at the map.
+  // The wheel scrolls the page, unless the map has the focus.
   map.getContainer().addEventListener("focusin", () => map.scrollWheelZoom.enable());
   map.getContainer().addEventListener("focusout", () => map.scrollWheelZoom.disable());
   map.attributionControl.setPrefix("Leaflet");
@@ -39,7 +39,7 @@
     return box;
   };
   corner.addTo(map);
-  // Online tiles: none is asked for before the reader wants them.
+  // Online tiles are requested only when the reader switches them on.
   const tiles = L.tileLayer("https://tile.openstreetmap.org/{z}/{x}/{y}.png", { maxZoom: 19, attribution: "map: &copy; OpenStreetMap contributors" });
   // Drawn as SVG: on paper it stays sharp, where a browser may leave out a canvas.
   const pane = (name, z) => {
@@ -51,7 +51,7 @@
     areas: L.layerGroup(), minutes: L.layerGroup(), old: L.layerGroup(), new: L.layerGroup(),
   };
   const lines = L.layerGroup().addTo(map);
-  // A plan in years: `at` is the year shown, at first the last one.
+  // A plan in years: `at` is the position of the year shown, at first the last.
   let at = Math.max(run.years.length - 1, 0);
   const year = () => run.years[at];
 
@@ -68,7 +68,7 @@
     L.polyline(run.roads[i].map(line), { renderer: streets, pane: "roads", color: colour, weight, interactive: false })
       .addTo(layers.roads), weight]);
 
-  // Cells: shaded by what they want, a circle for what they do not get.
+  // Cells: a shade for the demand, a circle for unserved demand.
   let chosenClass = -1;
   const amount = (values) => (chosenClass < 0 ? sum(values) : values[chosenClass]);
   const wants = (i) => amount(year() ? year().wanted[i] : run.cells[i].wanted);
@@ -89,7 +89,7 @@
     return { cell, shape, gap };
   });
   const area = (cell) => (run.unit === "kWh/day" ? 1 : cell.km2 || 1);
-  // Close to the ground the streets matter, not the shade.
+  // Zoomed in, the streets matter more than the shade.
   const opacity = () => (map.hasLayer(tiles) ? 0.4 : 0.85) * (map.getZoom() >= 15 ? 0.35 : map.getZoom() >= 14 ? 0.7 : 1);
   const shade = () => {
     const breaks = run.breaks[chosenClass + 1];
@@ -138,7 +138,7 @@
     marker.on("click", () => choose(site.id)).on("keydown", ({ originalEvent: e }) => ["Enter", " "].includes(e.key) && (e.preventDefault(), choose(site.id))).addTo(site.old ? layers.old : layers.new);
     markers.set(site.id, { site, marker });
   }
-  // A station is shown in the years it stands, if it serves the class that is chosen.
+  // A station is shown in the years in which it stands, if it serves the chosen class.
   const shown = (i) => (!year() || year().kw[i] !== null) && (chosenClass < 0 || run.sites[i].kwh[chosenClass] > 0);
   const showStations = () => {
     run.sites.forEach((site, i) => {
@@ -150,7 +150,7 @@
     if (chosen) mark(markers.get(chosen).marker.getElement(), true);
   };
 
-  // Service areas: a tint a station that no area beside it has, in the year shown, with its id.
+  // Service areas in the year shown: each has its station's id and a tint that no adjacent area has.
   const TINTS = ["#8dd3c7", "#fdb462", "#bebada", "#fb8072", "#80b1d3", "#b3de69", "#fccde5", "#ffed6f"];
   const drawAreas = () => {
     layers.areas.clearLayers();
@@ -161,7 +161,7 @@
     nameAll();
   };
 
-  // Names of parts of the city and of roads: the weightier first, none over another.
+  // Names of parts of the city and of roads: the more important first, without overlaps.
   map.createPane("names").style.zIndex = 640;
   const letters = map.getPane("names");
   letters.setAttribute("aria-hidden", "true");
@@ -176,7 +176,7 @@
       const box = [p.x - w / 2, p.y - h / 2, p.x + w / 2, p.y + h / 2];
       if (box[0] < 0 || box[1] < 0 || box[2] > size.x || box[3] > size.y) return;
       if (taken.some((t) => box[0] < t[2] + 8 && box[2] > t[0] - 8 && box[1] < t[3] + 3 && box[3] > t[1] - 3)) return;
-      // A name stands again only where its last stands out of sight of it.
+      // A name is repeated only far from its last place.
       if (taken.some((t) => t.text === text && Math.hypot(t[0] - box[0], t[1] - box[1]) < 320)) return;
       taken.push(Object.assign(box, { text }));
       const q = map.latLngToLayerPoint(at), name = make("bdi", text, `label ${kind}`);
@@ -204,7 +204,7 @@
     if (!e.layer || e.layer === layers.areas || e.layer === layers.roads || e.layer === tiles) nameAll();
   });
 
-  // The year shown: what stands, its size, and the figures beside the slider.
+  // The year shown: its stations, their sizes, and the figures beside the slider.
   const showYear = () => {
     for (const tr of document.querySelectorAll("[data-year]")) {
       const on = Number(tr.dataset.year) === at;
@@ -220,7 +220,7 @@
   };
   const mark = (element, on) => element && element.classList.toggle("chosen", on);
   const row = (id) => document.querySelector(`[data-site="${CSS.escape(id)}"]`);
-  // A small picture of the streets about a station, drawn when its card is looked at.
+  // A small picture of the streets around a station, drawn when its card opens.
   const picture = (body, site) => {
     const box = body.querySelector(".locator");
     if (!box || box.firstChild) return;
@@ -234,7 +234,7 @@
     };
     for (const [name, value] of Object.entries({ viewBox: "0 0 300 150", role: "img", "aria-label": `Streets about ${site.name}` })) svg.setAttribute(name, value);
     const at = (px, py) => [(150 + ((px - x) * flat * 150) / wide).toFixed(1), (75 - ((py - y) * 150) / wide).toFixed(1)];
-    // Whether a stretch from a to b may be seen: its ends, or the middle of a long one, may lie outside.
+    // Whether a stretch from a to b may be visible, even if its ends or its middle lie outside.
     const seen = (a, b) => Math.min(a[0], b[0]) - x < 1.3 * wide / flat && x - Math.max(a[0], b[0]) < 1.3 * wide / flat &&
       Math.min(a[1], b[1]) - y < 0.8 * wide && y - Math.max(a[1], b[1]) < 0.8 * wide;
     for (const [i, colour, weight] of [[2, "#b4bbc3", 1.6], [1, "#8d97a3", 3], [0, "#66717d", 5]]) {
@@ -262,11 +262,11 @@
     add("text", { x: 12, y: 135 }, "100 m");
     box.append(svg);
   };
-  // Cards of many stations are packed: they are put in their place once the page stands.
+  // Cards of many stations are compressed and restored once the page is loaded.
   const setUpCards = () => {
     for (const card of document.querySelectorAll("[data-card]"))
       card.addEventListener("toggle", () => card.open && picture(card, markers.get(card.dataset.card).site));
-    // Whatever names a station goes to it on the map.
+    // Every mention of a station becomes a link to it on the map.
     const known = new RegExp(`\\b(${run.sites.map((s) => s.id.replace(/[^\w-]/g, "\\$&")).join("|") || "$^"})\\b`);
     for (const span of document.querySelectorAll(".why span")) {
       const parts = span.textContent.split(known);
@@ -304,7 +304,7 @@
     }
     if (run.live) return void parent.postMessage({ site: id }, "*");
     const card = document.querySelector(`[data-card="${CSS.escape(id)}"]`);
-    if (!card) return; // still packed
+    if (!card) return; // still compressed
     const heading = make("h2", ""), back = make("button", "Back to the plan in short", "link");
     heading.append(...[...card.querySelector("summary").childNodes].filter((n) => n.nodeName !== "SMALL").map((n) => n.cloneNode(true)));
     back.type = "button";
@@ -379,7 +379,7 @@
       table.tBodies[0].append(...rows);
     }));
   }
-  // On a phone a row stands as a card: each cell says what its column is.
+  // On a phone a row becomes a card: each cell states its column.
   for (const table of document.querySelectorAll(".wide > table")) {
     const heads = [...(table.tHead?.rows[0].cells ?? [])].map((head) => head.textContent);
     for (const part of [table, ...table.querySelectorAll("thead, tbody, tr, th, td")])
@@ -387,7 +387,7 @@
     for (const tr of table.tBodies[0]?.rows ?? [])
       [...tr.cells].forEach((cell, i) => cell.colSpan === 1 && heads[i] && (cell.dataset.label = heads[i]));
   }
-  // A row shows its station or its district on the map.
+  // A click on a row shows its station or district on the map.
   byId("site-table").tBodies[0].addEventListener("click", (event) => {
     const tr = event.target.closest("tr");
     if (tr && !event.target.closest("a, [data-goto]")) choose(tr.dataset.site, true);
@@ -412,7 +412,7 @@
   };
   addEventListener("hashchange", openCard);
 
-  // In a notebook: what it says stands, and places without a station to be clicked at.
+  // In a notebook: the stations that it sends, and places without a station, to click.
   if (run.live) {
     const dots = pane("free", 500), free = L.layerGroup().addTo(map);
     const places = run.sites.map((site) => L.circleMarker(point(site.at), { renderer: dots, pane: "free", radius: 5, color: "#1d2733", weight: 1, fillColor: "#fff", fillOpacity: 0.9 })
@@ -435,7 +435,7 @@
   const { x, y } = map.getSize();
   if (x && y) frame();
   else {
-    // A frame of a notebook may have no size yet when its page is run.
+    // A notebook's frame may have no size yet when the script runs.
     map.setView(bounds.getCenter(), 11);
     map.once("resize", () => { frame(); shade(); });
   }
@@ -443,7 +443,7 @@
   const packed = byId("packed-cards");
   if (packed) unpack(packed.textContent.trim()); else setUpCards();
 
-  // On paper: a summary of two pages, or with it the annex, where every card is open.
+  // On paper: a summary of two pages, or the summary with the annex, in which every card is open.
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = document.body.classList.contains("annex") ? [...document.querySelectorAll("main details:not([open])")] : [];

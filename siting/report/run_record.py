@@ -45,7 +45,7 @@ class YearTables:
 
 @dataclass(frozen=True, eq=False)
 class RunRecord:
-    """A run as its report shows it; layers in lon/lat (EPSG:4326), rounded as its files are."""
+    """A run as its report shows it; layers in lon/lat (EPSG:4326), rounded as in its files."""
 
     facts: dict[str, Any]  # run.json
     settings: dict[str, Any]  # config.yaml, as plain mappings and lists
@@ -133,7 +133,7 @@ def _named_points(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return drawn.assign(kind=kind)[[name for name in NAMED if name == "kind" or name in drawn]]
 
 
-# --- what run.json says --------------------------------------------------------------------------
+# --- the content of run.json ---------------------------------------------------------------------
 
 
 class _Form(BaseModel):

@@ -52,7 +52,7 @@ def polygons_of(shape: Any) -> list[list[list[int]]]:
 
 
 def polygons_of_all(shapes: Sequence[Any]) -> list[list[list[list[int]]]]:
-    """Return `polygons_of` of each of many shapes.
+    """Return `polygons_of` for each of many shapes.
 
     >>> polygons_of_all([shapely.box(0, 0, 1e-5, 2e-5), shapely.Point(0, 0)])
     [[[[1, 0, 0, 2, -1, 0, 0, -2]]], []]

@@ -72,7 +72,7 @@ def _outcome(row: Any) -> str:
 
 
 def print_batch(result: BatchResult) -> None:
-    """Print the table of a batch, its faults, and its index page."""
+    """Print the table of a batch, its faults, and the path of its index page."""
     console = Screen()
     table, done = result.table, result.table["served_share"].notna()
     far = table[done & table["gap"].map(is_far)]
@@ -107,7 +107,7 @@ def print_batch(result: BatchResult) -> None:
 
 
 def _at_most(row: Any) -> float:
-    """Return the bound on the share served of a study."""
+    """Return the bound on a study's share served."""
     return float(row["served_share"] * row["bound_kwh_day"] / (row["served_kwh_day"] or 1.0))
 
 

@@ -24,7 +24,7 @@ def show_progress() -> Report:
     Returns
     -------
     Callable
-        To be given as ``progress`` to `siting.Study` or `siting.run`.
+        Pass it as ``progress`` to `siting.Study` or `siting.run`.
 
     Examples
     --------

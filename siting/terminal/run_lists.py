@@ -54,7 +54,7 @@ def _number(key: str) -> Callable[[Mapping[str, Any]], float]:
 
 
 def print_rerun(repetition: Rerun) -> None:
-    """Print the parts of a repetition that equal the first run, and those that differ."""
+    """Print the parts of a repetition that equal the first run, and the parts that differ."""
     console = Screen()
     console.print()
     verdict = ("The same", "green") if repetition.same else ("Not the same", "red")
@@ -76,7 +76,7 @@ def print_rerun(repetition: Rerun) -> None:
 
 
 def print_verified(verified: Verified) -> None:
-    """Print the checks of a run that hold, that fail, and that were impossible."""
+    """Print the checks of a run that passed, failed, or were impossible."""
     console = Screen()
     verdict = ("Does not hold", "red") if verified.faults else ("Holds", "green")
     console.say(Text.assemble(verdict, f": {verified.folder!s}"))

@@ -68,8 +68,7 @@ class ToAll:
 
     # Yearly cost of each offer (PKR), by ``offer_id``; existing stations add no cost.
     cost_pkr_year: Mapping[str, float]
-    # `value_pkr_h`, `session_kwh`: by vehicle class: the worth of a driver's hour (PKR), and the
-    # energy of a session
+    # By vehicle class: the value of a driver's hour (PKR), and the energy of a session.
     value_pkr_h: Mapping[str, float]
     session_kwh: Mapping[str, float]
     ways: float = 1.0  # one-way drives counted per session
@@ -80,13 +79,13 @@ class Aim:
     """A claimed value of an aim, with its bound and gap."""
 
     # ``most_worth``: the mean over scenarios of worth weighted over the years; ``net_worth``: the
-    # same, less `least_gain` per rupee of the stations at the end, or of each year's draw;
+    # same, less `least_gain` per rupee paid for the stations at the end, or drawn in each year;
     # ``least_money``: money of the stations at the end; ``worst_share``: least share served of a
     # group; ``least_regret``: the largest over scenarios; ``tail``: the mean of the worst outcomes;
     # ``shortest_drives``: kWh/day times minutes; ``least_cost_to_all``: the yearly cost of stations
     # and drivers' time.
     kind: AimKind
-    # `value`, `bound`, `gap`, `unit`: the claimed value; bound and gap if there are any
+    # The claimed value, with bound and gap if there are any, in `unit`.
     value: float
     bound: float | None = None
     gap: float | None = None
@@ -97,11 +96,11 @@ class Aim:
     # ``net_worth``: the charge per rupee, in `unit`; by year where that differs.
     least_gain: float | Mapping[int, float] = 0.0
     alpha: float = 0.0  # ``tail``: the share of outcomes that are better than the worst ones
-    # ``least_regret``: ``scenario``, ``best`` (from which regret counts); if present, ``found``
-    # (reached by a plan for it alone) and ``regret``.
+    # ``least_regret``: ``scenario``, ``best`` (regret is the distance from it); if present,
+    # ``found`` (reached by a plan for this scenario alone) and ``regret``.
     best: pd.DataFrame | None = None
-    # `members`, `slices`: ``worst_share``: ``floor``, ``demand_id``, and the slices; by default the
-    # account's members, and the slices of the last year
+    # ``worst_share``: `members` has ``floor`` and ``demand_id``, by default those of the account;
+    # `slices` are by default the slices of the last year.
     members: pd.DataFrame | None = None
     slices: Sequence[str] | None = None
     to_all: ToAll | None = None  # ``least_cost_to_all``: the costs
@@ -144,53 +143,49 @@ class Account:
     # The stations: ``slice``, ``site_id``, ``offer_id``; if claimed, ``built_year`` (NA: existed
     # before) and ``paid_pkr`` (in the year).
     built: pd.DataFrame
-    # `service`, `demand`: ``slice`` and `siting.tables.SERVICE`, `siting.tables.DEMAND`
+    # `siting.tables.SERVICE` and `siting.tables.DEMAND`, each with ``slice``.
     service: pd.DataFrame
     demand: pd.DataFrame
-    # `offers`, `reach`, `compatibility`: the input tables of the plan; `offers` may have
-    # ``extends``
+    # The input tables of the plan; `offers` may have ``extends``.
     offers: pd.DataFrame
     reach: pd.DataFrame
     compatibility: pd.DataFrame
     cutoff_min: float  # the longest drive allowed (min)
     budget_pkr: float | Mapping[int, float]  # public money, by year where there are years (PKR)
-    # `model`, `serves_all`: ``capacitated`` or ``coverage``; whether all demand in reach must be
-    # served (coverage)
+    # `serves_all`: under coverage, whether all demand in reach must be served.
     model: Literal["capacitated", "coverage"] = "capacitated"
     serves_all: bool = False
     # ``slice``, ``year``, ``scenario``, ``weight`` (of a unit of worth), ``probability`` (of the
     # scenario).
     slices: pd.DataFrame | None = None
-    # `carry_over`, `upgrades`: whether unspent money is available in later years; whether stations
-    # may be upgraded
+    # Whether unspent money is available in later years; whether stations may be upgraded.
     carry_over: bool = False
     upgrades: bool = False
     aims: Sequence[Aim] = ()  # the claimed values
-    # `floors`, `members`: ``floor``, ``slice``, ``share`` that must be served (and
-    # ``served_share``, if claimed); ``floor``, ``demand_id``: its members
+    # `floors`: ``floor``, ``slice``, the ``share`` that must be served and, if claimed,
+    # ``served_share``; `members`: ``floor`` and the ``demand_id`` of each member.
     floors: pd.DataFrame | None = None
     members: pd.DataFrame | None = None
-    # `worth`, `decay`: worth of a kWh, by ``demand_id`` or as ``slice``, ``demand_id``, ``per_kwh``
-    # where it differs (1 by default), and its decay with the drive
+    # `worth`: worth of a kWh (1 by default), by ``demand_id``, or as ``slice``, ``demand_id``,
+    # ``per_kwh`` if slices differ; `decay`: its decay with the drive.
     worth: pd.Series | pd.DataFrame | None = None
     decay: Decay | None = None
     gap: ViabilityGap | None = None  # the viability gap, if public money follows it
-    # `resource_use`, `resources`: ``resource``, ``offer_id``, ``use`` (per rupee drawn where
-    # `resources` has ``per_rupee``); ``resource``, ``unit``, ``at_least``, ``at_most``, NA for
-    # none. The upper side holds in every year, the lower one in the last.
+    # `resource_use`: ``resource``, ``offer_id``, ``use`` (per rupee drawn if `resources` has
+    # ``per_rupee``); `resources`: ``resource``, ``unit``, ``at_least``, ``at_most`` (NA: none).
+    # ``at_most`` holds in every year, ``at_least`` in the last.
     resource_use: pd.DataFrame | None = None
     resources: pd.DataFrame | None = None
-    # `required_sites`, `forbidden_sites`: sites that must have a station in the last year, and
-    # sites that must never have one
+    # Sites that must have a station in the last year, and sites that must never have one.
     required_sites: Sequence[str] = ()
     forbidden_sites: Sequence[str] = ()
-    others: Sequence[OtherPlan] = ()  # plans that it must differ from
+    others: Sequence[OtherPlan] = ()  # plans from which this one must differ
     # Spare grid power by ``site_id`` (kW); absent sites are not checked.
     headroom_kw: pd.Series | None = None
     # Claims on the last slice: ``site_id``, ``offer_id`` and any of ``power_kw``, ``cost_pkr``,
     # ``subsidy_pkr``, ``served_kwh_day``.
     sites: pd.DataFrame | None = None
-    # `served`, `money`: claims: ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``,
-    # ``worth``; ``year`` and any of ``granted_pkr``, ``spent_pkr``, ``left_pkr``
+    # Claims: `served` has ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``, ``worth``;
+    # `money` has ``year`` and any of ``granted_pkr``, ``spent_pkr``, ``left_pkr``.
     served: pd.DataFrame | None = None
     money: pd.DataFrame | None = None

@@ -91,7 +91,7 @@ def _to_all(book: Book, aim: Aim) -> float:
     ]
     refuse(faults)
     rows = book.service
-    # Converted to numbers, because without rows the classes stay texts.
+    # Converted to numbers, because in a table without rows the columns stay texts.
     session_kwh, value_pkr_h = (
         rows["vehicle_class"].map(dict(by_class)).astype(float)
         for by_class in (costs.session_kwh, costs.value_pkr_h)
@@ -116,7 +116,7 @@ def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:
 
 
 def _must_bring(book: Book, aim: Aim) -> float:
-    """Return the charge on the money: of the stations at the end, or of each year's draw."""
+    """Return the charge on the money of the stations at the end, or drawn in each year."""
     if not isinstance(aim.least_gain, Mapping):
         return aim.least_gain * _money(book, aim, book.years[-1])
     whole, before = 0.0, 0.0
@@ -183,7 +183,7 @@ def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
         return
     short = max(high - low, 0.0)
     close = short <= RELATIVE * max(abs(aim.value), scale)
-    # A share of 0 is undefined; a claim below the whole is too low.
+    # The gap to a value of 0 is undefined; a claim below 100 % is then too low.
     gap = 0.0 if close else short / abs(aim.value) if aim.value else 1.0
     ledger.row(f"gap of {_label(aim)}", gap, aim.gap)
     if not aim.gap >= gap - RELATIVE * max(1.0, gap):

@@ -28,18 +28,18 @@ class Ceiling:
 class AwardAccount:
     """The claims of an award, and its inputs."""
 
-    # One row per line of the file of bids, in order: ``bid`` (its label where that was blank),
+    # One row per line of the file of bids, in order: ``bid`` (a label if the file has none),
     # ``bidder``, ``one_of``, ``ask_pkr``, ``rent_pkr``, and the columns that caps name.
     bids: pd.DataFrame
-    # ``offer_id``, ``cost_pkr``, ``power_kw``, ``subsidy_pkr``, ``bid``, ``line`` (of its bid, from
-    # 0) of every offer that is a line of a bid.
+    # Every offer that is a line of a bid: ``offer_id``, ``cost_pkr``, ``power_kw``,
+    # ``subsidy_pkr``, ``bid`` and ``line`` (its position in the bid, from 0).
     offers: pd.DataFrame
     stands: Sequence[str]  # offers that stand in the end
-    # `winners`, `losers`, `payments`: as the award wrote them
+    # The tables that the award wrote.
     winners: pd.DataFrame
     losers: pd.DataFrame
     payments: pd.DataFrame
-    # `caps`, `budget_pkr`, `reserve_share`, `reserve_pkr_kw`: the rules for bids
+    # The rules for bids.
     caps: Sequence[Ceiling]
     budget_pkr: float
     reserve_share: float = 1.0

@@ -83,7 +83,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
 def _check_bids(book: Book, ledger: Ledger) -> None:
     """Check that bundles stand whole or not at all, and that offers open in their year.
 
-    `offers` may have the columns ``bundle`` and ``opens_year`` for these.
+    `offers` may have the columns ``bundle`` and ``opens_year`` for these checks.
     """
     offers = book.offer
     if "bundle" in offers.columns:

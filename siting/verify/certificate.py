@@ -6,17 +6,17 @@ resources at these prices plus the largest contribution of each site (weak duali
     sum of p_i d_i  +  sum of m_r side_r  -  sum of f_g share_g D_g
       +  sum over sites of the most over its offers of  (intake  -  priced use)
 
-An ``intake`` is the most a station could earn if it stood alone, with ``v_ij + f_g - p_i`` per kWh
-of row ``i``: its chargers have their capacities, its rows the demand ``d_i``. The energy a station
+An ``intake`` is the most a station could earn if it stood alone, at ``v_ij + f_g - p_i`` per kWh of
+row ``i``, within its chargers' capacities and the demand ``d_i`` of each row. The energy a station
 can serve of a set of rows is a minimum over sets ``U`` of charger groups: the output of ``U`` plus
 the demand of the rows not confined to ``U`` (Hall). The intake is the integral of this energy over
 worths (Edmonds). Under the viability gap, a price ``tau`` on a site's gap adds ``tau`` times the
 margin to each kWh, subtracts ``tau`` times the need, and adds ``(tau - c)+`` times the largest
-payment, with ``c`` the price of a rupee. Each offer takes the least result of several ``tau``. Over
+payment, with ``c`` the price of a rupee. Each offer takes the least result of several ``tau``. With
 years an offer is followed by its upgrades.
 
-No price has to be right: wrong ones give a weaker bound, never an invalid one. Small towns are
-added up in fractions, without rounding; larger ones in floating point, with the largest possible
+No price has to be right: wrong prices give a weaker bound, never an invalid one. Small towns are
+added up in fractions, without rounding; larger towns in floating point, with the largest possible
 rounding added.
 
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
@@ -50,7 +50,7 @@ EXACT_PAIRS = 5_000
 # Prices of a site's gap tried in addition to its own, as shares of the price of a rupee.
 GAP_PRICES = (0.0, 0.5, 1.0)
 EPSILON = 2.0**-52
-# Relative excess over the money within which an offer still counts as possible.
+# Share of the money by which an offer may exceed it and still count as possible.
 ROUNDING = 1e-6
 
 
@@ -69,10 +69,10 @@ def certified(account: Account, prices: pd.DataFrame) -> Certified:
     """Return the bound on the first aim of an account that some prices prove.
 
     `account`: the input tables of a plan; its claims are not read. `prices`: ``row``, ``name``,
-    ``slice``, ``price``, in the aim's unit: ``demand`` by ``demand_id`` and slice, a kWh/day;
-    ``resource`` by its name, a unit of it, below 0 for a lower side; ``money`` by year (in
-    ``slice``; blank for a single sum), a PKR; ``floor`` by name and slice, a kWh/day; ``gap`` by
-    ``site_id`` and year, a PKR. Missing prices are 0.
+    ``slice`` and ``price`` (in the aim's unit) of a kWh/day of ``demand``, by ``demand_id`` and
+    slice; of a unit of a ``resource``, by its name, below 0 for a lower side; of a PKR of
+    ``money``, by year (in ``slice``; blank for a single sum); of a kWh/day of a ``floor``, by name
+    and slice; of a PKR of a ``gap``, by ``site_id`` and year. Missing prices are 0.
 
     Raises `InputError` if prices cannot bound the first aim, or the table is invalid.
     """
@@ -118,7 +118,7 @@ class _Bound:
         self.near: dict[str, list[tuple[Any, float]]] = {}
         for site, cell, f in zip(near["site_id"], near["cell_id"], factor.tolist(), strict=True):
             self.near.setdefault(str(site), []).append((cell, f))
-        # Sum of absolute values, and the longest sum: they limit the rounding.
+        # Sum of absolute values, and terms of the longest sum: both limit the rounding.
         self.size, self.longest = 0.0, pairs + len(book.offers) + len(prices)
         classes = sorted(set(book.plugs["vehicle_class"]) | set(book.demand["vehicle_class"]))
         self.class_at = {name: k for k, name in enumerate(classes)}
@@ -143,7 +143,7 @@ class _Bound:
             bound = total + 8 * EPSILON * (self.longest + 100) * self.size
         return Certified(-bound if self.aim.kind == "least_money" else bound, self.exact)
 
-    # --- what all plans share --------------------------------------------------------------------
+    # --- terms common to all plans ---------------------------------------------------------------
 
     def _slices(self) -> None:
         """Bring the demand of each slice into arrays, its rows cell by cell."""
@@ -336,7 +336,7 @@ class _Bound:
         out = []
         for t, year in enumerate(years):
             c = none + (price[t] if self.account.carry_over else price[t] - price[t + 1])
-            # Money drawn up to a year has its price less the next year's.
+            # The price of money drawn up to a year is the year's price less the next year's.
             gain = must[t] - must[t + 1]
             c = c + (zero if of_cost else gain)
             fixed = none + (self.cost[at] * gain if of_cost else zero)
@@ -351,20 +351,20 @@ class _Bound:
                 # An offer with a shortfall above its cap at full sales has no case.
                 short = self.cost[at] - self.cap[at] - self._intake(site, at, year, None)
                 lacking = (short > ROUNDING * self.cost[at]) & ~self.stands[at]
-                # Others of its concession may carry it.
+                # Other stations of its concession may carry it.
                 lacking &= site not in self.book.concession
             self.size += float((np.abs(earned) + 2 * sizes + np.abs(fixed)).max(initial=0))
             out.append(np.where(np.asarray(lacking, dtype=bool), -math.inf, earned - fixed))
         return np.array(out)
 
     def _with_gap(self, site: str, at: Numbers, year: Any, c: Numbers) -> tuple[Numbers, Numbers]:
-        """Return each offer's largest earnings, its gap at the best of several prices."""
+        """Return each offer's largest earnings at the best price of its gap, and their size."""
         when = str(year) if (site, str(year)) in self.price["gap"] else ""
         site_price = max(self.price["gap"].get((site, when), 0.0), 0.0)
         top = max(float(c.max(initial=0)), 0.0)
         tried = {site_price, *(share * top for share in GAP_PRICES)}
         if (name := self.book.concession.get(site)) is not None:
-            # A concession has one case: any price bounds if all its sites share it.
+            # A concession has one case: any price gives a bound if all its sites share the price.
             mine = [s for s, of in self.book.concession.items() if of == name]
             tried = {max(self.price["gap"].get((s, when), 0.0) for s in mine)}
         earnings = []
@@ -431,7 +431,7 @@ class _Sets:
 
     @classmethod
     def of(cls, plugs: pd.DataFrame, groups: Sequence[str], classes: Sequence[str]) -> _Sets:
-        """Return the sets of some plugs; groups without an offer are left out."""
+        """Return the sets that plugs form; groups without an offer are left out."""
         at = {group: n for n, group in enumerate(groups)}
         able: dict[str, set[int]] = {name: set() for name in classes}
         for group, name in plugs[["charger_group", "vehicle_class"]].itertuples(index=False):

@@ -16,7 +16,7 @@ import pandas as pd
 from siting.errors import Fault, VerifyError
 
 RELATIVE = 1e-6
-# Tolerance as a share of the largest figure compared, in addition to the figure's own scale.
+# The common scale of several figures, as a share of the largest.
 AMONG = 1e-3
 
 Bools = npt.NDArray[np.bool_]
@@ -41,7 +41,7 @@ def _slack(limit: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float
 
 
 def largest(values: Any) -> float:
-    """Return the common scale of some figures."""
+    """Return the common scale of figures that are compared together."""
     values = np.abs(np.asarray(values, dtype=float))
     return AMONG * float(values.max(initial=0.0))
 

@@ -85,7 +85,7 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
         rows["use"] = rows["use"] * rows["drawn"].where(by_rupee, 1.0)
     sums = rows.pivot_table(index="resource", columns="year", values="use", aggfunc="sum")
     sums = sums.reindex(index=there["resource"], columns=book.years).fillna(0.0)
-    # A sum is compared with its largest part: a solver is no more exact.
+    # The tolerance of a sum follows its largest part: a solver is no more exact.
     part = rows.groupby("resource")["use"].max().reindex(there["resource"]).fillna(0.0)
     if "per_rupee" in there.columns:
         # Payments are decided in parts of the most expensive offer, whatever the limit.

@@ -57,7 +57,7 @@ def check_service(book: Book, ledger: Ledger) -> None:
 
 
 def _check_capacity(book: Book, ledger: Ledger) -> None:
-    """Check that each station's chargers can carry its load, in any split over the groups."""
+    """Check that each station's chargers can carry its load in some split over the groups."""
     key = ["slice", "site_id"]
     load = book.service.groupby([*key, "vehicle_class"])["served_kwh_day"].sum().reset_index()
     whole = load.groupby(key)["served_kwh_day"].sum().reset_index()
