@@ -240,7 +240,7 @@ def _paybacks(outlay: Floats, flows: Floats) -> list[float]:
 
 
 def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: BusinessRules) -> Floats:
-    """Return each offer's sales in each year (kWh/day), less an earlier station's."""
+    """Return each offer's sales in each year (kWh/day), less those of a station it extends."""
     years = rules.years
     table = served.to_frame() if isinstance(served, pd.Series) else served
     ids = offers["site_id"].astype(str)

@@ -49,7 +49,7 @@ class CostToAll:
     """The yearly costs of offers and drives."""
 
     cost_pkr_year: Mapping[str, float]  # of each offer, 0 for existing stations, by ``offer_id``
-    # By vehicle class: the worth of a driver's hour (PKR), and the energy of a session (kWh).
+    # By vehicle class: the value of a driver's hour (PKR), and the energy of a session (kWh).
     value_pkr_h: Mapping[str, float]
     session_kwh: Mapping[str, float]
     ways: float  # drives to the charger per session
@@ -84,7 +84,7 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 
 
 def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """Return the worth of a driver's hour by vehicle class (PKR), with a user's values.
+    """Return the value of a driver's hour by vehicle class (PKR), with a user's values.
 
     `own`: PKR an hour by vehicle class, which replace or extend the package's; at least 0. Columns:
     ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``. Raises

@@ -57,7 +57,7 @@ _ALLOWED = frozenset({"yes", "designated", "official", "permissive", "destinatio
 def is_drivable(tags: Mapping[str, Any]) -> bool:
     """Return whether OSMnx's "drive" network would hold a way with these tags.
 
-    Where streets were merged a value may be a list; one member closed to cars closes the whole.
+    The value of merged streets may be a list; one value closed to cars closes the whole street.
 
     >>> is_drivable({"highway": "residential"}), is_drivable({"highway": "footway"})
     (True, False)
@@ -112,7 +112,7 @@ def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any],
 
 
 def only_drivable(graph: nx.MultiDiGraph[Any]) -> nx.MultiDiGraph[Any]:
-    """Return the graph without streets closed to cars and without nodes of such streets only.
+    """Return the graph without streets closed to cars and the nodes that this isolates.
 
     `graph` is not changed. Bus-only streets stay, to be counted by `without_bus_only`.
     """

@@ -25,8 +25,8 @@ from siting.simulation.ports import MINUTES, Sessions
 
 # Outcomes of a driver.
 OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND, CHARGED = range(4)
-# (drive in minutes, queue, minutes a kWh at its ports) of each choice of a driver, shortest drive
-# first.
+# The choices of a driver, shortest drive first: drive in minutes, queue, minutes per kWh at its
+# ports.
 Choices = Sequence[tuple[float, int, float]]
 
 

@@ -13,7 +13,7 @@ its ports). With C(n, a) of `siting.sites.waiting`,
 and where a >= n every driver waits longer than t, without end. A peak hour ends before its queue
 reaches the steady state, so both are upper estimates.
 
-Source: as `siting.sites.waiting`.
+Source: see `siting.sites.waiting`.
 """
 
 from __future__ import annotations
