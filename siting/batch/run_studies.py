@@ -27,7 +27,7 @@ from siting.interrupts import held
 from siting.locks import hold, holder
 from siting.writing import clear_part_files, require_free, write_text
 
-# Files of workers in their folder, by the study's key: a lock and a part folder.
+# Names of workers' files, which begin with the study's key: a lock and a part folder.
 _STUDYS = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
 # Seconds between progress reports while nothing is done.
 TICK_S = 1.0

@@ -62,7 +62,7 @@ def list_studies(
         Values to try, by key path; they are added to the section ``sweep`` of each file, and take
         the place of its values for the same key.
     today
-        The day on which a target year must not lie in the past.
+        Today's date: an earlier target year is a fault.
     """
     studies: dict[tuple[str, ...], BatchStudy] = {}
     hashes: dict[Path, str] = {}

@@ -90,7 +90,7 @@ def write_table(table: pd.DataFrame, out: Path) -> None:
 
 
 def made_by_batch(out: Path) -> bool:
-    """Return whether a folder has a batch's table of results, as `write_table` marks it."""
+    """Return whether a folder has a table of results with the mark of `write_table`."""
     try:
         return pd.read_parquet(out / TABLE, columns=[]).attrs == MADE_BY
     except (OSError, ValueError, pa.ArrowException):

@@ -35,10 +35,10 @@ TOKEN = "batch.json"
 
 # Errors that would recur; after others the next start tries the study again.
 LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
-# Longest wait for another worker at the study, beyond its time limit, s.
+# Longest wait for another worker at the same study, s.
 WAIT_S = 3600.0
 
-# Solvers use all threads of a study, and OSMnx keeps its settings once per process: a worker of
+# Solvers use all threads of a study, and OSMnx keeps its settings once per process: a worker with
 # several threads takes one study at a time.
 _ONE_AT_A_TIME = threading.Lock()
 

@@ -47,7 +47,7 @@ BEGIN: Mapping[str, Any] = {
 
 
 def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Config:
-    """Return a configuration changed by, or made of, the given keys, checked as a whole.
+    """Return a configuration with the given keys changed, checked as a whole.
 
     `config`: the configuration to change; None to begin with an empty one. `words`: values by key
     path (``"reach.cutoff_min"``), or by the key alone if one section has it (``cutoff_min``). The

@@ -35,9 +35,10 @@ class Figures(Section):
     km_day: KmDay | None = Field(None, gt=0, le=1000)
     """distance a vehicle drives per day, km; default: the table's"""
     kwh_km: KwhKm | None = Field(None, gt=0, le=10)
-    """energy from the wall per km, kWh; default: the table's"""
+    """energy per km, kWh; default: the table's, from the wall"""
     charging_efficiency: PositiveShare | None = None
-    """share of the energy drawn that reaches kwh_km; default: the table's"""
+    """share of the energy from the wall that kwh_km counts, below 1 if kwh_km is measured at the
+    battery; default: the table's"""
     electric_km_share: Share | None = None
     """share of the distance driven on electricity, below 1 where plug-in hybrids are among the
     vehicles; default: the table's"""
@@ -144,7 +145,7 @@ class Surfaces(Section):
 
 
 class Housing(Section):
-    """The effects of renting and high-rise living on charging at home, for zones with the data."""
+    """The effects of renting and high-rise living on charging at home, in zones with such data."""
 
     renting_effect: Share | None = None
     """share of home charging that renting takes away; default: the table's"""

@@ -151,8 +151,8 @@ def load_nation(
     With money by year, every city's plan gets the nation's years.
 
     `path`: the YAML file. Relative paths in it start at its folder. `overrides`:
-    ``key.path=value`` texts that replace keys of the file; `today`: years before this date are
-    faults; None: no such check. Raises `ConfigError` with every fault of the nation's and the
+    ``key.path=value`` texts that replace keys of the file; `today`: today's date, before which no
+    year may lie; None: no such check. Raises `ConfigError` with every fault of the nation's and the
     cities' files.
     """
     cities: list[Config] = []

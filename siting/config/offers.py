@@ -51,14 +51,14 @@ class Service(Section):
 
     rule: Annotated[Literal["waiting", "rated_share"], BeforeValidator(_renamed)] = "waiting"
     """waiting: energy that can be served with few long waits in the peak hour (Erlang C) and ports
-    in use for at most time_utilisation of the day; rated_share: offers.utilisation of the day's
-    output at full power"""
+    in use for at most time_utilisation of the day; rated_share: the share offers.utilisation of the
+    day's output at full power"""
     wait_min: Minutes = Field(10, ge=0, le=240)
     """longest wait that still counts as served well, min"""
     alpha: Annotated[float, Field(json_schema_extra={"unit": "share, between 0 and 1"})] = Field(
         0.1, gt=0, lt=1
     )
-    """share of drivers who may wait longer in the peak hour"""
+    """share of drivers who may wait longer than wait_min in the peak hour"""
     swap_depth: PositiveShare = 0.8
     """share of a battery's energy delivered by a swap; ASSUMPTION"""
     swap_taper: float = Field(1.15, ge=1, le=10)
@@ -319,8 +319,8 @@ class Money(Section):
     """year in which stations open; their sales grow with the fleet model's demand until the target
     year; default: openings are spread evenly over the four years up to the target year"""
     sales_path: Annotated[tuple[Share, ...], Field(strict=False, min_length=1)] | None = None
-    """sales of each year of operation relative to the target year, in place of the fleet model's;
-    the last value also applies to later years"""
+    """sales of each year of operation relative to the target year, in place of the path from the
+    fleet model; the last value also applies to later years"""
     value_of_time_pkr_h: Mapping[TableName, ValueOfTime] = Field({})
     """value of a driver's hour by vehicle class, PKR, for least_cost_to_all; default: the package's
     figure"""

@@ -139,9 +139,9 @@ class LeastGain(Section):
     """least gain by the year in which money is drawn, in place of per_million; only with
     program.years and rule: always"""
     rule: Literal["within_gap", "always"] = "within_gap"
-    """within_gap: remove stations below the least gain while the plan stays within solver.gap (with
-    years, and where public money follows the business case: only spend no more money on shorter
-    drives; not under coverage); always: part of the aim, whatever energy it costs"""
+    """within_gap: remove stations below the least gain while the plan stays within solver.gap; with
+    years, or if public money follows the business case, only refuse more money for shorter drives;
+    no effect under coverage; always: part of the aim, whatever energy it costs"""
     money: Literal["subsidy_pkr", "cost_pkr"] = "subsidy_pkr"
     """money that rule always counts: public money, or the whole cost"""
 
@@ -304,7 +304,7 @@ class Mandate(Section):
     pooled: bool = False
     """whether owners may trade: one share applies to all their places together"""
     money: Literal["public", "owner"] = "public"
-    """public: as any station; owner: built by the owner, without public money"""
+    """public: paid like any station; owner: built by the owner, without public money"""
 
 
 class Limits(Section):
@@ -424,7 +424,7 @@ class Program(Section):
     floors_in: Literal["last", "every"] = "last"
     """years in which floors and fairness apply, in every scenario"""
     fairness: Literal["none", "max_min"] = "none"
-    """max_min: serve the worst zone best, then serve most in all"""
+    """max_min: maximise the least share served in any zone, then the total served"""
     least_cost: LeastCost | None = None
     """the least expensive plan for a share served, as first aim without a budget; default: the best
     plan for the budget"""

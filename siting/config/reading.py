@@ -40,7 +40,7 @@ def load(
         Texts ``key.path=value`` with the value as YAML, applied in order. A number in the path,
         counted from 0, names an item of a list.
     today
-        Date before which a target year is a fault; ``None`` for no such check.
+        Today's date: an earlier target year is a fault; ``None`` for no such check.
     check_files
         Whether the files that the configuration names must exist.
 

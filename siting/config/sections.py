@@ -99,7 +99,7 @@ class Reach(Section):
     """The reach of drivers."""
 
     cutoff_min: Minutes = Field(10, gt=0, le=240)
-    """longest drive that counts as served, access included, min; ASSUMPTION"""
+    """longest drive to a station that counts as served, access included, min; ASSUMPTION"""
     access_kmh: Kmh = Field(15, gt=0, le=130)
     """speed on the straight leg between cell or site and road, km/h; ASSUMPTION"""
     max_snap_m: Metres = Field(600, gt=0, le=10_000)

@@ -196,7 +196,8 @@ class PeopleZones(Section):
     """basis for spreading people inside a zone: length of residential street, footprint of
     buildings, or places"""
     spread_path: SpreadFile | None = None
-    """layer or OSM file with the buildings or places (a column weight counts); not for streets"""
+    """layer or OSM file with the buildings, or the places and their column weight; not for
+    streets"""
     clip_to_roads: bool = False
     """whether a zone's people count only by the share of its area inside the outline of the roads;
     false: all its people count"""

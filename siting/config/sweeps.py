@@ -75,7 +75,7 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
             faults += [
                 Fault(where, _words(error["type"], error["msg"]), _LIKE)
                 for error in err.errors()
-                if error["type"] != "too_short" or not error["input"]  # else items have faults
+                if error["type"] != "too_short" or not error["input"]  # else its items have faults
             ]
     if faults:
         raise ConfigError(faults)

@@ -296,7 +296,7 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return row, cell and people of every part of the layer.
+    """Return row, cell and people of every part into which the cells cut the layer.
 
     Points count whole; polygons are split by area.
     """

@@ -52,7 +52,7 @@ class Area:
 
 
 def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return public energy by zone and class (kWh/day); a leading axis of draws stays."""
+    """Return public energy by zone and class (kWh/day), by draw if the figures are draws."""
     whole = (
         figures["country_vehicles"]
         * figures["city_share"]

@@ -30,8 +30,8 @@ def national_fleet(
 ) -> pd.DataFrame:
     """Return the electric vehicles of the country at the end of a year, by class.
 
-    They come from the stock-and-sales model (`fleet_model`) or a user's table. Between two years of
-    a table each figure grows at a constant rate, ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 -
+    Numbers come from the stock-and-sales model (`fleet_model`) or a user's table. Between two years
+    of a table each figure grows at a constant rate, ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 -
     t0))``, or linearly where one of the two is 0. There is no extrapolation.
 
     `scenario`: a scenario of `fleet_model`; not used with a user's table; `path`: a user's own
@@ -65,7 +65,7 @@ def fleet_check(
     *,
     sales_path: Path | None = None,
 ) -> pd.DataFrame:
-    """Return the model's totals (vehicles) and shares beside published ones.
+    """Return the model's totals (vehicles) and shares next to published figures.
 
     This is no test of the model: its sales, opening stocks and targets were set from these figures,
     so the check shows only that it reproduces them. Two-wheelers are nine tenths of the vehicles: a

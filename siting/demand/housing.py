@@ -108,7 +108,7 @@ class Housing:
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return the share charged at home by zone and class (0 to 1); an axis of draws stays."""
+    """Return the share charged at home by zone and class (0 to 1), by draw if drawn."""
     weight = figures["housing_weight"][..., None, :]
     home = figures["home_share"][..., None, :]
     for (effect, surveyed), share in zip(

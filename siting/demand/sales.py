@@ -145,7 +145,7 @@ def fleet_model(
     classes = _classes(scenario, path, overrides or {}, sales_path)
     _require_years(classes, until, scenario)
     model = pd.concat([_frame(vehicle, until) for vehicle in classes], ignore_index=True)
-    # Readers compare the classes of a year, so they stand together, in their own order.
+    # Readers compare classes within a year, so the rows of a year stand together.
     return model.sort_values("year", kind="stable", ignore_index=True)
 
 

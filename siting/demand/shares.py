@@ -28,7 +28,7 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
 
 
 def city_like(like: str, city: str, people: float) -> pd.Series:
-    """Return figures for a city outside the table, with another's power supply and speeds.
+    """Return figures for a city outside the table: another city's power supply and speeds.
 
     Its share of the fleet is in proportion to its `people`, not to the other city's.
 

@@ -270,7 +270,7 @@ def map_swings(
     pois: tuple[gpd.GeoDataFrame, pd.DataFrame] | None = None,
     ownership: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Return the effect of each assumption on charging places, the strongest first.
+    """Return how far each assumption about charging places moves the map, strongest first.
 
     One figure at a time is set to the ends of its range: each class's weight of a surface (other
     weights in proportion), and each place's weight. The effect is half the sum of the absolute

@@ -37,7 +37,7 @@ SCENARIOS = ("low", "central", "high")
 PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
 _CHUNK = 256  # draws at once: limits memory with many zones
 
-# Factors of public energy, from the country's vehicles on.
+# Factors of public energy, from the country's vehicles to the public share.
 FACTORS = (
     *("country_vehicles", "city_share", "area_share", "zone_share"),
     *("km_day", "electric_km_share", "kwh_km", "public_share"),
@@ -75,7 +75,7 @@ class Case:
         return zone_kwh(self.at(values), self.zones)
 
     def end(self, *, more: bool) -> Array:
-        """Return each figure at the end of its range with more energy, or less."""
+        """Return each figure at the end of its range that gives more energy, or less."""
         figure = self.figures["figure"]
         low, high = (self.figures[c].to_numpy(dtype=float) for c in ("low", "high"))
         lowering = figure.isin(LOWERING).to_numpy()

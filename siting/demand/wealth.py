@@ -41,7 +41,7 @@ def relative_wealth(
     the figure; `index`: whether the figures are an index around zero, whose exponential is used;
     `nodata`: the value of a raster that marks missing data, if the file does not declare one.
 
-    Raises `InputError` if the file cannot be read, a figure is missing, below zero (of an index:
+    Raises `InputError` if the file cannot be read, a figure is missing or below zero (for an index:
     beyond 10), all are zero, or cells with people are farther than 5 km from any figure;
     `MissingExtraError` for a GeoTIFF without the package ``rasterio``.
     """

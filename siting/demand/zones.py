@@ -212,9 +212,9 @@ def spread_zones(
 
     `zones`: polygons with ``zone_id`` and ``people``, as `read_zones` returns them; `network`:
     roads, for the length of street inside the zone; `buildings`: footprints (polygons), for their
-    area; each counts in the zone of a point inside it; `pois`: places, for their number, or for a
-    column ``weight`` if there is one; `by`: which of the three to use; optional if only one is
-    given; `highway`: the road classes along which people live.
+    area; each counts in the zone of a point inside it; `pois`: places, for their number or their
+    column ``weight``; `by`: which of the three to use; optional if only one is given; `highway`:
+    the road classes along which people live.
 
     Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is the basis used, or
     ``zone`` if the zone has no street, building or place; its people are then at one point inside.

@@ -55,8 +55,8 @@ def business_case(
         Sales by charger group (`sold_shares`), each at its price; by default in proportion to
         capacity.
     hurdle
-        The hurdle of the case, at which its shortfall is computed. By default the rule's, else NPV
-        0 at planned sales.
+        The hurdle at which the shortfall is computed; by default the hurdle of `subsidy`, or NPV 0
+        at planned sales.
 
     Returns
     -------

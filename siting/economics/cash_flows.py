@@ -128,7 +128,7 @@ def replacements(offers: pd.DataFrame, years: int) -> Floats:
 
 
 def require_columns(offers: pd.DataFrame) -> None:
-    """Check that offers have the columns of a business case, naming every column and row."""
+    """Check the columns that a business case needs, and name every fault."""
     refuse(missing_columns(offers, ("offer_id", "site_id", "existing", *NEEDED), "offers"))
     faults: list[Fault] = []
     ids = offers["offer_id"].astype(str)

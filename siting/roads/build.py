@@ -42,12 +42,12 @@ def build_network(
         An OSMnx graph of drivable streets with ``highway`` and ``length`` (m); see
         `siting.roads.read_file` and `siting.roads.download_place`.
     speeds
-        Free speed (km/h) and peak factor by group of cities and kind of road, as
+        Free speed (km/h) and peak factor by group of cities and kind of road, from
         ``siting.reference.table("speeds")``; used where `maxspeed` is missing or implausible.
     city
         The group of cities: ``karachi_lahore``, ``islamabad_rawalpindi`` or ``other``.
     peak
-        Whether times are at peak (with the factor) or on free streets.
+        Whether times are for the peak hour (with the factor) or for free streets.
     source
         The graph's source (kind, licence, attribution, sha256 …); kept in the report.
 
@@ -56,7 +56,7 @@ def build_network(
     Network
         With the report: ``nodes_read``, ``edges_read``, ``street_km_read`` (each street once, both
         directions together), ``bus_only_ways_dropped``, ``street_km_lost`` and ``share_lost`` (km
-        cut off, and their share without bus-only streets), ``nodes``, ``edges``, ``street_km``,
+        cut off, and their share of the km for cars), ``nodes``, ``edges``, ``street_km``,
         ``maxspeed_share`` (of the directed length), ``kinds_without_speed`` (kinds of road that
         took the row ``unclassified``, with km), ``crs``, ``city_group``, ``peak``, ``source``.
 
@@ -184,7 +184,7 @@ def network_of(
 
 
 def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
-    """Return OSMnx's lengths (great-circle metres), or the line's where none is given."""
+    """Return OSMnx's lengths (great-circle metres), or the line's own length if missing."""
     length = tag_numbers(edges, "length")
     bare = np.isnan(length)
     length[bare] = edges.geometry[bare].length

@@ -35,7 +35,7 @@ def network_from_file(
     source: dict[str, Any] | None = None,
     clip: Polygon | MultiPolygon | None = None,
 ) -> Network:
-    """Return the network of a road file, as ``build_network(read_file(path, clip), …)`` would.
+    """Return the network of a road file, like ``build_network(read_file(path, clip), …)``.
 
     OSM XML and PBF are read straight into arrays, in a fraction of OSMnx's time and memory; GraphML
     is read by OSMnx. A table of streets written by `Network.to_parquet` is used unchanged.

@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 OSM_SOURCE = {"licence": "ODbL 1.0", "attribution": "© OpenStreetMap contributors"}
 
-# Least time limit of a query on Overpass, s. The limit is part of the query, of which the stored
-# answer's name is a hash: a shorter time-out does not lower it, or stored answers would be lost.
+# Least time limit of a query on Overpass, s. A lower limit would change the query, and with it the
+# name under which its answer is stored.
 _QUERY_S = 180
 _LONGEST_PAUSE_S = 60.0
 

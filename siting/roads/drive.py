@@ -55,7 +55,7 @@ _ALLOWED = frozenset({"yes", "designated", "official", "permissive", "destinatio
 
 
 def is_drivable(tags: Mapping[str, Any]) -> bool:
-    """Return whether OSMnx's "drive" network would hold a way with these tags.
+    """Return whether OSMnx's "drive" network would include a way with these tags.
 
     The value of merged streets may be a list; one value closed to cars closes the whole street.
 
@@ -77,7 +77,7 @@ def is_drivable(tags: Mapping[str, Any]) -> bool:
 def is_bus_only(tags: Mapping[str, Any]) -> bool:
     """Return whether a way is for buses alone: a busway, or closed to all but buses.
 
-    OSMnx's "drive" network holds such ways; cars may not use them.
+    OSMnx's "drive" network includes such ways, but cars may not use them.
 
     >>> is_bus_only({"highway": "busway"})
     True

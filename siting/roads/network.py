@@ -163,10 +163,9 @@ class Network:
 def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return the nodes and edges of an OSMnx graph in UTM metres, sorted by their ids.
 
-    The graph is in lon/lat or projected; an edge without geometry gets a straight line. Nodes are
-    ``node_id`` -> ``geometry``, edges ``u``, ``v``, ``key`` -> attributes and ``geometry``. Raises
-    `InputError` if there is no edge, no coordinate reference system, or a node id that is not a
-    number.
+    The graph is in lon/lat or projected; an edge without geometry gets a straight line. The index
+    of nodes is ``node_id``, the index of edges ``u``, ``v``, ``key``. Raises `InputError` if there
+    is no edge, no coordinate reference system, or a node id that is not a number.
     """
     if "crs" not in graph.graph:
         raise InputError("graph", "has no coordinate reference system", 'set graph.graph["crs"]')

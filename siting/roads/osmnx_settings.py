@@ -12,7 +12,7 @@ from siting.roads.drive import WAY_TAGS
 # Two threads that both swapped the settings would restore each other's.
 _LOCK = threading.RLock()
 
-# Settings that affect the graph, fixed here so that a caller's own settings do not.
+# Settings that affect the graph, fixed here against a caller's own settings.
 _FIXED: dict[str, Any] = {
     "all_oneway": False,
     "bidirectional_network_types": ["walk"],

@@ -33,7 +33,7 @@ from siting.writing import write_text
 
 logger = logging.getLogger(__name__)
 
-# Time limit of a whole answer, as a multiple of the time-out: a slow line can carry a large city.
+# Time limit of a whole answer, as a multiple of the time-out; it allows for slow lines.
 WHOLE_ANSWER = 10.0
 # Seconds after which a connection attempt ends.
 _CONNECT_S = 2

@@ -4,8 +4,8 @@ A way of k + 1 nodes has k segments, and a two-way one k more in the other direc
 has no choice, no street ends: the segments on either side of the node become one edge. The rule is
 from Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection Miscount
 Problem, Transactions in GIS 29 (3), e70037, as in OSMnx's ``simplify_graph``: a node is kept if a
-street begins and ends in it, if no segment leads in or none out, or unless it has two neighbours
-and two or four segments.
+segment begins and ends in it, if no segment leads in or none out, or if it does not have two
+neighbours and two or four segments.
 
 The order of rows is OSMnx's too, so that parallel streets get the same keys.
 """
@@ -238,7 +238,7 @@ def _quick(values: np.ndarray) -> array[int]:
 def _starts(
     pairs: np.ndarray, segment: np.ndarray, end: np.ndarray, node_id: np.ndarray
 ) -> np.ndarray:
-    """Return the segments from an end to another kind of node, in OSMnx's order.
+    """Return the segments from an end to a node that is not one, in OSMnx's order.
 
     OSMnx goes through its ends in the order of a Python set of their ids. That order only decides
     the keys of parallel streets.

@@ -1,4 +1,4 @@
-"""Roads as few long lines (strokes), for maps and not for driving.
+"""Roads as a few long lines (strokes), for maps and not for driving.
 
 At a crossing, the two streets that form the straightest line are joined. Cartography calls the
 result strokes: R. C. Thomson, D. E. Richardson: The "good continuation" principle of perceptual
@@ -54,7 +54,7 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
 
 
 def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
-    """Return lines joined along each kind, and the position of each line's stroke.
+    """Return the lines of each kind joined, and the position of each line's stroke.
 
     Coordinates are integers, before and after.
     """

@@ -30,7 +30,7 @@ LEAST_MIN = 1e-9
 def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) -> pd.DataFrame:
     """Return the driving minutes from each node to each target node within the cutoff.
 
-    Dijkstra's algorithm (scipy, bounded) from each target on the network with every street
+    Dijkstra's algorithm (scipy, bounded) runs from each target on the network with every street
     reversed, so that one-ways are driven towards the target. Of parallel streets the quickest
     counts.
 

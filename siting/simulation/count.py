@@ -61,7 +61,7 @@ def count_day(
     """Return the counts of the 24 hours that begin at a minute.
 
     `log`: as `siting.simulation.simulate` returns it; `queues`, `sessions`: the queues and
-    sessions; `wait_min`: a longer wait is late (minutes); `first_min`: start of the day.
+    sessions; `wait_min`: longer waits are late, minutes; `first_min`: start of the day.
 
     Result: ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (waited longer,
     or turned away), ``wait_sum_min`` (of drivers who stayed), ``kwh`` and ``busy_min`` (within the
@@ -146,7 +146,7 @@ class Rules:
     balk_min: float = 30.0  # the longest expected wait that drivers accept
     # Coefficient of variation of a session's energy: 0 all the same, 1 exponential as in Erlang C.
     spread: float = 0.5
-    # Hours simulated of the day before, 0 to 24; the drivers of the counted day do not change.
+    # Hours of the previous day to simulate, 0 to 24; the drivers of the counted day do not change.
     warm_up_h: float = 24.0
 
     def __post_init__(self) -> None:
@@ -177,7 +177,7 @@ def simulate_days(
     """Return independent days, each after a warm-up of its own.
 
     `rows`: ``vehicle_class`` and ``kwh_day``, one row per place and class; `choices`: by row
-    (`siting.simulation.choices_of`); `wait_min`: a longer wait is late (minutes).
+    (`siting.simulation.choices_of`); `wait_min`: longer waits are late, minutes.
     """
     counted = []
     for child in np.random.SeedSequence(rules.seed).spawn(rules.days):

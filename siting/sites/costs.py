@@ -99,7 +99,7 @@ class SiteCosts:
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
 
     def road_battery(self, group: str) -> float:
-        """Return the batteries on the road (kWh) per kWh a day that a group can sell."""
+        """Return the batteries on the road (kWh) for each kWh/day that a group can sell."""
         return float(getattr(self, f"road_battery_{group.removeprefix('swap_')}", 0.0))
 
     def __post_init__(self) -> None:
@@ -202,7 +202,7 @@ class Subsidy:
 
     @property
     def held_to(self) -> Hurdle:
-        """The hurdle of a business case: NPV 0 unless the rule fills the gap."""
+        """The hurdle of the rule if it fills the gap, else NPV 0 at planned sales."""
         return self.hurdle if self.fills_gap else Hurdle()
 
     @property
@@ -252,7 +252,7 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
 
 
 def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) -> pd.DataFrame:
-    """Return offers with one cost part raised by an amount (PKR), and dependent costs.
+    """Return offers with one cost part, and costs that depend on it, raised (PKR).
 
     Design, contingency and insurance keep each offer's own shares of the works.
     """

@@ -42,12 +42,12 @@ SITE_FIGURES = {
     "availability": ("a share of time above 0 and at most 1", True, 1.0),
 }
 
-# Start of the reason against a parcel that is too small.
+# First words of the reason to leave out a small parcel.
 SMALL = "a parcel of "
 
 
 class NoPlaceError(InputError):
-    """A source without any place of the kind asked for."""
+    """A source that has no place of the wanted kind."""
 
 
 def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:

@@ -14,8 +14,8 @@ ports, the second with many. A session of class c at a port of p kW takes
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
 with p the charger's kW over its ports (all in use at once), and limit(c) the vehicle's limit: from
-the table of limits, else session_kwh over session_min of the profile table, the vehicle's pace
-where the charger does not bind. The classes of a group are weighted by their number of sessions:
+the table of limits, else session_kwh over session_min of the profile table, which is the vehicle's
+pace at a strong charger. The classes of a group are weighted by their number of sessions:
 ``energy_kwh_day``, or equal energy, over session_kwh.
 
 A group can have types of different pace. Its k fastest ports are one queue M/M/k with their mean
@@ -136,9 +136,9 @@ def group_mix(
 ) -> Mix:
     """Return the mean session of the vehicles that use a charger group.
 
-    `compatibility`: the classes of each group; `sessions`: as `siting.demand.session_figures`; the
-    packaged table by default; `limits`: as `siting.sites.charging_limits`; the packaged table by
-    default. `energy_kwh_day`: public energy by class, as weights; only ratios count. By default,
+    `compatibility`: the classes of each group; `sessions`: from `siting.demand.session_figures`;
+    `limits`: from `siting.sites.charging_limits`; the packaged tables by default.
+    `energy_kwh_day`: public energy by class, as weights; only ratios count. By default,
     and if all are 0, the classes of the group have equal energy.
 
     Raises `InputError` if no class uses the group, one has no session figures, or an energy is
