@@ -32,7 +32,7 @@ class BatchStudy:
     config: str  # the configuration file, as the user named it
     name: str  # the study's short name, or the file's if it cannot be read
     sweep: Mapping[str, Any] = field(default_factory=dict)  # the swept values, by key path
-    text: str = ""  # the configuration as YAML, every key in it and every path absolute
+    text: str = ""  # the configuration as YAML, with every key and absolute paths
     fault: str = ""  # why it cannot be read; blank where it can
 
     @property

@@ -69,7 +69,7 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
 
 
 def swept_of(table: pd.DataFrame) -> list[str]:
-    """Return the columns of swept keys of a table of results."""
+    """Return the columns for swept keys in a table of results."""
     columns = list(table.columns)
     return columns[columns.index("config") + 1 : columns.index("status")]
 

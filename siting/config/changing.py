@@ -142,7 +142,7 @@ def _put(data: dict[str, Any], key: Key, value: Any) -> None:
 
 
 def _over(under: Any, over: Any) -> Any:
-    """Return a section with the keys of another in place of its own."""
+    """Return a section with its keys replaced by those that another section has."""
     if not (isinstance(under, Mapping) and isinstance(over, Mapping)):
         return over
     return {**under, **{name: _over(under.get(name), value) for name, value in over.items()}}

@@ -30,7 +30,7 @@ from siting.config.sources import CellShape, Licence, PeopleSource, PlaceSource,
 
 
 class Figures(Section):
-    """Figures of one vehicle class that replace those of the packaged table."""
+    """Figures of one vehicle class that replace the packaged table's."""
 
     km_day: KmDay | None = Field(None, gt=0, le=1000)
     """distance a vehicle drives per day, km; default: the table's"""
@@ -145,7 +145,7 @@ class Surfaces(Section):
 
 
 class Housing(Section):
-    """The effects of renting and high-rise living on charging at home, in zones with such data."""
+    """The effects of renting and high-rise living on home charging, in zones with such data."""
 
     renting_effect: Share | None = None
     """share of home charging that renting takes away; default: the table's"""

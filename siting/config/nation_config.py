@@ -1,4 +1,4 @@
-"""The configuration of a nation: cities, each a study of its own, and their shared money."""
+"""The configuration of a nation: cities, each a separate study, and their shared money."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class CityOfNation(MoneyRange):
     """One city: its configuration, and its floors and limits in the nation."""
 
     config: YamlFile
-    """the city's configuration, a study of its own"""
+    """the city's configuration, which is a study"""
     set: Overrides = ()
     """KEY=VALUE texts that replace keys of the city's configuration"""
     takes_part: Literal["may", "must", "never"] = "may"
@@ -101,7 +101,7 @@ class NationOutput(Section):
     """The folders of results."""
 
     runs_dir: Folder = Path("runs")
-    """folder for the plans of the nation, each in a folder of its own"""
+    """folder in which each plan of the nation gets a folder"""
 
 
 class NationConfig(Section):

@@ -90,7 +90,7 @@ class SiteCosts(Section):
     """battery capacity on the road for each kWh per day that swap cabinets for two-wheelers can
     sell, kWh; default: the package's figure"""
     road_battery_3w: float | None = Field(None, ge=0, le=100)
-    """the same for three-wheelers, kWh"""
+    """battery capacity on the road for each kWh per day that three-wheelers' cabinets can sell"""
     site_bays: float | None = Field(None, ge=0)
     """bays available at a site whose layer has no column bays; default: by kind of place, from the
     package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
@@ -108,8 +108,8 @@ class SiteCosts(Section):
     """share of the busiest hour during which the connection can supply every port in use; 1: it can
     supply all ports at once"""
     neeca_points: PointsRule = "none"
-    """how NEECA's parking rule is read at sites with known bays: none (it has no effect), minimum
-    or maximum of charging points; published reports can be read either way"""
+    """how NEECA's parking rule is read at sites with known bays: none (no effect), minimum or
+    maximum of charging points; published reports allow both readings"""
 
 
 # Default hurdle: a station must break even at this share of its planned sales.
@@ -221,8 +221,8 @@ class Offers(Section):
     """The possible stations, and the budget's share of their cost."""
 
     configurations: Configurations | None = None
-    """sets of chargers that can be built at a site: by name, the number of chargers of each type of
-    the catalogue; default: no sets, the plan chooses among sizes"""
+    """sets of chargers that can be built at a site: by name, the number of chargers of each type;
+    default: no sets, the plan chooses among sizes"""
     sizes: Sizes | None = None
     """allowed numbers of chargers at a site, by charger type, in every combination of one type per
     charger group; added to the configurations if both are given; default without configurations:
@@ -293,8 +293,8 @@ class Money(Section):
     """price to drivers by charger group, including sales tax, PKR/kWh; required for every group in
     the configurations"""
     pkr_per_usd: float | None = Field(None, gt=0, le=100_000)
-    """PKR per US dollar; changes the prices of chargers and swap batteries by their imported share;
-    default: the catalogue's, 280"""
+    """PKR per US dollar: the rate changes the prices of chargers and swap batteries by their
+    imported share; default: the catalogue's, 280"""
     tariff_pkr_kwh: RupeesKwh | None = Field(None, gt=0, le=1000)
     """the station's price of power, PKR/kWh"""
     fixed_pkr_kw_month: RupeesMonth | None = Field(None, ge=0, le=100_000)

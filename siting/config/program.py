@@ -128,7 +128,7 @@ class LeastCost(Section):
 
 
 class LeastGain(Section):
-    """The least gain of public money; stations below it are not built, and their money is saved."""
+    """The least gain of public money: stations below it are not built, which saves money."""
 
     per_million: Annotated[
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
@@ -296,7 +296,7 @@ class Mandate(Section):
     """A share of each owner's places that must have a station, old or new."""
 
     column: Text
-    """column of the candidate layers with the owner: brand, operator"""
+    """column of the candidate layers that names the owner: brand, operator"""
     share: PositiveShare
     """share of each owner's places, rounded up"""
     by: Text | None = None
@@ -414,13 +414,13 @@ class Program(Section):
     zones: Zones | None = None
     """zones for floors, fairness and the district table; default: no zones"""
     zone_floor: Share = 0.0
-    """least share served of the demand of every zone"""
+    """least share of demand served in every zone"""
     zone_floors: Mapping[Text, Share] = Field({})
-    """least share served of the demand of single zones, by name"""
+    """least share of demand served in single zones, by name"""
     class_floor: Share = 0.0
-    """least share served of the demand of every vehicle class"""
+    """least share of demand served for every vehicle class"""
     class_floors: Mapping[Text, Share] = Field({})
-    """least share served of the demand of single vehicle classes, by name"""
+    """least share of demand served for single vehicle classes, by name"""
     floors_in: Literal["last", "every"] = "last"
     """years in which floors and fairness apply, in every scenario"""
     fairness: Literal["none", "max_min"] = "none"

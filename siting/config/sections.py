@@ -67,7 +67,7 @@ class Download(Section):
     retries: int = Field(3, ge=0, le=20)
     """retries after a temporary failure"""
     cache_dir: Folder = Path("cache/osmnx")
-    """folder that keeps what was downloaded"""
+    """folder that keeps downloaded data"""
 
 
 class Existing(Section):
@@ -135,7 +135,7 @@ class Output(Section):
     """The folders of results and intermediate results."""
 
     runs_dir: Folder = Path("runs")
-    """folder in which each run gets a folder of its own"""
+    """folder in which each run gets a folder"""
     cache_dir: Folder = Path("cache")
     """folder that keeps parsed road networks for the next run"""
 

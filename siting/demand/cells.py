@@ -49,8 +49,8 @@ def make_cells(
     network
         The roads.
     size_m
-        Side of the squares in metres. They are aligned to multiples of it in the network's UTM
-        zone, so that two layers or two runs use the same squares.
+        Side of the squares in metres. The squares are aligned to multiples of the side in the
+        network's UTM zone, so that two layers or two runs use the same squares.
     shape
         ``square`` or ``h3`` (needs the extra ``h3``).
     max_snap_m

@@ -16,7 +16,7 @@ them exactly. A vehicle is half a year old at the end of the year it is sold in.
 the end of a year; "2026" is the sales rate of the fiscal year 2025-26.
 
 For the range, each figure alone is set to its low, then its high end. The logarithms of these
-effects are combined as the root of their sum of squares, because the figures are independent.
+effects are squared and summed, and the root is taken, because the figures are independent.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def national_stations(people: float) -> dict[str, Any]:
 
 
 def _of_the_city(row: pd.Series) -> dict[str, Any]:
-    """Return the share of a city without registrations: stated in the table, or by people."""
+    """Return the share of a city without registrations, from the table or by people."""
     if pd.notna(row.get("share_of_fleet")):
         share = row["share_of_fleet"]
         return {

@@ -166,9 +166,9 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
     """Return the vehicles of the scenarios in `PACES` relative to a fleet.
 
     `fleet`: vehicles of the country by class, as in `city_energy`; `others`: the same under other
-    scenarios, by name. Result: by ``vehicle_class``, a column for each scenario's percentile (0 to
-    1), in rising order; 1 for vehicles of the study area itself. None if fewer than two scenarios
-    are given.
+    scenarios, by name. Result: index ``vehicle_class``, one column per scenario, named by its
+    percentile (0 to 1), in rising order; 1 for vehicles of the study area itself. None if fewer
+    than two scenarios are given.
 
     >>> from siting.demand import national_fleet
     >>> names = ("slow", "nev-2025-30", "fast")

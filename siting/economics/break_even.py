@@ -123,7 +123,7 @@ class Accounts:
 
 
 def break_evens(accounts: Accounts) -> pd.DataFrame:
-    """Return the value of each figure at which stations need no public money, or are lost.
+    """Return the values of each figure at which stations need no public money, or are lost.
 
     One figure varies, all others stay. The price at a charger group is varied for the stations that
     sell most there.

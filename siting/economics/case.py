@@ -70,8 +70,8 @@ def business_case(
         ``net_pkr_year`` (after all of them); ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``,
         ``payback_years``, ``discounted_payback_years`` (blank: never within the horizon),
         ``lacking_pkr`` (shortfall of the NPV at the hurdle), ``viability_gap_pkr`` (the same,
-        capped), ``subsidy_pkr``, and with it ``npv_subsidised_pkr``, ``payback_subsidised_years``,
-        ``discounted_payback_subsidised_years``.
+        capped), ``subsidy_pkr``, and with subsidy ``npv_subsidised_pkr``,
+        ``payback_subsidised_years``, ``discounted_payback_subsidised_years``.
 
     Raises
     ------

@@ -27,7 +27,7 @@ NOT_DRIVABLE = {
 }
 _NOT_DRIVABLE = {tag: re.compile(words) for tag, words in NOT_DRIVABLE.items()}
 
-# OSMnx keeps only the tags named here; its own list lacks the English name, and the last five,
+# OSMnx keeps only the tags named here; its default list lacks the English name, and the last five,
 # which identify bus streets.
 WAY_TAGS = [
     "access",

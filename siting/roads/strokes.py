@@ -30,8 +30,8 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
 
     `lines`: linestrings; duplicates, such as the two directions of a street, count once; `kind`: a
     number per line; only lines of one kind are joined; `grid`: rounding step of coordinates, in
-    their unit. The strokes' coordinates are whole multiples of it. The second result has, for each
-    line, the position of its stroke, or -1 if the line has no length.
+    their unit. The strokes' coordinates are whole multiples of this step. The second result has,
+    for each line, the position of its stroke, or -1 if the line has no length.
     """
     xy, of = shapely.get_coordinates(lines, return_index=True)
     on_grid = np.rint(xy / grid)

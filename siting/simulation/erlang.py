@@ -1,4 +1,4 @@
-"""Expected waits by Erlang C at each station, for the drivers a plan assigns to it.
+"""Expected waits by Erlang C at each station, for the drivers that a plan assigns there.
 
 Formulation
 -----------
@@ -83,8 +83,8 @@ def expected_waits(
     late (minutes).
 
     Columns: ``site_id``, ``charger_group``, ``ports``, ``kwh_day``, ``sessions_day``, ``peak_hour``
-    (0 to 23), ``peak_sessions`` (in it), ``erlangs`` (offered load in it), ``late_share`` (P(wait >
-    wait_min)), ``wait_mean_min`` (infinite where the load fills the ports).
+    (0 to 23), ``peak_sessions`` and ``erlangs`` (offered load) in that hour, ``late_share`` (P(wait
+    > wait_min)), ``wait_mean_min`` (infinite where the load fills the ports).
 
     >>> from siting.demand import session_figures
     >>> from siting.sites import compatibility

@@ -1,4 +1,4 @@
-"""Merging of candidate layers: places snapped to roads, duplicates joined, far ones listed."""
+"""Merging of candidate layers: places snapped to roads, joined if near, or dropped."""
 
 from __future__ import annotations
 

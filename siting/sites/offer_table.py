@@ -73,7 +73,7 @@ def make_offers(
     ----------
     candidates
         Sites, as `merge_candidates` returns them. Columns ``headroom_kw`` (kW), ``line_km`` (km of
-        11 kV line), ``bays`` (else those of its kind of place), ``availability`` (share of the time
+        11 kV line), ``bays`` (default: by kind of place), ``availability`` (share of the time
         there is power) and ``existing_ports`` take priority over the defaults; ``feeder_id`` is
         copied.
     configurations

@@ -18,7 +18,7 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Return one offer for each existing station with its capacity (kWh/day), power all day.
 
     A station of up to 22 kW is AC, a larger one DC. If ``existing_ports`` is blank, the station has
-    the ports of the charger of its group that is nearest in power in the catalogue. Costs and
+    as many ports as the catalogue's charger in its group with the nearest power. Costs and
     running costs count as 0. Result: the columns of `sites` (``existing_power_kw``,
     ``existing_ports`` …), ``configuration`` (existing), ``chargers``, ``vehicle_classes``,
     ``power_kw``, ``load_kw``, ``standing_kw``, ``ports``, ``points``, ``bays_needed``,

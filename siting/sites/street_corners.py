@@ -34,7 +34,7 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     A square's best corner is on the best class of road; ties go to the corner with the most
     streets, then to the one nearest the square's centre.
 
-    `spacing_m`: side of the squares in metres, aligned to multiples of it. Columns: ``name`` (of
+    `spacing_m`: side of the squares in metres, which begin at its multiples. Columns: ``name`` (of
     the best street there), ``kind`` ("street"), ``source``, ``geometry``; from south to north, then
     west to east. Raises `InputError` if the spacing is not above 0.
     """

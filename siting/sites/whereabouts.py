@@ -1,4 +1,4 @@
-"""The location of a site in words: its street, a crossing street, and what is near."""
+"""The location of a site in words: its street, a crossing street, and a place nearby."""
 
 from __future__ import annotations
 
