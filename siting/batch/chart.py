@@ -1,4 +1,4 @@
-"""A chart of the share served by swept key, as an SVG drawing inside a page."""
+"""A chart of the share served for each swept value, as an SVG drawing inside a page."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def chart_words(table: pd.DataFrame, swept: Sequence[str]) -> str:
 
 
 def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Return the rows of each line: one per study's name and values of the other keys."""
+    """Return the rows of each line, which has one study name and one value per other key."""
     others = [k for k in swept if k != x]
     several = len(set(table["name"])) > 1
     lines = {}

@@ -37,10 +37,10 @@ def share_threads(workers: int) -> int:
 
 @contextmanager
 def local_pool(workers: int) -> Iterator[Executor]:
-    """Yield an executor of new processes; all have ended when the block ends.
+    """Yield an executor with new processes, which all end with the block.
 
-    They end with this process, however it ends: each waits for the end of a pipe that is open here
-    and nowhere else. Ctrl-C is left to this process.
+    They also end if this process dies: each waits for the close of a pipe that is open only here.
+    Ctrl-C is left to this process.
     """
     context = _context()
     there, here = context.Pipe(duplex=False)
@@ -55,7 +55,7 @@ def local_pool(workers: int) -> Iterator[Executor]:
 
 
 def _context() -> BaseContext:
-    """Return the start method of processes: none shares this one's memory or open files."""
+    """Return a context whose processes share no memory or open files with this one."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

@@ -27,7 +27,7 @@ from siting.interrupts import held
 from siting.locks import hold, holder
 from siting.writing import clear_part_files, require_free, write_text
 
-# Files of workers in their folder, by the study's key: a lock and a part folder.
+# Names of workers' files, which begin with the study's key: a lock and a part folder.
 _STUDYS = re.compile(r".+-[0-9a-f]{16}(\.lock|~[^~]+)")
 # Seconds between progress reports while nothing is done.
 TICK_S = 1.0
@@ -42,14 +42,14 @@ Row = dict[str, Any]
 class BatchEvent:
     """One line of progress."""
 
-    # `done`, `total`: studies finished, failed ones included, and all of them
+    # `done`, `total`: number of studies finished, failed ones included, and of all studies
     done: int
     total: int
     # `study`, `row`: the study just finished and its row; None if only time has passed
     study: BatchStudy | None = None
     row: Mapping[str, Any] | None = None
     running: tuple[str, ...] = ()  # names of the run folders of studies in progress
-    kept: bool = False  # whether it was finished before this batch was started
+    kept: bool = False  # whether the study was finished before this batch began
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,20 +98,20 @@ def run_batch(
     out
         The batch's folder.
     workers
-        Number of processes without an executor; None: one a core.
+        Number of processes if there is no executor; None: one per core.
     threads
         Solver threads of each study; None: as configured, but without an executor no more than its
         share of the cores.
     retry
-        Whether studies that failed before by their own inputs are tried again.
+        Whether to try again studies that failed before because of their own inputs.
     progress
         Called when a study is done and about once a second.
 
     Raises
     ------
     InputError
-        If there are no studies, another batch is at work in the folder, or files not from a batch
-        are where a batch writes.
+        If there are no studies, another batch is at work in the folder, or the batch would replace
+        files that no batch wrote.
 
     Examples
     --------

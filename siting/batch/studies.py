@@ -15,7 +15,7 @@ from siting.config import Config, as_overrides, combinations, input_files, load,
 from siting.errors import SitingError
 from siting.files import sha256
 
-# Increase it when a study of the same configuration and inputs has another result.
+# Increase when the same configuration and inputs give another result.
 FORMAT = 1
 # Keys for the place and speed of a study, without effect on its result.
 _NOT_CONTENT = ("output", "sweep")
@@ -26,18 +26,18 @@ _NOT_CONTENT_OF = {"solver": ("threads",), "download": ("cache_dir", "timeout_s"
 class BatchStudy:
     """One study of a batch."""
 
-    # Its run folder: the name, and the SHA-256 of configuration, inputs and version (16 digits);
-    # blank where the configuration cannot be read.
+    # Name of the run folder: the study's name and 16 digits of the SHA-256 of configuration, inputs
+    # and version; blank where the configuration cannot be read.
     key: str
     config: str  # the configuration file, as the user named it
     name: str  # the study's short name, or the file's if it cannot be read
     sweep: Mapping[str, Any] = field(default_factory=dict)  # the swept values, by key path
-    text: str = ""  # the configuration as YAML, every key in it and every path absolute
+    text: str = ""  # the configuration as YAML, with every key and absolute paths
     fault: str = ""  # why it cannot be read; blank where it can
 
     @property
     def label(self) -> str:
-        """Its difference from the other studies of its configuration, in words."""
+        """The difference from other studies of the same configuration, in words."""
         return sweep_words(self.sweep)
 
 
@@ -50,7 +50,7 @@ def list_studies(
     """Return the studies of a batch: each configuration with each combination of swept values.
 
     A configuration that cannot be read is a study with a fault, so that it does not stop the rest.
-    Studies that are the same, key for key and byte for byte, are listed once.
+    Studies with the same keys and the same bytes of inputs are listed once.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def list_studies(
         Values to try, by key path; they are added to the section ``sweep`` of each file, and take
         the place of its values for the same key.
     today
-        The day on which a target year must not lie in the past.
+        Today's date: an earlier target year is a fault.
     """
     studies: dict[tuple[str, ...], BatchStudy] = {}
     hashes: dict[Path, str] = {}
@@ -70,7 +70,7 @@ def list_studies(
         chosen = list(combinations({**_own_sweep(path, overrides), **(sweep or {})}))
         of_file = [_study(path, overrides, values, today, hashes) for values in chosen]
         if len({study.fault for study in of_file}) == 1 and of_file[0].fault:
-            # One fault of the file, not one a combination.
+            # A fault of the file is listed once, not for each combination.
             of_file = [replace(of_file[0], sweep={})]
         for study in of_file:
             mark = (study.key,) if study.key else (study.config, study.label)
@@ -137,7 +137,7 @@ def sweep_words(sweep: Mapping[str, Any]) -> str:
 
 
 def value_words(value: Any) -> str:
-    """Return one value as a person reads it: thousands parted, true and false in lower case."""
+    """Return a value in words: thousands separated, true and false in lower case."""
     match value:
         case bool():
             return str(value).lower()

@@ -14,7 +14,7 @@ from siting.writing import write_plain_csv, write_whole
 
 TABLE, TABLE_CSV = "results.parquet", "results.csv"
 MADE_BY = {"made_by": "siting batch"}
-# Head, form and unit of each figure on the page.
+# Heading, format and divisor of each figure on the page.
 FIGURES = {
     "served_share": ("Served", ".1%", 1.0),
     "served_kwh_day": ("kWh/day", ",.0f", 1.0),
@@ -34,12 +34,12 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
 
     `studies`: the studies of the batch; `rows`: the outcome of each.
 
-    Columns: ``study`` (the run folder's name), ``name``, ``config`` (the file), a column a swept
-    key, ``status`` (optimal, feasible, failed, waiting), ``stopped`` (why the solver stopped),
-    ``served_share`` (0 to 1), ``served_kwh_day``, ``bound_kwh_day`` (blank where the program aims
-    at something else), ``gap``, ``proof`` (in words), ``subsidy_pkr``, ``cost_pkr``,
-    ``new_stations``, ``seconds`` (of the stages), ``folder`` (below the batch's), ``note`` (the
-    study's caveat), ``error``.
+    Columns: ``study`` (the run folder's name), ``name``, ``config`` (the file), one column per
+    swept key, ``status`` (optimal, feasible, failed, waiting), ``stopped`` (why the solver
+    stopped), ``served_share`` (0 to 1), ``served_kwh_day``, ``bound_kwh_day`` (blank if the aim is
+    not energy), ``gap``, ``proof`` (in words), ``subsidy_pkr``, ``cost_pkr``, ``new_stations``,
+    ``seconds`` (of the stages), ``folder`` (below the batch's), ``note`` (the study's caveat),
+    ``error``.
     """
     swept = list(dict.fromkeys(key for study in studies for key in study.sweep))
     table = pd.DataFrame(
@@ -63,13 +63,13 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
         values = table[key]
         kinds = {bool if isinstance(v, bool) else str if isinstance(v, str) else float
                  for v in values.dropna()}  # fmt: skip
-        # A column of numbers stays one; others are text in both files.
+        # A column of numbers only stays numeric; all others are text in both files.
         table[key] = values.astype(float) if kinds == {float} else values.map(_word)
     return table
 
 
 def swept_of(table: pd.DataFrame) -> list[str]:
-    """Return the columns of swept keys of a table of results."""
+    """Return the columns for swept keys in a table of results."""
     columns = list(table.columns)
     return columns[columns.index("config") + 1 : columns.index("status")]
 
@@ -84,13 +84,13 @@ def write_table(table: pd.DataFrame, out: Path) -> None:
     """Write ``results.parquet`` and ``results.csv``, each whole or not at all."""
     marked = table.copy(deep=False)
     marked.attrs.update(MADE_BY)
-    # It comes first: it marks the other files as a batch's.
+    # Written first: this file marks the folder as a batch's.
     write_whole(out / TABLE, lambda path: marked.to_parquet(path, index=False), replace=True)
     write_plain_csv(table, out / TABLE_CSV, replace=True)
 
 
 def made_by_batch(out: Path) -> bool:
-    """Return whether a folder has a batch's table of results, as `write_table` marks it."""
+    """Return whether a folder has a table of results with the mark of `write_table`."""
     try:
         return pd.read_parquet(out / TABLE, columns=[]).attrs == MADE_BY
     except (OSError, ValueError, pa.ArrowException):

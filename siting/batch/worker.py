@@ -1,7 +1,7 @@
 """One study of a batch, run in an executor: a configuration in, a table row out.
 
 The run folder is filled in ``OUT/.work`` and renamed to ``OUT/runs/KEY`` when it is whole. A lock
-keeps two workers from the same study; the system frees it when its holder dies, however it dies.
+keeps two workers from the same study; the system frees the lock when its holder dies.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ TOKEN = "batch.json"
 
 # Errors that would recur; after others the next start tries the study again.
 LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
-# Longest wait for another worker at the study, beyond its time limit, s.
+# Longest wait for another worker at the same study, s.
 WAIT_S = 3600.0
 
-# Solvers use all threads of a study, and OSMnx keeps its settings once per process: a worker of
+# Solvers use all threads of a study, and OSMnx keeps its settings once per process: a worker with
 # several threads takes one study at a time.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -47,10 +47,10 @@ def work(task: Mapping[str, Any]) -> dict[str, Any]:
     """Work out one study and write its run folder; return its row of the table of results.
 
     `task` has ``key`` (the run folder's name), ``text`` (the configuration), ``out`` (the batch's
-    folder, visible to this machine), ``token`` (its content), ``siting`` (the caller's version) and
-    ``threads`` (solver threads; None: the configuration's). The row is as `row_of`; a failed study
-    has ``status`` failed and ``error``: errors are returned, not raised, so that one study cannot
-    stop the others.
+    folder, visible to this machine), ``token`` (of the batch), ``siting`` (the caller's version)
+    and ``threads`` (solver threads; None: the configuration's). The row is as in `row_of`; a failed
+    study has ``status`` failed and ``error``: errors are returned, not raised, so that one study
+    cannot stop the others.
     """
     start = time.perf_counter()
     try:
@@ -104,7 +104,7 @@ def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[
         try:
             (part / "run").replace(folder)
         except OSError:
-            # Without locks another worker may have written it first.
+            # Without locks another worker may have written the folder first.
             if not (folder / "run.json").is_file():
                 raise
         record.unlink(missing_ok=True)
@@ -132,7 +132,7 @@ def _require_the_same(task: Mapping[str, Any], out: Path) -> None:
 
 
 def clear_parts(out: Path, key: str) -> None:
-    """Delete remains of killed workers of a study; only for the holder of its lock."""
+    """Delete part folders of killed workers of a study; the caller must hold its lock."""
     for part in (out / WORK).iterdir():
         if part.name.rpartition("~")[0] == key:
             shutil.rmtree(part, ignore_errors=True)

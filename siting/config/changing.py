@@ -1,4 +1,4 @@
-"""Keys given in Python, named as in YAML, that change or begin a configuration."""
+"""Configurations changed by, or made of, keys given in Python and named as in YAML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from siting.config.sections import Config
 from siting.config.yaml_text import Key
 from siting.errors import ConfigError, Fault, SitingError
 
-# Function that stores a key's object, which YAML cannot hold, and returns its file.
+# Function that stores an object that YAML cannot hold, and returns its file.
 Place = Callable[[Key, Any, Path], Path]
 PLAIN = (bool, int, float, str, Path, type(None))
 # Sections that a file or a table can replace.
@@ -38,7 +38,7 @@ SOURCES: Mapping[Key, Callable[[Any], tuple[Key, Any]]] = {
     ),
     ("candidates", "existing"): lambda one: (("candidates", "existing"), {"path": one}),
 }  # fmt: skip
-# Start of a study without a file: folders in Python's working directory.
+# Keys that a study without a file begins with; folders are in the working directory.
 BEGIN: Mapping[str, Any] = {
     "name": "study",
     "download": {"cache_dir": "cache/osmnx"},
@@ -47,14 +47,14 @@ BEGIN: Mapping[str, Any] = {
 
 
 def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Config:
-    """Return a configuration with some keys changed, or made from them, checked as a whole.
+    """Return a configuration with the given keys changed, checked as a whole.
 
     `config`: the configuration to change; None to begin with an empty one. `words`: values by key
-    path (``"reach.cutoff_min"``), or by the key alone if one section has it (``cutoff_min``). A
-    section is a dict of its changes; a list or a table of names replaces the old one. A file or a
-    table in place of ``roads``, ``people``, ``candidates``, ``exclude``, ``existing``, ``demand``
-    or ``reach`` is their source. Paths are relative to Python's working directory. `place` makes a
-    file from a table or graph.
+    path (``"reach.cutoff_min"``), or by the key alone if one section has it (``cutoff_min``). The
+    value of a section is a dict of changes; a list or a table of names replaces the old one. A file
+    or a table given for ``roads``, ``people``, ``candidates``, ``exclude``, ``existing``,
+    ``demand`` or ``reach`` is the source of its data. Paths are relative to the working directory.
+    `place` makes a file from a table or graph.
 
     Raises `ConfigError` with every fault, by key; `InputError` naming every invalid table.
     """
@@ -79,7 +79,7 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
 
 
 def _cache_dir(data: Mapping[str, Any]) -> Path:
-    """Return the folder for tables; faults of its own section are reported."""
+    """Return the folder for tables; report the faults of the section ``output``."""
     try:
         return Path(data["output"]["cache_dir"]).absolute()
     except (TypeError, ValueError, LookupError):
@@ -93,7 +93,7 @@ def _cache_dir(data: Mapping[str, Any]) -> Path:
 
 @cache
 def words() -> Mapping[str, Key]:
-    """Return the words that name one key, each with its path; for a section its own name.
+    """Return each unambiguous key name with its path; a section's name means the section.
 
     >>> words()["budget_pkr"], words()["people"], words()["year"]
     (('program', 'budget_pkr'), ('demand', 'people'), ('year',))
@@ -142,7 +142,7 @@ def _put(data: dict[str, Any], key: Key, value: Any) -> None:
 
 
 def _over(under: Any, over: Any) -> Any:
-    """Return a section with another's keys over its own."""
+    """Return a section with its keys replaced by those that another section has."""
     if not (isinstance(under, Mapping) and isinstance(over, Mapping)):
         return over
     return {**under, **{name: _over(under.get(name), value) for name, value in over.items()}}

@@ -30,19 +30,20 @@ from siting.config.sources import CellShape, Licence, PeopleSource, PlaceSource,
 
 
 class Figures(Section):
-    """Figures of one vehicle class that replace those of the packaged table."""
+    """Figures of one vehicle class that replace the packaged table's."""
 
     km_day: KmDay | None = Field(None, gt=0, le=1000)
     """distance a vehicle drives per day, km; default: the table's"""
     kwh_km: KwhKm | None = Field(None, gt=0, le=10)
-    """energy from the wall per km, kWh; default: the table's"""
+    """energy per km, kWh; default: the table's, from the wall"""
     charging_efficiency: PositiveShare | None = None
-    """share of the energy drawn that reaches kwh_km; default: the table's"""
+    """share of the energy from the wall that kwh_km counts, below 1 if kwh_km is measured at the
+    battery; default: the table's"""
     electric_km_share: Share | None = None
     """share of the distance driven on electricity, below 1 where plug-in hybrids are among the
     vehicles; default: the table's"""
     home_share: Share | None = None
-    """share of the energy charged at home or depot, of the surveyed households; default: the
+    """share of the energy that the surveyed households charge at home or depot; default: the
     table's"""
     public_share: Share | None = None
     """share of the energy charged in public, not adjusted for housing; replaces home_share;
@@ -73,7 +74,7 @@ class Wealth(Section):
 
 
 class SurfaceWeights(Section):
-    """The division of one vehicle class's public energy; the weights need not add up to 1."""
+    """Weights that divide a class's public energy among kinds of place, of any sum above 0."""
 
     home: float = Field(ge=0, le=1e6)
     """weight of homes"""
@@ -90,7 +91,7 @@ class SurfaceWeights(Section):
 
 
 class DepotFleet(Section):
-    """A fleet known by its depot: its vehicles replace the modelled ones of that class.
+    """A fleet known by depot; its vehicles replace the modelled vehicles of its class.
 
     Its public charging demand is at the depot.
     """
@@ -134,9 +135,9 @@ class Surfaces(Section):
     poi_weights_csv: CsvFile | None = None
     """weights of places by OSM tag, instead of the packaged table"""
     road_weights_csv: CsvFile | None = None
-    """readiness to stop by road class, instead of the packaged table"""
+    """readiness of drivers to stop by road class, instead of the packaged table"""
     trips: int = Field(256, ge=1, le=100_000)
-    """starting places of trips in the traffic model"""
+    """number of starting places of trips in the traffic model"""
     trip_min: Minutes = Field(30, gt=0, le=600)
     """longest trip of the traffic model, min; ASSUMPTION"""
     seed: int = Field(1, ge=0, le=2_147_483_647)
@@ -144,7 +145,7 @@ class Surfaces(Section):
 
 
 class Housing(Section):
-    """The effects of renting and high-rise living on charging at home, for zones with the data."""
+    """The effects of renting and high-rise living on home charging, in zones with such data."""
 
     renting_effect: Share | None = None
     """share of home charging that renting takes away; default: the table's"""
@@ -154,7 +155,7 @@ class Housing(Section):
     """share of tenants in the survey behind home_share: a zone with this share uses home_share
     unchanged; default: the table's"""
     survey_high_rise_share: Share | None = None
-    """the same for households in high-rises; default: the table's"""
+    """share of households in high-rises in that survey; default: the table's"""
 
 
 class Demand(Section):
@@ -185,8 +186,8 @@ class Demand(Section):
     """named scenario of the national fleet: nev-2025-30, nev-2019, slow, fast, or net-zero-2060 (a
     projection), or one of scenarios_csv; not used where fleet_csv is given"""
     case: Literal["low", "central", "high"] = "central"
-    """central: central figures; low: every figure at the end of its range that gives less energy;
-    high: at the end that gives more"""
+    """position of every figure in its range; low: the end that gives less energy; high: the end
+    that gives more energy"""
     scenarios_csv: CsvFile | None = None
     """electric share of sales by scenario, in place of the packaged table"""
     sales_csv: CsvFile | None = None

@@ -1,8 +1,8 @@
 """The base of sections, field types with units, and checks of file names.
 
-A number stays a number and a text a text: ``"12"`` is not 12 and ``yes`` is not true. Integers are
-accepted for decimals. Relative paths are taken from the folder of the configuration file, which the
-reader passes in as the validation context ``{"folder": Path, "check_files": bool}``.
+Values are not converted: ``"12"`` is not 12 and ``yes`` is not true; but an integer may stand for a
+decimal. Relative paths start at the folder of the configuration file. The reader passes this folder
+in the validation context ``{"folder": Path, "check_files": bool}``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-# The layer endings and the box are those of siting/files.py, which loads GeoPandas; a test compares
-# the two.
+# The layer endings and the box are copies from siting/files.py, whose import loads GeoPandas; a
+# test compares them.
 LAYER_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".csv", ".fgb", ".shp")
 POLYGON_SUFFIXES = tuple(suffix for suffix in LAYER_SUFFIXES if suffix != ".csv")
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
@@ -50,7 +50,7 @@ PATTERN_WORDS = {
 }
 
 
-# Units of rupees, in words and in short.
+# Rupees in each unit, written out or abbreviated.
 RUPEES = {
     "": 1.0, "k": 1e3, "thousand": 1e3, "lakh": 1e5, "lac": 1e5, "m": 1e6, "mn": 1e6,
     "million": 1e6, "cr": 1e7, "crore": 1e7, "b": 1e9, "bn": 1e9, "billion": 1e9, "arab": 1e9,
@@ -82,7 +82,7 @@ def rupees_of_word(value: Any) -> Any:
 
 
 class Section(BaseModel):
-    """Parent of every section: immutable, with no keys except its own."""
+    """Base class of every section: immutable, without unknown keys."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -93,13 +93,13 @@ class Section(BaseModel):
         validate_default=True,
         revalidate_instances="always",
         field_title_generator=lambda name, _: name,
-        # The text below a key is its description.
+        # The docstring below a field describes its key.
         use_attribute_docstrings=True,
     )
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Write each key's description on one line, however the file breaks it."""
+        """Join the lines of each key's description."""
         for info in cls.model_fields.values():
             info.description = info.description and " ".join(info.description.split())
 
@@ -123,9 +123,9 @@ Refusal = tuple[tuple[str | int, ...], str, str]
 
 
 def refuse(refusals: Iterable[Refusal]) -> None:
-    """Raise one error for faults beyond single fields' limits, if there are any.
+    """Raise one error for faults that limits of single fields cannot state, if any.
 
-    A refusal is the key below the section with the check, the fault, and the fix.
+    A refusal has the key relative to the section that checks it, the fault, and the fix.
     """
     listed = list(refusals)
     if listed:
@@ -171,7 +171,7 @@ def _resolved(value: Any, info: ValidationInfo) -> Any:
         try:
             path.stat()
         except (FileNotFoundError, NotADirectoryError):
-            pass  # reported by the check of the path's use
+            pass  # `_input_file` reports a missing file
         except OSError as err:
             refuse([((), f"the path cannot be used: {err.strerror}", "name another")])
     return path

@@ -29,7 +29,7 @@ def schema(model: type[BaseModel] = Config) -> dict[str, Any]:
 
 
 def to_yaml(config: Config) -> str:
-    """Return a configuration as YAML with every key and default; it loads as an equal one.
+    """Return a configuration as YAML with every key and default; `load` reads it back equal.
 
     `config`: as `siting.config.load` returns it, with absolute paths.
     """
@@ -41,8 +41,8 @@ def input_files(config: Config) -> dict[str, Path]:
 
     Keys that end in ``_dir`` name folders that runs write to; all other paths are inputs.
 
-    `config`: as `siting.config.load` returns it. Result: from key path, e.g.
-    ``candidates.sources.0.path``, to file, in the order of the sections.
+    `config`: as `siting.config.load` returns it. Result: the file by key path, such as
+    ``candidates.sources.0.path``, in the order of the sections.
     """
     return {
         dotted(key): value
@@ -54,8 +54,7 @@ def input_files(config: Config) -> dict[str, Path]:
 def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
     """Return a configuration with some files replaced, unchecked.
 
-    `config`: as `siting.config.load` returns it; `files`: from the file named now to its
-    replacement.
+    `config`: as `siting.config.load` returns it; `files`: the replacement of each file.
     """
 
     def moved(value: Any) -> Any:

@@ -16,7 +16,7 @@ from siting.config.fields import PATTERN_WORDS, did_you_mean
 from siting.config.sections import Config
 from siting.config.yaml_text import Key
 
-# Keys that identify the members of a union, in the order of their use.
+# Keys that select one of several kinds of section, tried in this order.
 SELECTORS = ("kind", "shape")
 # Keys often set in the wrong place, and their right place.
 ELSEWHERE = {
@@ -39,12 +39,12 @@ class Origins:
     """The place where each key was set: a line of the file, or an override."""
 
     file: str  # as the user named it
-    lines: dict[Key, int] = field(default_factory=dict)  # of each key and list item
-    # The override that set a key, with the key as the user wrote it.
+    lines: dict[Key, int] = field(default_factory=dict)  # line of each key and list item
+    # Keys set by an override, each with the key path as the user wrote it.
     overrides: dict[Key, str] = field(default_factory=dict)
 
     def where(self, key: Key) -> str:
-        """Return the place of a key or, without one, of the nearest section around it."""
+        """Return the place of a key or, if unknown, of the nearest section around it."""
         for length in range(len(key), 0, -1):
             part = key[:length]
             if part in self.overrides:
@@ -86,10 +86,10 @@ class Spot:
 
 
 def find_spot(location: tuple[str | int, ...], root: type[BaseModel] = Config) -> Spot:
-    """Return the place in the schema of a validation error's location.
+    """Return the place in the schema at which a validation error occurred.
 
-    The location includes the chosen member of a union, and a mark for a faulty name in a mapping;
-    neither is a key, so both are left out.
+    `location` also names the chosen member of a union and marks faulty names of a mapping. Neither
+    is a key, so both are left out.
     """
     spot = Spot(annotation=root)
     parts = [part for part in location if part != "[key]"]
@@ -266,7 +266,7 @@ MOVED: Mapping[Key, str] = {("program", "method"): "solver.method"}
 
 
 def keys_of(section: type[BaseModel], above: Key = ()) -> Iterator[Key]:
-    """Yield every key of a section and its subsections, except sections of several kinds."""
+    """Yield every key of a section and of those subsections that have only one kind."""
     for name, info in section.model_fields.items():
         yield (*above, name)
         inner = list(members(info.annotation).values())

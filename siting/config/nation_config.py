@@ -1,4 +1,4 @@
-"""The configuration of a nation: cities, each a study of its own, and their shared money."""
+"""The configuration of a nation: cities, each a separate study, and their shared money."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ KwhHead = Annotated[float, Field(json_schema_extra={"unit": "kWh/day a head"})]
 class MoneyRange(Section):
     """Least and most public money, in PKR, as shares of the nation's budget, or both.
 
-    With money by year each is for the sum over the years.
+    With money by year, both apply to the sum over the years.
     """
 
     least_pkr: Rupees = Field(0, ge=0)
@@ -67,20 +67,21 @@ class CityOfNation(MoneyRange):
     """One city: its configuration, and its floors and limits in the nation."""
 
     config: YamlFile
-    """the city's configuration, a study of its own"""
+    """the city's configuration, which is a study"""
     set: Overrides = ()
-    """KEY=VALUE texts that replace keys of it"""
+    """KEY=VALUE texts that replace keys of the city's configuration"""
     takes_part: Literal["may", "must", "never"] = "may"
-    """may; must: gets a new station at least; never: gets no public money"""
+    """part of the city in the plan; must: it gets at least one new station; never: it gets no
+    public money"""
     province: Text | None = None
-    """its province; default: that of demand.city in the package"""
+    """province of the city; default: the packaged one of demand.city"""
 
 
 class ClassEnvelope(Section):
     """Public money for some chargers, in all cities together."""
 
     budget_pkr: Rupees = Field(ge=0)
-    """most that these chargers draw, PKR"""
+    """largest sum that these chargers draw, PKR"""
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
     """groups of the charger catalogue that draw on it (lev, ac, dc …)"""
 
@@ -89,18 +90,18 @@ class NationSolver(Section):
     """The solver settings of a nation."""
 
     gap: Share = 0.01
-    """proven gap of the nation's plan at which to stop"""
+    """proven gap of the nation's plan at which the solver stops"""
     time_limit_s: Seconds = Field(10, gt=0, le=604_800)
     """mean time limit of a city's solve, s; longer for larger cities"""
     rounds: int = Field(3, ge=1, le=50)
-    """most rounds of changing prices and trading money"""
+    """largest number of rounds in which prices change and cities trade money"""
 
 
 class NationOutput(Section):
     """The folders of results."""
 
     runs_dir: Folder = Path("runs")
-    """folder for the plans of the nation, each in a folder of its own"""
+    """folder in which each plan of the nation gets a folder"""
 
 
 class NationConfig(Section):
@@ -109,26 +110,26 @@ class NationConfig(Section):
     name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
     """short name; names the folder"""
     title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
-    """name for people"""
+    """name shown in outputs"""
     note: str = ""
     """caveat repeated in every output"""
     budget_pkr: Rupees | None = Field(None, gt=0, le=1e14)
     """public money of all cities together, PKR; either this or years"""
     years: Years | None = None
-    """public money by year in its place, the years of every city's plan; shares of the nation's
-    budget, floors and ceilings then count for the sum over the years; default: one sum"""
+    """public money by year, in place of budget_pkr; every city's plan gets these years, and shares,
+    floors and ceilings apply to the sum over the years; default: one sum"""
     cities: Annotated[
         tuple[Annotated[CityOfNation, BeforeValidator(_named)], ...], Field(strict=False)
     ] = Field(min_length=2)
-    """the cities: configurations, or sections with one each"""
+    """the cities, each a configuration file or a section that names one"""
     set: Overrides = ()
     """KEY=VALUE texts that replace keys of every city"""
     provinces: Mapping[Text, MoneyRange] = Field({})
     """least and most money of a province's cities together, by province"""
     least_kwh_day_a_head: KwhHead = Field(0, ge=0, le=100)
-    """least energy served in every city per inhabitant; by year: in the last"""
+    """least energy served per inhabitant in every city; with years: in the last year"""
     envelopes: Mapping[TableName, ClassEnvelope] = Field({})
-    """money for some chargers over all cities, each a ceiling"""
+    """ceilings on the money for some chargers over all cities"""
     solver: NationSolver = NationSolver()
     """solver settings"""
     output: NationOutput = NationOutput()
@@ -145,14 +146,14 @@ class NationConfig(Section):
 def load_nation(
     path: Path, overrides: Sequence[str] = (), today: date | None = None
 ) -> tuple[NationConfig, list[Config], list[str]]:
-    """Return a nation's configuration, its cities' and their provinces, checked.
+    """Return a nation's configuration, its cities' configurations and provinces, checked.
 
-    With money by year, the cities get its years.
+    With money by year, every city's plan gets the nation's years.
 
-    `path`: the YAML file. Relative paths in it are taken from its folder. `overrides`:
-    ``key.path=value`` texts that replace keys of the file; `today`: date on which no year may be in
-    the past; None: no such check. Raises `ConfigError` with every fault of the nation's file and of
-    the cities'.
+    `path`: the YAML file. Relative paths in it start at its folder. `overrides`:
+    ``key.path=value`` texts that replace keys of the file; `today`: today's date, before which no
+    year may lie; None: no such check. Raises `ConfigError` with every fault of the nation's and the
+    cities' files.
     """
     cities: list[Config] = []
     provinces: list[str] = []
@@ -206,14 +207,14 @@ def _in_years(city: Config, nation: NationConfig) -> Config:
         return city
     program = city.program.model_copy(update={"years": nation.years})
     subsidy = city.offers.subsidy
-    if subsidy.rule is None:  # the viability gap has no price by year
+    if subsidy.rule is None:  # the default, need, cannot be divided by year
         subsidy = subsidy.model_copy(update={"rule": "share"})
     offers = city.offers.model_copy(update={"subsidy": subsidy})
     return city.model_copy(update={"program": program, "offers": offers})
 
 
 def _years(config: NationConfig, cities: Sequence[Config]) -> Wrong:
-    """Return the settings of the cities that exclude money by year."""
+    """Return a fault for each setting of a city that excludes money by year."""
     if config.years is None:
         return []
     wrong: Wrong = []

@@ -51,14 +51,14 @@ class Service(Section):
 
     rule: Annotated[Literal["waiting", "rated_share"], BeforeValidator(_renamed)] = "waiting"
     """waiting: energy that can be served with few long waits in the peak hour (Erlang C) and ports
-    in use for at most time_utilisation of the day; rated_share: offers.utilisation of the day's
-    output at full power"""
+    in use for at most time_utilisation of the day; rated_share: the share offers.utilisation of the
+    day's output at full power"""
     wait_min: Minutes = Field(10, ge=0, le=240)
     """longest wait that still counts as served well, min"""
     alpha: Annotated[float, Field(json_schema_extra={"unit": "share, between 0 and 1"})] = Field(
         0.1, gt=0, lt=1
     )
-    """share of drivers who may wait longer in the peak hour"""
+    """share of drivers who may wait longer than wait_min in the peak hour"""
     swap_depth: PositiveShare = 0.8
     """share of a battery's energy delivered by a swap; ASSUMPTION"""
     swap_taper: float = Field(1.15, ge=1, le=10)
@@ -73,9 +73,9 @@ class SiteCosts(Section):
     """Costs of a station other than chargers, grid works and fees; None: the package's figure."""
 
     preset: Literal["central", "prudent"] = "central"
-    """where the package's costs lie in their range: central, or prudent, as a careful lender
-    assumes: load at the fastest vehicles and every port, contingency, design, insurance, deposit,
-    fixed charges, sales tax, staff at sockets, NEECA's fee"""
+    """position of the package's costs in their ranges; prudent: the assumptions of a careful lender
+    (load of the fastest vehicles at every port, contingency, design, insurance, deposit, fixed
+    charges, sales tax, staff at sockets, NEECA's fee)"""
     civil_bay_pkr: Rupees | None = Field(None, ge=0)
     """civil works of a car bay, PKR"""
     land: Literal["lease", "upfront"] = "lease"
@@ -90,7 +90,7 @@ class SiteCosts(Section):
     """battery capacity on the road for each kWh per day that swap cabinets for two-wheelers can
     sell, kWh; default: the package's figure"""
     road_battery_3w: float | None = Field(None, ge=0, le=100)
-    """the same for three-wheelers, kWh"""
+    """battery capacity on the road for each kWh per day that three-wheelers' cabinets can sell"""
     site_bays: float | None = Field(None, ge=0)
     """bays available at a site whose layer has no column bays; default: by kind of place, from the
     package's table (ASSUMPTION: fuel 8, parking 20, mall 20, street 4 ...)"""
@@ -108,8 +108,8 @@ class SiteCosts(Section):
     """share of the busiest hour during which the connection can supply every port in use; 1: it can
     supply all ports at once"""
     neeca_points: PointsRule = "none"
-    """how NEECA's parking rule is read at sites with known bays: none (it has no effect), minimum
-    or maximum of charging points; published reports can be read either way"""
+    """how NEECA's parking rule is read at sites with known bays: none (no effect), minimum or
+    maximum of charging points; published reports allow both readings"""
 
 
 # Default hurdle: a station must break even at this share of its planned sales.
@@ -117,7 +117,7 @@ HURDLE_SHARE = 0.7
 
 
 class Hurdle(Section):
-    """The hurdle of a business case before public money fills its gap, under rules need and gap."""
+    """The hurdle of a business case with public money, under the rules need and gap."""
 
     sales_share: PositiveShare | None = None
     """share of its planned sales at which a station must break even; default: 0.7, or 1 where
@@ -161,7 +161,7 @@ class Subsidy(Section):
     civil_share: Share = 0.0
     """share of the civil works' cost that the budget pays; ASSUMPTION"""
     land_share: Share = 0.0
-    """share of land bought at the start that the budget pays; ASSUMPTION"""
+    """share of the price of land bought at the start that the budget pays; ASSUMPTION"""
     rule: Literal["need", "share", "flat", "gap"] | None = None
     """need: the shortfall of the business case, up to the shares of the cost parts; share: those
     shares, even if the shortfall is smaller; flat: the same sum for every station; gap: the
@@ -213,7 +213,7 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "dc_120": (1, 2, 4),
     "dc_180": (1, 2, 4),
 }
-# Choices at a site for configurations without their own.
+# Choices at a site if the configuration states none.
 BY_DEFAULT = Choices({}, SIZES)
 
 
@@ -221,14 +221,14 @@ class Offers(Section):
     """The possible stations, and the budget's share of their cost."""
 
     configurations: Configurations | None = None
-    """sets of chargers that can be built at a site: the name of each, and its number of each
-    charger type of the catalogue; default: no sets, the plan chooses among sizes"""
+    """sets of chargers that can be built at a site: by name, the number of chargers of each type;
+    default: no sets, the plan chooses among sizes"""
     sizes: Sizes | None = None
     """allowed numbers of chargers at a site, by charger type, in every combination of one type per
     charger group; added to the configurations if both are given; default without configurations:
     lev_3 4, 8, 12, 16, 24, 32, 48; ac_22 2, 4; dc_60 1, 2, 3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4"""
     least_ports: int = Field(0, ge=0, le=1000)
-    """fewest ports of a station from sizes; 0: any"""
+    """fewest ports of a station made of sizes; 0: any number"""
     table_csv: CsvFile | None = None
     """your own offers, instead of the computed ones, with the columns of a study's offers; rows may
     be changed, left out or added"""
@@ -256,7 +256,7 @@ class Offers(Section):
     """layer of the 11 kV network or substations, to measure the length of new lines; default: the
     grid table's distance"""
     feeders: LayerFile | None = None
-    """layer of feeders with feeder_id and headroom_kw; default: one for each site"""
+    """layer of feeders with feeder_id and headroom_kw; default: a feeder for each site"""
     feeder_within_m: Metres | None = Field(None, gt=0, le=100_000)
     """farthest feeder that counts for a site, m; default: any"""
     subsidy: Subsidy = Subsidy()
@@ -274,7 +274,7 @@ class Offers(Section):
 
 
 def choices_of(offers: Offers) -> Choices:
-    """Return the choices at a site: the section's, else `BY_DEFAULT`."""
+    """Return the choices at a site that the section states, or `BY_DEFAULT`."""
     if offers.configurations is None and offers.sizes is None:
         return BY_DEFAULT
     return Choices(offers.configurations or {}, offers.sizes or {})
@@ -293,8 +293,8 @@ class Money(Section):
     """price to drivers by charger group, including sales tax, PKR/kWh; required for every group in
     the configurations"""
     pkr_per_usd: float | None = Field(None, gt=0, le=100_000)
-    """PKR to the US dollar: prices of chargers and swap batteries follow it by their imported
-    share; default: the catalogue's, 280"""
+    """PKR per US dollar: the rate changes the prices of chargers and swap batteries by their
+    imported share; default: the catalogue's, 280"""
     tariff_pkr_kwh: RupeesKwh | None = Field(None, gt=0, le=1000)
     """the station's price of power, PKR/kWh"""
     fixed_pkr_kw_month: RupeesMonth | None = Field(None, ge=0, le=100_000)
@@ -319,8 +319,8 @@ class Money(Section):
     """year in which stations open; their sales grow with the fleet model's demand until the target
     year; default: openings are spread evenly over the four years up to the target year"""
     sales_path: Annotated[tuple[Share, ...], Field(strict=False, min_length=1)] | None = None
-    """sales of each year of operation relative to the target year, in place of the fleet model's;
-    the last value also applies to later years"""
+    """sales of each year of operation relative to the target year, in place of the path from the
+    fleet model; the last value also applies to later years"""
     value_of_time_pkr_h: Mapping[TableName, ValueOfTime] = Field({})
     """value of a driver's hour by vehicle class, PKR, for least_cost_to_all; default: the package's
     figure"""

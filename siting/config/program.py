@@ -26,7 +26,7 @@ from siting.config.fields import (
 
 MILLION = 1e6
 
-# Each set of envelopes with reserved money is a row of the program.
+# Every subset of the envelopes with reserved money is a row of the program.
 MOST_KEPT = 6
 
 
@@ -87,7 +87,7 @@ Decay = Annotated[
 
 
 class GridZones(Section):
-    """Zones as big squares of the area."""
+    """Zones as large squares of a grid."""
 
     kind: Literal["grid"]
     """squares"""
@@ -122,48 +122,48 @@ class LeastCost(Section):
     served_share: PositiveShare
     """share of the demand that must be served"""
     of: Literal["demand", "reachable"] = "demand"
-    """share of all demand, or of the demand in reach of any site"""
+    """base of the share: all demand, or the demand in reach of any site"""
     money: Literal["subsidy_pkr", "cost_pkr"] = "subsidy_pkr"
-    """least public money, or least cost in all"""
+    """amount to minimise: public money, or the whole cost"""
 
 
 class LeastGain(Section):
-    """The least gain of public money; stations below it are not built, and their money is saved."""
+    """The least gain of public money: stations below it are not built, which saves money."""
 
     per_million: Annotated[
         float, Field(json_schema_extra={"unit": "kWh/day, people or sessions/day per PKR m"})
     ] = Field(10.0, ge=0, le=1e9)
-    """least gain of a PKR m, in the unit of the objective; 0: no limit; 10 kWh/day is PKR 27 of
-    public money for each kWh of ten years, a judgement: about what the energy costs; ASSUMPTION"""
+    """least gain of PKR 1 m, in the unit of the objective; 0: no limit; 10 kWh/day is PKR 27 of
+    public money for each kWh of ten years, about the cost of the energy; ASSUMPTION"""
     per_million_by_year: Mapping[YearKey, Annotated[float, Field(ge=0, le=1e9)]] | None = None
-    """the same by the year in which money is drawn, in place of per_million; with program.years and
-    rule: always"""
+    """least gain by the year in which money is drawn, in place of per_million; only with
+    program.years and rule: always"""
     rule: Literal["within_gap", "always"] = "within_gap"
-    """within_gap: remove stations below it while the plan stays within solver.gap (in years and
-    where public money follows the business case: do not spend more money to shorten drives; not
-    under coverage); always: part of the aim, whatever energy that costs"""
+    """within_gap: remove stations below the least gain while the plan stays within solver.gap; with
+    years, or if public money follows the business case, only refuse more money for shorter drives;
+    no effect under coverage; always: part of the aim, whatever energy it costs"""
     money: Literal["subsidy_pkr", "cost_pkr"] = "subsidy_pkr"
-    """with always: public money, or cost in all"""
+    """money that rule always counts: public money, or the whole cost"""
 
     @property
     def always(self) -> bool:
-        """Whether it is part of the aim."""
+        """Whether the least gain is part of the aim."""
         by_year = self.per_million_by_year or {}
         return self.rule == "always" and max([self.per_million, *by_year.values()]) > 0
 
     @property
     def a_rupee(self) -> float | dict[int, float]:
-        """The charge per rupee: one number, or one per year."""
+        """The least gain of one rupee: a number, or one per year."""
         if self.per_million_by_year is None:
             return self.per_million / MILLION
         return {year: gain / MILLION for year, gain in self.per_million_by_year.items()}
 
 
 class Years(Section):
-    """A plan in years; nothing closes, and the program's own budget is not used."""
+    """A plan over several years; nothing closes, and program.budget_pkr is not used."""
 
     budgets_pkr: Mapping[YearKey, Rupees] = Field(min_length=1)
-    """public money granted in each year, PKR; the years of the plan"""
+    """public money granted in each year of the plan, PKR"""
     carry_over: bool = False
     """whether unspent money of a year can be spent later"""
     upgrades: bool = False
@@ -171,7 +171,7 @@ class Years(Section):
     discount_rate: Share = 0.08
     """yearly discount of a kWh; ASSUMPTION"""
     last_period_years: int = Field(1, ge=1, le=30)
-    """years that the last year stands for"""
+    """number of years that the last year stands for"""
 
     @model_validator(mode="after")
     def _years_rise(self) -> Years:
@@ -185,21 +185,21 @@ class Future(Section):
     """One scenario of demand."""
 
     probability: PositiveShare
-    """probability; the sum is 1"""
+    """probability of the scenario; all add up to 1"""
     fleet: Text | None = None
     """scenario of the national fleet; default: demand.scenario"""
     case: Literal["low", "central", "high"] | None = None
-    """ends of the figures' ranges; default: demand.case"""
+    """position of the figures in their ranges; default: demand.case"""
 
 
 class Scenarios(Section):
     """One plan for several futures."""
 
     of: Mapping[TableName, Future] = Field(min_length=2)
-    """name and demand of each"""
+    """the scenarios by name"""
     criterion: Literal["expected", "regret", "cvar"] = "expected"
-    """expected: most energy on average; regret: least worst regret; cvar: best average of the worst
-    outcomes"""
+    """expected: most energy on average; regret: smallest maximum regret; cvar: best average of the
+    worst outcomes"""
     alpha: Annotated[float, Field(json_schema_extra={"unit": "share, between 0 and 1"})] = Field(
         0.8, gt=0, lt=1
     )
@@ -221,9 +221,9 @@ class Alternatives(Section):
     count: int = Field(3, ge=2, le=50)
     """number of plans, including the best"""
     differ_by: int = Field(2, ge=1, le=1000)
-    """least number of sites in one of two plans only"""
+    """least number of sites in which any two plans differ"""
     within_share: Share | None = None
-    """share of the best plan's worth that another may lose; default: any"""
+    """share of the best plan's worth that another plan may lose; default: any"""
 
 
 class Envelope(Section):
@@ -232,12 +232,12 @@ class Envelope(Section):
     budget_pkr: Rupees = Field(ge=0)
     """money in the envelope, PKR"""
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
-    """groups of the charger catalogue that draw on it (lev, ac, dc, swap_2w …), each its share of
-    an offer's subsidy by the chargers' cost"""
+    """groups of the charger catalogue that draw on the envelope (lev, ac, dc, swap_2w …); an
+    offer's subsidy is divided among its groups by the cost of their chargers"""
 
     rule: Literal["ceiling", "kept", "both"] = "ceiling"
-    """ceiling: they may draw no more than it; kept: only they may draw on it, and they may also
-    draw on the rest; both: only they may draw on it, and only on it"""
+    """ceiling: these groups draw at most this money; kept: only they draw on it, and they may also
+    draw on the rest; both: only they draw on it, and they draw on nothing else"""
 
 
 class AreaEnvelopes(Section):
@@ -258,24 +258,24 @@ class AtLeast(Section):
     """A least number of stations at some sites."""
 
     sites: Sites = Field(min_length=1)
-    """sites in question, by id or name"""
+    """sites that count, by id or name"""
     stations: int = Field(1, ge=1, le=1_000_000)
     """least number of stations among them"""
 
 
 class Density(Section):
-    """A station in every square of the map, old or new."""
+    """A station, old or new, in every square of the map."""
 
     square_km: Kilometres = Field(gt=0, le=1000)
-    """edge of a square where a candidate stands, km: 3 in Pakistan's NEVP of 2019 and India's
-    guidelines of 2022, 1 in towns by 2030 in India's of 2024"""
+    """edge of a square, km; only squares with a candidate count; 3 in Pakistan's NEVP of 2019 and
+    India's guidelines of 2022, 1 in towns by 2030 in India's guidelines of 2024"""
 
 
 class Corridors(Section):
-    """A station along every stretch of some roads, old or new."""
+    """A station, old or new, along every stretch of some roads."""
 
     every_km: Kilometres = Field(gt=0, le=1000)
-    """longest stretch, km; each has a station"""
+    """longest stretch, km; each must have a station"""
     roads: Sites = ()
     """names of roads, as on the map"""
     path: PolygonFile | None = None
@@ -296,15 +296,15 @@ class Mandate(Section):
     """A share of each owner's places that must have a station, old or new."""
 
     column: Text
-    """column of the candidate layers with the owner: brand, operator"""
+    """column of the candidate layers that names the owner: brand, operator"""
     share: PositiveShare
     """share of each owner's places, rounded up"""
     by: Text | None = None
-    """column with the area of each share, such as province; default: one area"""
+    """column of areas, such as province, in each of which the share applies; default: one area"""
     pooled: bool = False
-    """whether owners may trade: one share of all their places"""
+    """whether owners may trade: one share applies to all their places together"""
     money: Literal["public", "owner"] = "public"
-    """public: as any station; owner: built by the owner, without public money"""
+    """public: paid like any station; owner: built by the owner, without public money"""
 
 
 class Limits(Section):
@@ -315,7 +315,7 @@ class Limits(Section):
     spacing_m: Metres | None = Field(None, gt=0, le=100_000)
     """least distance between new stations, and to old ones"""
     spacing_kinds: Sites = ()
-    """kinds of site the spacing is for; default: all"""
+    """kinds of site that the spacing applies to; default: all"""
     required_sites: Sites = ()
     """sites that must get a station: id or name"""
     forbidden_sites: Sites = ()
@@ -325,25 +325,25 @@ class Limits(Section):
     areas: AreaEnvelopes | None = None
     """money reserved for areas, within the budget; default: none"""
     at_least: Mapping[TableName, AtLeast] = Field({})
-    """least numbers of stations among some sites, by a name of yours"""
+    """least numbers of stations among some sites, by a name that you choose"""
 
     mandates: Mapping[TableName, Mandate] = Field({})
-    """shares of owners' places that must have a station, by a name of yours"""
+    """shares of owners' places that must have a station, by a name that you choose"""
     split: Mapping[TableName, PositiveShare] = Field({})
-    """share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}: a ceiling, and kept for it;
-    groups not named share the rest"""
+    """share of the budget by charger group, e.g. {lev: 0.3, dc: 0.5}: reserved for the group, and
+    its ceiling; groups not named share the rest"""
     split_like: Literal["none", "pm_e_drive"] = "none"
-    """a packaged split (splits.csv); pm_e_drive: India's of 2025, 29 % for light vehicles, 71 % for
-    cars, buses and trucks"""
+    """a packaged split (splits.csv); pm_e_drive: India's split of 2025, 29 % for light vehicles,
+    71 % for cars, buses and trucks"""
     density: Density | None = None
     """a station in every square where a candidate stands; default: no rule"""
     corridors: Corridors | None = None
     """a station along every stretch of some roads; default: no rule"""
     least_kw_per_ev: Kilowatts | None = Field(None, gt=0, le=1000)
-    """charging power for each electric vehicle of ev_classes in the area, old stations included, kW
-    at least; 1.3 in the EU's AFIR; default: only reported"""
+    """least charging power for each electric vehicle of ev_classes in the area, old stations
+    included, kW; 1.3 in the EU's AFIR; default: only reported"""
     ev_classes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = ("car",)
-    """vehicle classes that the power for each electric vehicle is for"""
+    """vehicle classes that least_kw_per_ev counts"""
 
     @model_validator(mode="after")
     def _not_both(self) -> Limits:
@@ -367,7 +367,7 @@ class Limits(Section):
         return self
 
     def _money_twice(self) -> list[Refusal]:
-        """Return the faults of the reserved money."""
+        """Return the faults of splits and envelopes that reserve money."""
         refusals: list[Refusal] = []
         if self.split and self.split_like != "none":
             what = "is a split of the budget beside limits.split"
@@ -414,36 +414,35 @@ class Program(Section):
     zones: Zones | None = None
     """zones for floors, fairness and the district table; default: no zones"""
     zone_floor: Share = 0.0
-    """share of its demand served in every zone"""
+    """least share of demand served in every zone"""
     zone_floors: Mapping[Text, Share] = Field({})
-    """share of its demand served in single zones, by name"""
+    """least share of demand served in single zones, by name"""
     class_floor: Share = 0.0
-    """share of its demand served of every class"""
+    """least share of demand served for every vehicle class"""
     class_floors: Mapping[Text, Share] = Field({})
-    """share of its demand served of single vehicle classes, by name"""
+    """least share of demand served for single vehicle classes, by name"""
     floors_in: Literal["last", "every"] = "last"
-    """years in which floors and fairness count; in every scenario"""
+    """years in which floors and fairness apply, in every scenario"""
     fairness: Literal["none", "max_min"] = "none"
-    """max_min: serve the worst zone best, then the most in all"""
+    """max_min: maximise the least share served in any zone, then the total served"""
     least_cost: LeastCost | None = None
     """the least expensive plan for a share served, as first aim without a budget; default: the best
-    for the budget"""
+    plan for the budget"""
     aims: Annotated[tuple[FirstAim, ...], Field(strict=False), AfterValidator(no_repeat)] = ()
     """order of the first aims, where more than one of fairness, least_cost and a criterion regret
-    or cvar is set; each keeps the values of those before"""
+    or cvar is set; each keeps the values of the aims before it"""
     then: Annotated[tuple[LaterAim, ...], Field(strict=False), AfterValidator(no_repeat)] | None = (
         None
     )
     """later aims in order, among plans of equal value, to a fifth of solver.gap: most_worth (the
-    objective), least_money (public money), shortest_drives (for no more public money than the plan
-    before, unless least_gain is 0), least_cost_to_all (yearly cost of stations and drivers' time,
-    for no more public money either); default: least_cost_to_all, but no later aim if decay counts
-    drives already or the method is greedy"""
+    objective), least_money (public money), shortest_drives (without more public money, unless
+    least_gain is 0), least_cost_to_all (yearly cost of stations and drivers' time, also without
+    more public money); default: least_cost_to_all, but no later aim if decay already counts drives
+    or the method is greedy"""
     least_gain: LeastGain = LeastGain()
-    """least gain of a further PKR m, so that every station is worth its money and money of little
-    gain is saved"""
+    """least gain of a further PKR 1 m, so that money with little gain is saved"""
     years: Years | None = None
-    """a plan in years; default: one year"""
+    """a plan over several years; default: one year"""
     scenarios: Scenarios | None = None
     """one plan for several futures; default: one demand"""
     alternatives: Alternatives | None = None
@@ -496,7 +495,7 @@ class Program(Section):
 
     @property
     def first_aims(self) -> tuple[FirstAim, ...]:
-        """The keys that each set the first aim, in the order of `aims`."""
+        """The keys that set a first aim, in the order of `aims`."""
         sure = self.scenarios is not None and self.scenarios.criterion != "expected"
         asked: dict[FirstAim, bool] = {
             "fairness": self.fairness != "none",

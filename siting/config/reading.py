@@ -1,4 +1,4 @@
-"""Reading a configuration: YAML and overrides to a `Config`, with every fault at once."""
+"""Reader of configurations: YAML and overrides to a `Config`, with every fault at once."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def load(
     Parameters
     ----------
     path
-        The file. Relative paths in it, and in overrides, are taken from its folder.
+        The file. Relative paths in the file and in overrides start at its folder.
     overrides
-        ``key.path=value`` each, the value as YAML; items of a list by number, counted from 0. They
-        are applied in order.
+        Texts ``key.path=value`` with the value as YAML, applied in order. A number in the path,
+        counted from 0, names an item of a list.
     today
-        Date on which the target year may not be in the past; ``None`` for no such check.
+        Today's date: an earlier target year is a fault; ``None`` for no such check.
     check_files
         Whether the files that the configuration names must exist.
 
@@ -76,10 +76,10 @@ def load_as[T: BaseModel](
     also: Callable[[T | None, Mapping[str, Any], set[Key]], Wrong],
     check_files: bool = True,
 ) -> T:
-    """Return a YAML file as a model of sections, as `load` does.
+    """Return the content of a YAML file as a model of sections; see `load`.
 
-    `also` is called with the model, if it could be made, the data and the faulty keys, for further
-    faults.
+    `also` gets the model (None if it could not be made), the data and the faulty keys, and returns
+    further faults.
     """
     path = Path(path)
     data, origins, faults = _read_file(path, model)
@@ -95,7 +95,7 @@ def load_as[T: BaseModel](
 
 
 def checked(data: Mapping[str, Any], folder: Path) -> Config:
-    """Return the configuration of plain values, with absolute and existing paths.
+    """Return the configuration made of plain values, checked, its paths absolute.
 
     `data` has sections and keys as in a YAML file; relative paths are taken from `folder`. Raises
     `ConfigError` with one fault for each error, by its key.

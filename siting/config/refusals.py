@@ -90,7 +90,7 @@ REFUSALS: tuple[Clash, ...] = (
 
 
 def clashes(config: Any) -> list[Refusal]:
-    """Return the excluded combinations of a configuration."""
+    """Return a fault for each excluded combination of settings."""
     refusals: list[Refusal] = []
     for clash in REFUSALS:
         both = says(config, clash.one) and says(config, clash.other)

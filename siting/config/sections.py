@@ -1,7 +1,7 @@
 """The sections of a configuration: every key with its unit, limits, default and meaning.
 
 The JSON schema, the reference page and the messages about faults are all made from this file.
-Defaults marked ASSUMPTION have no source; they are there to be replaced.
+Defaults marked ASSUMPTION have no source; replace them where you can.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Roads(Section):
     source: RoadSource = Field(discriminator="kind")
     """source of the roads"""
     speeds: Literal["karachi_lahore", "islamabad_rawalpindi", "other"] | None = None
-    """column of the speed table for roads without a plausible maxspeed; default: the one of
+    """column of the speed table for roads without a plausible maxspeed; default: the column of
     demand.city"""
     speeds_csv: CsvFile | None = None
     """speed table to use in place of the packaged one, same columns"""
@@ -67,7 +67,7 @@ class Download(Section):
     retries: int = Field(3, ge=0, le=20)
     """retries after a temporary failure"""
     cache_dir: Folder = Path("cache/osmnx")
-    """folder that keeps what was downloaded"""
+    """folder that keeps downloaded data"""
 
 
 class Existing(Section):
@@ -99,14 +99,14 @@ class Reach(Section):
     """The reach of drivers."""
 
     cutoff_min: Minutes = Field(10, gt=0, le=240)
-    """longest drive to a station that serves, access included, min; ASSUMPTION"""
+    """longest drive to a station that counts as served, access included, min; ASSUMPTION"""
     access_kmh: Kmh = Field(15, gt=0, le=130)
     """speed on the straight leg between cell or site and road, km/h; ASSUMPTION"""
     max_snap_m: Metres = Field(600, gt=0, le=10_000)
     """cells whose centre is further from a road are out of reach, m; ASSUMPTION"""
     table_csv: CsvFile | None = None
-    """your own drives in place of those over the roads: cell_id, site_id, travel_min; those above
-    cutoff_min do not count"""
+    """your own drives, in place of drives over the roads: cell_id, site_id, travel_min; drives
+    above cutoff_min do not count"""
 
 
 class Solver(Section):
@@ -115,14 +115,14 @@ class Solver(Section):
     name: Text = "HiGHS"
     """the solver's name in PuLP"""
     method: Literal["exact", "greedy", "milp"] = "exact"
-    """exact: until the gap is proven; greedy: a good plan quickly, with a bound; milp: the whole
-    program passed to the solver through PuLP"""
+    """exact: solve until the gap is proven; greedy: a good plan quickly, with a bound; milp: pass
+    the whole program to the solver through PuLP"""
     gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(0.005, ge=0, lt=1)
     """proven relative gap at which to stop"""
     drives_gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(
         0.05, ge=0, lt=1
     )
-    """the same for shortest_drives and least_cost_to_all; as strict as gap where that is 0"""
+    """proven relative gap of shortest_drives and least_cost_to_all; 0 where gap is 0"""
     time_limit_s: Seconds = Field(120, gt=0, le=604_800)
     """stop after this time with the best plan so far, s"""
     threads: int = Field(2, ge=1, le=1024)
@@ -135,7 +135,7 @@ class Output(Section):
     """The folders of results and intermediate results."""
 
     runs_dir: Folder = Path("runs")
-    """folder in which each run gets a folder of its own"""
+    """folder in which each run gets a folder"""
     cache_dir: Folder = Path("cache")
     """folder that keeps parsed road networks for the next run"""
 
@@ -144,23 +144,23 @@ class Report(Section):
     """The settings of a run's report."""
 
     language: Literal["en", "ur"] = "en"
-    """en: English; ur: Urdu, right to left, as far as the glossary goes; the rest stays English"""
+    """en: English; ur: Urdu, right to left, for words in the glossary; the rest stays English"""
 
 
 class Cap(Section):
-    """A limit on winning bids with the same value in a column: a bidder's, a province's."""
+    """A limit on winning bids with one value in a column, such as one bidder or province."""
 
     column: Text
-    """column of the bids: bidder, or one of the user's own such as province; zone is the zone of
+    """column of the bids: bidder, or a column of your own such as province; zone means
     program.zones where the bids have no such column"""
     value: Text | None = None
-    """value under the limit; default: each value"""
+    """value that the limit applies to; default: each value"""
     stations: int | None = Field(None, ge=0, le=1_000_000)
-    """stations at most"""
+    """largest number of stations"""
     pkr: Rupees | None = Field(None, ge=0, le=1e14)
-    """public money at most, PKR"""
+    """most public money, PKR"""
     budget_share: PositiveShare | None = None
-    """public money at most, as a share of all there is"""
+    """most public money, as a share of the budget"""
 
     @model_validator(mode="after")
     def _something(self) -> Cap:
@@ -173,25 +173,25 @@ class Award(Section):
     """The rules of `siting award` for bidders."""
 
     caps: Mapping[TableName, Cap] = Field({})
-    """the most that a bidder, a province, a zone may win, by a name of yours"""
+    """limits on what a bidder, province or zone wins, by a name that you choose"""
     reserve_share: PositiveShare = 1.0
     """reserve price of a bid: the most it may ask, as a share of its cost"""
     reserve_pkr_kw: RupeesKw | None = Field(None, ge=0, le=1e9)
-    """the same, PKR for each kW; default: no such price"""
+    """reserve price of a bid, PKR for each kW; default: no such price"""
 
 
 class Config(Section):
-    """One study: a city, its roads, people and sites, the money, and how to solve it."""
+    """One study: a city, its roads, people and sites, the money, and the solver."""
 
     name: Annotated[str, Field(pattern=RUN_NAME)] = Field(max_length=80)
     """short name of the study; names its run folder"""
     title: Text = Field(default_factory=lambda data: data.get("name", "untitled"))
-    """name of the study for people; by default its short name"""
+    """name of the study in outputs; default: its short name"""
     note: str = ""
     """caveat repeated in every output, e.g. that the city is schematic"""
     year: int = Field(2030, ge=2020, le=2060, json_schema_extra={"unit": "year"})
-    """target year of the demand; by default that of the national target; after 2040 a projection,
-    which needs a scenario that goes as far"""
+    """target year of the demand; default: the year of the national target; years after 2040 are
+    projections and need a scenario that covers them"""
     roads: Roads
     """road network and speeds"""
     download: Download = Download()
@@ -217,8 +217,8 @@ class Config(Section):
     award: Award = Award()
     """rules for bidders; used by `siting award` only"""
     sweep: Mapping[SweepKey, SweepValues] = Field({})
-    """values to try for single keys, by key path, every combination a study; used by `siting batch`
-    only"""
+    """values to try for single keys, by key path; every combination is a study; used by `siting
+    batch` only"""
 
     @model_validator(mode="after")
     def _sections_go_together(self) -> Config:

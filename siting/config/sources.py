@@ -1,4 +1,4 @@
-"""Sources of roads, people and candidate sites: one section a kind of source."""
+"""Sources of roads, people and candidate sites: one section for each kind of source."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class RoadsFile(Section):
     @model_validator(mode="before")
     @classmethod
     def _osm_unless_told(cls, value: Any) -> Any:
-        """Credit OpenStreetMap for its own file forms, and for OSMnx graphs without a credit."""
+        """Credit OpenStreetMap for OSM files and OSMnx graphs without another credit."""
         if not isinstance(value, dict) or value.get("attribution"):
             return value
         ours = str(value.get("path", "")).lower().endswith((*OSM_SUFFIXES, *GRAPHML_SUFFIXES))
@@ -149,11 +149,11 @@ class PeoplePoints(Section):
     raster_deg: Annotated[float, Field(json_schema_extra={"unit": "degrees"})] | None = Field(
         None, gt=0, le=1
     )
-    """where the points are centres of raster cells: the width of a cell, degrees, so that its
-    people spread over it; default: all live at the point"""
+    """width of a raster cell, degrees, if the points are centres of raster cells: its people are
+    spread over the cell; default: all live at the point"""
     clip_to_roads: bool = False
     """whether to leave out people outside the outline of the roads, for a layer wider than the
-    study; false: all count, and those too far from a road cannot be served"""
+    study; false: all count, but people too far from a road cannot be served"""
     source: Source = ""
     licence: Licence = ""
 
@@ -177,8 +177,8 @@ class PeopleZones(Section):
     path: PolygonFile
     """layer file with one polygon a zone"""
     counts: Literal["column", "census"] = "column"
-    """column: people are counted in a column of the layer; census: the layer has outlines only,
-    people, renting and ownership (by rooms) are those of the census tehsil of that name"""
+    """column: a column of the layer counts the people; census: the layer has outlines only, and
+    people, renting and ownership (by rooms) come from the census tehsil of the same name"""
     column: Text = "people"
     """column that holds the number of people"""
     id_column: Text | None = None
@@ -190,16 +190,17 @@ class PeopleZones(Section):
     high_rise_column: Text | None = None
     """column with the share of households in high-rises; default: unknown"""
     ownership_column: Text | None = None
-    """column with vehicles a head, or a proxy, of any unit: moves cars to zones with more of it, at
-    the same total; default: by people"""
+    """column with vehicles a head, or a proxy, in any unit; moves cars to zones with higher values,
+    at the same total; default: cars follow people"""
     spread_by: Literal["streets", "buildings", "places"] = "streets"
     """basis for spreading people inside a zone: length of residential street, footprint of
     buildings, or places"""
     spread_path: SpreadFile | None = None
-    """layer or OSM file with the buildings or places (a column weight counts); not for streets"""
+    """layer or OSM file with the buildings, or the places and their column weight; not for
+    streets"""
     clip_to_roads: bool = False
-    """whether to count only the share of a zone's area inside the outline of the roads, for zones
-    that reach beyond them; false: all its people count"""
+    """whether a zone's people count only by the share of its area inside the outline of the roads;
+    false: all its people count"""
     source: Source = ""
     licence: Licence = ""
 
@@ -228,7 +229,7 @@ class PeopleRaster(Section):
     kind: Literal["raster"]
     """people from a GeoTIFF of one band"""
     path: RasterFile
-    """GeoTIFF with people a pixel"""
+    """GeoTIFF with people per pixel"""
     density: bool = False
     """whether the values are people per km2, not people per pixel"""
     nodata: float | None = None
@@ -298,7 +299,7 @@ class H3Cells(Section):
 
 def _square_unless_told(value: Any) -> Any:
     if isinstance(value, dict) and "shape" not in value:
-        # All other sections have a kind, so that users often write one for cells.
+        # All other sections have a kind, so users often write kind for cells too.
         rest = dict(value)
         return {"shape": rest.pop("kind", "square"), **rest}
     return value
@@ -360,7 +361,7 @@ class SitesLayer(Section):
     """column with the site's name; default: no names"""
     id_column: OwnIds = None
     site_kind: Text = "site"
-    """kind of the sites (fuel, parking, mall …) without a column for it"""
+    """kind of the sites (fuel, parking, mall …) if no column names it"""
     kind_column: Text | None = None
     """column with each site's kind; default: all are site_kind"""
     tags: Tags | None = None
@@ -371,7 +372,7 @@ class SitesLayer(Section):
 
 
 class SitesParcels(Section):
-    """Candidates from land parcels: one a parcel, where it is nearest to a road."""
+    """Candidates from land parcels: one per parcel, at its point nearest to a road."""
 
     kind: Literal["parcels"]
     """land parcels, polygons of a layer file"""
@@ -381,12 +382,12 @@ class SitesParcels(Section):
     """column with the parcel's name; default: name, else no names"""
     id_column: OwnIds = None
     site_kind: Text = "parcel"
-    """kind of the parcels without a column for it"""
+    """kind of the parcels if no column names it"""
     kind_column: Text | None = None
     """column with each parcel's kind; default: all are site_kind"""
     min_area_m2: Annotated[float, Field(json_schema_extra={"unit": "m2"})] = Field(200, ge=0)
-    """smaller parcels are left out and listed, m2; ASSUMPTION, about six car bays with their
-    aisle"""
+    """least area of a parcel, m2; smaller ones are left out and listed; ASSUMPTION, about six car
+    bays with their aisle"""
     source: Source = ""
     licence: Licence = ""
 
@@ -403,7 +404,7 @@ class ExcludedArea(Section):
 
 
 class SitesStreets(Section):
-    """Candidates along the streets, for lack of better ones."""
+    """Candidates along the streets, if no better ones are known."""
 
     kind: Literal["streets"]
     """road nodes spread evenly over the network"""

@@ -43,7 +43,7 @@ def even_steps(text: str) -> list[int | float] | None:
 def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
     """Return the values to try by key path, from ``key.path=[value, value]`` texts.
 
-    `texts`: the list of each as YAML, or ``low:high:count`` (`even_steps`). Raises `ConfigError`
+    `texts`: each with a list in YAML, or ``low:high:count`` (`even_steps`). Raises `ConfigError`
     naming every text that is invalid, repeats a key or a value, or holds more than single values.
 
     >>> parse_sweeps(["program.budget_pkr=[4e7, 60_000_000]", "demand.scenario=[low]"])
@@ -75,7 +75,7 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
             faults += [
                 Fault(where, _words(error["type"], error["msg"]), _LIKE)
                 for error in err.errors()
-                if error["type"] != "too_short" or not error["input"]  # else each is faulty
+                if error["type"] != "too_short" or not error["input"]  # else its items have faults
             ]
     if faults:
         raise ConfigError(faults)
@@ -92,7 +92,7 @@ def _words(kind: str, message: str) -> str:
 
 
 def combinations(sweep: Mapping[str, Sequence[Single]]) -> Iterator[dict[str, Single]]:
-    """Yield every combination of the values, the last key's changing fastest.
+    """Yield every combination of the values; the last key varies fastest.
 
     >>> list(combinations({"year": [2030, 2035], "solver.seed": [1]}))
     [{'year': 2030, 'solver.seed': 1}, {'year': 2035, 'solver.seed': 1}]

@@ -1,8 +1,8 @@
-"""YAML text to plain values with the line of every key, and plain values to YAML text.
+"""Conversion of YAML text to plain values, with the line of every key, and back.
 
 Only ``true`` and ``false`` are truth values, so that ``no``, ``on`` and ``yes`` stay words; dates
-and clock times stay words too. ``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. A key is the
-text as written. A repeated key is a fault, where common readers silently take the last.
+and clock times stay words too. ``1e9``, ``1.2e9`` and ``120_000_000`` are numbers. Keys are texts
+as written. A repeated key is a fault, although common readers silently take the last.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 class BrokenYamlError(ValueError):
     """The text is not YAML, or exceeds the limits of a configuration.
 
-    `what` has the parser's words; `line` and `column` count from 1.
+    `what` is the parser's message; `line` and `column` count from 1.
     """
 
     def __init__(self, what: str, line: int, column: int) -> None:

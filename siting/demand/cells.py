@@ -33,12 +33,12 @@ def make_cells(
     h3_resolution: int = 8,
     also: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return demand cells with their people (persons) and the road node of their trips.
+    """Return demand cells with their people (persons) and the road node where trips begin.
 
-    Points count in their cell; the people of a polygon are spread over its cells by share of area;
-    hexagons from `siting.demand.read_h3` are used by name if the cells are hexagons of the same or
-    a coarser resolution. The cells' people sum to the layer's. Cells too far from a road stay in
-    the table without a node.
+    A point counts in its cell. The people of a polygon are spread over its cells by area. Hexagons
+    from `siting.demand.read_h3` are used by name if the cells are hexagons of the same or a coarser
+    resolution. The total of people stays the same. Cells too far from a road stay in the table
+    without a node.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ def make_cells(
     network
         The roads.
     size_m
-        Side of the squares in metres. They are aligned to multiples of it in the network's UTM
-        zone, so that two layers or two runs use the same squares.
+        Side of the squares in metres. The squares are aligned to multiples of the side in the
+        network's UTM zone, so that two layers or two runs use the same squares.
     shape
         ``square`` or ``h3`` (needs the extra ``h3``).
     max_snap_m
@@ -58,8 +58,8 @@ def make_cells(
     h3_resolution
         Resolution of the hexagons, 0 to 15; 8 has edges of about 0.5 km. Only for ``h3``.
     also
-        Places (points, or shapes with a point inside) that get a cell even without people: markets,
-        offices, main roads. With zones, a cell without people joins the nearest.
+        Places that get a cell even without people: markets, offices, main roads. Of a shape, a
+        point inside counts. With zones, a cell without people joins the nearest zone.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def make_cells(
 def cells_on_roads(
     shapes: Shapes, people: Floats, network: Network, max_snap_m: float, people_extent: str
 ) -> gpd.GeoDataFrame:
-    """Return cells with ids and road nodes, as `make_cells` does, from shapes and people.
+    """Return the cells of `make_cells`, with ids and road nodes, from shapes and people.
 
     A cell whose centre is farther than `max_snap_m` from the nearest road gets no node;
     `people_extent` is the extent of the people, for the message that nobody lives near a road.
@@ -138,7 +138,7 @@ def cells_on_roads(
 
 
 def also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
-    """Return the faults of places to get cells; an empty list if none."""
+    """Return the faults of the places that need cells; empty if there is none."""
     if also is None or not len(also):
         return []
     if also.crs is None:
@@ -192,7 +192,7 @@ def _with_places(local: gpd.GeoDataFrame, also: gpd.GeoDataFrame) -> gpd.GeoData
 
 
 def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
-    """Return the zone of the nearest cell with people for each cell without."""
+    """Return, for each cell without people, the zone of the nearest cell with people."""
     if not len(empty):
         return np.array([], dtype=np.intp)
     lived_in = shapely.get_coordinates(shapely.centroid(shapes[key // zones]))
@@ -256,7 +256,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDA
         inside = set(h3.geo_to_cells(shape, resolution))
         corners = shapely.get_coordinates(shapely.segmentize(shape, _edge_deg(resolution) / 2))
         inside |= {h3.latlng_to_cell(lat, lon, resolution) for lon, lat in corners}
-        # H3 includes a cell by its centre; the ring around adds cells it only touches.
+        # H3 takes cells with their centre inside; the ring adds cells that the shape only touches.
         names.update(ring for name in inside for ring in h3.grid_disk(name, 1))
     order = sorted(names)
     rings = [np.array(h3.cell_to_boundary(name))[:, ::-1] for name in order]
@@ -270,7 +270,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDA
 
 
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
-    """Return the hexagon that contains each row's own; blank without one or for coarser ones.
+    """Return the cell that contains each row's hexagon; blank if none or if it is coarser.
 
     A hexagon's children stick out of it slightly, but each has one parent: nobody counts twice.
     """
@@ -296,9 +296,9 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return row, cell and people of every part of the layer.
+    """Return row, cell and people of every part into which the cells cut the layer.
 
-    Points count whole, polygons are split by share of area.
+    Points count whole; polygons are split by area.
     """
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0

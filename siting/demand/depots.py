@@ -5,8 +5,8 @@ A depot's public energy is its vehicles' energy, placed at the depot::
     kWh/day = vehicles x km/day x share of the km on electricity x kWh/km / charging efficiency
               x public share
 
-Charging inside the depot is not public demand. Owners state their fleets, which have no range and
-are the same in every year and scenario.
+Charging inside the depot is not public demand. Owners state their fleets, so the numbers have no
+range and are the same in every year and scenario.
 """
 
 from __future__ import annotations
@@ -95,9 +95,8 @@ def with_depots(
     """Return fleet, vehicles and city share with depot data for the classes of `depots`.
 
     `fleet`, `vehicles`, `city_share`: as in `siting.demand.city_energy`; `depots`: as
-    `place_depots` returns them. ``in_area`` marks a fleet of the study area, not of the country;
-    its city share is 1. Km a day and the share at home are the means of the class's fleets, in any
-    housing.
+    `place_depots` returns them. ``in_area`` marks fleets of the study area; their city share is 1.
+    A class's km a day and home share are the means of its fleets, whatever the housing.
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()

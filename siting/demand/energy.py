@@ -52,7 +52,7 @@ class Area:
 
 
 def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return public energy by zone and class (kWh/day), with any leading draws axis."""
+    """Return public energy by zone and class (kWh/day), by draw if the figures are draws."""
     whole = (
         figures["country_vehicles"]
         * figures["city_share"]
@@ -74,13 +74,13 @@ def city_energy(
 ) -> pd.DataFrame:
     """Return the public charging demand of a study area, one row per vehicle class (kWh/day).
 
-    The area is one zone with unknown housing; see `zone_energy` for more.
+    The area is one zone with unknown housing; `zone_energy` takes several zones.
 
     Parameters
     ----------
     fleet
-        Vehicles of the country by class, as `national_fleet` returns them. If the optional
-        ``in_area`` is true they are the study area's own and not multiplied by shares.
+        Vehicles of the country by class, as `national_fleet` returns them. Where the optional
+        ``in_area`` is true, the vehicles are the study area's and not multiplied by shares.
     vehicles
         Use and energy by class, as `vehicle_figures` returns them.
     city_share
@@ -150,8 +150,8 @@ def zone_energy(area: Area) -> pd.DataFrame:
 
     The area's vehicles go to zones by people and ``ownership``. Columns: ``zone_id``,
     ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``, ``demand_kwh_day``,
-    ``source``, ``confidence``; zone by zone, in the fleet's order. Raises `InputError` as
-    `city_energy`, and if a zone is named twice, has no number of people, or a share outside 0 to 1.
+    ``source``, ``confidence``; zone by zone, in the fleet's order. Raises `InputError` for the
+    faults of `city_energy`, a repeated zone, a missing number of people or an impossible share.
 
     >>> from siting.demand import city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
@@ -234,7 +234,7 @@ def demand_figures(
 def figure_rows(figures: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ints]:
     """Return each class's row in `demand_figures`, by figure; common figures have one row.
 
-    Computed once, it makes many evaluations of the figures fast.
+    The rows are looked up once for many evaluations of the figures.
     """
     names, of = figures["figure"].to_numpy(dtype=object), figures["vehicle_class"]
     groups: dict[str, dict[str, int]] = {}
@@ -249,7 +249,7 @@ def figure_rows(figures: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ints
 
 
 def zone_weights(vehicles: pd.DataFrame, classes: Sequence[str]) -> dict[str, Array]:
-    """Return the weight of the zones' housing and ownership for each class (shares)."""
+    """Return the weights of housing and of ownership for each vehicle class (0 to 1)."""
     rows = vehicles.set_index("vehicle_class").reindex(list(classes))
     rows = rows.reindex(columns=["housing_weight", "ownership_weight"])
     return {str(name): rows[name].fillna(0.0).to_numpy(dtype=float) for name in rows.columns}
@@ -258,7 +258,7 @@ def zone_weights(vehicles: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ar
 def figures_at(
     values: Array, rows: Mapping[str, Ints], weights: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Return each figure by class, for `zone_kwh`, from values of the figures' rows.
+    """Return each figure by class for `zone_kwh`, from the values of all rows.
 
     `values` has one entry per row along its last axis.
     """
@@ -269,7 +269,7 @@ def figures_at(
 
 
 def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Return the classes whose vehicles are the study area's and not the country's."""
+    """Return, for each class, whether its vehicles are the study area's, not the country's."""
     if "in_area" not in fleet.columns:
         return np.zeros(len(fleet), dtype=bool)
     return fleet["in_area"].to_numpy(dtype=bool)

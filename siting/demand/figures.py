@@ -1,4 +1,4 @@
-"""Figures by class in long form, with overrides and limits."""
+"""Figures by vehicle class, one row each, with overrides and limits."""
 
 from __future__ import annotations
 

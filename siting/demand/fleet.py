@@ -30,9 +30,9 @@ def national_fleet(
 ) -> pd.DataFrame:
     """Return the electric vehicles of the country at the end of a year, by class.
 
-    From the stock-and-sales model (`fleet_model`), or from a user's table. Between two years of
-    such a table each figure grows at a constant rate: ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 -
-    t0))``, and linearly where one of the two is 0. There is no extrapolation.
+    Numbers come from the stock-and-sales model (`fleet_model`) or a user's table. Between two years
+    of a table each figure grows at a constant rate, ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 -
+    t0))``, or linearly where one of the two is 0. There is no extrapolation.
 
     `scenario`: a scenario of `fleet_model`; not used with a user's table; `path`: a user's own
     fleet in place of the model: a CSV with the columns year, vehicle_class, vehicles, low, high,
@@ -65,19 +65,19 @@ def fleet_check(
     *,
     sales_path: Path | None = None,
 ) -> pd.DataFrame:
-    """Return the model's totals (vehicles) and shares beside published ones.
+    """Return the model's totals (vehicles) and shares next to published figures.
 
     This is no test of the model: its sales, opening stocks and targets were set from these figures,
     so the check shows only that it reproduces them. Two-wheelers are nine tenths of the vehicles: a
-    matching total tells little about cars, buses and rickshaws. The rows of single classes are
-    published figures; none is independent of the model either.
+    matching total tells little about cars, buses and rickshaws. The published figures of single
+    classes are not independent of the model either.
 
-    The published 2.2 million are called cumulative, so both the vehicles in service in 2030 and all
-    sold until then are compared with them. The tolerances are the module's: 10 % of a number of
-    vehicles, 2 percentage points of the share of sales; a class is within if the model lies in the
+    The published 2.2 million is called cumulative, so it is compared both with the vehicles in
+    service in 2030 and with all sold until then. The tolerances are 10 % of a number of vehicles
+    and 2 percentage points of the share of sales. A class is within if the model lies in its
     published range.
 
-    Arguments are those of `fleet_model`. Columns: ``item``, ``model``, ``published``, ``unit``,
+    Arguments: as in `fleet_model`. Columns: ``item``, ``model``, ``published``, ``unit``,
     ``difference``, ``difference_share`` (of the published), ``tolerance`` (in the unit),
     ``within``, ``source``, ``confidence``.
 
@@ -188,7 +188,7 @@ def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:
         fleet["source"] = first["source"].to_list()
     fleet["confidence"] = [
         "ASSUMPTION" if share else mark for mark in first["confidence"]
-    ]  # nobody publishes a figure between two known years
+    ]  # a figure between two published years is interpolated
     return fleet
 
 

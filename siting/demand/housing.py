@@ -16,7 +16,7 @@ renting effect e::
                                x the same for high-rise buildings,   at most 1
     public share           = 1 - home share of the zone
 
-A factor with an unknown share in a zone is left out. Housing moves demand between zones; it changes
+Where a zone's share is unknown, its factor is 1. Housing moves demand between zones; it changes
 the total only if the area has more, or fewer, tenants than the survey.
 """
 
@@ -33,7 +33,7 @@ from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
 
-# Share of households by effect in the survey behind home_share.
+# For each effect, the figure with the share of households in the survey behind home_share.
 SURVEYED = {"renting_effect": "survey_renting_share", "high_rise_effect": "survey_high_rise_share"}
 EFFECTS = (*SURVEYED, *SURVEYED.values())
 
@@ -44,7 +44,7 @@ Array = npt.NDArray[np.float64]
 class Housing:
     """The zones of a study area as arrays: names, shares of people, renters and high-rises.
 
-    NaN where a share is unknown. Ownership is relative to its mean; 1 where unknown.
+    Unknown shares are NaN. Ownership is relative to its mean, and 1 if unknown.
     """
 
     ids: tuple[str, ...]
@@ -65,7 +65,7 @@ class Housing:
 
     @classmethod
     def from_table(cls, zones: pd.DataFrame | None) -> Housing:
-        """Return the checked table; None is one zone with unknown shares."""
+        """Return the zones of a table, checked; None gives one zone with unknown shares."""
         if zones is None:
             zones = pd.DataFrame({"zone_id": ["all"], "people": [1.0]})
         refuse(missing_columns(zones, ("zone_id", "people"), "zones"))
@@ -108,7 +108,7 @@ class Housing:
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return the share charged at home by zone and class (0 to 1), with any draws axis."""
+    """Return the share charged at home by zone and class (0 to 1), by draw if drawn."""
     weight = figures["housing_weight"][..., None, :]
     home = figures["home_share"][..., None, :]
     for (effect, surveyed), share in zip(
@@ -116,7 +116,7 @@ def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
     ):
         lost = weight * figures[effect][..., None, :]
         asked = 1 - lost * figures[surveyed][..., None, :]
-        # An effect of 1 on a survey of tenants alone leaves nobody who charges at home.
+        # An effect of 1 in a survey of tenants alone would divide by 0.
         factor = (1 - lost * share[:, None]) / np.where(asked > 0, asked, 1.0)
         home = home * np.where(np.isnan(factor), 1.0, factor)
     return np.minimum(home, 1.0)

@@ -50,9 +50,9 @@ def read_people(
     column
         The column that holds the number of people.
     raster_deg
-        Width of raster cells (degrees) whose centres the points are (WorldPop at about 1 km:
-        1/120). Each point becomes a square, so that its people spread over all the demand cells it
-        covers instead of all falling into the cell at its centre.
+        Width (degrees) of raster cells if the points are their centres (WorldPop at about 1 km:
+        1/120). Each point becomes a square of this width, and its people are spread over all the
+        demand cells that the square covers.
 
     Returns
     -------
@@ -149,8 +149,8 @@ def people_on_streets(
 ) -> gpd.GeoDataFrame:
     """Return a zone's people spread along its streets: points in lon/lat with counts.
 
-    For places with only a total. It is an assumption that people live in proportion to street
-    length, and the caller has to state it.
+    For places with only a total. People are assumed to live in proportion to street length; the
+    caller must state this assumption.
 
     `network`: the zone's roads; `total`: number of people in the zone; `highway`: the road classes
     along which people live. One row per street: ``people`` and its midpoint. The two directions of
@@ -174,10 +174,7 @@ def people_on_streets(
 
 
 def require_commas(path: Path) -> None:
-    """Check that a CSV is not separated by semicolons, as is usual with a decimal comma.
-
-    Other files pass.
-    """
+    """Refuse a CSV separated by semicolons, as is usual with a decimal comma."""
     if path.suffix.lower() != ".csv" or not path.is_file():
         return
     with path.open("rb") as file:
@@ -241,7 +238,7 @@ def id_faults(
 def shape_faults(
     layer: gpd.GeoDataFrame, path: Path, kinds: Collection[str], wanted: str
 ) -> list[Fault]:
-    """Return faults of a layer's rows with missing, broken or other geometry.
+    """Return faults of a layer's rows with missing, broken or unwanted geometry.
 
     `wanted` is `kinds` in words.
     """
@@ -308,7 +305,7 @@ def _h3_text(value: object) -> str:
 
 
 def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
-    """Return the midpoints of equal pieces of lines, the line of each, its length in metres.
+    """Return equal pieces of lines: their midpoints, their lines, their lengths in metres.
 
     No piece is longer than `step_m`.
 

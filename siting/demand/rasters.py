@@ -27,15 +27,15 @@ from siting.roads.download import require_area
 
 log = logging.getLogger(__name__)
 
-# Pixels of at most this share of a cell's width count whole in the cell of their centre …
+# A pixel of at most this share of a cell's width counts whole in the cell of its centre.
 WHOLE_PIXEL = 1 / 4
-# … and larger ones are split until this many parts fit into a cell's width.
+# A larger pixel is split into parts of which this many fit into a cell's width.
 PARTS_PER_CELL = 16
 BLOCK = 1_000_000
 
 Area = Polygon | MultiPolygon | tuple[float, float, float, float]
 
-# Pixels of a window of about half a gigabyte; Karachi division has half as many at 30 m.
+# Largest window: about half a gigabyte. Karachi division at 30 m has half as many pixels.
 MOST_PIXELS = 20_000_000
 DENSITY_WORDS = re.compile(r"densit|per[ _-]?(?:sq[ _-]?)?km|/ ?km|km-?2", re.IGNORECASE)
 AUTHALIC_RADIUS_M = 6_371_007.2  # of the WGS 84 ellipsoid
@@ -54,14 +54,14 @@ def read_raster(
     `path`: a GeoTIFF of one band, north up, in any coordinate reference system; `area`: polygon, or
     west, south, east, north, in lon/lat, in which the centres of pixels must lie (default: all);
     `density`: whether the values are persons per km2, not persons per pixel; `nodata`: the value
-    that means no data, where the file does not name it. With `pixel_squares` each pixel's outline
-    is returned, so that its people spread over the cells it covers; `raster_to_cells` does so by
-    itself and is much faster.
+    that means no data, where the file does not name it. `pixel_squares` returns each pixel's
+    outline, so that its people spread over the cells that it covers; `raster_to_cells` does the
+    same much faster.
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326; from north to south, then
     west to east. Raises `InputError` if the file cannot be read, is not of one band or not north
-    up; has no coordinate reference system; does not overlap `area` (with both extents); has no data
-    there; holds negative values that are not marked as no data; `MissingExtraError` without the
+    up; has no coordinate reference system; does not overlap `area` (the message has both extents);
+    has no data there; holds negative values not marked as no data; `MissingExtraError` without the
     package ``rasterio``.
     """
     window = read_window(path, None if area is None else _polygon(area), density, nodata)
@@ -101,7 +101,7 @@ def raster_to_cells(
     `path`, `density`, `nodata`: as in `read_raster`; `network`, `size_m`, `max_snap_m`, `also`: as
     in `siting.demand.make_cells`; `area`: polygon, or west, south, east, north, in lon/lat, to
     count people in (default: the box around the roads, `max_snap_m` wider on each side). Result and
-    errors are as in the two functions.
+    errors: as in these two functions.
     """
     faults = [
         Fault(name, f"{value:g} m is not above 0", "give metres above 0")
@@ -303,7 +303,7 @@ def _require_usable(source: Any, path: Path) -> None:
 
 
 def _require_on_earth(source: Any, crs: pyproj.CRS, path: Path) -> None:
-    """Refuse corners without a place in lon/lat, and systems without one."""
+    """Refuse a raster whose corners have no place in lon/lat."""
     corners = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs).to_crs(4326)
     bounds = np.abs(corners.total_bounds)
     if not (bounds <= [180.0 + 1e-6, 90.0 + 1e-6] * 2).all():
@@ -373,7 +373,7 @@ def _persons(
 
 
 def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows: int) -> Floats:
-    """Return the area of the pixels of each row, km2."""
+    """Return the area of one pixel in each row, km2."""
     if not crs.is_geographic:
         metres = crs.axis_info[0].unit_conversion_factor
         return np.full(rows, abs(width * height) * metres**2 / 1e6)
@@ -383,8 +383,8 @@ def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows:
 
 
 def _to_crs(area: Polygon | MultiPolygon, crs: pyproj.CRS) -> Polygon | MultiPolygon:
-    # A straight line in lon/lat is curved in other systems: corners every 0.01 degrees keep it to
-    # about a metre.
+    # A straight line in lon/lat is curved in other systems: corners every 0.01 degrees limit the
+    # error to about a metre.
     moved = gpd.GeoSeries([area.segmentize(0.01)], crs=4326).to_crs(crs).iloc[0]
     projected: Polygon | MultiPolygon = moved
     return projected

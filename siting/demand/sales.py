@@ -15,8 +15,8 @@ With two targets the share is the logistic curve through both; with more it pass
 them exactly. A vehicle is half a year old at the end of the year it is sold in. Stocks are those at
 the end of a year; "2026" is the sales rate of the fiscal year 2025-26.
 
-Low and high: each figure alone is set to its low, then its high end. The effects of independent
-figures are combined as the root of the sum of squares of their logarithms.
+For the range, each figure alone is set to its low, then its high end. The logarithms of these
+effects are squared and summed, and the root is taken, because the figures are independent.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Class:
-    """The figures of one vehicle class: each a mapping from ``low``, ``value``, ``high``."""
+    """The figures of one vehicle class, each with ``low``, ``value`` and ``high``."""
 
     name: str
     figures: Mapping[str, Mapping[str, float]]
@@ -124,13 +124,13 @@ def fleet_model(
 
     `scenario`: ``nev-2025-30``, ``nev-2019``, ``slow``, ``fast``, ``net-zero-2060`` (to 2060; a
     projection from 2041 on), or one of `path`; `until`: the last year, 2025 to the last target year
-    of the scenario; `path`, `sales_path`: a user's own scenarios in place of the package's, and a
-    user's own figures, whose rows replace the package's for the same class and figure, with the
-    columns of ``siting/reference/scenarios.csv`` and ``sales.csv``.
+    of the scenario; `path`: a user's own scenarios in place of ``siting/reference/scenarios.csv``;
+    `sales_path`: a user's own figures, whose rows replace those of ``sales.csv`` for the same class
+    and figure. Both have the columns of the packaged file.
 
     `overrides`: single figures to change: class, then ``sales_year``, ``growth``, ``life_years``,
     ``life_shape``, ``opening_vehicles``, ``opening_age_years``, ``saturation``, or ``share_2030``
-    for the target of a year. They have no range.
+    for the target of a year. Changed figures have no range.
 
     Columns: ``year``, ``vehicle_class``; ``sales`` (all fuels, vehicles a year), ``electric_share``
     (of the sales), ``electric_sales`` (vehicles a year), ``stock`` (electric vehicles in service at
@@ -145,7 +145,7 @@ def fleet_model(
     classes = _classes(scenario, path, overrides or {}, sales_path)
     _require_years(classes, until, scenario)
     model = pd.concat([_frame(vehicle, until) for vehicle in classes], ignore_index=True)
-    # Years first: a reader compares the classes of a year. The sort keeps the classes' order.
+    # Readers compare classes within a year, so the rows of a year stand together.
     return model.sort_values("year", kind="stable", ignore_index=True)
 
 
@@ -158,7 +158,7 @@ def fleet_figures(
 ) -> pd.DataFrame:
     """Return every figure behind the stock of electric vehicles, one row each, with units.
 
-    Arguments are those of `fleet_model`. Columns: ``figure`` (a target is called ``share_2030``),
+    Arguments: as in `fleet_model`. Columns: ``figure`` (a target is called ``share_2030``),
     ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
 
     >>> figures = fleet_figures("nev-2019").set_index(["vehicle_class", "figure"])
@@ -195,7 +195,7 @@ def stock_of_figures(figures: pd.DataFrame, year: int) -> float:
 
 
 def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
-    """Return the years of one class with their ranges."""
+    """Return the results of one class by year, with ranges."""
     years = np.arange(BASE_YEAR, until + 1, dtype=float)
     frame = pd.DataFrame({"year": np.arange(OPENING_YEAR, until + 1)})
     frame["vehicle_class"] = vehicle.name

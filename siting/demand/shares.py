@@ -28,7 +28,7 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
 
 
 def city_like(like: str, city: str, people: float) -> pd.Series:
-    """Return the figures of a city without its own: another's power supply and speeds.
+    """Return figures for a city outside the table: another city's power supply and speeds.
 
     Its share of the fleet is in proportion to its `people`, not to the other city's.
 
@@ -47,10 +47,10 @@ def city_share(
 ) -> pd.DataFrame:
     """Return a city's share of the country's electric vehicles by vehicle class (0 to 1).
 
-    From the first of these that is known: registrations of the class in the city, its registrations
-    of all classes together, the column ``share_of_fleet`` of `cities` (if present), the city's
-    people over the people of urban Pakistan. None of them is measured for electric vehicles; the
-    ranges span the published estimates.
+    The first of these that is known counts: registrations of the class in the city, registrations
+    of all classes together, the column ``share_of_fleet`` of `cities`, the city's people over the
+    people of urban Pakistan. None is measured for electric vehicles; the ranges span the published
+    estimates.
 
     `cities`: the table of cities, ``siting.reference.table("cities")`` or a user's own; `city`: its
     name; case is ignored; `path`: a user's own registrations in place of the package's: a CSV with
@@ -112,7 +112,7 @@ def national_stations(people: float) -> dict[str, Any]:
 
     `people`: people of the area. Result: ``stations`` (of the whole country), ``year``,
     ``by_people`` (stations, at the area's share of urban Pakistan), ``source``, ``confidence`` (of
-    the number of the country).
+    the national number).
 
     >>> found = national_stations(1_108_872)
     >>> found["stations"], round(found["by_people"])
@@ -130,7 +130,7 @@ def national_stations(people: float) -> dict[str, Any]:
 
 
 def _of_the_city(row: pd.Series) -> dict[str, Any]:
-    """Return the share of a city without registrations: stated in the table, or by people."""
+    """Return the share of a city without registrations, from the table or by people."""
     if pd.notna(row.get("share_of_fleet")):
         share = row["share_of_fleet"]
         return {

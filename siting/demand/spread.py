@@ -31,31 +31,31 @@ def spread_demand(
     """Return public charging demand by cell and vehicle class (kWh/day).
 
     Without `surfaces` energy is in proportion to people, which assumes charging near home. With
-    them each class divides its energy among home, destination and en route. The rows of a class sum
-    to its energy, in each zone if energy is given by zone.
+    `surfaces` the energy of a class is divided among home, destination and en route. The rows of a
+    class sum to its energy, in each zone if energy is given by zone.
 
     Parameters
     ----------
     cells
         Demand cells with ``people``, as `make_cells` returns them. Cells without a road node get
-        their energy too, which cannot be served.
+        energy too, but it cannot be served.
     energy
         ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them; with
-        ``zone_id``, one row per zone and class, spread over the cells of that zone alone (a single
-        zone: over all cells without zones).
+        ``zone_id``, one row per zone and class, spread over the cells of that zone alone. A single
+        zone is the whole area if the cells have no zones.
     surfaces
-        ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each, as
+        ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface, as
         `siting.demand.surfaces` returns them.
     weights
-        ``vehicle_class``, ``home``, ``destination``, ``en_route``: division of a class's energy, of
-        any sum; None: the package's table. The weight of a surface that is 0 in all these cells is
-        given to the others.
+        ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights that divide a class's
+        energy, of any sum; None: the package's table. If a surface is 0 in all these cells, its
+        weight goes to the others.
     depots
         Fleets by depot, as `siting.demand.place_depots` returns them: their class's demand is in
         the cells of its depots alone.
     ownership
-        By class, the power of the cells' ``relative_wealth``, if they have it: near homes energy is
-        in proportion to people times wealth to this power (default: 0).
+        By class, an exponent of the cells' ``relative_wealth``, if present: energy near homes is in
+        proportion to people times wealth to this exponent (default: 0).
 
     Returns
     -------
@@ -82,7 +82,7 @@ def spread_demand(
     [6.0, 2.0]
     """
     validate(cells, CELLS)
-    # A single zone without cells of its own is the whole area.
+    # A single zone is the whole area if the cells have no zones.
     by_zone = "zone_id" in energy.columns and not (
         "zone_id" not in cells.columns and len(energy["zone_id"].unique()) == 1
     )
@@ -113,7 +113,7 @@ def spread_demand(
     spread = np.zeros((len(cells), len(classes)))
     for zone in dict.fromkeys(zones):
         at, rows_of = np.flatnonzero(of_cell == zone), np.flatnonzero(zones == zone)
-        if not len(at):  # a zone without demand: others were refused
+        if not len(at):  # a zone without demand; any other zone without cells was refused
             continue
         mixes = _mixes(shares[at], division[column[rows_of]], owned[at][:, column[rows_of]])
         for row, mix, moved in zip(rows_of, *mixes, strict=True):
@@ -186,7 +186,7 @@ def _owned(cells: gpd.GeoDataFrame, classes: list[str], weights: Mapping[str, fl
 def _mixes(
     shares: Floats, division: Floats, owned: Floats
 ) -> tuple[list[Floats], list[tuple[bool, ...]]]:
-    """Return a class's shares by cell (with the sum 1), and the weights moved."""
+    """Return, for each class, its shares by cell (sum 1) and whether each weight moved."""
     mixes, moved = [], []
     for weight, times in zip(division, owned.T, strict=True):
         drawn = np.column_stack([shares[:, 0] * times, shares[:, 1:]])
@@ -196,7 +196,7 @@ def _mixes(
         kept = np.where(known, weight, 0.0)
         if kept.sum() > 0:
             mix = each @ (kept / kept.sum())
-        elif known.any():  # all its surfaces are unknown: equal parts of the known ones
+        elif known.any():  # every surface of the class is unknown: use the known ones equally
             mix = each @ (known / known.sum())
         else:
             mix = np.full(len(shares), 1 / len(shares))
@@ -270,11 +270,11 @@ def map_swings(
     pois: tuple[gpd.GeoDataFrame, pd.DataFrame] | None = None,
     ownership: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Return the effect of each assumption on charging places, the strongest first.
+    """Return how far each assumption about charging places moves the map, strongest first.
 
-    One figure at a time is at the ends of its range: each class's weight of a surface (other
+    One figure at a time is set to the ends of its range: each class's weight of a surface (other
     weights in proportion), and each place's weight. The effect is half the sum of the absolute
-    changes of the cells' shares of the total, the larger of the two ends.
+    changes in the cells' shares of the total. The larger effect of the two ends counts.
 
     `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`;
     demand at depots is not moved. `pois`: places and their weights as in `siting.demand.surfaces`;

@@ -3,9 +3,9 @@
 Each surface gives every cell a share, 0 to 1; the shares of a surface add up to 1:
 
 - home: the cell's people;
-- destination: the markets, offices, hospitals … in it, each with the weight of its OSM tags;
-- en route: vehicle-km of a traffic model in it, times a weight of the road class for stops to
-  charge. The model drives sampled trips between homes by the quickest way.
+- destination: the cell's markets, offices, hospitals …, each with the weight of its OSM tags;
+- en route: the cell's vehicle-km in a traffic model, times a weight of the road class for stops to
+  charge. The model sends sampled trips between homes along the quickest path.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 SURFACES = ("home", "destination", "en_route")
 MAIN_ROADS = ("motorway", "trunk", "primary", "secondary")
-# The row for road classes without their own.
+# Row of the table for road classes that have none.
 FALLBACK = "unclassified"
 STEP_M = 200.0
 # Trips searched at once, limited by memory for a big city.
@@ -88,7 +88,7 @@ def surfaces(
 def destination_shares(
     cells: gpd.GeoDataFrame, pois: gpd.GeoDataFrame, poi_weights: pd.DataFrame | None = None
 ) -> pd.Series[float]:
-    """Return each cell's share of the destinations (0 to 1), by ``cell_id``, as `surfaces`.
+    """Return each cell's share of the destinations (0 to 1), by ``cell_id``.
 
     `cells`, `pois`, `poi_weights`: as in `surfaces`.
     """
@@ -167,10 +167,10 @@ def cell_places(
 ) -> pd.DataFrame:
     """Return the places that draw vehicles to each cell, with their weights.
 
-    Arguments are those of `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (the
-    row of the table of weights), ``weight`` (of that row) and ``part``: the share of the place that
-    counts here, below 1 on the border of cells. The sums of ``weight`` times ``part`` are
-    proportional to the cells' ``destination`` of `siting.demand.surfaces`.
+    Arguments: as in `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (the row of
+    the table of weights), ``weight`` (of that row) and ``part``: the share of the place that counts
+    in this cell, below 1 if the place is on a border. Per cell, the sum of ``weight`` times
+    ``part`` is proportional to ``destination`` of `siting.demand.surfaces`.
     """
     places = poi_points(pois, poi_weights)
     spots = places.geometry.to_crs(cells.crs).to_numpy()
@@ -204,10 +204,10 @@ def traffic(
 ) -> gpd.GeoDataFrame:
     """Return traffic along roads as points with a relative weight.
 
-    A proxy, not a count: vehicles drive from sampled places to all others by the quickest path, in
-    proportion to the people there. A piece of road weighs its vehicles x its metres x the weight of
-    its class. This is edge betweenness, sampled and weighted by people (Brandes 2001, A faster
-    algorithm for betweenness centrality, with one quickest path for each pair).
+    This is a proxy, not a count: vehicles drive from sampled places to all others by the quickest
+    path, in proportion to the people there. The weight of a piece of road is vehicles x metres x
+    weight of its class. This is edge betweenness, sampled and weighted by people (Brandes 2001, A
+    faster algorithm for betweenness centrality, with one quickest path for each pair).
 
     `cells`: ``people`` and ``node_id``: trips start and end in proportion to the people at a node;
     without cells, or people at any node, equally at every node. `road_weights`: ``highway`` and
@@ -260,7 +260,7 @@ def _weights(given: pd.DataFrame | None, name: str, key: tuple[str, ...]) -> pd.
 def _into_cells(
     cells: gpd.GeoDataFrame, points: gpd.GeoDataFrame, name: str, notes: list[str]
 ) -> Floats:
-    """Return the weight of the points in each cell; a point in several is split equally."""
+    """Return the weight of the points in each cell; a point in several cells is divided."""
     shapes = cells.geometry.to_numpy()
     spots = points.geometry.to_crs(cells.crs).to_numpy()
     weight = points["weight"].to_numpy(dtype=float)

@@ -1,10 +1,10 @@
 """Uncertainty of the demand: scenarios, seeded draws, and the figures that matter most.
 
 Every figure of `siting.demand.demand_figures` has a low, a central and a high value. Figures are
-assumed independent, except a city's shares: those from one source move together from their low to
+assumed independent, except a city's shares: shares from one source move together from their low to
 their high ends. A common factor moves all of a country's classes alike (a slow or fast policy):
-`fleet_paces` takes it from the scenarios of `fleet_model`, with ``slow`` at its tenth percentile
-and ``fast`` at its ninetieth.
+`fleet_paces` takes it from the scenarios of `fleet_model`, of which ``slow`` is the tenth
+percentile and ``fast`` the ninetieth.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from siting.demand.housing import SURVEYED, Array, Housing, home_shares, zone_cl
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import Fault, InputError, refuse
 
-# More of these means less public energy.
+# Figures that lower public energy when they rise.
 LOWERING = ("home_share", "charging_efficiency", *SURVEYED.values())
 SCENARIOS = ("low", "central", "high")
 # Assumed percentile of each scenario in the range of future fleets; ASSUMPTION: no forecast of
@@ -37,7 +37,7 @@ SCENARIOS = ("low", "central", "high")
 PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
 _CHUNK = 256  # draws at once: limits memory with many zones
 
-# Factors of public energy, from the country's vehicles on.
+# Factors of public energy, from the country's vehicles to the public share.
 FACTORS = (
     *("country_vehicles", "city_share", "area_share", "zone_share"),
     *("km_day", "electric_km_share", "kwh_km", "public_share"),
@@ -45,7 +45,7 @@ FACTORS = (
 
 
 class Case:
-    """The figures of one study area, grouped by common movement, and their energy."""
+    """The figures of one study area, in groups that vary together, and their energy."""
 
     def __init__(self, area: Area) -> None:
         self.figures = demand_figures(area)
@@ -75,7 +75,7 @@ class Case:
         return zone_kwh(self.at(values), self.zones)
 
     def end(self, *, more: bool) -> Array:
-        """Return each figure at the end with more energy, or less."""
+        """Return each figure at the end of its range that gives more energy, or less."""
         figure = self.figures["figure"]
         low, high = (self.figures[c].to_numpy(dtype=float) for c in ("low", "high"))
         lowering = figure.isin(LOWERING).to_numpy()
@@ -93,8 +93,8 @@ class Case:
 def energy_scenarios(area: Area) -> pd.DataFrame:
     """Return public energy by scenario (low, central, high), zone and class (kWh/day).
 
-    In ``low`` every figure is at its end with less energy, in ``high`` with more: these are bounds.
-    `draw_energy` returns likely outcomes.
+    In ``low`` every figure is at the end with less energy, in ``high`` at the end with more. The
+    two are bounds; `draw_energy` returns likely outcomes.
 
     `area`: data of the area. Columns: ``scenario`` (``low``, ``central``, ``high``), ``zone_id``,
     ``vehicle_class``, ``demand_kwh_day``.
@@ -119,16 +119,16 @@ def draw_energy(
     """Return draws of the public energy of the study area by vehicle class (kWh/day).
 
     Each figure is below its central value as often as above, with a density that falls linearly to
-    its low and high ends. Ranges are wider upwards, and an ordinary triangle would put the median
-    of the draws far above the central demand. A figure's random numbers depend only on the seed and
-    its name, not on the order of rows or on other figures. A larger `n` keeps the first draws.
+    its low and high ends. Because ranges are wider upwards, an ordinary triangular density would
+    put the median of the draws far above the central demand. A figure's random numbers depend only
+    on the seed and its name, not on other figures. A larger `n` keeps the first draws.
 
     `n`: number of draws, at least 1; `seed`: any whole number from 0; `area`: data of the area;
     `paces`: common factors of all fleets, as `fleet_paces` returns them; None: each class's number
     of vehicles varies in its own range alone.
 
     Columns: ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises
-    `InputError` if `n` or `seed` cannot be used, or as `siting.demand.zone_energy`.
+    `InputError` if `n` or `seed` is invalid, and for the faults of `siting.demand.zone_energy`.
     """
     faults = [
         Fault(name, f"{value!r} is not a whole number of at least {least}")
@@ -166,9 +166,9 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
     """Return the vehicles of the scenarios in `PACES` relative to a fleet.
 
     `fleet`: vehicles of the country by class, as in `city_energy`; `others`: the same under other
-    scenarios, by name. Result: by ``vehicle_class``, a column for each scenario's percentile (0 to
-    1), rising; 1 where the vehicles are the study area's own. None where fewer than two scenarios
-    are given.
+    scenarios, by name. Result: index ``vehicle_class``, one column per scenario, named by its
+    percentile (0 to 1), in rising order; 1 for vehicles of the study area itself. None if fewer
+    than two scenarios are given.
 
     >>> from siting.demand import national_fleet
     >>> names = ("slow", "nev-2025-30", "fast")
@@ -224,15 +224,15 @@ def energy_quantiles(
 def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the effect of each figure alone on total and map, the strongest first.
 
-    One figure at a time is set to its low and its high end. Its effect on the map is half the sum
-    of the absolute changes of the shares that cells (or zones and classes) have of the total: the
-    share of all energy that moves to another place (or vehicle).
+    One figure at a time is set to its low and its high end. Its effect on the map is the share of
+    all energy that moves to another place (or class): half the sum of the absolute changes in the
+    shares of cells (or of zones and classes).
 
     `shares`: ``zone_id``, ``vehicle_class``, ``cell_id``, ``share``: division of a zone's and
     class's energy over the cells; None: moves between cells are left out. Columns: ``rank`` (from
     1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all; several: shares of one
-    source), ``low_kwh_day`` and ``high_kwh_day`` (totals with the figure at the end with less, and
-    more), ``swing_kwh_day``, ``swing_share`` (of the central total), ``moved_share`` (zones and
+    source), ``low_kwh_day`` and ``high_kwh_day`` (totals at the figure's ends, the smaller
+    first), ``swing_kwh_day``, ``swing_share`` (of the central total), ``moved_share`` (zones and
     classes), ``moved_zones_share`` (zones only) and ``moved_cells_share`` (cells, if there are
     `shares`), each the larger of the two ends, ``source``, ``confidence``. Figures without an
     effect are left out.
@@ -315,9 +315,9 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
 
 
 def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
-    """Return by draw and class the common factor on vehicles.
+    """Return the common factor on vehicles, by draw and class.
 
-    Its logarithm is linear in the normal quantile between the scenarios, and beyond the outer ones.
+    Its logarithm is linear in the normal quantile between the scenarios, and extrapolated beyond.
     """
     at, z = ndtri(paces.columns.to_numpy(dtype=float)), ndtri(uniform)
     step = np.clip(np.searchsorted(at, z) - 1, 0, len(at) - 2)

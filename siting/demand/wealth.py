@@ -1,4 +1,4 @@
-"""Relative wealth of demand cells, which vehicle ownership follows inside an area."""
+"""Relative wealth of demand cells; vehicle ownership follows it within an area."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from siting.demand.rasters import read_window
 from siting.errors import InputError, refuse
 from siting.files import extent, missing_columns, read_layer, row_labels, rows_fault
 
-# Relative wealth is published on a 2.4 km grid: a farther figure tells nothing about a cell.
+# Relative wealth is published on a 2.4 km grid: a figure farther away tells nothing about a cell.
 FARTHEST_M = 5000.0
 MARGIN_DEG = FARTHEST_M / 100_000
 # A larger figure is not an index around zero; its exponential would give one cell all vehicles.
@@ -34,14 +34,14 @@ def relative_wealth(
     index: bool = False,
     nodata: float | None = None,
 ) -> Floats:
-    """Return each cell's wealth over the mean of all people, by the figure nearest its centre.
+    """Return each cell's wealth relative to the mean of all people, from the nearest figure.
 
     `cells`: demand cells with ``people``, in metres; `path`: a GeoTIFF of one band, or a layer of
     points such as Meta's Relative Wealth Index in CSV; `column`: the column of a layer that holds
     the figure; `index`: whether the figures are an index around zero, whose exponential is used;
     `nodata`: the value of a raster that marks missing data, if the file does not declare one.
 
-    Raises `InputError` if the file cannot be read, a figure is missing, below zero (of an index:
+    Raises `InputError` if the file cannot be read, a figure is missing or below zero (for an index:
     beyond 10), all are zero, or cells with people are farther than 5 km from any figure;
     `MissingExtraError` for a GeoTIFF without the package ``rasterio``.
     """

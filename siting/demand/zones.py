@@ -37,7 +37,7 @@ MOST_OVERLAP = 0.001
 LEAST_GAP_KM2 = 0.0001
 STEP_M = 100.0
 By = Literal["streets", "buildings", "pois"]
-# Column names used for zones; a user's column of such a name is renamed.
+# Column names used for zones; a user's column with one of them is renamed.
 RESERVED = (
     "zone_id",
     "name",
@@ -65,10 +65,10 @@ def read_zones(
     default ``zone_id`` or ``id`` if the layer has it, else ``z001`` …. `name_column`: the display
     name; by default ``name`` if the layer has it, else the id. `renting_column`,
     `high_rise_column`: the share of households that rent, and that live in high-rise buildings, 0
-    to 1. `ownership_column`: vehicles a head, or a proxy, of any unit. None: unknown.
+    to 1. `ownership_column`: vehicles a head, or a proxy, in any unit.
 
     Columns: ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share``
-    (0 to 1, blank if unknown) and ``ownership`` where asked for, the layer's other columns (with
+    (0 to 1, blank if unknown) and ``ownership`` if it has a column, the layer's other columns (with
     ``user_`` before names used here), ``geometry``; in the file's order. The result of
     `zone_report` is in ``attrs["report"]``.
 
@@ -145,9 +145,9 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     `zones`: polygons with ``zone_id`` and a coordinate reference system.
 
     Result: ``area_km2`` (of all); ``overlap_km2`` (of all pairs, slivers too); ``overlaps``: one
-    record a pair that shares more than 0.1 % of the smaller (``zone_id``, ``other_id``,
-    ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between zones (``gap_km2``,
-    ``lon``, ``lat`` of a point inside); ``warnings``: texts.
+    record for each pair of zones that share more than 0.1 % of the smaller (``zone_id``,
+    ``other_id``, ``overlap_km2``, ``share``); ``gap_km2`` and ``gaps``: holes between zones
+    (``gap_km2``, ``lon``, ``lat`` of a point inside); ``warnings``: texts.
 
     >>> two = [shapely.box(73, 33, 73.1, 33.1), shapely.box(73.1, 33, 73.2, 33.1)]
     >>> zones = gpd.GeoDataFrame({"zone_id": ["a", "b"]}, geometry=two, crs=4326)
@@ -206,21 +206,21 @@ def spread_zones(
 ) -> gpd.GeoDataFrame:
     """Return the zones' people spread inside each zone: points in lon/lat with counts.
 
-    For zones with only a total. That people live in proportion to the length of residential street,
-    the footprint of buildings or the number of places is an assumption, which the caller has to
-    state. Each zone's points sum to its people.
+    For zones with only a total. People are assumed to live in proportion to the length of
+    residential street, the footprint of buildings or the number of places; the caller must state
+    this assumption. Each zone's points sum to its people.
 
     `zones`: polygons with ``zone_id`` and ``people``, as `read_zones` returns them; `network`:
     roads, for the length of street inside the zone; `buildings`: footprints (polygons), for their
-    area; each counts in the zone of a point inside it; `pois`: places, for their number, or for a
-    column ``weight`` if there is one; `by`: which of the three to use; optional if only one is
-    given; `highway`: the road classes along which people live.
+    area; each counts in the zone of a point inside it; `pois`: places, for their number or their
+    column ``weight``; `by`: which of the three to use; optional if only one is given; `highway`:
+    the road classes along which people live.
 
     Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is the basis used, or
-    ``zone`` for a zone without it, whose people are at a point inside. Zones without a basis are
-    named in the log and in ``attrs["report"]["without"]``. Raises `InputError` if no basis or more
-    than one is given and `by` does not choose; for a missing coordinate reference system; for
-    counts that are missing or negative, and repeated zone ids.
+    ``zone`` if the zone has no street, building or place; its people are then at one point inside.
+    Such zones are named in the log and in ``attrs["report"]["without"]``. Raises `InputError` if no
+    basis or more than one is given and `by` does not choose; for a missing coordinate reference
+    system; for counts that are missing or negative, and repeated zone ids.
     """
     basis = _basis({"streets": network, "buildings": buildings, "pois": pois}, by)
     _require_zones(zones)
@@ -342,12 +342,12 @@ def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fau
 def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.GeoDataFrame:
     """Return the part of each zone inside an area, with its people (persons).
 
-    People are assumed to live evenly over a zone, which the caller has to state.
+    People are assumed to live evenly over a zone; the caller must state this assumption.
 
     `zones`: polygons in lon/lat with ``zone_id`` and ``people``, as `siting.demand.read_zones`
     returns them; `area`: polygon in lon/lat. Result: the zones that reach into the area, clipped,
-    columns as before; ``people`` times ``area_share``, the share of the zone's area that is inside
-    (0 to 1). Raises `InputError` if no zone reaches into the area.
+    with the same columns; ``people`` is multiplied by ``area_share``, the share of the zone's area
+    that is inside (0 to 1). Raises `InputError` if no zone reaches into the area.
 
     >>> zones = gpd.GeoDataFrame(
     ...     {"zone_id": ["a"], "people": [100.0]},
@@ -359,7 +359,7 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     """
     west, south, east, north = area.bounds
     utm = utm_epsg((west + east) / 2, (south + north) / 2)
-    # Clipped in degrees, where edges of both stay straight, so that neighbours have no gaps.
+    # In degrees the edges of zones and area stay straight, so that clipped neighbours have no gaps.
     inside = shapely.intersection(zones.geometry.to_numpy(), area)
     whole_m2 = zones.geometry.to_crs(utm).area.to_numpy()
     part_m2 = gpd.GeoSeries(inside, crs=4326).to_crs(utm).area.to_numpy()

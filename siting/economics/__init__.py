@@ -15,18 +15,19 @@ revenue goes to payment and telecom, and h is the income tax:
     payback   : the time from which the running total of the flows stays at or above 0, linear
                 within a year; blank if not within n years
 
-The plan's energy is of the target year. Earlier sales follow the demand of the fleet model from the
-opening year on (`sales_path`); later sales stay constant. Flows fall at the ends of years. Chargers
-and swap batteries are replaced at today's price at the last year's end within their life, if before
-the horizon, and have no residual value. These assumptions err against the station. Prices are
-constant, and the discount rate is real. The cost is written off evenly over the horizon, and a loss
-lowers the tax on other income of the firm; both err for the station. A subsidy is not taxed.
+The plan's energy is for the target year. Earlier sales follow the demand of the fleet model from
+the opening year on (`sales_path`); later sales stay constant. Flows fall at the ends of years.
+Chargers and swap batteries are replaced at today's price at the end of the last full year of their
+life, if before the horizon, and have no residual value. These assumptions err against the station.
+Prices are constant, and the discount rate is real. The cost is written off evenly over the horizon,
+and a loss lowers the tax on other income of the firm; both err for the station. A subsidy is not
+taxed.
 
 NPV is linear in q, the sales of the target year: NPV = worth q - need, with worth = (1 - h) 365 m x
 the sum over the years t of (share of q sold in t) / (1 + r)^t, and need = K (1 - h F / n) + (1 - h)
 (F x fixed costs a year + replacements). A hurdle requires NPV 0 at a share of q, or at a higher
-rate: worth is multiplied by the share, or both are computed at that rate. `gap_terms` returns both,
-for the rules `need` and `gap` as rows of an integer program.
+rate: worth is multiplied by the share, or need and worth are computed at that rate. `gap_terms`
+returns need and worth for the rows of the integer program under the rules `need` and `gap`.
 
 Source: viability-gap funding as named by the Ministry (Dunya 6 Oct 2025), whose formula was not
 found; the arithmetic is R. A. Brealey, S. C. Myers, F. Allen, Principles of Corporate Finance,

@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 SHARE = "share of what is planned"
 SALES = "sales"
 LEASE = "land_bay_month"
-# Rules with a linear effect, by their item of money.csv and unit.
+# Fields of the rules with a linear effect, each with its item of money.csv and unit.
 _RULES = {
     "tariff_pkr_kwh": ("station_tariff", "PKR/kWh"),
     "attendants": ("attendants", "attendants a station with fast chargers"),
@@ -38,7 +38,7 @@ _RULES = {
 }
 # Parts of the cost of an offer, varied as a share of the planned cost.
 _COSTS = ("charger_cost_pkr", "grid_cost_pkr", "civil_cost_pkr")
-# Share of the cost below which a shortfall is rounding.
+# Relative change of the net present value below which a figure has no effect.
 _NONE = 1e-6
 # Multiples of a figure's value beyond which a break-even has no meaning.
 FAR = 5.0
@@ -52,7 +52,7 @@ class Accounts:
     # The new stations' offers, as `siting.sites.make_offers` returns them, with their payment in
     # ``subsidy_pkr``.
     offers: pd.DataFrame
-    sold_kwh_day: Floats  # sales of each (kWh/day), above an earlier station's, in their order
+    sold_kwh_day: Floats  # sales of each offer (kWh/day), above those of a station it extends
     # `rules`, `subsidy`: prices and rates, and the caps on public money
     rules: BusinessRules
     subsidy: Subsidy
@@ -69,7 +69,7 @@ class Accounts:
 
     @property
     def carried_pkr(self) -> Floats:
-        """Net present value of each station with its largest payment (PKR)."""
+        """Net present value of each station with its largest subsidy (PKR)."""
         return self.npv_pkr + subsidy_pkr(self.offers, self.subsidy).to_numpy()
 
     @cached_property
@@ -123,12 +123,12 @@ class Accounts:
 
 
 def break_evens(accounts: Accounts) -> pd.DataFrame:
-    """Return the value of each figure at which stations need no public money, or are lost.
+    """Return the values of each figure at which stations need no public money, or are lost.
 
-    One figure varies, all others stay. A price at one charger group applies to the stations that
+    One figure varies, all others stay. The price at a charger group is varied for the stations that
     sell most there.
 
-    `accounts`: the stations that draw public money; all if none does.
+    `accounts`: the stations that draw public money; all stations if none does.
 
     Columns: ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost),
     ``value``, ``unit``, ``stations`` (their number), ``rising`` (whether a larger value helps
@@ -186,7 +186,7 @@ def swings(
 ) -> pd.DataFrame:
     """Return the effect of figures at their low and high ends on all stations' value (PKR).
 
-    `ends`: by name, a function from a figure to the stations, and its low and high end. Columns:
+    `ends`: by name, a function from a figure to the stations, and the figure's two ends. Columns:
     ``name``, ``low_pkr`` and ``high_pkr`` (change of all stations' net present value without
     subsidy), ``swing_pkr`` (the range of the two and 0), in the order given. Ends that the rules
     refuse are left out.

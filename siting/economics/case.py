@@ -55,8 +55,8 @@ def business_case(
         Sales by charger group (`sold_shares`), each at its price; by default in proportion to
         capacity.
     hurdle
-        The hurdle of the case, at which its shortfall is computed. By default the rule's, else NPV
-        0 at planned sales.
+        The hurdle at which the shortfall is computed; by default the hurdle of `subsidy`, or NPV 0
+        at planned sales.
 
     Returns
     -------
@@ -70,8 +70,8 @@ def business_case(
         ``net_pkr_year`` (after all of them); ``cost_pkr``, ``replacement_pv_pkr``, ``npv_pkr``,
         ``payback_years``, ``discounted_payback_years`` (blank: never within the horizon),
         ``lacking_pkr`` (shortfall of the NPV at the hurdle), ``viability_gap_pkr`` (the same,
-        capped), ``subsidy_pkr``, and with it ``npv_subsidised_pkr``, ``payback_subsidised_years``,
-        ``discounted_payback_subsidised_years``.
+        capped), ``subsidy_pkr``, and with subsidy ``npv_subsidised_pkr``,
+        ``payback_subsidised_years``, ``discounted_payback_subsidised_years``.
 
     Raises
     ------
@@ -240,7 +240,7 @@ def _paybacks(outlay: Floats, flows: Floats) -> list[float]:
 
 
 def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: BusinessRules) -> Floats:
-    """Return each offer's sales in each year (kWh/day), less an earlier station's."""
+    """Return each offer's sales in each year (kWh/day), less those of a station it extends."""
     years = rules.years
     table = served.to_frame() if isinstance(served, pd.Series) else served
     ids = offers["site_id"].astype(str)

@@ -74,7 +74,7 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
     def column(name: str) -> Floats:
         return offers[name].to_numpy(dtype=float) if name in offers else none
 
-    # An extended station has its attendants.
+    # An extended station already has attendants.
     new = 1.0 - column("extends")
     fast = column("capacity_dc_kwh_day") > 0
     people = np.where(fast, rules.attendants, rules.attendants_other) * new
@@ -128,7 +128,7 @@ def replacements(offers: pd.DataFrame, years: int) -> Floats:
 
 
 def require_columns(offers: pd.DataFrame) -> None:
-    """Check that offers have the columns of a business case, naming every column and row."""
+    """Check the columns that a business case needs, and name every fault."""
     refuse(missing_columns(offers, ("offer_id", "site_id", "existing", *NEEDED), "offers"))
     faults: list[Fault] = []
     ids = offers["offer_id"].astype(str)

@@ -45,7 +45,7 @@ class BusinessRules:
     Make one with `business_rules`, which fills in the packaged figures.
     """
 
-    # Drivers' price by charger group, with sales tax, PKR/kWh; above the tariff without it.
+    # Drivers' price by charger group, with sales tax, PKR/kWh; without tax it exceeds the tariff.
     prices_pkr_kwh: Mapping[str, float]
     tariff_pkr_kwh: float  # the station's price of power, PKR/kWh
     discount_rate: float  # discount rate a year, 0 to 1; real, since prices are constant
@@ -55,12 +55,12 @@ class BusinessRules:
     # and their number at a new station with DC, and without
     attendant_month_pkr: float
     attendants: float
-    # `efficiency_dc`, `efficiency_other`: energy sold over energy bought: DC chargers and swap
-    # cabinets, and the others; above 0 and at most 1
+    # `efficiency_dc`, `efficiency_other`: energy sold over energy bought, of DC chargers and swap
+    # cabinets, and of all others; above 0 and at most 1
     efficiency_dc: float
     efficiency_other: float
-    # Sales of each year of operation relative to the target year, 0 to 1; the last holds for later
-    # years.
+    # Sales of each year of operation relative to the target year, 0 to 1; the last value also holds
+    # for later years.
     sales_path: tuple[float, ...] = (1.0,)
     # Share of planned sales assumed in the case, above 0 and at most 1 (`at_hurdle`).
     sales_share: float = 1.0
@@ -142,7 +142,7 @@ def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
 
 
 def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
-    """Return the rules of a case that must pass a hurdle.
+    """Return the rules at a hurdle: with lower sales, or a higher discount rate.
 
     >>> from siting.sites import Hurdle
     >>> held = at_hurdle(business_rules(), Hurdle(sales_share=0.7, real_return=0.12))
@@ -171,8 +171,8 @@ def sales_path(
 ) -> tuple[float, ...]:
     """Return the sales of each year of operation relative to the target year, 0 to 1.
 
-    Sales follow the demand, up to the target year's, for which capacity is built. For several
-    opening years the result is the mean.
+    Sales follow the demand, up to that of the target year, for which capacity is built. For several
+    opening years the result is the mean over them.
 
     `demand_kwh_day`: demand of each year from the first opening year to the target year;
     `opening_years`: first years of operation, none after the target year.

@@ -8,8 +8,8 @@ ends of years ``t`` for ``Z_t``. In each of its ``n`` years, at the discount rat
 
     c = (K + sum of Z_t / (1 + r)^t) / F(r, n) + R,     F(r, n) = (1 - (1 + r)^-n) / r
 
-the annuity of its capital and replacements, and its running costs: the parts of the business case
-(`siting.economics.case.gap_terms`), before income tax. Tax and subsidy are transfers and not a cost
+which is the annuity of capital and replacements, plus running costs, from the business case
+(`siting.economics.case.gap_terms`) before income tax. Tax and subsidy are transfers and not a cost
 to all, and power costs the same at every station. Existing stations add no cost.
 
 At ``e`` kWh a session, a kWh/day is ``1 / e`` sessions a day. With ``v`` PKR an hour for the
@@ -17,8 +17,8 @@ driver's time and ``b`` drives to the charger per session, a minute of drive cos
 
     m = 365 b v / (60 e)        PKR a year for each kWh/day
 
-One drive per session counts: to the charger. The onward drive is assumed to be no longer than
-without charging; if all drivers return the way they came, b is 2.
+Only the drive to the charger counts. The onward drive is assumed to be no longer than without
+charging; if all drivers return the way they came, b is 2.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class CostToAll:
     """The yearly costs of offers and drives."""
 
     cost_pkr_year: Mapping[str, float]  # of each offer, 0 for existing stations, by ``offer_id``
-    # By vehicle class: the worth of a driver's hour (PKR), and the energy of a session (kWh).
+    # By vehicle class: the value of a driver's hour (PKR), and the energy of a session (kWh).
     value_pkr_h: Mapping[str, float]
     session_kwh: Mapping[str, float]
     ways: float  # drives to the charger per session
@@ -84,7 +84,7 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 
 
 def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """Return the worth of a driver's hour by vehicle class (PKR), with a user's values.
+    """Return the value of a driver's hour by vehicle class (PKR), with a user's values.
 
     `own`: PKR an hour by vehicle class, which replace or extend the package's; at least 0. Columns:
     ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``. Raises

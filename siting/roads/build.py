@@ -1,4 +1,4 @@
-"""A `Network` from an OSMnx graph: no bus-only streets, speeds, one connected part."""
+"""A `Network` from an OSMnx graph: connected, with speeds, without bus-only streets."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def build_network(
     """Return the network of a city: streets in metres (UTM) with km/h and driving minutes.
 
     ``travel_min = length_m / 1000 / speed_kmh * 60 * peak_factor``. Bus-only streets are dropped,
-    one-ways and parallel streets kept. The largest strongly connected part is kept; the report has
-    the loss.
+    one-ways and parallel streets kept. The largest strongly connected part is kept; the report
+    states the loss.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ def build_network(
         An OSMnx graph of drivable streets with ``highway`` and ``length`` (m); see
         `siting.roads.read_file` and `siting.roads.download_place`.
     speeds
-        Free speed (km/h) and peak factor by group of cities and kind of road, as
+        Free speed (km/h) and peak factor by group of cities and kind of road, from
         ``siting.reference.table("speeds")``; used where `maxspeed` is missing or implausible.
     city
         The group of cities: ``karachi_lahore``, ``islamabad_rawalpindi`` or ``other``.
     peak
-        Whether times are at peak (with the factor) or on free streets.
+        Whether times are for the peak hour (with the factor) or for free streets.
     source
         The graph's source (kind, licence, attribution, sha256 …); kept in the report.
 
@@ -55,8 +55,8 @@ def build_network(
     -------
     Network
         With the report: ``nodes_read``, ``edges_read``, ``street_km_read`` (each street once, both
-        directions together), ``bus_only_ways_dropped``, ``street_km_lost`` and ``share_lost`` (cut
-        off, of the street km without bus-only streets), ``nodes``, ``edges``, ``street_km``,
+        directions together), ``bus_only_ways_dropped``, ``street_km_lost`` and ``share_lost`` (km
+        cut off, and their share of the km for cars), ``nodes``, ``edges``, ``street_km``,
         ``maxspeed_share`` (of the directed length), ``kinds_without_speed`` (kinds of road that
         took the row ``unclassified``, with km), ``crs``, ``city_group``, ``peak``, ``source``.
 
@@ -121,10 +121,10 @@ def network_of(
     peak: bool,
     source: dict[str, Any] | None,
 ) -> Network:
-    """Return the network of streets with speeds: bus-only ones out, one connected part kept.
+    """Return the connected network of streets with speeds, without bus-only streets.
 
-    `nodes` are ``node_id`` -> ``geometry``, UTM metres, sorted; `classes` as
-    `siting.roads.speeds.class_speeds`; other arguments and errors as in `build_network`.
+    `nodes`: ``geometry`` (UTM metres) by ``node_id``, sorted; `classes`: as from
+    `siting.roads.speeds.class_speeds`; other arguments and errors: as in `build_network`.
     """
     if read.bus_only.all():
         raise InputError("graph", "has no street that cars may use, only bus ways")
@@ -184,7 +184,7 @@ def network_of(
 
 
 def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
-    """Return OSMnx's lengths (great-circle metres), or the line's own where they are missing."""
+    """Return OSMnx's lengths (great-circle metres), or the line's own length if missing."""
     length = tag_numbers(edges, "length")
     bare = np.isnan(length)
     length[bare] = edges.geometry[bare].length
@@ -200,7 +200,7 @@ def _strongest_part(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the nodes and streets of the largest strongly connected part for cars.
 
-    Of equal parts it is the one with the smallest node id.
+    Of equally large parts, the one with the smallest node id counts.
     """
     u = nodes.index.get_indexer(index.get_level_values("u"))
     v = nodes.index.get_indexer(index.get_level_values("v"))
@@ -224,8 +224,8 @@ def _strongest_part(
 def _street_km(index: pd.MultiIndex, length_m: np.ndarray) -> float:
     """Return the km of streets, both directions of a street counted once.
 
-    The two directions join the same nodes and are equally long; metres are rounded to a tenth
-    because they were summed in a different order.
+    Directions belong to one street if they join the same nodes and are equally long to a tenth of a
+    metre: their lengths were summed in different orders.
     """
     u, v = index.get_level_values("u").to_numpy(), index.get_level_values("v").to_numpy()
     streets = pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Networks stored on disk, so that a second run neither parses nor builds."""
+"""Networks stored on disk, so that a second run need not build them again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads.network import EDGE_COLUMNS, Network
 
-# Increase it when the stored content, or the way a network is built, changes.
+# Increase when the stored content, or the way a network is built, changes.
 FORMAT = 2
 _MANIFEST = "network.json"
 _TABLES = ("nodes.parquet", "edges.parquet")
@@ -25,13 +25,13 @@ def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Networ
     """Return the network stored under a key, or build and store it.
 
     Each network is a folder of its own, written whole or not at all, with the hashes of its files:
-    simultaneous or killed runs never leave half a network to be read. A damaged one is built again,
-    with a warning.
+    simultaneous or killed runs never leave half a network to be read. A damaged network is built
+    again, with a warning.
 
-    `folder`: folder of stored networks; created if missing. `key`: all that the network depends on:
-    the source's hash, the speeds, the settings. JSON types only. The versions of this package and
-    of OSMnx are added. `build`: called without arguments if nothing is stored under the key.
-    Result: as built; a network that could not be written is still returned, with a warning.
+    `folder`: folder of stored networks; created if missing. `key`: all that the network depends on,
+    in JSON types: the source's hash, the speeds, the settings. The versions of this package and of
+    OSMnx are added. `build`: called without arguments if nothing is stored under the key. Result:
+    as built; a network that could not be written is still returned, with a warning.
     """
     full = {**key, "format": FORMAT, "siting": _version("siting"), "osmnx": _version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)

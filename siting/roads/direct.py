@@ -35,7 +35,7 @@ def network_from_file(
     source: dict[str, Any] | None = None,
     clip: Polygon | MultiPolygon | None = None,
 ) -> Network:
-    """Return the network of a road file, as ``build_network(read_file(path, clip), …)`` would.
+    """Return the network of a road file, like ``build_network(read_file(path, clip), …)``.
 
     OSM XML and PBF are read straight into arrays, in a fraction of OSMnx's time and memory; GraphML
     is read by OSMnx. A table of streets written by `Network.to_parquet` is used unchanged.
@@ -43,9 +43,9 @@ def network_from_file(
     `path`, `clip`: the file, and a polygon in lon/lat in which streets must have a node; see
     `siting.roads.read_file`; `speeds`, `city`, `peak`, `source`: see `siting.roads.build_network`.
 
-    Result: with the report described in `siting.roads.build_network`. Raises `InputError` as
-    `siting.roads.read_file` and `siting.roads.build_network`; `MissingExtraError` if a PBF file is
-    given and pyosmium is not installed.
+    `siting.roads.build_network` describes the report of the result. Raises `InputError` for the
+    faults of `siting.roads.read_file` and `siting.roads.build_network`; `MissingExtraError` if a
+    PBF file is given and pyosmium is not installed.
     """
     path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:
@@ -81,7 +81,7 @@ def network_from_file(
         bus_only=bus[which],
         bus_only_ways=pieces.bus_only + len(np.unique(pieces.way_id[gone])),
     )
-    del pieces, segments, edges, edge, gone, geometry, frame, which  # before more is made
+    del pieces, segments, edges, edge, gone, geometry, frame, which  # frees memory
     return network_of(nodes, streets, classes, city=city, peak=peak, source=source)
 
 
@@ -107,7 +107,7 @@ def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDat
 
 
 def _merged(edge: np.ndarray, kind: np.ndarray) -> tuple[list[tuple[int, ...]], np.ndarray]:
-    """Return the sets of kinds of ways in edges, and the set of each edge."""
+    """Return the distinct sets of way kinds that edges have, and the set of each edge."""
     kinds = int(kind.max()) + 1
     pairs = np.sort(edge * kinds + kind)
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]

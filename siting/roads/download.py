@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 OSM_SOURCE = {"licence": "ODbL 1.0", "attribution": "© OpenStreetMap contributors"}
 
-# Time limit of a query on Overpass; it is part of the query, and so of the name of its stored
-# answer. It grows with the time-out but does not shrink with it, which would lose stored answers.
+# Least time limit of a query on Overpass, s. A lower limit would change the query, and with it the
+# name under which its answer is stored.
 _QUERY_S = 180
 _LONGEST_PAUSE_S = 60.0
 
@@ -47,7 +47,7 @@ class Download:
     # Tries after the first, for temporary failures: too many requests, overload, a broken answer.
     retries: int = 3
     # Seconds before the first retry; doubled for each further one, up to a minute. A longer wait
-    # asked for by a server (``Retry-After``) is kept, up to a minute.
+    # that a server requests (``Retry-After``) is respected, up to a minute.
     pause_s: float = 5
 
     def __post_init__(self) -> None:
@@ -171,7 +171,7 @@ def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
                     raise
                 if trouble.empty and answers.doubt_empty():
                     continue
-                # An answer that was stored is not requested again: restart the count.
+                # A new answer was stored and is not requested again, so the count restarts.
                 failed = 1 if answers.kept > kept else failed + 1
                 if not trouble.may_pass or failed > download.retries:
                     raise _download_error(trouble, what, failed, answers, download) from err

@@ -27,7 +27,7 @@ NOT_DRIVABLE = {
 }
 _NOT_DRIVABLE = {tag: re.compile(words) for tag, words in NOT_DRIVABLE.items()}
 
-# OSMnx keeps only the tags named here; its own list lacks the English name, and the last five,
+# OSMnx keeps only the tags named here; its default list lacks the English name, and the last five,
 # which identify bus streets.
 WAY_TAGS = [
     "access",
@@ -55,9 +55,9 @@ _ALLOWED = frozenset({"yes", "designated", "official", "permissive", "destinatio
 
 
 def is_drivable(tags: Mapping[str, Any]) -> bool:
-    """Return whether OSMnx's "drive" network would hold a way with these tags.
+    """Return whether OSMnx's "drive" network would include a way with these tags.
 
-    Where streets were merged a value may be a list; one member closed to cars closes the whole.
+    The value of merged streets may be a list; one value closed to cars closes the whole street.
 
     >>> is_drivable({"highway": "residential"}), is_drivable({"highway": "footway"})
     (True, False)
@@ -77,7 +77,7 @@ def is_drivable(tags: Mapping[str, Any]) -> bool:
 def is_bus_only(tags: Mapping[str, Any]) -> bool:
     """Return whether a way is for buses alone: a busway, or closed to all but buses.
 
-    OSMnx's "drive" network holds such ways; cars may not use them.
+    OSMnx's "drive" network includes such ways, but cars may not use them.
 
     >>> is_bus_only({"highway": "busway"})
     True
@@ -112,7 +112,7 @@ def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any],
 
 
 def only_drivable(graph: nx.MultiDiGraph[Any]) -> nx.MultiDiGraph[Any]:
-    """Return the graph without streets closed to cars and without nodes of such streets only.
+    """Return the graph without streets closed to cars and the nodes that this isolates.
 
     `graph` is not changed. Bus-only streets stay, to be counted by `without_bus_only`.
     """

@@ -1,4 +1,4 @@
-"""Roads of a network as lines, end to end, by name."""
+"""Lines of a network's roads from end to end, by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from siting.roads.network import Network
 if TYPE_CHECKING:
     import networkx as nx
 
-# Distance of a road's other carriageway and its ramps (m).
+# Largest distance (m) of a road's other carriageway and ramps.
 BESIDE_M = 200.0
 
 
@@ -50,10 +50,9 @@ def road_lines(
 def lines_of_layer(
     path: Path, name_column: str, crs: Any, key: str
 ) -> dict[str, list[shapely.LineString]]:
-    """Return the lines of a layer by name, in a coordinate system in metres.
+    """Return the lines of a layer by name, in the coordinate system `crs` (metres).
 
-    `crs` is in metres. An `InputError` that names `key` is raised if the column is missing, or a
-    shape is not a line.
+    An `InputError` that names `key` is raised if the column is missing, or a shape is not a line.
     """
     layer = read_layer(path)
     refuse(missing_columns(layer, (name_column,), f"{key}, {path}"))

@@ -163,10 +163,9 @@ class Network:
 def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     """Return the nodes and edges of an OSMnx graph in UTM metres, sorted by their ids.
 
-    The graph is in lon/lat or projected; an edge without geometry gets a straight line. Nodes are
-    ``node_id`` -> ``geometry``, edges ``u``, ``v``, ``key`` -> attributes and ``geometry``. Raises
-    `InputError` if there is no edge, no coordinate reference system, or a node id that is not a
-    number.
+    The graph is in lon/lat or projected; an edge without geometry gets a straight line. The index
+    of nodes is ``node_id``, the index of edges ``u``, ``v``, ``key``. Raises `InputError` if there
+    is no edge, no coordinate reference system, or a node id that is not a number.
     """
     if "crs" not in graph.graph:
         raise InputError("graph", "has no coordinate reference system", 'set graph.graph["crs"]')
@@ -201,7 +200,7 @@ def utm_epsg(lon: float, lat: float = 30.0) -> int:
 
 
 def tag_values(edges: pd.DataFrame, column: str) -> list[Any]:
-    """Return a column's values with ``None`` for missing ones, all ``None`` if it is missing."""
+    """Return a column's values; missing values, or those of a missing column, are ``None``."""
     if column not in edges.columns:
         return [None] * len(edges)
     values = edges[column].tolist()
@@ -209,7 +208,7 @@ def tag_values(edges: pd.DataFrame, column: str) -> list[Any]:
 
 
 def tag_numbers(edges: pd.DataFrame, column: str) -> np.ndarray:
-    """Return a column as floats, NaN for other values."""
+    """Return a column as floats, with NaN for values that are not numbers."""
     values = pd.Series(tag_values(edges, column), dtype=object)
     return pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, copy=True)
 
@@ -231,7 +230,7 @@ def street_names(edges: pd.DataFrame) -> Any:
 
 
 def joined_names(values: list[Any]) -> Any:
-    """Return texts, lists joined by " / " in alphabetical order, missing if empty."""
+    """Return values as texts; lists are sorted and joined by " / ", None stays missing."""
     joined = [
         " / ".join(sorted(set(map(str, value)))) if isinstance(value, list | tuple | set) else value
         for value in values
@@ -257,7 +256,7 @@ def write_edge_table(parts: Parts, path: Path) -> None:
 def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     """Return the parts of a network that `write_edge_table` wrote, unchanged.
 
-    `source` replaces the source in its report, except for fields it leaves blank. An `InputError`
+    `source` replaces fields of the source in the report, except where it is blank. An `InputError`
     names each missing or wrong column.
     """
     try:

@@ -1,4 +1,4 @@
-"""OSMnx's settings, one set per process, held during a call."""
+"""OSMnx's settings, which are global to the process, replaced during a call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from siting.roads.drive import WAY_TAGS
 # Two threads that both swapped the settings would restore each other's.
 _LOCK = threading.RLock()
 
-# Settings that would change the graph; set here so that a caller's own do not.
+# Settings that affect the graph, fixed here against a caller's own settings.
 _FIXED: dict[str, Any] = {
     "all_oneway": False,
     "bidirectional_network_types": ["walk"],
@@ -42,7 +42,7 @@ def swapped(module: Any, **values: Any) -> Iterator[None]:
 
 @contextmanager
 def osmnx_settings(**values: Any) -> Iterator[None]:
-    """Hold OSMnx's settings as this package needs them, and restore the caller's afterwards."""
+    """Set OSMnx's settings as this package needs them, and restore the caller's afterwards."""
     import osmnx as ox
 
     with swapped(ox.settings, **(_FIXED | values)):

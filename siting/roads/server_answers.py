@@ -3,9 +3,9 @@
 OSMnx 2.1 retries a 429 or 504 every 55 seconds without end, and stores empty answers. It writes
 answers straight into its cache, so a killed run leaves half a file that stops every later run. It
 goes on with half the streets when a server runs out of time. So three of its functions are replaced
-while it works: two read and write its cache, and one fixes the server's address for its own
-queueing, which is off here. The cache keeps OSMnx's form and names. The status of an answer is
-checked in a hook of ``requests``, which OSMnx allows.
+while it works: two read and write the cache, and one fixes the server's address for OSMnx's own
+queueing, which is off here. The cache keeps OSMnx's form and names. A hook of ``requests``, which
+OSMnx allows, checks the status of an answer.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from siting.writing import write_text
 
 logger = logging.getLogger(__name__)
 
-# Time limit of a whole answer, in time-outs: for a large city over a slow line.
+# Time limit of a whole answer, as a multiple of the time-out; it allows for slow lines.
 WHOLE_ANSWER = 10.0
 # Seconds after which a connection attempt ends.
 _CONNECT_S = 2
@@ -46,7 +46,7 @@ class Trouble:
 
     what: str
     may_pass: bool = True  # a retry may help
-    fix: str = ""  # a remedy other than the usual
+    fix: str = ""  # a remedy other than the usual one
     wait_s: float = 0.0  # seconds the server asks to wait
     empty: bool = False  # the answer was valid but empty
 
@@ -63,7 +63,7 @@ class UnsoundAnswerError(Exception):
 
 
 def troubles() -> tuple[type[Exception], ...]:
-    """Return the exceptions OSMnx may raise for a server; `trouble_of` tells them apart."""
+    """Return the exceptions OSMnx may raise for a request; `trouble_of` tells them apart."""
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
     return (
@@ -95,7 +95,7 @@ class Answers:
     def in_osmnx(self, **settings: Any) -> Iterator[None]:
         """Let OSMnx read and write its answers here during a ``with`` block.
 
-        OSMnx's `settings` are held meanwhile.
+        `settings` replace OSMnx's settings during the block.
         """
         import osmnx as ox
         from osmnx import _http
@@ -150,9 +150,9 @@ class Answers:
         return answer
 
     def save(self, url: str, answer: Any, ok: bool) -> None:
-        """Store an answer if it is valid; an empty one only once the whole is not empty.
+        """Store a valid answer; an empty one waits until the whole area is not empty.
 
-        `url` is the request as OSMnx writes it; `ok`: the status was good. Raises
+        `url`: the request as OSMnx writes it; `ok`: whether the status was good. Raises
         `UnsoundAnswerError` for an answer of the wrong form, or with a remark of failure.
         """
         trouble = _fault_of(answer)
@@ -249,7 +249,7 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
 
 
 def _answers_at(host: str, port: int) -> bool:
-    """Return whether an address soon accepts or refuses a connection: then there is a network."""
+    """Return whether an address soon accepts or refuses a connection: both prove a network."""
     answers: list[bool] = []
 
     def connect() -> None:
@@ -276,7 +276,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
         if asked_host == other:
             return
         response.close()
-        # The answer of another server would be stored under the address asked.
+        # The answer of the other server would be stored under this address.
         what = f"the server sends on to another, {other}"
         raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="give the address you mean"))
     if response.ok:
@@ -296,7 +296,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
 
 
 def _read(response: requests.Response, *_: Any, limit_s: float, **__: Any) -> None:
-    """Read an answer in pieces, to limit the whole time: a slow server is never silent."""
+    """Read an answer in pieces to limit the whole time; the time-out only limits silence."""
     if response.is_redirect:
         return
     until, parts = time.monotonic() + limit_s, []
@@ -354,7 +354,7 @@ def _is_empty(answer: Any) -> bool:
 
 
 def _innermost(err: BaseException) -> str:
-    """Return the plainest words for a missing connection."""
+    """Return the innermost reason for a missing connection, in words."""
     reason: BaseException = err
     while True:
         inner = getattr(reason, "reason", None) or (reason.args[0] if reason.args else None)

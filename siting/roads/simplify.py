@@ -1,11 +1,11 @@
 """Street segments from ways, and their simplification as arrays, identical to OSMnx 2.1.
 
-A way of k + 1 nodes is k segments, two-way ones also in the other direction. A node where a driver
-has no choice is not the end of a street: the segments on either side become one edge. The rule is
+A way of k + 1 nodes has k segments, and a two-way one k more in the other direction. Where a driver
+has no choice, no street ends: the segments on either side of the node become one edge. The rule is
 from Boeing (2025), Topological Graph Simplification Solutions to the Street Intersection Miscount
 Problem, Transactions in GIS 29 (3), e70037, as in OSMnx's ``simplify_graph``: a node is kept if a
-street begins and ends in it, if no segment leads in or none out, or unless it has two neighbours
-and two or four segments.
+segment begins and ends in it, if no segment leads in or none out, or if it does not have two
+neighbours and two or four segments.
 
 The order of rows is OSMnx's too, so that parallel streets get the same keys.
 """
@@ -61,7 +61,7 @@ def segments_of(pieces: Pieces) -> Segments:
     size = pieces.size[chosen]
     refs = pieces.refs[_ranges(begin[chosen], size)].astype(np.int32)
     place = np.repeat(np.arange(len(chosen), dtype=np.int32), size)
-    # A node repeated in a row is one node.
+    # Equal nodes in succession count once.
     fresh = np.ones(len(refs), dtype=bool)
     fresh[1:] = (refs[1:] != refs[:-1]) | (place[1:] != place[:-1])
     refs, place = refs[fresh], place[fresh]
@@ -111,7 +111,7 @@ def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
     passed[last] = False
     kept = np.ones(len(node_id), dtype=bool)
     kept[v[paths[passed]]] = False
-    # Single segments come first, as they are in OSMnx's graph before the merged ones.
+    # Single segments come first, because OSMnx's graph has them before merged ones.
     edge_u = np.concatenate([u, u[paths[last - path_size + 1]]])
     edge_v = np.concatenate([v, v[paths[last]]])
     size = np.concatenate([np.ones(len(u), dtype=np.int64), path_size])
@@ -188,7 +188,7 @@ def _paths(
     near: tuple[np.ndarray, np.ndarray],
     node_id: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the segments from each end along other nodes, and their number by path.
+    """Return the segments of each path from an end to the next, and their number by path.
 
     A path stops where it has no next segment in its direction.
     """
@@ -238,7 +238,7 @@ def _quick(values: np.ndarray) -> array[int]:
 def _starts(
     pairs: np.ndarray, segment: np.ndarray, end: np.ndarray, node_id: np.ndarray
 ) -> np.ndarray:
-    """Return the segments from an end to another kind of node, in OSMnx's order.
+    """Return the segments from an end to a node that is not one, in OSMnx's order.
 
     OSMnx goes through its ends in the order of a Python set of their ids. That order only decides
     the keys of parallel streets.

@@ -16,9 +16,9 @@ from siting.files import missing_columns, rows_fault
 # Range of plausible posted limits; others are slips ("2") or another unit.
 SANE_KMH = (5.0, 130.0)
 KMH_PER_MPH = 1.609344
-# Speed of a ramp relative to the road it leaves; ASSUMPTION of the facts on speeds.
+# Speed of a ramp relative to the road it leaves; ASSUMPTION.
 LINK_SHARE = 0.8
-# The row for kinds of road without their own.
+# Row of the table for kinds of road that have none.
 FALLBACK = "unclassified"
 
 _LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(km/?h|kph|kmph|mph)?", re.IGNORECASE)
@@ -104,14 +104,14 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
 def edge_speeds(
     highway: Iterable[Any], maxspeed: Iterable[Any], classes: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return each street's free speed (km/h) and its peak factor on time.
+    """Return each street's free speed (km/h) and the peak factor of its driving time.
 
     A plausible posted limit is the free speed. It is a legal ceiling, not an observed speed, so it
     may be too high on narrow streets; the peak factor of the kind of road multiplies the time in
-    either case. Where streets of several kinds were merged (a list), the slowest at peak counts,
-    ties by alphabet: OSMnx gives such lists in no fixed order. `classes` is the result of
-    `class_speeds`. Columns: ``highway`` (one kind), ``speed_kmh``, ``speed_source`` (``maxspeed``
-    or ``class``), ``peak_factor``.
+    either case. Where streets of several kinds were merged (a list), the slowest kind at peak
+    counts; the alphabet breaks ties, because OSMnx gives such lists in no fixed order. `classes` is
+    the result of `class_speeds`. Columns: ``highway`` (one kind), ``speed_kmh``, ``speed_source``
+    (``maxspeed`` or ``class``), ``peak_factor``.
     """
     paces = classes["peak_factor"] / classes["free_kmh"]
     pace: dict[str, float] = dict(zip(paces.index.astype(str), paces.tolist(), strict=True))

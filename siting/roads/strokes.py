@@ -1,7 +1,7 @@
-"""Roads as few long lines (strokes), for maps and not for driving.
+"""Roads as a few long lines (strokes), for maps and not for driving.
 
-At each crossing the two most nearly straight streets are one line. Cartography calls these lines
-strokes: R. C. Thomson, D. E. Richardson: The "good continuation" principle of perceptual
+At a crossing, the two streets that form the straightest line are joined. Cartography calls the
+result strokes: R. C. Thomson, D. E. Richardson: The "good continuation" principle of perceptual
 organization applied to the generalization of road networks. Proceedings of the 19th International
 Cartographic Conference (1999), 1215-1223.
 """
@@ -21,7 +21,7 @@ Lines = npt.NDArray[np.object_]
 
 # Bits of a position on the grid: 10,000 km in centimetres.
 _BITS = 31
-# Bits of the two numbers that distinguish ends of lines, as fractions of a grid step.
+# Base of the two digits that distinguish ends of lines, as fractions of a grid step.
 _MARK = 2**11
 
 
@@ -30,8 +30,8 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
 
     `lines`: linestrings; duplicates, such as the two directions of a street, count once; `kind`: a
     number per line; only lines of one kind are joined; `grid`: rounding step of coordinates, in
-    their unit. The strokes' coordinates are whole multiples of it. The second result is for each
-    line the position of its stroke, -1 where it has no length.
+    their unit. The strokes' coordinates are whole multiples of this step. The second result has,
+    for each line, the position of its stroke, or -1 if the line has no length.
     """
     xy, of = shapely.get_coordinates(lines, return_index=True)
     on_grid = np.rint(xy / grid)
@@ -54,7 +54,7 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
 
 
 def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
-    """Return lines joined along each kind, and the position of each line's stroke.
+    """Return the lines of each kind joined, and the position of each line's stroke.
 
     Coordinates are integers, before and after.
     """
@@ -63,7 +63,7 @@ def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
     last = np.append(first[1:], len(of)) - 1
     ends, beside = np.concatenate([first, last]), np.concatenate([first + 1, last - 1])
     mark = _marks(xy[ends], xy[beside] - xy[ends], np.tile(kind, 2))
-    # Joined ends get a position of their own, so that only they are joined.
+    # Each pair of ends to join gets a position of its own, so that no other ends are joined.
     xy[ends] += np.column_stack([mark // _MARK + 1, mark % _MARK + 1]) / (2 * _MARK)
     apart = np.asarray(shapely.linestrings(xy, indices=of))
     merged = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(apart)))

@@ -17,9 +17,9 @@ from siting.errors import InputError, refuse
 from siting.files import missing_columns, rows_fault
 from siting.roads.network import Network
 
-# Neighbouring targets searched together; see `_blocks`.
+# Number of neighbouring targets searched together; see `_blocks`.
 BATCH = 32
-# Minutes held at once, in numbers: 64 MB. A wide search takes fewer targets at a time.
+# Largest number of minutes held at once: 64 MB. A wide search takes fewer targets at a time.
 BLOCK_NUMBERS = 8_000_000
 # Bytes of a pair of cell and site while it is gathered, sorted and named.
 BYTES_A_PAIR = 64
@@ -30,7 +30,7 @@ LEAST_MIN = 1e-9
 def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) -> pd.DataFrame:
     """Return the driving minutes from each node to each target node within the cutoff.
 
-    Dijkstra's algorithm (scipy, bounded) from each target on the network with every street
+    Dijkstra's algorithm (scipy, bounded) runs from each target on the network with every street
     reversed, so that one-ways are driven towards the target. Of parallel streets the quickest
     counts.
 
@@ -148,7 +148,7 @@ def reach(
     access_kmh
         Speed between the place and its road node, km/h.
     progress
-        Called now and then with the number of sites searched, and of all.
+        Called now and then with the number of sites searched, and the number of all sites.
 
     Returns
     -------

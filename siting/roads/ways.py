@@ -54,9 +54,9 @@ class Ways:
     _kinds: dict[tuple[str | None, ...], int] = field(default_factory=dict, repr=False)
 
     def add(self, way_id: int, refs: list[int], tags: Tags) -> bool:
-        """Add a way if it is drivable, and return whether; bus-only ways are counted.
+        """Add a way if it is drivable; return whether it is; bus-only ways are counted.
 
-        An English name replaces its name.
+        An English name replaces the way's name.
         """
         if "highway" not in tags or len(refs) < 2:
             return False
@@ -209,9 +209,7 @@ class Pieces:
     node_id: np.ndarray  # the nodes in use, sorted
     lon: np.ndarray
     lat: np.ndarray
-    way_id: (
-        np.ndarray
-    )  # one row per piece: its OSM way, or an id that no way has where a way was cut
+    way_id: np.ndarray  # one row per piece: the id of its OSM way, or a new id if the way was cut
     kind: np.ndarray  # its position in `tags`
     size: np.ndarray  # number of nodes
     refs: np.ndarray  # nodes of each piece, one piece after the other, as positions in `node_id`
@@ -224,7 +222,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
 
     A way is kept, whole, if any of its nodes lies inside `clip` (lon/lat; ``None``: all). Raises
     `InputError` if there is no drivable way, or none in the polygon, or a node has impossible
-    coordinates; `path` names the file in it.
+    coordinates; `path` names the file in the message.
     """
     if not ways.way_id:
         raise InputError(
@@ -274,7 +272,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
 
 
 def _places(node_id: np.ndarray, refs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the position of each node of a way in the file, and whether it is present."""
+    """Return where each node of a way is in `node_id`, and whether the file has it."""
     at = np.searchsorted(node_id, refs)
     at[at == len(node_id)] = 0
     there = node_id[at] == refs if len(node_id) else np.zeros(len(refs), dtype=bool)

@@ -1,13 +1,13 @@
 """Counts of simulated days: by station, by class and by hour, and over many days.
 
-Counting. The counted day begins after a day of warm-up, at midnight. Drivers who ask or arrive
-within it are counted, and followed to the end, so that no wait is cut short. At its end
+The counted day begins at midnight after a day of warm-up. Drivers who ask or arrive on this day are
+counted, and followed to the end of their session, so that no wait is cut short. At the day's end
 
     arrivals = charged + turned away + still waiting            (charged: began within the day)
 
-Ports and energy are counted over the same 24 hours by the overlap of sessions with them, including
-sessions of drivers of the day before. Each day is drawn afresh with its own warm-up, so that days
-are independent and
+The use of ports and energy is counted over the same 24 hours by the overlap of sessions with them,
+including sessions that began the day before. Each day is drawn afresh with its own warm-up, so that
+days are independent and
 
     mean over days +- t(0.975, days - 1) x standard deviation over days / sqrt(days)
 
@@ -60,8 +60,8 @@ def count_day(
 ) -> Day:
     """Return the counts of the 24 hours that begin at a minute.
 
-    `log`: as `siting.simulation.simulate`; `queues`, `sessions`: the queues and sessions;
-    `wait_min`: a wait longer than this is late (minutes); `first_min`: start of the day.
+    `log`: as `siting.simulation.simulate` returns it; `queues`, `sessions`: the queues and
+    sessions; `wait_min`: longer waits are late, minutes; `first_min`: start of the day.
 
     Result: ``arrivals``, ``charged``, ``turned_away``, ``waiting_at_end``, ``late`` (waited longer,
     or turned away), ``wait_sum_min`` (of drivers who stayed), ``kwh`` and ``busy_min`` (within the
@@ -126,7 +126,7 @@ def _overlaps(log: pd.DataFrame, first_min: float) -> tuple[np.ndarray, np.ndarr
 
 @dataclass(frozen=True, eq=False)
 class Days:
-    """Independent days of one plan under one way of choosing."""
+    """Independent simulated days of one plan."""
 
     days: tuple[Day, ...]
     queues: Queues
@@ -141,12 +141,12 @@ class Rules:
     An `InputError` names every invalid figure.
     """
 
-    days: int = 10  # independent; a single one has no interval
+    days: int = 10  # number of independent days; one day has no confidence interval
     seed: int = 1
     balk_min: float = 30.0  # the longest expected wait that drivers accept
     # Coefficient of variation of a session's energy: 0 all the same, 1 exponential as in Erlang C.
     spread: float = 0.5
-    # Hours of the day before that are simulated too, 0 to 24; the drivers of the day stay the same.
+    # Hours of the previous day to simulate, 0 to 24; the drivers of the counted day do not change.
     warm_up_h: float = 24.0
 
     def __post_init__(self) -> None:
@@ -177,7 +177,7 @@ def simulate_days(
     """Return independent days, each after a warm-up of its own.
 
     `rows`: ``vehicle_class`` and ``kwh_day``, one row per place and class; `choices`: by row
-    (`siting.simulation.choices_of`); `wait_min`: a longer wait is late (minutes).
+    (`siting.simulation.choices_of`); `wait_min`: longer waits are late, minutes.
     """
     counted = []
     for child in np.random.SeedSequence(rules.seed).spawn(rules.days):

@@ -1,8 +1,8 @@
 """Drivers at the stations of a plan, one by one, with SimPy.
 
-A driver who wants to charge compares all compatible stations in reach, as in an application, and
-takes the one with the shortest sum of drive, expected wait and charging, among stations with an
-expected wait within the driver's patience. If there is none, the driver is turned away from the
+A driver who wants to charge compares all compatible stations in reach, as an app would, and takes
+the one with the shortest sum of drive, expected wait and charging, among stations whose expected
+wait is within the driver's patience. If there is none, the driver is turned away from the
 quickest station. On arrival the queue may have grown: a driver whose wait would now exceed the
 patience turns round. All others queue, first come, first served, for the ports of one charger group
 of the station. They take the fastest free port and keep it until the session is done.
@@ -25,8 +25,8 @@ from siting.simulation.ports import MINUTES, Sessions
 
 # Outcomes of a driver.
 OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND, CHARGED = range(4)
-# (drive in minutes, queue, minutes a kWh at its ports) of each choice of a driver, shortest drive
-# first.
+# The choices of a driver, shortest drive first: drive in minutes, queue, minutes per kWh at its
+# ports.
 Choices = Sequence[tuple[float, int, float]]
 
 
@@ -45,7 +45,7 @@ class Queues:
     def of(cls, ports: pd.DataFrame, sessions: Sessions, count: np.ndarray) -> Queues:
         """Return the queues of a table of ports.
 
-        `ports`: as `siting.simulation.station_ports`; `count`: sessions a day by class, which
+        `ports`: from `siting.simulation.station_ports`; `count`: sessions a day by class, which
         weight the mean session of a group.
         """
         groups = ports["charger_group"].to_numpy(object)
@@ -118,9 +118,9 @@ def simulate(
     Parameters
     ----------
     drivers
-        As `siting.simulation.draw_drivers`.
+        The drivers, from `siting.simulation.draw_drivers`.
     choices
-        The choices of each row.
+        The choices of each row of demand.
     queues
         The queues.
     patience_min

@@ -1,4 +1,4 @@
-"""Expected waits by Erlang C at each station, for the drivers a plan assigns to it.
+"""Expected waits by Erlang C at each station, for the drivers that a plan assigns there.
 
 Formulation
 -----------
@@ -10,10 +10,10 @@ its ports). With C(n, a) of `siting.sites.waiting`,
 
     P(wait > t) = C exp(-(n - a) t / s),      mean wait = C s / (n - a),      s = a / rate
 
-and where a >= n every driver waits longer than t, without end. A peak hour ends before its queue
-reaches the steady state, so both are upper estimates.
+If a >= n, every driver waits longer than t and the queue grows without end. A peak hour ends before
+its queue reaches the steady state, so both are upper estimates.
 
-Source: as `siting.sites.waiting`.
+Source: see `siting.sites.waiting`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STEPS = 100
 def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> pd.DataFrame:
     """Return each class's energy (kWh/day) at each charger group of a station.
 
-    `ports`: as `siting.simulation.station_ports`; `load`: ``site_id``, ``vehicle_class``,
+    `ports`: from `siting.simulation.station_ports`; `load`: ``site_id``, ``vehicle_class``,
     ``kwh_day``: energy assigned to each station. Columns: ``site_id``, ``charger_group``,
     ``vehicle_class``, ``kwh_day``, ``minutes`` (mean at the ports of the group). Energy that fits
     no port of the station is left out.
@@ -83,7 +83,7 @@ def expected_waits(
     late (minutes).
 
     Columns: ``site_id``, ``charger_group``, ``ports``, ``kwh_day``, ``sessions_day``, ``peak_hour``
-    (0 to 23), ``peak_sessions`` (an hour), ``erlangs`` (offered load in it), ``late_share`` (P(wait
+    (0 to 23), ``peak_sessions`` and ``erlangs`` (offered load) in that hour, ``late_share`` (P(wait
     > wait_min)), ``wait_mean_min`` (infinite where the load fills the ports).
 
     >>> from siting.demand import session_figures
@@ -132,7 +132,7 @@ def standard_kwh_day(
 ) -> pd.Series[float]:
     """Return the energy each station can serve (kWh/day) with few long waits in the peak hour.
 
-    `ports`: as `siting.simulation.station_ports`; `standard`: only its waiting time and share
+    `ports`: from `siting.simulation.station_ports`; `standard`: only its waiting time and share
     count, under either rule; its limit on port use is ignored; `sessions`, `compatibility`: the
     profile table, and the charger groups of each class; `energy_kwh_day`: public energy by class,
     which weights the sessions of a group.

@@ -35,9 +35,9 @@ def station_ports(
 ) -> pd.DataFrame:
     """Return the ports of each station by charger type, with their power (kW).
 
-    `sites`: ``site_id``, ``offer_id`` and ``chargers`` in words, as a plan has them; `offers`:
+    `sites`: ``site_id``, ``offer_id`` and ``chargers`` (in words) of a plan; `offers`:
     ``offer_id``, ``site_id``, ``existing``, ``ports``, ``availability`` (share of the time with
-    power), as the plan's offers have them.
+    power) of the plan's offers.
 
     Columns: ``site_id``, ``charger_group``, ``charger``, ``ports``, ``port_kw`` (kW with every port
     in use), ``battery_kwh`` (in all slots; 0: no swap cabinet), ``availability``; by site, fastest
@@ -106,7 +106,7 @@ class Sessions:
         """Return the sessions that the tables describe.
 
         `classes`: the vehicle classes of the study; `sessions`: as `siting.demand.session_figures`
-        returns them; `compatibility`: the charger groups of each class; `limits`: as
+        returns them; `compatibility`: the charger groups of each class; `limits`: from
         `siting.sites.charging_limits`, the packaged table by default; `swap_taper`: as in
         `siting.sites.ServiceStandard`. Raises `InputError` if a class has no session figures.
         """

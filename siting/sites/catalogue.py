@@ -1,6 +1,6 @@
 """Tables of figures for stations: chargers, connections, fees, bays, fitting vehicles.
 
-In all functions `path` is a user's own table that replaces the package's, with its columns.
+In all functions `path` is a user's own table that replaces the package's, with the same columns.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from siting.tables import COMPATIBILITY, validate
 def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     """Return the types of charger: power (kW), ports, price with range (PKR, installed), life.
 
-    A swap cabinet's price excludes batteries; ``battery_kwh`` and ``battery_pkr_kwh`` are of the
-    batteries in its slots. Batteries on the road depend on its sales (works.csv).
+    A swap cabinet's price excludes batteries; ``battery_kwh`` and ``battery_pkr_kwh`` describe the
+    batteries in its slots. The number of batteries on the road depends on sales (works.csv).
 
     Columns: ``charger_id``, ``charger_group``, ``power_kw``, ``ports``, ``capex_pkr`` with
     ``_low_`` and ``_high_``, ``life_years``, the battery columns, ``source``, ``confidence``.
@@ -67,7 +67,7 @@ def at_exchange_rate(
 
 
 def grid_figures(path: Path | None = None) -> pd.DataFrame:
-    """Return the costs of grid connections (PKR), by largest power (kW), and line (PKR/km).
+    """Return the costs of grid connections (PKR) by largest power (kW), and of line (PKR/km).
 
     Columns: ``item``, ``kind`` (connection, connection_kw, line, distance, factor, headroom,
     upgrade), ``kva``, ``max_kw`` (filled in as kVA x power factor), ``value``, ``low``, ``high``,
@@ -156,7 +156,7 @@ def charging_limits(path: Path | None = None) -> pd.DataFrame:
 
 
 def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Return the largest planned share of the day in use, by charger group.
+    """Return the largest share of the day for which ports may be in use, by charger group.
 
     A port is in use while it draws power; shares are above 0 and at most 1. `own` replaces the
     packaged shares by charger group; ranges, sources and marks are in
@@ -199,8 +199,8 @@ def parking_rule(path: Path | None = None) -> pd.DataFrame:
     """Return NEECA's parking rule: charging points by the bays of a car park.
 
     The reports say that a number of points "can be established", which may be a minimum or a
-    maximum. They give 5-50 bays: 1 point, 50-100: 2, 100-150: 3; at 50 and 100 they overlap, and
-    the smaller number is taken.
+    maximum. They give 5-50 bays: 1 point, 50-100: 2, 100-150: 3. The steps overlap at 50 and 100,
+    where the smaller number is taken.
 
     Columns: ``max_bays`` (blank: no limit; last), ``points``, ``source``, ``confidence``, smallest
     first. Raises `InputError` if steps repeat, points fall as bays rise, or a number is negative.

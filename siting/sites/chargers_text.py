@@ -1,4 +1,4 @@
-"""Texts of chargers, such as ``2 x dc_120 + 8 x lev_3``, and names made of them."""
+"""Texts that list chargers, such as ``2 x dc_120 + 8 x lev_3``, and names made from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STANDS = re.compile(r"^(?P<kw>\d+(?:\.\d+)?)\s*kW \(stands\)$", re.IGNORECASE)
 
 
 def charger_counts(text: str) -> tuple[dict[str, int], float | None]:
-    """Return a text's number of chargers of each type, and its existing power (kW).
+    """Return the number of chargers of each type in a text, and its existing power (kW).
 
     Types keep the order of the text, and repeated types are summed; the power is None if no part
     reads ``1 x 60 kW (stands)``. Raises `ValueError` if a part is not ``number x type``.
@@ -55,7 +55,7 @@ def added_up(texts: Iterable[str]) -> str:
 
 
 def size_name(counts: Mapping[str, int]) -> str:
-    """Return the name of a configuration made of its numbers of chargers.
+    """Return a configuration's name, made of its numbers of chargers.
 
     >>> size_name({"lev_3": 24, "dc_60": 2})
     '24_lev_3__2_dc_60'
@@ -64,7 +64,7 @@ def size_name(counts: Mapping[str, int]) -> str:
 
 
 def told_as(configuration: str, chargers: str) -> str:
-    """Return the name of a configuration, or the chargers if it has none.
+    """Return a configuration's name, or its chargers if the name only repeats them.
 
     >>> told_as("hub", "2 x dc_120 + 8 x lev_3")
     'hub'

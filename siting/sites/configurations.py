@@ -68,7 +68,7 @@ class Rules:
         return self.mixes[group]
 
     def mix_faults(self, types: pd.DataFrame) -> list[Fault]:
-        """Return every fault of the sessions behind the capacity of these chargers."""
+        """Return every fault of the session figures for the capacity of these chargers."""
         swaps = types["battery_kwh"].fillna(0.0) > 0
         needed = types[swaps | (self.service.rule == "waiting")]
         faults: list[Fault] = []
@@ -80,7 +80,7 @@ class Rules:
         return faults
 
     def group_kwh_day(self, types: pd.DataFrame, number: np.ndarray) -> float:
-        """Return the capacity of chargers of one group (kWh/day), power always on."""
+        """Return the capacity of chargers of one group (kWh/day), with power all day."""
         swaps = bool((types["battery_kwh"].fillna(0.0) > 0).any())
         needed = swaps or self.service.rule == "waiting"
         mix = self.mix(str(types["charger_group"].iloc[0])) if needed else None
@@ -96,16 +96,16 @@ class Rules:
 
 
 class RuleFigures(TypedDict, total=False):
-    """The figures behind offers, by name; packaged tables replace missing ones.
+    """The figures behind offers, by name; packaged figures stand in for missing ones.
 
     - ``chargers``, ``grid``, ``fees``, ``compatibility``: as `charger_catalogue`, `grid_figures`,
       `fee_figures` and `compatibility` return them; required.
     - ``utilisation``: the share of the day's full output that is sold, above 0 and at most 1
       (0.15); a shorthand for ``service=ServiceStandard("rated_share", ...)``, which overrides it.
     - ``service``: the service standard.
-    - ``availability``: the share of time there is power, above 0 and at most 1 (1).
+    - ``availability``: the share of time with power, above 0 and at most 1 (1).
     - ``line_km``: the distance to the nearest 11 kV point, km.
-    - ``subsidy``: the rule (`Subsidy()`).
+    - ``subsidy``: the subsidy rule (`Subsidy()`).
     - ``costs``: civil works, land and O&M (`site_costs()`).
     - ``bays``, ``sessions``, ``limits``: as `bay_figures`, `siting.demand.session_figures` and
       `charging_limits` return them.
@@ -144,7 +144,7 @@ def rule_faults(given: RuleFigures) -> list[Fault]:
 
 
 def rules_of(given: RuleFigures) -> Rules:
-    """Return the rules of given figures, with packaged figures for all others."""
+    """Return the rules with the given figures, and packaged figures for all others."""
     figures: dict[str, Any] = {name: one for name, one in given.items() if one is not None}
     used = figures.pop("utilisation", USED_SHARE)
     return Rules(**{"service": ServiceStandard("rated_share", used), **figures})
@@ -158,9 +158,9 @@ def configuration_table(
 
     The capacity of a group follows from the service standard (`siting.sites.standards`), the cost
     parts from `siting.sites.costs`. The grid connection is the smallest that carries the load; with
-    a transformer it also needs `line_km` of overhead 11 kV line, by default the grid table's for a
-    city. Fees are NEECA's application fee; its annual fee, O&M and a land lease are running costs,
-    not part of the cost.
+    a transformer it also needs `line_km` of overhead 11 kV line, by default the grid table's city
+    distance. NEECA's application fee is part of the cost; its annual fee, O&M and a land lease are
+    running costs.
 
     `configurations`: name, then charger type and number: ``{"hub": {"dc_60": 2, "lev_3": 4}}``;
     `given`: the figures of `RuleFigures`. Raises `InputError` with every fault of both at once.
@@ -207,7 +207,7 @@ def configuration_table(
 
 
 def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:
-    """Return the configurations without site figures: line, upgrade, availability.
+    """Return the configurations before site figures (line, upgrade, availability) apply.
 
     An `InputError` names every class without the session figures needed for capacity.
     """

@@ -41,7 +41,7 @@ LAND = ("lease", "upfront")
 POINTS_RULES = ("none", "minimum", "maximum")
 SUBSIDY_RULES = ("need", "share", "flat", "gap")
 MONTHS = 12.0
-# Fields of `SiteCosts` and the item of works.csv each is filled from.
+# Fields of `SiteCosts`, each with the item of works.csv that fills it.
 WORKS = {
     "civil_bay_pkr": "civil_bay",
     "land_bay_month_pkr": "land_bay_month",
@@ -62,20 +62,20 @@ SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "b
 
 @dataclass(frozen=True)
 class SiteCosts:
-    """The costs of a station besides chargers, grid works and fees, and its land payment.
+    """The costs of a station besides chargers, grid works and fees; how land is paid for.
 
     Make one with `site_costs`, which fills in the packaged figures.
     """
 
     civil_bay_pkr: float  # civil works of a car bay in PKR
     land_bay_month_pkr: float  # lease of a bay in PKR a month
-    land_bay_upfront_pkr: float  # a bay paid for at the start, in PKR
+    land_bay_upfront_pkr: float  # price of a bay paid at the start, in PKR
     om_share: float  # operation and maintenance: share of the chargers' cost a year, 0 to 1
     # Bays of a site for which neither layer nor kind has a figure; ``inf``: no limit.
     site_bays: float
     line_detour: float  # length of an 11 kV line over the straight distance, at least 1
-    # `contingency_share`, `design_share`, `insurance_share`: contingency and design as shares of
-    # the cost of the works, insurance a year, 0 to 1
+    # `contingency_share`, `design_share`, `insurance_share`: contingency, design and yearly
+    # insurance as shares of the cost of the works, 0 to 1
     contingency_share: float = 0.0
     design_share: float = 0.0
     insurance_share: float = 0.0
@@ -93,13 +93,13 @@ class SiteCosts:
     # ``lease`` (running cost) or ``upfront`` (part of the cost).
     land: Literal["lease", "upfront"] = "lease"
     # Reading of NEECA's parking rule at sites with known bays: ``none`` (ignored), ``minimum`` or
-    # ``maximum`` of charging points. Its reports can mean either.
+    # ``maximum`` of charging points. Reports of the rule can mean either.
     neeca_points: Literal["none", "minimum", "maximum"] = "none"
     # Bays of a site by kind of place, where its layer has no figure.
     bays_by_kind: Mapping[str, float] = field(default_factory=dict)
 
     def road_battery(self, group: str) -> float:
-        """Return the batteries on the road (kWh) per kWh a day that a group can sell."""
+        """Return the batteries on the road (kWh) for each kWh/day that a group can sell."""
         return float(getattr(self, f"road_battery_{group.removeprefix('swap_')}", 0.0))
 
     def __post_init__(self) -> None:
@@ -202,12 +202,12 @@ class Subsidy:
 
     @property
     def held_to(self) -> Hurdle:
-        """The hurdle of a business case: NPV 0 unless the rule fills the gap."""
+        """The hurdle of the rule if it fills the gap, else NPV 0 at planned sales."""
         return self.hurdle if self.fills_gap else Hurdle()
 
     @property
     def shares(self) -> dict[str, float]:
-        """The share paid of each cost part; design, contingency and deposit are the operator's."""
+        """The paid share of each cost part; the operator pays design, contingency, deposit."""
         names = {part: part.removesuffix("_cost_pkr") + "_share" for part in COST_PARTS}
         return {part: float(getattr(self, name, 0.0)) for part, name in names.items()}
 
@@ -252,7 +252,7 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
 
 
 def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) -> pd.DataFrame:
-    """Return offers with one part dearer by an amount (PKR), and dependent costs adjusted.
+    """Return offers with one cost part, and costs that depend on it, raised (PKR).
 
     Design, contingency and insurance keep each offer's own shares of the works.
     """

@@ -1,4 +1,4 @@
-"""Existing stations."""
+"""Existing stations, read from a file."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     existing), ``existing_ports`` where the file has ports, ``operational``, ``private``,
     ``source``, ``geometry``. Only a station in service and open to all is existing. The others are
     ordinary places, of the kind "existing (not operating)" or "existing (private)". A missing power
-    is assumed to be 60 kW, the commonest unit, and noted in `source`; so is the file's note
-    (``flag``) on a row. Raises `InputError` with every fault at once: unreadable, columns missing,
-    powers that are not numbers above 0, answers that are neither yes nor no, ids given twice.
+    is assumed to be 60 kW, the commonest unit. ``source`` mentions this, and a row's ``flag``.
+    Raises `InputError` with every fault at once: unreadable file, missing columns, powers that are
+    not numbers above 0, answers that are neither yes nor no, ids given twice.
     """
     layer = read_layer(path)
     faults: list[Fault] = []

@@ -1,8 +1,8 @@
 """Fit of chargers to sites, and the reason in words where they do not fit.
 
 Chargers fit a site if a grid connection and the headroom (or a bought upgrade) carry their load,
-the bays suffice, and NEECA's points allow them. Configurations that the user names stay rows, with
-a reason if they do not fit. Sizes are rows only if they fit: there may be hundreds per site.
+the bays suffice, and NEECA's points allow them. Configurations named by the user stay in the table,
+with a reason if they do not fit. Sizes are in the table only if they fit: a site can have hundreds.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Fitting:
     def wrong_points(self, points: Any, asked: Any) -> tuple[Any, Any]:
         """Return where points are too few, and where they are too many."""
         few = (points < asked) & (self.points_rule == "minimum")
-        # Below its first step the rule has no number, so no number is too many.
+        # Below its first step the rule has no number, so no number of points is too many.
         return few, (points > asked) & (asked > 0) & (self.points_rule == "maximum")
 
 
@@ -97,7 +97,7 @@ def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
 
 
 def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
-    """Raise `InputError` for sizes that fit no site, with the needs of the smallest."""
+    """Raise `InputError` for sizes that fit no site, with what the smallest size needs."""
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:
@@ -125,7 +125,7 @@ def _room(bays: float, kw: float) -> str:
 
 
 def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
-    """Return the offers with the price of headroom, or the reason that it is too small."""
+    """Return the offers with the price of more headroom, or the reason if it is too small."""
     out = offers.assign(upgrade_kw=0.0, upgrade_cost_pkr=0.0)
     added = out["load_kw"] - out["standing_kw"]
     over = (out["reason"] == "") & (added > out["headroom_kw"])
@@ -146,7 +146,7 @@ def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
 
 
 def with_reasons(offers: pd.DataFrame, sized: Flags, rules: Fitting) -> pd.DataFrame:
-    """Return the offers with bays, points and ports added to their reasons."""
+    """Return the offers with faults of bays, points and ports added to their reasons."""
     asked = rules.points(offers)
     points, ports = (offers[c].to_numpy() for c in ("points", "ports"))
     bays, there = (offers[c].to_numpy(float) for c in ("bays_needed", "site_bays"))

@@ -20,7 +20,7 @@ METRES = 1000.0
 def nearest_line_km(
     candidates: gpd.GeoDataFrame, network: gpd.GeoDataFrame, detour: float = 1.3
 ) -> gpd.GeoDataFrame:
-    """Return the candidates with ``line_km``: 11 kV line to the nearest point of a layer.
+    """Return the candidates with ``line_km``: length of line to the nearest 11 kV point.
 
     `candidates`: sites in a projected system in metres; a site's own ``line_km`` is kept;
     `network`: 11 kV lines, or points or areas of substations, in any system; `detour`: length along
@@ -58,7 +58,7 @@ def assign_feeders(
     `within_m`: sites farther than this from any feeder get none.
 
     Result: a copy with ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and
-    ``feeder_m`` (m to it). Of feeders equally near, the first by id is taken. Raises `InputError`
+    ``feeder_m`` (m to it). Of equally near feeders, the first by id counts. Raises `InputError`
     with every fault: columns missing, ids repeated or blank, headroom that is not a number of at
     least 0, a coordinate system that is missing or geographic.
 
@@ -91,7 +91,7 @@ def assign_feeders(
 
 
 def _nearest(sites: gpd.GeoDataFrame, layer: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nearest row of a layer (first of equals) to each site, and metres to it."""
+    """Return the row of a layer nearest to each site (first of equals), and its metres away."""
     local = layer.to_crs(sites.crs)
     tree = shapely.STRtree(local.geometry.to_numpy())
     pairs, away_m = tree.query_nearest(

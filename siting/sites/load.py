@@ -6,7 +6,7 @@ A charger of K kW and p ports draws at most its rating, and at most its vehicles
 
     draw = min(K, p v)      kW, v the fastest vehicle that can plug in there (`charging_limits`)
 
-The draw is K if a class has no limit there (DC, where a session's mean does not tell its peak).
+The draw is K if a class has no limit there (as for DC: a session's mean does not tell its peak).
 Many ports are rarely all in use. In the busiest hour, with the load a (erlangs) at which the group
 sells all that the service standard allows, the queue M/M/k has
 

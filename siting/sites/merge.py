@@ -1,4 +1,4 @@
-"""Candidate layers merged: snapped to roads, duplicates joined, far places listed."""
+"""Merging of candidate layers: places snapped to roads, joined if near, or dropped."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def merge_candidates(
     """Return the candidate sites of all layers, and the places dropped.
 
     Places within `merge_within_m` of each other become one site. They are taken in order: existing
-    stations, then layers as given, in a layer named places, then from south to north and west to
-    east. Each becomes a site or joins the nearest earlier site, so a row of places does not shrink
-    to one. Two existing stations of one layer stay two, however near; a station repeated in another
-    layer is the same.
+    stations first, then by layer, named places first in a layer, then from south to north and west
+    to east. Each becomes a site or joins the nearest earlier site, so a long row of places does not
+    become one site. Two existing stations of one layer stay two, however near; a station repeated
+    in another layer is joined.
 
     Parameters
     ----------
@@ -62,10 +62,10 @@ def merge_candidates(
     -------
     candidates : GeoDataFrame
         ``site_id`` (from south to north, then west to east), ``name``, ``kind``, ``existing``,
-        ``existing_power_kw``, ``source``, ``node_id``, ``snap_m`` (m), ``merged`` (how many places
-        joined it) and ``merged_names``; the figures above; the user's columns, from the first user
-        row at the site; and ``merged_ids``, the ids of the other user rows there. Points are in the
-        network's coordinate reference system.
+        ``existing_power_kw``, ``source``, ``node_id``, ``snap_m`` (m), ``merged`` (number of places
+        that joined it) and ``merged_names``; the optional figures of the layers; the user's
+        columns, from the first user row at the site; and ``merged_ids``, the ids of its other user
+        rows. Points are in the network's coordinate reference system.
     dropped : GeoDataFrame
         ``name``, ``kind``, ``existing``, ``source``, ``road_m`` (m to the nearest road),
         ``reason``, the user's columns, ``geometry``.
@@ -193,7 +193,7 @@ def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _unfit(places: gpd.GeoDataFrame, excluded: gpd.GeoDataFrame | None) -> pd.Series[str]:
-    """Return the reason against each place other than its roads; missing if none."""
+    """Return why each place is unfit, apart from its distance to roads; missing if fit."""
     none = pd.Series(None, index=places.index, dtype="str")
     reason: pd.Series[str] = places["unfit"] if "unfit" in places.columns else none
     if excluded is None or excluded.empty:

@@ -48,8 +48,8 @@ class OfferFigures(RuleFigures, total=False):
     """`RuleFigures`, and the defaults for sites without their own figures.
 
     - ``headroom_kw``: spare grid power, kW (800, an assumption for an 11 kV feeder: 200 to 2,000).
-    - ``line_km``: by default the grid table's for a motorway if the site's kind is services,
-      rest_area or motorway, else for a city.
+    - ``line_km``: by default the grid table's motorway distance if the site's kind is services,
+      rest_area or motorway, else its city distance.
     - ``parking``: as `parking_rule` returns it (the packaged rule).
     """
 
@@ -73,12 +73,12 @@ def make_offers(
     ----------
     candidates
         Sites, as `merge_candidates` returns them. Columns ``headroom_kw`` (kW), ``line_km`` (km of
-        11 kV line), ``bays`` (else those of its kind of place), ``availability`` (share of the time
+        11 kV line), ``bays`` (default: by kind of place), ``availability`` (share of the time
         there is power) and ``existing_ports`` take priority over the defaults; ``feeder_id`` is
         copied.
     configurations
         Name, then charger type and number. Each is offered at each site, with a reason if it does
-        not fit. With sizes it may be empty.
+        not fit. May be empty if there are sizes.
     sizes
         Charger type, then its allowed numbers at a site, in every combination of one type per
         charger group (`with_sizes`). A site is offered the sizes that fit or, if none fits, the
@@ -93,8 +93,8 @@ def make_offers(
         Whether a configuration above the headroom is offered as ``<configuration>+upgrade``, at the
         price of a stronger feeder, instead of being ruled out.
     **given
-        By name, the figures of `OfferFigures`; ``chargers``, ``grid``, ``fees`` and
-        ``compatibility`` must be among them.
+        The figures of `OfferFigures` by name; ``chargers``, ``grid``, ``fees`` and
+        ``compatibility`` are required.
 
     Returns
     -------

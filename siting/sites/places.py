@@ -32,9 +32,9 @@ ID_COLUMNS = ("site_id", "id")
 OWN = "user_"
 OWN_ID = f"{OWN}id"
 
-COORDINATES = ("lon", "lat", "longitude", "latitude")  # of a CSV; they are the points
+COORDINATES = ("lon", "lat", "longitude", "latitude")  # columns of a CSV that give the points
 
-# Optional figures of a site: their meaning, whether they must be above 0, and the most.
+# Optional figures of a site: meaning, whether they must be above 0, and largest value.
 SITE_FIGURES = {
     "headroom_kw": ("kW of at least 0", False, np.inf),
     "line_km": ("km of at least 0", False, np.inf),
@@ -42,12 +42,12 @@ SITE_FIGURES = {
     "availability": ("a share of time above 0 and at most 1", True, 1.0),
 }
 
-# Start of the reason against a parcel that is too small.
+# First words of the reason to leave out a small parcel.
 SMALL = "a parcel of "
 
 
 class NoPlaceError(InputError):
-    """A source without any place of the kind asked for."""
+    """A source that has no place of the wanted kind."""
 
 
 def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
@@ -179,9 +179,9 @@ def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
 
     `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
-    `tags`: key, then the values wanted, or ``True`` for any; they select from OSM XML; a layer is
-    read whole. Raises `InputError` if the file cannot be read, or nothing in an OSM file carries
-    one of the tags.
+    `tags`: key, then the values wanted, or ``True`` for any; a layer is read whole, whatever the
+    tags. Raises `InputError` if the file cannot be read, or nothing in an OSM file carries one of
+    the tags.
     """
     if path.name.lower().endswith(OSM_SUFFIXES):
         return read_osm_places(path, tags)
@@ -194,7 +194,7 @@ def _places(
     shapes = layer.geometry
     points = shapes.where(shapes.geom_type == "Point", shapes.representative_point())
     name = pd.Series(None, index=layer.index, dtype="str")
-    # OpenStreetMap places have their English name if there is one.
+    # Places from OpenStreetMap get their English name if they have one.
     for column in (name_column, "name:en" if name_column == "name" else name_column):
         if column in layer.columns:
             told = layer[column].astype("str").str.strip()
@@ -267,9 +267,9 @@ def candidates_from_parcels(
     """Return a layer's parcels as points in lon/lat, each at its spot nearest to a road.
 
     `path`: a layer file with one polygon a parcel; `min_area_m2`: smaller parcels, m2, get a reason
-    in the column ``unfit``; `kind`, `columns`: as for `siting.sites.candidates_from_layer`. Result:
-    as there, with ``unfit``: why a parcel is no candidate, missing if it is one. Raises
-    `InputError` as there, and if rows are not polygons.
+    in the column ``unfit``; `kind`, `columns`: as for `siting.sites.candidates_from_layer`. Result
+    and errors: as in that function, with ``unfit``, the reason why a parcel is no candidate
+    (missing otherwise), and an error if rows are not polygons.
     """
     layer = _read_areas(path)
     places = candidates_from_layer(path, kind=kind, **columns)
@@ -319,7 +319,7 @@ def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFram
 
 
 def _read_areas(path: Path) -> gpd.GeoDataFrame:
-    """Return a layer's rows, all of them polygons."""
+    """Return a layer, checked to have polygons only."""
     layer = read_layer(path)
     refuse(shape_faults(layer, path, ("Polygon", "MultiPolygon"), "polygons"))
     return layer

@@ -1,8 +1,8 @@
 """Sizes: combinations of charger numbers for a site.
 
-From each charger group a station has no chargers, or one type in one of its numbers: types of a
-group do not mix. A size is an ordinary configuration named by its numbers: ``24_lev_3__2_dc_60``,
-types in the order of the catalogue.
+From each charger group a station has no chargers, or one type in one of its allowed numbers: types
+of a group do not mix. A size is an ordinary configuration named by its numbers, with types in the
+order of the catalogue: ``24_lev_3__2_dc_60``.
 """
 
 from __future__ import annotations
@@ -113,12 +113,12 @@ def shown_offers(
 ) -> pd.DataFrame:
     """Return the offers worth showing: a few sizes per site, and all other offers.
 
-    Of sizes: the built one; its neighbours, one step more or fewer of one charger type (a step
-    leads to the next of its numbers, or from none to the smallest); at sites without a new station,
+    Shown sizes are the built one; its neighbours, with one step more or fewer of one charger type
+    (to its next allowed number, or from none to the smallest); at sites without a new station,
     sizes of one type; and one ruled-out size per site and reason.
 
-    `offers`: `siting.tables.OFFERS`; `built`: ids of the offers that a plan takes, at a site
-    several if it is extended later; `bundles`: names of configurations, whose offers are all shown.
+    `offers`: `siting.tables.OFFERS`; `built`: ids of the offers that a plan takes (several for a
+    site extended later); `bundles`: names of configurations, whose offers are all shown.
     Result: rows of `offers`, in their order.
     """
     told = pd.DataFrame(
@@ -182,7 +182,7 @@ def _counts(chargers: str) -> tuple[dict[str, int], float | None]:
 
 
 def _steps(counts: list[dict[str, int]], made: Flags) -> Floats:
-    """Return the number of steps from none, by station (row) and charger type (column).
+    """Return the steps above zero chargers, by station (row) and charger type (column).
 
     `made` marks stations made of sizes; a number between two sizes is half a step from each.
     """

@@ -2,21 +2,21 @@
 
 Formulation
 -----------
-Rule ``waiting``: the smaller of two bounds. In the peak hour at most the share alpha of drivers
-waits longer than t minutes (`siting.sites.waiting`); and over the day each port is in use for at
-most the share u of its time (`time_utilisation`), so that a group serves at most
+Under rule ``waiting`` the smaller of two bounds counts. In the peak hour at most the share alpha of
+drivers waits longer than t minutes (`siting.sites.waiting`); and over the day each port is in use
+for at most the share u of its time (`time_utilisation`), so that a group serves at most
 
     sum over its ports of 24 h x u x session_kwh / hours(p)
 
-set by the pace of the vehicles, not by the kW of the port. The first bound binds with few ports,
-the second with many. A session of class c at a port of p kW takes
+which depends on the pace of the vehicles, not on the kW of the port. The first bound binds with few
+ports, the second with many. A session of class c at a port of p kW takes
 
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
 with p the charger's kW over its ports (all in use at once), and limit(c) the vehicle's limit: from
-the table of limits, else session_kwh over session_min of the profile table, the vehicle's pace
-where the charger does not bind. The classes of a group are weighted by their sessions, energy over
-session_kwh: with ``energy_kwh_day`` if given, else with equal energy.
+the table of limits, else session_kwh over session_min of the profile table, which is the vehicle's
+pace at a strong charger. The classes of a group are weighted by their number of sessions:
+``energy_kwh_day``, or equal energy, over session_kwh.
 
 A group can have types of different pace. Its k fastest ports are one queue M/M/k with their mean
 minutes (port by port, which weights slow ports more than mean rates would). The other ports of each
@@ -25,23 +25,24 @@ on its ports, and idle slow ports cost nothing, so more or faster ports never lo
 a simulation in which drivers take the fastest free port, eleven pairs and triples of types kept
 alpha with a margin.
 
-Error of the mean over classes: at alpha 0.1 and 1 to 8 ports, cars and buses mixed (equal energy,
-each exponential) waited too long in 0.100 to 0.109 of cases; with sessions half as variable as an
-exponential, in 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
+The mean over classes has an error: at alpha 0.1 and 1 to 8 ports, cars and buses mixed (equal
+energy, each exponential) waited too long in 0.100 to 0.109 of cases; with sessions half as variable
+as an exponential, in 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
 
-Rule ``rated_share``: sum over the chargers of a group of kW x 24 h x utilisation. It ignores time:
-at 0.15 a socket of 3.3 kW whose vehicles draw 0.8 kW would be in use for 0.6 of the day.
+Under rule ``rated_share`` the capacity is the sum of kW x 24 h x utilisation over a group's
+chargers. The rule ignores time: at 0.15 a socket of 3.3 kW whose vehicles draw 0.8 kW would be in
+use for 0.6 of the day.
 
-Swap cabinets: the queue of a repairable item. A swap takes a full battery out and leaves an empty
+Swap cabinets are queues of repairable items. A swap takes a full battery out and leaves an empty
 one, which a slot charges at once. With a battery and a charger in each of n slots a driver waits
-only while all n are charging, and gets the first full battery. Waits are those of the queue M/M/n
-(Erlang C): slots are servers, and the service time is the recharging time of a returned battery,
+only while all n are charging, and gets the first full battery. Waits follow the queue M/M/n (Erlang
+C): slots are servers, and the service time is the recharging time of a returned battery,
 
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.
 
 Rule ``waiting`` is as above with these values. Rule ``rated_share`` allows as many swaps in the
-peak hour as its slots recharge; the hour's share of the day gives the day. Neither rule counts
-batteries that are full when the hour begins.
+peak hour as the slots recharge; the day's number is this over the hour's share of the day. Neither
+rule counts batteries that are full when the hour begins.
 """
 
 from __future__ import annotations
@@ -135,10 +136,10 @@ def group_mix(
 ) -> Mix:
     """Return the mean session of the vehicles that use a charger group.
 
-    `compatibility`: the classes of each group; `sessions`: as `siting.demand.session_figures`; the
-    packaged table by default; `limits`: as `siting.sites.charging_limits`; the packaged table by
-    default. `energy_kwh_day`: public energy by class, as weights; only ratios count. By default,
-    and if it is 0 for all the group's classes, they take equal energy.
+    `compatibility`: the classes of each group; `sessions`: from `siting.demand.session_figures`;
+    `limits`: from `siting.sites.charging_limits`; the packaged tables by default.
+    `energy_kwh_day`: public energy by class, as weights; only ratios count. By default,
+    and if all are 0, the classes of the group have equal energy.
 
     Raises `InputError` if no class uses the group, one has no session figures, or an energy is
     negative.
@@ -186,7 +187,7 @@ def group_mix(
 def group_capacity_kwh_day(
     types: pd.DataFrame, number: np.ndarray, mix: Mix | None, standard: ServiceStandard
 ) -> float:
-    """Return the capacity of one group's chargers at a station (kWh/day), power always on.
+    """Return the capacity of one group's chargers at a station (kWh/day), power all day.
 
     `types` are rows of the charger catalogue, all of one group. `mix` may be None only under
     ``rated_share`` without swap cabinets. Multiply by the availability.

@@ -17,12 +17,12 @@ LARGEST_AC_KW = 22.0
 def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Return one offer for each existing station with its capacity (kWh/day), power all day.
 
-    A station up to 22 kW is AC, above it DC. If ``existing_ports`` is blank, it has the ports of
-    that group's charger nearest in power in the catalogue. Running costs are unknown and count as
-    0, like the cost. To the columns of `sites` (``existing_power_kw``, ``existing_ports`` …) are
-    added ``configuration`` (existing), ``chargers``, ``vehicle_classes``, ``power_kw``,
-    ``load_kw``, ``standing_kw``, ``ports``, ``points``, ``bays_needed``, ``standing_kwh_day``,
-    ``capacity_<group>_kwh_day``.
+    A station of up to 22 kW is AC, a larger one DC. If ``existing_ports`` is blank, the station has
+    as many ports as the catalogue's charger in its group with the nearest power. Costs and
+    running costs count as 0. Result: the columns of `sites` (``existing_power_kw``,
+    ``existing_ports`` …), ``configuration`` (existing), ``chargers``, ``vehicle_classes``,
+    ``power_kw``, ``load_kw``, ``standing_kw``, ``ports``, ``points``, ``bays_needed``,
+    ``standing_kwh_day``, ``capacity_<group>_kwh_day``.
     """
     kw = sites["existing_power_kw"].to_numpy(dtype=float)
     group = np.where(kw <= LARGEST_AC_KW, "ac", "dc").astype(object)
@@ -66,8 +66,9 @@ def extended_offers(
 ) -> pd.DataFrame:
     """Return existing stations extended by configurations, one row per pair.
 
-    Power, ports, points, bays and capacity are sums; costs and the grid connection are of the added
-    chargers alone. `choices` are as `siting.sites.configurations.bare_configurations`.
+    Power, ports, points, bays and capacity are sums; costs and the grid connection are for the
+    added chargers alone. `choices`: as `siting.sites.configurations.bare_configurations` returns
+    them.
     """
     shared = [c for c in standing.columns if c in choices.columns]
     stands = standing.rename(columns={c: f"{c}_stands" for c in shared})

@@ -31,10 +31,10 @@ CLASS_ORDER = (
 def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFrame:
     """Return one street corner per square of `spacing_m` metres, in lon/lat (EPSG:4326).
 
-    In each square with roads it is the corner on the best class of road, then with the most
-    streets, then nearest the square's centre.
+    A square's best corner is on the best class of road; ties go to the corner with the most
+    streets, then to the one nearest the square's centre.
 
-    `spacing_m`: side of the squares in metres, aligned to multiples of it. Columns: ``name`` (of
+    `spacing_m`: side of the squares in metres, which begin at its multiples. Columns: ``name`` (of
     the best street there), ``kind`` ("street"), ``source``, ``geometry``; from south to north, then
     west to east. Raises `InputError` if the spacing is not above 0.
     """

@@ -49,7 +49,7 @@ def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     """Return the share of arrivals that must wait, 0 to 1; 1 if the load fills the servers.
 
     `servers`: ports, whole numbers of at least 1; `offered_load`: arrivals an hour times mean
-    service in hours (erlangs), at least 0. Result: of the shape the arguments broadcast to. Raises
+    service in hours (erlangs), at least 0. Result: an array of their broadcast shape. Raises
     `InputError` if a number is invalid, with every fault.
 
     >>> float(erlang_c(1, 0.5))  # one server: the load itself
@@ -66,9 +66,8 @@ def wait_probability(
     """Return P(wait > t), the share of drivers who wait longer than `wait_min`, 0 to 1.
 
     `servers`: ports, at least 1; `arrivals_per_h`: drivers an hour, at least 0; `session_min`: mean
-    time at the port in minutes, above 0; `wait_min`: the wait in minutes, at least 0. Result: of
-    the shape the arguments broadcast to. Raises `InputError` if a number is invalid, with every
-    fault.
+    time at the port in minutes, above 0; `wait_min`: the wait in minutes, at least 0. Result: an
+    array of their broadcast shape. Raises `InputError` if a number is invalid, with every fault.
 
     >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
     0.238844
@@ -129,7 +128,7 @@ def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
 
 
 def _checked(**given: tuple[Numbers, str]) -> tuple[Floats, ...]:
-    """Return numbers in one shape, each checked by the test of `_GOOD` named for it.
+    """Return numbers broadcast to one shape, each checked by its named test in `_GOOD`.
 
     Raises `InputError` with every number that fails.
     """

@@ -1,4 +1,4 @@
-"""The location of a site in words: its street, a crossing street, and what is near."""
+"""The location of a site in words: its street, a crossing street, and a place nearby."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def with_whereabouts(
     parts: gpd.GeoDataFrame,
     named: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return sites with a name each, and their location in words in ``whereabouts``.
+    """Return sites, each with a name and its location in words in ``whereabouts``.
 
     A named place keeps its name. Street corners, which share their street's name, and places
     without a name are named by location.
 
     `sites`: ``name``, ``kind`` and points; `edges`: the roads: ``name`` and lines in metres;
     `parts`: names of parts of the city: ``name`` and points; `named`: sites whose names can
-    describe the location of others; by default these.
+    describe the location of others; by default `sites`.
 
     >>> site = gpd.GeoDataFrame({"name": [None, "Pump"], "kind": ["parking", "fuel"]},
     ...     geometry=gpd.points_from_xy([0.0, 100.0], [0.0, 0.0]), crs=32643)
