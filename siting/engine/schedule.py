@@ -23,13 +23,15 @@ Ended = Literal["done", "turns", "yields"]
 class Step:
     """A step: `turn` takes one turn, and returns whether another may gain more.
 
-    `ready`: whether it can take one now.
+    `ready`: whether it can take one now; `growth`: work of a turn, as a multiple of the last.
     """
 
     turn: Callable[[], bool]
     ready: Callable[[], bool] = lambda: True
+    growth: float = 1.0
     work: float = 0.0  # work of all its turns
-    rate: float = math.inf  # gap closed per unit of work, recent turns counted most
+    rate: float = math.inf  # of the gap closed in its last turn per unit of work of the next
+    pace: float = 0.0  # of the gap closed per second of its last turn
 
 
 def take_turns(
@@ -61,13 +63,15 @@ def take_turns(
             return "yields"
         fair = taken % 2
         step = min(ready, key=lambda one: (0.0 if fair else -one.rate, one.work))
-        before, began = left(), clock.work
+        before, began, began_s = left(), clock.work, clock.elapsed_s
         more = step.turn()
         worked = max(clock.work - began, 1.0)
         after = left()
         step.work += worked
-        last = 0.0 if after >= before else (before - after) / worked
-        step.rate = last if math.isinf(step.rate) else (step.rate + last) / 2
+        closed = 0.0 if after >= before else before - after
+        step.rate = closed / (step.growth * worked)
+        # Before a first plan the gap is infinite, and has no pace.
+        step.pace = 0.0 if math.isinf(closed) else closed / max(clock.elapsed_s - began_s, 1e-9)
         taken += 1
         if not more:
             going.remove(step)

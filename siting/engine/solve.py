@@ -446,9 +446,10 @@ class _Solve:
         if not aim.of_worth:
             return Reached(aim, value)
         low = value - settings.KEPT * gap * abs(value)
-        lowest = result.bound / (1 + 0.999 * gap)
-        # A gap that was met stays met.
-        return Reached(aim, max(low, lowest) if lowest <= value else low)
+        if result.bound - value <= gap * (1 + settings.EXACT) * abs(value):
+            # A gap that was met stays met.
+            low = max(low, min(value, result.bound / (1 + 0.999 * gap)))
+        return Reached(aim, low)
 
     def _money(self, reached: Sequence[Reached]) -> list[Reached]:
         """Return the plan's public money as a limit for shorter drives, where money counts."""

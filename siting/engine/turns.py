@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from siting import settings
 from siting.engine.first_plans import improve, round_plainly, round_viable, take
@@ -23,18 +23,20 @@ def take_all_turns(inc: Incumbent) -> None:
     if inc.coarse:
         inc.master.forget_money()
         # The tree is last: its first turn may take as long as all before it.
-        steps = [Step(_program_turns(inc)), windows, Step(_tree_turns(inc))]
+        programs = Step(_program_turns(inc), growth=settings.MORE_NODES)
+        steps = [programs, windows, Step(_tree_turns(inc))]
     inc.turns_ended = take_turns(
         steps, inc.clock, left=lambda: inc.bound - inc.best,
         done=lambda: inc.done or inc.lacks_options,
-        turns=inc.options.turns, yields=_too_slow(inc, windows),
+        turns=inc.options.turns, yields=_too_slow(inc, windows, steps),
     )  # fmt: skip
 
 
-def _too_slow(inc: Incumbent, windows: Step) -> Callable[[], bool]:
-    """Return a test whether turns at twice their pace would still miss the gap in their time.
+def _too_slow(inc: Incumbent, windows: Step, steps: Sequence[Step]) -> Callable[[], bool]:
+    """Return whether turns cannot prove the gap in their time, at twice their pace so far.
 
-    It is false before the first turn of windows, whatever the pace.
+    The pace is that of all turns, or of the fastest last turn of a step. Windows have their first
+    turn before that, whatever the pace.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
@@ -45,6 +47,7 @@ def _too_slow(inc: Incumbent, windows: Step) -> Callable[[], bool]:
         if windows.ready() and not windows.work:
             return False
         pace = (first - left) / max(clock.elapsed_s - began_s, 1e-9)
+        pace = max([pace, *(step.pace for step in steps)])
         return 2 * pace * clock.left_s < left - asked
 
     return slow

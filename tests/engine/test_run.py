@@ -207,16 +207,19 @@ def test_an_interruption_in_any_phase_returns_the_best_so_far(monkeypatch, phase
     assert (answer.status == "optimal") == (answer.proof.gap == 0)
 
 
-@pytest.mark.parametrize(("from_share", "closes", "worked", "slow"), [
-    (0.0, 0.0, 1.0, True), (0.0, 10.0, 1.0, False), (0.9, 0.0, 1.0, False),
-    (math.inf, 0.0, 1.0, False), (0.0, 0.0, 0.0, False),
+@pytest.mark.parametrize(("from_share", "closes", "worked", "pace", "slow"), [
+    (0.0, 0.0, 1.0, 0.0, True), (0.0, 10.0, 1.0, 0.0, False), (0.9, 0.0, 1.0, 0.0, False),
+    (math.inf, 0.0, 1.0, 0.0, False), (0.0, 0.0, 0.0, 0.0, False),
+    # 10.9 to close in 1,000 s: the last turn of a step is fast enough, or is not.
+    (0.0, 0.0, 1.0, 0.006, False), (0.0, 0.0, 1.0, 0.005, True),
 ])  # fmt: skip
 def test_turns_that_cannot_prove_the_gap_in_time_leave_it_to_the_next_aim(
-    from_share, closes, worked, slow
+    from_share, closes, worked, pace, slow
 ):
     frame = Frame(Program(grid_town()), MostWorth())
     inc = Incumbent(frame, Clock(1_000.0), Options(0.001, 1, 1, yields_from=from_share), None)
     inc.best, inc.bound = 100.0, 111.0
-    too_slow = turns._too_slow(inc, Step(lambda: False, work=worked))
+    windows, other = Step(lambda: False, work=worked), Step(lambda: False, pace=pace)
+    too_slow = turns._too_slow(inc, windows, [windows, other])
     inc.bound -= closes
     assert too_slow() is slow

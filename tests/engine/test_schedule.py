@@ -49,6 +49,30 @@ def test_a_step_without_gain_takes_no_more_than_its_share_of_work():
     assert 0 < idle <= gains + 1
 
 
+def test_a_step_is_judged_by_its_last_turn():
+    search = Search(fades=(5.0, 1.0), steady=(0.5, 1.0))
+    gains = iter([5.0, *99 * [0.0]])
+
+    def fading():
+        search.taken.append("fades")
+        search.clock.work += 1.0
+        search.left = max(search.left - next(gains), 0.0)
+        return True
+
+    search.steps[0].turn = fading
+    search.run(turns=40)
+    # Both are alike in work, so half of the turns are fair; all others go to the steady one.
+    assert search.taken.count("steady") >= 20
+    assert search.taken[:4] == ["fades", "steady", "fades", "steady"]
+
+
+def test_a_turn_that_grows_counts_with_the_work_of_the_next():
+    search = Search(grows=(1.0, 1.0), other=(0.5, 1.0))
+    search.steps[0].growth = 4.0
+    search.run(turns=3)
+    assert search.taken == ["grows", "other", "other"]
+
+
 @pytest.mark.parametrize("turns", [0, 1, 7])
 def test_turns_run_out(turns):
     search = Search(a=(0.0, 1.0), b=(0.0, 2.0))
