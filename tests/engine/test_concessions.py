@@ -14,6 +14,7 @@ def large(monkeypatch):
     monkeypatch.setattr(settings, "WHOLE_FIRST", 0)
 
 
+@pytest.mark.slow
 def test_cuts_and_plans_of_large_programs_hold_for_concessions(large):
     check([("concessions",), *TOGETHER[::4]], 2, methods=("exact",))
 

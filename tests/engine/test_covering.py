@@ -298,6 +298,7 @@ def test_rows_are_merged_whatever_their_order_and_bit_for_bit():
     assert (back == covers[row >= 0]).all()
 
 
+@pytest.mark.slow
 def test_chunks_are_merged_to_what_the_whole_would_be():
     rng = np.random.default_rng(6)
     covers, weight = rng.random((500, 70)) < 0.02, rng.integers(0, 9, 500).astype(float)

@@ -218,6 +218,7 @@ def test_ctrl_c_yields_the_best_plan_so_far():
     assert answer.proof.objective > 0
 
 
+@pytest.mark.slow
 def test_progress_tells_incumbent_bound_and_gap():
     seen = []
     solve(instance_of(*hard_town(), 80.0), gap=0.0, time_limit_s=2, threads=1,

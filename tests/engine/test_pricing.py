@@ -87,7 +87,7 @@ def test_more_pairs(first, all_priced):
 SPLIT = [("viability gap", 1), ("viability gap", 2), ("need", 1), ("need", 3)]
 
 
-@pytest.mark.parametrize("asked", often(SPLIT, SPLIT[3:]))
+@pytest.mark.parametrize("asked", often(SPLIT, SPLIT[:1]))
 def test_rows_of_sites_lower_the_bound_and_exclude_no_plan(asked, monkeypatch):
     rule, seed = asked
     program = program_of(medium_case((rule, "city floor", "then cost to all"), "plain", seed))

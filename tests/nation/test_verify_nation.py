@@ -26,6 +26,7 @@ def out(stored, tmp_path):
     return shutil.copytree(stored, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_folder_as_it_was_written_holds(out):
     found = verify_nation(out)
     assert found.faults == []

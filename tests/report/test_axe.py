@@ -47,13 +47,14 @@ UNDECIDED = """async () => {
 LEAST_CONTRAST = 4.5  # AA, for text of usual size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "size"),
     [
         ("en", "desktop"),
-        pytest.param("ur", "phone", marks=pytest.mark.slow),
-        pytest.param("en", "phone", marks=pytest.mark.slow),
-        pytest.param("ur", "desktop", marks=pytest.mark.slow),
+        ("ur", "phone"),
+        ("en", "phone"),
+        ("ur", "desktop"),
     ],
 )
 def test_axe_finds_nothing(opened, report_run, tmp_path, language, size):

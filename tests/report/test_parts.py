@@ -235,6 +235,7 @@ def test_a_road_is_named_along_its_line_and_again_where_it_is_long():
 # Years
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_stands_and_is_served_in_each_year(phased):
     page = page_of(phased)
     rows = [e for e in page.all("tr") if "data-year" in e["attrs"]]
@@ -269,6 +270,7 @@ def table(path):
     return pd.read_csv(path, encoding="utf-8-sig")
 
 
+@pytest.mark.slow
 def test_a_year_that_was_edited_or_is_missing_is_found(phased_copy):
     (phased_copy / "years.csv").unlink()
     built = phased_copy / "built.csv"
@@ -335,6 +337,7 @@ def test_envelopes_and_limits_are_shown_against_what_there_is(tmp_path):
     assert "PKR 1,000 of PKR 1,500 66.7 %" in text
 
 
+@pytest.mark.slow
 def test_years_have_a_bar_each(phased):
     assert [(b["name"], b["text"]) for b in budget_bars(record_of(phased))] == [
         ("2028", "PKR 1,000 of PKR 1,000"),

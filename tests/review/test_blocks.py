@@ -3,7 +3,6 @@
 import math
 
 import pytest
-from conftest import often
 from program.test_pairs import BLOCKS
 from study.test_program import NO_LAND, change
 from town import write_town
@@ -15,6 +14,8 @@ from siting.study import Study
 
 ALONE = ("coverage", "people", "decay", "floors", "fairness", "least_cost", "expected", "regret",
          "cvar", "alternatives")  # fmt: skip
+pytestmark = pytest.mark.slow
+
 PROGRAMS = {name: BLOCKS[name]["program"] for name in ALONE} | {
     "capacitated": {},
     "greedy": {},
@@ -43,14 +44,9 @@ TOGETHER = {
     },
 }
 ALL = PROGRAMS | TOGETHER
-# The others take as long each.
-QUICK = {"gap, years, decay"}
 
 
-@pytest.fixture(
-    params=often(ALL, QUICK),
-    scope="module",
-)
+@pytest.fixture(params=ALL, scope="module")
 def run(request, tmp_path_factory):
     """A run of each; under the viability gap there is money for what a station lacks."""
     folder = tmp_path_factory.mktemp("blocks")

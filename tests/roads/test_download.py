@@ -142,6 +142,7 @@ def test_silence_is_given_up_in_time(server: Server, tmp_path: Path, word: str) 
     assert len(download_polygon(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
 
 
+@pytest.mark.slow
 def test_an_answer_that_drips_is_given_up_in_time(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

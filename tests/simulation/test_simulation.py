@@ -296,6 +296,7 @@ def test_confidence_intervals_by_hand():
     assert half == pytest.approx(12.7062 * 0.5**0.5 / (2**0.5 * 10), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_about_as_often_as_they_say():
     inside = 0
     for seed in range(24):

@@ -33,6 +33,7 @@ def sectors(shared_data):
     return build_network(graph, table("speeds"), "islamabad_rawalpindi")
 
 
+@pytest.mark.slow
 def test_demand_of_the_sectors(shared_data, sectors):
     path = shared_data / "data/islamabad/islamabad_ict_population_1km_worldpop2020.csv"
     cells = make_cells(read_people(path, "population", raster_deg=1 / 120), sectors)

@@ -188,6 +188,7 @@ def slower(tmp_path_factory):
     return town, keys, plan, folder / "run"
 
 
+@pytest.mark.slow
 def test_the_built_plan_s_money_is_valued_under_the_slow_fleet(slower):
     _, _, plan, folder = slower
     slow = next(row for row in plan.facts["what_if"] if row["key"] == "scenario slow")
@@ -216,6 +217,7 @@ def test_the_built_plan_s_money_is_valued_under_the_slow_fleet(slower):
     assert slow["money"]["loss_pkr_year"] == pytest.approx(lost, abs=1)
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_it_is_told_wherever_served_is(slower):
     town, keys, plan, folder = slower
@@ -251,6 +253,7 @@ def test_it_is_told_wherever_served_is(slower):
 # --- two answers on one page ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_share_of_all_drivers_comes_first_and_the_money_s_figure_is_named(slower):
     _, _, plan, folder = slower
     told = dict(plan.headline())

@@ -72,6 +72,7 @@ def test_the_most_people_are_those_of_the_densest_tehsils():
     assert most_people(10) == 949_878 + 502_819  # and Garden, 4 km2
 
 
+@pytest.mark.slow
 def test_the_embedded_cities_are_not_doubted():
     from siting.study import check
 

@@ -504,6 +504,7 @@ def test_faults_of_ones_own_demand_are_told_together(town):
         study.with_(demand=near, program={"years": years})
 
 
+@pytest.mark.slow
 def test_a_network_of_ours_is_planned_like_the_file_it_came_from(town):
     study = siting.Study(town)
     again = study.with_(roads=study.network)
@@ -555,6 +556,7 @@ def test_the_users_ids_and_columns_come_back_with_every_place(town, tmp_path):
     assert again["plot_no"].to_list() == plan.sites["plot_no"].to_list()
 
 
+@pytest.mark.slow
 def test_columns_of_ones_own_people_and_demand_are_those_of_the_cells(town):
     study = siting.Study(town)
     people = gpd.read_file(town.parent / "people.csv").astype({"lon": float, "lat": float})
