@@ -142,19 +142,25 @@ def round_plainly(inc: Incumbent, taken: Floats) -> None:
 
 
 def round_viable(inc: Incumbent, taken: Floats) -> None:
-    """Make a viable plan from the relaxation, by shrinking stations that lack money."""
+    """Make viable plans from a relaxation, by shrinking stations that lack money.
+
+    Where most of its stations are spread over many sites, all these sites are tried too, at once,
+    without the stations that lack money among them.
+    """
     whole = np.bincount(inc.frame.site, taken, minlength=inc.frame.sites)
     order = np.argsort(-taken, kind="stable")
     _, first = np.unique(inc.frame.site[order], return_index=True)
     most = order[first]  # the largest option of each site
     value = whole[inc.frame.site[most]]
+    spread = bool((value >= settings.WHOLE_FROM[-1]).sum() < taken.sum() / 2)
     tried: set[int] = set()
-    for least in settings.WHOLE_FROM:
+    for least in (*settings.WHOLE_FROM, *[settings.SIGNIFICANT] * spread):
         some = most[value >= least]
         if len(some) in tried or inc.clock.over:
             continue
         tried.add(len(some))
-        choice = viable(inc.frame, some, inc.clock)
+        at_once = least == settings.SIGNIFICANT
+        choice = viable(inc.frame, some, inc.clock, at_once=at_once)
         if choice is not None:
             inc.weighed(choice)
 

@@ -58,7 +58,9 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
     return out, columns
 
 
-def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -> Ints | None:
+def viable(
+    frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False, at_once: bool = False
+) -> Ints | None:
     """Return a choice of viable stations under the viability gap; None if none is known.
 
     Under the viability gap a relaxation takes more stations than its money can carry. Stations with
@@ -75,6 +77,8 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
         Deadline and interruption.
     hurried
         Whether to check shortfalls at least once, even after the time is over.
+    at_once
+        Whether to drop all stations with a shortfall at the first check.
     """
     soft = softened(frame)
     assert soft is not None  # rows of the gap exist
@@ -111,6 +115,8 @@ def viable(frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False) -
             return choice
         by_site = frame.by_site(choice)
         kept = choice[~np.isin(frame.site[choice], sites[lacking])]
+        if at_once:
+            return kept
         worst = np.argsort(-lacks, kind="stable")[: math.ceil(len(lacking) / 2)]
         for j, t in zip(sites[worst].tolist(), year[worst].tolist(), strict=True):
             now = by_site[j]

@@ -30,6 +30,7 @@ from siting.engine.solvers import HIGHS
 from siting.engine.station_bound import Bounds, Prices
 from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
+from siting.engine.turns import go_on_with_tree
 from siting.engine.why_not import is_hopeless, raise_why_not
 from siting.errors import Fault, InfeasibleError, SolveError
 from siting.program.aims import Aim, LeastMoney, ShortestDrives
@@ -166,6 +167,9 @@ class _Solve:
         self.yields_from = math.inf
         self.left_out = LeftOut()
         self.prices: Prices | None = None  # those that bound all plans in the first aim
+        # Of the last search: its incumbent, and a bound on plans with options it did not have.
+        self.inc: Incumbent | None = None
+        self.beyond = -math.inf
 
     def _earliest(self, offers: Ints) -> Ints:
         """Return the earliest options that lead to some final offers."""
@@ -202,6 +206,7 @@ class _Solve:
         """Solve the aims and return the answer."""
         reached = list(self.before)
         aims = list(self.program.all_aims)
+        first: tuple[Incumbent | None, float] = None, math.inf
         if self.choice is None:
             self._begin_alone()
         for n, aim in enumerate(aims):
@@ -235,11 +240,31 @@ class _Solve:
             self.clock.report(at_once=True)
             self.results.append((aim, result, seconds))
             self.choice = result.choice
+            if not n:
+                first = self.inc, self.beyond
             reached.append(self._kept(aim, result) if left else Reached(aim, result.value))
             if left and aims[n + 1].of_drives and not aims[n + 1].of_stations:
                 reached += self._money(reached)
+        self._go_on(*first)
         self._break_ties(reached)
         return self._put_together(reached)
+
+    def _go_on(self, inc: Incumbent | None, beyond: float) -> None:
+        """Lower the bound of the first aim in the time left by the last; the plan stays.
+
+        `inc`: incumbent of its search; `beyond`: bound on plans with options it did not have.
+        """
+        aim, result, seconds = self.results[0]
+        if inc is None or inc.tree is None or inc.done or len(self.results) == 1:
+            return
+        began_s, sign = self.clock.elapsed_s, inc.frame.sign
+        with self.clock.within(inc.ends):
+            self._worked(inc, go_on_with_tree)
+        bound = min(sign * result.bound, max(inc.bound, beyond))
+        spent_s = self.clock.elapsed_s - began_s
+        seconds["tree"] = seconds.get("tree", 0.0) + spent_s
+        seconds["total"] += spent_s
+        self.results[0] = aim, replace(result, bound=sign * bound), seconds
 
     def _begin_alone(self) -> None:
         """Start from a plan without concessions, which is feasible with them too."""
@@ -307,7 +332,7 @@ class _Solve:
             whole, priced = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
-        gap = self._gap_of(aim)
+        gap, self.beyond = self._gap_of(aim), math.inf
         for _ in range(settings.WIDENED + 1):
             frame = self._framed(aim, reached)
             options = self._in_whole(np.arange(frame.count))
@@ -322,14 +347,16 @@ class _Solve:
             if result.bounds is not None:
                 priced = self._tightened(priced, aim, result.bounds)
             missing = np.setdiff1d(np.arange(whole.count), known.options)
-            beyond = float(priced.at_most[missing].max(initial=-math.inf))
-            bound = min(priced.bound, max(bound, beyond))
+            self.beyond = float(priced.at_most[missing].max(initial=-math.inf))
+            below, bound = bound, min(priced.bound, max(bound, self.beyond))
             # By no more than prices are exact.
             if bound - value <= settings.ARITHMETIC * abs(value):
                 bound = value
             result = replace(result, bound=frame.sign * max(bound, value))
             enough = value + max(gap, settings.ARITHMETIC) * abs(value)
             new = known.promising(priced.at_most, enough)
+            if not len(new):  # they are too many: those that alone hold the bound
+                new = known.promising(priced.at_most, max(enough, below))
             late = self.clock.over or result.stopped == "time limit"
             if bound <= enough or late or not len(new):
                 break
@@ -577,7 +604,8 @@ class _Solve:
         options = Options(
             gap, effort.threads, effort.seed, greedy, briefly, turns, self.yields_from
         )  # fmt: skip
-        return result_of(self._worked(Incumbent(frame, self.clock, options, start, known), search))
+        self.inc = self._worked(Incumbent(frame, self.clock, options, start, known), search)
+        return result_of(self.inc)
 
     def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
         """Return an incumbent after some work, or after as much as an interrupt allowed."""

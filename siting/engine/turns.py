@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from siting import settings
 from siting.engine.first_plans import improve, round_plainly, round_viable, take
 from siting.engine.incumbent import Incumbent
-from siting.engine.schedule import Step, take_turns
+from siting.engine.schedule import Ended, Step, take_turns
 from siting.engine.search import fill, round_relaxed
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
@@ -23,12 +24,23 @@ def take_all_turns(inc: Incumbent) -> None:
     if inc.coarse:
         inc.master.forget_money()
         # The tree is last: its first turn may take as long as all before it.
-        programs = Step(_program_turns(inc), growth=settings.MORE_NODES)
-        steps = [programs, windows, Step(_tree_turns(inc))]
-    inc.turns_ended = take_turns(
+        inc.tree = Step(_tree_turns(inc))
+        steps = [Step(_program_turns(inc), growth=settings.MORE_NODES), windows, inc.tree]
+    slow = _too_slow(inc, windows, steps)
+    inc.turns_ended = _turns(inc, steps, turns=inc.options.turns, yields=slow)
+
+
+def go_on_with_tree(inc: Incumbent) -> None:
+    """Continue the tree where it stopped, for the bound."""
+    assert inc.tree is not None
+    _turns(inc, [inc.tree])
+
+
+def _turns(inc: Incumbent, steps: Sequence[Step], **until: Any) -> Ended:
+    """Take turns until the gap is proven or a missing option holds the bound."""
+    return take_turns(
         steps, inc.clock, left=lambda: inc.bound - inc.best,
-        done=lambda: inc.done or inc.lacks_options,
-        turns=inc.options.turns, yields=_too_slow(inc, windows, steps),
+        done=lambda: inc.done or inc.lacks_options, **until,
     )  # fmt: skip
 
 
