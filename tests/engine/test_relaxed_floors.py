@@ -6,8 +6,10 @@ import pytest
 from engine.test_drives import grid_town
 
 from siting import settings
+from siting.engine import first_plans
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
+from siting.engine.incumbent import Incumbent, Options
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.relaxed_floors import viable
@@ -64,6 +66,32 @@ def test_a_choice_that_lacks_money_is_made_viable(kind, seed):
     left = viable(frame, first, ThreeRounds())
     assert 0 < len(left) < len(first)
     assert 0 < frame.serve(left, clock).objective <= served.objective
+    # The same at the first check, where that is asked for.
+    left = viable(frame, first, clock, at_once=True)
+    assert np.isin(left, first).all()
+    assert frame.serve(left, clock).found
+
+
+@pytest.mark.parametrize(("spread", "at_once"), [(0.1, [False, True]), (1.0, [False])])
+def test_a_relaxation_spread_over_many_sites_is_rounded_with_all_of_them(
+    monkeypatch, spread, at_once
+):
+    frame = frame_of("one year", 0)
+    inc = Incumbent(frame, Clock(60.0), Options(0.005, 1, 1), None)
+    inc.build()
+    asked = []
+
+    def watched(frame, choice, clock, *, at_once):
+        asked.append(at_once)
+        return viable(frame, choice, clock, at_once=at_once)
+
+    monkeypatch.setattr(first_plans, "viable", watched)
+    taken = np.zeros(frame.count)
+    taken[everything(frame)] = spread
+    first_plans.round_viable(inc, taken)
+    assert asked == at_once
+    assert inc.best > 0
+    assert inc.frame.serve(inc.choice, inc.clock).found
 
 
 @pytest.mark.parametrize("kind", ["one year", "by year"])

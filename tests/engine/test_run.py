@@ -11,12 +11,15 @@ from brute_force import COMPATIBILITY, best_by_flow, town
 from conftest import seeds
 from engine.test_drives import grid_town
 
+from siting import settings
 from siting.engine import assign, run, turns
 from siting.engine import solve as solve_program
 from siting.engine.clock import Clock
+from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.incumbent import Incumbent, Options
 from siting.engine.schedule import Step
+from siting.engine.solve import _Solve
 from siting.program.aims import MostWorth
 from siting.program.instance import Instance
 from siting.program.program import Program
@@ -223,3 +226,27 @@ def test_turns_that_cannot_prove_the_gap_in_time_leave_it_to_the_next_aim(
     too_slow = turns._too_slow(inc, windows, [windows, other])
     inc.bound -= closes
     assert too_slow() is slow
+
+
+def test_time_that_the_last_aim_leaves_lowers_the_bound_of_the_first(monkeypatch):
+    monkeypatch.setattr(settings, "WHOLE_FIRST", 0)
+    program = Program(Instance.from_tables(**hard_tables(sites=30, cells=120, budget=40.0)))
+    program = program.most_worth().shortest_drives()
+    best = solve_program(program.without_aims(), gap=0.0).proof.objective
+    for beyond in (-math.inf, 1e6):
+        inc = Incumbent(
+            Frame(program, program.aims[0]), Clock(60.0), Options(0.0, 1, 1, turns=1), None
+        )
+        run.search(inc)
+        assert not inc.done
+        mine = _Solve(program, Effort(0.0, 60.0, 1, 1), inc.clock, ())
+        before = run.result_of(inc)
+        mine.results = [(aim, before, {"total": 1.0}) for aim in program.aims]
+        mine._go_on(inc, beyond)
+        _, after, seconds = mine.results[0]
+        assert after.choice is before.choice
+        assert seconds["total"] > 1.0
+        if beyond > before.bound:  # an option that the search lacked holds the bound
+            assert after.bound == before.bound
+        else:
+            assert best - 1e-6 <= after.bound < before.bound
