@@ -5,39 +5,53 @@ from __future__ import annotations
 import math
 
 from siting import settings
-from siting.program.blocks import Blocks
+from siting.program.aims import Aim
+from siting.program.layout import Layout
+from siting.program.slices import Scenarios
 
 
-def latex_of(program: Blocks) -> str:
+def latex_of(
+    layout: Layout, aims: tuple[Aim, ...], unit: str, scenarios: Scenarios | None, differ: int
+) -> str:
     """Return the aims and rows of a program as LaTeX, each with its meaning.
 
     The module docstrings in `siting.program` define the symbols: options ``n`` (offers, over the
     years), sites ``j``, demand rows ``i``, slices ``s``.
+
+    Parameters
+    ----------
+    layout
+        Columns of the program.
+    aims, unit
+        Its aims in order, and the unit of worth.
+    scenarios
+        Its scenarios, or None.
+    differ
+        Number of other plans that it must differ from.
     """
-    unit = program.worth_unit
-    aims = [(aim.formula, _escaped(aim.explained(unit))) for aim in program.all_aims]
+    told = [(aim.formula, _escaped(aim.explained(unit))) for aim in aims]
     before = ["", *[r"\text{then }"] * (len(aims) - 1), r"\text{where }"]
     lines = [
         f"& {before[n] if n < len(before) else ''} & {formula} && \\text{{{words}}}"
-        for n, (formula, words) in enumerate([*aims, *_rows(program)])
+        for n, (formula, words) in enumerate([*told, *_rows(layout, scenarios, differ)])
     ]
     return "$$\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}$$"
 
 
-def _rows(program: Blocks) -> list[tuple[str, str]]:
-    instance, years = program.instance, program.year_plan
+def _rows(layout: Layout, scenarios: Scenarios | None, differ: int) -> list[tuple[str, str]]:
+    instance, years = layout.instance, layout.years
     rows = [
         (
             r"\textstyle\sum_{n \in O_j} y_n \le 1,\; y_n \in \{0, 1\}",
             f"one offer at a site: {len(instance.site_ids):,} sites, "
-            f"{len(program.options):,} options",
+            f"{len(layout.options):,} options",
         ),
         (
             r"\textstyle\sum_j x_{ijs} \le d_{is}",
             f"no more is served than is wanted: {len(instance.demand_ids):,} rows of demand",
         ),
     ]
-    if program.capacitated:
+    if layout.capacitated:
         rows.append(
             (
                 r"\textstyle\sum_{i \in K} x_{ijs} \le \sum_n c_{nK}\, y_n",
@@ -50,21 +64,20 @@ def _rows(program: Blocks) -> list[tuple[str, str]]:
         money = zip(years.years, years.budgets_pkr, strict=True)
         text = ", ".join(f"{year}: {pkr / 1e6:,.1f}" for year, pkr in money)
         rows.append((r"M_t \le B_t", f"public money by year, PKR m: {text}"))
-    elif program.budgeted and math.isfinite(instance.budget_pkr):
-        rows.append((r"M \le B", f"public money: PKR {instance.budget_pkr / 1e6:,.2f} m"))
-    if program.gap is not None:
+    elif math.isfinite(layout.budget_pkr):
+        rows.append((r"M \le B", f"public money: PKR {layout.budget_pkr / 1e6:,.2f} m"))
+    if layout.gap is not None:
         rows.append(
             (
                 r"u_j \ge \textstyle\sum_n c_n y_n - \sum_i v_i x_{ijs},\; u_j \le \bar u_n",
                 "public money pays what the business case lacks, up to a cap",
             )
         )
-    if program.scenario_plan is not None:
-        plan = program.scenario_plan
-        chances = zip(plan.names, plan.probabilities, strict=True)
+    if scenarios is not None:
+        chances = zip(scenarios.names, scenarios.probabilities, strict=True)
         text = ", ".join(f"{name} {p:g}" for name, p in chances)
         rows.append((r"p_s", f"scenarios and how likely they are: {text}"))
-    floors = [f"{floor.name} {floor.share:.0%}" for floor in program.floors]
+    floors = [f"{floor.name} {floor.share:.0%}" for floor in layout.floors if floor.share > 0]
     if floors:
         formula = r"\textstyle\sum_{i \in g, j} x_{ijs} \ge \varphi_g D_{gs}"
         rows.append((formula, f"shares that must be served: {_first(floors)}"))
@@ -74,9 +87,9 @@ def _rows(program: Blocks) -> list[tuple[str, str]]:
     if len(instance.required_sites):
         formula = r"\textstyle\sum_{n \in O_j} y_n = 1"
         rows.append((formula, f"{len(instance.required_sites):,} sites must have a station"))
-    if program.distances:
+    if differ:
         formula = r"\textstyle\sum_{j} |Y_j - Y'_j| \ge k"
-        rows.append((formula, f"differs from {len(program.distances)} other plans"))
+        rows.append((formula, f"differs from {differ} other plans"))
     return [(formula, _escaped(words)) for formula, words in rows]
 
 
