@@ -198,8 +198,8 @@ PLAN_EVERY = 10  # nodes, rounds or iterations between two plans later; not meas
 MOST_COUNTS = 40  # kinds of options counted, and counts tried at a node; not measured
 WINDOW_ROUNDS = 6  # rounds of windows in a turn; not measured
 NODES = 40  # nodes of the tree in a turn; measured: 0.1 to 3 s each under the viability gap
-# Work of a turn, in iterations × nonzeros. Measured: with 5e8 the tree of the sectors has one node a
-# turn (row 20).
+# Work of a turn, in iterations × nonzeros. Measured: with 5e8 the tree of row 20's sectors had one
+# node a turn.
 TURN = 2e9
 PROGRAM_GAP = 0.6  # share of the gap for the integer master problem; alike from 0.2 to 0.8
 PROGRAM_NODES = 100  # its nodes at first; not measured
