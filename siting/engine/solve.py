@@ -170,6 +170,7 @@ class _Solve:
         # Of the last search: its incumbent, and a bound on plans with options it did not have.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
+        self.finish_s = 0.0  # time to keep for the answer
 
     def _earliest(self, offers: Ints) -> Ints:
         """Return the earliest options that lead to some final offers."""
@@ -258,13 +259,21 @@ class _Solve:
         if inc is None or inc.tree is None or inc.done or len(self.results) == 1:
             return
         began_s, sign = self.clock.elapsed_s, inc.frame.sign
-        with self.clock.within(inc.ends):
+        self.clock.unit = aim.unit(self.program.worth_unit)
+        with self.clock.within(min(inc.ends, self._finish)):
             self._worked(inc, go_on_with_tree)
+        self.clock.report(at_once=True)
         bound = min(sign * result.bound, max(inc.bound, beyond))
         spent_s = self.clock.elapsed_s - began_s
         seconds["tree"] = seconds.get("tree", 0.0) + spent_s
         seconds["total"] += spent_s
         self.results[0] = aim, replace(result, bound=sign * bound), seconds
+
+    @property
+    def _finish(self) -> float:
+        """Share of the time limit that leaves time for the answer."""
+        clock = self.clock
+        return clock.share_after(max(1 - self.finish_s / max(clock.left_s, 1e-9), 0.0))
 
     def _begin_alone(self) -> None:
         """Start from a plan without concessions, which is feasible with them too."""
@@ -310,8 +319,8 @@ class _Solve:
         if clock.over or not math.isfinite(before):
             return result
         # The answer takes a multiple of the time that this plan's value took.
-        kept_s = settings.FINISH * (clock.elapsed_s - began_s)
-        with clock.within(clock.share_after(max(1 - kept_s / max(clock.left_s, 1e-9), 0.0))):
+        self.finish_s = settings.FINISH * (clock.elapsed_s - began_s)
+        with clock.within(self._finish):
             better, _ = relocated_often(frame, self._in_whole(result.choice), clock)
             better = moved(frame, better, clock)
         served = frame.serve(better, self.clock)

@@ -245,6 +245,7 @@ def test_time_that_the_last_aim_leaves_lowers_the_bound_of_the_first(monkeypatch
         mine._go_on(inc, beyond)
         _, after, seconds = mine.results[0]
         assert after.choice is before.choice
+        assert mine.clock.unit == "kWh/day"  # of the gap that is told meanwhile
         assert seconds["total"] > 1.0
         if beyond > before.bound:  # an option that the search lacked holds the bound
             assert after.bound == before.bound
