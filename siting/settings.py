@@ -63,7 +63,7 @@ LONG_ROOT_ENDS = 0.45  # the root where cuts are slow; not measured
 DRAWN_ROOT_ENDS = 0.25  # the root with payments by year; not measured
 START_OF_GAP = 0.7  # a first plan under the viability gap, where others are worse; not measured
 PRICING = 0.6  # pricing within an aim; not measured
-HORIZON_SHARE = 0.65  # a horizon of the shortest drives; not measured
+HORIZON_SHARE = 0.65  # one horizon in the search for the shortest drives; not measured
 ENDS = 0.97  # share of the time limit by which the search ends; not measured
 SERVED_AFTER = 3.0  # earlier by this multiple of the time to compute the service; not measured
 # Time kept for the answer, in times of valuing a plan. Measured: without it Saddar of row 20 was
@@ -108,7 +108,7 @@ BACK = 0.8  # weight of the last point in the point of separation; alike from 0.
 LARGE_BACK = 0.35
 FORGOTTEN = 0.05  # options at or below this value leave that point; not measured
 TOWARDS = 0.3  # step from a choice towards the optimum; alike from 0.15 to 0.6
-THRIFT = 0.01  # cost of all money in cuts, as a share of all worth; alike from 0.005 to 0.02
+THRIFT = 0.01  # small charge on all money, as a share of all worth; alike from 0.005 to 0.02
 LEVELS = 256  # steps that the worths of many pairs are rounded up to; not measured
 WORTHS_SEEN = 1_000  # worths looked at first, to count the different ones; not measured
 # Pairs of each row in a first model; others are priced in, and a cut is valid without them.
@@ -157,7 +157,7 @@ RELAXED_GAP = 0.02  # share of the gap that a relaxation may leave open; not mea
 # Options of each site kept beside those of the relaxation. Measured: with 0 the sectors end 2 %
 # lower (row 20); 2 and 5 are alike (row 19).
 BESIDE = 5
-WIDENED = 4  # times that offers which may be better are added; not measured
+WIDENED = 4  # rounds of adding offers that may be better, at most; not measured
 WIDER = 3.0  # as many as this multiple of those priced in, at most; not measured
 WIDER_ALWAYS = 500  # and this number in any case; not measured
 KEPT = 0.2  # share of an aim's gap that later aims may give up; not measured
@@ -208,7 +208,7 @@ MOST_NODES = 5_000  # at most; not measured
 
 # --- drives and service -------------------------------------------------------------------------
 
-# Horizon of the shortest drives, in times of the longest drive.
+# Horizon of the shortest drives, as a multiple of the longest drive.
 FIRST_HORIZON = 3.0  # the first, and the shortest; not measured
 FIRST_HORIZON_OF_GAP = 10.0  # under the viability gap, where lost worth is dear; not measured
 LONGEST_HORIZON = 50.0  # the longest; not measured
@@ -226,7 +226,7 @@ SUBGRADIENT_PATIENCE = 12  # steps without a better bound before they shorten; n
 SUBGRADIENT_SHRINK = 0.6  # by this factor; not measured
 SUBGRADIENT_SHORTEST = 1e-3  # share of the first length at which they end; not measured
 SUBGRADIENT_INERTIA = 0.7  # weight of the previous direction; not measured
-FIRST_WORK = 1_000  # work of the kicks before the cuts, for each pair; not measured
+FIRST_WORK = 1_000  # work of the kicks for each pair, before the cuts; not measured
 MORE_WORK = 4_000  # after the cuts; not measured
 NODE_WORK = 25  # with each node of the tree; not measured
 LEAST_WORK = 50_000  # fixed work of a change, and pairs of a program at least; not measured
@@ -242,7 +242,7 @@ STEP_SURE = 0.01  # rounding below which the weights' common divisor is used; no
 
 FAR = 1.0  # gap above which it comes first in messages and sets the exit code; not measured
 MOST_TOLD = 1e4  # gap above which it has no figure; not measured
-LISTED = 6  # floors or limits listed before the rest is counted; not measured
+LISTED = 6  # floors or limits named in a message, which only counts the rest; not measured
 REQUIREMENTS_LISTED = 12  # requirements shown without a known change; not measured
 CONFLICT_PARTS = 4  # divisor of the time left for one question of a conflict; not measured
 CONFLICT_STEPS = (0.3, 0.08, 0.02, 0.005)  # figures tried beyond the relaxation's; not measured

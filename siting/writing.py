@@ -48,9 +48,9 @@ FIXES = {
 }
 # Errors of a full disk, a quota, or a limit on file size.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# Marks of unfinished output: a file is filled as `.siting-part-RANDOM`, a folder NAME as `.NAME` +
-# PART beside a lock file, which its writer holds and signs. A folder without such a lock is not
-# ours, whatever its name.
+# Marks of unfinished output. A file is written as `.siting-part-RANDOM`, a folder NAME as `.NAME` +
+# PART. Beside the folder is a lock file, which its writer holds and signs; a folder without such a
+# lock is not ours, whatever its name.
 PART_FILE = ".siting-part-"
 PART, LOCK = "-siting-part", ".lock"
 _PART_FILE = re.compile(rf"{re.escape(PART_FILE)}[a-z0-9_]{{8}}(\..*)?", re.DOTALL)

@@ -40,7 +40,7 @@ SAME = 1e-5
 EXACT = 1e-9
 # Shares of the remaining time for each question about a plan.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
-# Share of all worth below which a difference is rounding.
+# A difference below this share of all worth is a rounding error.
 NOTHING = 1e-7
 
 
@@ -149,7 +149,7 @@ class Market:
         if most.choice is None:
             self.none_without = most.bound == -math.inf
             return None
-        # The money of the best plan without a bid has the same tolerance as its worth.
+        # While money is minimised, worth may fall by its tolerance, which is wider without a bid.
         least = most.value * (1 - (EXACT if without is None else SAME))
         with clock.within(clock.share_after(SECOND)):
             cheap = self._cheapest(self.drawn, gone, least)
@@ -247,7 +247,7 @@ class Market:
         of_worth = goal is self.pool.worth
 
         def value(choice: Ints) -> float:
-            # A solver keeps rows of millions only within some rupees.
+            # A solver may violate a row with figures in the millions by a few rupees.
             over = any(by[np.isin(at, choice)].sum() > most for at, by, _, most in more or ())
             if over or not self.money.within(choice):
                 return -math.inf

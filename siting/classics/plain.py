@@ -278,7 +278,7 @@ def _check_tables(
     capacity: str,
     cost_per: str,
 ) -> None:
-    """Raise `InputError` with every fault of demand, candidates and reach and between them."""
+    """Raise `InputError` with every fault in or between demand, candidates and reach."""
     demand, candidates, reach = tables
     demand_id = Column("demand_id", "id", "", "the demand")
     site_id = Column("site_id", "id", "", "the site")

@@ -27,7 +27,7 @@ from siting.roads.download import require_area
 
 log = logging.getLogger(__name__)
 
-# A pixel of at most this share of a cell's width counts whole in the cell of its centre.
+# A pixel no wider than this share of a cell counts entirely in the cell that holds its centre.
 WHOLE_PIXEL = 1 / 4
 # A larger pixel is split into parts of which this many fit into a cell's width.
 PARTS_PER_CELL = 16

@@ -228,14 +228,14 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     all energy that moves to another place (or class): half the sum of the absolute changes in the
     shares of cells (or of zones and classes).
 
-    `shares`: ``zone_id``, ``vehicle_class``, ``cell_id``, ``share``: division of a zone's and
-    class's energy over the cells; None: moves between cells are left out. Columns: ``rank`` (from
-    1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all; several: shares of one
-    source), ``low_kwh_day`` and ``high_kwh_day`` (totals at the figure's ends, the smaller
-    first), ``swing_kwh_day``, ``swing_share`` (of the central total), ``moved_share`` (zones and
-    classes), ``moved_zones_share`` (zones only) and ``moved_cells_share`` (cells, if there are
-    `shares`), each the larger of the two ends, ``source``, ``confidence``. Figures without an
-    effect are left out.
+    `shares`: ``zone_id``, ``vehicle_class``, ``cell_id``, ``share``: how the energy of each zone
+    and class is divided among cells; if None, moves between cells are left out. Columns: ``rank``
+    (from 1, by ``swing_share``), ``figure``, ``vehicle_class`` (blank: all; several: shares of one
+    source), ``low_kwh_day`` and ``high_kwh_day`` (totals at the figure's ends, the smaller first),
+    ``swing_kwh_day``, ``swing_share`` (of the central total), ``moved_share`` (zones and classes),
+    ``moved_zones_share`` (zones only) and ``moved_cells_share`` (cells, if there are `shares`),
+    each the larger of the two ends, ``source``, ``confidence``. Figures without an effect are left
+    out.
     """
     case = Case(area)
     central = case.figures["value"].to_numpy(dtype=float)

@@ -79,7 +79,7 @@ class CutModel(ABC):
         # Decisions: bounds of each option, and lower bounds of the named sites.
         self._low, self._high = np.zeros(self.count), np.ones(self.count)
         self._there = np.zeros(len(self._named))
-        # Options of equal data, by kind, and the rows that count them.
+        # Options with the same data, by kind, and the rows that count them.
         self.kinds: list[Ints] = []
         self._kind_rows = np.zeros(0, dtype=np.int32)
         self._base = self.model.getNumRow()

@@ -110,7 +110,7 @@ def sow_at_prices(inc: Incumbent) -> None:
 
 
 def round_plans(inc: Incumbent, taken: Floats) -> None:
-    """Round a relaxation to plans."""
+    """Make plans by rounding a relaxation."""
     valuer = inc.valuer
     if valuer is None:
         round_plainly(inc, taken)

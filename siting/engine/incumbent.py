@@ -172,7 +172,7 @@ class Incumbent:
         return math.fsum(instance.offer_subsidy[last]), math.fsum(instance.offer_cost[last])
 
     def _report(self) -> None:
-        bound = max(self.bound, self.best)  # only rounding puts a bound below the plan
+        bound = max(self.bound, self.best)  # a bound below the plan is a rounding error
         self.clock.hear(self.frame.sign * self.best, self.frame.sign * bound)
         self.clock.report()
 

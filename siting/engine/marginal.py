@@ -156,8 +156,8 @@ class Marginal:
     ) -> pd.DataFrame:
         """Return the best single stations in place of some stations, in columns of `offers_at`.
 
-        They fit budget and limits once the sites `without` are empty. One row per site, with
-        ``gain`` against the plan without them.
+        They fit budget and limits once the sites `without` are empty. One row per site; ``gain`` is
+        measured from the plan with those sites empty.
 
         Parameters
         ----------

@@ -267,7 +267,7 @@ class Master(CutModel):
         self.model.changeColsBounds(self.count, self._columns, self._low, self._high)
         if relaxed is None:
             return math.inf
-        # The bound includes the price on money that the choice does not spend.
+        # The bound also counts the price of money that the choice leaves unspent: take it off.
         left = self._refund - float(self._thrift[choice].sum())
         return relaxed.bound - left * self.size
 

@@ -56,7 +56,7 @@ def is_many(program: Program) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Priced:
-    """The bounds that the relaxation gives on all options; signed so that more is better."""
+    """Bounds from the relaxation on any plan with each option; signed so that more is better."""
 
     active: Flags  # whether each option is in the relaxation
     taken: Floats  # value of each option, 0 to 1
@@ -114,7 +114,7 @@ class Pricing:
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
         self.lowest = math.inf  # the best bound by sites, at the prices `center`
-        # Rows of single sites that only whole options meet (at most 0), and their prices.
+        # Rows of one site (at most 0) that fractional options may violate, and their prices.
         self.of_sites = sparse.csr_array((0, m.a.shape[1]))
         self.site_price = np.zeros(0)
 
@@ -128,7 +128,7 @@ class Pricing:
         self.cap_by[rows.col[mine]] = rows.data[mine]
 
     def _first(self, some: Ints) -> Flags:
-        """Return the first options: some, inexpensive, large, and of least cost per kWh."""
+        """Return the first options: `some`, and each site's cheapest, largest and best value."""
         frame, instance = self.frame, self.frame.program.instance
         last = frame.options.last
         cost = instance.offer_cost[last]

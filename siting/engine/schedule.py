@@ -38,7 +38,7 @@ def take_turns(
     steps: Sequence[Step], clock: Clock, *, left: Callable[[], float], done: Callable[[], bool],
     turns: float = math.inf, yields: Callable[[], bool] = lambda: False,
 ) -> Ended:  # fmt: skip
-    """Take turns until done or no step has one; return why they ended.
+    """Give steps their turns until all is done or none is ready; return why the turns ended.
 
     Parameters
     ----------

@@ -167,13 +167,13 @@ class _Solve:
         self.yields_from = math.inf
         self.left_out = LeftOut()
         self.prices: Prices | None = None  # those that bound all plans in the first aim
-        # Of the last search: its incumbent, and a bound on plans with options it did not have.
+        # The incumbent of the last search, and a bound on plans with options that it left out.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to keep for the answer
 
     def _earliest(self, offers: Ints) -> Ints:
-        """Return the earliest options that lead to some final offers."""
+        """Return, for each of the given final offers, the option that builds earliest."""
         last = self.program.options.last
         order = np.lexsort((-(self.program.options.offer >= 0).sum(axis=1), last))
         _, first = np.unique(last[order], return_index=True)

@@ -40,7 +40,7 @@ OF_A_SITE = ("one", "demand", "capacity", "cover", "gap", "cap", "paid")
 class Prices:
     """Prices in the unit of the aim, 0 or more."""
 
-    demand: Floats  # of a kWh/day of each demand row (in each slice); nan: of no known price
+    demand: Floats  # of a kWh/day of each demand row (in each slice); nan: not known
     money: Floats  # of a rupee paid, by year
     limits: Floats  # of a unit of each resource
     # Price of a rupee of gap at each site (row) in each year; None before the search for them.

@@ -45,10 +45,10 @@ def _turns(inc: Incumbent, steps: Sequence[Step], **until: Any) -> Ended:
 
 
 def _too_slow(inc: Incumbent, windows: Step, steps: Sequence[Step]) -> Callable[[], bool]:
-    """Return whether turns cannot prove the gap in their time, at twice their pace so far.
+    """Return a test of whether turns, even at twice their pace, would not prove the gap in time.
 
-    The pace is that of all turns, or of the fastest last turn of a step. Windows have their first
-    turn before that, whatever the pace.
+    The pace is that of all turns so far or, if faster, that of the fastest step in its last turn.
+    Windows have their first turn whatever the pace.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 

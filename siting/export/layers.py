@@ -15,7 +15,7 @@ from siting.errors import InputError
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND
 
-# Number of roads above which they are joined for drawing: one row each takes 110 MB for Karachi.
+# Number of roads above which they are joined for drawing: unjoined, Karachi's take 110 MB.
 MOST_ROADS = 100_000
 # Largest shift of a joined road (m).
 DRAWN_WITHIN_M = 2.0

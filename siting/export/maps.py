@@ -166,8 +166,8 @@ def draw_side_by_side(
 ) -> None:
     """Draw plans side by side as a PNG: cells by energy wanted and share served, and stations.
 
-    `edges` has ``highway``, in metres; `panels` gives, by the title above each map, its cells
-    (`demand_layer`) and stations.
+    `edges`: roads with ``highway``, in a projected coordinate reference system (metres); `panels`:
+    the cells (`demand_layer`) and stations of each map, by the title above it.
     """
     drawn = [
         (text, cells.to_crs(edges.crs), sites.to_crs(edges.crs))
@@ -208,8 +208,9 @@ def draw_differences(
 ) -> None:
     """Draw where plans differ as a PNG: stations in all, changed, and in some plans only.
 
-    `edges` has ``highway``, in metres; `sites` has ``status`` (all, changed, some), ``in_runs`` and
-    ``existing``; `runs` names the plans.
+    `edges`: roads with ``highway``, in a projected coordinate reference system (metres); `sites`:
+    stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``; `runs`: the names
+    of the plans.
     """
     stations = sites.to_crs(edges.crs)
     ground = _panel_ground(drawing.find_ground(edges, stations, stations), 8.0)

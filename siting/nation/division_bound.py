@@ -140,8 +140,8 @@ def divide(
     """Return the best point of each city within the money, or shares of points, or None.
 
     `pots` are the nation's budget and the provinces' money, `envelopes` the most that the points
-    may use of further resources. With `whole` each city takes one point; else shares of several,
-    which gives prices.
+    may use of further resources. With `whole` each city takes one point. Otherwise a city
+    may mix several, and the answer has prices.
     """
     names = list(cities)
     counts = [len(cities[name].energy) for name in names]

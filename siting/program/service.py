@@ -41,7 +41,7 @@ class Service:
     kind: Ints  # position of a row's set of charger groups in `kinds`
     # The sets of charger groups that vehicle classes can use, as positions of groups.
     kinds: tuple[Groups, ...]
-    worth: Floats  # worth of a kWh/day of a row in each slice, without a drive
+    worth: Floats  # worth of a kWh/day of a row in each slice, before decay
     # Present value of a kWh/day sold to a row (PKR); 0 where the program does not need it.
     margin: Floats
     vehicle_class: Ints  # position of a row's vehicle class; of the first demand row merged
@@ -71,7 +71,7 @@ class Merging:
     """The rules by which demand rows that are served alike become one."""
 
     instance: Instance
-    floors: tuple[Floor, ...]  # floors that keep rows apart
+    floors: tuple[Floor, ...]  # floors; only rows in the same floors are merged
     # Figures by vehicle class that keep rows apart; the first: present value of a kWh/day (PKR).
     by_class: tuple[Floats, ...]
     decay: Decay | None = None  # decay of worth with the drive

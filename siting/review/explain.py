@@ -492,7 +492,7 @@ def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
 
 
 def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float) -> None:
-    """Add the number of near-optimal plans with a station at a site, in words."""
+    """Say how many near-optimal plans have a station at this site."""
     others = other_plans(run.asked, run.found, count, limit_s)
     what = "In other plans"
     if isinstance(others, str):
@@ -580,7 +580,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
     stations["marginal_kwh_day"] = lost
     stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
-    # A station without marginal energy has no price: it is the most doubtful.
+    # A station without marginal energy has no price per kWh; it comes first, as most doubtful.
     stations = stations.sort_values(
         ["pkr_per_kwh_day", "subsidy_pkr", "site_id"],
         ascending=[False, False, True],

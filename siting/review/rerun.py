@@ -33,7 +33,7 @@ class Compared:
     what: str  # inputs, figures, tables, objective, plan, or versions
     differences: tuple[str, ...]  # a line each: before and after
     counted: str  # the scope, in words
-    # Whether a difference here makes the runs differ; other package versions do not.
+    # Whether a difference in this part makes the runs differ; False for tables and versions.
     decides: bool = True
 
     @property

@@ -1,4 +1,4 @@
-"""Claims of a run beyond its tables, checked for form and computed again from its outcome.
+"""Claims of a run that its tables do not hold: checked for form, computed again if possible.
 
 This keeps edited texts from passing as the solver's. Figures from other solves stay unchecked;
 `Verified` names them.

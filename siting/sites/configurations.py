@@ -166,15 +166,16 @@ def configuration_table(
     `given`: the figures of `RuleFigures`. Raises `InputError` with every fault of both at once.
 
     Columns: ``configuration``, ``chargers``, ``vehicle_classes``, ``power_kw`` (of the chargers),
-    ``load_kw`` (on the grid), ``ports``, ``points`` (a swap cabinet is one), ``bays_needed`` (car
-    bays), ``charger_cost_pkr``, ``battery_cost_pkr`` (its swap batteries), ``grid_item``,
-    ``connection_cost_pkr``, ``line_cost_pkr``, ``upgrade_cost_pkr``, ``grid_cost_pkr`` (their sum),
-    ``fee_cost_pkr``, ``civil_cost_pkr``, ``land_cost_pkr``, ``design_cost_pkr``,
-    ``contingency_cost_pkr``, ``deposit_cost_pkr``, ``cost_pkr``, ``subsidy_pkr``; running costs
-    ``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``, ``insurance_pkr_year``;
-    ``charger_life_years`` and ``battery_life_years`` (the shortest; blank without),
-    ``neeca_level``, ``capacity_<group>_kwh_day``, ``capacity_kwh_day``, ``pkr_per_kwh_day`` and
-    ``reason`` (blank, or why no grid tier carries the load; the grid cost is then a lower limit).
+    ``load_kw`` (on the grid), ``ports``, ``points`` (ports, but one for each swap cabinet),
+    ``bays_needed`` (car bays), ``charger_cost_pkr``, ``battery_cost_pkr`` (its swap batteries),
+    ``grid_item``, ``connection_cost_pkr``, ``line_cost_pkr``, ``upgrade_cost_pkr``,
+    ``grid_cost_pkr`` (their sum), ``fee_cost_pkr``, ``civil_cost_pkr``, ``land_cost_pkr``,
+    ``design_cost_pkr``, ``contingency_cost_pkr``, ``deposit_cost_pkr``, ``cost_pkr``,
+    ``subsidy_pkr``; running costs ``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``,
+    ``insurance_pkr_year``; ``charger_life_years`` and ``battery_life_years`` (the shortest; blank
+    without), ``neeca_level``, ``capacity_<group>_kwh_day``, ``capacity_kwh_day``,
+    ``pkr_per_kwh_day`` and ``reason`` (blank, or why no grid tier carries the load; the grid cost
+    is then a lower limit).
 
     >>> from siting.sites.catalogue import charger_catalogue, compatibility, fee_figures
     >>> from siting.sites.catalogue import grid_figures

@@ -30,8 +30,8 @@ energy, each exponential) waited too long in 0.100 to 0.109 of cases; with sessi
 as an exponential, in 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
 
 Under rule ``rated_share`` the capacity is the sum of kW x 24 h x utilisation over a group's
-chargers. The rule ignores time: at 0.15 a socket of 3.3 kW whose vehicles draw 0.8 kW would be in
-use for 0.6 of the day.
+chargers. The rule ignores time: at a utilisation of 0.15, a socket of 3.3 kW would have to be in
+use for 0.6 of the day if its vehicles draw 0.8 kW.
 
 Swap cabinets are queues of repairable items. A swap takes a full battery out and leaves an empty
 one, which a slot charges at once. With a battery and a charger in each of n slots a driver waits

@@ -71,7 +71,7 @@ class Cards:
         return f"{NOT_IN_TIME}: {', '.join(parts)}" if parts else ""
 
     def in_words(self) -> str:
-        """Return the number of cards, and those left blank for lack of time, in words."""
+        """Return, in words, the number of new stations and the parts of their cards left blank."""
         new = counted(len(self.new), "new station")
         return f"{new}; {self.blank}" if self.blank else new
 

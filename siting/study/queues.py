@@ -80,7 +80,7 @@ def simulated(
     ports, sessions = waiting.ports(plan), waiting.sessions
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
     days_by_case: dict[str, simulation.Days] = {}
-    # A planned driver has one station: cell and station together are the origin.
+    # A planned driver has only one station, so the origin is the cell and station together.
     sent = allotted(plan)
     sent["place"] = sent["cell_id"] + " to " + sent["site_id"]
     for case, wants, near in (

@@ -148,7 +148,7 @@ def neighbourhoods_of(config: Config, network: Network) -> gpd.GeoDataFrame:
 def candidate_layers(
     config: Config, network: Network
 ) -> tuple[list[gpd.GeoDataFrame], pd.DataFrame]:
-    """Return a layer (lon/lat) for each source, existing stations first; and empty sources.
+    """Return a layer (lon/lat) per source, existing stations first, and a list of empty sources.
 
     An empty source is listed with ``key`` and ``what``. If all are empty, an `InputError` is
     raised.

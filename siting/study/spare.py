@@ -1,9 +1,10 @@
 """The spare time for further results of a plan, bounded so that the time limit holds.
 
-Cards of stations, other circumstances and the certificate's prices are computed after the solve.
-Together they have `LEAST_S` seconds or `SHARE` of the solver's time limit, whichever is more; each
-has a share of the rest. Results without time are left blank and reported. A run records the number
-of results done, so that a second writing gives the same results.
+Cards of stations, the plan in other scenarios, and the prices of the certificate are computed after
+the solve. Together they have `LEAST_S` seconds or `SHARE` of the solver's time limit, whichever is
+more; each has a share of what is left. If the time runs out, the results still
+missing are left blank and reported. A run records the number of results done, so that a second
+writing gives the same results.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LEAST_S, SHARE = 8.0, 0.04
-# Least share of elapsed time that counts as taken. Elapsed time alone would cut fast steps short on
-# a busy machine.
+# At least this share of the elapsed time counts as time taken. Elapsed time alone would cut fast
+# steps short on a busy machine.
 LEAST_GIVEN = 0.05
 NOT_IN_TIME = "not worked out in the time"
 
@@ -50,7 +51,7 @@ class Spare:
 
     taken_s: float = 0.0
     done: dict[str, int] = field(default_factory=dict)
-    # Number of each done when the run was written; None: as time allows.
+    # Results of each type that the stored run has; None: as many as time allows.
     known: Mapping[str, int] | None = None
 
     @contextmanager

@@ -28,7 +28,7 @@ type Layer = gpd.GeoDataFrame
 type Table = pd.DataFrame
 type Row = pd.Series[Any]
 
-# Parameters of a stage that are not stages; `study` gives other years.
+# Parameters of a stage that are not stages. Through `study` a stage reads other years.
 AT_HAND = ("config", "context", "study")
 # Keys without effect on any table: any stage may read them.
 INERT = ("name", "output", "download", "sweep", "report", "award")

@@ -62,7 +62,7 @@ class Form:
     """The stored form of a stage that is no plain table: tables, record entries, reader."""
 
     needed: tuple[str, ...]  # the required tables
-    # From the stage to its tables; None for a stage that is left out.
+    # From the stage to its tables; a table that is None is not written.
     tables: Callable[[Any], dict[str, pd.DataFrame | None]]
     read: Callable[[Folder], Any]  # from the folder to the stage
     # From the stage to its entries in the record.

@@ -108,7 +108,7 @@ class Aim:
 
 @dataclass(frozen=True, eq=False)
 class ViabilityGap:
-    """Public money that fills the shortfall of business cases only."""
+    """Public money that is paid only to fill the shortfall of a business case."""
 
     # Present value of the margin on a kWh/day over the life, by vehicle class (PKR).
     margin_pkr: Mapping[str, float]
@@ -140,8 +140,8 @@ class OtherPlan:
 class Account:
     """All input of a recount."""
 
-    # The stations: ``slice``, ``site_id``, ``offer_id``; if claimed, ``built_year`` (NA: existed
-    # before) and ``paid_pkr`` (in the year).
+    # The stations: ``slice``, ``site_id``, ``offer_id`` and, where the plan claims them,
+    # ``built_year`` (NA: existed before) and ``paid_pkr`` (in the slice's year).
     built: pd.DataFrame
     # `siting.tables.SERVICE` and `siting.tables.DEMAND`, each with ``slice``.
     service: pd.DataFrame

@@ -68,11 +68,16 @@ class Certified:
 def certified(account: Account, prices: pd.DataFrame) -> Certified:
     """Return the bound on the first aim of an account that some prices prove.
 
-    `account`: the input tables of a plan; its claims are not read. `prices`: ``row``, ``name``,
-    ``slice`` and ``price`` (in the aim's unit) of a kWh/day of ``demand``, by ``demand_id`` and
-    slice; of a unit of a ``resource``, by its name, below 0 for a lower side; of a PKR of
-    ``money``, by year (in ``slice``; blank for a single sum); of a kWh/day of a ``floor``, by name
-    and slice; of a PKR of a ``gap``, by ``site_id`` and year. Missing prices are 0.
+    `account`: the input tables of a plan; its claims are not read. `prices`: the columns ``row``,
+    ``name``, ``slice`` and ``price`` (in the aim's unit). The kind in ``row`` says what is priced:
+
+    - ``demand``: a kWh/day of the ``demand_id`` in ``name``, in a slice;
+    - ``resource``: a unit of the resource in ``name``; below 0 for a lower side;
+    - ``money``: a PKR of the year in ``slice``, which is blank for a single sum;
+    - ``floor``: a kWh/day of the floor in ``name``, in a slice;
+    - ``gap``: a PKR of the viability gap of the ``site_id`` in ``name``, in the year in ``slice``.
+
+    Missing prices are 0.
 
     Raises `InputError` if prices cannot bound the first aim, or the table is invalid.
     """
@@ -351,7 +356,7 @@ class _Bound:
                 # An offer with a shortfall above its cap at full sales has no case.
                 short = self.cost[at] - self.cap[at] - self._intake(site, at, year, None)
                 lacking = (short > ROUNDING * self.cost[at]) & ~self.stands[at]
-                # Other stations of its concession may carry it.
+                # Other stations of its concession may make up for the shortfall.
                 lacking &= site not in self.book.concession
             self.size += float((np.abs(earned) + 2 * sizes + np.abs(fixed)).max(initial=0))
             out.append(np.where(np.asarray(lacking, dtype=bool), -math.inf, earned - fixed))

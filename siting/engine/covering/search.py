@@ -39,7 +39,7 @@ def greedy(
 
 
 def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
-    """Exchange options one by one while that gains weight, largest gain first; then fill up.
+    """Make the exchange that gains most weight until none gains; then add options that fit.
 
     A unit of unspent budget has a worth that falls to 0 at the end.
     """
