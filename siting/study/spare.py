@@ -1,8 +1,8 @@
 """The spare time for further results of a plan, bounded so that the time limit holds.
 
-Cards of stations, the plan in other scenarios, and the prices of the certificate are computed after
-the solve. Together they have `LEAST_S` seconds or `SHARE` of the solver's time limit, whichever is
-more; each has a share of what is left. If the time runs out, the results still
+Cards of stations, the plan in other demand cases and scenarios, and the prices of the certificate
+are computed after the solve. Together they have `LEAST_S` seconds or `SHARE` of the solver's time
+limit, whichever is more; each has a share of what is left. If the time runs out, the results still
 missing are left blank and reported. A run records the number of results done, so that a second
 writing gives the same results.
 """
