@@ -48,7 +48,7 @@ class Location:
 
     @property
     def most(self) -> int:
-        """Most sites of a plan."""
+        """Largest number of sites in a plan."""
         return len(self.fixed) if self.p is None else self.p
 
 
@@ -93,7 +93,7 @@ def nearest(problem: Location, chosen: Flags) -> tuple[Floats, Ints, Floats]:
 
 
 def fill(problem: Location, chosen: Flags, clock: Clock) -> Flags:
-    """Return the sites after additions, the most profitable first, while any saves cost."""
+    """Add sites, the most profitable first, while that saves cost; return the open sites."""
     chosen = chosen | problem.existing
     cheapest = nearest(problem, chosen)[0]
     scale = max(float(cheapest.sum()), 1e-300)
@@ -114,7 +114,7 @@ def fill(problem: Location, chosen: Flags, clock: Clock) -> Flags:
 
 
 def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
-    """Return the sites after adding, dropping or exchanging single ones while that saves cost."""
+    """Add, drop or exchange single sites while that saves cost; return the open sites."""
     chosen = chosen.copy()
     while not clock.over:
         now, open_sites, gain, drop, swap = _profits(problem, chosen)
@@ -137,12 +137,12 @@ def improve(problem: Location, chosen: Flags, clock: Clock) -> Flags:
 
 
 def first_plan(problem: Location, clock: Clock) -> Flags:
-    """Return a plan by additions, and then by exchanges of one site at a time."""
+    """Return a plan made by additions, then by exchanges of one site at a time."""
     return improve(problem, fill(problem, problem.existing, clock), clock)
 
 
 def settle(problem: Location, chosen: Flags) -> Flags:
-    """Return an equally good set without idle sites, with lower ids where an exchange is free."""
+    """Return an equally good set without idle sites, with lower ids where that is free."""
     chosen = chosen.copy()
     while True:
         now, open_sites, _, drop, swap = _profits(problem, chosen)

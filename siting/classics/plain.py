@@ -39,10 +39,10 @@ class PlainInstance:
         without a limit), and whether it must be open.
     start, site, cost
         Demand ``i`` can be served from the sites ``site[start[i]:start[i + 1]]`` at ``cost`` each
-        (minutes, metres or money), cheapest first, equal ones in the order of their ids.
+        (minutes, metres or money), cheapest first, equally cheap sites in the order of their ids.
     whole
-        Cost of serving all of the demand from that site: weight x cost, or the cost itself where
-        the table's costs are for the whole demand.
+        Cost of serving all of the demand from that site: weight x cost, or the cost itself if the
+        table's costs are for the whole demand.
     cost_per
         Whether `cost` is for one unit of weight or for the whole demand.
     """
@@ -97,8 +97,8 @@ class PlainInstance:
             0, and capacities unlimited.
         cost_per
             ``unit``: costs are for one unit of weight, as minutes and metres are. ``demand``: costs
-            are for serving the whole demand, as in the OR-Library; weight then only uses capacity,
-            and a demand of weight 0 is served too.
+            are for serving the whole demand, as in the OR-Library. Weights then only use up
+            capacity, and a demand of weight 0 is served too.
 
         Returns
         -------

@@ -13,9 +13,9 @@ worse. A site that serves no demand is not built, and a site that can serve none
 Variables and rows are named by position (``y_12``), never by label. A demand of weight 0 counts
 only where costs are for the whole demand. In every program y is binary.
 
-**Set covering**: the fewest sites that have every demand within the radius. Demands with the same
-sites in the radius share one row. With the row ``sum of y_j <= p``, the program tells whether p
-sites are enough, which solves the p-center::
+**Set covering**: the fewest sites such that every demand has one within the radius. Demands with
+the same sites in the radius share one row. With the row ``sum of y_j <= p``, the program shows
+whether p sites are enough, which solves the p-center::
 
     min   sum of y_j over j
     s.t.  sum of y_j over j with d_ij <= R  >=  1         for each i     (covered)
@@ -33,7 +33,7 @@ one ``c_i``, with the sum of their weights::
 < ... < D_iK`` be the different costs of serving demand ``i``, weight included. The
 variables do not name the serving site, but the cost of the nearest open one: ``z_ik`` is 1 if no
 site at ``D_ik`` or nearer is open. The usual program, with one variable a pair, has no stronger
-relaxation. Here the rows have one entry per pair in all, and equal costs share a variable.
+relaxation. Here all rows together have one entry per pair, and equal costs share a variable.
 Costs beyond the nearest existing site need no variables and rows::
 
     min   sum over i of  D_i1 + sum over k < K of (D_i,k+1 - D_ik) z_ik
@@ -43,7 +43,7 @@ Costs beyond the nearest existing site need no variables and rows::
           sum of y_j <= p                                                 (number)
           z >= 0
 
-**p-center**: with p sites, the least radius that has every demand within it. Let ``D_1 < ... <
+**p-center**: with p sites, the least radius that covers every demand. Let ``D_1 < ... <
 D_K`` be the different costs of all pairs; ``u_k`` is 1 if the radius is ``D_k`` or more. A demand
 needs no row at a ``D_k`` at which it has no site: the row of its next site is stronger. This
 program is for reading, and for solving with few demands; `siting.classics.search` finds the same
@@ -219,7 +219,7 @@ def facility_location(instance: PlainInstance, *, capacitated: bool = False) -> 
 
 
 def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
-    """Add the rows that find the cost of the nearest open site, and that cost."""
+    """Add rows for the cost of each demand's nearest open site, and minimise the sum."""
     instance, prob = program.instance, program.prob
     edge, sites, whole = instance.start.tolist(), instance.site.tolist(), instance.whole.tolist()
     standing = set(np.flatnonzero(instance.existing).tolist())

@@ -73,9 +73,9 @@ class Means:
 
 
 def search_program(problem: Location, build: Callable[[], ClassicProgram], means: Means) -> Found:
-    """Return the better of two plans, by exchanges and by a program, and the latter's bound.
+    """Return the better of two plans, made by exchanges and by a program, and a bound.
 
-    If the solve ends early, the cheapest pairs of all rows are a bound.
+    If the solve ends early, the cost of the cheapest pair of every row is a bound.
     """
     with means.clock.phase("start"):
         plan = first_plan(problem, means.clock)
@@ -105,7 +105,7 @@ def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
 
 
 def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) -> Found:
-    """Return p sites with every demand within a radius; their cost counts as 0.
+    """Return p sites with every demand within a radius; the value is 0.
 
     The bound is 1 if p sites are proven too few.
     """
@@ -166,7 +166,7 @@ def radius_of(instance: PlainInstance, chosen: Flags) -> float:
 def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
     """Return the plan of p sites with the least radius found, and a bound on the radius.
 
-    Every demand of the instance needs serving and has a site. `Found.chosen` is None where the
+    Every demand of the instance needs serving and has a site. `Found.chosen` is None if the
     largest radius is too small.
     """
     near = max(means.gap, settings.ARITHMETIC / 10)
@@ -203,7 +203,7 @@ def search_center(instance: PlainInstance, p: int, means: Means) -> Found:
 def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
     """Return the share of its demand that each pair serves at the least cost from open sites.
 
-    None if these cannot serve all demand.
+    The result is None if the open sites cannot serve all demand.
     """
     pair = np.flatnonzero(chosen[instance.site])
     row, site = instance.row[pair], instance.site[pair]

@@ -65,7 +65,7 @@ class ClassicSolution:
         Name of the model.
     sites
         Ids of the open sites, existing ones included, in the order of the ids. No new site is idle:
-        without any of them the plan would be worse.
+        the plan would be worse without it.
     assignment
         One row per demand and a site that serves it: ``demand_id``, ``site_id``, ``cost`` (as in
         the reach table) and ``share`` of the demand; only a capacitated plan splits a demand. Among
@@ -73,7 +73,7 @@ class ClassicSolution:
     unserved
         Ids of the demands that are not covered (maximal covering) or have no weight.
     proof
-        Objective, bound, gap, and why the solve ended.
+        Objective, bound, gap, and the reason the solve ended.
     solver, solver_version
         Name and version of the solver.
     """
@@ -140,9 +140,9 @@ def solve_classic(
     radius
         Largest cost at which a demand counts as covered, in the unit of the cost column.
     gap
-        Relative gap between bound and plan at which to stop.
+        Relative gap between bound and plan at which the solve stops.
     time_limit_s
-        Seconds to take at most.
+        Time limit (s).
     threads, seed
         Threads of the solver and its random seed.
     solver
@@ -194,7 +194,7 @@ class _Solve:
             self.needed = self.needed.within(radius)
 
     def costs(self, radius: float) -> Location:
-        """Return the cost problem of a model without capacities; only mclp may leave demand."""
+        """Return the cost problem of a model without capacities."""
         needed = self.needed
         if self.model == "mclp":
             free = np.zeros(len(needed.site))

@@ -27,7 +27,7 @@ TieBreak = Literal["exact", "polished"]
 
 @dataclass(frozen=True)
 class AimProof:
-    """An aim and its proof, with earlier aims held at their values."""
+    """An aim and its proof; earlier aims keep their values."""
 
     aim: str
     proof: Proof
@@ -60,7 +60,7 @@ class Solved:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Seconds by phase, over all aims, and ``total``."""
+        """Seconds by phase and in ``total``, summed over all aims."""
         out: dict[str, float] = {}
         for one in self.proofs:
             for phase, seconds in one.proof.seconds.items():
@@ -95,7 +95,7 @@ class Answer(Solved):
     choice
         Positions of the options chosen.
     pairs
-        The demand rows and pairs that index `energy`; each cell has its own rows.
+        The demand rows and pairs of `energy`; each cell has its own rows.
     energy
         Energy served by pair (row) and slice (column), in kWh/day.
     paid
@@ -113,9 +113,9 @@ class Answer(Solved):
     guarantee
         Worst-case guarantee of the greedy method on this kind of program, with its source.
     left_out
-        Stations removed within the gap because their gain per rupee is too small.
+        Stations removed because their gain per rupee is too small; the gap allows their removal.
     prices
-        Dual prices that bound the first aim (`siting.verify.certified`), if found.
+        Dual prices from which `siting.verify.certified` proves a bound on the first aim, if found.
     """
 
     program: Program
@@ -149,7 +149,7 @@ class Answer(Solved):
 
     @property
     def offers(self) -> tuple[str, ...]:
-        """Ids of the offers that stand in the last slice, existing stations among them."""
+        """Ids of the offers that stand in the last slice, existing stations included."""
         return tuple(self.program.instance.offer_ids[self.standing].tolist())
 
     @property
@@ -209,7 +209,7 @@ class Answer(Solved):
 
     @property
     def served(self) -> pd.DataFrame:
-        """Demand and served energy by slice (kWh/day), the share served and its worth."""
+        """Table of slices: demand and energy served (kWh/day), share served and worth."""
         rows = []
         years = self.program.year_plan.years if self.program.year_plan else None
         names = self.program.scenario_plan.names if self.program.scenario_plan else None
@@ -236,18 +236,18 @@ class Answer(Solved):
 
     @property
     def worth(self) -> float:
-        """Worth served, years weighted, mean over scenarios."""
+        """Worth served, weighted by year and averaged over scenarios."""
         slices = enumerate(self.program.slices)
         return math.fsum(s.weight * s.probability * self.worth_in(n) for n, s in slices)
 
     @property
     def worth_of_scenarios(self) -> Floats:
-        """Worth served in each scenario, years weighted."""
+        """Worth served in each scenario, weighted by year."""
         return self._by_scenario([self.worth_in(n) for n in range(len(self.program.slices))])
 
     @property
     def wanted_of_scenarios(self) -> Floats:
-        """Worth of all demand in each scenario, years weighted."""
+        """Worth of all demand in each scenario, weighted by year."""
         return self._by_scenario((self.program.per_kwh * self.program.demand_kwh).sum(axis=0))
 
     def _by_scenario(self, by_slice: Sequence[float] | Floats) -> Floats:
@@ -263,14 +263,14 @@ class Answer(Solved):
         return np.array([s.probability for s in self.program.slices if s.year == 0])
 
     def over_pairs(self, each: Floats) -> float:
-        """Return the sum of an amount per kWh over the energy of pairs, slices weighted."""
+        """Return the sum of energy by pair times an amount per kWh, weighted by slice."""
         return math.fsum(
             s.weight * s.probability * math.fsum(self.energy[:, n] * each)
             for n, s in enumerate(self.program.slices)
         )
 
     def yearly(self, amount: Floats) -> float:
-        """Return the sum of an amount over standing offers, years weighted."""
+        """Return the sum of an amount over standing offers, weighted by year."""
         by_year = self.program.options.of_offers(amount)[self.choice]
         return math.fsum(by_year @ year_weights(self.program.slices))
 
@@ -284,12 +284,12 @@ class Answer(Solved):
         return np.diff(by_year, prepend=0.0)
 
     def total_pkr(self, of: MoneyKind) -> float:
-        """Return the public money drawn in all, or the cost in all (PKR)."""
+        """Return the total public money drawn, or the total cost (PKR)."""
         return self.subsidy_pkr if of == "subsidy_pkr" else self.cost_pkr
 
     @property
     def money(self) -> pd.DataFrame:
-        """Public money by year, granted and spent (PKR); one row without years."""
+        """Public money granted and spent by year (PKR); one row if there are no years."""
         years = self.program.year_plan
         return pd.DataFrame(
             {
@@ -301,7 +301,7 @@ class Answer(Solved):
 
     @property
     def subsidies(self) -> dict[str, float]:
-        """Public money drawn by each site in all (PKR), by ``site_id``."""
+        """Total public money drawn by each site (PKR), by ``site_id``."""
         instance = self.program.instance
         money = self.paid[:, -1] if self.program.gap is not None else instance.offer_subsidy
         site = instance.site_ids[instance.offer_site[self.standing]]
@@ -309,7 +309,7 @@ class Answer(Solved):
 
     @property
     def resource_table(self) -> pd.DataFrame:
-        """Use, lower and upper side of each limit over the options, in its unit."""
+        """Table of limits: amount used, lower and upper side, in the unit of the limit."""
         resources = self.program.resources
         return pd.DataFrame(
             {
@@ -324,7 +324,7 @@ class Answer(Solved):
 
     @property
     def floor_table(self) -> pd.DataFrame:
-        """Need and served energy (kWh/day), share asked and share served, by floor and slice."""
+        """Table of floors by slice: energy needed and served (kWh/day), floor, share served."""
         rows = []
         for floor in self.program.groups:
             for s, wanted, served in self._shares(floor):
@@ -342,24 +342,24 @@ class Answer(Solved):
         return pd.DataFrame(rows, columns=columns)
 
     def _shares(self, floor: Floor) -> Iterator[tuple[int, float, float]]:
-        """Yield the slices where a floor counts, each with its demand and energy served."""
+        """Yield the slices in which a floor applies, with demand and energy served."""
         inside = self.pairs.floor[self.program.groups.index(floor)][self.pairs.row]
         wanted = floor.wanted(self.program.demand_kwh)
         for s in floor.holds_in(self.program.slices):
             yield s, float(wanted[s]), math.fsum(self.energy[inside, s])
 
     def shares(self, group: Floor) -> list[float]:
-        """Return the share served of a group in each slice where it counts and has demand."""
+        """Return a group's share served, for each slice in which it applies and has demand."""
         return [served / wanted for _, wanted, served in self._shares(group) if wanted > 0]
 
     @property
     def new_stations(self) -> int:
-        """Number of new stations in the last slice, extended ones included."""
+        """Number of new stations in the last slice, extended stations included."""
         return int((~self.instance.offer_existing[self.standing]).sum())
 
     @property
     def subsidy_pkr(self) -> float:
-        """Public money drawn in all (PKR)."""
+        """Total public money drawn (PKR)."""
         return math.fsum(self.subsidies.values())
 
     @property
@@ -369,7 +369,7 @@ class Answer(Solved):
 
     @property
     def budget_pkr(self) -> float:
-        """Public money available (PKR); the money drawn where the plan has no budget."""
+        """Public money available (PKR); without a budget, the money drawn."""
         return self.program.money_pkr if self.program.budgeted else self.subsidy_pkr
 
     @property

@@ -1,4 +1,4 @@
-"""The value of a fixed choice: the instance reduced to its offers."""
+"""The value of a fixed choice, and an instance with only the chosen offers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siting.program.instance import Instance, Ints
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
-    """Return an instance with only some of its offers, at required sites, without limits.
+    """Return an instance with only the kept offers, all at required sites, without limits.
 
     Bundles and opening years are dropped too, because a given choice may break them.
     """

@@ -100,7 +100,7 @@ class Clock:
         return self.elapsed_s / self._limit_s
 
     def share_after(self, share: float) -> float:
-        """Return the share of the time limit used once a share of the time left has passed."""
+        """Return the share of the time limit that is over after a share of the time left."""
         return (self.elapsed_s + share * self.left_s) / self._limit_s
 
     @property
@@ -110,7 +110,7 @@ class Clock:
 
     @property
     def over(self) -> bool:
-        """Whether to stop now: no time left, or interrupted."""
+        """Whether to stop now, because time is up or the user interrupted the solve."""
         return self.interrupted or self.left_s <= 0
 
     @contextmanager
@@ -141,7 +141,7 @@ class Clock:
 
     @contextmanager
     def phase(self, name: str, share: float = 1.0) -> Iterator[None]:
-        """Count the seconds of the block towards a phase, and end the phase in time.
+        """Add the seconds of the block to a phase, and end the phase at its deadline.
 
         `share`: share of the whole time limit at which the phase ends.
         """

@@ -1,9 +1,9 @@
 """The master problem: options, and a few measures of service bounded by cuts.
 
 *Measures* replace the energy of each pair: the worth served in each part, the energy served towards
-each floor, and the public money paid up to each year where the program decides on it. The code that
-writes aims, floors and budgets on pairs writes them on measures (`siting.program.matrix`); cuts
-exclude values that no choice reaches (`siting.engine.cuts`).
+each floor and, where the program decides on payments, the public money paid up to each year. The
+same code writes aims, floors and budgets in terms of pairs or measures (`siting.program.matrix`).
+Cuts exclude values of measures that no choice reaches (`siting.engine.cuts`).
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class CoarseLayout(Layout):
         return np.array(column, dtype=np.int64), values, np.array(scenario, dtype=np.int64)
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
-        """Return the one measure of the energy towards a floor in a slice (kWh/day)."""
+        """Return the measure of energy towards a floor in a slice, and its unit (kWh/day)."""
         f = self.floors.index(floor)
         if (f, s) not in self._energy:
             rows = self.service.floor[f] & (self.service.kwh[:, s] > 0)

@@ -1,8 +1,9 @@
 """Greedy construction of a first plan by the unserved demand in reach of each station.
 
-Prices of money by year come from a relaxation. Plans are not valued exactly on the way. A chosen
-station takes the same share of each row in its reach, and the gains of the others are computed
-again on the remaining demand. Stations that share no demand are chosen together. Demand that counts
+A relaxation gives the price of money in each year. Unfinished plans are not valued exactly. A
+chosen station takes the same share of each row in its reach, and the gains of other stations are
+computed again from the remaining demand. Stations without shared demand are chosen together. Demand
+that counts
 towards an unmet floor, or belongs to the worst-off group, has a higher weight. Options that count
 towards an unmet lower limit, such as a station in every square, come first. The plan is only a
 start for `siting.engine.windows` and may miss a floor.
@@ -23,7 +24,7 @@ from siting.program.money import caps_of
 
 
 class Sower:
-    """Greedy choice of stations, one by one or several that share no demand.
+    """Greedy choice of stations: one at a time, or several at once that share no demand.
 
     `most`: limit on the money under an aim of least money; `scarce`: cost of each option's use of
     scarce resources, at the prices of a relaxation.
@@ -44,7 +45,7 @@ class Sower:
         if len(far) * len(slices) > settings.MANY_PAIRS:
             far = np.ceil(settings.NEARER_STEPS * far) / settings.NEARER_STEPS
         near = 1 - settings.NEARER * far
-        # Weights of pairs: among stations with equal sales the one nearest its demand goes first.
+        # Near pairs weigh more: of stations with equal sales, the one nearest its demand is first.
         self.worth = [part.worth * near[part.pairs] for part in cutter.parts]
         self.choice = self.frame.nothing
         self.first = -1  # first chosen option at a site without an existing station
@@ -68,18 +69,18 @@ class Sower:
         if self.gap is not None:
             self.cap = np.where(offer >= 0, caps_of(instance, self.gap)[offer], 0.0)
         years = program.year_plan
-        # Public money under the viability gap: the most that may be paid by each year, and the sum
-        # paid.
+        # Public money under the viability gap: the most that may be paid up to each year, and the
+        # amount paid.
         self.own_money = settings.OWN_MONEY[0]
         self.granted = np.array([program.money_pkr]) if years is None else years.limit_pkr
         self.by_year = years is not None and not years.carry_over
         self.paid = np.zeros(len(self.need))
 
     def run(self, clock: Clock) -> Ints:
-        """Return the options chosen once no useful option fits.
+        """Choose options until no useful one fits, and return the choice.
 
-        Once time is up, a few rounds follow, each over all options that share no demand, and more
-        of them while floors or limits are unmet.
+        Once time is up, a few more rounds follow. Each takes as many options without shared demand
+        as possible. More rounds follow while a floor or limit is unmet.
         """
         self._keep()
         hurried = 0
@@ -91,9 +92,9 @@ class Sower:
         return np.sort(self.choice[self.choice >= 0])
 
     def _take_best(self, together: float) -> bool:
-        """Choose the best option and near-equals that share no demand; return whether one fits.
+        """Choose the best option, and near-equal ones without shared demand; return if any fits.
 
-        `together`: share of the best rate that makes another option near-equal.
+        `together`: share of the best rate from which another option is near-equal.
         """
         gain, sold = self._gain()
         by_year = self._paid(sold)
@@ -203,7 +204,7 @@ class Sower:
         return out if some else None
 
     def _paid(self, sold: Floats) -> Floats:
-        """Return each option's use of scarce resources by year; infinite above its cap."""
+        """Return each option's price by year (money or resources); infinite above its cap."""
         if self.gap is None:
             price = self.scarce
             if self.frame.aim.of_money:
@@ -230,7 +231,7 @@ class Sower:
         return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Use up the demand a station serves, unless another station of the round shares it."""
+        """Choose a station and use up its demand, unless the round's stations share it."""
         near: list[tuple[Part, Floats, Floats, Ints]] = []
         for p, part in enumerate(self.cutter.parts):
             offer = int(self.cutter.offer[p][option])

@@ -1,9 +1,9 @@
-"""Programs without capacities: service in closed form, and plain programs as a covering.
+"""Programs without capacities: their service, and a special solver for the plain ones.
 
-Without capacities, the station with the most worth serves a row whole; among equals, the nearest
-does. With a budget as the only limit, the program is the budgeted maximal covering of Church and
-ReVelle. `siting.engine.covering` has arrays, reductions, kicks and cuts of its own for it, made for
-millions of rows.
+Without capacities, a single station serves each row: the one with the most worth or, among equals,
+the nearest. With a budget as the only limit, the program is the budgeted maximal covering of Church
+and ReVelle. `siting.engine.covering` solves it with its own arrays, reductions, kicks and cuts,
+which suit millions of rows.
 
 Source: R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science
 Association 32 (1974), 101-118.
@@ -36,7 +36,7 @@ def served_whole(aims: Sequence[Aim], program: Program) -> bool:
 
 
 def nearest(program: Program, choice: Ints) -> tuple[Service, Floats]:
-    """Return the pairs, and energy by pair and slice, of service without capacities."""
+    """Return the pairs, and the energy served by pair and slice, without capacities."""
     taken = program.options.offer[choice]
     pairs = program.service(by_cell=True, offers=np.unique(taken[taken >= 0]))
     able = _able(program, pairs)
@@ -66,7 +66,7 @@ def _able(program: Program, service: Service) -> Flags:
 
 
 def covering_of(program: Program) -> Covering | None:
-    """Return a program as a covering with its options in order; None if it is no covering."""
+    """Return a program as a covering, options in the same order; None if it is none."""
     floors = any(floor.share > 0 for floor in program.floors)
     if program.capacitated or floors or len(program.slices) > 1:
         return None
@@ -131,7 +131,7 @@ def solve_covered(
 
 
 def _without_idle(covering: Covering, chosen: Ints) -> Ints:
-    """Return a plan without options that cover no row alone; the most expensive go first."""
+    """Drop options that cover no row alone, the most expensive first; return the rest."""
     by_option = sparse.csr_array(
         (np.ones(len(covering.option)), (covering.option, covering.row)),
         shape=(len(covering.cost), len(covering.weight)),

@@ -1,7 +1,7 @@
 """The relaxed master problem as one native model, kept between rounds of cuts.
 
 Cuts are rows added to the native model, decisions are bounds of its columns, and the simplex method
-starts from the last basis. Cuts that stay slack are removed: of thousands, few bind at an optimum.
+starts from the last basis. Cuts that stay slack are removed, because few bind at an optimum.
 An option outside the optimum is ruled out if its reduced cost takes the bound below the value
 sought (`Relaxed.hopeless`).
 """
@@ -43,13 +43,12 @@ class Relaxed:
     # Bound on any choice within the decisions (signed so that more is better); -inf if infeasible.
     bound: float
     taken: Floats  # value of each option, 0 to 1
-    # Reduced cost: change of the bound per unit of an option added, or of a whole option removed;
-    # at most 0.
+    # Reduced cost: change of the bound (at most 0) if an option is added, or a whole one removed.
     price: Floats
     point: Floats  # values of all columns
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return options that no choice above `enough` has, and a bound on choices with them."""
+        """Return options in no choice worth over `enough`, and a bound on choices with them."""
         after = self.bound + self.price
         out: Flags = (self.taken < settings.SIGNIFICANT) & (after <= enough)
         return out, float(after[out].max(initial=-math.inf))
@@ -58,8 +57,8 @@ class Relaxed:
 class CutModel(ABC):
     """A native model whose first columns are options, with its cuts.
 
-    `money`: cost of each option; `size`: unit of the objective, in the aim's unit; `named`: rows
-    of the sites with several options or a required station, in order.
+    `money`: cost of each option; `size`: one unit of the objective, in the aim's unit; `named`: the
+    rows of sites with several options or a required station, in order of the sites.
     """
 
     # Relative tolerance within which a plan's value equals its node's bound.
@@ -139,7 +138,7 @@ class CutModel(ABC):
         """
 
     def forbid(self, choice: Ints) -> None:
-        """Exclude exactly one choice, which is a plan only by rounding."""
+        """Exclude exactly one choice, which passes as a plan only by rounding errors."""
         value = np.full(self.count, -1.0)
         value[choice] = 1.0
         self.add_rows([Row(np.arange(self.count), value, len(choice) - 1.0)])

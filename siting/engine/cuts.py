@@ -38,7 +38,7 @@ from siting.program.money import caps_of, cases_of, is_shared
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """The cut ``value`` times the measures in ``column`` <= ``constant + coefficient`` y.
+    """The cut "`value` times measures in `column` <= `constant` + `coefficient` times y".
 
     `prices`: prices of the demand rows by part.
     """
@@ -109,7 +109,7 @@ class Cutter:
         return instance.amounts_of(instance.limits[r])
 
     def standing(self, p: int, choice: Ints) -> bytes:
-        """Return the standing offers that can serve a part, as a key.
+        """Return the standing offers that can serve a part, as a key for a table.
 
         `choice`: option at each site, -1 for none.
         """
@@ -120,7 +120,7 @@ class Cutter:
     # --- coefficients ------------------------------------------------------------------------
 
     def option_amounts(self, p: int, by_offer: Floats) -> Floats:
-        """Return amounts given by offer as amounts by option, in a part's slice."""
+        """Convert amounts by offer into amounts by option, in a part's slice."""
         offer = self.offer[p]
         return np.where(offer >= 0, by_offer[offer], 0.0)
 
@@ -146,8 +146,9 @@ class Cutter:
     ) -> Callable[[Floats], Floats]:  # fmt: skip
         """Return each option's coefficient in a year under the viability gap, as a function.
 
-        The function takes a price of each site's gap; every price is valid. `worths`, `prices`: of
-        the pairs and rows of the year's `parts`; `rupee`: price of a rupee paid to each offer.
+        The function takes a price of each site's gap; every price is valid. `worths`, `prices`:
+        worths of pairs and prices of rows, for the year's `parts`; `rupee`: price of a rupee paid
+        to each offer.
         """
         frame, layout = self.frame, self.frame.layout
         rule = frame.program.gap
@@ -184,7 +185,7 @@ class Cutter:
         return is_shared(cases_of(self.frame.layout.instance, rule))[self.frame.site]
 
     def plain(self) -> list[Cut]:
-        """Return the cuts without separation: the capacity bound (coverage: the reach bound)."""
+        """Return the cuts that need no separation: bounds by capacity, or by reach alone."""
         out = []
         for p, part in enumerate(self.parts):
             none = np.zeros(len(part.rows))
@@ -241,8 +242,8 @@ class Cutter:
     def prices(self, p: int, taken: Floats, worth: Floats, counted: Flags | None) -> list[Floats]:
         """Return row prices for equal worths, or for any worths without capacities.
 
-        `taken`: value of each option, 0 to 1; `worth`: worth of a kWh of each pair, under
-        capacities all equal or 0; `counted`: pairs with a worth, if not all.
+        `taken`: value of each option, 0 to 1; `worth`: worth of a kWh by pair, either 0 or one
+        common value if there are capacities; `counted`: pairs with a worth (None: all).
         """
         part = self.parts[p]
         offer = self.offer[p]

@@ -40,11 +40,11 @@ class Solved(Protocol):
     def __call__(
         self, frame: Frame, start: Ints, gap: float, *, turns: int, briefly: bool = False
     ) -> Result:
-        """Return the result; its stop reason is the node limit where the turns ran out."""
+        """Return the result; its stop reason is the node limit if the turns ran out."""
 
 
 def goes(frame: Frame) -> bool:
-    """Return whether a frame for the shortest drives can be solved by horizons."""
+    """Return whether `solve_drives` can solve a frame."""
     aims = [one.aim for one in frame.reached]
     # Regret and tails are functions of worth, which the decay program counts differently.
     once = sum(aim.of_worth for aim in aims) == 1
@@ -65,13 +65,13 @@ def solve_drives(
     Parameters
     ----------
     frame
-        The program for the shortest drives, with a worth among the values kept (`goes`).
+        The program for the shortest drives, which must keep one worth (`goes`).
     clock
         Deadline and interruption.
     start
         A choice with that worth.
     gap
-        Relative gap of the drives at which to stop.
+        Relative gap of the drives at which the search stops.
     solved
         Solver of a frame.
     """
@@ -127,7 +127,7 @@ def solve_drives(
 
 
 def _nearer(frame: Frame, horizon_min: float) -> Frame:
-    """Return the program in which a kWh counts nothing after a drive of one horizon."""
+    """Return the program in which a kWh loses its worth over a drive of one horizon."""
     asked = frame.program.objective or objective_of(frame.program.instance)
     near = replace(asked, decay=NearerFirst(asked.decay, horizon_min))
     worth = _worth_of(frame)
@@ -136,11 +136,11 @@ def _nearer(frame: Frame, horizon_min: float) -> Frame:
 
 
 def _worth_of(frame: Frame) -> Reached:
-    """Return the worth reached, less the charge on its money if asked for."""
+    """Return the aim of worth reached before, with its value."""
     return next(one for one in frame.reached if one.aim.of_worth)
 
 
 def _shortened(frame: Frame, choice: Ints, clock: Clock) -> tuple[Ints, float]:
-    """Return a choice with stations moved, and its drives (kWh·min/day; infinite: worth lost)."""
+    """Move stations; return the choice and its drives (kWh·min/day; infinite: worth lost)."""
     best, value = relocated_often(frame, choice, clock, serving=Clock(math.inf))
     return best, -value

@@ -17,17 +17,17 @@ class Effort:
     # Relative gap at which to stop; with 0 ties are broken exactly.
     gap: float = 0.005
     time_limit_s: float = 120.0  # time limit (s)
-    # threads, seed: threads to use and the random seed.
+    # Number of threads, and the random seed.
     threads: int = 2
     seed: int = 1
-    # ``exact``: until the gap is proven; ``greedy``: a good plan in seconds, with a bound;
-    # ``milp``: the whole PuLP problem by a solver.
+    # ``exact`` runs until the gap is proven; ``greedy`` finds a good plan and a bound in seconds;
+    # ``milp`` gives the whole PuLP problem to a solver.
     method: Method = "exact"
     solver: str = HIGHS  # name of a solver PuLP knows, for ``milp``
-    # Gap for the shortest drives, where they follow another aim and `gap` is above 0.
+    # Gap for the shortest drives if they follow another aim and `gap` is above 0.
     drives_gap: float = 0.05
-    # Least gain per rupee of public money (kWh/day); stations below it are removed while the plan
-    # stays within the gap (`siting.engine.trim`); 0: none is removed.
+    # Least gain per rupee of public money (kWh/day). Stations below it are removed while the plan
+    # stays within the gap (`siting.engine.trim`); with 0 no station is removed.
     least_gain: float = 0.0
 
     def faults(self) -> list[Fault]:

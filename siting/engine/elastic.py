@@ -6,7 +6,7 @@ All requirements are removed, then added back as rows over the same columns::
 
 A requirement is *held* if its excess is fixed at 0, and *dropped* if no objective counts its
 excess. One integer program shows whether requirements are compatible, how far a single one must
-give way, and the smallest changes to several, as shares of their figures. Existing stations are
+give way, and the smallest changes to several, relative to their figures. Existing stations are
 kept.
 """
 
@@ -38,10 +38,10 @@ class Requirement:
     """A requirement of the program whose figure could change."""
 
     name: str  # configuration key
-    # block, place: block of the program, and position in the block.
+    # Block of the program, and position in the block.
     block: str
     place: int
-    # unit, asked: unit of the figure, and the figure asked for.
+    # Unit of the figure, and the figure in the configuration.
     unit: str
     asked: float
     least: bool  # true: a minimum, which can be lowered; false: a maximum, which can be raised
@@ -105,7 +105,7 @@ class _Row:
 def let_go(program: Program) -> Program:
     """Return a program with the same stations and demand and no requirements."""
     instance, years, gap = program.instance, program.year_plan, program.gap
-    # Required sites, and limits with a lower side, keep their offers.
+    # Limits keep a tiny lower side, because otherwise the offers that meet them may be left out.
     limits = tuple(
         replace(limit, at_most=math.inf, at_least=min(limit.at_least, settings.SPECK))
         for limit in instance.limits
@@ -288,7 +288,7 @@ class Elastic:
     def ask(
         self, held: Collection[int], aimed: Collection[int], clock: Clock, *, whole: bool
     ) -> Answered:
-        """Return the least sum of the excesses aimed at, negated, as multiples of their `unit`.
+        """Minimise the sum of the excesses aimed at, each in its `unit` (the value is negated).
 
         `held`: requirements whose excess is 0; `aimed`: requirements whose excess is minimised; all
         others are dropped. `whole`: whether stations are integers; if not, the relaxation is
@@ -317,7 +317,7 @@ class Elastic:
         return run_model(model, clock, whole=whole)
 
     def priced(self, answer: Answered) -> set[int]:
-        """Return the requirements with a dual price in a relaxation, which are in its conflict."""
+        """Return the requirements in conflict: the ones with a dual price in a relaxation."""
         price = answer.price[self.matrix.a.shape[0] :]
         rows = zip(self._rows, price, strict=True)
         return {k for row, p in rows if abs(p) > settings.EXACT for k in row.owners}

@@ -38,7 +38,7 @@ def first_plan(inc: Incumbent) -> None:
 
 
 def mend(inc: Incumbent, start: Ints) -> None:
-    """Restore an earlier plan: its options in order, without those that do not fit."""
+    """Restore an earlier plan option by option, except for options that do not fit."""
     choice = inc.room.taking(inc.frame.nothing, start.tolist())
     if inc.valuer is not None:
         base = inc.frame.by_site(inc.frame.kept)
@@ -51,7 +51,7 @@ def mend(inc: Incumbent, start: Ints) -> None:
 
 
 def sow(inc: Incumbent) -> None:
-    """Construct a plan by potential sales; under an aim of money, the cheapest plan."""
+    """Construct a plan by potential sales; under an aim of money, look for a cheap plan."""
     sower = Sower(inc.master.cutter, inc.room)
     choice = sower.run(inc.clock)
     inc.sown = choice
@@ -95,7 +95,7 @@ def _by_year(inc: Incumbent) -> bool:
 
 
 def sow_at_prices(inc: Incumbent) -> None:
-    """Construct a plan at the first cuts' prices, which tell in which year money is scarce."""
+    """Construct a plan at the first cuts' prices, which show the years of scarce money."""
     relaxed, bound = inc.master.tighten(settings.PRICE_ROUNDS, 0.0)
     inc.infeasible = bound == -math.inf
     inc.limit(bound)
@@ -144,8 +144,8 @@ def round_plainly(inc: Incumbent, taken: Floats) -> None:
 def round_viable(inc: Incumbent, taken: Floats) -> None:
     """Make viable plans from a relaxation, by shrinking stations that lack money.
 
-    Where most of its stations are spread over many sites, all these sites are tried too, at once,
-    without the stations that lack money among them.
+    If the relaxation spreads its stations over many sites, a plan with all these sites is tried
+    too. All its stations that lack money are removed at once.
     """
     whole = np.bincount(inc.frame.site, taken, minlength=inc.frame.sites)
     order = np.argsort(-taken, kind="stable")

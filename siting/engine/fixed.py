@@ -22,7 +22,7 @@ from siting.program.instance import Instance, Ints
 from siting.program.matrix import Reached
 from siting.program.program import Program
 
-# Offer ids; by year where the years differ.
+# Offer ids for all years, or by year.
 Standing = Iterable[str] | Mapping[int, Iterable[str]]
 
 
@@ -30,8 +30,8 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
     """Return the answer of a program for given offers: their service, without a proof.
 
     Budget, limits, floors, distances and required sites are ignored, so that a plan that breaks
-    them has an answer too; the floor table still lists the energy served. Only aims that the fixed
-    offers leave open count.
+    them has an answer too; the floor table still lists the energy served. Aims that the offers
+    already decide are left out.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
     InputError
         If an offer is unknown, or two are at one site.
     SolveError
-        If budget and caps hold and cannot pay for these offers.
+        If budget and caps apply and allow too little money for these offers.
     """
     stand = _standing(program, offers)
     all_ = np.unique(np.concatenate(list(map(program.instance.positions_of, stand))))
@@ -71,7 +71,7 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
 
 
 def choice_of(program: Program, offers: Standing) -> Ints:
-    """Return the options that hold the given offers."""
+    """Return the options with exactly the given offers."""
     stand = _standing(program, offers)
     wanted = np.full((len(program.instance.site_ids), len(stand)), -1, dtype=np.int64)
     for t, ids in enumerate(stand):
@@ -92,7 +92,7 @@ def proven(
 ) -> Answer:
     """Return a plan of a program as an answer, with a proven bound on each aim.
 
-    `bounds`: the proven bound on any plan, aim by aim; the rest as for `Proof`.
+    `bounds`: proven bound on any plan, by aim; other arguments as for `Proof`.
     """
     choice = choice_of(program, offers)
     return _answer(
@@ -107,7 +107,7 @@ def _standing(program: Program, offers: Standing) -> list[Iterable[str]]:
 
 
 def _left_to_decide(program: Program) -> list[Aim]:
-    """Return the aims that differ between ways to serve from the same stations.
+    """Return the aims whose value depends on how fixed stations serve.
 
     Drives come last: they would be shortest if nothing were served.
     """

@@ -1,11 +1,11 @@
-"""The energies of pairs in a relaxation: the nearest pairs, and pairs priced in.
+"""The energies of pairs in a relaxation: the nearest pairs, and pairs added by pricing.
 
 A row of demand reaches dozens of sites and is served by one or two, mostly near ones. So the
 relaxation starts with the energies to the nearest sites, and pricing adds more, as with options.
 
 A *link* ``x_c <= u_c Y`` limits the energy ``x_c`` to the share ``Y`` of its upper bound ``u_c``;
 ``Y`` is the summed value of the options that can serve it. Links are valid for integer options. The
-capacity row does not imply them, as a fraction of a large station may have capacity enough.
+capacity row does not imply them, because a fraction of a large station may have enough capacity.
 Violated links are added.
 
 Source: M. Daskin: Network and Discrete Location. 2nd ed., Wiley 2013, chapter 7 (the strong
@@ -44,11 +44,11 @@ class Flows:
             there = np.zeros(frame.sites, dtype=bool)
             there[start] = True
             self.inside |= self.nearest(there)
-        else:  # one energy a row, whatever its station
+        else:  # each row has one energy, common to all stations
             self.inside = np.ones(len(pair), dtype=bool)
 
     def nearest(self, open_: Flags) -> Flags:
-        """Return the energies of the nearest open sites of each row."""
+        """Return whether each energy is to one of the nearest open sites of its row."""
         order = self.order[open_[self.site[self.order]]]
         out = np.zeros(len(self.site), dtype=bool)
         out[order[first_of_each(self.group[order], self.many)]] = True
@@ -59,7 +59,7 @@ class Flows:
         return self.first + np.flatnonzero(self.inside)
 
     def price_in(self, reduced: Floats, least: float) -> bool:
-        """Add each row's best energies that promise more than `least`; return whether any does."""
+        """Add each row's best energies that promise over `least`; return if there are any."""
         promise = reduced[self.first : self.first + len(self.site)] * self.upper
         new = np.flatnonzero(~self.inside & (promise > least))
         order = new[np.lexsort((-promise[new], self.group[new]))]
@@ -72,7 +72,7 @@ class Flows:
         return self.frame.able[s].astype(float)
 
     def link_broken(self, taken: Floats, energy: Floats) -> bool:
-        """Add the links that a point of options and energies violates; return whether any is."""
+        """Add the links that a point violates; return whether there are any."""
         lets = np.zeros(len(self.site))
         for s in range(len(self.frame.program.slices)):
             open_ = np.zeros((self.frame.sites, self.frame.able[s].shape[1]))
@@ -84,9 +84,9 @@ class Flows:
         return bool(new.any())
 
     def link_rows(self, columns: Ints) -> tuple[sparse.csr_array, Ints]:
-        """Return the rows of the links of some columns (``<= 0``), and their energies.
+        """Return the rows (``<= 0``) of the links over some columns, and the energies limited.
 
-        The links of a site use the options among `columns`.
+        Options that are not among `columns` are left out of the links.
         """
         place = np.full(self.first + len(self.site), -1, dtype=np.int64)
         inside = columns < len(place)

@@ -1,4 +1,4 @@
-"""One aim of one program, with the lookups the engine repeats."""
+"""One aim of one program, with lookups for the whole engine."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Frame:
         return sparse.csc_array(self.matrix.a)
 
     def with_rows(self, rows: sparse.csr_array, least: Floats) -> Frame:
-        """Return the frame with more rows of options that all plans meet; `least`: lower sides."""
+        """Return the frame with added rows, which all plans meet; `least`: lower sides."""
         m, out = self.matrix, copy(self)
         wide = sparse.csr_array((rows.data, rows.indices, rows.indptr), (len(least), m.a.shape[1]))
         out.matrix = replace(
@@ -71,7 +71,7 @@ class Frame:
         return out
 
     def of_demand(self, values: Floats) -> Floats:
-        """Return values given by matrix row as values by merged demand row and slice."""
+        """Convert values by matrix row into values by merged demand row and slice."""
         m, out = self.matrix, np.zeros_like(self.service.kwh)
         family = m.family.get("demand", slice(0, 0))
         first = m.a.indices[m.a.indptr[family.start : family.stop]] - self.count
@@ -91,7 +91,7 @@ class Frame:
 
     @cached_property
     def money(self) -> Floats:
-        """The money in the aim by option, except gap payments, which a solve decides."""
+        """The money of each option in the aim, without payments that a solve decides."""
         out = np.zeros(self.count)
         column, value = self.aim.money(self.layout)
         mine = column < self.count
@@ -146,7 +146,7 @@ class Frame:
         return np.concatenate([*parts, aimed])
 
     def fits(self, choice: Ints) -> bool:
-        """Return whether a choice has one option a site, all required sites, and meets the rows."""
+        """Return whether a choice meets the limits, required sites and one option a site."""
         count = np.bincount(self.site[choice], minlength=self.sites)
         return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
             choice
@@ -158,7 +158,8 @@ class Frame:
         """Return the optimum under a choice: the program with its options fixed.
 
         The point has all columns of the matrix; duals and reduced costs match all rows and columns.
-        Independent pieces of large programs are solved in parallel; `strict`: tightest tolerances.
+        Independent pieces of large programs are solved in parallel. `strict`: whether to use the
+        tightest tolerances.
         """
         m = self.matrix
         columns = self.open_columns(choice)
@@ -206,7 +207,7 @@ def _solved(
     a: sparse.csc_array, cost: Floats, lower: Floats, upper: Floats, row_lower: Floats,
     row_upper: Floats, clock: Clock, threads: int, options: Mapping[str, Any],
 ) -> Answered:  # fmt: skip
-    """Return the HiGHS answer for a linear program, by pieces where it is large."""
+    """Return the HiGHS answer for a linear program; a large one is solved in pieces."""
     if a.shape[1] <= settings.MANY_COLUMNS:
         return run_model(model_of(a, cost, lower, upper, row_lower, row_upper, **options), clock)
     pieces = _apart(a)

@@ -1,27 +1,27 @@
-"""The guarantee of the greedy plan, and the extra plan that it needs.
+"""The guarantee of the greedy plan, and the extra plan that the guarantee needs.
 
 With one option per site the energy served is monotone and submodular in the set of options: the
-gain of a station shrinks as others are added. That holds for coverage and for the transport problem
-with capacities, whose value is the rank of a polymatroid. So the gain of new stations over
-existing ones has these guarantees:
+gain of a station shrinks as others are added. This holds for coverage and for the transport problem
+with capacities, whose value is the rank of a polymatroid. So the energy that new stations add to
+the existing ones has these guarantees:
 
 - the better of two plans, the greedy one by energy per rupee while money lasts and the best
   single option, reaches at least ``(1 - 1/e) / 2``, 31.6 %, of the best within the budget;
 - if all subsidies are the same, at least ``1 - 1/e``, 63.2 %.
 
 Neither guarantee holds with several options at a site, limits besides the budget, or required
-sites. The proven gap of each plan is mostly far better.
+sites. The gap proven for a plan is mostly far smaller.
 
 Greedy under a budget is not monotone: with more money an expensive option may be chosen that leaves
-no room for two better ones. So the plan is the best greedy plan over this sum of money and every
-smaller one. Sums are tried downwards: a plan that spends at most ``C`` on the way is also the plan
-of every sum down to ``C``, so the next sum is just below ``C``. The order of options does not
-depend on the sum, so a larger sum has all plans of a smaller one, and **more money never makes the
+no room for two better ones. So the plan is the best of the greedy plans for the budget and every
+smaller sum. Sums are tried in falling order: if the largest amount spent is ``C``, all sums down to
+``C`` give the same plan, so the next sum is just below ``C``. The order of options does not depend
+on the sum. So a larger budget includes all plans of a smaller one, and **more money never makes the
 plan worse**. This holds for aims of worth, or worth net of money, in one year, with fast evaluation
 or the viability gap, unless time or `MOST_STEPS` ends the list of sums early. It does not hold
 where the greedy choice misses lower limits or required sites, nor for the worth that ``least_gain``
-and later aims give up within the gap. Elsewhere construction or the relaxation gives the plan,
-without a claim.
+and later aims give up within the gap. For other programs construction or the relaxation gives the
+plan, and more money may give a worse one.
 
 Sources: G. Nemhauser, L. Wolsey, M. Fisher: An analysis of approximations for maximizing submodular
 set functions I. Mathematical Programming 14 (1978), 265-294. S. Khuller, A. Moss, J. Naor: The
@@ -57,7 +57,7 @@ BUDGETED = (
 
 
 class Purse:
-    """A room with less money; the prices of options do not depend on the sum.
+    """The room left by a smaller sum of money; prices of options do not depend on the sum.
 
     `most` is the public money (PKR) that a choice must stay below.
     """
@@ -128,7 +128,7 @@ def sown_for_any_money(cutter: Cutter, room: Room, clock: Clock) -> Iterator[Int
 
 
 def guarantee(valuer: Valuer) -> str:
-    """Return the guarantee of the greedy plan; empty without one."""
+    """Return the guarantee of the greedy plan, an empty text if there is none."""
     required = valuer.frame.program.instance.required_sites
     if valuer.room.limited or len(required) or not valuer.linear or valuer.frame.charge.any():
         return ""

@@ -1,4 +1,4 @@
-"""HiGHS, native and through PuLP: quiet, interruptible and on time.
+"""HiGHS, native or through PuLP: silent, interruptible and within its time.
 
 `InterruptibleHighs` overrides the parts of PuLP's solver class that matter here. HiGHS runs on a
 thread of its own, for two reasons. Python delivers Ctrl-C only between two of its own instructions,
@@ -34,7 +34,7 @@ class InterruptibleHighs(pulp.HiGHS):
         self._began = 0.0
 
     def createAndConfigureSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
-        """Make the native model, silent."""
+        """Make the native model, and silence it."""
         self._began = time.perf_counter()
         hush()
         super().createAndConfigureSolver(lp)
@@ -43,7 +43,7 @@ class InterruptibleHighs(pulp.HiGHS):
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
         """Run HiGHS until it is done, the deadline passes or the user interrupts.
 
-        Passing the problem to HiGHS takes time, and reading the answer takes as long again.
+        Reading the answer takes about as long as passing the problem did; this time is reserved.
         """
         handed_over_s = time.perf_counter() - self._began
         limit = min(self.timeLimit or math.inf, self.clock.left_s - handed_over_s)

@@ -29,7 +29,7 @@ class Options:
     """Settings for one aim: gap, threads, seed, and whether a good or improved plan suffices.
 
     `turns`: limit on the turns of windows and tree; `yields_from`: share of the whole time limit
-    after which turns that are too slow to prove the gap leave the rest to later aims.
+    after which turns that are too slow to prove the gap leave the remaining time to later aims.
     """
 
     gap: float
@@ -45,7 +45,7 @@ class Options:
 class Known:
     """The result of a whole relaxation: its bounds and its point.
 
-    `whole`: the frame with all options; `options`: positions of the present options;
+    `whole`: the frame with all options; `options`: positions there of the present options;
     `at_most`: bound on the plans with each option of `whole`.
     """
 
@@ -56,7 +56,7 @@ class Known:
     at_most: Floats
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
-        """Return the missing options that plans above `enough` may have, if they are few.
+        """Return the missing options that plans worth over `enough` may have, if there are few.
 
         `at_most`: bound on the plans with each option.
         """
@@ -142,11 +142,11 @@ class Incumbent:
         return self.above(self.options.gap)
 
     def above(self, share: float) -> float:
-        """Return the value a share above the incumbent's; -inf without an incumbent."""
+        """Return the incumbent's value raised by a share; -inf without an incumbent."""
         return self.best + share * abs(self.best) if math.isfinite(self.best) else -math.inf
 
     def hopeless(self, enough: float) -> tuple[Flags, float]:
-        """Return the options that no plan above `enough` has, and a bound on plans with them."""
+        """Return options in no plan worth over `enough`, and a bound on plans with them."""
         out: Flags = self.at_most <= enough
         return out, float(self.at_most[out].max(initial=-math.inf))
 
@@ -156,7 +156,7 @@ class Incumbent:
         self._report()
 
     def keep(self, choice: Ints, value: float) -> None:
-        """Keep a plan if it is worth more, or the same for less money."""
+        """Keep a plan if it is worth more, or equally much for less money."""
         noise = settings.EXACT * max(abs(self.best), 1e-300) if math.isfinite(self.best) else 0.0
         better = value > self.best + noise
         as_good = math.isfinite(value) and value >= self.best - noise
@@ -177,7 +177,7 @@ class Incumbent:
         self.clock.report()
 
     def weighed(self, choice: Ints) -> float:
-        """Return the value of a choice, -inf if it is no plan; keep it if it is the best."""
+        """Return the value of a choice (-inf if it is no plan); keep the best choice."""
         if not self.frame.fits(choice):
             return -math.inf
         if self.valuer is not None:
@@ -200,7 +200,7 @@ class Incumbent:
             # The service of a first plan ignores the clock.
             clock = self.clock if self.begun else Clock(math.inf)
             self.served[key] = self.frame.serve(np.sort(choice), clock, self.options.threads)
-            # The slices were served in parallel; the answer serves them as one program.
+            # Slices are served in parallel here, but as one program in the answer.
             beside = self.options.threads if len(self.frame.program.slices) > 1 else 1
             self._serve_s = max(self._serve_s, beside * (self.clock.elapsed_s - began))
         return self.served[key]
@@ -231,13 +231,13 @@ class Incumbent:
 
     @property
     def ends(self) -> float:
-        """Share of the whole time limit at which to end, so that the service can be computed."""
+        """Share of the whole time limit after which only the answer's service is computed."""
         served = settings.SERVED_AFTER * self._serve_s / self._whole_s
         return max(min(settings.ENDS, 1 - served), 0.5)
 
     @property
     def lacks_options(self) -> bool:
-        """Whether a few missing options alone hold the bound, so that a restart pays."""
+        """Whether only a few missing options keep the bound high, so that a restart pays."""
         if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)

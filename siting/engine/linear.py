@@ -29,16 +29,15 @@ class Answered:
     """The HiGHS answer for a program that is maximised."""
 
     found: bool  # whether there is a solution
-    # optimal, infeasible: whether the solution is proven optimal; whether the program is proven
-    # infeasible.
+    # Whether the solution is proven optimal, and whether the program is proven infeasible.
     optimal: bool
     infeasible: bool
     point: Floats  # values of the columns
-    # price, reduced: dual of each row (gain per unit of its side) and reduced cost of each column;
-    # linear programs only.
+    # Dual of each row (gain per unit of its side) and reduced cost of each column; only for linear
+    # programs.
     price: Floats
     reduced: Floats
-    # objective, bound: value of the solution, and bound on any solution's value.
+    # Value of the solution, and bound on any solution's value.
     objective: float
     bound: float
     nodes: int  # branch-and-bound nodes

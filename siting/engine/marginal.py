@@ -1,8 +1,7 @@
 """The worth of a plan after one change: without a station, or with another.
 
-Without a station the others take the demand they can; the loss is the station's marginal worth. It
-differs from the energy the station serves: a station among strong neighbours serves much, and the
-plan loses little without it.
+Without a station the others take the demand they can; the loss is the station's marginal worth. The
+loss may be small although the station serves much energy, if its neighbours have spare capacity.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ COLUMNS = ["site_id", "offer_id", "value", "gain", "subsidy_pkr"]
 def lost_without(
     program: Program, offer_ids: Iterable[str], site_ids: Iterable[str]
 ) -> dict[str, float]:
-    """Return the loss of worth when one of some stations closes and all others stay.
+    """Return the loss of worth if a station closes and all others stay, for some stations.
 
     Parameters
     ----------
     program
-        The program with demand, service and worth; floors, limits and money do not count.
+        The program with demand, service and worth; floors, limits and money are ignored.
     offer_ids
         Offers that stand, existing ones included; at most one per site.
     site_ids
@@ -47,8 +46,8 @@ def lost_without(
     Returns
     -------
     dict
-        Loss by site, in the order asked and the program's unit; 0 where the others can serve all
-        its demand, and where no station stands.
+        Loss by site, in the order of `site_ids` and the program's unit; 0 if the others can serve
+        all its demand, or if the site has no station.
     """
     kept = program.instance.positions_of(offer_ids)
     values = Marginal(program, offer_ids, only_offers(program.instance, kept))
@@ -56,16 +55,16 @@ def lost_without(
 
 
 class Marginal:
-    """A plan, and the worth after a change of one station, in the program's unit.
+    """A plan, and its worth after a change of one station, in the program's unit.
 
     Parameters
     ----------
     program
-        The program; budget and limits count, floors, distances and the viability gap do not.
+        The program; budget and limits apply, floors, distances and the viability gap do not.
     offers
         Ids of the offers that stand in the last slice, existing ones included.
     instance
-        Data to use in place of the program's, without a budget.
+        Data to use in place of the program's data; the budget then does not apply.
     """
 
     def __init__(
@@ -102,9 +101,9 @@ class Marginal:
     def without_the_least(
         self, least_gain: float, lowest: float, allowed: Callable[[Ints], bool], clock: Clock
     ) -> tuple[Ints, float]:
-        """Return the plan without stations of too little gain, and its worth.
+        """Remove stations with too little gain; return the plan that is left, and its worth.
 
-        Stations are removed one by one, the least worth per public rupee first.
+        Stations are removed one by one. The station with the least worth per public rupee is first.
 
         Parameters
         ----------
@@ -144,8 +143,8 @@ class Marginal:
         Returns
         -------
         DataFrame
-            ``site_id``, ``offer_id``, ``value``, ``gain`` (against the plan), ``subsidy_pkr``;
-            best first.
+            ``site_id``, ``offer_id``, ``value``, ``gain`` (compared with the plan),
+            ``subsidy_pkr``; the best offer is first.
         """
         at = self._position[site]
         here = np.flatnonzero(self._frame.site == at).tolist()
@@ -154,19 +153,19 @@ class Marginal:
     def best_elsewhere(
         self, without: Collection[str], count: int = 3, *, larger: bool = False
     ) -> pd.DataFrame:
-        """Return the best single stations in place of some stations, in columns of `offers_at`.
+        """Return the best single replacements of some stations, in the columns of `offers_at`.
 
-        They fit budget and limits once the sites `without` are empty. One row per site; ``gain`` is
-        measured from the plan with those sites empty.
+        Each fits budget and limits once the sites `without` are empty. The table has one row per
+        site; ``gain`` is measured from the plan with the sites `without` empty.
 
         Parameters
         ----------
         without
             Sites to remove.
         count
-            Most rows.
+            Largest number of rows.
         larger
-            Whether another offer at a site with a station counts too.
+            Whether to include other offers at sites that have a station.
         """
         frame, choice = self._frame, self._choice.copy()
         gone = [self._position[site] for site in without]
@@ -195,7 +194,7 @@ class Marginal:
         return _table(rows).head(count)
 
     def _most(self) -> Floats:
-        """Return a bound on the worth with each option added: all it could deliver."""
+        """Return a bound on the worth with each option added, as if it sold all its output."""
         service, instance = self._frame.service, self.instance
         dearest = float((service.worth.max(initial=0.0)) * len(self._frame.program.slices))
         whole = instance.offer_capacity.sum(axis=1)[self._frame.options.last]

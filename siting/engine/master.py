@@ -1,10 +1,10 @@
 """The master problem of a frame: its relaxation, its cuts, and its integer program.
 
-Where the budget is almost enough, the optimum is a huge flat face; a small price on money narrows
-it. The price of the whole budget is added back to the bound.
+If the budget is almost enough, the relaxation has very many optima; a small price on money leaves
+fewer of them. The price of the whole budget is added back to the bound.
 
-Equal options are counted by kind: where stations of one size are equally good at many sites,
-branching on single sites moves the bound slowly, and branching on their number quickly.
+Equal options are counted by kind. If stations of one size are equally good at many sites, branching
+on their number moves the bound much faster than branching on single sites.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from siting.program.instance import Flags, Floats, Ints
 class Master(CutModel):
     """The relaxed master problem of one frame, and its cuts."""
 
-    exact = 2 * settings.SIGNIFICANT  # cuts are as exact as their flows
+    exact = 2 * settings.SIGNIFICANT  # cuts are only as exact as the maximum flows behind them
 
     def __init__(
         self, frame: Frame, parts: list[Part], clock: Clock, *, seed: int, threads: int = 1
@@ -67,7 +67,7 @@ class Master(CutModel):
         self._rates = np.zeros(len(frame.resources))  # the small price on each resource's unit
         self._thrift = np.zeros(self.count)  # the small price on the money of each option
         self._middle: Floats | None = None
-        # Rounds of each energy's last rest, and how many of them are left.
+        # Length of each energy's last rest, and the part of it still ahead, in rounds.
         self._rests = dict.fromkeys((m.column for m in self.cutter.energies), (0, 0))
         self.add(self.cutter.plain())
         self._price_money()
@@ -84,7 +84,7 @@ class Master(CutModel):
         return list(kinds.values())
 
     def _alike(self, stands: Ints) -> list[Ints]:
-        """Return the options whose new offers are equal, by kind; `stands`: -1 for none."""
+        """Return options with equal new offers, by kind; `stands`: their offers (-1: none)."""
         instance = self.frame.program.instance
         new = np.flatnonzero((stands >= 0) & ~instance.offer_existing[stands])
         if not len(new):
@@ -120,7 +120,7 @@ class Master(CutModel):
         self.model.changeColsCost(self.count, self._columns, cost - self._thrift)
 
     def scarce(self) -> Floats:
-        """Return each option's use of scarce resources at the prices of the last optimum.
+        """Return the cost of each option's scarce resources, at prices of the last optimum.
 
         The result is in the unit of the model's objective, and includes the small price on money.
         """
@@ -156,7 +156,7 @@ class Master(CutModel):
         self.add_rows(rows)
 
     def prices(self) -> Prices:
-        """Return the prices of the last optimum: demand by its cuts, money and limits by rows."""
+        """Return prices at the last optimum: of demand from cuts, of limits from their rows."""
         m, frame = self.matrix, self.frame
         of_row = np.zeros_like(frame.service.kwh)
         for dual, cut in self.binding:
@@ -198,7 +198,7 @@ class Master(CutModel):
                     seen.add(key)
                     broken.append(cut)
 
-        # Cuts at a mean with earlier points are deeper; without any, the optimum gives cuts.
+        # Cuts at a mean with earlier points are deeper; if it gives none, the optimum does.
         points = [self._middle, taken]
         awake, resting = self._awake()
         for point in points:
@@ -223,7 +223,7 @@ class Master(CutModel):
         return awake, [m for m in energies if self._rests[m.column][1]]
 
     def _rest(self, awake: list[Measure], broken: set[int]) -> None:
-        """Rest each energy about twice as long as before, unless it got a cut."""
+        """Let each energy rest about twice as long as before, unless a cut on it was found."""
         for column, (rest, left) in self._rests.items():
             self._rests[column] = (rest, max(left - 1, 0))
         for m in awake:
@@ -291,12 +291,12 @@ class Master(CutModel):
     def program(
         self, allowed: Flags, start: Ints | None, *, gap: float, nodes: int, threads: int, seed: int
     ) -> tuple[float, float, Ints | None]:
-        """Solve the integer program under the binding cuts, within some nodes.
+        """Solve the integer program under the binding cuts, within a number of nodes.
 
         Returns a bound on any choice, the best choice's value by the cuts, and that choice.
         """
         m = self.matrix
-        # The cuts that bind at the last optimum, or did so recently.
+        # The cuts that bind at the last optimum, or were slack there for the first time.
         binding = [row for row, idle in zip(self.rows, self._slack, strict=True) if idle <= 1]
         rows, side = [m.a], [cut.most for cut in binding]
         for cut in binding:

@@ -87,7 +87,7 @@ class Part:
 
     @cached_property
     def uniform(self) -> float | None:
-        """Worth of a kWh where it is the same for all pairs; else None."""
+        """Worth of a kWh if it is the same for all pairs; else None."""
         if not len(self.worth):
             return 1.0
         first = float(self.worth[0])
@@ -112,7 +112,7 @@ class Part:
         np.maximum.at(best, self.row, self.worth)
         return float((best * self.wanted).sum())
 
-    # --- what stations could take ------------------------------------------------------------
+    # --- intake of stations ------------------------------------------------------------------
 
     def intake(self, worth: Floats, wanted: Floats | None = None) -> Floats:
         """Return the most each offer could earn alone; 0 where no demand is in reach.
@@ -125,7 +125,7 @@ class Part:
         positive = worth[worth > 0]
         if not len(positive):
             return out
-        # Many values among the first pairs mean many among all.
+        # If the first pairs have many different values, so have all pairs together.
         levels = np.unique(positive[: settings.WORTHS_SEEN])
         if len(levels) <= 3 and len(positive) > settings.WORTHS_SEEN:
             levels = np.unique(positive)

@@ -3,8 +3,8 @@
 A cut bounds the service of any choice (`siting.engine.cuts`), for any payments and any aim. So
 programs that differ in money, aim and requirements are integer programs over options and measures
 alone, and each starts with the cuts of all earlier ones. At first, cuts are added to its relaxation
-until they gain little. Then the integer program is solved, cut at its optimum, and solved again
-until a choice reaches the bound. Choices are valued exactly, by flows where possible.
+until they lower the bound little. Then the integer program is solved, cut at its optimum, and
+solved again until a choice reaches the bound. Choices are valued exactly, by flows where possible.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Query:
 
     `goal`: objective to be maximised; `lower`, `upper`: bounds of all columns; `rows`: conditions
     besides the pool's; `value`: exact objective of a choice, -inf if it is infeasible; `enough`:
-    largest difference of values that counts as none.
+    largest difference between two values that count as equal.
     """
 
     goal: Floats
@@ -77,7 +77,7 @@ class Pool:
         return self._incumbent.weighed(np.sort(choice))
 
     def bounded(self, query: Query) -> float:
-        """Return a bound from the relaxation, after cuts until they gain little."""
+        """Add cuts until they lower the relaxation's bound little; return the bound."""
         low, weak = math.inf, 0
         while weak < settings.IDLE and not self.clock.over:
             answer = self._run(query, (), whole=False)
@@ -92,7 +92,7 @@ class Pool:
         return low
 
     def best(self, query: Query) -> Found:
-        """Return the best choice of a query, as far as the clock allows."""
+        """Return the best choice of a query that is found before time is up."""
         out = Found(bound=self.bounded(query))
         while out.bound > out.value + query.enough and not self.clock.over:
             answer = self._run(query, out.seen, whole=True)

@@ -1,6 +1,6 @@
 """Dual prices of a program's relaxation, from which weak duality gives a bound.
 
-They are the duals of the whole program's linear relaxation, each named by its row or column.
+The prices are the duals of the whole program's linear relaxation, each named by its row or column.
 `siting.verify.certificate` proves a bound from them independently.
 """
 
@@ -24,9 +24,9 @@ from siting.program.resources import BUDGET
 
 
 def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFrame | None:
-    """Return the relaxation's prices for the first aim, in its unit; empty without prices.
+    """Return the relaxation's prices for the first aim, in its unit; None without prices.
 
-    `siting.verify.certified` reads this table. `limit_s` is the time limit (s). The table is empty
+    `siting.verify.certified` reads this table. `limit_s` is the time limit (s). The result is None
     if the time does not suffice, or if prices cannot bound the aim.
     """
     aim = program.all_aims[0]
@@ -53,7 +53,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     """Return the gain from a rupee more in each year, in the first aim's unit.
 
     The gain comes from the master problem's relaxation under the cuts found in time. It is an
-    estimate, not a bound, and 0 where the money of a year does not bind.
+    estimate, not a bound, and 0 for a year whose money does not bind.
     """
     frame = Frame(program, program.all_aims[0])
     years = 1 if program.year_plan is None else len(program.year_plan.years)
@@ -133,7 +133,7 @@ class _Named:
     def _each(self, r: int) -> float:
         """Return a row's dual per unit of its first column."""
         first = self.a.indptr[r]
-        if first == self.a.indptr[r + 1]:  # nothing is counted in the row
+        if first == self.a.indptr[r + 1]:  # the row is empty
             return 0.0
         return float(self.price[r] * abs(self.a.data[first]))
 

@@ -1,21 +1,21 @@
 """Column generation over the many options of a site.
 
-Where a site may hold any number of chargers there are hundreds of options a site. The relaxation is
-solved over a few of them, and its duals price the others: options whose reduced cost promises a
-gain are added, until none does. The result is a program of a few options a site, which the rest of
-the engine solves, and a bound on all plans::
+If a site may have any number of chargers, it has hundreds of options. The relaxation is solved over
+a few of them, and its duals price the others: options whose reduced cost promises a gain are added,
+until there are none. The results are a program of a few options a site, which the rest of the
+engine solves, and a bound on all plans::
 
     L(p)        =  sum of p_r b_r  +  sum over sites of max(0, g_o)  +  sum of max(0, g_c) u_c
     at_most(o)  =  L(p)  -  max(0, g of the best option at its site)  +  g_o
 
-for any prices ``p`` of the rows (Lagrange). The price of a demand row first rises by the largest
-gain that an energy missing from the relaxation promises there, so that demand that several sites
-bid for counts once. ``g`` are the reduced costs of options ``o`` (of each site the largest) and of
-the other columns ``c``, and ``u`` their bounds. No plan is worth more than ``L``, and none with
+for any prices ``p`` of the rows (Lagrange). Energies missing from the relaxation may promise gains
+on one demand row; its price first rises by the largest of these gains, so that the demand counts
+once. ``g`` are the reduced costs of options ``o`` (in ``L``, the largest of each site) and of the
+other columns ``c``, and ``u`` their bounds. No plan is worth more than ``L``, and none with
 option ``o`` more than ``at_most(o)``. So a program with every option whose `at_most` is above the
 incumbent contains an optimum of the whole.
 
-The relaxation of drives gets the rows that it breaks: links (`siting.engine.flows`), rounded
+For drives, rows that the relaxation violates are added: links (`siting.engine.flows`), rounded
 floors, and rows of sites (`siting.engine.station_bound`). Each round also computes the bound by
 sites.
 
@@ -45,7 +45,7 @@ from siting.engine.station_bound import BySites, bound_by, site_rows
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 
-# What a relaxation of drives gets, one after the other: offers, links, rows of sites.
+# Stages of a relaxation of drives: first offers are added, then links, then rows of sites.
 OFFERS, LINKS, SITES = range(3)
 
 
@@ -65,7 +65,7 @@ class Priced:
     infeasible: bool = False
 
     def or_less(self, bound: float, at_most: Floats) -> Priced:
-        """Return the same with the lower of its bounds and others."""
+        """Return a copy with the lower ones of its own bounds and the given bounds."""
         bounds = np.minimum(self.at_most, at_most)
         return replace(self, bound=min(self.bound, bound), at_most=bounds)
 
@@ -74,7 +74,7 @@ class Pricing:
     """The relaxation of one aim, over the options added so far.
 
     `start`: the options of known plans; `some`: options in the relaxation from the start; both may
-    be empty; `served`: a point of all columns whose energies are in it too.
+    be empty; `served`: values of all columns; energies above 0 are in the relaxation too.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Pricing:
         self.cap_by[rows.col[mine]] = rows.data[mine]
 
     def _first(self, some: Ints) -> Flags:
-        """Return the first options: `some`, and each site's cheapest, largest and best value."""
+        """Return `some`, and the cheapest, largest and best-value option of each site."""
         frame, instance = self.frame, self.frame.program.instance
         last = frame.options.last
         cost = instance.offer_cost[last]
@@ -140,7 +140,7 @@ class Pricing:
         for score in scores:
             order = np.lexsort((-score, frame.site))
             best = order[first_of_each(frame.site[order], 1)]
-            # The same offer, in any year of building.
+            # Add all options that lead to the same offer, whatever the year of building.
             out |= np.isin(last, last[best])
         out[frame.kept] = True
         out[some] = True
@@ -192,10 +192,10 @@ class Pricing:
         return found
 
     def run(self, gap: float, enough: float = -math.inf) -> Priced | None:
-        """Price in options, and bound all plans at the last prices; None if time ends before that.
+        """Add options by pricing; return bounds on all plans, None if time ends too early.
 
-        `gap`: relative gap asked, beside which a promise may be small; `enough`: the bound at which
-        the gap is proven, signed so that more is better.
+        `gap`: relative gap asked for; much smaller promised gains are ignored; `enough`: the bound
+        at which the gap is proven, signed so that more is better.
         """
         known = self._rounds(gap, enough)
         if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
@@ -204,9 +204,9 @@ class Pricing:
         return known.or_less(by_sites.bound, by_sites.at_most)
 
     def _rounds(self, gap: float, enough: float) -> Priced | None:
-        """Price options in until none promises a gain; None if time ends before a bound is known.
+        """Add options until none promises a gain; return bounds, None if time ends too early.
 
-        With links, rounds end before that, once they lower the bound by sites too little.
+        With links, the rounds end earlier, once they lower the bound by sites too little.
         """
         frame, known = self.frame, None
         stage, before = OFFERS, math.inf
@@ -214,7 +214,7 @@ class Pricing:
             columns = self._columns()
             found = self._solve(columns)
             if found.infeasible and not (self.flows.inside.all() and self.active.all()):
-                # First all energies of the nearest sites, then all options.
+                # Add all energies first and, if that does not suffice, all options.
                 self.active[:] |= self.flows.inside.all()
                 self.flows.inside[:] = True
                 continue
@@ -228,7 +228,7 @@ class Pricing:
             options = columns[columns < self.count]
             taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
             limit, each = frame.signed(bound), self._signed(at_most)
-            # an earlier round's prices give a better bound
+            # The prices of an earlier round may give a better bound.
             if known is not None and known.bound < limit:
                 limit, each = known.bound, known.at_most
             else:
@@ -243,7 +243,7 @@ class Pricing:
                 stalled = near and before - now <= settings.PRICING_STALLED * abs(now)
                 if known.bound <= enough or (stage == SITES and stalled):
                     return known
-                # Where links leave the bound twice as far as asked, whole stations are what lacks.
+                # If links leave twice the gap asked for, only rows of sites can close it.
                 far = near and known.bound - enough > gap * abs(enough)
                 after = stage
                 if stage == OFFERS and near:
@@ -265,7 +265,7 @@ class Pricing:
         return known
 
     def _by_sites(self) -> BySites:
-        """Return the bound by sites at the prices, or half-way back to the best before."""
+        """Return the bound by sites at the prices, or half-way to the best earlier prices."""
         at, by = self.price, bound_by(self.frame, self.cutter, self.price, self.clock)
         if by.bound > self.lowest:  # prices swing from round to round
             at = (self.price + self.center) / 2
@@ -275,7 +275,7 @@ class Pricing:
         return by
 
     def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:
-        """Add the options and energies that promise a gain; return whether any does."""
+        """Add the options and energies that promise a gain; return whether there are any."""
         open_ = max(settings.SIGNIFICANT, settings.RELAXED_GAP * gap)
         if bound - found.objective <= open_ * abs(bound):
             return False
@@ -292,7 +292,7 @@ class Pricing:
         return self.flows.link_broken(taken, energy) | self._round(taken)
 
     def _split(self, columns: Ints, point: Floats, by: BySites) -> bool:
-        """Add the rows of sites that a point violates; return whether any is."""
+        """Add the rows of sites that a point violates; return whether there are any."""
         rows = site_rows(self.frame, by)
         if rows is None:
             return False
@@ -304,7 +304,7 @@ class Pricing:
         return bool(broken.any())
 
     def _round(self, taken: Floats) -> bool:
-        """Add the rounded floors that the relaxation violates; return whether any is."""
+        """Add the rounded floors that the relaxation violates; return whether there are any."""
         assert self.floors is not None
         rows, least = self.floors.broken(taken, self.price)
         if not len(least):
@@ -323,7 +323,7 @@ class Pricing:
         return out
 
     def _promising(self, gain: Floats, bound: float) -> Ints:
-        """Return the best missing options of each site that promise more than those present."""
+        """Return each site's best missing options that promise more than its present ones."""
         site = self.frame.site
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])
@@ -335,9 +335,9 @@ class Pricing:
     # --- the bound ---------------------------------------------------------------------------
 
     def _bound(self) -> tuple[float, Floats, Floats, Floats]:
-        """Return the bound by the prices, that of each option, reduced costs, and its prices.
+        """Return the bound, the bound with each option, reduced costs, and the prices used.
 
-        Rows of one option a site get no price: the best option of a site counts.
+        Rows that allow one option a site have price 0: the bound counts a site's best option only.
         """
         m = self.matrix
         price = self.price.copy()
@@ -347,14 +347,14 @@ class Pricing:
         price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
         reduced = m.cost - self.a.T @ price - self.flows.less_by_links(self.link_price)
         reduced -= self.of_sites.T @ self.site_price
-        # Possible payment to a missing option: its own row takes the whole gain.
+        # Payments to missing options promise gains; the price of their cap row absorbs these.
         short = self.paid[reduced[self.paid] > 0]
         more = np.zeros(len(price))
         more[self.cap_row[short]] = reduced[short] / self.cap_by[short]
         reduced -= self.a.T @ more
         price += more
-        # Energies that are not in the relaxation bid for the same demand: its price rises until
-        # none promises a gain, so that it counts once and not for each of them.
+        # Several energies outside the relaxation may promise gains on the same demand. Its price
+        # rises until none does, so that the demand counts only once.
         more = self._outbid(reduced)
         price += more
         less = reduced - self.a.T @ more
@@ -372,7 +372,7 @@ class Pricing:
         return total, total - best[self.frame.site] + gain, reduced, price
 
     def _outbid(self, reduced: Floats) -> Floats:
-        """Return how far the price of each demand row rises until no energy promises a gain."""
+        """Return the rise of each demand row's price at which no energy promises a gain."""
         more = np.zeros(len(self.price))
         row, column, by = self._of_demand
         np.maximum.at(more, row, np.maximum(reduced[column] / by, 0.0))

@@ -15,7 +15,7 @@ Stopped = Literal[
 
 
 def gap_in_words(gap: float) -> str:
-    """Return a relative gap in words; without a figure where the bound is far away.
+    """Return a relative gap in words, without a figure if the bound is far away.
 
     >>> gap_in_words(0.0123), gap_in_words(4e18)
     ('gap 1.23%', 'gap over 1,000%')
@@ -54,7 +54,7 @@ class Proof:
     Parameters
     ----------
     status
-        ``optimal`` if the proven gap is at or below the one asked; else ``feasible``.
+        ``optimal`` if the proven gap is at most the gap asked for; else ``feasible``.
     objective
         Value of the plan, in `unit`, computed from the plan and not by the solver.
     bound
@@ -126,7 +126,7 @@ class Proof:
         if short <= max(settings.ARITHMETIC * abs(objective), noise):
             short = 0.0
         gap = short / max(abs(objective), 1e-12) if short > 0 else 0.0
-        # A gap that exceeds the one asked for by rounding alone counts as reached.
+        # A gap above the gap asked for by a rounding error alone counts as reached.
         reached = math.isfinite(gap) and gap <= gap_asked * (1 + settings.EXACT)
         return cls(
             status="optimal" if reached else "feasible",

@@ -1,8 +1,8 @@
 """The relaxation of the whole program, and a plan by diving from it.
 
-The linear program is solved by the interior point method: seconds for a city of Karachi's size,
-where the same bound by cuts takes minutes. The dive then fixes the options of the largest values, a
-part of the scarcest resource at a time, and solves again from the last basis.
+The interior point method solves the linear program of a city of Karachi's size in seconds; the same
+bound by cuts takes minutes. The dive then fixes options with the largest values, step by step. Each
+step uses a part of the scarcest resource, and the next solve starts from the last basis.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def solve_native(
     frame: Frame, clock: Clock, start: Ints | None, *, gap: float, threads: int, seed: int,
     nodes: int = 2**31 - 1,
 ) -> Answered:  # fmt: skip
-    """Return the HiGHS answer for the whole integer program, from a choice if there is one."""
+    """Return the HiGHS answer for the whole integer program; `start`: a first choice."""
     m = frame.matrix
     model = model_of(
         frame.by_column, m.cost, m.lower, m.upper, m.row_lower, m.row_upper,
@@ -81,7 +81,7 @@ class Relaxation:
 
 
 class Dive:
-    """A dive: fix the options of the largest values, again and again, until all is decided.
+    """A dive, which fixes the options with the largest values until all are decided.
 
     `again`: function from bounds on the options to their values in the relaxation, or None.
     """
@@ -123,7 +123,7 @@ class Dive:
         upper[np.isin(site, site[chosen]) & (lower == 0)] = 0.0
 
     def _next(self, taken: Floats, lower: Floats, upper: Floats) -> list[int] | None:
-        """Return the options to fix next, the largest values first; empty where all is decided."""
+        """Return the options to fix next, largest values first; None if all are decided."""
         frame = self.frame
         open_ = np.flatnonzero((lower < upper) & (taken > settings.SIGNIFICANT))
         choice = frame.by_site(np.flatnonzero(lower > 0.5))

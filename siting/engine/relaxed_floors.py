@@ -1,4 +1,4 @@
-"""A relaxation of floors by penalties, from which windows start without a feasible plan.
+"""A relaxation of floors by penalties, so that windows start without a feasible plan.
 
 Every row that a first plan may miss (floors, values kept of earlier aims, business cases) gets a
 column for its shortfall, at a cost above any possible worth. A plan without shortfall is a plan of
@@ -63,9 +63,9 @@ def viable(
 ) -> Ints | None:
     """Return a choice of viable stations under the viability gap; None if none is known.
 
-    Under the viability gap a relaxation takes more stations than its money can carry. Stations with
-    the largest shortfall are shrunk, postponed or dropped, until no shortfall is left. Near the end
-    of the time all of them are dropped at once; that takes no customers from the others.
+    Under the viability gap a relaxation takes more stations than the money can pay for. Stations
+    with the largest shortfall are shrunk, postponed or dropped, until no shortfall is left. If time
+    runs out, all stations with a shortfall are dropped, which takes no customers from the others.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def viable(
     np.maximum.at(need_at, frame.site, need.max(axis=1) / frame.layout.money_unit)
     kept: Ints | None = None
     serve_s = 0.0
-    # The result is served once more to value it.
+    # Enough time must remain to compute the service of the result once more.
     while hurried or (not clock.over and clock.left_s > 2 * serve_s):
         began_s = clock.elapsed_s
         served = rows.serve(np.sort(choice), clock if not hurried else Clock(math.inf))

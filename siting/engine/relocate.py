@@ -55,9 +55,9 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
 def relocated_often(
     frame: Frame, choice: Ints, clock: Clock, serving: Clock | None = None
 ) -> tuple[Ints, float]:
-    """Return a choice with stations moved while that shortens drives, and its value.
+    """Move stations while that shortens drives; return the choice and its value.
 
-    The value is signed so that more is better; -inf where the choice misses a requirement.
+    The value is signed so that more is better; it is -inf if the choice misses a requirement.
     `serving`: clock of the service, by default `clock`; its own clock lets a late service finish.
     """
     best, value = choice, -np.inf
@@ -112,9 +112,9 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
 
 
 def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]:
-    """Return each station's energy (row) in reach of each site, and its mean drive cost.
+    """Return the energy of each station (row) in reach of each site (column), and mean drives.
 
-    Energy is in the program's unit, drives as in the aim.
+    Energy is in the program's unit; each station's mean drive is in the unit of the aim.
     """
     energies = slice(frame.count, frame.layout.columns.energies)
     sold, worth = point[energies], frame.matrix.cost[energies]

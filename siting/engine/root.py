@@ -1,8 +1,9 @@
 """The root of the search: its bound, and plans made from its relaxation.
 
-1. Under the viability gap with column generation: its relaxation, made viable.
-2. Cuts on the master problem, round after round, until they gain little.
-3. This relaxation, made viable or rounded; without a fast evaluation a dive comes first.
+1. Under the viability gap, column generation's relaxation (if there is one) is made viable.
+2. Cuts are added to the master problem in rounds, until they lower the bound little.
+3. The relaxation under these cuts is made viable or rounded. Without a fast evaluation a dive comes
+   first.
 
 If there is still no plan: windows repair floors that the constructed plan misses, and a dive starts
 from the whole relaxation.
@@ -25,7 +26,7 @@ from siting.engine.windows import Windows
 
 
 def search_root(inc: Incumbent) -> None:
-    """Bound by cuts, and make plans from the relaxation."""
+    """Compute a bound by cuts, and make plans from the relaxation."""
     if inc.known is not None and inc.master.cutter.money:
         with inc.clock.phase("viable", inc.until(0.3)):
             round_viable(inc, inc.known.taken)
@@ -61,7 +62,7 @@ def search_root(inc: Incumbent) -> None:
 
 
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
-    """Bound by cuts, until a round lowers the bound by less than a share."""
+    """Add cuts until rounds lower the bound by less than the share `stalled`."""
     with inc.clock.phase("cuts", inc.until(ends)):
         inc.root, low = inc.master.tighten(settings.CUT_ROUNDS, stalled, inc.proven_at)
         inc.infeasible = low == -math.inf
@@ -76,7 +77,7 @@ def cut(inc: Incumbent, stalled: float, ends: float) -> None:
 
 
 def _dive(inc: Incumbent) -> None:
-    """Dive from the relaxed master problem while cuts at the plans lead to better ones."""
+    """Dive from the relaxed master problem while cuts at new plans lead to better plans."""
     # If the worth of a choice is the sum over its parts, one dive is enough.
     summed = inc.frame.program.gap is None and inc.frame.aim.of_worth and not inc.frame.reached
     idle, most = 0, 1 if summed else settings.IDLE
@@ -94,9 +95,9 @@ def _dive(inc: Incumbent) -> None:
 
 
 def relax(inc: Incumbent) -> None:
-    """Bound by the whole relaxation, unless known, and dive from it.
+    """Compute the whole relaxation's bound, unless it is known, and dive from it.
 
-    With a plan there is no dive, unless the greedy method ends here.
+    If there is a plan, only the greedy method dives, as it has no windows.
     """
     if inc.known is not None and inc.choice is not None:
         return
@@ -120,7 +121,7 @@ def relax(inc: Incumbent) -> None:
             return
         inc.taken = relaxation.taken
         if inc.choice is not None and not inc.options.greedy:
-            return  # a dive takes as long again, and windows gain more
+            return  # a dive would take equally long, and windows gain more
         choice = relaxation.dive(inc.room)
         if choice is not None:
             inc.weighed(choice)

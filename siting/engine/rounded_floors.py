@@ -1,18 +1,18 @@
 """Rounded floors: rows on whole stations, derived from floors on energy.
 
-A row that asks for energy, ``sum of w_c x_c >= b``, holds for every plan. So does the row that it
-gives at prices ``p_i`` on demand (`siting.engine.parts`)::
+Every plan meets a row that requires energy, ``sum of w_c x_c >= b``. So it also meets the row that
+follows at prices ``p_i`` on demand (`siting.engine.parts`)::
 
     sum over stations of intake(w - p)  >=  b - sum of p_i d_i
 
 This row, ``sum of a_o y_o >= b``, has only options. In the relaxation 5.05 stations of one size may
-meet it, while a plan needs 6, or a larger one. Mixed-integer rounding excludes 5.05: with a divisor
-``q``, and ``f`` the fraction of ``b / q``, the row ::
+meet it, while a plan needs 6, or a larger station. Mixed-integer rounding excludes 5.05. With a
+divisor ``q`` and the fractional part ``f`` of ``b / q``, the row ::
 
     sum of (floor(a_o / q) + min(1, fraction(a_o / q) / f)) y_o  >=  ceil(b / q)
 
-holds for all whole ``y`` that meet the former. Prices are 0 or the whole worth. They are set by
-kind of demand, and on the demand that the relaxation serves whole.
+holds for all integer ``y`` that meet the former row. The price of a demand row is 0 or its whole
+worth. The priced rows are some kinds of demand, or the rows that the relaxation serves whole.
 
 Source: H. Marchand, L. Wolsey: Aggregation and mixed integer rounding to solve MIPs. Operations
 Research 49 (2001), 363-371.
@@ -36,7 +36,7 @@ from siting.program.instance import Flags, Floats
 
 @dataclass(frozen=True, eq=False)
 class _Floor:
-    """A row that asks for energy: coefficients by pair and slice and by option, and its side."""
+    """A row that requires energy: coefficients of energies and options, and lower side."""
 
     row: int
     worth: Floats
@@ -75,7 +75,7 @@ class RoundedFloors:
                 yield _Floor(row, worth, of_option, least)
 
     def broken(self, taken: Floats, price: Floats) -> tuple[sparse.csr_array, Floats]:
-        """Return the rows of options that a point violates most, by floor; and their lower sides.
+        """Return the rows of options that a point violates most, and their lower sides.
 
         `taken`: value of each option; `price`: duals of the matrix rows at the relaxation's
         optimum.
@@ -89,7 +89,7 @@ class RoundedFloors:
         return sparse.csr_array(np.concatenate(rows)), np.array(least)
 
     def _sets_of_kinds(self) -> Iterator[Flags]:
-        """Yield whether each merged row has a price in each slice: none, one kind, all but one."""
+        """Yield the priced rows by slice: rows of no kind, of one kind, of all kinds but one."""
         service = self.frame.service
         kinds = np.unique(service.kind).tolist()
         alone = {frozenset({kind}) for kind in kinds}
@@ -99,7 +99,7 @@ class RoundedFloors:
             yield np.repeat(priced[:, None], service.kwh.shape[1], axis=1)
 
     def _served_whole(self, floor: _Floor, price: Floats) -> list[tuple[float, Floats]]:
-        """Return the floor with prices on demand whose dual is above half its worth in it."""
+        """Return the floor's row with prices on demand whose dual exceeds half its worth."""
         of_floor = abs(float(price[floor.row]))
         if not of_floor:
             return []
@@ -151,7 +151,7 @@ def rounded(least: float, amount: Floats, taken: Floats) -> list[tuple[Floats, f
     size = np.unique(np.round(amount[there] / scale, 7)) * scale
     size = size[size > settings.SIGNIFICANT * scale]
     found = []
-    # Where no amount is below 0, a coefficient above the side is lowered to the side.
+    # If no amount is negative, coefficients above the side are lowered to the side.
     above = 0.0 if (amount >= 0).all() else math.inf
     for q in np.unique(np.concatenate([size, size / 2, size / 3])).tolist():
         ratio = least / q

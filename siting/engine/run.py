@@ -1,4 +1,4 @@
-"""The solve of one aim: a first plan, a bound, and turns that improve either.
+"""The solve of one aim: a first plan, a bound, and turns that improve both.
 
 1. A start: an earlier plan, or a greedy one by worth per rupee where evaluation is fast.
 2. The root: a bound by cuts, and plans from the relaxation (`siting.engine.root`).
@@ -60,7 +60,7 @@ def search(inc: Incumbent) -> None:
 
 
 def begin(inc: Incumbent) -> None:
-    """Build the models and find a first plan, whatever the time."""
+    """Build the models and find a first plan, even if time is up."""
     with inc.clock.phase("build"):
         inc.build()
     if inc.coarse:
@@ -120,7 +120,7 @@ def _start_greedily(inc: Incumbent) -> None:
 
 
 def _greedily(inc: Incumbent) -> None:
-    """Take the relaxation's bound, and its rounding where greedy choice does not apply."""
+    """Compute the relaxation's bound; round it if no greedy choice for any sum applies."""
     valuer = inc.valuer
     if valuer is not None:
         words = guarantee(valuer)
@@ -164,7 +164,7 @@ def _whole(inc: Incumbent, nodes: int | None) -> None:
         if start is None or value >= believed - max(1e-6 * abs(believed), inc.noise):
             return
         # HiGHS 1.16 may overvalue a start in its presolve, and then skips all worse solutions.
-        # The bound is valid.
+        # The bound stays valid.
         start = None
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from siting.engine.clock import Clock
 
-# All is done, the turns ran out, or the remaining time is left to others.
+# All is done, the turns ran out, or the remaining time is left to later aims.
 Ended = Literal["done", "turns", "yields"]
 
 
@@ -23,22 +23,23 @@ Ended = Literal["done", "turns", "yields"]
 class Step:
     """A step: `turn` takes one turn, and returns whether another may gain more.
 
-    `ready`: whether it can take one now; `growth`: work of a turn, as a multiple of the last.
+    `ready`: whether the step can take a turn now; `growth`: work of a turn, as a multiple of the
+    work of the turn before.
     """
 
     turn: Callable[[], bool]
     ready: Callable[[], bool] = lambda: True
     growth: float = 1.0
     work: float = 0.0  # work of all its turns
-    rate: float = math.inf  # of the gap closed in its last turn per unit of work of the next
-    pace: float = 0.0  # of the gap closed per second of its last turn
+    rate: float = math.inf  # gap closed in the last turn per unit of work of the next turn
+    pace: float = 0.0  # gap closed per second of the last turn
 
 
 def take_turns(
     steps: Sequence[Step], clock: Clock, *, left: Callable[[], float], done: Callable[[], bool],
     turns: float = math.inf, yields: Callable[[], bool] = lambda: False,
 ) -> Ended:  # fmt: skip
-    """Give steps their turns until all is done or none is ready; return why the turns ended.
+    """Let steps take turns until all is done or none is ready; return why the turns ended.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def take_turns(
         step.work += worked
         closed = 0.0 if after >= before else before - after
         step.rate = closed / (step.growth * worked)
-        # Before a first plan the gap is infinite, and has no pace.
+        # Before the first plan the gap is infinite, so the pace is set to 0.
         step.pace = 0.0 if math.isinf(closed) else closed / max(clock.elapsed_s - began_s, 1e-9)
         taken += 1
         if not more:

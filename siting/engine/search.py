@@ -18,7 +18,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 
 class Space(Protocol):
-    """The resources that options must fit in, and their use of them."""
+    """The resources that limit a choice, and each option's use of them."""
 
     price: Floats
 
@@ -31,8 +31,8 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
     """Return the choice with options added or improved while resources last.
 
     The next change has the most worth for its price; changes that cost no more than the present
-    option come first. A gain can only shrink as others are added, so an earlier gain bounds the
-    present one, and most need not be computed again.
+    option come first. The gain of an option can only shrink as others are added. So its earlier
+    gain is a bound, and most gains need not be computed again.
     """
     for after in filling(valuer, valuer.room, state, clock):
         state = after
@@ -43,7 +43,7 @@ def filling(valuer: Valuer, room: Space, state: State, clock: Clock) -> Iterator
     """Yield the choice after each option added or improved as in `fill`, within a room."""
     price = room.price
     known = np.full(valuer.count, np.inf)
-    while valuer.count and not clock.over:  # else nothing can be built at all
+    while valuer.count and not clock.over:  # without options nothing can be built
         now = np.where(state.choice >= 0, price[state.choice], 0.0)
         more = price - now[valuer.site]
         gain = np.minimum(state.upper[: valuer.count] - state.value, known)
@@ -67,7 +67,7 @@ def _best_change(
 ) -> tuple[State, int] | None:
     """Return the change with the most gain for its price, and its site; None without a gain.
 
-    Once time is up, the best change found so far.
+    Once time is up, the best change so far is returned.
     """
     rate = gain / np.where(np.asarray(paid) > 0, paid, 1.0)
     best: tuple[State, int] | None = None
@@ -89,8 +89,8 @@ def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.i
     """Return the choice improved by 2-exchanges: one site steps down, another up.
 
     The pair with the highest bound is valued first; the first improvement is applied, and the
-    remaining resources are filled. A site steps down wherever that loses nothing, as its money can
-    serve elsewhere.
+    remaining resources are filled. A site that loses no worth by stepping down does so at once,
+    because its money can be used elsewhere.
     """
     for _ in range(settings.PASSES):
         if clock.over or state.value >= enough:
@@ -103,7 +103,7 @@ def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.i
 
 
 def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
-    """Return the first improving exchange, or an equal one for less money; None if none."""
+    """Return the first exchange that improves worth or saves money; None if there is none."""
     choice, count = state.choice, valuer.count
     price = valuer.room.price
     now = np.where(choice >= 0, price[choice], 0.0)
@@ -141,9 +141,10 @@ def _one_exchange(valuer: Valuer, state: State, clock: Clock) -> State | None:
 
 
 def polish(valuer: Valuer, state: State, clock: Clock) -> State:
-    """Return the choice without idle options: dropped or made less expensive without loss.
+    """Drop options, or make them less expensive, where no worth is lost; return the choice.
 
-    The largest subsidies go first, then costs, then the last ids. Nothing is added.
+    The options with the largest subsidies come first, then the largest costs, then the last ids.
+    Nothing is added.
     """
     improved = True
     while improved:
@@ -168,7 +169,7 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
 
 
 def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
-    """Return changes of a site with less money, or equal money and less cost; least first."""
+    """Return a site's changes with less subsidy, or equal subsidy and less cost, in order."""
     now = int(choice[j])
     money = (valuer.subsidy[now], valuer.cost[now])
     options = np.flatnonzero(valuer.site == j)
@@ -182,7 +183,7 @@ def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
 
 
 def round_relaxed(valuer: Valuer, taken: Floats, least: float, clock: Clock) -> State:
-    """Return a relaxation rounded in the order of its values, then filled."""
+    """Round a relaxation in the order of its values, fill the choice, and return it."""
     order = np.argsort(-taken, kind="stable")
     base = valuer.frame.by_site(valuer.frame.kept)
     choice = valuer.room.taking(base, order[taken[order] >= least].tolist())

@@ -56,7 +56,8 @@ def reached_again(
 
     A value reached within a solver's tolerances, row by row, cannot always be reached again. All
     values but the first `required` ones are lowered by the smallest of some losses that makes the
-    choice a plan. `by_cell`: cells apart, and solved to the tightest tolerances first.
+    choice a plan. `by_cell`: whether cells are not merged; the service is then computed to the
+    tightest tolerances first.
     """
     for loss in settings.LOSSES:
         kept = [*reached[:required], *(lowered(one, loss) for one in reached[required:])]
@@ -69,7 +70,7 @@ def reached_again(
 
 
 def lowered(reached: Reached, loss: float) -> Reached:
-    """Return an aim's value, less a share given up.
+    """Return an aim's value, made worse by a share.
 
     >>> lowered(Reached(ShortestDrives(), 200.0), 0.01).value
     202.0
@@ -99,7 +100,7 @@ def energies(frame: Frame, point: Floats) -> Floats:
 def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
     """Return the public money paid by offer up to each year (PKR): its viability gap.
 
-    It is paid as late as possible: ahead only where the money of a later year does not suffice.
+    Money is paid as late as possible, and ahead only if the money of a later year does not suffice.
     Without a viability gap nothing is paid and the table is empty. `energy` is by pair and slice
     (kWh/day).
     """
@@ -136,7 +137,7 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
 
 
 def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
-    """Return each station's payment from the shortfalls of its case; a surplus is below 0.
+    """Return each station's payment, given all stations' shortfalls (below 0: a surplus).
 
     A business case is paid the sum of its stations' shortfalls and surpluses. The payment
     goes to the stations with a shortfall, in proportion, and beyond their caps to the others.

@@ -53,7 +53,7 @@ class Shortfall:
         used = np.diff(part.indptr) > 0
         self.rows, inner = rows[used], part[np.flatnonzero(used)]
         self.by_option = sparse.csr_array(frame.by_column[:, : frame.count])[self.rows]
-        # Weight of a rupee in each row: rows are scaled.
+        # Coefficient of a rupee in each row, because rows are scaled.
         paid = sparse.csr_array(inner[:, len(self.energies) :])
         self.rupee = np.ones(len(self.rows))
         if paid.shape[1]:
@@ -166,7 +166,7 @@ class Shortfall:
         return out
 
     def _price_rows(self) -> dict[int, tuple[Ints, Ints]]:
-        """Return the demand rows of each part that have a row here, and these rows."""
+        """Return each part's demand rows that have a row in this program, and these rows."""
         frame, m = self.frame, self.frame.matrix
         out: dict[int, tuple[Ints, Ints]] = {}
         if "demand" not in m.family:
@@ -174,7 +174,7 @@ class Shortfall:
         family = m.family["demand"]
         inside = (self.rows >= family.start) & (self.rows < family.stop)
         of_row = np.flatnonzero(inside)
-        # Any column of a row tells the row's merged demand row and slice.
+        # Any column of a row shows its merged demand row and slice.
         first = m.a.indices[m.a.indptr[self.rows[of_row]]] - frame.count
         row = frame.service.row[frame.energy_pair[first]]
         slice_ = frame.energy_slice[first]
@@ -187,7 +187,7 @@ class Shortfall:
         return out
 
     def aim_at(self, taken: Floats, measured: Floats) -> None:
-        """Set the model to a point, ready to run."""
+        """Set the sides and bounds of the model to a point."""
         m, model = self.frame.matrix, self.model
         shift = self.by_option @ taken
         self.thought = thought = np.array(
@@ -212,7 +212,7 @@ class Shortfall:
         model.changeColsBounds(n, at, np.zeros(n), bound[self.there])
 
     def _first_at_hand(self) -> Flags:
-        """Return the columns of the first model."""
+        """Return whether each column is in the first model."""
         at_hand: Flags = self.bound > 0
         if self.by_worth is None:
             return at_hand
@@ -224,7 +224,7 @@ class Shortfall:
         return first
 
     def price_in(self) -> bool:
-        """Price in columns at the last optimum; return whether any was added."""
+        """Add columns that pay at the last prices; return whether there are any."""
         if self.by_worth is None:
             return False
         price = answered(self.model).price
@@ -238,7 +238,7 @@ class Shortfall:
         return len(pays) > 0
 
     def cut(self, taken: Floats, measured: Floats) -> Cut | None:
-        """Return the most violated cut at the point, from the model's optimum; None if none."""
+        """Return the most violated cut at the point, by the model's optimum, or None."""
         answer = answered(self.model)
         short = (float(self.thought[0]) if self.single else 0.0) - answer.objective
         if not answer.optimal or short <= settings.SIGNIFICANT:

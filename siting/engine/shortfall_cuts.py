@@ -24,7 +24,7 @@ class Shortfalls:
     def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
         self.cutter, self.clock, self.threads = cutter, clock, threads
         self._made: dict[bool, list[Shortfall]] = {}
-        self.missed = False  # whether some group got no cut at the first point, last time
+        self.missed = False  # whether a group got no cut at the first point of the last call
 
     def cuts(
         self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
@@ -33,8 +33,8 @@ class Shortfalls:
         """Return each group's cut at the first point that gives a cut.
 
         `points`: values of the options; `measured`: all columns of the master problem; `breaks`:
-        test whether the point to cut off violates a cut; `linked`: whether cuts are for linked
-        parts together, instead of for the worth of each alone.
+        test whether the point to cut off violates a cut; `linked`: whether linked parts get a
+        common cut, instead of a cut on the worth of each part.
         """
         left, out = self._programs(linked=linked), []
         self.missed = False

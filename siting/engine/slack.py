@@ -41,7 +41,7 @@ class Room:
         self.price = self._price(frame)
 
     def _price(self, frame: Frame) -> Floats:
-        """Return each option's use of scarce resources: rupees where only money is scarce."""
+        """Return each option's use of scarce resources, in rupees if only money is scarce."""
         subsidy = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
         if not self.limited:
             return subsidy
@@ -108,7 +108,7 @@ class Room:
     def added(self, amount: Floats, choice: Ints) -> Floats:
         """Return the effect of each change on the sums of amounts (by option, last axis).
 
-        The last number changes nothing.
+        The last entry stands for no change.
         """
         here = np.where(choice >= 0, amount[..., choice], 0.0)
         none = np.zeros((*amount.shape[:-1], 1))

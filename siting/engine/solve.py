@@ -56,19 +56,19 @@ def solve(
 ) -> Answer:
     """Return the plan of a program: stations, service, money, and a proof for each aim.
 
-    The same program, options and seed give the same plan, as long as the time limit is not what
-    ends the solve. Ctrl-C ends it early and returns the best plan so far.
+    The same program, options and seed give the same plan, unless the time limit ends the solve.
+    Ctrl-C ends it early and returns the best plan so far.
 
     Parameters
     ----------
     program
-        What is asked.
+        The program to solve.
     gap, drives_gap, time_limit_s, threads, seed, method, solver, least_gain
-        As `Effort` says.
+        The options of `Effort`.
     progress
-        Called now and then with a `Progress`.
+        Function that is called from time to time with a `Progress`.
     start
-        Offers of an earlier plan to start from, repaired where they do not fit.
+        Offers of an earlier plan to start from; offers that do not fit are left out.
 
     Returns
     -------
@@ -78,9 +78,9 @@ def solve(
     Raises
     ------
     InputError
-        If an option makes no sense.
+        If an option is invalid.
     InfeasibleError
-        If no plan meets the requirements: those in conflict, with values and remedies.
+        If no plan meets the requirements; it lists those in conflict, with values and remedies.
     SolveError
         If the solver is missing or fails, or no plan was found within the time limit.
     """
@@ -106,15 +106,15 @@ def chosen(
     method: Method = "exact",
     start: Sequence[str] = (),
 ) -> tuple[Program, Result]:
-    """Return the best choice for a program's first aim, exactly, and a bound on any other.
+    """Return the best choice for a program's first aim (gap 0), and a bound on any choice.
 
-    Service is not assigned, which would take longer than the choice. Also returns the program
-    whose options the choice names: the one with the offers that were priced in.
+    The service is not computed, because that would take longer than the choice. The first item
+    returned is the program whose options the choice refers to, with the offers priced in.
 
     Parameters
     ----------
     program
-        What is asked.
+        The program to solve.
     kept
         Values of other aims that the choice must reach.
     time_limit_s, threads, seed, method, start
@@ -147,7 +147,7 @@ class _Solve:
         before: Sequence[Reached] = (),
     ) -> None:
         self.program, self.effort, self.clock, self.before = program, effort, clock, before
-        # The program with all offers, and the offers of `program`: those priced in.
+        # The program with all offers, and the positions in it of the offers of `program`.
         self.whole = program
         self.kept: Ints = np.arange(len(program.instance.offer_ids))
         self.choice: Ints | None = None
@@ -166,8 +166,8 @@ class _Solve:
         # Share of the time from which an aim that others follow may end without a proof.
         self.yields_from = math.inf
         self.left_out = LeftOut()
-        self.prices: Prices | None = None  # those that bound all plans in the first aim
-        # The incumbent of the last search, and a bound on plans with options that it left out.
+        self.prices: Prices | None = None  # prices that bound all plans in the first aim
+        # The incumbent of the last search, and a bound on plans with options missing from it.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to keep for the answer
@@ -251,9 +251,10 @@ class _Solve:
         return self._put_together(reached)
 
     def _go_on(self, inc: Incumbent | None, beyond: float) -> None:
-        """Lower the bound of the first aim in the time left by the last; the plan stays.
+        """Lower the first aim's bound in the time that the last aim left; the plan stays.
 
-        `inc`: incumbent of its search; `beyond`: bound on plans with options it did not have.
+        `inc`: incumbent of the first aim's search; `beyond`: bound on plans with options missing
+        from that search.
         """
         aim, result, seconds = self.results[0]
         if inc is None or inc.tree is None or inc.done or len(self.results) == 1:
@@ -294,7 +295,7 @@ class _Solve:
         self.choice = self._earliest(np.sort(offers))
 
     def _searched(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the result of one aim; for the cost to all, after a final exchange of stations."""
+        """Return the result of one aim; for the cost to all, stations are moved at the end."""
         if self.effort.method == "milp" or not aim.of_stations:
             return self._found(aim, reached)
         with self.clock.within(
@@ -304,7 +305,7 @@ class _Solve:
         return self._moved(aim, reached, result)
 
     def _found(self, aim: Aim, reached: Sequence[Reached]) -> Result:
-        """Return the result of one aim; with many offers, over those priced in."""
+        """Return the result of one aim; pricing first narrows the offers if there are many."""
         if self.effort.method == "milp" or not is_many(self.whole):
             return self._solved(self._framed(aim, reached))
         if self.whole.year_plan is not None and self.choice is None and not reached:
@@ -358,13 +359,13 @@ class _Solve:
             missing = np.setdiff1d(np.arange(whole.count), known.options)
             self.beyond = float(priced.at_most[missing].max(initial=-math.inf))
             below, bound = bound, min(priced.bound, max(bound, self.beyond))
-            # By no more than prices are exact.
+            # A smaller difference is within the accuracy of prices.
             if bound - value <= settings.ARITHMETIC * abs(value):
                 bound = value
             result = replace(result, bound=frame.sign * max(bound, value))
             enough = value + max(gap, settings.ARITHMETIC) * abs(value)
             new = known.promising(priced.at_most, enough)
-            if not len(new):  # they are too many: those that alone hold the bound
+            if not len(new):  # if there are too many, only those that keep the bound high
                 new = known.promising(priced.at_most, max(enough, below))
             late = self.clock.over or result.stopped == "time limit"
             if bound <= enough or late or not len(new):
@@ -376,15 +377,15 @@ class _Solve:
     def _tightened(self, priced: Priced, aim: Aim, bounds: Bounds) -> Priced:
         """Return the bounds of all offers, tightened at the prices of the cuts.
 
-        The first aim's prices are kept where they bound better than those of the relaxation, for
-        the certificate.
+        For the certificate, the first aim's prices are kept if they give a better bound than the
+        prices of the relaxation.
         """
         if not self.results and aim.of_worth and bounds.bound < priced.bound:
             self.prices = bounds.prices
         return priced.or_less(bounds.bound, bounds.at_most)
 
     def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Frame, Priced | None]:
-        """Return the frame with all offers, and what pricing says of them; None if time ran out."""
+        """Return the frame with all offers, and their bounds by pricing (None: time ran out)."""
         frame = Frame(self.whole, aim, [lowered(one, settings.LOSSES[-1]) for one in reached])
         start = np.zeros(0, dtype=np.int64) if self.choice is None else self._in_whole(self.choice)
         if self.choice is not None and aim.of_stations:
@@ -392,7 +393,7 @@ class _Solve:
         served = frame.serve(np.sort(start), self.clock) if len(start) else None
         point = served.point if served is not None and served.found else None
         some = start
-        if self.program is not self.whole:  # those that earlier aims priced in
+        if self.program is not self.whole:  # options that earlier aims priced in
             some = np.union1d(start, self._in_whole(np.arange(len(self.program.options))))
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed, served=point
@@ -415,8 +416,8 @@ class _Solve:
     def _schedule(self, aim: Aim) -> None:
         """Start a plan over years from a plan of the last year alone.
 
-        With all money granted by then, the last year gives the stations of a good plan; restricted
-        to their offers, the program of all years is small and decides when.
+        The last year, with all money granted by then, gives the stations of a good plan. Restricted
+        to their offers, the program of all years is small; it decides when to build them.
         """
         clock = self.clock
         last = _Solve(self.whole.only_last_year(), self.effort, clock, ())
@@ -460,11 +461,11 @@ class _Solve:
     ) -> tuple[Frame, float]:
         """Return the frame of an aim, and the value of the present plan in it.
 
-        `program`: the one with all offers, or else that of the offers that are priced in.
+        `program`: the program to use; by default the one with the offers that are priced in.
 
-        A solver's tolerances may put a reached value out of reach: the smallest loss that keeps the
-        present plan feasible is allowed. The value is signed so that more is better; -inf without a
-        feasible plan.
+        Because of solver tolerances, a value reached before may be infeasible now. The smallest
+        loss that keeps the present plan feasible is allowed. The value is signed so that more is
+        better; it is -inf without a feasible plan.
         """
         asked = len(self.before)  # values required of any plan
         of, choice = program or self.program, self.choice
@@ -477,7 +478,7 @@ class _Solve:
         return frame, frame.signed(served.objective)
 
     def _kept(self, aim: Aim, result: Result) -> Reached:
-        """Return the value later aims may not fall below (for worth, less a share of the gap)."""
+        """Return the value that later aims must keep (for worth, less a share of the gap)."""
         gap, value = self.effort.gap, result.value
         if not aim.of_worth:
             return Reached(aim, value)
@@ -488,7 +489,7 @@ class _Solve:
         return Reached(aim, low)
 
     def _money(self, reached: Sequence[Reached]) -> list[Reached]:
-        """Return the plan's public money as a limit for shorter drives, where money counts."""
+        """Return the plan's public money as a limit on later plans, if there is a least gain."""
         assert self.choice is not None
         counts = self.effort.least_gain > 0 and self.effort.gap > settings.ARITHMETIC
         if not counts or not self.program.capacitated:
@@ -499,8 +500,8 @@ class _Solve:
     def _won_back(self, reached: Sequence[Reached]) -> list[Reached]:
         """Return the reached aims with the full worth that the final stations can serve.
 
-        Each is recovered within the values of all others, later ones included: the least money for
-        slightly less worth may not pay for all of it.
+        Each worth is recovered while all other aims, later ones included, keep their values. The
+        least money for slightly less worth may not pay for the full worth.
         """
         assert self.choice is not None
         out = list(reached)
@@ -516,7 +517,7 @@ class _Solve:
         return out
 
     def _drives_proven(self) -> list[Reached]:
-        """Return the longest drives within the required gap; none if that is not proven."""
+        """Return the longest drives within the gap; an empty list if the gap is not proven."""
         aim, result, _ = self.results[-1]
         gap = self._gap_of(aim)
         longest = result.bound / (1 - gap)
@@ -547,7 +548,7 @@ class _Solve:
             )  # fmt: skip
 
     def _prepared(self, aim: Aim) -> Aim:
-        """Return the aim with the bounds of other plans that it needs."""
+        """Return the aim with the bound of each scenario, if it needs them."""
         if not aim.lacks_best:
             return aim
         scenarios = self.program.scenario_plan
@@ -555,7 +556,7 @@ class _Solve:
         for k in range(len(scenarios.names) if scenarios else 1):
             alone = self.whole.only_scenario(k)
             with self.clock.phase("scenarios", self.clock.share + 0.15):
-                # The bound, so that no regret is below 0.
+                # The bound is used, so that no regret is below 0.
                 mine = _Solve(alone, self.effort, self.clock, ())
                 best.append(mine._searched(alone.all_aims[0], ()).bound)
         return aim.with_best(tuple(best))
@@ -594,7 +595,7 @@ class _Solve:
         return self._run(frame, self.choice, self._gap_of(frame.aim), known=known)
 
     def _gap_of(self, aim: Aim) -> float:
-        """Return the gap required of an aim; for drives 0 if the others' is 0."""
+        """Return the gap asked for an aim; for drives it is 0 if the general gap is 0."""
         drives = aim.of_drives and self.effort.gap > 0
         return self.effort.drives_gap if drives else self.effort.gap
 
@@ -617,7 +618,7 @@ class _Solve:
         return result_of(self.inc)
 
     def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
-        """Return an incumbent after some work, or after as much as an interrupt allowed."""
+        """Run some work on an incumbent, until it ends or Ctrl-C; return the incumbent."""
         try:
             work(inc)
         except KeyboardInterrupt:

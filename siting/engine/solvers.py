@@ -67,7 +67,7 @@ def run_solver(
         if bound is None and gap <= 0:
             bound = objective
         off = 0.0 if objective is None or bound is None else abs(bound - objective)
-        # Reject a reported optimum off its bound by more than the gap and rounding.
+        # Reject a reported optimum that differs from its bound by more than gap and rounding.
         likely = (gap + 10 * settings.SIGNIFICANT) * max(abs(objective or 0.0), 1.0)
         if name == HIGHS and off > likely:
             # HiGHS 1.16 may overvalue a start in its presolve, drop it on the way back and still

@@ -1,15 +1,15 @@
-"""A bound on all plans from prices of demand, money and limits: every site at its best option.
+"""A bound on all plans from prices of demand, money and limits, site by site.
 
-With the rows of demand, money and limits priced, nothing links the sites, and each takes the option
-that earns most if it stands alone (Lagrangian relaxation)::
+Once the rows of demand, money and limits have prices, no row links the sites. Each site takes the
+option that earns most alone (Lagrangian relaxation)::
 
     L(p)        =  sum of p_i d_i  +  sum of mu_r b_r  +  sum over sites of max(0, v_o)
     at_most(o)  =  L(p)  -  max(0, v of the best option at its site)  +  v_o
 
-where ``v_o`` is the `intake` of option ``o`` at worths less prices, less the price of what it uses;
-under the viability gap its business case closes, at the best of several prices of the gap. The
-prices of the cuts at an optimum of the master problem, weighted by their duals, give nearly its
-bound, for all offers and not only for those priced in: ``L`` is convex.
+where ``v_o`` is the `intake` of option ``o`` at worths less prices, less the price of the resources
+it uses. Under the viability gap its business case must close, at the best of several prices of the
+gap. At an optimum of the master problem, the cuts' prices weighted by their duals give nearly the
+same bound, because ``L`` is convex. This bound also holds for offers that were not priced in.
 
 Source: A. Geoffrion: Lagrangean relaxation for integer programming. Mathematical Programming
 Study 2 (1974), 82-114.
@@ -50,8 +50,8 @@ class Prices:
     def of(cls, frame: Frame, m: Matrix, dual: Floats, of_row: Floats, thrift: Floats) -> Prices:
         """Return prices from duals.
 
-        `m`: the matrix whose rows the duals are of; `of_row`: prices of the merged rows, scaled;
-        `thrift`: what is charged for a unit of each resource besides, scaled.
+        `m`: the matrix with the rows of the duals; `of_row`: prices of the merged rows, scaled;
+        `thrift`: extra price of a unit of each resource, scaled.
         """
         size, layout, resources = abs(m.size), frame.layout, frame.resources
         of = frame.service.row_of_demand
@@ -78,7 +78,7 @@ class Bounds:
 def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
     """Return the bounds of all plans at some prices.
 
-    `clock`: when it is over, the bounds may be higher.
+    `clock`: if its time runs out, the bounds may be higher.
     """
     m, layout, service = frame.matrix, frame.layout, frame.service
     size = abs(m.size)
@@ -89,8 +89,8 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
         for r in range(len(prices.limits)):
             row = m.family["resource"].start + r
             price[row] = prices.limits[r] * resource_unit(frame, m, r) / size
-    # A merged row has the price of any of its demand rows; without a known price, the most a kWh
-    # counts.
+    # A merged row has the price of any of its demand rows or, if that is not known, the largest
+    # worth of a kWh.
     of_row, of = np.zeros_like(service.kwh), service.row_of_demand
     known, reached = np.zeros_like(prices.demand), of >= 0
     known[reached] = np.where(
@@ -105,30 +105,30 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
 
 @dataclass(frozen=True, eq=False)
 class BySites:
-    """Both bounds at prices of the rows that link sites, and what they rest on, scaled."""
+    """Both bounds at prices of the rows that link sites, and the data behind them, scaled."""
 
     bound: float
     at_most: Floats
     gaps: Floats  # best price of each site's gap (row) in each year
     reduced: Floats  # reduced cost of each column
     pairs: list[tuple[Ints, Ints, Floats]]  # by part: site, column and worth of each pair
-    most: Floats  # what each option can earn at most of these worths and of payments
+    most: Floats  # most that each option can earn from these worths and from payments
 
 
 def bound_by(frame: Frame, cutter: Cutter, price: Floats, clock: Clock) -> BySites:
     """Return both bounds at the duals of the rows of the frame's relaxation.
 
-    `cutter`: of the frame's parts; its measures do not matter.
+    `cutter`: a cutter of the frame's parts; its measures do not matter.
     """
     return _bound(frame, cutter, price, np.maximum(frame.of_demand(price), 0.0), clock)
 
 
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
-    """Return a row for each site that its business case keeps at most 0; None without the gap.
+    """Return a row for each site, at most 0 by its business case; None without the gap.
 
-    What a site's pairs earn at the worths, less its payments, is at most what its options can earn
-    alone. The relaxation breaks that where one option of a site, taken in part, earns what another
-    one lacks.
+    At the worths, a site's pairs less its payments earn at most as much as its options can earn
+    alone. The relaxation violates this if one option of a site, taken in part, covers the shortfall
+    of another.
     """
     rule, layout = frame.program.gap, frame.layout
     if rule is None or is_shared(cases_of(layout.instance, rule)).any():
@@ -149,7 +149,7 @@ def _bound(frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: C
     price = price.copy()
     for family in OF_A_SITE:
         price[m.family.get(family, slice(0, 0))] = 0.0
-    # A price counts on the side that there is.
+    # A price must belong to a finite side.
     price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
     price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
     side = np.where(price > 0, m.row_upper, m.row_lower)
@@ -164,7 +164,7 @@ def _bound(frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: C
     gaps, most = np.zeros((frame.sites, years)), np.zeros(frame.count)
     for t in range(years):
         column = layout.subsidy_column[:, t]
-        # Below 0 where money lapses with its year, and may be paid ahead of a dearer one.
+        # Below 0 if money lapses with its year, because payments ahead save dearer money later.
         rupee = np.where(column >= 0, -reduced[column], 0.0)
         mine = [p for p in worths if cutter.year_of(p) == t]
         at = cutter.in_business(t, mine, worths, of_part, rupee)
@@ -174,7 +174,7 @@ def _bound(frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: C
         for p in worths:
             most += cutter.priced(p, worths[p], of_part[p])[1]
     value = reduced[: frame.count] + most
-    # Columns of no option, pair or payment.
+    # Columns other than options, pairs and payments.
     rest = np.arange(layout.columns.energies, m.a.shape[1])
     rest = rest[~np.isin(rest, layout.subsidy_column)]
     earned = reduced[rest]
@@ -195,10 +195,10 @@ def _bound(frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: C
 def _lowest(
     cutter: Cutter, at: Callable[[Floats], Floats], top: float, clock: Clock
 ) -> tuple[Floats, Floats]:
-    """Return each option's lowest coefficient over prices of its site's gap, and each best price.
+    """Return each option's lowest coefficient over prices of the gap, and each site's price.
 
-    It is convex in the price, so the search at each site closes in on the best price of the option
-    that counts there: the one with the highest coefficient. A concession has one price.
+    The coefficient is convex in the price. So the search at each site closes in on the best price
+    of the option with the highest coefficient there. With concessions there is no search.
     """
     site, sites = cutter.frame.site, cutter.frame.sites
     best = np.full(sites, top)
@@ -226,7 +226,7 @@ def _lowest(
 def _around(
     lowest: Floats, site: Ints, tried: list[Floats], found: list[Floats], best: Floats
 ) -> tuple[Ints, Floats, Floats]:
-    """Return the option that counts at each site, and the prices tried beside its best one.
+    """Return each site's option with the highest coefficient, and prices next to its best.
 
     The best prices so far are written to `best`.
     """
@@ -244,7 +244,7 @@ def _around(
 
 
 def resource_unit(frame: Frame, m: Matrix, r: int) -> float:
-    """Return how many units of a resource its row in a matrix counts as 1."""
+    """Return the units of a resource that equal one unit of its row in a matrix."""
     use, row = frame.resources.use, m.family["resource"].start + r
     first, of_use = m.a.indptr[row], use.indptr[r]
     if first == m.a.indptr[row + 1] or not m.a.data[first]:

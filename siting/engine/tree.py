@@ -65,7 +65,7 @@ class Keeper(Protocol):
         """Keep a proven bound."""
 
     def weighed(self, choice: Ints) -> float:
-        """Return the value of a choice, -inf if it is not a plan; keep it if it is the best."""
+        """Return the value of a choice (-inf if it is no plan); keep the best choice."""
 
 
 class Tree:
@@ -120,7 +120,7 @@ class Tree:
     # --- a node ------------------------------------------------------------------------------
 
     def _work(self, node: _Node) -> list[_Node] | None:
-        """Return the children of a node, empty where it is closed; None if time ran out."""
+        """Return a node's children, an empty list if it is closed; None if time ran out."""
         began = self._clock.work
         self._master.allow(node.allowed, node.opened, node.least, node.most)
         relaxed, low = self._master.tighten(
@@ -154,7 +154,7 @@ class Tree:
         return []
 
     def _at_a_plan(self, node: _Node, relaxed: Relaxed) -> list[_Node]:
-        """Value an integer node; add its cuts, or close it if it is worth its bound."""
+        """Value the choice of an integer node; add cuts, or close the node at its bound."""
         choice = np.flatnonzero(relaxed.taken > 0.5)
         value = self._keeper.weighed(choice)
         if value >= node.bound - self._master.exact * abs(node.bound):
@@ -163,7 +163,7 @@ class Tree:
         before = self._master.solve()
         if before is not None and self._master.separate(before):
             return [node]
-        # No cut is violated, and yet the plan is not worth its bound: exclude exactly this choice.
+        # No cut is violated, but the value is below the bound: exclude exactly this choice.
         if math.isfinite(value) or before is None:
             return self._done(node.bound)
         self._master.forbid(choice)
@@ -174,7 +174,7 @@ class Tree:
     def _best_of(self, splits: list[_Split], relaxed: Relaxed, work: float) -> _Split:
         """Return the branching estimated to lower the bounds of both children most.
 
-        `work`: work of the node's cuts; trials of branchings may take as much again.
+        `work`: work of the node's cuts; trials of branchings may take equally much.
         """
         best, best_score = splits[0], -1.0
         began = self._clock.work
@@ -203,9 +203,10 @@ class Tree:
             seen[side].append(max(fall, 0.0) / far)
 
     def _splits(self, node: _Node, relaxed: Relaxed) -> list[_Split]:
-        """Return branchings on fractional sites, else on options; the most even first.
+        """Return branchings on numbers of a kind, else on fractional sites, else on options.
 
-        Empty where every site has one whole option, or none.
+        The most even branchings come first. There are none if every site has one whole option or
+        no option.
         """
         counts = [float(relaxed.taken[kind].sum()) for kind in self._master.kinds]
         uneven = [k for k, n in enumerate(counts) if abs(n - round(n)) > settings.COUNTED]

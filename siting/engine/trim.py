@@ -26,10 +26,10 @@ from siting.program.program import Program
 def trimmed(
     program: Program, aim: Aim, result: Result, clock: Clock, *, gap: float, least_gain: float
 ) -> tuple[Result, LeftOut]:
-    """Return a result without stations of too little gain, and the stations removed.
+    """Remove stations with too little gain; return the result and the stations removed.
 
-    No station is removed in programs over years, of coverage or with a viability gap, for an aim
-    other than energy, or where the gap was not reached.
+    No station is removed if the program has years, coverage or a viability gap, if the aim is not
+    energy, or if the gap was not reached.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The turns of an aim: windows improve plans; integer programs and the tree, bounds too."""
+"""The turns of an aim: windows improve plans, programs and the tree improve bounds too."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def take_all_turns(inc: Incumbent) -> None:
 
 
 def go_on_with_tree(inc: Incumbent) -> None:
-    """Continue the tree where it stopped, for the bound."""
+    """Continue the tree where it stopped, to lower the bound."""
     assert inc.tree is not None
     _turns(inc, [inc.tree])
 
 
 def _turns(inc: Incumbent, steps: Sequence[Step], **until: Any) -> Ended:
-    """Take turns until the gap is proven or a missing option holds the bound."""
+    """Take turns until the gap is proven, or only missing options keep the bound high."""
     return take_turns(
         steps, inc.clock, left=lambda: inc.bound - inc.best,
         done=lambda: inc.done or inc.lacks_options, **until,
@@ -45,10 +45,10 @@ def _turns(inc: Incumbent, steps: Sequence[Step], **until: Any) -> Ended:
 
 
 def _too_slow(inc: Incumbent, windows: Step, steps: Sequence[Step]) -> Callable[[], bool]:
-    """Return a test of whether turns, even at twice their pace, would not prove the gap in time.
+    """Return a test of whether turns at twice their pace would not prove the gap in time.
 
-    The pace is that of all turns so far or, if faster, that of the fastest step in its last turn.
-    Windows have their first turn whatever the pace.
+    The pace is the mean of all turns so far or, if faster, the pace of the fastest step in its last
+    turn. Windows have their first turn at any pace.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
@@ -66,7 +66,7 @@ def _too_slow(inc: Incumbent, windows: Step, steps: Sequence[Step]) -> Callable[
 
 
 def _tree_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a turn of the tree."""
+    """Return a function that takes one turn of the tree."""
     tree = Tree(inc.master, inc, inc.clock, lambda taken: _plan_at(inc, taken), inc.hopeless)
 
     def turn() -> bool:
@@ -86,7 +86,7 @@ def _tree_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _program_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a turn of the integer master problem, with cuts at its solution."""
+    """Return a function that solves the integer master problem and cuts at its solution."""
     nodes = settings.PROGRAM_NODES
     options, gap = inc.options, settings.PROGRAM_GAP * inc.options.gap
 
@@ -121,7 +121,7 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _window_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a turn of windows."""
+    """Return a function that takes one turn of windows."""
     windows: Windows | None = None
 
     def turn() -> bool:

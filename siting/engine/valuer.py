@@ -1,7 +1,7 @@
 """Exact and fast evaluation of choices, and bounds on every single change.
 
-It needs a program whose parts need no linear program (`siting.engine.cuts`), whose aim is a
-function of the worths of the slices, and whose only rows are over options. The minimum cuts of a
+The parts of the program must need no linear program (`siting.engine.cuts`), its aim must be a
+function of the worths of the slices, and all its rows must be over options. The minimum cuts of a
 choice bound every other choice, so that few changes have to be valued.
 """
 

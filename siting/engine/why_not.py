@@ -3,12 +3,12 @@
 1. If the elastic relaxation proves the conflict, only requirements with a price in it are tested:
    these are in conflict by themselves, so no other change can resolve it.
 2. Each requirement is dropped alone while all others hold; limits are dropped in groups, which are
-   halved. If that leaves a plan, the least sufficient change is solved for, and verified by a plan
+   halved. If there is then a plan, the least sufficient change is computed, and verified by a plan
    of the program with that change.
-3. The others are dropped one after the other for good, as long as a conflict remains. The rest is
-   one irreducible set of requirements.
-4. Where no single change suffices, the smallest changes of several are solved for, each as a share
-   of its figure.
+3. The others are dropped one after the other for good, as long as a conflict remains. The
+   requirements left form one irreducible conflict.
+4. If no single change suffices, the smallest changes of several requirements are computed, each
+   relative to its figure.
 
 Source: J. Chinneck: Feasibility and Infeasibility in Optimization, Springer 2008, chapters 6 and 7
 (deletion filter, elastic filter, sensitivity filter).
@@ -65,7 +65,7 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
     Raises
     ------
     SolveError
-        If the time limit comes before it is known whether there is a plan.
+        If time runs out before it is known whether there is a plan.
     """
     effort = effort or Effort()
     effort.check()
@@ -77,7 +77,7 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
 def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
     """Raise `InfeasibleError` with one fault for each requirement in the conflict.
 
-    It takes at most the clock's time left, but at least 5 s.
+    The analysis may take the time left on the clock, or 5 s if less is left.
     """
     left = Clock(max(settings.LEAST_S, clock.left_s))
     lines = _Diagnosis(program, left, effort, known=True).lines()
@@ -306,7 +306,7 @@ class _Diagnosis:
         return Mend({k: excess}, {k: rounded(one, excess)}, self.nowhere, least)
 
     def stepped(self, given: dict[int, float], least: float, parts: float) -> Mend:
-        """Return the last changes with a plan, in steps towards the relaxation's changes."""
+        """Return the smallest changes with a plan, in steps towards the relaxation's changes."""
         best = Mend(given, {}, self.nowhere, least)
         for step in settings.CONFLICT_STEPS:
             changed, figures = self.program, {}

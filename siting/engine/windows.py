@@ -49,8 +49,8 @@ class Windows:
     """The windows of one frame, and the plan they improve.
 
     `point`: values of all columns at the incumbent; `taken`: values of the options in a relaxation;
-    sites where it differs from the plan come first; `threads`, `seed`: parallel windows, and the
-    random seed of the solver.
+    sites where it differs from the plan come first; `threads`, `seed`: number of parallel windows,
+    and the random seed of the solver.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Windows:
         return out
 
     def _overlap(self) -> sparse.csr_array:
-        """Return the demand that two sites share."""
+        """Return the demand shared by each pair of sites."""
         service, sites = self.frame.service, self.frame.sites
         kwh = service.kwh.max(axis=1)
         row, site = service.row, service.site
@@ -137,7 +137,7 @@ class Windows:
         by_row = sparse.csr_array((np.sqrt(kwh[row]), (row, site)), shape=(len(kwh), sites))
         degree = np.diff(by_row.indptr)
         if float((degree.astype(float) ** 2).sum()) > 3e7:
-            # A sample of the rows is enough to tell which sites are near.
+            # A sample of the rows is enough to find which sites are near.
             keep = np.argsort(-kwh / np.maximum(degree, 1), kind="stable")
             keep = keep[np.cumsum(degree[keep].astype(float) ** 2) < 3e7]
             by_row = by_row[np.sort(keep)]
@@ -183,14 +183,14 @@ class Windows:
             if one is not None and one.gain > settings.ARITHMETIC * max(abs(self.value), 1e-12):
                 if self._take(one):
                     taken += 1
-                elif taken:  # it conflicts with another's result, and is tried again
+                elif taken:  # it conflicts with another window's result, and is tried again
                     self._tried[sites] = False
         if any(one is not None and not one.done for one in plans) and self.size > 4:
             self.size = max(4, int(self.size / settings.GROWTH**0.5))
         return self.value - before
 
     def _next(self) -> list[Ints]:
-        """Return the sites of the next windows, which share none; empty once all were tried."""
+        """Return the next windows' sites, without overlap; an empty list once all were tried."""
         score = self._differs()
         order = np.argsort(-score, kind="stable")
         order = order[~self._tried[order]]
@@ -256,8 +256,8 @@ class Windows:
     def _pairs(self, inside: Flags) -> Flags:
         """Return a window's energies: energies in use, and a few that may take their place.
 
-        `inside`: all energies of its sites. The energies are of rows that its stations serve, that
-        lack service, or that one of its sites would serve better.
+        `inside`: all energies of its sites. Their demand rows are served by its stations, lack
+        service, or would be served better by one of its sites.
         """
         now = self.point[self._energies]
         in_use, worth = now > 0, self._worth

@@ -90,7 +90,7 @@ class Covering:
 
     @property
     def row(self) -> Ints:
-        """The row of each pair, beside `option`."""
+        """The row of each pair, in the order of `option`."""
         return np.repeat(np.arange(len(self.weight)), np.diff(self.start))
 
     @cached_property
@@ -112,7 +112,7 @@ class Covering:
         return math.fsum(self.weight[self.covered(chosen)])
 
     def allows(self, chosen: Ints) -> bool:
-        """Return whether a plan meets the budget, has one option a group, and all required ones."""
+        """Return whether a plan meets budget and groups, and has all required options."""
         chosen = np.asarray(chosen, dtype=np.int64)
         one_each = len(np.unique(self.group[chosen])) == len(chosen)
         whole = bool(np.isin(self.forced, chosen).all())

@@ -7,7 +7,7 @@ by cuts for any prices ``0 <= p_i <= w_i`` of its rows::
     s.t.  t_g <= sum of (w_i - p_i) + sum over k of z_k x (sum of p_i over i of g that k covers)
           sum of z_k over k in G <= 1,   sum of c_k z_k <= B,   0 <= z <= 1
 
-At a point ``z`` the tightest cut has ``p_i = w_i`` where less than 1 of the row is covered, else 0.
+At a point ``z`` the tightest cut has ``p_i = w_i`` if less than 1 of row ``i`` is covered, else 0.
 Cuts are added to, and removed from, the HiGHS model, which restarts from its last basis. Slack cuts
 are removed from time to time: only a few hundred of thousands bind at the optimum. Each round
 separates at a point between the optimum of the present cuts and a good inner point: cuts made there
@@ -150,7 +150,7 @@ class PatchModel(CutModel):
 def patches_of(covering: Covering, most: int) -> Ints:
     """Return the patch of each row: the first of some distant options that covers it.
 
-    The last of `most` patches has the rows that no other covers.
+    The last of `most` patches has the rows that none of these options covers.
     """
     patch = np.full(len(covering.weight), -1, dtype=np.int64)
     columns = sparse.csc_array(covering.matrix)

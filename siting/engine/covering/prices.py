@@ -1,15 +1,15 @@
 """An upper bound on every plan of a covering, from row prices, and options it excludes.
 
-Give each row a price of at most its weight, ``0 <= p_i <= w_i``, which every option that covers the
-row earns. Then no plan covers more than::
+Each row has a price of at most its weight, ``0 <= p_i <= w_i``. Every option that covers the row
+earns this price. Then no plan covers more than::
 
     sum of (w_i - p_i)  +  the most that a plan within the budget earns
 
 where the second term is relaxed to a knapsack with one option per group: ``min over m >= 0 of  m B
 + sum over groups of max(0, p(k) - m c_k)``, with ``p(k)`` the prices of the rows that ``k`` covers
 and ``m`` the price of a unit of budget. This is the Lagrangian bound over the rows of the program,
-at best equal to its linear relaxation. ``p(k) - m c_k`` less the best of its group is the least
-loss of the bound if ``k`` is required: options whose bound then falls below the aim are excluded.
+at best equal to its linear relaxation. If ``k`` is required, the bound falls at least by the best
+value of its group less ``p(k) - m c_k``. If it then is below the aim, ``k`` is excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
 relaxations for the maximal covering location problem. European Journal of Operational Research 124
@@ -70,7 +70,7 @@ class Knapsack:
         return bound, mixed, worth
 
     def left(self, sold: Floats, worth: float) -> Floats:
-        """Return each group's largest earnings, less the price of its cost."""
+        """Return each group's largest earnings net of the price of cost, at least 0."""
         net = sold - worth * self.cost
         if self._alone:
             return np.maximum(net, 0.0)

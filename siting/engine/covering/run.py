@@ -5,7 +5,7 @@ In turn, until the gap is proven:
 1. exact reductions (`siting.engine.covering.reduce`);
 2. a greedy plan, improved by exchanges (`siting.engine.covering.search`);
 3. prices of the rows (`siting.engine.covering.prices`): a bound, and options to exclude;
-4. kicks;
+4. kicks out of local optima;
 5. the relaxed master problem by cuts (`siting.engine.covering.master`), rounded now and then;
    options that its bound excludes are removed;
 6. more kicks, and branch and bound (`siting.engine.tree`).

@@ -20,7 +20,7 @@ from siting.program.instance import Flags, Floats, Ints
 def greedy(
     plan: CoveringPlan, clock: Clock, price: Floats | None = None, among: Flags | None = None
 ) -> None:
-    """Add options while the budget lasts, the most weight gained for the cost first.
+    """Add options while the budget lasts, the most weight gained per cost first.
 
     `plan`: the plan, which is extended; `price`: price of each option in the comparison; by default
     its cost. Options without a price come first; `among`: options allowed; all by default.
@@ -41,7 +41,7 @@ def greedy(
 def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
     """Make the exchange that gains most weight until none gains; then add options that fit.
 
-    A unit of unspent budget has a worth that falls to 0 at the end.
+    A unit of unspent budget is worth `worth` at first, and 0 at the end.
     """
     cost = plan.covering.cost
     while not clock.over:
@@ -65,8 +65,8 @@ def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
 class Kicks:
     """Iterated local search: remove some options, refill from some others, exchange.
 
-    It starts from a plan, which it changes; `worth` is the weight per unit of the budget by the
-    prices of a bound.
+    The search starts from a plan, and changes it; `worth` is the weight per unit of the budget at
+    the prices of a bound.
     """
 
     def __init__(self, plan: CoveringPlan, seed: int, worth: float = 0.0) -> None:
