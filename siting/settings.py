@@ -5,8 +5,8 @@ from 1), six towns of 60 sites were planned to the gap asked for, 0.5 %, in the 
 a fifth (`scripts/vary_settings.py`). Large programs were not tried. "Not measured": no range is
 known in which the value does not matter. Row numbers refer to `docs/performance.md`. Shares are
 fractions of 1, gains and violations are relative, and times (`_S`) are in seconds. Steps end after
-a number of rounds, turns or nodes, so that a run repeats. The clock ends only steps that could last
-longer than the user waits.
+a number of rounds, turns or nodes, so that two runs are equal. The clock ends only steps that could
+last longer than the user waits.
 """
 
 # --- tolerances ---------------------------------------------------------------------------------
@@ -22,8 +22,8 @@ SIGNIFICANT = 1e-6  # least option value, violation and gain that matter; alike 
 # Tolerance of limits (a millionth of a rupee, kilowatt or station) and of shares that add up to
 # one, because sums of binary fractions are not exact. Alike from 5e-7 to 2e-6.
 LIMIT_TOLERANCE = 1e-6
-# Distance from an integer within which a count is integer, as long as sites are left to branch on,
-# and value below which a relaxed covering takes no option. Not measured.
+# Distance from an integer within which a count is taken as an integer, while sites are left to
+# branch on; also the value below which a relaxed covering takes no option. Not measured.
 COUNTED = 1e-3
 # Shares of reached values given up in turn until the service is feasible. Not measured.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
@@ -40,13 +40,13 @@ WHOLE_FIRST = 2_500  # columns up to which a program is first solved whole; not 
 WHOLE_NODES = 2_000  # nodes of this first solve; not measured
 WHOLE_LAST = 150_000  # columns up to which a last solve is whole and ties are broken; not measured
 # Columns up to which prices are found at a vertex (short fractions), and conflicts by an integer
-# program; above, by the interior point method. Not measured.
+# program. Larger programs use the interior point method. Not measured.
 SMALL_COLUMNS = 5_000
 # Columns above which a linear program is solved in independent pieces; not measured
 MANY_COLUMNS = 20_000
-MOST_PIECES = 12  # independent pieces at most; not measured
+MOST_PIECES = 12  # largest number of independent pieces; not measured
 # Pairs or columns above which linked parts are separated only if nothing else gives a cut, and
-# subproblems with money take the interior point method. Measured (Saddar): 1 to 3 s, not 30 s.
+# subproblems with money use the interior point method. Measured (Saddar): 1 to 3 s instead of 30 s.
 SLOW_SUBPROBLEM = 50_000
 MANY_PAIRS = 100_000  # pairs above which construction weighs drives in steps; not measured
 LARGE = 200_000_000  # pairs × sites above which plans are constructed, not exchanged; not measured
@@ -60,15 +60,15 @@ KEPT_BYTES = 200e6  # memory for valued choices; not measured
 MAIN_SHARE = 0.7  # an aim that others follow, and the filter of a conflict; not measured
 ROOT_SHARE = 0.6  # cuts at the root, and requirements tried alone; not measured
 START_SHARE = 0.4  # a first plan, and the last year alone; not measured
-SIDE_SHARE = 0.3  # years, restricted programs, lost worth to win back; not measured
-LAST_SHARE = 0.1  # the final exchange, and the reserve for the service at most; not measured
+SIDE_SHARE = 0.3  # years, restricted programs, and recovery of lost worth; not measured
+LAST_SHARE = 0.1  # the final exchange and, at most, the reserve for the service; not measured
 LONG_ROOT_ENDS = 0.45  # the root where cuts are slow; not measured
 DRAWN_ROOT_ENDS = 0.25  # the root with payments by year; not measured
-START_OF_GAP = 0.7  # a first plan under the viability gap, where others are worse; not measured
+START_OF_GAP = 0.7  # a first plan under the viability gap (other plans are worse); not measured
 PRICING = 0.6  # pricing within an aim; not measured
 HORIZON_SHARE = 0.65  # one horizon in the search for the shortest drives; not measured
 ENDS = 0.97  # share of the time limit by which the search ends; not measured
-SERVED_AFTER = 3.0  # it ends earlier by this multiple of the time for the service; not measured
+SERVED_AFTER = 3.0  # the search ends earlier by this multiple of the service's time; not measured
 # Time kept for the answer, as a multiple of the time to value a plan. Measured: without it Saddar
 # (row 20) was 6 s late.
 FINISH = 8.0
@@ -97,14 +97,14 @@ NODE_STALLED = 2e-4  # at a node; not measured
 PRICE_STALLED = 1e-4  # for the price of a rupee; not measured
 PRICING_STALLED = 5e-3  # with links, while offers are priced in; not measured
 IDLE = 3  # rounds of cuts, or dives, in a row that gain too little; alike from 1 to 6
-# The same until the bound first falls. Measured: the bound stays for a dozen rounds (row 13).
+# The same until the bound first falls. Measured: it may not move for a dozen rounds (row 13).
 IDLE_AT_FIRST = 20
 SLACK_ROUNDS = 12  # rounds after which a slack cut is removed; not measured
 MANY_ROWS = 150  # rows from which cuts are removed; alike from 75 to 300
 POOL_MANY = 300  # cuts of a pool above which slack ones are left out; not measured
 POOL_RESTS = 40  # relaxations in a row in which such a cut was slack; not measured
-# Rounds that an energy without a violated cut rests, at most. Measured with FIRST_PAIRS: a round
-# takes 1.3 s, not 4 s.
+# Largest number of rounds that an energy without a violated cut rests. Measured with FIRST_PAIRS: a
+# round takes 1.3 s instead of 4 s.
 RESTS = 8
 BACK = 0.8  # weight of the last point in the point of separation; alike from 0.6 to 0.9
 # The same for large programs that decide on money, where the constructed plan may be poor. Measured
@@ -146,10 +146,10 @@ NEARER_STEPS = 8  # steps of this share in large programs, to merge equal pairs;
 ROUND_FROM = (1 - 1e-6, 0.5, 0.25)
 STARTS = 3  # plans that the search starts from; not measured
 SOWN = 8  # budgets tried for the least expensive first plan; not measured
-# A site with at least this value keeps its station when a relaxation is made viable; each is tried.
-# Measured (embedded city): 12,664 kWh/day from 0.9, 13,069 from 0.6 and 0.5, 10,059 from 0.4.
+# A site with at least this value keeps its station when a relaxation is made viable. Each value is
+# tried. Measured (embedded city): 12,664 kWh/day from 0.9, 13,069 from 0.6 or 0.5, 10,059 from 0.4.
 WHOLE_FROM = (0.9, 0.6, 0.5)
-MISSED_PENALTY = 5.0  # cost of a missed row per largest value of the aim; alike from 2.5 to 10
+MISSED_PENALTY = 5.0  # cost of a missed row, as a multiple of the largest aim; alike from 2.5 to 10
 DIVE_STEP = 0.05  # share of the scarcest resource that a step of a dive takes; not measured
 DIVE_WHOLE = 0.9  # value from which a step takes more options; alike from 0.8 to 0.95
 MOST_STEPS = 1_000  # steps of dives, sums of money, rounds of a covering, at most; not measured
@@ -160,7 +160,7 @@ MANY_OFFERS = 12  # mean number of offers a site above which they are priced in;
 AT_ONCE = 3  # offers of a site, and energies of a row, added at a time; not measured
 PRICING_ROUNDS = 30  # rounds of pricing; not measured
 RELAXED_GAP = 0.02  # share of the gap that a relaxation may leave open; not measured
-# Options of each site kept beside those of the relaxation. Measured: with 0 the sectors end 2 %
+# Options of each site kept in addition to the relaxation's. Measured: with 0 the sectors end 2 %
 # lower (row 20); 2 and 5 are alike (row 19).
 BESIDE = 5
 WIDENED = 4  # rounds of adding offers that may be better, at most; not measured
@@ -183,7 +183,7 @@ MOST_VALUED = 60  # changes with a good bound valued one by one; not measured
 
 FIRST_SIZE = 10  # sites of a window; not measured
 HARD_SIZE = 6  # with payments by year; measured: four sites have 50,000 columns (row 15)
-GROWTH = 1.6  # growth once all windows of a size were tried; not measured
+GROWTH = 1.6  # factor on the size of windows once all of a size were tried; not measured
 WINDOW_NODES = 120  # nodes of a window; not measured
 SECONDS = 15.0  # seconds of a window, a safeguard that seldom binds; not measured
 HARD_SECONDS = 6.0  # with payments by year; not measured
@@ -225,7 +225,7 @@ OVER = 1e4  # weight of a rupee above a year's money; a rupee paid a year ahead 
 
 PATCHES = 120  # number of patches; not measured
 COVERING_TOWARDS = 0.8  # step of the point of separation towards the optimum; not measured
-FEW_PATCHES = 0.1  # share of patches with a cut, below which the optimum is cut too; not measured
+FEW_PATCHES = 0.1  # if fewer patches than this share get a cut, the optimum is cut; not measured
 SUBGRADIENT_STEPS = 500  # steps for the first prices; not measured
 SUBGRADIENT_AGAIN = 150  # steps for later ones; not measured
 SUBGRADIENT_PATIENCE = 12  # steps without a better bound before steps shorten; not measured

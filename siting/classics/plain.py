@@ -20,7 +20,7 @@ from siting.tables import DEMAND, REACH, Column, Table, find_faults
 from siting.texts import counted
 
 CostPer = Literal["unit", "demand"]
-# Optional columns, and their names here.
+# Default names of the optional columns.
 OPTIONAL = ("weight", "fixed_cost", "capacity", "existing")
 
 
@@ -163,7 +163,7 @@ class PlainInstance:
     ) -> PlainInstance:
         """Return the instance of a study's own tables: its demand, candidates and reach by cell.
 
-        Every demand row takes the reach of its cell; its weight is its energy (kWh/day). The
+        Every demand row has the reach of its cell; its weight is its energy (kWh/day). The
         classic models have no plugs: every vehicle class can use every site. Rows of the reach
         table for cells without demand, or for sites that are not among the candidates, are left
         out, as in `siting.Instance`.

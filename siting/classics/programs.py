@@ -4,7 +4,7 @@
 ``i``       demands, with weight ``w_i``
 ``j``       sites; ``N(i)`` the sites that can serve ``i``, at cost ``d_ij`` for one unit of weight
 ``y_j``     1 if site ``j`` is open; fixed to 1 for an existing site
-``p``       most sites that may be open, existing ones included
+``p``       largest number of open sites, existing ones included
 ``R``       the radius: the largest cost at which a demand counts as covered
 ==========  ======================================================================================
 
@@ -142,7 +142,7 @@ def lscp(instance: PlainInstance, radius: float, p: int | None = None) -> Classi
     """Return the program that covers every demand with the fewest sites, in PuLP.
 
     Every demand that needs serving has a site within `radius` (in the unit of the costs). `p` is
-    the most sites, existing ones included; without it there is no limit.
+    the largest number of sites, existing ones included; without `p` there is no limit.
     """
     program = _start("lscp", instance.wanted().within(radius), p)
     program.prob.setObjective(pulp.lpSum_vars(program.y))
@@ -172,7 +172,7 @@ def mclp(instance: PlainInstance, p: int, radius: float) -> ClassicProgram:
 def p_median(instance: PlainInstance, p: int) -> ClassicProgram:
     """Return the program that serves every demand at the least cost from p sites, in PuLP.
 
-    Every demand that needs serving has a site; `p` is the most sites, existing ones included.
+    Every demand that needs serving has a site. `p`: largest number of sites, with existing ones.
     """
     program = _start("p_median", instance.wanted(), p)
     _serve_from_nearest(program, [])
@@ -248,7 +248,7 @@ def _serve_from_nearest(program: ClassicProgram, terms: Terms) -> None:
 
 
 def _serve_within_capacity(program: ClassicProgram, opening: Terms) -> None:
-    """Add the shares of each pair, within capacities, and their cost."""
+    """Add the share that each pair serves, the capacities, and the cost of serving."""
     instance, prob = program.instance, program.prob
     row, site = instance.row, instance.site
     pairs = list(zip(row.tolist(), site.tolist(), strict=True))

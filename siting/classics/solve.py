@@ -123,7 +123,7 @@ def solve_classic(
     """Return the open sites of a classic model, the demands they serve, and the proof.
 
     The same instance, options and seed give the same plan, unless the time limit ends the solve.
-    Ctrl-C ends it early and returns the best plan so far.
+    Ctrl-C ends the solve early and returns the best plan so far.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def solve_classic(
         capacities ignored) or ``capacitated_facility_location`` (the same within capacities, demand
         may be split). The first four ignore fixed costs and capacities.
     p
-        Most sites, existing ones included.
+        Largest number of sites, existing ones included.
     radius
         Largest cost at which a demand counts as covered, in the unit of the cost column.
     gap
@@ -315,7 +315,7 @@ def _stopped(incumbent: Found, clock: Clock) -> Stopped:
 
 
 def _stranded(needed: PlainInstance) -> Fault:
-    """Return the fault of demands that cannot be served whole with every site open."""
+    """Return the fault of demands that cannot be served whole even with all sites open."""
     rows, sites = len(needed.demand_ids), len(needed.site_ids)
     # One extra site, without a limit, serves the demand that others cannot.
     order = np.argsort(np.concatenate([needed.row, np.arange(rows)]), kind="stable")

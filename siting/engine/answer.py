@@ -324,7 +324,7 @@ class Answer(Solved):
 
     @property
     def floor_table(self) -> pd.DataFrame:
-        """Table of floors by slice: energy needed and served (kWh/day), floor, share served."""
+        """Table of floors by slice: energy needed and served (kWh/day), both as shares too."""
         rows = []
         for floor in self.program.groups:
             for s, wanted, served in self._shares(floor):

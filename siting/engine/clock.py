@@ -100,7 +100,7 @@ class Clock:
         return self.elapsed_s / self._limit_s
 
     def share_after(self, share: float) -> float:
-        """Return the share of the time limit that is over after a share of the time left."""
+        """Return the share of the time limit used after a given share of the remaining time."""
         return (self.elapsed_s + share * self.left_s) / self._limit_s
 
     @property

@@ -108,7 +108,7 @@ class CoarseLayout(Layout):
         return np.array([self._energy[f, s]]), np.array([self.energy_unit])
 
     def drives(self, by_class: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return no columns: drives have no measure, and only 0 bounds them."""
+        """Return no columns, because drives have no measure; their only bound is 0."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def money(self, of: MoneyKind, gains: Floats | None = None) -> tuple[Ints, Floats]:

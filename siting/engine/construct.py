@@ -92,9 +92,9 @@ class Sower:
         return np.sort(self.choice[self.choice >= 0])
 
     def _take_best(self, together: float) -> bool:
-        """Choose the best option, and near-equal ones without shared demand; return if any fits.
+        """Choose the best and near-equal options without shared demand; return whether any fits.
 
-        `together`: share of the best rate from which another option is near-equal.
+        `together`: an option is near-equal if its rate is at least this share of the best rate.
         """
         gain, sold = self._gain()
         by_year = self._paid(sold)
@@ -204,7 +204,7 @@ class Sower:
         return out if some else None
 
     def _paid(self, sold: Floats) -> Floats:
-        """Return each option's price by year (money or resources); infinite above its cap."""
+        """Return each option's price by year (money or resources); infinite if it cannot pay."""
         if self.gap is None:
             price = self.scarce
             if self.frame.aim.of_money:
@@ -231,7 +231,7 @@ class Sower:
         return not (self.used[rows] + self.use.data[entries] > self.most[rows]).any()
 
     def _take(self, option: int, touched: list[Flags] | None) -> bool:
-        """Choose a station and use up its demand, unless the round's stations share it."""
+        """Choose a station and reduce its demand, unless the round has used some of it."""
         near: list[tuple[Part, Floats, Floats, Ints]] = []
         for p, part in enumerate(self.cutter.parts):
             offer = int(self.cutter.offer[p][option])

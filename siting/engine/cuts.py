@@ -13,7 +13,7 @@ it is served.
 
 Under the viability gap the gap row of a site has a price ``tau`` too. The station then also earns
 ``tau`` times its margin. It owes ``tau`` times its need, less the part that public money pays at
-its own price ``mu``. Every ``tau`` is valid; each offer uses the best of several.
+its own price ``mu``. Every ``tau`` is valid; for each offer the best of several is used.
 
 Source of the cuts without capacities: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition
 for very large scale partial set covering and maximal covering location problems. European Journal
@@ -104,7 +104,7 @@ class Cutter:
         return self.frame.program.slices[self.parts[p].slice].year
 
     def envelope_share(self, r: int) -> Floats:
-        """Return the share of each offer's money that counts in an envelope (its limit's index)."""
+        """Return the share of each offer's money that counts in an envelope (limit `r`)."""
         instance = self.frame.program.instance
         return instance.amounts_of(instance.limits[r])
 

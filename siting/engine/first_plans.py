@@ -74,7 +74,7 @@ def sow(inc: Incumbent) -> None:
 
 
 def _begin_small(inc: Incumbent, sower: Sower) -> None:
-    """Reduce an infeasible constructed plan to its viable stations, or else to one.
+    """Reduce an infeasible constructed plan to its viable stations, or else to one station.
 
     A station that is viable among others is viable alone.
     """

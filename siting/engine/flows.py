@@ -59,7 +59,7 @@ class Flows:
         return self.first + np.flatnonzero(self.inside)
 
     def price_in(self, reduced: Floats, least: float) -> bool:
-        """Add each row's best energies that promise over `least`; return if there are any."""
+        """Add each row's best energies that gain over `least`; return whether any was added."""
         promise = reduced[self.first : self.first + len(self.site)] * self.upper
         new = np.flatnonzero(~self.inside & (promise > least))
         order = new[np.lexsort((-promise[new], self.group[new]))]

@@ -131,7 +131,7 @@ class Frame:
         return out
 
     def open_columns(self, choice: Ints) -> Ints:
-        """Return the columns other than options that a choice does not force to 0."""
+        """Return the columns that a choice does not force to 0; options are left out."""
         parts = []
         for s in range(len(self.program.slices)):
             column = self.layout.pair_column[:, s]
@@ -146,7 +146,7 @@ class Frame:
         return np.concatenate([*parts, aimed])
 
     def fits(self, choice: Ints) -> bool:
-        """Return whether a choice meets the limits, required sites and one option a site."""
+        """Return whether a choice keeps limits, required sites and one option per site."""
         count = np.bincount(self.site[choice], minlength=self.sites)
         return bool((count <= 1).all() and (count[self.must] == 1).all()) and self.resources.within(
             choice
@@ -155,7 +155,7 @@ class Frame:
     def serve(
         self, choice: Ints, clock: Clock, threads: int = 1, *, strict: bool = False
     ) -> Answered:
-        """Return the optimum under a choice: the program with its options fixed.
+        """Return the optimum of the program with its options fixed to a choice.
 
         The point has all columns of the matrix; duals and reduced costs match all rows and columns.
         Independent pieces of large programs are solved in parallel. `strict`: whether to use the

@@ -5,11 +5,11 @@ gain of a station shrinks as others are added. This holds for coverage and for t
 with capacities, whose value is the rank of a polymatroid. So the energy that new stations add to
 the existing ones has these guarantees:
 
-- the better of two plans, the greedy one by energy per rupee while money lasts and the best
-  single option, reaches at least ``(1 - 1/e) / 2``, 31.6 %, of the best within the budget;
-- if all subsidies are the same, at least ``1 - 1/e``, 63.2 %.
+- The better of two plans reaches at least ``(1 - 1/e) / 2``, 31.6 %, of the best within the budget.
+  One plan is greedy by energy per rupee, the other has the best single option.
+- If all subsidies are the same, the greedy plan reaches at least ``1 - 1/e``, 63.2 %.
 
-Neither guarantee holds with several options at a site, limits besides the budget, or required
+Neither guarantee holds with several options at a site, other limits than a budget, or required
 sites. The gap proven for a plan is mostly far smaller.
 
 Greedy under a budget is not monotone: with more money an expensive option may be chosen that leaves

@@ -1,4 +1,4 @@
-"""HiGHS, native or through PuLP: silent, interruptible and within its time.
+"""HiGHS, native or through PuLP: silent, interruptible and within the time limit.
 
 `InterruptibleHighs` overrides the parts of PuLP's solver class that matter here. HiGHS runs on a
 thread of its own, for two reasons. Python delivers Ctrl-C only between two of its own instructions,

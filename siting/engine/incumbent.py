@@ -45,7 +45,7 @@ class Options:
 class Known:
     """The result of a whole relaxation: its bounds and its point.
 
-    `whole`: the frame with all options; `options`: positions there of the present options;
+    `whole`: the frame with all options; `options`: positions in `whole` of the present options;
     `at_most`: bound on the plans with each option of `whole`.
     """
 
@@ -93,7 +93,7 @@ class Incumbent:
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
         self.ended_in_time = False  # whether the search left time for the answer
         self.turns_ended: Ended | None = None  # reason why the turns ended
-        self.tree: Step | None = None  # the tree's turns, if any was due
+        self.tree: Step | None = None  # the tree, which may continue after later aims
         self._serve_s = 0.0  # the longest time that computing the service took
 
     def build(self) -> None:
@@ -191,7 +191,7 @@ class Incumbent:
         return value
 
     def serve(self, choice: Ints) -> Answered:
-        """Return the service of a choice, computed once."""
+        """Return the service of a choice, which is computed only once."""
         key = np.sort(choice).tobytes()
         if key not in self.served:
             if len(self.served) > 60:
@@ -206,7 +206,7 @@ class Incumbent:
         return self.served[key]
 
     def cut_at(self, choice: Ints, relaxed: Relaxed) -> None:
-        """Add the cuts at a choice, and value it if it may be the best."""
+        """Add the cuts at a choice, and value the choice if it may be the best."""
         if self.master.cut_at(choice, relaxed.taken) > self.best:
             self.weighed(choice)
 

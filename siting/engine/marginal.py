@@ -32,7 +32,7 @@ COLUMNS = ["site_id", "offer_id", "value", "gain", "subsidy_pkr"]
 def lost_without(
     program: Program, offer_ids: Iterable[str], site_ids: Iterable[str]
 ) -> dict[str, float]:
-    """Return the loss of worth if a station closes and all others stay, for some stations.
+    """Return, for each of some stations, the worth lost if it closes and all others stay.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ class Master(CutModel):
         self._price_money()
 
     def _kinds(self) -> list[Ints]:
-        """Return the new options with a station of the same kind in a year, by kind and year.
+        """Return groups of new options whose stations are of one kind in a year.
 
         The number of a kind is an integer in every year and never falls.
         """
@@ -296,7 +296,7 @@ class Master(CutModel):
         Returns a bound on any choice, the best choice's value by the cuts, and that choice.
         """
         m = self.matrix
-        # The cuts that bind at the last optimum, or were slack there for the first time.
+        # The cuts that bind at the last optimum, or at the optimum before it.
         binding = [row for row, idle in zip(self.rows, self._slack, strict=True) if idle <= 1]
         rows, side = [m.a], [cut.most for cut in binding]
         for cut in binding:

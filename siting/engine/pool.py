@@ -35,7 +35,7 @@ class Query:
     """An integer program over the pool's options and measures, and further columns of its own.
 
     `goal`: objective to be maximised; `lower`, `upper`: bounds of all columns; `rows`: conditions
-    besides the pool's; `value`: exact objective of a choice, -inf if it is infeasible; `enough`:
+    added to the pool's; `value`: exact objective of a choice, -inf if it is infeasible; `enough`:
     largest difference between two values that count as equal.
     """
 
@@ -92,7 +92,7 @@ class Pool:
         return low
 
     def best(self, query: Query) -> Found:
-        """Return the best choice of a query that is found before time is up."""
+        """Return the best choice found for a query before time is up."""
         out = Found(bound=self.bounded(query))
         while out.bound > out.value + query.enough and not self.clock.over:
             answer = self._run(query, out.seen, whole=True)

@@ -77,7 +77,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
 
 
 def table_of(program: Program, prices: Prices) -> pd.DataFrame:
-    """Return prices that bound all plans as the table that `siting.verify.certified` reads."""
+    """Return prices that bound all plans, as a table for `siting.verify.certified`."""
     instance, plan = program.instance, program.year_plan
     years = [str(year) for year in plan.years] if plan else [""]
     rows: list[tuple[str, str, str, float]] = []

@@ -56,7 +56,7 @@ def is_many(program: Program) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Priced:
-    """Bounds from the relaxation on any plan with each option; signed so that more is better."""
+    """Bounds from the relaxation, on any plan and by option; more is better."""
 
     active: Flags  # whether each option is in the relaxation
     taken: Floats  # value of each option, 0 to 1
@@ -65,7 +65,7 @@ class Priced:
     infeasible: bool = False
 
     def or_less(self, bound: float, at_most: Floats) -> Priced:
-        """Return a copy with the lower ones of its own bounds and the given bounds."""
+        """Return a copy in which each bound is at most the given one."""
         bounds = np.minimum(self.at_most, at_most)
         return replace(self, bound=min(self.bound, bound), at_most=bounds)
 
@@ -206,7 +206,7 @@ class Pricing:
     def _rounds(self, gap: float, enough: float) -> Priced | None:
         """Add options until none promises a gain; return bounds, None if time ends too early.
 
-        With links, the rounds end earlier, once they lower the bound by sites too little.
+        With links, the rounds end earlier, once they lower the bound by sites only a little.
         """
         frame, known = self.frame, None
         stage, before = OFFERS, math.inf

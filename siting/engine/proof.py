@@ -126,7 +126,7 @@ class Proof:
         if short <= max(settings.ARITHMETIC * abs(objective), noise):
             short = 0.0
         gap = short / max(abs(objective), 1e-12) if short > 0 else 0.0
-        # A gap above the gap asked for by a rounding error alone counts as reached.
+        # A gap that exceeds the gap asked for only by a rounding error counts as reached.
         reached = math.isfinite(gap) and gap <= gap_asked * (1 + settings.EXACT)
         return cls(
             status="optimal" if reached else "feasible",

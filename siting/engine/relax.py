@@ -83,7 +83,7 @@ class Relaxation:
 class Dive:
     """A dive, which fixes the options with the largest values until all are decided.
 
-    `again`: function from bounds on the options to their values in the relaxation, or None.
+    `again`: function that takes bounds on the options, and returns their relaxed values or None.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""A relaxation of floors by penalties, so that windows start without a feasible plan.
+"""A relaxation of floors by penalties, for windows that start without a feasible plan.
 
-Every row that a first plan may miss (floors, values kept of earlier aims, business cases) gets a
+Every row that a first plan may miss (floors, kept values of earlier aims, business cases) gets a
 column for its shortfall, at a cost above any possible worth. A plan without shortfall is a plan of
 the program itself.
 """

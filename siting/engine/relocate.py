@@ -1,8 +1,8 @@
 """Relocation of stations to free sites nearer to their own customers.
 
 Given the customers of each station, the saving of a move is a sum: their drives to the present site
-less their drives to the free one. If an option there is no more expensive and no smaller, and all
-customers reach it, all limits still hold, and no program has to be solved.
+less their drives to the free one. If an option at the free site is no more expensive and no
+smaller, and all customers reach it, then all limits still hold, and no program has to be solved.
 Without this step, a station could stay at the edge of a city only because the site amid its
 customers was never tried.
 """
@@ -58,7 +58,7 @@ def relocated_often(
     """Move stations while that shortens drives; return the choice and its value.
 
     The value is signed so that more is better; it is -inf if the choice misses a requirement.
-    `serving`: clock of the service, by default `clock`; its own clock lets a late service finish.
+    `serving`: clock of the service, by default `clock`; another clock lets a late service finish.
     """
     best, value = choice, -np.inf
     for _ in range(settings.SERVICE_ROUNDS):

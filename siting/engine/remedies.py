@@ -89,7 +89,7 @@ def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) 
 
 
 def bounded(one: Requirement, at_least: float) -> Line:
-    """Return the line of a requirement with only a bound."""
+    """Return the line of a requirement for which only a bound is known."""
     if at_least <= 0:
         fix = "in the conflict; it was not found in time whether changing it alone is enough"
         return Line.of(one, 0.0, fix)

@@ -5,7 +5,7 @@
 3. The relaxation under these cuts is made viable or rounded. Without a fast evaluation a dive comes
    first.
 
-If there is still no plan: windows repair floors that the constructed plan misses, and a dive starts
+If there is still no plan, windows repair floors that the constructed plan misses, and a dive starts
 from the whole relaxation.
 """
 

@@ -128,7 +128,7 @@ class RoundedFloors:
             constant, of_part = cutter.priced(p, value, price)
             least -= constant
             amount += of_part
-        # One option of each required site counts in any case.
+        # A required site has one of its options in any case: deduct its least amount.
         for site in np.flatnonzero(frame.must).tolist():
             mine = frame.site == site
             always = float(amount[mine].min())

@@ -74,7 +74,7 @@ def begin(inc: Incumbent) -> None:
         return
     ends = settings.START_SHARE if inc.frame.program.gap is None else settings.START_OF_GAP
     with inc.clock.phase("start", inc.until(ends)):
-        # With no time left, construct a plan that builds something, whatever the method.
+        # With no time left, every method constructs a plan that builds something.
         greedy = inc.options.greedy and _in_any_money(inc) and not inc.clock.over
         if greedy:
             _start_greedily(inc)

@@ -3,7 +3,7 @@
 Steps make plans and bounds, and each continues from where it stopped. Every other turn goes to the
 step that recently closed most of the gap per unit of work. The turns between go to the step that
 has worked least, so that none starves and none takes more than twice its share. Work is counted by
-the solver's iterations, not by a clock, so that a run repeats.
+the solver's iterations, not by a clock, so that two runs are equal.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def take_turns(
     done
         Whether to stop.
     turns
-        Most turns.
+        Largest number of turns.
     yields
-        Whether to leave the remaining time to others.
+        Whether to leave the remaining time to later aims.
     """
     going, taken = list(steps), 0
     while (ready := [one for one in going if one.ready()]) and not done():

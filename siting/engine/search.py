@@ -88,9 +88,9 @@ def _best_change(
 def exchange(valuer: Valuer, state: State, clock: Clock, *, enough: float = np.inf) -> State:
     """Return the choice improved by 2-exchanges: one site steps down, another up.
 
-    The pair with the highest bound is valued first; the first improvement is applied, and the
-    remaining resources are filled. A site that loses no worth by stepping down does so at once,
-    because its money can be used elsewhere.
+    A site steps down to a cheaper option or to none. The pair with the highest bound is valued
+    first; the first improvement is applied, and the remaining resources are filled. A site that
+    loses no worth by stepping down does so at once, because its money can be used elsewhere.
     """
     for _ in range(settings.PASSES):
         if clock.over or state.value >= enough:

@@ -52,11 +52,11 @@ def reached_again(
     required: int = 0,
     by_cell: bool = False,
 ) -> tuple[Frame, Answered] | None:
-    """Return the frame of an aim in which a choice is a plan, and its service, or None.
+    """Return an aim's frame in which a choice is a plan, and its service; None if impossible.
 
     A value reached within a solver's tolerances, row by row, cannot always be reached again. All
-    values but the first `required` ones are lowered by the smallest of some losses that makes the
-    choice a plan. `by_cell`: whether cells are not merged; the service is then computed to the
+    values except the first `required` ones are lowered by the smallest of a few shares that makes
+    the choice a plan. `by_cell`: whether cells are not merged; the service is then computed to the
     tightest tolerances first.
     """
     for loss in settings.LOSSES:
@@ -139,7 +139,7 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
 def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
     """Return each station's payment, given all stations' shortfalls (below 0: a surplus).
 
-    A business case is paid the sum of its stations' shortfalls and surpluses. The payment
+    A business case receives the net sum of its stations' shortfalls and surpluses. The payment
     goes to the stations with a shortfall, in proportion, and beyond their caps to the others.
 
     Examples
@@ -185,7 +185,7 @@ def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
     up = sparse.eye_array(years) - sparse.eye_array(years, k=-1)
     grows = sparse.kron(sparse.eye_array(sites), up)
     by_year = sparse.kron(np.ones((1, sites)), up)
-    # An excess by rounding is paid in its year.
+    # An excess due to rounding is paid in its own year.
     over = sparse.vstack([sparse.csr_array((size, years)), -sparse.eye_array(years)])
     a = sparse.csc_array(sparse.hstack([sparse.vstack([grows, by_year]), over]))
     upper = np.maximum(np.minimum(most, due[:, -1:]), due)

@@ -81,7 +81,7 @@ class Shortfall:
             sparse.csc_array(first), np.array([-1.0, -settings.CAP_PENALTY])[: len(ends)],
             np.zeros(len(ends)), ends, np.full(n, -np.inf), np.full(n, np.inf), threads=1, **solver,
         )  # fmt: skip
-        # Site, slice and kind of the pairs' columns, where a pair has its own.
+        # Site, slice and kind of the pairs' columns, if each pair has its own column.
         at = self.energies - frame.count
         self.site = frame.service.site[frame.energy_pair[at]]
         self.kind = frame.service.kind[frame.service.row[frame.energy_pair[at]]]

@@ -57,7 +57,7 @@ def solve(
     """Return the plan of a program: stations, service, money, and a proof for each aim.
 
     The same program, options and seed give the same plan, unless the time limit ends the solve.
-    Ctrl-C ends it early and returns the best plan so far.
+    Ctrl-C ends the solve early and returns the best plan so far.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def solve(
     InputError
         If an option is invalid.
     InfeasibleError
-        If no plan meets the requirements; it lists those in conflict, with values and remedies.
+        If no plan meets the requirements. The error lists the conflict, with values and remedies.
     SolveError
         If the solver is missing or fails, or no plan was found within the time limit.
     """
@@ -163,7 +163,7 @@ class _Solve:
                 self.choice = self._as_money_allows(own)
         self.results: list[tuple[Aim, Result, dict[str, float]]] = []
         self.exact_ties = False
-        # Share of the time from which an aim that others follow may end without a proof.
+        # Share of the time after which an aim may end without a proof, if other aims follow.
         self.yields_from = math.inf
         self.left_out = LeftOut()
         self.prices: Prices | None = None  # prices that bound all plans in the first aim
@@ -277,7 +277,7 @@ class _Solve:
         return clock.share_after(max(1 - self.finish_s / max(clock.left_s, 1e-9), 0.0))
 
     def _begin_alone(self) -> None:
-        """Start from a plan without concessions, which is feasible with them too."""
+        """Start from a plan without concessions, which is also feasible with concessions."""
         gap, large = self.whole.gap, len(self.whole.service().site) > settings.WHOLE_FIRST
         if gap is None or not gap.concessions or not large or self.effort.method == "greedy":
             return
@@ -365,7 +365,7 @@ class _Solve:
             result = replace(result, bound=frame.sign * max(bound, value))
             enough = value + max(gap, settings.ARITHMETIC) * abs(value)
             new = known.promising(priced.at_most, enough)
-            if not len(new):  # if there are too many, only those that keep the bound high
+            if not len(new):  # there are too many: add only options that keep the bound high
                 new = known.promising(priced.at_most, max(enough, below))
             late = self.clock.over or result.stopped == "time limit"
             if bound <= enough or late or not len(new):
@@ -446,7 +446,7 @@ class _Solve:
         return np.sort(self.program.options.find(place[self.whole.options.offer[choice]]))
 
     def _narrow(self, kept: Ints) -> None:
-        """Narrow the program to some offers, which include those of the present choice."""
+        """Narrow the program to some offers, which include the offers of the choice."""
         choice = None if self.choice is None else self._in_whole(self.choice)
         self.kept = kept
         self.program = replace(self.whole, instance=self.whole.instance.with_offers(kept))
@@ -523,7 +523,7 @@ class _Solve:
         longest = result.bound / (1 - gap)
         if not aim.of_drives or not result.value <= longest:
             return []
-        # Slightly inside the gap: drives are computed again.
+        # Slightly inside the gap, because drives are computed again.
         return [Reached(aim, max(result.value, longest * (1 - settings.ARITHMETIC)))]
 
     def _break_ties(self, reached: Sequence[Reached]) -> None:
@@ -618,7 +618,7 @@ class _Solve:
         return result_of(self.inc)
 
     def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
-        """Run some work on an incumbent, until it ends or Ctrl-C; return the incumbent."""
+        """Call a function on an incumbent, which Ctrl-C may end; return the incumbent."""
         try:
             work(inc)
         except KeyboardInterrupt:

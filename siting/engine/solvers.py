@@ -1,4 +1,4 @@
-"""Other solvers by name, through PuLP."""
+"""Runs of solvers by name, through PuLP."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Run:
     """The outcome of one solver run."""
 
     status: pulp.LpSolveStatus  # PuLP's reason why the solver stopped
-    found: bool  # whether the variables hold a feasible solution
+    found: bool  # whether the variables have a feasible solution
     bound: float  # proven bound, in the problem's own sense
     nodes: int  # branch-and-bound nodes
 

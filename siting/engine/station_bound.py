@@ -40,10 +40,10 @@ OF_A_SITE = ("one", "demand", "capacity", "cover", "gap", "cap", "paid")
 class Prices:
     """Prices in the unit of the aim, 0 or more."""
 
-    demand: Floats  # of a kWh/day of each demand row (in each slice); nan: not known
-    money: Floats  # of a rupee paid, by year
-    limits: Floats  # of a unit of each resource
-    # Price of a rupee of gap at each site (row) in each year; None before the search for them.
+    demand: Floats  # price of a kWh/day of each demand row in each slice; nan: not known
+    money: Floats  # price of a rupee paid, by year
+    limits: Floats  # price of a unit of each resource
+    # Price of a rupee of gap at each site (row) in each year; None before the search for prices.
     gaps: Floats | None = None
 
     @classmethod
@@ -70,8 +70,8 @@ class Prices:
 class Bounds:
     """Bounds at some prices, signed so that more is better."""
 
-    bound: float  # on all plans
-    at_most: Floats  # on plans with each option
+    bound: float  # bound on all plans
+    at_most: Floats  # bound on plans with each option
     prices: Prices
 
 
@@ -105,7 +105,7 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
 
 @dataclass(frozen=True, eq=False)
 class BySites:
-    """Both bounds at prices of the rows that link sites, and the data behind them, scaled."""
+    """The bounds at prices of the rows that link sites, and the data behind them, scaled."""
 
     bound: float
     at_most: Floats
@@ -116,7 +116,7 @@ class BySites:
 
 
 def bound_by(frame: Frame, cutter: Cutter, price: Floats, clock: Clock) -> BySites:
-    """Return both bounds at the duals of the rows of the frame's relaxation.
+    """Return the bounds at the duals of the rows of the frame's relaxation.
 
     `cutter`: a cutter of the frame's parts; its measures do not matter.
     """
@@ -124,7 +124,7 @@ def bound_by(frame: Frame, cutter: Cutter, price: Floats, clock: Clock) -> BySit
 
 
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
-    """Return a row for each site, at most 0 by its business case; None without the gap.
+    """Return one row per site (``<= 0``) that business cases imply; None without the gap.
 
     At the worths, a site's pairs less its payments earn at most as much as its options can earn
     alone. The relaxation violates this if one option of a site, taken in part, covers the shortfall
@@ -144,7 +144,7 @@ def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
 
 
 def _bound(frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: Clock) -> BySites:
-    """Return both bounds at prices of the rows that link sites, demand's by merged row."""
+    """Return the bounds at prices of the rows that link sites; `of_row`: demand's prices."""
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
     for family in OF_A_SITE:

@@ -1,4 +1,4 @@
-"""The turns of an aim: windows improve plans, programs and the tree improve bounds too."""
+"""The turns of an aim: windows improve plans; programs and the tree also improve bounds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from siting.program.instance import Floats
 
 
 def take_all_turns(inc: Incumbent) -> None:
-    """Improve plan and bound in turns of the steps; `take_turns` sets their order."""
+    """Let the steps take turns to improve plan and bound; `take_turns` sets their order."""
     # Without a plan there is nothing that windows could improve.
     windows = Step(_window_turns(inc), lambda: inc.choice is not None)
     steps = [windows]
@@ -45,7 +45,7 @@ def _turns(inc: Incumbent, steps: Sequence[Step], **until: Any) -> Ended:
 
 
 def _too_slow(inc: Incumbent, windows: Step, steps: Sequence[Step]) -> Callable[[], bool]:
-    """Return a test of whether turns at twice their pace would not prove the gap in time.
+    """Return a test of whether even turns twice as fast would not prove the gap in time.
 
     The pace is the mean of all turns so far or, if faster, the pace of the fastest step in its last
     turn. Windows have their first turn at any pace.
@@ -86,7 +86,7 @@ def _tree_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _program_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that solves the integer master problem and cuts at its solution."""
+    """Return a function that solves the integer master problem and adds cuts there."""
     nodes = settings.PROGRAM_NODES
     options, gap = inc.options, settings.PROGRAM_GAP * inc.options.gap
 
@@ -168,7 +168,7 @@ def turn_of_windows(inc: Incumbent, windows: Windows) -> None:
 
 
 def _plan_at(inc: Incumbent, taken: Floats) -> None:
-    """Make plans from a node's relaxed values of the options."""
+    """Make plans from the options' relaxed values at a node."""
     if inc.master.cutter.money:
         round_viable(inc, taken)
         return

@@ -1,8 +1,8 @@
-"""Conflicts: requirements that cannot hold together, and the least changes that help.
+"""Conflicts: requirements that no plan meets together, and the least changes that help.
 
 1. If the elastic relaxation proves the conflict, only requirements with a price in it are tested:
    these are in conflict by themselves, so no other change can resolve it.
-2. Each requirement is dropped alone while all others hold; limits are dropped in groups, which are
+2. Each requirement is dropped alone while all others stay; limits are dropped in groups, which are
    halved. If there is then a plan, the least sufficient change is computed, and verified by a plan
    of the program with that change.
 3. The others are dropped one after the other for good, as long as a conflict remains. The
@@ -40,7 +40,7 @@ from siting.program.instance import Flags
 from siting.program.program import Program
 
 COLUMNS = ["requirement", "have", "need", "unit", "alone", "fix"]
-# Kinds of limits that require one station each, often in large numbers.
+# Kinds of limits that each require one station, of which a program may have many.
 DENSITY = {"square": "squares", "stretch": "stretches"}
 
 
@@ -58,7 +58,7 @@ def why_not(program: Program, effort: Effort | None = None) -> pd.DataFrame:
     -------
     DataFrame
         One row per requirement in the conflict: ``requirement``; ``have``, the best figure while
-        the others hold, or the amount of a scarce resource; ``need``; ``unit``; ``alone``, whether
+        the others stay, or the amount of a scarce resource; ``need``; ``unit``; ``alone``, whether
         changing it alone is enough; ``fix``, the least change that resolves it, in words, verified
         by a plan. A figure not found in time is replaced by a bound and marked as one.
 
@@ -88,7 +88,7 @@ def raise_why_not(program: Program, clock: Clock, effort: Effort) -> NoReturn:
 
 
 def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
-    """Return one fault per line, but one for all squares or stretches in conflict."""
+    """Return one fault per line, and a common fault for all squares or stretches."""
     kinds = [limit.kind for limit in program.instance.limits]
     alike: dict[str, list[Line]] = {}
     for line in lines:
@@ -257,7 +257,7 @@ class _Diagnosis:
             self.try_alone(group[half:])
 
     def mend(self, held: Collection[int], aimed: list[int], parts: float = 1) -> Mend | None:
-        """Return the least changes that suffice while others hold; None if there are none."""
+        """Return the least changes that suffice while others stay; None if there are none."""
         first = aimed[0]
         short = self.asked[first].short if len(aimed) == 1 else 0.0
         if self.clock.over:
@@ -283,7 +283,7 @@ class _Diagnosis:
         return self.stepped(given, least, max(parts, len(settings.CONFLICT_STEPS)))
 
     def given(self, answer: Answered, aimed: Sequence[int]) -> dict[int, float]:
-        """Return the excesses of requirements that give way; if none does, the first with 0."""
+        """Return the excesses above 0; if there are none, the first requirement with 0."""
         none = {aimed[0]: 0.0}
         if not answer.found:
             return none

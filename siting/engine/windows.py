@@ -7,12 +7,12 @@ Nearness is shared demand, so no map is needed.
 
 The energies belong to demand rows that a window can change: rows that its stations serve, rows that
 lack service, and rows that one of its sites would serve better. Such a row keeps the pairs in use
-and, at first, a few others: in the window the nearest, outside it pairs with free capacity.
+and, at first, a few others: near pairs in the window, and pairs with free capacity outside it.
 
 Each window has two neighbourhoods, mostly far apart, so that money can move between them. Windows
-start where relaxation and plan differ. None is repeated while nothing near it has changed. Once all
+start where relaxation and plan differ. None is repeated until something near it changes. Once all
 windows of a size have been tried, they grow in sites and in pairs per row. Several run in parallel;
-their results are applied in order, so that a run repeats.
+their results are applied in order, so that two runs are equal.
 
 Source: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer 2010,
 399-419.
@@ -59,7 +59,7 @@ class Windows:
         self.frame, self.clock = frame, clock
         self.threads, self.seed = threads, seed
         m = frame.matrix
-        # Under decay, windows may use the same stations outside them: all rows are checked.
+        # Under decay, several windows may use one station outside them, so all rows are checked.
         self._shared = np.full(m.a.shape[0], frame.service.near)
         pooled = frame.program.gap is not None and bool(frame.program.gap.concessions)
         for family in (*SHARED, "gap") if pooled else SHARED:
@@ -270,7 +270,7 @@ class Windows:
         rows[self._reach_of_columns[inside & better]] = True
         inside = inside & rows[self._reach_of_columns]
         outside = self._outside(inside)
-        # Among equal worths: in the window the nearest, outside it those with free capacity.
+        # Among equal worths, prefer near pairs in the window, and free capacity outside it.
         inside &= in_use | self._among_best(inside, worth, self.pairs, self._nearness)
         room = self._room()
         outside &= in_use | self._among_best(outside & (room > 0), worth, self.pairs, room)

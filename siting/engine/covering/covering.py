@@ -70,7 +70,7 @@ class Covering:
         group: Ints | None = None,
         forced: Iterable[int] = (),
     ) -> Covering:
-        """Return the covering of a matrix, rows down and options across.
+        """Return the covering of a matrix with rows down and options across.
 
         >>> covers = np.array([[1, 1, 0], [0, 1, 1]])
         >>> Covering.of_matrix(covers, np.array([5.0, 2.0]), np.ones(3), 1.0)

@@ -1,6 +1,6 @@
 """The relaxed master problem of a covering: options, and cuts by patch of rows.
 
-The rows are split into patches. For each patch ``g`` one variable holds the weight covered, bounded
+The rows are split into patches. For each patch ``g`` one variable is the weight covered, bounded
 by cuts for any prices ``0 <= p_i <= w_i`` of its rows::
 
     max   sum of t_g over g
@@ -9,9 +9,8 @@ by cuts for any prices ``0 <= p_i <= w_i`` of its rows::
 
 At a point ``z`` the tightest cut has ``p_i = w_i`` if less than 1 of row ``i`` is covered, else 0.
 Cuts are added to, and removed from, the HiGHS model, which restarts from its last basis. Slack cuts
-are removed from time to time: only a few hundred of thousands bind at the optimum. Each round
-separates at a point between the optimum of the present cuts and a good inner point: cuts made there
-are deeper.
+are removed from time to time, because few bind at the optimum. Each round separates at a point
+between the optimum of the present cuts and a good inner point, where cuts are deeper.
 
 Sources: J.-F. Cordeau, F. Furini, I. Ljubic: Benders decomposition for very large scale partial set
 covering and maximal covering location problems. European Journal of Operational Research 275
@@ -38,7 +37,7 @@ from siting.program.instance import Flags, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class _Patch:
-    """Rows of a patch: first, last, the options that cover any, and their pairs."""
+    """Rows of a patch: the first, the last, the options that cover them, and the pairs."""
 
     first: int
     last: int
@@ -97,7 +96,7 @@ class PatchModel(CutModel):
     # --- cuts --------------------------------------------------------------------------------
 
     def add_prices(self, price: Floats, patches: Ints) -> None:
-        """Add the cuts of patches at row prices, in the patches' order and unit."""
+        """Add the cuts of patches at row prices, given in the patches' order and unit."""
         rows = []
         for g in patches.tolist():
             patch = self.patches[g]
@@ -110,7 +109,7 @@ class PatchModel(CutModel):
         self.add_rows(rows)
 
     def separate(self, relaxed: Relaxed, *, deep: bool = True) -> int:
-        """Add the cuts that an optimum violates; return their number, 0 within the accuracy."""
+        """Add the cuts that an optimum violates; return their number, 0 if exact enough."""
         value, made = self.cut_at(relaxed.taken, relaxed)
         return 0 if relaxed.bound - value <= self.accuracy * relaxed.bound else made
 

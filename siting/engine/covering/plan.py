@@ -127,7 +127,7 @@ class CoveringPlan:
     def exchanges(self) -> tuple[Ints, Floats]:
         """Return the slots in use, and the gain of each exchange of a slot for an option.
 
-        ``-inf`` where the exchange exceeds the budget, or the option is blocked.
+        The gain is ``-inf`` if the exchange exceeds the budget, or the option is blocked.
         """
         slots = np.flatnonzero(self.holds >= 0)
         change = self.shared[slots] + self.gain

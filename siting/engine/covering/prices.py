@@ -6,10 +6,11 @@ earns this price. Then no plan covers more than::
     sum of (w_i - p_i)  +  the most that a plan within the budget earns
 
 where the second term is relaxed to a knapsack with one option per group: ``min over m >= 0 of  m B
-+ sum over groups of max(0, p(k) - m c_k)``, with ``p(k)`` the prices of the rows that ``k`` covers
-and ``m`` the price of a unit of budget. This is the Lagrangian bound over the rows of the program,
-at best equal to its linear relaxation. If ``k`` is required, the bound falls at least by the best
-value of its group less ``p(k) - m c_k``. If it then is below the aim, ``k`` is excluded.
++ sum over groups of max(0, p(k) - m c_k)``. Here ``p(k)`` is the sum of the prices of the rows that
+``k`` covers, and ``m`` is the price of a unit of budget. This is the Lagrangian bound over the rows
+of the program, at best equal to its linear relaxation. If ``k`` is required, the bound falls at
+least by the best value of its group less ``p(k) - m c_k``. If it is then below the aim, ``k`` is
+excluded.
 
 Source: R. D. Galvão, L. G. A. Espejo, B. Boffey: A comparison of Lagrangean and surrogate
 relaxations for the maximal covering location problem. European Journal of Operational Research 124

@@ -8,8 +8,8 @@ It removes, in turn:
 - rows without weight or options;
 - all but one of the rows with the same options; that one has the weight of all.
 
-Every plan of the reduced covering is a plan of the whole, with the same value less the certain
-weight, and one of them is a best plan of the whole.
+Every plan of the reduced covering is a plan of the whole covering, where the certain weight is
+added to its value. One of these plans is a best plan of the whole covering.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Reduced:
     """A reduced covering, and its positions in the whole."""
 
     covering: Covering  # the reduced covering; none of its options is required
-    option: Ints  # option of the whole for each option left
+    option: Ints  # position in the whole covering of each option left
     # Reduced row of each earlier row; -1 if dropped or certain.
     row: Ints
-    forced: Ints  # options of the whole in every plan
+    forced: Ints  # options of the whole covering that every plan has
     certain: float  # weight that the required options cover
 
     def whole(self, chosen: Ints) -> Ints:
-        """Return the options of the whole for a plan of the reduced covering, in order."""
+        """Return a plan of the reduced covering as options of the whole one, in order."""
         return np.sort(np.concatenate([self.option[chosen], self.forced]))
 
 
@@ -98,7 +98,7 @@ def _restricted(covering: Covering, rows: Flags, options: Flags) -> sparse.csr_a
 
 
 def merge_rows(matrix: sparse.csr_array, weight: Floats) -> tuple[sparse.csr_array, Floats, Ints]:
-    """Return rows merged by equal options, weights summed, and the new row of each.
+    """Merge rows with equal options; return rows, summed weights and each row's new row.
 
     Rows without options have -1. Equal rows are found by two random sums of their option numbers,
     and compared option by option; where different rows have equal sums, new numbers are drawn.

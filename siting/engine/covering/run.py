@@ -10,7 +10,7 @@ In turn, until the gap is proven:
    options that its bound excludes are removed;
 6. more kicks, and branch and bound (`siting.engine.tree`).
 
-Effort is counted as work, not in seconds, so that a run repeats.
+Effort is counted as work, not in seconds, so that two runs are equal.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class CoveringRun:
         )  # fmt: skip
 
     def plan_at(self, taken: Floats) -> None:
-        """Make a plan from a relaxed program's values of the options."""
+        """Make a plan from the options' values in a relaxed program."""
         plan = self.kicks.plan
         plan.clear()
         round_off(plan, taken, self.clock)

@@ -39,7 +39,7 @@ def greedy(
 
 
 def exchange(plan: CoveringPlan, clock: Clock, worth: float = 0.0) -> None:
-    """Make the exchange that gains most weight until none gains; then add options that fit.
+    """Make the exchange with the most gain until there is none; then add what fits.
 
     A unit of unspent budget is worth `worth` at first, and 0 at the end.
     """
