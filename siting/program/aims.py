@@ -2,22 +2,24 @@
 
 =================  ===============================================================================
 `MostWorth`        ``max  sum of w_s a_ij v_is x_ijs``: energy, people or sessions, weighted by
-                   year and probability (`siting.program.slices`), with decay if asked for
-`NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: the same, less a charge ``g`` on
-                   each rupee of money ``M``: stations that bring less per rupee are not built,
-                   and their money is unspent (``g`` is Everett's price of the budget); over years
-                   ``sum of g_t (M_t - M_t-1)``, with ``M_t`` the money drawn up to year ``t``
-`LeastMoney`       ``min`` public money drawn, or cost in all
+                   year and probability (`siting.program.slices`), with or without decay
+`NetWorth`         ``max  sum of w_s a_ij v_is x_ijs  -  g M``: worth less a charge ``g`` on each
+                   rupee of money ``M`` (``g`` is Everett's price of the budget). Stations that
+                   bring less than ``g`` per rupee are not built, and their money stays unspent.
+                   With years the charge is ``sum of g_t (M_t - M_t-1)``, where ``M_t`` is the
+                   money drawn up to year ``t``
+`LeastMoney`       ``min`` public money drawn, or total cost
 `WorstShare`       ``max  t``  with  ``t D_gs <= sum of x_ijs over i in g, j``  for each group
-`LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario, ``b_k`` the most
-                   worth of any plan in it, ``S_k`` the worth of this plan
+`LeastRegret`      ``min  r``  with  ``r >= b_k - S_k``  for each scenario ``k``, where ``b_k`` is
+                   the most worth of any plan in ``k`` and ``S_k`` the worth of this plan
 `Tail`             ``max  u - 1/(1-a) sum of p_k v_k``  with  ``v_k >= u - (S_k - c_k)``: the mean
-                   over the worst ``1 - a`` of outcomes: worth served (``c_k = 0``), or worth
-                   unserved, to be minimised (``c_k`` the worth of all demand)
+                   over the worst share ``1 - a`` of outcomes. An outcome is the worth served
+                   (``c_k = 0``) or the worth unserved, which is minimised (``c_k`` is the worth
+                   of all demand)
 `ShortestDrives`   ``min  sum of w_s minutes_ij x_ijs``
 `LeastCostToAll`   ``min  sum of w_t c_o over standing offers  +  sum of w_s v_i minutes_ij x_ijs``:
-                   facility location (PKR a year), ``c_o`` the yearly cost of an offer, ``v_i``
-                   the yearly cost to drivers of a minute's drive for each kWh/day of a class
+                   facility location (PKR a year), where ``c_o`` is the yearly cost of an offer
+                   and ``v_i`` drivers' yearly cost of a minute's drive per kWh/day, by class
 =================  ===============================================================================
 
 Sources: R. Rockafellar, S. Uryasev: Optimization of conditional value-at-risk. Journal of Risk 2
@@ -75,37 +77,37 @@ class Served(Protocol):
 
     @property
     def worth_of_scenarios(self) -> Floats:
-        """Worth served in each scenario, years weighted."""
+        """Worth served in each scenario, weighted by year."""
 
     @property
     def wanted_of_scenarios(self) -> Floats:
-        """Worth of all demand in each scenario, years weighted."""
+        """Worth of all demand in each scenario, weighted by year."""
 
     @property
     def worth(self) -> float:
-        """Worth served, years weighted, mean over scenarios."""
+        """Worth served, weighted by year, as the mean over scenarios."""
 
     def total_pkr(self, of: MoneyKind) -> float:
-        """Return the public money drawn in all, or the cost in all (PKR)."""
+        """Return the total public money drawn, or the total cost (PKR)."""
 
     def drawn_pkr(self, of: MoneyKind) -> Floats:
         """Return the public money drawn, or the cost, in each year (PKR)."""
 
     def yearly(self, amount: Floats) -> float:
-        """Return the sum of an amount over standing offers, years weighted."""
+        """Return the sum of an amount over standing offers, weighted by year."""
 
     def over_pairs(self, each: Floats) -> float:
-        """Return the sum of an amount per kWh over the energy of pairs, slices weighted."""
+        """Return the sum of an amount per kWh over the energy of pairs, weighted by slice."""
 
     def shares(self, group: Floor) -> list[float]:
-        """Return the share served of a group in each slice where it counts and has demand."""
+        """Return a group's share served in each slice where it applies and has demand."""
 
 
 class Aim(ABC):
     """An aim of a plan: its expression in the program, its value, and its data for the engine.
 
-    `terms` writes the value as a linear expression; `value` computes it from an answer. No other
-    package tests the class of an aim.
+    `terms` writes the value as a linear expression; `value` computes it from an answer. Other
+    packages read these attributes and never test the class of an aim.
     """
 
     name: ClassVar[str]  # name in proofs
@@ -113,14 +115,14 @@ class Aim(ABC):
     formula: ClassVar[str]  # in LaTeX
     words: ClassVar[str]  # in planners' words
     own_unit: ClassVar[str | None] = None  # unit of its value; None: unit of worth
-    # Whether the value is worth served, perhaps less a charge on money; worth served alone; money;
-    # the drive of each cell; or a function of the worth in each scenario.
+    # In this order: whether the value is worth served (perhaps less a charge on money), is worth
+    # served alone, is money, needs the drive of each cell, is a function of scenario worths.
     of_worth: ClassVar[bool] = False
     is_plain_worth: ClassVar[bool] = False
     of_money: ClassVar[bool] = False
     of_drives: ClassVar[bool] = False
     of_scenarios: ClassVar[bool] = False
-    # Whether the cost of stations counts besides drives.
+    # Whether the aim includes the cost of stations besides drives.
     of_stations: ClassVar[bool] = False
     # Whether the value is relative to the best value of each scenario alone, `best`.
     from_best: ClassVar[bool] = False
@@ -134,12 +136,12 @@ class Aim(ABC):
 
     @property
     def by_year(self) -> bool:
-        """Whether the aim charges money by year."""
+        """Whether the aim charges the money of each year differently."""
         return False
 
     @property
     def lacks_best(self) -> bool:
-        """Whether the best value of each scenario is still needed (`with_best`)."""
+        """Whether the aim still needs the best value of each scenario (`with_best`)."""
         return self.from_best and not self.best
 
     def with_best(self, best: tuple[float, ...]) -> Aim:
@@ -152,7 +154,7 @@ class Aim(ABC):
 
     @abstractmethod
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return the aim's value as a linear expression, after adding its own columns and rows.
+        """Add the aim's own columns and rows; return its value as a linear expression.
 
         `prefix` begins the names of new columns.
         """
@@ -166,15 +168,15 @@ class Aim(ABC):
         return f"{self.words}, {self.unit(worth_unit)}"
 
     def money(self, layout: Layout) -> Terms:
-        """Return the money in the aim by column; none by default."""
+        """Return the aim's terms in money, by column; none by default."""
         return np.zeros(0, dtype=np.int64), np.zeros(0)
 
     def minute_of_classes(self, instance: Instance) -> Floats | None:
-        """Return the weight of a minute's drive by vehicle class; None if not needed."""
+        """Return the weight of a minute's drive by vehicle class; None without such weights."""
         return None
 
     def goal(self, layout: Layout) -> Goal | None:
-        """Return the aim as a function of scenario worths, without money; None if impossible."""
+        """Return the aim, without money, as a function of scenario worths; None without one."""
         chance = np.array(layout.probabilities)
         return (lambda worth: np.tensordot(chance, worth, axes=1)) if self.of_worth else None
 
@@ -214,7 +216,7 @@ class NetWorth(Aim):
     of_worth = True
     # Charge per rupee, in the program's unit of worth: one number, or one per year.
     least_gain: float | tuple[float, ...]
-    of: MoneyKind = "subsidy_pkr"  # public money drawn, or cost in all
+    of: MoneyKind = "subsidy_pkr"  # money charged: public money drawn, or total cost
 
     @property
     def by_year(self) -> bool:
@@ -249,7 +251,7 @@ class NetWorth(Aim):
 
 @dataclass(frozen=True)
 class LeastMoney(Aim):
-    """The least money: public money drawn, or cost in all."""
+    """The least money: public money drawn, or total cost."""
 
     name = "least money"
     kind = "least_money"
@@ -278,7 +280,7 @@ class LeastMoney(Aim):
 
 @dataclass(frozen=True, eq=False)
 class WorstShare(Aim):
-    """The largest share served in the worst group; groups are floors without their shares."""
+    """The largest share served in the worst group; a group is a floor whose share is ignored."""
 
     name = "best worst share"
     kind = "worst_share"
@@ -309,7 +311,7 @@ class WorstShare(Aim):
 
 @dataclass(frozen=True)
 class LeastRegret(Aim):
-    """The smallest regret in the worst scenario."""
+    """The least worst-case regret over the scenarios."""
 
     name = "least regret"
     kind = "least_regret"
@@ -351,7 +353,7 @@ class LeastRegret(Aim):
 
 @dataclass(frozen=True)
 class Tail(Aim):
-    """The best mean of the worst ``1 - alpha`` of outcomes (conditional value at risk)."""
+    """The best mean over the worst share ``1 - alpha`` of outcomes (CVaR)."""
 
     name = "best tail"
     kind = "tail"
@@ -367,7 +369,7 @@ class Tail(Aim):
         return self.of == "unserved"
 
     def terms(self, layout: Layout, rows: Rows, prefix: str) -> Terms:
-        """Return the tail: its level less the weighted shortfall of each scenario."""
+        """Return the tail: its level less the weighted shortfalls of the scenarios."""
         unit = layout.worth_unit
         most = layout.most_worth_of_scenarios() / unit
         wanted = layout.wanted_of_scenarios() / unit
@@ -489,9 +491,9 @@ AIMS: tuple[type[Aim], ...] = (
 def least_cost_to_all(
     instance: Instance, cost_pkr_year: Mapping[str, float], pkr_kwh_min: Mapping[str, float]
 ) -> LeastCostToAll:
-    """Return the aim for an instance; existing stations add no cost.
+    """Return the aim of least cost to all for an instance; existing stations add no cost.
 
-    An `InputError` names offers and classes without a figure, and invalid figures.
+    An `InputError` names each offer and class without a figure, and each invalid figure.
     """
     named, standing = instance.offer_ids.astype(str), instance.offer_existing
     cost = {str(k): float(v) for k, v in cost_pkr_year.items()}
@@ -520,9 +522,9 @@ def least_cost_to_all(
 
 
 def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> float:
-    """Return the mean over the worst, that is lowest, ``1 - alpha`` of outcomes.
+    """Return the mean over the lowest share ``1 - alpha`` of outcomes, by probability.
 
-    The worst half of three outcomes, the lowest of which has a probability of 0.3:
+    The worst half of three outcomes, where the lowest has a probability of 0.3:
 
     >>> tail_mean(np.array([4.0, 9.0, 20.0]), np.array([0.3, 0.5, 0.2]), 0.5)
     6.0
@@ -535,12 +537,12 @@ def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> float:
 
 
 def _scenario(layout: Layout, k: int) -> Terms:
-    """Return the worth served in a scenario, years weighted, as columns and values."""
+    """Return the worth served in a scenario, weighted by year, as columns and values."""
     column, value, scenario = layout.worth(by_chance=False)
     mine: Flags = scenario == k
     return column[mine], value[mine]
 
 
 def _spread(values: Floats, worth: Floats) -> Floats:
-    """Return one value per scenario, shaped to broadcast over an array of worths."""
+    """Return values by scenario, reshaped to broadcast over an array of worths."""
     return values.reshape(-1, *([1] * (worth.ndim - 1)))

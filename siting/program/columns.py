@@ -1,4 +1,4 @@
-"""The columns of a program: options, energies, subsidies, then those added by aims."""
+"""The columns of a program: options, energies, subsidies, then the columns that aims add."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from siting.program.instance import Floats, Ints
 
 
 class Columns:
-    """The columns: options, energies, subsidies, then those added by aims."""
+    """The columns: options, energies, subsidies, then the columns that aims add."""
 
     def __init__(self, options: int) -> None:
         self.options = options
         self.count = options
-        self.energies = options  # end of the energies
+        self.energies = options  # position after the last energy
         self._lower: list[Floats] = [np.zeros(options)]
         self._upper: list[Floats] = [np.ones(options)]
         self.names: dict[int, str] = {}  # names of the columns that aims add
 
     def add(self, upper: Floats) -> Ints:
-        """Return new columns between 0 and upper bounds."""
+        """Add columns between 0 and upper bounds; return their positions."""
         first = self.count
         self.count += len(upper)
         self._lower.append(np.zeros(len(upper)))
@@ -27,7 +27,7 @@ class Columns:
         return np.arange(first, self.count)
 
     def more(self, name: str, lower: float, upper: float) -> int:
-        """Return one new named column."""
+        """Add one named column; return its position."""
         self._lower.append(np.array([lower]))
         self._upper.append(np.array([upper]))
         self.names[self.count] = name

@@ -1,13 +1,14 @@
 """Density: a station in every square, or along every stretch of a road, as lower limits.
 
-For each area ``a`` (a square of the map, a stretch of a road) with the sites ``J_a`` in or near
+For each area ``a`` (a square of the map or a stretch of a road) and the sites ``J_a`` in or near
 it::
 
     sum of z_o over the offers of all sites of J_a   >=  1          for each area a
 
-An existing station counts. Squares without a candidate are left out; a road is cut into stretches
-of equal length, no longer than asked. Every stretch needs a station, so that two neighbouring
-stations along it are at most two stretches apart. Least power per vehicle is such a row too::
+An existing station meets the row. Squares without a candidate are left out. A road is cut into
+stretches of equal length, up to the length set. Every stretch needs a station, so that two
+neighbouring stations on a road are at most two stretches apart. A minimum of power per vehicle is
+another lower limit::
 
     sum of kW_o z_o over all offers      >=  kW per vehicle x vehicles
 
@@ -56,10 +57,9 @@ def stretches(
     every_m: float,
     within_m: float,
 ) -> dict[str, list[object]]:
-    """Return the points near each stretch of each line, as labels of the points' index.
+    """Return the index labels of the points near each stretch of each line.
 
-    A point counts for the stretch with the nearest position on the line; a stretch without points
-    is listed too.
+    A point belongs to the stretch nearest to it. Stretches without points are listed too.
 
     `lines`: lines by name, in the points' coordinate system (m); `every_m`: longest stretch (m);
     `within_m`: largest distance of a point from the line (m).
@@ -93,7 +93,7 @@ def one_in_each(
     where: str,
     forbidden: Collection[str] = (),
 ) -> tuple[Limit, ...]:
-    """Return one limit per area: a station, existing or new, at one of its sites.
+    """Return one limit per area: at least one station, existing or new, at its sites.
 
     `kind`: kind of area, e.g. ``square``; `where`: configuration key of the rule, for the message;
     `forbidden`: sites where nothing may be built.
@@ -126,8 +126,8 @@ def power(
 ) -> Limit:
     """Return the lower limit on charging power (kW), existing stations included.
 
-    `power_kw`: power of each offer that counts (kW), by ``offer_id``; other offers count 0;
-    `at_least_kw`: least power (kW).
+    `power_kw`: power of offers (kW), by ``offer_id``, 0 for offers not listed; `at_least_kw`: least
+    power (kW).
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"]})
     >>> power(offers, {"a": 60.0}, 50.0, "1.3 kW a car")

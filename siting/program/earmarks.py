@@ -1,18 +1,19 @@
 """Earmarks: money reserved for some chargers.
 
-Of the budget ``B`` the money ``E_k`` is reserved for the chargers ``k``. They may draw on the rest
-too; no other chargers may draw on reserved money. With ``D_k`` the money they draw and ``D`` the
-sum of all draws, the rule holds if and only if the excess over the envelopes fits into the rest::
+The money ``E_k`` of the budget ``B`` is reserved for the chargers ``k``. These may also draw on the
+rest of the budget; no other chargers may draw on reserved money. Let ``D_k`` be the money that
+chargers ``k`` draw and ``D`` the money that all chargers draw. The rule holds if and only if the
+excess over the envelopes fits into the rest::
 
     D - sum of D_k  +  sum of max(0, D_k - E_k)  <=  B - sum of E_k
 
-which is one row for each non-empty set ``T`` of envelopes::
+This is equivalent to one row for each non-empty set ``T`` of envelopes::
 
     D - sum of D_k over k in T      <=  B - sum of E_k over k in T
 
-Where an envelope is a ceiling too (``D_k <= E_k``), rows without it are implied. As ``D_k`` is a
-share of each rupee, every row is a limit like an envelope. A split of the whole budget by charger
-group is a set of envelopes, each a ceiling and an earmark.
+If an envelope is also a ceiling (``D_k <= E_k``), rows with a set ``T`` without it are implied. As
+``D_k`` is a share of each rupee drawn, every row is a limit like an envelope. A split of the whole
+budget by charger group is a set of envelopes, each both a ceiling and an earmark.
 
 Source: D. Gale: The Theory of Linear Economic Models, McGraw-Hill 1960, chapter 5 (a flow from
 supplies to demands exists if each set of demands fits into the supplies open to it).
@@ -37,10 +38,11 @@ def earmarks(
 ) -> tuple[Limit, ...]:
     """Return the limits that reserve money for envelopes (PKR).
 
-    `shares`: by envelope, the share of each rupee of an offer that goes to its chargers, 0 to 1;
-    the shares of one offer sum to at most 1; `kept_pkr`: money reserved for each envelope beside a
-    share of the budget (PKR); `offer_ids`: all offers; `ceilings`: envelopes that are ceilings too;
-    `of_budget`: envelopes that are shares of the budget, with their share, 0 to 1.
+    `shares`: for each envelope, the share (0 to 1) of an offer's subsidy that pays for the
+    envelope's chargers; the shares of one offer sum to at most 1; `kept_pkr`: money reserved for
+    each envelope in addition to a share of the budget (PKR); `offer_ids`: all offers; `ceilings`:
+    envelopes that are also ceilings; `of_budget`: the share (0 to 1) of the budget that is reserved
+    for an envelope, by envelope.
 
     >>> from siting.program.limits import with_more_money
     >>> bikes = {"a": 1.0, "b": 0.25}
@@ -68,5 +70,5 @@ def earmarks(
                     of_budget=1 - sum(follows.get(k, 0.0) for k in among),
                 )
             )
-    # A row that no offer uses limits nothing.
+    # Without an offer that uses it, a row limits nothing.
     return tuple(limit for limit in limits if limit.use)

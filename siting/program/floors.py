@@ -4,8 +4,8 @@
 
     sum of x_ijs over i in g, j  >=  phi_g D_gs                  for each floor g and its slices s
 
-with ``D_gs`` all the energy that ``g`` demands in slice ``s``, in reach or not. Floors are in
-kWh/day whatever the aim.
+with ``D_gs`` the demand of group ``g`` in slice ``s``, in reach or not. Floors are in kWh/day
+whatever the aim.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Floor:
     """A required share of some demand."""
 
     name: str  # name of the zone or class, or ``city``
-    member: Flags  # whether each demand row counts
+    member: Flags  # whether each demand row belongs to the group
     share: float  # least share of the demand, 0 to 1
-    # ``last``: in the last year, in every scenario of it; ``every``: in every slice.
+    # ``last``: the floor holds in every scenario of the last year; ``every``: in every slice.
     when: When = "last"
 
     def holds_in(self, slices: Sequence[Slice]) -> list[int]:
@@ -42,7 +42,7 @@ class Floor:
         return [n for n, s in enumerate(slices) if self.when == "every" or s.year == last]
 
     def wanted(self, demand_kwh: Floats) -> Floats:
-        """Return the demand of its rows in each slice (kWh/day), given demand by row and slice."""
+        """Return the group's demand in each slice (kWh/day), given demand by row and slice."""
         out: Floats = demand_kwh[self.member].sum(axis=0)
         return out
 
@@ -52,8 +52,8 @@ def groups_of(
 ) -> dict[str, Flags]:
     """Return whether each demand row is in each group of a partition.
 
-    `of`: None: the city; ``"class"``: vehicle classes; ``"zone"``: `zones`; else the group's name
-    by ``demand_id``, blank or absent for none.
+    `of` is None for the city, ``"class"`` for vehicle classes, ``"zone"`` for `zones`, or a series
+    of group names by ``demand_id``, in which rows without a group are blank or absent.
     """
     if of is None:
         return {CITY: np.ones(len(instance.demand_ids), dtype=bool)}
@@ -103,7 +103,7 @@ def floors_of(
     when: When = "last",
     zones: pd.Series | None = None,
 ) -> tuple[Floor, ...]:
-    """Return the floors of a partition, without shares of 0."""
+    """Return the floors of a partition's groups, except floors of 0."""
     groups = groups_of(instance, of, zones)
     shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
     faults = []

@@ -1,8 +1,8 @@
 """The data of the integer program: demand, offers, reach and budget as arrays.
 
-Ids stay in the tables and in a few arrays here; all else is positions. Demand rows, sites and
-offers are in the order of their ids, so that the row order of the tables has no effect; the reach
-is a sparse list of sites by cell, never a matrix of cells and sites.
+Only the tables and a few arrays have ids; everything else refers to positions. Demand rows, sites
+and offers are in the order of their ids, so that the row order of the tables has no effect. The
+reach is a sparse list of sites by cell, never a matrix of cells and sites.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ class Instance:
         The sites with a remaining offer, in the order of their ids.
     offer_ids, offer_site, offer_capacity, offer_cost, offer_subsidy, offer_existing
         The remaining offers, in the order of their ids: position of the site, capacity by charger
-        group (kWh/day), cost and subsidy (PKR), and whether it exists already.
+        group (kWh/day), cost and subsidy (PKR), and whether the offer is an existing station.
     offer_bundle, offer_opens
-        Bundle of each offer, blank for none: in the end all offers of a bundle stand, or none does.
-        Year in which each offer must open, 0 for any.
+        Bundle of each offer, blank for none: in the last year all offers of a bundle stand, or none
+        does. Year in which each offer must open; 0: any year.
     reach_start, reach_site, reach_min
         Cell ``i`` reaches the sites ``reach_site[reach_start[i]:reach_start[i + 1]]`` in
-        ``reach_min`` minutes, sites in order.
+        ``reach_min`` minutes; the sites are in order of position.
     budget_pkr
         Public money (PKR).
     limits
@@ -91,7 +91,7 @@ class Instance:
     required_sites: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
-        """Lock the arrays, which stages share."""
+        """Make the arrays read-only, because stages share them."""
         for value in vars(self).values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
@@ -110,13 +110,13 @@ class Instance:
         required: Collection[str] = (),
         forbidden: Collection[str] = (),
     ) -> Instance:
-        """Return the instance of some tables; the tables are not changed.
+        """Return the instance made from tables, which stay unchanged.
 
         Offers that are ruled out (with a ``reason``) are left out. An existing station is kept or
         extended: of the other offers at its site only extensions (true ``extends``) are kept. Their
-        capacity and power include the station's; their cost is for the addition. Of the
-        offers with the same text in a column ``bundle``, all stand in the end, or none does. A
-        value above 0 in a column ``opens_year`` is the year in which an offer must open.
+        capacity and power include the station's; their cost is for the addition. All offers with
+        the same text in a column ``bundle`` stand in the last year, or none of them does. A value
+        above 0 in a column ``opens_year`` is the year in which an offer must open.
 
         Parameters
         ----------
@@ -205,7 +205,7 @@ class Instance:
 
     @property
     def demand_kwh_day(self) -> float:
-        """All demand, in reach or not (kWh/day)."""
+        """Total demand, in reach or not (kWh/day)."""
         return float(self.demand_kwh.sum())
 
     @cached_property
@@ -222,7 +222,7 @@ class Instance:
 
     @property
     def must_sites(self) -> Flags:
-        """Whether each site must have one of its offers: a station exists or is required."""
+        """Whether each site must have a station, because one exists or is required."""
         out = np.zeros(len(self.site_ids), dtype=bool)
         out[self.offer_site[self.offer_existing]] = True
         out[self.required_sites] = True
@@ -237,7 +237,7 @@ class Instance:
 
     @property
     def served_pairs(self) -> Flags:
-        """Whether a row with demand (row) reaches a site (column) with plugs it can use."""
+        """Whether a demand row above 0 (row) reaches a site (column) with plugs it can use."""
         usable = (self.uses.astype(int) @ self.site_groups.T.astype(int)) > 0
         cell = np.repeat(np.arange(len(self.cell_ids)), np.diff(self.reach_start))
         by_class = np.zeros((len(self.cell_ids), len(self.class_names)), dtype=bool)
@@ -253,8 +253,7 @@ class Instance:
     def contradictions(self) -> list[Fault]:
         """Return a fault for each limit that existing and required stations alone exceed.
 
-        Each required site counts with its least use of the limit, so no plan keeps a limit named
-        here.
+        The sum takes the least use at each required site, so no plan can keep a limit named here.
         """
         must = np.flatnonzero(self.must_sites)
         if not len(must):
@@ -316,13 +315,13 @@ class Instance:
 
 
 def _optional(offers: pd.DataFrame, column: str, blank: Any) -> pd.Series[Any]:
-    """Return an optional column of the offers, blanks filled."""
+    """Return an optional column of the offers, with a value in place of blanks."""
     given = offers.get(column, pd.Series(blank, index=offers.index))
     return given.astype(object).where(given.notna(), blank)
 
 
 def _positions(names: Iterable[str], wanted: pd.Series) -> Ints:
-    """Return the position of each wanted name among the names; -1 for unknown ones."""
+    """Return the position of each wanted name among the names; -1 for an unknown name."""
     index = pd.Index(np.asarray(list(names), dtype=object), dtype=object)
     positions = index.get_indexer(pd.Index(wanted.to_numpy(object), dtype=object))
     return np.asarray(positions, dtype=np.int64)
@@ -332,7 +331,7 @@ def _uses(compatibility: pd.DataFrame, classes: tuple[str, ...], groups: tuple[s
     out = np.zeros((len(classes), len(groups)), dtype=bool)
     row = _positions(classes, compatibility["vehicle_class"].astype(str))
     column = _positions(groups, compatibility["charger_group"].astype(str))
-    known = column >= 0  # a catalogue may name groups without offers
+    known = column >= 0  # a catalogue may list charger groups that no offer has
     out[row[known], column[known]] = True
     return out
 

@@ -22,7 +22,7 @@ from siting.program.slices import Slice, Years
 
 @dataclass(eq=False)
 class Layout:
-    """The columns of one program, and its rows except the aim's."""
+    """The columns of one program, and all its rows except the rows of aims."""
 
     instance: Instance
     slices: tuple[Slice, ...]
@@ -32,7 +32,7 @@ class Layout:
     service: Service
     floors: tuple[Floor, ...]
     must: Flags  # whether each site must have an option
-    capacitated: bool  # whether capacities count
+    capacitated: bool  # whether capacities limit the service
     by_pair: bool  # whether each pair has its own energy column even without capacities
     gap: GapRule | None  # rule of the viability gap
     years: Years | None
@@ -52,7 +52,7 @@ class Layout:
             self._add_energies(s)
         self.columns.energies = self.columns.count
         self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
-        # For each year, the sites with a gap row, and the gap row of each.
+        # For each year, the sites with a gap row, and the number of each site's row.
         self.gap_rows: list[tuple[Ints, Ints]] = []
         if self.gap is not None:
             self._add_subsidies(self.gap)
@@ -69,7 +69,7 @@ class Layout:
         pairs = np.flatnonzero(kwh[service.row] > 0)
         upper = kwh[service.row[pairs]]
         if self.capacitated:
-            # The largest output of any option of the site.
+            # An energy is at most the largest capacity of any option at its site.
             most = np.zeros((len(self.instance.site_ids), len(service.kinds)))
             np.maximum.at(most, self.options.site, self.delivered(s))
             of_pair = most[service.site, service.kind[service.row]]
@@ -99,7 +99,7 @@ class Layout:
         return tuple(chances[k] for k in sorted(chances))
 
     def _pairs(self, s: int) -> tuple[Ints, Ints]:
-        """Return one pair for each energy column of a slice, and the column."""
+        """Return one pair for each energy column of a slice, and the columns."""
         column = self.pair_column[:, s]
         if self.by_pair:
             pairs = np.flatnonzero(column >= 0)
@@ -109,7 +109,7 @@ class Layout:
         return pairs, column[pairs]
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
-        """Return the worth of the energies: columns, coefficients and the scenario of each."""
+        """Return the worth of the energies as columns, coefficients and scenarios."""
         service = self.service
         parts = []
         for s, slice_ in enumerate(self.slices):
@@ -122,11 +122,11 @@ class Layout:
 
     @cached_property
     def worth_unit(self) -> float:
-        """Unit of worth for aims over scenarios."""
+        """Unit that scales worth for aims over scenarios: the largest worth of a scenario."""
         return float(self.most_worth_of_scenarios().max(initial=0.0)) or 1.0
 
     def most_worth_of_scenarios(self) -> Floats:
-        """Return the worth of all demand in reach in each scenario, years weighted."""
+        """Return the worth of all demand in reach in each scenario, weighted by year."""
         service = self.service
         out = np.zeros(len(self.probabilities))
         for s, slice_ in enumerate(self.slices):
@@ -135,7 +135,7 @@ class Layout:
         return out
 
     def wanted_of_scenarios(self) -> Floats:
-        """Return the worth of all demand in each scenario, in reach or not, years weighted."""
+        """Return the worth of all demand, in reach or not, by scenario, weighted by year."""
         out = np.zeros(len(self.probabilities))
         for s, slice_ in enumerate(self.slices):
             out[slice_.scenario] += slice_.weight * float(self.all_worth[s])
@@ -161,7 +161,7 @@ class Layout:
         return column[keep], np.full(int(keep.sum()), self.energy_unit)
 
     def money(self, of: MoneyKind, gains: Floats | None = None) -> tuple[Ints, Floats]:
-        """Return money (PKR) by column: public money drawn, or cost in all.
+        """Return money (PKR) by column: public money drawn, or total cost.
 
         `gains` is the weight of a rupee in each year; 1 by default.
         """
@@ -171,8 +171,8 @@ class Layout:
             column = column[column >= 0]
             return column, np.full(len(column), self.money_unit * counts[-1])
         amount = self.instance.offer_subsidy if of == "subsidy_pkr" else self.instance.offer_cost
-        # Money drawn up to a year has the weight of that year less the weight of the next, so that
-        # each rupee counts in the year it is drawn.
+        # The weight of money drawn up to a year is the year's weight less the weight of the next
+        # year. Each rupee then has the weight of the year in which it is drawn.
         value = self.options.of_offers(amount) @ -np.diff(counts, append=0.0)
         at = np.flatnonzero(value)
         return at, value[at]
@@ -216,7 +216,7 @@ class Layout:
 
     def _write_demand(self, rows: Rows, s: int) -> None:
         if not self.by_pair:
-            return  # the bounds of the columns suffice
+            return  # the bounds of the columns already limit the energies
         pairs, column = self._pairs(s)
         row = self.service.row[pairs]
         several = np.bincount(row, minlength=len(self.service.kwh)) > 1
@@ -256,10 +256,10 @@ class Layout:
     def hall_sets(
         self, kwh: Floats, of: Ints, capacity: Floats
     ) -> Iterator[tuple[Ints, tuple[int, ...], tuple[int, ...]]]:
-        """Yield sites, kinds and groups of each capacity row.
+        """Yield the sites, kinds of demand and charger groups of each family of capacity rows.
 
-        Groups that no offer of a site has are removed first, which makes some sets equal; sites of
-        equal groups share a pass.
+        Groups that no offer of a site has are removed first, so that some sets become equal. Sites
+        with the same groups and kinds are handled together.
         """
         there = np.zeros((len(kwh), capacity.shape[1]), dtype=bool)
         np.logical_or.at(there, of, capacity > 0)
@@ -280,7 +280,7 @@ class Layout:
         return out
 
     def _write_cover(self, rows: Rows, s: int) -> None:
-        """Write that a row, or a pair, is served only if a station stands."""
+        """Write the rows by which a demand row, or a pair, is served only by a station."""
         pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
         pair, option, most = self.most_by_option(s, pairs)
         named, place = np.unique(self.pair_column[pairs, s], return_inverse=True)
@@ -293,9 +293,9 @@ class Layout:
         )
 
     def most_by_option(self, s: int, pairs: Ints) -> tuple[Ints, Ints, Floats]:
-        """Return each option's largest output to some pairs, scaled: position, option, output.
+        """Return the largest scaled output of options to pairs: pair, option, output.
 
-        The service of a pair is at most the sum of this over the chosen options.
+        The service of a pair is at most the sum of these outputs over the chosen options.
         """
         service = self.service
         order = np.argsort(self.options.site, kind="stable")
@@ -313,7 +313,7 @@ class Layout:
         return pair, option, most / self.energy_unit
 
     def delivered(self, s: int) -> Floats:
-        """Return each option's output (row) to each kind of demand (column) in a slice."""
+        """Return the capacity (kWh/day) of each option (row) for each kind of demand (column)."""
         offer = self.standing(s)
         out = np.zeros((len(offer), len(self.service.kinds)))
         for k, groups in enumerate(self.service.kinds):
@@ -343,7 +343,7 @@ class Layout:
             paid = self.subsidy_column[:, t]
             o = np.flatnonzero(paid >= 0)
             z = np.flatnonzero((offer >= 0) & (paid[offer] >= 0))
-            # In a concession a site without a need earns for the others too.
+            # A site of a concession earns for the other sites even if it has no need.
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(self.must), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)
@@ -384,7 +384,7 @@ class Layout:
         self._write_subsidies(rows)
 
     def _write_subsidies(self, rows: Rows) -> None:
-        """Write the rows of the budget, or of each year's money, and of envelopes."""
+        """Write the rows of the budget (or of each year's money) and of the envelopes."""
         column = self.subsidy_column
         o = np.flatnonzero((column >= 0).any(axis=1))
         granted = self.years.limit_pkr if self.years else np.array([self.budget_pkr])
@@ -403,8 +403,8 @@ class Layout:
             there = (column[offer] >= 0).any(axis=1)
             offer, share = offer[there], share[there]
             last = column.shape[1] - 1
-            # Money paid to a site belongs to its station, which upgrades change. Without upgrades
-            # payments only grow, and the row of the last year is enough.
+            # An upgrade moves a site's payments to another offer, so each year needs a row. Without
+            # upgrades payments only grow, and the row of the last year is enough.
             for t in range(0 if self.years and self.years.upgrades else last, last + 1):
                 least = limit.at_least if t == last else 0.0
                 most = limit.at_most / self.money_unit

@@ -6,9 +6,8 @@ Every limit is one row of the program, over the offers that stand::
 
 with ``u_ro`` the use of limit ``r`` by offer ``o``, ``U_r`` the amount available and ``L_r`` the
 least use, in the limit's own unit and never negative; either side may be missing. The upper sides
-are knapsacks and packings besides the budget: a plan that keeps them still keeps them after it
-loses an offer. The functions here make limits from plain tables; `siting.program.spacing` makes
-spacing limits.
+are knapsack and packing rows: a plan that keeps them still keeps them after it loses an offer. The
+functions here make limits from plain tables; `siting.program.spacing` makes spacing limits.
 
 Source: H. Kellerer, U. Pferschy, D. Pisinger: Knapsack Problems, Springer 2004, chapter 9
 (several knapsack rows at once).
@@ -39,13 +38,13 @@ class Limit:
     unit
         Unit of the amounts, e.g. ``PKR``, ``kW``, ``stations``.
     at_most
-        Amount available, at least 0; infinite where only `at_least` counts.
+        Amount available, at least 0; infinite if the limit has only a lower side.
     use
         Use by each offer, at least 0, by ``offer_id``; offers without an entry use 0.
     at_least
         Least use in the last year, at least 0, as in "at least one of these".
     per_rupee
-        Whether the amounts are per rupee of public money drawn, as in an envelope; else totals.
+        Whether the use is per rupee of public money drawn, as in an envelope, or a total.
     of_budget
         Change of `at_most` per rupee of budget; 0: no change. Until the budget is known, `at_most`
         is the amount at a budget of 0, and may be negative.
@@ -103,9 +102,9 @@ def envelopes(
     """Return one limit for each envelope of public money (PKR), besides the whole budget.
 
     `parts`: ``offer_id``, ``envelope``, ``subsidy_pkr``: the money an offer draws from each
-    envelope, e.g. its sockets for two-wheelers from one and its fast chargers from another. The
-    parts of an offer sum to at most its subsidy; the rest counts towards the budget alone. An
-    existing station may have parts, such as instalments; `budgets_pkr`: the money in each envelope
+    envelope, e.g. from one for its two-wheeler sockets and from another for its fast chargers. The
+    parts of an offer sum to at most its subsidy; the rest is drawn from the budget alone. An
+    existing station may have parts, such as instalments. `budgets_pkr`: the money in each envelope
     (PKR).
 
     >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
@@ -169,7 +168,7 @@ over 1 offers)
 
 
 def parts_by_area(offers: pd.DataFrame, area_of_site: Mapping[str, str]) -> pd.DataFrame:
-    """Return the draw of each offer (PKR) on the envelope of its province or district.
+    """Return the money each offer draws from its province's or district's envelope (PKR).
 
     Columns: ``offer_id``, ``envelope``, ``subsidy_pkr``, for `envelopes`.
 
@@ -267,7 +266,7 @@ def standing_power_kw(offers: pd.DataFrame) -> dict[str, float]:
 
 
 def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ...]:
-    """Return the limits after a change of the budget (PKR); shares of it change too.
+    """Return the limits after a change of the budget (PKR), shares of the budget included.
 
     >>> with_more_money([Limit("bikes", "envelope", "PKR", 3.0, {"a": 1.0}, of_budget=0.3)], 10.0)
     (Limit bikes (envelope): at most 6 PKR over 1 offers,)

@@ -3,13 +3,13 @@
 Columns are the options ``y`` (binary), the energy of the pairs ``x`` in each slice, the subsidies
 ``u`` where the program decides on them, and columns of the aim. The families of rows are in the
 order of `siting.program.rows.FAMILIES`. All scaling is done here: energies by the largest demand
-row, money by the most expensive offer, rows by their largest coefficient, so that programs of every
-size have similar numbers.
+row, money by the most expensive offer, rows by their largest coefficient. Programs of every size
+then have coefficients of similar size.
 
-Without capacities (coverage) all demand in reach of a station counts as served: ``x_i <= d_i x sum
-of y_n`` over the options that serve row ``i``. With decay or drives each pair has an ``x_ij`` of
-its own. With capacities ``x_ij <= d_i`` is implied once ``y`` is integer; `siting.engine` adds it
-in its cuts.
+Without capacities (coverage) all demand in reach of a station is served: ``x_i <= d_i x sum of
+y_n`` over the options that serve row ``i``. With decay or drives each pair has its own ``x_ij``.
+With capacities ``x_ij <= d_i`` is implied once ``y`` is integer; the cuts of `siting.engine` add
+it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from siting.program.rows import Rows
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """Rows, columns and objective; the columns' own units are `energy_unit` and so on."""
+    """Rows, columns and objective; the layout has the units of the columns."""
 
     a: sparse.csr_array  # coefficients, rows by columns
     cost: Floats  # objective coefficient of each column, to be maximised
@@ -39,15 +39,15 @@ class Matrix:
     row_lower: Floats
     row_upper: Floats
     layout: Layout  # the meaning of the columns
-    family: dict[str, slice]  # first row of each family present, in order, and the end
+    family: dict[str, slice]  # range of the rows of each family present, in order
     # offset, size: the aim's value in its own unit is ``offset + size x (cost times columns)``;
-    # `size` is negative where less is better.
+    # `size` is negative if less is better.
     offset: float
     size: float
 
     @property
     def options(self) -> int:
-        """Number of options: the first columns, the only integer ones."""
+        """Number of options, which are the first columns and the only integer ones."""
         return self.layout.columns.options
 
     @property
@@ -56,13 +56,13 @@ class Matrix:
         return self.size > 0
 
     def value(self, point: Floats) -> float:
-        """Return the aim's value, in its own unit, at values of the columns."""
+        """Return the aim's value, in its own unit, for given values of the columns."""
         return self.offset + self.size * float(self.cost @ point)
 
 
 @dataclass(frozen=True)
 class Reached:
-    """An aim solved before, and the value it reached, in its own unit."""
+    """An earlier aim and the value it reached, in its own unit."""
 
     aim: Aim
     value: float
@@ -111,7 +111,7 @@ class Writer:
         return out
 
     def _keep(self, done: Reached, terms: Floats) -> None:
-        """Add the row that keeps an earlier aim within `EXACT` of the value it reached."""
+        """Add the row that keeps an earlier aim within `EXACT` of the value that it reached."""
         at, sign = np.flatnonzero(terms), _sign(done.aim)
         scale = max(abs(done.value), float(np.abs(terms[at]).max(initial=0.0)) * settings.EXACT)
         lower = sign * done.value - settings.EXACT * scale

@@ -1,4 +1,4 @@
-"""Viability gap: public money only for a failing business case, and only its shortfall.
+"""Viability gap: public money fills the shortfall of a failing business case, and no more.
 
 The subsidy of a site is a decision of the program, not a property of the offer::
 
@@ -9,17 +9,19 @@ The subsidy of a site is a decision of the program, not a property of the offer:
     sum of payments            <=  B, or B_t                                           (budget)
 
 where ``c_o`` is the need of offer ``o`` over its life (present value, PKR), ``u_ot`` the public
-money paid to it up to year ``t`` (PKR), ``v_i`` the present value of the margin over the life on
-one kilowatt-hour a day sold to row ``i`` (PKR). The hurdle ``h`` is the share of its planned sales
-at which a station must break even, a factor on the margin. ``cap_o`` is the most public money for
-the offer (PKR): a share of its need, or an amount of its own. A site whose case fails even at the
-cap cannot be built. Each year from the opening has a case, with that year's mean sales over the
-scenarios. Money that lapses with its year may be paid ahead of a later shortfall; in the end the
-payment is at most the largest shortfall. Existing stations need nothing and draw nothing.
+money paid to the offer up to year ``t`` (PKR), and ``v_i`` the present value of the margin on one
+kilowatt-hour a day sold to row ``i`` over the station's life (PKR). The hurdle ``h`` is the share
+of planned sales at which a station must break even; it multiplies the margin. ``cap_o`` is the most
+public money for the offer (PKR): a share of its need, or an amount of its own. A site whose case
+fails even with its cap paid cannot be built. Each year from the opening on has its own case, with
+the mean sales of that year over the scenarios. Money that lapses at the end of a year may be paid
+ahead of a later shortfall. In total a site is paid at most its largest shortfall. Existing stations
+have no need and draw no money.
 
-Sites of one concession share one case: one gap row, the sum over them, so that the surplus of one
-site covers the shortfall of another. Each offer keeps its cap, and existing stations are in no
-concession. Such a program has one year, because a surplus is not paid back in a year of need.
+Sites of one concession share one case: their gap rows are summed to one row, so that the surplus of
+one site covers the shortfall of another. Each offer keeps its cap, and existing stations are in no
+concession. A program with concessions has one year, because a surplus is not paid back in a year of
+need.
 
 Source: Government of India, Ministry of Finance: Scheme and guidelines for financial support to
 public private partnerships in infrastructure (viability gap funding), 2013, for the rule; the rows
@@ -38,7 +40,7 @@ import numpy as np
 from siting.errors import Fault, InputError
 from siting.program.instance import Flags, Floats, Instance, Ints
 
-# Public money drawn, or cost in all.
+# Public money drawn, or total cost.
 MoneyKind = Literal["subsidy_pkr", "cost_pkr"]
 MONEY: Mapping[MoneyKind, str] = {"subsidy_pkr": "public money", "cost_pkr": "cost in all"}
 
@@ -50,15 +52,15 @@ class GapRule:
     Parameters
     ----------
     margin_pkr
-        Present value of the margin over the life on one kWh/day (PKR), by vehicle class, or one
-        number for all.
+        Present value of the margin on one kWh/day over a station's life (PKR), by vehicle class, or
+        one number for all.
     cap
         Most public money for an offer: a share of its need in (0, 1], the same for all, or PKR by
         ``offer_id``.
     sales_share
         The hurdle: the share of its planned sales at which a station must break even, in (0, 1].
     concessions
-        The concession of a site, by ``site_id``; sites outside are absent.
+        The name of each site's concession, by ``site_id``; sites without one are absent.
     """
 
     margin_pkr: float | Mapping[str, float]
@@ -118,7 +120,7 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
 
 
 def cases_of(instance: Instance, rule: GapRule) -> Ints:
-    """Return the business case of each site: its own position, or its concession's first."""
+    """Return each site's business case: its position, or its concession's first site."""
     case = np.arange(len(instance.site_ids))
     stands = np.zeros(len(case), dtype=bool)
     stands[instance.offer_site[instance.offer_existing]] = True
@@ -145,7 +147,7 @@ def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
 
 
 def margins_of(instance: Instance, rule: GapRule) -> Floats:
-    """Return the present value of a kWh/day sold to each vehicle class (PKR), at the hurdle.
+    """Return the present value of the margin on a kWh/day, times the hurdle, by class (PKR).
 
     Raises
     ------

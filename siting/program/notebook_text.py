@@ -15,19 +15,19 @@ def latex_of(
 ) -> str:
     """Return the aims and rows of a program as LaTeX, each with its meaning.
 
-    The module docstrings in `siting.program` define the symbols: options ``n`` (offers, over the
-    years), sites ``j``, demand rows ``i``, slices ``s``.
+    The module docstrings in `siting.program` define the symbols: options ``n`` (offers, or courses
+    of offers over years), sites ``j``, demand rows ``i``, slices ``s``.
 
     Parameters
     ----------
     layout
         Columns of the program.
     aims, unit
-        Its aims in order, and the unit of worth.
+        The program's aims in order, and the unit of worth.
     scenarios
-        Its scenarios, or None.
+        The program's scenarios, or None.
     differ
-        Number of other plans that it must differ from.
+        Number of other plans from which the plan must differ.
     """
     told = [(aim.formula, _escaped(aim.explained(unit))) for aim in aims]
     before = ["", *[r"\text{then }"] * (len(aims) - 1), r"\text{where }"]

@@ -1,24 +1,24 @@
-"""The worth of a plan: energy, people or sessions served, with decay if asked for.
+"""The worth of a plan: energy, people or sessions served, with or without decay.
 
-A kilowatt-hour of demand row ``i`` served at site ``j`` counts::
+A kilowatt-hour of demand row ``i`` served at site ``j`` has the worth::
 
-    a_ij w_i        with  0 < a_ij <= 1  the decay at the minutes of the drive,
+    a_ij w_i        with  0 < a_ij <= 1  the decay over the drive,
                           w_i = W_i / d_i  and  W_i the worth of the whole row
 
 where ``d_i`` is the demand of the row (kWh/day) and ``W_i`` its people or its sessions a day; ``w_i
-= 1`` for energy. A row without demand counts 0.
+= 1`` for energy. A row without demand has no worth.
 
 Decay of the drive ``t`` (min):
 
 ===============  ====================================================================
 `StepDecay`      the factor of the last step that begins at or before ``t``
-`LinearDecay`    1 up to ``full_min``, falling straight to ``least`` at ``end_min``,
-                 ``least`` after it
+`LinearDecay`    1 up to ``full_min``, then falling linearly to ``least`` at
+                 ``end_min``, ``least`` after it
 `ExponentialDecay`   ``exp(-t / scale_min)``
 `GaussianDecay`      ``exp(-t^2 / (2 sigma_min^2))``
 ===============  ====================================================================
 
-Parameters beyond the cutoff have no effect and count as faults.
+Parameters beyond the cutoff would have no effect and are faults.
 
 Source: O. Berman, D. Krass, Z. Drezner: The gradual covering decay location problem on a network.
 European Journal of Operational Research 151 (2003), 474-480.
@@ -42,12 +42,12 @@ ENERGY_UNIT = "kWh/day"
 
 @dataclass(frozen=True)
 class StepDecay:
-    """Steps: minutes at which each begins, with its factor.
+    """Decay in steps: from each given minute on, another factor.
 
     Parameters
     ----------
     steps
-        Factor in (0, 1] by the minute from which it counts; the first begins at 0.
+        Factor in (0, 1] by the minute from which it applies; the first minute is 0.
 
     Examples
     --------
@@ -88,7 +88,7 @@ class LinearDecay:
     Parameters
     ----------
     full_min, end_min
-        Minutes up to which all counts, and at which the fall ends.
+        Minutes up to which the weight is 1, and from which it is `least`.
     least
         Weight after the fall, in (0, 1).
 
@@ -165,7 +165,7 @@ class GaussianDecay:
 
 @dataclass(frozen=True)
 class NearerFirst:
-    """The program's weight less a linear fall over a horizon; for the engine.
+    """The program's decay less a share that grows linearly with the drive; for the engine.
 
     >>> NearerFirst(None, 20.0).factor(np.array([0.0, 5.0]))
     array([1.  , 0.75])
@@ -190,11 +190,11 @@ Decay = StepDecay | LinearDecay | ExponentialDecay | GaussianDecay | NearerFirst
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """The worth of each demand row without a drive, and its decay."""
+    """The worth of each demand row before decay, and the decay."""
 
     unit: str  # unit of the worth, such as ``kWh/day``, ``people`` or ``sessions/day``
     worth: Floats  # worth of each whole demand row of the instance, in `unit`
-    decay: Decay | None = None  # its decay with the drive; None: no decay
+    decay: Decay | None = None  # decay of worth with the drive; None: no decay
 
 
 def objective_of(
@@ -208,8 +208,8 @@ def objective_of(
     """Return the objective of an instance.
 
     `worth`: worth of each demand row by ``demand_id``, such as its people or its sessions a day; by
-    default its demand (kWh/day); `decay`: decay with the drive; `cutoff_min`: longest drive allowed
-    (min); needed with a decay, whose parameters must be within it.
+    default its demand (kWh/day); `decay`: decay with the drive, whose parameters must be within the
+    cutoff; `cutoff_min`: longest drive allowed (min), required with a decay.
     """
     faults: list[Fault] = []
     values = instance.demand_kwh

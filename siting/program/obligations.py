@@ -1,6 +1,6 @@
 """Obligations besides the budget: limits, and required, forbidden and existing sites.
 
-Symbols, beside those of `siting.program.resources`:
+Symbols, in addition to `siting.program.resources`:
 
 ===========  ====================================================================================
 ``r``        limits; ``u_ro`` the use of limit ``r`` by offer ``o``, at most ``U_r`` together
@@ -15,8 +15,8 @@ Rows::
 At a site of ``E`` the offers are the existing station and its extensions; one of them is taken.
 Offers at forbidden sites are left out before the program is built.
 
-`find_obligation_faults` names invalid input; `Instance.contradictions` names limits that cannot
-hold alone, with all required sites at their least use. The engine finds conflicts of several
+`find_obligation_faults` names invalid input. `Instance.contradictions` names each limit that cannot
+hold even alone, with all required sites at their least use. The engine finds conflicts between
 limits.
 """
 
@@ -45,10 +45,10 @@ def extends(offers: pd.DataFrame) -> pd.Series[bool]:
 
 
 def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
-    """Return the available and existing offers, ids as text, in the order of ids.
+    """Return the available and existing offers, with ids as text, in the order of ids.
 
-    Left out are offers with a reason, offers at forbidden sites, and new ones beside an existing
-    station, unless they extend it.
+    Offers with a reason or at forbidden sites are left out, and so are new offers at the site of an
+    existing station that do not extend it.
     """
     open_ = offers["reason"].fillna("").astype(str).str.strip() == ""
     out = offers.assign(

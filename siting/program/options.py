@@ -1,8 +1,8 @@
 """Options at a site: an offer, or a course of offers over the years.
 
 Nothing closes: a station stays in later years, as it is or upgraded. An existing station is kept,
-or extended in any year; with `upgrades` a new one can become a larger one of the same site, at the
-cost of the difference. The larger one delivers no less from any charger group and draws no less
+or extended in any year. With `upgrades` a new station can become a larger offer of its site, for
+the difference in cost. The larger offer has no less capacity in any charger group and draws no less
 subsidy. A larger offer with a *smaller* subsidy is not an upgrade: the same service costs less with
 that offer from the start.
 """
@@ -39,18 +39,18 @@ class Options:
         return self.offer[:, -1]
 
     def find(self, offer: Ints) -> Ints:
-        """Return the positions of options by the offers of each year (rows); -1 for none."""
+        """Return the position of the option with given offers by year (rows); -1 if none exists."""
         at = {row.tobytes(): n for n, row in enumerate(np.ascontiguousarray(self.offer))}
         rows = np.ascontiguousarray(offer, dtype=self.offer.dtype)
         return np.array([at.get(row.tobytes(), -1) for row in rows], dtype=np.int64)
 
     def of_offers(self, amount: Floats) -> Floats:
-        """Return an amount of the offers by option (row) and year (column); 0 before opening."""
+        """Return the offers' amounts by option (row) and year (column); 0 before opening."""
         return np.where(self.offer >= 0, amount[self.offer], 0.0)
 
 
 def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) -> Options:
-    """Return the options of some offers."""
+    """Return the options made from some offers."""
     becomes = _becomes(instance, offers, upgrades=upgrades)
     standing = set(instance.offer_site[instance.offer_existing].tolist())
     rows: list[tuple[int, ...]] = []
@@ -68,9 +68,9 @@ def options_of(instance: Instance, offers: Ints, years: int, *, upgrades: bool) 
 
 
 def opening(options: Options, opens: Ints, years: Ints) -> Options:
-    """Return the options in which offers with an opening year open in that year.
+    """Return the options in which every offer with an opening year opens in that year.
 
-    `opens` is the year of each offer, 0 for any; `years` are the plan's years.
+    `opens` is the opening year of each offer, 0 for any year; `years` are the plan's years.
     """
     begin = (options.offer == options.last[:, None]).argmax(axis=1)
     kept = (opens[options.last] == 0) | (opens[options.last] == years[begin])
@@ -78,7 +78,7 @@ def opening(options: Options, opens: Ints, years: Ints) -> Options:
 
 
 def _becomes(instance: Instance, offers: Ints, *, upgrades: bool) -> dict[int, list[int]]:
-    """Return the offers that each offer can be a year later, itself included."""
+    """Return the offers that can follow each offer a year later, itself included."""
     out: dict[int, list[int]] = {}
     site = instance.offer_site[offers]
     order = np.argsort(site, kind="stable")

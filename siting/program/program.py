@@ -1,6 +1,6 @@
 """The program: an instance and the blocks of requirements on its plan.
 
-Methods add blocks and return a new program, in any order, except the aims, which are in order of
+Methods add blocks and return a new program. Blocks can be added in any order, aims in order of
 priority::
 
     program = (
@@ -13,9 +13,9 @@ priority::
         .shortest_drives()
     )
 
-The mathematics of each block stands at the top of its file: `siting.program.options`, `resources`,
-`service`, `floors`, `money`, `slices`, `aims`. `Program.matrix` writes them as one sparse matrix
-and `Program.to_pulp` as a PuLP problem; `siting.engine.solve` answers it.
+The mathematics of each block is at the top of its file: `siting.program.options`, `resources`,
+`service`, `floors`, `money`, `slices`, `aims`. `Program.matrix` writes the program as one sparse
+matrix, `Program.to_pulp` as a PuLP problem; `siting.engine.solve` solves it.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Program:
 
     instance: Instance  # demand, offers, reach, budget, limits and required sites
     # ``capacitated``: a station serves at most the output of its chargers; ``coverage``: all demand
-    # in reach of a station counts as served.
+    # in reach of a station is served.
     model: str = "capacitated"
     # year_plan, scenario_plan: years and scenarios, or None.
     year_plan: Years | None = None
@@ -102,16 +102,16 @@ class Program:
     demand_by_slice: Floats | None = None
     # Worth of demand rows, and its decay with the drive; None: energy.
     objective: Objective | None = None
-    # Worth of each whole demand row in each slice, where it differs between them.
+    # Worth of each whole demand row in each slice, if it differs between slices.
     worth_by_slice: Floats | None = None
     floors: tuple[Floor, ...] = ()  # the required shares
-    # Other plans, as positions of their sites, and the number of sites that must differ.
+    # Other plans, as positions of their sites, each with the least number of differing sites.
     distances: tuple[tuple[Ints, int], ...] = ()
     # The rule by which subsidies fill the viability gap; None: offers have fixed subsidies.
     gap: GapRule | None = None
-    budgeted: bool = True  # whether the budget counts
+    budgeted: bool = True  # whether the budget limits the plan
     aims: tuple[Aim, ...] = ()  # the aims in order of priority; empty: the most worth
-    zones: pd.Series | None = None  # zone of each demand row, by ``demand_id``, for "zone"
+    zones: pd.Series | None = None  # zone of each demand row, by ``demand_id``
 
     def __post_init__(self) -> None:
         """Check the model and the combination of blocks."""
@@ -140,8 +140,8 @@ class Program:
         budgets_pkr
             Public money granted in each year (PKR); the instance's own budget is ignored.
         demand
-            Demand in each year (kWh/day by ``demand_id``); None: the same in all. With years and
-            scenarios, give demand with the second of the two blocks, by (year, scenario).
+            Demand in each year (kWh/day by ``demand_id``); None: the same in all years. With years
+            and scenarios, the block added second takes the demand, by (year, scenario).
         rules
             ``carry_over``, ``upgrades``, ``discount_rate``, ``last_period_years``, as for
             `siting.program.slices.Years.of`.
@@ -149,7 +149,7 @@ class Program:
         if self.year_plan is not None:
             raise InputError(Fault("years", "are set twice", "name them once, all together"))
         years = Years.of(budgets_pkr, **rules)
-        # Scenario data is the same in all years unless given by year.
+        # Data by scenario holds in all years unless given by year.
         mine = self._widened(lambda amount: np.tile(amount, (1, len(years.years))))
         return replace(mine, year_plan=years)._with_demand(demand)
 
@@ -173,13 +173,13 @@ class Program:
         return replace(mine, scenario_plan=scenarios)._with_demand(demand)
 
     def worth(self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str) -> Program:
-        """Return the program that counts people or sessions in place of energy.
+        """Return the program whose worth is people or sessions in place of energy.
 
         Parameters
         ----------
         worth
-            Worth of each whole demand row, by ``demand_id``. Where it differs by year or scenario,
-            set these first, and give one series for each.
+            Worth of each whole demand row, by ``demand_id``. If it differs by year or scenario, add
+            years and scenarios first, and give one series for each.
         unit
             Unit of the worth.
         """
@@ -228,14 +228,14 @@ class Program:
         return replace(self, budgeted=False)
 
     def differ_from(self, offer_ids: Iterable[str], sites: int) -> Program:
-        """Return the program whose plan differs from another in at least some number of sites.
+        """Return the program whose plan must differ from another plan in some sites.
 
         Parameters
         ----------
         offer_ids
             Offers of the other plan.
         sites
-            Least number of sites in one of the two plans only.
+            Least number of sites that only one of the two plans has.
         """
         other = self.instance.offer_site[self.instance.positions_of(offer_ids)]
         return replace(self, distances=(*self.distances, (np.unique(other), int(sites))))
@@ -253,7 +253,8 @@ class Program:
         share
             One share, or shares by name of zone or class.
         of
-            None: the city; ``"class"``, ``"zone"``: each of them; else zones by ``demand_id``.
+            None: the city; ``"class"`` or ``"zone"``: each class or zone; else zones by
+            ``demand_id``.
         when
             Years in which the floor holds, in every scenario: ``last`` or ``every``.
         """
@@ -263,7 +264,7 @@ class Program:
     def viability_gap(self, rule: GapRule) -> Program:
         """Return the program in which subsidies fill the viability gap (`siting.program.money`).
 
-        The cost of an offer is its need over its life; its own subsidy is ignored.
+        An offer's cost is its need over its life; its subsidy in the table is ignored.
         """
         margins_of(self.instance, rule)
         caps_of(self.instance, rule)
@@ -271,7 +272,7 @@ class Program:
         return replace(self, gap=rule, instance=replace(self.instance, offer_subsidy=none))
 
     def only_scenario(self, k: int) -> Program:
-        """Return the program of one scenario alone, by its position."""
+        """Return the program of the single scenario at a position."""
         if self.scenario_plan is None:
             return replace(self, aims=(MostWorth(),))
         mine = [n for n, one in enumerate(self.slices) if one.scenario == k]
@@ -285,7 +286,7 @@ class Program:
         )
 
     def only_last_year(self) -> Program:
-        """Return the program of the last year alone, with all money granted until then."""
+        """Return the program of only the last year, with all money granted until then."""
         if self.year_plan is None:
             return self
         last = len(self.year_plan.years) - 1
@@ -303,7 +304,7 @@ class Program:
     # --- aims --------------------------------------------------------------------------------
 
     def aim(self, aim: Aim) -> Program:
-        """Return the program with one more aim, after its present ones."""
+        """Return the program with one more aim, of the lowest priority."""
         return replace(self, aims=(*self.aims, aim))
 
     def without_aims(self) -> Program:
@@ -325,7 +326,7 @@ class Program:
             Worth (kWh/day, people, sessions/day) charged per rupee, above 0: one number, or one for
             the money of each year, some of which may be 0. Years must be set first.
         of
-            Public money drawn, or cost in all.
+            Money charged: public money drawn, or total cost.
         """
         by_year = np.ndim(least_gain) > 0
         gains = tuple(np.atleast_1d(np.asarray(least_gain, dtype=float)).tolist())
@@ -339,29 +340,29 @@ class Program:
         return self.aim(NetWorth(gains if by_year else gains[0], of))
 
     def least_money(self, of: MoneyKind = "subsidy_pkr") -> Program:
-        """Return the program with the next aim: the least public money, or cost in all (PKR)."""
+        """Return the program with the next aim: the least public money or total cost (PKR)."""
         return self.aim(LeastMoney(of))
 
     def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
-        """Return the program with the next aim: the largest share in the worst zone or class."""
+        """Return the program with the next aim: the most share served in the worst group."""
         groups = groups_of(self.instance, of, self.zones)
         return self.aim(
             WorstShare(tuple(Floor(name, member, 0.0, when) for name, member in groups.items()))
         )
 
     def least_regret(self) -> Program:
-        """Return the program with the next aim: the smallest regret in the worst scenario."""
+        """Return the program with the next aim: the least worst-case regret over scenarios."""
         return self.aim(LeastRegret())
 
     def tail(self, alpha: float, of: TailOf = "unserved") -> Program:
-        """Return the program with the next aim: the best mean of the worst outcomes (CVaR)."""
+        """Return the program with the next aim: the best mean over the worst outcomes (CVaR)."""
         if not 0 < alpha < 1:
             fix = "give a share above 0 and below 1, such as 0.9"
             raise InputError(Fault("alpha", f"is {alpha}", fix))
         return self.aim(Tail(alpha, of))
 
     def shortest_drives(self) -> Program:
-        """Return the program with the next aim: the fewest kWh × minutes."""
+        """Return the program with the next aim: the least sum of kWh × minutes."""
         return self.aim(ShortestDrives())
 
     def least_cost_to_all(
@@ -411,7 +412,7 @@ class Program:
     # --- demand ------------------------------------------------------------------------------
 
     def _widened(self, widen: Callable[[Floats], Floats]) -> Program:
-        """Return the program with its data by slice repeated for more slices."""
+        """Return the program with its data by slice extended to more slices."""
         demand, worth = self.demand_by_slice, self.worth_by_slice
         return replace(
             self,
@@ -480,7 +481,7 @@ class Program:
 
     @cached_property
     def slices(self) -> tuple[Slice, ...]:
-        """The slices: years and scenarios."""
+        """The slices, each a year in a scenario."""
         return slices_of(self.year_plan, self.scenario_plan)
 
     @cached_property
@@ -497,7 +498,7 @@ class Program:
 
     @property
     def capacitated(self) -> bool:
-        """Whether capacities count."""
+        """Whether capacities limit the service."""
         return self.model == "capacitated"
 
     @property
@@ -519,7 +520,7 @@ class Program:
 
     @cached_property
     def per_kwh(self) -> Floats:
-        """Worth of a kWh/day of each demand row in each slice, without a drive."""
+        """Worth of a kWh/day of each demand row in each slice, before decay."""
         if self.objective is None or self.objective.unit == ENERGY_UNIT:
             return np.ones_like(self.demand_kwh)
         whole = self.worth_by_slice
@@ -531,9 +532,10 @@ class Program:
 
     @cached_property
     def offers(self) -> Ints:
-        """Positions of the usable offers: possible alone and able to serve, or existing.
+        """Positions of the usable offers: existing offers, and useful ones that fit every limit.
 
-        An offer that counts towards a lower limit is usable too.
+        An offer is useful if it can serve demand, counts towards a lower limit, is in a bundle, or
+        is at a site that must have a station.
         """
         instance = self.instance
         possible = np.ones(len(instance.offer_ids), dtype=bool)
@@ -575,7 +577,7 @@ class Program:
 
     @cached_property
     def resources(self) -> Resources:
-        """The limits over the options, upper and lower."""
+        """The upper and lower limits over the options."""
         rows = ResourceRows(self.options)
         if self.gap is None and self.budgeted:
             rows.add_money(self.instance.offer_subsidy, self.instance.budget_pkr, self.year_plan)
@@ -612,7 +614,7 @@ class Program:
 
     @cached_property
     def _told(self) -> tuple[Floats, Service]:
-        """Demand in each slice without rows too small for a solver, and its service."""
+        """Demand in each slice (0 in rows too small for a solver) and its service."""
         demand = self.demand_kwh
         made = self._service(demand, by_cell=False)
         largest = float(made.kwh.max(initial=0.0))
@@ -640,7 +642,7 @@ class Program:
         return tuple(minute for minute in minutes if minute is not None)
 
     def layout(self, *, by_cell: bool = False) -> Layout:
-        """Return the columns of the program; a new layout each time, as aims add columns."""
+        """Return a new layout of the program's columns, to which an aim can add its own."""
         budget = self.instance.budget_pkr if self.budgeted else np.inf
         return Layout(
             self.instance,
@@ -662,7 +664,7 @@ class Program:
     def matrix(
         self, aim: Aim | None = None, reached: Iterable[Reached] = (), *, by_cell: bool = False
     ) -> Matrix:
-        """Return the program for one aim as a sparse matrix, keeping the values of earlier aims."""
+        """Return the program for one aim as a sparse matrix that keeps earlier aims' values."""
         aim = self.all_aims[0] if aim is None else aim
         reached = tuple(reached)
         drives = [aim, *(r.aim for r in reached)]
@@ -681,7 +683,7 @@ class Program:
             try:
                 problem.writeLP(str(part))
             except pulp.PulpError as err:
-                # PuLP passes on system errors only as text, which has the error number.
+                # PuLP passes on system errors only as text that contains the error number.
                 number = re.search(r"os error (\d+)", str(err))
                 raise OSError(int(number[1]) if number else 0, str(err)) from err
 
@@ -701,9 +703,9 @@ class Program:
         return out
 
     def _viable(self, rule: GapRule) -> Flags:
-        """Return whether each offer is viable if it sells all it can deliver.
+        """Return whether the cap covers each offer's shortfall if it sells its whole capacity.
 
-        A concession may carry a station even without sales.
+        In a shared concession every offer passes, because other sites may cover its shortfall.
         """
         instance, margin = self.instance, margins_of(self.instance, rule)
         best = np.where(instance.uses, margin[:, None], 0.0).max(axis=0, initial=0.0)

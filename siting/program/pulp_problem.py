@@ -15,7 +15,7 @@ from siting.program.matrix import Matrix
 
 
 class OutOfTimeError(Exception):
-    """Writing a problem out was cancelled."""
+    """The cancellation of the writing of a problem."""
 
 
 def pulp_problem(
@@ -60,7 +60,7 @@ def pulp_problem(
 
 
 def column_names(matrix: Matrix) -> list[str]:
-    """Return column names: y for options, x for energies, u for subsidies, others by the aim."""
+    """Return column names: y: options; x: energies; u: subsidies; others: named by aims."""
     columns = matrix.layout.columns
     names = [f"y_{n}" for n in range(columns.options)]
     names += [f"x_{n}" for n in range(columns.energies - columns.options)]

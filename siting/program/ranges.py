@@ -1,10 +1,10 @@
 """The numeric range of a program: values too small compared with the largest.
 
-A solver drops coefficients below 1e-9 and lets rows be off by 1e-7, both relative to the largest
-demand row, the unit of energies. Demand rows below 2e-9 of that row would vanish, or be served
-without a station; they count as 0. An error names rows below 1e-7 that still have worth (such as
-people with almost no demand), and floors over little more demand than that: the answer would be
-wrong.
+A solver drops coefficients below 1e-9 and allows rows an error of 1e-7, both relative to the
+largest demand row, the unit of energies. Demand rows below 2e-9 of the largest would vanish, or be
+served without a station; they are set to 0. The answer would be wrong with rows below 1e-7 that
+have noticeable worth (such as people with almost no demand), or with floors over groups of hardly
+more demand. An error names them.
 """
 
 from __future__ import annotations

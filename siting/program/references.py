@@ -1,4 +1,4 @@
-"""References between the tables of an instance, and messages where they fail."""
+"""Checks of an instance's tables and of the references between them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def find_reach_faults(
     reach: pd.DataFrame,
     cutoff_min: float | None,
 ) -> list[Fault]:
-    """Return why no demand can reach a usable station, with the nearest remedy."""
+    """Return a fault with the reason why no demand reaches a usable station, and a remedy."""
     rows = demand[demand["demand_kwh_day"] > 0]
     pairs = reach[
         reach["cell_id"].astype(str).isin(set(rows["cell_id"].astype(str)))

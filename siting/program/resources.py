@@ -4,16 +4,16 @@
 
     lo_r  <=  sum of u_rn y_n over all n  <=  up_r                  for each resource r
 
-with ``u_rn`` the use of resource ``r`` by option ``n``. Money is one of them: the budget, or one
-row per year (payments in that year, or up to it if money carries over). An envelope counts a part
-of each rupee. With years, a row other than money holds in every year; because nothing closes, the
-last year is usually enough. A row that all options together meet is left out.
+with ``u_rn`` the use of resource ``r`` by option ``n``. Money is one resource: the budget, or one
+row per year (payments in that year, or up to it if money carries over). The use of an envelope is a
+share of each rupee. With years, a row other than money holds in every year; because nothing closes,
+the last year is usually enough. A row that holds even with all options taken is left out.
 
 Either all offers of a bundle stand in the last year, or none does. For its offers ``a, b, c`` the
 rows are ``z_b >= z_a``, ``z_c >= z_b`` and ``z_a >= z_c``.
 
-The distance to another plan is such a row too: a least number of sites that are in only one of the
-two plans. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to general integer
+The distance to another plan is a row too: a least number of sites that only one of the two plans
+has. Source: J.-F. Tsai, M.-H. Lin, Y.-C. Hu: Finding multiple solutions to general integer
 linear programs. European Journal of Operational Research 184 (2008), 802-809.
 """
 
@@ -37,14 +37,14 @@ BUDGET = "budget"
 
 @dataclass(frozen=True, eq=False)
 class Resources:
-    """The rows over the options."""
+    """The rows of a program over its options."""
 
     # name, kind and unit of each row
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     units: tuple[str, ...]
     use: sparse.csr_array  # use of each resource (row) by each option (column), in its unit
-    # at_least, at_most: the sides of each row; infinite where there is none.
+    # at_least, at_most: the sides of each row; infinite if the row lacks a side.
     at_least: Floats
     at_most: Floats
 
@@ -54,7 +54,7 @@ class Resources:
 
     @property
     def slack(self) -> Floats:
-        """The tolerance of each side: sums are not exact."""
+        """The tolerance of each row, because sums are not exact."""
         sides = np.maximum(
             np.where(np.isfinite(self.at_least), np.abs(self.at_least), 0.0),
             np.where(np.isfinite(self.at_most), np.abs(self.at_most), 0.0),
@@ -118,7 +118,7 @@ class ResourceRows:
     def add_limits(self, instance: Instance, subsidy: Floats | None) -> None:
         """Add the instance's limits, given the money drawn by each offer (PKR).
 
-        Without this money, under the viability gap, limits per rupee are not rows over the options.
+        Under the viability gap `subsidy` is None, and limits per rupee are not rows over options.
         """
         for limit in instance.limits:
             amount = instance.amounts_of(limit)
@@ -139,12 +139,12 @@ class ResourceRows:
                 )
 
     def add_distance(self, name: str, standing: Flags, sites: int) -> None:
-        """Add a least number of sites that only one of two plans has; `standing`: the other."""
+        """Require that at least some sites differ from another plan, whose sites are `standing`."""
         use = np.where(standing[self.options.site], -1.0, 1.0)
         self.add(name, "distance", "sites", use, at_least=float(sites - int(standing.sum())))
 
     def add_bundles(self, bundle: Names) -> None:
-        """Require all offers of a bundle in the last year, or none; `bundle`: by offer."""
+        """Require all or none of a bundle's offers in the last year; `bundle`: name by offer."""
         last = self.options.last
         for name in sorted(set(bundle) - {""}):
             members = np.flatnonzero(bundle == name).tolist()

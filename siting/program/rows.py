@@ -25,7 +25,7 @@ _Part = tuple[Ints, Ints, Floats, Floats, Floats]
 
 
 class Rows:
-    """The collector of rows, which end in the order of `FAMILIES`."""
+    """The collector of rows, which the matrix has in the order of `FAMILIES`."""
 
     def __init__(self) -> None:
         self._parts: dict[str, list[_Part]] = {name: [] for name in FAMILIES}
@@ -68,7 +68,7 @@ class Rows:
         self.add(family, row, column, value, lower=np.array([lower]), upper=np.array([upper]))
 
     def matrix(self, columns: int) -> tuple[sparse.csr_array, Floats, Floats, dict[str, slice]]:
-        """Return the coefficients, the sides, and the range of each family."""
+        """Return the coefficients, the sides, and the range of rows of each family."""
         family: dict[str, slice] = {}
         row, column, value, lower, upper = [], [], [], [], []
         count = 0

@@ -2,20 +2,20 @@
 
 Demand rows can be merged if they plug into the same chargers, reach the same sites, have the same
 weight at each of them in every slice, are in the same floors and earn the same margin. The energy
-served to a merged row is split in proportion to demand, and the program stays the same. Where
-drives matter (`minutes`), rows of different cells stay apart, and so do vehicle classes whose
-minutes cost differently.
+served to a merged row is split in proportion to demand, and the program stays the same. If an aim
+depends on drives (`minutes`), rows of different cells stay apart, and so do vehicle classes with
+different costs of a minute.
 
 A *pair* is a merged row and a site with chargers it could use. Pairs are the same in every slice;
 demand differs.
 
 *Why one capacity row for each set of kinds is exact.* Cars may use AC and DC, buses only DC. Let
 kind ``k`` take the energy ``X_k`` at a site and use the groups ``U_k``. The energy can be split
-over the groups within their capacities exactly if, for every set ``S`` of kinds, ``sum of X_k over
-S`` is at most the capacity of the union of their ``U_k``. This is Hall's condition for divisible
-goods. The largest of the sets with the same union ``G``, ``{k : U_k within G}``, implies the
-others. A set of two parts with no group in common is implied by the rows of the parts. Each
-remaining set gets a row.
+over the groups within their capacities if and only if, for every set ``S`` of kinds, ``sum of X_k
+over S`` is at most the capacity of the union of their ``U_k``. This is Hall's condition for
+divisible goods. Among the sets with the same union ``G``, the largest, ``{k : U_k within G}``,
+implies the others. If a set splits into parts with no group in common, the rows of the parts imply
+the row of the set. Each remaining set has a row.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ class Service:
     worth: Floats  # worth of a kWh/day of a row in each slice, before decay
     # Present value of a kWh/day sold to a row (PKR); 0 where the program does not need it.
     margin: Floats
-    vehicle_class: Ints  # position of a row's vehicle class; of the first demand row merged
-    floor: Flags  # whether each row (column) counts for each floor (row)
-    # start, site: row ``i`` can be served by the sites ``site[start[i]:start[i + 1]]``, at least
-    # one.
+    vehicle_class: Ints  # position of the vehicle class of the first demand row merged
+    floor: Flags  # whether each merged row (column) is in each floor (row)
+    # start, site: row ``i`` can be served by the sites ``site[start[i]:start[i + 1]]``, one or
+    # more.
     start: Ints
     site: Ints
     factor: Floats  # weight of a kWh after the drive of each pair, 0 to 1
-    minutes: Floats  # drive of each pair (min); of the first row merged, where cells are merged
+    minutes: Floats  # drive of each pair (min), from the cell of the first row merged
     # The merged row of each demand row; -1 without demand or without a site in reach.
     row_of_demand: Ints
 
     @cached_property
     def row(self) -> Ints:
-        """The merged row of each pair, beside `site`."""
+        """The merged row of each pair, in the order of `site`."""
         return np.repeat(np.arange(len(self.kwh)), np.diff(self.start))
 
     @cached_property
@@ -68,11 +68,12 @@ class Service:
 
 @dataclass(frozen=True, eq=False)
 class Merging:
-    """The rules by which demand rows that are served alike become one."""
+    """The rules for merging demand rows that are served alike."""
 
     instance: Instance
     floors: tuple[Floor, ...]  # floors; only rows in the same floors are merged
-    # Figures by vehicle class that keep rows apart; the first: present value of a kWh/day (PKR).
+    # Figures by vehicle class; rows with other figures stay apart. The first figure is the present
+    # value of a kWh/day (PKR).
     by_class: tuple[Floats, ...]
     decay: Decay | None = None  # decay of worth with the drive
     by_cell: bool = False  # whether rows of different cells stay apart, so that drives are known
@@ -181,7 +182,7 @@ def capacity_sets(kinds: tuple[Groups, ...]) -> tuple[tuple[tuple[int, ...], Gro
 
 
 def linked_parts(kinds: tuple[Groups, ...]) -> list[tuple[list[int], set[int]]]:
-    """Return the kinds that share charger groups, directly or through others, by part.
+    """Return parts: kinds linked by shared charger groups, even indirectly, and the groups.
 
     >>> linked_parts(((0, 1), (1,), (2,)))
     [([0, 1], {0, 1}), ([2], {2})]

@@ -1,11 +1,12 @@
-"""Years and scenarios: the slices of time and chance in which a plan is valued.
+"""Slices: the years and scenarios in which a plan is valued.
 
 A *slice* is one year in one scenario. Without years and scenarios there is one slice. Each slice
 has its own demand, and no energy moves between slices. A station of a year stands in all scenarios
-of that year, as a plan is chosen before the scenario is known.
+of that year, because a plan is chosen before the scenario is known.
 
-The weight of a kilowatt-hour a day in year ``t`` is ``w_t``: the years until the next one,
-discounted to the first. If the aim is a mean, scenario ``s`` has its probability ``p_s`` as weight.
+The weight of a kilowatt-hour a day in year ``t`` is ``w_t``: the number of years until the next
+year of the plan, discounted to the first year. If the aim is a mean, scenario ``s`` has its
+probability ``p_s`` as weight.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from siting.program.instance import Floats
 class Slice:
     """One year in one scenario."""
 
-    name: str  # name in tables: ``2027``, ``slow``, ``2027 slow``; empty if there is one
+    name: str  # name in tables: ``2027``, ``slow``, ``2027 slow``; empty for a single slice
     year: int  # position of the year; 0 without years
     scenario: int  # position of the scenario; 0 without scenarios
     weight: float  # weight of a kWh/day in the year
@@ -40,9 +41,9 @@ class Years:
     years: tuple[int, ...]
     budgets_pkr: tuple[float, ...]  # public money granted in each year (PKR)
     weights: tuple[float, ...]  # weight of a kWh/day in each year
-    # Whether unspent money of a year can be spent later; it can never be borrowed.
+    # Whether unspent money of a year can be spent later. No year can spend money of a later year.
     carry_over: bool
-    upgrades: bool  # whether a station can be made larger later, for the difference
+    upgrades: bool  # whether a station can be enlarged later, for the difference in cost
 
     @classmethod
     def of(
@@ -56,9 +57,9 @@ class Years:
     ) -> Years:
         """Return the years with their weights.
 
-        `budgets_pkr`: public money granted in each year (PKR), years rising; `discount_rate`:
-        yearly discount of a kWh/day, 0 to 1; `last_period_years`: length of the last period in
-        years; other periods end with the next year.
+        `budgets_pkr`: public money granted in each year (PKR), in order of years; `discount_rate`:
+        discount rate of a kWh/day, 0 to 1 a year; `last_period_years`: length of the last period in
+        years; every other period ends when the next year begins.
 
         >>> Years.of({2027: 5e6, 2030: 5e6}, discount_rate=0.1).weights
         (3.0, 0.7513148009015775)
@@ -93,7 +94,7 @@ class Scenarios:
 
     @classmethod
     def of(cls, probabilities: Mapping[str, float]) -> Scenarios:
-        """Return the scenarios, their probabilities scaled to the sum 1.
+        """Return the scenarios, with probabilities scaled to a sum of 1.
 
         >>> Scenarios.of({"slow": 0.25, "fast": 0.75}).probabilities
         (0.25, 0.75)
@@ -125,7 +126,7 @@ def year_weights(slices: Sequence[Slice]) -> Floats:
 
 
 def slices_of(years: Years | None, scenarios: Scenarios | None) -> tuple[Slice, ...]:
-    """Return the slices, years first.
+    """Return the slices, in order of years, then of scenarios.
 
     >>> [s.name for s in slices_of(Years.of({2027: 1.0, 2030: 1.0}), Scenarios.of({"a": 1.0}))]
     ['2027 a', '2030 a']

@@ -1,14 +1,14 @@
 """Spacing: a least distance (m) between new stations, as limits on the offers.
 
-Sites nearer than the spacing are in conflict. A clique of the conflict graph, sites that are all in
-conflict with each other, takes at most one station::
+Sites nearer than the spacing are in conflict. A clique of the conflict graph (sites that are all in
+conflict with each other) has at most one station::
 
     sum of z_o over the new offers of all sites of C  <=  1      for each clique C
 
-One row per clique replaces one row per pair, with fewer rows and a far tighter relaxation: the
-relaxed pairs allow 2.5 stations on a clique of five sites. Maximal cliques are found greedily until
-every conflict is in one. An existing station excludes new ones within the spacing; existing
-stations are not measured against each other, and an extension is not a new station.
+One row per clique in place of one row per pair gives fewer rows and a far tighter relaxation: with
+rows per pair the relaxation allows 2.5 stations on a clique of five sites. Maximal cliques are
+found greedily until every conflict is in one. An existing station excludes new stations within the
+spacing. The rule does not apply between existing stations, and an extension is not a new station.
 
 Source: A. T. Murray, R. L. Church: Facets for node packing. European Journal of Operational
 Research 101 (1997), 598-608 (the anti-covering location problem).
@@ -33,11 +33,11 @@ def spacing(
     min_m: float,
     kinds: Collection[str] | None = None,
 ) -> tuple[Limit, ...]:
-    """Return the limits that keep new stations `min_m` metres from all other stations.
+    """Return the limits that keep new stations at least `min_m` metres from other stations.
 
     `candidates`: the sites (`siting.tables.CANDIDATES`), in a coordinate system in metres; `min_m`:
     least straight-line distance (m); `kinds`: kinds of candidates under the rule, e.g.
-    ``["fuel"]``; all by default. Existing stations of any kind count.
+    ``["fuel"]``; all by default. Existing stations of any kind exclude new stations.
     """
     faults = _faults(candidates, offers, min_m, kinds)
     if faults:
@@ -73,7 +73,7 @@ def spacing(
 
 
 def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
-    """Return cliques of points nearer than `min_m` to each other that cover every such pair.
+    """Return cliques of points nearer than `min_m` to each other; every such pair is in one.
 
     >>> conflict_cliques(np.array([[0.0, 0], [1, 0], [0, 1], [9, 9], [10, 9]]), 2.0)
     [[0, 1, 2], [3, 4]]
@@ -97,7 +97,7 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
         clique = [a, b]
         common = near[a] & near[b]
         while common:
-            # The point that leaves most others possible; ties go to the first.
+            # Add the point that leaves most other points possible, the first among equals.
             best = min(common, key=lambda c: (-len(near[c] & common), c))
             clique.append(best)
             common &= near[best]

@@ -1,8 +1,8 @@
 """The additional effect of public money, and the stations viable without it.
 
-A station needs no public money if its NPV without any is at least 0. Where public money fills the
-viability gap, the hurdle counts too. Payments beyond a station's shortfall are not additional;
-payments to stations that fail are lost.
+A station needs no public money if its NPV without subsidy is at least 0. If public money fills the
+viability gap, the station must also pass the hurdle. Payments beyond a station's shortfall are not
+additional; payments to stations that fail are lost.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import pandas as pd
 
 from siting.economics import money_figures
 
-# Share of the cost below which a shortfall is rounding.
+# A shortfall below this share of the cost is a rounding error.
 NONE = 1e-6
 
 
 def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
     """Return the public money and NPV of each concession with a new station.
 
-    ``concession``, ``stations``, ``cost_pkr``, ``lacking_pkr`` (sum of its stations' shortfalls),
-    ``subsidy_pkr``; NPV without (``npv_pkr``) and with subsidy (``npv_subsidised_pkr``).
+    Columns: ``concession``, ``stations``, ``cost_pkr``, ``lacking_pkr`` (sum of its stations'
+    shortfalls), ``subsidy_pkr``, ``npv_pkr`` (without subsidy), ``npv_subsidised_pkr`` (with it).
     """
     mine = case.assign(concession=case["site_id"].map(dict(concessions))).dropna(
         subset=["concession"]
@@ -35,13 +35,12 @@ def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
 
 
 def at_risk(case: pd.DataFrame, concessions: Mapping[str, str]) -> dict[str, Any]:
-    """Return the public money in new stations whose final business case fails.
+    """Return the public money in new stations whose business case fails even with subsidy.
 
-    The stations of a concession are one case.
-
-    ``stations``: all new ones; ``below_npv_0``: those below NPV 0 after subsidy, with
-    ``subsidy_below_npv_0_pkr``; ``losing``: those that lose cash in a usual year, with
-    ``loss_pkr_year``; ``npv_pkr``: NPV of all after subsidy.
+    The stations of a concession have one case. Keys: ``stations`` (number of new stations);
+    ``below_npv_0`` (number with a negative NPV after subsidy) and ``subsidy_below_npv_0_pkr``
+    (their subsidy); ``losing`` (number that lose cash in a usual year) and ``loss_pkr_year`` (their
+    loss); ``npv_pkr`` (NPV of all new stations after subsidy).
     """
     ones = [f"{site in concessions} {concessions.get(site, site)}" for site in case["site_id"]]
     sums = case.groupby(ones)[["npv_subsidised_pkr", "cost_pkr"]].transform("sum")
@@ -85,13 +84,14 @@ def public_money(
     vehicles: Mapping[str, float],
     pkr_per_usd: float | None = None,
 ) -> dict[str, Any]:
-    """Return the fields of ``run.json`` on public money at new stations (PKR, one price year).
+    """Return the fields of ``run.json`` on public money at new stations (PKR of one year).
 
     `case` is the business case of each new station, `vehicles` the area's vehicles by class. Keys:
-    ``pkr_per_usd``; ``new_stations`` and of them ``stations_without_need``;
-    ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``, ``subsidy_beyond_need_pkr``;
-    ``subsidy_pkr_per_kwh_day`` (of energy sold) and ``subsidy_pkr_per_car`` (of a car served, with
-    each station's money split by its sales by class); None without sales.
+    ``pkr_per_usd``; ``new_stations`` and ``stations_without_need`` (how many of these need no
+    public money); ``npv_without_subsidy_pkr``, ``lacking_pkr``, ``subsidy_pkr``,
+    ``subsidy_beyond_need_pkr``; ``subsidy_pkr_per_kwh_day`` (per kWh/day sold) and
+    ``subsidy_pkr_per_car`` (per car served; a station's money is split by its sales to each class).
+    The last two are None without sales.
     """
     figures = money_figures().set_index("item")["value"].astype(float)
     paid, lacks = case["subsidy_pkr"], case["lacking_pkr"]

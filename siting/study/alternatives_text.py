@@ -1,9 +1,9 @@
-"""Cards of new stations: the loss without each, and alternative places.
+"""Cards of new stations: the loss without a station, and alternative places.
 
 The loss is the energy that all other stations together cannot take over within reach and capacity
-(`siting.engine.marginal`): once with all else unchanged, once with the money spent elsewhere. The
-alternative is the nearest possible place without a station, with the share of the station's energy
-from cells that reach it too.
+(`siting.engine.marginal`). It is given twice: with all else unchanged, and with the money spent
+elsewhere. The alternative place is the nearest possible place without a station, with the share of
+the station's energy from cells that can also reach this place.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from siting.study.to_program import instance_of
 from siting.tables import may_be_built
 from siting.texts import counted
 
-# Shares of a station's energy that count as none (below) and all (above).
+# A share of a station's energy below the first counts as none, above the second as all.
 NONE_SHARE, ALL_SHARE = 0.005, 0.995
 # Share of the spare time for the losses without each station; share of the rest for re-plans.
 LOSSES_SHARE, REPLANS_SHARE = 0.5, 0.5
-# Least share of all re-plans that the time must allow at the pace so far.
+# Re-plans stop if, at the pace so far, the time allows less than this share of them.
 FEWEST_SHARE = 0.1
 # Called with the number of stations done and the total.
 Count = Callable[[int, int], None]
@@ -54,13 +54,13 @@ class Cards:
     """The cards of a plan's new stations, by ``site_id``; absent if time ran out."""
 
     new: tuple[str, ...]
-    lost: Mapping[str, float]  # energy lost without each, kWh/day
+    lost: Mapping[str, float]  # energy lost without each station, kWh/day
     replanned: Mapping[str, Replanned]
     texts: Mapping[str, str]
 
     @property
     def blank(self) -> str:
-        """The cards left blank for lack of time, in words; blank if none."""
+        """The parts of cards left blank for lack of time, in words; empty if there are none."""
         lost = len(self.new) - len(self.lost)
         replans = sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned)
         parts = [
@@ -109,7 +109,7 @@ def cards(
 
 
 def _by_money(plan: Plan, sites: Collection[str]) -> list[str]:
-    """Return the new stations among `sites`, largest public money first."""
+    """Return the new stations among `sites`, in order of falling public money."""
     new = plan.new_sites.sort_values(["subsidy_pkr", "site_id"], ascending=[False, True])
     return [site for site in new["site_id"].astype(str) if site in sites]
 
@@ -141,9 +141,9 @@ def replanned_of(
 ) -> dict[str, Replanned]:
     """Return a bound on the loss without each station if its money goes elsewhere, by site.
 
-    One other station is built or enlarged instead, chosen to make up for most within the budget and
-    limits. A whole re-plan may lose less still (`siting replan RUN --drop`). `lost` is the result
-    of `losses_of`. Stations are left out once time is up.
+    One other station is built or enlarged instead: the one that makes up for most of the loss
+    within the budget and limits. A full re-plan (`siting replan RUN --drop`) may lose even less.
+    `lost` is the result of `losses_of`. Stations not reached in time are left out.
     """
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
@@ -164,7 +164,7 @@ def replanned_of(
         if clock.steps is None and clock.limit_s < FEWEST_SHARE * len(some) * clock.taken_s / len(
             out
         ):
-            break  # most would stay blank: left to `siting explain`
+            break  # most would stay blank; `siting explain` computes them
     return out
 
 
@@ -200,7 +200,7 @@ def alternatives_of(
 
 
 def _untold(site: str, lost: Mapping[str, float], replanned: Mapping[str, Replanned]) -> list[str]:
-    """Return the parts of a card not computed, in words."""
+    """Return in words the parts of a card that were not computed."""
     ask = f"{NOT_IN_TIME}; siting explain RUN {site} does."
     if site not in lost:
         return [f"What would be lost without it was {ask}"]
@@ -288,7 +288,7 @@ def _apart(name: str) -> str:
 
 
 def _lost_text(served_kwh: float, lost_kwh: float) -> str:
-    """Return the loss without a station that serves a given energy, in words (kWh/day).
+    """Return in words the loss (kWh/day) without a station that serves a given energy.
 
     >>> _lost_text(200.0, 41.0)[:63]
     'As things stand, without it 41 of its 200 kWh/day would go unse'
@@ -315,7 +315,7 @@ def _lost_text(served_kwh: float, lost_kwh: float) -> str:
 
 
 def _replanned_text(again: Replanned, lost_kwh: float) -> str:
-    """Return the loss once the station's money goes elsewhere, in words.
+    """Return in words the loss if the station's money goes elsewhere.
 
     >>> _replanned_text(Replanned(3.0, "s0002:hub"), 41.0)
     'After a re-plan at most 3.0 kWh/day would be lost: with hub at s0002 instead.'

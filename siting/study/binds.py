@@ -17,10 +17,10 @@ from siting.study.revalue import by_class, service_of
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns, capacity_groups, may_be_built
 
-# Stations this near to each other count as one place.
+# Stations within this distance (m) of each other are one place.
 PLACE_M = 300.0
 MILLION = 1e6
-# Negligible: share of the energy served; money, PKR; sales of a station, kWh/day.
+# Negligible amounts: a share of the energy served, money (PKR), a station's sales (kWh/day).
 LITTLE, LITTLE_PKR, IDLE_KWH = 0.005, 1.0, 0.05
 TEN_TIMES = 10.0
 GROUPS = {
@@ -37,11 +37,11 @@ PORTS = {"lev": "socket", "lev_dc": "12 kW point", "ac": "AC port", "dc": "DC po
 
 @stage()
 def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
-    """The stations of the last year as planners count them: places, ports by group.
+    """The number of places and ports (by charger group) with stations in the last year.
 
-    ``within_m``: stations within this distance are one place; ``places``, ``new_places`` (with a
-    new station) and ``dc_places`` (with a fast charger); ``ports`` and ``new_ports`` by charger
-    group.
+    Keys: ``within_m`` (stations within this distance are one place); ``places``, ``new_places``
+    (with a new station) and ``dc_places`` (with a fast charger); ``ports`` and ``new_ports``, by
+    charger group.
     """
     sites = plan.sites
     place = place_of(sites.geometry.get_coordinates().to_numpy(), PLACE_M)
@@ -59,14 +59,14 @@ def places_used(plan: Plan, chargers: Table) -> dict[str, Any]:
 
 
 def place_of(xy_m: np.ndarray[Any, Any], within_m: float) -> np.ndarray[Any, Any]:
-    """Return the number of the place of each point: points within `within_m` metres share one.
+    """Return each point's place by number; points within `within_m` metres share a place.
 
     >>> place_of(np.array([[0.0, 0.0], [200.0, 0.0], [400.0, 0.0], [900.0, 0.0]]), 300.0).tolist()
     [0, 0, 0, 1]
     """
     if not len(xy_m):
         return np.zeros(0, dtype=int)
-    # Imported here: it takes half a second, and most verbs count no places.
+    # The import takes half a second, and most verbs count no places.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
@@ -81,7 +81,7 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     """Return the ports of each station of a plan by charger group, in the order of its sites.
 
     Ports that the text of chargers does not list, as at existing stations or in a user's own table,
-    count for the group with the most capacity.
+    belong to the station's charger group with the most capacity.
     """
     offers = plan.offers.set_index("offer_id").loc[plan.sites["offer_id"]]
     groups = capacity_groups(map(str, offers.columns))
@@ -133,10 +133,11 @@ def binding(
 
 @stage()
 def standing_sales(plan: Plan, asked: Asked) -> dict[str, Any]:
-    """The sales of existing stations once the new ones stand; empty without existing stations.
+    """The sales of existing stations beside new stations; empty without existing stations.
 
-    ``stations``; ``alone_kwh_day`` (sales in the target year if nothing were built) and ``kwh_day``
-    (sales under the plan, extensions counted); ``idle`` (number that then sell nothing).
+    Keys: ``stations`` (their number); ``alone_kwh_day`` (sales in the target year if nothing were
+    built); ``kwh_day`` (sales under the plan, with extensions); ``idle`` (number of existing
+    stations that sell nothing under the plan).
     """
     standing = plan.offers[plan.offers["existing"].astype(bool)]
     here = plan.sites[plan.sites["site_id"].isin(standing["site_id"])]
@@ -192,7 +193,7 @@ def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:
 
 
 def _sites(plan: Plan, asked: Asked) -> list[str]:
-    """Return in words whether all places, or the largest sizes, are used up."""
+    """Return a message if all places are used, or all new stations have the largest size."""
     able = plan.offers[may_be_built(plan.offers) & ~plan.offers["site_id"].isin(asked.forbidden)]
     columns = capacity_columns(able)
     new = plan.new_sites
@@ -215,10 +216,10 @@ def _sites(plan: Plan, asked: Asked) -> list[str]:
 
 
 def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> list[str]:
-    """Return a message that more money buys nothing, if the dual prices prove it.
+    """Return a message if the dual prices prove that more money buys nothing.
 
-    Each extra rupee raises the bound by the price of money; if that is 0, the bound holds for any
-    budget.
+    Each extra rupee raises the bound by the dual price of money. At a price of 0 the bound holds
+    for any budget.
     """
     bound = outcome.bound_kwh_day
     if bound is None or certificate is None or not math.isfinite(outcome.budget_pkr):
@@ -235,7 +236,7 @@ def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> li
 
 
 def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
-    """Return the charger groups whose stations could not break even with the largest subsidy."""
+    """Return messages on charger groups that cannot break even with the largest subsidy."""
     need = asked.need
     if need is None:
         return []
@@ -264,11 +265,11 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
 
 
 def _without_money(plan: Plan, asked: Asked) -> list[str]:
-    """Return the energy that the stations without public money would serve alone."""
+    """Return a message on the energy that the stations without public money serve alone."""
     drawn = plan.new_sites["subsidy_pkr"].astype(float) > LITTLE_PKR
     if not drawn.any() or drawn.all() or money_of(asked.config) <= 0:
         return []
-    # Their capacity bounds this energy, which settles most plans without a solve.
+    # The capacity of these stations bounds the energy, so that most plans need no solve.
     least = (1 - 4 * LITTLE) * plan.served_kwh_day
     kept = plan.sites.loc[~plan.sites["site_id"].isin(plan.new_sites.loc[drawn, "site_id"])]
     if not 0 < least <= float(kept["capacity_kwh_day"].sum()):

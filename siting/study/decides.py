@@ -1,7 +1,7 @@
 """The figures that decide a plan: break-evens, and the effect of each figure.
 
-All figures come from formulas on the stations' accounts (`siting.economics.break_even`); no plan is
-made again.
+All figures come from formulas on the stations' accounts (`siting.economics.break_even`), without
+another solve.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
 from siting.tables import capacity_columns
 
-# Largest number of sentences, nearest break-evens first.
+# Largest number of sentences on break-evens; the nearest break-evens come first.
 MOST = 10
 RUPEE = 1.0
 BREAK_EVEN = "break even with the most that may be paid"
@@ -49,7 +49,7 @@ NAMES = {
     "grid_cost_pkr": "Cost of grid works",
     "civil_cost_pkr": "Cost of civil works",
 }
-# Items of works.csv, and the offer's column in proportion to each.
+# Items of works.csv, each with the column of an offer that is proportional to it.
 _RECKONED = {
     "design_share": "design_cost_pkr",
     "contingency_share": "contingency_cost_pkr",
@@ -90,10 +90,10 @@ def station_accounts(
 
 @stage()
 def break_evens(station_accounts: Accounts | None) -> Table:
-    """Break-evens of the stations with public money, else of all new ones, in words.
+    """Break-evens, in words, of new stations with public money, or of all if none has any.
 
-    Columns of `siting.economics.break_evens`, ``draw`` (whether they draw money) and ``text``,
-    nearest first.
+    Columns: as in `siting.economics.break_evens`, then ``draw`` (whether the stations draw public
+    money) and ``text``. The nearest break-even comes first.
     """
     if station_accounts is None:
         return pd.DataFrame()
@@ -135,7 +135,7 @@ the most that may be paid'
     rising, unit = bool(row["rising"]), str(row["unit"])
 
     def at(end: str, *, up: bool) -> str:
-        # Rounded to the side on which the statement holds.
+        # The figure is rounded to the side on which the sentence stays true.
         return "" if math.isnan(row[end]) else _told(row[end], unit, up=up)
 
     said = NAMES.get(str(row["figure"]), str(row["figure"]))
@@ -166,7 +166,7 @@ the most that may be paid'
             parts[-1] += f", {word} {half} half of them" if half and half != whole else ""
     first, last = (at(end, up=not rising) for end in ("first_lost_at", "all_lost_at"))
     if first == _told(row["value"], unit, up=not rising):
-        first = ""  # already paid the largest subsidy allowed
+        first = ""  # some stations already draw the largest subsidy allowed
     if first and first != last:
         of = "them" if parts else many
         parts.append(f"{word} {first} the first of {of} cannot {BREAK_EVEN}")
@@ -186,7 +186,7 @@ def _told(value: float, unit: str, *, up: bool) -> str:
     """
     if unit.startswith("share"):
         return f"{_rounded(100 * value, 0, up=up):,.0f}%"
-    # A value of up to a thousandth counts as 0.
+    # A value of up to a thousandth is shown as 0.
     places = 2 - math.floor(math.log10(value)) if value > 1e-3 else 0
     text = f"{_rounded(value, places, up=up):,.{max(places, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -194,7 +194,7 @@ def _told(value: float, unit: str, *, up: bool) -> str:
 
 def _rounded(value: float, places: int, *, up: bool) -> float:
     scale = 10.0**places
-    # A value that differs from a rounded figure only by rounding error is that figure.
+    # A value within rounding error of a rounded figure is shown as that figure.
     shown = value * scale
     slack = 1e-6 * max(shown, 1.0)
     return (math.ceil(shown - slack) if up else math.floor(shown + slack)) / scale
@@ -202,8 +202,8 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
 
 # --- effect of each figure -----------------------------------------------------------------------
 
-# `At`: function from a figure's value to the accounts. `Ends`: by figure, this function and the
-# figure's two ends.
+# `At` is a function from a figure's value to the accounts. `Ends` has, for each figure, this
+# function and the two ends of the figure's range.
 At = Callable[[float], Accounts]
 Ends = dict[tuple[str, str, str], tuple[At, float, float]]
 
@@ -216,17 +216,17 @@ def figure_swings(
     sourced_figures: Table,
     area: people_to_energy.Area,
 ) -> Table:
-    """The change of the new stations' value over the range of each figure alone (PKR).
+    """The change of the new stations' value over the range of each single figure (PKR).
 
-    ``figure``, ``of`` and ``table`` as in `assumptions`; ``low_pkr``, ``high_pkr`` and
-    ``swing_pkr`` as in `siting.economics.swings`, the largest first. Figures of the demand change
-    the stations' sales, up to their capacity. Figures without an effect in these formulas (waits,
-    drives, places of demand) are left out.
+    Columns: ``figure``, ``of`` and ``table`` as in `assumptions`; ``low_pkr``, ``high_pkr`` and
+    ``swing_pkr`` as in `siting.economics.swings`. The largest swing comes first. Figures of the
+    demand change the stations' sales, up to their capacity. Figures without an effect in these
+    formulas (waits, drives, places of demand) are left out.
     """
     columns = ["figure", "of", "table", "low_pkr", "high_pkr", "swing_pkr"]
     if station_accounts is None:
         return pd.DataFrame(columns=columns)
-    # The value is taken at the plan's sales, which the hurdle would lower.
+    # A hurdle would lower the sales, but the value is computed at the plan's sales.
     no_hurdle = replace(station_accounts.subsidy, hurdle=sites.Hurdle())
     station_accounts = replace(station_accounts, subsidy=no_hurdle)
     ends = _money_ends(station_accounts, sourced_figures)
@@ -243,7 +243,7 @@ def figure_swings(
 
 
 def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
-    """Return the listed rows of a figure that have a range."""
+    """Return the rows of a figure that have a range, as records."""
     rows = figures[(figures["figure"] == figure) & (figures["low"] < figures["high"])]
     return rows.to_dict("records")
 
@@ -258,7 +258,7 @@ def _add(ends: Ends, row: Mapping[Any, Any], at: At) -> None:
 
 
 def _money_ends(accounts: Accounts, figures: pd.DataFrame) -> Ends:
-    """Return the accounts as functions of each figure of the business case, with its ends."""
+    """Return each figure of the business case with its ends, and the accounts as its function."""
     fields = {item: name for name, item in economics.ITEMS.items()}
 
     def moved(item: str, value: float) -> Accounts:
@@ -276,14 +276,14 @@ def _money_ends(accounts: Accounts, figures: pd.DataFrame) -> Ends:
 
 
 def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Ends:
-    """Return the accounts as functions of each figure behind the cost, with its ends."""
+    """Return each figure behind the cost with its ends, and the accounts as its function."""
     offers = accounts.offers
     ends: Ends = {}
 
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
     ) -> None:
-        """Add a figure; `per_pkr` is the rise of `column` for each unit more, by station."""
+        """Add a figure; `per_pkr` is the rise of `column` per unit of the figure, by station."""
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr
@@ -385,14 +385,14 @@ def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, cha
 def _counts(text: str) -> dict[str, int]:
     try:
         return charger_counts(text)[0]
-    except ValueError:  # a text of a user's own table
+    except ValueError:  # a text in a user's own table
         return {}
 
 
 def _demand_ends(
     plan: Plan, accounts: Accounts, figures: pd.DataFrame, moved: pd.DataFrame
 ) -> Ends:
-    """Return the accounts as functions of total energy, with each demand figure's ends."""
+    """Return each demand figure with its ends, and the accounts as a function of total energy."""
     offers = accounts.offers
     served = plan.service.pivot_table(
         index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"

@@ -1,4 +1,4 @@
-"""The demand alone, in a folder: its layers and every figure behind it."""
+"""A folder with the demand alone: its layers and every figure behind it."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class DemandRun:
         Its target year.
     classes
         One row per vehicle class and ``all``: ``vehicles``, ``demand_kwh_day``, ``low_kwh_day`` and
-        ``high_kwh_day`` (all figures at one end), ``p05_kwh_day``, ``p50_kwh_day`` and
-        ``p95_kwh_day`` (of the draws), ``sessions_day``, ``peak_hour_kw``.
+        ``high_kwh_day`` (all figures at the low or high end), ``p05_kwh_day``, ``p50_kwh_day`` and
+        ``p95_kwh_day`` (percentiles of the draws), ``sessions_day``, ``peak_hour_kw``.
     fleet
         The fleet model compared with published figures; empty if the fleet is a table.
     total_swings, map_swings
-        Figures by their effect on the total, and on the map; empty if not asked for.
+        Figures ranked by effect on the total, and on the map; empty if no ranking was requested.
     notes
         Notes for readers.
     """
@@ -70,7 +70,7 @@ def demand_to_folder(
 
     `out`: the folder, new or empty; by default ``runs_dir/NAME-demand-TIME``; `sensitivity`:
     whether to rank the figures by their effect on the total and the map; `draws`, `seed`: number of
-    random draws of all figures, and their seed; the others as in `siting.run`.
+    random draws of all figures, and their seed; the other parameters are as in `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "demand", now)
@@ -100,7 +100,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
     classes["peak_hour_kw"] = load["peak_hour_kw"]
     hours = study.sessions.set_index("vehicle_class").loc[name, demand.HOURS].to_numpy(dtype=float)
     total = classes.drop(columns="vehicle_class").sum()
-    # The classes do not peak in the same hour.
+    # The classes peak in different hours, so their peaks are not summed.
     total["peak_hour_kw"] = (classes["demand_kwh_day"].to_numpy() @ hours).max()
     classes = pd.concat(
         [classes, total.to_frame().T.assign(vehicle_class="all")], ignore_index=True
@@ -124,7 +124,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
         on_map = swings[["figure", "vehicle_class", "moved_cells_share", "source", "confidence"]]
         if study.surfaces is not None:
             energy = study.zone_energy
-            if study.depots is not None:  # surfaces do not move depots' demand
+            if study.depots is not None:  # surfaces do not affect the demand of depots
                 energy = energy[~energy["vehicle_class"].isin(study.depots["vehicle_class"])]
             where = demand.map_swings(
                 study.cells,
@@ -150,7 +150,7 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
 def _with_zone(
     shares: pd.DataFrame, cells: pd.DataFrame, zones: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """Return each cell's share of the energy of its zone and class, with the zone."""
+    """Return each cell's zone, and its share of the zone's energy by class."""
     shares = shares.rename(columns={"demand_kwh_day": "share"})
     if zones is None:
         return shares.assign(zone_id="all")
@@ -159,7 +159,7 @@ def _with_zone(
 
 
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares, with classes known by depot placed in their depots' cells."""
+    """Return the shares, in which classes known by depot are in the cells of the depots."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
         at = class_depots[["cell_id"]].assign(
@@ -186,7 +186,7 @@ def _write(
     layer = export.wanted_layer(study.cells, study.demand, study.surfaces)
     export.write_geojson(layer, folder / "demand.geojson", name="demand", note=note, key="cell_id")
     outside = export.outside_layer(study.cells, study.demand, study.people_outside)
-    # A GIS that does not sort layers draws the first one on top.
+    # A GIS that does not sort layers draws the first layer on top.
     layers = {"roads": export.road_layer(study.network.edges)}
     if study.zones is not None:
         layers["zones"] = study.zones

@@ -1,4 +1,4 @@
-"""Dependencies of the stages: the tables that a change makes stale, and the stored ones.
+"""Dependencies of the stages: which stages a change makes stale, and which are stored.
 
 The stages are functions of the modules that `STAGES` lists. A change affects all dependent stages.
 A key that no stage declares affects every stage, so that a new key cannot leave a stale table.
@@ -22,7 +22,7 @@ from siting.study import (
 )  # fmt: skip
 from siting.study.stages import EVERY_KEY, INERT, Stage
 
-# All stages by name; each reads earlier ones only.
+# All stages by name; each reads only earlier stages.
 STAGES: Mapping[str, Stage[Any]] = {
     name: made
     for room in (to_demand, to_plan, provenance, alternatives_text, binds, decides, robustness)
@@ -49,8 +49,8 @@ def gone(
 ) -> frozenset[str]:
     """Return the names of all stages made stale by changed keys.
 
-    Stages whose tables are `given` stay valid. With `once`, so do stages that are the same in every
-    year, scenario and case.
+    Stages whose tables are `given` stay valid. With `once`, stages that are the same in every year,
+    scenario and case stay valid too.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
     if any(not any(_declares(made, key) for made in STAGES.values()) for key in changed):
@@ -67,7 +67,7 @@ def gone(
 
 
 def _and_below(outdated: set[str], given: Collection[str], once: bool) -> set[str]:
-    """Return stages and all that depend on them, except given or fixed stages."""
+    """Return some stages and all their dependents, except given or fixed stages."""
     below: set[str] = set()
     for name, made in STAGES.items():
         holds = name in given or (once and made.once)

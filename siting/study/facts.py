@@ -1,4 +1,4 @@
-"""The content of ``run.json``: the answer, its basis, and all that a repetition needs."""
+"""The content of ``run.json``: the answer, its basis, and the data for a repetition."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PACKAGES = (
 DOUBTFUL = ("ASSUMPTION", "L")
 # Number of ids that a warning lists.
 SHOWN = 5
-# EU requirement for each battery-electric car (Regulation (EU) 2023/1804, AFIR, article 3).
+# EU requirement per battery-electric car, kW (Regulation (EU) 2023/1804, AFIR, article 3).
 AFIR_KW = 1.3
 
 
@@ -82,7 +82,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
     to_all = s.tables.get("cost_to_all")
     cards = study.cards
     gain = earnings(config, plan, cards.lost)
-    # Before `study.binding`, whose certificate prices use up the time left.
+    # Computed before `study.binding`, whose certificate uses up the time left.
     beside = lines_beside(study)
     power = power_per_ev(config, plan, study.compatibility, study.energy)
     told = (
@@ -108,7 +108,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "objective_kwh_day": s.served_kwh_day,
         "mean_travel_min": mean_min,
         "p90_travel_min": p90_min,
-        # With another first aim, the energy has no bound.
+        # The energy has a bound only if it is the first aim.
         "bound_kwh_day": s.bound_kwh_day,
         "proof_text": str(s.proof),
         "gap": s.gap,
@@ -145,11 +145,11 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "day": study.day,
         "what_if": study.what_if,
         "demand_range": study.demand_range,
-        # Further results, computed if there was time.
+        # Number of further results that were computed in time.
         "in_time": {k: n for k, n in study.spare.done.items() if k != CERTIFICATE},
         "alternatives": dict(cards.texts),
-        # Energy lost without each new station, kWh/day: with all else unchanged, and after planning
-        # again.
+        # Energy lost without each new station (kWh/day): with all else unchanged, and after a
+        # re-plan.
         "lost_without": cards.facts(),
         "gain_per_million_pkr": gain,
         "power_per_ev": power,
@@ -193,7 +193,7 @@ def versions() -> dict[str, str]:
 
 
 def _untold(cards: Cards) -> list[str]:
-    """Return a warning if there was too little time for all station cards; else nothing."""
+    """Return a warning if time was too short for all station cards, or an empty list."""
     if not cards.blank:
         return []
     told = f"of the {len(cards.new):,} new stations, {cards.blank}"
@@ -201,7 +201,7 @@ def _untold(cards: Cards) -> list[str]:
 
 
 def warnings_of(study: Study, plan: Plan) -> list[str]:
-    """Return warnings that a reader of the plan must know, in plain words."""
+    """Return the warnings for readers of the plan, in plain words."""
     config = study.config
     lines = list(study.demand_notes)
     lines += [
@@ -255,13 +255,13 @@ def package_versions() -> dict[str, str]:
     for name in PACKAGES:
         try:
             versions[name] = version(name)
-        except PackageNotFoundError:  # vendored or renamed: say so rather than fail a run
+        except PackageNotFoundError:  # vendored or renamed; the run must not fail
             versions[name] = "unknown"
     return versions
 
 
 def peak_memory_mb() -> float | None:
-    """Return the most memory this process has held, MB; ``None`` if unknown."""
+    """Return the peak memory of this process (MB); ``None`` if unknown."""
     if sys.platform == "win32":
         return None
     import resource
@@ -276,11 +276,12 @@ def peak_memory_mb() -> float | None:
 def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str, Any]:
     """Return the gain per PKR m of the plan and of its weakest station (kWh/day).
 
-    The gain of a station is the loss without it, all else unchanged. The threshold is
-    ``program.least_gain``: the lowest of its years if given by year, the default if it applies to
-    cost. Keys: ``least_gain`` (kWh/day per PKR m), ``plan`` (mean of all new stations together),
-    ``least_station``, ``least`` and ``below`` (ids of the stations below the threshold). Empty if
-    no new station draws public money or no loss is known.
+    The gain of a station is the energy lost without it, with all else unchanged. The threshold is
+    ``program.least_gain``: its lowest value if it is given by year, its default if it applies to
+    cost. Keys: ``least_gain`` (the threshold, kWh/day per PKR m), ``plan`` (gain of all new
+    stations together), ``least_station`` and ``least`` (the weakest station and its gain) and
+    ``below`` (ids of the stations below the threshold). Empty if no new station draws public money
+    or no loss is known.
     """
     new = plan.new_sites
     drawn = new.set_index(new["site_id"].astype(str))["subsidy_pkr"].astype(float) / MILLION
@@ -304,7 +305,7 @@ def earnings(config: Config, plan: Plan, lost: Mapping[str, float]) -> dict[str,
 
 
 def earnings_in_words(facts: Mapping[str, Any]) -> list[str]:
-    """Return a warning if new stations bring little for their money; else nothing.
+    """Return a warning if new stations bring little for their money, or an empty list.
 
     >>> earnings_in_words({"least_gain": 10.0, "plan": 230.0, "least_station": "s0007",
     ...     "least": 4.9, "below": ["s0007"]})
@@ -327,11 +328,11 @@ average; least: s0007, 4.9); program.least_gain would leave it out: s0007']
 def power_per_ev(
     config: Config, plan: Plan, compatibility: pd.DataFrame, vehicles: pd.DataFrame
 ) -> dict[str, Any]:
-    """Return the charging power for each electric vehicle of ``limits.ev_classes`` (kW).
+    """Return the charging power per electric vehicle of ``limits.ev_classes`` (kW).
 
-    Existing stations count; `vehicles` are the area's electric vehicles. Keys: ``classes``,
-    ``vehicles``, ``power_kw`` of their chargers, ``kw_per_ev`` and ``afir_kw``, the EU's
-    requirement for each battery-electric car. Empty without such vehicles.
+    Existing stations are included; `vehicles` are the area's electric vehicles. Keys: ``classes``,
+    ``vehicles``, ``power_kw`` (of the chargers for these classes), ``kw_per_ev`` and ``afir_kw``
+    (the EU requirement per battery-electric car). Empty without such vehicles.
     """
     classes = list(config.program.limits.ev_classes)
     count = float(vehicles.loc[vehicles["vehicle_class"].isin(classes), "vehicles"].sum())

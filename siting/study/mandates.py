@@ -1,4 +1,4 @@
-"""Mandates: the share of places each owner must equip, the places chosen, the cost."""
+"""Mandates: shares of places that owners must equip, the places chosen, and the cost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NOT_FOUND = "not found in time"
 def mandate_limits(
     config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
 ) -> Iterator[Limit]:
-    """Yield a limit for each owner, and for each area if a mandate goes by area.
+    """Yield a limit per owner, or per owner and area if the mandate has areas.
 
     An `InputError` names every column that no layer of candidates has.
     """
@@ -78,7 +78,7 @@ def _column(
 
 
 def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Series[bool]:
-    """Return which offers draw no public money because owners must build them."""
+    """Return whether each offer draws no public money because its owner must build it."""
     theirs = {o for one in limits if one.kind == OWNERS for o in one.use}
     return offers["offer_id"].astype(str).isin(theirs) & ~offers["existing"].astype(bool)
 
@@ -86,9 +86,9 @@ def on_owners_money(offers: pd.DataFrame, limits: tuple[Limit, ...]) -> pd.Serie
 def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.DataFrame, list[Line]]:
     """Return the results of mandates by owner, and their total cost.
 
-    One row per mandate: ``mandate``, ``places``, ``must`` (number to equip), ``equipped``,
-    ``sites`` (the owner's list), ``worth`` (of this list, beside existing stations), ``free_worth``
-    (of the owner's best list of that length), ``loses`` (the difference).
+    One row per owner (and area): ``mandate``, ``places``, ``must`` (number to equip), ``equipped``,
+    ``sites`` (the list of equipped sites), ``worth`` (of this list with the existing stations),
+    ``free_worth`` (of the owner's best list of the same length), ``loses`` (the difference).
     """
     program, mine = answer.program, [one for one in asked.limits if one.kind in (PUBLIC, OWNERS)]
     stands = set(answer.offers)
@@ -126,7 +126,7 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
 
 
 def _pooled(asked: Asked, mine: list[Limit]) -> list[Limit]:
-    """Return the mandates as if owners could trade, pooled by area."""
+    """Return one mandate per area for all owners, as if owners could trade."""
     out: dict[str, Limit] = {}
     site_of = dict(zip(asked.offers["offer_id"].astype(str), asked.offers["site_id"], strict=True))
     for one in mine:
@@ -145,7 +145,7 @@ def _pooled(asked: Asked, mine: list[Limit]) -> list[Limit]:
 def _owner_worths(
     program: Program, one: Limit, there: list[str], effort: Effort
 ) -> tuple[float, float]:
-    """Return the worth of an owner's list beside existing stations, and of its best list."""
+    """Return the worth of an owner's list and of its best list, with existing stations."""
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))
     kept = np.flatnonzero(theirs | instance.offer_existing)

@@ -1,6 +1,6 @@
-"""Further plans: near-best, best in one scenario, year by year, of some offers only.
+"""Further plans: near-optimal, best in one scenario, year by year, or of given offers.
 
-They are solved in the time left; plans not found in time are None.
+They are solved in the time left. A plan not found in time is None.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Effort:
 
     config: Config
     progress: Callable[[Progress], None] | None = None
-    over: bool = False  # Ctrl-C was pressed: nothing more is solved
+    over: bool = False  # whether Ctrl-C was pressed; then nothing more is solved
     begun: float = field(default_factory=time.perf_counter)
 
     @property
@@ -50,7 +50,7 @@ class Effort:
     def attempt(
         self, program: Program, share: float = 1.0, start: Sequence[str] = ()
     ) -> Answer | None:
-        """Return the answer; None if there is no plan, or none was found in time."""
+        """Return the answer; None if no plan exists, or none was found in time."""
         if self.over or stop_wished() or self.left_s <= 0:
             return None
         try:
@@ -64,7 +64,7 @@ def only_these(
 ) -> dict[int | None, pd.DataFrame]:
     """Return the service of given offers for the configuration's own demand, by year."""
     services = {}
-    # The plan keeps its limits already, so they are left out here.
+    # The offers already keep all limits, so limits are left out here.
     bare = instance_of(replace(asked, limits=(), required=()))
     for year, demand in asked.own.items():
         kwh = demand.set_index("demand_id")["demand_kwh_day"]
@@ -75,7 +75,7 @@ def only_these(
 
 
 def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> list[Answer] | None:
-    """Return the best plan of each scenario alone; None if one was not found in time."""
+    """Return the best plan for each single scenario; None if one was not found in time."""
     assert program.scenario_plan is not None
     count = len(program.scenario_plan.names)
     best_plans = []
@@ -90,11 +90,11 @@ def best_by_scenario(program: Program, effort: Effort, start: Sequence[str]) -> 
 def alternatives(
     program: Program, first: Answer, asked: Alternatives, effort: Effort
 ) -> tuple[list[Answer], pd.DataFrame, pd.DataFrame]:
-    """Return plans that differ from the best one and each other, with two tables.
+    """Return plans that differ from the best plan and from each other, with two tables.
 
-    The plans share `effort`. Columns: ``plan``, ``worth``, ``unit``, ``bound``, ``gap``,
-    ``status``, ``loss_share``, ``offers``; and ``site_id``, ``plans``, ``share`` (number and share
-    of the plans with each site).
+    The plans share the time of `effort`. Columns of the first table: ``plan``, ``worth``, ``unit``,
+    ``bound``, ``gap``, ``status``, ``loss_share``, ``offers``. Columns of the second: ``site_id``,
+    ``plans`` and ``share`` (number and share of the plans with a station at the site).
     """
     plans, losses = [first], [0.0]
     best = first.proof
@@ -176,7 +176,7 @@ def _one_year(
     *,
     last: bool,
 ) -> Asked:
-    """Return the program of one year alone; rules for the last year only are left out."""
+    """Return the program of a single year; rules of the last year hold only if it is `last`."""
     keys: dict[str, object] = {"years": None, "budget_pkr": budget_pkr}
     # Money drawn in earlier years is spent.
     gone = [sum(limit.use.get(o, 0.0) * pkr for o, pkr in drawn.items()) for limit in asked.limits]
@@ -213,7 +213,7 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
     here, there = now.notna().to_numpy(), (offer_id == now).to_numpy()
     sizes = [c for c in offers.columns if str(c).startswith("capacity_")]
     sizes += ["power_kw", "subsidy_pkr"]
-    # Earlier payments are sunk: a larger station costs the difference.
+    # Earlier payments are sunk, so a larger station costs only the difference.
     prices = [c for c in offers.columns if str(c).endswith(("cost_pkr", "subsidy_pkr"))]
     by_id = offers.assign(offer_id=offer_id).set_index("offer_id")
     bigger, paid = np.zeros(len(offers), dtype=bool), offers[prices].fillna(0.0).astype(float)
@@ -222,7 +222,7 @@ def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -
         bigger[here] = (offers.loc[here, sizes].to_numpy() >= old[sizes].to_numpy()).all(axis=1)
         less = paid.loc[here].to_numpy() - old[prices].fillna(0.0).to_numpy(dtype=float)
         paid.loc[here] = np.maximum(less, 0.0)
-        # Another mix of chargers may draw more and cost less: the draw is limited to the cost.
+        # Another mix of chargers may cost less but draw more; the subsidy is at most the cost.
         paid["subsidy_pkr"] = paid[["subsidy_pkr", "cost_pkr"]].min(axis=1)
     extends = offers["extends"].eq(True).to_numpy() if "extends" in offers.columns else ~here & here
     reason = offers["reason"].fillna("").astype(str)

@@ -24,9 +24,9 @@ from siting.study.to_program import MILLION, aim_in_words, aims_of, blocks_of, z
 from siting.texts import counted
 
 NOT_FOUND = "not found in time"
-# Least sum, and least share of the budget, from which unspent money is reported.
+# Unspent money is reported if it is at least this sum (PKR) and this share of the budget.
 LITTLE_PKR, LITTLE = 10_000.0, 0.01
-# Share of the solving time for the plan if the cost of mandates is solved too.
+# Share of the time limit for the plan itself if the cost of mandates is solved too.
 BESIDE_MANDATES = 0.7
 
 
@@ -38,9 +38,9 @@ def decide(
     start: Sequence[str] = (),
     answer: Answer | None = None,
 ) -> Outcome:
-    """Return the outcome of a program: solved, with the tables of every block in use.
+    """Solve a program; return its outcome with the tables of every block in use.
 
-    `start` are offers of an earlier plan, `answer` is the answer if it is known already. Raises
+    `start` are offers of an earlier plan, `answer` is the answer if already known. Raises
     `InfeasibleError` if no plan meets all requirements, and `SolveError` if none was found in time.
     """
     keys = asked.config.program
@@ -55,7 +55,7 @@ def decide(
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
     """Return the outcome of an answer, without tables of blocks, and its service by year.
 
-    The service is for the configuration's own demand; with scenarios, it is solved again.
+    The service is for the configuration's own demand. With scenarios it needs another solve.
     """
     config = asked.config
     outcome = outcome_of(answer, aim=aim_in_words(config), blocks=sorted(blocks_of(config)))
@@ -90,7 +90,7 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
 
 @dataclass
 class _Told:
-    """The tables of an answer, and its lines from other solves, gathered block by block."""
+    """The collector of an answer's tables, and of headline figures from other solves."""
 
     asked: Asked
     answer: Answer
@@ -138,7 +138,7 @@ class _Told:
         return replace(outcome, lines=tuple(lines))
 
     def _foresight(self, table: pd.DataFrame) -> None:
-        """Add the worth of planning ahead, compared with planning year by year."""
+        """Add the worth gained by planning all years together, not year by year."""
         alone = myopic(self.asked, self.effort)
         text = NOT_FOUND
         if alone is not None:
@@ -153,7 +153,7 @@ class _Told:
     # --- scenarios -------------------------------------------------------------------------------
 
     def _scenarios(self) -> None:
-        """Add the tables of the service, and of the loss, in each scenario of the last year."""
+        """Add the table of the last year's scenarios, with regret, and of robust sites."""
         answer = self.answer
         program = answer.program
         plan = program.scenario_plan
@@ -214,7 +214,7 @@ class _Told:
         self.lines.append(Line("price_of_fairness", "Price of fairness", text))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
-        """Return the budget needed to serve as much as the usual plan, with no zone worse off."""
+        """Return in words the extra budget to serve as much as the usual plan and stay as fair."""
         program = usual.program
         wanted_kwh = usual.demand_kwh_day
         program = replace(program, aims=(LeastMoney(),), floors=()).without_budget()
@@ -227,14 +227,14 @@ class _Told:
         return f"PKR {more / 1e6:,.2f} m"
 
     def _left_out(self) -> str:
-        """Return in words the money and energy of stations left out within the gap."""
+        """Return in words the public money and the energy of the stations left out."""
         out, gain = self.answer.left_out, self.asked.config.program.least_gain.per_million
         stations, worth = counted(len(out.offers), "station"), max(out.worth, 0.0)
         text = f"PKR {out.subsidy_pkr / MILLION:,.2f} m for {stations}: it would serve "
         return f"{text}{worth:,.0f} kWh/day more, and {gain:g} per PKR m are asked for"
 
     def _unspent(self, outcome: Outcome) -> str:
-        """Return in words the money left by a plan of most worth, and a bound on its use; or ""."""
+        """Return in words the unspent money, if any, and a bound on the worth it could add."""
         left, proof = outcome.budget_pkr - outcome.subsidy_pkr, self.answer.proofs[0].proof
         if left < max(LITTLE_PKR, LITTLE * outcome.budget_pkr) or not math.isfinite(proof.bound):
             return ""
@@ -243,7 +243,7 @@ class _Told:
         return f"{text}{self.answer.program.worth_unit} more with it"
 
     def _left(self, outcome: Outcome) -> str:
-        """Return the money that the least gain saves, and the energy it would serve; or ""."""
+        """Return in words the money saved by the least gain and the energy it would serve."""
         left = outcome.budget_pkr - outcome.subsidy_pkr
         if left < 1.0:
             return ""
@@ -286,7 +286,7 @@ def year_tables(
     program: Program,
     services: Mapping[int | None, pd.DataFrame],
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of a plan in years, given its service by year."""
+    """Return the tables of a plan with years, given its service by year."""
     wanted = {y: float(d["demand_kwh_day"].sum()) for y, d in asked.own.items()}
     served = {y: float(s["served_kwh_day"].sum()) for y, s in services.items()}
     table, built, money = years_table(outcome, program, wanted, served)
@@ -316,13 +316,13 @@ def cost_table(parts: Mapping[str, float]) -> pd.DataFrame:
 def lines_of(
     asked: Asked, outcome: Outcome, unit: str, others: Iterable[Line] = ()
 ) -> Iterator[Line]:
-    """Yield the headline figures of the outcome's tables, with `others` in their places.
+    """Yield the headline figures of the outcome's tables and `others`, in order.
 
     `unit` is the program's unit of worth; `others` are figures from other solves.
     """
     keys, tables = asked.config.program, outcome.tables
     solved = {one.field: one for one in others}
-    # The first proof of an aim counts: a later aim may repeat it.
+    # If an aim has two proofs, the first proof is shown.
     proofs = {one.aim: one.proof for one in reversed(outcome.proofs)}
 
     def also(*fields: str) -> Iterator[Line]:
@@ -375,9 +375,9 @@ def lines_of(
 
 
 def then_line(one: AimProof, outcome: Outcome) -> Line:
-    """Return the proof of a later aim as one line of the headline.
+    """Return the proof of a later aim as a headline figure.
 
-    Drives are given as mean minutes of a driver if the plan has a single demand.
+    Drives are given as mean minutes per driver if the plan has a single slice.
     """
     proof, served = one.proof, outcome.served_kwh_day
     if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:
@@ -391,7 +391,7 @@ def then_line(one: AimProof, outcome: Outcome) -> Line:
 
 
 def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
-    """Return in how many of the scenarios' own best plans each site has a station."""
+    """Return, for each site, how many scenarios' best plans have a station there."""
     sites = answer.program.instance
     standing = [
         set(sites.site_ids[sites.offer_site[one.standing]]) for one in (answer, *best_plans)
@@ -409,7 +409,7 @@ def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
 
 
 def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: bool) -> list[Line]:
-    """Return the yearly cost of stations and of drivers' time, and the value of a minute."""
+    """Return headline figures: yearly cost of stations and drivers' time, value of time."""
     cost = {part: pkr / MILLION for part, pkr in zip(table["part"], table["pkr_year"], strict=True)}
     minute = ", ".join(
         f"{pkr / 60:.2f} ({' '.join(name.split('_'))})" for name, pkr in value_pkr_h.items()
@@ -428,7 +428,7 @@ def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: 
 
 
 def _at_other_values(cost: Mapping[str, float]) -> str:
-    """Return the cost to all of the same stations if time is worth twice, or half, as much.
+    """Return in words the stations' cost to all at twice and half the value of time.
 
     >>> _at_other_values({"stations": 90.0, "drivers' time": 10.0, "all": 100.0})
     "this plan costs all PKR 110.00 m a year at twice (drivers' time 18% of it), PKR 95.00 m at \
@@ -496,7 +496,8 @@ def years_table(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return three tables by year: stations and service, each station, and money.
 
-    `wanted` and `served` are kWh/day by year, of the configuration's own demand.
+    `wanted` and `served` are the demand of the configuration and the demand served (kWh/day), by
+    year.
     """
     built = built_by_year(outcome, program)
     money = money_by_year(outcome.money, program)
@@ -527,7 +528,8 @@ def cells_by_year(
     """Return demand and service of each cell in each year of a plan.
 
     Columns: ``year``, ``cell_id``, ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day`` and
-    ``site_id``, the station that serves most of it (the first id among equals; blank: none).
+    ``site_id``, the station that serves most of the demand (the first id among equals; blank if no
+    station serves any).
     """
     parts = []
     for year, wanted in demand.items():

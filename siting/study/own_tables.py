@@ -1,4 +1,4 @@
-"""A user's finished tables in place of a stage's result."""
+"""A user's own tables in place of a stage's result."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from siting.export.dictionary import is_own
 from siting.files import plain_column, read_csv, read_layer
 from siting.tables import COST_PARTS, DEMAND, REACH, Table, find_faults
 
-# Names of rows and columns of a matrix without ids.
+# Pattern of the names of rows and columns in a matrix without ids.
 PLACE = "#{}"
-# Columns of a demand table that do not belong to the user.
+# Columns of a demand table that are not the user's own columns.
 _TOLD = {*(column.name for column in DEMAND.columns), "lon", "lat", "geometry"}
 
 
@@ -87,10 +87,10 @@ def own_reach(
     """Return the user's own drives within the cutoff (`siting.tables.REACH`).
 
     `path` is a CSV with ``cell_id``, ``site_id`` and ``travel_min`` (access included), or a matrix
-    of minutes: ``cell_id`` and a column per site, blank or ``inf`` where there is no route. Names
-    ``#1``, ``#2`` … mean cells and sites by their order in the study's tables. `most_min` is the
-    longest drive that counts. An `InputError` names every fault: columns, numbers, repeated pairs,
-    unknown cells or sites.
+    of minutes: ``cell_id`` and a column per site, blank or ``inf`` without a route. Names ``#1``,
+    ``#2`` … are cells and sites by their order in the study's tables. `most_min` is the cutoff
+    (min): longer drives are left out. An `InputError` names every fault: columns, numbers, repeated
+    pairs, unknown cells or sites.
     """
     known = {"cell_id": cells["cell_id"], "site_id": sites["site_id"]}
     drives = _read(path, REACH, known, as_rows=lambda given: _as_rows(given, known, path))
@@ -120,7 +120,7 @@ def own_offers(path: Path, made: pd.DataFrame, spec: Table, sites: pd.DataFrame)
 
 
 def _as_rows(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> pd.DataFrame:
-    """Return a matrix of minutes as one row per pair; a table of such rows is unchanged."""
+    """Return a matrix of minutes as one row per pair; a table with such rows is unchanged."""
     if "cell_id" not in given.columns or not {"site_id", "travel_min"}.isdisjoint(given.columns):
         return given
     wide = given.set_index("cell_id")
@@ -158,7 +158,7 @@ def _read(
 
 
 def _strays(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) -> list[Fault]:
-    """Return a fault for each column that names things unknown to the study."""
+    """Return a fault for each column with ids that the study does not have."""
     faults = []
     for name, ids in known.items():
         if name in given.columns:

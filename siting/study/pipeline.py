@@ -34,13 +34,13 @@ from siting.study.stages import Context, Event, Report, Stage, notebook, stages_
 class Study:
     """One configuration, its stages as tables, and the plan.
 
-    Each stage is computed once, when it is first asked for. Nothing is written; see `siting.run`
-    for the run folder.
+    Each stage is computed once, when it is first read. Nothing is written; see `siting.run` for the
+    run folder.
 
     Parameters
     ----------
     config
-        The configuration, or the path of its YAML file; None if `keys` give everything.
+        The configuration, or the path of its YAML file; None if `keys` have all keys.
     overrides
         ``key.path=value`` texts that replace keys of the file.
     progress
@@ -51,7 +51,7 @@ class Study:
     tables
         Known tables, by the name of their stage.
     keys
-        Keys of the configuration, as in `with_`; without a file, all its keys.
+        Keys of the configuration, as in `with_`. Without a file they are the configuration.
 
     Attributes
     ----------
@@ -232,7 +232,7 @@ class Study:
         return value
 
     def has(self, name: str) -> bool:
-        """Return whether a stage, given by name, has a result already."""
+        """Return whether the named stage already has a result."""
         other, shared = self._shared or (self, frozenset())
         return name in self._tables or (name in shared and other.has(name))
 
@@ -256,15 +256,15 @@ class Study:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[list[str]]:
-        """Time a phase under a name, like a stage, and report it when it is done.
+        """Time a named phase, like a stage, and report it at its end.
 
         Yields
         ------
         list of str
             A list for the result in words. If it stays empty, nothing is reported and the seconds
-            count for the caller.
+            are added to the caller's seconds.
         """
-        # A running stage computes earlier stages: their seconds are not its own.
+        # A running stage may compute earlier stages, whose seconds are not its own.
         begun, heard = time.perf_counter(), list[str]()
         self._inner.append(0.0)
         try:
@@ -292,15 +292,15 @@ class Study:
         ]
 
     def with_(self, **keys: Any) -> Self:
-        """Return the study with some keys changed; stages that the change does not touch are kept.
+        """Return the study with some keys changed; stages that do not depend on them are kept.
 
         Parameters
         ----------
         keys
-            Keys of the YAML file, by name. A key that only one section has needs no section
-            (``budget_pkr``); others are nested as dicts, and only the keys named change:
-            ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced. A GeoDataFrame, a
-            DataFrame, an OSMnx graph or a `siting.Network` can replace a file.
+            Keys of the YAML file, by name. A key that occurs in only one section needs no section
+            (``budget_pkr``). Other keys are nested as dicts, in which only the keys named change:
+            ``offers={"subsidy": {"rule": "share"}}``. Lists are replaced as a whole. A
+            GeoDataFrame, a DataFrame, an OSMnx graph or a `siting.Network` can replace a file.
 
         Raises
         ------
@@ -313,7 +313,8 @@ class Study:
         >>> richer.plan.headline()  # doctest: +SKIP
         """
         config = changed(self.config, keys, lay_down)
-        # In a study opened from a folder, an input read again may differ from the stored one.
+        # In a study opened from a folder, an input that is read again may differ from the stored
+        # input.
         again = stale(changed_keys(self.config, config))
         known = {
             key: record
@@ -325,7 +326,7 @@ class Study:
     def at(
         self, *, year: int | None = None, scenario: str | None = None, case: str | None = None
     ) -> Self:
-        """Return the study of another target year, scenario of the fleet, or case of the demand."""
+        """Return the study of another target year, fleet scenario, or demand case."""
         given = {"year": year, "scenario": scenario, "case": case}
         paths = {"year": "year", "scenario": "demand.scenario", "case": "demand.case"}
         return self.with_(**{paths[name]: one for name, one in given.items() if one is not None})
@@ -337,9 +338,9 @@ class Study:
         *,
         progress: Report | None = None,
     ) -> Self:
-        """Return the study with some tables given and perhaps another configuration.
+        """Return the study with some tables given, and optionally another configuration.
 
-        Stages that depend on neither are shared with this study, so that they are computed once.
+        Stages that depend on neither are shared with this study, so each is computed only once.
 
         Parameters
         ----------
@@ -389,12 +390,12 @@ class Study:
         return other
 
     def award(self, bids: Path | str | pd.DataFrame, **how: Any) -> Any:
-        """Return the winners among some bids for places, by the rules of this study.
+        """Return the award of bids for places by the rules of this study.
 
         Parameters
         ----------
         bids
-            A CSV of bids, or the same as a table.
+            A CSV of bids, or a table with the same columns.
         how
             As for `siting.award`.
 
@@ -421,7 +422,7 @@ class Study:
 
 
 def _takes_words(call: Any) -> None:
-    """Add all keys to a call's signature, so that editors complete them."""
+    """Add all keys to a call's signature, so that editors can complete them."""
     declared = signature(call)
     plain = [p for p in declared.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
     rest = [p for p in declared.parameters.values() if p.kind is Parameter.VAR_KEYWORD]

@@ -13,15 +13,15 @@ from shapely import box
 from siting.cities import find_city, library, tehsils
 from siting.config import Config
 
-# Largest ratio of the census to a layer of another year, or of built-up land only.
+# Largest plausible ratio between the census and a layer of another year or of built-up land only.
 NEAR = 1.25
-# Cells hold inhabited land only, tehsils also empty land.
+# Largest plausible ratio of densities: cells have only inhabited land, tehsils also empty land.
 DENSER = 1.5
-# Covered share of a city's box that counts as the whole city.
+# Roads that cover this share of a city's box cover the whole city.
 WHOLE = 0.9
 # Largest distance of the roads' centroid from a city's box, km; boxes are inexact.
 FAR_KM = 10.0
-# Largest ratio of half the drive across a cell to the cutoff: trips start at its centre.
+# Largest ratio of half the drive across a cell to the cutoff, because drives start at its centre.
 COARSE = 1 / 3
 
 
@@ -34,9 +34,9 @@ def doubts_of(
 ) -> list[str]:
     """Return possible errors of place, people and cells in plain words; none is certain.
 
-    `cells` are the demand cells with ``people``; `zones` the zones that people are counted by, with
-    ``name`` and ``people``; `outline` surrounds the roads, lon/lat; `drive_kmh` is their mean
-    speed, without which cell sizes are not checked.
+    `cells` are the demand cells with ``people``; `zones` the zones in which people are counted,
+    with ``name`` and ``people``; `outline` surrounds the roads, lon/lat; `drive_kmh` is the mean
+    speed on the roads (km/h). Without `drive_kmh` cell sizes are not checked.
     """
     asked, people = config.demand, float(cells["people"].sum())
     if not people:
@@ -88,7 +88,7 @@ def _grain(side_km: float, drive_kmh: float, cutoff_min: float) -> list[str]:
 
 
 def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[str]:
-    """Return a doubt if the roads lie outside the city that the demand is taken from."""
+    """Return a doubt if the roads lie outside the city whose figures the demand uses."""
     there = gpd.GeoSeries([extent, outline.centroid], crs=4326).to_crs(int(row["utm_epsg"]))
     if float(there.iloc[0].distance(there.iloc[1])) <= FAR_KM * 1000:
         return []
@@ -101,8 +101,8 @@ def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[st
 
 
 def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]:
-    """Return a doubt if people are far fewer than in the tehsil of the study's name."""
-    if config.demand.city_people is not None:  # from the same layer, so that shares hold
+    """Return a doubt if the people are far fewer than in a tehsil that the study names."""
+    if config.demand.city_people is not None:  # from the same layer as the people
         return []
     query = getattr(config.roads.source, "query", "") or ""
     said = f"{config.title} {query}"
@@ -126,7 +126,7 @@ def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]
 
 
 def most_people(km2: float) -> float:
-    """Return the people in the densest census tehsils that make up an area.
+    """Return the people in an area (km2) as dense as the densest tehsils of the census.
 
     >>> round(most_people(6))
     949878

@@ -33,7 +33,7 @@ class Need:
     # Most of the need that public money may pay: PKR by offer_id, or a share for all.
     cap: float | Mapping[str, float]
     sales_share: float  # share of the planned sales at which a station must break even
-    concessions: Mapping[str, str]  # the concession of each site that is in one, by site_id
+    concessions: Mapping[str, str]  # the concession of each site in a concession, by site_id
 
     @property
     def rule(self) -> GapRule:
@@ -45,7 +45,8 @@ class Need:
 class Asked:
     """A configuration with the tables that its program is made from."""
 
-    config: Config  # read: `program`, `solver`, `offers.subsidy`, `reach.cutoff_min`
+    # Only `program`, `solver`, `offers.subsidy` and `reach.cutoff_min` are read.
+    config: Config
     demand: Demands  # by year and scenario, with the same rows in each
     # Demand of the configuration itself, by year (None: no years).
     own: Mapping[int | None, pd.DataFrame]
@@ -57,13 +58,13 @@ class Asked:
     forbidden: tuple[str, ...]
     zones: pd.Series | None  # by demand_id, blank for none; None without zones
     people: Mapping[str, float]  # people of each zone
-    # Worth of each demand row served whole, by demand_id, in each year and scenario; None for
+    # Worth of each demand row if fully served, by demand_id, in each year and scenario; None for
     # energy.
     worth: Mapping[Key, pd.Series] | None
     own_worth: Mapping[int | None, pd.Series] | None  # `worth` for `own`
     need: Need | None  # the viability gap, where public money fills it
     rules: economics.BusinessRules
-    time_values: pd.DataFrame  # the worth of a driver's hour, by class
+    time_values: pd.DataFrame  # the value of a driver's hour, by class
     sessions: pd.DataFrame  # the energy of a session, by class
 
     @property
@@ -102,7 +103,7 @@ class Asked:
 
     @property
     def city_floor(self) -> float:
-        """The share of all the demand that must be served."""
+        """The share that must be served of all demand."""
         program = self.config.program
         cheap = program.least_cost
         least_share = cheap.served_share if cheap is not None and cheap.of == "demand" else 0.0
@@ -110,14 +111,14 @@ class Asked:
 
     @property
     def budgeted(self) -> bool:
-        """Whether the budget counts, which it does unless the least money is the first aim."""
+        """Whether the budget limits the plan; it does unless least money is the first aim."""
         return self.config.program.first_aims[:1] != ("least_cost",)
 
 
 def subsidy_of(config: Config) -> sites.Subsidy:
-    """Return the subsidy's rule; by default ``need``, but ``share`` under coverage.
+    """Return the subsidy's rule: by default ``need``, or ``share`` under coverage.
 
-    Coverage gives no sales, so the need would be unknown.
+    Coverage gives no sales, so the need of a station is unknown.
     """
     asked = config.offers.subsidy
     plain = "share" if config.program.model == "coverage" else "need"
@@ -140,10 +141,10 @@ def demands_of(
     demand: pd.DataFrame,
     other_demand: Callable[[int | None, str | None, str | None], pd.DataFrame],
 ) -> tuple[Demands, dict[int | None, pd.DataFrame]]:
-    """Return the demand by year and scenario, and the configuration's own by year.
+    """Return the demand by year and scenario, and the configuration's own demand by year.
 
-    `demand` is the configuration's own. `other_demand` returns the demand of a year, a scenario of
-    the fleet and a case (None: the configuration's).
+    `demand` is the configuration's own demand. `other_demand` returns the demand of a year, a
+    scenario of the fleet and a case; None is the configuration's own year, scenario or case.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
@@ -164,7 +165,7 @@ def demands_of(
 def zones_of(
     rows: pd.DataFrame, demands: Demands, cells: pd.DataFrame, cell_zones: pd.Series
 ) -> tuple[pd.Series, dict[str, float]]:
-    """Return the zone of each demand row (blank if without demand), and people by zone."""
+    """Return the zone of each demand row (blank without demand), and the people by zone."""
     of_row = rows["cell_id"].astype(str).map(cell_zones).fillna("")
     wanted = pd.concat(demands.values()).groupby("demand_id")["demand_kwh_day"].sum()
     live = (rows["demand_id"].map(wanted).groupby(of_row).transform("sum") > 0).to_numpy()
@@ -182,7 +183,7 @@ def money_of(config: Config) -> float:
 
 
 def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> dict[K, pd.DataFrame]:
-    """Return demands with the rows of all tables and of `others`, 0 kWh/day where missing."""
+    """Return demands that all have the rows of every table, with 0 kWh/day in added rows."""
     columns = ["demand_id", "cell_id", "vehicle_class"]
     rows = pd.concat([t[columns] for t in (*tables.values(), *others)])
     rows = rows.drop_duplicates("demand_id").sort_values("demand_id", ignore_index=True)
@@ -196,13 +197,13 @@ def _same_rows[K](tables: Mapping[K, pd.DataFrame], *others: pd.DataFrame) -> di
 def worth_of(
     demand: pd.DataFrame, kind: str, cells: pd.DataFrame, sessions: pd.DataFrame
 ) -> pd.Series[float]:
-    """Return the worth of a demand row served whole, by ``demand_id``."""
+    """Return the worth of each demand row if fully served, by ``demand_id``."""
     wanted = demand["demand_kwh_day"]
     if kind == "sessions":
         kwh = sessions.set_index("vehicle_class")["session_kwh"]
         worth = wanted / demand["vehicle_class"].map(kwh).astype(float)
     else:
-        # A cell's people are divided among its class rows by demand.
+        # A cell's people are divided among its demand rows in proportion to demand.
         people = demand["cell_id"].map(cells.set_index("cell_id")["people"]).astype(float)
         cell_kwh = wanted.groupby(demand["cell_id"]).transform("sum")
         worth = (people * wanted / cell_kwh.where(cell_kwh > 0)).fillna(0.0)
@@ -217,10 +218,10 @@ def need_of(
     concessions: Mapping[str, str],
     unpaid: pd.Series[bool],
 ) -> Need:
-    """Return the viability gap of the offers.
+    """Return the inputs of the viability gap for the offers.
 
-    A class's margin is the lowest of the chargers it can use, so that earnings are never
-    overstated; `unpaid` are offers that owners must build with their own money.
+    The margin of a class is its lowest over the chargers it can use, so that earnings are never
+    overstated. `unpaid` are offers that owners must build with their own money.
     """
     subsidy = subsidy_of(config)
     terms = economics.gap_terms(offers, rules, subsidy)
@@ -254,11 +255,11 @@ def need_of(
 def _require_passable(
     offers: pd.DataFrame, rules: economics.BusinessRules, subsidy: sites.Subsidy
 ) -> None:
-    """Refuse a hurdle that no offer passes at full sales, if some pass without it."""
+    """Refuse a hurdle that no offer passes at full sales, if some offers pass without it."""
     capacity = offers[capacity_columns(offers)].sum(axis=1).to_numpy(dtype=float)
 
     def share_needed(hurdle: sites.Hurdle) -> float:
-        """Return the share of its capacity at which the best offer breaks even."""
+        """Return the share of capacity at which the best offer breaks even."""
         at = replace(subsidy, hurdle=replace(hurdle, sales_share=1.0))
         terms = economics.gap_terms(offers, rules, at)
         lacks = (terms["need_pkr"] - terms["cap_pkr"]).clip(lower=0.0).to_numpy(dtype=float)

@@ -17,7 +17,7 @@ from siting.files import read_layer
 def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | None:
     """Return the zone of each cell, by ``cell_id``; None without zones.
 
-    A cell's zone is the zone around its centre; blank if there is none.
+    A cell's zone is the zone that contains its centre; blank if there is none.
     """
     if zones is None:
         return None
@@ -32,7 +32,7 @@ def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | N
     if zones.kind == "grid":
         column = np.floor(centres.x / zones.size_m).astype(int)
         row = np.floor(centres.y / zones.size_m).astype(int)
-        # Counted from the south-west corner of the city, so that names stay short.
+        # Columns and rows start at the south-west corner of the city, so that names stay short.
         column, row = column - column.min() + 1, row - row.min() + 1
         names = "row " + row.astype(str) + " column " + column.astype(str)
         return pd.Series(names.to_numpy(), index=index)
@@ -43,7 +43,7 @@ def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | N
 
 
 def area_of_points(points: gpd.GeoSeries, path: Path, name_column: str, key: str) -> np.ndarray:
-    """Return the name of the first polygon around each point; blank if there is none."""
+    """Return the name of the first polygon that contains each point; blank if none does."""
     layer = read_layer(path)
     if name_column not in layer.columns:
         have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
@@ -59,7 +59,7 @@ def area_of_points(points: gpd.GeoSeries, path: Path, name_column: str, key: str
 
 
 def zone_of_demand(demand: pd.DataFrame, zone_of_cell: pd.Series) -> pd.Series:
-    """Return the zone of each demand row, by ``demand_id``; blank where its cell is in none."""
+    """Return the zone of each demand row, by ``demand_id``; blank if its cell is in no zone."""
     zone = demand["cell_id"].astype(str).map(zone_of_cell).fillna("")
     return pd.Series(zone.to_numpy(), index=demand["demand_id"].astype(str))
 
@@ -93,8 +93,9 @@ def zone_table(
 def gini(share: np.ndarray, weight: np.ndarray) -> float:
     """Return the Gini coefficient of a share over zones, 0 (all the same) to 1.
 
-    It is half the mean difference between two people (or kWh of demand) drawn at random, divided by
-    the mean; 0 if the mean is 0. `weight` is the people or the demand of each zone.
+    It is half the mean difference between the shares of two people (or kWh of demand) drawn at
+    random, divided by the mean share; 0 if the mean is 0. `weight` is the people or the demand of
+    each zone.
 
     >>> gini(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
     0.5

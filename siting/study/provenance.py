@@ -23,7 +23,7 @@ FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", 
 # Value of ``used_for`` for the configuration's settings.
 SETTINGS = "settings"
 _STATED = "configuration; no published figure"
-# Settings whose range a table gives: the table and its item.
+# Settings whose range comes from a table, with the table and its item.
 _RANGED = {
     "headroom_kw": ("grid", "headroom"),
     "subsidy.charger_share": ("money", "subsidy_charger_share"),
@@ -33,7 +33,7 @@ _RANGED = {
 
 @stage()
 def known_inputs() -> dict[str, dict[str, Any]]:
-    """Records of inputs whose tables are taken from a run folder, by key; see `inputs`."""
+    """Records of the inputs whose tables come from a run folder, by key; see `inputs`."""
     return {}
 
 
@@ -80,7 +80,7 @@ def input_records(config: Config) -> dict[str, dict[str, Any]]:
         record["source"] = ", ".join(dict.fromkeys(filter(None, parts))) or "not stated"
         record["licence"] = getattr(section, "licence", "") or "not stated"
         if key.startswith("candidates") and record["kind"] == "streets":
-            # Street corners have the source and licence of the roads.
+            # Street corners come from the roads and have their source and licence.
             record |= {name: records["roads.source"][name] for name in ("source", "licence")}
     return records
 
@@ -91,7 +91,7 @@ def contents(
 ) -> dict[str, str]:
     """The SHA-256 of each stage's table, for a comparison of runs.
 
-    Downloads have no input file: roads and candidates stand in for them.
+    Downloads have no input file; the hashes of roads and candidates represent them.
     """
     tables = {
         "cells": cells,
@@ -237,7 +237,7 @@ def figures(
 def sourced_figures(
     config: Config, city: Row, figures: Table, vehicles: Table, sessions: Table
 ) -> Table:
-    """Every figure of `assumptions` that a table gives."""
+    """Every figure of `assumptions` that comes from a table."""
     group = config.roads.speeds or str(city["speed_group"])
     speeds = reference.table("speeds", config.roads.speeds_csv)
     speeds = speeds[speeds["city_group"].astype(str) == group]
@@ -284,7 +284,7 @@ def settings(config: Config, city: Row, availability: float) -> Table:
         ("availability", availability, "share", power),
     ]
     frame = pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
-    # A table's range is widened to include the value set.
+    # The table's range is widened to include the value that the user sets.
     ends = {}
     for figure, (table, item) in _RANGED.items():
         known = reference.table(table).set_index("item")
@@ -301,12 +301,12 @@ def settings(config: Config, city: Row, availability: float) -> Table:
 def assumptions(sourced_figures: Table, settings: Table) -> Table:
     """Every figure behind the plan with its source and confidence mark, one row each.
 
-    ``figure``, ``of`` (vehicle class, charger …), ``value``, ``low``, ``high``, ``unit``,
-    ``source``, ``confidence``, ``table`` (the file it stands in) and ``used_for``; settings of the
-    configuration come before figures of stations and money.
+    Columns: ``figure``, ``of`` (vehicle class, charger …), ``value``, ``low``, ``high``, ``unit``,
+    ``source``, ``confidence``, ``table`` (the file with the figure) and ``used_for``. Settings of
+    the configuration come before figures of stations and money.
     """
     rows = placed(settings, CONFIG, SETTINGS)
-    # Of the settings, only availability can come from a table.
+    # Availability is the only setting that can come from a table.
     by_city = (rows["figure"] == "availability") & ~rows["source"].str.startswith("configuration")
     rows["table"] = rows["table"].mask(by_city, "cities.csv")
     late = sourced_figures["used_for"].isin([STATIONS, MONEY])
@@ -318,7 +318,7 @@ def assumptions(sourced_figures: Table, settings: Table) -> Table:
 
 
 def _given_by_user(figures: Table, name: str, path: Path | None) -> pd.Series[bool]:
-    """Return which figures come from a user's own table, by class and figure."""
+    """Return whether each figure comes from a user's own table, by class and figure."""
     if path is None:
         return pd.Series(data=False, index=figures.index)
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
@@ -328,7 +328,7 @@ def _given_by_user(figures: Table, name: str, path: Path | None) -> pd.Series[bo
 
 
 def file_of(name: str, path: Path | None) -> str:
-    """Return the file a table was read from: the package's own, or the user's."""
+    """Return the file of a table: the package's own file, or the user's."""
     return f"{name}.csv" if path is None else path.name
 
 
@@ -411,7 +411,7 @@ def all_figures(
         weights = used[["vehicle_class", *names]]
         parts.append(listed("vehicles", weights, file_of("vehicles", asked.vehicles_csv)))
     profiles = sessions[sessions["vehicle_class"].isin(list(asked.vehicle_classes))]
-    # Every hour has the relative range of the busiest one.
+    # Every hour has the relative range of the busiest hour.
     for end in ("low", "high"):
         factor = profiles[f"peak_hour_share_{end}"] / profiles["peak_hour_share"]
         ends = profiles[people_to_energy.HOURS].mul(factor, axis=0).add_suffix(f"_{end}")
@@ -457,7 +457,8 @@ def station_figures(config: Config) -> list[Table]:
             rows = rows[rows["vehicle_class"].isin(classes)]
         return listed(name, rows)
 
-    # Listed under both rules of capacity: every run also reports its service under the other.
+    # Listed under both rules of capacity, because every run also reports its service under the
+    # other rule.
     use_shares = {str(k): float(v) for k, v in asked.service.time_utilisation.items()}
     taken = reference.table("time_utilisation").assign(figure="service.time_utilisation")
     taken = with_own(
@@ -468,7 +469,7 @@ def station_figures(config: Config) -> list[Table]:
         reference.at_preset(reference.table("works"), preset),
         _by_item(config.offers.costs, sites.WORKS),
     )
-    # Bays set in the configuration hold for every kind of place.
+    # Bays set in the configuration apply to every kind of place.
     own_bays = asked.costs.site_bays is not None
     by_kind = [] if own_bays else [listed("site_bays", reference.table("site_bays"))]
     return [
@@ -514,6 +515,6 @@ def money_figures(config: Config) -> list[Table]:
 
 
 def _by_item(section: Any, items: Mapping[str, str]) -> dict[str, float]:
-    """Return the values that a section sets, by the table item that each replaces."""
+    """Return the values that a section sets, by the table item that each value replaces."""
     given = own_figures(section)
     return {item: float(given[name]) for name, item in items.items() if name in given}

@@ -32,7 +32,7 @@ _LAID = re.compile(rf"\S*[/\\]{GIVEN}[/\\](?:[0-9a-f]{{16}}[/\\])?([a-z0-9_.]+)\
 
 
 def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
-    """Return the file in which a table or graph given in Python is stored, after checking it.
+    """Check and store a table or graph given in Python; return its file.
 
     `value` is a GeoDataFrame, a DataFrame, an array of minutes, an OSMnx graph or a
     `siting.Network`. An `InputError` names every fault: no coordinate reference system, repeated
@@ -53,7 +53,7 @@ def lay_down(key: tuple[str | int, ...], value: Any, cache_dir: Path) -> Path:
     try:
         write_whole(scratch, keep)
     finally:
-        with suppress(*NO_PLACE):  # reported by its writer if it could not be created
+        with suppress(*NO_PLACE):  # the writer of the file reports a failure
             scratch.unlink(missing_ok=True)
     if isinstance(value, gpd.GeoDataFrame):
         try:
@@ -76,14 +76,14 @@ def in_words(err: SitingError) -> SitingError:
 def copied(config: Config, folder: Path) -> Config:
     """Return a configuration that names the copies of Python inputs in a run folder.
 
-    Other files it names stay in place; paths are relative to `folder`, so that it can be moved.
+    Other files stay in place. Paths are relative to `folder`, so that the folder can be moved.
     """
     copies: dict[Path, Path] = {}
     for path in dict.fromkeys(input_files(config).values()):
         if GIVEN not in (path.parent.name, path.parent.parent.name):
             continue
         copy = Path(GIVEN, path.name)
-        if copy in copies.values():  # an earlier table for the same key
+        if copy in copies.values():  # another table of the same key has this name
             copy = Path(GIVEN, f"{sha256(path)[:8]}.{path.name}")
         (folder / GIVEN).mkdir(exist_ok=True)
         shutil.copyfile(path, folder / copy)
@@ -135,7 +135,8 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
 def _with_labels(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
     """Return a layer of places or people with the labels of its index as a column.
 
-    If the layer has no ``id``, the labels become it, so that every output uses the user's names.
+    If the layer has no ``id``, the labels become the ``id``, so that every output uses the user's
+    names.
     """
     numbered = isinstance(layer.index, pd.RangeIndex) and layer.index.name is None
     if not name.startswith(("candidates.sources", "demand.people")):

@@ -1,8 +1,9 @@
 """The queues of a plan: its ports, their waits by Erlang C, and its day driver by driver.
 
-Two days are simulated. ``planned``: only drivers served by the plan come, each to the station of
-the plan; this tests the capacities of the program. ``free``: every driver of the demand comes and
-chooses a station by drive, queue and charging time; this tests the plan under free choice.
+Two days are simulated. On the day ``planned`` only drivers served by the plan come, each to the
+station in the plan. This day tests the capacities of the program. On the day ``free`` all drivers
+of the demand come and choose a station by drive, queue and charging time. This day tests the plan
+under free choice.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Waiting:
 
     sessions: Sessions
     chargers: pd.DataFrame
-    standard: Service  # `offers.service`: the waiting time, and the share who may exceed it
+    standard: Service  # `offers.service`: the waiting time, and the share of drivers above it
 
     @classmethod
     def of(cls, study: Any) -> Waiting:
@@ -59,7 +60,7 @@ def allotted(plan: Plan) -> pd.DataFrame:
 
 
 def late_share(expected: pd.DataFrame) -> float:
-    """Return the share of drivers late in the busiest hours, over all queues."""
+    """Return the share of drivers who are late in the busiest hours, over all queues."""
     count = expected["peak_sessions"].to_numpy(dtype=float)
     late = expected["late_share"].to_numpy(dtype=float)
     return float(late @ count / count.sum()) if count.sum() > 0 else 0.0
@@ -75,12 +76,12 @@ def simulated(
 ) -> dict[str, simulation.Days]:
     """Return the simulated days of a plan, ``planned`` and ``free``.
 
-    The plan needs a station. `told` is called with each case, in words, when it is done.
+    The plan needs at least one station. `told` is called with a line of text after each case.
     """
     ports, sessions = waiting.ports(plan), waiting.sessions
     wanted = demand.rename(columns={"demand_kwh_day": "kwh_day"})
     days_by_case: dict[str, simulation.Days] = {}
-    # A planned driver has only one station, so the origin is the cell and station together.
+    # Each planned driver has one station, so an origin is a pair of cell and station.
     sent = allotted(plan)
     sent["place"] = sent["cell_id"] + " to " + sent["site_id"]
     for case, wants, near in (
@@ -88,7 +89,7 @@ def simulated(
         ("free", wanted.assign(place=wanted["cell_id"]),
          reach.rename(columns={"cell_id": "place"})),
     ):  # fmt: skip
-        # Always in this order, so that the same seed draws the same drivers.
+        # The order is fixed, so that the same seed draws the same drivers.
         rows = wants.sort_values(["place", "vehicle_class"], ignore_index=True)
         queues = simulation.Queues.of(ports, sessions, simulation.sessions_per_day(rows, sessions))
         days_by_case[case] = simulation.simulate_days(

@@ -36,9 +36,9 @@ def download_settings(config: Config) -> roads.Download:
 
 
 def roads_of(config: Config, city_group: str, folder: Path) -> Network:
-    """Return the road network of a configuration, from the cache folder if it is kept there.
+    """Return the road network of a configuration, from the cache folder if stored there.
 
-    `city_group` is the city's column of the speed table, used if none is configured.
+    `city_group` is the city's column of the speed table, used if the configuration has none.
     """
     group = config.roads.speeds or city_group
     speeds = reference.table("speeds", config.roads.speeds_csv)
@@ -112,7 +112,7 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
 def read_destinations(
     config: Config, network: Network, weights: pd.DataFrame
 ) -> gpd.GeoDataFrame | None:
-    """Return the places that draw vehicles, lon/lat, with OSM keys; None if not asked for."""
+    """Return the places that draw vehicles, lon/lat, with OSM keys; None if not needed."""
     surfaces = config.demand.surfaces
     if surfaces is None or surfaces.places is None:
         return None
@@ -128,7 +128,7 @@ def read_destinations(
     except sites.NoPlaceError as err:
         fix = "leave demand.surfaces out: the demand is then where people live; or name a layer"
         raise InputError([Fault(f.where, f.what, fix, f.ids) for f in err.faults]) from err
-    # A layer wider than the study would move its energy to places without a road.
+    # With a layer wider than the study, energy would go to places without a road.
     area = outline(network, config.reach.max_snap_m)
     inside = places.geometry.representative_point().within(area)
     return gpd.GeoDataFrame(places[inside].reset_index(drop=True))
@@ -148,10 +148,9 @@ def neighbourhoods_of(config: Config, network: Network) -> gpd.GeoDataFrame:
 def candidate_layers(
     config: Config, network: Network
 ) -> tuple[list[gpd.GeoDataFrame], pd.DataFrame]:
-    """Return a layer (lon/lat) per source, existing stations first, and a list of empty sources.
+    """Return a layer (lon/lat) per source, existing stations first, and the empty sources.
 
-    An empty source is listed with ``key`` and ``what``. If all are empty, an `InputError` is
-    raised.
+    Empty sources are listed with ``key`` and ``what``. If all are empty, an `InputError` is raised.
     """
     layers = []
     if config.candidates.existing is not None:
@@ -204,7 +203,7 @@ def with_own_names(
 ) -> gpd.GeoDataFrame:
     """Return places with the user's columns under their own names.
 
-    If one of `layers` has a column of the same name, the user's keeps the prefix ``user_``.
+    If one of `layers` has a column of the same name, the user's column keeps the prefix ``user_``.
     """
     own = [str(c) for c in places.columns if str(c).startswith(sites.OWN) and c != sites.OWN_ID]
     bare = {name: name.removeprefix(sites.OWN) for name in own}
@@ -218,7 +217,7 @@ def with_own_names(
 
 
 def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return cells with the people layer's own columns, where all rows in a cell agree."""
+    """Return the cells with the people layer's own columns, filled if a cell's rows agree."""
     own = [c for c in people.columns if str(c).startswith(sites.OWN)]
     if not own:
         return cells
@@ -231,7 +230,7 @@ def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.Ge
 
 
 def left_out(dropped: pd.DataFrame) -> dict[str, int]:
-    """Return the number of places left out by reason; excluded or too small only if any."""
+    """Return the number of places left out, by reason; some reasons are listed only if any."""
     reason = dropped["reason"].astype(str)
     counts = {
         words: int(reason.str.startswith(begins).sum())
@@ -248,7 +247,7 @@ def left_out(dropped: pd.DataFrame) -> dict[str, int]:
 def on_the_grid(
     config: Config, candidates: gpd.GeoDataFrame, line_detour: float
 ) -> gpd.GeoDataFrame:
-    """Return the candidates with feeder, headroom and 11 kV line where layers give them."""
+    """Return the candidates with the feeder, headroom and 11 kV line from the grid layers."""
     offers = config.offers
     if offers.feeders is not None:
         within_m = float("inf") if offers.feeder_within_m is None else offers.feeder_within_m
@@ -272,8 +271,8 @@ def configurations_of(
 ) -> dict[str, dict[str, int]]:
     """Return the sets of chargers for a site: by name, the number of each charger type.
 
-    Sizes are included under their offers' names. `chargers` is the catalogue, by default the one
-    that `offers` names.
+    Sizes are included under the names of their offers. `chargers` is the catalogue, by default from
+    the file that `offers` names.
     """
     if chargers is None:
         chargers = sites.charger_catalogue(offers.chargers_csv)

@@ -45,7 +45,7 @@ def recounted_plan(
 ) -> Plan:
     """Return the plan of an outcome, recounted by `siting.verify.recount`.
 
-    A `VerifyError` names every figure of the plan that does not hold.
+    A `VerifyError` names every figure of the plan that the recount contradicts.
     """
     plan = make_plan(outcome, tables, title=config.title, note=config.note)
     usd = config.money.pkr_per_usd
@@ -98,7 +98,8 @@ def business_of(
 ) -> pd.DataFrame:
     """Return the business case of the new stations from their service.
 
-    `drawn` is the public money of each (PKR) by ``offer_id``, existing stations included.
+    `drawn` is the public money of each standing offer (PKR), by ``offer_id``, existing stations
+    included.
     """
     chosen = offers[offers["offer_id"].isin(list(drawn.index))]
     chosen = chosen.assign(subsidy_pkr=chosen["offer_id"].map(drawn).astype(float))
@@ -113,7 +114,7 @@ def sold_by_group(
     rules: economics.BusinessRules,
     compatibility: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return kWh/day sold by site and charger group; a class uses the group that earns least."""
+    """Return the kWh/day sold by site and charger group; a class uses its least paying group."""
     able = [g for g in capacity_groups(map(str, offers.columns)) if g in rules.prices_pkr_kwh]
     has = offers.set_index("site_id")[[f"capacity_{g}_kwh_day" for g in able]] > 0
     sold = service.groupby(["site_id", "vehicle_class"])["served_kwh_day"].sum().reset_index()
@@ -223,7 +224,7 @@ def _inputs_of(asked: Asked) -> dict[str, Any]:
 
 
 def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
-    """Return the claims on each aim."""
+    """Return the plan's claims on each aim: value, bound and gap."""
     keys = asked.config.program
     claims = []
     for key, one in zip(aims_of(asked.config), outcome.proofs, strict=True):
@@ -252,7 +253,7 @@ def _claims(asked: Asked, outcome: Outcome) -> list[Aim]:
 
 
 def _best(outcome: Outcome) -> pd.DataFrame:
-    """Return the values from which regret counts, at least the plan's own worth."""
+    """Return the best worth of each scenario for the regret, at least the plan's own worth."""
     rows = outcome.served.merge(outcome.slices[["slice", "weight"]], on="slice")
     got = (rows["worth"] * rows["weight"]).groupby(rows["scenario"]).sum()
     best = np.maximum(outcome.best["best"], outcome.best["scenario"].map(got))
@@ -260,7 +261,7 @@ def _best(outcome: Outcome) -> pd.DataFrame:
 
 
 def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
-    """Return which demand rows count for which floor."""
+    """Return the demand rows of each floor, one row per floor and demand row."""
     rows = next(iter(asked.own.values()))
     ids = rows["demand_id"].astype(str)
     names: list[pd.Series] = []
@@ -274,7 +275,7 @@ def _members(asked: Asked, *, zones_only: bool = False) -> pd.DataFrame:
 
 
 def _near(asked: Asked) -> pd.Series:
-    """Return the floor's name for each demand row within reach of an offer, else blank."""
+    """Return the name of the floor on reachable demand, by demand row; blank if not reachable."""
     rows = next(iter(asked.own.values()))
     forbidden = asked.offers["site_id"].isin(asked.forbidden)
     open_ = (asked.offers["reason"].fillna("").astype(str).str.strip() == "") & ~forbidden

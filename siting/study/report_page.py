@@ -33,18 +33,18 @@ def write_report(
     frontier: Path | None = None,
     language: str | None = None,
 ) -> Path:
-    """Write a stored run as one HTML file that needs no network; return its path.
+    """Write the report of a stored run as one self-contained HTML file; return its path.
 
     The same folder gives the same bytes.
 
     `folder`: a run folder, as `siting run` wrote it; `out`: the new file to write; by default
     ``report.html`` in the folder, which is replaced; `frontier`: a folder that `siting frontier`
-    wrote for the same study, whose curve is shown too; `language`: ``en`` or ``ur`` (Urdu); by
+    wrote for the same study, whose curve is added; `language`: ``en`` or ``ur`` (Urdu); by
     default the language of the run's configuration.
 
-    Raises `InputError` with every fault if the folder is incomplete, was edited, or is of another
-    format; `VerifyError` if the stored plan contradicts its tables; `MissingExtraError` if the
-    packages of the extra ``report`` are not installed.
+    Raises `InputError` with every fault if the folder is incomplete, edited, or in another format;
+    `VerifyError` if the stored plan contradicts its tables; `MissingExtraError` if the packages of
+    the extra ``report`` are not installed.
 
     >>> write_report(Path("runs/lahore-20261124-101500"))  # doctest: +SKIP
     PosixPath('runs/lahore-20261124-101500/report.html')
@@ -69,8 +69,8 @@ def page_of(run: RunRecord, frontier: Path | None = None, language: str | None =
 def record_of(source: Source) -> RunRecord:
     """Return the record of a run folder, a study or a plan, from which its report is drawn.
 
-    Raises `InputError` with every fault if the folder is incomplete, was edited, or is of another
-    format; `VerifyError` if the stored plan contradicts its tables.
+    Raises `InputError` with every fault if the folder is incomplete, edited, or in another format;
+    `VerifyError` if the stored plan contradicts its tables.
     """
     study = study_of(source)
     if isinstance(source, Path | str):

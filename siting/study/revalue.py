@@ -1,7 +1,7 @@
 """The value of a plan's stations under other demand or capacity.
 
-Only the service of the stations is decided again. This is how `siting evaluate` scores outside
-plans, and how a run values its plan under other circumstances.
+Only the service of the stations is solved again. `siting evaluate` scores outside plans in this
+way, and a run values its plan under other circumstances.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NO_FLOORS: dict[str, Any] = {
 
 
 def with_program(asked: Asked, **keys: Any) -> Asked:
-    """Return a program with other keys of the section ``program``."""
+    """Return the inputs with some keys of the section ``program`` changed."""
     program = asked.config.program.model_copy(update=keys)
     return replace(asked, config=asked.config.model_copy(update={"program": program}))
 
@@ -52,11 +52,11 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
 
 
 def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDLESS_PKR) -> Asked:
-    """Return the program of the last year for given offers, ignoring their exclusions.
+    """Return the program of the last year for given offers, even if these are ruled out.
 
-    The first aim is the most energy. Where public money fills the viability gap, the second is the
+    The first aim is the most energy. If public money fills the viability gap, the second aim is the
     least public money, because many plans that serve as much draw more. `chosen` are ids of the
-    offers that stand, existing ones included; `budget_pkr` is the public money available (PKR).
+    offers that stand, existing stations included; `budget_pkr` is the public money available (PKR).
     """
     asked = in_the_end(asked, budget_pkr)
     if asked.need is not None:
@@ -75,13 +75,13 @@ def service_of(
 ) -> pd.DataFrame:
     """Return the service of given offers in the last year: most energy, then shortest drives.
 
-    `chosen` are ids of the offers that stand, existing ones included; `demand` and `offers` come
-    from `asked` by default. Columns: ``site_id``, ``vehicle_class`` and ``served_kwh_day``, among
-    others.
+    `chosen` are ids of the offers that stand, existing stations included; `demand` and `offers` are
+    by default the tables of `asked`. Columns: ``site_id``, ``vehicle_class`` and
+    ``served_kwh_day``, among others.
     """
     wanted = asked.last_demand if demand is None else demand
     stands = asked.offers if offers is None else offers
-    # Public money is spent already, so its keys are left out.
+    # Public money is already spent, so keys about it are left out.
     asked = _alone(replace(asked, own={None: wanted}, offers=stands, need=None), chosen)
     if _anybody(wanted, asked):
         return plan_of(program_of(asked), chosen).service()
@@ -89,10 +89,10 @@ def service_of(
 
 
 def least_money_of(asked: Asked, chosen: Collection[str]) -> float | None:
-    """Return the least public money for the most service of offers in the last year (PKR).
+    """Return the least public money with which offers serve most in the last year (PKR).
 
-    None if public money fills no viability gap, no demand is in reach, or no amount of public money
-    keeps all the offers. `chosen` as in `service_of`.
+    None if public money does not fill the viability gap, no demand is in reach, or no amount of
+    public money keeps all the offers. `chosen` is as in `service_of`.
     """
     alone = _alone(asked, chosen)
     if asked.need is None or not _anybody(asked.last_demand, alone):
@@ -133,13 +133,13 @@ def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
 
 
 def _open(offers: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
-    """Return the offers, with the chosen ones allowed."""
+    """Return the offers without the reasons against the chosen offers."""
     ours = offers["offer_id"].isin(list(chosen)).to_numpy()
     return offers.assign(reason=offers["reason"].mask(ours, ""))
 
 
 def _anybody(wanted: pd.DataFrame, asked: Asked) -> bool:
-    """Return whether any demand is in reach of a standing station with a compatible charger."""
+    """Return whether any demand is in reach of a standing station with a fitting plug."""
     near = wanted[wanted["demand_kwh_day"] > 0].merge(asked.reach[["cell_id", "site_id"]])
     near = near[["vehicle_class", "site_id"]].drop_duplicates().merge(asked.compatibility)
     for group, part in near.groupby("charger_group"):

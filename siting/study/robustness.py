@@ -1,7 +1,7 @@
 """The plan under other circumstances: a simulated day, other capacities, other demand.
 
-The plan does not depend on these results. The stations stay the same: their day is simulated, and
-their service is solved again (`siting.study.revalue`), but nothing is planned again.
+The plan does not depend on these results, and its stations stay the same. Their day is simulated,
+and their service is solved again (`siting.study.revalue`).
 """
 
 from __future__ import annotations
@@ -33,15 +33,17 @@ from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
 
 DAY_MIN = 24 * 60.0
-# One day after a warm-up evening, same seed: a second or two for a city of 20 MWh/day.
+# One day after a warm-up evening, always with the same seed. A city of 20 MWh/day takes a second or
+# two.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
-# Beyond this number of drivers a day (about ten seconds) `siting simulate` has to be run.
+# Above this number of drivers a day (about ten seconds) a run simulates no day, but
+# `siting simulate` does.
 MOST_DRIVERS = 60_000
-# Standard errors within which lateness above the standard may be chance.
+# An excess over the service standard of fewer standard errors than this may be chance.
 SURE = 1.645
 DRAWS, SEED = 1000, 1
 SLOW_AT = people_to_energy.PACES["slow"]
-# Other capacities of the same chargers: label of the headline, and the words of the report.
+# Other capacities of the same chargers, with the label in the headline and the text in the report.
 WAITING, RATED, WAITS = "waiting", "rated_share", "waits"
 CAPACITIES = {
     WAITING: ("Under waiting", "capacity by waits and time (waiting)"),
@@ -49,11 +51,11 @@ CAPACITIES = {
     WAITS: ("By waits alone", "capacity by waits alone, ports in use however long"),
 }
 NO_STATION = "no station stands"
-# Number of concessions in the headline; their table has all of them.
+# Largest number of concessions in the headline; their table lists all.
 MOST_LOTS = 8
-# Least difference of the shares served at which the day and the program are compared.
+# The headline compares the day with the program if their shares served differ by more than this.
 APART = 0.05
-# Share of the time left after the plan that other circumstances may use.
+# Share of the spare time after the plan for other circumstances.
 WHAT_IF_SHARE = 0.5
 # Bands of the drive to the nearest station (min), in addition to the study's own cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)
@@ -69,12 +71,12 @@ BANDS_MIN = (5.0, 10.0, 15.0)
 def day(study: Any, plan: Plan, demand: Table, reach: Table) -> dict[str, Any]:
     """Shares of drivers in the plan's simulated day, as planned and with free choice.
 
-    ``served_share`` and ``out_of_reach_share`` of all drivers. ``turned_away_share`` and
-    ``late_share`` (turned away, or a wait of more than ``wait_min``) of drivers with a station in
-    reach; ``peak_late_share``: ``late_share`` in the busiest hour; ``exceeds``: whether it is more
-    than the standard allows. ``use``: by charger group, the share of the day that ports are in use,
-    and the number of places (stations near enough to share drivers) above the limit. ``why_not``:
-    why no day was simulated, else blank.
+    ``served_share`` and ``out_of_reach_share`` are shares of all drivers. ``turned_away_share`` and
+    ``late_share`` (turned away, or a wait of more than ``wait_min``) are shares of the drivers with
+    a station in reach. ``peak_late_share`` is ``late_share`` in the busiest hour; ``exceeds`` is
+    true if it is above the standard. ``use`` has, by charger group, the share of the day that ports
+    are in use, and the number of places (stations near enough to share drivers) above the limit.
+    ``why_not`` is the reason why no day was simulated, else blank.
     """
     waiting = Waiting.of(study)
     standard, rules = waiting.standard, DAY
@@ -133,9 +135,9 @@ def isochrones(
 ) -> Layer:
     """Areas by minutes of driving to the nearest station, with people and demand.
 
-    ``over_min``, ``within_min`` (minutes), ``people``, ``people_share`` (of all),
-    ``demand_kwh_day`` and shapes in metres; no rows without stations, or with a user's own table of
-    drives.
+    Columns: ``over_min``, ``within_min`` (minutes), ``people``, ``people_share`` (of all people),
+    ``demand_kwh_day`` and shapes in metres. The layer is empty without stations, or if drives come
+    from a user's own table.
     """
     limits = sorted({*BANDS_MIN, config.reach.cutoff_min})
     standing = candidates[candidates["site_id"].isin(plan.sites["site_id"])]
@@ -144,7 +146,7 @@ def isochrones(
     kmh = config.reach.access_kmh
     minutes = roads.minutes_to_nearest(network, standing, limits[-1], kmh)
     ground = roads.isochrones(network, minutes, limits)
-    # A cell counts by the drive from its centre, as in the reach.
+    # The drive of a cell starts at its centre, as in the reach.
     node = cells["node_id"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
     home_min = minutes.reindex(node).to_numpy() + cells["snap_m"].to_numpy() / 1000 / kmh * 60
     upto = [limits[bisect_left(limits, m)] if m <= limits[-1] else np.nan for m in home_min]
@@ -211,11 +213,12 @@ def _number(value: Any) -> float:
 def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> list[dict[str, Any]]:
     """Service and earnings of the same stations under other capacities and other demand.
 
-    One record each: ``what`` (``capacity`` or ``demand``), ``key`` (of `CAPACITIES`; ``case low``,
-    ``scenario slow`` …), ``text``, ``why_not`` (blank, or why it was not worked out),
-    ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` and ``classes`` (shares served);
+    Each record has ``what`` (``capacity`` or ``demand``), ``key`` (of `CAPACITIES`; ``case low``,
+    ``scenario slow`` …), ``text``, ``why_not`` (the reason for a missing result, else blank),
+    ``demand_kwh_day``, ``served_kwh_day``, ``served_share``, ``classes`` (shares served) and
     ``money`` (`siting.study.additional.at_risk`). The plan and ``waits`` have ``public_money_pkr``:
-    the least with which the stations serve as much, None where it fills no viability gap.
+    the least public money with which the stations serve as much, or None if public money does not
+    fill the viability gap.
     """
     config: Config = study.config
     paid = paid_of(outcome)
@@ -229,7 +232,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
     for key, value in _other_demands(config):
         name, other = f"{key} {value}", study.in_other(**{key: value})
         others.append(("demand", name, f"demand: {name}", "demand", other))
-    # If time is short, the money at risk under other demand comes first.
+    # `WAITS` comes last: if time is short, the money at risk under other demand matters more.
     others.sort(key=lambda other: other[1] == WAITS)
     count = context.count("circumstances")
     with study.spare.clock("what if", config.solver.time_limit_s, WHAT_IF_SHARE) as clock:
@@ -254,7 +257,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
 
 
 def _found(rows: list[dict[str, Any]]) -> str:
-    """Return the number of circumstances, and of those left out for lack of time."""
+    """Return in words the number of circumstances, and how many time did not allow."""
     late = sum(row["why_not"] == NOT_IN_TIME for row in rows)
     return f"{len(rows)} other circumstances" + (f", {late} of them {NOT_IN_TIME}" if late else "")
 
@@ -283,7 +286,7 @@ def _other_demands(config: Config) -> list[tuple[str, str]]:
 
 
 def paid_of(outcome: Outcome) -> dict[str, float]:
-    """Return the public money of each standing offer in the last year, by id (PKR)."""
+    """Return the public money (PKR) of each offer that stands in the last year, by id."""
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return {o: outcome.subsidies.get(site[o], 0.0) for o in outcome.offers}
 
@@ -297,9 +300,9 @@ def revalued(
     demand: pd.DataFrame | None = None,
     offers: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the service by class in other circumstances, and the public money at risk.
+    """Return the service by class under other circumstances, and the public money at risk.
 
-    `paid` is the result of `paid_of`; sales follow `rules`, by default the study's.
+    `paid` is the result of `paid_of`; `rules` are the business rules, by default the study's.
     """
     service = service_of(asked, list(paid), demand=demand, offers=offers)
     case = business_of(
@@ -317,8 +320,8 @@ def revalued(
 def risk_of(outcome: Outcome, asked: Asked, slow: tuple[str, Any]) -> dict[str, Any]:
     """Return the public money of a plan at risk in a slower scenario (`slow_of`), as figures.
 
-    ``risk_case``; ``risk_stations``, ``risk_subsidy_pkr`` and ``risk_loss_pkr_year``, None where
-    there is no such case.
+    Keys: ``risk_case``; ``risk_stations``, ``risk_subsidy_pkr`` and ``risk_loss_pkr_year``, which
+    are None without such a scenario.
     """
     case, other = slow
     risk = revalued(paid_of(outcome), other, asked, demand=other.demand)[1] if case else {}
@@ -365,8 +368,8 @@ def demand_range(
 ) -> dict[str, Any]:
     """The 5-95 % range of the demand (kWh/day) over random draws of its figures.
 
-    ``planned_share`` is the share of draws below the plan's demand, ``slow_share`` the share below
-    the demand with the vehicles of scenario ``slow`` (None where there is none). A
+    ``planned_share`` is the share of draws below the plan's demand. ``slow_share`` is the share of
+    draws below the demand of the ``slow`` scenario's vehicles, or None without this scenario. A
     user's own demand table has neither draws nor range.
     """
     ends = ("p05_kwh_day", "p50_kwh_day", "p95_kwh_day")
@@ -399,7 +402,7 @@ def demand_range(
 
 
 def lines_beside(study: Any) -> list[Line]:
-    """Return how a study's plan performs in other circumstances, as headline figures."""
+    """Return headline figures of a study's plan under other circumstances."""
     day, draws = study.day, study.demand_range
     lines = _day_lines(day, study.plan.served_share, study.what_if)
     wanted = float(study.plan.classes["demand_kwh_day"].sum())
@@ -413,8 +416,8 @@ def lines_beside(study: Any) -> list[Line]:
             text = f"{row['served_kwh_day']:,.0f} kWh/day ({row['served_share']:.1%})"
             label, kinds = CAPACITIES[row["key"]][0], _by_kind(row["classes"])
             lines.append(Line(f"under_{row['key']}", label, f"{text}, {kinds}"))
-    # Cases low and high put every figure at its end at once, which is too unlikely to judge a plan
-    # by.
+    # Cases low and high put all figures at one end at once. They are too unlikely for a verdict on
+    # a plan.
     others = [
         row
         for row in study.what_if
@@ -445,7 +448,7 @@ def lines_beside(study: Any) -> list[Line]:
 
 
 def planned_in_words(config: Config, wanted_kwh: float) -> str:
-    """Return the demand that a plan is made for and its case or scenario."""
+    """Return in words the demand for which a plan is made, and its case or scenario."""
     asked = config.demand
     policy = asked.fleet_csv is None and asked.scenario == people_to_energy.DEFAULT_SCENARIO
     if asked.case != "central":
@@ -458,7 +461,7 @@ def planned_in_words(config: Config, wanted_kwh: float) -> str:
 
 
 def stands_in_words(draws: Mapping[str, Any]) -> str:
-    """Return the position of a plan's demand in the range.
+    """Return in words the share of the draws that a plan's demand exceeds.
 
     >>> stands_in_words({"planned_share": 0.353})
     'more than in 35% of the draws'
@@ -498,7 +501,7 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
 
 
 def _in_use(use: list[dict[str, Any]]) -> list[Line]:
-    """Return where ports are in use longer than the limit, as a headline figure.
+    """Return a headline figure on charger groups whose ports are in use beyond the limit.
 
     >>> use = [
     ...     {"name": "sockets", "limit_share": 0.3, "free_share": 0.33, "places": 37,
@@ -519,7 +522,7 @@ def _in_use(use: list[dict[str, Any]]) -> list[Line]:
 
 
 def _without_limit(others: Mapping[str, dict[str, Any]]) -> str:
-    """Return the service and subsidy of the same stations without the limit on port use.
+    """Return in words the stations' service and subsidy without the limit on port use.
 
     >>> plan = {"public_money_pkr": 57.7e6}
     >>> waits = {"public_money_pkr": 21.4e6, "served_kwh_day": 13292.0, "served_share": 0.949}

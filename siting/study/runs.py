@@ -56,12 +56,12 @@ def run(
     write_lp: Path | str | None = None,
     progress: Report | None = None,
 ) -> Plan:
-    """Return the plan of a configuration, recounted; write it if a folder is named.
+    """Return the recounted plan of a configuration; write it if `out` names a folder.
 
     Parameters
     ----------
     config
-        The configuration or its YAML file; or a study, or a study's plan.
+        The configuration, its YAML file, a study, or a study's plan.
     overrides
         ``key.path=value`` texts that replace keys of the file.
     out
@@ -97,7 +97,7 @@ def run(
 
 
 def robust_override(config: Config) -> str:
-    """Return the override for a robust plan: slow, planned and fast sales of vehicles.
+    """Return the override that makes a plan robust to slow, planned and fast vehicle sales.
 
     Raises `InputError` if the configuration names scenarios of its own, or its fleet comes from a
     table.
@@ -114,8 +114,8 @@ def robust_override(config: Config) -> str:
 def write_program(study: Study, path: Path) -> None:
     """Write the whole program of a study, for its first aim, in LP format.
 
-    For regret, the best plan of each scenario is solved first. Raises `SolveError` if one is not
-    found in time.
+    If the aim is regret, the best plan of each scenario is solved first. Raises `SolveError` if one
+    of these is not found in time.
     """
     require_free(path)
     if not path.parent.is_dir():
@@ -141,7 +141,7 @@ def run_to_folder(
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[Plan, Path]:
-    """Return the plan and the run folder it was written to, ``runs_dir/NAME-TIME`` by default.
+    """Return the plan and its run folder, ``runs_dir/NAME-TIME`` by default.
 
     A robust plan is for slow, planned and fast sales at once (`ROBUST`).
     """
@@ -169,19 +169,19 @@ def write_run(
 ) -> tuple[Plan, Path]:
     """Return a study's plan and its run folder, which appears whole or not at all.
 
-    `out` is new, or empty; without it the folder is `usual`, or the first free of ``usual-2``,
-    ``usual-3`` … Once a plan is found, a first Ctrl-C waits for the folder; a second ends the run.
-    The whole program goes to `write_lp`, in LP format, before the solve. `facts` and `warnings` are
-    added to ``run.json``. `also` is called with the folder and the plan to write further files.
+    `out` is new, or empty; without it the folder is `usual`, or the first free name of ``usual-2``,
+    ``usual-3`` … Once a plan is found, a first Ctrl-C lets the folder be completed; a second ends
+    the run. The whole program is written to `write_lp`, in LP format, before the solve. `facts` and
+    `warnings` are added to ``run.json``. `also` writes further files, given folder and plan.
     """
-    # The folder is claimed before the work, so that a name that is taken costs no solve.
+    # The folder is claimed first, so that a run whose folder already exists fails before the solve.
     if write_lp is not None:
         require_free(Path(write_lp))
     with seen_through(by_solve=True) as wish, claimed_folder(out, usual) as claim:
         folder = claim.part
         if write_lp is not None:
             write_program(study, Path(write_lp))
-        wish.at_stake = False  # solves for `write_lp` give no plan
+        wish.at_stake = False  # the solves for `write_lp` find no plan to save
         plan = study.plan
         wish.at_stake = True
         with study.timed("facts") as told:
@@ -203,7 +203,7 @@ def write_run(
             with study.timed("report") as told:
                 write_text(folder / REPORT, page_of(record_of_plan(study, plan)))
                 told.append("one page")
-        # Written again: only now are the seconds complete.
+        # The facts are written again because only now the seconds are complete.
         _write_facts(study, plan, folder)
         seal_again(folder)
     return plan, claim.place
@@ -267,7 +267,7 @@ def check(
             return False
         return True
 
-    # These tables need no roads; a stage is tried if all its inputs could be made.
+    # These tables need no roads. A stage is attempted if all its inputs exist.
     attempt(lambda: sites.charger_catalogue(study.config.offers.chargers_csv))
     attempt(lambda: sites.grid_figures(study.config.offers.grid_csv))
     good: set[str] = set()
@@ -290,9 +290,9 @@ def check(
 def fetch(
     config: Path | str, *, overrides: Sequence[str] = (), progress: Report | None = None
 ) -> list[str]:
-    """Download all that a configuration needs into its cache; return a line per download.
+    """Download all inputs of a configuration into its cache; return a line per download.
 
-    A later run needs no internet.
+    A later run then works without the internet.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""The spare time for further results of a plan, bounded so that the time limit holds.
+"""The spare time for further results of a plan, within the time limit.
 
 Cards of stations, the plan in other demand cases and scenarios, and the prices of the certificate
 are computed after the solve. Together they have `LEAST_S` seconds or `SHARE` of the solver's time
-limit, whichever is more; each has a share of what is left. If the time runs out, the results still
-missing are left blank and reported. A run records the number of results done, so that a second
-writing gives the same results.
+limit, whichever is more; each takes a share of the time left. If the time runs out, the results
+still missing are left blank and reported. A run records the number of results computed, so that the
+run has the same results when it is written again.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LEAST_S, SHARE = 8.0, 0.04
-# At least this share of the elapsed time counts as time taken. Elapsed time alone would cut fast
-# steps short on a busy machine.
+# At least this share of the elapsed time is counted. Counting all of it would cut fast steps short
+# on a busy machine.
 LEAST_GIVEN = 0.05
 NOT_IN_TIME = "not worked out in the time"
 
 
 @dataclass
 class Clock:
-    """Processor time in seconds, or a twentieth of elapsed time if that is more."""
+    """A clock of processor time (s), or of a twentieth of the elapsed time if longer."""
 
     limit_s: float
     steps: int | None = None  # steps to do regardless of time; None: as time allows
@@ -38,7 +38,7 @@ class Clock:
         return max(time.process_time() - self.cpu, LEAST_GIVEN * passed)
 
     def more(self) -> bool:
-        """Return whether to do one more step, and count it."""
+        """Return whether there is time for one more step; if so, count the step."""
         if self.taken_s >= self.limit_s if self.steps is None else self.done >= self.steps:
             return False
         self.done += 1
@@ -56,7 +56,7 @@ class Spare:
 
     @contextmanager
     def clock(self, what: str, time_limit_s: float, share: float) -> Iterator[Clock]:
-        """Give a clock with a share of the time that a solver's time limit leaves."""
+        """Yield a clock with a share of the spare time left under a solver's time limit."""
         left_s = max(max(LEAST_S, SHARE * time_limit_s) - self.taken_s, 0.0)
         clock = Clock(share * left_s, None if self.known is None else self.known.get(what))
         try:

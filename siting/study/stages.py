@@ -1,7 +1,7 @@
 """A stage: a function from tables to a table that declares its inputs.
 
-The stages of a study are functions of the modules that `siting.study.depends` lists. A stage reads
-other stages by its parameters' names; of the configuration it sees only the keys it declares.
+The stages of a study are functions of the modules that `siting.study.depends` lists. A stage's
+parameters name the stages it reads. Of the configuration it sees only the keys it declares.
 `siting.study.depends` computes the effect of a change from these declarations.
 """
 
@@ -51,14 +51,14 @@ Report = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Context:
-    """The surroundings of a stage: the cache folder, and the listener for progress."""
+    """The environment of a stage: the cache folder and the listener for progress."""
 
     stage: str
     cache_dir: Path
     report: Report | None
 
     def count(self, things: str) -> Callable[[int, int], None] | None:
-        """Return a function that reports progress as a count; None without a listener."""
+        """Return a function that reports the number of things done; None without a listener."""
         report, begun = self.report, time.perf_counter()
         if report is None:
             return None
@@ -90,19 +90,19 @@ class _Holder(Protocol):
 class Stage[T]:
     """A function and its inputs; as an attribute of a study, the function's result."""
 
-    # Parameters: the stages it reads and, of `AT_HAND`, config (the declared keys), context and
-    # study.
+    # The function. Its parameters are stages that it reads and names of `AT_HAND`; `config` has
+    # only the declared keys.
     make: Callable[..., T]
-    keys: tuple[str, ...] = ()  # the keys it reads, each with all keys beneath it
-    # Further keys it sees, because an earlier stage reads them already.
+    keys: tuple[str, ...] = ()  # the keys that the stage reads, each with all keys beneath it
+    # Further keys that the stage may read, because an earlier stage already reads them.
     seen: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()  # stages that it reads through `study`
-    told: str = ""  # its name in progress and records; blank: not reported
+    also: tuple[str, ...] = ()  # stages that the stage reads through `study`
+    told: str = ""  # the stage's name in progress and records; blank: not reported
     # The result in words; None: nothing to report.
     found: Callable[[T], str | None] | None = None
-    # The run folder's name for its group of stages; blank: not stored.
+    # Name of the stage's group in a run folder; blank: not stored.
     stored: str = ""
-    once: bool = False  # whether it is the same in every year, scenario and case of a study
+    once: bool = False  # whether the stage is the same in every year, scenario and case
 
     def __post_init__(self) -> None:
         """Copy the function's docstring, so that help shows it."""
@@ -120,7 +120,7 @@ class Stage[T]:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The stages it reads."""
+        """The stages that this stage reads."""
         by_parameters = tuple(name for name in self.parameters if name not in AT_HAND)
         return by_parameters + self.also
 
@@ -146,7 +146,7 @@ class Stage[T]:
         return self if study is None else study.table_of(self)
 
     def __set__(self, study: object, value: T) -> None:
-        """Refuse: a table given in place of a stage must also reset its dependents."""
+        """Refuse the assignment, because dependent stages would stay stale."""
         raise AttributeError(f"{self.name} is a stage; use study.with_stages({{{self.name!r}: …}})")
 
 
@@ -163,9 +163,9 @@ def stage(
     stored: str = "",
     once: bool = False,
 ) -> _ToStage:
-    """Make a function a stage that reads these keys; see `Stage`.
+    """Return a decorator that makes a function a stage with these keys; see `Stage`.
 
-    Several keys of one section may stand together: ``"reach: cutoff_min access_kmh"``.
+    One text may list several keys of a section: ``"reach: cutoff_min access_kmh"``.
     """
     full_keys = tuple(key for text in keys for key in _whole_keys(text))
 
@@ -189,7 +189,7 @@ class Part:
         self._own = (section, reader, keys, at)
 
     def __getattr__(self, name: str) -> Any:
-        """Return a declared key's value, or the part of a section that is declared."""
+        """Return a declared key's value, or the declared part of a section."""
         section, reader, keys, at = self._own
         key, value = f"{at}{name}", getattr(section, name)
         if any(key == declared or key.startswith(f"{declared}.") for declared in keys):
@@ -200,7 +200,7 @@ class Part:
         raise AttributeError(f"the stage {reader} does not declare that it reads {key}")
 
 
-# Planners' words for the phases of a solve, by the engine's short names.
+# Phases of a solve in planners' words, by the engine's short names.
 PHASES = {
     "": "working out who is served",
     "aim": "next objective",

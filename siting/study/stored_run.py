@@ -1,7 +1,7 @@
 """The stored stages of a run folder, from which a later solve starts.
 
 The layers of a run folder are rounded for people; ``stages/`` keeps the tables to the last bit as
-Parquet, with the hash of each file. `study_from_run` opens a folder as the study it came from. It
+Parquet, with the hash of each file. `study_from_run` opens a folder as the study that wrote it. It
 keeps the stages that a change of the configuration leaves valid (`siting.study.depends`). Without a
 change they include the outcome, and the plan is recounted, not solved again.
 """
@@ -45,7 +45,7 @@ class Folder:
     record: Mapping[str, Any]
 
     def table(self, name: str) -> Any:
-        """Return a table as it was written, notes included; None if there was none."""
+        """Return a table as written, with its notes; None if the folder has no such table."""
         if f"{name}.parquet" not in self.record["sha256"]:
             return None
         path = self.path / f"{name}.parquet"
@@ -59,13 +59,13 @@ class Folder:
 
 @dataclass(frozen=True)
 class Form:
-    """The stored form of a stage that is no plain table: tables, record entries, reader."""
+    """The stored form of a stage that is not a plain table: tables, record entries, reader."""
 
     needed: tuple[str, ...]  # the required tables
-    # From the stage to its tables; a table that is None is not written.
+    # Function from the stage's result to its tables; a table that is None is not written.
     tables: Callable[[Any], dict[str, pd.DataFrame | None]]
-    read: Callable[[Folder], Any]  # from the folder to the stage
-    # From the stage to its entries in the record.
+    read: Callable[[Folder], Any]  # function from the folder to the stage's result
+    # Function from the stage's result to its entries in the record.
     record: Callable[[Any], dict[str, Any]] = lambda _: {}
 
 
@@ -138,8 +138,8 @@ def study_from_run(
     Raises
     ------
     InputError
-        With every fault, if the folder is not a run, of another format, incomplete or edited, or
-        if a file needed to compute a stage again is missing.
+        With every fault, if the folder is not a run folder, has another format, is incomplete or
+        edited, or if a file needed to compute a stage again is missing.
     ConfigError
         If an override is invalid.
 
@@ -192,7 +192,7 @@ def study_of(source: Source) -> Study:
 def study_again(
     first: Study, folder: Path, overrides: Sequence[str], *, progress: Report | None = None
 ) -> Study:
-    """Return the study of a stored run, sharing stages with an opened study."""
+    """Return the study of a stored run that shares stages with an opened study."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
     known = {"known_inputs": _known_inputs(facts, stale(changed))}
@@ -214,7 +214,7 @@ def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tupl
 
 
 def _known_inputs(facts: Mapping[str, Any], groups: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the records of the inputs that no stage reads again."""
+    """Return the records of the inputs that will not be read again."""
     return {
         str(record["key"]): record
         for record in facts["inputs"]
@@ -352,7 +352,7 @@ FORMS = {
 
 
 def _form(name: str) -> Form:
-    """Return the stored form of a stage: a table of its name unless `FORMS` has it."""
+    """Return the stored form of a stage: by default one table with the stage's name."""
     needed = () if name in OPTIONAL else (name,)
     plain = Form(needed, lambda t: {name: t}, lambda f: f.table(name))
     return FORMS.get(name, plain)

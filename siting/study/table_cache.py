@@ -1,7 +1,7 @@
 """A cache of tables, shared by studies and keyed by the content of all inputs.
 
-A key is the SHA-256 of every argument of the stage, tables and networks included, with the version
-of this package: equal keys mean equal tables, for any configuration.
+A key is the SHA-256 of the version of this package and of every argument of the stage, tables and
+networks included. Equal keys mean equal tables, for any configuration.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads import Network
 
-# Increase it when a stored stage computes anything else from the same arguments.
+# Increase this when a stored stage computes another result from the same arguments.
 FORMAT = 2
-# Seconds below which a table is computed again rather than stored.
+# A table that takes fewer seconds is computed again rather than stored.
 LEAST_S = 0.5
 _ABOUT, _TABLE = "about.json", "table.parquet"
 
@@ -53,10 +53,10 @@ def content_sha256(*parts: Any) -> str:
 def kept_table(
     folder: Path, name: str, parts: tuple[Any, ...], build: Callable[[], pd.DataFrame]
 ) -> pd.DataFrame:
-    """Return the stored table for these arguments, or build it and store it if that was slow.
+    """Return the stored table for these arguments, or build it and store it if slow to build.
 
-    See `siting.folder_cache.kept`; a table that Parquet would change is not stored. `parts` are all
-    inputs of `build`; `folder` may be deleted at any time.
+    See `siting.folder_cache.kept`. A table that Parquet would change is not stored. `parts` are all
+    inputs of `build`. `folder` may be deleted at any time.
     """
     key = content_sha256(FORMAT, __version__, name, *parts)
     entry = folder / f"{name}-{key[:32]}"
@@ -87,7 +87,7 @@ def load_table(path: Path) -> pd.DataFrame:
 
 
 def _pieces(part: Any) -> Iterator[bytes]:
-    """Yield the bytes of a part, its kind first, so that kinds never coincide."""
+    """Yield the bytes of a part, its kind first, so that parts of two kinds never coincide."""
     if isinstance(part, Network):
         yield b"network"
         yield from _pieces(part.nodes)
@@ -95,7 +95,7 @@ def _pieces(part: Any) -> Iterator[bytes]:
     elif isinstance(part, pd.DataFrame):
         yield b"table"
         if isinstance(part, gpd.GeoDataFrame):
-            # Files may describe one system differently.
+            # Files may describe the same coordinate system differently.
             yield _text(part.crs and (part.crs.to_authority() or part.crs.to_wkt()))
         yield from _column(part.index.to_frame(index=False), "index")
         yield from _column(part, "column")

@@ -1,6 +1,6 @@
 """The stages from roads to demand, in order.
 
-A stage reads the stages that its parameters name. `siting.study.to_plan` has the later ones;
+A stage reads the stages that its parameters name. `siting.study.to_plan` has the later stages;
 `siting.Study` lists all in order.
 """
 
@@ -35,7 +35,7 @@ def own_figures(section: Any) -> dict[str, Any]:
 
 @stage("demand: city like city_people")
 def city(config: Config) -> Row:
-    """The row of the city table: people, DISCO, availability, speed group."""
+    """The city's row in the city table: people, DISCO, availability, speed group."""
     asked = config.demand
     if asked.like is None or asked.city_people is None:
         return people_to_energy.city_figures(asked.city)
@@ -76,13 +76,13 @@ def people_read(config: Config, network: Network) -> People:
 
 @stage()
 def people(people_read: People) -> Layer:
-    """People by place, lon/lat; with ``zone_id`` where they are counted by zone."""
+    """People by place, lon/lat; with ``zone_id`` if people are counted by zone."""
     return people_read.rows
 
 
 @stage()
 def people_outside(people_read: People) -> Layer:
-    """People of the layer that the study leaves out as outside its area, lon/lat."""
+    """People of the layer who live outside the study area and are left out, lon/lat."""
     return people_read.outside
 
 
@@ -94,7 +94,7 @@ def people_notes(people_read: People) -> tuple[str, ...]:
 
 @stage()
 def zones(people_read: People) -> Layer | None:
-    """The zones that people are counted by, lon/lat; empty if they are counted otherwise."""
+    """The zones in which people are counted, lon/lat; None if people are not counted by zone."""
     return people_read.zones
 
 
@@ -120,7 +120,7 @@ def road_weights(config: Config) -> Table:
     found=lambda p: None if p is None else f"{len(p):,} places that draw vehicles",
 )
 def places(config: Config, network: Network, poi_weights: Table) -> Layer | None:
-    """Markets, offices, hospitals … with their OSM keys; empty if no surface needs them."""
+    """Markets, offices, hospitals … with their OSM keys; None if no surface needs them."""
     return read_destinations(config, network, poi_weights)
 
 
@@ -128,7 +128,7 @@ def places(config: Config, network: Network, poi_weights: Table) -> Layer | None
 def unpeopled(
     config: Config, network: Network, places: Layer | None, poi_weights: Table
 ) -> Layer | None:
-    """Places and main roads, with demand but no residents; empty without surfaces."""
+    """Points at places and on main roads, with demand but no residents; None without surfaces."""
     if config.demand.surfaces is None:
         return None
     layers = [people_to_energy.road_points(network)]
@@ -212,7 +212,7 @@ def city_people(config: Config, city: Row) -> float:
 def area_share(cells: Layer, city_people: float) -> float:
     """The share of the city's people who live in the study area, 0 to 1."""
     share = float(cells["people"].sum()) / city_people
-    # A layer of the whole city may differ from the table by rounding.
+    # A layer of the whole city may exceed the table by a rounding error.
     return min(share, 1.0) if share < 1.0 + 1e-6 else share
 
 
@@ -269,7 +269,7 @@ def registered_share(config: Config, city: Row) -> Table:
 
 @stage("demand.fleets", "reach.max_snap_m")
 def depots(config: Config, class_figures: Table, cells: Layer) -> Table | None:
-    """Fleets known by depot, with the cell and energy of each; empty if none are given."""
+    """Fleets known by depot, with the cell and energy of each; None if none are given."""
     if not config.demand.fleets:
         return None
     given = pd.DataFrame([depot.model_dump() for depot in config.demand.fleets])
@@ -305,7 +305,7 @@ def fleet_share(fleet_tables: tuple[Table, Table, Table]) -> Table:
 
 @stage("demand.housing")
 def housing(config: Config) -> dict[str, float]:
-    """The configuration's own effects of housing on charging at home."""
+    """The effects of housing on charging at home that the configuration sets."""
     return own_figures(config.demand.housing)
 
 
@@ -345,7 +345,7 @@ def zone_energy(config: Config, area: people_to_energy.Area, depots: Table | Non
 
 @stage("demand.profiles_csv")
 def sessions(config: Config) -> Table:
-    """The mean public session and hours of charging by vehicle class."""
+    """The mean public session, and the energy by hour of the day, by vehicle class."""
     return people_to_energy.session_figures(config.demand.profiles_csv)
 
 
@@ -418,10 +418,10 @@ def spread(
     vehicles: Table,
     depots: Table | None = None,
 ) -> Table:
-    """Return energy by zone and class spread over cells, by their surfaces if there are any.
+    """Return the energy by zone and class, spread over cells by surfaces if there are any.
 
-    `energy` has ``zone_id``, ``vehicle_class`` and ``demand_kwh_day``; the other tables are a
-    study's.
+    `energy` has ``zone_id``, ``vehicle_class`` and ``demand_kwh_day``; the other tables are tables
+    of a study.
     """
     division = None if surfaces is None else weights
     return people_to_energy.spread_demand(
@@ -449,7 +449,7 @@ def cell_places(cells: Layer, places: Layer | None, poi_weights: Table) -> Table
 def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> Table:
     """The factors of the energy by zone and class, in each year, scenario and case.
 
-    ``year``, ``fleet`` (the scenario of the fleet) and ``case``, then the columns of
+    Columns: ``year``, ``fleet`` (the scenario of the fleet) and ``case``, then the columns of
     `siting.demand.energy_factors`.
     """
     demand, program = config.demand, config.program
@@ -475,9 +475,9 @@ def energy_factors(config: Config, study: Any, area: people_to_energy.Area) -> T
 
 @stage("demand: fleet_csv scenarios_csv table")
 def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
-    """Vehicles of other scenarios relative to the plan's, by class and percentile.
+    """Vehicles of other scenarios relative to the plan's vehicles, by class and percentile.
 
-    See `siting.demand.fleet_paces`; None if the user gives the fleet or the demand.
+    See `siting.demand.fleet_paces`. None if the user gives the fleet or the demand.
     """
     asked, others = config.demand, dict[str, Table]()
     if asked.table is not None or asked.fleet_csv is not None:

@@ -1,4 +1,4 @@
-"""Limits on the offers, and named sites, from the section ``program.limits``."""
+"""Limits on the offers, and sites given by name, from the section ``program.limits``."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def limits_of(
     vehicles: pd.DataFrame,
     network: Network,
 ) -> tuple[Limit, ...]:
-    """Return the limits on the offers that the configuration and the feeders set.
+    """Return the limits on the offers from the configuration and the feeders.
 
     Limits set as shares of the budget have no value yet (`Limit.of_budget`). `vehicles` are the
-    electric ones of the area.
+    area's electric vehicles.
     """
     asked = config.program.limits
     limits: list[Limit] = []
@@ -72,7 +72,7 @@ def limits_of(
 
 @dataclass(frozen=True)
 class _Pot:
-    """Public money for some charger groups: a `share` of the budget, or `pkr` if that is 0."""
+    """Public money for some charger groups: a `share` of the budget, or `pkr` if `share` is 0."""
 
     groups: tuple[str, ...]
     pkr: float
@@ -81,7 +81,7 @@ class _Pot:
 
 
 def _money_for_chargers(config: Config, offers: pd.DataFrame) -> list[Limit]:
-    """Return envelopes of charger groups: ceilings, reserves, and splits."""
+    """Return the envelopes of charger groups: ceilings, reserves, and parts of a split."""
     asked = config.program.limits
     pots = {
         name: _Pot(one.charger_groups, one.budget_pkr, one.rule)
@@ -161,7 +161,7 @@ def _density(
 def _power(
     config: Config, offers: pd.DataFrame, compatibility: pd.DataFrame, vehicles: pd.DataFrame
 ) -> Limit:
-    """Return the limit on power for each electric vehicle."""
+    """Return the lower limit on charging power per electric vehicle."""
     asked = config.program.limits
     assert asked.least_kw_per_ev is not None  # the caller has checked
     count = vehicles.set_index("vehicle_class")["vehicles"].astype(float)
@@ -204,7 +204,7 @@ def power_for(
 
 
 def _bare(offers: pd.DataFrame) -> pd.Series[str]:
-    # existing+hub and hub+upgrade have the chargers of hub.
+    # Configurations existing+hub and hub+upgrade have the chargers of hub.
     names: pd.Series[str] = offers["configuration"].astype("str")
     return names.str.removeprefix("existing+").str.removesuffix("+upgrade")
 
@@ -212,7 +212,7 @@ def _bare(offers: pd.DataFrame) -> pd.Series[str]:
 def _envelopes(
     budgets_pkr: Mapping[str, float], shares: Mapping[str, Mapping[str, float]], where: str
 ) -> list[Limit]:
-    """Return a limit per envelope on the part of each offer's subsidy that it pays."""
+    """Return a limit per envelope, on the part of each offer's subsidy that it pays."""
     _need_offers(list(budgets_pkr), shares, where)
     return [
         Limit(name, "envelope", "PKR", pkr, shares[name], per_rupee=True)
@@ -232,7 +232,7 @@ def _need_offers(
 def _shares_by_chargers(
     config: Config, offers: pd.DataFrame, envelopes: Mapping[str, tuple[str, ...]]
 ) -> dict[str, dict[str, float]]:
-    """Return the share of each offer's subsidy that each envelope pays, by the chargers' cost."""
+    """Return each envelope's share of each offer's subsidy, from the cost of its chargers."""
     chargers = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
     price = chargers["capex_pkr"].astype(float).to_dict()
     asked = {group for groups in envelopes.values() for group in groups}
@@ -271,7 +271,7 @@ def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit,
     known = candidates[candidates["feeder_id"].fillna("").astype(str) != ""]
     load = load_kw(offers)
     if "upgrade_kw" in offers.columns:
-        # An upgrade brings its own power.
+        # A grid upgrade supplies its own power, which uses no headroom.
         load = load - offers["upgrade_kw"].fillna(0.0)
     offers = offers.assign(power_kw=load)
     feeder = dict(zip(known["site_id"].astype(str), known["feeder_id"].astype(str), strict=True))
@@ -282,8 +282,8 @@ def _feeders(candidates: gpd.GeoDataFrame, offers: pd.DataFrame) -> tuple[Limit,
 def sites_named(candidates: gpd.GeoDataFrame, names: Sequence[str], key: str) -> tuple[str, ...]:
     """Return the ids of sites given by id or by name.
 
-    Names are as on the map; case is ignored. An `InputError` that names `key` lists every name
-    with no site, or several.
+    Names are as on the map; case is ignored. An `InputError` that names `key` lists every name with
+    no site or with several sites.
     """
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         what = f"{reprlib.repr(names)} is not a list of sites"
@@ -316,7 +316,7 @@ def site_named(
     ids = candidates["site_id"].astype(str)
     if name in set(ids):
         return name
-    # Compared in Python: Arrow rejects texts outside UTF-8, which a user may write.
+    # Names are compared in Python, because Arrow rejects texts outside UTF-8.
     asked, has_name = name.strip().casefold(), candidates["name"].notna()
     named = candidates.loc[has_name, "name"].astype(str)
     called = zip(ids[has_name], named, strict=True)
@@ -334,10 +334,10 @@ def site_named(
 def concessions_of(
     config: Config, candidates: gpd.GeoDataFrame, offers: pd.DataFrame
 ) -> dict[str, str]:
-    """Return the concession of each site that is in one, by ``site_id``.
+    """Return the concession of each site in a concession, by ``site_id``.
 
-    An `InputError` names every site that is unknown or in two, a column missing from all layers of
-    sites, and every concession without a site for a new station.
+    An `InputError` names every site that is unknown or in two concessions, a column missing from
+    all layers of sites, and every concession without a site for a new station.
     """
     asked = config.offers.subsidy.concessions
     if asked is None:
@@ -370,11 +370,11 @@ def concessions_of(
 
 
 def limits_used(limits: Iterable[Limit], drawn_pkr: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return a plan's use of each limit and the bounds set, in the limit's unit.
+    """Return a plan's use of each limit and the limit's bounds, in the limit's unit.
 
-    Limits of spacing are left out: there is one for every two places that are too near. `drawn_pkr`
-    is the public money of each standing offer, by ``offer_id``. Keys, by name: ``limit``, ``kind``,
-    ``unit``, ``used``, ``at_least``, ``at_most`` (None: no such side).
+    Limits of spacing are left out, because there are too many. `drawn_pkr` is the public money of
+    each standing offer, by ``offer_id``. Keys: ``limit``, ``kind``, ``unit``, ``used``,
+    ``at_least``, ``at_most`` (None: no such side).
 
     >>> bikes = Limit("bikes", "envelope", "PKR", 9.0, {"a": 1.0, "b": 0.5}, per_rupee=True)
     >>> limits_used([bikes], {"b": 6.0})[0]["used"]

@@ -15,18 +15,18 @@ from siting.config import Config, PeopleZones
 from siting.errors import InputError
 from siting.roads import Network
 
-# Share of the zones' people beyond the roads that calls for a note.
+# A note is written if more than this share of the zones' people live beyond the roads.
 MOST_OUTSIDE = 0.05
 
 
 @dataclass(frozen=True)
 class People:
-    """People by place, people outside the area, and the zones of the count."""
+    """People by place, people outside the area, and the zones in which people are counted."""
 
-    rows: gpd.GeoDataFrame  # people and geometry, lon/lat; zone_id where counted by zone
+    rows: gpd.GeoDataFrame  # people and geometry, lon/lat; zone_id if counted by zone
     outside: gpd.GeoDataFrame  # the same for people left out
     zones: gpd.GeoDataFrame | None = None
-    notes: tuple[str, ...] = ()  # notes for readers on how they were placed
+    notes: tuple[str, ...] = ()  # notes for readers on how people were placed
 
 
 def outline(network: Network, around_m: float = 0.0) -> Polygon:
@@ -37,7 +37,7 @@ def outline(network: Network, around_m: float = 0.0) -> Polygon:
 
 
 def read_people(config: Config, network: Network) -> People:
-    """Return where people live as the configuration says, lon/lat."""
+    """Return the people by place from the configured source, lon/lat."""
     source = config.demand.people
     if source.kind == "streets":
         rows = demand.people_on_streets(network, source.total)
@@ -68,7 +68,7 @@ def read_people(config: Config, network: Network) -> People:
 
 
 def _rooms(names: list[str], config: Config) -> npt.NDArray[np.float64] | None:
-    """Return the census's ownership of tehsils by name; None if a zone is no tehsil."""
+    """Return the ownership weight of tehsils in the census; None if a zone is not a tehsil."""
     try:
         counts = census_zones(names, config.demand.like or config.demand.city, "")
     except InputError:

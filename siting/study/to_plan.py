@@ -1,4 +1,4 @@
-"""The stages from sites to plan; `siting.study.to_demand` has the earlier ones."""
+"""The stages from sites to plan; `siting.study.to_demand` has the earlier stages."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ from siting.study.to_program import Question, program_of, question_of
 from siting.tables import OFFERS
 from siting.verify import BOUND
 
-# Columns of cells and candidates that the reach reads.
+# Columns of cells that the reach depends on.
 _WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
 _WHERE_SITES = ["site_id", "node_id", "snap_m"]
-# Least time limit for the prices of a certificate (s), even if other results used up the time.
+# Least time limit for the dual prices of a certificate (s), even if no spare time is left.
 LEAST_PRICES_S = 6.0
 CERTIFICATE = "certificate"
 
@@ -95,7 +95,7 @@ def sites_found(
 
 @stage("roads.source", stored="neighbourhoods")
 def neighbourhoods(config: Config, network: Network) -> Layer:
-    """Named parts of the city, points; empty if the roads' source is not a file."""
+    """Named parts of the city as points; empty if the roads' source is not a file."""
     return neighbourhoods_of(config, network)
 
 
@@ -115,7 +115,7 @@ def dropped(sites_found: tuple[Layer, Layer, Table]) -> Layer:
 
 @stage(stored="candidates")
 def empty_sources(sites_found: tuple[Layer, Layer, Table]) -> Table:
-    """Sources of candidates without a place: ``key`` of each and ``what`` was not found."""
+    """Sources of candidates without a place: the ``key``, and ``what`` was not found."""
     return sites_found[2]
 
 
@@ -127,7 +127,7 @@ def compatibility() -> Table:
 
 @stage("offers: service utilisation")
 def service_standard(config: Config) -> sites.ServiceStandard:
-    """The standard by which a charger's output counts as capacity."""
+    """The service standard, which sets the usable capacity of a charger."""
     asked = config.offers.service.model_dump()
     taken = sites.time_utilisation(asked.pop("time_utilisation"))
     return sites.ServiceStandard(
@@ -137,7 +137,7 @@ def service_standard(config: Config) -> sites.ServiceStandard:
 
 @stage("offers: configurations sizes chargers_csv", "money.pkr_per_usd", stored="offers")
 def chargers(config: Config) -> Table:
-    """The chargers that the configurations are made of, rows of the catalogue."""
+    """The chargers in the configurations, as rows of the catalogue."""
     catalogue = sites.charger_catalogue(config.offers.chargers_csv)
     catalogue = sites.at_exchange_rate(catalogue, config.money.pkr_per_usd)
     used = catalogue["charger_id"].astype(str).isin(charger_types(config.offers))
@@ -215,7 +215,7 @@ def sales_path(config: Config, study: Any) -> Table:
     """Sales of each year of operation relative to the target year (``share``).
 
     With years, each business case uses the sales of the year in which the station opens. With a
-    user's own fleet, no station opens before its first year.
+    user's own fleet, no station opens before the fleet's first year.
     """
     if config.money.sales_path is not None or config.program.years is not None:
         return pd.DataFrame({"share": config.money.sales_path or (1.0,)})
@@ -321,7 +321,7 @@ def forbidden_sites(config: Config, candidates: Layer) -> tuple[str, ...]:
 
 @stage("offers.subsidy.concessions")
 def concessions(config: Config, candidates: Layer, offers: Table) -> dict[str, str]:
-    """The concession of each site that is in one, by ``site_id``."""
+    """The concession of each site in a concession, by ``site_id``."""
     return concessions_of(config, candidates, offers)
 
 
@@ -349,7 +349,7 @@ def asked(
     time_values: Table,
     concessions: dict[str, str],
 ) -> Asked:
-    """The configuration with the tables that its program is made from."""
+    """The configuration with the tables for its program."""
 
     def other(year: int | None, scenario: str | None, case: str | None) -> Table:
         other_demand: Table = study.in_other(year=year, scenario=scenario, case=case).demand
@@ -411,7 +411,7 @@ def outcome(study: Any, context: Context, asked: Asked, program: Program) -> Out
 
 @stage("offers: configurations sizes table_csv")
 def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
-    """The offers in files and lists: of the sizes, only those built and the nearest to them.
+    """The offers for files and lists, without sizes that are neither built nor near one built.
 
     All offers of a user's own table and of ``offers.configurations`` are shown.
     """
@@ -435,8 +435,8 @@ def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
 def certificate(config: Config, study: Any, program: Program, outcome: Outcome) -> Table | None:
     """Dual prices that prove a bound on the first aim, and the bound reported.
 
-    See `siting.verify.certified`. None if nothing was proven, the solve was interrupted, or time
-    ran out.
+    See `siting.verify.certified`. None if no bound was proven, the solve was interrupted, or the
+    time ran out.
     """
     if not math.isfinite(outcome.proof.bound) or outcome.stopped == "interrupted" or stop_wished():
         return None

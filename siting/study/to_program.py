@@ -1,6 +1,6 @@
 """The `siting.Program` of a configuration's requirements, and its answer.
 
-Every key of the section ``program`` is a block; all can be combined, except as in
+Every key of the section ``program`` is a block. Blocks can be combined, except as listed in
 `siting.config.refusals`.
 """
 
@@ -59,10 +59,10 @@ def instance_of(asked: Asked) -> Instance:
 
 
 def program_of(asked: Asked) -> Program:
-    """Return the program that a configuration asks for.
+    """Return the program of a configuration.
 
-    An `InputError` names every unknown zone or class and every fault of the tables, an
-    `InfeasibleError` every limit already exceeded by existing and required stations.
+    An `InputError` names every unknown zone or class and every fault of the tables. An
+    `InfeasibleError` names every limit that existing and required stations already exceed.
     """
     keys = asked.config.program
     years, futures = keys.years, keys.scenarios
@@ -92,7 +92,7 @@ def program_of(asked: Asked) -> Program:
 
 
 def counted(program: Program, asked: Asked, worth: Mapping[Any, pd.Series] | None) -> Program:
-    """Return a program with the configuration's worth: people, sessions, decay."""
+    """Return a program with the configuration's worth (people or sessions) and decay."""
     keys = asked.config.program
     if worth is not None:
         program = program.worth(worth, UNITS[keys.objective])
@@ -124,7 +124,7 @@ def _with_floors(program: Program, asked: Asked) -> Program:
 
 
 def zones_named(asked: Asked) -> pd.Series:
-    """Return the zones by ``demand_id``, renamed where equal to the city or a vehicle class."""
+    """Return zones by ``demand_id``, renamed if called like a vehicle class or ``city``."""
     assert asked.zones is not None  # the configuration checks this
     taken = {"city", REACHABLE, *asked.config.demand.vehicle_classes}
     return asked.zones.map(lambda name: f"zone {name}" if name in taken else name)
@@ -164,7 +164,7 @@ def aims_of(config: Config) -> list[str]:
         then = program.then
     elif program.decay is not None or config.solver.method == "greedy":
         then = ()
-    # Among plans of equal fairness, cost or safety, the most worth decides.
+    # Among plans that are equally fair, cheap or safe, the plan with the most worth is best.
     usual = () if "most_worth" in then else ("most_worth",)
     return [*program.first_aims, *usual, *then]
 
@@ -235,7 +235,7 @@ def aim_in_words(config: Config) -> str:
 
 
 def blocks_of(config: Config) -> set[str]:
-    """Return the keys of the program that are in use, and ``viability_gap``."""
+    """Return the keys of ``program`` in use, and ``viability_gap`` if public money fills it."""
     program = config.program
     plain = type(program)(budget_pkr=program.budget_pkr)
     used = {
@@ -257,10 +257,10 @@ def answer_of(
     start: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> Answer:
-    """Return the answer of a program, solved as the section ``solver`` says.
+    """Return the answer of a program, solved with the settings of the section ``solver``.
 
     Only ``solver`` and ``program.least_gain`` of `config` are read; `limit_s` is the time limit
-    (s), `start` offers of an earlier plan.
+    (s); `start` are offers of an earlier plan.
     """
     solver, gain = config.solver, config.program.least_gain
     return solve(
@@ -290,7 +290,7 @@ class Question(Program):
     config: Config | None = None
 
     def solve(self, time_limit_s: float | None = None) -> Answer:
-        """Return the answer, solved as the section ``solver`` of the study says.
+        """Return the answer, solved with the study's settings of the section ``solver``.
 
         Parameters
         ----------
@@ -300,9 +300,9 @@ class Question(Program):
         Raises
         ------
         InfeasibleError
-            If no plan meets all requirements; the faults name those in conflict.
+            If no plan meets all requirements; the faults name the conflicting requirements.
         SolveError
-            If none was found in time.
+            If no plan was found in time.
         """
         assert self.config is not None  # set by the study
         limit_s = self.config.solver.time_limit_s if time_limit_s is None else time_limit_s
@@ -310,7 +310,7 @@ class Question(Program):
 
 
 def question_of(program: Program, config: Config, zones: pd.Series | None) -> Question:
-    """Return a program as a question of a study.
+    """Return a program that is solved with a study's settings.
 
     `zones` gives the zone of each demand row, by ``demand_id``, for ``floor(…, of="zone")``; None
     without zones.
@@ -320,7 +320,7 @@ def question_of(program: Program, config: Config, zones: pd.Series | None) -> Qu
 
 
 def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame:
-    """Return answers, outcomes or plans as one table, a row each, in the order given.
+    """Return answers, outcomes or plans as one table, one row each, in the order given.
 
     Parameters
     ----------
@@ -330,9 +330,9 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        ``stations`` (that stand, existing ones too), ``served_kwh_day``, ``served_share``,
-        ``subsidy_pkr``, ``cost_pkr``, ``mean_travel_min``, ``gap`` (proven, share), ``status``;
-        units in ``attrs["units"]``.
+        ``stations`` (number, with existing ones), ``served_kwh_day``, ``served_share``,
+        ``subsidy_pkr``, ``cost_pkr``, ``mean_travel_min``, ``gap`` (proven gap as a share),
+        ``status``. ``attrs["units"]`` has the units.
 
     Examples
     --------
