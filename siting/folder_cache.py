@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 # Longest wait (s) for another process that builds the same content; after it, both build it.
 WAIT_S = 900.0
-# Errors in reading or writing a folder; after any of them, the content is built instead.
+# Errors that mean that a folder cannot be read or written.
 _WRONG = (
     OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError,
     pa.ArrowException, InputError,

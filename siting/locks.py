@@ -1,4 +1,4 @@
-"""Locks on files: one holder at a time; the system frees a lock when its process ends."""
+"""Locks on files, with one holder each; the system frees the lock of an ended process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-# Errors of file systems without locks.
+# Errors that a file system without locks raises.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -50,7 +50,7 @@ class Lock:
 
 
 def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
-    """Return a lock on a file; None if another process or thread holds it for all `wait_s`.
+    """Return a lock on a file; None if another process or thread holds it beyond the wait.
 
     The system frees the lock of a killed process, and the file that remains locks nobody out. On a
     shared file system with locks, the lock also works between machines. The file at `path` must

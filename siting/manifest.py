@@ -142,7 +142,7 @@ def read_manifest(
         raise InputError(str(folder), what, "name one that siting run wrote")
     facts = read_json(folder / "run.json")
     path = folder / FOLDER / MANIFEST
-    # The format is checked first, because another format explains all other faults.
+    # The format is checked first, because a different format would explain all other faults.
     if facts.get("format") != RUN_FORMAT:
         raise InputError(_other_format(folder / "run.json", facts, RUN_FORMAT))
     if not path.is_file():

@@ -178,7 +178,7 @@ TABLES = (CELLS, DEMAND, CANDIDATES, OFFERS, COMPATIBILITY, REACH, SERVICE)
 def load_kw(offers: pd.DataFrame) -> pd.Series[float]:
     """Return the load of each offer on the grid (kW).
 
-    It is ``load_kw`` or, without that column, the power of the chargers.
+    The load is ``load_kw`` or, if there is no such column, the power of the chargers.
     """
     return offers["load_kw" if "load_kw" in offers.columns else "power_kw"].astype(float)
 

@@ -26,7 +26,7 @@ from siting.errors import InputError, OutputError, SitingError, first_line
 from siting.locks import hold, holder
 from siting.texts import cell_text
 
-# Exceptions of the libraries that read and write layers.
+# Exceptions that the libraries for layers raise.
 GEO_ERRORS = (
     pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException,
     shapely.errors.ShapelyError, ProjError,

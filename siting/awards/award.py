@@ -147,7 +147,7 @@ def award(
 def award_to_folder(
     config: Path, bids: Path, *, overrides: Sequence[str] = (), now: datetime, **how: Any
 ) -> Award:
-    """Return an award after writing its folder, by default ``runs_dir/NAME-award-TIME``."""
+    """Return an award written to its folder, by default ``runs_dir/NAME-award-TIME``."""
     study = Study(config, overrides, today=now.date(), progress=how.get("progress"))
     usual = folder_for(study.config, "award", now)
     return award(study, bids, usual=usual, now=now, **how)

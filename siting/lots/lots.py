@@ -292,7 +292,7 @@ class _New:
         return 1, 0.0, proven
 
     def split(self, lots: int, within: float) -> tuple[_New, float] | None:
-        """Return the stations with the largest split so that lots are within a spread."""
+        """Return the stations with the largest ones split, if lots are then within a spread."""
         made = self
         for _ in range(MOST_SPLIT):
             parts = made.parts.copy()

@@ -147,7 +147,7 @@ def _chosen(
     lot, which no lot exceeds by more than `within`.
     """
     kwh, more = [one[0] for one in sums], 1 + within
-    groups = _groups(kwh, near, more + SLACK)  # the smallest lot has at most an even share (1)
+    groups = _groups(kwh, near, more + SLACK)  # the smallest lot has at most an even share, 1
     if len(groups) >= MANY:
         return None
     totals = [_summed(sums, group) for group in groups]

@@ -16,8 +16,8 @@ With money by year, ``b_c`` is the money that a city draws in each year, and ``p
 value per year. The budget is then one row per year: the money granted in the year or, with
 carry-over, up to the year. A city solved at prices ``p_k`` within all its possible money has the
 bound ``L_k + p_k b`` for any division; a bound for all money without prices has ``p_k = 0``. A
-bound for smaller budgets applies only up to these budgets in every year. It has no form
-``L_k + p_k b`` and is left out. ``U_c`` is therefore concave, and for any weights ``w_ck`` that are
+bound for smaller budgets applies only up to these budgets in every year. It is not of the form
+``L_k + p_k b``, so it is left out. ``U_c`` is then concave, and for any weights ``w_ck`` that are
 at least 0 and have the sum 1, its term is at most ::
 
     sum of w_ck L_ck
@@ -58,9 +58,9 @@ class Pot:
 
     name: str
     cities: tuple[str, ...]
-    at_least: float = 0.0  # smallest and, in `at_most`, largest sum of the grants (PKR)
+    at_least: float = 0.0  # `at_least`, `at_most`: limits on the sum of the grants (PKR)
     at_most: float = math.inf
-    years: tuple[int, ...] = (0,)  # positions of the years
+    years: tuple[int, ...] = (0,)  # indices of the years to which the limits apply
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,7 +271,7 @@ def price_columns(years: Sequence[int]) -> list[str]:
 
 
 def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
-    """Return the bounds that hold for any division: bounds at prices, and for any money.
+    """Return the bounds that hold for any division: at prices, or for all possible money.
 
     `bounds` has ``city``, ``budget_pkr`` (blank: any), ``bound_kwh_day`` and the `price_columns`.
     """

@@ -37,8 +37,8 @@ SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehic
 # The time limit of a city grows with this power of its demand, and is at least this share of the
 # mean limit: large cities are hard and cause most of the nation's gap.
 LARGER, LEAST_TIME = 0.75, 0.25
-# A city is solved again at a price if a larger share of energy is unproven; and the largest
-# multiple of the time limit for that.
+# A city is solved again at a price, with more time, if more than the first share of its energy is
+# unproven. The second number is the largest multiple of the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
 # Two cells overlap only if they share more than this part of a cell; otherwise they just touch.
@@ -162,7 +162,7 @@ class Rounds:
         return least, min(asked.most(budget), budget)
 
     def split(self, split: str) -> dict[str, Floats]:
-        """Return the money of each city by year (PKR), in proportion to the fact of a split."""
+        """Return the money of each city by year (PKR) in a split, such as one by population."""
         key = SPLITS[split]
         weight = {
             n: 0.0 if self.asked[n].takes_part == "never"
@@ -282,7 +282,7 @@ class Rounds:
         return tuple(best["offers"])
 
     def plans(self, name: str, *, floors: bool = False) -> list[Row]:
-        """Return the rows of a city that have a plan; with `floors`, one that meets the floors."""
+        """Return the rows of a city with a plan; if `floors`, with a plan that meets floors."""
         rows = [r for r in self.rows if r["city"] == name and "served_kwh_day" in r]
         if not floors:
             return rows
@@ -320,7 +320,7 @@ class Rounds:
     def divided(
         self, pots: Sequence[Pot] | None = None, *, whole: bool = True, floors: bool = True
     ) -> Divided | None:
-        """Return the best division by known plans, of the money or of `pots`; None if none."""
+        """Return the best division of the money, or of `pots`, by known plans; None if none."""
         points = self.points(floors=floors)
         if any(not len(p.money) for p in points.values()):
             return None
@@ -328,7 +328,7 @@ class Rounds:
         return divide(points, pots or self.pots, envelopes, whole=whole)
 
     def without_floors_kwh_day(self) -> float | None:
-        """Return the energy of the best division without floors (kWh/day); None if none is set."""
+        """Return the best division's energy without floors (kWh/day); None if no floor is set."""
         budget = self.config.money_pkr
         least = any(self.limits(name)[0] > 0 for name in self.studies)
         least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
@@ -371,7 +371,7 @@ class Rounds:
         """Return the yearly values of a question and its answer, by column of `bounds`."""
         prices = row["prices"]
         if self.years and prices is None and covers(row["money"], self.widest(row["city"])):
-            prices = [0.0] * len(self.years)  # the bound holds for all money, so for any division
+            prices = [0.0] * len(self.years)  # the money covers any grant: the bound always holds
         columns = dict(zip(price_columns(self.years), prices or (), strict=False))
         for key, column in BY_YEAR.items() if self.years else ():
             numbers = zip(self.years, row.get(key, ()), strict=False)
@@ -437,9 +437,9 @@ class Rounds:
     def _rupees(self, name: str) -> list[Floats]:
         """Return prices by year to try in a city; empty if there are no years or dual prices.
 
-        Prices by year from the known plans jump between extremes. The dual prices of the years in
-        the relaxations of the cities are about equal once the money is well divided. Therefore
-        their mean over cities, weighted by money, is tried. A city with limits on its money is also
+        Prices by year from the known plans jump between extremes. Once the money is well divided,
+        the dual price of a year is about the same in the relaxation of each city. Therefore the
+        mean over cities, weighted by money, is tried. A city with limits on its money is also
         solved at its own dual prices.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
@@ -459,7 +459,7 @@ class Rounds:
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
         """Return the money of a city plus all money left over in the nation, by year (PKR)."""
         left = self.money - np.sum(list(granted.values()), axis=0)
-        if self.carry_over:  # money carried over to a later year is not left over
+        if self.carry_over:  # money that later years need is not left over
             there = np.minimum.accumulate(np.cumsum(left)[::-1])[::-1]
             left = np.diff(np.maximum(there, 0.0), prepend=0.0)
         more: Floats = granted[name] + np.maximum(left, 0.0)
@@ -479,7 +479,7 @@ class Rounds:
         return must or self.config.least_kwh_day_a_head > 0
 
     def chosen(self) -> dict[str, tuple[Floats, Row]]:
-        """Return the money granted to each city, and its plan, except for failed cities."""
+        """Return the money granted and the plan of each city that did not fail."""
         whole = self.divided()
         if whole is None:
             raise InfeasibleError(self._why_not())

@@ -1,4 +1,4 @@
-"""Workers for the cities: local processes or a cluster; a dead worker does not end the run."""
+"""Workers for the cities: processes or a cluster; the run goes on if a worker dies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KILLED = "its process was killed, perhaps for lack of memory"
 
 
 class Workers:
-    """An executor that survives the death of its workers.
+    """An executor that goes on if worker processes die.
 
     `workers` are processes on this machine (None: one per core); `dask` is the address of a Dask
     scheduler to use instead.

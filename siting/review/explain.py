@@ -389,7 +389,7 @@ class Again:
 
     @property
     def reaches(self) -> str:
-        """The verb between a plan and its result."""
+        """The verb for a plan's result: ``serves`` energy, or ``reaches`` a value."""
         return "serves" if self.energy else "reaches"
 
     @property
@@ -593,14 +593,14 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
 
 
 def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return whether money is short, and the effect of one more million rupees."""
+    """Return text on the money spent, and on the effect of one more million rupees."""
     outcome = run.found
     text = f"PKR {outcome.subsidy_pkr / 1e6:,.2f} m of {outcome.budget_pkr / 1e6:,.2f} m is spent"
     if not run.asked.budgeted or not np.isfinite(outcome.budget_pkr):
         return [("Budget", text)]
     given = with_budget(run.asked, outcome.budget_pkr + MILLION)
     program, finer = program_of(given), run.asked.config.solver.gap / FINER
-    # The gain from a million is small: at the plan's own gap it would not show.
+    # The plan's own gap is too wide, because it may exceed the gain from a million rupees.
     try:
         more = effort_for(given, limit_s, finer).solve(program, start=outcome.offers).proof
     except SolveError:

@@ -12,7 +12,7 @@ from siting.study.report_page import page_of, record_of
 from siting.study.stored_run import Source, study_of
 from siting.writing import write_text
 
-# Only the report's map is shown.
+# Style that hides every part of a report except the map.
 _ALONE = (
     "<style>body > :not(main), main > :not(#plan-map) { display: none !important }"
     "main { margin: 0 !important; padding: 0 8px !important }</style>"

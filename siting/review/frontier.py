@@ -38,7 +38,7 @@ MOST_BUDGETS = 200
 
 
 def budgets_of(text: str) -> list[float]:
-    """Return the budgets (PKR) of a text such as ``low:high:count`` or ``a,b``.
+    """Return the budgets (PKR) in a text of the form ``low:high:count`` or ``a,b``.
 
     Raises `InputError` if the text has neither form, or a budget is invalid.
 

@@ -225,7 +225,7 @@ def _line_faults(asked: Asked, outcome: Outcome, unit: str, where: str) -> list[
 
 
 def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
-    """Return a fault for each table of the outcome that stations and service do not give."""
+    """Return a fault for each table of the outcome that stations and service contradict."""
     keys = asked.config.program
     again = zone_tables(asked, outcome)
     if keys.years is not None:
@@ -347,7 +347,7 @@ def _contents(path: Path) -> dict[str, Any]:
     held: dict[str, Any] = {}
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
-            base.text_factory = bytes  # a text may be any bytes in a file that was edited
+            base.text_factory = bytes  # an edited file may have texts that are not UTF-8
             for pragma in ("application_id", "user_version", "encoding"):
                 held[f"PRAGMA {pragma}"] = base.execute(f"PRAGMA {pragma}").fetchall()
             parts = base.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()

@@ -13,7 +13,7 @@ from siting.texts import html_text
 
 # Largest number of rows shown of a table; the answer itself has all rows.
 MOST_ROWS = 16
-# Largest number of characters shown of a cell in text, except in the last column.
+# Largest number of characters to which a cell is cut in text, except in the last column.
 MOST_LETTERS = 60
 
 

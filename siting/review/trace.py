@@ -93,7 +93,7 @@ def trace(
 
 
 def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
-    """Return the chain of the demand of a vehicle class in a cell (kWh/day).
+    """Return the chain of one class's demand in a cell (kWh/day).
 
     `at` gives the year and the scenario.
     """

@@ -305,7 +305,7 @@ def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Ch
 
 
 def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list[Chain]:
-    """Return the chain of the yearly cost of a new station that does not depend on sales."""
+    """Return the chain of a new station's fixed yearly cost, which ignores sales."""
     if offer["existing"]:
         return []
     earned = business.set_index("figure")["value"] if len(business) else pd.Series(dtype=float)

@@ -41,7 +41,7 @@ class Factor:
     table: str = ""  # the file with its row, or the stored table for which it was computed
     low: float | None = None  # the range in the row; None without a range
     high: float | None = None
-    source: str = ""  # as in the table; blank for computed values
+    source: str = ""  # copied from the table; blank for computed values
     confidence: str = ""
     said: str = ""  # further notes
 

@@ -329,7 +329,7 @@ def _fact_faults(
     if told.pop(AWARD, None) is not None:
         notes.append(f"rests on other solves, not done again: critical asks ({AWARD}, losers.csv)")
     own = [] if replanned is None else _replan_words(told, anew, replanned, path, notes)
-    for facts in (told, anew):  # the extra for the page may be installed at one time only
+    for facts in (told, anew):  # packages for the page may come and go between runs
         facts["warnings"] = [line for line in facts["warnings"] if not _no_report(line)]
     told["warnings"] = told["warnings"][len(own) :]
     keys = [key for key in dict.fromkeys([*anew, *told]) if key not in OfTheMoment.model_fields]

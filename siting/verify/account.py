@@ -90,8 +90,8 @@ class Aim:
     bound: float | None = None
     gap: float | None = None
     unit: str = "kWh/day"
-    # ``least_money`` and ``net_worth``: ``subsidy_pkr`` or ``cost_pkr``; ``tail``: ``served`` or
-    # ``unserved``.
+    # The figure of the aim: ``subsidy_pkr`` or ``cost_pkr`` for ``least_money`` and ``net_worth``,
+    # ``served`` or ``unserved`` for ``tail``.
     of: str = ""
     # ``net_worth``: the charge on a rupee, in `unit`; by year if it differs between years.
     least_gain: float | Mapping[int, float] = 0.0
@@ -112,7 +112,7 @@ class ViabilityGap:
 
     # Present value (PKR) of the margin on 1 kWh/day over a station's life, by vehicle class.
     margin_pkr: Mapping[str, float]
-    # Most public money for a station: a share of its cost, or PKR by ``offer_id``.
+    # The most public money for a station: a share of its cost, or an amount (PKR) by ``offer_id``.
     cap: float | Mapping[str, float]
     # ``site_id``, ``subsidy_pkr``: the public money paid in all or, with a column ``year``, up to
     # each year. Sites without a row draw nothing.
@@ -182,10 +182,10 @@ class Account:
     others: Sequence[OtherPlan] = ()  # plans from which this one must differ
     # Headroom by ``site_id`` (kW); sites without an entry are not checked.
     headroom_kw: pd.Series | None = None
-    # Claims on the last slice: ``site_id``, ``offer_id`` and any of ``power_kw``, ``cost_pkr``,
-    # ``subsidy_pkr``, ``served_kwh_day``.
+    # Claims about the stations of the last slice: ``site_id``, ``offer_id`` and any of
+    # ``power_kw``, ``cost_pkr``, ``subsidy_pkr``, ``served_kwh_day``.
     sites: pd.DataFrame | None = None
-    # Claims: `served` has ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``, ``worth``;
-    # `money` has ``year`` and any of ``granted_pkr``, ``spent_pkr``, ``left_pkr``.
+    # Further claims: `served` has ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``,
+    # ``worth``; `money` has ``year`` and any of ``granted_pkr``, ``spent_pkr``, ``left_pkr``.
     served: pd.DataFrame | None = None
     money: pd.DataFrame | None = None

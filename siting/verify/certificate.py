@@ -364,7 +364,11 @@ class _Bound:
         return np.array(out)
 
     def _with_gap(self, site: str, at: Numbers, year: Any, c: Numbers) -> tuple[Numbers, Numbers]:
-        """Return the smallest bound on each offer's earnings over prices of its gap, and sizes."""
+        """Return a bound on each offer's earnings, and its size.
+
+        The bound is the least over the prices tried for the site's gap. The size is the largest
+        absolute value, for the rounding error.
+        """
         when = str(year) if (site, str(year)) in self.price["gap"] else ""
         site_price = max(self.price["gap"].get((site, when), 0.0), 0.0)
         top = max(float(c.max(initial=0)), 0.0)
@@ -437,7 +441,7 @@ class _Sets:
 
     @classmethod
     def of(cls, plugs: pd.DataFrame, groups: Sequence[str], classes: Sequence[str]) -> _Sets:
-        """Return the sets that follow from plugs; groups that no offer has are left out."""
+        """Return the sets for a table of plugs; groups that no offer has are left out."""
         at = {group: n for n, group in enumerate(groups)}
         able: dict[str, set[int]] = {name: set() for name in classes}
         for group, name in plugs[["charger_group", "vehicle_class"]].itertuples(index=False):

@@ -1,4 +1,4 @@
-"""The recount: all checks of a plan in order, with those of limits, sites and other plans."""
+"""The recount: all checks of a plan in order, and the checks of limits and other plans."""
 
 from __future__ import annotations
 
