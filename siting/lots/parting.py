@@ -267,7 +267,7 @@ class _Search:
         return members - two, two
 
     def _moved(self, turn: int, a: int, b: int, i: int) -> dict[int, set[int]] | None:
-        """Return the new stations of the lots that a turn changes; None if a lot falls apart."""
+        """Return the changed lots after a turn, with their stations; None if one falls apart."""
         if turn % 40 == 0:  # two lots merge, and the merged lot or another lot is split
             other = turn // 40 % (2 * self.lots)
             both = self.members[a] | self.members[b]

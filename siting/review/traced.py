@@ -38,7 +38,7 @@ class Factor:
     of: str
     value: float
     unit: str
-    table: str = ""  # the file with its row, or the stored table for which it was computed
+    table: str = ""  # the file or stored table from which the value comes
     low: float | None = None  # the range in the row; None without a range
     high: float | None = None
     source: str = ""  # copied from the table; blank for computed values
