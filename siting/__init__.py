@@ -1,13 +1,13 @@
-"""Where electric-vehicle chargers go: a facility-location program on real road networks.
+"""Siting of electric-vehicle chargers: a facility-location program on real road networks.
 
-The stages are functions from tables to tables; `Study` runs them from one configuration file::
+The stages are functions from tables to tables. A `Study` runs them from one configuration file::
 
     import siting
 
     plan = siting.run("configs/islamabad.yaml")
     plan.explore()
 
-Names are imported on first use, so that ``import siting`` costs next to nothing.
+Names are imported on first use, so that ``import siting`` is fast.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Public names by the module they load from.
+# Public names, by the module that defines them.
 _NAMES = {
     "siting.awards": "award",
     "siting.batch": "list_studies run_batch",
@@ -48,14 +48,14 @@ _NAMES = {
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
-# Names shorter in their module; `load` alone would be vague here.
+# Public names that differ from the name in the module; `load` alone would be vague here.
 _OTHER_NAMES = {"load_config": "load", "read_roads": "read_file"}
 
 __all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name from the module it lives in."""
+    """Return a public name, imported from the module that defines it."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

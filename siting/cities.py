@@ -15,13 +15,13 @@ from siting.reference import table
 BIG_CITY_PEOPLE = 5_000_000
 # The 2019 policy required one fast station in every 3 km x 3 km of all major cities.
 SITE_SPACING_M = 3000
-# In a town with roads from a file, street corners are most of the candidates.
+# With roads from a file, most candidates are street corners, so these must be closer together.
 TOWN_SPACING_M = 500
-# About a billion rupees for Lahore; no figure for one city's chargers is published.
+# This gives Lahore about a billion rupees. No budget for the chargers of a city is published.
 BUDGET_PKR_PERSON = 80
 BUDGET_STEP_PKR = 10_000_000
-# A town borrows the figures of its district's city, else of the city listed for its division, which
-# is the nearest with the same or a neighbouring power company (assumption).
+# A town borrows the figures of its district's city, if the library has one, or of the city listed
+# here for its division: the nearest with the same or a neighbouring power company (assumption).
 _LENT = {
     "Faisalabad": ("Faisalabad", "Sargodha"),
     "Gujranwala": ("Gujranwala",),
@@ -35,19 +35,20 @@ _LENT = {
 LENDERS = {division: city for city, lent in _LENT.items() for division in lent}
 
 
-# Words that YAML reads as another type.
+# Words that YAML does not read as text.
 NO_TEXT = ("yes", "no", "on", "off", "true", "false", "null", "y", "n")
 
 
 def library() -> pd.DataFrame:
     """Return the cities of the library, one row each, with the inputs of a study.
 
-    Columns: ``city``, ``province``, ``people_2023`` (city proper, persons), ``zones`` and
-    ``zone_people`` (its census tehsils: number and persons), ``disco`` (its power supplier),
-    ``availability`` with ``…_low`` and ``…_high`` (share of the time with power), ``speed_group``
-    (its rows in the speed table), ``west_deg``, ``south_deg``, ``east_deg``, ``north_deg`` (box
-    around the built-up area, from memory and not surveyed), ``place_query`` (blank: use the box),
-    ``lon``, ``lat`` (centre), ``utm_epsg``, and their sources and confidence marks.
+    Columns: ``city``, ``province``, ``people_2023`` (persons in the city proper), ``zones`` and
+    ``zone_people`` (number of its census tehsils, and persons in them), ``disco`` (its power
+    supplier), ``availability`` with ``…_low`` and ``…_high`` (share of the time with power),
+    ``speed_group`` (the city's rows in the speed table), ``west_deg``, ``south_deg``,
+    ``east_deg``, ``north_deg`` (box around the built-up area, from memory and not surveyed),
+    ``place_query`` (blank: the box is used), ``lon``, ``lat`` (centre), ``utm_epsg``, and the
+    source and confidence of each figure.
 
     >>> cities = library().set_index("city")
     >>> len(cities), int(cities.loc["Karachi", "zones"]), int(cities.loc["Karachi", "zone_people"])
@@ -60,22 +61,22 @@ def library() -> pd.DataFrame:
     cities["zone_people"] = rows["sum"].to_numpy(dtype=int)
     cities["place_query"] = cities["place_query"].fillna("")
     first = ["city", "province", "people_2023", "zones", "zone_people", "disco", "availability"]
-    hidden = ("share_of_fleet", "share_source", "share_confidence")  # used by the demand only
+    hidden = ("share_of_fleet", "share_source", "share_confidence")  # for `siting.demand` only
     rest = [c for c in cities.columns if c not in first and c not in hidden]
     return cities[first + rest]
 
 
 def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFrame:
-    """Return the census zones (tehsils, in Karachi sub-divisions) of a city, as of 2023.
+    """Return the census zones of a city in 2023: tehsils, or sub-divisions in Karachi.
 
-    `city` is in the library, or in this table only (Sargodha, Sukkur …); None: every zone.
-    `whole_district` adds the other tehsils of its districts. Columns (blank: not given):
+    `city` may be in the library or in this table only (Sargodha, Sukkur …); None: every zone.
+    `whole_district` adds the other tehsils of the city's districts. Columns (blank: not given):
     ``district``, ``division``, ``tehsil``, ``city`` (blank: none), ``area_km2``, ``people_2023``,
     ``urban_people``, ``household_size`` (persons), ``growth_pct_year`` (2017 to 2023),
-    ``households``, ``renting_share``, ``rooms4_share`` (households with four rooms or more),
-    ``grid_share`` (lit by grid electricity; all 0 to 1), ``high_rise_buildings`` (residential),
-    ``economic_structures``, ``source``, ``confidence``. Raises `InputError` if the table has no
-    such city.
+    ``households``, three shares of the households (0 to 1), namely ``renting_share``,
+    ``rooms4_share`` (with four rooms or more) and ``grid_share`` (lit by grid electricity),
+    ``high_rise_buildings`` (residential), ``economic_structures``, ``source``, ``confidence``.
+    Raises `InputError` if the table has no such city.
 
     >>> tehsils("lahore")["tehsil"].to_list()
     ['Lahore City', 'Model Town', 'Shalimar', 'Lahore Cantt', 'Raiwind']
@@ -92,12 +93,12 @@ def tehsils(city: str | None = None, whole_district: bool = False) -> pd.DataFra
 
 
 def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
-    """Return persons, renting share and ownership of each zone from the census, by its name.
+    """Return census figures of zones, given their names, in the order of the names.
 
-    Zones and districts of `city` are searched first; case is ignored. Columns, in the order of the
-    names: ``people`` (2023), ``renting_share`` (0 to 1, blank: not given) and, as a proxy for
-    vehicles, ``ownership``: households with four rooms or more. An `InputError` that names `where`
-    lists every name missing from the census table or found in several districts.
+    Zones and districts of `city` are searched first; case is ignored. Columns: ``people`` (2023),
+    ``renting_share`` (0 to 1, blank: not given) and ``ownership``: households with four rooms or
+    more, as a proxy for vehicles. An `InputError` that names `where` lists every name that the
+    census table lacks or has in several districts.
 
     >>> census_zones(["Model Town"], "lahore", "zones")["people"].to_list()
     [3244906.0]
@@ -127,10 +128,10 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
 
 
 def find_city(name: str) -> pd.Series[Any]:
-    """Return the row of the library for a city.
+    """Return the library's row for a city.
 
-    Case is ignored. Raises `InputError` if the library has no such city; the fix names the nearest
-    spelling.
+    Case is ignored. Raises `InputError` if the library has no such city; the fix suggests the most
+    similar name.
 
     >>> find_city("quetta")["disco"]
     'QESCO'
@@ -148,14 +149,14 @@ def new_config(
 ) -> str:
     """Return a commented configuration (YAML) for a first study of a city.
 
-    Roads come from the library's place query, or its box if that is blank. People are the census
-    total, spread along streets. Candidates are fuel stations, car parks and malls of OpenStreetMap
-    and a grid of street corners. A tehsil or city of the census that the library lacks borrows the
-    figures of the library's nearest city, or of the one named in `like`. Any other town needs
-    `like`, a similar city of the library, and `people`, which always replaces the census total.
-    With a `roads_file` nothing is downloaded: the file gives roads and candidates, street corners
-    are denser, and demand is in proportion to people. Case is ignored. Raises `InputError` if
-    several towns have the name, or an unknown town lacks `like` or `people`.
+    Roads come from the library's place query or, if the query is blank, from its box. The people of
+    the census are spread along streets. Candidates are fuel stations, car parks and malls of
+    OpenStreetMap, and a grid of street corners. A tehsil or city that is in the census but not in
+    the library borrows the figures of the nearest city of the library, or of the city in `like`.
+    Any other town needs both `like`, a similar city of the library, and `people`. `people` always
+    replaces the census total. With a `roads_file` nothing is downloaded: the file gives roads and
+    candidates, street corners are denser, and demand is in proportion to people. Case is ignored.
+    Raises `InputError` if several towns have the name, or an unknown town lacks `like` or `people`.
 
     >>> print(new_config("multan").splitlines()[0])
     # Multan: roads, destinations and fuel stations come from OpenStreetMap through OSMnx.
@@ -165,7 +166,7 @@ def new_config(
     given = people
     slug, title = slug_of(name), _scalar(name)
     by_query = not in_library or bool(row["place_query"])
-    # A place query returns the administrative unit; the box holds the city proper.
+    # A place query returns the whole administrative unit; the box contains only the city proper.
     people = int(zones["people_2023"].sum() if by_query else row["people_2023"])
     districts = ", ".join(dict.fromkeys(zones["district"]))
     if by_query:
@@ -220,7 +221,7 @@ def new_config(
 """
     size_m = 1000 if people > BIG_CITY_PEOPLE else 500
     budget_pkr = max(1, round(people * BUDGET_PKR_PERSON / BUDGET_STEP_PKR)) * BUDGET_STEP_PKR
-    # Set where the default, the people of the city proper, is not the total above.
+    # The key is written only if its default, the people of the city proper, differs from the total.
     whole = ""
     if not in_library or people != int(row["people_2023"]):
         whole = f"""
@@ -281,7 +282,7 @@ solver:
 
 
 def slug_of(name: str) -> str:
-    """Return the name of a town's study and file.
+    """Return the name for a town's study and configuration file.
 
     >>> slug_of("Golarchi (S.F. Rahu)"), slug_of("ٹوپی")
     ('golarchi-s-f-rahu', 'town')
@@ -296,7 +297,7 @@ def _scalar(text: str) -> str:
 
 
 def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.DataFrame, str, bool]:
-    """Return a town's name, its census zones, its reference city, and whether it is that city."""
+    """Return a town's name, census zones and reference city, and whether it is that city."""
     if not (wanted.strip() and wanted.isprintable()):
         raise InputError("city", "is blank, or holds characters that cannot be printed")
     lender = None if like is None else str(find_city(like)["city"])
@@ -308,7 +309,7 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
     by_city = {city.casefold(): city for city in cities}
     if town in by_city and not district and lender in (None, by_city[town]):
         return by_city[town], tehsils(town), by_city[town], True
-    # A name with a district means a tehsil, even if a city has the same name.
+    # A name that is given with a district means a tehsil, even if a city has the same name.
     rows = zones[(zones["city"].str.casefold() == town) & (district == "")]
     rows = rows if len(rows) else zones[zones["tehsil"].str.casefold() == town]
     if rows.empty and lender is not None and people is not None:
@@ -344,7 +345,7 @@ def _zone_lines(zones: pd.DataFrame) -> str:
 
 
 def _match(name: str, known: list[str]) -> str:
-    """Return the matching known name; an `InputError` suggests the nearest."""
+    """Return the known name that matches; an `InputError` suggests the most similar name."""
     by_fold = {k.casefold(): k for k in known}
     meant = by_fold.get(name.strip().casefold())
     if meant is None:

@@ -1,4 +1,4 @@
-"""The embedded cities: configurations and data in the package, copied out to run."""
+"""The embedded cities: configurations and data in the package, to be copied and run."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def embedded_files(nation: bool = False) -> dict[Path, Path]:
-    """Return the files of the embedded city, by their paths in a copy.
+    """Return the files of the embedded city, by their path in a copy.
 
-    `nation` adds the other embedded cities and their nation. Raises `InputError` if this
-    installation lacks the files.
+    With `nation`, the files of the other embedded cities and of their nation are added. Raises
+    `InputError` if this installation lacks the files.
     """
-    # The files are inside the package in a wheel, beside it in a clone.
+    # A wheel has the files inside the package; a clone has them beside the package.
     cities = CITIES if nation else CITIES[:1]
     configs = [Path("configs", f"{city}.yaml") for city in cities] + [NATION] * nation
     for home in (PACKAGE / "_embedded", PACKAGE.parent):
@@ -38,27 +38,28 @@ def embedded_files(nation: bool = False) -> dict[Path, Path]:
 
 
 def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False) -> Path:
-    """Return the configuration of the embedded, schematic Islamabad, copied out with its data.
+    """Copy the embedded, schematic Islamabad to a folder; return the configuration file.
 
-    Its plan needs no internet. Runs go to ``runs/`` in the folder, parsed roads to ``cache/``.
+    A run of it needs no internet. Runs go to ``runs/`` in the folder, and parsed roads to
+    ``cache/``.
 
     Parameters
     ----------
     folder
-        Folder of the copy: ``configs/`` and ``data/`` are made in it. Existing files are left
+        Folder of the copy, which gets ``configs/`` and ``data/``. Files that exist already stay
         unchanged.
     nation
-        Whether to copy all embedded cities and their nation.
+        Whether to copy all embedded cities and their nation too.
 
     Returns
     -------
     Path
-        The copy's ``configs/islamabad.yaml``, or ``configs/nation.yaml``.
+        ``configs/islamabad.yaml`` or, with `nation`, ``configs/nation.yaml`` of the copy.
 
     Raises
     ------
     InputError
-        If files of the city exist there with other content: they may hold your edits.
+        If the folder has files of the city with other content, which may be your edits.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Errors that say where a fault is, what is wrong, and how to correct it.
+"""Errors that name the place of a fault, the fault and its correction.
 
 Every error has a list of `Fault`s, because a run that stops at the first of ten faults has to be
-started ten times. Each class also has a parent from the standard library, so that callers who do
-not know this package can still catch it.
+started ten times. Each class also has a parent from the standard library, so that callers can catch
+it without knowing this package.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def first_line(err: BaseException) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int = 1) -> str:
-    """Return the fix for an unknown name: the nearest known names, else `otherwise` or all.
+    """Return the fix for an unknown name: similar names, or else `otherwise` or all names.
 
     >>> did_you_mean("LAHOR", ["Lahore", "Multan"]), did_you_mean("x", ["Lahore", "Multan"])
     ('did you mean Lahore?', 'there are: Lahore, Multan')
@@ -43,7 +43,7 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault, in words a user can act on.
+    """A fault, in words on which a user can act.
 
     >>> print(Fault("people.csv, column people", "2 rows are negative", "correct them", ("7", "9")))
     people.csv, column people: 2 rows are negative (7, 9); correct them
@@ -51,9 +51,9 @@ class Fault:
 
     where: str  # file, table, column or configuration key, e.g. "people.csv, column people"
     what: str  # what was found there and what was expected
-    # The smallest remedy; blank, like `where`, if `what` names it already.
+    # The smallest remedy. A remedy or place that `what` names already is left blank.
     fix: str = ""
-    ids: tuple[str, ...] = ()  # the offending rows, keys or lines; the first few are shown
+    ids: tuple[str, ...] = ()  # the faulty rows, keys or lines, of which the first few are shown
 
     def __str__(self) -> str:
         """Return the fault on one line."""
@@ -66,22 +66,21 @@ class Fault:
         what = self.what
         if self.ids:
             more = f" and {len(self.ids) - SHOWN_IDS:,} more" if len(self.ids) > SHOWN_IDS else ""
-            # A blank id of a table is NaN, whatever the column's type.
+            # A blank id in a table is NaN, even in a column of texts.
             shown = ("(blank)" if i is None or i != i else str(i) for i in self.ids[:SHOWN_IDS])
             what += f" ({', '.join(shown)}{more})"
         return {"where": visible(self.where), "what": visible(what), "fix": visible(self.fix)}
 
 
 class SitingError(Exception):
-    """Parent of all errors this package raises on purpose.
+    """Parent of all errors that this package raises on purpose.
 
     Parameters
     ----------
     faults
-        One fault, a plain message, or several faults, which are all shown; with `what`, the place
-        of a single fault.
+        One fault, several faults or a plain message; with `what`, the place of a single fault.
     what, fix, ids
-        As in `Fault`.
+        The parts of a single fault, as in `Fault`.
 
     Examples
     --------
@@ -102,12 +101,12 @@ class SitingError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        """Return every fault, one to a line."""
+        """Return the faults as text, one per line."""
         lines = [str(fault) for fault in self.faults]
         return lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
 
     def _render_traceback_(self) -> list[str]:
-        """Return the faults for Jupyter, without a traceback."""
+        """Return the faults for display in Jupyter, without a traceback."""
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -130,7 +129,8 @@ def wrong_figures(
 ) -> list[Fault]:
     """Return a fault for each attribute of an object that is wrong.
 
-    `figures`: attribute, whether it is right, its requirement in words, the fix (blank if obvious).
+    Each of `figures` is an attribute, whether it is right, the requirement in words, and the fix
+    (blank if obvious).
 
     >>> wrong_figures("plan", Fault("a", "x"), [("fix", False, "a remedy", "name one")])
     [Fault(where='plan, fix', what="'' is not a remedy", fix='name one', ids=())]
@@ -145,11 +145,11 @@ def wrong_figures(
 
 
 class OutputError(SitingError, OSError):
-    """Output could not be written; no part of it is kept."""
+    """Output could not be written; no part of it remains."""
 
 
 class DownloadError(SitingError, ConnectionError):
-    """A download failed; no part of it is kept."""
+    """A download failed; no part of it remains."""
 
 
 class InfeasibleError(SitingError, ValueError):
@@ -165,12 +165,15 @@ class VerifyError(SitingError, ArithmeticError):
 
 
 class MissingExtraError(SitingError, ImportError):
-    """An optional package is needed for this feature."""
+    """An optional package that a feature needs is not installed."""
 
 
 @contextmanager
 def needs_extra(extra: str, package: str, what: str) -> Iterator[None]:
-    """Raise `MissingExtraError` if an extra's package is missing; `what`: why it is needed."""
+    """Raise `MissingExtraError` if a package of an extra is missing in the block.
+
+    `what` is the reason why the package is needed.
+    """
     try:
         yield
     except ImportError as err:

@@ -1,4 +1,4 @@
-"""Input files: hashes, tables and layers, with every fault named."""
+"""Input files: their hashes, tables and layers, and errors that name every fault."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ import shapely
 from siting.errors import Fault, InputError, SitingError, first_line, refuse
 from siting.writing import GEO_ERRORS
 
-# Pakistan with its coast; a point outside usually has latitude and longitude swapped.
+# Box around Pakistan with its coast. A point outside usually has latitude and longitude swapped.
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
 
 LONLAT_ALIASES = {"longitude": "lon", "latitude": "lat"}
@@ -46,12 +46,12 @@ def sha256(path: Path) -> str:
 def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     """Return the rows of a layer file in lon/lat (EPSG:4326).
 
-    GeoJSON, GeoPackage, FlatGeobuf and Shapefile are read by GDAL; GeoParquet by GeoPandas; a CSV
-    needs columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees. With
-    `unique_ids`, a repeated id in a GeoJSON is a fault: GDAL would only warn and renumber.
-    OpenStreetMap numbers nodes and ways separately, so its files may repeat ids. Raises
+    GDAL reads GeoJSON, GeoPackage, FlatGeobuf and Shapefile; GeoPandas reads GeoParquet. A CSV
+    needs the columns ``lon`` and ``lat`` (or ``longitude`` and ``latitude``) in degrees. With
+    `unique_ids`, a repeated id in a GeoJSON is a fault: GDAL would only warn and renumber. Files of
+    OpenStreetMap may repeat ids, because nodes and ways are numbered separately. Raises
     `InputError` if the file is missing, has an unknown ending, cannot be parsed, is empty, has no
-    coordinate reference system, repeats feature ids, or holds points outside Pakistan.
+    coordinate reference system, repeats feature ids, or has points outside Pakistan.
     """
     suffix = path.suffix.lower()
     if suffix not in LAYER_SUFFIXES:
@@ -86,10 +86,10 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
 
 
 def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
-    """Return the rows of a user's CSV file: UTF-8, commas, names in the first line.
+    """Return the rows of a user's CSV file in UTF-8, with commas and a header line.
 
     `reading` are further arguments of `pandas.read_csv`. Raises `InputError` if the file is missing
-    or cannot be read, or a line has more values than there are names, which would shift columns.
+    or cannot be read, or if a line has more values than the header, which would shift columns.
     """
     if not path.is_file():
         raise InputError(str(path), "no such file")
@@ -108,7 +108,7 @@ def read_csv(path: Path, **reading: Any) -> pd.DataFrame:
 
 
 def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
-    """Return a column as stripped texts; a missing value or column gives blanks.
+    """Return a column as stripped texts; missing values, or a missing column, become blanks.
 
     >>> texts_of(pd.DataFrame({"a": [" x", None]}), "a").tolist()
     ['x', '']
@@ -119,9 +119,9 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
 
 
 class UserTable:
-    """A user's CSV file, read by column, and its faults with their lines.
+    """A user's CSV file that is read by column, and its faults with their lines.
 
-    `texts` names the columns of text.
+    `texts` are the names of the columns of text.
     """
 
     def __init__(self, path: Path, texts: Iterable[str]) -> None:
@@ -135,7 +135,7 @@ class UserTable:
         return texts_of(self.table, column)
 
     def number(self, column: str, what: str, least: float = 0.0) -> pd.Series[float]:
-        """Return a column as numbers, NaN where blank; other texts are a fault."""
+        """Return a column as numbers, with NaN for blanks; any other text is a fault."""
         given = self.text(column)
         read = pd.to_numeric(given.where(given != ""), errors="coerce").astype(float)
         bad = (given != "") & ~(np.isfinite(read) & (read >= least))
@@ -143,14 +143,14 @@ class UserTable:
         return read.mask(bad)
 
     def fault(self, column: str, what: str, fix: str, bad: pd.Series[bool]) -> None:
-        """Add a fault for the flagged rows of a column; a blank column means the file."""
+        """Add a fault for the flagged rows of a column, or of the file if the name is blank."""
         if bad.any():
             where = f"{self.path}, column {column}" if column else str(self.path)
             lines = tuple(np.array(self.labels, dtype=object)[bad.to_numpy(dtype=bool)])
             self.faults.append(Fault(where, what, fix, lines))
 
     def require(self, *columns: Iterable[str]) -> None:
-        """Raise an `InputError` if the file has no rows, or has no column of a group."""
+        """Raise an `InputError` if the file has no rows, or lacks every column of a group."""
         there = set(self.table.columns)
         lost = tuple(" or ".join(some) for some in columns if there.isdisjoint(some))
         if lost:
@@ -164,9 +164,9 @@ class UserTable:
 def unreadable_in_words(
     path: Path, what: str = "cannot be read", also: tuple[type[Exception], ...] = ()
 ) -> Iterator[None]:
-    """Turn a library's error about a file's content into one error that names the file.
+    """Turn a library's error about the content of a file into an `InputError`.
 
-    The `InputError` names the file and says `what`. It replaces the errors in `UNREADABLE` and
+    The `InputError` has the file and the text `what`. It replaces the errors in `UNREADABLE` and
     `also`.
     """
     try:
@@ -178,7 +178,7 @@ def unreadable_in_words(
 
 
 def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
-    """Return the extent of a layer in degrees, in words for a message.
+    """Return the extent of a layer in degrees, as text for a message.
 
     >>> points = gpd.GeoSeries.from_xy([73.0, 73.1], [33.6, 33.7], crs=4326)
     >>> extent(points)
@@ -189,7 +189,9 @@ def extent(layer: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
 
 
 def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
-    """Return labels for rows of a file, by position from 0: a CSV's line, else the row from 1.
+    """Return labels for rows of a file: the line of a CSV, or the row number, from 1.
+
+    `rows` are positions, counted from 0.
 
     >>> row_labels(Path("people.csv"), [0, 3])
     ('line 2', 'line 5')
@@ -203,9 +205,9 @@ def row_labels(path: Path, rows: Iterable[int]) -> tuple[str, ...]:
 def rows_fault(
     where: str, bad: npt.ArrayLike, ids: npt.ArrayLike | Path, what: str, fix: str = ""
 ) -> list[Fault]:
-    """Return a fault with the ids of the rows flagged `bad`, or an empty list if none is.
+    """Return a fault with the ids of the rows flagged `bad`; an empty list if there are none.
 
-    `ids` are the ids of all rows, or their file: its lines then name the rows.
+    `ids` are the ids of all rows, or the file, whose line or row numbers then name the rows.
 
     >>> rows_fault("sites, column bays", [False, True], ["s1", "s2"], "below 0")
     [Fault(where='sites, column bays', what='below 0', fix='', ids=('s2',))]
@@ -220,7 +222,7 @@ def rows_fault(
 
 
 def missing_columns(table: pd.DataFrame, columns: Iterable[str], where: str) -> list[Fault]:
-    """Return a fault for each column that is missing in a table."""
+    """Return a fault for each column that a table lacks."""
     have = ", ".join(map(str, table.columns[table.dtypes != "geometry"]))
     return [
         Fault(f"{where}, column {column}", "missing", f"it has: {have}")
@@ -241,7 +243,7 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno
             )
-        elif unique_ids and "id" not in layer.columns:  # the reader checks an id column
+        elif unique_ids and "id" not in layer.columns:  # a column of ids is checked by the caller
             raise InputError(
                 f"{path}, feature id",
                 f"{repeated[1]} stands at several features, perhaps others too",
@@ -296,12 +298,12 @@ def _require_finite(layer: gpd.GeoDataFrame, path: Path, what: str) -> None:
 
 
 def file_date(path: Path) -> str:
-    """Return the day of a file's last change, as ISO text."""
+    """Return the date of a file's last change, in ISO format."""
     return date.fromtimestamp(path.stat().st_mtime).isoformat()
 
 
 def plain_column(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column as numbers, flags or texts, which every file format can hold."""
+    """Return a column as numbers, flags or texts, which every file format can store."""
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return column
     return column.astype("str").where(column.notna())

@@ -1,4 +1,4 @@
-"""Slow results stored in folders, complete or not at all; damaged folders are never read."""
+"""A cache of slow results in folders, which are complete or absent, never partial."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from siting.writing import whole_folder
 
 logger = logging.getLogger(__name__)
 
-# Longest wait (s) for another process that builds the same content; then both build it.
+# Longest wait (s) for another process that builds the same content; after it, both build it.
 WAIT_S = 900.0
-# Every error in reading or writing a folder has the same remedy: build the content.
+# Errors that mean that a folder cannot be read or written.
 _WRONG = (
     OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError,
     pa.ArrowException, InputError,
@@ -34,12 +34,13 @@ def kept[T](
     write: Callable[[Path, T], object],
     least_s: float = 0.0,
 ) -> T:
-    """Return the content of a folder, or build it and store it there.
+    """Return the content of a folder, or build the content and store it there.
 
-    Simultaneous or killed processes never leave half a folder. A damaged one is built again, with a
-    warning; content that cannot be written is still returned. The name of `entry` encodes all that
-    its content depends on; the folder may be deleted at any time. `read` raises if the folder is
-    damaged. Content built in less than `least_s` is not stored.
+    Simultaneous or killed processes never leave a partial folder. A damaged folder is built again,
+    with a warning. Content that cannot be written is still returned. The name of `entry` must
+    change with everything on which the content depends; the folder may be deleted at any time.
+    `read` must raise an error if the folder is damaged. Content built in less than `least_s`
+    seconds is not stored.
     """
     content = _read(entry, read)
     if content is not None:
@@ -81,7 +82,7 @@ def _write[T](entry: Path, built: T, write: Callable[[Path, T], object]) -> None
         with whole_folder(entry) as part:
             write(part, built)
     except _WRONG as err:
-        # Another process may have stored it already, which is just as good.
+        # The error does not matter if another process has stored the content already.
         if not entry.is_dir():
             level = logging.WARNING if isinstance(err, OSError | InputError) else logging.INFO
             logger.log(level, "what was built could not be kept in %s: %s", entry, err)

@@ -1,4 +1,4 @@
-"""Ctrl-C during work worth keeping: the first press waits, the second ends it."""
+"""Ctrl-C during work worth keeping: the first press waits, and the second ends the work."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ DISCARDED = "Stopped at once, the plan so far was discarded"
 
 
 class Wish:
-    """The handler of Ctrl-C for a block; see `seen_through`.
+    """The handler of Ctrl-C in a block; see `seen_through`.
 
-    `at_stake`: whether there is work to lose; until then Ctrl-C ends the block at once. `heard`:
-    whether Ctrl-C was pressed after that. `by_solve`: whether the first solve with a plan sets
-    `at_stake`.
+    `at_stake`: whether there is work to lose; if there is none, Ctrl-C ends the block at once.
+    `heard`: whether Ctrl-C was pressed while there was work to lose. `by_solve`: whether the first
+    solve with a plan sets `at_stake`.
     """
 
     def __init__(self, *, by_solve: bool) -> None:
@@ -26,7 +26,7 @@ class Wish:
         self.at_stake = self.heard = False
 
     def __call__(self, _number: int, _frame: object) -> None:
-        """Handle one Ctrl-C."""
+        """Handle a press of Ctrl-C."""
         if not self.at_stake:
             raise KeyboardInterrupt
         if self.heard:
@@ -39,8 +39,8 @@ class Wish:
 def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
     """Let the first Ctrl-C wait for the end of the block, once there is work to lose.
 
-    A handler set by the caller is kept. Outside the main thread, which alone receives signals,
-    nothing is done.
+    A handler set by the caller stays in place. Only the main thread receives signals, so the
+    function has no effect in other threads.
     """
     wish = Wish(by_solve=by_solve)
     if not takes_ctrl_c():
@@ -57,7 +57,7 @@ def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
 def held() -> Iterator[None]:
     """Let Ctrl-C wait for the end of a short block that must not be interrupted.
 
-    A process interrupted at its start reads half of its input, and reports an error.
+    An example is the start of a process: interrupted, it reads half of its input and fails.
     """
     if not takes_ctrl_c():
         yield
@@ -73,13 +73,13 @@ def held() -> Iterator[None]:
 
 
 def stop_wished() -> bool:
-    """Return whether a Ctrl-C waits for a block's end, so that no new work should begin."""
+    """Return whether Ctrl-C was pressed and waits for a block's end: no work should begin."""
     handler = signal.getsignal(signal.SIGINT)
     return isinstance(handler, Wish) and handler.heard
 
 
 def takes_ctrl_c() -> bool:
-    """Return whether Python or a `Wish` handles Ctrl-C here, and not the caller."""
+    """Return whether Ctrl-C is handled by Python or a `Wish`, and not by the caller."""
     if threading.current_thread() is not threading.main_thread():
         return False
     handler = signal.getsignal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Locks on files: one holder at a time; the system frees a lock when its process ends."""
+"""Locks on files, with one holder each; the system frees the lock of an ended process."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-# Errors of file systems without locks.
+# Errors that a file system without locks raises.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 class Lock:
     """A lock that is held; see `hold`.
 
-    `held`: the lock on the file; None on a file system without locks. `sure`: whether nobody else
-    can hold it.
+    `held`: the lock of the file system; None on a file system without locks. `sure`: whether no
+    other process can hold the lock too.
     """
 
     def __init__(self, path: Path, held: FileLock | None) -> None:
@@ -26,12 +26,12 @@ class Lock:
         self._over = False
 
     def release(self) -> None:
-        """Release the lock and delete the file; waiting processes look again."""
+        """Release the lock and delete its file; waiting processes then try again."""
         if self._over:
             return
         self._over = True
-        # Deleted while held, so that nobody locks a file about to be deleted. Windows deletes no
-        # open file: there it is deleted after the release.
+        # The file is deleted before the release, so that nobody locks a file that is then deleted.
+        # Windows cannot delete an open file: there it is deleted after the release.
         with suppress(OSError):
             self.path.unlink()
         if self.held is not None:
@@ -50,11 +50,11 @@ class Lock:
 
 
 def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
-    """Return a lock on a file, or ``None`` if another process or thread still holds it.
+    """Return a lock on a file; None if another process or thread holds it beyond the wait.
 
-    The system frees the lock of a killed holder, and a remaining file keeps nobody out. On a shared
-    file system with locks, the lock also holds between machines. `path` is a file for this lock
-    alone, created with its folder if missing.
+    The system frees the lock of a killed process, and the file that remains locks nobody out. On a
+    shared file system with locks, the lock also works between machines. The file at `path` must
+    serve this lock alone; it is created, with its folder, if missing.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -72,8 +72,8 @@ def hold(path: Path, wait_s: float = 0.0) -> Lock | None:
     except OSError as err:
         if err.errno not in _NO_LOCKS:
             raise
-        held = None  # two holders at once are possible
-    with suppress(OSError):  # the text only names the holder
+        held = None  # the file system has no locks, so two processes may hold it at once
+    with suppress(OSError):  # the lock works without the text, which only names the holder
         path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
     return Lock(path, held)
 

@@ -1,8 +1,9 @@
 """The manifest of a run folder, `stages/stages.json`, and the faults of damaged folders.
 
-The manifest holds the SHA-256 of every file of the run, and its own. It leaves out ``report.html``,
-which may be written again. Hashes detect accidents, but not edits that also correct the hashes:
-`siting verify` recounts to detect such edits. A nation's manifest lists all files below its folder.
+The manifest has the SHA-256 of every file of the run except ``report.html``, which may be written
+again, and a hash of the manifest itself. Hashes detect accidents, but not edits that change the
+hashes to match: `siting verify` recounts the run to detect such edits. The manifest of a nation
+lists all files below its folder.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ from siting.errors import Fault, InputError, refuse
 from siting.files import sha256
 from siting.outcome import FACTS
 
-# Increase it when the stored content changes.
+# Increase this number when the stored content changes.
 FORMAT = 5
-# The format of run.json that is read here; `siting.study.facts` writes it.
+# The format of run.json; `siting.study.facts` writes it.
 RUN_FORMAT = 3
 FOLDER = "stages"
 MANIFEST = "stages.json"
 AGAIN = "make the run again with `siting run`"
-# Files of the run folder itself that the stages depend on.
+# Files in the run folder on which the stages depend.
 WHOLE = ("config.yaml", "run.json")
-# The page of a run: it may be written again from the other files, with other content.
+# The page of a run has no hash: it may be written again from the other files, and then differ.
 REPORT = "report.html"
 SEAL = "sha256_of_this"
 
 
 def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a manifest with the hashes of the files in a run folder, and its own hash.
+    """Return a manifest with the hashes of a run folder's files, and its own hash.
 
-    `record` is the rest of the manifest. The stages must be in the folder.
+    `record` is the remaining content of the manifest. The folder must have the stages already.
     """
     here = sorted(path for path in folder.iterdir() if path.is_file() and _hashed(path.name))
     hashes = {
@@ -50,7 +51,7 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) -> dict[str, Any]:
     """Return a manifest with the hashes of all files below a folder, and its own hash.
 
-    `but` are files of the folder that are not hashed, such as the manifest itself.
+    `but` are files of the folder without a hash, such as the manifest itself.
     """
     names = [
         name
@@ -62,7 +63,7 @@ def sealed_below(record: Mapping[str, Any], folder: Path, but: Sequence[str]) ->
 
 
 def files_below(folder: Path) -> list[str]:
-    """Return the files and empty folders below a folder, by relative path, sorted."""
+    """Return the relative paths of the files and empty folders below a folder, sorted."""
     found = [
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -94,14 +95,14 @@ def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list
 
 
 def strange(folder: Path, known: Sequence[str]) -> list[Fault]:
-    """Return a fault that names unknown files in a folder."""
+    """Return a fault that names the unknown files in a folder, if there are any."""
     odd = tuple(sorted(path.name for path in folder.iterdir() if path.name not in known))
     what = "not a file that the run wrote"
     return [Fault(str(folder), what, "move it elsewhere", odd)] if odd else []
 
 
 def as_form[T: BaseModel](form: type[T], data: Any, where: str, again: str = AGAIN) -> T:
-    """Return JSON data as a model; an `InputError` names every key of a wrong type."""
+    """Return JSON data as a model; an `InputError` names every key with a wrong type."""
     try:
         return form.model_validate(data)
     except ValidationError as err:
@@ -131,8 +132,8 @@ def read_manifest(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return ``stages.json`` and ``run.json`` of a run folder whose files are unchanged.
 
-    `tables` are required. An `InputError` names every fault: no run, another format, missing or
-    edited files.
+    `tables` are tables that the folder must have. An `InputError` names every fault: a folder that
+    is not a run, another format, and missing or edited files.
     """
     if not folder.is_dir():
         raise InputError(str(folder), "no such run folder", "name one that siting run wrote")
@@ -141,7 +142,7 @@ def read_manifest(
         raise InputError(str(folder), what, "name one that siting run wrote")
     facts = read_json(folder / "run.json")
     path = folder / FOLDER / MANIFEST
-    # The version comes first: it explains all other faults.
+    # The format is checked first, because a different format would explain all other faults.
     if facts.get("format") != RUN_FORMAT:
         raise InputError(_other_format(folder / "run.json", facts, RUN_FORMAT))
     if not path.is_file():
@@ -187,7 +188,7 @@ def _manifest_faults(path: Path, manifest: Mapping[str, Any], tables: Sequence[s
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return a JSON object from a file of a run."""
+    """Return the JSON object in a file of a run."""
     try:
         parsed = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as err:

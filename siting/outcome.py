@@ -1,6 +1,6 @@
-"""The outcome of a program: the parts of an answer that are needed after a run, as tables.
+"""The outcome of a program: the parts of an answer needed after the run, as tables.
 
-`siting.study` makes it from the engine's answer; a run folder stores it.
+`siting.study` makes the outcome from the engine's answer, and a run folder stores it.
 """
 
 from __future__ import annotations
@@ -30,26 +30,27 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcome(Solved):
-    """The decisions, their figures and their proofs.
+    """The decisions of a plan, their figures and their proofs.
 
     Parameters
     ----------
     model
         ``capacitated`` or ``coverage``.
     blocks
-        Keys in use of the section ``program``, such as ``years`` or ``zone_floor``.
+        The keys of the section ``program`` that are set, such as ``years`` or ``zone_floor``.
     aim
         The aims in words.
     proofs
-        Each aim with its proof, in order.
+        Each aim with its proof, in the order of the aims.
     offers
-        Ids of the offers that stand in the last slice, existing stations among them.
+        Ids of the offers that stand in the last slice, existing stations included.
     subsidy_pkr, cost_pkr, budget_pkr
-        Public money drawn, total cost and budget (PKR); a missing budget is the money drawn.
+        Public money drawn, total cost and budget (PKR). Without a budget, `budget_pkr` is the money
+        drawn.
     demand_kwh_day, served_kwh_day
         Demand and energy served in the target year, for the configuration's own demand.
     method, solver, solver_version, tie_break, guarantee
-        The method and solver used, and the method's guarantee.
+        The method, the solver, its version, the rule for ties, and the guarantee of the method.
     service
         Service in the target year (`siting.tables.SERVICE`).
     slices
@@ -61,21 +62,21 @@ class Outcome(Solved):
         By slice: ``year``, ``scenario``, ``demand_kwh_day``, ``served_kwh_day``,
         ``served_share``, ``worth``.
     money
-        ``year``, ``granted_pkr``, ``spent_pkr``; one row without years.
+        ``year``, ``granted_pkr``, ``spent_pkr``; a single row if there are no years.
     paid
-        ``site_id``, ``year``, ``subsidy_pkr``: public money drawn by each site up to a year.
+        ``site_id``, ``year``, ``subsidy_pkr``: public money that each site draws up to a year.
     floors
         ``floor``, ``slice``, ``need_kwh_day``, ``served_kwh_day``, ``share``, ``served_share``.
     best
-        ``scenario``, ``best``: the values from which regret counts, if used.
+        ``scenario``, ``best``: the values from which regret is measured; empty without regret.
     limits
         Use of each limit: ``limit``, ``kind``, ``unit``, ``used``, ``at_least``, ``at_most``.
     lines
         Headline figures: field, label, text.
     tables
-        Further tables by name; each becomes a CSV file.
+        Further tables by name; each is written as a CSV file.
     prices
-        Dual prices that prove a bound on the first aim, if the solve just made found them.
+        Dual prices that prove a bound on the first aim, if the solve of this session found any.
     """
 
     model: str
@@ -110,7 +111,7 @@ class Outcome(Solved):
 
     @property
     def bound_kwh_day(self) -> float | None:
-        """Bound on the energy of any plan (kWh/day); None with an aim other than energy."""
+        """Bound on the energy of any plan (kWh/day); None if energy is not the aim."""
         energy = self.proofs[0].aim == "most worth" and self.proof.unit == ENERGY_UNIT
         if not energy or len(self.slices) > 1 or "decay" in self.blocks:
             return None
@@ -145,24 +146,24 @@ class Outcome(Solved):
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return all but the tables as JSON values; infinities become null."""
+        """Return all parts except the tables as JSON values; infinities become null."""
         proofs = [{"aim": one.aim, "proof": vars(one.proof)} for one in self.proofs]
         plain = {name: getattr(self, name) for name in FACTS}
         return plain | {"proofs": proofs, "tables": list(self.tables)}
 
     @classmethod
     def read(cls, facts: Mapping[str, Any], frame: Callable[[str], pd.DataFrame]) -> Outcome:
-        """Return the outcome stored in a run folder.
+        """Return the outcome that a run folder stores.
 
         Parameters
         ----------
         facts
             The result of `facts`, read from JSON.
         frame
-            Function that returns the table of a file name.
+            Function that returns the table for a file name.
         """
         proofs = tuple(
-            # JSON has no infinity: an infinite bound is null there.
+            # JSON has no infinity, so an infinite bound is stored as null.
             AimProof(one["aim"], Proof(**{k: _number(v) for k, v in one["proof"].items()}))
             for one in facts["proofs"]
         )
@@ -189,7 +190,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     aim
         The aims in words; their names by default.
     blocks
-        Keys in use of the section ``program``.
+        The keys of the section ``program`` that are set.
     """
     program, instance = answer.program, answer.program.instance
     names = [one.name for one in program.slices]
@@ -215,7 +216,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     )
     wanted = [rows.assign(demand_kwh_day=program.demand_kwh[:, s]) for s in range(len(names))]
     reference = next((aim.best for aim in program.aims if aim.best), ())
-    # Groups of the worst share have share 0 here: they are no floors.
+    # Rows with share 0 are no floors: they are the groups of the aim `worst_share`.
     floors = answer.floor_table
     best = pd.DataFrame({"scenario": list(scenarios or ())[: len(reference)]})
     return Outcome(
@@ -255,7 +256,7 @@ def _paid(answer: Answer) -> pd.DataFrame:
     return table.astype({"site_id": "str", "year": "Int64", "subsidy_pkr": float})
 
 
-# Figures that an answer and its outcome have in common.
+# Fields that an answer and its outcome have in common.
 _SAME = (
     "model", "proofs", "offers", "subsidy_pkr", "cost_pkr", "budget_pkr", "demand_kwh_day",
     "served_kwh_day", "method", "solver", "solver_version", "tie_break", "guarantee", "built",

@@ -1,4 +1,4 @@
-"""Self-contained pages of tables: they fetch nothing and run no script."""
+"""Self-contained HTML pages of tables, which fetch nothing and run no script."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def page(title: str, style: str, body: str) -> str:
-    """Return a page as HTML: its title as text, its style as CSS, and its body as HTML."""
+    """Return a page as HTML, given its title as text, its style as CSS and its body as HTML."""
     title = html_text(title)
     return f"""<!doctype html>
 <html lang="en">
@@ -45,9 +45,9 @@ def table(
     heads, rows
         The heads and the cells, as HTML. The last cell of a short row spans the remaining columns.
     sides
-        The class of each column, ``n`` for numbers; by default all but the first are numbers.
+        The CSS class of each column, ``n`` for numbers; by default all but the first are numbers.
     kinds
-        The class of each row; by default none has one.
+        The CSS class of each row; by default rows have no class.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def table(
 def cells_of(
     columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]
 ) -> tuple[list[str], list[list[str]], list[str]]:
-    """Return heads, cells and sides (as for `table`) of declared columns, as texts.
+    """Return the heads, cells and sides of declared columns, as `table` takes them.
 
     `columns` maps a name to its head and, after a comma, the `format` code of its numbers; ``m``
     means millions. Texts are unchanged.
@@ -100,7 +100,7 @@ def _text(value: Any, form: str) -> str:
 
 
 def figure(value: Any, form: str = ",.0f", unit: float = 1.0, blank: str = "–") -> str:
-    """Return a number in a `form`, divided by `unit`; `blank` if it is missing.
+    """Return a number as text, divided by `unit`, in the format `form`; `blank` if missing.
 
     >>> figure(2.5e6, ",.2f", 1e6), figure(0.25, ".1%"), figure(None), figure(math.nan, blank="")
     ('2.50', '25.0%', '–', '')

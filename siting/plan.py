@@ -1,4 +1,4 @@
-"""A plan: the tables a planner reads, built from the outcome of a program."""
+"""A plan: the tables that a planner reads, made from the outcome of a program."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from siting.outcome import Outcome
 from siting.tables import capacity_columns, may_be_built
 from siting.texts import html_text
 
-# Labels of the simulated day's figures, placed before the program's figures.
+# Labels of the figures of the simulated day, which come before the program's figures.
 OF_ALL_DRIVERS = ("Drivers served", "The money hangs on", "Ports in use")
 
 if TYPE_CHECKING:
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan and the tables it was made from.
+    """A plan, and the tables from which it was made.
 
     Parameters
     ----------
     title, note
-        Its title, and the caveat repeated in every output.
+        The title, and the caveat that every output repeats.
     sites
         One row per station, existing or new: ``site_id``, ``name``, ``whereabouts`` (streets and
-        what is near, in words), ``kind``, ``existing``, ``offer_id``, ``configuration``,
+        landmarks nearby, in words), ``kind``, ``existing``, ``offer_id``, ``configuration``,
         ``chargers``, ``power_kw``, ``cost_pkr``, ``subsidy_pkr``, ``capacity_kwh_day``,
         ``served_kwh_day``, ``served_<class>_kwh_day``, ``use_share`` (served over capacity),
         ``mean_travel_min``, ``cells_served``, ``geometry`` (UTM metres).
@@ -48,11 +48,12 @@ class Plan:
     service
         `siting.tables.SERVICE`: energy by demand row and site.
     cells, candidates, dropped, offers
-        The input tables of the plan; `dropped` are places that are not candidates, with the reason.
+        The input tables of the plan. `dropped` are places that could not become candidates, with
+        the reason.
     edges
         The roads, for maps.
     outcome
-        Decisions and proofs: status, bound, gap, seconds.
+        The decisions and their proofs: status, bound, gap, seconds.
     checks
         The result of the independent recount (`siting.verify.recount`).
     tables
@@ -62,7 +63,7 @@ class Plan:
     study
         The `siting.Study` that made the plan and answers questions about it; None without one.
     facts_of
-        Function that computes a run's `facts` from its plan; None: the plan is not of a run.
+        Function that computes a run's `facts` from its plan; None if no run made the plan.
     """
 
     title: str
@@ -87,8 +88,8 @@ class Plan:
     def facts(self) -> dict[str, Any]:
         """The content of a run's ``run.json``, computed when first read; empty without a run.
 
-        Computing it takes a quarter of a run's time: losses without each station, the simulated
-        day, other demand, break-evens.
+        The computation takes a quarter of a run's time. It covers the loss without each station,
+        the simulated day, other demand and break-evens.
         """
         return {} if self.facts_of is None else self.facts_of(self)
 
@@ -130,7 +131,7 @@ class Plan:
 
     @property
     def layers(self) -> dict[str, pd.DataFrame]:
-        """The plan's layers (UTM metres) and tables, by the names of their files.
+        """The plan's layers (UTM metres) and tables, by file name.
 
         Each has the units of its columns in ``attrs["units"]``.
         """
@@ -141,12 +142,12 @@ class Plan:
         return {name: with_units(one, name) for name, one in layers_of(self, **shown).items()}
 
     def to_geojson(self, layer: str = "sites") -> dict[str, Any]:
-        """Return a layer as a GeoJSON feature collection, lon/lat.
+        """Return a layer as a GeoJSON feature collection, in lon/lat.
 
         Parameters
         ----------
         layer
-            One of `layers` with geometry.
+            The name of one of the `layers` with geometry.
         """
         layers = self.layers
         if not isinstance(layers.get(layer), gpd.GeoDataFrame):
@@ -156,16 +157,16 @@ class Plan:
         return geojson_of(gpd.GeoDataFrame(layers[layer]), name=layer, note=noted(self))
 
     def export(self, path: Path | str, layers: Sequence[str] = ()) -> Path:
-        """Write some layers as a file for other programs, by its ending, and return its path.
+        """Write layers as a file for other programs, and return the path.
 
-        See `siting.export.write_exchange`.
+        The ending of the path gives the format; see `siting.export.write_exchange`.
         """
         return write_exchange(self.layers, Path(path), layers, title=self.title, note=noted(self))
 
     # --- headline and pictures --------------------------------------------------------------------
 
     def headline(self) -> list[tuple[str, str]]:
-        """Return the plan's main figures as (label, value) pairs in planners' words."""
+        """Return the plan's main figures as (label, value) pairs, worded for planners."""
         s = self.outcome
         new = self.new_sites
         wanted = self.classes["demand_kwh_day"].sum()
@@ -195,10 +196,10 @@ class Plan:
             ),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
-        # A run adds headline figures after the figures of the program's blocks.
+        # Headline figures of the run come after the figures of the program's blocks.
         told = {one.label: one.text for one in s.lines}
         told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
-        # Drivers' figures come first: the program counts each station's capacity alone.
+        # The simulated day's figures come first: the program judges each station by itself.
         first = [(label, told.pop(label)) for label in OF_ALL_DRIVERS if label in told]
         at = [what for what, _ in lines].index("Energy served")
         lines[at:at] = first
@@ -221,8 +222,8 @@ class Plan:
         ----------
         what
             ``map``; or a chart: ``classes`` (energy by vehicle class, kWh/day), ``cost`` (PKR by
-            part and payer), ``use`` (kWh/day by station), ``years`` (of a plan in years), or
-            ``frontier`` where `tables` has one.
+            part and payer), ``use`` (kWh/day by station), ``years`` (for a plan with years), or
+            ``frontier`` (if `tables` has a frontier).
 
         Raises
         ------
@@ -240,12 +241,13 @@ class Plan:
     def save_pictures(
         self, folder: Path | str, formats: Sequence[str] = ("png", "svg")
     ) -> list[Path]:
-        """Write the map and every chart that the plan has a table for; return the files.
+        """Write the map and every chart whose table the plan has, and return the files.
 
-        `folder`: created if missing; pictures in it are not replaced. `formats`: any of ``png``,
-        ``svg`` and ``pdf``. The same plan gives the same files, byte by byte; text in SVG and PDF
-        stays text. Raises `InputError` if a format is unknown or one of the files exists already,
-        `MissingExtraError` if Matplotlib is not installed (``pip install "siting[map]"``).
+        `folder` is created if missing; pictures in it are not replaced. `formats` are any of
+        ``png``, ``svg`` and ``pdf``. The same plan gives the same files, byte by byte; text in SVG
+        and PDF stays text. Raises `InputError` if a format is unknown or one of the files exists
+        already, and `MissingExtraError` if Matplotlib is not installed (``pip install
+        "siting[map]"``).
         """
         return save_plan_pictures(self, folder, formats)
 
@@ -254,11 +256,11 @@ class Plan:
     def explain(
         self, site: str | None = None, *, alternatives: int = 5, time_limit_s: float | None = None
     ) -> Any:
-        """Return why a site has a station or none; without a site, the plan's reasons.
+        """Return the reasons for a site's decision or, without `site`, for the whole plan.
 
-        `site`: id or name, for `siting.explain_site`; None: `siting.explain_plan`. `alternatives`:
-        number of near-best plans to compare a site with. `time_limit_s`: time limit of each solve;
-        by default 30 s for a site, 20 s for all.
+        With `site` (id or name), the result is that of `siting.explain_site`; otherwise that of
+        `siting.explain_plan`. `alternatives`: number of near-optimal plans to compare a site with.
+        `time_limit_s`: time limit of each solve, by default 30 s for a site and 20 s for the plan.
         """
         limit = {} if time_limit_s is None else {"time_limit_s": time_limit_s}
         if site is None:
@@ -266,7 +268,7 @@ class Plan:
         return ask("explain_site", self, site, alternatives=alternatives, **limit)
 
     def summary(self) -> pd.Series:
-        """Return the plan's main figures by name: its row of `siting.side_by_side`.
+        """Return the plan's main figures by name, as a row of `siting.side_by_side`.
 
         Examples
         --------
@@ -293,7 +295,7 @@ class Plan:
         out: Path | str | None = None,
         progress: Callable[[Any], None] | None = None,
     ) -> Any:
-        """Return a plan under other requirements, and the changes: see `siting.replan`.
+        """Return a plan under changed requirements, and the changes: see `siting.replan`.
 
         Examples
         --------
@@ -322,16 +324,16 @@ class Plan:
         return ask("evaluate", self, sites, names=names, same_stations=same_stations)
 
     def simulate(self, rules: Any = None) -> Any:
-        """Return the plan's day driver by driver: see `siting.simulate`."""
+        """Return a simulation of single drivers on a day of the plan: see `siting.simulate`."""
         return ask("simulate", self, rules)
 
     def frontier(self, budgets_pkr: Sequence[float]) -> pd.DataFrame:
-        """Return the energy of the best plan for each budget (PKR): see `siting.frontier`."""
+        """Return the figures of the best plan for each budget: see `siting.frontier`."""
         table: pd.DataFrame = ask("frontier", self, budgets_pkr)
         return table
 
     def save(self, folder: Path | str) -> Path:
-        """Write the plan as a run folder, new or empty, and return it: see `siting.run`."""
+        """Write the plan as a run folder and return the path: see `siting.run`."""
         ask("run", self, out=folder)
         return Path(folder)
 
@@ -395,8 +397,8 @@ class Plan:
 
 
 def ask(name: str, *given: Any, **how: Any) -> Any:
-    """Return the result of a function of the package, given by name."""
-    # Imported when used: a run makes plans but needs none of these functions.
+    """Return the result of a function of the package that is given by name."""
+    # The import comes late: a run makes plans but needs none of these functions.
     import siting
 
     return getattr(siting, name)(*given, **how)
@@ -432,7 +434,7 @@ def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) ->
     tables
         The input tables.
     title, note
-        Its title, and the caveat every output repeats.
+        The title, and the caveat that every output repeats.
     """
     service = outcome.service
     served = service.groupby("demand_id")["served_kwh_day"].sum()
@@ -472,7 +474,7 @@ def _site_table(
     classes: list[str],
 ) -> gpd.GeoDataFrame:
     capacity = capacity_columns(built)
-    # `existing` comes from the offer: a station may be extended, or planned again.
+    # `existing` comes from the offer, because the plan may extend or replace an existing station.
     columns = ["site_id", "offer_id", "existing", "configuration", "chargers", "power_kw"]
     built = built[[*columns, "cost_pkr", "subsidy_pkr"]].assign(
         capacity_kwh_day=built[capacity].sum(axis=1)

@@ -1,8 +1,7 @@
-"""The tables passed between stages: columns, units and meanings, and one check.
+"""The tables that stages exchange: columns, units and meanings, and a check.
 
 A stage takes whole tables and returns whole tables. The specifications below are the contract
-between stages, the source of the data dictionary in the documentation, and the rules that
-`validate` checks.
+between stages. The documentation takes its data dictionary from them, and `validate` checks them.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ CAPACITY_COLUMN = re.compile(r"^capacity_(?P<group>[a-z0-9_]+)_kwh_day$")
 class Column:
     """One column of a table."""
 
-    name: str  # with its unit if it has one (cost_pkr)
+    name: str  # includes the unit if there is one (cost_pkr)
     kind: Kind  # id (text that names a row, never blank), text, number, whole or flag
     unit: str  # empty for names and flags
     meaning: str  # one line for the data dictionary
-    low: float | None = None  # smallest and largest valid value; None for no limit
+    low: float | None = None  # `low`, `high`: smallest and largest valid value; None: no limit
     high: float | None = None
     nullable: bool = False  # whether a value may be missing
 
@@ -46,8 +45,8 @@ class Table:
     name: str
     meaning: str  # the meaning of a row
     columns: tuple[Column, ...]  # required columns; others may be present
-    key: tuple[str, ...]  # the key of a row; no two rows may share it
-    geometry: tuple[str, ...] = ()  # types allowed; empty for a table without geometry
+    key: tuple[str, ...]  # columns of the key, whose values are unique to a row
+    geometry: tuple[str, ...] = ()  # geometry types allowed; empty: a table without geometry
     # Whether at least one capacity_<group>_kwh_day column is required.
     capacity_columns: bool = False
 
@@ -106,7 +105,7 @@ CANDIDATES = Table(
     geometry=("Point",),
 )
 
-# The parts that sum to the cost of an offer.
+# The parts of the cost of an offer.
 COST_PARTS = (
     "charger_cost_pkr",
     "grid_cost_pkr",
@@ -177,7 +176,10 @@ TABLES = (CELLS, DEMAND, CANDIDATES, OFFERS, COMPATIBILITY, REACH, SERVICE)
 
 
 def load_kw(offers: pd.DataFrame) -> pd.Series[float]:
-    """Return the load of each offer on the grid (kW): ``load_kw``, else the chargers' power."""
+    """Return the load of each offer on the grid (kW).
+
+    The load is ``load_kw`` or, if there is no such column, the power of the chargers.
+    """
     return offers["load_kw" if "load_kw" in offers.columns else "power_kw"].astype(float)
 
 
@@ -196,13 +198,13 @@ def capacity_columns(offers: pd.DataFrame) -> list[str]:
 
 
 def may_be_built(offers: pd.DataFrame) -> pd.Series[bool]:
-    """Return which offers can be built: not existing, and with no reason against them."""
+    """Return flags of the offers that can be built: new ones without a reason against them."""
     reason = offers["reason"].fillna("").astype(str).str.strip()
     return (reason == "") & ~offers["existing"].astype(bool)
 
 
 def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Fault]:
-    """Return every fault of a table against its specification; an empty list if none.
+    """Return every fault of a table by its specification; an empty list if there are none.
 
     `frame` is not changed. The faults name `where`, by default the specification's name.
     """
@@ -245,7 +247,7 @@ def validate(frame: pd.DataFrame, table: Table, where: str = "") -> None:
     Raises
     ------
     InputError
-        Naming table, column and the first offending rows of each fault.
+        If the table has faults; the error names column and first faulty rows of each fault.
 
     Examples
     --------
@@ -274,11 +276,11 @@ def data_dictionary() -> pd.DataFrame:
 
 
 def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
-    """Return a function that labels a mask's rows: by their key, else by number from 1."""
+    """Return a function that labels the rows of a mask by key, or by number (from 1)."""
     key = [k for k in table.key if k in frame.columns]
 
-    # Only faulty rows are labelled: labels for all rows of a large table would take longer than its
-    # check.
+    # Only faulty rows are labelled: labels for all rows of a large table would take longer than the
+    # check itself.
     def labels(mask: np.ndarray) -> tuple[str, ...]:
         if len(key) < len(table.key):
             return tuple(f"row {i}" for i in np.flatnonzero(mask) + 1)
@@ -358,12 +360,12 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
 
 
 def _flagged(place: str, what: str, mask: np.ndarray, labels: Labels) -> list[Fault]:
-    """Return a fault that names each row of a mask once; an empty list if there is none."""
+    """Return a fault that names each row of a mask once; an empty list if there are no rows."""
     return [Fault(place, what, "", tuple(dict.fromkeys(labels(mask))))] if mask.any() else []
 
 
 def mean_drive_min(kwh: ArrayLike, minutes: ArrayLike) -> float:
-    """Return the mean drive, by kWh served (min); NaN if nothing is served.
+    """Return the mean drive (min), weighted by kWh served; NaN if nothing is served.
 
     >>> mean_drive_min([3.0, 1.0], [2.0, 6.0])
     3.0

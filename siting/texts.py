@@ -1,7 +1,7 @@
 r"""Users' texts made safe for their destination: always text, never markup or code.
 
-Every writer uses these rules. Characters that a file cannot hold, or that would act on a terminal,
-are written in visible form (``\x0b``); the tables in ``stages/`` keep texts unchanged.
+Every writer uses these rules. Characters that a file cannot contain, or that would control a
+terminal, are written in visible form (``\x0b``). The tables in ``stages/`` keep texts unchanged.
 
 ====================================  =============================================================
 terminal, XML, KML, GeoPackage, HTML  `visible`; the document's writer then escapes markup
@@ -11,7 +11,7 @@ spreadsheets and CSV                  `cell_text`: no formula
 labels that QGIS evaluates            `qgis_label`: no ``[% expression %]``
 ====================================  =============================================================
 
-In page scripts, names are keys of a ``Map``, not of an object, which has keys of its own.
+Scripts of pages use a ``Map`` with names as keys: a plain object has keys of its own.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ import json
 import re
 from typing import Any
 
-# Characters that would move the cursor, colour the screen or reverse the writing, lone surrogates,
-# and non-characters. XML can hold only some of the reversals.
+# Characters that would move the cursor, colour the screen or reverse the direction of writing, lone
+# surrogates, and non-characters. XML allows only the characters that reverse the direction.
 CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
-# An escape in JSON, or a raw control character. An escaped backslash is one escape.
+# An escape in JSON, or a raw control character. An escaped backslash matches as one escape.
 _IN_JSON = re.compile(rf"\\(?:u[0-9a-f]{{4}}|.)|{CONTROL.pattern}")
-# First characters of a formula in a spreadsheet.
+# Characters with which a spreadsheet formula may begin.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def counted(number: float, what: str) -> str:
-    """Return a number with its noun, in the plural except for one.
+    """Return a number with its noun, which is plural unless the number is 1.
 
     >>> counted(1, "site"), counted(2500, "site")
     ('1 site', '2,500 sites')
@@ -44,7 +44,7 @@ def counted(number: float, what: str) -> str:
 def visible(text: str) -> str:
     r"""Return a text with control characters made visible and harmless.
 
-    Tabs and line ends stay.
+    Tabs and line ends are unchanged.
 
     >>> print(visible(chr(27) + "[31mred"))
     \x1b[31mred
@@ -79,18 +79,18 @@ def json_in_page(data: Any) -> str:
 
 
 def kml_text(value: Any) -> Any:
-    """Return a text as the KML driver of GDAL accepts it; other values are unchanged.
+    """Return a text that is safe for the KML driver of GDAL; other values are unchanged.
 
-    The driver does not escape ``]]>``, which would end its CDATA section; a blank splits it.
+    The driver does not escape ``]]>``, which would end a CDATA section, so a blank is inserted.
     """
     return value.replace("]]>", "]] >") if isinstance(value, str) else value
 
 
 def cell_text(value: Any) -> Any:
-    """Return a text for a spreadsheet: formulas are quoted.
+    """Return a text for a spreadsheet, with formulas quoted; other values are unchanged.
 
-    Other values are unchanged. A carriage return becomes a line break: Python 3.12 does not quote
-    it in a CSV, so that a row would end there.
+    A carriage return becomes a line break: Python 3.12 does not quote it in a CSV, and readers
+    would end the row there.
 
     >>> cell_text("=1+1"), cell_text("Pump"), cell_text(-2.5)
     ("'=1+1", 'Pump', -2.5)
@@ -104,7 +104,7 @@ def cell_text(value: Any) -> Any:
 def qgis_label(text: str) -> str:
     """Return a text for fields in which QGIS evaluates expressions between ``[%`` and ``%]``.
 
-    QGIS has no escape: each ``[%`` becomes an expression that gives these two characters.
+    QGIS has no escape, so each ``[%`` is replaced by an expression whose value is ``[%``.
 
     >>> qgis_label("[% env('HOME') %]")
     "[%'[%'%] env('HOME') %]"

@@ -1,4 +1,4 @@
-"""Files and folders written whole or not at all, with system errors in words."""
+"""Writing of whole files and folders, or none, and system errors in plain words."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from siting.errors import InputError, OutputError, SitingError, first_line
 from siting.locks import hold, holder
 from siting.texts import cell_text
 
-# Exceptions of the libraries for layers.
+# Exceptions that the libraries for layers raise.
 GEO_ERRORS = (
     pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException,
     shapely.errors.ShapelyError, ProjError,
 )  # fmt: skip
-# Errors of a path: names too long, null characters, lone surrogates, loops of links.
+# Errors from a bad path: long names, null characters, lone surrogates, or links in a loop.
 NO_PLACE = (OSError, ValueError, RuntimeError)
 WRITERS = (OSError, UnicodeEncodeError, sqlite3.Error, *GEO_ERRORS)
 ROOM = "look whether there is room, and whether you may write there"
@@ -46,17 +46,17 @@ FIXES = {
     errno.ENAMETOOLONG: "name a shorter one",
     errno.ELOOP: "its links lead in a circle: name another place",
 }
-# Errors of a full disk, a quota, or a limit on file size.
+# Errors from a full disk, a quota, or a limit on file size.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# Marks of unfinished output. A file is written as `.siting-part-RANDOM`, a folder NAME as `.NAME` +
-# PART. Beside the folder is a lock file, which its writer holds and signs; a folder without such a
-# lock is not ours, whatever its name.
+# Names of unfinished output. A file is written as `.siting-part-RANDOM`, and a folder NAME as
+# `.NAME` + PART. Beside the folder is a lock file, which its writer locks and signs. A folder
+# without such a lock file belongs to somebody else, whatever its name.
 PART_FILE = ".siting-part-"
 PART, LOCK = "-siting-part", ".lock"
 _PART_FILE = re.compile(rf"{re.escape(PART_FILE)}[a-z0-9_]{{8}}(\..*)?", re.DOTALL)
-# Longest time a clean-up may hold a writer's lock, s.
+# Longest time (s) for which a clean-up may hold a writer's lock.
 MOMENT_S = 0.5
-# Files that mark a stored run, and a nation's plan.
+# Files that identify the folder of a stored run, and of a nation's plan.
 _WRITTEN = (("stages/stages.json",), ("nation.json", "certificate.csv"))
 
 
@@ -77,11 +77,11 @@ def write_plain_csv(
 
 
 def require_free(path: Path) -> None:
-    """Check that a file may be written: nothing exists there, and no run contains it.
+    """Check that a file may be written: the path is free, and outside stored runs.
 
     Every writer uses this rule. Existing files are never replaced: they may be an input of the
-    study, belong to somebody else, or have been edited since siting wrote them. The folder of a
-    stored run, or of a nation's plan, stays as written.
+    study, belong to somebody else, or have been edited since siting wrote them. No file is added to
+    the folder of a stored run or of a nation's plan.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -96,19 +96,19 @@ def require_free(path: Path) -> None:
 def _require_outside_runs(path: Path, place: Path) -> None:
     for folder in place.parents:
         if folder.name.endswith(PART) and _is_ours(_lock_of(folder)):
-            return  # it is being filled
+            return  # this program is still filling the folder
         if any(all((folder / name).is_file() for name in names) for names in _WRITTEN):
             what = f"is in {folder}, which stays as siting wrote it"
             raise InputError(str(path), what, "name a place outside it")
 
 
 def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = False) -> None:
-    """Write a file whole or not at all: `write` fills a part file, which is then renamed.
+    """Write a file whole or not at all.
 
-    The folder of `path` is created if missing; a symbolic link is followed. An existing file is
-    replaced only with `replace`, which is for siting's own files. Raises `InputError` if a folder,
-    a device or a pipe is there, or if `require_free` does; `OutputError` if the system refuses to
-    write, or the disk is full.
+    `write` fills a part file, which is then renamed. The folder of `path` is created if missing; a
+    symbolic link is followed. An existing file is replaced only with `replace`, which is for
+    siting's own files. Raises `InputError` if `path` is a folder, a device or a pipe, or is not
+    free (`require_free`); and `OutputError` if the system refuses to write or the disk is full.
     """
     with _refused_in_words(path, NO_PLACE):
         place = path.resolve()
@@ -126,7 +126,7 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
         with _refused_in_words(path, WRITERS):
             part.unlink()  # some writers refuse, or append to, an existing file
             write(part)
-            if not replace:  # another file may have appeared
+            if not replace:  # a file may have appeared at the path meanwhile
                 require_free(path)
             part.replace(place)
     finally:
@@ -134,14 +134,14 @@ def write_whole(path: Path, write: Callable[[Path], object], *, replace: bool = 
 
 
 def write_text(path: Path, text: str, *, replace: bool = False) -> None:
-    """Write a text as UTF-8 with `write_whole`, with the same line ends everywhere."""
+    """Write a text as UTF-8 with `write_whole`, with the same line ends on every system."""
     write_whole(
         path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"), replace=replace
     )
 
 
 def clear_part_files(folder: Path) -> None:
-    """Delete part files of killed writers in a folder of this program's own."""
+    """Delete the part files of killed writers in a folder that only this program uses."""
     for part in folder.glob(f"{PART_FILE}*"):
         if _PART_FILE.fullmatch(part.name):
             part.unlink(missing_ok=True)
@@ -149,7 +149,7 @@ def clear_part_files(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Claim:
-    """A folder reserved for one writer: its path, and the folder to fill for it."""
+    """A path reserved for one writer, and the temporary folder that the writer fills."""
 
     place: Path
     part: Path
@@ -157,12 +157,12 @@ class Claim:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder to fill that becomes `path` on success, and is deleted on failure.
+    """Yield a folder to fill, which becomes `path` on success and is deleted on failure.
 
     First the path is reserved, and remains of killed writers beside it are deleted. An empty folder
-    there is replaced; a symbolic link is followed. Raises `InputError` if `path` is not a folder,
-    is not empty, is being written by another, or is in a stored run; `OutputError` if the system
-    refuses to write, or the disk fills up.
+    at `path` is replaced; a symbolic link is followed. Raises `InputError` if `path` is not a
+    folder, is not empty, is being written by another process, or is in a stored run; and
+    `OutputError` if the system refuses to write or the disk is full.
     """
     with claimed_folder(path) as claim:
         yield claim.part
@@ -172,8 +172,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
 def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Claim]:
     """Yield the reservation of `path`, or of the first free folder; see `whole_folder`.
 
-    Without `path`, the first free of `usual`, ``usual-2``, ``usual-3`` … is taken, so that
-    simultaneous runs get one each.
+    Without `path`, the first free folder of `usual`, ``usual-2``, ``usual-3`` … is taken, so that
+    each of several simultaneous runs gets a folder.
     """
     with ExitStack() as held:
         if path is not None:
@@ -191,7 +191,7 @@ def claimed_folder(path: Path | None, usual: Path | None = None) -> Iterator[Cla
 
 
 class _TakenError(InputError):
-    """A path that exists already, or that another process is writing."""
+    """A path exists already, or another process is writing it."""
 
 
 @contextmanager
@@ -212,7 +212,7 @@ def _claimed(path: Path) -> Iterator[Path]:
         _require_empty(path, place)  # the previous holder of the lock may have created it
         if dead and lock.sure:
             shutil.rmtree(part, ignore_errors=True)
-        if part.exists() or not lock.sure:  # in use by another writer
+        if part.exists() or not lock.sure:  # another writer may be using the folder
             part = part.with_name(f".{place.name}-{secrets.token_hex(4)}{PART}")
         part.mkdir()
         try:
@@ -229,7 +229,7 @@ def _require_empty(path: Path, place: Path) -> None:
 
 
 def _put(part: Path, place: Path, path: Path) -> None:
-    """Rename a filled folder to its name, or to the next free one if that is taken now."""
+    """Rename a filled folder to its final name, or to the next free name if that is taken."""
     try:
         if place.exists():
             place.rmdir()
@@ -249,20 +249,20 @@ def _lock_of(part: Path) -> Path:
 
 
 def _is_ours(lock: Path) -> bool:
-    """Return whether a file is the lock of a writer of this program, dead or alive."""
+    """Return whether a file is the lock of a writer of this program, killed or running."""
     try:
         text = lock.read_bytes()[:200]
     except OSError:
         return False
-    # Its writer may have been killed before it could sign.
+    # An empty file counts too: its writer may have been killed before signing.
     return not text or text.startswith(b"process ")
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Yield a temporary folder in the system's folder for them (``TMPDIR``).
+    """Yield a temporary folder, in the system's folder for temporary files (``TMPDIR``).
 
-    Raises `OutputError` naming the folder, not the file in it, if there is no room.
+    Raises `OutputError` if there is no room; the error names the folder, not a file in it.
     """
     place = ""
     try:
@@ -282,7 +282,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def _clear_dead_parts(folder: Path) -> None:
-    """Delete part folders of dead writers: the system has freed their locks."""
+    """Delete the part folders of killed writers, whose locks the system has freed."""
     for path in folder.glob(f".*{PART}{LOCK}"):
         if _is_ours(path) and (lock := hold(path)):
             if lock.sure:

@@ -1,4 +1,4 @@
-"""Awards: bids chosen by the program, and the critical ask of each loser."""
+"""Awards: the program chooses among bids, and each bid gets its critical ask."""
 
 from siting.awards.award import award, award_to_folder
 from siting.awards.award_page import Award

@@ -1,21 +1,21 @@
-"""The award of bids, and the critical ask of each: the largest that would have won.
+"""The award of bids, and the critical ask of each: the largest ask that would have won.
 
-A bid wins at an ask if some plan with it is worth more than the best plan without it, or worth as
-much for less public money. Let ``W`` and ``M`` be the worth and money of the best plan without it,
-``B`` the available money of each kind, and ``P`` the plans that take the bid. Then its critical ask
-is the larger of two values::
+A bid wins at an ask if a plan with the bid is worth more than the best plan without it, or is worth
+as much for less public money. Let ``W`` and ``M`` be the worth and the money of the best plan
+without the bid, ``B`` the available money of each kind, and ``P`` a plan with the bid. The critical
+ask is then the larger of two values, each a maximum over the ask ``a`` and the plan ``P``::
 
     most a:  a + others of P  <=  B,   worth of P  >  W
     most a:  a + others of P  <=  min(B, M),   worth of P  >=  W
 
 "Others" is the money that the other bids of a plan draw from the budget, from each year and from
-each cap. Each maximum is one integer program with the ask as a column, over options and measures
-(`siting.engine.pool`). Its cuts hold at any ask, so all bids share them. The bound of the program
-is an upper limit of the ask, first from its relaxation and then tighter as it is solved. The money
-that other bids leave in a valued plan is a lower limit.
+each cap. Each maximum is an integer program over options and measures (`siting.engine.pool`), with
+the ask as a column. The cuts of the program hold at any ask, so all bids share them. The bound of
+the program is an upper limit on the critical ask, first from the relaxation and then tighter during
+the solve. The money that the other bids of a valued plan leave is a lower limit.
 
 Source: R. B. Myerson: Optimal auction design. Mathematics of Operations Research 6 (1981), 58-73 (a
-bidder who is paid the critical ask gains nothing by asking more than he needs).
+bidder who is paid the critical ask gains nothing by asking for more than he needs).
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 from siting.program.resources import ResourceRows, Resources
 
-# Worth that differs by a smaller share counts as equal, because solvers are hardly more precise.
+# Two worths that differ by a smaller share are equal, because solvers are hardly more precise.
 SAME = 1e-5
-# Share of worth that rounding may take from a plan as good as the award.
+# Share of worth by which rounding may make an equally good plan seem worse than the award.
 EXACT = 1e-9
-# Shares of the remaining time for each question about a plan.
+# Shares of the remaining time for the steps of finding the best plan.
 SOON, FIRST, SECOND = 0.2, 0.6, 0.6
 # A difference below this share of all worth is a rounding error.
 NOTHING = 1e-7
@@ -46,25 +46,25 @@ NOTHING = 1e-7
 
 @dataclass(frozen=True)
 class Bid:
-    """A bid as the program knows it."""
+    """A bid in the program."""
 
     bid: str  # name
-    offers: tuple[str, ...]  # ids of the offers that win together
+    offers: tuple[str, ...]  # ids of the offers of the bid, which win together
     ask_pkr: float  # public money asked for (PKR)
-    shares: tuple[float, ...]  # share of the ask that each offer draws
+    shares: tuple[float, ...]  # the share of the ask that each offer draws
     most_pkr: float  # reserve price: the most that a bid may ask for (PKR)
 
 
 @dataclass(frozen=True)
 class Ask:
-    """The limits of a critical ask (PKR), equal if proven; below 0: no ask would win."""
+    """The lower and upper limit of a critical ask (PKR); below 0 if no ask would win."""
 
     low_pkr: float
     high_pkr: float
 
     @property
     def proven(self) -> bool:
-        """Whether the ask is known to the rupee."""
+        """Whether the critical ask is known to the rupee."""
         return self.high_pkr - self.low_pkr < 1
 
 
@@ -73,7 +73,7 @@ NO_ASK = Ask(-1.0, -1.0)
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """The best plan found: its worth and money (PKR), each with a bound, and its stations."""
+    """The best plan found: its worth and money (PKR), each with a bound, and its options."""
 
     worth: float
     worth_bound: float
@@ -83,22 +83,22 @@ class Best:
 
     @property
     def proven(self) -> bool:
-        """Whether no plan is worth more, within the tolerance `SAME`."""
+        """Whether it is proven that no plan is worth more, within the tolerance `SAME`."""
         return self.worth_bound - self.worth <= SAME * abs(self.worth)
 
 
 class Market:
-    """All bids of an award, whose plan and critical asks are found one by one.
+    """All bids of an award, for finding the best plan and the critical ask of each bid.
 
     Parameters
     ----------
     program
-        The program of the award: offers draw the money asked for them, and each bid is a bundle, so
-        that its offers are kept even if no driver can use them.
+        The program of the award. Offers draw the money asked for them. Each bid is a bundle, so
+        that its offers stay in the program even if no driver can use them.
     closed
-        Offers that cannot win at their ask, by id.
+        Ids of the offers that cannot win at their ask.
     limit_s
-        Seconds for all questions.
+        Seconds for the best plan and all critical asks.
     threads, seed
         As for `siting.solve`.
     """
@@ -122,16 +122,16 @@ class Market:
         self.there = instance.budget_pkr if plan is None else sum(plan.budgets_pkr)
         self.money = self._money(self.drawn)
         self.closed = self._of(closed)
-        self.none_without = False  # whether the last question was proven to have no plan
+        self.none_without = False  # whether `best` proved last time that no plan exists
 
-    # --- questions -------------------------------------------------------------------------------
+    # --- the best plan and critical asks ---------------------------------------------------------
 
     def best(
         self, *, without: Bid | None = None, gap: float = 0.0, limit_s: float = math.inf
     ) -> Best | None:
-        """Return the plan of most worth and, among equals, least money; None if none was found.
+        """Return the plan with the most worth, then the least money; None if none was found.
 
-        `without`: a bid to leave out; `gap`: share of the worth that need not be proven.
+        `without`: a bid to leave out; `gap`: share of the worth that may stay unproven.
         """
         with self.pool.clock.within(self._until(limit_s)):
             return self._best(without, gap)
@@ -140,7 +140,7 @@ class Market:
         gone = self.closed | self._of(() if without is None else without.offers)
         clock, worth = self.pool.clock, self.pool.worth
         whole = float(worth @ self._ends)
-        # Solve to the end if that is quick, else to the gap asked.
+        # First try a short solve to optimality, then solve to the requested gap.
         for share, enough in ((SOON, NOTHING), (FIRST, max(gap, NOTHING))):
             with clock.within(clock.share_after(share)):
                 most = self._asked(worth, gone, -math.inf, enough=enough * whole)
@@ -149,7 +149,7 @@ class Market:
         if most.choice is None:
             self.none_without = most.bound == -math.inf
             return None
-        # While money is minimised, worth may fall by its tolerance, which is wider without a bid.
+        # While money is minimised, worth may fall by a tolerance, which is wider without a bid.
         least = most.value * (1 - (EXACT if without is None else SAME))
         with clock.within(clock.share_after(SECOND)):
             cheap = self._cheapest(self.drawn, gone, least)
@@ -161,16 +161,16 @@ class Market:
         return Best(value, max(most.bound, value), money, min(-cheap.bound, money), choice)
 
     def ask(self, bid: Bid, worth: float, money_pkr: float, *, limit_s: float = math.inf) -> Ask:
-        """Return the largest ask, in whole rupees, at which a bid would have won.
+        """Return the critical ask of a bid in whole rupees.
 
-        `worth`, `money_pkr`: worth and money of the best plan without the bid.
+        `worth` and `money_pkr` belong to the best plan without the bid.
         """
         clock, until = self.pool.clock, self._until(limit_s)
         hair = SAME * abs(worth)
         with clock.within(clock.share + 0.5 * (until - clock.share)):
             more = self._ask(bid, worth + hair, math.inf)
         if more.low_pkr >= math.floor(min(money_pkr, bid.most_pkr)):
-            return more  # at equal worth, the plan without the bid must not be cheaper
+            return more  # a plan of equal worth must draw less money, so it allows no higher ask
         with clock.within(until):
             same = self._ask(bid, worth - hair, money_pkr)
         return Ask(max(more.low_pkr, same.low_pkr), max(more.high_pkr, same.high_pkr))
@@ -178,7 +178,7 @@ class Market:
     # --- the programs ----------------------------------------------------------------------------
 
     def _ask(self, bid: Bid, worth: float, most_pkr: float) -> Ask:
-        """Return the largest ask in a plan of at least `worth` that draws at most `most_pkr`."""
+        """Return the largest ask over plans worth at least `worth` that draw at most `most_pkr`."""
         pool, options = self.pool, self.options
         at = self.program.instance.positions_of(bid.offers)
         order = np.argsort(np.array(bid.offers, dtype=object), kind="stable")
@@ -188,9 +188,9 @@ class Market:
         rupee[at] = 1.0
         own = self._money(rupee).use[:, mine]
         use = sparse.csr_array(self.money.use @ sparse.diags_array(1.0 - rupee[options.last]))
-        most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # unit of the columns of draws
+        most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # unit of the columns of money
         first = len(pool.worth)
-        last = first + len(mine)  # after the draw of each option of the bid comes the ask
+        last = first + len(mine)  # column of the ask, after a column of money per option of the bid
         rows = self._money_rows(use, sparse.csr_array(own * most), first)
         rows.append(self._at_least(pool.worth, worth))
         wanted = np.flatnonzero(options.last == self.program.instance.positions_of([bid.offers[0]]))
@@ -240,14 +240,14 @@ class Market:
         self, goal: Floats, gone: Flags, worth: float, more: list[Condition] | None = None, *,
         enough: float,
     ) -> Found:  # fmt: skip
-        """Return the best choice for a goal within the money and of at least this worth."""
+        """Return the best choice for a goal within the money and with at least this worth."""
         rows = [*self._money_rows(self.money.use, None, 0), *(more or [])]
         if math.isfinite(worth):
             rows.append(self._at_least(self.pool.worth, worth))
         of_worth = goal is self.pool.worth
 
         def value(choice: Ints) -> float:
-            # A solver may violate a row with figures in the millions by a few rupees.
+            # A solver may violate a row with numbers in the millions by a few rupees.
             over = any(by[np.isin(at, choice)].sum() > most for at, by, _, most in more or ())
             if over or not self.money.within(choice):
                 return -math.inf
@@ -263,7 +263,7 @@ class Market:
     def _cheapest(
         self, price: Floats, gone: Flags, worth: float, more: list[Condition] | None = None
     ) -> Found:
-        """Return the choice of at least this worth whose offers cost least at prices (PKR)."""
+        """Return the cheapest choice, at given prices of offers (PKR), of at least this worth."""
         unit = max(float(price.max(initial=0.0)), 1e-12)
         goal = np.zeros(len(self.pool.worth))
         goal[: self.pool.count] = -price[self.options.last] / unit
@@ -271,7 +271,7 @@ class Market:
         return Found(found.choice, found.value * unit, found.bound * unit)
 
     def _tied(self, choice: Ints, gone: Flags, worth: float) -> Ints:
-        """Return the plan equal to a choice in worth and money with least cost, then ids."""
+        """Return the plan that breaks ties with a choice: least cost, then first ids."""
         rows: list[Condition] = []
         rank: Floats = np.arange(1.0, len(self.drawn) + 1.0)
         for price in (self.drawn, self.program.instance.offer_cost, rank):
@@ -286,13 +286,13 @@ class Market:
     # --- stations of a choice ---------------------------------------------------------------------
 
     def standing(self, choice: Ints) -> Standing:
-        """Return the offers of a choice, by year where there are years."""
+        """Return the offers of a choice, by year if there are years."""
         ids, plan = self.program.instance.offer_ids, self.program.year_plan
         stand = [ids[column[column >= 0]].tolist() for column in self.options.offer[choice].T]
         return dict(zip(plan.years, stand, strict=True)) if plan is not None else stand[0]
 
     def worth_of(self, offers: Standing) -> float:
-        """Return the worth of stations, even if they break limits or floors."""
+        """Return the worth of stations; broken limits and floors are ignored."""
         worth = self.pool.worth_of(choice_of(self.pool.frame.program, offers))
         if math.isfinite(worth):
             return worth
@@ -302,7 +302,7 @@ class Market:
     # --- rows and bounds -------------------------------------------------------------------------
 
     def _until(self, seconds: float) -> float:
-        """Return the share of all time that will have passed after some more seconds."""
+        """Return the share of all time that will have passed in `seconds` from now."""
         clock = self.pool.clock
         return clock.share_after(min(seconds / max(clock.left_s, 1e-9), 1.0))
 
@@ -311,7 +311,7 @@ class Market:
         return np.where(np.isfinite(self.pool.upper), self.pool.upper, 0.0)
 
     def _of(self, offers: Collection[str]) -> Flags:
-        """Return whether each option ends in one of some offers."""
+        """Return flags of the options whose last offer is one of `offers`."""
         ids = self.program.instance.offer_ids
         named = np.isin(ids, np.array(list(offers), dtype=object))
         out: Flags = named[self.options.last]
@@ -330,7 +330,10 @@ class Market:
     def _money_rows(
         self, use: sparse.csr_array, own: sparse.csr_array | None, first: int
     ) -> list[Condition]:
-        """Return the rows of all kinds of money; `own`: draws of the columns from `first` on."""
+        """Return the rows for all kinds of money.
+
+        `own` are the coefficients of the columns from `first` on.
+        """
         out: list[Condition] = []
         for r, (low, high) in enumerate(zip(self.money.at_least, self.money.at_most, strict=True)):
             parts = [(use, 0)] + ([] if own is None else [(own, first)])
@@ -342,7 +345,7 @@ class Market:
         return out
 
     def _money(self, drawn: Floats) -> Resources:
-        """Return the rows of all kinds of money, given the draw of each offer (PKR)."""
+        """Return the limits on all kinds of money, given the money that each offer draws (PKR)."""
         program, rows = self.program, ResourceRows(self.options, every=True)
         rows.add_money(drawn, program.instance.budget_pkr, program.year_plan)
         limits = tuple(one for one in program.instance.limits if one.per_rupee)
@@ -363,5 +366,5 @@ def _used(rows: sparse.csr_array, choice: Ints) -> Floats:
 
 
 def _whole(pkr: float) -> float:
-    """Return whole rupees, rounded down beyond a tolerance."""
+    """Return an amount in whole rupees, rounded down after adding a small tolerance."""
     return math.floor(pkr + 1e-5) if math.isfinite(pkr) else pkr

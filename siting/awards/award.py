@@ -1,4 +1,4 @@
-"""An award: winners, the worth each adds, critical asks, and both rules' payments."""
+"""An award: the winners, the worth that each adds, critical asks, and payments by rule."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ TIES = (
     "ties: the most worth, then the least public money, then the least cost, then the higher rent, "
     "then the earlier line of the bids"
 )
-# Share of the time for asks that goes to the asks of winners.
+# Share of the time for critical asks that is for winners.
 WINNERS_S = 0.5
-# Longest time for one ask, as a multiple of its even share of the remaining time.
+# Longest time for one critical ask, as a multiple of an even share of the remaining time.
 AHEAD = 4.0
-# Share of the time for a winner's ask that goes to the award without it.
+# Share of the time for a winner's critical ask that is for the award without the winner.
 WITHOUT_S = 0.6
 
 
@@ -62,43 +62,45 @@ def award(
     now: datetime | None = None,
     progress: Report | None = None,
 ) -> Award:
-    """Return the winners among some bids, and the critical ask of each bid.
+    """Return the winning bids, and the critical ask of each bid.
 
-    The award takes the most worth for the public money, then the least money. The configuration
-    sets all else: demand, budget, years, floors, feeders, limits, existing stations.
+    The award has the most worth for the public money and, among equals, draws the least money. The
+    configuration sets demand, budget, years, floors, feeders, limits and existing stations.
 
     Parameters
     ----------
     config
         The configuration, its YAML file or a run folder; or a study or a plan.
     bids
-        A CSV of bids (`siting.awards.bids`), or the same as a table.
+        The bids, as a CSV (`siting.awards.bids`) or a table with the same columns.
     overrides
         ``key.path=value`` texts that replace keys of a file.
     gap
-        Share within which the award is proven; 0: no better one is possible.
+        Gap to which the award is proven; with 0, no better award is possible.
     time_limit_s
         Seconds for the award; by default the configuration's.
     asks_s
-        Seconds for all critical asks; by default five times the time limit; 0: none.
+        Seconds for all critical asks; by default five times the time limit. With 0, no critical ask
+        is computed.
     asked_of
         Number of losers whose critical asks are computed, lowest ask per kilowatt-hour first; None:
-        all.
+        all losers.
     second_prices
-        Whether winners' critical asks are computed too, in half of `asks_s`.
+        Whether critical asks of winners are computed too, in half of `asks_s`.
     out
-        A run folder to write: new, or empty.
+        The new or empty run folder to write.
     usual
-        The folder if `out` is not given; without either nothing is written.
+        The run folder to write if `out` is not given. Without both, nothing is written.
     now
         The time, for the record.
     progress
-        Called with an `Event` when a stage is done, and now and then while solving.
+        Called with an `Event` when a stage is done, and at intervals while solving.
 
     Raises
     ------
     SitingError
-        A subclass, with every fault of the configuration, or every fault of the bids by line.
+        If the configuration or the bids have faults. The error is of a subclass and names every
+        fault of the configuration, or every fault of the bids by line.
 
     Examples
     --------
@@ -145,7 +147,7 @@ def award(
 def award_to_folder(
     config: Path, bids: Path, *, overrides: Sequence[str] = (), now: datetime, **how: Any
 ) -> Award:
-    """Return an award written to a folder, by default ``runs_dir/NAME-award-TIME``."""
+    """Return an award written to its folder, by default ``runs_dir/NAME-award-TIME``."""
     study = Study(config, overrides, today=now.date(), progress=how.get("progress"))
     usual = folder_for(study.config, "award", now)
     return award(study, bids, usual=usual, now=now, **how)
@@ -162,10 +164,10 @@ def _study_of(
 
 
 def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
-    """Return the bids with their award, and the market that found it.
+    """Return the bids in a study that is solved for the award, and their market.
 
-    If the market finds no plan, or another solver is asked for, the study solves as usual; if there
-    is no plan it names the rules in conflict.
+    If the market finds no plan, or another solver is configured, the study stays unsolved. It then
+    solves as usual and, if there is no plan, names the rules in conflict.
     """
     study, begun = bidding.study, time.perf_counter()
     solver = study.config.solver
@@ -196,7 +198,7 @@ def _awarded(bidding: Bidding, asks_s: float) -> tuple[Bidding, Market]:
 def _asks(
     bidding: Bidding, market: Market, limit_s: float, asked_of: int | None, *, winners: bool
 ) -> dict[str, Ask]:
-    """Return critical asks by bid: of winners in a share of the time, then of losers."""
+    """Return critical asks by bid, first for winners in a share of the time, then for losers."""
     study, outcome, clock = bidding.study, bidding.study.outcome, market.pool.clock
     stands = set(outcome.offers)
     won = [b for b, bid in bidding.bids.items() if bid.offers[0] in stands]
@@ -217,7 +219,7 @@ def _asks(
                 worth, money = outcome.proof.objective, outcome.subsidy_pkr
                 asks[name] = market.ask(bid, worth, money, limit_s=soon)
                 if outcome.proof.gap <= SAME and name not in bidding.above:
-                    # The bid lost at its own ask, so its critical ask is no higher.
+                    # The bid lost at its actual ask, so its critical ask is no higher than that.
                     low, high = asks[name].low_pkr, asks[name].high_pkr
                     asks[name] = Ask(low, max(min(high, math.floor(bid.ask_pkr)), low))
             found = between(asks[name].low_pkr, asks[name].high_pkr)
@@ -226,11 +228,11 @@ def _asks(
 
 
 def _losers(bidding: Bidding, won: Collection[str]) -> list[str]:
-    """Return the bids that lost, the cheapest for their capacity first."""
+    """Return the losing bids, lowest ask per kWh/day of capacity first."""
     places, offers = bidding.places, bidding.study.offers.set_index("offer_id")
     can = offers[[c for c in offers.columns if str(c).startswith("capacity_")]].sum(axis=1)
     lost = places[~places["bid"].isin(won) & places["bid"].isin(bidding.bids)]
-    # Without losers the map has no number to infer its type from.
+    # The conversion to float is for an award without losers, where the type cannot be inferred.
     by = lost.assign(kwh=lost["offer_id"].map(can).astype(float)).groupby("bid", sort=False)
     rate = by["ask_pkr"].sum() / by["kwh"].sum().clip(lower=1e-9)
     return rate.sort_values(kind="stable").index.astype(str).tolist()
@@ -241,7 +243,7 @@ def _of_winner(market: Market, bid: Bid, limit_s: float) -> Ask:
     begun, least = time.monotonic(), math.floor(bid.ask_pkr)
     other = market.best(without=bid, limit_s=WITHOUT_S * limit_s)
     if other is None:
-        # No plan was found without the bid: none exists, or the time was too short.
+        # Without the bid, either no plan exists or the time was too short to find one.
         return Ask(bid.most_pkr if market.none_without else least, bid.most_pkr)
     left = max(limit_s - (time.monotonic() - begun), 0.1)
     found = market.ask(bid, other.worth, other.money_pkr, limit_s=left)
@@ -250,7 +252,7 @@ def _of_winner(market: Market, bid: Bid, limit_s: float) -> Ask:
 
 
 def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
-    """Return the award in tables."""
+    """Return the award as tables."""
     study, places = bidding.study, bidding.places
     outcome = study.outcome
     stands = set(outcome.offers)
@@ -303,7 +305,7 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
 
 
 def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:
-    """Return the worth that an award loses without each winner, other winners unchanged."""
+    """Return the worth that the award loses without each winner, other winners unchanged."""
     built, plan = study.outcome.built, study.program.year_plan
 
     def worth(gone: Collection[str]) -> float:
@@ -321,7 +323,7 @@ def _adds(study: Study, market: Market, won: pd.DataFrame) -> dict[str, float]:
 
 
 def _payments(winners: pd.DataFrame) -> pd.DataFrame:
-    """Return the public money that winners are paid by rule (PKR), and the rents they pay."""
+    """Return the public money paid to winners by rule, and the rents that they pay (PKR)."""
     asked, rent = float(winners["ask_pkr"].sum()), float(winners["rent_pkr"].sum())
     paid = winners[winners["rent_pkr"] == 0]
     low = paid["critical_low_pkr"].fillna(paid["ask_pkr"]).clip(lower=paid["ask_pkr"])
@@ -337,7 +339,7 @@ def _payments(winners: pd.DataFrame) -> pd.DataFrame:
 
 
 def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:
-    """Return the reason why a bid lost, for its bidder."""
+    """Return the reason why a bid lost, as text for its bidder."""
     if ruled_out:
         return ruled_out
     if ask is None:

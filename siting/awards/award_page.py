@@ -1,4 +1,4 @@
-"""An award, and its page to print for a committee: winners, losers' margins and the cost."""
+"""An award, and a page of it for a committee: winners, losers with their excess, and cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from siting.plan import Plan
 from siting.review.shown import Block, Shown, block_of
 from siting.texts import html_text
 
-# Reasons why a bid lost: its ask alone, or a critical ask not computed.
+# Reasons why a bid lost: the ask alone was too high, or no critical ask was computed in time.
 TOO_MUCH = "asked PKR "
 NOT_IN_TIME = "others serve more for the money; its critical ask was not worked out in time"
 # Table headings by column, with number formats.
@@ -42,18 +42,18 @@ class Award(Shown):
     Parameters
     ----------
     plan
-        The winners as a plan, recounted.
+        The plan of the winners, recounted.
     winners, losers
-        One row per bid: ``bid``, ``bidder``, ``name``, ``places``, ``ask_pkr``, ``rent_pkr``, and
-        the limits of its critical ask, ``critical_low_pkr`` and ``critical_high_pkr``, ``proven``
-        if they are equal (below 0: no ask would win; blank: not computed). Winners have ``adds``
-        (worth that the award would lose without the bid), losers ``over_pkr`` (the least excess of
-        their ask; blank if no ask would have won) and ``why``.
+        One row per bid: ``bid``, ``bidder``, ``name``, ``places``, ``ask_pkr``, ``rent_pkr``; the
+        limits of the critical ask, ``critical_low_pkr`` and ``critical_high_pkr`` (below 0: no ask
+        would win; blank: not computed); and ``proven``, true if the limits are equal. Winners have
+        ``adds`` (the worth that the award would lose without the bid). Losers have ``over_pkr``
+        (the least excess of the ask; blank if no ask would have won) and ``why``.
     places
         One row per place of each bid, with its point, for a map.
     payments
         Public money by rule (``pay as bid``, ``pay the critical ask``): ``low_pkr``, ``high_pkr``;
-        rents are separate.
+        rents have a row of their own.
     notes
         Further notes for a reader.
     folder
@@ -84,9 +84,9 @@ class Award(Shown):
 
 
 def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
-    """Return the page as HTML text that stands alone and fetches nothing.
+    """Return the page as self-contained HTML text that fetches nothing.
 
-    `roads` are the network's streets in lon/lat; only the larger ones are drawn.
+    `roads` are the network's streets in lon/lat; only the larger streets are drawn.
     """
     outcome, plan = made.plan.outcome, made.plan
     winners = _told(made.winners, "W")
@@ -127,7 +127,7 @@ def _table(columns: dict[str, str], bids: pd.DataFrame) -> str:
 
 
 def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
-    """Return bids with the page's texts on each."""
+    """Return bids with the texts that the page has on each."""
     rows: list[dict[Any, Any]] = []
     for n, row in enumerate(bids.to_dict("records"), 1):
         over = row.get("over_pkr", math.nan)
@@ -144,7 +144,7 @@ def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
                 "money": ask,
                 "critical": "cannot win" if ruled_out else between(low, high),
                 "over": f"{over:,.0f}" if high >= 0 and over > 0 else "",
-                "why": "" if why.startswith(TOO_MUCH) else why,  # already in the column before
+                "why": "" if why.startswith(TOO_MUCH) else why,  # `over` has the amount already
             }
         )
     more = ["mark", "money", "critical", "over", "why"]
@@ -152,7 +152,7 @@ def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
 
 
 def between(low: float, high: float, unit: float = 1.0, form: str = ",.0f") -> str:
-    """Return an amount of money in a unit, or its two limits if it is not proven.
+    """Return an amount of money as text in a unit, or both limits if they differ.
 
     >>> between(1e6, 2e6), between(-1.0, -1.0), between(5.0, 5.0)
     ('1,000,000 to 2,000,000', 'none', '5')
@@ -181,7 +181,7 @@ def _paid(payments: pd.DataFrame, budget_pkr: float) -> Sequence[dict[str, str]]
 
 
 def _map(places: gpd.GeoDataFrame, mark_of: dict[str, str], roads: gpd.GeoDataFrame) -> str:
-    """Return the map: roads, losers, and winners above them."""
+    """Return the map: roads, losers, and winners on top."""
     shown = places[~places.geometry.is_empty & places.geometry.notna()].to_crs(4326)
     sheet = MapSheet(shown.total_bounds, roads.total_bounds)
     # Winners are drawn last, so that they stand above.

@@ -1,4 +1,4 @@
-"""Bids as offers and limits of a study: priced by its rules, with the ask as subsidy."""
+"""Bids as offers and limits of a study: its rules give costs, and the ask is the subsidy."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ KEPT = "a station stands there, which offers.existing_policy: keep leaves as it 
 
 @dataclass(frozen=True, eq=False)
 class Bidding:
-    """Bids in the study that judges them."""
+    """Bids as the offers of the study that decides on them."""
 
-    study: Study  # the study with the bids as its offers, and existing stations
-    # Its program, including bids above their reserve price, which cannot win.
+    study: Study  # the study whose offers are the bids and the existing stations
+    # The study's program, including bids above their reserve price, which cannot win.
     program: Program
     # The bids of the program, by name; `above`: bids above their reserve price.
     bids: dict[str, Bid]
     above: frozenset[str]
     # One row per place: ``bid``, ``bidder``, ``site_id``, ``offer_id``, ``configuration``,
     # ``ask_pkr``, ``rent_pkr``, ``cost_pkr``, ``power_kw``, ``year``, ``one_of``, ``why_not`` (why
-    # the bid cannot win at all), ``reserve_pkr`` and the columns that caps name.
+    # the bid cannot win at all), ``reserve_pkr`` and the columns to which caps refer.
     places: pd.DataFrame
 
 
 def bidding_of(
     study: Study, path: Path, *, gap: float, time_limit_s: float | None, progress: Report | None
 ) -> Bidding:
-    """Return a file's bids in a study; an error names every fault of the file and the study."""
+    """Return the bids of a file in a study; an error names every fault of either."""
     _require_answerable(study.config)
     catalogue = charger_catalogue(study.config.offers.chargers_csv)
     bids, file = read_bids(path, study.config, catalogue)
@@ -90,7 +90,7 @@ def bidding_of(
 
 
 def _require_answerable(config: Config) -> None:
-    """Refuse keys that do not fit an award, whose first aim is the most worth for the money."""
+    """Refuse keys that do not fit an award, which maximises the worth for the money."""
     keys, faults = config.program, []
     for key, on in (
         ("program.scenarios", keys.scenarios is not None),
@@ -113,7 +113,7 @@ def _require_answerable(config: Config) -> None:
 def _config_of(
     config: Config, wanted: dict[str, dict[str, int]], gap: float, time_limit_s: float | None
 ) -> Config:
-    """Return the configuration of an award, where the subsidy of a bid is its ask."""
+    """Return the configuration of an award, in which the subsidy of a bid is its ask."""
     offers = config.offers
     subsidy = offers.subsidy.model_copy(update={"rule": "share"})
     solver: dict[str, float] = {"gap": gap}
@@ -132,7 +132,7 @@ def _config_of(
 
 
 def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
-    """Return the bids' places: offer, cost (PKR), power (kW), and why a bid cannot win."""
+    """Return the places of bids with offer, cost (PKR), power (kW) and reasons against a bid."""
     offers, reserve = study.offers, study.config.award
     new = offers[~offers["existing"].to_numpy(bool)]
     bare = new["configuration"].str.removeprefix("existing+").str.removesuffix("+upgrade")
@@ -165,7 +165,7 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
     over = np.array([f"asks for more than the reserve price of PKR {pkr:,.0f}" for pkr in reserved])
     out["over_reserve"] = (why == "") & (asks > reserved * (1 + 1e-12))
     out["why_not"] = np.where(out["over_reserve"], over, why)
-    # Ids decide ties: the higher rent comes first, then the earlier line.
+    # Ids decide ties, so they follow the order of preference: higher rent, then earlier line.
     first = pd.DataFrame({"rent": -by["rent_pkr"].transform("sum"), "line": by.ngroup()})
     order = first.sort_values(["rent", "line"]).index
     rank = {bid: n for n, bid in enumerate(dict.fromkeys(out["bid"][order]), 1)}
@@ -178,7 +178,7 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def _offers(offers: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
-    """Return existing stations, bids, and at every other site one offer that is ruled out."""
+    """Return existing stations, bids, and one excluded offer at every other site."""
     stands = offers["existing"].to_numpy(bool)
     bid = offers.loc[places["row"]].copy()
     bid["offer_id"] = places["offer_id"].to_numpy(object)

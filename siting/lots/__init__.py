@@ -1,4 +1,4 @@
-"""Lots of a tender: connected and of similar value, with a search area for each station."""
+"""Lots for a tender: connected, of similar value, with a search area for each station."""
 
 from siting.lots.annex import Lots
 from siting.lots.lots import ground_of, lots_to_folder, part_into_lots

@@ -1,4 +1,4 @@
-"""A plan in lots, and its annex: a page with a map of the lots and a table for each."""
+"""A plan in lots, and its annex: a page with a map of the lots and a table for each lot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from siting.export.sheet import MapSheet, style_of_sheet, table_of
 from siting.pages import page
 from siting.texts import html_text
 
-# Table headings by column, with the format of numbers (m: in millions).
+# Table headings by column, with the format of numbers (m: millions).
 LOTS = {
     "lot": "Lot", "about": "About", "stations": "Stations,,.0f",
     "weak_stations": "of them weak,,.0f", "least_chargers": "Least chargers",
@@ -33,20 +33,20 @@ _ALL = {name: head for name, head in LOTS.items() if name != "least_chargers"}
 
 @dataclass(frozen=True, eq=False)
 class Lots:
-    """A plan in lots.
+    """A plan divided into lots.
 
     Parameters
     ----------
     title, note
         Title and note of the study; the note credits its data.
     lots
-        One row per lot: energy, cost, need, and the ground of its stations in lon/lat.
+        One row per lot: energy, cost, public money needed, and the ground of the lot (lon/lat).
     areas
-        One row per new station, its search area in lon/lat and its required chargers.
+        One row per new station, with its search area (lon/lat) and its required chargers.
     facts
         Content of ``lots.json``: the spread of the lots and its lower bound.
     notes
-        The facts in sentences.
+        The facts as sentences.
     """
 
     title: str
@@ -58,9 +58,9 @@ class Lots:
 
 
 def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
-    """Return the page as HTML text that stands alone and fetches nothing.
+    """Return the page as self-contained HTML text that fetches nothing.
 
-    `roads` are the network's streets in lon/lat; only the larger ones are drawn.
+    `roads` are the network's streets in lon/lat; only the larger streets are drawn.
     """
     lots = parted.lots.drop(columns="geometry").to_dict("records")
     areas = areas_told(parted)
@@ -92,7 +92,7 @@ more than the plan holds its stations to. A weak station does not pay by itself.
 
 
 def areas_told(parted: Lots) -> pd.DataFrame:
-    """Return the search areas with their place and centre in words."""
+    """Return the search areas with texts for their place and their centre."""
     areas = pd.DataFrame(parted.areas.drop(columns="geometry"))
     centre = [f"{lat:.6f}, {lon:.6f}" for lat, lon in zip(areas["lat"], areas["lon"], strict=True)]
     where = areas["name"].fillna("") + ", " + areas["whereabouts"].fillna("")
@@ -100,7 +100,7 @@ def areas_told(parted: Lots) -> pd.DataFrame:
 
 
 def _map(parted: Lots, roads: gpd.GeoDataFrame) -> str:
-    """Return the map as an ``svg`` element: roads, the ground of the lots, areas and numbers."""
+    """Return the map as an ``svg`` element: roads, grounds of lots, search areas, numbers."""
     lots, areas = parted.lots, parted.areas
     sheet = MapSheet(areas.total_bounds, lots.total_bounds)
     marks = "".join(

@@ -31,13 +31,13 @@ from siting.study.recounted import business_of
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.writing import claimed_folder, write_text
 
-# Default largest radius of a search area (m): Germany's were 2 km, outside cities too.
+# Default largest radius of a search area (m). German tenders had 2 km, outside cities too.
 MOST_M = 1000.0
-# Smallest circle drawn, a station's own ground (m).
+# Radius of the smallest circle drawn (m), about the plot of a station.
 LEAST_M = 25.0
-# Most extra parts from splitting stations, if lots are not alike otherwise.
+# Largest number of further parts when stations are split to make lots similar.
 MOST_SPLIT = 6
-LEAST_MIN = 1e-9  # a street of length 0 would be no street in a sparse matrix
+LEAST_MIN = 1e-9  # a drive of 0 min would be a missing street in a sparse matrix
 OPEN = "; whether lots can be more alike is not proven"
 
 
@@ -51,9 +51,9 @@ def part_into_lots(
 ) -> Lots:
     """Return a plan's new stations in connected lots of similar energy and public money.
 
-    Stations are neighbours if a street joins their grounds, and a lot is a connected set of
-    neighbours. Lots are similar in energy served and in the public money each needs as one
-    business: profitable stations of a lot carry its weak ones.
+    Two stations are neighbours if a street joins their grounds; a lot is connected by neighbours.
+    Lots are similar in the energy served and in the public money that each needs as one business,
+    in which profitable stations pay for weak ones.
 
     Parameters
     ----------
@@ -62,16 +62,16 @@ def part_into_lots(
     lots
         Number of lots.
     within
-        Largest share by which the largest lot may exceed the smallest.
+        Share by which the largest lot may exceed the smallest.
     loss
-        Share of its energy that a station may lose at any place in its search area.
+        Share of its energy that a station may lose by moving within its search area.
     most_m
         The largest radius of a search area (m).
 
     Raises
     ------
     InputError
-        If the run builds no station, or fewer than there are lots; if a share is invalid.
+        If the run builds no station or fewer stations than lots, or if a share is invalid.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def part_into_lots(
         stations, plan.service, plan.cells, study.network,
         cutoff_min=reach.cutoff_min, access_kmh=reach.access_kmh, loss=loss, most_m=most_m,
     ).drop(columns="snap_m").sort_values(["lot", "site_id"], ignore_index=True)  # fmt: skip
-    # The ground of a lot: the cells whose junction is nearest to its stations.
+    # The ground of a lot consists of the cells whose junction is nearest to one of its stations.
     cells = plan.cells[plan.cells["node_id"].notna()]
     at = study.network.nodes.index.get_indexer(cells["node_id"].astype("int64"))
     table = _lots_of(stations, cells.dissolve(lot[ground[at]]))
@@ -149,10 +149,10 @@ def part_into_lots(
 def lots_to_folder(
     folder: Path, lots: int, *, out: Path | None, now: datetime, **how: Any
 ) -> tuple[Lots, Path]:
-    """Divide a run into lots, write their folder and return both: see `part_into_lots`.
+    """Divide a run into lots, write their folder, and return both: see `part_into_lots`.
 
-    Result: the lots, and a folder with ``lots`` and ``areas`` as GeoJSON and CSV, ``lots.json`` and
-    ``lots.html``, the page to print; by default ``RUN-lots-TIME``.
+    The folder, by default ``RUN-lots-TIME``, contains ``lots`` and ``areas`` as GeoJSON and CSV,
+    ``lots.json``, and ``lots.html``, a page for printing.
     """
     usual = folder.resolve().parent / f"{folder.resolve().name}-lots-{now:%Y%m%d-%H%M%S}"
     with claimed_folder(out, usual) as claim:
@@ -170,19 +170,19 @@ def lots_to_folder(
 
 
 def ground_of(network: Network, nodes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ground of stations at junctions: the Voronoi diagram of the road network.
+    """Return the grounds of stations at junctions: the Voronoi diagram of the road network.
 
     Each junction belongs to the station with the shortest drive in either direction. Two stations
-    are neighbours if a street joins their grounds. Stations at one junction share its ground and
-    its neighbours. All stations are connected, as the network is.
+    are neighbours if a street joins their grounds. Stations at the same junction share a ground and
+    its neighbours. Neighbours connect all stations, because the network is connected.
 
-    Result: the position of each junction's station; and the pairs of neighbours, two positions a
-    row, the smaller first.
+    The first result is the position of the station of each junction. The second has one row per
+    pair of neighbours: two positions, the smaller first.
     """
     index = network.nodes.index
     u, v = (index.get_indexer(network.edges.index.get_level_values(k)) for k in ("u", "v"))
     minutes = np.maximum(network.edges["travel_min"].to_numpy(dtype=float), LEAST_MIN)
-    order = np.argsort(minutes, kind="stable")  # of parallel streets the quickest counts
+    order = np.argsort(minutes, kind="stable")  # of parallel streets, the quickest is taken
     low, high = np.minimum(u, v)[order], np.maximum(u, v)[order]
     _, first = np.unique(low * len(index) + high, return_index=True)
     low, high, minutes = low[first], high[first], minutes[order][first]
@@ -214,13 +214,13 @@ def _require_sense(lots: int, within: float, loss: float, most_m: float) -> None
 
 
 def _from_north(lot: np.ndarray, xy: np.ndarray) -> np.ndarray:
-    """Return lots numbered from 1, from north to south."""
+    """Return the lots with numbers from 1, from north to south."""
     north = [-xy[lot == n, 1].mean() for n in range(lot.max() + 1)]
     return np.asarray(1 + np.argsort(np.argsort(north, kind="stable"))[lot])
 
 
 def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return one row per lot."""
+    """Return the table of lots, one row per lot."""
     lost = stations["loss_share"] * stations["energy_kwh_day"]
     by_lot = stations.assign(loss_kwh_day=lost, weak_stations=stations["npv_pkr"] < 0).groupby(
         "lot"
@@ -243,7 +243,7 @@ def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDat
 
 @dataclass(frozen=True, eq=False)
 class _New:
-    """New stations, each of one or several equal parts that are let."""
+    """New stations, each let whole or in several equal parts."""
 
     network: Network
     node: np.ndarray
@@ -258,7 +258,7 @@ class _New:
         return np.repeat(np.arange(len(self.parts)), self.parts)
 
     def parted(self, lots: int, within: float) -> tuple[np.ndarray, float, np.ndarray]:
-        """Return each part's lot, a bound on the spread, and the station of each junction."""
+        """Return the lot of each part, a bound on the spread, and the station of each junction."""
         at = self.at
         ground, pairs = ground_of(self.network, self.node[at].tolist())
         kwh, npv = (self.kwh / self.parts)[at], (self.npv / self.parts)[at]
@@ -266,12 +266,12 @@ class _New:
         return _from_north(made.lot, self.xy[at]), made.least, at[ground]
 
     def sums(self, lot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the energy of each lot, and the public money it needs."""
+        """Return the energy of each lot, and the public money that it needs."""
         kwh, npv = (np.bincount(lot, (v / self.parts)[self.at])[1:] for v in (self.kwh, self.npv))
         return kwh, np.maximum(-npv, 0.0)
 
     def alike(self, lots: int, within: float) -> tuple[float, bool]:
-        """Return the spread of this number of lots, and whether smaller spreads are ruled out."""
+        """Return the spread for a number of lots, and whether `within` is proven impossible."""
         least = least_spread((self.kwh / self.parts)[self.at], lots)
         if least > within:
             return least, True
@@ -279,9 +279,9 @@ class _New:
         return max(map(spread, self.sums(lot))), least >= within
 
     def fewer(self, lots: int, within: float) -> tuple[int, float, bool]:
-        """Return the most lots, fewer than these, within a spread; and their spread.
+        """Return the largest smaller number of lots within a spread, and their spread.
 
-        The third value is whether all numbers between are proven to have no such lots.
+        The third value is whether every number in between is proven to be impossible.
         """
         proven = True
         for count in range(lots - 1, 1, -1):
@@ -292,7 +292,7 @@ class _New:
         return 1, 0.0, proven
 
     def split(self, lots: int, within: float) -> tuple[_New, float] | None:
-        """Return the stations, the largest in parts, so that the lots are within a spread."""
+        """Return the stations with the largest ones split, if lots are then within a spread."""
         made = self
         for _ in range(MOST_SPLIT):
             parts = made.parts.copy()
@@ -307,7 +307,7 @@ class _New:
 def _alike(
     new: _New, ids: np.ndarray, lot: np.ndarray, within: float, least: float
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the spread of the lots, its lower bound and the alternatives, as facts and notes."""
+    """Return facts and notes: the spread of the lots, its lower bound, and alternatives."""
     (kwh, pkr), count, npv = new.sums(lot), int(lot.max()), new.npv
     apart, paid_apart = spread(kwh), spread(pkr)
     good, alone = int((npv > 0).sum()), float(np.maximum(-npv, 0).sum())
@@ -321,7 +321,7 @@ def _alike(
         notes[0] += _why(new.kwh, ids, count, within, least) if least >= within else OPEN
     if paid_apart > within:
         notes[1] += f"; that is more than {within:.0%} apart"
-        # Lots without a profitable station need money; not all lots can have one.
+        # With fewer profitable stations than lots, some lots have none and need money.
         if good < count and (npv != 0).all() and npv.sum() >= 0:
             notes[1] += f", as in any division: {good} stations earn more than they cost, so that "
             notes[1] += f"{count - good} lots or more hold none of them"
@@ -362,7 +362,7 @@ def _finite(share: float) -> float | None:
 
 
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
-    """Return the reason why no connected lots are within a spread."""
+    """Return the reason why no connected lots are within a spread, as text."""
     even = kwh.sum() / count
     said = f". {count} lots within {within:.0%} cannot be had: in any division, each lot in one "
     said += f"piece, they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"

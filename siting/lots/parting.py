@@ -1,4 +1,4 @@
-"""Division of stations into connected lots of similar value: annealing and a program."""
+"""Division of stations into connected lots of similar value, by annealing and a program."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from scipy import sparse
 from siting.engine.clock import Clock
 from siting.engine.linear import model_of, run_model
 
-# Annealing: fewest starts, most starts while the spread is too large, turns of a start, and first
-# and last temperature.
+# Annealing: the fewest starts, the most starts while the spread is too large, the turns of a start
+# (per station, and at most), and the first and last temperature.
 STARTS, MOST_STARTS, TURNS_A_STATION, MOST_TURNS = 4, 12, 1_500, 300_000
 HOT, COLD = 2.0, 2e-3
-# Weights: spread beyond the limit; public money needed; differences in energy; distances between
-# stations.
+# Weights in the score: spread beyond the limit, public money needed, differences in energy, and
+# distances between stations.
 UNLIKE, MONEY, DIFFER, APART = 50.0, 50.0, 50.0, 1.0
-# The integer program: most groups of neighbours, most nodes, gap of the score, and the difference
-# between two spreads that count as equal. SLACK is above the tolerance of a solver.
+# The integer program: the most groups of stations, the most nodes, the gap of the score, and the
+# largest difference between two equal spreads. SLACK exceeds the tolerance of a solver.
 MANY, NODES, SCORE_GAP, CLOSE, SLACK = 2_000, 300, 0.01, 0.005, 1e-5
 
 
 def spread(values: Sequence[float] | np.ndarray) -> float:
-    """Return the share by which the largest value is above the smallest; 0 where all are 0.
+    """Return the share by which the largest value exceeds the smallest; 0 if all are 0.
 
     >>> spread([100, 110, 105])
     0.1
@@ -39,8 +39,9 @@ def spread(values: Sequence[float] | np.ndarray) -> float:
 def least_spread(values: np.ndarray, lots: int) -> float:
     """Return a lower bound on the spread of any division, connected or not.
 
-    The largest lot holds the largest station, or two of the largest ``lots + 1``, or an even
-    share; the smallest has no more than an even share of the rest.
+    The largest lot has at least the energy of the largest station, of the two smallest among the
+    largest ``lots + 1`` stations, and of an even share. The smallest lot has at most an even share
+    of the remaining energy.
 
     >>> least_spread(np.array([50.0, 10.0, 10.0, 10.0, 10.0, 10.0]), 3)
     1.0
@@ -56,11 +57,11 @@ def least_spread(values: np.ndarray, lots: int) -> float:
 
 
 class Parting(NamedTuple):
-    """Lots of some stations."""
+    """A division of stations into lots."""
 
     lot: np.ndarray  # the lot of each station, from 0
     share: float  # the spread of the lots in energy
-    least: float  # proven: no connected lots have a smaller spread
+    least: float  # a proven lower bound on the spread of connected lots
 
 
 def part(
@@ -71,16 +72,17 @@ def part(
     lots: int,
     within: float,
 ) -> Parting:
-    """Return connected lots of stations, the most alike that were found.
+    """Return connected lots of stations with the smallest spread that was found.
 
     If annealing finds no lots within the limit, all connected groups of stations up to the largest
-    lot are listed, unless they are too many. An integer program chooses among them: it finds lots,
-    or proves that none exist. The same input gives the same lots: turns are counted, not timed.
+    possible lot are listed, unless they are too many. An integer program chooses among them: it
+    finds lots, or proves that none exist. The same input gives the same lots, because the number of
+    turns is fixed and not the time.
 
-    `npv_pkr`: net present value of each station without public money; `xy`: its position (m);
-    `pairs`: neighbours, two positions a row, which together connect all stations; `lots`: at most
-    as many as stations; `within`: largest share by which the largest lot exceeds the smallest, in
-    energy and in public money needed (`need`).
+    `npv_pkr`: net present value of each station without public money; `xy`: position of each
+    station (m); `pairs`: pairs of neighbours, one per row, which connect all stations; `lots`:
+    number of lots, at most the number of stations; `within`: share by which the largest lot may
+    exceed the smallest, in energy and in public money needed (`need`).
     """
     sums = _sums(energy_kwh_day, npv_pkr, xy, lots)
     near: list[list[int]] = [[] for _ in sums]
@@ -102,7 +104,7 @@ def part(
 def _more_alike(
     made: Parting, kwh: np.ndarray, sums: list[Sums], near: list[list[int]], within: float
 ) -> Parting:
-    """Return lots within a spread, or the most alike that an integer program finds."""
+    """Return lots within a spread, or those with the smallest spread that a program finds."""
     lots = int(made.lot.max()) + 1
     while made.share > max(within, made.least + CLOSE):
         tried = within
@@ -119,7 +121,7 @@ def _more_alike(
 
 
 def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) -> list[list[int]]:
-    """Return all connected groups of stations up to this energy, or `MANY` of them."""
+    """Return the connected groups of stations up to this energy, but no more than `MANY`."""
     found: list[list[int]] = []
     for root in range(len(kwh)):
         first = [j for j in near[root] if j > root]
@@ -141,11 +143,11 @@ def _chosen(
 ) -> np.ndarray | None:
     """Return the best lots within an energy spread; empty if none exist, None if unknown.
 
-    Each column is a group of stations; the last is the energy of the smallest lot, which no lot
-    exceeds by more than `within`.
+    Each column of the program is a group of stations. The last column is the energy of the smallest
+    lot, which no lot exceeds by more than `within`.
     """
     kwh, more = [one[0] for one in sums], 1 + within
-    groups = _groups(kwh, near, more + SLACK)  # the smallest lot has an even share at most
+    groups = _groups(kwh, near, more + SLACK)  # the smallest lot has at most an even share, 1
     if len(groups) >= MANY:
         return None
     totals = [_summed(sums, group) for group in groups]
@@ -161,7 +163,7 @@ def _chosen(
     least = sparse.csr_array(ones[:, None])
     rows = sparse.block_array([[of, 0 * least], [each, -least], [each, -more * least]])
     rows = sparse.vstack([rows, sparse.csr_array(every[None])])
-    # The presolve of HiGHS 1.16 has reported a feasible small program as infeasible.
+    # A second solve without presolve confirms infeasibility: presolve in HiGHS 1.16 was once wrong.
     for presolve in ("choose", "off"):
         model = model_of(
             sparse.csc_array(rows), np.append(-score, 0.0), 0 * every,
@@ -181,7 +183,7 @@ def _chosen(
 
 
 def need(npv_pkr: float) -> float:
-    """Return the least public money for stations of a net present value (PKR)."""
+    """Return the least public money for stations with this net present value in all (PKR)."""
     return max(0.0, -npv_pkr)
 
 
@@ -189,7 +191,7 @@ type Sums = tuple[float, ...]  # energy, net present value, stations, x, y, x² 
 
 
 def _sums(energy: np.ndarray, npv: np.ndarray, xy: np.ndarray, lots: int) -> list[Sums]:
-    """Return additive values of each station, relative to an even share of energy and needs."""
+    """Return the additive values of each station, in units of an even share of a lot."""
     centred = xy - xy.mean(axis=0)
     x, y = (centred / max(float(np.hypot(*centred.T).max()), 1e-300)).T
     energy = energy * lots / max(float(energy.sum()), 1e-300)
@@ -214,7 +216,7 @@ def _score(state: Sequence[Sums], lots: int, within: float) -> float:
 
 
 class _Search:
-    """One start: stations cut into lots, which then change by a station or two at a time."""
+    """One start of the annealing: stations are cut into lots, which then change turn by turn."""
 
     def __init__(
         self, sums: list[Sums], near: list[list[int]], lots: int, within: float, start: int
@@ -242,7 +244,7 @@ class _Search:
         return not left
 
     def _cut(self, members: set[int], turn: int) -> tuple[set[int], set[int]]:
-        """Return a lot in two connected parts: a spanning tree is cut, mostly evenly."""
+        """Return a lot cut into two connected parts, mostly even, along a spanning tree."""
         order = sorted(members)
         order = [order[turn % len(order)]]
         parent = {order[0]: -1}
@@ -265,8 +267,8 @@ class _Search:
         return members - two, two
 
     def _moved(self, turn: int, a: int, b: int, i: int) -> dict[int, set[int]] | None:
-        """Return the lots that a turn would change, with their stations; None if nothing fits."""
-        if turn % 40 == 0:  # two lots merge, and one splits: the merged or another one
+        """Return the changed lots after a turn, with their stations; None if one falls apart."""
+        if turn % 40 == 0:  # two lots merge, and the merged lot or another lot is split
             other = turn // 40 % (2 * self.lots)
             both = self.members[a] | self.members[b]
             if other in (a, b) or other >= self.lots or len(self.members[other]) < 2:
@@ -275,7 +277,7 @@ class _Search:
             one, two = self._cut(self.members[other], turn // 40)
             return {b: both, a: one, other: two}
         back: set[int] = set()
-        if turn % 2:  # one station replaces another
+        if turn % 2:  # two stations change places
             open_ = [k for k in self.members[b] if any(self.lot[m] == a for m in self.near[k])]
             back = {open_[turn // 2 % len(open_)]}
         one, two = (self.members[a] - {i}) | back, (self.members[b] - back) | {i}
@@ -283,7 +285,7 @@ class _Search:
         return {a: one, b: two} if fits else None
 
     def run(self) -> tuple[float, np.ndarray]:
-        """Return the best score found, and its lots."""
+        """Return the best score found, and the lots with this score."""
         count = len(self.sums)
         turns = min(MOST_TURNS, TURNS_A_STATION * count) if self.lots > 1 else 0
         score = _score(self.state, self.lots, self.within)

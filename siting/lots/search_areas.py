@@ -1,4 +1,4 @@
-"""Search areas: the radius within which a station may move without loss to the plan."""
+"""Search areas: the radius within which a station may move with little loss to the plan."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from siting.roads import Network, travel_times
 
-STEP_M = 10.0  # radii are rounded down to this
+STEP_M = 10.0  # radii are rounded down to multiples of this
 METRES_A_MINUTE = 1000.0 / 60.0
 
 
@@ -25,17 +25,17 @@ def with_areas(
     loss: float,
     most_m: float,
 ) -> gpd.GeoDataFrame:
-    """Return stations with a search radius, and the largest loss within it.
+    """Return stations with a search radius, and the largest loss within the radius.
 
-    A moved station keeps the customers who reach the new place within the cutoff: from the cell to
-    its junction, over the roads, and as far from the road as now. The loss is the energy of all
-    other customers. Each station has its own customers, so all stations may move at once, and
-    losses add up. Places are the junctions of the network.
+    A moved station keeps the customers who reach its new place within the cutoff. Their drive goes
+    from the cell to its junction, over the roads, and then as far off the road as now. The loss is
+    the energy of all other customers. Each station has its own customers, so all stations may move
+    at once, and the losses add up. The places tried are the junctions of the network.
 
     `stations`: ``site_id``, ``snap_m`` and points (m); `service`, `cells`, `network`: service,
     cells and roads of the plan; `cutoff_min`, `access_kmh`: as for `siting.roads.reach`; `loss`:
-    share of a station's energy that may be lost, 0 to 1. Columns: ``radius_m``, rounded down to 10
-    m, and ``loss_share``: the largest loss in the circle, as a share of the station's energy.
+    share of a station's energy that may be lost, 0 to 1. Columns added: ``radius_m``, rounded down
+    to 10 m, and ``loss_share``, the largest loss in the circle as a share of the station's energy.
     """
     away = _turned_round(network)
     junctions = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
@@ -72,7 +72,7 @@ def with_areas(
         share = lost / kwh.sum() if kwh.sum() > 0 else np.zeros(len(near))
         bad = np.flatnonzero(share > loss + 1e-9)
         end = metres[near[bad[0]]] if len(bad) else most_m
-        # A place exactly at the radius is outside the circle.
+        # A place with too much loss must be outside the circle, not on its edge.
         radius = np.floor(end / STEP_M) * STEP_M
         radii.append(float(radius - STEP_M if len(bad) and radius == end else radius))
         inside = metres[near] <= max(radii[-1], 0.0)
@@ -81,7 +81,7 @@ def with_areas(
 
 
 def _turned_round(network: Network) -> Network:
-    """Return the network with every street reversed: drives to a target become drives from it."""
+    """Return the network with every street reversed, so that drives to a place start from it."""
     index = network.edges.index
     levels = [index.get_level_values(name) for name in ("v", "u", "key")]
     turned = pd.MultiIndex.from_arrays(levels, names=["u", "v", "key"])

@@ -1,7 +1,7 @@
-"""Questions to a city of a nation, run by an executor: facts, plans, and its run folder.
+"""Tasks for one city of a nation, run by an executor: its facts, plans and run folder.
 
-Each function takes one task and returns one row of plain values; errors are returned, not raised,
-so that one city cannot stop the others.
+Each function does one task and returns a row of plain values. Errors are returned, not raised, so
+that one city cannot stop the others.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ from siting.study.runs import write_run
 from siting.study.to_program import DRIVES, MILLION, aims_of, program_of
 from siting.tables import mean_drive_min
 
-# Studies that a process keeps in memory: their tables take seconds, and a city is asked often.
+# Number of studies that a process keeps in memory. Their tables take seconds to compute, and a city
+# gets many questions.
 MOST_KEPT = 4
-# Relative difference below which two budgets, or two prices, are one question.
+# Two questions are the same if their budgets, or their prices, differ by a smaller share.
 NEAR = 2e-3
 _kept: dict[str, Study] = {}
 # A worker with several threads takes one question at a time, as in `siting.batch.worker`.
@@ -47,25 +48,25 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Ask:
-    """One question to a city."""
+    """A question to a city: its best plan for a budget, or at prices of money."""
 
     city: str
-    purpose: str  # reason: name of a split, `price`, `fill` or `trade`
-    money: tuple[float, ...]  # public money of the plan, by year where there are years
-    # Charge on a rupee (of each year, kWh/day); None: the most energy for the money.
+    purpose: str  # reason for the question: the name of a split, `price`, `fill` or `trade`
+    money: tuple[float, ...]  # public money for the plan (PKR), by year if there are years
+    # Charge on a rupee (kWh/day), by year if there are years; None: the most energy for the money.
     prices: tuple[float, ...] | None = None
-    least_share: float = 0.0  # least share served of the demand
+    least_share: float = 0.0  # least share of the demand that must be served
     least_stations: int = 0  # least number of new stations
-    # Envelopes by name: money that some chargers may draw (PKR), and their groups.
+    # Envelopes by name: the largest money (PKR), and the charger groups to which it applies.
     envelopes: Mapping[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
     rupee: bool = False  # whether to return the dual price of each year's budget too
-    # Whether to shorten drives next. That takes all the time left, so it is done once, for the plan
-    # that is written.
+    # Whether to shorten drives next. This takes all the remaining time, so it is done only once,
+    # for the final plan.
     shorten: bool = False
 
     @property
     def budget_pkr(self) -> float:
-        """The money in all (PKR)."""
+        """The money for all years (PKR)."""
         return math.fsum(self.money)
 
     @property
@@ -74,10 +75,10 @@ class Ask:
         return self.least_share == 0 and self.least_stations == 0
 
     def like(self, other: Ask, *, free: bool | None = None) -> bool:
-        """Return whether another question is nearly equal and has no more money.
+        """Return whether the answer to another, nearly equal question serves for this one.
 
-        A bound at given prices must use the full budget: a bound for a smaller budget does not hold
-        for a larger one.
+        Without prices, the other question must not have more money. At prices it must not have
+        less, because a bound for a smaller budget does not hold for a larger one.
         """
         if (self.prices is None) != (other.prices is None):
             return False
@@ -91,7 +92,7 @@ class Ask:
         return bool(((mine * (1 - NEAR) <= theirs) & (theirs <= mine + 1e-6)).all())
 
     def of(self, config: Config) -> Config:
-        """Return the configuration of the question."""
+        """Return a city's configuration, changed for the question."""
         program = config.program
         limits = program.limits
         kept = {
@@ -116,7 +117,7 @@ class Ask:
         if self.prices is not None:
             gain: dict[str, Any] = {"per_million": self.prices[0] * MILLION, "rule": "always"}
             if program.years is not None:
-                # Energy is reported as the mean over the years; the program counts their sum.
+                # Reported energy is the mean over the years; energy in the program is their sum.
                 each = MILLION * math.fsum(weights_of(config))
                 gain["per_million_by_year"] = {
                     year: price * each for year, price in zip(years, self.prices, strict=True)
@@ -129,17 +130,17 @@ Row = dict[str, Any]
 
 
 def same(row: Mapping[str, Any], ask: Ask) -> bool:
-    """Return whether a question is nearly the same as one asked before."""
+    """Return whether an earlier answer (a row) serves for a question."""
     return ask.like(Ask(ask.city, "", row["money"], row["prices"]), free=row["free"])
 
 
 def covers(money: Iterable[float], other: Iterable[float]) -> bool:
-    """Return whether money by year allows every payment that other money allows (PKR)."""
+    """Return whether money by year (PKR) is at least as much as other money in every year."""
     return all(one >= two - 1.0 for one, two in zip(money, other, strict=True))
 
 
 def given_up(config: Config) -> float:
-    """Return the share of energy that a city's written plan may give up for shorter drives."""
+    """Return the share of energy that a city's final plan may give up for shorter drives."""
     return settings.KEPT * config.solver.gap if {*DRIVES} & {*aims_of(config)} else 0.0
 
 
@@ -186,10 +187,10 @@ def _study(config: Config) -> Study:
 
 @_guarded
 def facts(config: Config) -> Row:
-    """Return people, energy and vehicles of a city, and its cells (WKB, lon/lat) with demand.
+    """Return people, energy and vehicles of a city, and its cells with demand (WKB, lon/lat).
 
-    Its demand is returned even if another table has a fault. Energy over years is their mean,
-    weighted as in the city's program.
+    The demand is returned even if another table has a fault. With years, energy is the mean over
+    the years, weighted as in the city's program.
     """
     return facts_of(_study(config))
 
@@ -231,7 +232,8 @@ def facts_of(study: Study) -> Row:
     }
     try:
         instance = study.instance
-        # Reach does not change by year, but rows without demand in the last year have no pairs.
+        # Reach is the same in all years, but rows without demand have no pairs. A demand of 1 in
+        # all rows gives the pairs of all years.
         last = replace(instance, demand_kwh=np.ones(len(instance.demand_kwh)))
         ids = set(instance.demand_ids[last.served_pairs].astype(str))
         reachable = [
@@ -255,7 +257,7 @@ def asked_of(config: Config, ask: Ask, limit_s: float, threads: int) -> Config:
 
 
 def granted_ask(ask: Ask) -> Ask:
-    """Return the question of the written plan: the most energy, then the shortest drives."""
+    """Return the question for the final plan: the most energy, then the shortest drives."""
     return replace(ask, prices=None, shorten=True)
 
 
@@ -268,10 +270,10 @@ def _asked(config: Config, ask: Ask, limit_s: float, threads: int, start: tuple[
 
 @_guarded
 def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int) -> Row:
-    """Return plan and bound for one question to a city.
+    """Return the plan and the bound that answer a question to a city.
 
-    ``bound_kwh_day`` bounds the energy of any plan for the budget; with a price, the energy less
-    the charge on its money.
+    ``bound_kwh_day`` is a bound on the energy of any plan for the budget or, at prices, on the
+    energy less the charge on the plan's money.
     """
     study = _asked(config, ask, limit_s, threads, start)
     asked = study.asked
@@ -309,14 +311,14 @@ def answer(config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, thr
 def write(
     config: Config, ask: Ask, start: tuple[str, ...], limit_s: float, threads: int, out: Path
 ) -> Row:
-    """Write the run folder of a city for its money, and return its row."""
+    """Write the run folder of a city for its final money, and return the row of the plan."""
     study = _asked(config, granted_ask(ask), limit_s, threads, start)
     plan, _ = write_run(study, out, datetime.now().astimezone())
     return written_row(study, plan)
 
 
 def written_row(study: Study, plan: Plan) -> Row:
-    """Return the part of a city's run folder that the nation's tables use."""
+    """Return the figures of a city's run that the nation's tables use."""
     return {
         "status": plan.outcome.status,
         "error": "",
@@ -328,16 +330,16 @@ def written_row(study: Study, plan: Plan) -> Row:
 
 
 def _as_built(outcome: Outcome) -> tuple[str, ...]:
-    """Return the offers of the last slice as a start, earliest built first."""
+    """Return the offers of the last slice as a start for a solve, the earliest built first."""
     first = outcome.built.drop_duplicates("site_id")["site_id"].to_list()
     site = outcome.built.drop_duplicates("offer_id").set_index("offer_id")["site_id"]
     return tuple(sorted(outcome.offers, key=lambda offer: first.index(site[offer])))
 
 
 def _figures(study: Study, outcome: Outcome) -> Row:
-    """Return the energy of a plan, in all and by class and year, and its money by year.
+    """Return the energy of a plan in all, by class and by year, and its money by year.
 
-    Energy over years is their mean, weighted as in the program.
+    The energy in all is the mean over the years, weighted as in the program.
     """
     weights = outcome.slices.set_index("slice")["weight"] / outcome.slices["weight"].sum()
     rows = outcome.services

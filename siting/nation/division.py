@@ -1,4 +1,4 @@
-"""A nation on one budget: questions to its cities, division of the money, and its plan."""
+"""The plan of a nation on one budget: cities are solved apart, and the money is divided."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Nation(Rounds):
     workers
         Processes on this machine; None: one per core.
     dask
-        Address of a Dask scheduler to use in their place; all machines must share the files.
+        Address of a Dask scheduler to use instead; all machines must share the files.
     progress
-        Called with one line for each step done.
+        Called with a line of text after each step.
     today
-        Date on which the target year must not be in the past.
+        The current date; the target year must not be before it.
     earlier
-        Folder of an earlier plan: its answers are used again for unchanged cities.
+        Folder of an earlier plan, whose answers are used again for unchanged cities.
 
     Examples
     --------
@@ -62,17 +62,17 @@ class Nation(Rounds):
             self.rows = read_answers(Path(earlier), self.studies)
 
     def solve(self, out: Path | str | None = None) -> NationPlan:
-        """Return the plan of the nation, written to a folder if one is named.
+        """Return the plan of the nation, written to a folder if `out` is given.
 
         Parameters
         ----------
         out
-            The folder: new, or empty.
+            The new or empty folder to write.
 
         Raises
         ------
         InputError
-            If areas overlap, or a floor of a city is beyond the demand in its reach.
+            If areas overlap, or the floor of a city exceeds the demand in reach.
         InfeasibleError
             If no division meets all floors.
         """
@@ -85,14 +85,15 @@ class Nation(Rounds):
     def to_folder(
         self, out: Path | None = None, *, now: datetime | None = None
     ) -> tuple[NationPlan, Path]:
-        """Return the plan of the nation and its folder, reserved before the cities are asked.
+        """Return the plan of the nation and its folder.
 
-        Ctrl-C after the division still writes the folder; a second one stops.
+        The folder is reserved before the first solve. Ctrl-C after the division lets the folder be
+        written; a second Ctrl-C stops at once.
 
         Parameters
         ----------
         out
-            The folder: new, or empty; by default ``runs_dir/NAME-TIME``.
+            The new or empty folder to write; by default ``runs_dir/NAME-TIME``.
         now
             The time, for the folder's name.
 
@@ -111,7 +112,7 @@ class Nation(Rounds):
         return plan, claim.place
 
     def _found(self) -> dict[str, tuple[Floats, dict[str, Any]]]:
-        """Ask all cities, and return the money and the plan of each."""
+        """Solve all cities and divide the money; return the money and the plan of each city."""
         self.prepare()
         self.ask_all()
         return self.chosen()

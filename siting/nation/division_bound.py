@@ -1,30 +1,31 @@
-"""A bound on any division of the money, from the cities' proven bounds alone.
+"""A bound on any division of the money, from the proven bounds of the cities alone.
 
 Only money links two cities. A city solved for a budget ``B`` has a proven bound ``U`` on its
-service for that money or less. A city solved at a price ``p`` a rupee has the bound ``L + p b`` for
-any money ``b``. With the least of these as ``U_c(b)``, any prices ``pi_r`` bound the nation::
+service for that money or less. A city solved at a price ``p`` per rupee has the bound ``L + p b``
+for any money ``b``. If ``U_c(b)`` is the smallest of these, any prices ``pi_r`` bound the nation::
 
     sum of U_c(b_c)  <=  sum over c of max over b of (U_c(b) - b sum of pi_r over r at c)
                          + sum over r of pi_r x its side
 
-over all money within the cities' own limits; ``r`` is the budget (its side is the money available),
-or the least or most money of a province (a price below 0 belongs to the least). Anyone with the
-table of bounds and the prices can add up this bound again. The best prices are the duals of a
-linear program over the corners of ``U_c``.
+where ``b`` is within the limits of its city. A row ``r`` is the budget, whose side is the money
+available, or the least or most money of a province (a price below 0 belongs to the least money).
+The bound can be recomputed from the table of bounds and the prices alone. The best prices are the
+duals of a linear program over the corners of ``U_c``.
 
-With money by year, ``b_c`` is the money a city draws in each, ``p`` and ``pi`` have a value a year,
-and the budget is one row per year: the money granted in it, or up to it where money is carried
-over. A city solved at prices ``p_k`` within all its possible money has the bound ``L_k + p_k b``,
-whatever the division; a bound for all money without prices has ``p_k = 0``. A bound for smaller
-budgets holds only up to these in every year. No slope expresses that, so it is left out.
-So ``U_c`` is concave, and with any weights ``w_ck`` of at least 0 and sum 1 its term is at most ::
+With money by year, ``b_c`` is the money that a city draws in each year, and ``p`` and ``pi`` have a
+value per year. The budget is then one row per year: the money granted in the year or, with
+carry-over, up to the year. A city solved at prices ``p_k`` within all its possible money has the
+bound ``L_k + p_k b`` for any division; a bound for all money without prices has ``p_k = 0``. A
+bound for smaller budgets applies only up to these budgets in every year. It is not of the form
+``L_k + p_k b``, so it is left out. ``U_c`` is then concave, and for any weights ``w_ck`` that are
+at least 0 and have the sum 1, its term is at most ::
 
     sum of w_ck L_ck
         + sum over years of h_ct x max(0, sum of w_ck p_ckt - sum of pi_r over r at c, t)
 
-with ``h_ct`` the most money of the city in the year. A city's own least and most money are rows
-``r`` too. The best prices and weights are the duals of one linear program. The sum is plain
-arithmetic, and wrong duals give a weaker bound, never an invalid one.
+where ``h_ct`` is the most money of the city in the year. The least and most money of a city are
+rows ``r`` too. The best prices and weights are the duals of a linear program. The sum is plain
+arithmetic, and other duals give a weaker bound, never an invalid one.
 
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
 allocation of resources. Operations Research 11 (1963), 399-417. G. Dantzig, P. Wolfe:
@@ -47,7 +48,7 @@ from siting.engine.linear import STRICT, model_of, run_model
 from siting.program.instance import Floats
 
 MILLION = 1e6
-# Cost of granting a PKR m that is not drawn (kWh/day).
+# Small cost (kWh/day) of granting a city a PKR m that its plan does not draw.
 IDLE = 1e-6
 
 
@@ -57,44 +58,44 @@ class Pot:
 
     name: str
     cities: tuple[str, ...]
-    at_least: float = 0.0  # least sum of the grants (PKR)
+    at_least: float = 0.0  # `at_least`, `at_most`: limits on the sum of the grants (PKR)
     at_most: float = math.inf
-    years: tuple[int, ...] = (0,)  # positions of the years
+    years: tuple[int, ...] = (0,)  # indices of the years to which the limits apply
 
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """The options of a city: energy (kWh/day) for money (PKR), and limits on its money."""
+    """Points of a city, with energy (kWh/day) for money (PKR), and the limits on its money."""
 
-    money: Floats  # PKR of each point; by year in columns, where there are years
-    energy: Floats  # kWh/day of each point
-    # Least and most money of the city (PKR), the most of each year where there are years.
+    money: Floats  # money of each point (PKR), with one column per year if there are years
+    energy: Floats  # energy of each point (kWh/day)
+    # Least and most money of the city (PKR); if there are years, the most money of each year.
     low: float
     high: float | Floats
     use: Mapping[str, Floats] | None = None  # use of further resources by each point, by name
 
     @property
     def drawn(self) -> Floats:
-        """PKR of each point (row) by year (column)."""
+        """Money (PKR) of each point (row) in each year (column)."""
         return self.money.reshape(len(self.energy), -1)
 
 
 @dataclass(frozen=True, eq=False)
 class Divided:
-    """Divided money: energy, the point and the money of each city, and prices."""
+    """A division of the money: the energy, the points and money of each city, and prices."""
 
     energy: float  # energy of all cities (kWh/day)
-    weights: dict[str, Floats]  # shares of the points of each city
+    weights: dict[str, Floats]  # share of each point, by city
     granted: dict[str, Floats]  # money of each city by year (PKR)
-    # Worth of a rupee more in each pot (kWh/day); only a linear program gives it.
+    # Worth of one more rupee in each pot (kWh/day); empty if each city takes a single point.
     prices: dict[str, float]
 
 
 def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
-    """Return the corners of a city's bound by money.
+    """Return the corners of the bound of a city as a function of its money.
 
-    `bounds` is of one city: ``budget_pkr`` (blank: any), ``price`` (kWh/day per PKR, blank: no
-    price), ``bound_kwh_day``; `low` and `high` limit its money (PKR).
+    `bounds` has the bounds of one city: ``budget_pkr`` (blank: any budget), ``price`` (kWh/day per
+    PKR, blank: no price) and ``bound_kwh_day``. `low` and `high` are the limits of its money (PKR).
 
     >>> known = pd.DataFrame({"budget_pkr": [np.nan, 4.0], "price": [np.nan, np.nan],
     ...     "bound_kwh_day": [9.0, 6.0]})
@@ -112,7 +113,7 @@ def corners(bounds: pd.DataFrame, low: float, high: float) -> Points:
     money: list[float] = []
     energy: list[float] = []
     for a, b in itertools.pairwise(cuts) if len(cuts) > 1 else [(low, high)]:
-        # A bound for a budget holds for all money up to it.
+        # A bound for a budget holds for all money up to the budget.
         here = most[ends >= b]
         flat = float(here.min()) if len(here) else math.inf
         lines = [(0.0, flat)] if math.isfinite(flat) else []
@@ -137,11 +138,11 @@ def divide(
     *,
     whole: bool = True,
 ) -> Divided | None:
-    """Return the best point of each city within the money, or shares of points, or None.
+    """Return the division of the money with the most energy; None if no division is possible.
 
-    `pots` are the nation's budget and the provinces' money, `envelopes` the most that the points
-    may use of further resources. With `whole` each city takes one point. Otherwise a city
-    may mix several, and the answer has prices.
+    `pots` are the nation's budget and the provinces' money. `envelopes` are limits on the points'
+    use of further resources. With `whole`, each city takes one point. Otherwise a city may mix
+    several points, and the result has prices.
     """
     names = list(cities)
     counts = [len(cities[name].energy) for name in names]
@@ -155,7 +156,7 @@ def divide(
         for t in range(years):
             of = cities[name].drawn[:, t].tolist() if counts[i] else []
             drawn = {j: -m / MILLION for j, m in zip(mine, of, strict=True)}
-            # A city draws at most its grant.
+            # The money that a city draws is at most its grant.
             rows.append(({n + i * years + t: 1.0, **drawn}, 0.0, math.inf))
     start = len(rows)
     for pot in pots:
@@ -175,7 +176,7 @@ def divide(
     entries = [(r, j, v) for r, (row, _, _) in enumerate(rows) for j, v in row.items() if v]
     r, j, v = (np.array(part) for part in zip(*entries, strict=True))
     a = sparse.csc_array((v, (r, j)), shape=(len(rows), n + c))
-    # Over several years the least money of a city is a pot of its own.
+    # With years, the least money of a city is a pot, and not a limit here.
     low = [0.0] * n + [cities[name].low / MILLION if years == 1 else 0.0
                        for name in names for _ in range(years)]  # fmt: skip
     high = np.concatenate(
@@ -213,11 +214,12 @@ def divide(
 def added_up(
     cities: Mapping[str, Points], pots: Sequence[Pot], prices: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return the certificate: one row per city and one per pot; their sum bounds the nation.
+    """Return the certificate: one row per city and per pot, whose sum bounds the nation.
 
-    `cities` are `corners` of each. Any `prices` (kWh/day a PKR) are valid; a price without a side
-    counts as 0. Columns: ``row`` (city or pot), ``name``, ``price`` (kWh/day a PKR), ``money_pkr``
-    (the city's best money at the price; a pot's side), ``term_kwh_day``.
+    `cities` are the `corners` of each city. Any `prices` (kWh/day per PKR) are valid; the price of
+    a side without a limit is taken as 0. Columns: ``row`` (city or pot), ``name``, ``price``
+    (kWh/day per PKR), ``money_pkr`` (the city's best money at the price, or the pot's side) and
+    ``term_kwh_day``.
 
     >>> line = Points(np.array([0.0, 4.0]), np.array([0.0, 8.0]), 0.0, 4.0)
     >>> added_up({"a": line}, [Pot("budget", ("a",), at_most=3.0)], {"budget": 2.0})[
@@ -238,10 +240,10 @@ def added_up(
 def certificate(
     bounds: pd.DataFrame, limits: Mapping[str, tuple[float, float]], pots: Sequence[Pot]
 ) -> pd.DataFrame:
-    """Return the smallest certificate for a table of bounds.
+    """Return the certificate with the smallest sum for a table of bounds.
 
-    `bounds` has ``city`` and the columns of `corners`; `limits` are the least and most money of
-    each city (PKR). Cities without any bound are left out.
+    `bounds` has ``city`` and the columns that `corners` needs; `limits` are the least and most
+    money of each city (PKR). Cities without a bound are left out.
     """
     by_city = {name: corners(bounds[bounds["city"] == name], *limits[name]) for name in limits}
     known = {name: points for name, points in by_city.items() if len(points.money)}
@@ -251,7 +253,7 @@ def certificate(
 
 
 def _sides(pots: Sequence[Pot], prices: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """Return price and side of each pot; a price without a side counts as 0."""
+    """Return price and side of each pot; the price of a side without a limit is 0."""
     used: dict[str, tuple[float, float]] = {}
     for pot in pots:
         price = prices.get(pot.name, 0.0)
@@ -264,12 +266,12 @@ def _sides(pots: Sequence[Pot], prices: Mapping[str, float]) -> dict[str, tuple[
 
 
 def price_columns(years: Sequence[int]) -> list[str]:
-    """Return the names of the price columns: one a year, or a single one."""
+    """Return the names of the price columns: one per year, or a single one without years."""
     return [f"price_{year}" for year in years] or ["price"]
 
 
 def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
-    """Return the bounds that hold for any division: at prices, and for any money.
+    """Return the bounds that hold for any division: at prices, or for all possible money.
 
     `bounds` has ``city``, ``budget_pkr`` (blank: any), ``bound_kwh_day`` and the `price_columns`.
     """
@@ -282,10 +284,11 @@ def sloped(bounds: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
 def best_prices(
     bounds: pd.DataFrame, most: Mapping[str, Floats], pots: Sequence[Pot], years: Sequence[int]
 ) -> tuple[dict[str, float], pd.Series[float]]:
-    """Return the prices of the pots and the weights of the bounds with the tightest sum.
+    """Return prices of the pots and weights of the bounds for the tightest certificate.
 
-    `bounds` is as for `sloped`; `most` is the most money of each city by year (PKR). The weights
-    (by the table's index) are at least 0, with the sum 1 for each city that has a bound.
+    `bounds` has the columns that `sloped` needs; `most` is the most money of each city by year
+    (PKR). The weights, by the table's index, are at least 0, and their sum is 1 for each city that
+    has a bound.
     """
     table = sloped(bounds, years)
     names = [name for name in most if (table["city"] == name).any()]
@@ -327,7 +330,7 @@ def best_prices(
         np.concatenate([height / scale, [p.at_most / MILLION for p in pots]]),
     )
     answer = run_model(model, Clock(60.0, None))
-    if not len(answer.price):  # no division fits: each city has only its least bound
+    if not len(answer.price):  # no division is possible: each city takes its smallest bound
         lowest = rows.groupby("city")["bound_kwh_day"].idxmin()
         weights[lowest.to_numpy()] = 1.0
         return {}, weights
@@ -344,10 +347,10 @@ def added_up_by_year(
     prices: Mapping[str, float],
     years: Sequence[int],
 ) -> pd.DataFrame:
-    """Return the certificate of money by year, from the column ``weight`` of the bounds.
+    """Return the certificate for money by year, given the column ``weight`` of the bounds.
 
-    Rows and columns are as in `added_up`, with a city's prices in the `price_columns`. The weights
-    must be at least 0 with the sum 1 for each city; any such weights give a bound.
+    Rows and columns are as in `added_up`, with the prices of a city in the `price_columns`. The
+    weights of a city must be at least 0 and have the sum 1; any such weights give a bound.
 
     >>> line = pd.DataFrame({"city": ["a", "a"], "budget_pkr": [np.nan, 9.0],
     ...     "bound_kwh_day": [8.0, 0.0], "price_2027": [np.nan, 2.0], "price_2028": [np.nan, 1.0],

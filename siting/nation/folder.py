@@ -1,4 +1,4 @@
-"""A nation's folder: tables, a page, the run of each city, and the basis of the plan."""
+"""The folder of a nation: tables, a page, the run of each city, and the basis of the plan."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from siting.program.instance import Floats
 from siting.writing import write_plain_csv
 
 BASIS, ANSWERS = "basis.json", "answers.json"
-# Fields of an answer that may be missing numbers.
+# Fields of an answer whose number may be missing.
 NUMBERS = ("bound_kwh_day", "drives_min")
-# Facts of a city that are not stored: its cells, which are in its run.
+# Facts of a city that are not stored, because the run of the city contains them.
 _LARGE = ("cells",)
 
 
@@ -43,8 +43,8 @@ def write_nation(
 ) -> NationPlan:
     """Return the plan of a nation, written to an empty folder.
 
-    `chosen` is the money granted (PKR) and the plan of each city, `begun` a `time.perf_counter`
-    value.
+    `chosen` gives the money granted (PKR) and the plan of each city; `begun` is the start of the
+    work as a `time.perf_counter` value.
     """
     now = datetime.now().astimezone()
     (folder / CITIES).mkdir()
@@ -72,7 +72,7 @@ def write_nation(
 
 
 def write_files(nation: Rounds, plan: NationPlan, folder: Path, runs: Path, written: str) -> None:
-    """Write all of a nation's folder except the cities' runs, which are in `runs`."""
+    """Write the folder of a nation except the runs of its cities, which are in `runs`."""
     tables = {
         "cities": plan.cities, "splits": plan.splits, "frontier": plan.frontier,
         "bounds": plan.asks, "certificate": plan.terms,
@@ -122,7 +122,7 @@ def _facts(nation: Rounds, plan: NationPlan, written: str) -> dict[str, Any]:
 
 
 def _write_layers(folder: Path, plan: NationPlan, runs: Path) -> None:
-    """Write all stations, and the cities, as GeoJSON and GeoPackage in lon/lat."""
+    """Write the stations and the cities as GeoJSON and GeoPackage, in lon/lat."""
     parts = []
     for name in plan.cities["city"]:
         path = runs / CITIES / name / "sites.geojson"
@@ -160,7 +160,7 @@ class Basis(BaseModel):
     facts: dict[str, dict[str, Any]]
     failed: dict[str, str]
     granted: dict[str, list[Number]]
-    # For each city, the number of its plan's answer in answers.json.
+    # For each city, the position in answers.json of the answer with its plan.
     answers: dict[str, int]
     written: dict[str, dict[str, Any]]
     seconds: Number
@@ -173,7 +173,7 @@ def write_basis(
     written: Mapping[str, Row],
     seconds: float,
 ) -> None:
-    """Write the basis of a nation's plan, in addition to its answers."""
+    """Write the data, besides the answers, from which a nation's plan can be made again."""
     kept = {
         "config": nation.config.model_dump(mode="json"),
         "cities": {name: one.model_dump(mode="json") for name, one in nation.studies.items()},
@@ -239,9 +239,9 @@ def write_answers(folder: Path, studies: Mapping[str, Config], rows: Sequence[Ro
 
 
 def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
-    """Return the answers of an earlier folder that hold for these cities too.
+    """Return the answers in an earlier folder that are valid for these cities too.
 
-    Raises `InputError` if the folder has no readable answers, or is for other years.
+    Raises `InputError` if the folder has no readable answers, or was made for other years.
     """
     path = folder / ANSWERS
     try:
@@ -263,7 +263,7 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
 
 
 def as_answered(row: Row) -> Row:
-    """Return an answer as it was before writing: JSON has no tuples and no NaN."""
+    """Return a stored answer with its tuples and NaN, which JSON does not have."""
     numbers = {key: math.nan for key in NUMBERS if key in row and row[key] is None}
     lists = {
         key: None if row.get(key, ()) is None else tuple(row.get(key, ()))
@@ -288,7 +288,7 @@ def _years(studies: Mapping[str, Config]) -> list[int]:
 
 def _hash(config: Config) -> str:
     years = config.program.years
-    if years is not None:  # the money is part of each question, not of the cities
+    if years is not None:  # each question has its own money, so the configuration's is left out
         asked = years.model_copy(update={"budgets_pkr": dict.fromkeys(years.budgets_pkr, 0.0)})
         program = config.program.model_copy(update={"years": asked})
         config = config.model_copy(update={"program": program})

@@ -1,4 +1,4 @@
-"""The page of a nation: map, money by city, cost of other divisions, certificate."""
+"""The page of a nation: map, money by city, other divisions, and the certificate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from siting.writing import write_text
 
 WEST, EAST, SOUTH, NORTH = 60.4, 77.4, 23.2, 37.4
 SCALE = 44.0  # pixels per degree of latitude
-LINE = 14.0  # pixels between two labels
+LINE = 14.0  # smallest distance between two labels (pixels)
 SQUEEZE = math.cos(math.radians(30.3))
 WORDS = {
     "best": "this plan",
@@ -34,15 +34,15 @@ svg { max-width: 640px; } .land { fill: #f1efe8; stroke: #b9b4a5; }
 
 
 def write_page(plan: NationPlan, out: Path, runs: Path | None = None) -> None:
-    """Write ``index.html`` into a nation's folder, whole or not at all; it loads nothing.
+    """Write ``index.html`` into a nation's folder; the page works offline.
 
-    `runs` is the folder with the cities' runs; by default the same.
+    `runs` is the folder with the runs of the cities, by default the same folder.
     """
     write_text(out / "index.html", render(plan, runs or out))
 
 
 def headline(plan: NationPlan) -> list[tuple[str, str]]:
-    """Return the headline as (label, value), for page and terminal."""
+    """Return the headline figures as (label, value) pairs, for page and terminal."""
     granted = math.fsum(plan.cities["granted_pkr"])
     wanted = math.fsum(plan.cities["demand_kwh_day"].dropna())
     worst = plan.splits[plan.splits["split"] != "best"]
@@ -83,7 +83,7 @@ def headline(plan: NationPlan) -> list[tuple[str, str]]:
 
 
 def _of_year(plan: NationPlan, year: int) -> str:
-    """Return money, stations and energy of a year in all cities."""
+    """Return money, stations and energy of all cities in a year, as text."""
     assert plan.config.years is not None
     of = plan.cities
     served = math.fsum(of[f"served_{year}_kwh_day"])
@@ -98,7 +98,7 @@ def _of_year(plan: NationPlan, year: int) -> str:
 
 
 def credit_of(plan: NationPlan, runs: Path) -> str:
-    """Return the credits for the data of the plans below `runs`; empty if unknown."""
+    """Return the credit line for the data of the runs below `runs`; empty if unknown."""
     records = [runs / CITIES / name / "run.json" for name in plan.cities["city"]]
     inputs = [
         one
@@ -159,7 +159,7 @@ def _xy(lon: float, lat: float) -> tuple[float, float]:
 
 
 def _where(plan: NationPlan) -> str:
-    """Return the map; with years, a map of all years and one of each year, with buttons."""
+    """Return the map; with years, a map for all years and one per year, with buttons."""
     if not plan.years:
         return _figure(plan, "granted_pkr", plan.cities["granted_pkr"].max())
     most = max(plan.cities[f"granted_{year}_pkr"].max() for year in plan.years)
@@ -167,7 +167,7 @@ def _where(plan: NationPlan) -> str:
     for year in plan.years:
         drawn = _figure(plan, f"granted_{year}_pkr", most)
         panels[str(year)] = (str(year), drawn + _cities_in(plan, year))
-    # No script is needed: a checked button shows its own part.
+    # CSS alone shows the map of the checked button, so the page needs no script.
     shown = ", ".join(f"#year-{key}:checked ~ #of-{key}" for key in panels)
     buttons = "".join(
         f'<input type="radio" name="year" id="year-{key}"{" checked" * (key == "all")}>'
@@ -222,7 +222,7 @@ def _map(plan: NationPlan, column: str, most: float) -> str:
                      f"{html_text(words)}</title></circle>")  # fmt: skip
         left, line = x > (EAST - WEST) * SCALE * SQUEEZE * 0.6, y + 4
         while any(side == left and abs(line - there) < LINE for side, there in taken):
-            line += LINE  # else the labels of neighbours would overlap
+            line += LINE  # keeps the labels of nearby cities from overlapping
         taken.append((left, line))
         at, anchor = (x - radius - 4, "end") if left else (x + radius + 4, "start")
         parts.append(

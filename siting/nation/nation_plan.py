@@ -1,4 +1,4 @@
-"""The plan of a nation by city, with other splits and the certificate, as tables."""
+"""The plan of a nation as tables: its cities, other splits and the certificate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from siting.program.instance import Floats
 from siting.study.program_zones import gini
 from siting.tables import mean_drive_min
 
-# Shares of the budget on the frontier.
+# Budgets on the frontier, as shares of the nation's budget.
 PARTS = (0.25, 0.5, 0.75, 1.0)
 
 
@@ -28,35 +28,36 @@ class NationPlan:
     Parameters
     ----------
     cities
-        One row per city: ``city``, ``title``, ``province``, ``status`` (failed: energy counts
-        as 0, and its bound is all demand in reach), ``granted_pkr``, ``subsidy_pkr``, ``cost_pkr``,
+        One row per city: ``city``, ``title``, ``province``, ``status`` (failed: the energy is 0,
+        and the bound is all demand in reach), ``granted_pkr``, ``subsidy_pkr``, ``cost_pkr``,
         ``new_stations``, ``served_kwh_day``, ``demand_kwh_day``, ``reachable_kwh_day``, ``people``,
-        ``vehicles``, ``drives_min``, ``kwh_day_a_million`` (energy for a PKR m more, between plans
-        of the city), ``binds`` (the binding floor), ``lon``, ``lat``, ``note``, ``error``, and
-        ``served_CLASS`` and ``wanted_CLASS``. With money by year energy is the mean over the years,
-        weighted as in a city's program, and there are ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``,
-        ``new_stations_YEAR`` (up to the year), ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
+        ``vehicles``, ``drives_min``, ``kwh_day_a_million`` (energy for one more PKR m, from the
+        plans of the city), ``binds`` (the limit or floor that binds), ``lon``, ``lat``, ``note``,
+        ``error``, and by vehicle class ``served_CLASS`` and ``wanted_CLASS``. With money by year,
+        energy is the mean over the years, weighted as in a city's program, and there are
+        ``granted_YEAR_pkr``, ``subsidy_YEAR_pkr``, ``new_stations_YEAR`` (up to the year),
+        ``served_YEAR_kwh_day`` and ``wanted_YEAR_kwh_day``.
     splits
         One row per division: ``split``, ``served_kwh_day``, ``drives_min`` (before drives are
         shortened, in the best division too), ``gini`` (of the shares served over cities),
-        ``gini_a_head`` (of energy per head), ``less_kwh_day`` and ``less_share`` against the plan,
-        ``less_pkr`` (the money for the difference at the price of the budget; blank: no price),
-        ``complete`` (whether every city had a plan), and ``pkr_CITY``.
+        ``gini_a_head`` (of energy per head), ``less_kwh_day`` and ``less_share`` (the shortfall
+        from the plan), ``less_pkr`` (the shortfall in money, at the price of the budget; blank: no
+        price), ``complete`` (whether every city has a plan), and ``pkr_CITY``.
     frontier
-        Shares of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (of known plans),
-        ``bound_kwh_day``.
+        One row per share of the nation's budget: ``budget_pkr``, ``served_kwh_day`` (from known
+        plans), ``bound_kwh_day``.
     asks
-        Every question to a city, with plan and bound.
+        Every question to a city, with its plan and bound.
     terms
         The certificate (`siting.nation.division_bound.added_up`).
     pots
-        Money shared by cities.
+        The money that cities share.
     unknown
-        Cities with unknown demand: the bound covers the others only.
+        Cities with unknown demand, which the bound does not cover.
     floors_cost_kwh_day
-        Energy that the known plans would serve in addition without floors; None: no floor is set.
+        Further energy that the known plans would serve without floors; None if no floor is set.
     seconds
-        Seconds in all.
+        Seconds for the whole plan.
     """
 
     config: NationConfig
@@ -77,19 +78,19 @@ class NationPlan:
 
     @property
     def bound_kwh_day(self) -> float:
-        """The bound on any division of the money and any plans of the cities (kWh/day)."""
+        """The bound on the energy of any division of the money and any plans (kWh/day)."""
         return max(math.fsum(self.terms["term_kwh_day"]), self.served_kwh_day)
 
     @property
     def years(self) -> tuple[int, ...]:
-        """The years of the plan; empty for a single sum."""
+        """The years of the plan; empty if the money is not by year."""
         return () if self.config.years is None else tuple(self.config.years.budgets_pkr)
 
     @property
     def price(self) -> float:
-        """The worth of a rupee more of the budget by the certificate (kWh/day).
+        """The worth of one more rupee of budget by the certificate (kWh/day).
 
-        With money by year, the rupee is spread over the years as the budget is.
+        With money by year, the rupee is divided among the years in proportion to the budget.
         """
         names = self.terms["name"].astype(str)
         budgets = self.terms[(self.terms["row"] == "pot") & names.str.startswith(BUDGET)]
@@ -98,7 +99,7 @@ class NationPlan:
         return math.fsum(budgets["term_kwh_day"]) / self.config.money_pkr
 
     def in_pkr(self, kwh_day: float | None) -> float | None:
-        """Return the public money (PKR) that serves some energy at the price of the budget."""
+        """Return the public money (PKR) that energy is worth at the price of the budget."""
         return None if kwh_day is None or self.price <= 0 else kwh_day / self.price
 
     @property
@@ -113,7 +114,7 @@ def plan_of(
     written: Mapping[str, Row],
     seconds: float,
 ) -> NationPlan:
-    """Return the plan from the chosen plans and, if written, the run folders."""
+    """Return the nation's plan from the chosen plans and, if written, the cities' runs."""
     pots, (bounds, terms) = nation.pots, nation.proof()
     none = np.zeros(len(nation.money))
     rows = []
@@ -158,7 +159,7 @@ def plan_of(
 
 
 def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Row:
-    """Return money, stations and energy of a city by year, by column."""
+    """Return the columns of a city for each year: money, stations and energy."""
     columns: Row = {}
     for t, year in enumerate(years):
         values = {
@@ -174,7 +175,7 @@ def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Ro
 
 
 def _margin(nation: Rounds, name: str, money: float) -> float:
-    """Return the energy that PKR 1 m more brings, along the best plans found (kWh/day)."""
+    """Return the energy that one more PKR m brings, according to known plans (kWh/day)."""
     rows = sorted((r["subsidy_pkr"], r["served_kwh_day"]) for r in nation.plans(name))
     at = max((s for m, s in rows if m <= money + 1), default=0.0)
     more = [(s - at) / (m - money) * MILLION for m, s in rows if m > money + MILLION]
@@ -245,7 +246,7 @@ def _split_row(
 
 
 def _frontier(nation: Rounds) -> pd.DataFrame:
-    """Return least and largest energy at other budgets, from known plans."""
+    """Return energy from known plans, and its bound, for shares of the budget."""
     rows = []
     others = nation.pots[len(nation.budgets()) :]
     for part in PARTS:

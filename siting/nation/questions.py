@@ -1,4 +1,4 @@
-"""Questions to stored plans of a nation: money of a city, and changes between plans."""
+"""Answers from stored plans of a nation: the money of a city, and changes between plans."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ CHANGES = ("granted_pkr", "new_stations", "served_kwh_day", "drives_min")
 
 
 def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], pd.DataFrame]:
-    """Return the reasons for a city's money, as lines (label, text), and its plans by money.
+    """Return the reasons for a city's money, as (label, text), and the city's plans.
 
-    `folder`: a folder of `siting nation`; it is checked first; `city`: the city's name.
-
-    Result: the plans found for the city, the least money first: ``purpose`` (the reason for
-    asking), ``subsidy_pkr``, ``served_kwh_day``, ``kwh_day_a_million`` (against the plan before),
-    and ``chosen``. Raises `InputError` if it is not such a folder, or has no such city;
-    `VerifyError` if the content of the folder is inconsistent.
+    `folder`: a folder of `siting nation`, which is checked first; `city`: the name of the city. The
+    plans start with the least money: ``purpose`` (the reason for the question), ``subsidy_pkr``,
+    ``served_kwh_day``, ``kwh_day_a_million`` (extra energy per extra PKR m, compared with the plan
+    in the row above) and ``chosen``. Raises `InputError` if the folder is of another kind or has no
+    such city, and `VerifyError` if its content is inconsistent.
     """
     facts, tables = read_nation(folder)
     cities = tables["cities"].set_index("city", drop=False)
@@ -65,10 +64,10 @@ def explain_city(folder: Path | str, city: str) -> tuple[list[tuple[str, str]], 
 def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
     """Return the changes between two stored plans, by city and in all.
 
-    One row per city in either plan, and ``all``: ``granted_pkr``, ``new_stations``,
-    ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and ``…_change``; blank where a
-    city is in one plan only. Raises `InputError` if one of them is not such a folder, or their
-    years differ; `VerifyError` if the content of one of them is inconsistent.
+    There is one row per city in either plan, and a row ``all``: ``granted_pkr``, ``new_stations``,
+    ``served_kwh_day`` and ``drives_min``, each also as ``…_before`` and ``…_change``, with blanks
+    for a city that is in one plan only. Raises `InputError` if a folder is of another kind or the
+    years differ, and `VerifyError` if the content of a folder is inconsistent.
     """
     (then, was_told), (facts, told) = read_nation(before), read_nation(after)
     if then["years"] != facts["years"]:
@@ -91,7 +90,7 @@ def compare_nations(before: Path | str, after: Path | str) -> pd.DataFrame:
 
 
 def _prices(terms: pd.DataFrame, city: str, years: Sequence[int]) -> list[str]:
-    """Return the energy that a PKR m must bring in a city, by year (kWh/day), as text."""
+    """Return the energy (kWh/day) that a PKR m must bring in a city, by year, as text."""
     mine = terms[(terms["row"] == "city") & (terms["name"] == city)]
     columns = price_columns(years)
     numbers = mine[columns].iloc[0].to_list() if len(mine) else [0.0] * len(columns)
@@ -100,7 +99,7 @@ def _prices(terms: pd.DataFrame, city: str, years: Sequence[int]) -> list[str]:
 
 
 def _plans(asks: pd.DataFrame, city: str, drawn: float) -> pd.DataFrame:
-    """Return the plans of a city that serve more than every cheaper one."""
+    """Return the plans of a city that serve more energy than every cheaper plan."""
     keys = ["purpose", "subsidy_pkr", "served_kwh_day"]
     mine = asks.loc[(asks["city"] == city) & asks["served_kwh_day"].notna(), keys]
     mine = mine.sort_values(["subsidy_pkr", "served_kwh_day"], ascending=[True, False])

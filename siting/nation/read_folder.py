@@ -1,4 +1,4 @@
-"""A nation's folder read back, with hashes, value types and sums checked."""
+"""Reading of a nation's folder, with a check of hashes, value types and sums."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ MANIFEST = "manifest.json"
 # Increase this number when the stored content changes.
 FORMAT = 1
 AGAIN = "make the plan again with `siting nation`"
-# Tolerance of sums of written figures: kWh/day, PKR.
+# Tolerances of sums of written figures, in kWh/day and in PKR.
 NEAR_KWH, NEAR_PKR = 1e-3, 1.0
-# Share by which service may exceed a bound: solver rounding.
+# Share by which service may exceed a bound, because solvers round.
 NEAR_SHARE = 1e-5
-# Tolerance of the sum of weights: written numbers are rounded.
+# Tolerance of the sum of weights, because written numbers are rounded.
 NEAR_ONE = 1e-9
-# The tables and their text columns; all other columns read are numbers.
+# The tables with their columns of text; all other columns that are read are numbers.
 TABLES: Mapping[str, tuple[str, ...]] = {
     "cities": ("city", "title", "status"),
     "splits": ("split",),
@@ -50,7 +50,7 @@ _NUMBERS: Mapping[str, tuple[str, ...]] = {
     "bounds": ("budget_pkr", "bound_kwh_day", "served_kwh_day", "subsidy_pkr"),
     "certificate": ("price", "money_pkr", "term_kwh_day"),
 }  # fmt: skip
-# Numbers of cities.csv that may not be blank.
+# Columns of numbers in cities.csv that must not have blanks.
 _THERE = ("granted_pkr", "subsidy_pkr", "new_stations")
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e18, le=1e18)]
 Year = Annotated[int, Field(ge=1900, le=2200)]
@@ -101,15 +101,16 @@ class NationFacts(BaseModel):
 
 
 def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    """Return facts and tables of a nation's folder, its certificate added up again.
+    """Return the facts and tables of a nation's folder after checks.
 
-    Every file, including the cities' runs, is checked against its hash, every value against its
-    type. `siting.nation.verify_nation` detects edits that also correct the hashes.
+    Every file, including the runs of the cities, is checked against its hash, and every value
+    against its type; the certificate is added up again. `siting.nation.verify_nation` also detects
+    edits that change the hashes to match.
 
-    `folder`: a folder of `siting nation`. Raises `InputError` if it is not such a folder, a file is
-    missing or was changed, or a value has the wrong type; `VerifyError` if the content is
+    `folder`: a folder of `siting nation`. Raises `InputError` if the folder is of another kind, a
+    file is missing or changed, or a value has the wrong type; `VerifyError` if the content is
     inconsistent: the bound does not follow from the bounds of the cities, a city draws more than
-    its grant, the grants exceed the money, or a run differs.
+    its grant, the grants exceed the money, or a run differs from the tables.
     """
     folder = Path(folder)
     read_nation_manifest(folder)
@@ -131,7 +132,7 @@ def read_nation(folder: Path | str) -> tuple[dict[str, Any], dict[str, pd.DataFr
 
 
 def read_nation_manifest(folder: Path) -> dict[str, str]:
-    """Return the hash of every file of a nation's folder, each checked."""
+    """Return the hash of every file of a nation's folder, after checking each file."""
     path = folder / MANIFEST
     if not (folder / "nation.json").is_file():
         what = "is not the folder of a nation's plan: it has no nation.json"
@@ -149,7 +150,7 @@ def read_nation_manifest(folder: Path) -> dict[str, str]:
 
 
 def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
-    """Return a table of the folder, with its numbers parsed."""
+    """Return a table of the folder, with its columns of numbers parsed."""
     table = read_csv(path, keep_default_na=True)
     numbers = [*_NUMBERS[name]]
     if name == "cities":
@@ -182,7 +183,7 @@ def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
 def _name_faults(
     folder: Path, facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> list[Fault]:
-    """Return faults where cities or years are unknown or missing."""
+    """Return a fault for each unknown or missing city or year."""
     names = list(facts["limits_pkr"])
     where = folder / "nation.json"
     faults = []
@@ -261,7 +262,7 @@ def _added_up_again(
 
 
 def _weight_faults(facts: Mapping[str, Any], bounds: pd.DataFrame) -> list[Fault]:
-    """Return faults where the bounds of a city do not have valid weights."""
+    """Return faults for cities whose bounds do not have valid weights."""
     if not facts["years"]:
         return []
     known = sloped(bounds, facts["years"])
@@ -289,7 +290,7 @@ def _money_faults(facts: Mapping[str, Any], cities: pd.DataFrame) -> list[Fault]
 
 
 def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> list[Fault]:
-    """Return faults where a city's run differs from the nation."""
+    """Return faults for figures of a city that differ between its run and the nation."""
     where = f"{CITIES}/{row['city']}/run.json"
     if row["status"] == "failed":
         return []
@@ -309,7 +310,7 @@ def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) 
 
 
 def _by_year_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> list[Fault]:
-    """Return faults where the years of a city's run differ or do not add up."""
+    """Return faults for yearly figures of a city that differ or do not add up."""
     where = f"{CITIES}/{row['city']}/years.csv"
     try:
         run = pd.read_csv(folder / where).set_index("year")

@@ -1,4 +1,4 @@
-"""Rounds of questions to the cities at budgets and prices, and the division of the money."""
+"""Rounds of questions to the cities, for budgets or at prices, and division of the money."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ from siting.program.instance import Floats
 Report = Callable[[str], None]
 
 BUDGET = "the nation's budget"
-# Divisions in proportion to a figure of the cities; None: equal shares.
+# Divisions of the money in proportion to a fact of the cities; None: equal shares.
 SPLITS = {"population": "people", "demand": "demand_kwh_day", "vehicles": "vehicles", "equal": None}
-# A city's time limit grows with this power of its demand, and is at least this share of the mean:
-# large cities are hard, and hold most of the nation's unproven energy.
+# The time limit of a city grows with this power of its demand, and is at least this share of the
+# mean limit: large cities are hard and cause most of the nation's gap.
 LARGER, LEAST_TIME = 0.75, 0.25
-# Share of unproven energy above which a price is asked again, and the largest multiple of the time
-# for it.
+# A city is solved again at a price, with more time, if more than the first share of its energy is
+# unproven. The second number is the largest multiple of the time limit.
 LOOSE, MOST_TIMES = 0.05, 8.0
 HALF = 0.5
-# Share of a cell below which two cells touch but do not overlap, as where areas meet.
+# Two cells overlap only if they share more than this part of a cell; otherwise they just touch.
 SLIVER = 0.02
 BOUND_COLUMNS = (
     "city", "purpose", "budget_pkr", "price", "bound_kwh_day", "served_kwh_day", "subsidy_pkr",
     "new_stations", "drives_min", "status", "seconds", "error",
 )  # fmt: skip
-# Yearly values of a question and its answer, and their columns in the table of bounds.
+# Columns of the table of bounds for the yearly values of a question and its answer.
 BY_YEAR = {
     "money": "budget_{}_pkr", "drawn_by_year": "subsidy_{}_pkr",
     "served_by_year": "served_{}_kwh_day",
@@ -55,10 +55,10 @@ BY_YEAR = {
 
 
 class Rounds:
-    """The cities of a nation, their questions and answers, and the results for all.
+    """The cities of a nation, the questions to them with their answers, and the division.
 
-    Money is by year where there are years (PKR). `config`, `cities` and `provinces` are as returned
-    by `siting.config.load_nation`, `rows` are earlier answers; `progress` is as for
+    Money (PKR) is by year if there are years. `config`, `cities` and `provinces` are the results of
+    `siting.config.load_nation`, and `rows` are earlier answers; `progress` is as for
     `siting.Nation`.
     """
 
@@ -79,12 +79,12 @@ class Rounds:
         self.facts: dict[str, Row] = {}
         self.failed: dict[str, str] = {}
         plan = config.years
-        # The years of the plan, empty for a single sum, and the money of each (PKR).
+        # The years of the plan (empty if the money is not by year), and the money of each (PKR).
         self.years: tuple[int, ...] = () if plan is None else tuple(plan.budgets_pkr)
         money = [config.money_pkr] if plan is None else list(plan.budgets_pkr.values())
         self.money: Floats = np.array(money, dtype=float)
         self.carry_over = plan is not None and plan.carry_over
-        # Share of the energy that shorter drives may cost after the division.
+        # Share of the energy that may be given up for shorter drives after the division.
         self.given_up = max(given_up(one) for one in self.studies.values())
         self.progress = progress
         self.workers = workers or Workers()
@@ -93,7 +93,7 @@ class Rounds:
     # --- the money and its limits -----------------------------------------------------------------
 
     def limit_s(self, city: str) -> float:
-        """Return the time limit for a question to a city (s), on average the configured one."""
+        """Return the time limit for a question to a city (s); the mean is the configured limit."""
         asked = {n: f for n, f in self.facts.items() if n not in self.failed}
         size = {n: f["demand_kwh_day"] ** LARGER for n, f in asked.items()}
         mean = math.fsum(size.values()) / max(len(size), 1)
@@ -117,7 +117,10 @@ class Rounds:
         return tuple(shared)
 
     def budgets(self, part: float = 1.0) -> list[Pot]:
-        """Return the nation's budget, or a part of it; by year, or up to each year."""
+        """Return the nation's budget, or a share of it, as pots.
+
+        With years there is one pot per year: the money of the year or, with carry-over, up to it.
+        """
         cities = tuple(self.studies)
         if not self.years:
             return [Pot(BUDGET, cities, at_most=part * float(self.money[0]))]
@@ -130,17 +133,18 @@ class Rounds:
         ]  # fmt: skip
 
     def within(self, money: Floats, most: float) -> Floats:
-        """Return money by year (PKR), earliest years first, up to a total."""
+        """Return money by year (PKR), cut to a total; the earliest years are filled first."""
         return np.diff(np.minimum(np.cumsum(money), most), prepend=0.0)
 
     def high(self, name: str) -> Floats:
-        """Return the most money of a city by year, earliest years first (PKR)."""
+        """Return the most money of a city by year (PKR); the earliest years are filled first."""
         return self.within(self.money, self.limits(name)[1])
 
     def widest(self, name: str) -> Floats:
-        """Return money by year (PKR) that contains every possible grant of a city.
+        """Return money by year (PKR) that is no less than any possible grant of a city.
 
-        Without carry-over the sum exceeds the city's own limit: all of it may fall into any year.
+        Without carry-over the sum may exceed the city's limit, because each year may get the whole
+        limit.
         """
         return self.high(name) if self.carry_over else self.most(name)
 
@@ -150,7 +154,7 @@ class Rounds:
         return np.minimum(there, self.limits(name)[1])
 
     def limits(self, name: str) -> tuple[float, float]:
-        """Return the least and the most money of a city (PKR); a failed city has no least."""
+        """Return the least and the most money of a city (PKR); the least is 0 if it failed."""
         asked, budget = self.asked[name], self.config.money_pkr
         if asked.takes_part == "never":
             return 0.0, 0.0
@@ -158,7 +162,7 @@ class Rounds:
         return least, min(asked.most(budget), budget)
 
     def split(self, split: str) -> dict[str, Floats]:
-        """Return the money of each participating city, split by a figure and by year (PKR)."""
+        """Return the money of each city by year (PKR) in a split, such as one by population."""
         key = SPLITS[split]
         weight = {
             n: 0.0 if self.asked[n].takes_part == "never"
@@ -173,15 +177,15 @@ class Rounds:
     def ask(
         self, city: str, purpose: str, money: Floats, prices: Floats | None = None, *, free: bool
     ) -> Ask:
-        """Return a question; `free`: without the floors, for a split in proportion to a figure."""
+        """Return a question to a city; with `free`, floors are left out, as splits need."""
         share, stations = 0.0, 0
         if not free:
             facts = self.facts[city]
             need = self.config.least_kwh_day_a_head * facts["people"]
             share = min(need / facts["wanted_by_year"][-1], 1.0) if need > 0 else 0.0
             stations = int(self.asked[city].takes_part == "must")
-        # At a price, each city may draw on all the money; otherwise only on its part, so that the
-        # sum fits.
+        # At a price, a city may use the whole of each envelope. Otherwise it may use only its part,
+        # so that the parts of all cities fit.
         part = 1.0 if prices is not None else min(math.fsum(money) / self.config.money_pkr, 1.0)
         envelopes = {
             name: (one.budget_pkr * part, one.charger_groups)
@@ -191,7 +195,7 @@ class Rounds:
         return Ask(city, purpose, tuple(money.tolist()), priced, share, stations, envelopes)
 
     def prepare(self) -> None:
-        """Read every city; refuse overlapping areas and impossible floors."""
+        """Compute the facts of every city; refuse overlapping areas and impossible floors."""
         names = list(self.studies)
         tasks = [(asking.facts, (self.studies[name],)) for name in names]
         for i, row in self.workers.each(tasks):
@@ -234,8 +238,8 @@ class Rounds:
             twice = any(one.city == ask.city and one.like(ask) for one, _ in todo)
             if ask.city in self.failed or twice:
                 continue
-            # At a price, the time allowed for a budget may give no bound, which the certificate
-            # needs.
+            # Solves at a price get twice the time: they may need it to find a bound, without which
+            # there is no certificate.
             times = 1.0 if ask.prices is None else 2.0
             if before:
                 times = 2 * max(r["times"] for r in before)
@@ -254,7 +258,7 @@ class Rounds:
                     "money": ask.money, "prices": ask.prices,
                     "free": ask.free, "times": times} | row  # fmt: skip
             if ask.envelopes and ask.prices is None:
-                full["bound_kwh_day"] = math.nan  # a bound for a part of the envelopes
+                full["bound_kwh_day"] = math.nan  # the bound holds for a part of the envelopes only
             self.rows.append(full)
             at = f"PKR {_in_millions(ask.money)} m"
             if ask.prices is not None:
@@ -278,7 +282,7 @@ class Rounds:
         return tuple(best["offers"])
 
     def plans(self, name: str, *, floors: bool = False) -> list[Row]:
-        """Return the rows of a city with a plan; with floors, only rows that meet them."""
+        """Return the rows of a city with a plan; if `floors`, with a plan that meets floors."""
         rows = [r for r in self.rows if r["city"] == name and "served_kwh_day" in r]
         if not floors:
             return rows
@@ -293,7 +297,7 @@ class Rounds:
     def points(self, *, floors: bool = True) -> dict[str, Points]:
         """Return the plans of each city that meet its floors; a failed city has an empty plan.
 
-        Without `floors`, return all plans, up to the whole budget for each participating city.
+        Without `floors`, return all plans; each participating city may then get the whole budget.
         """
         by_city = {}
         for name in self.studies:
@@ -316,7 +320,7 @@ class Rounds:
     def divided(
         self, pots: Sequence[Pot] | None = None, *, whole: bool = True, floors: bool = True
     ) -> Divided | None:
-        """Return the best known division of the money, or of other `pots`; None without one."""
+        """Return the best division of the money, or of `pots`, by known plans; None if none."""
         points = self.points(floors=floors)
         if any(not len(p.money) for p in points.values()):
             return None
@@ -324,7 +328,7 @@ class Rounds:
         return divide(points, pots or self.pots, envelopes, whole=whole)
 
     def without_floors_kwh_day(self) -> float | None:
-        """Return the energy of known plans without floors (kWh/day); None if no floor is set."""
+        """Return the best division's energy without floors (kWh/day); None if no floor is set."""
         budget = self.config.money_pkr
         least = any(self.limits(name)[0] > 0 for name in self.studies)
         least |= any(money.least(budget) > 0 for money in self.config.provinces.values())
@@ -334,9 +338,10 @@ class Rounds:
         return None if divided is None else divided.energy
 
     def bounds(self) -> pd.DataFrame:
-        """Return the bounds of each city, the demand in its reach first.
+        """Return the bounds of all cities; the first bound of a city is the demand in reach.
 
-        With years, also the budgets, the prices, and the money and energy of each plan.
+        With years, the table also has the yearly budgets and prices, and the money and energy of
+        each plan.
         """
         rows = [
             {
@@ -366,7 +371,7 @@ class Rounds:
         """Return the yearly values of a question and its answer, by column of `bounds`."""
         prices = row["prices"]
         if self.years and prices is None and covers(row["money"], self.widest(row["city"])):
-            prices = [0.0] * len(self.years)  # the bound holds for all money, so for any division
+            prices = [0.0] * len(self.years)  # the money covers any grant: the bound always holds
         columns = dict(zip(price_columns(self.years), prices or (), strict=False))
         for key, column in BY_YEAR.items() if self.years else ():
             numbers = zip(self.years, row.get(key, ()), strict=False)
@@ -374,9 +379,9 @@ class Rounds:
         return columns
 
     def proof(self, pots: Sequence[Pot] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return all bounds so far, and their certificate for this or other money.
+        """Return all bounds so far, and their certificate for the nation's or other money.
 
-        With years, the bounds have the certificate's weights (`siting.nation.division_bound`).
+        With years, the bounds have the weights of the certificate (`siting.nation.division_bound`).
         """
         bounds, pots = self.bounds(), pots or self.pots
         if not self.years:
@@ -387,7 +392,7 @@ class Rounds:
         return bounds, added_up_by_year(bounds, most, pots, prices, self.years)
 
     def ask_all(self) -> None:
-        """Ask about the splits first, then in rounds while the gap is too wide."""
+        """Solve the cities for the splits, and then in rounds until the gap is small enough."""
         names = [n for n in self.studies if n not in self.failed]
         asks = [self.ask(n, "nothing", 0.0 * self.money, free=True) for n in names]
         for i, split in enumerate(SPLITS):
@@ -415,7 +420,7 @@ class Rounds:
                     if name in proven.index:
                         tried.append(np.maximum(proven.loc[name].to_numpy(float), 0.0))
                     tried.append(self._price_at(shared, name))
-                # If more money seems worthless, half the average worth of money is tried.
+                # If all prices are 0, half the average energy per rupee is tried.
                 usual = np.full(len(self.money), HALF * max(served, 0.0) / self.config.money_pkr)
                 for prices in [p for p in tried if p.any()] or [usual]:
                     if prices.any():
@@ -430,12 +435,12 @@ class Rounds:
             self.answer(asks)
 
     def _rupees(self, name: str) -> list[Floats]:
-        """Return prices by year to try in a city; empty for a single sum, or without prices.
+        """Return prices by year to try in a city; empty if there are no years or dual prices.
 
-        Prices by year from the known plans jump between extremes. The dual price of each year from
-        each city's own relaxation is about the same in all cities once the money is well divided.
-        So the mean over cities, weighted by money, is tried; a city with its own limits is also
-        asked at its own dual price.
+        Prices by year from the known plans jump between extremes. Once the money is well divided,
+        the dual price of a year is about the same in the relaxation of each city. Therefore the
+        mean over cities, weighted by money, is tried. A city with limits on its money is also
+        solved at its own dual prices.
         """
         last = {r["city"]: r for r in self.rows if len(r.get("rupee", ()))}
         weights = np.array([math.fsum(r["money"]) for r in last.values()])
@@ -448,20 +453,20 @@ class Rounds:
             tried.append(np.array(last[name]["rupee"]))
         before = [r for r in self.plans(name) if r["prices"] is not None]
         asks = [self.ask(name, "price", self.widest(name), prices, free=False) for prices in tried]
-        # Once these prices stop changing, the prices of the plans are tried.
+        # If the city was solved at all these prices before, the prices of the plans are tried.
         return tried if any(not any(same(r, a) for r in before) for a in asks) else []
 
     def _with_what_is_left(self, granted: Mapping[str, Floats], name: str) -> Floats:
-        """Return the money of a city plus everything left over, by year (PKR)."""
+        """Return the money of a city plus all money left over in the nation, by year (PKR)."""
         left = self.money - np.sum(list(granted.values()), axis=0)
-        if self.carry_over:  # money needed in later years is not left over
+        if self.carry_over:  # money that later years need is not left over
             there = np.minimum.accumulate(np.cumsum(left)[::-1])[::-1]
             left = np.diff(np.maximum(there, 0.0), prepend=0.0)
         more: Floats = granted[name] + np.maximum(left, 0.0)
         return more
 
     def _price_at(self, shared: Any, name: str) -> Floats:
-        """Return the worth of a rupee to a city in each year, at the prices of the pots."""
+        """Return the price of a rupee to a city in each year, from the prices of the pots."""
         prices = np.zeros(len(self.money))
         for pot in self.pots if shared is not None else ():
             if name in pot.cities:
@@ -474,7 +479,7 @@ class Rounds:
         return must or self.config.least_kwh_day_a_head > 0
 
     def chosen(self) -> dict[str, tuple[Floats, Row]]:
-        """Return the money granted and the plan of each city that has one."""
+        """Return the money granted and the plan of each city that did not fail."""
         whole = self.divided()
         if whole is None:
             raise InfeasibleError(self._why_not())
@@ -510,7 +515,7 @@ class Rounds:
 
 
 def _loose(row: Row) -> bool:
-    """Return whether a price left more than a twentieth of the energy unproven."""
+    """Return whether a solve at a price left more than 5 % of the energy unproven."""
     if row["prices"] is None or "served_kwh_day" not in row:
         return False
     net = row["served_kwh_day"] - np.array(row["prices"]) @ row["drawn_by_year"]
@@ -522,9 +527,9 @@ def _in_millions(money: Sequence[float] | Floats) -> str:
 
 
 def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
-    """Return a fault for every two cities whose cells with demand overlap, with the cells.
+    """Return a fault, naming the cells, for every two cities whose cells with demand overlap.
 
-    `cells` gives, by city, the id of each cell and its outline, WKB in lon/lat.
+    `cells` gives the cells by city: the id of each and its outline (WKB, lon/lat).
     """
     areas = {
         name: gpd.GeoDataFrame(

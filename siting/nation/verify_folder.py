@@ -1,4 +1,4 @@
-"""Verification of a nation's folder from its files alone: hashes, sums, runs, rewriting."""
+"""Verification of a nation's folder from its files alone: hashes, sums and runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from siting.review.run_claims import (
 from siting.study import Event, Study, plan_from_run
 from siting.writing import scratch_folder, whole_folder
 
-# Values of a city that differ between equal runs, such as seconds.
+# Values of a city that are not compared: seconds differ between equal runs, cells are not stored.
 _OF_THE_MOMENT = ("seconds", "cells")
 RELATIVE = 1e-9
 
@@ -49,9 +49,10 @@ def verify_nation(
 ) -> Verified:
     """Return whether a nation's folder is consistent, from its files alone.
 
-    Every file is checked against its hash, and the sums are added up. Each city's run is verified
-    by itself (`siting.review.verify_run`), and the nation's values of each city are read from its
-    run again. No bound may be below a plan of its city. Tables, page and layers are written again.
+    Every file is checked against its hash, and sums are computed again. The run of each city is
+    verified (`siting.review.verify_run`), and the nation's values of the city are compared with the
+    run. It is a fault if a bound is below a plan of its city. Tables, page and layers are written
+    again and compared.
 
     `folder`: a folder of `siting nation`; `progress`: called with an `Event` when a check is done.
     """
@@ -103,7 +104,7 @@ def _again(folder: Path) -> tuple[str, tuple[Rounds, NationPlan, Basis]]:
 def _city(
     folder: Path, name: str, nation: Rounds, basis: Basis, notes: list[str]
 ) -> tuple[str, None]:
-    """Verify the run of a city, and check the nation's values against it."""
+    """Verify the run of a city, and check the nation's values of the city against the run."""
     run = folder / CITIES / name
     found = verify_run(run)
     notes.extend(f"{name}: {note}" for note in found.notes)
@@ -134,12 +135,12 @@ def _differing(said: Row, is_: Row) -> tuple[str, ...]:
 
 
 def _same(one: Any, two: Any) -> bool:
-    """Return whether two values are equal; sums may differ by the order of addition."""
+    """Return whether two values are equal; numbers may differ by a rounding error."""
     if isinstance(one, Mapping) and isinstance(two, Mapping):
         return list(one) == list(two) and all(_same(one[key], two[key]) for key in one)
     if isinstance(one, list | tuple) and isinstance(two, list | tuple):
         return len(one) == len(two) and all(map(_same, one, two))
-    if two is None or two != two:  # JSON has no NaN
+    if two is None or two != two:  # JSON has no NaN, so a missing number is stored as null
         return one is None or one != one
     if isinstance(one, bool) or isinstance(two, str | bool) or not isinstance(one, int | float):
         return bool(one == two and type(one) is type(two))
@@ -147,7 +148,7 @@ def _same(one: Any, two: Any) -> bool:
 
 
 def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[str, ...]:
-    """Return the sections where a run's configuration differs from the question to its city."""
+    """Return the sections in which a run's configuration differs from the nation's question."""
     money = np.array(basis.granted[name])
     ask = asking.granted_ask(nation.ask(name, "granted", money, free=False))
     limits = run.solver.time_limit_s, run.solver.threads
@@ -157,7 +158,7 @@ def _other_keys(run: Config, name: str, nation: Rounds, basis: Basis) -> tuple[s
 
 
 def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
-    """Check every bound of a city against every plan that it covers."""
+    """Check that no bound is below a plan to which it applies."""
     count, faults = 0, []
     for number, row in enumerate(nation.rows):
         bound, name = row.get("bound_kwh_day", math.nan), row["city"]
@@ -178,7 +179,7 @@ def _bounds(nation: Rounds, basis: Basis) -> tuple[str, None]:
 def _plans(
     nation: Rounds, basis: Basis, name: str, *, free: bool
 ) -> Iterator[tuple[float, list[float]]]:
-    """Yield energy and money of each plan of a city; with floors, only plans that meet them."""
+    """Yield energy and money of a city's plans; without `free`, of plans that meet floors."""
     for plan in nation.plans(name, floors=not free):
         yield plan["served_kwh_day"], plan["drawn_by_year"]
     written = basis.written.get(name, {})
@@ -187,7 +188,7 @@ def _plans(
 
 
 def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -> tuple[str, None]:
-    """Write the folder again without the runs, and compare each file."""
+    """Write the folder again except the runs, and compare each file."""
     path = folder / "nation.json"
     facts = read_json(path)
     faults = json_faults(path, facts) + time_faults(facts["written"], str(path))

@@ -1,4 +1,4 @@
-"""Workers for the cities: local processes or a cluster; a dead worker loses one task."""
+"""Workers for the cities: processes or a cluster; the run goes on if a worker dies."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from siting.batch.pools import cores, dask_pool, local_pool, share_threads
 from siting.interrupts import held
 
 Task = tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]
-# Pools tried before each task has one of its own.
+# Number of shared pools that are tried; after that, each task gets a pool of its own.
 POOLS = 2
 KILLED = "its process was killed, perhaps for lack of memory"
 
 
 class Workers:
-    """An executor that survives the death of its workers.
+    """An executor that goes on if worker processes die.
 
     `workers` are processes on this machine (None: one per core); `dask` is the address of a Dask
-    scheduler to use in their place.
+    scheduler to use instead.
     """
 
     def __init__(self, workers: int | None = None, dask: str | None = None) -> None:
@@ -30,7 +30,7 @@ class Workers:
         self._pool: Executor | None = None
 
     def __enter__(self) -> Self:
-        """Return the workers; processes start when there is work."""
+        """Return the workers, whose processes start with the first task."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,10 +46,10 @@ class Workers:
         return self._pool
 
     def each(self, tasks: Sequence[Task]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the number of each task and its row, as they are done.
+        """Yield the number of each task and its row, as the tasks finish.
 
-        A process that dies ends its pool, and a new pool does the rest. If that dies too, each
-        remaining task has a pool of its own.
+        A process that dies ends its pool, and a new pool does the remaining tasks. If that pool
+        dies too, each remaining task gets a pool of its own.
         """
         left = list(range(len(tasks)))
         for _ in range(POOLS):
@@ -70,7 +70,7 @@ class Workers:
     def _all(
         self, tasks: Sequence[Task], todo: Sequence[int]
     ) -> Generator[tuple[int, dict[str, Any]], None, list[int]]:
-        """Yield the rows of some tasks from one pool; return the tasks lost when it broke."""
+        """Yield the rows of tasks from one pool; return the tasks lost if the pool breaks."""
         left: list[int] = []
         futures = {}
         for i in todo:

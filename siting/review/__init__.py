@@ -1,4 +1,4 @@
-"""Questions to a finished run or plan: reasons, changes, scores, and repetition."""
+"""Questions that a finished run or plan answers: reasons, changes, scores, repetition."""
 
 from siting.review.compare import Comparison, compare, compare_to_folder
 from siting.review.evaluate import Evaluation, evaluate, evaluate_to_folder

@@ -11,7 +11,7 @@ import pandas as pd
 from siting.config import Config
 from siting.study.pipeline import Study
 
-# Distance within which two points with one id are the same place.
+# Largest distance (m) between two points with the same id that are one place.
 SAME_M = 25.0
 
 
@@ -22,10 +22,10 @@ def match_places(
     there_ids: Sequence[str],
     within_m: float = SAME_M,
 ) -> np.ndarray:
-    """Return the position of the place matching each point, one to one; -1 without a match.
+    """Return the position of the place that matches each point; -1 without a match.
 
-    A place with the point's id within 25 m comes first, then the nearest. `within_m` is the largest
-    distance of a point from a place with another id.
+    A place matches at most one point. A place with the point's id within 25 m is preferred to the
+    nearest place. `within_m` is the largest distance of a point from a place with another id.
 
     >>> there = np.array([[0.0, 0.0], [20.0, 0.0]])
     >>> match_places(np.array([[18.0, 0.0], [90.0, 0.0]]), ["a", "c"], there, ["a", "b"])
@@ -53,7 +53,7 @@ def match_places(
 
 
 def study_of_sites(study: Study, sites: gpd.GeoDataFrame, config: Config | None = None) -> Study:
-    """Return a study of these sites only; it shares every stage that does not need them."""
+    """Return a study of these sites only; stages that do not depend on sites are shared."""
     return study.with_stages({"candidates": sites}, config)
 
 
@@ -63,10 +63,10 @@ def study_with_sites(
     offers: pd.DataFrame,
     dropped: gpd.GeoDataFrame | None = None,
 ) -> Study:
-    """Return a study with further sites; drives are computed for these only.
+    """Return a study with further sites; drives are computed for the further sites only.
 
-    `more` has ids that are new to the study; `offers` are at these sites or others; `dropped` are
-    further places too far from a road.
+    The ids of `more` are new to the study; `offers` may be at further or existing sites; `dropped`
+    are further places that are too far from a road.
     """
     reach, all_offers = study.reach, study.offers
     if len(more):
@@ -86,7 +86,7 @@ def study_with_sites(
 
 
 def _joined(there: gpd.GeoDataFrame, more: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
-    """Return two layers as one with the columns and types of the first."""
+    """Return two layers joined, with the columns and types of the first."""
     if more is None or more.empty:
         return there
     parts = [there, more.reindex(columns=[*there.columns, *more.columns.difference(there.columns)])]

@@ -1,8 +1,8 @@
-"""Answers from outside: the DISCO's sanctions and refusals, and withdrawals.
+"""Answers from outside: sanctions and refusals by the DISCO, and withdrawals of bidders.
 
-A CSV with one line per answer: ``site`` (id or name) or ``bid`` (of an award), ``answer``
-(sanctioned, refused, withdrawn), and if known the sanctioned ``kw`` and the ``pkr`` of the
-connection, which replace estimates.
+The answers are a CSV with one line each: ``site`` (id or name) or ``bid`` (of an award), and
+``answer`` (sanctioned, refused or withdrawn). The sanctioned ``kw`` and the ``pkr`` of the
+connection may be given; they replace the study's estimates.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from siting.study.to_limits import sites_named
 SANCTIONED, REFUSED, WITHDRAWN = ANSWERS = ("sanctioned", "refused", "withdrawn")
 REASONS = {REFUSED: "refused by the power company", WITHDRAWN: "withdrawn by the bidder"}
 STAYS = "stations that stay as they were"
-# Keys of bids, in addition to the configuration's own limits.
+# Kinds of limits that come from bids and not from the configuration.
 OF_BIDS = ("cap", "alternatives")
-# Most stations to give up one by one; beyond that, no station has to stay.
+# Largest number of stations given up one at a time; after that, no station has to stay.
 MOST_GIVEN_UP = 8
 # Seconds to search for a plan that keeps a given number of stations.
 LOOK_S = 20.0
@@ -35,15 +35,15 @@ LOOK_S = 20.0
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """The offers of a study after the answers, and notes for readers."""
+    """The offers of a study as the answers change them, and notes for readers."""
 
     offers: pd.DataFrame
-    sites: frozenset[str]  # with changed offers
+    sites: frozenset[str]  # sites whose offers changed
     notes: tuple[str, ...]
 
 
 def answered(study: Study, path: Path) -> Answered:
-    """Return a study's offers after answers; an `InputError` names every fault by line."""
+    """Return the offers as answers change them; an `InputError` names every fault by line."""
     file = UserTable(path, ("site", "bid", "answer"))
     file.require(["answer"], ["site", "bid"])
     site, bid = file.text("site"), file.text("bid")
@@ -99,9 +99,9 @@ def answered(study: Study, path: Path) -> Answered:
 
 
 def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[str]]:
-    """Return a study that keeps as many stations of a plan as possible, and a note.
+    """Return a study whose plan keeps as many stations as possible, and a note.
 
-    `before`: the offers of that plan; offers that answers rule out cannot stay.
+    `before` are the offers of the plan to keep. Offers that the answers rule out cannot stay.
     """
     instance = study.program.instance
     left = set(map(str, instance.offer_ids[~instance.offer_existing]))

@@ -1,4 +1,4 @@
-"""Tables of a run from bids or answers, checked against its other tables."""
+"""Tables of a run that come from bids or answers, checked against its other tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AWARD_FILES = (
     BIDS, "winners.csv", "losers.csv", "payments.csv", "winners.geojson", "losers.geojson", PAGE
 )  # fmt: skip
 ZONE = "zone"
-# Columns of an offer that come from bids, not from the study's rules.
+# Columns of an offer that bids set, not the study's rules.
 OF_A_BID = ["offer_id", "subsidy_pkr", "reason", "bundle", "opens_year"]
 PLACE = ["site_id", "configuration", "existing"]
 
@@ -35,7 +35,7 @@ def is_own(name: str, facts: dict[str, Any]) -> bool:
 
 
 def own_files(facts: dict[str, Any]) -> list[str]:
-    """Return the run-folder files that exist only with bids or answers."""
+    """Return the files that a run folder has only with bids or answers."""
     return [*(AWARD_FILES if AWARD in facts else ()), *([ANSWERS] if _answers(facts) else [])]
 
 
@@ -46,7 +46,7 @@ def _answers(facts: dict[str, Any]) -> bool:
 def own_faults(
     study: Study, name: str, anew: Any, facts: dict[str, Any], folder: Path
 ) -> list[Fault]:
-    """Return faults of offers or limits that neither study, bids nor answers explain."""
+    """Return a fault for offers or limits that study, bids and answers do not explain."""
     where = f"{FOLDER}, table {name}"
     if name == "limits":
         known = (*OF_BIDS, "kept")
@@ -82,7 +82,7 @@ def _answered_sites(study: Study, folder: Path) -> set[str]:
 
 
 def award_account(study: Study, folder: Path) -> AwardAccount:
-    """Return the contents of an award's files, with the rules of its study."""
+    """Return the contents of an award's files and the rules of its study for bids."""
     path, rules = folder / BIDS, study.config.award
     table = read_csv(path, dtype=dict.fromkeys(("bid", "bidder", "one_of"), "str"))
     labels = pd.Series(row_labels(path, range(len(table))))

@@ -1,4 +1,4 @@
-"""Stored runs side by side: their figures, the settings and the stations that differ."""
+"""Stored runs side by side: their figures, and the settings and stations that differ."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from siting.study.stored_run import Source
 from siting.writing import claimed_folder, write_text
 
 MOST_RUNS = 12
-# Keys for files and presentation, without effect on the plan.
+# Keys that name files or change the presentation, but not the plan.
 NOT_ASKED = ("output.", "download.", "report.", "title", "name", "note")
 
 
@@ -46,18 +46,18 @@ class Comparison(Shown):
     runs
         Name of each run: its folder's name.
     titles, notes
-        Titles of the runs, in order; their different notes.
+        Titles of the runs, in order; their notes, each once.
     credits
         Owners of the runs' data.
     figures
         ``figure``, ``unit`` and one column per run.
     settings
-        ``key`` and one column per run: configuration keys and input files that differ.
+        The configuration keys and input files that differ: ``key`` and one column per run.
     sites
         One row per place with a station in any run: ``site_id``, ``name``, ``existing``, ``status``
-        (``all``: the same in all runs; ``changed``: in all, with other chargers; ``some``: in some
-        runs only), ``in_runs``, ``not_in_runs``; for each run n ``id_n``, ``chargers_n``,
-        ``served_n_kwh_day``; ``geometry``, lon/lat.
+        (``all``: the same in all runs; ``changed``: in all runs, with different chargers; ``some``:
+        in some runs only), ``in_runs``, ``not_in_runs``; for the run numbered n ``id_n``,
+        ``chargers_n`` and ``served_n_kwh_day``; ``geometry``, lon/lat.
     roads
         The roads of the first run, for maps.
     """
@@ -73,12 +73,12 @@ class Comparison(Shown):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of new stations: in all runs, changed, and in some runs only (by run)."""
+        """Number of new stations in all runs, changed, and in some runs only (by those runs)."""
         new = self.sites[~self.sites["existing"]]
         out = {"all": int((new["status"] == "all").sum())}
         out["changed"] = int((new["status"] == "changed").sum())
         some = new.loc[new["status"] == "some", "in_runs"].value_counts().to_dict()
-        # Stations of a single run first, in the order of the runs.
+        # Stations that only one run has come first, in the order of the runs.
         order = {name: n for n, name in enumerate(self.runs)}
         for name in sorted(some, key=lambda text: (text.count("; "), order.get(text, 0), text)):
             out[f"only in {name}"] = int(some[name])
@@ -124,21 +124,21 @@ def _shown(comparison: Comparison) -> list[Block]:
 
 
 def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
-    """Return runs of one city side by side, from their folders alone.
+    """Return a comparison of runs of one city, made from their folders alone.
 
-    Stations within 25 m of each other that share an id are one place. Other stations are matched to
-    the nearest one within 25 m.
+    Stations with the same id within 25 m of each other are one place. Every other station is
+    matched to the nearest station within 25 m.
 
     Parameters
     ----------
     runs
-        Two or more run folders; or folders, studies or plans by name.
+        Two or more run folders; or a mapping from names to folders, studies or plans.
 
     Raises
     ------
     InputError
-        If a folder is not a run, was edited or has another format, or the cities differ; every
-        fault of every folder is named.
+        If a folder is not a run, was edited or has another format, or if the cities differ. The
+        error names every fault of every folder.
 
     Examples
     --------
@@ -272,7 +272,7 @@ def _is_path(key: str) -> bool:
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:
-    """Return nested settings under dotted names; a list without mappings in it is one value."""
+    """Return nested settings under dotted names; a list without mappings stays one value."""
     if isinstance(value, Mapping) and value:
         items = [(str(key), inner) for key, inner in value.items()]
     elif isinstance(value, list) and any(isinstance(inner, Mapping) for inner in value):
@@ -289,7 +289,7 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
 
 
 def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
-    """Return one row per place: places of the first run, then places of later runs only."""
+    """Return one row per place: first the places of the first run, then those of later runs."""
     crs = runs[0].roads.estimate_utm_crs()
     place_xy: list[tuple[float, float]] = []
     place_id: list[str] = []
@@ -342,12 +342,13 @@ def _site_row(names: list[str], runs: list[RunRecord], held: dict[int, int]) -> 
 def compare_to_folder(
     folders: Sequence[Path], *, out: Path | None, now: datetime
 ) -> tuple[Comparison, Path]:
-    """Return a comparison, and the folder with its tables, layer and map.
+    """Return a comparison, and the folder into which its tables, layer and map are written.
 
-    `folders`: as in `compare`. `out`: the folder, new or empty; by default ``compare-TIME`` beside
-    the first. It gets ``figures.csv``, ``settings.csv``, ``sites.csv``, ``differences.geojson``,
-    ``compare.json``, ``differences.png`` where Matplotlib is installed, and ``compare.html`` with
-    the extra ``report``. `now`: the time, for the record.
+    `folders`: the runs, as in `compare`. `out`: the new or empty folder to write; by default
+    ``compare-TIME`` beside the first run. The files are ``figures.csv``, ``settings.csv``,
+    ``sites.csv``, ``differences.geojson`` and ``compare.json``, with Matplotlib also
+    ``differences.png``, and with the extra ``report`` also ``compare.html``. `now`: the time, for
+    the record.
     """
     usual = Path(folders[0]).resolve().parent / f"compare-{now:%Y%m%d-%H%M%S}"
     with seen_through() as wish, claimed_folder(out, usual) as claim:

@@ -45,24 +45,24 @@ from siting.study.to_program import blocks_of, program_of
 from siting.verify import recount
 from siting.writing import claimed_folder
 
-# Rules that do not apply to a plan from outside.
+# Blocks of the program that are left out when a plan from outside is scored.
 SET_ASIDE = {"objective", "decay", "fairness", "least_cost", "years", "scenarios", "aims", "then"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Shown):
-    """A plan from outside and the best one for the same money.
+    """A plan from outside, and the best plan for the same money.
 
     Parameters
     ----------
     title, note
         From the study.
     theirs, best
-        The two plans, both recounted; `best` is None if no plan for the money keeps the rules.
+        The two plans, both recounted; `best` is None if no plan keeps the rules for the money.
     scores
         The figures of each plan (`siting.review.score.score`), ``theirs`` first.
     broken
-        The rules that the outside plan breaks, in words; it is scored anyway.
+        The rules that the outside plan breaks, in words. Such a plan is scored all the same.
     notes
         Further notes for readers.
     checks
@@ -83,7 +83,7 @@ class Evaluation(Shown):
 
     @property
     def table(self) -> pd.DataFrame:
-        """The figures side by side: ``figure``, ``unit``, ``theirs``, ``best``."""
+        """The figures of both plans: ``figure``, ``unit``, ``theirs``, ``best``."""
         return score_table(self.scores)
 
     def _title(self) -> tuple[str, str]:
@@ -126,24 +126,24 @@ def evaluate(
     """Return the score of a layer of stations and of the best plan for the same subsidy.
 
     The best plan may use every offer of the study and every offer of the layer that keeps the
-    rules. Its bound therefore holds for any plan drawn from either.
+    rules. Its bound therefore holds for any plan made of these offers.
 
     Parameters
     ----------
     run
-        The study whose demand, reach, prices and rules count, or a plan or run folder of it.
+        The study that gives demand, reach, prices and rules; or a plan or run folder of the study.
     sites
         The layer, as a file or in memory; see `siting.review.outside_plan.read_their_layer` for
         its columns.
     names
-        Maps the layer's names of configurations or chargers to the study's.
+        The study's name for each name of a configuration or charger in the layer.
     same_stations
         Whether to limit the best plan to the layer's number of new stations.
 
     Raises
     ------
     InputError
-        With every fault of the layer at once.
+        If the layer has faults; the error names all of them.
 
     Examples
     --------
@@ -168,7 +168,7 @@ def evaluate(
     if aside:
         also = ", ".join(aside)
         notes.append(f"both are judged by the energy served in the last year, not by {also}")
-    # An unsolved study is not solved just to score another plan.
+    # The study's own plan is used only if the study is solved already: solving takes long.
     own = study.plan if study.has("outcome") else None
     theirs, broken = as_drawn(drawn.study, drawn.chosen, own=own)
     plans, broken = {"theirs": theirs}, [*drawn.broken, *broken]
@@ -220,13 +220,14 @@ def as_drawn(
 ) -> tuple[Plan, list[str]]:
     """Return a plan of given offers, recounted, and the rules of the study that it breaks.
 
-    The plan serves the most energy possible in the last year for the least money, within the budget
-    if that suffices. Broken rules do not prevent the result; rules on single offers are ignored.
+    The plan serves the most energy possible in the last year, then draws the least money. It stays
+    within the budget if the budget suffices. A plan that breaks rules is valued too; rules on
+    single offers are ignored.
 
-    `study`: the study whose demand, prices and rules count; `chosen`: ids of the offers that stand,
-    existing ones included, one per site at most; `budget_pkr`: public money available (PKR), by
-    default the study's; `own`: the study's own plan, if known; it is returned if `chosen` are its
-    offers.
+    `study`: the study that gives demand, prices and rules; `chosen`: ids of the offers that stand,
+    existing stations included, at most one per site; `budget_pkr`: public money available (PKR), by
+    default the study's; `own`: the study's own plan, if known, which is returned if its offers are
+    the `chosen` ones.
     """
     keys, limits = study.config.program, study.asked.limits
     budget = study.program.money_pkr if study.asked.budgeted else math.inf
@@ -247,12 +248,12 @@ def as_drawn(
 
 
 def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[Plan, list[str]]:
-    """Return the plan of given offers and the caps and floors that it breaks."""
+    """Return the plan of given offers, and the caps and floors that the plan breaks."""
     broken, answer = [], None
     if study.asked.need is not None and math.isfinite(budget_pkr):
         asked = as_it_stands(study.asked, chosen, budget_pkr)
         program = program_of(asked)
-        # A plan that exceeds the money breaks the rules, and is valued without the budget.
+        # A plan that draws more than the budget breaks a rule, and is valued without the budget.
         with suppress(SolveError):
             answer = plan_of(program, chosen, within_budget=True)
     if answer is None:
@@ -267,7 +268,10 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
 
 
 def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
-    """Return the floors that are missed, in words; `served` has ``floor``, ``served_share``."""
+    """Return the floors that a plan misses, in words.
+
+    `served` has the columns ``floor`` and ``served_share``.
+    """
     shares = dict(zip(served["floor"], served["served_share"], strict=True))
     return [
         f"floor {floor.name}: {shares[floor.name]:.1%} served, {floor.share:.1%} asked for"
@@ -277,9 +281,9 @@ def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
 
 
 def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence[str]) -> Plan:
-    """Return the best plan for a budget over all offers that keep the rules.
+    """Return the best plan for a budget from all offers that keep the rules.
 
-    `start` are the offers of the outside plan, from which the search begins.
+    The search starts from `start`, the offers of the outside plan.
     """
     asked = in_the_end(study.asked, budget_pkr)
     if most_new is not None:
@@ -291,7 +295,7 @@ def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence
 
 
 def _recounted(study: Study, asked: Asked, outcome: Outcome) -> Plan:
-    """Return a plan recounted under the rules that applied to it."""
+    """Return the plan of an outcome, recounted under the rules of its program."""
     tables = PlanTables(
         study.cells, asked.last_demand, study.candidates, study.dropped,
         asked.offers, study.network.edges,
@@ -312,10 +316,10 @@ def evaluate_to_folder(
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[Evaluation, Path]:
-    """Return an evaluation and the folder with its tables, layers and picture.
+    """Return an evaluation, and the folder with its tables, layers and picture.
 
-    `out`: the folder, new or empty; by default ``runs_dir/NAME-evaluate-TIME``; the others as in
-    `evaluate` and `siting.run`.
+    `out`: the new or empty folder to write, by default ``runs_dir/NAME-evaluate-TIME``; the other
+    parameters are those of `evaluate` and `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "evaluate", now)
@@ -340,8 +344,8 @@ def evaluate_to_folder(
 def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
     """Write the table, the layers of both plans and a picture into a folder.
 
-    ``evaluation.csv``; ``theirs_sites.geojson``, ``theirs_demand.geojson`` and the same for
-    ``best``; ``evaluation.png`` if Matplotlib is installed.
+    The files are ``evaluation.csv``, ``theirs_sites.geojson``, ``theirs_demand.geojson``, the same
+    two layers for ``best``, and ``evaluation.png`` if Matplotlib is installed.
     """
     note = export.noted(evaluation.theirs)
     export.write_csv(evaluation.table, folder / "evaluation.csv", note=note)

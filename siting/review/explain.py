@@ -1,8 +1,8 @@
-"""Reasons for a place, and for a plan station by station with its binding limits.
+"""Reasons for the decision at a place, the worth of each station, and the binding limits.
 
-Every figure is computed again from the run folder's tables: the plan's service without the station,
-with another offer at the place, or with the next best place instead, all else unchanged. For a
-place without a station, the program is solved once more with a station required there.
+The figures are computed again from the run folder's tables. They show the plan's service without
+the station, with another offer at the place, or with the next best place instead, all else
+unchanged. For a place without a station, the program is solved again with a station required there.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ from siting.study.to_limits import site_named
 from siting.study.to_program import instance_of, program_of
 from siting.tables import capacity_columns
 
-# Energy too small to mention (kWh/day), and use from which a station counts as full.
+# Energy that is too small to mention (kWh/day); use share from which a station is called full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
 ENDING = "all else the same"
 NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds gives it longer"
 IN_ENERGY = {"value": "value_kwh_day", "gain": "gain_kwh_day"}
 NEAREST = 3
 MILLION = 1e6
-# Divisor of the gap for the plan with a million more.
+# The plan with one more million rupees is solved to the configured gap divided by this number.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
 
@@ -60,7 +60,7 @@ _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
 
 
 def opened(source: Source | Explained) -> Explained:
-    """Return a run opened for questions; a study in memory is opened once."""
+    """Return a run opened for questions; a study in memory is opened only once."""
     if isinstance(source, Explained):
         return source
     if isinstance(source, Path | str):
@@ -72,7 +72,7 @@ def opened(source: Source | Explained) -> Explained:
 
 
 class Explained:
-    """A run opened for questions: its plan, its tables, and the value of changes.
+    """A run opened for questions: its plan, its tables, and the loss without each station.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class Explained:
         self.study = study = study_of(source)
         self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
         self.asked, self.found = study.asked, self.plan.outcome
-        # A station's worth is the energy of the last year lost without it, all else unchanged.
+        # A station's worth is the energy lost without it in the last year, all else unchanged.
         end = in_the_end(self.asked, self.found.budget_pkr)
         self.instance = instance_of(end)
         program = Program(self.instance, self.found.model)
@@ -96,12 +96,12 @@ class Explained:
 
     @property
     def pays_by_offer(self) -> bool:
-        """Whether an offer draws the same money however much it serves."""
+        """Whether the subsidy of an offer is independent of the energy that it serves."""
         return self.asked.need is None
 
     @property
     def left_pkr(self) -> float:
-        """Public money that the plan leaves (PKR)."""
+        """Public money that the plan does not spend (PKR)."""
         return self.found.budget_pkr - self.found.subsidy_pkr
 
     def name_of(self, site: str) -> str:
@@ -110,7 +110,7 @@ class Explained:
         return f"{site} ({name})" if isinstance(name, str) and name else site
 
     def find(self, wanted: str) -> str:
-        """Return the id of a site given by id or name; an error names the nearest."""
+        """Return the id of a site from its id or name; an error names the most similar names."""
         return site_named(self.plan.candidates, wanted, "SITE", most=NEAREST)
 
 
@@ -121,20 +121,20 @@ class SiteReasons(Shown):
     Parameters
     ----------
     site_id, name, state
-        The place; its state, ``built``, ``stands`` or ``not built``.
+        The place, and its state: ``built``, ``stands`` (an existing station) or ``not built``.
     offers
         One row per offer shown at the place (`Study.shown_offers`): ``configuration``,
         ``chargers``, ``subsidy_pkr`` (its largest subsidy), ``least_pkr`` (its subsidy at full
-        sales), ``paid_pkr`` (its subsidy; missing if not built), ``cost_pkr``, ``plan_kwh_day``
-        (the plan's service with it, all else unchanged; missing if it cannot be built) and ``said``
-        in words.
+        sales), ``paid_pkr`` (its subsidy in the plan; missing if not built), ``cost_pkr``,
+        ``plan_kwh_day`` (the plan's service with this offer, all else unchanged; missing if it
+        cannot be built) and ``said`` (a remark in words).
     classes
-        One row per vehicle class that it serves: ``served_kwh_day`` here, ``lost_kwh_day`` without
-        it.
+        One row per vehicle class that the station serves: ``served_kwh_day`` at the station, and
+        ``lost_kwh_day`` (the plan's loss without the station).
     reasons
-        (label, text), in the order of a reader's questions.
+        The reasons as (label, text), in the order in which a reader would ask.
     figures
-        The same as numbers, for programs.
+        The reasons as numbers, for programs.
     """
 
     site_id: str
@@ -146,7 +146,7 @@ class SiteReasons(Shown):
     figures: dict[str, Any] = field(default_factory=dict)
 
     def say(self, what: str, words: str, **figures: Any) -> None:
-        """Add a reason, and figures."""
+        """Add a reason and its figures."""
         self.reasons.append((what, words))
         self.figures.update(figures)
 
@@ -166,7 +166,7 @@ class SiteReasons(Shown):
 def explain_site(
     folder: Source | Explained, site: str, *, alternatives: int = 5, time_limit_s: float = 30.0
 ) -> SiteReasons:
-    """Return why a place gets a station or not.
+    """Return the reasons why a place has a station or none.
 
     Parameters
     ----------
@@ -175,9 +175,9 @@ def explain_site(
     site
         The place, by id or name.
     alternatives
-        Number of near-optimal plans to compare with.
+        Number of near-optimal plans to compare the place with.
     time_limit_s
-        Seconds for these plans together, and for the plan with a station required.
+        Seconds for all near-optimal plans together, and again for the plan with a station required.
 
     Raises
     ------
@@ -260,7 +260,7 @@ def _costs(row: pd.Series[Any], served: float, lost: float) -> str:
 
 
 def _in_reach(run: Explained, site: str) -> tuple[float, float]:
-    """Return the demand in reach of a site that it could serve, and the unserved part."""
+    """Return the demand that a site could serve, and the part that is unserved (kWh/day)."""
     here = run.study.offers[run.study.offers["site_id"] == site]
     groups = run.study.compatibility["charger_group"].unique()
     columns = {g: f"capacity_{g}_kwh_day" for g in groups if f"capacity_{g}_kwh_day" in here}
@@ -296,7 +296,7 @@ def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
 
 
 def _told(run: Explained, offer_id: str) -> str:
-    """Return the name of an offer: its configuration, or its chargers."""
+    """Return the text for an offer: its configuration, or its chargers."""
     offer = run.study.offers.loc[run.study.offers["offer_id"] == offer_id].iloc[0]
     return told_as(str(offer["configuration"]), str(offer["chargers"]))
 
@@ -318,11 +318,11 @@ def _without(run: Explained, site: str, limit_s: float, figures: dict[str, Any])
     return f"the best plan found with nothing here {again.difference} ({proven})"
 
 
-# --- a place that gets none ----------------------------------------------------------------------
+# --- a place without a station -------------------------------------------------------------------
 
 
 def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
-    """Add why a place gets no station; return whether other plans could build there."""
+    """Add the reasons for no station; return whether another plan could build one there."""
     site = reasons.site_id
     wanted, unserved = _in_reach(run, site)
     reasons.say(
@@ -371,15 +371,15 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
     return f"the best plan found {where} {again.difference} ({proven})"
 
 
-# --- for both ------------------------------------------------------------------------------------
+# --- places with and without a station -----------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class Again:
-    """The answer to changed requirements, compared with the plan of the run."""
+    """The best plan under changed requirements, compared with the plan of the run."""
 
     answer: Answer
-    more: float  # improvement (kWh/day, or the unit of the aim)
+    more: float  # improvement over the plan of the run (kWh/day, or the unit of the aim)
     energy: bool  # whether the aim is energy served
 
     @property
@@ -389,12 +389,12 @@ class Again:
 
     @property
     def reaches(self) -> str:
-        """The verb for a plan's result."""
+        """The verb for a plan's result: ``serves`` energy, or ``reaches`` a value."""
         return "serves" if self.energy else "reaches"
 
     @property
     def difference(self) -> str:
-        """Its difference from the plan of the run, in words."""
+        """The difference from the plan of the run, in words."""
         how = amount(abs(self.more), self.answer.proof.unit)
         if self.energy:
             return f"serves {how} {'more' if self.more > 0 else 'less'}"
@@ -402,7 +402,7 @@ class Again:
         return f"is {how} {'better' if self.more > 0 else 'worse'} ({aim})"
 
     def proven(self, which: str) -> str:
-        """Return the bound on such plans in words, or a note that nothing is proven."""
+        """Return the bound on the plans that `which` names, in words, or that none is proven."""
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
             return f"in the time nothing is proven of a {which}"
@@ -425,9 +425,9 @@ class Again:
 
 
 def _again(run: Explained, given: Asked, limit_s: float, cannot: str) -> Again | str:
-    """Return the answer to changed requirements compared with the run, or why there is none.
+    """Return the best plan under changed requirements, compared; or why there is none.
 
-    `cannot` begins the text if no plan meets the requirements.
+    `cannot` is the start of the text if no plan meets the requirements.
     """
     try:
         program = program_of(given)
@@ -479,7 +479,7 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
 
 
 def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
-    """Return the least subsidy of each offer, paid at full sales (PKR), in order."""
+    """Return the least subsidy of each offer (PKR), which is paid at full sales, in order."""
     most = offers["subsidy_pkr"].astype(float).reset_index(drop=True)
     if run.pays_by_offer or offers.empty:
         return most
@@ -533,13 +533,13 @@ class PlanReasons(Shown):
     ----------
     stations
         One row per new station: ``site_id``, ``name``, ``configuration``, ``chargers``,
-        ``subsidy_pkr``, ``served_kwh_day``, ``marginal_kwh_day`` (loss without it, all else
-        unchanged) and ``pkr_per_kwh_day`` (subsidy over marginal energy); the most expensive per
-        marginal energy first.
+        ``subsidy_pkr``, ``served_kwh_day``, ``marginal_kwh_day`` (loss without the station, all
+        else unchanged) and ``pkr_per_kwh_day`` (subsidy over marginal energy). The row with the
+        highest ``pkr_per_kwh_day`` comes first.
     binding
-        (label, text): the limits on the plan's service.
+        The limits that bind the plan's service, as (label, text).
     figures
-        The same as numbers, for programs.
+        The limits as numbers, for programs.
     """
 
     stations: pd.DataFrame
@@ -565,7 +565,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     folder
         A run folder, a study, a plan, or one of them opened already.
     time_limit_s
-        Seconds for the plan with one more million rupees.
+        Seconds for solving the plan with one more million rupees.
 
     Raises
     ------
@@ -580,7 +580,7 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
     stations["marginal_kwh_day"] = lost
     stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
-    # A station without marginal energy has no price per kWh; it comes first, as most doubtful.
+    # A station without marginal energy is the most doubtful: it has no price and comes first.
     stations = stations.sort_values(
         ["pkr_per_kwh_day", "subsidy_pkr", "site_id"],
         ascending=[False, False, True],
@@ -593,14 +593,14 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
 
 
 def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return whether money is short, and the effect of one more million rupees."""
+    """Return text on the money spent, and on the effect of one more million rupees."""
     outcome = run.found
     text = f"PKR {outcome.subsidy_pkr / 1e6:,.2f} m of {outcome.budget_pkr / 1e6:,.2f} m is spent"
     if not run.asked.budgeted or not np.isfinite(outcome.budget_pkr):
         return [("Budget", text)]
     given = with_budget(run.asked, outcome.budget_pkr + MILLION)
     program, finer = program_of(given), run.asked.config.solver.gap / FINER
-    # The plan's own gap would hide the gain from a million.
+    # The plan's own gap is too wide, because it may exceed the gain from a million rupees.
     try:
         more = effort_for(given, limit_s, finer).solve(program, start=outcome.offers).proof
     except SolveError:

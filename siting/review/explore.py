@@ -12,7 +12,7 @@ from siting.study.report_page import page_of, record_of
 from siting.study.stored_run import Source, study_of
 from siting.writing import write_text
 
-# Only the report's map is shown.
+# Style that hides every part of a report except the map.
 _ALONE = (
     "<style>body > :not(main), main > :not(#plan-map) { display: none !important }"
     "main { margin: 0 !important; padding: 0 8px !important }</style>"
@@ -22,41 +22,41 @@ _PAGES: WeakKeyDictionary[Study, str] = WeakKeyDictionary()
 
 @dataclass(frozen=True)
 class PlanMap:
-    """A plan's map, as a notebook shows it.
+    """A plan's map for display in a notebook.
 
     Parameters
     ----------
     page
-        The self-contained page.
+        The map as a self-contained HTML page.
     height_px
-        Height of the cell it is shown in, pixels.
+        Height of the map in the notebook (pixels).
     """
 
     page: str = field(repr=False)
     height_px: int = 720
 
     def _repr_html_(self) -> str:
-        """Return the page in its own frame, so that page and notebook do not affect each other."""
+        """Return the page in a frame, so that page and notebook do not affect each other."""
         return (
             f'<iframe sandbox="allow-scripts" srcdoc="{escape(self.page)}" title="Map of the plan" '
             f'style="width:100%;height:{self.height_px}px;border:1px solid #d1d5db"></iframe>'
         )
 
     def save(self, path: Path | str) -> Path:
-        """Write the map as a new HTML file that needs no network; return the file."""
+        """Write the map as a new HTML file that works offline, and return the path."""
         write_text(Path(path), self.page)
         return Path(path)
 
 
 def explore(run: Source, height_px: int = 720) -> PlanMap:
-    """Return the interactive map of a run's report; a notebook shows it, even offline.
+    """Return the interactive map of a run's report, which a notebook shows even offline.
 
     Parameters
     ----------
     run
         A run folder, a study or a plan.
     height_px
-        Height of the cell it is shown in, pixels.
+        Height of the map in the notebook (pixels).
 
     Raises
     ------
@@ -80,5 +80,5 @@ def _page(run: Source) -> str:
 
 
 def map_alone(page: str) -> str:
-    """Return a report's page with only its map visible."""
+    """Return a report's page in which only the map is visible."""
     return page.replace("</head>", f"{_ALONE}</head>", 1)

@@ -1,4 +1,4 @@
-"""Plans of one study for many budgets, each with its bound."""
+"""The best plan of a study for each of several budgets, with its bound."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ MOST_BUDGETS = 200
 
 
 def budgets_of(text: str) -> list[float]:
-    """Return the budgets that a text names: ``low:high:count``, or a list ``a,b`` (PKR).
+    """Return the budgets (PKR) in a text of the form ``low:high:count`` or ``a,b``.
 
-    Raises `InputError` if the text is neither, or a budget is invalid.
+    Raises `InputError` if the text has neither form, or a budget is invalid.
 
     >>> budgets_of("0:2e6:3")
     [0.0, 1000000.0, 2000000.0]
@@ -68,31 +68,32 @@ def budgets_of(text: str) -> list[float]:
 def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
     """Return the figures of the best plan for each budget, with its bound.
 
-    Roads, demand, offers and reach are computed once. Each solve starts from the plan of the budget
-    before and keeps that plan unless it finds a better one, so that more money is never worth less.
-    A budget's bound also holds for every smaller budget. With years, each keeps its share of the
-    budget. Infeasible budgets are left out.
+    Roads, demand, offers and reach are computed once. Each solve starts from the plan for the next
+    smaller budget and keeps that plan unless it finds a better one, so that a larger budget never
+    has a worse plan. A budget's bound also holds for every smaller budget. With years, each year
+    keeps its share of the budget. Infeasible budgets are left out.
 
     Parameters
     ----------
     run
-        A study, a plan or a run folder; its own budget is not used.
+        A study, a plan or a run folder, whose own budget is ignored.
     budgets_pkr
         The budgets (PKR).
 
     Returns
     -------
     DataFrame
-        One row per budget, rising: ``budget_pkr``, ``served_kwh_day``, ``served_share``,
-        ``bound_kwh_day`` (blank unless energy is the aim), ``objective``, ``bound`` and ``unit`` of
-        the first aim, ``gap``, ``status``, ``new_stations``, ``subsidy_pkr``,
-        ``cost_pkr``, ``risk_case``, ``risk_stations``, ``risk_subsidy_pkr`` and
-        ``risk_loss_pkr_year`` (new stations below NPV 0 in a slower scenario of the fleet, the
-        public money in them, and the yearly loss of losing stations), ``worst_class_share``
-        (share served of the worst-served vehicle class), ``worst_zone_share`` and ``gini`` (of the
-        shares served by zone, weighted by demand), ``pkr_per_kwh_day`` (extra subsidy per extra
-        energy over the budget before; blank without extra energy) and ``knee``, true at the budget
-        from which another rupee serves less. Units in ``attrs["units"]``.
+        One row per budget, from the smallest: ``budget_pkr``, ``served_kwh_day``,
+        ``served_share``, ``bound_kwh_day`` (blank unless energy is the aim), ``objective``,
+        ``bound`` and ``unit`` of the first aim, ``gap``, ``status``, ``new_stations``,
+        ``subsidy_pkr``, ``cost_pkr``, ``risk_case`` (a scenario with slower growth of the fleet),
+        ``risk_stations`` (new stations with an NPV below 0 in that case), ``risk_subsidy_pkr``
+        (their public money), ``risk_loss_pkr_year`` (the yearly loss of stations that lose money),
+        ``worst_class_share`` (share served of the worst-served vehicle class),
+        ``worst_zone_share`` and ``gini`` (of the shares served by zone, weighted by demand),
+        ``pkr_per_kwh_day`` (extra subsidy per extra energy, compared with the next smaller budget;
+        blank without extra energy) and ``knee`` (true at the budget beyond which a rupee serves
+        less than before). ``attrs["units"]`` has the units.
 
     Raises
     ------
@@ -124,7 +125,8 @@ def frontier(run: Source, budgets_pkr: Sequence[float]) -> pd.DataFrame:
             impossible = err
             study.tell("frontier", f"PKR {budget / 1e6:,.1f} m: no plan meets what is asked")
             continue
-        # Each budget's regret has its own base: no plan or bound carries over.
+        # Regret is measured from a different best value at each budget, so that no plan or bound
+        # of one budget holds for another.
         regret = program.all_aims[0].from_best
         if last is not None and not regret:
             answer = _no_worse(answer, last)
@@ -175,10 +177,11 @@ def frontier_to_folder(
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[pd.DataFrame, Path]:
-    """Return the frontier of a configuration and the folder with its table and chart.
+    """Return the frontier of a configuration, and the folder with its table and chart.
 
-    `out`: the folder, new or empty; by default ``runs_dir/NAME-frontier-TIME``; `progress`: called
-    with an `Event` also for each budget; the others as in `frontier` and `siting.run`.
+    `out`: the new or empty folder to write, by default ``runs_dir/NAME-frontier-TIME``; `progress`:
+    called with an `Event` for each budget too; the other parameters are those of `frontier` and
+    `siting.run`.
     """
     study = Study(config, overrides, progress=progress, today=now.date())
     usual = folder_for(study.config, "frontier", now)
@@ -212,7 +215,7 @@ def frontier_to_folder(
 
 
 def _no_worse(answer: Answer, less: Answer) -> Answer:
-    """Return the better of a budget's answer and a smaller budget's, with the first's bound."""
+    """Return the better of the answers to a budget and a smaller one, with the former's bound."""
     if better_by(answer.program, less.proof, answer.proof) <= 0:
         return answer
     now, aim = answer.proof, less.program.all_aims[0]
@@ -224,7 +227,10 @@ def _no_worse(answer: Answer, less: Answer) -> Answer:
 
 
 def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> None:
-    """Tighten each bound to the next larger budget's, since less money does no better."""
+    """Replace each bound by the next larger budget's where that is tighter.
+
+    A bound for a budget holds for every smaller budget.
+    """
     best, closer, none = (min, max, -math.inf) if less else (max, min, math.inf)
     for row, larger in reversed(list(itertools.pairwise(rows))):
         known = (none if one["bound"] is None else one["bound"] for one in (row, larger))
@@ -242,24 +248,24 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
 def zones_for(
     config: Config, cells: gpd.GeoDataFrame, demand: pd.DataFrame
 ) -> tuple[pd.Series, str]:
-    """Return the zone of each demand row, by ``demand_id``, and the kind of zones in words.
+    """Return the zone of each demand row, by ``demand_id``, and what the zones are, in words.
 
-    The zones are squares if the program has none.
+    If the program has no zones, squares are used.
     """
     squares = GridZones(kind="grid")
     words = "the zones of the program"
     if config.program.zones is None:
         words = f"squares of {squares.size_m:,.0f} m"
     zones = zone_of_cells(config.program.zones or squares, cells)
-    assert zones is not None  # squares by default
+    assert zones is not None  # squares are always defined
     return zone_of_demand(demand, zones), words
 
 
 def _knee(table: pd.DataFrame) -> int:
-    """Return the row farthest above the straight line from the first budget to the last."""
+    """Return the row that is farthest above the line from the first budget to the last."""
     x = table["budget_pkr"].to_numpy(dtype=float)
     y = table["served_kwh_day"].to_numpy(dtype=float)
     if len(table) < 3 or not y[-1] > y[0]:
         return 0
     above = (y - y[0]) / (y[-1] - y[0]) - (x - x[0]) / (x[-1] - x[0])
-    return int(np.round(above, 9).argmax())  # the cheaper of equals
+    return int(np.round(above, 9).argmax())  # the smallest budget among equals

@@ -1,4 +1,4 @@
-"""A plan from outside: its layer read, placed, priced and checked by a study's rules."""
+"""A plan from outside: its layer is read, placed, priced and checked by a study's rules."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ YES, NO = ("true", "yes", "1", "1.0", "y"), ("false", "no", "0", "0.0", "n", "",
 
 @dataclass(frozen=True, eq=False)
 class TheirLayer:
-    """A layer of stations as read."""
+    """The stations read from a layer."""
 
     # their_id, name, existing, counts (chargers by type), geometry; lon/lat
     sites: gpd.GeoDataFrame
-    # Unknown chargers and configurations, left out of `counts`, each with its rows.
+    # Unknown chargers and configurations, which `counts` leaves out, with the rows of each.
     unknown: dict[str, tuple[str, ...]]
     known: tuple[str, ...] = ()  # known configurations and chargers
 
@@ -48,16 +48,16 @@ def read_their_layer(
     chargers: pd.DataFrame,
     names: Mapping[str, str] | None = None,
 ) -> TheirLayer:
-    """Return the stations of a layer, with their number of chargers of each type.
+    """Return the stations of a layer, with the number of chargers of each type.
 
-    The chargers are read from the first of these that the layer has: ``chargers`` in words (``2 x
-    dc_60 + 4 x lev_3``); ``configuration``, a name of the configurations; a column of numbers for
-    each charger type (``dc_60``, ``lev_3``); or ``charger`` with ``count``. `path` is a layer of
-    points, or a CSV with ``lon`` and ``lat``. A column ``site_id`` or ``id`` names the rows,
-    ``name`` is their common name, and a true ``existing`` marks an existing station.
-    `configurations` gives the number of each charger type by configuration; `names` maps the
-    layer's names to the study's. An `InputError` names every fault at once: not points, ids given
-    twice or missing, no chargers, numbers that are not whole.
+    The chargers are read from the first of these columns in the layer: ``chargers`` in words (``2 x
+    dc_60 + 4 x lev_3``); ``configuration``, the name of a configuration; one column of numbers per
+    charger type (``dc_60``, ``lev_3``); or ``charger`` with ``count``. `path` is a layer of points,
+    or a CSV with ``lon`` and ``lat``. The column ``site_id`` or ``id`` has the ids of the rows,
+    ``name`` their names, and ``existing`` is true for an existing station. `configurations` gives
+    the number of each charger type by configuration; `names` maps the layer's names to the study's.
+    An `InputError` names every fault: geometries other than points, repeated or missing ids,
+    missing chargers, and numbers that are not whole.
     """
     layer = read_layer(path)
     names = dict(names or {})
@@ -96,16 +96,16 @@ def read_their_layer(
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The study's configurations and types, and the layer's names for them."""
+    """The study's configurations and charger types, and the layer's names for them."""
 
     configurations: Mapping[str, Mapping[str, int]]
     chargers: set[str]
     names: Mapping[str, str]
-    # Rows with an unknown name, by that name; filled as rows are read.
+    # The rows with each unknown name, by name; filled as rows are read.
     unknown: dict[str, list[str]] = field(default_factory=dict)
 
     def of(self, name: str, number: int) -> dict[str, int] | None:
-        """Return the chargers in `number` configurations or types; None if `name` is unknown."""
+        """Return the chargers of `number` times a configuration or type; None if unknown."""
         bare = name.removeprefix(EXTENDED).removesuffix(UPGRADED)
         ours = self.names.get(name, self.names.get(bare, bare))
         if ours in self.configurations:
@@ -171,7 +171,7 @@ def counts_of(
     catalogue: Catalogue,
     faults: list[Fault],
 ) -> list[dict[str, int]]:
-    """Return the new chargers of each row; an existing station has none."""
+    """Return the new chargers of each row, by type; a row of an existing station has none."""
     asked = _asked(layer, path, catalogue)
     if asked is None:
         if existing.all():
@@ -214,7 +214,7 @@ def counts_of(
 def _asked(
     layer: gpd.GeoDataFrame, path: Path, catalogue: Catalogue
 ) -> tuple[str, list[dict[str, int] | str]] | None:
-    """Return the name of the charger columns, and each row's chargers or its fault as text."""
+    """Return the name of the columns with chargers, and each row's chargers or fault text."""
     columns = set(map(str, layer.columns))
     if "chargers" in columns and pd.to_numeric(layer["chargers"], errors="coerce").isna().all():
         return f"{path}, column chargers", [_in_words(v) for v in layer["chargers"]]
@@ -275,20 +275,20 @@ def _is_blank(value: Any) -> bool:
 class TheirPlan:
     """The layer's stations as offers of the study."""
 
-    # The study with the layer's sites and offers; `reason` names the rule that excludes an offer.
+    # The study with the layer's sites and offers. An offer's `reason` is the rule that excludes it.
     study: Study
-    chosen: tuple[str, ...]  # the offers that stand under their plan, existing stations included
-    broken: list[str]  # the rules that their plan breaks, in words
+    chosen: tuple[str, ...]  # the offers that stand in the plan, existing stations included
+    broken: list[str]  # the rules that the plan breaks, in words
     notes: list[str]  # further notes for readers
 
 
 def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
-    """Return a layer's stations as offers at sites of the study, priced by the study's rules.
+    """Return a layer's stations as offers at sites of a study, priced by the study's rules.
 
-    Each point is matched to at most one candidate: first to one with its id within 25 m, then to
-    the nearest within ``candidates.merge_within_m``. Any other point is a new site on the nearest
-    road. `where` is the file, for messages. An `InputError` names every point outside the road
-    network or far from a road, and every existing station that the study does not know.
+    Each point is matched to at most one candidate: to a candidate with the point's id within 25 m,
+    or else to the nearest one within ``candidates.merge_within_m``. Any other point becomes a new
+    site on the nearest road. `where` is the file, for messages. An `InputError` names every point
+    outside the road network or far from a road, and every existing station unknown to the study.
     """
     settings, ours = study.config.candidates, study.candidates
     theirs = layer.sites.to_crs(study.network.crs)
@@ -352,7 +352,7 @@ def _stand_faults(
 def road_faults(
     network: Network, most_m: float, lone: gpd.GeoDataFrame, snapped: pd.DataFrame, where: str
 ) -> list[Fault]:
-    """Return a fault for points outside the roads, and one for points too far from a road."""
+    """Return a fault for points outside the network, and one for points too far from a road."""
     far = snapped["node_id"].isna().to_numpy()
     if not far.any():
         return []
@@ -377,7 +377,7 @@ def road_faults(
 
 
 def _ids(wanted: Iterable[str], known: set[str]) -> list[str]:
-    """Return an id for each site that is not a candidate: its own id if that is free."""
+    """Return an id for each new site: the id in the layer, changed if it is taken."""
     ids: list[str] = []
     for i, theirs in enumerate(wanted, start=1):
         taken = {*known, *ids}
@@ -416,7 +416,7 @@ def own_sites(
 def _priced(
     study: Study, candidates: gpd.GeoDataFrame, new: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the offer of each new station, in order, and the rules that exclude any of them."""
+    """Return the offer of each new station, in order, and the rules that exclude such offers."""
     asked = study.config.offers
     there = configurations_of(asked)
     spelled = {tuple(sorted(c.items())): name for name, c in there.items()}
@@ -465,7 +465,7 @@ def _some(ids: Iterable[object], most: int = 5) -> str:
 
 
 def over_budget(spent_pkr: float, budget_pkr: float) -> list[str]:
-    """Return a message if more is spent than the budget; else nothing."""
+    """Return a message if the spending exceeds the budget; else an empty list."""
     if spent_pkr <= budget_pkr * (1 + 1e-6):
         return []
     there = f"PKR {budget_pkr / 1e6:,.2f} m there"
@@ -480,8 +480,8 @@ def over_limits(
 ) -> list[str]:
     """Return the limits that a plan breaks, in words.
 
-    `drawn_pkr` is the public money of each standing offer, by ``offer_id``; `spacing_m` the least
-    distance between stations.
+    `drawn_pkr` is the public money that each standing offer draws, by ``offer_id``; `spacing_m` is
+    the least distance between stations.
     """
     broken, near = [], dict[str, None]()
     site = offers.set_index("offer_id")["site_id"]

@@ -1,9 +1,9 @@
-"""A stored run solved again with changed requirements, and the changes.
+"""A stored run solved again under changed requirements, with the changes of the plan.
 
-Stages of the run folder that the changes leave valid are reused, and the new solve starts from the
-stored plan. The ``config.yaml`` of the new folder has the sites to drop or to require as limits of
-the program, and the new budget. Added places get ids after the present ones; only their offers and
-drives are computed and appended.
+Stages of the run folder that stay valid are reused, and the new solve starts from the stored plan.
+The ``config.yaml`` of the new folder contains the new budget, and the dropped and required sites as
+limits of the program. The ids of added places continue the numbering; offers and drives are
+computed for these places only and appended.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ from siting.study.to_limits import sites_named
 ADDED = "added by siting replan"
 ANSWERS_FILE = "answers.csv"
 CHANGES = ("built", "not built any more", "changed in kind", "serves more", "serves less")
-# Change in service (kWh/day) from which a kept station counts as changed.
+# Change in service (kWh/day) from which a kept station is listed as changed.
 NOTICED_KWH = 1.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Replan(Shown):
-    """A plan made again, and its changes.
+    """A plan made again, and the changes from the earlier plan.
 
     Parameters
     ----------
     before, after
-        The two plans.
+        The earlier and the new plan.
     changes
-        One row per station that changed: ``site_id``, ``name``, ``change``, and
-        ``configuration``, ``chargers``, ``subsidy_pkr``, ``served_kwh_day`` each with ``_before``
-        and ``_after``.
+        One row per station that changed: ``site_id``, ``name``, ``change``; and ``configuration``,
+        ``chargers``, ``subsidy_pkr`` and ``served_kwh_day``, each as two columns that end in
+        ``_before`` and ``_after``.
     classes
         One row per vehicle class: ``demand_kwh_day`` and ``served_kwh_day``, before and after.
     notes
@@ -103,39 +103,39 @@ def replan(
     now: datetime | None = None,
     progress: Report | None = None,
 ) -> Replan:
-    """Return a run solved again with changed requirements, written to a new folder if stored.
+    """Return a run solved again under changed requirements; a stored run gets a new folder.
 
     Parameters
     ----------
     run
-        A folder of `siting run`, or an earlier replan; or a study or plan in memory.
+        The folder of a `siting run` or of an earlier replan; or a study or plan in memory.
     drop, require
-        Sites, by id or name, that must not get a station, and sites that must. They add to the
-        configuration's sites; dropping a site that was required ends the requirement.
+        Sites, by id or name, that must not get a station, and sites that must get one. They are
+        added to the configuration's sites; dropping a required site ends the requirement.
     budget_pkr
-        Another budget (PKR); with years, each year keeps its share of the budget.
+        A new budget (PKR); with years, each year keeps its share of the budget.
     add
         A layer of further places where a station could stand.
     answers
-        A CSV of the power company's sanctions and refusals, and of withdrawn bidders
-        (`siting.review.answers`); the plan then changes as little as possible.
+        A CSV of the power company's sanctions and refusals, and of bidders who withdraw
+        (`siting.review.answers`). With answers the plan changes as little as possible.
     overrides
         ``key.path=value`` texts that replace keys of the run's ``config.yaml``; for a run in memory
         use `siting.Study.with_`.
     out
-        The folder, new or empty; by default ``<folder>-replan-TIME`` beside the old one, and none
-        for a run in memory.
+        The new or empty folder to write; by default ``<folder>-replan-TIME`` beside the old one,
+        and no folder for a run in memory.
     now
         The time, for the folder's name and the record.
     progress
-        Called with an `Event` when a stage is done, and now and then while solving.
+        Called with an `Event` when a stage is done, and at intervals while solving.
 
     Raises
     ------
     InputError
         If the folder cannot be used, a site is unknown, or the changes contradict each other.
     InfeasibleError
-        If no plan meets the changes; the faults name those in conflict.
+        If no plan meets the changed requirements; the faults name the ones in conflict.
 
     Examples
     --------
@@ -215,9 +215,9 @@ def replan(
 
 
 def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
-    """Return the stations changed between two plans (`Replan.changes`), largest subsidy first.
+    """Return the stations that differ between two plans, largest subsidy first.
 
-    Both plans use the same site ids.
+    The columns are those of `Replan.changes`. Both plans must use the same site ids.
     """
     kept = ["site_id", "name", "configuration", "chargers", "subsidy_pkr", "served_kwh_day"]
     old, new = (pd.DataFrame(plan.sites[kept]) for plan in (before, after))
@@ -242,7 +242,7 @@ def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
     return both.drop(columns=["order", "pkr"])
 
 
-# --- wishes --------------------------------------------------------------------------------------
+# --- changed requirements ------------------------------------------------------------------------
 
 
 def wishes_of(
@@ -252,7 +252,7 @@ def wishes_of(
     require: Sequence[str],
     budget_pkr: float | None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the changes as keys of the run's configuration, and notes on them."""
+    """Return the changed requirements as keys of the configuration, and notes on them."""
     faults: list[Fault] = []
 
     def named(names: Sequence[str], key: str) -> tuple[str, ...]:
@@ -307,7 +307,7 @@ def _many(names: Sequence[str]) -> str:
 
 
 def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, list[str]]:
-    """Return new places as candidates with new ids, those too far from a road, and notes."""
+    """Return new places as candidates with new ids, places too far from a road, and notes."""
     config = study.config.candidates
     columns = read_layer(path).columns
     layer = sites.candidates_from_layer(path, name_column="name" if "name" in columns else None)
@@ -347,7 +347,7 @@ def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFram
 def _with_places(
     study: Study, path: Path, added: gpd.GeoDataFrame, dropped: gpd.GeoDataFrame
 ) -> Study:
-    """Return a study with places added, their layer among its sources."""
+    """Return a study with places added, and with their layer among its sources."""
     source = SitesLayer.model_construct(
         kind="layer",
         path=path.resolve(),

@@ -1,4 +1,4 @@
-"""A run repeated from its folder, with inputs, objective and plan compared."""
+"""A run repeated from its folder, and compared in inputs, objective and plan."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from siting.study.pipeline import Study
 from siting.study.runs import write_run
 from siting.study.stages import Report
 
-# Sums of the same numbers may differ by order of addition on another machine.
+# Another machine may add the same numbers in another order, with a slightly different sum.
 RELATIVE = 1e-9
 
 
@@ -30,9 +30,9 @@ RELATIVE = 1e-9
 class Compared:
     """The comparison of one part of two runs."""
 
-    what: str  # inputs, figures, tables, objective, plan, or versions
-    differences: tuple[str, ...]  # a line each: before and after
-    counted: str  # the scope, in words
+    what: str  # the part: inputs, figures, tables, objective, plan, or versions
+    differences: tuple[str, ...]  # one line per difference, with both values
+    counted: str  # what was compared, in words
     # Whether a difference in this part makes the runs differ; False for tables and versions.
     decides: bool = True
 
@@ -53,9 +53,9 @@ class Rerun:
     plan
         The new plan.
     compared
-        The comparisons, in the order of dependence.
+        The comparisons; a part comes after the parts on which it depends.
     notes
-        Notes for readers, e.g. that the first solve ended by its time limit.
+        Notes for readers, e.g. that the time limit ended the first solve.
     """
 
     folder: Path
@@ -69,7 +69,7 @@ class Rerun:
         return all(part.same for part in self.compared if part.decides)
 
     def plain(self) -> dict[str, Any]:
-        """Return all as plain JSON values."""
+        """Return the result as plain JSON values."""
         return {
             "run": str(self.folder),
             "same": self.same,
@@ -86,11 +86,11 @@ def rerun(
     out: Path | str | None = None,
     progress: Report | None = None,
 ) -> Rerun:
-    """Repeat a stored run and return whether the result is the same.
+    """Return the repetition of a stored run, compared with the run.
 
     The study is computed again from the stored configuration, with the same seed, threads and date.
-    The comparison covers inputs (SHA-256), the objective, the offers chosen, the tables of each
-    stage by content, and the versions of the packages.
+    The comparison covers the inputs (by SHA-256), the objective, the chosen offers, the content of
+    each stage's tables, and the versions of the packages.
 
     Parameters
     ----------
@@ -99,14 +99,14 @@ def rerun(
     overrides
         ``key.path=value`` texts, for inputs that have moved.
     out
-        A run folder for the repetition; None: it is not kept.
+        A run folder for the repetition; None: the repetition is not stored.
     progress
         Called with an `Event` when a stage is done.
 
     Returns
     -------
     Rerun
-        Whether the runs agree, and every difference.
+        The new plan, whether the runs agree, and every difference.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def rerun(
         else:
             plan, _ = write_run(study, Path(out), datetime.now().astimezone())
     except SitingError as err:
-        # Changed inputs are a likely cause.
+        # Changed inputs are a likely cause of the failure.
         changed = [Fault("changed since the first run", line) for line in inputs.differences]
         raise type(err)([*err.faults, *changed]) from err
     compared = (
@@ -195,7 +195,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
 
 
 def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], Mapping[Any, Any]]:
-    """Return figures by name, subject, and position among figures of one name."""
+    """Return figures by name, subject, and number among the figures of that name and subject."""
     figures: dict[tuple[str, str, int], Mapping[Any, Any]] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for row in rows:
@@ -206,10 +206,10 @@ def _numbered(rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[str, str, int], M
 
 
 def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
-    if before is None:  # a run of an earlier version
+    if before is None:  # an earlier version of siting made the run
         return Compared("tables", (), "not stored in this run", decides=False)
     lines = tuple(f"{name}: differs" for name, digits in now.items() if before.get(name) != digits)
-    # Not decisive: another machine may round the same answer differently.
+    # Differing tables do not make runs differ: another machine may round the same answer otherwise.
     return Compared("tables", lines, f"{len(now):,} stages, to the bit", decides=False)
 
 
@@ -269,7 +269,7 @@ def _close(a: Any, b: Any) -> bool:
     numbers = isinstance(a, int | float) and isinstance(b, int | float)
     if numbers and math.isfinite(a) and math.isfinite(b):
         return math.isclose(a, b, rel_tol=RELATIVE, abs_tol=1e-9)
-    # JSON has no NaN.
+    # JSON has no NaN, so a stored NaN is null.
     return a == b or (a is None and b != b)
 
 

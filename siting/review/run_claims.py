@@ -1,7 +1,7 @@
-"""Claims of a run that its tables do not hold: checked for form, computed again if possible.
+"""Claims of a run that are not in its tables: their form, and their value where possible.
 
-This keeps edited texts from passing as the solver's. Figures from other solves stay unchecked;
-`Verified` names them.
+The checks keep edited texts from passing as results. Claims that need another solve are checked for
+form only; `Verified` lists them.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from siting.study.program_inputs import Asked
 from siting.study.provenance import input_records
 from siting.study.to_program import aim_in_words, blocks_of
 
-# Columns of a GeoPackage with the time of writing.
+# Columns of a GeoPackage that contain the time of writing.
 WHEN = ("last_change", "update_time")
 NOT_SO = "is not what the run's tables give"
 MENDED = "files were edited together: make the run again with `siting run`"
-# Tolerance between the clocks of two machines.
+# Largest difference allowed between the clocks of two machines.
 CLOCKS_APART = timedelta(days=1)
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?%?"
 PKR = rf"PKR {NUMBER} m"
-# Claims from other solves, by field: label and form of the text.
+# Claims that need another solve, by field: the label, and the form of the text.
 FROM_SOLVES = {
     "worth_of_foresight": (
         "Worth of planning ahead",
@@ -72,13 +72,13 @@ FROM_SOLVES = {
         rf"kWh/day more, and {NUMBER} per PKR m are asked for)",
     ),
 }
-# Outcome tables that need other solves.
+# Tables of an outcome that need another solve.
 OTHER_SOLVES = ("mandates", "scenarios", "robust", "alternatives", "alternative_sites")
 
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_-]{0,39}$")]
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
-# Warnings that a replan puts first (`siting.review.replan`).
+# Warnings that a replan puts before a run's own (`siting.review.replan`).
 _OF_A_REPLAN = re.compile(
     r"\S+ was required before and is dropped now"
     r"|\S+ was dropped before and is required now"
@@ -94,12 +94,12 @@ _OF_A_REPLAN = re.compile(
 
 
 def said_by_a_replan(line: str) -> bool:
-    """Return whether a warning was added by a replan."""
+    """Return whether a warning comes from a replan."""
     return _OF_A_REPLAN.fullmatch(line) is not None
 
 
 class Replanned(BaseModel):
-    """The record in ``run.json`` of the run before a replan."""
+    """The record in a replan's ``run.json`` of the earlier run and of the changes."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -115,7 +115,7 @@ class Replanned(BaseModel):
 
 
 class OfTheMoment(BaseModel):
-    """Fields of ``run.json`` that differ between equal runs."""
+    """Fields of ``run.json`` in which two equal runs may differ."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -129,7 +129,7 @@ class OfTheMoment(BaseModel):
 
 
 def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -> list[Fault]:
-    """Return the faults of the time, the seconds and the packages of a run."""
+    """Return the faults of a run's time of writing, seconds per stage and list of packages."""
     faults = time_faults(told.written, where)
     odd = tuple(name for name in told.seconds if name not in stages)
     if odd:
@@ -140,7 +140,7 @@ def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -
 
 
 def time_faults(told: str, where: str) -> list[Fault]:
-    """Return the fault of a time of the wrong form, or in the future, if any."""
+    """Return a fault if a time has the wrong form or is in the future."""
     written, key = _time(told), f"{where}, key written"
     if written is None:
         return [Fault(key, f"{told!r} is not a time as a run writes it", MENDED)]
@@ -159,7 +159,7 @@ def _time(text: str) -> datetime | None:
 
 
 def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
-    """Return faults of the stored outcome, and its fields from other solves."""
+    """Return the faults of the stored outcome, and its fields that need another solve."""
     outcome, asked, config = study.outcome, study.asked, study.config
     where = f"{FOLDER}/{MANIFEST}, key outcome"
     unit = study.program.worth_unit
@@ -225,7 +225,7 @@ def _line_faults(asked: Asked, outcome: Outcome, unit: str, where: str) -> list[
 
 
 def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
-    """Return a fault for each outcome table that does not follow from stations and service."""
+    """Return a fault for each table of the outcome that stations and service contradict."""
     keys = asked.config.program
     again = zone_tables(asked, outcome)
     if keys.years is not None:
@@ -236,7 +236,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
         }
         again |= year_tables(asked, outcome, program, services)
         if keys.scenarios is not None:
-            # The service of the configuration's own demand needs a solve.
+            # The service under the configuration's own demand needs another solve.
             del again["year_cells"]
             served = [c for c in again["years"].columns if c.startswith("served_")]
             again["years"] = again["years"].drop(columns=served)
@@ -257,7 +257,7 @@ def _table_faults(program: Any, asked: Asked, outcome: Outcome) -> list[Fault]:
 
 
 def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFrame:
-    """Return the cost of stations and of drivers from their sum, which the recount checks."""
+    """Return the costs of stations and of drivers, given their sum, which the recount checks."""
     rows = outcome.services.merge(outcome.slices[["slice", "weight", "probability"]], on="slice")
     minute = rows["vehicle_class"].astype(str).map(asked.to_all.pkr_kwh_min).astype(float)
     counts = rows["weight"] * rows["probability"] * minute
@@ -266,9 +266,9 @@ def _cost_to_all(asked: Asked, outcome: Outcome, pkr_year: float) -> pd.DataFram
 
 
 def input_faults(study: Study) -> Iterator[Fault]:
-    """Yield faults for input records of a wrong form, or that differ from the configuration.
+    """Yield a fault for each input record with a wrong form or a conflict with the settings.
 
-    Only `siting rerun` compares the input files themselves.
+    The input files are not read; `siting rerun` compares them.
     """
     known = input_records(study.config)
     forms = {"sha256": r"[0-9a-f]{64}", "file_date": r"\d{4}-\d\d-\d\d"}
@@ -286,7 +286,7 @@ def input_faults(study: Study) -> Iterator[Fault]:
 
 
 def same_table(stored: Any, anew: Any) -> bool:
-    """Return whether two tables, or other stage results, are the same, notes included."""
+    """Return whether two stage results, mostly tables, are equal, notes included."""
     if not isinstance(stored, pd.DataFrame):
         return bool(stored == anew)
     if (stored.attrs.get("notes") or []) != (anew.attrs.get("notes") or []):
@@ -304,10 +304,10 @@ def same_table(stored: Any, anew: Any) -> bool:
 
 
 def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
-    """Return a fault for each file of a folder that differs from the one written again.
+    """Return a fault for each file of a folder that differs from the file written again.
 
-    A GeoPackage is compared by its tables, views and triggers, because its bytes differ each time
-    it is written; any other file is compared byte by byte.
+    Two GeoPackages are compared by their tables, views and triggers, because the bytes differ each
+    time one is written. Other files are compared byte by byte.
     """
     faults = []
     for name in names:
@@ -323,7 +323,7 @@ def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
 
 
 def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> list[Fault]:
-    """Return a fault for files that the run does not write again, and one for missing files."""
+    """Return a fault for files that the run does not write, and one for missing files."""
     stored, again = set(stored), set(again)
     faults = []
     for what, odd in (
@@ -336,18 +336,18 @@ def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> lis
 
 
 def json_faults(path: Path, read: Any) -> list[Fault]:
-    """Return the fault of a JSON file with unread content, such as a repeated key."""
+    """Return a fault if a JSON file has content that is not read, such as a repeated key."""
     if path.read_bytes() == json_text(read).encode():
         return []
     return [Fault(str(path), "is not in the form in which it was written", MENDED)]
 
 
 def _contents(path: Path) -> dict[str, Any]:
-    """Return the content of a GeoPackage: the definition of each part, and the rows of tables."""
+    """Return the content of a GeoPackage: the SQL of each part, and the rows of its tables."""
     held: dict[str, Any] = {}
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
-            base.text_factory = bytes  # a text may be any bytes in a file that was edited
+            base.text_factory = bytes  # an edited file may have texts that are not UTF-8
             for pragma in ("application_id", "user_version", "encoding"):
                 held[f"PRAGMA {pragma}"] = base.execute(f"PRAGMA {pragma}").fetchall()
             parts = base.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()

@@ -1,4 +1,4 @@
-"""Scores of plans side by side: service, waiting, money, fairness."""
+"""Scores of plans for comparison: service, waiting, money and fairness."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from siting.study.program_zones import gini
 from siting.study.queues import Waiting, late_share
 from siting.tables import mean_drive_min
 
-# Served share below which a cell counts as left out.
+# The people of a cell with a smaller served share are left out.
 LEFT_OUT = 0.01
 
 
 class Figure(NamedTuple):
-    """A figure of a score: its unit and, if shown as text, its label, format and divisor."""
+    """A figure of a score: its unit, and its label, format and divisor if shown as text."""
 
     unit: str
     label: str = ""
@@ -56,15 +56,15 @@ FIGURES = {
 
 
 def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the figures of a plan, JSON-ready, in reading order.
+    """Return the figures of a plan as JSON values, in the order of display.
 
     Keys: ``served_kwh_day``, ``served_share``, ``classes`` (one per class), ``new_stations``,
     ``existing_stations``, ``power_kw``, ``subsidy_pkr``, ``cost_pkr``, ``subsidy_pkr_per_kwh_day``;
-    ``mean_travel_min``; ``late_share`` (drivers in the busiest hour of their station who would wait
-    longer than ``wait_min``, by Erlang C) and ``late_stations`` (stations with a share above
-    alpha); ``worst_class``, ``worst_class_share``, ``people_left_out_share``, ``gini`` (of the
-    share served by cell, weighted by demand; 0 is even). `risk` adds figures of the money lost in
-    another case (`siting.study.robustness.risk_of`), if known.
+    ``mean_travel_min``; ``late_share`` (share of drivers in the busiest hour of their station who
+    would wait longer than ``wait_min``, by Erlang C) and ``late_stations`` (stations where this
+    share is above alpha); ``worst_class``, ``worst_class_share``, ``people_left_out_share``,
+    ``gini`` (of the shares served by cell, weighted by demand; 0 means equal shares). `risk`, if
+    known, adds the money lost in another case (`siting.study.robustness.risk_of`).
     """
     new = plan.new_sites
     wanted = float(plan.classes["demand_kwh_day"].sum())
@@ -115,7 +115,7 @@ def _fairness(plan: Plan) -> dict[str, Any]:
 
 
 def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """Return the figures of plans as a table: ``figure``, ``unit``, one column per plan."""
+    """Return the figures of plans as a table: ``figure``, ``unit`` and one column per plan."""
     rows = [
         {"figure": key, "unit": unit, **dict(zip(scores, values, strict=True))}
         for key, unit, values in _rows(list(scores.values()))
@@ -124,7 +124,7 @@ def score_table(scores: dict[str, dict[str, Any]]) -> pd.DataFrame:
 
 
 def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
-    """Return the figures of several plans as text: label, and a text for each plan."""
+    """Return the figures of several plans as text: a label, and one text per plan."""
     rows = []
     for key, _, values in _rows(scores):
         shown = FIGURES.get(key, Figure("share", "  {vehicle_class}", ".1%"))
@@ -140,7 +140,7 @@ def scores_in_words(scores: list[dict[str, Any]]) -> list[tuple[str, list[str]]]
 
 
 def _rows(scores: list[dict[str, Any]]) -> Iterator[tuple[str, str, list[Any]]]:
-    """Yield key, unit and value of each figure, class shares after the overall share."""
+    """Yield key, unit and values of each figure; class shares follow the overall share."""
     for key in (key for key in FIGURES if key in scores[0]):
         yield key, FIGURES[key].unit, [score[key] for score in scores]
         if key == "served_share":

@@ -1,4 +1,4 @@
-"""Answers as a few short tables, in a notebook and as text."""
+"""Display of an answer as a few short tables, in a notebook and as text."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pandas as pd
 
 from siting.texts import html_text
 
-# Rows of a table that are shown; the answer's own tables have all.
+# Largest number of rows shown of a table; the answer itself has all rows.
 MOST_ROWS = 16
-# Most letters shown of a cell as text, except in the last column.
+# Largest number of characters to which a cell is cut in text, except in the last column.
 MOST_LETTERS = 60
 
 
 class Block(NamedTuple):
-    """A table of an answer: headers (none for pairs), rows, and the name of the full table."""
+    """A table for display: headers (none for pairs), rows, and the name of the full table."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -26,15 +26,15 @@ class Block(NamedTuple):
 
 
 class Shown(ABC):
-    """The display of an answer by its `_title` and `_blocks`."""
+    """An answer that is displayed by its `_title` and `_blocks`."""
 
     @abstractmethod
     def _title(self) -> tuple[str, str]:
-        """Return its title and the caveat; blank if there is none."""
+        """Return the title and the caveat; the caveat is blank if there is none."""
 
     @abstractmethod
     def _blocks(self) -> list[Block]:
-        """Return its tables, the most important first."""
+        """Return the tables, the most important first."""
 
     def __repr__(self) -> str:
         """Return the answer as text that fits a screen."""
@@ -43,7 +43,7 @@ class Shown(ABC):
         for block in self._blocks():
             rows = [list(block.heads)] if block.heads else []
             rows += [list(row) for row in block.rows[:MOST_ROWS]]
-            # The last column holds sentences: it needs no width of its own.
+            # The last column contains sentences, which need no padding.
             wide = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
             wide = [min(width, MOST_LETTERS) for width in wide]
             lines.append("")
@@ -70,12 +70,12 @@ class Shown(ABC):
 
 
 def block_of(table: pd.DataFrame, columns: dict[str, str], all_in: str) -> Block:
-    """Return some columns of a frame as a table; `columns` maps names to headers."""
+    """Return columns of a frame as a table; `columns` maps names to headers."""
     rows = [
         [_text(row[name]) for name in columns]
         for row in table[list(columns)].head(MOST_ROWS + 1).to_dict("records")
     ]
-    # Rows beyond those shown are only counted.
+    # A last row gives the number of rows that are not shown.
     rows += [[""] * len(columns)] * max(len(table) - len(rows), 0)
     return Block(list(columns.values()), rows, all_in)
 

@@ -1,4 +1,4 @@
-"""A stored run's simulated day, compared with the program's assumptions."""
+"""The simulated day of a stored run, compared with the program's assumptions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from siting.study.stages import Report
 from siting.study.stored_run import Source, study_from_run, study_of
 from siting.writing import claimed_folder
 
-# Ratio of allotted to standard energy above which a station is named.
+# A station with a higher ratio of allotted energy to capacity by the waiting standard is named.
 OVER = 1.05
 ASSUMPTIONS = (
     "a day of warm-up before each of {rules.days} independent days; +- is the half-width of a 95 % "
@@ -49,15 +49,16 @@ class SimulatedDay(Shown):
         One row per station: ``site_id``, ``name``, ``configuration``, ``chargers``,
         ``program_kwh_day`` (its capacity in the program), ``allotted_kwh_day`` (its service in the
         plan), ``standard_kwh_day`` (its capacity by the waiting standard, Erlang C),
-        ``erlang_late_share`` (expected by Erlang C in the busiest hour at the allotted energy) and
-        the columns of `siting.simulation.station_table`, each prefixed with its case, ``planned``
-        or ``free``; ``verdict``.
+        ``erlang_late_share`` (late share by Erlang C in the busiest hour at the allotted energy),
+        ``verdict``, and the columns of `siting.simulation.station_table`, each with its case,
+        ``planned`` or ``free``, as prefix.
     hours, classes
-        Results by hour of the day and by vehicle class, ``case`` first.
+        Results by hour of the day and by vehicle class; ``case`` is the first column.
     use
-        ``case``, ``site_id`` and the share of its ports in use in each hour, ``h00`` to ``h23``.
+        ``case``, ``site_id``, and the share of the site's ports in use in each hour, ``h00`` to
+        ``h23``.
     lines
-        Where the simulation and the program agree and where not, and why, in words.
+        Agreements and differences of the simulation and the program, with reasons, in words.
     facts
         Content of ``simulation.json``.
     """
@@ -85,14 +86,14 @@ class SimulatedDay(Shown):
 
 
 def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay:
-    """Return the waits and service of drivers under a plan, over several simulated days.
+    """Return the waits and the service of drivers over several simulated days of a plan.
 
     Parameters
     ----------
     run
         A run folder, a study or a plan.
     rules
-        Days, seed, patience and spread.
+        The rules of the simulation: days, seed, patience and spread.
 
     Raises
     ------
@@ -157,7 +158,7 @@ def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay
 def _by_case(
     table: Callable[[simulation.Days], pd.DataFrame], days_by_case: Mapping[str, simulation.Days]
 ) -> pd.DataFrame:
-    """Return a table of all cases, ``case`` first."""
+    """Return the tables of all cases as one, with ``case`` as the first column."""
     parts = pd.concat({case: table(days) for case, days in days_by_case.items()}, names=["case"])
     return parts.reset_index("case").reset_index(drop=True)
 
@@ -202,12 +203,12 @@ def simulate_to_folder(
     now: datetime,
     progress: Report | None = None,
 ) -> tuple[SimulatedDay, Path]:
-    """Return a stored run's simulated days, and the folder they were written to.
+    """Return the simulated days of a stored run, and the folder with their tables.
 
-    `out`: the folder, new or empty; by default ``RUN-simulate-TIME`` beside the run. It gets
-    ``simulation.csv`` (stations), ``hours.csv``, ``classes.csv``, ``use_by_hour.csv``,
-    ``simulation.json``, and ``simulation.png`` where Matplotlib is installed. `progress`: called
-    with an `Event` for each case.
+    `out`: the new or empty folder to write; by default ``RUN-simulate-TIME`` beside the run. The
+    files are ``simulation.csv`` (stations), ``hours.csv``, ``classes.csv``, ``use_by_hour.csv``,
+    ``simulation.json``, and ``simulation.png`` if Matplotlib is installed. `progress`: called with
+    an `Event` for each case.
     """
     place = run.resolve()
     usual = place.parent / f"{place.name}-simulate-{now:%Y%m%d-%H%M%S}"
@@ -243,10 +244,11 @@ def _findings(
     peaks: dict[str, tuple[float, float]],
     expected: pd.DataFrame,
 ) -> list[str]:
-    """Return in words where the simulation and the program agree, or why they differ.
+    """Return the agreements and differences of the simulation and the program, in words.
 
-    `peaks` is the late share of the busiest hour by case, with its half-width; `expected` comes
-    from `siting.simulation.expected_waits`; `stations`, `classes`: see `SimulatedDay`.
+    `peaks` gives, by case, the late share in the busiest hour and the half-width of its interval;
+    `expected` comes from `siting.simulation.expected_waits`; `stations` and `classes` are those of
+    `SimulatedDay`.
     """
     standard = waiting.standard
     all_classes = classes[classes["vehicle_class"] == "all"].set_index("case")
@@ -295,7 +297,7 @@ def _findings(
 
 
 def _why(standard: Service, model: str) -> str:
-    """Return why stations have more drivers than the waiting standard allows."""
+    """Return the reason why stations have more drivers than the waiting standard allows."""
     if model == "coverage":
         return "the model coverage knows no capacity"
     if standard.rule == "rated_share":
@@ -304,7 +306,7 @@ def _why(standard: Service, model: str) -> str:
 
 
 def _slow_ports(expected: pd.DataFrame, plan: Plan, waiting: Waiting) -> list[str]:
-    """Return in words the charger groups whose ports deliver less than their kW."""
+    """Return the charger groups whose ports deliver less than their rated power, in words."""
     ports, sessions = waiting.ports(plan), waiting.sessions
     split = simulation.split_load(ports, allotted(plan), sessions)
     lines = []

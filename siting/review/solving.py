@@ -1,4 +1,4 @@
-"""Further solves of a program: other budgets, the last year, near-optimal plans."""
+"""Further solves of a program: with other budgets, and for near-optimal plans."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIFFER_BY = 2
 
 
 def with_budget(asked: Asked, budget_pkr: float) -> Asked:
-    """Return the program for another budget (PKR); years and splits keep their shares."""
+    """Return the program with another budget (PKR); each year and split keeps its share."""
     years = asked.config.program.years
     more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))
@@ -38,7 +38,7 @@ def with_budget(asked: Asked, budget_pkr: float) -> Asked:
 
 
 def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
-    """Return the money of each year (PKR), scaled to another total.
+    """Return the budget of each year (PKR), scaled to another total.
 
     >>> in_years({2027: 1.0, 2030: 3.0}, 8.0)
     {2027: 2.0, 2030: 6.0}
@@ -51,7 +51,7 @@ def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
 
 
 def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> Effort:
-    """Return the settings of a solve with a time limit (s), and another gap if given."""
+    """Return the settings of a solve with this time limit (s) and, if given, this gap."""
     solver = asked.config.solver
     keys = {"time_limit_s": time_limit_s, "gap": solver.gap if gap is None else gap}
     config = asked.config.model_copy(update={"solver": solver.model_copy(update=keys)})
@@ -59,7 +59,7 @@ def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> E
 
 
 def stored_answer(program: Program, outcome: Outcome) -> Answer:
-    """Return the answer stored in an outcome, with its proofs."""
+    """Return the answer that an outcome stores, with its proofs."""
     years = program.year_plan.years if program.year_plan else ()
     built = outcome.built
     stands = {y: set(built.loc[(built["year"] == y).to_numpy(bool), "offer_id"]) for y in years}
@@ -67,16 +67,17 @@ def stored_answer(program: Program, outcome: Outcome) -> Answer:
 
 
 def near_optimal(gap: float) -> float:
-    """Return the share that a near-optimal plan may lose, given the gap asked for."""
+    """Return the share of the objective that a near-optimal plan may lose, for a gap."""
     return max(2 * gap, 0.01)
 
 
 def other_plans(
     asked: Asked, outcome: Outcome, count: int, time_limit_s: float
 ) -> tuple[pd.DataFrame, pd.DataFrame, bool] | str:
-    """Return near-optimal plans, the number of them at each site, and whether time sufficed.
+    """Return near-optimal plans, the number of plans that build at each site, and a flag.
 
-    If there are none, the reason is returned. `count` includes the plan; `time_limit_s` covers all.
+    The flag says whether the time sufficed. If there are no such plans, the reason is returned.
+    `count` includes the plan itself; `time_limit_s` is for all plans together.
     """
     within = near_optimal(asked.config.solver.gap)
     wanted = Alternatives.model_construct(count=count, differ_by=DIFFER_BY, within_share=within)
@@ -93,7 +94,7 @@ def other_plans(
 
 
 def better_by(program: Program, now: Proof, before: Proof) -> float:
-    """Return the improvement of a proof's objective over another's, in their unit."""
+    """Return the improvement of one proof's objective over another's, in their unit."""
     sign = -1.0 if program.all_aims[0].less_is_better else 1.0
     return sign * (now.objective - before.objective)
 

@@ -1,6 +1,6 @@
-"""The origin of a plan's figures: the chain back to table rows, and its product.
+"""The origin of a plan's figures: chains from a figure back to the rows of tables.
 
-For a cell and a vehicle class::
+For one vehicle class in one cell, the chain of the demand is::
 
     kWh/day of the city's class = vehicles of the country x the city's share x the area's share
                                   x the zone's share x km/day x kWh/km / efficiency x public share
@@ -38,7 +38,7 @@ UNITS = {
 
 @dataclass(frozen=True)
 class _Surface:
-    """A surface that spreads energy over cells: its weight and the cell's share."""
+    """A surface that spreads energy over cells: its weight, and the share of one cell."""
 
     name: str
     weight: float
@@ -55,19 +55,19 @@ def trace(
     year: int | None = None,
     scenario: str | None = None,
 ) -> Trace:
-    """Return the chains behind a cell's demand or a station's figures, from the run folder.
+    """Return the chains behind a cell's demand or a station's figures.
 
     Parameters
     ----------
     folder
-        A run folder, or one opened already.
+        A run folder, or a `Traced` made from one.
     wanted
-        A cell by id, or a station by id or name.
+        The id of a cell, or the id or name of a station.
     vehicle_class
-        The class of a cell's demand or of a station's service; all by default.
+        The class of a cell's demand or of a station's service; all classes by default.
     year, scenario
-        A year of the plan, by default the last; a scenario of the plan, by default the
-        configuration's own demand.
+        A year of the plan, by default the last; and a scenario of the plan, by default none: then
+        the figures are for the configuration's own demand.
 
     Raises
     ------
@@ -93,9 +93,9 @@ def trace(
 
 
 def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
-    """Return the chain of one vehicle class's demand in a cell (kWh/day).
+    """Return the chain of one class's demand in a cell (kWh/day).
 
-    `at` is the year and scenario.
+    `at` gives the year and the scenario.
     """
     table = run.config.demand.table
     if table is not None:
@@ -118,7 +118,7 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     key = (vehicle_class, at)
     if key not in run.fleets:
         run.fleets[key] = _fleet(run, vehicle_class, at, float(row["country_vehicles"]))
-    # Fleets known by depot replace the fleet model for their class.
+    # For a class with fleets by depot, the depots replace the fleet model.
     steps = [] if _depots(run, vehicle_class) is not None else list(run.fleets[key])
     names = [name for name in FACTORS if name != "zone_share" or zone]
     used = [_factor(run, name, vehicle_class, float(row[name]), zone) for name in names]
@@ -172,7 +172,7 @@ def _trace_cell(run: Traced, cell: str, at: Slice, classes: Iterable[str]) -> Tr
 
 
 def _inputs(run: Traced) -> pd.DataFrame:
-    """Return the files that people, places and roads come from."""
+    """Return the input files of people, places and roads."""
     keys = ("demand.people", "demand.wealth", "demand.surfaces.places", "roads.source")
     rows = [record for record in run.facts["inputs"] if record["key"] in keys]
     columns = ["key", "kind", "file", "source", "sha256"]
@@ -180,7 +180,7 @@ def _inputs(run: Traced) -> pd.DataFrame:
 
 
 def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
-    """Return a cell's zone (blank if energy is not by zone) and the zone's cells as flags."""
+    """Return a cell's zone (blank if energy is not divided by zone), and flags of its cells."""
     cells = run.table("cells")
     if "zone_id" not in cells.columns:
         return "", np.ones(len(cells), dtype=bool)
@@ -190,7 +190,7 @@ def _zone(run: Traced, cell: str) -> tuple[str, np.ndarray]:
 
 
 def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[Step]:
-    """Return the step from sales to the country's vehicles; empty for a user's own fleet."""
+    """Return the step from sales to the country's vehicles; no step for a user's own fleet."""
     figures = run.figures[run.figures["of"] == vehicle_class]
     sales = figures[(figures["used_for"] == "energy wanted") & figures["table"].ne("vehicles.csv")]
     suffix = "" if at.fleet == run.config.demand.scenario else f" {at.fleet}"
@@ -232,7 +232,7 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
 
 
 def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> list[_Surface]:
-    """Return the surfaces that spread a class's energy: weights and the cell's shares."""
+    """Return the surfaces that spread the energy of a class, with the share of a cell."""
     cells = run.table("cells")
     if (depots := _depots(run, vehicle_class)) is not None:
         depots = depots[depots["cell_id"].isin(cells.loc[inside, "cell_id"])]
@@ -242,7 +242,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         return [_Surface("depots", 1.0, share, words, ())]
     at = int(np.flatnonzero((cells["cell_id"].astype(str) == cell).to_numpy())[0])
     people = cells["people"].to_numpy(dtype=float)
-    # Homes count by relative wealth to the power of the class's ownership weight.
+    # A home is weighted by its relative wealth to the power of the class's ownership weight.
     follows = run.figure("ownership_weight", vehicle_class)
     times = np.ones(len(cells))
     if follows is not None and "relative_wealth" in cells.columns:
@@ -281,9 +281,9 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
 
 
 def _depots(run: Traced, vehicle_class: str) -> pd.DataFrame | None:
-    """Return the depots of a class with cell and energy; None if the class has no depots.
+    """Return the depots of a class with their cell and energy; None if it has no depots.
 
-    Figures equal at all depots are set to 1, since only shares of energy are used.
+    Only shares of the energy are used, so figures that are equal at all depots are set to 1.
     """
     fleets = [one.model_dump() for one in run.config.demand.fleets or ()]
     mine = pd.DataFrame([one for one in fleets if one["vehicle_class"] == vehicle_class])
@@ -323,7 +323,7 @@ def _surface_words(
 
 
 def _surface_factors(run: Traced, cell: str, name: str) -> tuple[Factor, ...]:
-    """Return the weights of the places and roads that count in a cell."""
+    """Return the weights of the places or roads that draw vehicles to a cell."""
     if name == "destination":
         places = _places(run, cell)
         if places.empty:
@@ -351,7 +351,7 @@ def _surface_factors(run: Traced, cell: str, name: str) -> tuple[Factor, ...]:
 
 
 def _places(run: Traced, cell: str) -> pd.DataFrame:
-    """Return the places that draw vehicles to a cell; no rows where there are none."""
+    """Return the places that draw vehicles to a cell; an empty table if there are none."""
     if run.table("cell_places") is None:
         return pd.DataFrame(columns=["cell_id", "name", "tag", "weight", "part"])
     return run.rows_of("cell_places", cell).reset_index(drop=True)

@@ -22,7 +22,7 @@ from siting.tables import COST_PARTS
 
 HOURS = 24.0
 PAISA = 0.01
-# Prefix and suffix of a configuration's name if it extends a station or a feeder.
+# Prefix of the name of a configuration that extends a station, and suffix if the feeder grows.
 _MORE = re.compile(r"^existing\+|\+upgrade$")
 _SESSION = ("session_kwh", "session_min", "peak_hour_share")
 
@@ -30,9 +30,10 @@ _SESSION = ("session_kwh", "session_min", "peak_hour_share")
 def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> Trace:
     """Return the chains behind a station's figures.
 
-    `at` is the year and scenario. Raises `InputError` if no station stands there in that year.
+    `at` gives the year and the scenario. Raises `InputError` if the site has no station in that
+    year.
     """
-    # Without a scenario, figures come from the last slice of the year.
+    # Stations are the same in every scenario of a year, so any slice of the year lists them.
     slices = run.table("outcome_slices")
     of_year = slices["year"].fillna(run.config.year).astype(int) == at.year
     any_name = str((slices[of_year] if of_year.any() else slices)["slice"].iloc[-1])
@@ -72,7 +73,7 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
 
 
 def _counts(run: Traced, configuration: str) -> dict[str, int]:
-    """Return the chargers that an offer builds, by type; empty if it builds none."""
+    """Return the number of chargers of each type in a configuration; empty if it has none."""
     name = configuration
     while _MORE.search(name):
         name = _MORE.sub("", name)
@@ -148,7 +149,7 @@ def _waiting(
     energy: pd.Series[float],
     availability: float,
 ) -> Step:
-    """Return the step of a group's capacity under the limit on waits, computed again."""
+    """Return a step of a charger group's capacity, computed again by the waiting standard."""
     sessions = pd.DataFrame(
         [{"vehicle_class": str(name)} | {key: run_value(run, key, str(name)) for key in _SESSION}
          for name in energy.index]
@@ -178,7 +179,7 @@ def _waiting(
 
 
 def run_value(run: Traced, figure: str, of: str) -> float:
-    """Return the value of a figure in the run's list, 0 if it is not listed."""
+    """Return the value of a figure in the run's list; 0 if the figure is not listed."""
     factor = run.figure(figure, of)
     return 0.0 if factor is None else factor.value
 
@@ -259,7 +260,7 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
             said = f"{one.value:g} x {base:,.0f}, {words}"
         add(column, said, one.value * base, one)
     told = {step.what for step in steps}
-    # Costs that no step has shown yet. The grid's cost is left out: it is the sum of its parts.
+    # Costs that have no step yet. The grid's cost is omitted, because it is the sum of its parts.
     others = [p for p in COST_PARTS if p in offer.index and p not in (*told, "grid_cost_pkr")]
     steps += [Step(p, "as stored", float(offer[p]), "PKR") for p in others if offer[p] > 0]
     value = sum(step.value for step in steps)
@@ -269,7 +270,7 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
 
 
 def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Chain]:
-    """Return the chain of the load on the grid; empty if nothing is built."""
+    """Return the chain of an offer's load on the grid; empty if the offer builds nothing."""
     if offer["existing"] or not counts:
         return []
     types = run.table("chargers").set_index("charger_id", drop=False).loc[list(counts)]
@@ -304,7 +305,7 @@ def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Ch
 
 
 def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list[Chain]:
-    """Return the chain of a new station's yearly cost that does not depend on sales."""
+    """Return the chain of a new station's fixed yearly cost, which ignores sales."""
     if offer["existing"]:
         return []
     earned = business.set_index("figure")["value"] if len(business) else pd.Series(dtype=float)
@@ -349,11 +350,14 @@ def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list
 def _subsidy(
     run: Traced, site: str, offer: pd.Series[Any], year: int, lacking: float | None
 ) -> Chain:
-    """Return the chain of the public money a station draws; `lacking` is its shortfall."""
+    """Return the chain of the public money that a station draws.
+
+    `lacking` is the shortfall of its business case (PKR).
+    """
     rule = subsidy_of(run.config)
     paid = run.table("outcome_paid")
     until = paid["year"].fillna(year).astype(int) <= year
-    # Payments are stored as sums up to each year.
+    # The table has the sum of all payments up to each year.
     payments = paid.loc[until & (paid["site_id"].astype(str) == site), "subsidy_pkr"]
     drawn = float(payments.max()) if len(payments) else 0.0
     settings = run.figures[run.figures["figure"].str.startswith("subsidy.")]
@@ -381,7 +385,7 @@ def _subsidy(
         words += f": {lacking:,.0f}"
         if run.config.offers.subsidy.concessions is not None:
             words += ", in a concession shared with what its other stations lack and earn"
-        elif abs(lacking - drawn) <= PAISA:  # rounding of the table of business cases
+        elif abs(lacking - drawn) <= PAISA:  # the table of business cases is rounded
             stored = drawn
         else:
             words += (
@@ -393,13 +397,13 @@ def _subsidy(
 
 
 def _lacking(business: pd.DataFrame) -> float | None:
-    """Return the shortfall of a station's business case at the hurdle; None if not known."""
+    """Return the shortfall of a business case at the hurdle (PKR); None if it is unknown."""
     rows = business[business["figure"] == "lacking_pkr"] if len(business) else business
     return float(rows["value"].iloc[0]) if len(rows) else None
 
 
 def _business(run: Traced, site: str) -> tuple[list[Chain], pd.DataFrame]:
-    """Return the chain of a station's NPV, and its business case; empty without rows."""
+    """Return the chain of a station's NPV and its business case; both empty if unknown."""
     path = run.path / "business.csv"
     if not path.is_file():
         return [], pd.DataFrame()

@@ -1,7 +1,7 @@
 """A run folder opened to trace its figures: the stored tables, and the list of figures.
 
-No stage of a study runs, and no input of the run is needed: figures are computed again from the
-folder's tables.
+Figures are computed again from the tables of the folder alone: no stage of a study runs, and no
+input file of the run is needed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NEEDED = (
     *("outcome_slices", "outcome_demand", "outcome_service", "outcome_services"),
     *("outcome_built", "outcome_paid"),
 )
-# Tolerances of equal figures, relative and absolute.
+# Relative and absolute tolerance within which two figures are equal.
 SAME_SHARE, SAME = 1e-9, 1e-9
 
 
@@ -34,14 +34,14 @@ SAME_SHARE, SAME = 1e-9, 1e-9
 class Factor:
     """One figure of a chain, and the table row that holds it."""
 
-    figure: str  # its name; `of` is its subject
+    figure: str  # name of the figure; `of` is its subject
     of: str
     value: float
     unit: str
-    table: str = ""  # the file of its row, or the stored table it was computed in
-    low: float | None = None  # the range in the table's row; None without a range
+    table: str = ""  # the file or stored table from which the value comes
+    low: float | None = None  # the range in the row; None without a range
     high: float | None = None
-    source: str = ""  # as in the table; blank for computed values
+    source: str = ""  # copied from the table; blank for computed values
     confidence: str = ""
     said: str = ""  # further notes
 
@@ -54,13 +54,13 @@ class Step:
     words: str  # the arithmetic
     value: float
     unit: str
-    # The stored value; None without one.
+    # The value stored in the run folder; None if the folder has none.
     stored: float | None = None
     factors: tuple[Factor, ...] = ()
 
     @property
     def same(self) -> bool | None:
-        """Whether the stored figure equals the chain's result; None without a stored figure."""
+        """Whether the stored value equals the step's result; None without a stored value."""
         if self.stored is None:
             return None
         return math.isclose(self.value, self.stored, rel_tol=SAME_SHARE, abs_tol=SAME)
@@ -81,12 +81,12 @@ class Chain:
 
     @property
     def stored(self) -> float | None:
-        """The stored value."""
+        """The stored value of the figure; None without one."""
         return self.steps[-1].stored
 
     @property
     def same(self) -> bool:
-        """Whether all stored values equal the chain's results."""
+        """Whether every stored value equals the result of its step."""
         return all(step.same is not False for step in self.steps)
 
 
@@ -99,13 +99,13 @@ class Trace:
     kind
         ``cell`` or ``station``.
     id, name
-        The subject of the question.
+        The cell or the station.
     year, scenario
-        The year and scenario of the figures; blank: the demand of the configuration itself.
+        The year and scenario of the figures; a blank scenario means the configuration's own demand.
     chains
         One per figure, the largest first.
     tables
-        Further tables by name: places of a cell, cells of a station.
+        Further tables by name: the places in a cell, or the cells that a station serves.
     notes
         Notes for readers.
     """
@@ -121,7 +121,7 @@ class Trace:
 
     @property
     def same(self) -> bool:
-        """Whether every stored figure equals its chain's result."""
+        """Whether every stored value equals the result of its chain."""
         return all(chain.same for chain in self.chains)
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,9 +151,9 @@ class Trace:
 
 @dataclass(frozen=True)
 class Slice:
-    """One year and scenario of a run: its name in the outcome, its fleet and its case.
+    """A year and scenario of a run: its name in the outcome, its fleet and its case.
 
-    A slice without a name has the configuration's own demand, which is no scenario.
+    A slice without a name is outside all scenarios: it has the configuration's own demand.
     """
 
     name: str | None
@@ -164,7 +164,7 @@ class Slice:
 
 
 class Traced:
-    """A run folder opened to be traced.
+    """A run folder whose figures can be traced.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ class Traced:
     Raises
     ------
     InputError
-        If the folder is no run of this format, incomplete or edited.
+        If the folder is not a run of this format, or is incomplete or edited.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -183,7 +183,7 @@ class Traced:
         self.config = load(self.path / "config.yaml", check_files=False)
         self._stages = Folder(self.path / FOLDER, record)
         self._tables: dict[str, Any] = {}
-        # Steps that are the same in every cell, by class and slice.
+        # Steps that all cells share, by class and slice.
         self.fleets: dict[tuple[str, Slice], list[Step]] = {}
         self._by_cell: dict[str, dict[str, pd.DataFrame]] = {}
         figures = pd.DataFrame(self.facts["assumptions"])
@@ -201,7 +201,7 @@ class Traced:
         return self._tables[name]
 
     def rows_of(self, name: str, cell: str) -> pd.DataFrame:
-        """Return the rows of a cell in a stored table by cell; empty if there are none."""
+        """Return the rows of a cell in a stored table; an empty table if there are none."""
         if name not in self._by_cell:
             table = self.table(name)
             ids = table["cell_id"].astype(str)
@@ -214,14 +214,14 @@ class Traced:
         return self._factors.get((figure, of))
 
     def figures_of(self, figures: list[str], of: str) -> tuple[Factor, ...]:
-        """Return those of the given figures that are listed."""
+        """Return the given figures about a subject, leaving out any that are not listed."""
         factors = (self.figure(figure, of) for figure in figures)
         return tuple(one for one in factors if one is not None)
 
     def worked_out(
         self, figure: str, of: str, value: float, unit: str, table: str, said: str = ""
     ) -> Factor:
-        """Return a factor at the value used, with the source of the listed figure, if any."""
+        """Return a factor with the value used, and with the listed figure's source if known."""
         known = self.figure(figure, of) or self.figure(figure)
         if known is None:
             return Factor(figure, of, value, unit, table, said=said)
@@ -233,10 +233,10 @@ class Traced:
         )  # fmt: skip
 
     def find(self, wanted: str) -> tuple[str, str]:
-        """Return ``cell`` or ``station``, and the id of the subject.
+        """Return ``cell`` or ``station``, and its id.
 
-        Raises `InputError` with the nearest names if the run has no such cell or station, or
-        several stations have the name.
+        Raises `InputError` with the most similar names if the run has no such cell or station, or
+        if several stations have the name.
         """
         cells = self.table("cells")["cell_id"].astype(str)
         if wanted in set(cells):
@@ -245,9 +245,9 @@ class Traced:
         return "station", site_named(sites, wanted, "CELL|STATION", kind, cells, NEAREST)
 
     def slice(self, year: int | None = None, scenario: str | None = None) -> Slice:
-        """Return the year and scenario asked for; by default the last year, and no scenario.
+        """Return the slice of a year and scenario; by default of the last year, without scenario.
 
-        Raises `InputError` if the run does not plan for that year or scenario.
+        Raises `InputError` if the run does not plan for the year or scenario.
         """
         asked = self.config.demand
         rows = self.table("outcome_slices")
@@ -275,7 +275,7 @@ class Traced:
         return Slice(str(at.iloc[0]), wanted, named, fleet, case)
 
     def of_slice(self, table: str, name: str) -> pd.DataFrame:
-        """Return the rows of a slice in one of the outcome's tables."""
+        """Return the rows of a slice in a table of the outcome."""
         rows: pd.DataFrame = self.table(f"outcome_{table}")
         return rows[rows["slice"].fillna("").astype(str) == name].reset_index(drop=True)
 

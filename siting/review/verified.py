@@ -1,4 +1,4 @@
-"""A stored run checked from its files alone: hashes, recount, tables computed again."""
+"""Verification of a stored run from its files alone: hashes, a recount, recomputed tables."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ from siting.verify import BOUND, award_faults, certified
 from siting.verify.ledger import above, differs, shown
 from siting.writing import scratch_folder
 
-# Tables computed again from other tables of the run; the others are read from inputs.
+# Tables that follow from other tables of the run; the remaining tables are read from inputs.
 _FROM_TABLES = ("demand", "factors", "offers", "reach", "limits")
-# File and key of a replan only: they compare two runs.
+# The file and the key that only a replan has; they refer to the earlier run.
 _CHANGES, _REPLANNED = "changes.csv", "replanned_from"
-# Kinds of people data that add notes to a run.
+# Kinds of people data whose reading adds notes to a run.
 _WITH_NOTES = ("streets", "zones")
-# Raised if an input of the run can no longer be read.
+# Errors that mean that an input of the run can no longer be read.
 _GONE = (InputError, ConfigError, DownloadError)
 
 
@@ -78,11 +78,11 @@ class Verified:
     folder
         The run folder.
     held
-        Each check and its extent, in words.
+        The result of each check in words, by check.
     faults
-        Faults; empty if every check holds.
+        The faults found; empty if every check holds.
     notes
-        Claims that could not be checked, and why.
+        Claims that could not be checked, with the reason.
     """
 
     folder: Path
@@ -93,18 +93,18 @@ class Verified:
     def attempt[T](
         self, what: str, check: Callable[[], tuple[str, T]], progress: Report | None = None
     ) -> T | None:
-        """Make a check that returns its words and a result; record its faults."""
+        """Run a check, record its words or its faults, and return its result."""
         begun = datetime.now()
         result: T | None = None
         try:
             self.held[what], result = check()
         except OutputError:
-            raise  # this machine's fault, not the run's
+            raise  # the machine is at fault, not the run
         except SitingError as err:
             self.held[what] = "does not hold"
             self.faults.extend(fault for fault in err.faults if fault not in self.faults)
         except Exception as err:
-            # Edited files can make any reader fail: whatever the error, the check does not hold.
+            # Edited files can make any reader fail, so every error means that the check fails.
             self.held[what] = "does not hold"
             said = f"cannot be checked: {type(err).__name__}: {' '.join(str(err).split())[:200]}"
             self.faults.append(Fault(f"{self.folder}, {what}", said, MENDED))
@@ -114,7 +114,7 @@ class Verified:
         return result
 
     def plain(self) -> dict[str, Any]:
-        """Return all as JSON values."""
+        """Return the result as JSON values."""
         return {
             "run": str(self.folder),
             "holds": not self.faults,
@@ -129,14 +129,14 @@ def verify_run(
 ) -> Verified:
     """Return whether a stored run's claims hold, from its files alone.
 
-    Files are compared with their hashes and each other, and the plan is recounted. Every table that
-    follows from other tables is computed again. The run folder, page included, is written again
-    from its tables and compared. An edit therefore shows even if its hash was adjusted, unless it
-    changes data read from inputs, which `siting rerun` checks. The bound is proven again from the
-    stored dual prices. `Verified.notes` lists unproven claims.
+    Files are compared with their hashes and with each other, and the plan is recounted. Every table
+    that follows from other tables is computed again. The run folder, page included, is written
+    again from its tables and compared. An edit is therefore found even if the hashes were changed
+    to match, except in data read from inputs, which `siting rerun` checks. The bound is proven
+    again from the stored dual prices. `Verified.notes` lists the claims that are not proven.
 
-    `folder`: a folder of `siting run`; `frontier`: the folder of `siting frontier` whose curve is
-    in the run's page, if any; `progress`: called with an `Event` when a check is done.
+    `folder`: a folder of `siting run`; `frontier`: the folder of `siting frontier` whose curve the
+    run's page shows, if any; `progress`: called with an `Event` when a check is done.
 
     >>> verify_run("runs/lahore-20261124-101500").faults  # doctest: +SKIP
     []
@@ -177,7 +177,7 @@ def _recount(folder: Path) -> tuple[str, Study]:
 
 
 def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
-    """Prove a bound from the run's dual prices, and compare the claims with it."""
+    """Prove a bound from the run's dual prices, and compare the claimed bound with it."""
     plan, prices = study.plan, study.certificate
     proof = plan.outcome.proof
     if prices is None:
@@ -214,7 +214,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
 
 
 def _award(study: Study, folder: Path) -> tuple[str, None]:
-    """Check an award's winners, rules and both payments."""
+    """Check the winners and rules of an award, and its payments by both rules."""
     account = award_account(study, folder)
     faults = award_faults(account)
     refuse(faults)
@@ -224,7 +224,7 @@ def _award(study: Study, folder: Path) -> tuple[str, None]:
 
 
 def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
-    """Compute each table that follows from the others, and compare it with the stored one."""
+    """Compute each table that follows from other tables, and compare it with the stored one."""
     facts = read_json(folder / "run.json")
     faults, again = [], []
     with scratch_folder() as cache:
@@ -272,12 +272,12 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
 
 
 def _records(table: pd.DataFrame) -> list[str]:
-    """Return the rows of a table as texts, sorted so that their order does not count."""
+    """Return the rows of a table as sorted texts, for a comparison in any order."""
     return sorted(json_text(row) for row in plain(table.to_dict("records")))
 
 
 def _input_gone(what: str, err: SitingError) -> list[Fault]:
-    """Return the faults of claims whose input cannot be read."""
+    """Return the faults for a claim whose input cannot be read."""
     return [
         Fault(one.where, f"{what} cannot be worked out again: {one.what}", "put the file back")
         for one in err.faults
@@ -329,7 +329,7 @@ def _fact_faults(
     if told.pop(AWARD, None) is not None:
         notes.append(f"rests on other solves, not done again: critical asks ({AWARD}, losers.csv)")
     own = [] if replanned is None else _replan_words(told, anew, replanned, path, notes)
-    for facts in (told, anew):  # the page's packages may have come or gone since
+    for facts in (told, anew):  # packages for the page may come and go between runs
         facts["warnings"] = [line for line in facts["warnings"] if not _no_report(line)]
     told["warnings"] = told["warnings"][len(own) :]
     keys = [key for key in dict.fromkeys([*anew, *told]) if key not in OfTheMoment.model_fields]
@@ -347,7 +347,7 @@ def _no_report(warning: str) -> bool:
 def _replan_words(
     told: dict[str, Any], anew: dict[str, Any], replanned: Any, path: Path, notes: list[str]
 ) -> list[str]:
-    """Return the warnings that a replan put first, and note claims about the earlier run."""
+    """Return the warnings that a replan added, and note its claims about the earlier run."""
     where = f"{path}, key {_REPLANNED}"
     before = as_form(Replanned, replanned, where, MENDED)
     more = max(len(told["warnings"]) - len(anew["warnings"]), 0)
@@ -358,7 +358,7 @@ def _replan_words(
 
 
 def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMoment) -> list[Fault]:
-    """Return faults of the manifest's keys, except hashes, that differ from a new run's."""
+    """Return faults for keys of the manifest that differ from a new run's; hashes may differ."""
     hashes = ("sha256", "of_the_run", SEAL, "siting")
     odd = tuple(
         key for key in dict.fromkeys([*anew, *said])
@@ -376,7 +376,7 @@ def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMome
 def _page(
     study: Study, folder: Path, facts: dict[str, Any], curve: Path | None
 ) -> tuple[list[Fault], str]:
-    """Return the faults of the run's page, and its language and curve in words."""
+    """Return the faults of the run's page, and a text on its language and curve."""
     path = folder / REPORT
     fix = f"write it again with siting report {folder}"
     if not path.is_file():

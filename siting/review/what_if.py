@@ -1,7 +1,7 @@
 """A plan with dropped or required stations or another budget, valued exactly and at once.
 
-`siting.review.evaluate.as_drawn` values the plan's stations without the dropped and with the
-required ones. The program is solved again only on request.
+`siting.review.evaluate.as_drawn` values the stations that remain after dropping and adding. The
+program is solved again only on request.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from siting.study.revalue import in_the_end
 from siting.study.stored_run import Source, study_of
 from siting.study.to_program import instance_of
 
-# The widget has a panel of its own beside the map.
+# The widget's own panel replaces the panel of the report's map.
 _NO_PANEL = (
     "<style>.with-panel { display: block !important }"
     "aside, #plan-map > .quiet { display: none }</style>"
@@ -44,8 +44,8 @@ SAME = "The same stations but for your wishes; nothing is decided anew."
 class WhatIf:
     """A plan, and the same plan changed by wishes.
 
-    The given plan keeps the run's figures. A changed plan serves the most energy that its stations
-    can serve in the last year for the public money.
+    The given plan keeps the run's figures. The figures of the changed plan are the most energy that
+    its stations can serve in the last year for the public money.
 
     Parameters
     ----------
@@ -55,9 +55,9 @@ class WhatIf:
     Attributes
     ----------
     study
-        The study whose demand, prices and rules count.
+        The study that gives demand, prices and rules.
     drop, require
-        Sites, by id or name, without and with a station.
+        Sites, by id or name, that must not have a station, and sites that must have one.
     budget_pkr
         Public money (PKR); None: the study's.
     before, plan
@@ -90,7 +90,7 @@ class WhatIf:
         self.before = self.plan
 
     def start_over(self) -> Self:
-        """Return to the given plan, without wishes."""
+        """Return to the given plan and drop all wishes."""
         self._stands = self._first
         return self.wish()
 
@@ -101,9 +101,10 @@ class WhatIf:
         require: Sequence[str] = (),
         budget_pkr: float | None = None,
     ) -> Self:
-        """Replace the last wishes by these, and value the changed plan.
+        """Replace all earlier wishes, and value the changed plan.
 
-        A required site gets the offer that serves most for the money left, or the cheapest.
+        A required site gets the offer that serves the most energy for the money left; if none is
+        affordable, it gets the cheapest.
 
         Raises
         ------
@@ -132,12 +133,12 @@ class WhatIf:
         return self
 
     def solve(self) -> Self:
-        """Solve again under the wishes, and take that plan's stations (`siting.replan`).
+        """Solve again under the wishes (`siting.replan`), and take the stations of that plan.
 
         Raises
         ------
         InfeasibleError
-            If no plan meets the wishes; the faults name those in conflict.
+            If no plan meets the wishes; the faults name the wishes in conflict.
         """
         replanned = replan(
             self.study, drop=self.drop, require=self.require, budget_pkr=self.budget_pkr
@@ -150,12 +151,12 @@ class WhatIf:
 
     @property
     def figures(self) -> pd.DataFrame:
-        """The figures side by side: ``figure``, ``unit``, ``before``, ``after``."""
+        """The figures of both plans: ``figure``, ``unit``, ``before``, ``after``."""
         return score_table(self._scores())
 
     @property
     def figures_in_words(self) -> list[tuple[str, list[str]]]:
-        """The figures as text, with the money left, before and after."""
+        """The figures of both plans as text, with the money left."""
         spent = [plan.outcome.subsidy_pkr for plan in (self.before, self.plan)]
         usual_pkr = self.study.program.money_pkr if self.study.asked.budgeted else math.inf
         there = [usual_pkr, usual_pkr if self.budget_pkr is None else self.budget_pkr]
@@ -170,7 +171,7 @@ class WhatIf:
         return {name: score(plan, self._waiting) for name, plan in plans.items()}
 
     def _with_existing(self, new: Mapping[str, str]) -> tuple[str, ...]:
-        """Return these offers by site, and the offers of all other existing stations."""
+        """Return the given offers (by site), and existing stations at all other sites."""
         kept = self._existing.index[~self._existing.isin(list(new))]
         return (*kept, *new.values())
 
@@ -181,7 +182,7 @@ class WhatIf:
         return self._valued[key]
 
     def _offer_at(self, site: str, stands: tuple[str, ...], budget_pkr: float | None) -> str | None:
-        """Return the offer to build at a site beside others; None if no offer is open."""
+        """Return the offer to add at a site; None if no offer can be built there."""
         money = self.study.program.money_pkr if budget_pkr is None else budget_pkr
         end = in_the_end(self.study.asked, money)
         asked = replace(end, limits=(), required=(), forbidden=())
@@ -198,15 +199,15 @@ class WhatIf:
 
 
 class Board:
-    """A `WhatIf` for a page; it exchanges only JSON with the browser."""
+    """A `WhatIf` for a page in a browser, with which it exchanges JSON only."""
 
     def __init__(self, run: Source) -> None:
-        """Open a run and draw its map."""
+        """Open a run."""
         self.asked = WhatIf(run)
         self._stored = record_of(run)
 
     def begin(self) -> dict[str, Any]:
-        """Return the page's first content: ``page``, ``sites``, ``wishes``, ``state``."""
+        """Return the first content of the page: ``page``, ``sites``, ``wishes``, ``state``."""
         candidates = self.asked.study.candidates
         taken = candidates["site_id"].isin(list(self._stored.sites["site_id"]))
         free = candidates[~taken].to_crs(4326)
@@ -220,7 +221,10 @@ class Board:
         }
 
     def follow(self, wishes: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the state under wishes; ``solve`` solves again, ``again`` starts over."""
+        """Return the state under wishes.
+
+        The key ``solve`` solves again; ``again`` returns to the given plan.
+        """
         begun = time.perf_counter()
         try:
             if not isinstance(wishes, Mapping):
@@ -251,10 +255,10 @@ class Board:
 
 
 def what_if(run: Source, height_px: int = 560) -> Any:
-    """Return a widget that values dropped or required stations and another budget.
+    """Return a widget that values a plan with changed stations or another budget.
 
-    Map, served share and money update at once, by exact valuation of the standing stations; a
-    button solves again. Without a notebook `siting.review.what_if.WhatIf` does the same.
+    Map, served share and money update at once: the changed stations are valued exactly, and a
+    button solves again. Without a notebook, `siting.review.what_if.WhatIf` does the same.
 
     Parameters
     ----------
@@ -291,7 +295,7 @@ def what_if(run: Source, height_px: int = 560) -> Any:
     }
     synced = {name: one.tag(sync=True) for name, one in traits.items()}
     script = {"_esm": SCRIPT.read_text(encoding="utf-8")}
-    # Made here, so that only users of the widget need the package.
+    # The class is made here, so that only users of the widget need the package.
     made: Any = type("WhatIfWidget", (anywidget.AnyWidget,), script | synced)
     widget = made(height_px=height_px, **board.begin())
     widget.asked = board.asked

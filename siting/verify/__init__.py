@@ -1,7 +1,7 @@
-"""An independent recount of any plan from plain tables, without code of program or engine.
+"""An independent recount of a plan from plain tables, without the code of the engine.
 
-`recount` takes an `Account`, computes every figure again with pandas and its own transport problem,
-and names every mismatch. A plan that fails is never written.
+`recount` computes every figure of an `Account` again, with pandas and a transport problem of its
+own, and names every mismatch. A plan that fails is never written.
 """
 
 from siting.verify.account import Account, Aim, AimKind, Decay, OtherPlan, ToAll, ViabilityGap

@@ -1,7 +1,7 @@
-"""The account of a plan: its claims and its input tables, the only input of a recount.
+"""The account of a plan: its claims and input tables, which are all that a recount reads.
 
-A plan is counted by *slice*: one year in one scenario. Without years and scenarios there is one
-slice named ``""``, and tables need no column ``slice``.
+A plan is recounted by *slice*, one year in one scenario. Without years and scenarios there is one
+slice with the name ``""``, and tables need no column ``slice``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ AimKind = Literal[
 
 @dataclass(frozen=True)
 class Decay:
-    """The decay of a kWh's worth with the drive, from 1 towards 0.
+    """The decay of the worth of a kWh with the drive, from 1 towards 0.
 
     >>> Decay("linear", {"full_min": 2, "end_min": 6, "least": 0.5}).factor([1.0, 4.0, 9.0])
     array([1.  , 0.75, 0.5 ])
@@ -38,12 +38,12 @@ class Decay:
 
     # ``step``, ``linear``, ``exponential`` or ``gaussian``.
     kind: Literal["step", "linear", "exponential", "gaussian"]
-    # ``step``: factor by the minute from which it holds; ``linear``: ``full_min``, ``end_min``,
-    # ``least``; ``exponential``: ``scale_min``; ``gaussian``: ``sigma_min``.
+    # ``step``: the factors, by the minute from which each applies; ``linear``: ``full_min``,
+    # ``end_min``, ``least``; ``exponential``: ``scale_min``; ``gaussian``: ``sigma_min``.
     numbers: Mapping[str, float] | Mapping[float, float]
 
     def factor(self, minutes: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return the factor of each drive."""
+        """Return the factor for each drive (min)."""
         t = np.asarray(minutes, dtype=float)
         n = {str(k): float(v) for k, v in self.numbers.items()}
         out = np.ones_like(t)
@@ -66,9 +66,9 @@ class Decay:
 class ToAll:
     """The yearly costs of stations and of drivers' time."""
 
-    # Yearly cost of each offer (PKR), by ``offer_id``; existing stations add no cost.
+    # Yearly cost of each offer (PKR), by ``offer_id``; it is ignored for existing stations.
     cost_pkr_year: Mapping[str, float]
-    # By vehicle class: the value of a driver's hour (PKR), and the energy of a session.
+    # By vehicle class: the value of a driver's hour (PKR), and the energy of a session (kWh).
     value_pkr_h: Mapping[str, float]
     session_kwh: Mapping[str, float]
     ways: float = 1.0  # one-way drives counted per session
@@ -76,30 +76,30 @@ class ToAll:
 
 @dataclass(frozen=True, eq=False)
 class Aim:
-    """A claimed value of an aim, with its bound and gap."""
+    """The claimed value of an aim, with its bound and gap."""
 
-    # ``most_worth``: the mean over scenarios of worth weighted over the years; ``net_worth``: the
-    # same, less `least_gain` per rupee paid for the stations at the end, or drawn in each year;
-    # ``least_money``: money of the stations at the end; ``worst_share``: least share served of a
-    # group; ``least_regret``: the largest over scenarios; ``tail``: the mean of the worst outcomes;
-    # ``shortest_drives``: kWh/day times minutes; ``least_cost_to_all``: the yearly cost of stations
-    # and drivers' time.
+    # ``most_worth``: the worth, weighted over the years, as a mean over scenarios; ``net_worth``:
+    # this worth less `least_gain` for each rupee paid for the final stations, or drawn in a year;
+    # ``least_money``: the money of the final stations; ``worst_share``: the smallest share served
+    # of a group; ``least_regret``: the largest regret over scenarios; ``tail``: the mean of the
+    # worst outcomes; ``shortest_drives``: kWh/day times minutes; ``least_cost_to_all``: the yearly
+    # cost of stations and of drivers' time.
     kind: AimKind
-    # The claimed value, with bound and gap if there are any, in `unit`.
+    # The claimed value in `unit`, with the claimed bound and gap if there are any.
     value: float
     bound: float | None = None
     gap: float | None = None
     unit: str = "kWh/day"
-    # ``least_money`` and ``net_worth``: ``subsidy_pkr`` or ``cost_pkr``; ``tail``: ``served`` or
-    # ``unserved``.
+    # The figure of the aim: ``subsidy_pkr`` or ``cost_pkr`` for ``least_money`` and ``net_worth``,
+    # ``served`` or ``unserved`` for ``tail``.
     of: str = ""
-    # ``net_worth``: the charge per rupee, in `unit`; by year where that differs.
+    # ``net_worth``: the charge on a rupee, in `unit`; by year if it differs between years.
     least_gain: float | Mapping[int, float] = 0.0
-    alpha: float = 0.0  # ``tail``: the share of outcomes that are better than the worst ones
-    # ``least_regret``: ``scenario``, ``best`` (regret is the distance from it); if present,
-    # ``found`` (reached by a plan for this scenario alone) and ``regret``.
+    alpha: float = 0.0  # ``tail``: the share of outcomes that are not among the worst
+    # ``least_regret``: ``scenario``, ``best`` (from which regret is measured) and, if claimed,
+    # ``found`` (the worth of a plan for this scenario alone) and ``regret``.
     best: pd.DataFrame | None = None
-    # ``worst_share``: `members` has ``floor`` and ``demand_id``, by default those of the account;
+    # ``worst_share``: `members` has ``floor`` and ``demand_id``; the default is the account's.
     # `slices` are by default the slices of the last year.
     members: pd.DataFrame | None = None
     slices: Sequence[str] | None = None
@@ -110,26 +110,26 @@ class Aim:
 class ViabilityGap:
     """Public money that is paid only to fill the shortfall of a business case."""
 
-    # Present value of the margin on a kWh/day over the life, by vehicle class (PKR).
+    # Present value (PKR) of the margin on 1 kWh/day over a station's life, by vehicle class.
     margin_pkr: Mapping[str, float]
-    # Most public money for a station: a share of its cost, or PKR by ``offer_id``.
+    # The most public money for a station: a share of its cost, or an amount (PKR) by ``offer_id``.
     cap: float | Mapping[str, float]
-    # ``site_id``, ``subsidy_pkr``: paid up to the end, or up to each ``year`` if that column is
-    # present. Sites without a row draw nothing.
+    # ``site_id``, ``subsidy_pkr``: the public money paid in all or, with a column ``year``, up to
+    # each year. Sites without a row draw nothing.
     subsidies: pd.DataFrame
-    sales_share: float = 1.0  # the share of its sales at which a station must break even
+    sales_share: float = 1.0  # the share of the planned sales at which a station breaks even
     # The concession of a site, by ``site_id``; its stations share one case.
     concessions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counted_pkr(self) -> dict[str, float]:
-        """The value of a kWh/day sold to each vehicle class in a station's case (PKR)."""
+        """The value in a business case of 1 kWh/day sold, by vehicle class (PKR)."""
         return {name: self.sales_share * pkr for name, pkr in self.margin_pkr.items()}
 
 
 @dataclass(frozen=True, eq=False)
 class OtherPlan:
-    """A plan from which this one must differ, in at least `sites` sites."""
+    """An earlier plan from which the plan must differ at `sites` sites or more."""
 
     offer_ids: Sequence[str]
     sites: int
@@ -138,27 +138,27 @@ class OtherPlan:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Account:
-    """All input of a recount."""
+    """The complete input of a recount."""
 
-    # The stations: ``slice``, ``site_id``, ``offer_id`` and, where the plan claims them,
-    # ``built_year`` (NA: existed before) and ``paid_pkr`` (in the slice's year).
+    # The stations: ``slice``, ``site_id``, ``offer_id`` and, if the plan claims them,
+    # ``built_year`` (NA: an existing station) and ``paid_pkr`` (in the year of the slice).
     built: pd.DataFrame
     # `siting.tables.SERVICE` and `siting.tables.DEMAND`, each with ``slice``.
     service: pd.DataFrame
     demand: pd.DataFrame
-    # The input tables of the plan; `offers` may have ``extends``.
+    # The input tables of the plan; `offers` may have the column ``extends``.
     offers: pd.DataFrame
     reach: pd.DataFrame
     compatibility: pd.DataFrame
     cutoff_min: float  # the longest drive allowed (min)
-    budget_pkr: float | Mapping[int, float]  # public money, by year where there are years (PKR)
+    budget_pkr: float | Mapping[int, float]  # public money (PKR), by year if there are years
     # `serves_all`: under coverage, whether all demand in reach must be served.
     model: Literal["capacitated", "coverage"] = "capacitated"
     serves_all: bool = False
-    # ``slice``, ``year``, ``scenario``, ``weight`` (of a unit of worth), ``probability`` (of the
+    # ``slice``, ``year``, ``scenario``, ``weight`` (of worth in the year), ``probability`` (of the
     # scenario).
     slices: pd.DataFrame | None = None
-    # Whether unspent money is available in later years; whether stations may be upgraded.
+    # Whether unspent money stays available in later years, and whether stations may be upgraded.
     carry_over: bool = False
     upgrades: bool = False
     aims: Sequence[Aim] = ()  # the claimed values
@@ -166,26 +166,26 @@ class Account:
     # ``served_share``; `members`: ``floor`` and the ``demand_id`` of each member.
     floors: pd.DataFrame | None = None
     members: pd.DataFrame | None = None
-    # `worth`: worth of a kWh (1 by default), by ``demand_id``, or as ``slice``, ``demand_id``,
-    # ``per_kwh`` if slices differ; `decay`: its decay with the drive.
+    # `worth`: worth of a kWh (1 by default) by ``demand_id``; if slices differ, a table with
+    # ``slice``, ``demand_id`` and ``per_kwh``. `decay`: the decay of this worth with the drive.
     worth: pd.Series | pd.DataFrame | None = None
     decay: Decay | None = None
-    gap: ViabilityGap | None = None  # the viability gap, if public money follows it
-    # `resource_use`: ``resource``, ``offer_id``, ``use`` (per rupee drawn if `resources` has
-    # ``per_rupee``); `resources`: ``resource``, ``unit``, ``at_least``, ``at_most`` (NA: none).
-    # ``at_most`` holds in every year, ``at_least`` in the last.
+    gap: ViabilityGap | None = None  # the viability gap, if the subsidy rule uses it
+    # `resource_use`: ``resource``, ``offer_id``, ``use`` (per rupee drawn if ``per_rupee`` of the
+    # resource is true). `resources`: ``resource``, ``unit``, ``at_least``, ``at_most`` (NA: no
+    # limit). ``at_most`` applies to every year, ``at_least`` to the last year.
     resource_use: pd.DataFrame | None = None
     resources: pd.DataFrame | None = None
     # Sites that must have a station in the last year, and sites that must never have one.
     required_sites: Sequence[str] = ()
     forbidden_sites: Sequence[str] = ()
     others: Sequence[OtherPlan] = ()  # plans from which this one must differ
-    # Spare grid power by ``site_id`` (kW); absent sites are not checked.
+    # Headroom by ``site_id`` (kW); sites without an entry are not checked.
     headroom_kw: pd.Series | None = None
-    # Claims on the last slice: ``site_id``, ``offer_id`` and any of ``power_kw``, ``cost_pkr``,
-    # ``subsidy_pkr``, ``served_kwh_day``.
+    # Claims about the stations of the last slice: ``site_id``, ``offer_id`` and any of
+    # ``power_kw``, ``cost_pkr``, ``subsidy_pkr``, ``served_kwh_day``.
     sites: pd.DataFrame | None = None
-    # Claims: `served` has ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``, ``worth``;
-    # `money` has ``year`` and any of ``granted_pkr``, ``spent_pkr``, ``left_pkr``.
+    # Further claims: `served` has ``slice`` and any of ``served_kwh_day``, ``demand_kwh_day``,
+    # ``worth``; `money` has ``year`` and any of ``granted_pkr``, ``spent_pkr``, ``left_pkr``.
     served: pd.DataFrame | None = None
     money: pd.DataFrame | None = None

@@ -1,4 +1,4 @@
-"""The value of each aim computed again, with its bound and gap."""
+"""The check of the aims: each value, bound and gap is computed again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check_aims(book: Book, ledger: Ledger) -> None:
 
 
 def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
-    """Return the value of an aim, and the scale for comparing it."""
+    """Return the value of an aim, and the scale of its tolerance."""
     if aim.kind == "least_money":
         return _money(book, aim, book.years[-1]), 0.0
     if aim.kind == "worst_share":
@@ -65,16 +65,16 @@ def _value(book: Book, aim: Aim, ledger: Ledger) -> tuple[float, float]:
     loss = (whole - outcome if aim.of == "unserved" else -outcome).to_numpy(dtype=float)
     if aim.of not in ("served", "unserved") or not 0 <= aim.alpha < 1:
         raise InputError("aims, tail", "needs of (served or unserved) and alpha below 1")
-    # The mean of the worst (1 - alpha), by the definition of Rockafellar and Uryasev (2000): the
-    # minimum over thresholds; the program sorts outcomes instead.
+    # The mean of the worst (1 - alpha) of outcomes is a minimum over thresholds (Rockafellar and
+    # Uryasev 2000). The program sorts outcomes instead, so the two computations are independent.
     mean = min(u + chance @ np.maximum(loss - u, 0.0) / (1 - aim.alpha) for u in loss)
     return float(mean if aim.of == "unserved" else -mean), scale
 
 
 def _to_all(book: Book, aim: Aim) -> float:
-    """Return the cost of stations and drives by slice, weighted by year and probability.
+    """Return the cost of stations and drives in all slices, weighted by year and probability.
 
-    A station costs the same in every scenario of a year: the year's probabilities sum to 1.
+    A station has the same cost in every scenario of a year, and their probabilities sum to 1.
     """
     costs = aim.to_all
     if costs is None:
@@ -91,7 +91,7 @@ def _to_all(book: Book, aim: Aim) -> float:
     ]
     refuse(faults)
     rows = book.service
-    # Converted to numbers, because in a table without rows the columns stay texts.
+    # The conversion is for tables without rows, in which the columns would stay texts.
     session_kwh, value_pkr_h = (
         rows["vehicle_class"].map(dict(by_class)).astype(float)
         for by_class in (costs.session_kwh, costs.value_pkr_h)
@@ -109,14 +109,14 @@ def _to_all(book: Book, aim: Aim) -> float:
 
 
 def _by_scenario(book: Book, by_slice: pd.Series) -> pd.Series:
-    """Return worth by scenario, weighted over the years."""
+    """Return the worth of each scenario, weighted over the years."""
     rows = book.slices.set_index("slice")
     weighted = rows["weight"].astype(float) * by_slice.reindex(rows.index)
     return weighted.groupby(rows["scenario"].astype(str), sort=False).sum(min_count=1)
 
 
 def _must_bring(book: Book, aim: Aim) -> float:
-    """Return the charge on the money of the stations at the end, or drawn in each year."""
+    """Return the charge on the money of the final stations or, by year, on the money drawn."""
     if not isinstance(aim.least_gain, Mapping):
         return aim.least_gain * _money(book, aim, book.years[-1])
     whole, before = 0.0, 0.0
@@ -147,7 +147,10 @@ def _worst_share(book: Book, aim: Aim) -> float:
 
 
 def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> float:
-    """Return the largest regret; each best value must be between the outcome and all demand."""
+    """Return the largest regret.
+
+    It is a fault if a best value is below the outcome of its scenario or above the whole demand.
+    """
     best = aim.best
     if best is None or set(best["scenario"].astype(str)) != set(outcome.index):
         raise InputError("aims, least_regret", "needs the best of every scenario")
@@ -167,7 +170,7 @@ def _regret(aim: Aim, outcome: pd.Series, whole: pd.Series, ledger: Ledger) -> f
 
 
 def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
-    """Check that the bound is on its side of the value, and the gap between them."""
+    """Check that the bound is not worse than the value, and check the gap between them."""
     if aim.bound is None:
         return
     where = f"bound on {_label(aim)}"
@@ -183,7 +186,7 @@ def _check_proof(aim: Aim, ledger: Ledger, scale: float) -> None:
         return
     short = max(high - low, 0.0)
     close = short <= RELATIVE * max(abs(aim.value), scale)
-    # The gap to a value of 0 is undefined; a claim below 100 % is then too low.
+    # The gap to a value of 0 is undefined; any claim below 100 % is a fault.
     gap = 0.0 if close else short / abs(aim.value) if aim.value else 1.0
     ledger.row(f"gap of {_label(aim)}", gap, aim.gap)
     if not aim.gap >= gap - RELATIVE * max(1.0, gap):

@@ -1,4 +1,4 @@
-"""An award recounted from plain tables: winners, rules, and payments."""
+"""The recount of an award from plain tables: winners, rules and payments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from siting.verify.ledger import Ledger, above, differs
 
 @dataclass(frozen=True, eq=False)
 class Ceiling:
-    """The most that bids with one value in a column may win: stations, public money (PKR)."""
+    """The most stations and public money (PKR) for bids with the same value in a column."""
 
     name: str
     column: str
@@ -28,14 +28,14 @@ class Ceiling:
 class AwardAccount:
     """The claims of an award, and its inputs."""
 
-    # One row per line of the file of bids, in order: ``bid`` (a label if the file has none),
-    # ``bidder``, ``one_of``, ``ask_pkr``, ``rent_pkr``, and the columns that caps name.
+    # One row per line of the file of bids, in order: ``bid`` (a label if the file gives no name),
+    # ``bidder``, ``one_of``, ``ask_pkr``, ``rent_pkr``, and the columns to which caps refer.
     bids: pd.DataFrame
     # Every offer that is a line of a bid: ``offer_id``, ``cost_pkr``, ``power_kw``,
     # ``subsidy_pkr``, ``bid`` and ``line`` (its position in the bid, from 0).
     offers: pd.DataFrame
-    stands: Sequence[str]  # offers that stand in the end
-    # The tables that the award wrote.
+    stands: Sequence[str]  # the offers that stand in the last year
+    # The tables in the award's folder.
     winners: pd.DataFrame
     losers: pd.DataFrame
     payments: pd.DataFrame
@@ -62,7 +62,7 @@ def award_faults(account: AwardAccount) -> list[Fault]:
 def _check_names(
     account: AwardAccount, bids: pd.DataFrame, won: pd.DataFrame, ledger: Ledger
 ) -> None:
-    """Check that every bid wins or loses once, and that exactly the winners stand."""
+    """Check that each bid either wins or loses, and that exactly the winning bids stand."""
     told = pd.concat([account.winners["bid"], account.losers["bid"]]).astype(str)
     names = bids["bid"].drop_duplicates()
     where = "winners.csv, losers.csv"
@@ -80,7 +80,7 @@ def _check_names(
 
 
 def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> None:
-    """Check asks, rents and critical asks of the bids, and the sums reported to losers."""
+    """Check asks, rents and critical asks, and the excess reported for each losing bid."""
     summed = bids.groupby("bid")[["ask_pkr", "rent_pkr"]].sum()
     for name, table in (("winners.csv", account.winners), ("losers.csv", account.losers)):
         known = table[table["bid"].astype(str).isin(set(summed.index))]
@@ -98,7 +98,7 @@ def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> No
         what = "bids with another word than their critical ask"
         ledger.broken(f"{name}, column proven", what, table["bid"], apart)
     lost = account.losers
-    most = lost["critical_high_pkr"]  # below 0: no ask wins; blank: not asked
+    most = lost["critical_high_pkr"]  # below 0: no ask would win; blank: not computed
     over = (lost["ask_pkr"] - most).where(most >= 0, 0.0)
     untrue = differs(lost["over_pkr"].fillna(0.0), over, 1.0)
     what = "bids that are told another sum than their ask less their critical ask"
@@ -139,7 +139,7 @@ def _check_rules(
 
 
 def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
-    """Check the payments under each rule, and that the asks fit the budget."""
+    """Check the payments by each rule, and that the winners' asks are within the budget."""
     for rule, low, high in _paid(account.winners):
         rows = account.payments[account.payments["rule"] == rule]
         where = f"payments.csv, {rule}"
@@ -158,7 +158,7 @@ def _check_payments(account: AwardAccount, ledger: Ledger) -> None:
 
 
 def _paid(winners: pd.DataFrame) -> Iterator[tuple[str, float, float]]:
-    """Yield each rule with its least and its largest payment (PKR)."""
+    """Yield each rule with the smallest and the largest payment under it (PKR)."""
     rows = winners.to_dict("records")
     asked = math.fsum(row["ask_pkr"] for row in rows)
     yield "pay as bid", asked, asked

@@ -1,6 +1,6 @@
-"""The tables of an account in one form, joined once; unreadable tables are refused.
+"""The tables of an account, joined once and brought into one form for all checks.
 
-Other checks find wrong figures; here only tables that cannot be recounted at all are refused.
+Tables that cannot be recounted at all are refused here; wrong figures are found by the checks.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Book:
         refuse(_missing(account))
         self.slices = _ONE_SLICE if account.slices is None else account.slices
         self.slices = self.slices.assign(slice=self.slices["slice"].astype(str))
-        # A plan with scenarios alone has no years; all its slices count as one year.
+        # A plan with scenarios but without years is treated as a plan for one year.
         year = self.slices["year"].astype(object)
         self.slices["year"] = year.where(year.notna(), 0)
         self.years: list[int] = sorted(self.slices["year"].unique())
@@ -65,7 +65,7 @@ class Book:
         refuse(self._faults())
 
     def _sliced(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the table with its slices and their years."""
+        """Return a table with the slice and the year of each row."""
         name = table["slice"].astype(str) if "slice" in table.columns else ""
         year = dict(zip(self.slices["slice"], self.slices["year"], strict=True))
         out = table.reset_index(drop=True).assign(slice=np.asarray(name))
@@ -134,11 +134,11 @@ class Book:
         return faults
 
     def when(self, rows: pd.DataFrame) -> pd.Series:
-        """Return `` in <slice>`` for each row, to follow a name; empty for a single slice."""
+        """Return the suffix `` in <slice>`` for each row; empty for a single slice."""
         return rows["slice"].map(lambda name: f" in {name}" if name else "").astype(object)
 
     def per_kwh(self, rows: pd.DataFrame) -> Any:
-        """Return the worth per kWh of each row; NaN if missing."""
+        """Return the worth of a kWh of each demand row; NaN if missing."""
         worth = self.account.worth
         if worth is None:
             return np.ones(len(rows))
@@ -155,13 +155,13 @@ class Book:
 
     @cached_property
     def stands(self) -> pd.DataFrame:
-        """The stations of each slice, joined to their offers; unknown offers are left out."""
+        """The stations of each slice with their offers; stations of unknown offers are omitted."""
         columns = ["slice", "year", "site_id", "offer_id"]
         return self.built[columns].merge(self.offers.drop(columns="site_id"), on="offer_id")
 
     @cached_property
     def by_year(self) -> dict[int, dict[str, str]]:
-        """Offer by site, by year."""
+        """The offer that stands at each site, by year and site."""
         return {
             year: dict(zip(part["site_id"], part["offer_id"], strict=True))
             for year, part in ((y, self.stands[self.stands["year"] == y]) for y in self.years)
@@ -169,7 +169,7 @@ class Book:
 
     @cached_property
     def concession(self) -> dict[str, str]:
-        """Concession by site; sites with an existing station have no entry."""
+        """The concession of each site; sites with an existing station have no entry."""
         gap = self.account.gap
         standing = set(self.offers.loc[self.offers["existing"], "site_id"].astype(str))
         named = {} if gap is None else gap.concessions
@@ -193,7 +193,7 @@ class Book:
 
     @cached_property
     def capacities(self) -> pd.DataFrame:
-        """``slice``, ``site_id``, ``charger_group``, ``can_kwh_day`` of the stations, above 0."""
+        """Capacities above 0: ``slice``, ``site_id``, ``charger_group``, ``can_kwh_day``."""
         columns = dict(zip(self.capacity_columns, self.groups, strict=True))
         long = self.stands.melt(
             ["slice", "site_id"], self.capacity_columns, "charger_group", "can_kwh_day"
@@ -203,7 +203,7 @@ class Book:
 
     @cached_property
     def usable(self) -> pd.DataFrame:
-        """``slice``, ``site_id``, ``vehicle_class``: the classes that can plug in at each site."""
+        """Classes that can plug in at a site: ``slice``, ``site_id``, ``vehicle_class``."""
         pairs = self.capacities.merge(self.plugs, on="charger_group")
         return pairs[["slice", "site_id", "vehicle_class"]].drop_duplicates()
 

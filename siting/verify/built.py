@@ -1,4 +1,4 @@
-"""Stations: valid offers, at most one per site, and no closures."""
+"""The check of the stations: valid offers, at most one per site, and no closures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from siting.verify.ledger import Ledger, above, differs, largest
 
 
 def check_built(book: Book, ledger: Ledger) -> None:
-    """Check the stations of each slice and over the years, and the claims on them."""
+    """Check the stations within each slice and over the years, and the claims about them."""
     offers, built = book.offer, book.built
     names = built["site_id"].astype(str) + book.when(built)
     bad = np.zeros(len(built), dtype=bool)
@@ -29,7 +29,7 @@ def check_built(book: Book, ledger: Ledger) -> None:
     moved = built["offer_id"].map(offers["site_id"]) != built["site_id"]
     broken("site_id", "not the site of the offer", known & moved)
     broken("site_id", "built twice", built.duplicated(["slice", "site_id"]))
-    # A station of a year stands in every scenario of it.
+    # A station that stands in a year stands in every scenario of that year.
     all_ = built["year"].map(book.slices.groupby("year")["slice"].size())
     in_ = built.groupby(["year", "site_id", "offer_id"])["slice"].transform("nunique")
     broken("slice", "not the same in every scenario", in_ != all_)
@@ -42,7 +42,7 @@ def check_built(book: Book, ledger: Ledger) -> None:
 
 
 def _check_course(book: Book, ledger: Ledger) -> None:
-    """Check that nothing closes or gets smaller, existing stations included."""
+    """Check that no station, new or existing, closes or gets smaller."""
     existing, extends = book.offer["existing"], book.offer["extends"]
     size = book.offer[book.capacity_columns].astype(float)
     if book.account.gap is None:
@@ -83,7 +83,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
 def _check_bids(book: Book, ledger: Ledger) -> None:
     """Check that bundles stand whole or not at all, and that offers open in their year.
 
-    `offers` may have the columns ``bundle`` and ``opens_year`` for these checks.
+    The checks need the columns ``bundle`` and ``opens_year`` of `offers`.
     """
     offers = book.offer
     if "bundle" in offers.columns:
@@ -121,7 +121,7 @@ def _check_built_year(book: Book, ledger: Ledger) -> None:
 
 
 def _check_sites(book: Book, ledger: Ledger) -> None:
-    """Check the claims on the stations of the last slice."""
+    """Check the claims about the stations of the last slice."""
     sites = book.account.sites
     if sites is None:
         return
@@ -153,7 +153,7 @@ def _check_headroom(book: Book, ledger: Ledger) -> None:
         return
     new = book.stands[~book.stands["existing"] & book.stands["site_id"].isin(spare.index)]
     new = new.drop_duplicates("offer_id")
-    # An existing station draws no new power; an upgrade has bought its own.
+    # Headroom limits new power only: not existing power, nor power from a paid grid upgrade.
     there = new["site_id"].map(book.kept).map(load_kw(book.offer)).where(new["extends"])
     drawn = load_kw(new) - there.astype(float).fillna(0.0)
     if "upgrade_kw" in new.columns:

@@ -1,23 +1,24 @@
-"""A bound on every plan, proven again from tables and prices alone.
+"""A bound on every plan, proven again from tables and dual prices alone.
 
-For any prices on demand, money and limits, the worth of every plan is at most the value of all
+For any prices of demand, money and limits, the worth of every plan is at most the value of all
 resources at these prices plus the largest contribution of each site (weak duality)::
 
     sum of p_i d_i  +  sum of m_r side_r  -  sum of f_g share_g D_g
       +  sum over sites of the most over its offers of  (intake  -  priced use)
 
-An ``intake`` is the most a station could earn if it stood alone, at ``v_ij + f_g - p_i`` per kWh of
-row ``i``, within its chargers' capacities and the demand ``d_i`` of each row. The energy a station
-can serve of a set of rows is a minimum over sets ``U`` of charger groups: the output of ``U`` plus
-the demand of the rows not confined to ``U`` (Hall). The intake is the integral of this energy over
-worths (Edmonds). Under the viability gap, a price ``tau`` on a site's gap adds ``tau`` times the
-margin to each kWh, subtracts ``tau`` times the need, and adds ``(tau - c)+`` times the largest
-payment, with ``c`` the price of a rupee. Each offer takes the least result of several ``tau``. With
-years an offer is followed by its upgrades.
+The ``intake`` is the most that a station could earn if it stood alone, at ``v_ij + f_g - p_i`` per
+kWh of row ``i``, within the capacities of its chargers and the demand ``d_i`` of each row. The
+energy that a station can serve in a set of rows is a minimum over sets ``U`` of charger groups: the
+output of ``U`` plus the demand of the rows that can also use a group outside ``U`` (Hall). The
+intake is the integral of this energy over worths (Edmonds). Under the viability gap, a price
+``tau`` of a site's gap adds ``tau`` times the margin to each kWh, subtracts ``tau`` times the need,
+and adds ``(tau - c)+`` times the largest payment, where ``c`` is the price of a rupee. Several
+``tau`` are tried, and each offer takes the smallest result. With years, a station contributes over
+its whole course, upgrades included.
 
-No price has to be right: wrong prices give a weaker bound, never an invalid one. Small towns are
-added up in fractions, without rounding; larger towns in floating point, with the largest possible
-rounding added.
+The prices need not be optimal: other prices give a weaker bound, never an invalid one. The sums for
+small towns are exact, in fractions. The sums for larger towns are in floating point, and the
+largest possible rounding error is added.
 
 Sources: H. Everett: Generalized Lagrange multiplier method for solving problems of optimum
 allocation of resources. Operations Research 11 (1963), 399-417. J. Edmonds: Submodular functions,
@@ -41,16 +42,16 @@ from siting.verify.account import Account, Aim
 from siting.verify.book import Book
 
 COLUMNS = ("row", "name", "slice", "price")
-# Rows with prices; `BOUND` is the bound that the run claimed with them, not a price.
+# Kinds of rows with a price. The row `BOUND` is no price but the bound that the run claims.
 ROWS = ("demand", "resource", "money", "floor", "gap")
 BOUND = "bound"
 PROVABLE = ("most_worth", "net_worth", "least_money")
-# Size (demand rows × sites in reach, over all slices) up to which sums use fractions.
+# Largest number of demand rows × sites in reach, over all slices, for which sums use fractions.
 EXACT_PAIRS = 5_000
-# Prices of a site's gap tried in addition to its own, as shares of the price of a rupee.
+# Further prices tried for a site's gap, as shares of the price of a rupee.
 GAP_PRICES = (0.0, 0.5, 1.0)
 EPSILON = 2.0**-52
-# Share of the money by which an offer may exceed it and still count as possible.
+# An offer is impossible if its need exceeds the money by more than this share.
 ROUNDING = 1e-6
 
 
@@ -59,25 +60,25 @@ Numbers = npt.NDArray[Any]  # fractions, or floating point
 
 @dataclass(frozen=True)
 class Certified:
-    """A bound in the aim's unit, and whether it is free of rounding."""
+    """A bound in the aim's unit, and whether it was computed without rounding."""
 
     bound: float
     exact: bool
 
 
 def certified(account: Account, prices: pd.DataFrame) -> Certified:
-    """Return the bound on the first aim of an account that some prices prove.
+    """Return the bound that prices prove on the first aim of an account.
 
     `account`: the input tables of a plan; its claims are not read. `prices`: the columns ``row``,
-    ``name``, ``slice`` and ``price`` (in the aim's unit). The kind in ``row`` says what is priced:
+    ``name``, ``slice`` and ``price`` (in the aim's unit). The column ``row`` has the kind of price:
 
-    - ``demand``: a kWh/day of the ``demand_id`` in ``name``, in a slice;
-    - ``resource``: a unit of the resource in ``name``; below 0 for a lower side;
-    - ``money``: a PKR of the year in ``slice``, which is blank for a single sum;
-    - ``floor``: a kWh/day of the floor in ``name``, in a slice;
-    - ``gap``: a PKR of the viability gap of the ``site_id`` in ``name``, in the year in ``slice``.
+    - ``demand``: for a kWh/day of the ``demand_id`` in ``name``, in a slice;
+    - ``resource``: for a unit of the resource in ``name``; below 0 for a lower limit;
+    - ``money``: for a PKR of the year in ``slice``, which is blank without years;
+    - ``floor``: for a kWh/day of the floor in ``name``, in a slice;
+    - ``gap``: for a PKR of the viability gap of the site in ``name``, in the year in ``slice``.
 
-    Missing prices are 0.
+    A missing price is 0.
 
     Raises `InputError` if prices cannot bound the first aim, or the table is invalid.
     """
@@ -100,7 +101,7 @@ def certified(account: Account, prices: pd.DataFrame) -> Certified:
 
 
 class _Bound:
-    """The bound of one account at some prices."""
+    """The computation of a bound for one account at given prices."""
 
     def __init__(self, book: Book, aim: Aim, prices: pd.DataFrame) -> None:
         self.book, self.aim, self.account = book, aim, book.account
@@ -119,18 +120,18 @@ class _Bound:
         self.exact = pairs <= EXACT_PAIRS
         decay = self.account.decay
         factor = np.ones(len(near)) if decay is None else decay.factor(near["travel_min"])
-        # For each site the cells in reach, and the weight of a kWh of each.
+        # The cells in reach of each site, with the decay factor of the drive.
         self.near: dict[str, list[tuple[Any, float]]] = {}
         for site, cell, f in zip(near["site_id"], near["cell_id"], factor.tolist(), strict=True):
             self.near.setdefault(str(site), []).append((cell, f))
-        # Sum of absolute values, and terms of the longest sum: both limit the rounding.
+        # The sum of absolute values and the length of the longest sum bound the rounding error.
         self.size, self.longest = 0.0, pairs + len(book.offers) + len(prices)
         classes = sorted(set(book.plugs["vehicle_class"]) | set(book.demand["vehicle_class"]))
         self.class_at = {name: k for k, name in enumerate(classes)}
         self.sets = _Sets.of(book.plugs, book.groups, classes)
 
     def numbers(self, values: Any) -> Numbers:
-        """Return numbers to add up: fractions where the town is small."""
+        """Return numbers for sums: fractions for a small town, else floating point."""
         plain = np.asarray(values, dtype=float)
         if not self.exact:
             return plain
@@ -148,10 +149,10 @@ class _Bound:
             bound = total + 8 * EPSILON * (self.longest + 100) * self.size
         return Certified(-bound if self.aim.kind == "least_money" else bound, self.exact)
 
-    # --- terms common to all plans ---------------------------------------------------------------
+    # --- terms that are the same for all plans ---------------------------------------------------
 
     def _slices(self) -> None:
-        """Bring the demand of each slice into arrays, its rows cell by cell."""
+        """Convert the demand of each slice to arrays, with the rows ordered by cell."""
         floors, members = self.account.floors, self.account.members
         counted: dict[str, list[str]] = {}
         promised: set[tuple[str, str]] = set()
@@ -252,7 +253,7 @@ class _Bound:
         return price if math.isfinite(pkr) else 0.0
 
     def _resource_price(self, row: Mapping[Hashable, Any]) -> float:
-        """Return the price of a limit; 0 on a missing side."""
+        """Return the price of a limit; 0 if the price is for a side without a limit."""
         price = self.price["resource"].get((str(row["resource"]), ""), 0.0)
         side = row.get("at_most" if price > 0 else "at_least")
         return price if side is not None and math.isfinite(float(side)) else 0.0
@@ -279,7 +280,7 @@ class _Bound:
         return out
 
     def _read(self, offers: pd.DataFrame) -> None:
-        """Bring cost, subsidy, capacity and use of the offers into arrays."""
+        """Convert cost, subsidy, capacity and use of the offers to arrays."""
         gap = self.account.gap
         self.stands = offers["existing"].to_numpy(bool)
         self.able = self.numbers(offers[self.book.capacity_columns])
@@ -293,7 +294,7 @@ class _Bound:
         self.each, self.rupee = self._uses(offers)
 
     def _alone_too_much(self) -> pd.Series:
-        """Return the offers that alone need more than the money or a limit allows."""
+        """Return flags of the offers that exceed the money or a limit even if built alone."""
         a, offers = self.account, self.book.offers
         granted = a.budget_pkr
         pkr = sum(granted.values()) if isinstance(granted, Mapping) else granted
@@ -312,7 +313,7 @@ class _Bound:
         return resources.get("per_rupee", none).eq(True)
 
     def _uses(self, offers: pd.DataFrame) -> tuple[Numbers, Numbers]:
-        """Return the priced use of limits by each offer, in all and per rupee."""
+        """Return the value of each offer's use of limits at their prices: fixed, and per rupee."""
         each, rupee = self.numbers(np.zeros(len(offers))), self.numbers(np.zeros(len(offers)))
         use, resources = self.account.resource_use, self.account.resources
         if use is None or resources is None:
@@ -353,23 +354,27 @@ class _Bound:
                 lacking = np.zeros(len(at), dtype=bool)
             else:
                 earned, sizes = self._with_gap(site, at, year, c)
-                # An offer with a shortfall above its cap at full sales has no case.
+                # An offer is impossible if its shortfall exceeds its cap even at full sales.
                 short = self.cost[at] - self.cap[at] - self._intake(site, at, year, None)
                 lacking = (short > ROUNDING * self.cost[at]) & ~self.stands[at]
-                # Other stations of its concession may make up for the shortfall.
+                # In a concession, other stations may cover the shortfall.
                 lacking &= site not in self.book.concession
             self.size += float((np.abs(earned) + 2 * sizes + np.abs(fixed)).max(initial=0))
             out.append(np.where(np.asarray(lacking, dtype=bool), -math.inf, earned - fixed))
         return np.array(out)
 
     def _with_gap(self, site: str, at: Numbers, year: Any, c: Numbers) -> tuple[Numbers, Numbers]:
-        """Return each offer's largest earnings at the best price of its gap, and their size."""
+        """Return a bound on each offer's earnings, and its size.
+
+        The bound is the least over the prices tried for the site's gap. The size is the largest
+        absolute value, for the rounding error.
+        """
         when = str(year) if (site, str(year)) in self.price["gap"] else ""
         site_price = max(self.price["gap"].get((site, when), 0.0), 0.0)
         top = max(float(c.max(initial=0)), 0.0)
         tried = {site_price, *(share * top for share in GAP_PRICES)}
         if (name := self.book.concession.get(site)) is not None:
-            # A concession has one case: any price gives a bound if all its sites share the price.
+            # A concession is one business case, so all its sites must have the same price.
             mine = [s for s, of in self.book.concession.items() if of == name]
             tried = {max(self.price["gap"].get((s, when), 0.0) for s in mine)}
         earnings = []
@@ -382,7 +387,7 @@ class _Bound:
     def _intake(self, site: str, at: Numbers, year: Any, tau: Any) -> Numbers:
         """Return the largest earnings of each offer of a site in a year if it stood alone.
 
-        If `tau` is None: the largest margin of each offer.
+        If `tau` is None, return the largest margin of each offer instead.
         """
         out = self.numbers(np.zeros(len(at)))
         near = self.near.get(site)
@@ -400,7 +405,7 @@ class _Bound:
                     np.repeat([f for _, f in near_rows], [len(r) for r, _ in near_rows])
                 )
                 gains = rows["worth"][row] * counts + rows["floor"][row] + rows["margin"][row] * tau
-                # In floating point no worth may be rounded down.
+                # In floating point every worth is rounded up, so that the bound stays valid.
                 value = (gains if self.exact else gains * (1 + 8 * EPSILON)) - rows["price"][row]
                 value = value if self.exact else np.nextafter(value, np.inf)
             most = self.sets.most(
@@ -411,7 +416,7 @@ class _Bound:
         return out
 
     def _courses(self, at: Numbers, value: Numbers) -> Numbers:
-        """Return the largest contribution of a course that begins with an offer in a year."""
+        """Return the largest contribution of a course, by its first year and first offer."""
         size, pkr, stands = self.able[at], self.drawn[at], self.stands[at]
         bigger = np.asarray((size[:, None, :] <= size[None, :, :]).all(axis=2), dtype=bool)
         if self.account.gap is None:
@@ -429,14 +434,14 @@ class _Bound:
 
 @dataclass(frozen=True, eq=False)
 class _Sets:
-    """The sets of charger groups that bind: the sets of classes, and their unions."""
+    """The sets of charger groups that can bind: the groups of each class, and their unions."""
 
     inside: npt.NDArray[np.int64]  # whether a set (row) has a group (column)
     beside: npt.NDArray[np.int64]  # whether a class (column) can use a group outside a set (row)
 
     @classmethod
     def of(cls, plugs: pd.DataFrame, groups: Sequence[str], classes: Sequence[str]) -> _Sets:
-        """Return the sets that plugs form; groups without an offer are left out."""
+        """Return the sets for a table of plugs; groups that no offer has are left out."""
         at = {group: n for n, group in enumerate(groups)}
         able: dict[str, set[int]] = {name: set() for name in classes}
         for group, name in plugs[["charger_group", "vehicle_class"]].itertuples(index=False):
@@ -453,10 +458,11 @@ class _Sets:
     def most(
         self, value: Numbers, kwh: Numbers, kind: Numbers, able: Numbers, *, endless: bool
     ) -> Numbers:
-        """Return the largest `value` times energy that each offer can serve alone.
+        """Return the largest sum of value that each offer can serve alone.
 
-        `value`, `kwh`, `kind`: weight of a kWh of each row, its demand (kWh/day) and its class;
-        `able`: output of each offer (row) from each group (kWh/day), `endless` if it has any.
+        `value`, `kwh`, `kind`: value of a kWh of each demand row, its demand (kWh/day) and class;
+        `able`: capacity of each offer (row) in each group (kWh/day); `endless`: a capacity above 0
+        has no limit.
         """
         keep = np.flatnonzero((value > 0) & (kwh > 0))
         order = keep[np.argsort(-value[keep], kind="stable")]

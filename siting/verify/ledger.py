@@ -1,8 +1,7 @@
 """The ledger of checks and faults, with all tolerances of the recount.
 
-Every tolerance is relative. A figure may be off by a millionth of its reference. A small figure
-among large ones may be off by a thousand-millionth of the largest, because solvers are no more
-exact.
+Every tolerance is relative. A figure may differ by a millionth of its reference. A small figure
+among large ones may differ by a billionth of the largest, because solvers are no more exact.
 """
 
 from __future__ import annotations
@@ -16,26 +15,26 @@ import pandas as pd
 from siting.errors import Fault, VerifyError
 
 RELATIVE = 1e-6
-# The common scale of several figures, as a share of the largest.
+# The common scale of figures that are compared together, as a share of the largest.
 AMONG = 1e-3
 
 Bools = npt.NDArray[np.bool_]
 
 
 def above(figure: Any, limit: Any, scale: float = 0.0) -> Bools:
-    """Return whether figures are above their limits; NaN counts as above."""
+    """Return whether figures exceed their limits beyond the tolerance; true for NaN."""
     figure, limit = np.asarray(figure, dtype=float), np.asarray(limit, dtype=float)
     return np.asarray(~(figure <= limit + _slack(limit, scale)), dtype=bool)
 
 
 def differs(one: Any, other: Any, scale: float = 0.0) -> Bools:
-    """Return whether figures differ; NaN counts as different."""
+    """Return whether figures differ beyond the tolerance; true for NaN."""
     one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
     return np.asarray(above(one, other, scale) | above(other, one, scale), dtype=bool)
 
 
 def _slack(limit: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float64]:
-    """Return the tolerance of figures; infinite figures have none."""
+    """Return the tolerance of figures; it is 0 for infinite figures."""
     size = np.maximum(np.abs(limit), scale)
     return RELATIVE * np.where(np.isfinite(size), size, 0.0)
 
@@ -47,12 +46,12 @@ def largest(values: Any) -> float:
 
 
 def shown(value: float) -> str:
-    """Return a figure as text for faults."""
+    """Return a figure as text for a fault."""
     return f"{value:,.10g}"
 
 
 class Ledger:
-    """The checks made so far, one row each, and every fault."""
+    """The checks made so far, one row each, and the faults found."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, object]] = []
@@ -63,26 +62,26 @@ class Ledger:
         self.rows.append({"check": check, "found": float(found), "limit": float(limit)})
 
     def broken(self, where: str, what: str, names: Any, mask: Any) -> None:
-        """Add a fault that names the broken rows, if any."""
+        """Add a fault that names the flagged rows, if there are any."""
         bad = np.asarray(mask, dtype=bool)
         if bad.any():
             ids = tuple(dict.fromkeys(map(str, np.asarray(names, dtype=object)[bad])))
             self.faults.append(Fault(where, f"{len(ids):,} {what}", "", ids))
 
     def at_most(self, check: str, found: float, limit: float, scale: float = 0.0) -> None:
-        """Add a check that a sum is at most another."""
+        """Add a check that a figure is at most its limit."""
         self.row(check, found, limit)
         if above(found, limit, scale):
             self.faults.append(Fault(check, f"{shown(found)} is more than {shown(limit)}"))
 
     def equal(self, check: str, claimed: float, found: float, scale: float = 0.0) -> None:
-        """Add a check of a claimed figure."""
+        """Add a check that a claimed figure equals the recounted figure."""
         self.row(check, found, claimed)
         if differs(claimed, found, scale):
             self.faults.append(Fault(check, f"{shown(claimed)} claimed, {shown(found)} recounted"))
 
     def done(self) -> pd.DataFrame:
-        """Return the checks; raise if there is a fault."""
+        """Return the checks; raise a `VerifyError` if there are faults."""
         if self.faults:
             raise VerifyError(self.faults)
         return pd.DataFrame(self.rows, columns=["check", "found", "limit"])

@@ -1,4 +1,4 @@
-"""Money: cost and subsidy of offers, the budget of each year, and the viability gap."""
+"""The check of money: cost and subsidy of offers, the budgets, and the viability gap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from siting.verify.ledger import RELATIVE, Ledger, above, differs, largest
 
 
 def check_money(book: Book, ledger: Ledger) -> None:
-    """Check costs of stations, payments of each year, and the claims on them."""
+    """Check the costs of stations, the payments of each year, and the claims about them."""
     standing = book.stands.drop_duplicates("offer_id")
     cost = standing["cost_pkr"].astype(float)
     parts = [part for part in COST_PARTS if part in standing.columns]
@@ -64,11 +64,10 @@ def _check_budget(book: Book, ledger: Ledger) -> None:
 
 
 def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
-    """Check that each station draws its shortfall, year by year, within the cap.
+    """Check that each station draws its shortfall in each year, within its cap.
 
-    The stations of a concession are one case.
-
-    Money that lapses with its year may be paid ahead of a later shortfall.
+    The stations of a concession are one case. If unspent money lapses with its year, it may be
+    paid ahead for a later shortfall.
     """
     rows = book.service.merge(book.slices[["slice", "probability"]], on="slice")
     margin = rows["vehicle_class"].map(gap.counted_pkr).astype(float)
@@ -93,13 +92,13 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
         now = book.by_year[year]
         costs.append(at_sites({s: book.offer["cost_pkr"][o] for s, o in now.items()}))
         earned = at_sites(rows[rows["year"] == year].groupby("site_id")["earned"].sum())
-        # Nothing is paid back: the payment for one year's need remains.
+        # Nothing is paid back, so the sum of payments never falls when the shortfall shrinks.
         dues.append(np.maximum(at_cases(costs[-1] - earned), dues[-1]))
     paid, ahead = np.zeros(len(sites)), len(book.years) > 1 and not book.account.carry_over
     for year, cost, due in zip(book.years, costs, dues[1:], strict=True):
         now = book.by_year[year]
         before, paid = paid, at_sites(book.drawn[year])
-        # A case is computed from its cost, so it is only as exact as the cost.
+        # The shortfall is computed from the cost, so it is only as exact as the cost.
         slack = RELATIVE * np.maximum(cost, scale)
         where = "subsidies" if len(book.years) == 1 else f"subsidies, {year}"
         drawn, able = at_cases(paid), at_cases(slack)

@@ -1,4 +1,4 @@
-"""All checks of a plan in order, and the checks of resources, sites and other plans."""
+"""The recount: all checks of a plan in order, and the checks of limits and other plans."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from siting.verify.service_recount import check_floors, check_service
 
 
 def recount(account: Account) -> pd.DataFrame:
-    """Return one row per check that a plan passed; raise if it fails any.
+    """Return one row per check that a plan passed; raise an error if it fails any check.
 
     Parameters
     ----------
@@ -26,14 +26,15 @@ def recount(account: Account) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``check`` (the figure), ``found`` and ``limit`` (or the claim), in the check's own unit.
+        ``check`` (the name of the figure), ``found`` (its value) and ``limit`` (its limit or the
+        claimed value), in the unit of the check.
 
     Raises
     ------
     VerifyError
-        Naming every figure that does not hold.
+        If a figure is wrong; the error names every such figure.
     InputError
-        If the tables cannot be recounted: columns missing, names that do not match.
+        If the tables cannot be recounted, because of missing columns or names that do not match.
     """
     book, ledger = Book(account), Ledger()
     check_built(book, ledger)
@@ -46,7 +47,7 @@ def recount(account: Account) -> pd.DataFrame:
 
 
 def _check_limits(book: Book, ledger: Ledger) -> None:
-    """Check every limit over the stations except the budget."""
+    """Check every limit on the stations except the budget."""
     _check_resources(book, ledger)
     ever: set[str] = set().union(*(set(now) for now in book.by_year.values()))
     end = set(book.by_year[book.years[-1]])
@@ -85,10 +86,10 @@ def _check_resources(book: Book, ledger: Ledger) -> None:
         rows["use"] = rows["use"] * rows["drawn"].where(by_rupee, 1.0)
     sums = rows.pivot_table(index="resource", columns="year", values="use", aggfunc="sum")
     sums = sums.reindex(index=there["resource"], columns=book.years).fillna(0.0)
-    # The tolerance of a sum follows its largest part: a solver is no more exact.
+    # The tolerance of a sum is relative to its largest part, because a solver is no more exact.
     part = rows.groupby("resource")["use"].max().reindex(there["resource"]).fillna(0.0)
     if "per_rupee" in there.columns:
-        # Payments are decided in parts of the most expensive offer, whatever the limit.
+        # The solver's unit for payments is the cost of the most expensive offer.
         rupees = there.loc[there["per_rupee"].eq(True), "resource"]
         part[rupees] = np.maximum(part[rupees], float(book.offer["cost_pkr"].max()))
     for row in there.sort_values("resource").to_dict("records"):

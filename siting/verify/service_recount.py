@@ -1,4 +1,4 @@
-"""Service: drives, plugs, demand, capacity of chargers, and shares served under floors."""
+"""The check of service: drives, plugs, demand, capacity, and shares served under floors."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check_service(book: Book, ledger: Ledger) -> None:
 
 
 def _check_capacity(book: Book, ledger: Ledger) -> None:
-    """Check that each station's chargers can carry its load in some split over the groups."""
+    """Check that each station's chargers can serve its load, divided well among the groups."""
     key = ["slice", "site_id"]
     load = book.service.groupby([*key, "vehicle_class"])["served_kwh_day"].sum().reset_index()
     whole = load.groupby(key)["served_kwh_day"].sum().reset_index()
@@ -73,10 +73,10 @@ def _check_capacity(book: Book, ledger: Ledger) -> None:
 
 
 def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
-    """Return the load each station can carry (kWh/day), by one transport problem for all.
+    """Return the load that each station can serve (kWh/day), by one transport problem for all.
 
-    Loads are shares of the station's load, so that small stations count as much as large ones in
-    the solver's tolerances.
+    The load is divided by the station's total, so that the solver's tolerances treat small and
+    large stations alike.
     """
     key = ["slice", "site_id"]
     share = load.merge(whole, on=key, suffixes=("", "_whole"))
@@ -108,7 +108,7 @@ def _carried(book: Book, load: pd.DataFrame, whole: pd.DataFrame) -> np.ndarray:
 
 
 def _check_coverage(book: Book, ledger: Ledger) -> None:
-    """Check the energy served against demand in reach of a compatible station."""
+    """Check the energy served against the demand with a compatible station in reach."""
     near = book.reach[~above(book.reach["travel_min"], book.account.cutoff_min)]
     pairs = near.merge(book.usable, on="site_id")
     pairs = pairs[["slice", "cell_id", "vehicle_class"]].drop_duplicates()
@@ -121,7 +121,7 @@ def _check_coverage(book: Book, ledger: Ledger) -> None:
 
 
 def _check_claimed(book: Book, ledger: Ledger) -> None:
-    """Check the claims on each slice."""
+    """Check the claims about each slice."""
     claimed = book.account.served
     if claimed is None:
         return
@@ -144,7 +144,7 @@ def _check_claimed(book: Book, ledger: Ledger) -> None:
 
 
 def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Series:
-    """Return the worth of some energy by slice, with or without decay."""
+    """Return the worth of the energy in a column by slice, with or without decay."""
     a = book.account
     worth = rows[kwh].to_numpy(dtype=float) * book.per_kwh(rows)
     if drives and a.decay is not None:
@@ -159,10 +159,10 @@ def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Se
 
 
 def shares_of(service: pd.DataFrame, demand: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
-    """Return the demand and service of groups in each slice (kWh/day).
+    """Return the demand and service of each group in each slice (kWh/day), sorted.
 
-    Columns: ``floor``, ``slice``, ``demand_kwh_day``, ``served_kwh_day``, ``served_share`` (1
-    without demand), in order.
+    Columns: ``floor``, ``slice``, ``demand_kwh_day``, ``served_kwh_day`` and ``served_share``,
+    which is 1 without demand.
     """
     key = ["slice", "demand_id"]
     rows = demand[[*key, "demand_kwh_day"]].assign(served_kwh_day=0.0)
@@ -176,14 +176,14 @@ def shares_of(service: pd.DataFrame, demand: pd.DataFrame, members: pd.DataFrame
 
 
 def check_floors(book: Book, ledger: Ledger) -> None:
-    """Check that each floor holds in its slices, and the claims on it."""
+    """Check that each floor is met in its slices, and check the claims about floors."""
     floors, members = book.account.floors, book.account.members
     if floors is None or members is None:
         return
     recounted = shares_of(book.service, book.demand, members)
     rows = floors.assign(slice=floors["slice"].astype(str))
     rows = rows.merge(recounted, on=["floor", "slice"], how="left", suffixes=("_said", ""))
-    # A floor without rows has no demand.
+    # A floor without a row in the recount has no demand.
     rows = rows.fillna({"demand_kwh_day": 0.0, "served_kwh_day": 0.0, "served_share": 1.0})
     scale = largest(recounted["demand_kwh_day"])
     for row in rows.to_dict("records"):
