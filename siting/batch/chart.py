@@ -51,7 +51,7 @@ def chart_words(table: pd.DataFrame, swept: Sequence[str]) -> str:
 
 
 def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Return the rows of each line, which has one study name and one value per other key."""
+    """Return the rows of each line: one study name, and one value of every key except `x`."""
     others = [k for k in swept if k != x]
     several = len(set(table["name"])) > 1
     lines = {}

@@ -39,8 +39,8 @@ def share_threads(workers: int) -> int:
 def local_pool(workers: int) -> Iterator[Executor]:
     """Yield an executor with new processes, which all end with the block.
 
-    They also end if this process dies: each waits for the close of a pipe that is open only here.
-    Ctrl-C is left to this process.
+    They also end if this process dies: each waits for a pipe to close that only this process holds
+    open. Only this process handles Ctrl-C.
     """
     context = _context()
     there, here = context.Pipe(duplex=False)

@@ -100,8 +100,8 @@ def run_batch(
     workers
         Number of processes if there is no executor; None: one per core.
     threads
-        Solver threads of each study; None: as configured, but without an executor no more than its
-        share of the cores.
+        Solver threads of each study; None: as configured, but without an executor at most the
+        study's share of the cores.
     retry
         Whether to try again studies that failed before because of their own inputs.
     progress
@@ -159,8 +159,8 @@ def _locally(
     while todo:
         with local_pool(count) as pool:
             left = batch.drain(pool, todo, threads_by_key)
-        # A process that dies takes the pool with it. The study that killed it is unknown, so each
-        # study begun gets its own pool.
+        # A process that dies breaks the pool. The study that killed it is unknown, so each study
+        # begun gets its own pool.
         begun = [s for s in left if batch.was_begun(s)] or list(left[:1])
         for study in begun:
             with local_pool(1) as pool:
@@ -242,8 +242,8 @@ class _Batch:
                     except BrokenExecutor:
                         left.append(study)
                         continue
-                    # Cancelled, lost with its machine, or not serialisable: only this study
-                    # fails.
+                    # A study that is cancelled, lost with its machine or not serialisable fails
+                    # alone.
                     except Exception as err:
                         row = {"status": "failed", "error": f"{type(err).__name__}: {err}"}
                     self.take(self.place[study.key], row, kept=False)
@@ -279,7 +279,7 @@ class _Batch:
         )
 
     def give_up(self, studies: Sequence[BatchStudy], why: str) -> None:
-        """Count studies as failed; the next start tries them again."""
+        """Record studies as failed; the next start tries them again."""
         for study in studies:
             self.take(self.place[study.key], {"status": "failed", "error": why}, kept=False)
 

@@ -17,7 +17,7 @@ from siting.files import sha256
 
 # Increase when the same configuration and inputs give another result.
 FORMAT = 1
-# Keys for the place and speed of a study, without effect on its result.
+# Keys for the folders and the speed of a study, which do not affect its result.
 _NOT_CONTENT = ("output", "sweep")
 _NOT_CONTENT_OF = {"solver": ("threads",), "download": ("cache_dir", "timeout_s", "retries")}
 
@@ -103,7 +103,7 @@ def _study(
 
 
 def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
-    """Return the SHA-256 of all that a study's plan depends on, as 64 hexadecimal digits.
+    """Return the SHA-256 of everything a study's plan depends on, as 64 hexadecimal digits.
 
     It covers every key of the configuration except result folders and speed, the name and bytes of
     every input file, and the version of this package. `hashes` holds file hashes and is extended.

@@ -63,7 +63,7 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
         values = table[key]
         kinds = {bool if isinstance(v, bool) else str if isinstance(v, str) else float
                  for v in values.dropna()}  # fmt: skip
-        # A column of numbers only stays numeric; all others are text in both files.
+        # A column that has only numbers stays numeric; all others are text in both files.
         table[key] = values.astype(float) if kinds == {float} else values.map(_word)
     return table
 
@@ -84,7 +84,7 @@ def write_table(table: pd.DataFrame, out: Path) -> None:
     """Write ``results.parquet`` and ``results.csv``, each whole or not at all."""
     marked = table.copy(deep=False)
     marked.attrs.update(MADE_BY)
-    # Written first: this file marks the folder as a batch's.
+    # This file is written first, because it marks the folder as a batch's.
     write_whole(out / TABLE, lambda path: marked.to_parquet(path, index=False), replace=True)
     write_plain_csv(table, out / TABLE_CSV, replace=True)
 

@@ -1,4 +1,4 @@
-"""One study of a batch, run in an executor: a configuration in, a table row out.
+"""One study of a batch, run in an executor: from a configuration to a table row.
 
 The run folder is filled in ``OUT/.work`` and renamed to ``OUT/runs/KEY`` when it is whole. A lock
 keeps two workers from the same study; the system frees the lock when its holder dies.
@@ -33,7 +33,7 @@ from siting.writing import write_text
 RUNS, FAILED, WORK = "runs", "failed", ".work"
 TOKEN = "batch.json"
 
-# Errors that would recur; after others the next start tries the study again.
+# Errors that would recur; after other errors the next start tries the study again.
 LASTING = (ConfigError, InfeasibleError, InputError, SolveError, VerifyError)
 # Longest wait for another worker at the same study, s.
 WAIT_S = 3600.0

@@ -44,21 +44,21 @@ FAR_FROM_PROVEN = 3
 
 @dataclass
 class Said:
-    """The verb, whether it prints JSON, and whether its one document is on stdout."""
+    """The verb, whether it prints JSON, and whether this JSON is already on stdout."""
 
     verb: str = ""
     asked: bool = False
     done: bool = False
 
 
-# The running verb, for faults anywhere in the code.
+# The running verb, which error messages anywhere in the code look up.
 _SAID: ContextVar[Said] = ContextVar("said")
 # The parent of all usage errors; typer exports only one of its children.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 class Verbs(TyperGroup):
-    """The verbs, which ``--help`` lists by group; usage errors are JSON too if asked for."""
+    """The verbs, which ``--help`` lists by group; usage errors are JSON too if requested."""
 
     def make_context(self, info_name: Any, args: list[str], *more: Any, **named: Any) -> Any:
         """Begin a command, and note whether it asks for JSON."""
@@ -183,7 +183,7 @@ _SOLVER: dict[str, Any] = {
 
 
 def to_folder(help_: str) -> Any:
-    """Return the option that says where a verb writes its folder."""
+    """Return the option for the folder that a verb writes."""
     return option("--out", "DIR", help_)
 
 
@@ -192,8 +192,8 @@ def verb(
 ) -> Callable[[Callable[..., Reply | None]], Callable[..., Any]]:
     """Return a decorator that makes a function a verb, with an example in its help.
 
-    The function returns a `Reply`, printed as ``--json`` and ``--quiet`` demand; errors are
-    explained.
+    The function returns a `Reply`, which is printed as ``--json`` and ``--quiet`` require; errors
+    are printed with their remedies.
 
     `group`: the verb's group in ``--help``; `solver`: options among ``budget``, ``gap`` and
     ``time_limit`` that become overrides; `quiet`: whether the verb has ``--quiet``; `bare`: whether
@@ -316,7 +316,7 @@ def print_json(facts: Any) -> None:
 
 @contextmanager
 def _usage_as_json() -> Iterator[None]:
-    """Print usage errors as JSON too, if JSON is asked for."""
+    """Print usage errors as JSON too, if JSON is requested."""
     try:
         yield
     except _UsageError as err:
@@ -326,7 +326,7 @@ def _usage_as_json() -> Iterator[None]:
 
 
 def _json_of(faults: Sequence[Fault]) -> None:
-    """Print faults as the verb's JSON if asked for, unless its document is printed."""
+    """Print faults as the verb's JSON if requested, unless its document is already printed."""
     said = _SAID.get(Said())
     if said.asked and not said.done:
         with suppress(OSError):  # stdout itself may have failed; stderr has the faults
@@ -473,7 +473,7 @@ def stopped(text: str) -> typer.Exit:
 
 
 def print_error(heading: str, err: SitingError) -> None:
-    """Print an error on stderr, and as JSON on stdout if asked for."""
+    """Print an error on stderr, and as JSON on stdout if requested."""
     _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)

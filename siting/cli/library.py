@@ -1,4 +1,4 @@
-"""Verbs for what is in the package: demo, cities, new, schema."""
+"""Verbs on the content of the package: demo, cities, new, schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People counted into demand cells: squares in metres, or H3 hexagons."""
+"""Demand cells with their people: squares in metres, or H3 hexagons."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def make_cells(
 ) -> gpd.GeoDataFrame:
     """Return demand cells with their people (persons) and the road node where trips begin.
 
-    A point counts in its cell. The people of a polygon are spread over its cells by area. Hexagons
-    from `siting.demand.read_h3` are used by name if the cells are hexagons of the same or a coarser
-    resolution. The total of people stays the same. Cells too far from a road stay in the table
-    without a node.
+    The people of a point belong to the cell around it. The people of a polygon are spread over its
+    cells by area. Hexagons from `siting.demand.read_h3` are matched to cells by name if the cells
+    are hexagons of the same or a coarser resolution. The total number of people does not change.
+    Cells too far from a road stay in the table without a node.
 
     Parameters
     ----------
     people
         Points or polygons with a column ``people``, in any coordinate reference system. With a
-        column ``zone_id`` a cell shared by several zones becomes one row per zone, each with the
-        zone's people, so that zone data can be passed on.
+        column ``zone_id``, a cell that several zones share becomes one row per zone, with the
+        people who live in both the cell and the zone.
     network
         The roads.
     size_m
@@ -58,8 +58,8 @@ def make_cells(
     h3_resolution
         Resolution of the hexagons, 0 to 15; 8 has edges of about 0.5 km. Only for ``h3``.
     also
-        Places that get a cell even without people: markets, offices, main roads. Of a shape, a
-        point inside counts. With zones, a cell without people joins the nearest zone.
+        Places that get a cell even without people: markets, offices, main roads. A shape is
+        represented by a point inside it. With zones, a cell without people joins the nearest zone.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def make_cells(
         If a setting is invalid, the layer has no counts or no coordinate reference system, or
         nobody lives within `max_snap_m` of the roads (a layer in the wrong place).
     MissingExtraError
-        If hexagons are asked for without the package ``h3``.
+        If `shape` is ``h3`` and the package ``h3`` is not installed.
     """
     refuse(_faults(people, size_m, shape, max_snap_m, h3_resolution) + also_faults(also))
     local = people.to_crs(network.crs)
@@ -110,7 +110,7 @@ def cells_on_roads(
     """Return the cells of `make_cells`, with ids and road nodes, from shapes and people.
 
     A cell whose centre is farther than `max_snap_m` from the nearest road gets no node;
-    `people_extent` is the extent of the people, for the message that nobody lives near a road.
+    `people_extent` is the extent of the people, for the error message if nobody lives near a road.
     """
     cells = gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=network.crs)
     snapped = snap(cells, network, max_snap_m)  # by centre
@@ -138,7 +138,7 @@ def cells_on_roads(
 
 
 def also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
-    """Return the faults of the places that need cells; empty if there is none."""
+    """Return the faults of the places that need cells; an empty list if there is none."""
     if also is None or not len(also):
         return []
     if also.crs is None:
@@ -204,9 +204,9 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, npt.NDArray[np.intp]]:
-    """Return squares over the layer, south to north, west to east, and each row's square.
+    """Return the squares over a layer, from south to north, and the square of each row.
 
-    The square of a polygon is -1.
+    A polygon has -1, because it can touch several squares.
     """
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
@@ -236,9 +236,9 @@ def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDArray[np.intp]]:
-    """Return H3 cells over the layer, south to north, west to east, and each row's cell.
+    """Return the H3 cells over a layer, from south to north, and the cell of each row.
 
-    The cell of a polygon is -1.
+    A polygon has -1, because it can touch several cells.
     """
     import h3
 
@@ -256,7 +256,7 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDA
         inside = set(h3.geo_to_cells(shape, resolution))
         corners = shapely.get_coordinates(shapely.segmentize(shape, _edge_deg(resolution) / 2))
         inside |= {h3.latlng_to_cell(lat, lon, resolution) for lon, lat in corners}
-        # H3 takes cells with their centre inside; the ring adds cells that the shape only touches.
+        # H3 returns cells whose centre is inside; the ring adds cells that the shape only touches.
         names.update(ring for name in inside for ring in h3.grid_disk(name, 1))
     order = sorted(names)
     rings = [np.array(h3.cell_to_boundary(name))[:, ::-1] for name in order]
@@ -270,9 +270,10 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDA
 
 
 def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
-    """Return the cell that contains each row's hexagon; blank if none or if it is coarser.
+    """Return the cell around each row's hexagon; blank if the hexagon is missing or coarser.
 
-    A hexagon's children stick out of it slightly, but each has one parent: nobody counts twice.
+    The children of a hexagon stick out of it slightly, but each child has one parent, so nobody is
+    counted twice.
     """
     import h3
 
@@ -296,9 +297,9 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return row, cell and people of every part into which the cells cut the layer.
+    """Return the row, cell and people of every part into which the cells cut the layer.
 
-    Points count whole; polygons are split by area.
+    A point is not split; the people of a polygon are divided by area.
     """
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
@@ -306,7 +307,7 @@ def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Int
     polygons: Shapes = local.geometry.to_numpy()[~is_point]
     if len(polygons):
         which, cell, area = _overlaps(polygons, shapes)
-        # Dividing by the sum of the pieces, not by the polygon's area, keeps every person.
+        # Dividing by the sum of the pieces, not by the polygon's area, keeps the total of people.
         whole = np.bincount(which, weights=area, minlength=len(polygons))
         ids = local.index[~is_point]
         refuse(rows_fault("people, geometry", ~(whole > 0), ids, "polygons without area"))

@@ -19,7 +19,7 @@ import shapely
 from siting.errors import refuse
 from siting.files import rows_fault
 
-OWN = ("km_day", "home_share")  # figures of a class that its depots may state
+OWN = ("km_day", "home_share")  # figures of a class that its depots can replace
 
 
 def place_depots(
@@ -28,10 +28,10 @@ def place_depots(
     """Return fleets with their charging cell and public demand (kWh/day).
 
     `fleets`: ``depot``, ``vehicle_class``, ``lon``, ``lat`` (degrees), ``vehicles``, ``km_day`` and
-    ``public_share`` (0 to 1; blank: the class's), ``source``; `vehicles`: use and energy by class,
-    as `siting.demand.vehicle_figures` returns them; `cells`: demand cells, with ``zone_id`` where
-    the area has zones; `within_m`: depots farther than this from any cell are outside the study
-    area, m.
+    ``public_share`` (0 to 1; if blank, the share of the class), ``source``; `vehicles`: use and
+    energy by class, as `siting.demand.vehicle_figures` returns them; `cells`: demand cells, with
+    ``zone_id`` where the area has zones; `within_m`: depots farther than this (m) from every cell
+    are outside the study area.
 
     Result: the columns of `fleets`, filled in, with ``cell_id``, ``zone_id`` (``all`` without
     zones) and ``demand_kwh_day``. Raises `InputError` naming every depot without a place in the
@@ -96,7 +96,8 @@ def with_depots(
 
     `fleet`, `vehicles`, `city_share`: as in `siting.demand.city_energy`; `depots`: as
     `place_depots` returns them. ``in_area`` marks fleets of the study area; their city share is 1.
-    A class's km a day and home share are the means of its fleets, whatever the housing.
+    A class's km a day and home share are the means of its fleets, whatever the housing of the
+    zones.
     """
     fleet = fleet.assign(in_area=fleet["vehicle_class"].isin(depots["vehicle_class"]))
     vehicles, city_share = vehicles.copy(), city_share.copy()
@@ -129,7 +130,7 @@ def with_depots(
 
 
 def zones_by_depot(energy: pd.DataFrame, depots: pd.DataFrame) -> pd.DataFrame:
-    """Return energy by zone and class, with depot classes in the zones of their depots.
+    """Return energy by zone and class; classes with depots are in the zones of their depots.
 
     `energy`: ``zone_id``, ``vehicle_class``, ``demand_kwh_day`` and perhaps ``vehicles``; `depots`:
     as `place_depots` returns them.

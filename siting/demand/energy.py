@@ -7,7 +7,7 @@ For each vehicle class, and each zone of the study area::
     kWh/day  = vehicles x km/day x share of the km on electricity x kWh/km / charging efficiency
                x public share of the zone
 
-`siting.demand.housing` says how the public share depends on the zone.
+`siting.demand.housing` describes how the public share depends on the zone.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Area:
 
 
 def zone_kwh(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return public energy by zone and class (kWh/day), by draw if the figures are draws."""
+    """Return public energy by zone and class (kWh/day); for drawn figures, one value a draw."""
     whole = (
         figures["country_vehicles"]
         * figures["city_share"]
@@ -74,13 +74,14 @@ def city_energy(
 ) -> pd.DataFrame:
     """Return the public charging demand of a study area, one row per vehicle class (kWh/day).
 
-    The area is one zone with unknown housing; `zone_energy` takes several zones.
+    The area is treated as one zone with unknown housing; `zone_energy` takes several zones.
 
     Parameters
     ----------
     fleet
         Vehicles of the country by class, as `national_fleet` returns them. Where the optional
-        ``in_area`` is true, the vehicles are the study area's and not multiplied by shares.
+        ``in_area`` is true, the vehicles already belong to the study area and are not multiplied by
+        shares.
     vehicles
         Use and energy by class, as `vehicle_figures` returns them.
     city_share
@@ -148,10 +149,11 @@ def city_energy(
 def zone_energy(area: Area) -> pd.DataFrame:
     """Return the public charging demand by zone and vehicle class (kWh/day).
 
-    The area's vehicles go to zones by people and ``ownership``. Columns: ``zone_id``,
-    ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``, ``demand_kwh_day``,
-    ``source``, ``confidence``; zone by zone, in the fleet's order. Raises `InputError` for the
-    faults of `city_energy`, a repeated zone, a missing number of people or an impossible share.
+    The area's vehicles are divided among the zones by people and ``ownership``. Columns:
+    ``zone_id``, ``vehicle_class``, ``vehicles``, ``home_share``, ``public_share``,
+    ``demand_kwh_day``, ``source``, ``confidence``; zone by zone, in the fleet's order. Raises
+    `InputError` for the faults of `city_energy`, a repeated zone, a missing number of people or an
+    impossible share.
 
     >>> from siting.demand import city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table
@@ -234,7 +236,7 @@ def demand_figures(
 def figure_rows(figures: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ints]:
     """Return each class's row in `demand_figures`, by figure; common figures have one row.
 
-    The rows are looked up once for many evaluations of the figures.
+    The rows are looked up once and used for many evaluations of the figures.
     """
     names, of = figures["figure"].to_numpy(dtype=object), figures["vehicle_class"]
     groups: dict[str, dict[str, int]] = {}
@@ -260,7 +262,7 @@ def figures_at(
 ) -> dict[str, Array]:
     """Return each figure by class for `zone_kwh`, from the values of all rows.
 
-    `values` has one entry per row along its last axis.
+    The last axis of `values` has one entry per row of `demand_figures`.
     """
     none = np.zeros(len(weights["housing_weight"]))
     return {**dict.fromkeys(EFFECTS, none), **weights} | {
@@ -278,7 +280,7 @@ def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
 def _aligned(
     fleet: pd.DataFrame, vehicles: pd.DataFrame, city_share: pd.DataFrame, area_share: float
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return use and city share by class in the fleet's order; raise with every fault."""
+    """Return use and city share by class in the fleet's order; an error names every fault."""
     faults = []
     if not (np.isfinite(area_share) and 0 < area_share <= 1):
         faults.append(

@@ -26,7 +26,7 @@ class Limits:
     unit: str
     least: float = 0.0
     most: float = np.inf
-    default: float | None = None  # None: a class added by the user must give it
+    default: float | None = None  # None: required for a class added by the user
 
 
 def weakest(marks: Sequence[str]) -> str:
@@ -47,7 +47,7 @@ def read_figures(
     """Return the figures of all vehicle classes, one row per class and figure, with units.
 
     `path` is a user's own table of the same form, whose rows replace the package's for the same
-    class and figure. `overrides` (class, then figure) replace both, have no range and count as
+    class and figure. `overrides` (class, then figure) replace both, have no range and are marked
     ``ASSUMPTION``. Classes keep the table's order, new ones last; figures keep the order of
     `limits`. An `InputError` names every fault at once.
     """
@@ -110,7 +110,7 @@ def read_figures(
 def range_faults(
     ranges: pd.DataFrame, limit: Limits, where: str, ids: Sequence[str]
 ) -> list[Fault]:
-    """Return the faults of one figure's columns low, central, high: limits and order."""
+    """Return the faults of one figure's range: values outside its limits or out of order."""
     ends = ranges.to_numpy(dtype=float, na_value=np.nan)
     inside = np.isfinite(ends) & (ends >= limit.least) & (ends <= limit.most)
     bad = ~inside.all(axis=1)

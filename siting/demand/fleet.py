@@ -68,14 +68,14 @@ def fleet_check(
     """Return the model's totals (vehicles) and shares next to published figures.
 
     This is no test of the model: its sales, opening stocks and targets were set from these figures,
-    so the check shows only that it reproduces them. Two-wheelers are nine tenths of the vehicles: a
-    matching total tells little about cars, buses and rickshaws. The published figures of single
-    classes are not independent of the model either.
+    so the check shows only that the model reproduces them. Two-wheelers are nine tenths of the
+    vehicles: a matching total tells little about cars, buses and rickshaws. The published figures
+    of single classes are not independent of the model either.
 
     The published 2.2 million is called cumulative, so it is compared both with the vehicles in
     service in 2030 and with all sold until then. The tolerances are 10 % of a number of vehicles
-    and 2 percentage points of the share of sales. A class is within if the model lies in its
-    published range.
+    and 2 percentage points of the share of sales. For a class, ``within`` is true if the model's
+    number lies in the published range.
 
     Arguments: as in `fleet_model`. Columns: ``item``, ``model``, ``published``, ``unit``,
     ``difference``, ``difference_share`` (of the published), ``tolerance`` (in the unit),

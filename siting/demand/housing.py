@@ -33,7 +33,7 @@ from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
 
-# For each effect, the figure with the share of households in the survey behind home_share.
+# By effect, the figure with the share of such households in the survey behind home_share.
 SURVEYED = {"renting_effect": "survey_renting_share", "high_rise_effect": "survey_high_rise_share"}
 EFFECTS = (*SURVEYED, *SURVEYED.values())
 
@@ -108,7 +108,7 @@ class Housing:
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
-    """Return the share charged at home by zone and class (0 to 1), by draw if drawn."""
+    """Return the share charged at home by zone and class (0 to 1); for drawn figures, by draw."""
     weight = figures["housing_weight"][..., None, :]
     home = figures["home_share"][..., None, :]
     for (effect, surveyed), share in zip(
@@ -116,7 +116,7 @@ def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
     ):
         lost = weight * figures[effect][..., None, :]
         asked = 1 - lost * figures[surveyed][..., None, :]
-        # An effect of 1 in a survey of tenants alone would divide by 0.
+        # With an effect of 1, a survey of tenants alone would give a division by 0.
         factor = (1 - lost * share[:, None]) / np.where(asked > 0, asked, 1.0)
         home = home * np.where(np.isnan(factor), 1.0, factor)
     return np.minimum(home, 1.0)

@@ -63,9 +63,9 @@ def read_people(
     Raises
     ------
     InputError
-        With every fault of the file at once: semicolons for commas; no such column; counts that are
-        missing, negative, not numbers or written with a decimal comma; no people; repeated ids;
-        geometry that is missing, broken or of lines.
+        With every fault of the file at once: semicolons in place of commas; no such column; counts
+        that are missing, negative, not numbers or written with a decimal comma; no people; repeated
+        ids; geometry that is missing, broken or of lines.
     """
     require_commas(path)
     if _h3_column(path) is not None and raster_deg is None:
@@ -104,8 +104,8 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     file; other columns as ``user_NAME``. `siting.demand.make_cells` uses hexagons of the same or a
     finer resolution by name, without cutting them. Raises `InputError` with every fault of the file
     at once: no such column; names that are not H3 cells, are repeated or of several resolutions;
-    hexagons outside Pakistan; counts as in `read_people`; `MissingExtraError` without the package
-    ``h3``.
+    hexagons outside Pakistan; faulty counts as in `read_people`; `MissingExtraError` without the
+    package ``h3``.
     """
     if find_spec("h3") is None:
         raise MissingExtraError('H3 tables need another package: pip install "siting[h3]"')
@@ -149,12 +149,12 @@ def people_on_streets(
 ) -> gpd.GeoDataFrame:
     """Return a zone's people spread along its streets: points in lon/lat with counts.
 
-    For places with only a total. People are assumed to live in proportion to street length; the
-    caller must state this assumption.
+    This is for zones of which only the total is known. People are assumed to live in proportion to
+    street length; the caller must state this assumption.
 
     `network`: the zone's roads; `total`: number of people in the zone; `highway`: the road classes
     along which people live. One row per street: ``people`` and its midpoint. The two directions of
-    a street count once. Raises `InputError` if the total is not a number above zero, or no street
+    a street are one row. Raises `InputError` if the total is not a number above zero, or no street
     has one of the classes.
     """
     if not (np.isfinite(total) and total > 0):
@@ -262,7 +262,7 @@ def shape_faults(
 
 
 def _h3_column(path: Path) -> str | None:
-    """Return the column of H3 names of a table without coordinates, or nothing."""
+    """Return the column of H3 names of a table without coordinates, or ``None``."""
     try:
         if path.suffix.lower() == ".csv":
             names = set(read_csv(path, nrows=0).columns)
@@ -274,7 +274,7 @@ def _h3_column(path: Path) -> str | None:
         OSError,
         ValueError,
         pyarrow.ArrowException,
-    ):  # the reader of the file reports its fault
+    ):  # the fault is reported when the file is read in full
         return None
     if names & {"lon", "lat", "longitude", "latitude", "geometry"}:
         return None
@@ -305,7 +305,7 @@ def _h3_text(value: object) -> str:
 
 
 def along(lines: Shapes, step_m: float) -> tuple[Shapes, Ints, Floats]:
-    """Return equal pieces of lines: their midpoints, their lines, their lengths in metres.
+    """Return equal pieces of lines: the midpoint, the line and the length (m) of each piece.
 
     No piece is longer than `step_m`.
 

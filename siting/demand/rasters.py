@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 # A pixel no wider than this share of a cell counts entirely in the cell that holds its centre.
 WHOLE_PIXEL = 1 / 4
-# A larger pixel is split into parts of which this many fit into a cell's width.
+# A larger pixel is split into parts; this many parts fit into the width of a cell.
 PARTS_PER_CELL = 16
 BLOCK = 1_000_000
 
@@ -59,7 +59,7 @@ def read_raster(
     same much faster.
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326; from north to south, then
-    west to east. Raises `InputError` if the file cannot be read, is not of one band or not north
+    west to east. Raises `InputError` if the file cannot be read, has several bands or is not north
     up; has no coordinate reference system; does not overlap `area` (the message has both extents);
     has no data there; holds negative values not marked as no data; `MissingExtraError` without the
     package ``rasterio``.
@@ -94,14 +94,14 @@ def raster_to_cells(
 ) -> gpd.GeoDataFrame:
     """Return square demand cells with their people (persons) straight from a raster.
 
-    The squares are the same as in `siting.demand.make_cells`. A pixel counts in the cell of its
-    centre; a pixel wider than a quarter of a cell is first split into equal parts, each at most a
-    sixteenth of a cell wide. The sum of the people in `area` is kept.
+    The squares are the same as in `siting.demand.make_cells`. The people of a pixel belong to the
+    cell of its centre; a pixel wider than a quarter of a cell is first split into equal parts, each
+    at most a sixteenth of a cell wide. The total of the people in `area` does not change.
 
     `path`, `density`, `nodata`: as in `read_raster`; `network`, `size_m`, `max_snap_m`, `also`: as
-    in `siting.demand.make_cells`; `area`: polygon, or west, south, east, north, in lon/lat, to
-    count people in (default: the box around the roads, `max_snap_m` wider on each side). Result and
-    errors: as in these two functions.
+    in `siting.demand.make_cells`; `area`: where people are counted, a polygon, or west, south,
+    east, north, in lon/lat (default: the box around the roads, `max_snap_m` wider on each side).
+    Result and errors: as in these two functions.
     """
     faults = [
         Fault(name, f"{value:g} m is not above 0", "give metres above 0")
@@ -141,7 +141,7 @@ def raster_to_cells(
 
 
 def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Floats, Floats]]:
-    """Yield positions in metres and people of parts of pixels, a block at a time."""
+    """Yield the positions (m) and people of parts of pixels, one block at a time."""
     to_metres = pyproj.Transformer.from_crs(window.crs, crs, always_xy=True)
     rows, columns = np.nonzero(window.people)
     if not len(rows):
@@ -246,7 +246,7 @@ def read_window(
         raise InputError(str(path), "no such file")
     try:
         with unreadable_in_words(path), warnings.catch_warnings():
-            # A file without a place on earth is reported below, with the fix.
+            # A file without coordinates is reported below, with a remedy.
             warnings.simplefilter("ignore", errors.NotGeoreferencedWarning)
             with rasterio.open(path) as source:
                 _require_usable(source, path)
@@ -344,7 +344,7 @@ def _persons(
     path: Path,
     least: float,
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return each pixel's number (0 without data), and whether its data are missing."""
+    """Return each pixel's people (0 without data), and whether its data are missing."""
     values = np.asarray(band.data, dtype=float)
     missing = np.ma.getmaskarray(band) | np.isnan(values)
     if nodata is not None:
@@ -383,8 +383,8 @@ def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows:
 
 
 def _to_crs(area: Polygon | MultiPolygon, crs: pyproj.CRS) -> Polygon | MultiPolygon:
-    # A straight line in lon/lat is curved in other systems: corners every 0.01 degrees limit the
-    # error to about a metre.
+    # A straight line in lon/lat is curved in other systems, so corners are added every 0.01
+    # degrees, which limits the error to about a metre.
     moved = gpd.GeoSeries([area.segmentize(0.01)], crs=4326).to_crs(crs).iloc[0]
     projected: Polygon | MultiPolygon = moved
     return projected

@@ -12,8 +12,8 @@ and the targets of a scenario in ``siting/reference/scenarios.csv``::
                         + opening_vehicles * survival(age + T - 2025) / survival(age)
 
 With two targets the share is the logistic curve through both; with more it passes through each of
-them exactly. A vehicle is half a year old at the end of the year it is sold in. Stocks are those at
-the end of a year; "2026" is the sales rate of the fiscal year 2025-26.
+them exactly. A vehicle is half a year old at the end of the year it is sold in. Stocks are at the
+end of a year; "2026" is the sales rate of the fiscal year 2025-26.
 
 For the range, each figure alone is set to its low, then its high end. The logarithms of these
 effects are squared and summed, and the root is taken, because the figures are independent.
@@ -51,7 +51,7 @@ class _Class:
     targets: Mapping[str, Array]
 
     def run(self, years: Array, ends: Mapping[str, str]) -> dict[str, Array]:
-        """Return sales, share, electric sales and stock with some figures at a range end."""
+        """Return sales, share, electric sales, stock, with some figures at a range's end."""
         at = {name: ranges[ends.get(name, "value")] for name, ranges in self.figures.items()}
         targets = self.targets[ends.get("electric_share", "value")]
         sales = at["sales_year"] * (1 + at["growth"]) ** (years - BASE_YEAR)
@@ -60,7 +60,7 @@ class _Class:
         life = (at["life_years"], at["life_shape"])
         ages = years[:, None] - years[None, :] + 0.5
         alive = np.where(ages > 0, survival(np.maximum(ages, 0), *life), 0.0)
-        # One exponent rather than a ratio of two survivals, which may both be 0.
+        # One exponent is used, because both survivals in the ratio may be 0.
         wear = hazard(age + years - OPENING_YEAR, *life) - hazard(age, *life)
         opening = at["opening_vehicles"] * np.exp(-wear)
         electric = sales * share
@@ -78,7 +78,7 @@ def s_curve(
     """Return the electric share of sales by year (0 to 1): logistic from target to target.
 
     `target_years` rise and enclose `years`; `targets` lie above 0 and below `saturation`, the limit
-    of the curve; else `InputError`.
+    of the curve; otherwise `InputError` is raised.
 
     >>> s_curve([2026, 2028, 2030], [2026, 2030], [0.2, 0.8], 1.0).round(3).tolist()
     [0.2, 0.5, 0.8]
@@ -135,8 +135,9 @@ def fleet_model(
     Columns: ``year``, ``vehicle_class``; ``sales`` (all fuels, vehicles a year), ``electric_share``
     (of the sales), ``electric_sales`` (vehicles a year), ``stock`` (electric vehicles in service at
     the year's end), each with ``…_low`` and ``…_high``. In 2025 only the stock is known. Raises
-    `InputError` if the scenario or a figure is unknown, a target lies outside 0 to the saturation,
-    target years do not rise or do not cover 2026 to `until`, or a class lacks figures or targets.
+    `InputError` if the scenario or a figure is unknown, a target is not between 0 and the
+    saturation, target years do not rise or do not cover 2026 to `until`, or a class lacks figures
+    or targets.
 
     >>> model = fleet_model("nev-2025-30", until=2030).set_index(["year", "vehicle_class"])
     >>> round(float(model.loc[(2030, "two_wheeler"), "electric_share"]), 3)
@@ -219,7 +220,7 @@ def _combined(central: Array, alone: Array, sign: int) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(alone / central)
     spread = np.sqrt((np.where(np.isnan(logs), 0.0, logs) ** 2).sum(axis=0))
-    # 0 has no logarithm: its range is the largest effect of one figure.
+    # The logarithm of 0 is undefined, so its range is the largest effect of one figure.
     from_zero = alone.max(axis=0) if sign > 0 else np.zeros_like(central)
     return np.where(central > 0, central * np.exp(sign * spread), from_zero)
 

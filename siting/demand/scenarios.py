@@ -50,9 +50,9 @@ def read_scenario(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the figures by class, and the targets of the electric share of sales (0 to 1).
 
-    Both have ``vehicle_class``, ``figure`` or ``year`` (rising within a class), ``value``, ``low``,
-    ``high``, ``unit``, ``source`` and ``confidence``. Arguments: as in `siting.demand.fleet_model`.
-    An `InputError` names every fault of figures and targets.
+    Both tables have ``vehicle_class``, ``figure`` or ``year`` (rising within a class), ``value``,
+    ``low``, ``high``, ``unit``, ``source`` and ``confidence``. Arguments: as in
+    `siting.demand.fleet_model`. An `InputError` names every fault of figures and targets.
     """
     names = scenario_names(path)
     where = str(path) if path else "scenarios table"

@@ -18,8 +18,8 @@ def city_figures(city: str, path: Path | None = None) -> pd.Series:
     """Return the figures of a city: people, DISCO, availability (share), speed group.
 
     `city`: its name; case is ignored; `path`: a user's own table of cities in place of the
-    package's, with the same columns. Raises `InputError` if the table has no such city; the fault
-    lists its cities.
+    package's, with the same columns. Raises `InputError` if the table has no such city; the message
+    lists the table's cities.
 
     >>> int(city_figures("islamabad")["people_2023"])
     2363863
@@ -47,10 +47,10 @@ def city_share(
 ) -> pd.DataFrame:
     """Return a city's share of the country's electric vehicles by vehicle class (0 to 1).
 
-    The first of these that is known counts: registrations of the class in the city, registrations
-    of all classes together, the column ``share_of_fleet`` of `cities`, the city's people over the
-    people of urban Pakistan. None is measured for electric vehicles; the ranges span the published
-    estimates.
+    The share comes from the first of these that is known: registrations of the class in the city,
+    registrations of all classes together, the column ``share_of_fleet`` of `cities`, the city's
+    people divided by the people of urban Pakistan. None of them was measured for electric vehicles;
+    the ranges span the published estimates.
 
     `cities`: the table of cities, ``siting.reference.table("cities")`` or a user's own; `city`: its
     name; case is ignored; `path`: a user's own registrations in place of the package's: a CSV with
@@ -151,7 +151,7 @@ def _of_the_city(row: pd.Series) -> dict[str, Any]:
             f"its {row['people_2023']:,.0f} people ({row['source']}) over {urban['value']:,.0f} "
             f"({urban['source']}); {head['source']}"
         ),
-        "confidence": "ASSUMPTION",  # that EVs are in proportion to people
+        "confidence": "ASSUMPTION",  # assumes EVs in proportion to people
     }
 
 

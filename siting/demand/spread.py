@@ -38,7 +38,7 @@ def spread_demand(
     ----------
     cells
         Demand cells with ``people``, as `make_cells` returns them. Cells without a road node get
-        energy too, but it cannot be served.
+        energy too, but this energy cannot be served.
     energy
         ``vehicle_class`` and ``demand_kwh_day`` (kWh/day), as `city_energy` returns them; with
         ``zone_id``, one row per zone and class, spread over the cells of that zone alone. A single
@@ -47,12 +47,12 @@ def spread_demand(
         ``cell_id``, ``home``, ``destination``, ``en_route``: each cell's share of each surface, as
         `siting.demand.surfaces` returns them.
     weights
-        ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights that divide a class's
-        energy, of any sum; None: the package's table. If a surface is 0 in all these cells, its
-        weight goes to the others.
+        ``vehicle_class``, ``home``, ``destination``, ``en_route``: weights of any sum that divide a
+        class's energy; None: the package's table. If a surface is 0 in all these cells, its weight
+        goes to the others.
     depots
-        Fleets by depot, as `siting.demand.place_depots` returns them: their class's demand is in
-        the cells of its depots alone.
+        Fleets by depot, as `siting.demand.place_depots` returns them: all the demand of their class
+        is placed in the cells of the depots.
     ownership
         By class, an exponent of the cells' ``relative_wealth``, if present: energy near homes is in
         proportion to people times wealth to this exponent (default: 0).
@@ -151,9 +151,9 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
 
     `overrides`: class, then ``home``, ``destination`` and ``en_route``: weights of at least 0 and
     any sum, in place of the packaged row. Columns: ``vehicle_class``; the three surfaces, with the
-    sum 1, each with ``…_low`` and ``…_high`` (an own weight has no range); ``unit``, ``source``,
-    ``confidence``. Raises `InputError` if a class's weights are all 0, or one is negative or
-    missing.
+    sum 1, each with ``…_low`` and ``…_high`` (a user's own weight has no range); ``unit``,
+    ``source``, ``confidence``. Raises `InputError` if a class's weights are all 0, or one is
+    negative or missing.
 
     >>> weights = surface_weights({"car": {"home": 1, "destination": 1, "en_route": 2}})
     >>> float(weights.set_index("vehicle_class").loc["car", "en_route"])
@@ -176,7 +176,7 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
 
 
 def _owned(cells: gpd.GeoDataFrame, classes: list[str], weights: Mapping[str, float]) -> Floats:
-    """Return the wealth factor on people, by cell and class (column)."""
+    """Return the factor by which wealth multiplies people, by cell and class (column)."""
     power = np.array([weights.get(name, 0.0) for name in classes])
     if "relative_wealth" not in cells.columns:
         return np.ones((len(cells), len(classes)))
@@ -196,7 +196,7 @@ def _mixes(
         kept = np.where(known, weight, 0.0)
         if kept.sum() > 0:
             mix = each @ (kept / kept.sum())
-        elif known.any():  # every surface of the class is unknown: use the known ones equally
+        elif known.any():  # no surface with a weight is known: weigh the known ones equally
             mix = each @ (known / known.sum())
         else:
             mix = np.full(len(shares), 1 / len(shares))
@@ -274,7 +274,7 @@ def map_swings(
 
     One figure at a time is set to the ends of its range: each class's weight of a surface (other
     weights in proportion), and each place's weight. The effect is half the sum of the absolute
-    changes in the cells' shares of the total. The larger effect of the two ends counts.
+    changes in the cells' shares of the total. The larger effect of the two ends is returned.
 
     `cells`, `energy`, `surfaces`, `weights`, `ownership`: as in `siting.demand.spread_demand`;
     demand at depots is not moved. `pois`: places and their weights as in `siting.demand.surfaces`;

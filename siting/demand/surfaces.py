@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 SURFACES = ("home", "destination", "en_route")
 MAIN_ROADS = ("motorway", "trunk", "primary", "secondary")
-# Row of the table for road classes that have none.
+# Row of the table for road classes without a row of their own.
 FALLBACK = "unclassified"
 STEP_M = 200.0
 # Trips searched at once, limited by memory for a big city.
@@ -118,7 +118,7 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
 
     `pois`: OSM features with their keys as columns. `weights`: ``osm_key``, ``osm_value`` (``*``:
     any value but ``no``) and ``weight``; None: the package's table. A place with several tags
-    counts once, by the heaviest; a value named in the table has priority over ``*``.
+    counts once, with its heaviest tag; a value named in the table has priority over ``*``.
 
     Columns: ``weight``, the ``tag`` it comes from (a row of the table: ``amenity=bank``,
     ``shop=*``), ``name`` (blank: none) and a point, in the coordinate reference system of `pois`;
@@ -168,9 +168,9 @@ def cell_places(
     """Return the places that draw vehicles to each cell, with their weights.
 
     Arguments: as in `siting.demand.surfaces`. Columns: ``cell_id``, ``name``, ``tag`` (the row of
-    the table of weights), ``weight`` (of that row) and ``part``: the share of the place that counts
-    in this cell, below 1 if the place is on a border. Per cell, the sum of ``weight`` times
-    ``part`` is proportional to ``destination`` of `siting.demand.surfaces`.
+    the table of weights), ``weight`` (of that row) and ``part``: the share of the place in this
+    cell, below 1 if the place is on a border. Per cell, the sum of ``weight`` times ``part`` is
+    proportional to ``destination`` of `siting.demand.surfaces`.
     """
     places = poi_points(pois, poi_weights)
     spots = places.geometry.to_crs(cells.crs).to_numpy()
@@ -186,7 +186,7 @@ def cell_places(
 def road_points(network: Network, highway: Collection[str] = MAIN_ROADS) -> gpd.GeoDataFrame:
     """Return points at most 200 m apart along roads of some classes, in the network's metres.
 
-    For ``make_cells(also=…)``, so that main roads have cells where nobody lives.
+    They are for ``make_cells(also=…)``, so that main roads have cells where nobody lives.
     """
     _, lines = streets_once(network, highway)
     points, _, _ = along(lines, STEP_M)
@@ -211,10 +211,10 @@ def traffic(
 
     `cells`: ``people`` and ``node_id``: trips start and end in proportion to the people at a node;
     without cells, or people at any node, equally at every node. `road_weights`: ``highway`` and
-    ``weight``; None: the package's table. Links count as their parent classes, classes without a
-    row as ``unclassified``. `trips`: number of starting places drawn, with probability in
-    proportion to people; up to this number all are used. `trip_min`: the longest trip, minutes;
-    ``inf`` for no limit.
+    ``weight``; None: the package's table. Links have the weight of their parent classes, and
+    classes without a row the weight of ``unclassified``. `trips`: number of starting places drawn,
+    with probability in proportion to people; if there are fewer places, all are used. `trip_min`:
+    the longest trip, minutes; ``inf`` for no limit.
 
     Columns: ``weight``, ``highway`` (the row of `road_weights`) and a point, one row per piece of
     road of 200 m at most, in the network's metres. Raises `InputError` if a setting or a weight is
@@ -260,7 +260,7 @@ def _weights(given: pd.DataFrame | None, name: str, key: tuple[str, ...]) -> pd.
 def _into_cells(
     cells: gpd.GeoDataFrame, points: gpd.GeoDataFrame, name: str, notes: list[str]
 ) -> Floats:
-    """Return the weight of the points in each cell; a point in several cells is divided."""
+    """Return the weight of the points in each cell; a point in several cells is split."""
     shapes = cells.geometry.to_numpy()
     spots = points.geometry.to_crs(cells.crs).to_numpy()
     weight = points["weight"].to_numpy(dtype=float)
@@ -320,7 +320,7 @@ def _subtrees(before: npt.NDArray[np.int32], weight: Floats, root: int) -> Float
     """Return the weight of each node with its subtree, in a tree of drives.
 
     The depth of every node is found by doubling (each node looks twice as far up each time), then
-    the levels are summed from the deepest, each in one operation.
+    the levels are summed from the deepest upwards, each in one operation.
     """
     parent = np.where(before >= 0, before, root).astype(np.intp)
     up, depth = parent.copy(), (np.arange(len(parent)) != root).astype(np.intp)

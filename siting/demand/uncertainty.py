@@ -35,7 +35,7 @@ SCENARIOS = ("low", "central", "high")
 # Assumed percentile of each scenario in the range of future fleets; ASSUMPTION: no forecast of
 # Pakistan's sales with a range was found.
 PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
-_CHUNK = 256  # draws at once: limits memory with many zones
+_CHUNK = 256  # draws computed at once, to limit memory with many zones
 
 # Factors of public energy, from the country's vehicles to the public share.
 FACTORS = (
@@ -165,10 +165,10 @@ def draw_energy(
 def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
     """Return the vehicles of the scenarios in `PACES` relative to a fleet.
 
-    `fleet`: vehicles of the country by class, as in `city_energy`; `others`: the same under other
-    scenarios, by name. Result: index ``vehicle_class``, one column per scenario, named by its
-    percentile (0 to 1), in rising order; 1 for vehicles of the study area itself. None if fewer
-    than two scenarios are given.
+    `fleet`: vehicles of the country by class, as in `city_energy`; `others`: these vehicles under
+    other scenarios, by name. Result: index ``vehicle_class``, one column per scenario, named by its
+    percentile (0 to 1), in rising order; vehicles of the study area itself have the value 1. None
+    if fewer than two scenarios are given.
 
     >>> from siting.demand import national_fleet
     >>> names = ("slow", "nev-2025-30", "fast")
@@ -317,7 +317,8 @@ def _split_triangle(uniform: Array, low: float, middle: float, high: float) -> A
 def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
     """Return the common factor on vehicles, by draw and class.
 
-    Its logarithm is linear in the normal quantile between the scenarios, and extrapolated beyond.
+    Its logarithm is linear in the normal quantile between the scenarios, and extrapolated beyond
+    them.
     """
     at, z = ndtri(paces.columns.to_numpy(dtype=float)), ndtri(uniform)
     step = np.clip(np.searchsorted(at, z) - 1, 0, len(at) - 2)
@@ -332,8 +333,8 @@ def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
 
     `case`: ``low``, ``central`` or ``high``, as in `energy_scenarios`. Columns: ``zone_id``,
     ``vehicle_class``; `FACTORS` (vehicles, shares, km/day, kWh/km) and ``charging_efficiency``;
-    ``home_share`` of the zone; ``demand_kwh_day``: the product of the factors over the efficiency
-    (kWh/day).
+    ``home_share`` of the zone; ``demand_kwh_day``: the product of the factors divided by the
+    efficiency (kWh/day).
 
     >>> from siting.demand import Area, city_share, national_fleet, vehicle_figures
     >>> from siting.reference import table

@@ -25,10 +25,10 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     """Return use and energy by class: kWh/km, km/day, efficiency, home and public shares.
 
     The energy of a vehicle is ``km_day * electric_km_share * kwh_km / charging_efficiency`` kWh a
-    day at the charger. ``electric_km_share`` is below 1 for classes with plug-in hybrids: the
-    country's new-energy vehicles include them, and they use petrol too. The packaged ``kwh_km`` is
-    measured at the wall, so its efficiency is 1 and losses count once. A ``kwh_km`` measured at the
-    battery also needs a ``charging_efficiency`` (about 0.9).
+    day at the charger. ``electric_km_share`` is below 1 for classes with plug-in hybrids, which are
+    among the country's new-energy vehicles but use petrol too. The packaged ``kwh_km`` is measured
+    at the wall, so its efficiency is 1 and losses count once. A ``kwh_km`` measured at the battery
+    also needs a ``charging_efficiency`` (about 0.9).
 
     `path`: a user's own table with the columns of ``siting/reference/vehicles.csv``; its rows
     replace the package's for the same class and figure. `overrides`: single figures to change:

@@ -1,4 +1,4 @@
-"""Relative wealth of demand cells; vehicle ownership follows it within an area."""
+"""Relative wealth of demand cells, a proxy for vehicle ownership within an area."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def relative_wealth(
             what += f"are below zero or no number, e.g. {first:g}"
             fix = "for an index about zero, such as Meta's, set demand.wealth.index: true"
         raise InputError(str(path), what, fix, labels(np.flatnonzero(bad)[:100]))
-    # Imported here: most studies read no wealth.
+    # Imported here, because most studies read no wealth.
     from scipy.spatial import cKDTree
 
     at = shapely.get_coordinates(cells.geometry.centroid.to_numpy())

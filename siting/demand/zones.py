@@ -68,14 +68,14 @@ def read_zones(
     to 1. `ownership_column`: vehicles a head, or a proxy, in any unit.
 
     Columns: ``zone_id``, ``name``, ``people`` (persons), ``renting_share`` and ``high_rise_share``
-    (0 to 1, blank if unknown) and ``ownership`` if it has a column, the layer's other columns (with
-    ``user_`` before names used here), ``geometry``; in the file's order. The result of
+    (0 to 1, blank if unknown), ``ownership`` if its column is given, the layer's other columns
+    (with ``user_`` before names used here), ``geometry``; in the file's order. The result of
     `zone_report` is in ``attrs["report"]``.
 
     Raises `InputError` with every fault of the file at once: missing columns; counts as in
     `siting.demand.read_people`; shares outside 0 to 1; missing or repeated ids; geometry that is
     missing, broken or not a polygon; zones that overlap by more than 0.1 % of the smaller one, with
-    the square kilometres and ids.
+    their ids and the overlap in km2.
     """
     require_commas(path)
     layer = read_layer(path)
@@ -206,13 +206,13 @@ def spread_zones(
 ) -> gpd.GeoDataFrame:
     """Return the zones' people spread inside each zone: points in lon/lat with counts.
 
-    For zones with only a total. People are assumed to live in proportion to the length of
-    residential street, the footprint of buildings or the number of places; the caller must state
-    this assumption. Each zone's points sum to its people.
+    This is for zones of which only the total is known. People are assumed to live in proportion to
+    the length of residential street, the footprint of buildings or the number of places; the caller
+    must state this assumption. Each zone's points sum to its people.
 
     `zones`: polygons with ``zone_id`` and ``people``, as `read_zones` returns them; `network`:
     roads, for the length of street inside the zone; `buildings`: footprints (polygons), for their
-    area; each counts in the zone of a point inside it; `pois`: places, for their number or their
+    area; each belongs to the zone of a point inside it; `pois`: places, for their number or their
     column ``weight``; `by`: which of the three to use; optional if only one is given; `highway`:
     the road classes along which people live.
 

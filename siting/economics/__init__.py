@@ -11,17 +11,17 @@ revenue goes to payment and telecom, and h is the income tax:
     PV factor F(r, n) = (1 - (1 + r)^-n) / r,   n where r = 0
     NPV       = ((1 - h) A + h K / n) F(r, n) - K - (1 - h) replacements
                                                    (year by year while q grows)
-    gap       = max(0, -NPV), paid up to what the subsidy's rule allows for the offer
+    gap       = max(0, -NPV), paid up to the subsidy rule's limit for the offer
     payback   : the time from which the running total of the flows stays at or above 0, linear
                 within a year; blank if not within n years
 
 The plan's energy is for the target year. Earlier sales follow the demand of the fleet model from
 the opening year on (`sales_path`); later sales stay constant. Flows fall at the ends of years.
 Chargers and swap batteries are replaced at today's price at the end of the last full year of their
-life, if before the horizon, and have no residual value. These assumptions err against the station.
-Prices are constant, and the discount rate is real. The cost is written off evenly over the horizon,
-and a loss lowers the tax on other income of the firm; both err for the station. A subsidy is not
-taxed.
+life, if before the horizon, and have no residual value. These assumptions understate a station's
+earnings. Prices are constant, and the discount rate is real. The cost is written off evenly over
+the horizon, and a loss lowers the tax on other income of the firm; both assumptions favour the
+station. A subsidy is not taxed.
 
 NPV is linear in q, the sales of the target year: NPV = worth q - need, with worth = (1 - h) 365 m x
 the sum over the years t of (share of q sold in t) / (1 + r)^t, and need = K (1 - h F / n) + (1 - h)

@@ -3,7 +3,7 @@
 The net present value of a station that sells q is ``worth q - need``
 (`siting.economics.gap_terms`). It is linear in the price of a kWh, the tariff, the lease of a bay,
 wages, fixed charges, sales, and the cost of chargers, grid works and civil works. Two values of a
-figure give the line and its zero: nothing is solved or planned again.
+figure give the line and its zero, so nothing is solved again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Accounts:
     # The new stations' offers, as `siting.sites.make_offers` returns them, with their payment in
     # ``subsidy_pkr``.
     offers: pd.DataFrame
-    sold_kwh_day: Floats  # sales of each offer (kWh/day), above those of a station it extends
+    sold_kwh_day: Floats  # sales of each offer (kWh/day), above the sales of a station it extends
     # `rules`, `subsidy`: prices and rates, and the caps on public money
     rules: BusinessRules
     subsidy: Subsidy
@@ -132,10 +132,11 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
 
     Columns: ``figure`` (an item of money.csv or works.csv, ``sales``, or a part of the cost),
     ``value``, ``unit``, ``stations`` (their number), ``rising`` (whether a larger value helps
-    them), ``half_no_money_at`` and ``no_money_at`` (from there on half of them, or all, need no
-    public money), ``first_lost_at`` and ``all_lost_at`` (beyond it one, or every, station has a
-    shortfall above its cap). Blank if no such value lies between 0 and `FAR` times the figure's
-    own. Figures without an effect are left out. The figure nearest to a break-even comes first.
+    them), ``half_no_money_at`` and ``no_money_at`` (the value from which half of them, or all, need
+    no public money), ``first_lost_at`` and ``all_lost_at`` (the value beyond which one station, or
+    every station, has a shortfall above its cap). A value is blank if it does not lie between 0 and
+    `FAR` times the figure's ``value``. Figures without an effect are left out. The figure nearest
+    to a break-even comes first.
     """
     shares = sold_shares(accounts.offers, accounts.by_group)
     main = shares.idxmax(axis=1).to_numpy() if len(shares) else np.array([])
@@ -186,10 +187,10 @@ def swings(
 ) -> pd.DataFrame:
     """Return the effect of figures at their low and high ends on all stations' value (PKR).
 
-    `ends`: by name, a function from a figure to the stations, and the figure's two ends. Columns:
-    ``name``, ``low_pkr`` and ``high_pkr`` (change of all stations' net present value without
-    subsidy), ``swing_pkr`` (the range of the two and 0), in the order given. Ends that the rules
-    refuse are left out.
+    `ends`: by name, a function that returns the stations at a figure, and the figure's two ends.
+    Columns: ``name``, ``low_pkr`` and ``high_pkr`` (change of all stations' net present value
+    without subsidy), ``swing_pkr`` (the range of the two and 0), in the order given. Ends that the
+    rules refuse are left out.
     """
     now = float(accounts.npv_pkr.sum())
     rows = []

@@ -139,7 +139,7 @@ def business_case(
     )
     for column in fixed.columns:
         out[column] = fixed[column].to_numpy()
-    # Figures of a usual year: replacements are in replacement_pv_pkr.
+    # Figures of a year without replacements, which are in replacement_pv_pkr.
     usual = yearly[:, -1]
     out["income_tax_pkr_year"] = rules.income_tax * (usual - cost / rules.years)
     out["net_pkr_year"] = usual - out["income_tax_pkr_year"]
@@ -240,7 +240,7 @@ def _paybacks(outlay: Floats, flows: Floats) -> list[float]:
 
 
 def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: BusinessRules) -> Floats:
-    """Return each offer's sales in each year (kWh/day), less those of a station it extends."""
+    """Return each offer's sales in each year (kWh/day), less sales of a station it extends."""
     years = rules.years
     table = served.to_frame() if isinstance(served, pd.Series) else served
     ids = offers["site_id"].astype(str)

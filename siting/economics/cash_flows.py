@@ -41,7 +41,7 @@ def margin_pkr_kwh(rules: BusinessRules, group: str) -> float:
 
 
 def efficiency(rules: BusinessRules, group: str) -> float:
-    """Return energy sold over energy bought at a charger group."""
+    """Return energy sold divided by energy bought at a charger group."""
     return rules.efficiency_dc if group.startswith(RECTIFIED) else rules.efficiency_other
 
 
@@ -145,13 +145,14 @@ def payback_years(outlay_pkr: float, flows_pkr: Floats) -> float:
     """Return the years after which the cumulative flow never falls below 0 again.
 
     `outlay_pkr`: outlay at the start, at least 0; `flows_pkr`: cash flow of each year, spread
-    evenly. The result is 0 without outlay and losses, and NaN if the flows never pay it back.
+    evenly over the year. The result is 0 without outlay and losses, and NaN if the flows never pay
+    it back.
 
     >>> payback_years(1000.0, np.full(10, 400.0)), payback_years(1000.0, np.full(2, 400.0))
     (2.5, nan)
     """
     total = np.concatenate([[-outlay_pkr], np.cumsum(flows_pkr) - outlay_pkr])
-    # A billionth of the outlay is tolerance.
+    # The tolerance is a billionth of the outlay.
     below = np.flatnonzero(total < -1e-9 * max(outlay_pkr, 1.0))
     if not len(below):
         return 0.0

@@ -55,8 +55,8 @@ class BusinessRules:
     # and their number at a new station with DC, and without
     attendant_month_pkr: float
     attendants: float
-    # `efficiency_dc`, `efficiency_other`: energy sold over energy bought, of DC chargers and swap
-    # cabinets, and of all others; above 0 and at most 1
+    # `efficiency_dc`, `efficiency_other`: energy sold divided by energy bought, for DC chargers and
+    # swap cabinets, and for all others; above 0 and at most 1
     efficiency_dc: float
     efficiency_other: float
     # Sales of each year of operation relative to the target year, 0 to 1; the last value also holds
@@ -156,7 +156,7 @@ def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
 def opening_years(target_year: int, known_from: int = 0) -> range:
     """Return the opening years of a plan's stations, evenly spread up to the target year.
 
-    No year is before `known_from`, the first with known demand.
+    No year is before `known_from`, the first year with known demand.
 
     >>> opening_years(2030)
     range(2027, 2031)
@@ -171,7 +171,7 @@ def sales_path(
 ) -> tuple[float, ...]:
     """Return the sales of each year of operation relative to the target year, 0 to 1.
 
-    Sales follow the demand, up to that of the target year, for which capacity is built. For several
+    Sales follow the demand up to the target year's demand, for which capacity is built. For several
     opening years the result is the mean over them.
 
     `demand_kwh_day`: demand of each year from the first opening year to the target year;

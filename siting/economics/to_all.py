@@ -10,7 +10,8 @@ ends of years ``t`` for ``Z_t``. In each of its ``n`` years, at the discount rat
 
 which is the annuity of capital and replacements, plus running costs, from the business case
 (`siting.economics.case.gap_terms`) before income tax. Tax and subsidy are transfers and not a cost
-to all, and power costs the same at every station. Existing stations add no cost.
+to all. Power is left out, because it costs the same at every station. Existing stations add no
+cost.
 
 At ``e`` kWh a session, a kWh/day is ``1 / e`` sessions a day. With ``v`` PKR an hour for the
 driver's time and ``b`` drives to the charger per session, a minute of drive costs

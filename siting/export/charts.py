@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SERVED, LACKING, LACKING_EDGE, PUBLIC = "#00694e", "#fbdcc4", "#d55e00", "#0072b2"
 GRID = "#e5e7eb"
-# How drivers choose on a simulated day.
+# Ways in which drivers choose on a simulated day.
 _CASES = (("planned", "as planned", NEW), ("free", "free choice, all drivers", "#c2410c"))
 # Unserved energy is hatched, so that it can be seen in a grey print.
 _LACKING: dict[str, Any] = {"color": LACKING, "ec": LACKING_EDGE, "hatch": "////", "lw": 0.6}
@@ -115,7 +115,7 @@ def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
         known = {"charger_cost_pkr": known.pop("charger_cost_pkr"), **_GRID_PARTS, **known}
     sums = {text: float(built[c].sum()) for c, text in known.items() if c in built.columns}
     other = float(new["cost_pkr"].sum()) - sum(sums.values())
-    # A remainder below a rupee is rounding.
+    # A remainder below a rupee is a rounding error.
     return {t: v for t, v in {**sums, "Other": other if other > 1.0 else 0.0}.items() if v > 0}
 
 
@@ -125,7 +125,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     `sites` has ``site_id``, ``existing``, ``capacity_kwh_day``, ``served_kwh_day``.
     """
     rows = sites.assign(
-        # Rounded, so that stations of one size are sorted by use, not by rounding errors.
+        # Rounded values sort stations of one size by use, not by a rounding error of their size.
         room=sites["capacity_kwh_day"].fillna(sites["served_kwh_day"]).astype(float).round(3),
         got=sites["served_kwh_day"].astype(float).round(3),
     ).sort_values(["room", "got", "site_id"], ascending=[False, False, True], kind="stable")
@@ -253,7 +253,7 @@ def draw_simulation(
 
 
 def new_chart(width_in: float, height_in: float) -> tuple[Figure, Axes]:
-    """Return a figure with one chart, its frame open above and to the right."""
+    """Return a figure with one chart, which has no frame line above and to the right."""
     figure = new_figure(width_in, height_in, layout="constrained")
     engine: Any = figure.get_layout_engine()
     engine.set(w_pad=0.15, h_pad=0.1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Values of ``source`` and ``licence`` that name nobody.
+# Values of ``source`` and ``licence`` that do not name an owner.
 NOBODY = ("", "not stated", "given by the user")
 
 
@@ -26,7 +26,7 @@ def credit_line(inputs: Iterable[Mapping[str, Any]]) -> str:
     for owner in owners_of(records):
         of_owner = [record for record in records if str(record["source"]) == owner]
         licences = [str(record.get("licence") or "") for record in of_owner]
-        # The date of the newest file: no content is newer.
+        # The newest file gives the date, because no content is newer.
         dates = sorted(str(record["file_date"]) for record in of_owner if record.get("file_date"))
         said = [*dict.fromkeys(one for one in licences if one not in NOBODY), *dates[-1:]]
         parts.append(f"{owner} ({', '.join(said)})" if said else owner)

@@ -26,7 +26,7 @@ ONE, DRAWN = ("sites",), ("sites", "demand")
 ENDINGS = (".gpkg", ".shp", ".parquet", ".fgb", ".geojson", ".kml", ".xlsx")
 # Files of a Shapefile beside its ``.shp``.
 BESIDE_SHP = (".shx", ".dbf", ".prj", ".cpg", ".fields.csv")
-# Most rows of a sheet, header included.
+# Largest number of rows of a sheet, header included.
 SHEET_ROWS = 1_048_576
 
 
@@ -46,7 +46,7 @@ def write_exchange(
     title: str = "",
     note: str = "",
 ) -> Path:
-    """Write layers to a file for other programs, lon/lat (EPSG:4326), and return the file.
+    """Write layers to a file for other programs, in lon/lat (EPSG:4326); return the file.
 
     `layers`: layers and tables of a plan by name, as in `siting.Plan.layers`. `path`: the new file;
     its ending decides the format. ``.parquet`` (GeoParquet), ``.fgb``

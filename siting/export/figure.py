@@ -1,4 +1,4 @@
-"""Matplotlib figures: made without pyplot, shown by notebooks, saved with the same bytes."""
+"""Matplotlib figures without pyplot: shown by notebooks, saved with the same bytes always."""
 
 from __future__ import annotations
 

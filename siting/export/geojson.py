@@ -1,4 +1,4 @@
-"""GeoJSON by RFC 7946, one feature a line so that plans can be compared with diff."""
+"""GeoJSON by RFC 7946, with one feature per line, so that diff can compare plans."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def write_geojson(
 
     The file has no ``crs`` member, and its polygons follow the right-hand rule. Missing and
     infinite values are ``null``; numbers are rounded by the unit in their column's name
-    (watt-hours, hundredths of a minute, whole rupees for integers). One feature a line, in the
-    order of the rows; the same layer gives the same bytes.
+    (watt-hours, hundredths of a minute, whole rupees for integers). Each feature is one line, in
+    the order of the rows; the same layer gives the same bytes.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def geojson_of(layer: gpd.GeoDataFrame, *, name: str, note: str = "") -> dict[st
 def _collection(
     layer: gpd.GeoDataFrame, name: str, note: str, key: str | None
 ) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
-    """Return a collection's members without the features, and the features."""
+    """Return a collection's members other than its features, and its features."""
     if key is not None:
         twice = layer[key].duplicated()
         refuse(rows_fault(f"{name}, column {key}", twice, layer[key], "duplicate"))

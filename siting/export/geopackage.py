@@ -137,7 +137,7 @@ def _free_name(wanted: str, taken: Collection[str]) -> str:
 def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
     """Add QGIS styles to a GeoPackage; each layer opens with its first one.
 
-    The layers must be written.
+    The layers must already be written.
     """
     with closing(sqlite3.connect(path)) as database:
         geometry = dict(
@@ -173,7 +173,7 @@ def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
 def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
     """Add each field's name in words and its meaning where a GIS shows them.
 
-    The layers must be written; rows of `dictionary` on other tables are skipped.
+    The layers must already be written; rows of `dictionary` on other tables are skipped.
     """
     rows = (
         dictionary[["layer", "field", "alias", "unit", "meaning"]].astype(str).to_numpy().tolist()

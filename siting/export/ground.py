@@ -27,7 +27,7 @@ _MAIN_ROADS = {
     "trunk": (2.2, "#858c96"),
     "motorway": (2.2, "#858c96"),
 }
-# Colours of cells with little and with much demand: none, half and all of it served.
+# Colours of cells with little and with much demand, if none, half or all of it is served.
 _SHADES = np.array(
     [
         [[253, 241, 226], [222, 110, 56]],
@@ -237,7 +237,7 @@ def _road_kind(highway: Any) -> str:
 
 
 def marker_pt2(power_kw: Array, of_kw: float) -> Array:
-    """Return the area of each marker (square points), in proportion to its kW over `of_kw`."""
+    """Return the area of each marker (square points), in proportion to its kW / `of_kw`."""
     sized = np.nan_to_num(power_kw) / of_kw * _LARGEST_PT2
     return np.asarray(np.maximum(sized, _SMALLEST_PT2))
 

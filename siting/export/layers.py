@@ -84,7 +84,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
         "people": cells["people"].to_numpy(),
         "demand_kwh_day": total,
         "served_kwh_day": got,
-        # Sums in another order may differ in the last digit, but this is never negative.
+        # The two sums may differ in the last digit, but unserved energy must not be negative.
         "unserved_kwh_day": np.maximum(total - got, 0.0),
         "served_share": np.divide(got, total, out=np.full(len(total), np.nan), where=total > 0),
     }
@@ -105,9 +105,10 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
 
 
 def one_each(rows: pd.DataFrame, cell_id: Iterable[Any], cells: pd.Series) -> pd.DataFrame:
-    """Return columns by cell, in the order of `cells`: values shared by all rows of a cell.
+    """Return columns by cell, in the order of `cells`, with the value that its rows share.
 
-    Blank where rows differ; a column that differs within every cell is left out.
+    A value is blank where the rows of a cell differ; a column that differs within every cell is
+    left out.
 
     >>> rows = pd.DataFrame({"ward": ["a", "a", "b"], "row": [1, 2, 3]})
     >>> one_each(rows, ["c1", "c1", "c2"], pd.Series(["c1", "c2"])).to_dict("list")
@@ -145,7 +146,7 @@ def outside_layer(
     `cells`, `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`; `people_outside`: rows of
     the people layer that the study leaves out, with ``people``. Columns: ``people``,
     ``demand_kwh_day`` (missing for people left out of the study), ``reason``, ``geometry``;
-    lon/lat. Cells first, then people left out.
+    lon/lat. The cells come first, then the people left out.
     """
     far = cells[cells["node_id"].isna()]
     wanted = demand.groupby("cell_id")["demand_kwh_day"].sum().reindex(far["cell_id"])
@@ -199,10 +200,10 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
     `edges`: roads indexed by (u, v, key), with ``length_m`` and ``travel_min``.
 
-    Result: one row per road. Above `MOST_ROADS`, roads that continue each other with the same name,
-    class and speed are one line for both directions, drawn within two metres. Such a line has its
-    length and driving time, in ``roads`` its number of roads, and blanks where these differ
-    (``u``, ``v``, ``key`` …).
+    Result: one row per road. Above `MOST_ROADS`, roads that continue each other and have the same
+    name, class and speed become one line for both directions, drawn within two metres of them. Such
+    a line has its own length and driving time, its number of roads in ``roads``, and blanks in all
+    other columns (``u``, ``v``, ``key`` …).
     """
     table = edges.reset_index()
     if len(table) <= MOST_ROADS:
@@ -236,7 +237,7 @@ def road_layer(edges: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def site_table_layer(table: pd.DataFrame, sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return a table with ``site_id`` as points at those sites, columns and rows kept.
+    """Return a table with ``site_id`` as a layer: each row becomes a point at its site.
 
     Raises `InputError` if a row names an unknown site.
     """
@@ -249,10 +250,10 @@ def site_table_layer(table: pd.DataFrame, sites: gpd.GeoDataFrame) -> gpd.GeoDat
 def zone_layer(
     zones: pd.DataFrame, cells: gpd.GeoDataFrame, zone_of_cells: pd.Series
 ) -> gpd.GeoDataFrame:
-    """Return a program's zones with the shape of their cells, columns and rows kept.
+    """Return a program's zones as a layer: each row gets the joined shape of its cells.
 
-    `zones` has names in ``zone``; `zone_of_cells` is by ``cell_id``, blank for a cell without zone.
-    A zone without cells has no shape.
+    `zones` has names in ``zone``; `zone_of_cells` has the zone of each cell by ``cell_id``, blank
+    for a cell without a zone. A zone without cells has no shape.
     """
     zone = zone_of_cells.reindex(cells["cell_id"].astype(str)).to_numpy()
     shapes = gpd.GeoDataFrame({"zone": zone}, geometry=cells.geometry.array, crs=cells.crs)

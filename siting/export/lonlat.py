@@ -1,4 +1,4 @@
-"""Geometry for export: longitude and latitude, seven decimals, still valid."""
+"""Geometry for export: valid, in longitude and latitude with seven decimals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from siting.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-# About a centimetre; RFC 7946 (section 11.2) warns of more as false precision.
+# Seven decimals are about a centimetre; RFC 7946 (section 11.2) warns that more are false
+# precision.
 COORDINATE_DECIMALS = 7
 _GRID = 10.0**-COORDINATE_DECIMALS
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)

@@ -47,7 +47,7 @@ _ID = "siting_plan_layer_"  # QGIS rejects short ids
 # Labels and scale bar of the page, by QGIS's numbers for item types.
 _LABEL, _SCALE_BAR = "LayoutItem[@type='65641']", "LayoutItem[@type='65646']"
 _MAP_MM = (205.0, 168.0)
-_BAR_MM = 48.0  # the scale bar has 60 mm with its figures
+_BAR_MM = 48.0  # width of the scale bar; with its figures it takes 60 mm
 
 
 def write_qgis_project(
@@ -68,7 +68,7 @@ def write_qgis_project(
     text = _project(shown, styles, title, note, credit)
 
     def write(part: Path) -> None:
-        # The same plan must give the same file: a fixed time for the content.
+        # The same plan must give the same file, so the content has a fixed time.
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
             inside = zipfile.ZipInfo("plan.qgs", (2000, 1, 1, 0, 0, 0))
             inside.compress_type = zipfile.ZIP_DEFLATED

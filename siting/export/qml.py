@@ -41,7 +41,7 @@ class Rule(NamedTuple):
 
 
 class Size(NamedTuple):
-    """Marker areas by a field: `most` is the largest value, drawn `most_mm` across."""
+    """Marker areas by a field: a marker of the largest value, `most`, is `most_mm` wide."""
 
     field: str
     most: float

@@ -1,4 +1,4 @@
-"""The tables of one run as files in a folder, drawn and explained."""
+"""The tables of one run as files in a folder, with styles and explanations."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def write_run_tables(
     """Write a run's layers (lon/lat, degrees) and tables into a folder; return the files.
 
     `folder`: an existing one; `plan`, `shown`: as for `layers_of`, with the plan's ``title`` and
-    ``note``; `credit`: owner, licence and date of the data (`credit_line`); `made`: the day, for
+    ``note``; `credit`: owner, licence and date of the data (`credit_line`); `made`: the date for
     the print page. Note and credit are in the description of every layer and in a column of the CSV
     files. The files: ``sites``, ``demand``, ``service``, ``candidates`` and ``isochrones`` (if any)
     as GeoJSON, each with its QGIS style as ``.qml``; ``plan.gpkg``, with styles inside;

@@ -1,4 +1,4 @@
-"""Parts of a print page: tables of declared columns, and a map over the larger roads."""
+"""Parts of a print page: tables, and a map over the larger roads."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def table_of(columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]) -> s
 
 
 class MapSheet:
-    """A map in lon/lat, as parts of an ``svg`` element; `bounds` of its content."""
+    """A map in lon/lat, as parts of an ``svg`` element; `bounds` are the boxes of its content."""
 
     def __init__(self, *bounds: Any) -> None:
         all_ = np.array(bounds)
         self.west, south = np.nanmin(all_[:, :2], axis=0)
         east, self.north = np.nanmax(all_[:, 2:], axis=0)
-        self.narrow = np.cos(np.radians((south + self.north) / 2))  # of a degree of longitude
+        self.narrow = np.cos(np.radians((south + self.north) / 2))  # width / height of a degree
         self.scale = min((WIDTH - 2 * EDGE) / max((east - self.west) * self.narrow, 1e-9),
                          (HEIGHT - 2 * EDGE) / max(self.north - south, 1e-9))  # fmt: skip
         self.height = round((self.north - south) * self.scale) + 2 * EDGE

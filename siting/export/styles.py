@@ -23,7 +23,7 @@ from siting.writing import write_text
 UNSERVED = ("#fdd9b5", "#fdae6b", "#f16913", "#c44103", "#7f2704")
 WANTED = ("#dbe9f6", "#abcfe6", "#6aaed6", "#3080bd", "#08478e")
 SERVED = ("#f1eef6", "#bdc9e1", "#74a9cf", "#2b8cbe", "#045a8d")
-# Driving minutes, nearer is darker; these greens are used for nothing else.
+# Colours of driving minutes, darker for shorter drives; these greens have no other use.
 MINUTES = ("#00441b", "#238b45", "#66c2a4", "#b2e2e2", "#e0f3ee")
 NOTHING = "#e3f3ef"  # all served
 EXISTING, EXISTING_RIM = "#f0c419", "#1f2937"
@@ -60,7 +60,7 @@ class Style(NamedTuple):
 
 
 def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
-    """Return the styles of a layer, the one it opens with first; empty for a table.
+    """Return the styles of a layer, its opening style first; empty for a table.
 
     `name`: the layer's name, e.g. ``sites`` or ``demand``; an unknown name gets a plain style by
     its type of geometry. `layer`: its rows, which give classes and sizes.
@@ -108,7 +108,7 @@ def breaks(values: Any, count: int = 5) -> list[float]:
     )[1:]  # fmt: skip
     tops = [float(np.quantile(numbers, part)) for part in parts]
     coarse, fine = (sorted({_round_up(top, steps) for top in tops}) for steps in (_COARSE, _FINE))
-    # Close values need close limits.
+    # Values close together need limits close together.
     return coarse if len(coarse) == len(parts) else fine
 
 
@@ -130,7 +130,7 @@ def _ranges(
     """Return a class for zero, and classes up to round limits."""
     limits = breaks(layer[field].to_numpy(dtype=float, na_value=np.nan))
     draw = _area_symbol(layer)
-    # Values below a thousandth of the largest count as zero on a map.
+    # Values below a thousandth of the largest are drawn as zero.
     floor = limits[-1] / 1000 if limits else 0.05
     limits = [limit for limit in limits if limit > floor]
     classes = [Class((-1e-9, floor), nothing[0], draw(nothing[1]))]

@@ -115,9 +115,9 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     """Write a table as CSV, its points as columns ``lon`` and ``lat`` in degrees (WGS 84).
 
     UTF-8 with a byte order mark, because spreadsheet programs show Urdu as rubbish without one;
-    read it elsewhere as ``utf-8-sig``. Numbers are rounded by the unit in their column's name,
-    missing values are blank, rows keep their order, and the index is not written. A text that a
-    spreadsheet would take for a formula gets a quotation mark in front.
+    other programs must read it as ``utf-8-sig``. Numbers are rounded by the unit in their column's
+    name, missing values are blank, rows keep their order, and the index is not written. A text that
+    a spreadsheet would take for a formula gets a quotation mark in front.
 
     `frame`: a table, or a layer of points in any coordinate reference system; it is not changed;
     `path`: the file; it appears whole or not at all; `note`: a note for every reader, e.g. that the

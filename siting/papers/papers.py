@@ -108,7 +108,7 @@ def write_paper(
 
 def _stations(plan: Plan) -> pd.DataFrame:
     """Return the new stations with their offer, business case, place and year."""
-    # A site's net present value includes its subsidy, a business case's does not.
+    # The net present value of a site includes its subsidy; a business case's value does not.
     new = pd.DataFrame(plan.new_sites.drop(columns=["geometry", "npv_pkr"])).sort_values("site_id")
     business = plan.tables["business"]
     for key, table in (
@@ -322,7 +322,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
         number, within, loss, most_m = (told[name] for name in names)
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(str(folder), f"is not a folder of lots: {err!r:.80}", fix) from err
-    # Divided again, so that each figure is the run's own, even if the folder was edited.
+    # The lots are divided again, so that each figure is from the run even if the folder was edited.
     parted = part_into_lots(run.plan, number, within=within, loss=loss, most_m=most_m)
     facts = parted.facts
     if json.loads(json_text(facts)) != told:

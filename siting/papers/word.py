@@ -40,7 +40,7 @@ class Word:
             self.say(note)
 
     def head(self, text: str, level: int = 1, *, new_page: bool = False) -> None:
-        """Begin a section, on a new page if asked."""
+        """Begin a section, on a new page if `new_page` is true."""
         heading = self._file.add_heading(visible(text), level)
         heading.paragraph_format.page_break_before = new_page
 

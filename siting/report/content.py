@@ -111,7 +111,7 @@ def drives(facts: dict[str, Any]) -> list[Shown]:
 
 
 def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
-    """Return the gap of each aim after the first, and whether it is as small as asked.
+    """Return the gap of each aim after the first, and whether it is as small as requested.
 
     A badge for the first aim alone would hide later aims that are far from proven.
     """
@@ -177,7 +177,7 @@ def money(run: RunRecord) -> dict[str, Any]:
 
 
 def _additional(m: dict[str, Any]) -> list[Shown]:
-    """Return the effect of public money, if the run has it."""
+    """Return the effect of public money, if the run computed it."""
     if not m.get("new_stations"):
         return []
     none, of, npv = m["stations_without_need"], m["new_stations"], m["npv_without_subsidy_pkr"]
@@ -203,7 +203,7 @@ def years(run: RunRecord) -> list[dict[Any, Any]]:
             **row,
             "year": int(row["year"]),
             "standing": int(standing.get(row["year"], 0)),
-            # The share in the file is rounded.
+            # The share is computed again, because the share in the file is rounded.
             "share": row["served_kwh_day"] / (row["demand_kwh_day"] or 1.0),
         }
         for row in run.years.years.to_dict("records")
@@ -373,7 +373,7 @@ def _day_use(served_kwh: float, power_kw: float) -> str:
 
 
 def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
-    """Return why a new station is weak, or nothing."""
+    """Return why a new station is weak, or an empty text."""
     served, use = row["served_kwh_day"], row["use_share"]
     if row["existing"]:
         return ""
@@ -436,7 +436,7 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def other_limits(run: RunRecord) -> list[dict[str, Any]]:
-    """Return one bar for each limit other than money; only the fullest feeders."""
+    """Return one bar for each limit other than money; of the feeders, only for the fullest."""
     rows = [row for row in run.facts.get("limits", []) if row["kind"] != "envelope"]
     bars = [
         _bar(r["limit"], r["used"], r["at_least"], r["unit"], "at least")

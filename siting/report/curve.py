@@ -181,7 +181,7 @@ def _chart(
                 "kind": line.kind,
                 "points": [(across(a), up(b)) for a, b in zip(x, line.y, strict=True)],
             }
-            # The last one is on top.
+            # The first line is drawn last, on top of the others.
             for line in reversed(lines)
         ],
         "x_ticks": [(across(t), f"{t:,.10g}") for t in _ticks(0, right) if t <= right * 1.0001],

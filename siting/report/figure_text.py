@@ -78,7 +78,7 @@ def figure(value: Any) -> str:
 
 
 def label(name: Any) -> str:
-    """Return a name of the tables as words.
+    """Return a column name of the tables as words.
 
     >>> label("two_wheeler_delivery"), label("grid works")
     ('Two wheeler delivery', 'Grid works')

@@ -13,8 +13,8 @@ from pathlib import Path
 from siting.errors import Fault, MissingExtraError
 
 _PACKAGE, _DATA = "XStatic-Leaflet", "xstatic/pkg/leaflet/data"
-# SHA-256 of script and style sheet of the tested versions. The script runs in every report:
-# a changed script is refused.
+# SHA-256 of script and style sheet of the tested versions. The script runs in every report, so a
+# changed script is refused.
 KNOWN = {
     "1.9.3": (
         "5819285cec137b229c94e1ee5ad73e8b6b84345a4367d60f75fe477fe0fb7b03",
@@ -34,7 +34,7 @@ class Leaflet:
     script: str
     style: str
     sha256: str  # of the installed script
-    known: bool  # whether it is this version's released file
+    known: bool  # whether the script is the released file of this version
 
 
 def has_report() -> bool:
@@ -83,7 +83,7 @@ def embedded_leaflet() -> Leaflet:
         return f"url(data:image/png;base64,{data})"
 
     style = re.sub(r"url\(['\"]?(images/[\w.-]+\.png)['\"]?\)", inline, style)
-    # A browser's developer tools would load the script's source map.
+    # The link to a source map is removed, because a browser's developer tools would follow it.
     script = re.sub(r"\n?//# sourceMappingURL=\S+", "", script)
     return Leaflet(version, script, style, found[0], version in KNOWN)
 

@@ -1,7 +1,7 @@
 """The data of the map, as arrays small enough for a page.
 
 A coordinate is a whole number of 1e-5 degrees (about a metre). A line is one flat list: longitude
-and latitude of its first point, then the step to each next one. Energy is in kWh/day.
+and latitude of its first point, then the step to each next point. Energy is in kWh/day.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def map_data(run: RunRecord) -> dict[str, Any]:
     ``id``, ``name``, ``old``, ``kw``, ``at``, ``kwh`` (by class), ``service`` (flat: cell, kWh/day,
     minutes); ``minutes`` to the nearest station: ``told``, ``colour`` and ``shape`` of each band;
     ``areas`` of service, by year; ``years``, empty for a plan without years: ``year``, ``kw`` by
-    site (none: it does not stand yet), ``wanted`` and ``served`` by cell and class.
+    site (none if its station does not stand yet), ``wanted`` and ``served`` by cell and class.
     """
     cells, index = _cells(run)
     polygons = all(cell["shape"] for cell in cells)
@@ -185,7 +185,7 @@ def _strokes(
 
 
 def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
-    """Return 0 for main roads, 1 for middle, 2 for others; the first item of a list counts."""
+    """Return 0 for main roads, 1 for middle, 2 for others; a list has its first item's rank."""
     kinds = roads["highway"].astype(str)
     rank = {kind: _rank(kind) for kind in kinds.unique()}
     return np.asarray(kinds.map(rank), dtype=np.int64)

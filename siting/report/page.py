@@ -1,4 +1,4 @@
-"""The report as one HTML file that runs only its own scripts and fetches nothing unasked."""
+"""The report as one HTML file, which runs its own scripts and fetches only on request."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
 def render(
     run: RunRecord, frontier: Frontier | None = None, free: gpd.GeoDataFrame | None = None
 ) -> str:
-    """Return the report of a run as the text of an HTML page, with any budget curve given.
+    """Return the report of a run, and its budget curve if given, as the text of an HTML page.
 
-    `free`: places without a station (``site_id``, ``name``, points in lon/lat). With them the map
+    `free`: places without a station (``site_id``, ``name``, points in lon/lat). With `free` the map
     shows plans sent by a notebook (`siting.report.mapdata.standing`) and reports clicked places.
     """
     leaflet = embedded_leaflet()

@@ -1,4 +1,4 @@
-"""Shapes of the page as integers, a line as its first point and steps; and service areas.
+"""Service areas, and the page's shapes as integers: a line is its first point and steps.
 
 The service area of a station merges the cells that get most of their energy from it.
 """
@@ -75,7 +75,7 @@ def polygons_of_all(shapes: Sequence[Any]) -> list[list[list[list[int]]]]:
 
 
 def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
-    """Return the service areas of a run: one list per year of the plan, or one in all.
+    """Return the service areas of a run: one list per year, or one for a plan without years.
 
     ``site`` is the position in the layer of sites, ``shape`` polygons of rings, ``tint`` a number
     that no adjacent area has. Empty if the cells are points.
@@ -136,7 +136,7 @@ def _tints(areas: list[Any]) -> list[int]:
         if a != b:
             near[a].add(b)
     tints: list[int] = [-1] * len(areas)
-    # Areas with most neighbours first, which keeps the colours few.
+    # Colouring the areas with most neighbours first needs fewer colours.
     for at in sorted(range(len(areas)), key=lambda n: (-len(near[n]), n)):
         taken = {tints[other] for other in near[at]}
         tints[at] = next(n for n in range(len(areas)) if n not in taken)

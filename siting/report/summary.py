@@ -104,7 +104,7 @@ def _at_risk(run: RunRecord) -> str:
 
 
 def _on_the_day(run: RunRecord) -> str:
-    """Return the share of drivers served on the simulated day, and what decides the money."""
+    """Return the share of drivers served on the simulated day, and the basis of the money."""
     day = run.facts.get("day") or {}
     share, planned = (day.get("free") or {}).get("served_share"), run.facts["served_share"]
     if day.get("why_not", "none") or share is None:
@@ -151,7 +151,7 @@ def proven(facts: dict[str, Any]) -> str:
         return "Nothing is proven about how good this plan is."
     more = f"over {percent(gap, 2)} " if gap > 0 else ""
     if aims[:1] == ["least money"]:
-        # The aim says whether the money is public.
+        # The aim's text shows whether the money is public.
         what = "money in all" if "cost in all" in facts.get("aim", "") else "public money"
         return f"It is proven that no plan that serves as much needs {more}less {what}."
     if aims[:1] == ["best worst share"]:

@@ -1,4 +1,4 @@
-"""The report in Urdu: texts of the finished page looked up in a glossary by their English.
+"""The report in Urdu: a glossary gives the Urdu of each English text of the finished page.
 
 ``urdu.csv`` is the glossary. In English, ``#`` is a number and ``*`` any text, which is looked up
 too; in Urdu, ``{1}`` is the first of these. Texts without an entry stay English.

@@ -58,7 +58,7 @@ def build_network(
         directions together), ``bus_only_ways_dropped``, ``street_km_lost`` and ``share_lost`` (km
         cut off, and their share of the km for cars), ``nodes``, ``edges``, ``street_km``,
         ``maxspeed_share`` (of the directed length), ``kinds_without_speed`` (kinds of road that
-        took the row ``unclassified``, with km), ``crs``, ``city_group``, ``peak``, ``source``.
+        used the row ``unclassified``, with km), ``crs``, ``city_group``, ``peak``, ``source``.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def _strongest_part(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the nodes and streets of the largest strongly connected part for cars.
 
-    Of equally large parts, the one with the smallest node id counts.
+    Of equally large parts, the one with the smallest node id is taken.
     """
     u = nodes.index.get_indexer(index.get_level_values("u"))
     v = nodes.index.get_indexer(index.get_level_values("v"))
@@ -209,7 +209,7 @@ def _strongest_part(
     links = coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=size).tocsr()
     _, part = connected_components(links, directed=True, connection="strong")
     count = np.bincount(part)
-    # Nodes are sorted by id: the first node of a largest part breaks a tie.
+    # Nodes are sorted by id, so the first node in one of the largest parts breaks a tie.
     largest = part[np.argmax(count[part])]
     if count[largest] < 2:
         raise InputError(
@@ -224,8 +224,8 @@ def _strongest_part(
 def _street_km(index: pd.MultiIndex, length_m: np.ndarray) -> float:
     """Return the km of streets, both directions of a street counted once.
 
-    Directions belong to one street if they join the same nodes and are equally long to a tenth of a
-    metre: their lengths were summed in different orders.
+    Directions belong to one street if they join the same nodes and their lengths agree to a tenth
+    of a metre. The lengths were summed in different orders.
     """
     u, v = index.get_level_values("u").to_numpy(), index.get_level_values("v").to_numpy()
     streets = pd.DataFrame(

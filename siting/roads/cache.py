@@ -24,14 +24,14 @@ _TABLES = ("nodes.parquet", "edges.parquet")
 def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Network]) -> Network:
     """Return the network stored under a key, or build and store it.
 
-    Each network is a folder of its own, written whole or not at all, with the hashes of its files:
-    simultaneous or killed runs never leave half a network to be read. A damaged network is built
-    again, with a warning.
+    Each network is a folder of its own, written whole or not at all, with the hashes of its files,
+    so that simultaneous or killed runs never leave half a network to be read. A damaged network is
+    built again, with a warning.
 
-    `folder`: folder of stored networks; created if missing. `key`: all that the network depends on,
-    in JSON types: the source's hash, the speeds, the settings. The versions of this package and of
-    OSMnx are added. `build`: called without arguments if nothing is stored under the key. Result:
-    as built; a network that could not be written is still returned, with a warning.
+    `folder`: folder of stored networks; created if missing. `key`: everything on which the network
+    depends, in JSON types: the source's hash, the speeds, the settings. The versions of this
+    package and of OSMnx are added. `build`: called without arguments if nothing is stored under the
+    key. Result: as built; a network that could not be written is still returned, with a warning.
     """
     full = {**key, "format": FORMAT, "siting": _version("siting"), "osmnx": _version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)

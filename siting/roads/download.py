@@ -43,7 +43,7 @@ class Download:
     # `overpass_url`, `nominatim_url`: the servers. Answers of another server are stored apart.
     overpass_url: str = "https://overpass-api.de/api"
     nominatim_url: str = "https://nominatim.openstreetmap.org/"
-    timeout_s: float = 180  # seconds without a byte after which a try ends
+    timeout_s: float = 180  # a try ends after this many seconds without a byte
     # Tries after the first, for temporary failures: too many requests, overload, a broken answer.
     retries: int = 3
     # Seconds before the first retry; doubled for each further one, up to a minute. A longer wait

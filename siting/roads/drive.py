@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-# Tag values that OSMnx 2.1 excludes from its "drive" network. Overpass looks for these words
-# anywhere in the value, not for the whole value, and so does `is_drivable`; a test compares the two
-# lists.
+# Tag values that OSMnx 2.1 excludes from its "drive" network. Overpass and `is_drivable` look for
+# these words anywhere in the value. A test compares this list with OSMnx's.
 NOT_DRIVABLE = {
     "highway": (
         "abandoned|bridleway|bus_guideway|construction|corridor|cycleway|elevator|escalator|"
@@ -27,8 +26,8 @@ NOT_DRIVABLE = {
 }
 _NOT_DRIVABLE = {tag: re.compile(words) for tag, words in NOT_DRIVABLE.items()}
 
-# OSMnx keeps only the tags named here; its default list lacks the English name, and the last five,
-# which identify bus streets.
+# OSMnx keeps only the tags named here; its default list lacks the English name and the last five
+# tags, which identify bus streets.
 WAY_TAGS = [
     "access",
     "area",

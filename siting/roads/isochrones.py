@@ -23,8 +23,9 @@ def isochrones(
 ) -> gpd.GeoDataFrame:
     """Return the ground by driving minutes to the nearest place, one row per band.
 
-    Streets are sampled every half square of `SQUARE_M` m, in their driving direction; ground counts
-    up to `ASIDE` squares from a street. Corners of squares are rounded without gaps between bands.
+    Streets are sampled every half square of `SQUARE_M` m, in their driving direction; the ground
+    extends up to `ASIDE` squares from a street. Corners of squares are rounded without gaps between
+    bands.
 
     `node_min`: minutes from each node, by ``node_id``; infinite without a path
     (`minutes_to_nearest`); `within_min`: upper limits of the bands, minutes, rising. Columns:

@@ -17,18 +17,18 @@ from siting.roads.network import Network
 if TYPE_CHECKING:
     import networkx as nx
 
-# Largest distance (m) of a road's other carriageway and ramps.
+# Largest distance (m) between a road and its other carriageway or ramps.
 BESIDE_M = 200.0
 
 
 def road_lines(
     network: Network, names: Sequence[str], key: str
 ) -> dict[str, list[shapely.LineString]]:
-    """Return the line of each road in metres, end to end; several where a road has gaps.
+    """Return the line of each road in metres, end to end; several lines if it has gaps.
 
-    A road is the longest shortest path along its own streets; parallel parts (the other
-    carriageway, ramps) belong to it. Case in `names` is ignored. An `InputError` that names `key`
-    lists every name without a road.
+    The line of a road is the longest of the shortest paths along its streets; parallel parts (the
+    other carriageway, ramps) belong to it. Case in `names` is ignored. An `InputError` that names
+    `key` lists every name without a road.
     """
     edges = network.edges
     called = edges["name"].fillna("").astype(str).str.casefold()
@@ -78,7 +78,7 @@ def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
     lines = []
     for part in nx.connected_components(graph):
         piece = graph.subgraph(part)
-        # Two sweeps find a longest path: exact where the road does not branch into rings.
+        # Two searches find a longest path; the result is exact if the road has no rings.
         first = _farthest(piece, min(part))[-1]
         way = _farthest(piece, first)
         steps = [piece[a][b]["line"] for a, b in pairwise(way)]

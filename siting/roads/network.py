@@ -44,8 +44,8 @@ class Network:
     edges
         Index ``u``, ``v``, ``key`` (from node, to node, number among parallels); ``name``,
         ``highway``, ``length_m``, ``speed_kmh`` (free), ``speed_source`` (``maxspeed``, ``class``,
-        or ``graph`` for a graph made elsewhere), ``travel_min`` (minutes, at peak if so built),
-        ``geometry`` (LineString, UTM metres).
+        or ``graph`` for a graph made elsewhere), ``travel_min`` (minutes, at the peak hour by
+        default), ``geometry`` (LineString, UTM metres).
     report
         Counts of the streets read and dropped; see `siting.roads.build_network`.
     """
@@ -145,7 +145,7 @@ class Network:
         return cls(nodes, frame, dict(report) if isinstance(report, dict) else {})
 
     def to_parquet(self, path: Path | str) -> None:
-        """Write the network as a GeoParquet table of its streets, which ``roads`` can name."""
+        """Write the network as a GeoParquet table of streets, which the key ``roads`` can name."""
         write_edge_table((self.nodes, self.edges, self.report), Path(path))
 
     @classmethod
@@ -200,7 +200,7 @@ def utm_epsg(lon: float, lat: float = 30.0) -> int:
 
 
 def tag_values(edges: pd.DataFrame, column: str) -> list[Any]:
-    """Return a column's values; missing values, or those of a missing column, are ``None``."""
+    """Return a column's values; missing values and all of a missing column are ``None``."""
     if column not in edges.columns:
         return [None] * len(edges)
     values = edges[column].tolist()
@@ -256,7 +256,7 @@ def write_edge_table(parts: Parts, path: Path) -> None:
 def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
     """Return the parts of a network that `write_edge_table` wrote, unchanged.
 
-    `source` replaces fields of the source in the report, except where it is blank. An `InputError`
+    Fields of `source` that are not blank replace the report's fields of the source. An `InputError`
     names each missing or wrong column.
     """
     try:

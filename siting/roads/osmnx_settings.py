@@ -9,7 +9,7 @@ from typing import Any
 
 from siting.roads.drive import WAY_TAGS
 
-# Two threads that both swapped the settings would restore each other's.
+# Without a lock, two threads could restore each other's settings.
 _LOCK = threading.RLock()
 
 # Settings that affect the graph, fixed here against a caller's own settings.

@@ -2,10 +2,10 @@
 
 OSMnx 2.1 retries a 429 or 504 every 55 seconds without end, and stores empty answers. It writes
 answers straight into its cache, so a killed run leaves half a file that stops every later run. It
-goes on with half the streets when a server runs out of time. So three of its functions are replaced
-while it works: two read and write the cache, and one fixes the server's address for OSMnx's own
-queueing, which is off here. The cache keeps OSMnx's form and names. A hook of ``requests``, which
-OSMnx allows, checks the status of an answer.
+goes on with half the streets when a server runs out of time. So this module replaces three of its
+functions during a call: two read and write the cache, and one looks up the server's address for
+OSMnx's own queueing, which is off here. The cache keeps OSMnx's form and names. A hook of
+``requests``, which OSMnx allows, checks the status of an answer.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ def troubles() -> tuple[type[Exception], ...]:
 
 
 class Answers:
-    """The servers' answers in a folder of OSMnx's form, valid ones only.
+    """The valid answers of the servers, in a folder of OSMnx's form.
 
-    `server` is the address asked last, `kept` the number of answers stored.
+    `server` is the address of the last request, `kept` the number of answers stored.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -150,7 +150,7 @@ class Answers:
         return answer
 
     def save(self, url: str, answer: Any, ok: bool) -> None:
-        """Store a valid answer; an empty one waits until the whole area is not empty.
+        """Store a valid answer; an empty one waits until the whole area proves not to be empty.
 
         `url`: the request as OSMnx writes it; `ok`: whether the status was good. Raises
         `UnsoundAnswerError` for an answer of the wrong form, or with a remark of failure.
@@ -164,20 +164,20 @@ class Answers:
             self._write(self._path(url), answer)
 
     def keep_pending(self) -> None:
-        """Store the empty answers of an area that is not empty as a whole."""
+        """Store the pending empty answers, since the area as a whole is not empty."""
         for path, answer in self._pending.items():
             self._write(path, answer)
         self._pending.clear()
 
     def doubt_empty(self) -> bool:
-        """Distrust stored empty answers; return whether that changes anything."""
+        """Reject stored empty answers from now on; return whether any was used before."""
         changes = self._used_empty and self._believe_empty
         self._believe_empty = False
         self._pending.clear()
         return changes
 
     def _require_online(self, url: str) -> None:
-        """Check that this machine can reach the server, rather than wait for each try."""
+        """Check that this machine can reach the server, so that no try waits in vain."""
         parts = urlsplit(url)
         if parts.netloc in self._online or requests.utils.get_environ_proxies(url):
             return
@@ -249,7 +249,7 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
 
 
 def _answers_at(host: str, port: int) -> bool:
-    """Return whether an address soon accepts or refuses a connection: both prove a network."""
+    """Return whether an address accepts or refuses a connection; either proves a network."""
     answers: list[bool] = []
 
     def connect() -> None:
@@ -276,7 +276,7 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
         if asked_host == other:
             return
         response.close()
-        # The answer of the other server would be stored under this address.
+        # OSMnx would store the other server's answer under this address.
         what = f"the server sends on to another, {other}"
         raise UnsoundAnswerError(Trouble(what, may_pass=False, fix="give the address you mean"))
     if response.ok:

@@ -52,7 +52,7 @@ class Edges:
 def segments_of(pieces: Pieces) -> Segments:
     """Return the segments of ways; a one-way against its nodes (``oneway=-1``) is reversed.
 
-    If a way's id is repeated, the last counts, in the place of the first.
+    If a way's id is repeated, the last way is used, in the position of the first.
     """
     begin = np.cumsum(pieces.size) - pieces.size
     row = {way: i for i, way in enumerate(pieces.way_id.tolist())}
@@ -68,7 +68,7 @@ def segments_of(pieces: Pieces) -> Segments:
     inside = place[1:] == place[:-1]
     a, b, place = refs[:-1][inside], refs[1:][inside], place[1:][inside]
     length_m = _metres(pieces, a, b)
-    # Ways in order; for each, all segments along it and then, if it is two-way, all against it.
+    # Ways are in order, each with all segments along it and, if two-way, then all against it.
     kind = pieces.kind[chosen]
     one_way = np.array([_is_one_way(tags) for tags in pieces.tags])[kind]
     turned = np.array([_is_reversed(tags) for tags in pieces.tags])[kind][place]
@@ -154,7 +154,7 @@ def _key(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _neighbours(u: np.ndarray, v: np.ndarray, nodes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each node's neighbours, in or out, once each and sorted, and their number."""
+    """Return each node's distinct neighbours in both directions, sorted, and their number."""
     pairs = np.concatenate([_pair(u, v, nodes), _pair(v, u, nodes)])
     pairs.sort()
     fresh = np.ones(len(pairs), dtype=bool)

@@ -40,9 +40,9 @@ ROAD_SUFFIXES = (*OSM_XML, *_PBF, *_GRAPHML, EDGE_TABLE)
 def read_file(path: Path, clip: Polygon | MultiPolygon | None = None) -> nx.MultiDiGraph[Any]:
     """Return the drivable streets of a file as an OSMnx graph, simplified, in lon/lat.
 
-    From OSM XML and PBF the ways of OSMnx's "drive" network are taken, without bus-only ways;
-    unconnected parts are kept. GraphML, as OSMnx saves it, is filtered by its tags, and converted
-    to lon/lat if projected.
+    OSM XML and PBF give the ways of OSMnx's "drive" network, without bus-only ways; unconnected
+    parts are kept. GraphML, as OSMnx saves it, is filtered by its tags, and converted to lon/lat if
+    projected.
 
     Parameters
     ----------

@@ -13,12 +13,12 @@ import pandas as pd
 from siting.errors import Fault, InputError, refuse
 from siting.files import missing_columns, rows_fault
 
-# Range of plausible posted limits; others are slips ("2") or another unit.
+# Range of plausible posted limits; other limits are typing errors ("2") or in another unit.
 SANE_KMH = (5.0, 130.0)
 KMH_PER_MPH = 1.609344
 # Speed of a ramp relative to the road it leaves; ASSUMPTION.
 LINK_SHARE = 0.8
-# Row of the table for kinds of road that have none.
+# Row of the table for kinds of road without a row of their own.
 FALLBACK = "unclassified"
 
 _LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(km/?h|kph|kmph|mph)?", re.IGNORECASE)
@@ -41,9 +41,9 @@ def parse_maxspeed(value: Any) -> float:
     """Return a posted limit in km/h, or NaN if the tag has no plausible one.
 
     `value`: an OSM ``maxspeed``: ``"50"``, ``"50 km/h"``, ``"30 mph"``, ``"50;60"``, a number, or a
-    list where streets were merged. The lowest of several plausible limits counts, regardless of the
-    length of each part. Words (``"PK:urban"``, ``"none"``) and figures outside 5 to 130 km/h are
-    ignored.
+    list where streets were merged. The lowest of several plausible limits is taken, regardless of
+    the length of each part. Words (``"PK:urban"``, ``"none"``) and figures outside 5 to 130 km/h
+    are ignored.
 
     >>> parse_maxspeed("50"), parse_maxspeed(["60", "40 km/h", "2"])
     (50.0, 40.0)
@@ -108,10 +108,10 @@ def edge_speeds(
 
     A plausible posted limit is the free speed. It is a legal ceiling, not an observed speed, so it
     may be too high on narrow streets; the peak factor of the kind of road multiplies the time in
-    either case. Where streets of several kinds were merged (a list), the slowest kind at peak
-    counts; the alphabet breaks ties, because OSMnx gives such lists in no fixed order. `classes` is
-    the result of `class_speeds`. Columns: ``highway`` (one kind), ``speed_kmh``, ``speed_source``
-    (``maxspeed`` or ``class``), ``peak_factor``.
+    either case. Where streets of several kinds were merged (a list), the kind that is slowest at
+    the peak hour is used; the alphabet breaks ties, because OSMnx gives such lists in no fixed
+    order. `classes` is the result of `class_speeds`. Columns: ``highway`` (one kind),
+    ``speed_kmh``, ``speed_source`` (``maxspeed`` or ``class``), ``peak_factor``.
     """
     paces = classes["peak_factor"] / classes["free_kmh"]
     pace: dict[str, float] = dict(zip(paces.index.astype(str), paces.tolist(), strict=True))

@@ -44,7 +44,7 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
         return np.empty(0, dtype=object), stroke
     parts = shapely.linestrings(on_grid[there], indices=(np.cumsum(long) - 1)[of[there]])
     parts = shapely.normalize(parts)
-    # Two lines of a kind on the same ground are one; of two kinds, each is drawn.
+    # Two lines on the same ground are merged if they have one kind; lines of two kinds are kept.
     texts = pd.DataFrame({"wkb": shapely.to_wkb(parts), "kind": kind[long]})
     part = texts.groupby(["wkb", "kind"], sort=False).ngroup().to_numpy()
     _, first = np.unique(part, return_index=True)
@@ -87,8 +87,8 @@ def _marks(at: Floats, step: Floats, kind: Ints) -> Ints:
     x, y = at.astype(np.int64).T
     place, _ = pd.factorize(x * 2**_BITS + y)
     node, _ = pd.factorize(place * (int(kind.max()) + 1) + kind)
-    # Twice the angle: opposite directions are equal. Angles count from the first end of a node, so
-    # that near-equal ones are not separated where the circle is cut.
+    # Doubling the angle makes opposite directions equal. Angles count from the first end of a node,
+    # so that near-equal ones are not separated where the circle is cut.
     twice = 2 * np.arctan2(step[:, 1], step[:, 0])
     order = np.argsort(node, kind="stable")
     begin = order[np.flatnonzero(np.diff(node[order], prepend=-1))]

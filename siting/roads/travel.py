@@ -19,9 +19,10 @@ from siting.roads.network import Network
 
 # Number of neighbouring targets searched together; see `_blocks`.
 BATCH = 32
-# Largest number of minutes held at once: 64 MB. A wide search takes fewer targets at a time.
+# Largest number of driving minutes in memory at once (64 MB). A wide search takes fewer targets at
+# a time.
 BLOCK_NUMBERS = 8_000_000
-# Bytes of a pair of cell and site while it is gathered, sorted and named.
+# Memory (bytes) of each pair of a cell and a site while pairs are gathered, sorted and named.
 BYTES_A_PAIR = 64
 # A sparse matrix drops streets of length 0; they get 60 ns instead.
 LEAST_MIN = 1e-9
@@ -46,8 +47,8 @@ def travel_times(network: Network, targets: Iterable[int], cutoff_min: float) ->
     Returns
     -------
     DataFrame
-        ``node_id``, ``target_node_id``, ``travel_min``; a target reaches itself in 0. Rows by
-        target in the order given, then by node.
+        ``node_id``, ``target_node_id``, ``travel_min``; a target reaches itself in 0 minutes. Rows
+        by target in the order given, then by node.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
         )
         road_m = np.empty(len(spots))
         road_m[at] = away
-        # A node is on a road: rounding of corners must not make it farther.
+        # A node lies on a road, so rounding must not make the road farther than the node.
         road_m = np.minimum(road_m, distance)
     else:
         distance, nearest = np.array([], dtype=float), np.array([], dtype=np.int64)
@@ -173,8 +174,8 @@ def reach(
     found = [(empty, empty, np.array([], dtype=float))]  # sites, cells, minutes of each block
     count = 0
     if len(homes) and len(sites):
-        # Access counts towards the drive; its minimum shortens the search. The small margin allows
-        # for rounding: the sum below decides.
+        # Access is part of the drive, so the least access shortens the search. The small margin
+        # allows for rounding, since the exact sum below decides.
         drive_min = cutoff_min - home_min.min() - site_min.min() + LEAST_MIN
         if drive_min > 0:
             done = 0
@@ -207,7 +208,8 @@ def minutes_to_nearest(
 ) -> pd.Series[float]:
     """Return the driving minutes from each node to the nearest site, by ``node_id``.
 
-    Access from the road node to the site counts, as in `reach`; infinite beyond the limit.
+    The minutes include access from the road node to the site, as in `reach`, and are infinite
+    beyond the limit.
 
     `sites`: ``site_id``, ``node_id`` and ``snap_m``, as for `reach`; `limit_min`: longest drive
     searched, minutes; `access_kmh`: speed between a site and its road node, km/h. Raises
@@ -219,7 +221,7 @@ def minutes_to_nearest(
     at = _positions(network, pd.Index(placed["node_id"]), "sites, column node_id")
     minutes = np.full(len(network.nodes), np.inf)
     if len(at):
-        # One search from an added node, joined to each target by its access minutes.
+        # One search starts from an added node, joined to each target by its access minutes.
         access_min = np.full(len(network.nodes), np.inf)
         np.minimum.at(access_min, at, np.maximum(placed["access_min"].to_numpy(), LEAST_MIN))
         begins = np.flatnonzero(np.isfinite(access_min))
@@ -257,7 +259,7 @@ def _require_room(pairs: float, cutoff_min: float) -> None:
 def _blocks(
     network: Network, targets: np.ndarray, limit_min: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield positions of some targets, of the nodes near them, and minutes between them.
+    """Yield the positions of some targets and of the nodes near them, and minutes between.
 
     Each search of scipy initialises every node of the matrix, which for a short drive in a large
     city takes longer than the search itself. So neighbouring targets are searched together: one

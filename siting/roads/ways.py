@@ -104,7 +104,7 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         if "highway" in tags and way and not _deleted(way):
             ways.add(int(way["id"]), list(map(int, refs)), tags)
 
-    # A handler for the end of elements would double the calls: a way is finished when the next
+    # A handler for the end of elements would double the calls, so a way is finished when the next
     # element begins.
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal way, refs, tags, root
@@ -113,7 +113,7 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         elif name == "tag":
             tags[attributes["k"]] = attributes["v"]
         elif name == "node":
-            # An editor's file keeps deleted elements, marked, and without a position.
+            # An editor's file keeps deleted elements, which are marked and have no position.
             if not _deleted(attributes):
                 lon, lat = float(attributes["lon"]), float(attributes["lat"])
                 add_id(int(attributes["id"]))
@@ -246,7 +246,7 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     if cut := int((keep & ~whole).sum()):
         logger.warning("%s lacks nodes of %s ways; these end at the gap", path, f"{cut:,}")
     there = there & keep[way]
-    # A run of present nodes is a piece, if it has two ends.
+    # A run of present nodes is a piece if it has at least two nodes.
     begins = there.copy()
     begins[1:] &= ~there[:-1] | (way[1:] != way[:-1])
     run = np.cumsum(begins) - 1

@@ -1,11 +1,12 @@
 """Counts of simulated days: by station, by class and by hour, and over many days.
 
-The counted day begins at midnight after a day of warm-up. Drivers who ask or arrive on this day are
-counted, and followed to the end of their session, so that no wait is cut short. At the day's end
+The counted day begins at midnight after a day of warm-up. Drivers who arrive on this day, or are
+turned away before setting out, are counted. Each is followed to the end of the session, so that no
+wait is cut short. At the day's end
 
     arrivals = charged + turned away + still waiting            (charged: began within the day)
 
-The use of ports and energy is counted over the same 24 hours by the overlap of sessions with them,
+The use of ports and the energy are counted for the part of each session within the same 24 hours,
 including sessions that began the day before. Each day is drawn afresh with its own warm-up, so that
 days are independent and
 
@@ -58,7 +59,7 @@ class Day:
 def count_day(
     log: pd.DataFrame, queues: Queues, sessions: Sessions, wait_min: float, first_min: float
 ) -> Day:
-    """Return the counts of the 24 hours that begin at a minute.
+    """Return the counts of the 24 hours after a start minute.
 
     `log`: as `siting.simulation.simulate` returns it; `queues`, `sessions`: the queues and
     sessions; `wait_min`: longer waits are late, minutes; `first_min`: start of the day.
@@ -144,7 +145,8 @@ class Rules:
     days: int = 10  # number of independent days; one day has no confidence interval
     seed: int = 1
     balk_min: float = 30.0  # the longest expected wait that drivers accept
-    # Coefficient of variation of a session's energy: 0 all the same, 1 exponential as in Erlang C.
+    # Coefficient of variation of a session's energy: 0 if all are equal, 1 if exponential as in
+    # Erlang C.
     spread: float = 0.5
     # Hours of the previous day to simulate, 0 to 24; the drivers of the counted day do not change.
     warm_up_h: float = 24.0

@@ -3,12 +3,12 @@
 A driver who wants to charge compares all compatible stations in reach, as an app would, and takes
 the one with the shortest sum of drive, expected wait and charging, among stations whose expected
 wait is within the driver's patience. If there is none, the driver is turned away from the
-quickest station. On arrival the queue may have grown: a driver whose wait would now exceed the
-patience turns round. All others queue, first come, first served, for the ports of one charger group
-of the station. They take the fastest free port and keep it until the session is done.
+quickest station. The queue may have grown by the time of arrival; a driver whose wait would now
+exceed the patience turns round. All others queue, first come, first served, for the ports of one
+charger group of the station. They take the fastest free port and keep it until the session is done.
 
-The expected wait is 0 where a port is free, else (drivers waiting + 1) over the sessions an hour
-that the group's ports end on average.
+The expected wait is 0 where a port is free, else (drivers waiting + 1) / (sessions an hour that the
+group's ports end on average).
 """
 
 from __future__ import annotations
@@ -130,9 +130,9 @@ def simulate(
     -------
     DataFrame
         `drivers` with ``outcome`` (0 nothing in reach, 1 turned away before setting out, 2 turned
-        round at the station, 3 charged), ``queue`` (-1: none), ``arrive_min`` (at the station; the
-        moment of asking for drivers who never set out), ``start_min``, ``end_min``, ``port`` (row
-        of the table of ports).
+        round at the station, 3 charged), ``queue`` (-1: none), ``arrive_min`` (at the station; for
+        drivers who never set out, when they want to charge), ``start_min``, ``end_min``, ``port``
+        (row of the table of ports).
 
     """
     n = len(drivers)
@@ -155,7 +155,7 @@ def simulate(
         return 0.0 if store.items else (len(store.get_queue) + 1) / ends[q]
 
     def choose(k: int) -> tuple[float, int, bool]:
-        """Return the drive and queue a driver chooses, and whether it is within patience."""
+        """Return the drive and queue a driver chooses, and whether the wait is within patience."""
         need = kwh[k]
         least = need * quickest_kwh[row[k]]
         best, quickest = (np.inf, 0.0, -1), (np.inf, 0.0, -1)

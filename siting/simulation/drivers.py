@@ -8,11 +8,11 @@ The drivers of class c come as a Poisson process whose rate in hour h is
 
 so the number in an hour is Poisson, arrivals are uniform within the hour, and a driver's row
 (place) is drawn in proportion to the row's energy. The energy of a session follows a gamma
-distribution with the class's mean and a given coefficient of variation: 0 is the same for all, 1 is
-exponential as in Erlang C.
+distribution with the class's mean and a given coefficient of variation: 0 means equal energy, 1 an
+exponential distribution as in Erlang C.
 
 Source: P. A. W. Lewis, G. S. Shedler: Simulation of nonhomogeneous Poisson processes by thinning,
-Naval Research Logistics Quarterly 26 (1979), 403-413, section 1 for the rates by piece.
+Naval Research Logistics Quarterly 26 (1979), 403-413, section 1 for piecewise rates.
 """
 
 from __future__ import annotations

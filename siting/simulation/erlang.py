@@ -5,13 +5,13 @@ Formulation
 The energy that the plan sends to a station by class becomes sessions an hour, by the class's mean
 session and its share of the day in that hour. Classes that fit several charger groups of the
 station are divided so that the groups are equally busy, in steps of a hundredth. Each group is one
-queue M/M/n: n its ports, a its offered load in erlangs (sessions an hour times the mean hours at
-its ports). With C(n, a) of `siting.sites.waiting`,
+queue M/M/n, where n is its ports and a its offered load in erlangs (sessions an hour times the mean
+hours at its ports). With C(n, a) of `siting.sites.waiting`,
 
     P(wait > t) = C exp(-(n - a) t / s),      mean wait = C s / (n - a),      s = a / rate
 
 If a >= n, every driver waits longer than t and the queue grows without end. A peak hour ends before
-its queue reaches the steady state, so both are upper estimates.
+its queue reaches the steady state, so P(wait > t) and the mean wait are upper estimates.
 
 Source: see `siting.sites.waiting`.
 """
@@ -132,10 +132,10 @@ def standard_kwh_day(
 ) -> pd.Series[float]:
     """Return the energy each station can serve (kWh/day) with few long waits in the peak hour.
 
-    `ports`: from `siting.simulation.station_ports`; `standard`: only its waiting time and share
-    count, under either rule; its limit on port use is ignored; `sessions`, `compatibility`: the
-    profile table, and the charger groups of each class; `energy_kwh_day`: public energy by class,
-    which weights the sessions of a group.
+    `ports`: from `siting.simulation.station_ports`; `standard`: only its waiting time and its share
+    of long waits are used, under either rule; `sessions`, `compatibility`: the profile table, and
+    the charger groups of each class; `energy_kwh_day`: public energy by class, which weights the
+    sessions of a group.
 
     Result: kWh/day by ``site_id``, over all its chargers.
     """

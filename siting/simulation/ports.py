@@ -5,7 +5,7 @@ A session of class c that takes e kWh occupies a port of p kW for
     minutes(c, p) = 60 e / min(p, limit(c)) / availability
 
 with limit(c) the vehicle's limit: its on-board charger if the table of limits has the pair, and at
-most the pace of the profile table (session_kwh over session_min). The availability stretches the
+most the pace of the profile table (session_kwh / session_min). The availability stretches the
 session, as if there were short power cuts: charging stops and goes on. The slot of a swap cabinet
 is occupied for the time that recharges the energy taken, 60 e / p x taper / availability. This
 applies `siting.sites.standards` to each session.

@@ -179,7 +179,7 @@ def bay_figures(path: Path | None = None) -> pd.DataFrame:
 
     Columns: ``charger_group``, ``per`` (port or charger), ``bays``, ``low``, ``high``, ``source``,
     ``confidence``; an absent group needs one bay per port. Raises `InputError` if a group is
-    repeated, ``per`` is another word, or bays are negative.
+    repeated, ``per`` is neither port nor charger, or bays are negative.
 
     >>> bay_figures().set_index("charger_group")["bays"]["lev"].item()  # four sockets a car bay
     0.25
@@ -199,8 +199,8 @@ def parking_rule(path: Path | None = None) -> pd.DataFrame:
     """Return NEECA's parking rule: charging points by the bays of a car park.
 
     The reports say that a number of points "can be established", which may be a minimum or a
-    maximum. They give 5-50 bays: 1 point, 50-100: 2, 100-150: 3. The steps overlap at 50 and 100,
-    where the smaller number is taken.
+    maximum. They give 1 point for 5-50 bays, 2 for 50-100 and 3 for 100-150. The steps overlap at
+    50 and 100, where the smaller number is taken.
 
     Columns: ``max_bays`` (blank: no limit; last), ``points``, ``source``, ``confidence``, smallest
     first. Raises `InputError` if steps repeat, points fall as bays rise, or a number is negative.

@@ -80,7 +80,7 @@ class Rules:
         return faults
 
     def group_kwh_day(self, types: pd.DataFrame, number: np.ndarray) -> float:
-        """Return the capacity of chargers of one group (kWh/day), with power all day."""
+        """Return the capacity of chargers of one group (kWh/day) if there is power all day."""
         swaps = bool((types["battery_kwh"].fillna(0.0) > 0).any())
         needed = swaps or self.service.rule == "waiting"
         mix = self.mix(str(types["charger_group"].iloc[0])) if needed else None
@@ -96,12 +96,13 @@ class Rules:
 
 
 class RuleFigures(TypedDict, total=False):
-    """The figures behind offers, by name; packaged figures stand in for missing ones.
+    """The figures behind offers, by name; defaults are packaged or in parentheses.
 
     - ``chargers``, ``grid``, ``fees``, ``compatibility``: as `charger_catalogue`, `grid_figures`,
       `fee_figures` and `compatibility` return them; required.
     - ``utilisation``: the share of the day's full output that is sold, above 0 and at most 1
-      (0.15); a shorthand for ``service=ServiceStandard("rated_share", ...)``, which overrides it.
+      (0.15); a shorthand for ``service=ServiceStandard("rated_share", ...)``. A given ``service``
+      overrides it.
     - ``service``: the service standard.
     - ``availability``: the share of time with power, above 0 and at most 1 (1).
     - ``line_km``: the distance to the nearest 11 kV point, km.
@@ -253,7 +254,7 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     groups = types["charger_group"].astype(str)
     for group in dict.fromkeys(groups):
         of_group = (groups == group).to_numpy()
-        # Computed once per distinct row: sizes combine few numbers of each type.
+        # Each distinct row is computed once, because sizes combine few numbers of each type.
         rows, which = np.unique(n[:, of_group], axis=0, return_inverse=True)
         served = [rules.group_kwh_day(types[of_group], row) if row.any() else 0.0 for row in rows]
         load = [

@@ -62,7 +62,7 @@ SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "b
 
 @dataclass(frozen=True)
 class SiteCosts:
-    """The costs of a station besides chargers, grid works and fees; how land is paid for.
+    """The costs of a station besides chargers, grid works and fees, and how land is paid.
 
     Make one with `site_costs`, which fills in the packaged figures.
     """
@@ -73,7 +73,7 @@ class SiteCosts:
     om_share: float  # operation and maintenance: share of the chargers' cost a year, 0 to 1
     # Bays of a site for which neither layer nor kind has a figure; ``inf``: no limit.
     site_bays: float
-    line_detour: float  # length of an 11 kV line over the straight distance, at least 1
+    line_detour: float  # length of an 11 kV line / straight distance, at least 1
     # `contingency_share`, `design_share`, `insurance_share`: contingency, design and yearly
     # insurance as shares of the cost of the works, 0 to 1
     contingency_share: float = 0.0
@@ -175,8 +175,9 @@ class Hurdle:
 class Subsidy:
     """The public share of one station's cost: the rule, its shares and its limits.
 
-    No rule per station has been published in Pakistan. The defaults are assumptions; India's PM
-    E-DRIVE pays 0.8 of the grid works (civil works among them) and 0 to 0.7 of the chargers.
+    Pakistan has published no rule for the subsidy of a station. The defaults are assumptions;
+    India's PM E-DRIVE pays 0.8 of the grid works (civil works among them) and 0 to 0.7 of the
+    chargers.
 
     >>> Subsidy(charger_share=0.5, grid_share=0.8, cap_per_station_pkr=5_000_000).fee_share
     0.0
@@ -202,7 +203,7 @@ class Subsidy:
 
     @property
     def held_to(self) -> Hurdle:
-        """The hurdle of the rule if it fills the gap, else NPV 0 at planned sales."""
+        """The rule's hurdle if the rule pays a viability gap, else NPV 0 at planned sales."""
         return self.hurdle if self.fills_gap else Hurdle()
 
     @property
@@ -229,7 +230,7 @@ class Subsidy:
 
 
 def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
-    """Return the subsidy of each offer in PKR; under ``need`` and ``gap`` the maximum.
+    """Return the subsidy of each offer in PKR, or its maximum under ``need`` and ``gap``.
 
     `costs`: the cost parts (`COST_PARTS`; civil works and land may be absent) and ``cost_pkr``.
 
@@ -252,7 +253,7 @@ def subsidy_pkr(costs: pd.DataFrame, rule: Subsidy) -> pd.Series[float]:
 
 
 def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) -> pd.DataFrame:
-    """Return offers with one cost part, and costs that depend on it, raised (PKR).
+    """Return offers with one cost part raised, and the costs that depend on it (PKR).
 
     Design, contingency and insurance keep each offer's own shares of the works.
     """
@@ -264,7 +265,7 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
     }
     names = list(dict.fromkeys([*works, *soft, part]))
     none = np.zeros(len(offers))
-    # Arrays are faster than tables: one plan varies hundreds of figures.
+    # Arrays are faster than tables, which matters because one plan varies hundreds of figures.
     now = {c: offers[c].to_numpy(dtype=float) if c in offers else none for c in names}
     then = now | {part: now[part] + added_pkr.to_numpy(dtype=float)}
     for name, of in soft.items():
@@ -279,10 +280,10 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
 def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
     """Return the smallest grid connection that carries each power (kW), and its price (PKR).
 
-    A connection without its own transformer uses part of an existing one. It also pays per kW, if
-    the table has a row of kind ``connection_kw`` with the same ``max_kw``. Columns: ``grid_item``,
-    ``connection_cost_pkr``, ``needs_line`` (it has a transformer) and ``reason``: blank, or why
-    none carries it.
+    A connection without its own transformer uses part of an existing one. Its price has a part per
+    kW, if the table has a row of kind ``connection_kw`` with the same ``max_kw``. Columns:
+    ``grid_item``, ``connection_cost_pkr``, ``needs_line`` (it has a transformer) and ``reason``:
+    blank, or why none carries it.
     """
     tiers = grid[grid["kind"] == "connection"].sort_values("max_kw")
     limits = tiers["max_kw"].to_numpy(dtype=float)

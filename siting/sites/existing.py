@@ -18,13 +18,13 @@ class OcmAnswer(NamedTuple):
 
     column: str
     yes: tuple[int, ...]
-    otherwise: bool  # the answer without the column
+    otherwise: bool  # the answer if the column is missing
 
 
-# Commonest unit in the open records of early 2026 (Open Charge Map).
+# Power of the commonest unit in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
 
-# Open Charge Map's numbers, from memory: 10 available, 20 in use, 30 out of order for now, 50
+# Open Charge Map's codes, not verified: 10 available, 20 in use, 30 out of order for now, 50
 # operational, 75 partly operational; usage 2 private for staff and visitors, 6 private.
 OPERATIONAL = OcmAnswer("status_type_id", (10, 20, 30, 50, 75), otherwise=True)
 PRIVATE = OcmAnswer("usage_type_id", (2, 6), otherwise=False)
@@ -42,11 +42,12 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
 
     Columns: ``name``, ``kind``, ``existing``, ``existing_power_kw`` (the largest unit; 0 where not
     existing), ``existing_ports`` where the file has ports, ``operational``, ``private``,
-    ``source``, ``geometry``. Only a station in service and open to all is existing. The others are
-    ordinary places, of the kind "existing (not operating)" or "existing (private)". A missing power
-    is assumed to be 60 kW, the commonest unit. ``source`` mentions this, and a row's ``flag``.
-    Raises `InputError` with every fault at once: unreadable file, missing columns, powers that are
-    not numbers above 0, answers that are neither yes nor no, ids given twice.
+    ``source``, ``geometry``. Only a station in service and open to all counts as existing. The
+    others are ordinary places, of the kind "existing (not operating)" or "existing (private)". A
+    missing power is assumed to be 60 kW, the commonest unit. ``source`` states this assumption, and
+    a row's ``flag`` if it has one. Raises `InputError` with every fault at once: unreadable file,
+    missing columns, powers that are not numbers above 0, answers that are neither yes nor no, ids
+    given twice.
     """
     layer = read_layer(path)
     faults: list[Fault] = []
@@ -99,7 +100,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
 
 
 def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest number of each ``;`` list (NaN if blank), and whether any is bad."""
+    """Return the largest number in each ``;`` list (NaN if blank), and whether one is bad."""
     text = column.astype("str").where(column.notna(), "").str.strip()
     parts = text.str.split(";").explode().str.strip()
     numbers = pd.to_numeric(parts.where(parts != ""), errors="coerce")

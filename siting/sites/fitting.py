@@ -2,7 +2,8 @@
 
 Chargers fit a site if a grid connection and the headroom (or a bought upgrade) carry their load,
 the bays suffice, and NEECA's points allow them. Configurations named by the user stay in the table,
-with a reason if they do not fit. Sizes are in the table only if they fit: a site can have hundreds.
+with a reason if they do not fit. Sizes are in the table only if they fit, because a site can have
+hundreds of sizes.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ class Fitting:
     """The rules by which chargers fit a site."""
 
     grid: pd.DataFrame
-    parking: pd.DataFrame  # NEECA's points by bays
+    parking: pd.DataFrame  # NEECA's charging points by bays
     points_rule: str = "none"
     upgrade: bool = False  # whether more power than the headroom can be bought
-    least_ports: int = 0  # of a station made of sizes
+    least_ports: int = 0  # fewest ports of a station made of sizes
 
     def points(self, sites: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Return the points that NEECA's rule names for the bays of each site, 0 if unknown."""
@@ -39,7 +40,7 @@ class Fitting:
         return points_required(known.to_numpy(dtype=float), self.parking)
 
     def wrong_points(self, points: Any, asked: Any) -> tuple[Any, Any]:
-        """Return where points are too few, and where they are too many."""
+        """Return the sites with too few points, and the sites with too many."""
         few = (points < asked) & (self.points_rule == "minimum")
         # Below its first step the rule has no number, so no number of points is too many.
         return few, (points > asked) & (asked > 0) & (self.points_rule == "maximum")
@@ -97,7 +98,7 @@ def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
 
 
 def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
-    """Raise `InputError` for sizes that fit no site, with what the smallest size needs."""
+    """Raise `InputError` if no size fits any site, and state the needs of the smallest size."""
     least = rules.least_ports
     most = int(choices["ports"].to_numpy()[sized].max())
     if least > most and "ports" not in sites.columns:
@@ -125,7 +126,7 @@ def _room(bays: float, kw: float) -> str:
 
 
 def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
-    """Return the offers with the price of more headroom, or the reason if it is too small."""
+    """Return offers with the price of more headroom, or a reason if the headroom is too small."""
     out = offers.assign(upgrade_kw=0.0, upgrade_cost_pkr=0.0)
     added = out["load_kw"] - out["standing_kw"]
     over = (out["reason"] == "") & (added > out["headroom_kw"])

@@ -24,7 +24,7 @@ def nearest_line_km(
 
     `candidates`: sites in a projected system in metres; a site's own ``line_km`` is kept;
     `network`: 11 kV lines, or points or areas of substations, in any system; `detour`: length along
-    streets over the straight distance, at least 1.
+    streets divided by the straight distance, at least 1.
 
     Result: a copy with ``line_km`` (km). Raises `InputError` with every fault: no shapes, a missing
     or geographic coordinate system, a detour below 1.
@@ -58,9 +58,9 @@ def assign_feeders(
     `within_m`: sites farther than this from any feeder get none.
 
     Result: a copy with ``feeder_id`` (blank: none), ``headroom_kw`` (blank: not known) and
-    ``feeder_m`` (m to it). Of equally near feeders, the first by id counts. Raises `InputError`
-    with every fault: columns missing, ids repeated or blank, headroom that is not a number of at
-    least 0, a coordinate system that is missing or geographic.
+    ``feeder_m`` (its distance, m). Of equally near feeders, the first by id is taken. Raises
+    `InputError` with every fault: columns missing, ids repeated or blank, headroom that is not a
+    number of at least 0, a coordinate system that is missing or geographic.
 
     >>> site = gpd.GeoDataFrame(
     ...     {"site_id": ["s1"]}, geometry=[shapely.Point(0, 400)], crs=32643
@@ -91,7 +91,7 @@ def assign_feeders(
 
 
 def _nearest(sites: gpd.GeoDataFrame, layer: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the row of a layer nearest to each site (first of equals), and its metres away."""
+    """Return the layer's row nearest to each site (the first of equals), and its distance (m)."""
     local = layer.to_crs(sites.crs)
     tree = shapely.STRtree(local.geometry.to_numpy())
     pairs, away_m = tree.query_nearest(

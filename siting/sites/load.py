@@ -6,15 +6,15 @@ A charger of K kW and p ports draws at most its rating, and at most its vehicles
 
     draw = min(K, p v)      kW, v the fastest vehicle that can plug in there (`charging_limits`)
 
-The draw is K if a class has no limit there (as for DC: a session's mean does not tell its peak).
-Many ports are rarely all in use. In the busiest hour, with the load a (erlangs) at which the group
-sells all that the service standard allows, the queue M/M/k has
+The draw is K if a class has no limit there (as for DC, where the mean of a session does not show
+its peak). Many ports are rarely all in use. In the busiest hour, with the load a (erlangs) at which
+the group sells all that the service standard allows, the queue M/M/k has
 
     P(N = n) ~ a^n / n!  for n < k,      P(all k taken) ~ a^k / k! x k / (k - a)
 
 and m is the fewest ports that suffice for the share `busy_share` of that hour. The group's load is
-m / k times the draws of its chargers. Swap cabinets count every port, and so does the rule
-``rated_share``, which has no sessions.
+m / k times the draws of its chargers. For swap cabinets, and under the rule ``rated_share``, which
+has no sessions, every port is counted.
 
 Source: R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), section 3.5.
 """

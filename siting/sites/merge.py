@@ -17,7 +17,7 @@ from siting.sites.places import OWN, OWN_ID
 
 log = logging.getLogger(__name__)
 
-# Optional fields of a place: a site takes a missing one from the first place that joined it.
+# Optional fields of a place: a site takes a missing field from the first place that joined it.
 FIGURES = ("headroom_kw", "line_km", "bays", "availability", "existing_ports")
 
 REQUIRED = ("name", "kind", "source", "geometry")
@@ -38,16 +38,16 @@ def merge_candidates(
     Places within `merge_within_m` of each other become one site. They are taken in order: existing
     stations first, then by layer, named places first in a layer, then from south to north and west
     to east. Each becomes a site or joins the nearest earlier site, so a long row of places does not
-    become one site. Two existing stations of one layer stay two, however near; a station repeated
-    in another layer is joined.
+    become one site. Two existing stations of one layer stay two sites, however near; a station that
+    another layer repeats is joined.
 
     Parameters
     ----------
     layers
-        Places with ``name``, ``kind``, ``source`` and points; if there, ``existing`` and
+        Places with ``name``, ``kind``, ``source`` and points; where present, ``existing`` and
         ``existing_power_kw`` (kW), ``existing_ports``, ``headroom_kw`` (kW), ``line_km`` (km),
-        ``bays``, ``availability``, ``user_id`` and ``unfit`` (reason to exclude), and columns
-        of the user's own layer, whose names begin with ``user_``.
+        ``bays``, ``availability``, ``user_id`` and ``unfit`` (reason to exclude), and columns of
+        the user's own layer, whose names begin with ``user_``.
     network
         The roads.
     merge_within_m
@@ -110,7 +110,7 @@ def merge_candidates(
 def _stack(
     layers: Sequence[gpd.GeoDataFrame], network: Network, merge_within_m: float, max_snap_m: float
 ) -> gpd.GeoDataFrame:
-    """Return all layers as one in order of priority, in the network's coordinates."""
+    """Return all layers as one layer, in order of priority, in the network's coordinates."""
     faults = [
         Fault(name, f"{value} is not a distance", "give metres")
         for name, value, least in (("merge_within_m", merge_within_m, 0.0),

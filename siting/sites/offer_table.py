@@ -45,9 +45,10 @@ LIVES = ("charger_life_years", "battery_life_years")
 
 
 class OfferFigures(RuleFigures, total=False):
-    """`RuleFigures`, and the defaults for sites without their own figures.
+    """The figures of `RuleFigures`, and the defaults for sites without their own figures.
 
-    - ``headroom_kw``: spare grid power, kW (800, an assumption for an 11 kV feeder: 200 to 2,000).
+    - ``headroom_kw``: spare grid power, kW (800, an assumption for an 11 kV feeder, with the range
+      200 to 2,000).
     - ``line_km``: by default the grid table's motorway distance if the site's kind is services,
       rest_area or motorway, else its city distance.
     - ``parking``: as `parking_rule` returns it (the packaged rule).
@@ -166,7 +167,7 @@ def make_offers(
     standing = standing.assign(
         extends=False, **zero, **dict.fromkeys(LIVES, np.nan), **dict.fromkeys(TEXT, "")
     )
-    # Existing stations first, so that each precedes its extensions at a site.
+    # Existing stations come first, so that each precedes its extensions at a site.
     frames = [frame for frame in (standing, built) if len(frame)]
     offers = pd.concat(frames, ignore_index=True) if frames else built
     if not offers["order"].is_monotonic_increasing:

@@ -42,7 +42,7 @@ SITE_FIGURES = {
     "availability": ("a share of time above 0 and at most 1", True, 1.0),
 }
 
-# First words of the reason to leave out a small parcel.
+# First words of the reason why a small parcel is left out.
 SMALL = "a parcel of "
 
 
@@ -55,7 +55,8 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
 
     `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
     `tags`: key, then the values wanted: ``{"amenity": ["fuel", "parking"], "shop": True}`` takes
-    fuel stations, car parks and every shop. Where a place matches twice, the first key counts.
+    fuel stations, car parks and every shop. If a place matches several keys, its kind comes from
+    the first.
 
     Columns: ``name`` (blank where the map has none), ``kind`` (the tag's value), ``source`` and
     ``geometry``; areas become a point inside them. Raises `InputError` if the file cannot be read,
@@ -179,7 +180,7 @@ def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
 
     `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
-    `tags`: key, then the values wanted, or ``True`` for any; a layer is read whole, whatever the
+    `tags`: key, then the values wanted, or ``True`` for any; a layer is read in full, whatever the
     tags. Raises `InputError` if the file cannot be read, or nothing in an OSM file carries one of
     the tags.
     """
@@ -245,7 +246,7 @@ def _in_words(tags: Tags) -> str:
 
 
 def _present(layer: gpd.GeoDataFrame, tags: Tags) -> str:
-    """Return a layer's values of the keys asked for, commonest first."""
+    """Return a layer's values of the requested keys, commonest first."""
     parts = []
     for key in tags:
         if key in layer.columns:
@@ -264,12 +265,13 @@ def candidates_from_parcels(
     kind: str = "parcel",
     **columns: str | None,
 ) -> gpd.GeoDataFrame:
-    """Return a layer's parcels as points in lon/lat, each at its spot nearest to a road.
+    """Return a layer's parcels as points in lon/lat, each at its point nearest to a road.
 
-    `path`: a layer file with one polygon a parcel; `min_area_m2`: smaller parcels, m2, get a reason
-    in the column ``unfit``; `kind`, `columns`: as for `siting.sites.candidates_from_layer`. Result
-    and errors: as in that function, with ``unfit``, the reason why a parcel is no candidate
-    (missing otherwise), and an error if rows are not polygons.
+    `path`: a layer file with one polygon a parcel; `min_area_m2`: parcels below this area (m2) get
+    a reason in the column ``unfit``; `kind`, `columns`: as for
+    `siting.sites.candidates_from_layer`. Result and errors: as in that function, with ``unfit``,
+    the reason why a parcel is no candidate (missing otherwise), and an error if rows are not
+    polygons.
     """
     layer = _read_areas(path)
     places = candidates_from_layer(path, kind=kind, **columns)

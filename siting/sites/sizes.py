@@ -1,8 +1,8 @@
 """Sizes: combinations of charger numbers for a site.
 
-From each charger group a station has no chargers, or one type in one of its allowed numbers: types
-of a group do not mix. A size is an ordinary configuration named by its numbers, with types in the
-order of the catalogue: ``24_lev_3__2_dc_60``.
+Of each charger group, a station has either no chargers, or one type of charger in one of its
+allowed numbers. It never mixes types of a group. A size is an ordinary configuration named by its
+numbers, with types in the order of the catalogue: ``24_lev_3__2_dc_60``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from siting.sites.configurations import EXTENDED, UPGRADED
 Sizes = Mapping[str, Sequence[int]]
 Configurations = Mapping[str, Mapping[str, int]]
 
-# Most sizes allowed: a thousand numbers of two types already make a million.
+# Largest number of sizes: a thousand numbers for each of two types already make a million.
 MOST_SIZES = 20_000
 
 Flags = NDArray[np.bool_]
@@ -113,9 +113,9 @@ def shown_offers(
 ) -> pd.DataFrame:
     """Return the offers worth showing: a few sizes per site, and all other offers.
 
-    Shown sizes are the built one; its neighbours, with one step more or fewer of one charger type
-    (to its next allowed number, or from none to the smallest); at sites without a new station,
-    sizes of one type; and one ruled-out size per site and reason.
+    The shown sizes are: the built size; its neighbours, which have one step more or fewer of one
+    charger type (to the next allowed number, or from none to the smallest); at sites without a new
+    station, sizes of one type; and one ruled-out size per site and reason.
 
     `offers`: `siting.tables.OFFERS`; `built`: ids of the offers that a plan takes (several for a
     site extended later); `bundles`: names of configurations, whose offers are all shown.
@@ -157,7 +157,7 @@ def shown_offers(
 
 
 def step_text(before: str, after: str) -> str:
-    """Return the difference in chargers between two stations; blank for users' own texts.
+    """Return the difference in chargers between two stations; blank for a user's own words.
 
     >>> step_text("8 x lev_3 + 1 x dc_60", "12 x lev_3 + 1 x dc_60")
     '4 x lev_3 more'

@@ -2,9 +2,9 @@
 
 Formulation
 -----------
-Under rule ``waiting`` the smaller of two bounds counts. In the peak hour at most the share alpha of
-drivers waits longer than t minutes (`siting.sites.waiting`); and over the day each port is in use
-for at most the share u of its time (`time_utilisation`), so that a group serves at most
+Under rule ``waiting`` the capacity is the smaller of two bounds. In the peak hour at most the share
+alpha of drivers waits longer than t minutes (`siting.sites.waiting`); and over the day each port is
+in use for at most the share u of its time (`time_utilisation`), so that a group serves at most
 
     sum over its ports of 24 h x u x session_kwh / hours(p)
 
@@ -13,21 +13,21 @@ ports, the second with many. A session of class c at a port of p kW takes
 
     minutes(c, p) = 60 session_kwh(c) / min(p, limit(c))
 
-with p the charger's kW over its ports (all in use at once), and limit(c) the vehicle's limit: from
-the table of limits, else session_kwh over session_min of the profile table, which is the vehicle's
-pace at a strong charger. The classes of a group are weighted by their number of sessions:
-``energy_kwh_day``, or equal energy, over session_kwh.
+with p the charger's kW divided by its ports (all in use at once), and limit(c) the vehicle's limit:
+from the table of limits, else session_kwh / session_min of the profile table, which is the
+vehicle's pace at a strong charger. The classes of a group are weighted by their number of sessions,
+which is ``energy_kwh_day``, or equal energy, divided by session_kwh.
 
 A group can have types of different pace. Its k fastest ports are one queue M/M/k with their mean
 minutes (port by port, which weights slow ports more than mean rates would). The other ports of each
-type are a queue of their own, and k is the value that serves most. A station could post such queues
-on its ports, and idle slow ports cost nothing, so more or faster ports never lower the capacity. In
-a simulation in which drivers take the fastest free port, eleven pairs and triples of types kept
-alpha with a margin.
+type are a queue of their own, and k is the number that serves most energy. A station could mark its
+ports for such queues, and idle slow ports cost nothing, so more or faster ports never lower the
+capacity. In a simulation in which drivers take the fastest free port, eleven pairs and triples of
+types stayed below alpha by a margin.
 
-The mean over classes has an error: at alpha 0.1 and 1 to 8 ports, cars and buses mixed (equal
-energy, each exponential) waited too long in 0.100 to 0.109 of cases; with sessions half as variable
-as an exponential, in 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
+Queueing with the mean over classes is inexact: at alpha 0.1 and 1 to 8 ports, a mix of cars and
+buses (equal energy, each exponential) waited too long in 0.100 to 0.109 of cases; with sessions
+half as variable as an exponential, in 0.078 to 0.100. tests/sites/test_simulation.py repeats both.
 
 Under rule ``rated_share`` the capacity is the sum of kW x 24 h x utilisation over a group's
 chargers. The rule ignores time: at a utilisation of 0.15, a socket of 3.3 kW would have to be in
@@ -41,8 +41,8 @@ C): slots are servers, and the service time is the recharging time of a returned
     recharge_min = 60 depth pack_kwh / (kW a slot) x taper,   a swap gives depth x pack_kwh.
 
 Rule ``waiting`` is as above with these values. Rule ``rated_share`` allows as many swaps in the
-peak hour as the slots recharge; the day's number is this over the hour's share of the day. Neither
-rule counts batteries that are full when the hour begins.
+peak hour as the slots recharge; the swaps of a day are this number divided by the hour's share of
+the day. Neither rule counts batteries that are full when the hour begins.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class ServiceStandard:
     alpha: float = 0.1
     # Share of a battery's energy that a swap gives, above 0 and at most 1; assumption.
     swap_depth: float = 0.8
-    swap_taper: float = 1.15  # time to recharge over the time at full power, at least 1; assumption
+    swap_taper: float = 1.15  # recharging time / time at full power, at least 1; assumption
     # For rule ``waiting``: by charger group, the largest share of the day that its ports are in use
     # and drawing power, above 0 and at most 1 (`siting.sites.time_utilisation`); groups not named
     # are bound by waits alone.
@@ -138,8 +138,8 @@ def group_mix(
 
     `compatibility`: the classes of each group; `sessions`: from `siting.demand.session_figures`;
     `limits`: from `siting.sites.charging_limits`; the packaged tables by default.
-    `energy_kwh_day`: public energy by class, as weights; only ratios count. By default,
-    and if all are 0, the classes of the group have equal energy.
+    `energy_kwh_day`: public energy by class, as weights, of which only the ratios matter. By
+    default, and if all are 0, the classes of the group have equal energy.
 
     Raises `InputError` if no class uses the group, one has no session figures, or an energy is
     negative.
@@ -187,10 +187,10 @@ def group_mix(
 def group_capacity_kwh_day(
     types: pd.DataFrame, number: np.ndarray, mix: Mix | None, standard: ServiceStandard
 ) -> float:
-    """Return the capacity of one group's chargers at a station (kWh/day), power all day.
+    """Return the capacity of one group's chargers at a station with power all day (kWh/day).
 
     `types` are rows of the charger catalogue, all of one group. `mix` may be None only under
-    ``rated_share`` without swap cabinets. Multiply by the availability.
+    ``rated_share`` without swap cabinets. Callers multiply the result by the availability.
     """
     count = np.asarray(number, dtype=float)
     kw = types["power_kw"].to_numpy(dtype=float)

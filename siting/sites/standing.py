@@ -15,7 +15,7 @@ LARGEST_AC_KW = 22.0
 
 
 def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Return one offer for each existing station with its capacity (kWh/day), power all day.
+    """Return one offer per existing station; its capacity (kWh/day) assumes power all day.
 
     A station of up to 22 kW is AC, a larger one DC. If ``existing_ports`` is blank, the station has
     as many ports as the catalogue's charger in its group with the nearest power. Costs and
@@ -46,7 +46,7 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
         bays_needed=bays_needed(np.eye(len(units)), units, rules.bays).astype(int),
         reason="",
     )
-    # Computed once for equal stations, numbered by first appearance.
+    # Equal stations are computed once; they are numbered by first appearance.
     alike = units.groupby(list(units.columns), sort=False).ngroup().to_numpy()
     served = np.array(
         [

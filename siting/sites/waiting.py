@@ -34,7 +34,7 @@ Floats = npt.NDArray[np.float64]
 
 MINUTES = 60.0
 HOURS_A_DAY = 24.0
-BISECTIONS = 60  # 2^-60 of n / s: below a double's own rounding
+BISECTIONS = 60  # to 2^-60 of n / s, below the rounding error of a double
 WHOLE, LEAST, ABOVE = "a whole number of at least 1", "a number of at least 0", "a number above 0"
 INSIDE = "a share above 0 and below 1"
 _GOOD: Mapping[str, Callable[[Floats], npt.NDArray[np.bool_]]] = {

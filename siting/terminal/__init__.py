@@ -1,1 +1,1 @@
-"""Terminal output: a plan, a demand, a frontier, and questions to stored runs."""
+"""Terminal output: a plan, a demand, a frontier, and answers about stored runs."""

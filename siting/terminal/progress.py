@@ -76,7 +76,7 @@ class LiveLine:
 
 
 class StageLines(LiveLine):
-    """One line per stage of a study on stderr, and a live line while it runs."""
+    """One line per stage of a study on stderr, and a live line while a stage runs."""
 
     def __call__(self, event: Event) -> None:
         """Show one event of a study."""
