@@ -51,6 +51,17 @@ def shared_data() -> Path:
     return folder
 
 
+# Files that take minutes. They come first, so that no process of the tests has one left at the end.
+LONGEST = ("program/test_pairs.py", "test_default_plan.py", "docs/test_code.py",
+           "test_default_plan_real.py")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """Put the files that take longest first."""
+    rank = {ROOT / "tests" / name: n for n, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
+
 def pytest_addoption(parser):
     what = "write golden files anew; read the difference before you commit it"
     parser.addoption("--renew", action="store_true", help=what)
