@@ -13,8 +13,8 @@ last longer than the user waits.
 
 ROUNDING = 1e-12  # rounding of a sum of few numbers; alike from 5e-13 to 2e-12
 SUMMED = 1e-10  # rounding of sums that are updated many times; alike from 5e-11 to 2e-10
-# Largest difference between two computations of one figure; HiGHS drops smaller coefficients. Alike
-# from 5e-10 to 2e-9.
+# Largest difference between two computations of one figure; HiGHS drops smaller coefficients.
+# Alike from 5e-10 to 2e-9.
 EXACT = 1e-9
 NOISE = 1e-8  # HiGHS's rounding, as a share of the largest objective; alike from 5e-9 to 2e-8
 ARITHMETIC = 1e-7  # relative tolerance of a solver; alike from 5e-8 to 2e-7
