@@ -97,7 +97,7 @@ NODE_STALLED = 2e-4  # at a node; not measured
 PRICE_STALLED = 1e-4  # for the price of a rupee; not measured
 PRICING_STALLED = 5e-3  # with links, while offers are priced in; not measured
 IDLE = 3  # rounds of cuts, or dives, in a row that gain too little; alike from 1 to 6
-# The same until the bound first falls. Measured: it may not move for a dozen rounds (row 13).
+# The same until the bound first falls. Measured: that may take a dozen rounds (row 13).
 IDLE_AT_FIRST = 20
 SLACK_ROUNDS = 12  # rounds after which a slack cut is removed; not measured
 MANY_ROWS = 150  # rows from which cuts are removed; alike from 75 to 300
@@ -151,7 +151,9 @@ SOWN = 8  # budgets tried for the least expensive first plan; not measured
 WHOLE_FROM = (0.9, 0.6, 0.5)
 MISSED_PENALTY = 5.0  # cost of a missed row, as a multiple of the largest aim; alike from 2.5 to 10
 DIVE_STEP = 0.05  # share of the scarcest resource that a step of a dive takes; not measured
-DIVE_WHOLE = 0.9  # value from which a step takes more options; alike from 0.8 to 0.95
+# Beyond DIVE_STEP a step still takes the options whose relaxed value is at least this. Alike from
+# 0.8 to 0.95.
+DIVE_WHOLE = 0.9
 MOST_STEPS = 1_000  # steps of dives, sums of money, rounds of a covering, at most; not measured
 
 # --- offers priced in ---------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from siting.program.instance import Instance, Ints
 
 
 def only_offers(instance: Instance, kept: Ints) -> Instance:
-    """Return an instance with only the kept offers, all at required sites, without limits.
+    """Return an instance without limits that has only the kept offers, at required sites.
 
     Bundles and opening years are dropped too, because a given choice may break them.
     """

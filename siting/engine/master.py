@@ -198,7 +198,7 @@ class Master(CutModel):
                     seen.add(key)
                     broken.append(cut)
 
-        # Cuts at a mean with earlier points are deeper; if it gives none, the optimum does.
+        # Cuts at the mean of this and earlier points are deeper. The optimum is the second point.
         points = [self._middle, taken]
         awake, resting = self._awake()
         for point in points:

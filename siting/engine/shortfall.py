@@ -59,8 +59,8 @@ class Shortfall:
         if paid.shape[1]:
             self.rupee = paid.max(axis=1).toarray().ravel()
         self.measures = self._measures()
-        # A single measure is the objective; several have rows, and their shortfall is the first
-        # column.
+        # A single measure is the objective. Of several, each gets a row, and the first column is
+        # their shortfall.
         self.single = len(self.measures) == 1
         outer = sparse.vstack([row for _, row, _ in self.measures])
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))

@@ -106,9 +106,9 @@ class Room:
         return out
 
     def added(self, amount: Floats, choice: Ints) -> Floats:
-        """Return the effect of each change on the sums of amounts (by option, last axis).
+        """Return how much each change alters the sums of amounts.
 
-        The last entry stands for no change.
+        `amount` has options on its last axis; the result has changes there, and no change last.
         """
         here = np.where(choice >= 0, amount[..., choice], 0.0)
         none = np.zeros((*amount.shape[:-1], 1))

@@ -87,7 +87,7 @@ class Divided:
     energy: float  # energy of all cities (kWh/day)
     weights: dict[str, Floats]  # share of each point, by city
     granted: dict[str, Floats]  # money of each city by year (PKR)
-    # Worth of one more rupee in each pot (kWh/day); empty if each city takes a single point.
+    # Worth of one more rupee of each year's money (kWh/day); empty if each city has one point.
     prices: dict[str, float]
 
 

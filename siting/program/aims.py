@@ -115,15 +115,12 @@ class Aim(ABC):
     formula: ClassVar[str]  # in LaTeX
     words: ClassVar[str]  # in planners' words
     own_unit: ClassVar[str | None] = None  # unit of its value; None: unit of worth
-    # In this order: whether the value is worth served (perhaps less a charge on money), is worth
-    # served alone, is money, needs the drive of each cell, is a function of scenario worths.
-    of_worth: ClassVar[bool] = False
-    is_plain_worth: ClassVar[bool] = False
-    of_money: ClassVar[bool] = False
-    of_drives: ClassVar[bool] = False
-    of_scenarios: ClassVar[bool] = False
-    # Whether the aim includes the cost of stations besides drives.
-    of_stations: ClassVar[bool] = False
+    of_worth: ClassVar[bool] = False  # the value is the worth served, perhaps less a charge
+    is_plain_worth: ClassVar[bool] = False  # the value is the worth served and nothing else
+    of_money: ClassVar[bool] = False  # the value is money
+    of_drives: ClassVar[bool] = False  # the value depends on the drive from each cell
+    of_scenarios: ClassVar[bool] = False  # the value is a function of the scenarios' worths
+    of_stations: ClassVar[bool] = False  # the value includes the cost of stations besides drives
     # Whether the value is relative to the best value of each scenario alone, `best`.
     from_best: ClassVar[bool] = False
     best: tuple[float, ...] = ()
