@@ -56,6 +56,11 @@ LONGEST = ("program/test_pairs.py", "test_default_plan.py", "docs/test_code.py",
            "test_default_plan_real.py")  # fmt: skip
 
 
+def pytest_configure(config):
+    """Let xdist keep the order of files: it would put those with most tests first."""
+    config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(items):
     """Put the files that take longest first."""
     rank = {ROOT / "tests" / name: n for n, name in enumerate(LONGEST)}

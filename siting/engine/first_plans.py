@@ -152,14 +152,15 @@ def round_viable(inc: Incumbent, taken: Floats) -> None:
     _, first = np.unique(inc.frame.site[order], return_index=True)
     most = order[first]  # the largest option of each site
     value = whole[inc.frame.site[most]]
-    spread = bool((value >= settings.WHOLE_FROM[-1]).sum() < taken.sum() / 2)
+    ways = [(least, False) for least in settings.WHOLE_FROM]
+    if (value >= settings.WHOLE_FROM[-1]).sum() < taken.sum() / 2:
+        ways.append((settings.SIGNIFICANT, True))
     tried: set[int] = set()
-    for least in (*settings.WHOLE_FROM, *[settings.SIGNIFICANT] * spread):
+    for least, at_once in ways:
         some = most[value >= least]
         if len(some) in tried or inc.clock.over:
             continue
         tried.add(len(some))
-        at_once = least == settings.SIGNIFICANT
         choice = viable(inc.frame, some, inc.clock, at_once=at_once)
         if choice is not None:
             inc.weighed(choice)

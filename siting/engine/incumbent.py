@@ -6,6 +6,7 @@ Values are signed so that more is better.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from siting.engine.frame import Frame
 from siting.engine.linear import Answered
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
-from siting.engine.schedule import Ended, Step
+from siting.engine.schedule import Ended
 from siting.engine.slack import Room
 from siting.engine.station_bound import Bounds
 from siting.engine.valuer import State, Valuer, is_quick
@@ -93,7 +94,8 @@ class Incumbent:
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
         self.ended_in_time = False  # whether the search left time for the answer
         self.turns_ended: Ended | None = None  # reason why the turns ended
-        self.tree: Step | None = None  # the tree, which may continue after later aims
+        # A turn of the tree, which may continue after later aims; None before its first.
+        self.tree_turn: Callable[[], bool] | None = None
         self._serve_s = 0.0  # the longest time that computing the service took
 
     def build(self) -> None:

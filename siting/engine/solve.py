@@ -257,7 +257,7 @@ class _Solve:
         from that search.
         """
         aim, result, seconds = self.results[0]
-        if inc is None or inc.tree is None or inc.done or len(self.results) == 1:
+        if inc is None or inc.tree_turn is None or inc.done or len(self.results) == 1:
             return
         began_s, sign = self.clock.elapsed_s, inc.frame.sign
         self.clock.unit = aim.unit(self.program.worth_unit)
@@ -268,7 +268,7 @@ class _Solve:
         spent_s = self.clock.elapsed_s - began_s
         seconds["tree"] = seconds.get("tree", 0.0) + spent_s
         seconds["total"] += spent_s
-        self.results[0] = aim, replace(result, bound=sign * bound), seconds
+        self.results[0] = aim, replace(result, bound=sign * bound, nodes=inc.nodes), seconds
 
     @property
     def _finish(self) -> float:

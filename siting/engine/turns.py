@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from siting import settings
 from siting.engine.first_plans import improve, round_plainly, round_viable, take
 from siting.engine.incumbent import Incumbent
-from siting.engine.schedule import Ended, Step, take_turns
+from siting.engine.schedule import Step, take_turns
 from siting.engine.search import fill, round_relaxed
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
@@ -17,31 +16,30 @@ from siting.program.instance import Floats
 
 
 def take_all_turns(inc: Incumbent) -> None:
-    """Let the steps take turns to improve plan and bound; `take_turns` sets their order."""
+    """Improve plan and bound by turns of the steps, in the order that `take_turns` sets."""
     # Without a plan there is nothing that windows could improve.
     windows = Step(_window_turns(inc), lambda: inc.choice is not None)
     steps = [windows]
     if inc.coarse:
         inc.master.forget_money()
+        inc.tree_turn = _tree_turns(inc)
         # The tree is last: its first turn may take as long as all before it.
-        inc.tree = Step(_tree_turns(inc))
-        steps = [Step(_program_turns(inc), growth=settings.MORE_NODES), windows, inc.tree]
-    slow = _too_slow(inc, windows, steps)
-    inc.turns_ended = _turns(inc, steps, turns=inc.options.turns, yields=slow)
+        programs = Step(_program_turns(inc), growth=settings.MORE_NODES)
+        steps = [programs, windows, Step(inc.tree_turn)]
+    inc.turns_ended = take_turns(
+        steps, inc.clock, left=lambda: inc.bound - inc.best,
+        done=lambda: inc.done or inc.lacks_options,
+        turns=inc.options.turns, yields=_too_slow(inc, windows, steps),
+    )  # fmt: skip
 
 
 def go_on_with_tree(inc: Incumbent) -> None:
-    """Continue the tree where it stopped, to lower the bound."""
-    assert inc.tree is not None
-    _turns(inc, [inc.tree])
-
-
-def _turns(inc: Incumbent, steps: Sequence[Step], **until: Any) -> Ended:
-    """Take turns until the gap is proven, or only missing options keep the bound high."""
-    return take_turns(
-        steps, inc.clock, left=lambda: inc.bound - inc.best,
-        done=lambda: inc.done or inc.lacks_options, **until,
-    )  # fmt: skip
+    """Continue the tree where it stopped, for the bound."""
+    assert inc.tree_turn is not None
+    more = True
+    while more and not (inc.done or inc.lacks_options):
+        before = inc.nodes
+        more = inc.tree_turn() and inc.nodes > before
 
 
 def _too_slow(inc: Incumbent, windows: Step, steps: Sequence[Step]) -> Callable[[], bool]:
