@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,12 +84,30 @@ class Clock:
         self._progress = progress
         self._last_report = -math.inf
         self._phase = ""
-        self.interrupted = False
+        self._stop = threading.Event()
         self.incumbent = math.nan
         self.unit = "kWh/day"
         self.bound = math.inf
         self.seconds: dict[str, float] = {}
         self.work = 0.0  # work of the solver, the same on any machine (`run_native`)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user interrupted the solve."""
+        return self._stop.is_set()
+
+    @interrupted.setter
+    def interrupted(self, stop: bool) -> None:
+        if stop:
+            self._stop.set()
+        else:
+            self._stop.clear()
+
+    def apart(self) -> Clock:
+        """Return a clock for one thread: same deadline and interruption, its own work."""
+        out = copy.copy(self)
+        out._progress, out.seconds, out.work = None, {}, 0.0
+        return out
 
     @property
     def elapsed_s(self) -> float:

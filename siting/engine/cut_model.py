@@ -182,9 +182,13 @@ class CutModel(ABC):
         return float(self.model.getInfo().objective_function_value)
 
     def tighten(
-        self, rounds: int, stalled: float, enough: float = -math.inf
-    ) -> tuple[Relaxed | None, float]:
-        """Return the optimum after some rounds of cuts, and the lowest bound on the way."""
+        self, rounds: int, stalled: float, enough: float = -math.inf,
+        passed: list[Floats] | None = None,
+    ) -> tuple[Relaxed | None, float]:  # fmt: skip
+        """Return the optimum after some rounds of cuts, and the lowest bound on the way.
+
+        `passed`: gets the option values of the optima before it.
+        """
         relaxed = self.solve()
         if relaxed is None:
             return None, math.inf
@@ -199,6 +203,8 @@ class CutModel(ABC):
             if after is None:
                 break
             weak = weak + 1 if low - after.bound <= stalled * abs(low) else 0
+            if passed is not None:
+                passed.append(relaxed.taken)
             relaxed, low = after, min(low, after.bound)
             fallen = first - low > settings.IDLE * stalled * abs(first)
             if weak >= (settings.IDLE if fallen else settings.IDLE_AT_FIRST):

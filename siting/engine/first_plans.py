@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
 from siting import settings
 from siting.engine.construct import Sower
 from siting.engine.incumbent import Incumbent
+from siting.engine.parallel import in_parallel
 from siting.engine.relaxed_floors import viable
 from siting.engine.search import exchange, fill, round_relaxed
 from siting.engine.valuer import State
@@ -141,29 +143,46 @@ def round_plainly(inc: Incumbent, taken: Floats) -> None:
     inc.weighed(choice[choice >= 0])
 
 
-def round_viable(inc: Incumbent, taken: Floats) -> None:
-    """Make viable plans from a relaxation, by shrinking stations that lack money.
+def round_viable(inc: Incumbent, relaxations: list[Floats], work: float = math.inf) -> None:
+    """Make viable plans from relaxations, the last first, until the gap is proven.
 
-    If the relaxation spreads its stations over many sites, a plan with all these sites is tried
-    too. All its stations that lack money are removed at once.
+    Stations that lack money are shrunk or dropped. `work`: work after which the remaining
+    relaxations are left in the list.
+    """
+    began, threads = inc.clock.work, inc.options.threads
+    starts: list[partial[Ints | None]] = []
+    while (starts or relaxations) and not inc.done:
+        while relaxations and len(starts) < threads and inc.clock.work <= began + work:
+            for choice, at_once in _whole_stations(inc, relaxations.pop()):
+                key = np.sort(choice).tobytes()
+                if key not in inc.rounded:
+                    inc.rounded.add(key)
+                    starts.append(partial(viable, inc.frame, choice, at_once=at_once))
+        if not starts:
+            return
+        least = inc.best if inc.frame.aim.is_plain_worth else -math.inf
+        some = [partial(start, least=least) for start in starts[:threads]]
+        for plan in in_parallel(some, inc.clock):
+            if plan is not None:
+                inc.weighed(plan)
+        del starts[:threads]
+
+
+def _whole_stations(inc: Incumbent, taken: Floats) -> list[tuple[Ints, bool]]:
+    """Return choices of a relaxation's larger stations, and whether to drop all that lack money.
+
+    If the relaxation spreads its stations over many sites, one choice has all these sites, and all
+    its stations that lack money are dropped at once.
     """
     whole = np.bincount(inc.frame.site, taken, minlength=inc.frame.sites)
     order = np.argsort(-taken, kind="stable")
     _, first = np.unique(inc.frame.site[order], return_index=True)
     most = order[first]  # the largest option of each site
     value = whole[inc.frame.site[most]]
-    ways = [(least, False) for least in settings.WHOLE_FROM]
+    choices = [(most[value >= least], False) for least in settings.WHOLE_FROM]
     if (value >= settings.WHOLE_FROM[-1]).sum() < taken.sum() / 2:
-        ways.append((settings.SIGNIFICANT, True))
-    tried: set[int] = set()
-    for least, at_once in ways:
-        some = most[value >= least]
-        if len(some) in tried or inc.clock.over:
-            continue
-        tried.add(len(some))
-        choice = viable(inc.frame, some, inc.clock, at_once=at_once)
-        if choice is not None:
-            inc.weighed(choice)
+        choices.append((most[value >= settings.SIGNIFICANT], True))
+    return choices
 
 
 def take(inc: Incumbent, choice: Ints) -> None:

@@ -10,10 +10,9 @@ another number of threads there.
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
 import highspy
@@ -21,6 +20,7 @@ import pulp
 
 from siting import settings
 from siting.engine.clock import Clock
+from siting.engine.parallel import in_parallel
 from siting.engine.stdout import quiet_stdout
 from siting.errors import Fault, SolveError
 
@@ -75,43 +75,24 @@ def new_model(**options: Any) -> highspy.Highs:
 
 def run_native(models: Sequence[highspy.Highs], clock: Clock) -> None:
     """Run native models in parallel threads; stop them at the deadline or at Ctrl-C."""
-    failure: list[BaseException] = []
+    in_parallel([partial(_run, model) for model in models], clock)
 
+
+def _run(model: highspy.Highs, clock: Clock) -> None:
     def ask(_kind: Any, _message: str, _out: Any, back: Any, _data: Any) -> None:
         if back is not None and (clock.interrupted or clock.left_s <= 0):
             back.user_interrupt = True
 
-    def work(model: highspy.Highs) -> None:
-        try:
-            model.run()
-        except Exception as err:
-            failure.append(err)
-
-    workers = [threading.Thread(target=work, args=(m,), name="highs", daemon=True) for m in models]
-    for model, worker in zip(models, workers, strict=True):
-        model.setCallback(ask, None)
-        for kind in _ASKS:
-            model.startCallback(kind)
-        worker.start()
-    for worker in workers:
-        while worker.is_alive():
-            try:
-                worker.join(settings.WAIT_S)
-                clock.report()
-            except KeyboardInterrupt:
-                if clock.interrupted:
-                    raise
-                clock.interrupted = True
-            except BaseException:  # the caller's progress function failed
-                clock.interrupted = True
-                for one in workers:
-                    one.join()
-                raise
-    for model in models:
+    model.setCallback(ask, None)
+    for kind in _ASKS:
+        model.startCallback(kind)
+    try:
+        model.run()
+    except Exception as err:
+        raise SolveError(Fault("HiGHS", f"failed: {err}")) from err
+    finally:
         model.setCallback(None, None)
-    clock.work += max(map(_work_of, models), default=0.0)
-    if failure:
-        raise SolveError(Fault("HiGHS", f"failed: {failure[0]}")) from failure[0]
+    clock.work += _work_of(model)
 
 
 def _work_of(model: highspy.Highs) -> float:

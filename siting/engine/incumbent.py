@@ -88,6 +88,8 @@ class Incumbent:
         self.guarantee = ""
         self.valuer: Valuer | None = None
         self.root: Relaxed | None = None
+        self.relaxations: list[Floats] = []  # option values at earlier optima of the root, to round
+        self.rounded: set[bytes] = set()  # choices that plans were already made from
         self.bounds: Bounds | None = None  # at the prices of the root
         self.at_most: Floats = np.full(frame.count, math.inf)  # bound on plans with each option
         self.served: dict[bytes, Answered] = {}

@@ -59,8 +59,9 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
 
 
 def viable(
-    frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False, at_once: bool = False
-) -> Ints | None:
+    frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False, at_once: bool = False,
+    least: float = -math.inf,
+) -> Ints | None:  # fmt: skip
     """Return a choice of viable stations under the viability gap; None if none is known.
 
     Under the viability gap a relaxation takes more stations than the money can pay for. Stations
@@ -79,6 +80,9 @@ def viable(
         Whether to check shortfalls at least once, even after the time is over.
     at_once
         Whether to drop all stations with a shortfall at the first check.
+    least
+        Value at or below which a plan is of no use. The value of a sum of worths falls with every
+        station that is shrunk or dropped, so the search can end early.
     """
     soft = softened(frame)
     assert soft is not None  # rows of the gap exist
@@ -104,6 +108,8 @@ def viable(
         serve_s = max(serve_s, clock.elapsed_s - began_s)
         if not served.found:
             break
+        if frame.signed(float(frame.matrix.cost @ served.point[: columns[0]])) <= least:
+            return None
         lacks = served.point[gap]
         if shared.any():
             # In a concession with a shortfall, stations with a shortfall of their own are dropped.

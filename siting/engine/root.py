@@ -29,7 +29,7 @@ def search_root(inc: Incumbent) -> None:
     """Compute a bound by cuts, and make plans from the relaxation."""
     if inc.known is not None and inc.master.cutter.money:
         with inc.clock.phase("viable", inc.until(0.3)):
-            round_viable(inc, inc.known.taken)
+            round_viable(inc, [inc.known.taken])
         if inc.done:
             return
     if inc.choice is not None:
@@ -49,7 +49,7 @@ def search_root(inc: Incumbent) -> None:
     before, money = inc.best, bool(inc.master.cutter.money)
     if money:
         with inc.clock.phase("viable", inc.until(0.6)):
-            round_viable(inc, inc.root.taken)
+            round_viable(inc, [inc.root.taken])
         if inc.best > before:  # construction does not improve on that
             return
     # With a fast evaluation, the constructed plan is as good as a dive, and faster.
@@ -64,7 +64,9 @@ def search_root(inc: Incumbent) -> None:
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
     """Add cuts until rounds lower the bound by less than the share `stalled`."""
     with inc.clock.phase("cuts", inc.until(ends)):
-        inc.root, low = inc.master.tighten(settings.CUT_ROUNDS, stalled, inc.proven_at)
+        inc.root, low = inc.master.tighten(
+            settings.CUT_ROUNDS, stalled, inc.proven_at, inc.relaxations
+        )
         inc.infeasible = low == -math.inf
         inc.limit(low)
         priced = inc.frame.layout.capacitated and inc.frame.layout.by_pair

@@ -19,17 +19,19 @@ def take_all_turns(inc: Incumbent) -> None:
     """Improve plan and bound by turns of the steps, in the order that `take_turns` sets."""
     # Without a plan there is nothing that windows could improve.
     windows = Step(_window_turns(inc), lambda: inc.choice is not None)
-    steps = [windows]
+    steps = makers = [windows]
     if inc.coarse:
         inc.master.forget_money()
         inc.tree_turn = _tree_turns(inc)
         # The tree is last: its first turn may take as long as all before it.
         programs = Step(_program_turns(inc), growth=settings.MORE_NODES)
-        steps = [programs, windows, Step(inc.tree_turn)]
+        roundings = Step(_rounding_turns(inc), lambda: bool(inc.relaxations))
+        makers = [windows, roundings]
+        steps = [programs, *makers, Step(inc.tree_turn)]
     inc.turns_ended = take_turns(
         steps, inc.clock, left=lambda: inc.bound - inc.best,
         done=lambda: inc.done or inc.lacks_options,
-        turns=inc.options.turns, yields=_too_slow(inc, windows, steps),
+        turns=inc.options.turns, yields=_too_slow(inc, makers, steps),
     )  # fmt: skip
 
 
@@ -42,11 +44,13 @@ def go_on_with_tree(inc: Incumbent) -> None:
         more = inc.tree_turn() and inc.nodes > before
 
 
-def _too_slow(inc: Incumbent, windows: Step, steps: Sequence[Step]) -> Callable[[], bool]:
+def _too_slow(
+    inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]
+) -> Callable[[], bool]:
     """Return a test of whether even turns twice as fast would not prove the gap in time.
 
     The pace is the mean of all turns so far or, if faster, the pace of the fastest step in its last
-    turn. Windows have their first turn at any pace.
+    turn. Makers of plans have their first turn at any pace.
     """
     clock, first, began_s = inc.clock, inc.bound - inc.best, inc.clock.elapsed_s
 
@@ -54,7 +58,7 @@ def _too_slow(inc: Incumbent, windows: Step, steps: Sequence[Step]) -> Callable[
         left, asked = inc.bound - inc.best, inc.options.gap * abs(inc.best)
         if clock.share < inc.options.yields_from or not math.isfinite(first):
             return False
-        if windows.ready() and not windows.work:
+        if any(step.ready() and not step.work for step in makers):
             return False
         pace = (first - left) / max(clock.elapsed_s - began_s, 1e-9)
         pace = max([pace, *(step.pace for step in steps)])
@@ -65,7 +69,7 @@ def _too_slow(inc: Incumbent, windows: Step, steps: Sequence[Step]) -> Callable[
 
 def _tree_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that takes one turn of the tree."""
-    tree = Tree(inc.master, inc, inc.clock, lambda taken: _plan_at(inc, taken), inc.hopeless)
+    tree = Tree(inc.master, inc, inc.clock, lambda taken: _plans_at(inc, [taken]), inc.hopeless)
 
     def turn() -> bool:
         done, began = tree.nodes, inc.clock.work
@@ -79,6 +83,17 @@ def _tree_turns(inc: Incumbent) -> Callable[[], bool]:
         if tree.finished:
             inc.infeasible = not math.isfinite(inc.best)
         return not tree.finished
+
+    return turn
+
+
+def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
+    """Return a function that makes plans from the root's earlier optima, the latest first."""
+
+    def turn() -> bool:
+        with inc.clock.phase("rounding", inc.ends):
+            _plans_at(inc, inc.relaxations, settings.TURN)
+        return bool(inc.relaxations)
 
     return turn
 
@@ -165,16 +180,22 @@ def turn_of_windows(inc: Incumbent, windows: Windows) -> None:
                 inc.weighed(windows.choice)
 
 
-def _plan_at(inc: Incumbent, taken: Floats) -> None:
-    """Make plans from the options' relaxed values at a node."""
+def _plans_at(inc: Incumbent, relaxations: list[Floats], work: float = math.inf) -> None:
+    """Make plans from relaxations, the last first, until the gap is proven.
+
+    `work`: work after which the remaining relaxations are left in the list.
+    """
     if inc.master.cutter.money:
-        round_viable(inc, taken)
+        round_viable(inc, relaxations, work)
         return
-    if inc.valuer is None:
-        round_plainly(inc, taken)
-        return
-    for least in () if inc.large else (1 - 1e-6, 0.5):
-        if not inc.clock.over:
-            state = round_relaxed(inc.valuer, taken, least, inc.clock)
-            if state.value > inc.best - 0.01 * abs(inc.best):
-                improve(inc, state)
+    began = inc.clock.work
+    while relaxations and not inc.done and inc.clock.work <= began + work:
+        taken = relaxations.pop()
+        if inc.valuer is None:
+            round_plainly(inc, taken)
+            continue
+        for least in () if inc.large else (1 - 1e-6, 0.5):
+            if not inc.clock.over:
+                state = round_relaxed(inc.valuer, taken, least, inc.clock)
+                if state.value > inc.best - 0.01 * abs(inc.best):
+                    improve(inc, state)
