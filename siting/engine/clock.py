@@ -84,7 +84,7 @@ class Clock:
         self._progress = progress
         self._last_report = -math.inf
         self._phase = ""
-        self._stop = threading.Event()
+        self._stop, self._ended = threading.Event(), False
         self.incumbent = math.nan
         self.unit = "kWh/day"
         self.bound = math.inf
@@ -109,6 +109,16 @@ class Clock:
         out._progress, out.seconds, out.work = None, {}, 0.0
         return out
 
+    def handed_on(self) -> Clock:
+        """Return a clock for the rest of a solve; this one stays, silent, with a task beside it."""
+        out = copy.copy(self)
+        self._progress, self.seconds = None, {}
+        return out
+
+    def end(self) -> None:
+        """End the time of this clock, and of no other."""
+        self._ended = True
+
     @property
     def elapsed_s(self) -> float:
         """Seconds since the solve began."""
@@ -126,7 +136,7 @@ class Clock:
     @property
     def left_s(self) -> float:
         """Seconds until the end of the phase or the time limit, never below 0."""
-        return max(0.0, self._until - time.perf_counter())
+        return 0.0 if self._ended else max(0.0, self._until - time.perf_counter())
 
     @property
     def over(self) -> bool:

@@ -1,4 +1,4 @@
-"""Tasks of one solve in parallel threads, which Ctrl-C and the deadline stop.
+"""Tasks of one solve in threads, which Ctrl-C and the deadline stop.
 
 HiGHS releases Python's lock while it runs, so threads are enough. The calling thread waits in
 Python, because Python delivers Ctrl-C to the main thread only between two of its own instructions.
@@ -13,36 +13,31 @@ from siting import settings
 from siting.engine.clock import Clock
 
 
-def in_parallel[T](tasks: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:
-    """Return the results of tasks that run in parallel, in their order.
+class Task[T]:
+    """A function that runs in a thread of its own, under a clock of its own."""
 
-    Each task gets a clock of its own. The clock of the solve counts the work of the longest task.
+    def __init__(self, function: Callable[[Clock], T], clock: Clock) -> None:
+        self.clock = clock
+        self._result: list[T] = []
+        self._failure: BaseException | None = None
 
-    Raises
-    ------
-    Exception
-        The first exception of a task, once all tasks have ended.
-    """
-    results: dict[int, T] = {}
-    failures: list[BaseException] = []
-    clocks = [clock.apart() for _ in tasks]
-
-    def work(n: int) -> None:
-        try:
-            results[n] = tasks[n](clocks[n])
-        except BaseException as err:
-            failures.append(err)
-
-    threads = [
-        threading.Thread(target=work, args=(n,), name="solve", daemon=True)
-        for n in range(len(tasks))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        while thread.is_alive():
+        def work() -> None:
             try:
-                thread.join(settings.WAIT_S)
+                self._result.append(function(clock))
+            except BaseException as err:
+                self._failure = err
+
+        self._thread = threading.Thread(target=work, name="solve", daemon=True)
+        self._thread.start()
+
+    def wait(self, clock: Clock, *, until_over: bool = False) -> None:
+        """Wait until the task has ended; report progress to the caller meanwhile.
+
+        `until_over`: whether the task must stop when the time of `clock` is over.
+        """
+        while self._thread.is_alive():
+            try:
+                self._thread.join(settings.WAIT_S)
                 clock.report()
             except KeyboardInterrupt:
                 if clock.interrupted:
@@ -50,10 +45,38 @@ def in_parallel[T](tasks: Sequence[Callable[[Clock], T]], clock: Clock) -> list[
                 clock.interrupted = True
             except BaseException:  # the caller's progress function failed
                 clock.interrupted = True
-                for one in threads:
-                    one.join()
                 raise
-    clock.work += max((one.work for one in clocks), default=0.0)
-    if failures:
-        raise failures[0]
-    return [results[n] for n in range(len(tasks))]
+            if until_over and clock.over:
+                self.clock.end()
+
+    def result(self) -> T:
+        """Return the result of a task that has ended, or raise its exception."""
+        if self._failure is not None:
+            raise self._failure
+        return self._result[0]
+
+    def stop(self) -> None:
+        """End the task now, whatever it has done."""
+        self.clock.end()
+        self._thread.join()
+
+
+def in_parallel[T](functions: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:
+    """Return the results of functions that run in parallel, in their order.
+
+    The clock of the solve counts the work of the longest one.
+
+    Raises
+    ------
+    Exception
+        The exception of the first function that failed, once all have ended.
+    """
+    tasks = [Task(one, clock.apart()) for one in functions]
+    try:
+        for task in tasks:
+            task.wait(clock)
+    finally:
+        for task in tasks:
+            task.stop()
+    clock.work += max((task.clock.work for task in tasks), default=0.0)
+    return [task.result() for task in tasks]

@@ -111,6 +111,8 @@ class Pricing:
         # Row, column and coefficient of each energy in a demand row.
         self._of_demand = family.start + of_demand.row, of_demand.col, of_demand.data
         self.active = self._first(some)
+        self.start = start
+        self.live = np.ones(self.count, dtype=bool)  # options of plans better than the best known
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
         self.lowest = math.inf  # the best bound by sites, at the prices `center`
@@ -191,25 +193,26 @@ class Pricing:
             self.site_price[:] = own[len(linked) :]
         return found
 
-    def run(self, gap: float, enough: float = -math.inf) -> Priced | None:
+    def run(self, gap: float, best: float = -math.inf) -> Priced | None:
         """Add options by pricing; return bounds on all plans, None if time ends too early.
 
-        `gap`: relative gap asked for; much smaller promised gains are ignored; `enough`: the bound
-        at which the gap is proven, signed so that more is better.
+        `gap`: relative gap asked for; much smaller promised gains are ignored; `best`: value of the
+        best known plan, signed so that more is better. Options that no better plan has are dropped.
         """
-        known = self._rounds(gap, enough)
+        known = self._rounds(gap, best)
         if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
             return known
-        by_sites = bound_by(self.frame, self.cutter, self.last_price, self.clock)
+        by_sites = bound_by(self.frame, self.cutter, self.last_price, self.clock, self.live)
         return known.or_less(by_sites.bound, by_sites.at_most)
 
-    def _rounds(self, gap: float, enough: float) -> Priced | None:
+    def _rounds(self, gap: float, best: float) -> Priced | None:
         """Add options until none promises a gain; return bounds, None if time ends too early.
 
         With links, the rounds end earlier, once they lower the bound by sites only a little.
         """
         frame, known = self.frame, None
         stage, before = OFFERS, math.inf
+        enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
         for _ in range(settings.PRICING_ROUNDS):
             columns = self._columns()
             found = self._solve(columns)
@@ -233,10 +236,10 @@ class Pricing:
                 limit, each = known.bound, known.at_most
             else:
                 self.last_price = price
-            known = Priced(self.active.copy(), taken, limit, each)
+            known = Priced(self.active.copy(), taken, max(limit, best), each)
             if self.links:
                 by = self._by_sites()
-                known = known.or_less(by.bound, by.at_most)
+                known = known.or_less(max(by.bound, best), by.at_most)
                 now = min(frame.signed(bound), by.bound)
                 close = max(gap, settings.PRICING_STALLED) * abs(now)
                 near = now - frame.signed(found.objective) <= close
@@ -254,6 +257,9 @@ class Pricing:
                     stage, before = after, math.inf
                 elif near:
                     before = now
+            self.live &= known.at_most > best
+            self.live[self.start] = True
+            self.active &= self.live
             new = self._price_in(found, bound, reduced, gap)
             if self.links and (stage >= LINKS or not new):
                 new |= self._link(columns, taken, found.point)
@@ -266,10 +272,11 @@ class Pricing:
 
     def _by_sites(self) -> BySites:
         """Return the bound by sites at the prices, or half-way to the best earlier prices."""
-        at, by = self.price, bound_by(self.frame, self.cutter, self.price, self.clock)
+        at, live = self.price, self.live
+        by = bound_by(self.frame, self.cutter, at, self.clock, live)
         if by.bound > self.lowest:  # prices swing from round to round
             at = (self.price + self.center) / 2
-            by = bound_by(self.frame, self.cutter, at, self.clock)
+            by = bound_by(self.frame, self.cutter, at, self.clock, live)
         if by.bound <= self.lowest:
             self.lowest, self.center = by.bound, at.copy()
         return by
@@ -328,7 +335,9 @@ class Pricing:
         there = np.zeros(self.frame.sites)
         np.maximum.at(there, site[self.active], gain[self.active])
         promise = gain - there[site]
-        new = np.flatnonzero(~self.active & (promise > settings.EXACT * max(abs(bound), 1e-9)))
+        new = np.flatnonzero(
+            ~self.active & self.live & (promise > settings.EXACT * max(abs(bound), 1e-9))
+        )
         order = new[np.lexsort((-gain[new], site[new]))]
         return order[first_of_each(site[order], settings.AT_ONCE)]
 
@@ -366,7 +375,7 @@ class Pricing:
         gain = reduced[: self.count]
         must = self.frame.must
         best = np.where(must, -np.inf, 0.0)
-        np.maximum.at(best, self.frame.site, gain)
+        np.maximum.at(best, self.frame.site[self.live], gain[self.live])
         best[~np.isfinite(best)] = 0.0
         total += float(best.sum())
         return total, total - best[self.frame.site] + gain, reduced, price

@@ -109,7 +109,7 @@ def relax(inc: Incumbent) -> None:
             priced = Pricing(
                 inc.frame, inc.clock, start=start, some=np.arange(inc.frame.count),
                 seed=inc.options.seed,
-            ).run(inc.options.gap, inc.proven_at)  # fmt: skip
+            ).run(inc.options.gap, inc.best)  # fmt: skip
             if priced is not None:
                 inc.infeasible, inc.taken = priced.infeasible, priced.taken
                 inc.limit(priced.bound)

@@ -19,6 +19,7 @@ from siting.engine.frame import Frame, first_of_each
 from siting.engine.highs import highs_version
 from siting.engine.incumbent import Incumbent, Known, Options
 from siting.engine.milp import solve_whole
+from siting.engine.parallel import Task
 from siting.engine.prices import table_of
 from siting.engine.pricing import Priced, Pricing, is_many
 from siting.engine.proof import Proof
@@ -171,6 +172,7 @@ class _Solve:
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to keep for the answer
+        self.tree: Task[None] | None = None  # the first aim's tree, beside the later aims
 
     def _earliest(self, offers: Ints) -> Ints:
         """Return, for each of the given final offers, the option that builds earliest."""
@@ -205,6 +207,13 @@ class _Solve:
 
     def answer(self) -> Answer:
         """Solve the aims and return the answer."""
+        try:
+            return self._answered()
+        finally:
+            if self.tree is not None:
+                self.tree.stop()
+
+    def _answered(self) -> Answer:
         reached = list(self.before)
         aims = list(self.program.all_aims)
         first: tuple[Incumbent | None, float] = None, math.inf
@@ -243,12 +252,22 @@ class _Solve:
             self.choice = result.choice
             if not n:
                 first = self.inc, self.beyond
+                if left:
+                    self._begin_beside(self.inc)
             reached.append(self._kept(aim, result) if left else Reached(aim, result.value))
             if left and aims[n + 1].of_drives and not aims[n + 1].of_stations:
                 reached += self._money(reached)
         self._go_on(*first)
         self._break_ties(reached)
         return self._put_together(reached)
+
+    def _begin_beside(self, inc: Incumbent | None) -> None:
+        """Let the first aim's tree lower its bound in a thread beside the later aims."""
+        if inc is None or inc.tree_turn is None or inc.done or self.effort.threads == 1:
+            return
+        self.clock = self.clock.handed_on()
+        self.effort = replace(self.effort, threads=self.effort.threads - 1)
+        self.tree = Task(lambda _: go_on_with_tree(inc), inc.clock)
 
     def _go_on(self, inc: Incumbent | None, beyond: float) -> None:
         """Lower the first aim's bound in the time that the last aim left; the plan stays.
@@ -257,15 +276,23 @@ class _Solve:
         from that search.
         """
         aim, result, seconds = self.results[0]
-        if inc is None or inc.tree_turn is None or inc.done or len(self.results) == 1:
+        if inc is None or inc.tree_turn is None or len(self.results) == 1:
             return
-        began_s, sign = self.clock.elapsed_s, inc.frame.sign
+        if self.tree is None and inc.done:
+            return
+        # A tree beside the later aims has seconds of its own.
+        before_s = inc.clock.seconds.get("tree", 0.0) if self.tree is None else 0.0
         self.clock.unit = aim.unit(self.program.worth_unit)
         with self.clock.within(min(inc.ends, self._finish)):
-            self._worked(inc, go_on_with_tree)
+            if self.tree is None:
+                self._worked(inc, go_on_with_tree)
+            else:
+                self.tree.wait(self.clock, until_over=True)
+                self.tree.result()
         self.clock.report(at_once=True)
+        sign = inc.frame.sign
         bound = min(sign * result.bound, max(inc.bound, beyond))
-        spent_s = self.clock.elapsed_s - began_s
+        spent_s = inc.clock.seconds.get("tree", 0.0) - before_s
         seconds["tree"] = seconds.get("tree", 0.0) + spent_s
         seconds["total"] += spent_s
         self.results[0] = aim, replace(result, bound=sign * bound, nodes=inc.nodes), seconds
@@ -398,11 +425,9 @@ class _Solve:
         pricing = Pricing(
             frame, self.clock, start=start, some=some, seed=self.effort.seed, served=point
         )
-        gap, enough = self._gap_of(aim), -math.inf
-        if served is not None and served.found:
-            value = frame.signed(served.objective)
-            enough = value + gap * abs(value)
-        priced = pricing.run(gap, enough)
+        found = served is not None and served.found
+        best = frame.signed(served.objective) if served is not None and found else -math.inf
+        priced = pricing.run(self._gap_of(aim), best)
         active = pricing.active if priced is None else priced.active
         beside = start
         if priced is not None and not priced.infeasible:

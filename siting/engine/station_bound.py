@@ -28,7 +28,7 @@ from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
 from siting.engine.parts import parts_of
-from siting.program.instance import Floats, Ints
+from siting.program.instance import Flags, Floats, Ints
 from siting.program.matrix import Matrix
 from siting.program.money import cases_of, is_shared
 
@@ -115,12 +115,15 @@ class BySites:
     most: Floats  # most that each option can earn from these worths and from payments
 
 
-def bound_by(frame: Frame, cutter: Cutter, price: Floats, clock: Clock) -> BySites:
+def bound_by(
+    frame: Frame, cutter: Cutter, price: Floats, clock: Clock, live: Flags | None = None
+) -> BySites:
     """Return the bounds at the duals of the rows of the frame's relaxation.
 
-    `cutter`: a cutter of the frame's parts; its measures do not matter.
+    `cutter`: a cutter of the frame's parts; its measures do not matter. `live`: the options of the
+    plans that the bound counts; by default all.
     """
-    return _bound(frame, cutter, price, np.maximum(frame.of_demand(price), 0.0), clock)
+    return _bound(frame, cutter, price, np.maximum(frame.of_demand(price), 0.0), clock, live)
 
 
 def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
@@ -143,7 +146,10 @@ def site_rows(frame: Frame, by: BySites) -> sparse.csr_array | None:
     return sparse.csr_array(sparse.coo_array((value, (site, column)), shape))
 
 
-def _bound(frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: Clock) -> BySites:
+def _bound(
+    frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: Clock,
+    live: Flags | None = None,
+) -> BySites:  # fmt: skip
     """Return the bounds at prices of the rows that link sites; `of_row`: demand's prices."""
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
@@ -181,7 +187,8 @@ def _bound(frame: Frame, cutter: Cutter, price: Floats, of_row: Floats, clock: C
     end = np.where(earned > 0, m.upper[rest], m.lower[rest])
     total += float(earned[earned != 0] @ end[earned != 0])
     best = np.where(frame.must, -np.inf, 0.0)
-    np.maximum.at(best, frame.site, value)
+    some = slice(None) if live is None else live
+    np.maximum.at(best, frame.site[some], value[some])
     best[~np.isfinite(best)] = 0.0
     total += float(best.sum())
     at_most = frame.signed(0.0) + abs(m.size) * (total - best[frame.site] + value)

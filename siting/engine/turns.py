@@ -44,9 +44,7 @@ def go_on_with_tree(inc: Incumbent) -> None:
         more = inc.tree_turn() and inc.nodes > before
 
 
-def _too_slow(
-    inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]
-) -> Callable[[], bool]:
+def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> Callable[[], bool]:
     """Return a test of whether even turns twice as fast would not prove the gap in time.
 
     The pace is the mean of all turns so far or, if faster, the pace of the fastest step in its last

@@ -81,14 +81,14 @@ def test_a_relaxation_spread_over_many_sites_is_rounded_with_all_of_them(
     inc.build()
     asked = []
 
-    def watched(frame, choice, clock, *, at_once):
+    def watched(frame, choice, clock, *, at_once, least):
         asked.append(at_once)
-        return viable(frame, choice, clock, at_once=at_once)
+        return viable(frame, choice, clock, at_once=at_once, least=least)
 
     monkeypatch.setattr(first_plans, "viable", watched)
     taken = np.zeros(frame.count)
     taken[everything(frame)] = spread
-    first_plans.round_viable(inc, taken)
+    first_plans.round_viable(inc, [taken])
     assert asked == at_once
     assert inc.best > 0
     assert inc.frame.serve(inc.choice, inc.clock).found
