@@ -31,6 +31,7 @@ import numpy as np
 from siting import settings
 from siting.engine.coarse import Measure
 from siting.engine.frame import Frame
+from siting.engine.least_payments import least_payments
 from siting.engine.parts import Part
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.money import caps_of, cases_of, is_shared
@@ -206,6 +207,11 @@ class Cutter:
                     ],
                 )
             )
+        least = least_payments(self.frame) if self.money else []
+        for m in self.money:
+            if m.kind == "money" and least[m.index].any():
+                paid = np.array([m.column])
+                out.append(Cut(paid, np.array([-1.0]), 0.0, -least[m.index], {}))
         return out
 
     # --- cuts at a point ---------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 
 from siting import settings
 from siting.engine.construct import Sower
+from siting.engine.frame import Frame
 from siting.engine.incumbent import Incumbent
 from siting.engine.parallel import in_parallel
 from siting.engine.relaxed_floors import viable
@@ -155,7 +156,7 @@ def round_viable(inc: Incumbent, relaxations: list[Floats], work: float = math.i
         while relaxations and len(starts) < threads and inc.clock.work <= began + work:
             for choice, at_once in _whole_stations(inc, relaxations.pop()):
                 key = np.sort(choice).tobytes()
-                if key not in inc.rounded:
+                if len(choice) and key not in inc.rounded:
                     inc.rounded.add(key)
                     starts.append(partial(viable, inc.frame, choice, at_once=at_once))
         if not starts:
@@ -171,8 +172,8 @@ def round_viable(inc: Incumbent, relaxations: list[Floats], work: float = math.i
 def _whole_stations(inc: Incumbent, taken: Floats) -> list[tuple[Ints, bool]]:
     """Return choices of a relaxation's larger stations, and whether to drop all that lack money.
 
-    If the relaxation spreads its stations over many sites, one choice has all these sites, and all
-    its stations that lack money are dropped at once.
+    If the relaxation spreads its stations over many sites, there are two more choices: all these
+    sites, of which all that lack money are dropped at once, and one site of each cluster.
     """
     whole = np.bincount(inc.frame.site, taken, minlength=inc.frame.sites)
     order = np.argsort(-taken, kind="stable")
@@ -181,8 +182,32 @@ def _whole_stations(inc: Incumbent, taken: Floats) -> list[tuple[Ints, bool]]:
     value = whole[inc.frame.site[most]]
     choices = [(most[value >= least], False) for least in settings.WHOLE_FROM]
     if (value >= settings.WHOLE_FROM[-1]).sum() < taken.sum() / 2:
-        choices.append((most[value >= settings.SIGNIFICANT], True))
+        centres = most[np.isin(inc.frame.site[most], _centres(inc.frame, whole))]
+        choices = [(centres, False), (most[value >= settings.SIGNIFICANT], True), *choices]
     return choices
+
+
+def _centres(frame: Frame, value: Floats) -> Ints:
+    """Return one site for each whole station that a relaxation spreads over a cluster.
+
+    `value`: summed value of each site's options. The site of most value takes the value of the
+    sites that share most of their demand with it, until it has a whole station, and so on.
+    """
+    near, left, centres = frame.shared_demand, value.copy(), []
+    own = np.sqrt(np.maximum(near.diagonal(), settings.SIGNIFICANT))
+    for j in np.argsort(-value, kind="stable").tolist():
+        if left[j] <= settings.SIGNIFICANT:
+            continue
+        entries = slice(near.indptr[j], near.indptr[j + 1])
+        sites = near.indices[entries]
+        sites = sites[np.argsort(-near.data[entries] / own[sites], kind="stable")]
+        sites = np.concatenate([[j], sites[sites != j]])
+        before = np.cumsum(left[sites]) - left[sites]
+        takes = np.clip(1.0 - before, 0.0, left[sites])
+        left[sites] -= takes
+        if takes.sum() >= 0.5:
+            centres.append(j)
+    return np.array(centres, dtype=np.int64)
 
 
 def take(inc: Incumbent, choice: Ints) -> None:

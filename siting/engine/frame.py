@@ -79,6 +79,13 @@ class Frame:
         return out
 
     @cached_property
+    def shared_demand(self) -> sparse.csr_array:
+        """The demand shared by each pair of sites (kWh/day), or by a sample of the rows."""
+        return overlap(
+            self.service.kwh.max(axis=1), self.service.row, self.service.site, self.sites
+        )
+
+    @cached_property
     def able(self) -> list[Flags]:
         """Whether each option (row) serves each kind of demand (column), by slice."""
         return [self.layout.able(s) for s in range(len(self.program.slices))]
@@ -247,6 +254,21 @@ def _none(*, infeasible: bool) -> Answered:
     return Answered(
         False, False, infeasible, empty, empty, empty, -np.inf, -np.inf if infeasible else np.inf, 0
     )
+
+
+def overlap(kwh: Floats, row: Ints, site: Ints, sites: int) -> sparse.csr_array:
+    """Return the demand shared by each pair of sites.
+
+    `kwh`: demand of each row; `row`, `site`: the pairs within reach.
+    """
+    by_row = sparse.csr_array((np.sqrt(kwh[row]), (row, site)), shape=(len(kwh), sites))
+    degree = np.diff(by_row.indptr)
+    if float((degree.astype(float) ** 2).sum()) > 3e7:
+        # A sample of the rows is enough to find which sites are near.
+        keep = np.argsort(-kwh / np.maximum(degree, 1), kind="stable")
+        keep = keep[np.cumsum(degree[keep].astype(float) ** 2) < 3e7]
+        by_row = by_row[np.sort(keep)]
+    return sparse.csr_array(by_row.T @ by_row)
 
 
 def first_of_each(group: Ints, count: int) -> Flags:

@@ -38,6 +38,7 @@ from siting.engine.clock import Clock
 from siting.engine.cuts import Cutter
 from siting.engine.flows import Flows
 from siting.engine.frame import Frame, first_of_each
+from siting.engine.least_payments import with_least_payments
 from siting.engine.linear import Answered, model_of, run_model
 from siting.engine.parts import parts_of
 from siting.engine.rounded_floors import RoundedFloors
@@ -87,6 +88,7 @@ class Pricing:
         seed: int,
         served: Floats | None = None,
     ) -> None:
+        frame = with_least_payments(frame)
         self.frame, self.clock, self.seed = frame, clock, seed
         m = self.matrix = frame.matrix
         self.a = frame.by_column

@@ -28,7 +28,7 @@ from scipy import sparse
 
 from siting import settings
 from siting.engine.clock import Clock
-from siting.engine.frame import Frame, first_of_each
+from siting.engine.frame import Frame, first_of_each, overlap
 from siting.engine.highs import run_native
 from siting.engine.linear import model_of
 from siting.program.instance import Flags, Floats, Ints
@@ -127,21 +127,13 @@ class Windows:
         return out
 
     def _overlap(self) -> sparse.csr_array:
-        """Return the demand shared by each pair of sites."""
-        service, sites = self.frame.service, self.frame.sites
+        """Return the demand shared by each pair of sites; with decay, by their best pairs."""
+        service, frame = self.frame.service, self.frame
+        if not service.near:
+            return frame.shared_demand
+        pairs = np.unique(frame.energy_pair[self._good])
         kwh = service.kwh.max(axis=1)
-        row, site = service.row, service.site
-        if service.near:
-            pairs = np.unique(self.frame.energy_pair[self._good])
-            row, site = row[pairs], site[pairs]
-        by_row = sparse.csr_array((np.sqrt(kwh[row]), (row, site)), shape=(len(kwh), sites))
-        degree = np.diff(by_row.indptr)
-        if float((degree.astype(float) ** 2).sum()) > 3e7:
-            # A sample of the rows is enough to find which sites are near.
-            keep = np.argsort(-kwh / np.maximum(degree, 1), kind="stable")
-            keep = keep[np.cumsum(degree[keep].astype(float) ** 2) < 3e7]
-            by_row = by_row[np.sort(keep)]
-        return sparse.csr_array(by_row.T @ by_row)
+        return overlap(kwh, service.row[pairs], service.site[pairs], frame.sites)
 
     def _neighbours(self, seed: int, count: int) -> Ints:
         """Return the sites that share most demand with a site, itself first."""

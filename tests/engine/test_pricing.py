@@ -106,3 +106,29 @@ def test_rows_of_sites_lower_the_bound_and_exclude_no_plan(asked, monkeypatch):
     plan = solve_native(frame, Clock(20.0), None, gap=0.01, threads=1, seed=1)
     assert plan.found
     assert frame.signed(plan.objective) <= split + 1e-6 * abs(split)
+
+
+@pytest.mark.parametrize("asked", often(SPLIT, SPLIT[:2]))
+def test_options_of_no_better_plan_are_dropped_and_the_bound_holds(asked):
+    rule, seed = asked
+    program = program_of(medium_case((rule, "city floor", "then cost to all"), "plain", seed))
+    frame = Frame(program, program.all_aims[-1])
+    plan = solve_native(frame, Clock(20.0), None, gap=0.01, threads=1, seed=1)
+    choice = np.flatnonzero(plan.point[: frame.count] > 0.5)
+    best = frame.signed(plan.objective)
+    every = np.arange(frame.count)
+
+    def priced(best):
+        one = pricing.Pricing(frame, Clock(60.0), start=choice, some=every, seed=1)
+        return one, one.run(0.0, best)
+
+    _, free = priced(-math.inf)
+    # A plan that is 5 % worse: the better one must stay within all bounds.
+    worse = best - 0.05 * abs(best)
+    one, known = priced(worse)
+    assert not one.live.all()
+    assert one.live[choice].all()
+    assert best <= known.bound + 1e-6 * abs(best)
+    assert (known.at_most[choice] >= best - 1e-6 * abs(best)).all()
+    assert (known.at_most[~one.live] <= worse).all()
+    assert known.bound <= free.bound + 1e-4 * abs(best)

@@ -66,6 +66,10 @@ def test_a_choice_that_lacks_money_is_made_viable(kind, seed):
     left = viable(frame, first, ThreeRounds())
     assert 0 < len(left) < len(first)
     assert 0 < frame.serve(left, clock).objective <= served.objective
+    # A plan that cannot be worth more than another is given up, and no other.
+    worth = frame.signed(served.objective)
+    assert viable(frame, first, clock, least=worth) is None
+    assert viable(frame, first, clock, least=worth - 1e-6).tolist() == choice.tolist()
     # The same at the first check, where that is asked for.
     left = viable(frame, first, clock, at_once=True)
     assert np.isin(left, first).all()

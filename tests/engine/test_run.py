@@ -223,12 +223,13 @@ def test_turns_that_cannot_prove_the_gap_in_time_leave_it_to_the_next_aim(
     inc = Incumbent(frame, Clock(1_000.0), Options(0.001, 1, 1, yields_from=from_share), None)
     inc.best, inc.bound = 100.0, 111.0
     windows, other = Step(lambda: False, work=worked), Step(lambda: False, pace=pace)
-    too_slow = turns._too_slow(inc, windows, [windows, other])
+    too_slow = turns._too_slow(inc, [windows], [windows, other])
     inc.bound -= closes
     assert too_slow() is slow
 
 
-def test_time_that_the_last_aim_leaves_lowers_the_bound_of_the_first(monkeypatch):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_time_that_the_last_aim_leaves_lowers_the_bound_of_the_first(monkeypatch, threads):
     monkeypatch.setattr(settings, "WHOLE_FIRST", 0)
     program = Program(Instance.from_tables(**hard_tables(sites=30, cells=120, budget=40.0)))
     program = program.most_worth().shortest_drives()
@@ -239,8 +240,10 @@ def test_time_that_the_last_aim_leaves_lowers_the_bound_of_the_first(monkeypatch
         )
         run.search(inc)
         assert not inc.done
-        mine = _Solve(program, Effort(0.0, 60.0, 1, 1), inc.clock, ())
+        mine = _Solve(program, Effort(0.0, 60.0, threads, 1), inc.clock, ())
         before = run.result_of(inc)
+        mine._begin_beside(inc)  # with a second thread, beside the later aims
+        assert (mine.tree is None) == (threads == 1) == (mine.clock is inc.clock)
         mine.results = [(aim, before, {"total": 1.0}) for aim in program.aims]
         mine._go_on(inc, beyond)
         _, after, seconds = mine.results[0]

@@ -1,0 +1,94 @@
+"""The least public money of each option under the viability gap, as rows of relaxations.
+
+A relaxation may take a part of an option that cannot break even with all its capacity sold, and
+cover its shortfall by a part of another option at the site. Whole stations cannot do that: an
+option earns at most its margin on all its capacity, or on all demand in reach, and public money
+pays the rest of its need. So the payments at a site are at least the sum of these amounts over its
+options, each times the option's value.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from siting.engine.frame import Frame
+from siting.program.instance import Floats
+from siting.program.money import cases_of, is_shared
+
+
+def least_payments(frame: Frame) -> list[Floats]:
+    """Return the least payment to each option by year (in the layout's unit of money).
+
+    The list is empty without the viability gap. Sites that share a business case have 0, because
+    one station may cover another's need.
+    """
+    rule, layout, m = frame.program.gap, frame.layout, frame.matrix
+    if rule is None or not layout.by_pair:
+        return []
+    first, ends = frame.count, layout.columns.energies
+    shared = is_shared(cases_of(layout.instance, rule))
+    capacity = m.a[m.family.get("capacity", slice(0, 0))].tocoo()
+    sold = (capacity.col >= first) & (capacity.col < ends)
+    per_unit = np.zeros(ends - first)  # capacity that a unit of each energy takes
+    of_row = np.full(ends - first, -1)
+    per_unit[capacity.col[sold] - first] = capacity.data[sold]
+    of_row[capacity.col[sold] - first] = capacity.row[sold]
+    of_option = capacity.col < first
+    rows, out = m.a[m.family["gap"]], []
+    for t, (sites, at) in enumerate(layout.gap_rows):
+        gap = rows[at].tocoo()
+        payment = np.ones(len(sites))
+        column = layout.subsidy_column[:, t]
+        paid = np.isin(gap.col, column[column >= 0])
+        payment[gap.row[paid]] = gap.data[paid]
+        energy = (gap.col >= first) & (gap.col < ends)
+        c = gap.col[energy] - first
+        earned = gap.data[energy] / payment[gap.row[energy]]
+        # Margin on a unit of capacity, and on all demand in reach, by row of capacity.
+        limited = of_row[c] >= 0
+        count = capacity.shape[0]
+        best, reach = np.zeros(count), np.zeros(count)
+        r = of_row[c[limited]]
+        np.maximum.at(best, r, earned[limited] / per_unit[c[limited]])
+        np.add.at(reach, r, earned[limited] * m.upper[c[limited] + first])
+        most = np.zeros(first)
+        row, option = capacity.row[of_option], capacity.col[of_option]
+        np.add.at(most, option, np.minimum(-capacity.data[of_option] * best[row], reach[row]))
+        # Energies without a row of capacity count at every option of their site.
+        free = np.zeros(frame.sites)
+        np.add.at(
+            free, sites[gap.row[energy]][~limited],
+            (earned * m.upper[c + first])[~limited],
+        )  # fmt: skip
+        need = np.zeros(first)
+        mine = gap.col < first
+        need[gap.col[mine]] = -gap.data[mine] / payment[gap.row[mine]]
+        least = np.maximum(need - most - free[frame.site], 0.0)
+        least[shared[frame.site]] = 0.0
+        out.append(least)
+    return out
+
+
+def with_least_payments(frame: Frame) -> Frame:
+    """Return the frame with a row per site and year: payments cover its options' least ones."""
+    entries = []
+    number = 0
+    for t, least in enumerate(least_payments(frame)):
+        option = np.flatnonzero(least)
+        sites, row = np.unique(frame.site[option], return_inverse=True)
+        column = frame.layout.subsidy_column[:, t]
+        offer = np.flatnonzero(column >= 0)
+        place = np.full(frame.sites, -1)
+        place[sites] = np.arange(len(sites))
+        at = place[frame.layout.instance.offer_site[offer]]
+        offer, at = offer[at >= 0], at[at >= 0]
+        entries.append((number + row, option, -least[option]))
+        entries.append((number + at, column[offer], np.ones(len(offer))))
+        number += len(sites)
+    if not number:
+        return frame
+    row, column, value = (np.concatenate(part) for part in zip(*entries, strict=True))
+    shape = (number, frame.matrix.a.shape[1])
+    rows = sparse.csr_array(sparse.coo_array((value, (row, column)), shape))
+    return frame.with_rows(rows, np.zeros(number))
