@@ -140,8 +140,8 @@ LEVELS = 256  # number of levels to which the worths of many pairs are rounded u
 WORTHS_SEEN = 1_000
 # Number of pairs of each row in a first linear program. Other pairs are priced in. A cut is valid
 # without them.
-FIRST_PAIRS = 4  # the pairs with the most worth; measured: see RESTS
-# The nearest pairs, in subproblems with money and in the relaxation; measured: see SLOW_SUBPROBLEM
+FIRST_PAIRS = 4  # pairs with the most worth; measured: see RESTS
+# Nearest pairs, in subproblems with money and in the relaxation; measured: see SLOW_SUBPROBLEM
 NEAREST_PAIRS = 8
 PRICE_IN_ROUNDS = 20  # largest number of rounds that add pairs or links; not measured
 LINK_BROKEN = 0.01  # violation above which a link is added; not measured
@@ -182,7 +182,7 @@ WHOLE_FROM = (0.9, 0.6, 0.5)
 # Cost of an unmet row, as a multiple of the largest possible objective. Alike from 2.5 to 10.
 MISSED_PENALTY = 5.0
 DIVE_STEP = 0.05  # share of the scarcest resource that a step of a dive takes; not measured
-# Above this share a step still takes the options whose relaxed value is at least this.
+# Once a step has taken DIVE_STEP, it takes only options with at least this relaxed value.
 # Alike from 0.8 to 0.95.
 DIVE_WHOLE = 0.9
 # Largest number of steps of a dive, of budgets tried, and of rounds of a covering; not measured
@@ -198,7 +198,7 @@ RELAXED_GAP = 0.02
 # Number of options of each site that are kept in addition to the options of the relaxation.
 # Measured: with 0 the plan of the sectors serves 2 % less (row 20); 2 and 5 are alike (row 19).
 BESIDE = 5
-WIDENED = 4  # how often options that could improve the plan may be added; not measured
+WIDENED = 4  # largest number of times that missing options are added; not measured
 WIDER = 3.0  # largest number of options added, as a multiple of the options there; not measured
 WIDER_ALWAYS = 500  # number of options that may be added in any case; not measured
 KEPT = 0.2  # share of an aim's gap that later aims may give up; not measured
