@@ -469,39 +469,49 @@ def _spread(values: list[float]) -> str:
 
 
 INTRODUCTION = f"""\
-Written by `python -m benchmarks.ablation`. Each maker of plans is switched off alone, by an entry
-that does nothing, and the rows that call it are solved again. One thread; seconds are CPU seconds
-of the process, the time limit too: {TOWN_S:.0f} s for the medium towns of the tests,
-{REAL_S:.0f} s for the five configured places, {CITY_S:.0f} s for a quarter of the made-up city of
-rows 13 to 16. The towns are solved as large programs are (`WHOLE_FIRST = -1`), except *small*;
-*years, many offers* is priced as if it had many (`MANY_OFFERS = 1`). The machine was busy, which
-lengthens CPU seconds: where the time limit ends a solve, runs of the same seed differ. Makers of
-the second aim show by how much: without one of them the first aim of central Lahore still came out
-0.4 % apart, and Islamabad's 0.3 %. So changes as small as these are noise at the configured places.
-A row that is missing from the first table was not run.
+`python -m benchmarks.ablation` writes this page. A maker is a step of the engine that makes plans.
+One maker at a time is replaced by a function that does nothing, and the programs that call this
+maker are solved again. Each program is a row of the tables. Each run uses one thread. All seconds,
+the time limits included, are CPU seconds of the process. The limit is {TOWN_S:.0f} s for the medium
+towns of the tests, {REAL_S:.0f} s for the five places with a configuration file, and {CITY_S:.0f} s
+for *city*. *City* is a quarter of the made-up city of rows 13 to 16 of
+[Performance](../performance.md). The towns, except *small*, are solved by the method for large
+programs (`WHOLE_FIRST = -1`). In *years, many offers* the offers are also priced in
+(`MANY_OFFERS = 1`).
 
-**Concluded**: programs near the incumbent, exchange by cuts, construction at root prices and
-resizing have left the engine. Without one of them no first aim got worse by more than 0.02 %.
-Resizing returned the plan it was given on all six rows. Makers can stand in for each other, which
-switching one off does not show: on row 16 with decaying coverage (Saddar, PKR 60 m) 1 % is proven
-without the dives into the master (32 s) and without exchange by cuts (47 s), and not within 120 s
-without both. So the dives stay: 1 % after 39 s. Other rows of the full size of rows 13 to 16 were
-not run. Names with a + were switched off
-together."""
+The machine was busy, which lengthens CPU seconds. Two runs of the same seed therefore differ if the
+time limit ends them. The size of this noise is visible where a maker of the second aim is switched
+off. This cannot affect the first aim, but the first aim still changed by 0.4 % in central Lahore
+and by 0.3 % in Islamabad. In the five places with a configuration file, changes of this size mean
+nothing. A row that is missing from the first table was not run.
+
+**Concluded**: four makers were removed from the engine: programs near the incumbent, exchange by
+cuts, construction at root prices, and resizing. Without one of them no first aim became worse by
+more than 0.02 %. Resizing returned an unchanged plan on all six rows.
+
+Two makers can replace each other, which switching off a single maker does not show. An example is
+row 16 with decaying coverage (Saddar, PKR 60 m). A gap of 1 % is proven after 32 s without the
+dives into the master problem, and after 47 s without exchange by cuts. Without both it is not
+proven within 120 s.
+The dives therefore stay in the engine, and 1 % is proven after 39 s. The other rows of 13 to 16
+were not run at full size. Makers whose names are joined by + were switched off together."""
 SUMMARY = f"""\
-*Worse* and *better*: without the maker the gap asked for (0.5 %; 5 % for costs and drives) is not
-proven, or was not with it, and the mean of the seeds differs by more than {VALUE:.1%} of the value
-of an aim or by more than {POINTS} points of its gap; the first aim that differs decides. Where both
-runs prove that gap they are alike, whatever their values, and the seconds tell which was faster.
-Two more seeds were run where the first differed by that much, as far as time allowed.
-A maker may find incumbents and be needless, if others find as good ones.
-A maker that only returns another plan is not run where it always returned the one it was given;
-other makers that were not run are so for lack of time."""
+A row is *worse* or *better* without a maker if two conditions hold. First, at least one of the two
+runs does not prove the gap asked for (0.5 %; 5 % for costs and drives). Second, the means over the
+seeds differ by more than {VALUE:.1%} of the value of an aim, or by more than {POINTS} points of its
+gap. The first aim that differs decides. If both runs prove the gap asked for, the row is *alike*
+whatever the values, and the seconds show which run was faster.
+
+If the first seed differed by this much, two more seeds were run as far as time allowed. A maker
+that finds incumbents can still be unnecessary, if other makers find equally good ones. A maker that
+only changes a given plan was not run on rows where it always returned that plan unchanged. All
+other makers that were not run are missing for lack of time."""
 DETAIL = """\
-Change of value (negative: worse without the maker) and of gap (positive: worse without it) in the
-mean of the seeds, ± half the range. *Incumbents*: the most that a seed's run found inside it; for
-a maker that returns another plan, the times that it did. Plans of the dive into the whole
-relaxation and of the exchange of coverings are valued after their return, and not counted here."""
+*Value* and *gap* are changes caused by switching the maker off: the mean over the seeds, ± half the
+range. A negative change of the value is worse, and so is a positive change of the gap. *Incumbents*
+is the largest number of incumbents that a run found inside the maker. For a maker that changes a
+given plan, it is the number of plans that were changed. Incumbents of the dive into the whole
+relaxation and of the exchange of coverings are not counted: their plans are valued later."""
 
 
 def main(rows: str = "all", makers: str = "") -> None:
