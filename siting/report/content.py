@@ -29,8 +29,6 @@ _COSTS = {
     "contingency_cost_pkr": "Contingency",
     "deposit_cost_pkr": "Security deposit",
 }
-
-
 # A new station is weak if less than this share of its energy is lost without it, or less than this
 # share of its capacity is used.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
@@ -60,26 +58,24 @@ def headline(run: RunRecord) -> list[Shown]:
     """Return the first figures to read, as stored in ``run.json``."""
     f = run.facts
     wanted = sum(row["demand_kwh_day"] for row in f["classes"])
-    new = run.sites[~run.sites["existing"].astype(bool)]
-    kw = f"{number(new['power_kw'].sum())} kW"
+    kw = f"{number(run.new_sites['power_kw'].sum())} kW"
     if f["bound_kwh_day"] is not None:
         limit = f"no plan for this money serves more than {number(f['bound_kwh_day'])} kWh/day"
+    elif f["gap"] is not None:
+        limit = "at most, to the best plan for this aim"
     else:
-        limit = (
-            "no limit is proven" if f["gap"] is None else "at most, to the best plan for this aim"
-        )
+        limit = "no limit is proven"
     of_budget = f"of {rupees(f['budget_pkr'])} budget"
     if f["aims"][:1] == ["least money"]:
         of_budget = "public money this plan needs"
     elif "years" in f["blocks"]:
         of_budget = f"of {rupees(f['budget_pkr'])} granted over the years"
+    served, of_wanted = (
+        f["objective_kwh_day"],
+        f"of {number(wanted)} wanted in public in {run.year}",
+    )
     return [
-        Shown(
-            "Energy served",
-            f["objective_kwh_day"],
-            number(f["objective_kwh_day"]),
-            f"kWh/day, of {number(wanted)} wanted in public in {run.year}",
-        ),
+        Shown("Energy served", served, number(served), f"kWh/day, {of_wanted}"),
         *_on_the_day(f),
         Shown("Share served", f["served_share"], percent(f["served_share"]), f"in {run.year}"),
         *drives(f),
@@ -224,22 +220,20 @@ def robustness(run: RunRecord) -> dict[str, Any] | None:
 
 def builds(run: RunRecord) -> list[dict[str, Any]]:
     """Return one row for each kind of new station: number, chargers, power and money."""
-    new = run.sites[~run.sites["existing"].astype(bool)].copy()
-    rows = []
-    new["chargers"] = new["chargers"].fillna("").astype(str)
-    new["configuration"] = new["configuration"].fillna("").astype(str)
-    for (name, chargers), part in new.groupby(["configuration", "chargers"], sort=True):
-        rows.append(
-            {
-                "name": _told(name, chargers),
-                "chargers": chargers,
-                "count": len(part),
-                "kw": number(part["power_kw"].sum()),
-                "cost": rupees(part["cost_pkr"].sum()),
-                "subsidy": rupees(part["subsidy_pkr"].sum()),
-                "served": number(part["served_kwh_day"].sum()),
-            }
-        )
+    new = run.new_sites
+    kind = new[["configuration", "chargers"]].fillna("").astype(str)
+    rows = [
+        {
+            "name": _told(name, chargers),
+            "chargers": chargers,
+            "count": len(part),
+            "kw": number(part["power_kw"].sum()),
+            "cost": rupees(part["cost_pkr"].sum()),
+            "subsidy": rupees(part["subsidy_pkr"].sum()),
+            "served": number(part["served_kwh_day"].sum()),
+        }
+        for (name, chargers), part in new.groupby([kind[c] for c in kind], sort=True)
+    ]
     return sorted(rows, key=lambda row: (-row["count"], row["name"], row["chargers"]))
 
 
@@ -324,7 +318,6 @@ def _station(
         for name in names
         if (kwh := row[f"served_{name}_kwh_day"]) > 0 and served > 0
     ]
-    text = why.get(str(row["site_id"]), "")
     return {
         "id": str(row["site_id"]),
         "name": site_name(row["name"], row["site_id"]),
@@ -357,7 +350,7 @@ def _station(
             if column in row and not missing(row[column])
         ],
         "built_year": _year(row.get("built_year")),
-        "why": text.splitlines(),
+        "why": why.get(str(row["site_id"]), "").splitlines(),
     }
 
 

@@ -61,12 +61,7 @@ class RunRecord:
     years: YearTables | None = None
 
     @classmethod
-    def of(
-        cls,
-        facts: dict[str, Any],
-        settings: dict[str, Any],
-        layers: Mapping[str, Any],
-    ) -> Self:
+    def of(cls, facts: dict[str, Any], settings: dict[str, Any], layers: Mapping[str, Any]) -> Self:
         """Return the record of a run.
 
         `facts`: content of ``run.json``; `settings`: content of ``config.yaml``; `layers`: the
@@ -89,6 +84,11 @@ class RunRecord:
             if "years" in facts["blocks"]
             else None,
         )
+
+    @property
+    def new_sites(self) -> gpd.GeoDataFrame:
+        """The stations that the plan builds."""
+        return self.sites[~self.sites["existing"].astype(bool)]
 
     @property
     def year(self) -> int:

@@ -54,8 +54,6 @@ MILLION = 1e6
 # The plan with one more million rupees is solved to the configured gap divided by this number.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
-
-
 _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
 
 
@@ -262,10 +260,10 @@ def _costs(row: pd.Series[Any], served: float, lost: float) -> str:
 def _in_reach(run: Explained, site: str) -> tuple[float, float]:
     """Return the demand that a site could serve, and the part that is unserved (kWh/day)."""
     here = run.study.offers[run.study.offers["site_id"] == site]
-    groups = run.study.compatibility["charger_group"].unique()
+    pairs, demand = run.study.compatibility, run.plan.demand
+    groups = pairs["charger_group"].unique()
     columns = {g: f"capacity_{g}_kwh_day" for g in groups if f"capacity_{g}_kwh_day" in here}
     able = [group for group, column in columns.items() if (here[column] > 0).any()]
-    pairs, demand = run.study.compatibility, run.plan.demand
     classes = pairs.loc[pairs["charger_group"].isin(able), "vehicle_class"]
     near = run.study.reach.loc[run.study.reach["site_id"] == site, "cell_id"]
     rows = demand[demand["cell_id"].isin(near) & demand["vehicle_class"].isin(classes)]
@@ -331,7 +329,6 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
         reach_kwh_day=wanted,
         unserved_kwh_day=unserved,
     )
-    why = ""
     if site in run.study.forbidden_sites:
         why = "the configuration forbids a station here (forbidden_sites)"
     elif reasons.offers["plan_kwh_day"].isna().all():
@@ -339,12 +336,12 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
         why = "nothing can be built here: " + "; ".join(said)
     elif wanted <= LITTLE_KWH:
         why = "nobody whom its chargers could serve is within reach"
-    if why:
-        reasons.say("Why not", why)
-        return False
-    reasons.say("Money left", f"PKR {run.left_pkr / 1e6:,.2f} m of the budget")
-    reasons.say("Why not", _required(run, site, limit_s, reasons.figures))
-    return True
+    else:
+        reasons.say("Money left", f"PKR {run.left_pkr / 1e6:,.2f} m of the budget")
+        reasons.say("Why not", _required(run, site, limit_s, reasons.figures))
+        return True
+    reasons.say("Why not", why)
+    return False
 
 
 def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
@@ -406,10 +403,8 @@ class Again:
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
             return f"in the time nothing is proven of a {which}"
-        bound = amount(proof.bound, proof.unit)
-        return f"no {which} " + (
-            f"serves more than {bound}" if self.energy else f"is better than {bound}"
-        )
+        verb = "serves more" if self.energy else "is better"
+        return f"no {which} {verb} than {amount(proof.bound, proof.unit)}"
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -509,16 +504,15 @@ def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float)
         "complete": complete,
     }
     if len(table) < 2:
-        why = "there is no other near-optimal plan"
+        text = "there is no other near-optimal plan"
         if not complete:
-            why = f"only one plan was found in the {limit_s:g} s given"
-        reasons.say(what, why)
-        return
-    text = (
-        f"a station stands here in {times} of {len(table)} near-optimal plans, which differ by "
-        f"{DIFFER_BY} sites or more and lose at most {loss:.2%} of the best of them"
-    )
-    text += "" if complete else f" (asked for {count}; the time ended first)"
+            text = f"only one plan was found in the {limit_s:g} s given"
+    else:
+        text = (
+            f"a station stands here in {times} of {len(table)} near-optimal plans, which differ by "
+            f"{DIFFER_BY} sites or more and lose at most {loss:.2%} of the best of them"
+        )
+        text += "" if complete else f" (asked for {count}; the time ended first)"
     reasons.say(what, text)
 
 
@@ -573,10 +567,8 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
         If the folder cannot be used.
     """
     run = opened(folder)
-    kept = ["site_id", "name", "configuration", "chargers"]
-    kept += ["subsidy_pkr", "cost_pkr", "served_kwh_day"]
-    new = run.plan.new_sites
-    stations = pd.DataFrame(new[[*kept, "use_share"]])
+    kept = ["site_id", "name", "configuration", "chargers", "subsidy_pkr", "cost_pkr"]
+    stations = pd.DataFrame(run.plan.new_sites[[*kept, "served_kwh_day", "use_share"]])
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
     stations["marginal_kwh_day"] = lost
     stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
@@ -610,10 +602,7 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
     proven = math.isfinite(more.bound)
     energy, unit = outcome.bound_kwh_day is not None, more.unit
     kind = "_kwh_day" if energy else ""
-    figures["one_more_million"] = {
-        f"gain{kind}": gained,
-        f"most{kind}": most if proven else None,
-    }
+    figures["one_more_million"] = {f"gain{kind}": gained, f"most{kind}": most if proven else None}
     if most <= little(unit):
         text += "; one more million rupees would "
         text += "serve nobody new" if energy else "better nothing"
@@ -628,11 +617,8 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
 
 
 def _limits(run: Explained) -> list[tuple[str, str]]:
-    out = []
-    spacing = 0
-    price = dict(
-        zip(run.study.offers["offer_id"], run.study.offers["subsidy_pkr"].fillna(0.0), strict=True)
-    )
+    out, spacing = [], 0
+    price = run.study.offers.set_index("offer_id")["subsidy_pkr"].fillna(0.0).to_dict()
     drawn = dict(zip(run.plan.sites["offer_id"], run.plan.sites["subsidy_pkr"], strict=True))
     for limit in run.asked.limits:
         used = limit.used(drawn)
@@ -666,12 +652,9 @@ def _stations(run: Explained) -> list[tuple[str, str]]:
     full = int((new["use_share"] >= FULL_SHARE).sum())
     out = [("Capacity", f"{full:,} of {len(new):,} new stations are full")]
     reason = run.study.offers["reason"].fillna("").astype(str).str.strip()
-    ruled_out = int((reason != "").sum())
-    if ruled_out:
-        by_power = int(reason.str.contains("headroom").sum())
-        out.append(
-            ("Ruled out", f"{ruled_out:,} offers, {by_power:,} of them for want of grid headroom")
-        )
+    if ruled_out := int((reason != "").sum()):
+        by_power = f"{int(reason.str.contains('headroom').sum()):,} of them"
+        out.append(("Ruled out", f"{ruled_out:,} offers, {by_power} for want of grid headroom"))
     return out
 
 

@@ -191,9 +191,8 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
     told = prices.loc[prices["row"] == BOUND, "price"].to_numpy(float)
     if len(told) != 1 or differs(told, proof.bound).any():
         was = ", ".join(shown(one) for one in told) or "none"
-        what = (
-            f"{shown(proof.bound)} {proof.unit} is claimed, the certificate was written for {was}"
-        )
+        claimed = f"{shown(proof.bound)} {proof.unit} is claimed"
+        what = f"{claimed}, the certificate was written for {was}"
         faults.append(Fault(where, what, MENDED))
     less = account.aims[0].kind == "least_money"
     low, high = (proven.bound, proof.objective) if less else (proof.objective, proven.bound)
@@ -231,7 +230,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
         output = study.config.output.model_copy(update={"cache_dir": cache})
         config = study.config.model_copy(update={"output": output})
         stored = {name: getattr(study, name) for name, made in STAGES.items() if made.stored}
-        for name in (n for n in stored if STAGES[n].stored in _FROM_TABLES):
+        for name in (name for name in stored if STAGES[name].stored in _FROM_TABLES):
             others = {other: table for other, table in stored.items() if other != name}
             try:
                 anew = getattr(Study(config, tables=others), name)
@@ -364,9 +363,9 @@ def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMome
         key for key in dict.fromkeys([*anew, *said])
         if key not in hashes and said.get(key) != anew.get(key)
     )  # fmt: skip
-    faults = (
-        [Fault(f"{FOLDER}/{MANIFEST}", "has other keys than a run", MENDED, odd)] if odd else []
-    )
+    faults = []
+    if odd:
+        faults.append(Fault(f"{FOLDER}/{MANIFEST}", "has other keys than a run", MENDED, odd))
     if said.get("siting") != moment.siting:
         what = "names another version than run.json"
         faults.append(Fault(f"{FOLDER}/{MANIFEST}, key siting", what, MENDED))

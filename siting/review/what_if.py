@@ -119,13 +119,12 @@ class WhatIf:
         stands = {site: offer for site, offer in stands.items() if site not in gone}
         lacking: list[str] = []
         for site in (site for site in wanted if site not in stands):
-            if site not in self._required:
-                offer = self._offer_at(site, self._with_existing(stands), budget_pkr)
-                if offer is None:
-                    lacking.append(f"{site}: nothing can be built there")
-                    continue
-                self._required[site] = offer
-            stands[site] = self._required[site]
+            offer = self._required.get(site)
+            offer = offer or self._offer_at(site, self._with_existing(stands), budget_pkr)
+            if offer is None:
+                lacking.append(f"{site}: nothing can be built there")
+            else:
+                self._required[site] = stands[site] = offer
         self.plan, broken = self._value(self._with_existing(stands), budget_pkr)
         self.broken = [*lacking, *broken]
         self.drop, self.require, self.budget_pkr = tuple(drop), tuple(require), budget_pkr
@@ -210,8 +209,7 @@ class Board:
         """Return the first content of the page: ``page``, ``sites``, ``wishes``, ``state``."""
         candidates = self.asked.study.candidates
         taken = candidates["site_id"].isin(list(self._stored.sites["site_id"]))
-        free = candidates[~taken].to_crs(4326)
-        page = map_alone(render(self._stored, free=free))
+        page = map_alone(render(self._stored, free=candidates[~taken].to_crs(4326)))
         named = candidates[["site_id", "name"]].astype("str").fillna("").itertuples(index=False)
         return {
             "page": page.replace("</head>", f"{_NO_PANEL}</head>", 1),
