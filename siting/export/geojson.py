@@ -105,9 +105,9 @@ def _features(drawn: gpd.GeoDataFrame, key: str | None) -> Iterator[dict[str, An
 
 def _plain_column(column: pd.Series) -> list[Any]:
     """Return the values of a column as JSON types."""
-    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else "O"
     values = column.tolist()
-    if kind in "biu" and kind:
+    if kind in "biu":
         return values
     if kind == "f":
         return [value if math.isfinite(value) else None for value in values]

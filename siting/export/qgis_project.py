@@ -169,8 +169,6 @@ def _page(
         said = SubElement(SubElement(node, "customproperties"), "Option", type="Map")
         SubElement(said, "Option", name="legend/title-label", type="QString", value=heads[name])
     piece_m = nice(scale * _BAR_MM / 2, below=True)
-    unit, of_unit = ("km", 1000.0) if piece_m >= 1000 else ("m", 1.0)
-    bar.set("unitType", {"km": "km", "m": "meters"}[unit])
-    bar.set("unitLabel", unit)
-    bar.set("numUnitsPerSegment", f"{piece_m / of_unit:g}")
+    kind, unit, metres = ("km", "km", 1000) if piece_m >= 1000 else ("meters", "m", 1)
+    bar.attrib.update(unitType=kind, unitLabel=unit, numUnitsPerSegment=f"{piece_m / metres:g}")
     return layout

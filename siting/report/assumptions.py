@@ -117,13 +117,12 @@ def lacking(run: RunRecord) -> list[str]:
     kinds = sorted({row["what"].lower() for row in rows})
     if "existing stations" not in kinds:
         lines.append("No layer of existing stations was given: what stands today is not counted.")
-    settings = run.settings.get("offers")
-    if isinstance(settings, dict) and settings.get("feeders") is None:
+    if run.settings["offers"]["feeders"] is None:
         lines.append(
             "No layer of feeders was given: the spare power of the grid is one assumed figure for "
             "every place."
         )
-    if isinstance(settings, dict) and settings.get("lines") is None:
+    if run.settings["offers"]["lines"] is None:
         lines.append("No layer of 11 kV lines was given: the distance to one is assumed.")
     share = roads.get("maxspeed_share")
     if isinstance(share, int | float) and share < 1:
@@ -166,5 +165,5 @@ def _date(row: dict[str, Any]) -> str:
 def _range(row: dict[str, Any]) -> str:
     low, high = row["low"], row["high"]
     if missing(low) or missing(high):
-        return "not stated"
+        return _UNSTATED
     return "fixed" if low == high else f"{figure(low)} – {figure(high)}"

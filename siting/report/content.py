@@ -70,12 +70,9 @@ def headline(run: RunRecord) -> list[Shown]:
         of_budget = "public money this plan needs"
     elif "years" in f["blocks"]:
         of_budget = f"of {rupees(f['budget_pkr'])} granted over the years"
-    served, of_wanted = (
-        f["objective_kwh_day"],
-        f"of {number(wanted)} wanted in public in {run.year}",
-    )
+    served, of_wanted = f["objective_kwh_day"], f"of {number(wanted)} wanted in public"
     return [
-        Shown("Energy served", served, number(served), f"kWh/day, {of_wanted}"),
+        Shown("Energy served", served, number(served), f"kWh/day, {of_wanted} in {run.year}"),
         *_on_the_day(f),
         Shown("Share served", f["served_share"], percent(f["served_share"]), f"in {run.year}"),
         *drives(f),

@@ -12,15 +12,13 @@ import pandas as pd
 import yaml
 
 from siting.errors import Fault, InputError, refuse
-from siting.files import read_csv
+from siting.files import read_csv, rows_fault
 from siting.manifest import read_json
 from siting.report.figure_text import percent, rupees
 from siting.report.run_record import RunRecord
 
-_NUMBERS = (
-    *("budget_pkr", "served_kwh_day", "served_share", "bound_kwh_day", "new_stations"),
-    "worst_class_share",
-)
+_NUMBERS = ("budget_pkr", "served_kwh_day", "served_share", "bound_kwh_day", "new_stations",
+            "worst_class_share")  # fmt: skip
 _FIX = "make it again with `siting frontier`"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620, 330, 64, 16, 16, 52
 # Other measures of fairness that a frontier may have, with their names on the page.
@@ -62,10 +60,9 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
         faults.append(Fault(table, f"{len(rows)} budgets", _FIX))
     if not rows["budget_pkr"].is_monotonic_increasing:
         faults.append(Fault(f"{table}, column budget_pkr", "does not rise", _FIX))
-    over = (rows["served_kwh_day"] > rows["bound_kwh_day"] * (1 + 1e-6) + 1e-3).to_numpy()
-    if over.any():
-        ids = tuple(str(i + 2) for i in np.flatnonzero(over))
-        faults.append(Fault(f"{table}, column served_kwh_day", "above its bound", _FIX, ids))
+    over = rows["served_kwh_day"] > rows["bound_kwh_day"] * (1 + 1e-6) + 1e-3
+    where = f"{table}, column served_kwh_day"
+    faults += rows_fault(where, over, range(2, len(rows) + 2), "above its bound", _FIX)
     said = facts.get("frontier")
     told = [r.get("served_kwh_day") for r in said if isinstance(r, dict)] if said else []
     if len(told) != len(rows) or not all(
@@ -84,10 +81,8 @@ def _budgets(path: Path) -> pd.DataFrame:
     faults = [Fault(f"{path}, column {name}", "is missing", _FIX) for name in gone]
     for name in (n for n in _NUMBERS if n not in gone):
         rows[name] = pd.to_numeric(rows[name], errors="coerce").astype(float)
-        bad = np.flatnonzero(~np.isfinite(rows[name]))
-        if len(bad):
-            ids = tuple(str(i + 1) for i in bad)
-            faults.append(Fault(f"{path}, column {name}", "is not a number", _FIX, ids))
+        where, places = f"{path}, column {name}", range(1, len(rows) + 1)
+        faults += rows_fault(where, ~np.isfinite(rows[name]), places, "is not a number", _FIX)
     refuse(faults)
     return rows
 
@@ -122,15 +117,15 @@ def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
     rows = frontier.rows
     x = rows["budget_pkr"].to_numpy(dtype=float) / 1e6
     knee = rows["knee"].astype(str).str.lower().eq("true").to_numpy()
-    served = _Line("Energy served", rows["served_kwh_day"].to_numpy(dtype=float), "served")
-    bound = _Line("No plan serves more", rows["bound_kwh_day"].to_numpy(dtype=float), "bound")
-    fair = [
-        _Line(name, rows[column].to_numpy(dtype=float), f"fair{i}")
-        for i, (column, name) in enumerate(
-            (c, n) for c, n in _FAIRNESS.items() if c in rows.columns and rows[c].notna().all()
-        )
-    ]
-    share = _Line("Of all vehicles", rows["served_share"].to_numpy(dtype=float), "served")
+
+    def line(name: str, column: str, kind: str) -> _Line:
+        return _Line(name, rows[column].to_numpy(dtype=float), kind)
+
+    served = line("Energy served", "served_kwh_day", "served")
+    bound = line("No plan serves more", "bound_kwh_day", "bound")
+    known = [c for c in _FAIRNESS if c in rows.columns and rows[c].notna().all()]
+    fair = [line(_FAIRNESS[column], column, f"fair{i}") for i, column in enumerate(known)]
+    share = line("Of all vehicles", "served_share", "served")
     mark = int(np.flatnonzero(knee)[0]) if knee.any() else None
     here = run.facts["budget_pkr"] / 1e6
     return {

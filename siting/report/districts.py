@@ -92,13 +92,9 @@ def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
 
 
 def _zones_text(run: RunRecord) -> str:
-    program = run.settings.get("program")
-    zones = program.get("zones") if isinstance(program, dict) else None
-    kind = zones.get("kind") if isinstance(zones, dict) else None
-    if kind == "grid" and isinstance(zones, dict):
-        size = zones.get("size_m", 2000)
-        width = f"{size / 1000:g} km" if isinstance(size, int | float) else f"{size} m"
-        return f"squares of {width}, the zones of this plan"
+    zones = run.settings["program"]["zones"]
+    if zones and zones["kind"] == "grid":
+        return f"squares of {zones['size_m'] / 1000:g} km, the zones of this plan"
     return "zones of this plan"
 
 
@@ -121,10 +117,6 @@ def _people(part: pd.DataFrame) -> tuple[float | None, str]:
 def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd.DataFrame:
     """Return the stations, each with the part of its nearest cell."""
     sites = run.sites[["existing", "subsidy_pkr"]].assign(existing=run.sites["existing"].eq(True))
-    if sites.empty:
-        return pd.DataFrame({"existing": [], "subsidy_pkr": [], "part": []}).astype(
-            {"existing": bool}
-        )
     points = run.sites.geometry.to_crs(metres.crs)
     site, cell = metres.sindex.nearest(points, return_all=False)
     part = np.empty(len(sites), dtype=object)

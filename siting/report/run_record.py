@@ -68,7 +68,10 @@ class RunRecord:
         run's layers and tables by name (`siting.export.layers_of`).
         """
         empty = gpd.GeoDataFrame({name: [] for name in BANDS}, geometry=[], crs=4326)
-        names = ("years", "built", "year_cells")
+        years = None
+        if "years" in facts["blocks"]:
+            names = ("years", "built", "year_cells")
+            years = YearTables(*(_as_written(layers[name]) for name in names))
         return cls(
             facts,
             settings,
@@ -80,9 +83,7 @@ class RunRecord:
             places=_named_points(layers["candidates"]),
             parts=_named_points(layers.get("neighbourhoods", empty)),
             minutes=to_lonlat(layers.get("isochrones", empty), "isochrones"),
-            years=YearTables(*(_as_written(layers[name]) for name in names))
-            if "years" in facts["blocks"]
-            else None,
+            years=years,
         )
 
     @property
@@ -98,8 +99,7 @@ class RunRecord:
     @property
     def urdu(self) -> bool:
         """Whether the report is in Urdu."""
-        report = self.settings.get("report")
-        return isinstance(report, dict) and report.get("language") == "ur"
+        return bool(self.settings["report"]["language"] == "ur")
 
     @property
     def classes(self) -> list[str]:
@@ -110,9 +110,8 @@ class RunRecord:
 def _as_written(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with its numbers rounded as in the files."""
     floats = [str(name) for name, column in table.items() if is_float_dtype(column)]
-    return table.assign(
-        **{name: np.round(table[name].to_numpy(), decimals(name)) + 0.0 for name in floats}
-    )
+    near = {name: np.round(table[name].to_numpy(), decimals(name)) + 0.0 for name in floats}
+    return table.assign(**near)
 
 
 def _as_drawn(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
