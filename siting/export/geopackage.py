@@ -80,18 +80,15 @@ def write_geopackage(
             options: dict[str, Any] = {}
             if descriptions and name in descriptions:
                 options["DESCRIPTION"] = visible(descriptions[name])
-            if isinstance(layer, gpd.GeoDataFrame):
-                frame: pd.DataFrame = to_lonlat(layer, name)
-                if layer.empty and geometry_types and name in geometry_types:
-                    options["geometry_type"] = geometry_types[name]
-            else:
-                frame = layer
-            frame = storable(frame)
+            drawn = isinstance(layer, gpd.GeoDataFrame)
+            frame = storable(to_lonlat(layer, name) if drawn else layer)
             # Layers from a GIS often have a ``fid`` already.
             taken = {str(column).lower() for column in frame.columns}
             options["FID"] = _free_name("fid", taken)
-            if isinstance(frame, gpd.GeoDataFrame):
+            if drawn:
                 options["GEOMETRY_NAME"] = _free_name("geom", taken)
+                if layer.empty and geometry_types and name in geometry_types:
+                    options["geometry_type"] = geometry_types[name]
             fields[name] = [str(c) for c in frame.columns if str(c) != "geometry"]
             pyogrio.write_dataframe(frame, part, layer=name, driver="GPKG", **options)
         if styles:

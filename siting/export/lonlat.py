@@ -52,12 +52,8 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     # A line without length is valid: a station may be at the very centre of a cell.
     faulty = broken & np.isin(shapely.get_type_id(shapes), _POLYGONS)
     if faulty.any():
-        logger.warning(
-            "%s: %s of %s polygons are broken or too small for 7 decimals; drawn within 2 cm",
-            where,
-            f"{faulty.sum():,}",
-            f"{len(drawn):,}",
-        )
+        what = "%s: %s polygons are broken or too small for 7 decimals; drawn within 2 cm"
+        logger.warning(what, where, f"{faulty.sum():,} of {len(drawn):,}")
     drawn = np.asarray(shapely.orient_polygons(drawn), dtype=object)
     table = layer.drop(columns=list(layer.columns[layer.dtypes == "geometry"]))
     geometry = gpd.GeoSeries(drawn, index=layer.index, crs=4326)

@@ -96,16 +96,15 @@ class Verified:
         """Run a check, record its words or its faults, and return its result."""
         begun = datetime.now()
         result: T | None = None
+        self.held[what] = "does not hold"
         try:
             self.held[what], result = check()
         except OutputError:
             raise  # the machine is at fault, not the run
         except SitingError as err:
-            self.held[what] = "does not hold"
             self.faults.extend(fault for fault in err.faults if fault not in self.faults)
         except Exception as err:
             # Edited files can make any reader fail, so every error means that the check fails.
-            self.held[what] = "does not hold"
             said = f"cannot be checked: {type(err).__name__}: {' '.join(str(err).split())[:200]}"
             self.faults.append(Fault(f"{self.folder}, {what}", said, MENDED))
         if progress is not None:
