@@ -191,19 +191,12 @@ def draw_side_by_side(
 
 
 def draw_differences(
-    path: Path,
-    *,
-    edges: gpd.GeoDataFrame,
-    sites: gpd.GeoDataFrame,
-    runs: list[str],
-    title: str,
-    note: str = "",
+    path: Path, *, edges: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, title: str, note: str = ""
 ) -> None:
     """Draw where plans differ as a PNG: stations in all, changed, and in some plans only.
 
     `edges`: roads with ``highway``, in a projected coordinate reference system (metres); `sites`:
-    stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``; `runs`: the names
-    of the plans.
+    stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``.
     """
     stations = sites.to_crs(edges.crs)
     ground = _panel_ground(drawing.find_ground(edges, stations, stations), 8.0)

@@ -339,14 +339,11 @@ def compare_to_folder(
         export.write_json({**facts, **comparison.facts}, folder / "compare.json")
         if find_spec("matplotlib") is not None:
             crs = comparison.roads.estimate_utm_crs()
+            title = f"{comparison.titles[0]}: where {len(comparison.runs)} plans differ"
             maps.draw_differences(
-                folder / "differences.png",
-                edges=comparison.roads.to_crs(crs),
-                sites=comparison.sites,
-                runs=comparison.runs,
-                title=f"{comparison.titles[0]}: where {len(comparison.runs)} plans differ",
-                note=note,
-            )
+                folder / "differences.png", edges=comparison.roads.to_crs(crs),
+                sites=comparison.sites, title=title, note=note,
+            )  # fmt: skip
         if has_report():
             write_text(folder / "compare.html", render_differences(comparison))
     return comparison, claim.place

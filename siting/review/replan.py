@@ -342,15 +342,9 @@ def _with_places(
     study: Study, path: Path, added: gpd.GeoDataFrame, dropped: gpd.GeoDataFrame
 ) -> Study:
     """Return a study with places added, and with their layer among its sources."""
+    name_column = "name" if "name" in read_layer(path).columns else None
     source = SitesLayer.model_construct(
-        kind="layer",
-        path=path.resolve(),
-        name_column="name" if "name" in read_layer(path).columns else None,
-        site_kind="site",
-        kind_column=None,
-        tags=None,
-        source=ADDED,
-        licence="",
+        kind="layer", path=path.resolve(), name_column=name_column, source=ADDED
     )
     config = study.config.candidates
     candidates = config.model_copy(update={"sources": (*config.sources, source)})

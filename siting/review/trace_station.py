@@ -55,7 +55,7 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
     earned, business = _business(run, site)
     one_year = not slices["year"].notna().any() and len(slices) == 1
     chains = [
-        _service(run, site, served),
+        _service(site, served),
         *_capacity(run, offer, counts),
         *_load(run, offer, counts),
         _cost(run, offer, counts),
@@ -81,7 +81,7 @@ def _counts(run: Traced, configuration: str) -> dict[str, int]:
     return configurations_of(run.config.offers, run.table("chargers")).get(name, {})
 
 
-def _service(run: Traced, site: str, served: pd.DataFrame) -> Chain:
+def _service(site: str, served: pd.DataFrame) -> Chain:
     by_class = served.groupby("vehicle_class")["served_kwh_day"].sum().sort_values(ascending=False)
     cells = served["vehicle_class"].value_counts()
     steps = [
