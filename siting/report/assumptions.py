@@ -43,7 +43,6 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
     return [
         {
             "what": source_of(str(row["key"])),
-            "key": str(row["key"]),
             "file": str(row.get("file") or row.get("query") or row["kind"]),
             "source": _stated(row["source"]),
             "licence": _stated(row["licence"]),

@@ -458,5 +458,4 @@ def _bar(name: str, used: float, there: float, unit: str, kind: str = "") -> dic
         "percent": 100 * share,
         "width": min(max(100 * share, 0.0), 100.0),
         "text": f"{say(used) if unit == 'PKR' else figure(used)} of {most}{say(there)}",
-        "left": say(max(there - used, 0.0) if most else there - used),
     }

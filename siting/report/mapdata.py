@@ -17,7 +17,7 @@ import shapely
 
 from siting.export.styles import MINUTES
 from siting.report.figure_text import percent
-from siting.report.run_record import RunRecord
+from siting.report.run_record import BANDS, RunRecord
 from siting.report.shapes import (
     SCALE,
     flat_lines,
@@ -110,8 +110,7 @@ def standing(
 
 def _minutes(run: RunRecord) -> list[dict[str, Any]]:
     """Return the bands of minutes to the nearest station, in the colours for QGIS."""
-    columns = ("over_min", "within_min", "people_share")
-    rows = zip(*(run.minutes[c] for c in columns), run.minutes.geometry, MINUTES, strict=False)
+    rows = zip(*(run.minutes[c] for c in BANDS), run.minutes.geometry, MINUTES, strict=False)
     return [
         {
             "told": f"{low:g}–{high:g} min: {percent(share, 0)} of people",

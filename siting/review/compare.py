@@ -28,8 +28,9 @@ from siting.study.stored_run import Source
 from siting.writing import claimed_folder, write_text
 
 MOST_RUNS = 12
-# Keys that name files or change the presentation, but not the plan.
+# Beginnings of keys that change the presentation, but not the plan; endings of keys of files.
 NOT_ASKED = ("output.", "download.", "report.", "title", "name", "note")
+PATHS = (".path", ".clip", "_csv")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -230,17 +231,12 @@ def _settings(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
     rows = []
     for key in dict.fromkeys(k for run_settings in flat for k in run_settings):
         values = [run_settings.get(key) for run_settings in flat]
-        if key.startswith(NOT_ASKED) or _is_path(key) or all(v == values[0] for v in values):
+        if key.startswith(NOT_ASKED) or key.endswith(PATHS) or all(v == values[0] for v in values):
             continue
         shown = [f"sha256 {str(v)[:12]}" if key.startswith("input ") and len(str(v)) == 64 else v
                  for v in values]  # fmt: skip
         rows.append({"key": key, **dict(zip(names, shown, strict=True))})
     return pd.DataFrame(rows, columns=["key", *names])
-
-
-def _is_path(key: str) -> bool:
-    last = key.rpartition(".")[2]
-    return last in ("path", "clip") or last.endswith("_csv")
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

@@ -16,12 +16,12 @@ import pandas as pd
 
 from siting import export
 from siting.config import to_yaml
+from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
 from siting.errors import InfeasibleError, SitingError, SolveError
 from siting.export import maps
 from siting.files import sha256
 from siting.interrupts import seen_through
-from siting.outcome import Outcome
 from siting.plan import Plan, PlanTables, make_plan
 from siting.program.limits import number, with_more_money
 from siting.program.program import Program
@@ -254,7 +254,7 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
     if asked.need is not None and program.gap != answer.program.gap:
         broken.append("viability gap: public money would have to pay more of a station than it may")
         asked = replace(asked, need=replace(asked.need, cap=1.0))
-    plan = _recounted(study, asked, bare_outcome(asked, answer)[0])
+    plan = _recounted(study, asked, answer)
     return plan, [*broken, *_under_floors(program, answer.floor_table)]
 
 
@@ -282,11 +282,12 @@ def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence
         asked = replace(asked, limits=(*asked.limits, as_many))
     answer = Effort(asked.config, study.solve_progress).solve(program_of(asked), start=start)
     study.tell("evaluate", f"best plan for the same money: {answer.proof}")
-    return _recounted(study, asked, bare_outcome(asked, answer)[0])
+    return _recounted(study, asked, answer)
 
 
-def _recounted(study: Study, asked: Asked, outcome: Outcome) -> Plan:
-    """Return the plan of an outcome, recounted under the rules of its program."""
+def _recounted(study: Study, asked: Asked, answer: Answer) -> Plan:
+    """Return the plan of an answer, recounted under the rules of its program."""
+    outcome, _ = bare_outcome(asked, answer)
     tables = PlanTables(
         study.cells, asked.last_demand, study.candidates, study.dropped,
         asked.offers, study.network.edges,

@@ -236,7 +236,7 @@ def _one_row(numbers: Mapping[str, Any], *, least: int) -> dict[str, int] | str:
                 return f"{name}: no number"
             continue
         number = pd.to_numeric(str(value), errors="coerce")
-        if not (number == round(number) and number >= least) if pd.notna(number) else True:
+        if pd.isna(number) or number != round(number) or number < least:
             return f"{name}: {value}"
         if number:
             counts[name] = int(number)
