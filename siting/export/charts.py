@@ -135,8 +135,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     chart.bar(at[left], spare, bottom=served[left], width=0.8, label="room left", **_LACKING)
     chart.bar(at[~standing], served[~standing], color=SERVED, width=0.8, label="served, new")
     if standing.any():
-        old = served[standing]
-        chart.bar(at[standing], old, width=0.8, label="served, existing", **_STANDING)
+        chart.bar(at[standing], served[standing], width=0.8, label="served, existing", **_STANDING)
     if len(rows) <= 45:
         chart.set_xticks(at, rows["site_id"], rotation=90, size=8)
     else:

@@ -276,15 +276,13 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
     """Return one card per station: new stations first, in order of energy."""
     offers = run.offers.set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
-    order = run.sites.sort_values(
-        ["existing", "served_kwh_day", "site_id"], ascending=[True, False, True]
-    )
+    keys = ["existing", "served_kwh_day", "site_id"]
+    order = run.sites.sort_values(keys, ascending=[True, False, True])
+    rows = order.assign(lon=order.geometry.x, lat=order.geometry.y).drop(columns="geometry")
     cards = [
         _station(row, offers.loc[row["offer_id"]], run.classes, why)
         | {"weak": _weak(row, lost.get(str(row["site_id"]), {}))}
-        for row in order.assign(lon=order.geometry.x, lat=order.geometry.y)
-        .drop(columns="geometry")
-        .to_dict("records")
+        for row in rows.to_dict("records")
     ]
     return _alike(cards)
 

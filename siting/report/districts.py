@@ -107,9 +107,7 @@ def _letters(i: int) -> str:
     return (_letters(i // 26 - 1) if i >= 26 else "") + chr(ord("A") + i % 26)
 
 
-def _people(part: pd.DataFrame) -> tuple[float | None, str]:
-    if "people" not in part.columns:
-        return None, number(None)
+def _people(part: pd.DataFrame) -> tuple[float, str]:
     people = float(pd.to_numeric(part["people"], errors="coerce").fillna(0.0).sum())
     return people, number(people)
 
@@ -117,8 +115,7 @@ def _people(part: pd.DataFrame) -> tuple[float | None, str]:
 def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd.DataFrame:
     """Return the stations, each with the part of its nearest cell."""
     sites = run.sites[["existing", "subsidy_pkr"]].assign(existing=run.sites["existing"].eq(True))
-    points = run.sites.geometry.to_crs(metres.crs)
-    site, cell = metres.sindex.nearest(points, return_all=False)
+    site, cell = metres.sindex.nearest(run.sites.geometry.to_crs(metres.crs), return_all=False)
     part = np.empty(len(sites), dtype=object)
     part[site] = names[cell]
     return pd.DataFrame(sites).assign(part=part)

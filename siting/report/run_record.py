@@ -75,9 +75,7 @@ class RunRecord:
         return cls(
             facts,
             settings,
-            sites=_as_drawn(layers["sites"], "sites"),
-            demand=_as_drawn(layers["demand"], "demand"),
-            service=_as_drawn(layers["service"], "service"),
+            **{name: _as_drawn(layers[name], name) for name in ("sites", "demand", "service")},
             roads=gpd.GeoDataFrame(storable(to_lonlat(road_layer(layers["roads"]), "roads"))),
             offers=_as_written(layers["offers"]),
             places=_named_points(layers["candidates"]),

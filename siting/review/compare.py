@@ -142,11 +142,10 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
     refuse(faults)
     names = list(named)
     _require_one_city(names, records)
-    notes = dict.fromkeys(str(run.facts["note"]) for run in records if run.facts["note"])
     return Comparison(
         names,
         [str(run.facts["title"]) for run in records],
-        list(notes),
+        list(dict.fromkeys(str(run.facts["note"]) for run in records if run.facts["note"])),
         export.owners_of(row for run in records for row in run.facts["inputs"]),
         _figures(names, records),
         _settings(names, records),
@@ -277,8 +276,7 @@ def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
     for n in range(1, len(runs) + 1):
         columns += [f"id_{n}", f"chargers_{n}", f"served_{n}_kwh_day"]
     points = [runs[min(row)].sites.geometry.iloc[row[min(row)]] for row in held]
-    table = pd.DataFrame(rows, columns=columns)
-    return gpd.GeoDataFrame(table, geometry=points, crs=4326)
+    return gpd.GeoDataFrame(pd.DataFrame(rows, columns=columns), geometry=points, crs=4326)
 
 
 def _site_row(names: list[str], runs: list[RunRecord], held: dict[int, int]) -> dict[str, Any]:

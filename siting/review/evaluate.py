@@ -254,8 +254,8 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
     if asked.need is not None and program.gap != answer.program.gap:
         broken.append("viability gap: public money would have to pay more of a station than it may")
         asked = replace(asked, need=replace(asked.need, cap=1.0))
-    plan = _recounted(study, asked, answer)
-    return plan, [*broken, *_under_floors(program, answer.floor_table)]
+    broken += _under_floors(program, answer.floor_table)
+    return _recounted(study, asked, answer), broken
 
 
 def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:

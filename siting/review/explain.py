@@ -83,13 +83,11 @@ class Explained:
         self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
         self.asked, self.found = study.asked, self.plan.outcome
         # A station's worth is the energy lost without it in the last year, all else unchanged.
-        end = in_the_end(self.asked, self.found.budget_pkr)
-        self.instance = instance_of(end)
+        self.instance = instance_of(in_the_end(self.asked, self.found.budget_pkr))
         program = Program(self.instance, self.found.model)
         self.marginal = Marginal(program, self.found.offers)
         self.served_kwh_day = self.marginal.value
-        sites = self.plan.sites["site_id"].astype(str)
-        lost = lost_without(program, self.found.offers, sites)
+        lost = lost_without(program, self.found.offers, self.plan.sites["site_id"].astype(str))
         self.losses = pd.Series(lost, name="marginal_kwh_day", dtype=float)
 
     @property
@@ -395,8 +393,8 @@ class Again:
         how = amount(abs(self.more), self.answer.proof.unit)
         if self.energy:
             return f"serves {how} {'more' if self.more > 0 else 'less'}"
-        aim = self.answer.proofs[0].aim
-        return f"is {how} {'better' if self.more > 0 else 'worse'} ({aim})"
+        better = "better" if self.more > 0 else "worse"
+        return f"is {how} {better} ({self.answer.proofs[0].aim})"
 
     def proven(self, which: str) -> str:
         """Return the bound on the plans that `which` names, in words, or that none is proven."""

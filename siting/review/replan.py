@@ -86,8 +86,7 @@ class Replan(Shown):
             )
         ]  # fmt: skip
         columns = {"site_id": "site", "name": "name", "change": "change"}
-        figures = Block(("", "before", "after"), told)
-        return [figures, block_of(self.changes, columns, "changes")]
+        return [Block(("", "before", "after"), told), block_of(self.changes, columns, "changes")]
 
 
 def replan(

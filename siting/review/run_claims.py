@@ -337,8 +337,7 @@ def _contents(path: Path) -> dict[str, Any]:
                     about = base.execute(f"PRAGMA table_info({table})").fetchall()
                     columns = [row[1].decode(errors="replace") for row in about]
                     kept = ", ".join(_quoted(column) for column in columns if column not in WHEN)
-                    rows = base.execute(f"SELECT {kept} FROM {table}").fetchall()
-                    held[f"rows of {name}"] = rows
+                    held[f"rows of {name}"] = base.execute(f"SELECT {kept} FROM {table}").fetchall()
     except (sqlite3.Error, OSError) as err:
         raise InputError(str(path), f"cannot be read: {err}", MENDED) from err
     return held

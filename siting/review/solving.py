@@ -52,8 +52,7 @@ def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> E
     """Return the settings of a solve with this time limit (s) and, if given, this gap."""
     solver = asked.config.solver
     keys = {"time_limit_s": time_limit_s, "gap": solver.gap if gap is None else gap}
-    config = asked.config.model_copy(update={"solver": solver.model_copy(update=keys)})
-    return Effort(config)
+    return Effort(asked.config.model_copy(update={"solver": solver.model_copy(update=keys)}))
 
 
 def stored_answer(program: Program, outcome: Outcome) -> Answer:

@@ -125,10 +125,10 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
         factors += run.figures_of(settings[settings.str.startswith("service.")], "")
         factors += run.figures_of(["service.time_utilisation"], group)
         for name in users:
-            factors += run.figures_of([*_SESSION], name)
+            factors += run.figures_of(_SESSION, name)
             factors += run.figures_of(["limit_kw"], f"{group} {name}")
-        step = Step(what, f"{chargers}, rule {rule}, {availability:g} of the time", stored,
-                    "kWh/day", None, tuple(factors))  # fmt: skip
+        words = f"{chargers}, rule {rule}, {availability:g} of the time"
+        step = Step(what, words, stored, "kWh/day", None, tuple(factors))
         energy = run.table("energy").set_index("vehicle_class")["demand_kwh_day"]
         energy = energy[energy.index.isin(users)]
         if types and not offer["extends"] and not swaps and energy.sum() > 0:
@@ -215,8 +215,8 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
             value, prices = tier.value + kw * by_kw.value, [tier, by_kw]
         add("connection_cost_pkr", words, value, *prices)
     if line is not None and float(offer["line_cost_pkr"]) > 0:
-        km = [f for f in (run.figure("grid works", "distance_city"),) if f is not None]
-        km = km if km and km[0].value == offer["line_km"] else []
+        usual = run.figures_of(["grid works"], "distance_city")
+        km = [one for one in usual if one.value == offer["line_km"]]
         words = f"{offer['line_km']:g} km x {line.value:,.0f} PKR/km"
         value = float(offer["line_km"]) * line.value
         add("line_cost_pkr", words, value, line, *km)

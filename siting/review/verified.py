@@ -214,8 +214,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
 def _award(study: Study, folder: Path) -> tuple[str, None]:
     """Check the winners and rules of an award, and its payments by both rules."""
     account = award_account(study, folder)
-    faults = award_faults(account)
-    refuse(faults)
+    refuse(award_faults(account))
     won, lost = len(account.winners), len(account.losers)
     words = "bundles, alternatives, caps, reserve prices and payments hold"
     return f"{won:,} bids that win and {lost:,} that lose: {words}", None

@@ -183,10 +183,8 @@ class WhatIf:
     def _offer_at(self, site: str, stands: tuple[str, ...], budget_pkr: float | None) -> str | None:
         """Return the offer to add at a site; None if no offer can be built there."""
         money = self.study.program.money_pkr if budget_pkr is None else budget_pkr
-        end = in_the_end(self.study.asked, money)
-        asked = replace(end, limits=(), required=(), forbidden=())
-        program = Program(instance_of(asked), "capacitated")
-        able = Marginal(program, stands).offers_at(site)
+        asked = replace(in_the_end(self.study.asked, money), limits=(), required=(), forbidden=())
+        able = Marginal(Program(instance_of(asked), "capacitated"), stands).offers_at(site)
         able = able[able["offer_id"].isin(self._built.index)]
         if able.empty:
             return None
