@@ -103,7 +103,9 @@ def _project(
     if frame is not None:
         canvas = SubElement(root, "mapcanvas", name="theMapCanvas")
         SubElement(canvas, "units").text = "meters"
-        _extent(SubElement(canvas, "extent"), frame[1])
+        extent = SubElement(canvas, "extent")
+        for side, value in zip(("xmin", "ymin", "xmax", "ymax"), frame[1], strict=True):
+            SubElement(extent, side).text = f"{value:.3f}"
         _crs(SubElement(canvas, "destinationsrs"), frame[0])
         SubElement(root, "Layouts").append(
             _page(title, note, credit, frame[1], {name: styles[name][0].name for name in layers})
@@ -135,11 +137,6 @@ def _crs(into: Element, authid: str) -> None:
     system = SubElement(into, "spatialrefsys", nativeFormat="Wkt")
     SubElement(system, "wkt").text = CRS(authid).to_wkt("WKT2_2019")
     SubElement(system, "authid").text = authid
-
-
-def _extent(into: Element, bounds: Sequence[float]) -> None:
-    for name, value in zip(("xmin", "ymin", "xmax", "ymax"), bounds, strict=True):
-        SubElement(into, name).text = f"{value:.3f}"
 
 
 def _page(

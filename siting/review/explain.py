@@ -46,9 +46,7 @@ from siting.tables import capacity_columns
 
 # Energy that is too small to mention (kWh/day); use share from which a station is called full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
-ENDING = "all else the same"
 NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds gives it longer"
-IN_ENERGY = {"value": "value_kwh_day", "gain": "gain_kwh_day"}
 NEAREST = 3
 MILLION = 1e6
 # The plan with one more million rupees is solved to the configured gap divided by this number.
@@ -223,7 +221,8 @@ def _built(run: Explained, reasons: SiteReasons, row: pd.Series[Any], limit_s: f
     reasons.say("What it costs", _costs(row, served, lost))
     reasons.say("What holds it", _holds(*_in_reach(run, site), full=full))
     if reasons.state == "built":
-        best = run.marginal.best_elsewhere([site], count=1).rename(columns=IN_ENERGY)
+        best = run.marginal.best_elsewhere([site], count=1)
+        best = best.rename(columns={name: f"{name}_kwh_day" for name in ("value", "gain")})
         said = _next_best(run, best, lost)
         reasons.say("Next best place", said, next_best=best.to_dict("records"))
         reasons.say("Planned without it", _without(run, site, limit_s, reasons.figures))
@@ -288,7 +287,7 @@ def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
     verdict = "as much" if abs(more) <= LITTLE_KWH else verdict
     where, kind = run.name_of(str(top["site_id"])), _told(run, str(top["offer_id"]))
     money = f" for PKR {top['subsidy_pkr'] / 1e6:,.2f} m" if run.pays_by_offer else ""
-    return f"{where} with {kind}{money}: the plan would serve {verdict}, {ENDING}"
+    return f"{where} with {kind}{money}: the plan would serve {verdict}, all else the same"
 
 
 def _told(run: Explained, offer_id: str) -> str:
