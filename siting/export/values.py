@@ -118,15 +118,14 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     system.
     """
     table = frame
+    degrees: dict[str, Any] = {}
     if isinstance(frame, gpd.GeoDataFrame):
         points = to_lonlat(frame, path.stem)
         if not (points.geometry.geom_type.dropna() == "Point").all():
             raise InputError(path.stem, "only points can be written as CSV")
-        table = pd.DataFrame(points.drop(columns="geometry")).assign(
-            lon=points.geometry.x, lat=points.geometry.y
-        )
+        table = pd.DataFrame(points.drop(columns="geometry"))
+        degrees = {"lon": points.geometry.x, "lat": points.geometry.y}
     # A column without a unit would be cut to six decimals; degrees need seven.
-    degrees = {c: table[c] for c in ("lon", "lat") if isinstance(frame, gpd.GeoDataFrame)}
     table = rounded(table).assign(**degrees)
     if note:
         table = table.assign(note=note)

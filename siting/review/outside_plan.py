@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,7 +174,7 @@ def counts_of(
     out: list[dict[str, int]] = []
     blank, odd = [], []
     for label, stands, row in zip(ids, existing, rows, strict=True):
-        counts: dict[str, int] = {}
+        counts = Counter[str]()
         if isinstance(row, str):
             odd.append(f"{label}: {row}")
         elif not row and not stands:
@@ -182,9 +183,8 @@ def counts_of(
             part = catalogue.of(name, number)
             if part is None:
                 catalogue.unknown.setdefault(name, []).append(label)
-            for charger, some_more in (part or {}).items():
-                counts[charger] = counts.get(charger, 0) + some_more
-        out.append(counts)
+            counts.update(part or {})
+        out.append(dict(counts))
     if odd:
         fix = "write whole numbers and types: 2 x dc_60 + 4 x lev_3"
         faults.append(Fault(where, "cannot be read as chargers", fix, tuple(odd)))
