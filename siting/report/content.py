@@ -307,7 +307,7 @@ def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _station(
     row: dict[str, Any], offer: pd.Series, names: list[str], why: dict[str, Any]
 ) -> dict[str, Any]:
-    served = row["served_kwh_day"]
+    served, built = row["served_kwh_day"], row.get("built_year")
     by_class = [
         {"name": label(name), "kwh": number(kwh, 1), "share": percent(kwh / served, 0)}
         for name in names
@@ -344,7 +344,7 @@ def _station(
             for column, (name, show) in _BUSINESS.items()
             if column in row and not missing(row[column])
         ],
-        "built_year": _year(row.get("built_year")),
+        "built_year": "" if missing(built) else str(int(float(built))),
         "why": why.get(str(row["site_id"]), "").splitlines(),
     }
 
@@ -373,10 +373,6 @@ def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
     if not missing(use) and use < WEAK_USE:
         return f"used to {percent(use, 0)} only"
     return ""
-
-
-def _year(value: Any) -> str:
-    return "" if missing(value) else str(int(float(value)))
 
 
 def _grid(offer: pd.Series) -> list[tuple[str, str]]:

@@ -465,9 +465,9 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
         paid = run.found.subsidies.get(site, 0.0) if id_ == chosen else None
         rows.append({**offer, "paid_pkr": paid, "plan_kwh_day": value, "said": said})
     columns = ["configuration", "chargers", "paid_pkr", "least_pkr", "subsidy_pkr", "cost_pkr"]
-    made = pd.DataFrame(rows, columns=["offer_id", *columns, "plan_kwh_day", "said"])
+    made = pd.DataFrame(rows, columns=[*columns, "plan_kwh_day", "said"])
     made["least_pkr"] = _sold_out(run, table)
-    return made.drop(columns="offer_id").astype({"paid_pkr": float, "plan_kwh_day": float})
+    return made.astype({"paid_pkr": float, "plan_kwh_day": float})
 
 
 def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
