@@ -241,7 +241,8 @@ def draw_sites(land: Axes, stations: gpd.GeoDataFrame) -> None:
         # The largest first, so that it does not cover smaller ones.
         order = np.flatnonzero(chosen)[np.argsort(-size[chosen], kind="stable")]
         area = size[order] * (0.7 if marker == "D" else 1.0)
-        land.scatter(*xy[order].T, s=area, marker=marker, c=colour, edgecolors="white",
+        x, y = xy[order].T
+        land.scatter(x, y, s=area, marker=marker, c=colour, edgecolors="white",
                      linewidths=1.1, zorder=5)  # fmt: skip
 
 

@@ -307,7 +307,7 @@ def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _station(
     row: dict[str, Any], offer: pd.Series, names: list[str], why: dict[str, Any]
 ) -> dict[str, Any]:
-    served, built = row["served_kwh_day"], row.get("built_year")
+    served, built = row["served_kwh_day"], row.get("built_year", "")
     by_class = [
         {"name": label(name), "kwh": number(kwh, 1), "share": percent(kwh / served, 0)}
         for name in names

@@ -140,17 +140,20 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
         except InputError as err:
             faults += err.faults
     refuse(faults)
-    names = list(named)
-    _require_one_city(names, records)
+    return _compared(list(named), records)
+
+
+def _compared(names: list[str], runs: list[RunRecord]) -> Comparison:
+    _require_one_city(names, runs)
     return Comparison(
         names,
-        [str(run.facts["title"]) for run in records],
-        list(dict.fromkeys(str(run.facts["note"]) for run in records if run.facts["note"])),
-        export.owners_of(row for run in records for row in run.facts["inputs"]),
-        _figures(names, records),
-        _settings(names, records),
-        _sites(names, records),
-        records[0].roads,
+        [str(run.facts["title"]) for run in runs],
+        list(dict.fromkeys(str(run.facts["note"]) for run in runs if run.facts["note"])),
+        export.owners_of(row for run in runs for row in run.facts["inputs"]),
+        _figures(names, runs),
+        _settings(names, runs),
+        _sites(names, runs),
+        runs[0].roads,
     )
 
 

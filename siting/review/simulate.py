@@ -119,7 +119,7 @@ def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay
     expected = waiting.expected(plan)
     could = simulation.standard_kwh_day(
         waiting.ports(plan), study.service_standard, study.sessions, study.compatibility,
-        study.energy.set_index("vehicle_class")["demand_kwh_day"].to_dict(),
+        dict(zip(study.energy["vehicle_class"], study.energy["demand_kwh_day"], strict=True)),
     )  # fmt: skip
     stations = _stations(plan, days_by_case, expected, could, standard.alpha)
     classes, hours, use = (

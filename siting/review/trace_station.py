@@ -85,7 +85,7 @@ def _service(site: str, served: pd.DataFrame) -> Chain:
     by_class = served.groupby("vehicle_class")["served_kwh_day"].sum().sort_values(ascending=False)
     cells = served["vehicle_class"].value_counts()
     steps = [
-        Step(str(name), f"from {counted(cells[name], 'cell')}", float(kwh), "kWh/day")
+        Step(str(name), f"from {counted(cells[str(name)], 'cell')}", float(kwh), "kWh/day")
         for name, kwh in by_class.items()
     ]
     words = " + ".join(f"{kwh:,.6g}" for kwh in by_class) or "nobody"

@@ -200,7 +200,8 @@ class Traced:
             table = self.table(name)
             ids = table["cell_id"].astype(str)
             self._by_cell[name] = {str(key): rows for key, rows in table.groupby(ids, sort=False)}
-        return self._by_cell[name].get(cell, self.table(name).iloc[:0])
+        rows: pd.DataFrame = self._by_cell[name].get(cell, self.table(name).iloc[:0])
+        return rows
 
     def figure(self, figure: str, of: str = "") -> Factor | None:
         """Return a figure of the run's list; None if it is not listed."""
