@@ -16,6 +16,7 @@ import pandas as pd
 from siting.export.figure import new_figure, save_figure
 from siting.export.fonts import legible
 from siting.export.ground import INK, NEW, QUIET
+from siting.texts import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,8 +57,7 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
     rows = classes.sort_values("demand_kwh_day", kind="stable")
     figure, chart = new_chart(8, 1.6 + 0.42 * max(len(rows), 1))
     names = [str(name).replace("_", " ") for name in rows["vehicle_class"]]
-    wanted = rows["demand_kwh_day"].to_numpy(dtype=float)
-    served = rows["served_kwh_day"].to_numpy(dtype=float)
+    wanted, served = rows[["demand_kwh_day", "served_kwh_day"]].to_numpy(dtype=float).T
     at = np.arange(len(rows))
     chart.barh(at, served, color=SERVED, height=0.66, label="served")
     short = np.maximum(wanted - served, 0)
@@ -79,23 +79,20 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
     """
     new = sites[~sites["existing"].astype(bool)]
     parts = cost_parts(new, offers)
-    paid = float(new["subsidy_pkr"].sum())
-    cost = float(new["cost_pkr"].sum())
+    paid, cost = float(new["subsidy_pkr"].sum()), float(new["cost_pkr"].sum())
     payers = {"Public money": paid, "Operators": max(cost - paid, 0.0)}
     figure, chart = new_chart(8, 1.9 + 0.42 * (len(parts) + 2))
     labels = [*parts, *payers]
     amounts = np.array([*parts.values(), *payers.values()]) / 1e6
     # A gap separates the parts of the cost from its payers.
-    at = -np.arange(len(labels), dtype=float) - np.where(
-        np.arange(len(labels)) < len(parts), 0, 0.9
-    )
+    at = -np.arange(len(labels), dtype=float)
+    at[len(parts) :] -= 0.9
     hatch = [""] * (len(labels) - 1) + ["////"]
     colours = [QUIET] * len(parts) + [PUBLIC, "#cfe3f2"]
     for y, amount, colour, lines in zip(at, amounts, colours, hatch, strict=True):
         edge = PUBLIC if lines else colour
         chart.barh(y, amount, color=colour, edgecolor=edge, hatch=lines, height=0.66, linewidth=0.6)
-        share = _percent(amount, cost / 1e6)
-        _beside(chart, amount, y, f"{amount:,.1f} ({share})")
+        _beside(chart, amount, y, f"{amount:,.1f} ({_percent(amount, cost / 1e6)})")
     chart.set_yticks(at, labels)
     heads = {"What it is spent on": at[0] if parts else np.nan, "Who pays": at[len(parts)]}
     for words, y in heads.items():
@@ -131,26 +128,21 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     ).sort_values(["room", "got", "site_id"], ascending=[False, False, True], kind="stable")
     figure, chart = new_chart(8, 4.4)
     at = np.arange(len(rows))
-    room = rows["room"].to_numpy(dtype=float)
-    served = rows["served_kwh_day"].to_numpy(dtype=float)
+    room, served = rows[["room", "served_kwh_day"]].to_numpy(dtype=float).T
     standing = rows["existing"].to_numpy(dtype=bool)
     left = room > served * 1.001 + 1e-6
     spare = (room - served)[left]
     chart.bar(at[left], spare, bottom=served[left], width=0.8, label="room left", **_LACKING)
     chart.bar(at[~standing], served[~standing], color=SERVED, width=0.8, label="served, new")
     if standing.any():
-        old = served[standing]
-        chart.bar(at[standing], old, width=0.8, label="served, existing", **_STANDING)
+        chart.bar(at[standing], served[standing], width=0.8, label="served, existing", **_STANDING)
     if len(rows) <= 45:
         chart.set_xticks(at, rows["site_id"], rotation=90, size=8)
     else:
         chart.set_xticks([])
-    busy = _percent(served.sum(), room.sum())
+    busy = f"{_percent(served.sum(), room.sum())} of what they can serve is used"
     chart.set(ylabel="kWh/day", xlim=(-0.8, max(len(rows) - 0.2, 1)))
-    chart.set_xlabel(
-        f"{len(rows):,} station{'' if len(rows) == 1 else 's'}, the largest first; "
-        f"{busy} of what they can serve is used"
-    )
+    chart.set_xlabel(f"{counted(len(rows), 'station')}, the largest first; {busy}")
     chart.grid(axis="y", color=GRID)
     chart.yaxis.set_major_formatter("{x:,.0f}")
     chart.legend(frameon=False, loc="upper right")
@@ -164,8 +156,7 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     """
     figure, chart = new_chart(8, 4.4)
     at = np.arange(len(years))
-    wanted = years["demand_kwh_day"].to_numpy(dtype=float)
-    served = years["served_kwh_day"].to_numpy(dtype=float)
+    wanted, served = years[["demand_kwh_day", "served_kwh_day"]].to_numpy(dtype=float).T
     chart.bar(at, wanted, width=0.6, label="wanted", **_LACKING)
     chart.bar(at, served, color=SERVED, width=0.6, label="served")
     for x, kwh, got in zip(at.tolist(), wanted, served, strict=True):
@@ -189,20 +180,19 @@ def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figur
     """
     figure, chart = new_chart(8, 5)
     money = table["budget_pkr"] / 1e6
-    whole_kwh = (
-        table["served_kwh_day"] / table["served_share"].where(table["served_share"] > 0)
-    ).max()
+    share = table["served_share"]
+    whole_kwh = (table["served_kwh_day"] / share.where(share > 0)).max()
     limit = 100 * (table["bound_kwh_day"] / whole_kwh).clip(upper=1.0)
-    chart.fill_between(money, 100 * table["served_share"], limit, color=NEW, alpha=0.15, lw=0)
-    chart.plot(money, 100 * table["served_share"], color=NEW, marker="o", label="energy served")
+    chart.fill_between(money, 100 * share, limit, color=NEW, alpha=0.15, lw=0)
+    chart.plot(money, 100 * share, color=NEW, marker="o", label="energy served")
     chart.plot([], [], color=NEW, alpha=0.3, lw=6, label="no plan serves more than this")
     worst, text = 100 * table["worst_class_share"], "of the vehicle class served least"
     chart.plot(money, worst, color=QUIET, marker=".", ls="--", label=text)
     for row in table[table["knee"]].to_dict("records"):
         million = row["budget_pkr"] / 1e6
-        beside: dict[str, Any] = {"xytext": (8, -18), "textcoords": "offset points", "color": INK}
         at = (million, 100 * row["served_share"])
-        chart.annotate(f"knee: PKR {million:,.0f} m", at, **beside)
+        chart.annotate(f"knee: PKR {million:,.0f} m", at, xytext=(8, -18),
+                       textcoords="offset points", color=INK)  # fmt: skip
     chart.set(xlabel="public money, PKR million", ylabel="share served, %", ylim=(0, 102))
     chart.grid(color=GRID)
     chart.legend(frameon=False, loc="lower right")

@@ -97,8 +97,7 @@ def explain(layer: str, field: str) -> tuple[str, str]:
     >>> explain("demand", "sector")
     ('', 'column of an input, passed on as it came')
     """
-    of_layer = _known().get(layer, ())
-    for known in (of_layer, _specified(layer), _known()["*"]):
+    for known in (_known().get(layer, ()), _specified(layer), _known()["*"]):
         for pattern, unit, meaning in known:
             if pattern.fullmatch(field):
                 return unit, meaning

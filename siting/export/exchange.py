@@ -61,6 +61,7 @@ def write_exchange(
     Raises `InputError` if the ending or the layer is unknown, or the layer does not fit the file.
     """
     suffix = path.suffix.lower()
+    all_but_roads = [name for name in layers if name != "roads"]
     forms: dict[str, tuple[Callable[[dict[str, pd.DataFrame], Path], None], Sequence[str]]] = {
         ".parquet": (_parquet, ONE),
         ".fgb": (_flatgeobuf, ONE),
@@ -68,10 +69,7 @@ def write_exchange(
         ".kml": (_kml, DRAWN),
         ".gpkg": (lambda chosen, part: _geopackage(chosen, part, title, note), DRAWN),
         ".shp": (lambda chosen, part: _shapefile(chosen, part, path, note), ONE),
-        ".xlsx": (
-            lambda chosen, part: _workbook(chosen, part, title, note),
-            [name for name in layers if name != "roads"],
-        ),
+        ".xlsx": (lambda chosen, part: _workbook(chosen, part, title, note), all_but_roads),
     }
     require_ending(path)
     for one in (path, *map(path.with_suffix, BESIDE_SHP if suffix == ".shp" else ())):
@@ -115,13 +113,9 @@ def _geojson(layers: dict[str, pd.DataFrame], part: Path, note: str) -> None:
 
 
 def _geopackage(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str) -> None:
-    said = ". ".join(filter(None, (title, note)))
-    write_geopackage(
-        part,
-        layers,
-        descriptions=dict.fromkeys(layers, said),
-        styles={name: styles_of(name, layer) for name, layer in layers.items()},
-    )
+    descriptions = dict.fromkeys(layers, ". ".join(filter(None, (title, note))))
+    styles = {name: styles_of(name, layer) for name, layer in layers.items()}
+    write_geopackage(part, layers, descriptions=descriptions, styles=styles)
 
 
 def _shapefile(layers: dict[str, pd.DataFrame], part: Path, path: Path, note: str) -> None:
@@ -134,9 +128,8 @@ def _shapefile(layers: dict[str, pd.DataFrame], part: Path, path: Path, note: st
         meant.insert(0, "short", meant["field"].map(short))
         with tempfile.TemporaryDirectory(prefix=f".{path.stem}", dir=path.parent) as folder:
             made = Path(folder, path.name)
-            pyogrio.write_dataframe(
-                ready.rename(columns=short), made, driver="ESRI Shapefile", encoding="UTF-8"
-            )
+            named = ready.rename(columns=short)
+            pyogrio.write_dataframe(named, made, driver="ESRI Shapefile", encoding="UTF-8")
             write_csv(meant, made.with_suffix(".fields.csv"), note=note)
             for beside in sorted(Path(folder).iterdir()):
                 beside.replace(part if beside == made else path.parent / beside.name)

@@ -66,10 +66,6 @@ def save_figure(figure: Figure, path: Path) -> None:
     ending = path.suffix.lower().removeprefix(".")
     if ending not in FORMATS:
         raise InputError(path.name, "no such format of a picture", f"use {', '.join(FORMATS)}")
+    how: Any = {"format": ending, "dpi": _DPI, "metadata": _NOTHING_OF_WHEN[ending]}
     with rc_context(_SAVED):
-        write_whole(
-            path,
-            lambda part: figure.savefig(
-                part, format=ending, dpi=_DPI, metadata=_NOTHING_OF_WHEN[ending]
-            ),
-        )
+        write_whole(path, lambda part: figure.savefig(part, **how))

@@ -11,12 +11,10 @@ import re
 from functools import cache
 from typing import Any
 
-# Arabic script and its presentation forms, with marks and spaces between words.
-_URDU = re.compile(
-    "[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]"
-    "(?:[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff\u200c-\u200f\\s]*"
-    "[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff])?"
-)
+# Arabic script and its presentation forms, in which Urdu is written.
+ARABIC = r"\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff"
+# Words with the marks and spaces between them.
+_URDU = re.compile(rf"[{ARABIC}](?:[{ARABIC}\u200c-\u200f\s]*[{ARABIC}])?")
 # Fonts with every letter of Urdu, by their names on Linux, Windows and macOS.
 URDU_FONTS = (
     "Noto Naskh Arabic",

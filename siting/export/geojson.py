@@ -90,24 +90,21 @@ def _collection(
 
 def _features(drawn: gpd.GeoDataFrame, key: str | None) -> Iterator[dict[str, Any]]:
     table = rounded(drawn.drop(columns="geometry"))
-    names = [str(column) for column in table.columns]
-    columns = [_plain_column(table.iloc[:, i]) for i in range(table.shape[1])]
-    # zip over no columns would end at once and lose the rows, hence the row count.
+    columns = {str(name): _plain_column(table.iloc[:, i]) for i, name in enumerate(table.columns)}
     for row, shape in enumerate(drawn.geometry):
-        properties = {name: column[row] for name, column in zip(names, columns, strict=True)}
+        properties = {name: column[row] for name, column in columns.items()}
         feature: dict[str, Any] = {"type": "Feature"}
         if key is not None and properties[key] is not None:
             feature["id"] = properties[key]
-        feature["properties"] = properties
-        feature["geometry"] = None if shape is None else shape.__geo_interface__
-        yield feature
+        geometry = None if shape is None else shape.__geo_interface__
+        yield {**feature, "properties": properties, "geometry": geometry}
 
 
 def _plain_column(column: pd.Series) -> list[Any]:
     """Return the values of a column as JSON types."""
-    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else "O"
     values = column.tolist()
-    if kind in "biu" and kind:
+    if kind in "biu":
         return values
     if kind == "f":
         return [value if math.isfinite(value) else None for value in values]

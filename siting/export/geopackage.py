@@ -80,18 +80,15 @@ def write_geopackage(
             options: dict[str, Any] = {}
             if descriptions and name in descriptions:
                 options["DESCRIPTION"] = visible(descriptions[name])
-            if isinstance(layer, gpd.GeoDataFrame):
-                frame: pd.DataFrame = to_lonlat(layer, name)
-                if layer.empty and geometry_types and name in geometry_types:
-                    options["geometry_type"] = geometry_types[name]
-            else:
-                frame = layer
-            frame = storable(frame)
+            drawn = isinstance(layer, gpd.GeoDataFrame)
+            frame = storable(to_lonlat(layer, name) if drawn else layer)
             # Layers from a GIS often have a ``fid`` already.
             taken = {str(column).lower() for column in frame.columns}
             options["FID"] = _free_name("fid", taken)
-            if isinstance(frame, gpd.GeoDataFrame):
+            if drawn:
                 options["GEOMETRY_NAME"] = _free_name("geom", taken)
+                if layer.empty and geometry_types and name in geometry_types:
+                    options["geometry_type"] = geometry_types[name]
             fields[name] = [str(c) for c in frame.columns if str(c) != "geometry"]
             pyogrio.write_dataframe(frame, part, layer=name, driver="GPKG", **options)
         if styles:
@@ -140,9 +137,8 @@ def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
     The layers must already be written.
     """
     with closing(sqlite3.connect(path)) as database:
-        geometry = dict(
-            database.execute("SELECT table_name, column_name FROM gpkg_geometry_columns")
-        )
+        columns = database.execute("SELECT table_name, column_name FROM gpkg_geometry_columns")
+        geometry = dict(columns.fetchall())
     rows = [
         {
             "f_table_catalog": "",
@@ -175,19 +171,17 @@ def _add_meanings(path: Path, dictionary: pd.DataFrame) -> None:
 
     The layers must already be written; rows of `dictionary` on other tables are skipped.
     """
-    rows = (
-        dictionary[["layer", "field", "alias", "unit", "meaning"]].astype(str).to_numpy().tolist()
-    )
+    rows = dictionary[["layer", "field", "alias", "unit", "meaning"]].astype(str)
     with closing(sqlite3.connect(path)) as database, database:
-        tables = [row[0] for row in database.execute("SELECT table_name FROM gpkg_contents")]
+        tables = database.execute("SELECT table_name FROM gpkg_contents").fetchall()
         there = {
             (table, row[1])
-            for table in tables
+            for (table,) in tables
             for row in database.execute(f'PRAGMA table_info("{table}")')
         }
         named = []
         taken: set[tuple[str, str]] = set()
-        for layer, field, words, unit, meaning in rows:
+        for layer, field, words, unit, meaning in rows.itertuples(index=False, name=None):
             if (layer, field) in there:
                 # Fields of a table need different names, and "a_b" and "a b" have the same alias.
                 choices = chain((words, field), (f"{words} ({n})" for n in count(2)))

@@ -77,14 +77,7 @@ def find_ground(
     # The map must not be too narrow, and must be as high as the key beside it.
     span = np.maximum(span, [span[1] * _ASPECT[0], span[0] / _ASPECT[1]])
     inches = span * np.min(np.array(_LONGEST_IN) / span)
-    return Ground(
-        west=(west + east - span[0]) / 2,
-        south=(south + north - span[1]) / 2,
-        width_m=span[0],
-        height_m=span[1],
-        width_in=inches[0],
-        height_in=inches[1],
-    )
+    return Ground((west + east - span[0]) / 2, (south + north - span[1]) / 2, *span, *inches)
 
 
 def add_land(figure: Figure, ground: Ground, box: tuple[float, float, float, float]) -> Axes:
@@ -146,17 +139,12 @@ def draw_cells(land: Axes, ground: Ground, cells: gpd.GeoDataFrame, colours: Arr
         land.scatter(
             xy[:, 0], xy[:, 1], s=side_pt**2, c=colours[points], marker="s", linewidths=0, zorder=1
         )
-    outlines = [_outline(shape) for shape in shapes[~points]]
-    land.add_collection(
-        PathCollection(
-            outlines,
-            facecolors=colours[~points],
-            edgecolors=colours[~points],
-            linewidths=0.3,
-            zorder=1,
-        ),
-        autolim=False,
-    )
+    colour = colours[~points]
+    filled = PathCollection(
+        [_outline(shape) for shape in shapes[~points]],
+        facecolors=colour, edgecolors=colour, linewidths=0.3, zorder=1,
+    )  # fmt: skip
+    land.add_collection(filled, autolim=False)
 
 
 def draw_unserved(land: Axes, cells: gpd.GeoDataFrame) -> None:
@@ -168,15 +156,10 @@ def draw_unserved(land: Axes, cells: gpd.GeoDataFrame) -> None:
     chosen = shapes[lacking & (shapely.get_type_id(shapes) != 0)]
     if not len(chosen):
         return
+    whole = [_outline(shapely.union_all(chosen))]
+    look: Any = {"facecolors": "none", "edgecolors": HATCH, "hatch": "/////", "linewidths": 0}
     with thin_hatch():
-        lines = PathCollection(
-            [_outline(shapely.union_all(chosen))],
-            facecolors="none",
-            edgecolors=HATCH,
-            hatch="/////",
-            linewidths=0,
-            zorder=1.5,
-        )
+        lines = PathCollection(whole, zorder=1.5, **look)
     land.add_collection(lines, autolim=False)
 
 
@@ -217,16 +200,11 @@ def draw_roads(land: Axes, edges: gpd.GeoDataFrame) -> None:
     for order, kind in enumerate(["street", *_MAIN_ROADS]):
         lines = np.asarray(edges.geometry.array)[(kinds == kind).to_numpy()]
         width, colour = _MAIN_ROADS.get(kind, _STREET)
-        land.add_collection(
-            LineCollection(
-                [shapely.get_coordinates(line) for line in lines],
-                colors=colour,
-                linewidths=width,
-                capstyle="round",
-                zorder=2 + order / 10,
-            ),
-            autolim=False,
-        )
+        drawn = LineCollection(
+            [shapely.get_coordinates(line) for line in lines],
+            colors=colour, linewidths=width, capstyle="round", zorder=2 + order / 10,
+        )  # fmt: skip
+        land.add_collection(drawn, autolim=False)
 
 
 def _road_kind(highway: Any) -> str:
@@ -262,16 +240,10 @@ def draw_sites(land: Axes, stations: gpd.GeoDataFrame) -> None:
     for chosen, marker, colour in ((existing, "D", EXISTING), (~existing, "o", NEW)):
         # The largest first, so that it does not cover smaller ones.
         order = np.flatnonzero(chosen)[np.argsort(-size[chosen], kind="stable")]
-        land.scatter(
-            xy[order, 0],
-            xy[order, 1],
-            s=size[order] * (0.7 if marker == "D" else 1.0),
-            marker=marker,
-            c=colour,
-            edgecolors="white",
-            linewidths=1.1,
-            zorder=5,
-        )
+        area = size[order] * (0.7 if marker == "D" else 1.0)
+        x, y = xy[order].T
+        land.scatter(x, y, s=area, marker=marker, c=colour, edgecolors="white",
+                     linewidths=1.1, zorder=5)  # fmt: skip
 
 
 def draw_scale_and_north(land: Axes, ground: Ground) -> None:
@@ -283,34 +255,17 @@ def draw_scale_and_north(land: Axes, ground: Ground) -> None:
     label = f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"
     pad = 0.18 * ground.width_m / ground.width_in
     x, y = ground.west + pad, ground.south + pad
+    ends = [x, x + length_m]
     for colour, width in (("white", 6.0), (INK, 2.2)):
-        land.plot(
-            [x, x + length_m], [y, y], color=colour, lw=width, solid_capstyle="butt", zorder=8
-        )
-    land.text(
-        x + length_m / 2,
-        y + pad * 0.35,
-        label,
-        size=8,
-        color=INK,
-        ha="center",
-        va="bottom",
-        zorder=8,
-        bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.2},
-    )
-    land.annotate(
-        "N",
-        xy=(0.965, 0.965),
-        xytext=(0.965, 0.905),
-        xycoords="axes fraction",
-        ha="center",
-        va="center",
-        size=8,
-        color=INK,
-        arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.2, "shrinkA": 1, "shrinkB": 0},
-        bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "alpha": 0.75, "lw": 0},
-        zorder=8,
-    )
+        land.plot(ends, [y, y], color=colour, lw=width, solid_capstyle="butt", zorder=8)
+    text: Any = {"size": 8, "color": INK, "ha": "center", "zorder": 8}
+    behind: Any = {"facecolor": "white", "alpha": 0.75}
+    land.text(x + length_m / 2, y + pad * 0.35, label, va="bottom", **text,
+              bbox={**behind, "edgecolor": "none", "pad": 1.2})  # fmt: skip
+    arrow: Any = {"arrowstyle": "-|>", "color": INK, "lw": 1.2, "shrinkA": 1, "shrinkB": 0}
+    circle = {**behind, "boxstyle": "circle,pad=0.15", "lw": 0}
+    land.annotate("N", (0.965, 0.965), (0.965, 0.905), "axes fraction", va="center", **text,
+                  arrowprops=arrow, bbox=circle)  # fmt: skip
 
 
 def nice(value: float, *, below: bool = False) -> float:

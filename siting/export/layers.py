@@ -13,7 +13,7 @@ from shapely import MultiPolygon, Polygon
 
 from siting.errors import InputError
 from siting.roads.strokes import strokes
-from siting.tables import DEMAND
+from siting.tables import DEMAND, SERVICE
 
 # Number of roads above which they are joined for drawing: unjoined, Karachi's take 110 MB.
 MOST_ROADS = 100_000
@@ -21,14 +21,7 @@ MOST_ROADS = 100_000
 DRAWN_WITHIN_M = 2.0
 # Attributes that joined roads share.
 _ALIKE = ("name", "highway", "speed_kmh", "speed_source")
-_SERVICE_COLUMNS = (
-    "demand_id",
-    "cell_id",
-    "vehicle_class",
-    "site_id",
-    "served_kwh_day",
-    "travel_min",
-)
+_SERVICE_COLUMNS = [column.name for column in SERVICE.columns]
 
 
 def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFrame:
@@ -76,8 +69,7 @@ def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFr
     {'unserved_kwh_day': [10.0], 'served_share': [0.75], 'demand_car_kwh_day': [40.0]}
     """
     _require_known(demand, "demand", "cell_id", cells)
-    wanted = _by_class(cells, demand, "demand_kwh_day")
-    served = _by_class(cells, demand, "served_kwh_day")
+    wanted, served = (_by_class(cells, demand, f"{what}_kwh_day") for what in ("demand", "served"))
     total, got = wanted.sum(axis=1).to_numpy(), served.sum(axis=1).to_numpy()
     columns: dict[str, object] = {
         "cell_id": cells["cell_id"].to_numpy(),
@@ -191,7 +183,7 @@ def service_layer(
     start = centres[pd.Index(cells["cell_id"]).get_indexer(service["cell_id"])]
     end = points[pd.Index(sites["site_id"]).get_indexer(service["site_id"])]
     lines = shapely.linestrings(np.stack([start, end], axis=1))
-    table = service[list(_SERVICE_COLUMNS)].reset_index(drop=True)
+    table = service[_SERVICE_COLUMNS].reset_index(drop=True)
     return gpd.GeoDataFrame(table, geometry=gpd.GeoSeries(lines, crs=cells.crs))
 
 
@@ -274,6 +266,5 @@ def _by_class(cells: gpd.GeoDataFrame, demand: pd.DataFrame, value: str) -> pd.D
 def _require_known(rows: pd.DataFrame, where: str, key: str, known: gpd.GeoDataFrame) -> None:
     unknown = rows.loc[~rows[key].isin(known[key]), key].drop_duplicates().astype(str)
     if len(unknown):
-        raise InputError(
-            f"{where}, column {key}", f"{len(unknown):,} not known", "", tuple(unknown)
-        )
+        what = f"{len(unknown):,} not known"
+        raise InputError(f"{where}, column {key}", what, ids=tuple(unknown))

@@ -42,8 +42,8 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
         raise InputError(where, "has no geometry")
     if layer.crs is None:
         raise InputError(where, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
-    shapes = np.asarray(layer.geometry.to_crs(4326).array, dtype=object)
-    shapes = np.asarray(shapely.force_2d(shapes), dtype=object)
+    given = np.asarray(layer.geometry.to_crs(4326).array, dtype=object)
+    shapes = np.asarray(shapely.force_2d(given), dtype=object)
     shapes[shapely.is_empty(shapes)] = None
     drawn = np.asarray(shapely.transform(shapes, _round), dtype=object)
     broken = ~shapely.is_valid(drawn) & ~shapely.is_missing(drawn)
@@ -52,16 +52,11 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     # A line without length is valid: a station may be at the very centre of a cell.
     faulty = broken & np.isin(shapely.get_type_id(shapes), _POLYGONS)
     if faulty.any():
-        logger.warning(
-            "%s: %s of %s polygons are broken or too small for 7 decimals; drawn within 2 cm",
-            where,
-            f"{faulty.sum():,}",
-            f"{len(drawn):,}",
-        )
+        what = "%s: %s polygons are broken or too small for 7 decimals; drawn within 2 cm"
+        logger.warning(what, where, f"{faulty.sum():,} of {len(drawn):,}")
     drawn = np.asarray(shapely.orient_polygons(drawn), dtype=object)
     table = layer.drop(columns=list(layer.columns[layer.dtypes == "geometry"]))
-    geometry = gpd.GeoSeries(drawn, index=layer.index, crs=4326)
-    return gpd.GeoDataFrame(table, geometry=geometry)
+    return gpd.GeoDataFrame(table, geometry=gpd.GeoSeries(drawn, index=layer.index, crs=4326))
 
 
 def _round(coordinates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -63,9 +63,8 @@ def plan_figure(
     top = drawing.darkest(wanted)
     page = MapPage(ground, title=title, subtitle=subtitle, note=note, side_in=_SIDE_IN)
     land = page.land()
-    drawing.draw_cells(
-        land, ground, cells, drawing.shade(wanted / top, drawing.served_share(cells))
-    )
+    colours = drawing.shade(wanted / top, drawing.served_share(cells))
+    drawing.draw_cells(land, ground, cells, colours)
     drawing.draw_unserved(land, cells)
     drawing.draw_roads(land, edges)
     drawing.draw_sites(land, stations)
@@ -108,13 +107,8 @@ def _draw_key(
     y -= 0.42
     tall, wide = 0.9, 1.15
     amount, part = np.meshgrid(np.linspace(0, 1, 5), np.linspace(0, 1, 5), indexing="ij")
-    side.imshow(
-        drawing.shade(amount, part),
-        extent=(0.0, wide, y - tall, y),
-        origin="lower",
-        aspect="auto",
-        interpolation="nearest",
-    )
+    side.imshow(drawing.shade(amount, part), extent=(0.0, wide, y - tall, y), origin="lower",
+                aspect="auto", interpolation="nearest")  # fmt: skip
     side.text(wide + 0.08, y, f"{top:,.0f} or more", size=8, color=INK, va="top")
     side.text(wide + 0.08, y - tall, "0", size=8, color=INK, va="bottom")
     y -= tall + 0.06
@@ -188,9 +182,8 @@ def draw_side_by_side(
     for i, (text, cells, sites) in enumerate(drawn):
         land = page.land(i)
         land.set_title(text, loc="left", size=10, weight="bold", color=INK, parse_math=False)
-        drawing.draw_cells(
-            land, ground, cells, drawing.shade(wanted / top, drawing.served_share(cells))
-        )
+        colours = drawing.shade(wanted / top, drawing.served_share(cells))
+        drawing.draw_cells(land, ground, cells, colours)
         drawing.draw_roads(land, edges)
         drawing.draw_sites(land, sites)
         drawing.draw_scale_and_north(land, ground)
@@ -198,19 +191,12 @@ def draw_side_by_side(
 
 
 def draw_differences(
-    path: Path,
-    *,
-    edges: gpd.GeoDataFrame,
-    sites: gpd.GeoDataFrame,
-    runs: list[str],
-    title: str,
-    note: str = "",
+    path: Path, *, edges: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, title: str, note: str = ""
 ) -> None:
     """Draw where plans differ as a PNG: stations in all, changed, and in some plans only.
 
     `edges`: roads with ``highway``, in a projected coordinate reference system (metres); `sites`:
-    stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``; `runs`: the names
-    of the plans.
+    stations with ``status`` (all, changed, some), ``in_runs`` and ``existing``.
     """
     stations = sites.to_crs(edges.crs)
     ground = _panel_ground(drawing.find_ground(edges, stations, stations), 8.0)
@@ -271,15 +257,8 @@ def draw_demand(
     tall_in = DEMAND_IN * ground.height_m / ground.width_m
     ground = replace(ground, width_in=DEMAND_IN, height_in=tall_in)
     columns = min(COLUMNS, len(panels))
-    page = MapPage(
-        ground,
-        len(panels),
-        columns=columns,
-        title=title,
-        note=note,
-        gap_in=GAP_IN,
-        head_in=DEMAND_HEAD_IN,
-    )
+    page = MapPage(ground, len(panels), columns=columns, title=title, note=note, gap_in=GAP_IN,
+                   head_in=DEMAND_HEAD_IN)  # fmt: skip
     for i, (name, column, kwh) in enumerate(panels):
         land = page.land(i)
         wanted, unit = drawing.energy_wanted(layer.assign(demand_kwh_day=layer[column]))
@@ -344,9 +323,8 @@ class MapPage:
         row, column = divmod(number, self.columns)
         left_in = EDGE_IN + column * self.step_in[0]
         down_in = self.first_in + row * self.step_in[1]
-        return drawing.add_land(
-            self.figure, self.ground, self._box(left_in, down_in, self.ground.width_in)
-        )
+        box = self._box(left_in, down_in, self.ground.width_in)
+        return drawing.add_land(self.figure, self.ground, box)
 
     def side(self, wide_in: float) -> Axes:
         """Return axes of a map's height at the right edge of the page."""

@@ -8,13 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siting.errors import InputError
-from siting.export.charts import (
-    classes_figure,
-    cost_figure,
-    frontier_figure,
-    use_figure,
-    years_figure,
-)
+from siting.export import charts
 from siting.export.credit import noted
 from siting.export.figure import FORMATS, save_figure
 from siting.export.layers import demand_layer
@@ -50,21 +44,19 @@ def plot_plan(plan: Any, what: str = "map") -> Figure:
             "frontier": "put the table of `siting frontier` into plan.tables['frontier']",
         }[needed]
         raise InputError("plot", f"the plan has no table {needed} to draw", fix)
-    title = plan.title if what == "map" else f"{plan.title}: {meaning}"
-    note = noted(plan)
+    words = {"title": plan.title if what == "map" else f"{plan.title}: {meaning}"}
+    words["note"] = noted(plan)
     if what == "map":
         layer = demand_layer(plan.cells, plan.demand)
-        return plan_figure(
-            edges=plan.edges, cells_layer=layer, sites=plan.sites, title=title, note=note
-        )
+        return plan_figure(edges=plan.edges, cells_layer=layer, sites=plan.sites, **words)
     if what == "classes":
-        return classes_figure(plan.classes, title=title, note=note)
+        return charts.classes_figure(plan.classes, **words)
     if what == "cost":
-        return cost_figure(plan.sites, plan.offers, title=title, note=note)
+        return charts.cost_figure(plan.sites, plan.offers, **words)
     if what == "use":
-        return use_figure(plan.sites, title=title, note=note)
-    draw = years_figure if what == "years" else frontier_figure
-    return draw(plan.tables[needed], title=title, note=note)
+        return charts.use_figure(plan.sites, **words)
+    draw = charts.years_figure if what == "years" else charts.frontier_figure
+    return draw(plan.tables[needed], **words)
 
 
 def save_plan_pictures(

@@ -103,7 +103,9 @@ def _project(
     if frame is not None:
         canvas = SubElement(root, "mapcanvas", name="theMapCanvas")
         SubElement(canvas, "units").text = "meters"
-        _extent(SubElement(canvas, "extent"), frame[1])
+        extent = SubElement(canvas, "extent")
+        for side, value in zip(("xmin", "ymin", "xmax", "ymax"), frame[1], strict=True):
+            SubElement(extent, side).text = f"{value:.3f}"
         _crs(SubElement(canvas, "destinationsrs"), frame[0])
         SubElement(root, "Layouts").append(
             _page(title, note, credit, frame[1], {name: styles[name][0].name for name in layers})
@@ -137,11 +139,6 @@ def _crs(into: Element, authid: str) -> None:
     SubElement(system, "authid").text = authid
 
 
-def _extent(into: Element, bounds: Sequence[float]) -> None:
-    for name, value in zip(("xmin", "ymin", "xmax", "ymax"), bounds, strict=True):
-        SubElement(into, name).text = f"{value:.3f}"
-
-
 def _page(
     title: str, note: str, credit: str, bounds: Sequence[float], heads: Mapping[str, str]
 ) -> Element:
@@ -169,8 +166,6 @@ def _page(
         said = SubElement(SubElement(node, "customproperties"), "Option", type="Map")
         SubElement(said, "Option", name="legend/title-label", type="QString", value=heads[name])
     piece_m = nice(scale * _BAR_MM / 2, below=True)
-    unit, of_unit = ("km", 1000.0) if piece_m >= 1000 else ("m", 1.0)
-    bar.set("unitType", {"km": "km", "m": "meters"}[unit])
-    bar.set("unitLabel", unit)
-    bar.set("numUnitsPerSegment", f"{piece_m / of_unit:g}")
+    kind, unit, metres = ("km", "km", 1000) if piece_m >= 1000 else ("meters", "m", 1)
+    bar.attrib.update(unitType=kind, unitLabel=unit, numUnitsPerSegment=f"{piece_m / metres:g}")
     return layout

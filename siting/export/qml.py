@@ -83,21 +83,19 @@ def marker(
     }
     driven = {}
     if size is not None:
+        by_area = {
+            "exponent": 0.5,
+            "minSize": size.least_mm,
+            "maxSize": size.most_mm,
+            "minValue": 0.0,
+            "maxValue": float(size.most),
+            "nullSize": 2.0,
+            "scaleType": _AREA,
+        }
         driven["size"] = {
             "active": True,
             "field": size.field,
-            "transformer": {
-                "d": {
-                    "exponent": 0.5,
-                    "minSize": size.least_mm,
-                    "maxSize": size.most_mm,
-                    "minValue": 0.0,
-                    "maxValue": float(size.most),
-                    "nullSize": 2.0,
-                    "scaleType": _AREA,
-                },
-                "t": 1,
-            },
+            "transformer": {"d": by_area, "t": 1},
             "type": _FIELD,
         }
     return _symbol("marker", "SimpleMarker", part, driven)
@@ -155,9 +153,8 @@ def categorised(expression: str, classes: Sequence[Class], size: Size | None = N
     categories = Element("categories")
     for i, (value, label, _) in enumerate(classes):
         kind = {bool: "bool", int: "integer"}.get(type(value), "string")
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        SubElement(categories, "category", value=text, type=kind, label=qgis_label(label),
-                   symbol=str(i), render="true")  # fmt: skip
+        SubElement(categories, "category", value=_value(value), type=kind,
+                   label=qgis_label(label), symbol=str(i), render="true")  # fmt: skip
     renderer.insert(0, categories)
     if classes:
         _add_size_legend(renderer, size, classes[0].symbol)
@@ -169,8 +166,7 @@ def graduated(field: str, classes: Sequence[Class]) -> Element:
     renderer = _renderer("graduatedSymbol", [c.symbol for c in classes], attr=field)
     renderer.set("graduatedMethod", "GraduatedColor")
     ranges = Element("ranges")
-    for i, (value, label, _) in enumerate(classes):
-        low, high = value
+    for i, ((low, high), label, _) in enumerate(classes):
         SubElement(ranges, "range", lower=f"{low:.15g}", upper=f"{high:.15g}",
                    label=qgis_label(label), symbol=str(i), render="true")  # fmt: skip
     renderer.insert(0, ranges)
@@ -316,9 +312,12 @@ def _option(name: str, value: object) -> Element:
         option.extend(_option(key, inner) for key, inner in value.items())
         return option
     kind = {bool: "bool", int: "int", float: "double"}.get(type(value), "QString")
-    option.set("type", kind)
-    option.set("value", str(value).lower() if isinstance(value, bool) else str(value))
+    option.attrib.update(type=kind, value=_value(value))
     return option
+
+
+def _value(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _add_size_legend(renderer: Element, size: Size | None, symbol: Element) -> None:

@@ -58,10 +58,8 @@ _DRAWN = (
 )
 # Columns that only the CSV files have.
 _CSV_ONLY = {"sites": ["lon", "lat", "note"], "figures": list(LISTED)}
-_GEOJSON = {
-    **{"sites": "site_id", "demand": "cell_id", "service": None, "candidates": "site_id"},
-    "isochrones": None,
-}
+_GEOJSON = {"sites": "site_id", "demand": "cell_id", "service": None, "candidates": "site_id",
+            "isochrones": None}  # fmt: skip
 
 
 def write_run_tables(
@@ -89,7 +87,7 @@ def write_run_tables(
     descriptions = {}
     for name in layers:
         words = (title, _LAYERS.get(name, ("", ""))[0], said)
-        parts = [part.strip().rstrip(".") for part in words]
+        parts = (part.strip().rstrip(".") for part in words)
         descriptions[name] = ". ".join(filter(None, parts)) + "."
     # The legend has points on top, cells below and tables last.
     drawn = [name for name in _DRAWN if name in layers]

@@ -8,6 +8,7 @@ goes from light to dark, so that it is readable in grey.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,9 +104,9 @@ def breaks(values: Any, count: int = 5) -> list[float]:
     if not len(numbers):
         return []
     # The top class is the highest twentieth, because few cells are very dense.
-    parts = [*np.linspace(0, 0.95, count)[1:], 1.0] if len(numbers) > 20 else np.linspace(
-        0, 1, count + 1
-    )[1:]  # fmt: skip
+    parts = np.linspace(0, 1, count + 1)[1:]
+    if len(numbers) > 20:
+        parts = np.append(np.linspace(0, 0.95, count)[1:], 1.0)
     tops = [float(np.quantile(numbers, part)) for part in parts]
     coarse, fine = (sorted({_round_up(top, steps) for top in tops}) for steps in (_COARSE, _FINE))
     # Values close together need limits close together.
@@ -177,20 +178,17 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
     size = _size("power_kw", power, "kW", "Power")
     standing = layer["existing"].to_numpy(dtype=bool)
     kinds = sorted(layer["kind"][~standing].astype(str).unique())
-    looks = _looks(kinds)
+    looks = KINDS | dict(zip((kind for kind in kinds if kind not in KINDS), cycle(OTHER_KINDS)))
     classes = [Class(kind, _new(kind), qml.marker(*looks[kind], 3.0, size=size)) for kind in kinds]
     # QGIS shows a size legend only if every class has the same sizes.
-    standing_symbol = qml.marker(
-        "diamond", EXISTING, 3.0, outline=EXISTING_RIM, outline_mm=0.3, size=size
-    )
     if standing.any():
-        classes.append(Class("(standing)", "Existing station", standing_symbol))
+        symbol = qml.marker("diamond", EXISTING, 3.0, outline=EXISTING_RIM, size=size)
+        classes.append(Class("(standing)", "Existing station", symbol))
     by = 'CASE WHEN "existing" THEN \'(standing)\' ELSE "kind" END'
     chargers = "coalesce(\"chargers\" || ', ', '') || " if "chargers" in layer else ""
     text = (
         "if(coalesce(\"name\", '') = '', '', \"name\" || '\\n') || \"site_id\" || ', ' || "
-        f"{chargers}"
-        "format_number(\"power_kw\", 0) || ' kW, ' || "
+        f"{chargers}format_number(\"power_kw\", 0) || ' kW, ' || "
         "format_number(\"served_kwh_day\", 0) || ' kWh/day'"
     )
     how = {
@@ -203,33 +201,19 @@ def _stations(layer: gpd.GeoDataFrame) -> Drawn:
     return [*drawn, *_subsidies(layer)] if "earned_pkr" in layer else drawn
 
 
-def _looks(kinds: list[str]) -> dict[str, tuple[str, str]]:
-    others = [kind for kind in kinds if kind not in KINDS]
-    return {kind: KINDS[kind] for kind in kinds if kind in KINDS} | {
-        kind: OTHER_KINDS[i % len(OTHER_KINDS)] for i, kind in enumerate(others)
-    }
-
-
 def _new(kind: str) -> str:
-    # A closed station's place is a kind too: "existing (not operating)".
     text = kind.replace("_", " ")
-    return f"New, at a station {text.split('(')[-1].rstrip(')')}" if "existing" in kind else (
-        f"New: {text}"
-    )  # fmt: skip
+    if "existing" in kind:  # a closed station's place is a kind too: "existing (not operating)"
+        return f"New, at a station {text.split('(')[-1].rstrip(')')}"
+    return f"New: {text}"
 
 
 def _size(field: str, values: Any, unit: str, title: str) -> Size:
     known = values[np.isfinite(values) & (values > 0)]
     most = _round_up(float(known.max())) if len(known) else 1.0
     examples = dict.fromkeys([_round_up(most / 8), _round_up(most / 3), most])
-    return Size(
-        field,
-        most,
-        least_mm=1.0,
-        most_mm=8.0,
-        title=title,
-        examples=tuple((value, f"{value:,g} {unit}") for value in examples),
-    )
+    told = tuple((value, f"{value:,g} {unit}") for value in examples)
+    return Size(field, most, least_mm=1.0, most_mm=8.0, title=title, examples=told)
 
 
 def _service(layer: gpd.GeoDataFrame) -> Drawn:

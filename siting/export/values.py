@@ -90,20 +90,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value + 0.0 if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {_key(k): plain(v) for k, v in value.items()}
+        return {str(plain(k)): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
     if isinstance(value, set | frozenset):
         return sorted((plain(v) for v in value), key=str)
-    return _text(value)
-
-
-def _key(key: Any) -> str:
-    key = plain(key)
-    return key if isinstance(key, str) else str(key)
-
-
-def _text(value: Any) -> str:
     if isinstance(value, dt.date | dt.time):
         return value.isoformat()
     if isinstance(value, PurePath):
@@ -127,15 +118,14 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
     system.
     """
     table = frame
+    degrees: dict[str, Any] = {}
     if isinstance(frame, gpd.GeoDataFrame):
         points = to_lonlat(frame, path.stem)
         if not (points.geometry.geom_type.dropna() == "Point").all():
             raise InputError(path.stem, "only points can be written as CSV")
-        table = pd.DataFrame(points.drop(columns="geometry")).assign(
-            lon=points.geometry.x, lat=points.geometry.y
-        )
+        table = pd.DataFrame(points.drop(columns="geometry"))
+        degrees = {"lon": points.geometry.x, "lat": points.geometry.y}
     # A column without a unit would be cut to six decimals; degrees need seven.
-    degrees = {c: table[c] for c in ("lon", "lat") if isinstance(frame, gpd.GeoDataFrame)}
     table = rounded(table).assign(**degrees)
     if note:
         table = table.assign(note=note)

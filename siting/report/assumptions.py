@@ -5,15 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from siting.report.content import Shown
-from siting.report.figure_text import (
-    figure,
-    label,
-    missing,
-    number,
-    percent,
-    rupees,
-    source_of,
-)
+from siting.report.figure_text import figure, label, missing, number, percent, rupees, source_of
 from siting.report.run_record import RunRecord
 
 _UNSTATED = "not stated"
@@ -23,28 +15,21 @@ _DOUBTFUL = ("ASSUMPTION", "L")
 def proof(run: RunRecord) -> list[Shown]:
     """Return the proof of the plan, and the reason why the search stopped."""
     f, solver = run.facts, run.facts["solver"]
+    served, bound = f["objective_kwh_day"], f["bound_kwh_day"]
+    limit = f"{number(bound, 1)} kWh/day: no plan for this money serves more"
+    if bound is None:
+        limit = f.get("proof_text", "nothing proven")
     rows = [
         Shown("Status", f["status"], f["status_text"]),
-        Shown(
-            "Energy served", f["objective_kwh_day"], f"{number(f['objective_kwh_day'], 1)} kWh/day"
-        ),
-        Shown(
-            "Proven limit",
-            f["bound_kwh_day"],
-            f.get("proof_text", "nothing proven")
-            if f["bound_kwh_day"] is None
-            else f"{number(f['bound_kwh_day'], 1)} kWh/day: no plan for this money serves more",
-        ),
+        Shown("Energy served", served, f"{number(served, 1)} kWh/day"),
+        Shown("Proven limit", bound, limit),
         Shown("Gap between the two", f["gap"], percent(f["gap"], 3)),
         Shown("Gap asked for", f["asked_gap"], percent(f["asked_gap"], 3)),
         Shown("Why the search stopped", f["stopped"], f["stopped"]),
         Shown("Model", f["model"], f["model"]),
     ]
-    for key, what, unit in (
-        ("name", "Solver", ""),
-        ("time_limit_s", "Time allowed", " s"),
-        ("seed", "Seed", ""),
-    ):
+    told = {"name": ("Solver", ""), "time_limit_s": ("Time allowed", " s"), "seed": ("Seed", "")}
+    for key, (what, unit) in told.items():
         if not missing(solver.get(key)):
             rows.append(Shown(what, solver[key], f"{figure(solver[key])}{unit}"))
     return rows
@@ -55,7 +40,6 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
     return [
         {
             "what": source_of(str(row["key"])),
-            "key": str(row["key"]),
             "file": str(row.get("file") or row.get("query") or row["kind"]),
             "source": _stated(row["source"]),
             "licence": _stated(row["licence"]),
@@ -103,14 +87,11 @@ def checks(run: RunRecord) -> list[dict[str, str]]:
     """Return the results of the independent recount; a plan that fails it is not stored."""
 
     def show(check: str, value: Any) -> str:
-        return rupees(value) if check.endswith("PKR") else number(value, _places(value))
+        whole = missing(value) or float(value) == int(float(value))
+        return rupees(value) if check.endswith("PKR") else number(value, 0 if whole else 1)
 
     return [
-        {
-            "check": str(row["check"]),
-            "found": show(str(row["check"]), row["found"]),
-            "limit": show(str(row["check"]), row["limit"]),
-        }
+        {"check": row["check"], **{key: show(row["check"], row[key]) for key in ("found", "limit")}}
         for row in run.facts["checks"]
     ]
 
@@ -132,13 +113,12 @@ def lacking(run: RunRecord) -> list[str]:
     kinds = sorted({row["what"].lower() for row in rows})
     if "existing stations" not in kinds:
         lines.append("No layer of existing stations was given: what stands today is not counted.")
-    settings = run.settings.get("offers")
-    if isinstance(settings, dict) and settings.get("feeders") is None:
+    if run.settings["offers"]["feeders"] is None:
         lines.append(
             "No layer of feeders was given: the spare power of the grid is one assumed figure for "
             "every place."
         )
-    if isinstance(settings, dict) and settings.get("lines") is None:
+    if run.settings["offers"]["lines"] is None:
         lines.append("No layer of 11 kV lines was given: the distance to one is assumed.")
     share = roads.get("maxspeed_share")
     if isinstance(share, int | float) and share < 1:
@@ -146,15 +126,13 @@ def lacking(run: RunRecord) -> list[str]:
     lost = roads.get("street_km_lost")
     if isinstance(lost, int | float) and lost > 0:
         lines.append(f"{figure(lost)} km of street are cut off from the rest and were left out.")
-    unreached = run.demand["in_network"] if "in_network" in run.demand.columns else None
-    if unreached is not None:
-        far = ~unreached.astype(bool)
-        if far.any():
-            kwh = number(run.demand.loc[far, "demand_kwh_day"].sum(), 1)
-            lines.append(
-                f"{number(int(far.sum()))} cells that want {kwh} kWh/day are too far from a road "
-                "and cannot be served."
-            )
+    far = ~run.demand["in_network"].astype(bool)
+    if far.any():
+        kwh = number(run.demand.loc[far, "demand_kwh_day"].sum(), 1)
+        lines.append(
+            f"{number(int(far.sum()))} cells that want {kwh} kWh/day are too far from a road "
+            "and cannot be served."
+        )
     nothing = [
         label(row["vehicle_class"]).lower()
         for row in f["classes"]
@@ -183,9 +161,5 @@ def _date(row: dict[str, Any]) -> str:
 def _range(row: dict[str, Any]) -> str:
     low, high = row["low"], row["high"]
     if missing(low) or missing(high):
-        return "not stated"
+        return _UNSTATED
     return "fixed" if low == high else f"{figure(low)} – {figure(high)}"
-
-
-def _places(value: Any) -> int:
-    return 0 if missing(value) or float(value) == int(float(value)) else 1

@@ -29,8 +29,6 @@ _COSTS = {
     "contingency_cost_pkr": "Contingency",
     "deposit_cost_pkr": "Security deposit",
 }
-
-
 # A new station is weak if less than this share of its energy is lost without it, or less than this
 # share of its capacity is used.
 WEAK_LOSS, WEAK_USE = 0.05, 0.25
@@ -60,26 +58,21 @@ def headline(run: RunRecord) -> list[Shown]:
     """Return the first figures to read, as stored in ``run.json``."""
     f = run.facts
     wanted = sum(row["demand_kwh_day"] for row in f["classes"])
-    new = run.sites[~run.sites["existing"].astype(bool)]
-    kw = f"{number(new['power_kw'].sum())} kW"
+    kw = f"{number(run.new_sites['power_kw'].sum())} kW"
     if f["bound_kwh_day"] is not None:
         limit = f"no plan for this money serves more than {number(f['bound_kwh_day'])} kWh/day"
+    elif f["gap"] is not None:
+        limit = "at most, to the best plan for this aim"
     else:
-        limit = (
-            "no limit is proven" if f["gap"] is None else "at most, to the best plan for this aim"
-        )
+        limit = "no limit is proven"
     of_budget = f"of {rupees(f['budget_pkr'])} budget"
     if f["aims"][:1] == ["least money"]:
         of_budget = "public money this plan needs"
     elif "years" in f["blocks"]:
         of_budget = f"of {rupees(f['budget_pkr'])} granted over the years"
+    served, of_wanted = f["objective_kwh_day"], f"of {number(wanted)} wanted in public"
     return [
-        Shown(
-            "Energy served",
-            f["objective_kwh_day"],
-            number(f["objective_kwh_day"]),
-            f"kWh/day, of {number(wanted)} wanted in public in {run.year}",
-        ),
+        Shown("Energy served", served, number(served), f"kWh/day, {of_wanted} in {run.year}"),
         *_on_the_day(f),
         Shown("Share served", f["served_share"], percent(f["served_share"]), f"in {run.year}"),
         *drives(f),
@@ -224,22 +217,20 @@ def robustness(run: RunRecord) -> dict[str, Any] | None:
 
 def builds(run: RunRecord) -> list[dict[str, Any]]:
     """Return one row for each kind of new station: number, chargers, power and money."""
-    new = run.sites[~run.sites["existing"].astype(bool)].copy()
-    rows = []
-    new["chargers"] = new["chargers"].fillna("").astype(str)
-    new["configuration"] = new["configuration"].fillna("").astype(str)
-    for (name, chargers), part in new.groupby(["configuration", "chargers"], sort=True):
-        rows.append(
-            {
-                "name": _told(name, chargers),
-                "chargers": chargers,
-                "count": len(part),
-                "kw": number(part["power_kw"].sum()),
-                "cost": rupees(part["cost_pkr"].sum()),
-                "subsidy": rupees(part["subsidy_pkr"].sum()),
-                "served": number(part["served_kwh_day"].sum()),
-            }
-        )
+    new = run.new_sites
+    kind = new[["configuration", "chargers"]].fillna("").astype(str)
+    rows = [
+        {
+            "name": _told(name, chargers),
+            "chargers": chargers,
+            "count": len(part),
+            "kw": number(part["power_kw"].sum()),
+            "cost": rupees(part["cost_pkr"].sum()),
+            "subsidy": rupees(part["subsidy_pkr"].sum()),
+            "served": number(part["served_kwh_day"].sum()),
+        }
+        for (name, chargers), part in new.groupby([kind[c] for c in kind], sort=True)
+    ]
     return sorted(rows, key=lambda row: (-row["count"], row["name"], row["chargers"]))
 
 
@@ -285,15 +276,13 @@ def stations(run: RunRecord) -> list[dict[str, Any]]:
     """Return one card per station: new stations first, in order of energy."""
     offers = run.offers.set_index("offer_id")
     why, lost = run.facts.get("alternatives", {}), run.facts.get("lost_without", {})
-    order = run.sites.sort_values(
-        ["existing", "served_kwh_day", "site_id"], ascending=[True, False, True]
-    )
+    keys = ["existing", "served_kwh_day", "site_id"]
+    order = run.sites.sort_values(keys, ascending=[True, False, True])
+    rows = order.assign(lon=order.geometry.x, lat=order.geometry.y).drop(columns="geometry")
     cards = [
         _station(row, offers.loc[row["offer_id"]], run.classes, why)
         | {"weak": _weak(row, lost.get(str(row["site_id"]), {}))}
-        for row in order.assign(lon=order.geometry.x, lat=order.geometry.y)
-        .drop(columns="geometry")
-        .to_dict("records")
+        for row in rows.to_dict("records")
     ]
     return _alike(cards)
 
@@ -318,13 +307,12 @@ def _alike(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _station(
     row: dict[str, Any], offer: pd.Series, names: list[str], why: dict[str, Any]
 ) -> dict[str, Any]:
-    served = row["served_kwh_day"]
+    served, built = row["served_kwh_day"], row.get("built_year", "")
     by_class = [
         {"name": label(name), "kwh": number(kwh, 1), "share": percent(kwh / served, 0)}
         for name in names
         if (kwh := row[f"served_{name}_kwh_day"]) > 0 and served > 0
     ]
-    text = why.get(str(row["site_id"]), "")
     return {
         "id": str(row["site_id"]),
         "name": site_name(row["name"], row["site_id"]),
@@ -356,8 +344,8 @@ def _station(
             for column, (name, show) in _BUSINESS.items()
             if column in row and not missing(row[column])
         ],
-        "built_year": _year(row.get("built_year")),
-        "why": text.splitlines(),
+        "built_year": "" if missing(built) else str(int(float(built))),
+        "why": why.get(str(row["site_id"]), "").splitlines(),
     }
 
 
@@ -385,10 +373,6 @@ def _weak(row: dict[str, Any], lost: dict[str, Any]) -> str:
     if not missing(use) and use < WEAK_USE:
         return f"used to {percent(use, 0)} only"
     return ""
-
-
-def _year(value: Any) -> str:
-    return "" if missing(value) else str(int(float(value)))
 
 
 def _grid(offer: pd.Series) -> list[tuple[str, str]]:
@@ -468,5 +452,4 @@ def _bar(name: str, used: float, there: float, unit: str, kind: str = "") -> dic
         "percent": 100 * share,
         "width": min(max(100 * share, 0.0), 100.0),
         "text": f"{say(used) if unit == 'PKR' else figure(used)} of {most}{say(there)}",
-        "left": say(max(there - used, 0.0) if most else there - used),
     }

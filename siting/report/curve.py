@@ -12,15 +12,13 @@ import pandas as pd
 import yaml
 
 from siting.errors import Fault, InputError, refuse
-from siting.files import read_csv
+from siting.files import read_csv, rows_fault
 from siting.manifest import read_json
 from siting.report.figure_text import percent, rupees
 from siting.report.run_record import RunRecord
 
-_NUMBERS = (
-    *("budget_pkr", "served_kwh_day", "served_share", "bound_kwh_day", "new_stations"),
-    "worst_class_share",
-)
+_NUMBERS = ("budget_pkr", "served_kwh_day", "served_share", "bound_kwh_day", "new_stations",
+            "worst_class_share")  # fmt: skip
 _FIX = "make it again with `siting frontier`"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620, 330, 64, 16, 16, 52
 # Other measures of fairness that a frontier may have, with their names on the page.
@@ -62,10 +60,9 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
         faults.append(Fault(table, f"{len(rows)} budgets", _FIX))
     if not rows["budget_pkr"].is_monotonic_increasing:
         faults.append(Fault(f"{table}, column budget_pkr", "does not rise", _FIX))
-    over = (rows["served_kwh_day"] > rows["bound_kwh_day"] * (1 + 1e-6) + 1e-3).to_numpy()
-    if over.any():
-        ids = tuple(str(i + 2) for i in np.flatnonzero(over))
-        faults.append(Fault(f"{table}, column served_kwh_day", "above its bound", _FIX, ids))
+    over = rows["served_kwh_day"] > rows["bound_kwh_day"] * (1 + 1e-6) + 1e-3
+    where = f"{table}, column served_kwh_day"
+    faults += rows_fault(where, over, range(2, len(rows) + 2), "above its bound", _FIX)
     said = facts.get("frontier")
     told = [r.get("served_kwh_day") for r in said if isinstance(r, dict)] if said else []
     if len(told) != len(rows) or not all(
@@ -84,10 +81,8 @@ def _budgets(path: Path) -> pd.DataFrame:
     faults = [Fault(f"{path}, column {name}", "is missing", _FIX) for name in gone]
     for name in (n for n in _NUMBERS if n not in gone):
         rows[name] = pd.to_numeric(rows[name], errors="coerce").astype(float)
-        bad = np.flatnonzero(~np.isfinite(rows[name]))
-        if len(bad):
-            ids = tuple(str(i + 1) for i in bad)
-            faults.append(Fault(f"{path}, column {name}", "is not a number", _FIX, ids))
+        where, places = f"{path}, column {name}", range(1, len(rows) + 1)
+        faults += rows_fault(where, ~np.isfinite(rows[name]), places, "is not a number", _FIX)
     refuse(faults)
     return rows
 
@@ -120,23 +115,18 @@ def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
     if frontier is None:
         return None
     rows = frontier.rows
-    x = rows["budget_pkr"].to_numpy(dtype=float) / 1e6
     knee = rows["knee"].astype(str).str.lower().eq("true").to_numpy()
-    served = _Line("Energy served", rows["served_kwh_day"].to_numpy(dtype=float), "served")
-    bound = _Line("No plan serves more", rows["bound_kwh_day"].to_numpy(dtype=float), "bound")
-    fair = [
-        _Line(name, rows[column].to_numpy(dtype=float), f"fair{i}")
-        for i, (column, name) in enumerate(
-            (c, n) for c, n in _FAIRNESS.items() if c in rows.columns and rows[c].notna().all()
-        )
-    ]
-    share = _Line("Of all vehicles", rows["served_share"].to_numpy(dtype=float), "served")
+    known = [c for c in _FAIRNESS if c in rows.columns and rows[c].notna().all()]
+    fair = [(_FAIRNESS[column], column, f"fair{i}") for i, column in enumerate(known)]
+    share = ("Of all vehicles", "served_share", "served")
+    served = ("Energy served", "served_kwh_day", "served")
+    bound = ("No plan serves more", "bound_kwh_day", "bound")
     mark = int(np.flatnonzero(knee)[0]) if knee.any() else None
     here = run.facts["budget_pkr"] / 1e6
     return {
         "charts": [
-            _chart("Energy served, kWh/day", x, [served, bound], mark, here),
-            _chart("Share served", x, [share, *fair], mark, here, per_cent=True),
+            _chart("Energy served, kWh/day", rows, [served, bound], mark, here),
+            _chart("Share served", rows, [share, *fair], mark, here, per_cent=True),
         ],
         "differs": ", ".join(frontier.differs),
         "knee": None if mark is None else rupees(float(rows["budget_pkr"].iloc[mark])),
@@ -144,25 +134,23 @@ def curve(frontier: Frontier | None, run: RunRecord) -> dict[str, Any] | None:
     }
 
 
-@dataclass(frozen=True, eq=False)
-class _Line:
-    name: str
-    y: np.ndarray
-    kind: str
-
-
 def _chart(
     title: str,
-    x: np.ndarray,
-    lines: list[_Line],
+    rows: pd.DataFrame,
+    lines: list[tuple[str, str, str]],
     mark: int | None,
     here: float,
     *,
     per_cent: bool = False,
 ) -> dict[str, Any]:
-    """Return a line chart as positions in a drawing of `WIDTH` by `HEIGHT`."""
-    top = 1.0 if per_cent else max(float(line.y.max()) for line in lines)
-    y_ticks = np.linspace(0, 1, 6) if per_cent else _ticks(0, top)
+    """Return a line chart as positions in a drawing of `WIDTH` by `HEIGHT`.
+
+    `lines` has the name, the column and the kind of each line.
+    """
+    x = rows["budget_pkr"].to_numpy(dtype=float) / 1e6
+    y = [rows[column].to_numpy(dtype=float) for _, column, _ in lines]
+    top = 1.0 if per_cent else float(np.max(y))
+    y_ticks = np.linspace(0, 1, 6) if per_cent else _ticks(top)
     top = max(top, float(y_ticks[-1]))
     right = max(float(x[-1]), 1e-9)
     inner_w, inner_h = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
@@ -176,28 +164,24 @@ def _chart(
     return {
         "title": title,
         "lines": [
-            {
-                "name": line.name,
-                "kind": line.kind,
-                "points": [(across(a), up(b)) for a, b in zip(x, line.y, strict=True)],
-            }
+            {"name": name, "kind": kind, "points": [*zip(map(across, x), map(up, at), strict=True)]}
             # The first line is drawn last, on top of the others.
-            for line in reversed(lines)
+            for (name, _, kind), at in reversed([*zip(lines, y, strict=True)])
         ],
-        "x_ticks": [(across(t), f"{t:,.10g}") for t in _ticks(0, right) if t <= right * 1.0001],
+        "x_ticks": [(across(t), f"{t:,.10g}") for t in _ticks(right) if t <= right * 1.0001],
         "y_ticks": [(up(t), percent(t, 0) if per_cent else f"{t:,.10g}") for t in y_ticks],
-        "knee": None if mark is None else (across(float(x[mark])), up(float(lines[0].y[mark]))),
+        "knee": None if mark is None else (across(float(x[mark])), up(float(y[0][mark]))),
         "here": across(here) if 0 <= here <= right else None,
     }
 
 
-def _ticks(low: float, high: float) -> np.ndarray:
-    """Return round numbers from `low` to the first at or above `high`.
+def _ticks(high: float) -> np.ndarray:
+    """Return round numbers from 0 to the first at or above `high`.
 
-    >>> _ticks(0, 87.0).tolist()
+    >>> _ticks(87.0).tolist()
     [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]
     """
-    span = max(high - low, 1e-9)
+    span = max(high, 1e-9)
     step = 10.0 ** math.floor(math.log10(span / 4))
     step *= next(m for m in (1, 2, 2.5, 5, 10) if span / (step * m) <= 5)
-    return np.arange(low, high + step * 0.999, step)
+    return np.arange(0, high + step * 0.999, step)

@@ -68,20 +68,36 @@ def setting_text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
+def figures_in_words(comparison: Any) -> list[tuple[str, list[str]]]:
+    """Return the figures of a `siting.review.Comparison`: a label, and one text per run."""
+    rows = [(str(row["figure"]), row) for row in comparison.figures.to_dict("records")]
+    return [
+        (figure_name(figure), [figure_text(figure, row[run]) for run in comparison.runs])
+        for figure, row in rows
+    ]
+
+
+def settings_in_words(comparison: Any) -> list[tuple[str, list[str]]]:
+    """Return the settings in which runs differ: a key, and one text per run."""
+    return [
+        (str(row["key"]), [setting_text(row[run]) for run in comparison.runs])
+        for row in comparison.settings.to_dict("records")
+    ]
+
+
 def render_differences(comparison: Any) -> str:
     """Return a `siting.review.Comparison` as the text of an HTML page that needs no network.
 
     Raises `MissingExtraError` without the packages of the extra ``report``.
     """
-    leaflet, script = embedded_leaflet(), _asset("differences.js")
-    runs, lines = comparison.runs, road_lines(comparison.roads)[0]
-    stations = comparison.sites.to_dict("records")
+    leaflet, script, runs = embedded_leaflet(), _asset("differences.js"), comparison.runs
+    sites = [_site(row, len(runs)) for row in comparison.sites.to_dict("records")]
     data = {
         "scale": SCALE,
-        "roads": lines,
+        "roads": road_lines(comparison.roads)[0],
         "runs": runs,
         "credits": comparison.credits,
-        "sites": [_site(row, len(runs)) for row in stations],
+        "sites": sites,
     }
     return (
         _environment()
@@ -90,22 +106,13 @@ def render_differences(comparison: Any) -> str:
             title=comparison.titles[0],
             notes=comparison.notes,
             runs=runs,
-            figures=[
-                (
-                    figure_name(str(row["figure"])),
-                    [figure_text(str(row["figure"]), row[n]) for n in runs],
-                )
-                for row in comparison.figures.to_dict("records")
-            ],
-            settings=[
-                (str(row["key"]), [setting_text(row[n]) for n in runs])
-                for row in comparison.settings.to_dict("records")
-            ],
+            figures=figures_in_words(comparison),
+            settings=settings_in_words(comparison),
             counts=[
                 (f"{n:,}", {"all": "the same in all", "changed": "other chargers"}.get(what, what))
                 for what, n in comparison.counts.items()
             ],
-            stations=[_station(row, len(runs)) for row in stations if row["status"] != "all"],
+            stations=[site for site in sites if site["status"] != "all"],
             policy=_policy(leaflet.script, script),
             leaflet=leaflet,
             page_style=_asset("page.css"),
@@ -117,6 +124,8 @@ def render_differences(comparison: Any) -> str:
 
 
 def _site(row: dict[str, Any], runs: int) -> dict[str, Any]:
+    chargers = [row[f"chargers_{n}"] for n in range(1, runs + 1)]
+    served = [row[f"served_{n}_kwh_day"] for n in range(1, runs + 1)]
     return {
         "id": str(row["site_id"]),
         "name": row["name"] if isinstance(row["name"], str) else "",
@@ -124,21 +133,6 @@ def _site(row: dict[str, Any], runs: int) -> dict[str, Any]:
         "status": row["status"],
         "in": row["in_runs"],
         "at": [round(row["geometry"].x * SCALE), round(row["geometry"].y * SCALE)],
-        "chargers": [_or_blank(row[f"chargers_{n}"]) for n in range(1, runs + 1)],
-        "kwh": [
-            None if missing(row[f"served_{n}_kwh_day"]) else round(row[f"served_{n}_kwh_day"], 1)
-            for n in range(1, runs + 1)
-        ],
+        "chargers": ["" if missing(text) else str(text) for text in chargers],
+        "kwh": [None if missing(kwh) else round(kwh, 1) for kwh in served],
     }
-
-
-def _station(row: dict[str, Any], runs: int) -> dict[str, Any]:
-    return {
-        "id": str(row["site_id"]),
-        "name": row["name"] if isinstance(row["name"], str) else "",
-        "chargers": [_or_blank(row[f"chargers_{n}"]) or "–" for n in range(1, runs + 1)],
-    }
-
-
-def _or_blank(value: Any) -> str:
-    return "" if missing(value) else str(value)

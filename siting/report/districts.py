@@ -92,13 +92,9 @@ def _parts(run: RunRecord, metres: gpd.GeoDataFrame) -> tuple[str, np.ndarray]:
 
 
 def _zones_text(run: RunRecord) -> str:
-    program = run.settings.get("program")
-    zones = program.get("zones") if isinstance(program, dict) else None
-    kind = zones.get("kind") if isinstance(zones, dict) else None
-    if kind == "grid" and isinstance(zones, dict):
-        size = zones.get("size_m", 2000)
-        width = f"{size / 1000:g} km" if isinstance(size, int | float) else f"{size} m"
-        return f"squares of {width}, the zones of this plan"
+    zones = run.settings["program"]["zones"]
+    if zones and zones["kind"] == "grid":
+        return f"squares of {zones['size_m'] / 1000:g} km, the zones of this plan"
     return "zones of this plan"
 
 
@@ -111,9 +107,7 @@ def _letters(i: int) -> str:
     return (_letters(i // 26 - 1) if i >= 26 else "") + chr(ord("A") + i % 26)
 
 
-def _people(part: pd.DataFrame) -> tuple[float | None, str]:
-    if "people" not in part.columns:
-        return None, number(None)
+def _people(part: pd.DataFrame) -> tuple[float, str]:
     people = float(pd.to_numeric(part["people"], errors="coerce").fillna(0.0).sum())
     return people, number(people)
 
@@ -121,12 +115,7 @@ def _people(part: pd.DataFrame) -> tuple[float | None, str]:
 def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd.DataFrame:
     """Return the stations, each with the part of its nearest cell."""
     sites = run.sites[["existing", "subsidy_pkr"]].assign(existing=run.sites["existing"].eq(True))
-    if sites.empty:
-        return pd.DataFrame({"existing": [], "subsidy_pkr": [], "part": []}).astype(
-            {"existing": bool}
-        )
-    points = run.sites.geometry.to_crs(metres.crs)
-    site, cell = metres.sindex.nearest(points, return_all=False)
+    site, cell = metres.sindex.nearest(run.sites.geometry.to_crs(metres.crs), return_all=False)
     part = np.empty(len(sites), dtype=object)
     part[site] = names[cell]
     return pd.DataFrame(sites).assign(part=part)

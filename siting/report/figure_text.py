@@ -6,8 +6,8 @@ import math
 import re
 from typing import Any
 
-# Letters of the Arabic script, in which Urdu is written.
-_URDU = re.compile(r"[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]")
+from siting.export.fonts import ARABIC
+
 NONE = "–"
 
 _CONFIDENCE = {
@@ -112,4 +112,4 @@ def is_urdu(text: Any) -> bool:
     >>> is_urdu("صدر"), is_urdu("Saddar")
     (True, False)
     """
-    return bool(_URDU.search(str(text)))
+    return bool(re.search(f"[{ARABIC}]", str(text)))

@@ -17,7 +17,7 @@ import shapely
 
 from siting.export.styles import MINUTES
 from siting.report.figure_text import percent
-from siting.report.run_record import RunRecord
+from siting.report.run_record import BANDS, RunRecord
 from siting.report.shapes import (
     SCALE,
     flat_lines,
@@ -82,11 +82,11 @@ def live_map_data(run: RunRecord, free: gpd.GeoDataFrame) -> dict[str, Any]:
     """
     data = map_data(run)
     none = {"old": False, "kw": None, "kwh": [0] * len(run.classes), "service": []}
-    places = [
+    more = [
         {"id": str(row.site_id), "name": site_name(row.name, row.site_id), "at": _at(row.geometry)}
+        | none
         for row in free.itertuples(index=False)
     ]
-    more = [{**place, **none} for place in places]
     return {**data, "live": True, "sites": [*data["sites"], *more], "areas": [], "years": []}
 
 
@@ -110,8 +110,7 @@ def standing(
 
 def _minutes(run: RunRecord) -> list[dict[str, Any]]:
     """Return the bands of minutes to the nearest station, in the colours for QGIS."""
-    columns = ("over_min", "within_min", "people_share")
-    rows = zip(*(run.minutes[c] for c in columns), run.minutes.geometry, MINUTES, strict=False)
+    rows = zip(*(run.minutes[c] for c in BANDS), run.minutes.geometry, MINUTES, strict=False)
     return [
         {
             "told": f"{low:g}–{high:g} min: {percent(share, 0)} of people",
@@ -243,9 +242,7 @@ def _parts(run: RunRecord) -> list[list[Any]]:
         parts = parts.assign(name=urdu.where(urdu != "", parts["name"]))
     rows = [
         [str(name), round(at.x * SCALE), round(at.y * SCALE), kinds.get(str(kind), len(kinds))]
-        for name, kind, at in zip(
-            *(parts[c] for c in ("name", "kind")), parts.geometry, strict=True
-        )
+        for name, kind, at in zip(parts["name"], parts["kind"], parts.geometry, strict=True)
     ]
     return sorted(rows, key=lambda row: (row[3], row[0]))
 
@@ -259,25 +256,22 @@ def _cells(run: RunRecord) -> tuple[list[dict[str, Any]], dict[str, int]]:
     first = run.service.drop_duplicates("cell_id")
     begins = {
         str(cell_id): shapely.get_coordinates(line)[0]
-        for cell_id, line in zip(list(first["cell_id"]), list(first.geometry), strict=True)
+        for cell_id, line in zip(first["cell_id"], first.geometry, strict=True)
     }
     middle = shapely.get_coordinates(metres.representative_point().to_crs(4326))
-    wanted = _by_class(layer, run.classes, "demand")
-    served = _by_class(layer, run.classes, "served")
-    cells: list[dict[str, Any]] = []
-    shapes = polygons_of_all(layer.geometry)
-    for i, (cell_id, shape) in enumerate(zip(layer["cell_id"], shapes, strict=True)):
-        at = begins.get(str(cell_id), middle[i])
-        cells.append(
-            {
-                "id": str(cell_id),
-                "shape": shape,
-                "at": [round(float(v) * SCALE) for v in at],
-                "km2": round(float(area_km2[i]), 4),
-                "wanted": [_short(v) for v in wanted[i]],
-                "served": [_short(v) for v in served[i]],
-            }
-        )
+    wanted, served = (_by_class(layer, run.classes, what) for what in ("demand", "served"))
+    ids, shapes = layer["cell_id"].astype(str), polygons_of_all(layer.geometry)
+    cells = [
+        {
+            "id": cell_id,
+            "shape": shape,
+            "at": [round(float(v) * SCALE) for v in begins.get(cell_id, middle[i])],
+            "km2": round(float(area_km2[i]), 4),
+            "wanted": [_short(v) for v in wanted[i]],
+            "served": [_short(v) for v in served[i]],
+        }
+        for i, (cell_id, shape) in enumerate(zip(ids, shapes, strict=True))
+    ]
     return cells, {cell["id"]: i for i, cell in enumerate(cells)}
 
 

@@ -61,34 +61,33 @@ class RunRecord:
     years: YearTables | None = None
 
     @classmethod
-    def of(
-        cls,
-        facts: dict[str, Any],
-        settings: dict[str, Any],
-        layers: Mapping[str, Any],
-    ) -> Self:
+    def of(cls, facts: dict[str, Any], settings: dict[str, Any], layers: Mapping[str, Any]) -> Self:
         """Return the record of a run.
 
         `facts`: content of ``run.json``; `settings`: content of ``config.yaml``; `layers`: the
         run's layers and tables by name (`siting.export.layers_of`).
         """
         empty = gpd.GeoDataFrame({name: [] for name in BANDS}, geometry=[], crs=4326)
-        names = ("years", "built", "year_cells")
+        years = None
+        if "years" in facts["blocks"]:
+            names = ("years", "built", "year_cells")
+            years = YearTables(*(_as_written(layers[name]) for name in names))
         return cls(
             facts,
             settings,
-            sites=_as_drawn(layers["sites"], "sites"),
-            demand=_as_drawn(layers["demand"], "demand"),
-            service=_as_drawn(layers["service"], "service"),
+            **{name: _as_drawn(layers[name], name) for name in ("sites", "demand", "service")},
             roads=gpd.GeoDataFrame(storable(to_lonlat(road_layer(layers["roads"]), "roads"))),
             offers=_as_written(layers["offers"]),
             places=_named_points(layers["candidates"]),
             parts=_named_points(layers.get("neighbourhoods", empty)),
             minutes=to_lonlat(layers.get("isochrones", empty), "isochrones"),
-            years=YearTables(*(_as_written(layers[name]) for name in names))
-            if "years" in facts["blocks"]
-            else None,
+            years=years,
         )
+
+    @property
+    def new_sites(self) -> gpd.GeoDataFrame:
+        """The stations that the plan builds."""
+        return self.sites[~self.sites["existing"].astype(bool)]
 
     @property
     def year(self) -> int:
@@ -98,8 +97,7 @@ class RunRecord:
     @property
     def urdu(self) -> bool:
         """Whether the report is in Urdu."""
-        report = self.settings.get("report")
-        return isinstance(report, dict) and report.get("language") == "ur"
+        return bool(self.settings["report"]["language"] == "ur")
 
     @property
     def classes(self) -> list[str]:
@@ -110,9 +108,8 @@ class RunRecord:
 def _as_written(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with its numbers rounded as in the files."""
     floats = [str(name) for name, column in table.items() if is_float_dtype(column)]
-    return table.assign(
-        **{name: np.round(table[name].to_numpy(), decimals(name)) + 0.0 for name in floats}
-    )
+    near = {name: np.round(table[name].to_numpy(), decimals(name)) + 0.0 for name in floats}
+    return table.assign(**near)
 
 
 def _as_drawn(layer: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:

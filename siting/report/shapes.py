@@ -31,8 +31,7 @@ def flat_lines(lines: np.ndarray) -> list[list[int]]:
     steps = np.where(begins[:, None], on_grid, np.diff(on_grid, axis=0, prepend=0))
     moves = begins | (steps != 0).any(axis=1)
     values, first = steps[moves].ravel().tolist(), np.flatnonzero(begins[moves]) * 2
-    ends = [*first.tolist(), len(values)]
-    return [values[i:j] for i, j in pairwise(ends)]
+    return [values[i:j] for i, j in pairwise([*first.tolist(), len(values)])]
 
 
 def utm_of(layer: gpd.GeoDataFrame) -> int:
@@ -83,16 +82,11 @@ def service_areas(run: RunRecord) -> list[list[dict[str, Any]]]:
     cells = run.demand[run.demand.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()]
     shapes = dict(zip(cells["cell_id"].astype(str), cells.geometry, strict=True))
     position = {str(name): i for i, name in enumerate(run.sites["site_id"])}
-    return [_areas(part, shapes, position) for part in _served_parts(run)]
-
-
-def _served_parts(run: RunRecord) -> list[pd.DataFrame]:
-    """Return ``cell_id``, ``site_id`` and ``served_kwh_day``, one table per year."""
-    columns = ["cell_id", "site_id", "served_kwh_day"]
-    if run.years is None:
-        return [pd.DataFrame(run.service[columns])]
-    cells = run.years.cells
-    return [cells.loc[(cells["year"] == year).to_numpy(), columns] for year in run.years.all]
+    served = [run.service]
+    if run.years is not None:
+        rows = run.years.cells
+        served = [rows[(rows["year"] == year).to_numpy()] for year in run.years.all]
+    return [_areas(part, shapes, position) for part in served]
 
 
 def main_sites(service: pd.DataFrame) -> dict[str, str]:
@@ -103,8 +97,7 @@ def main_sites(service: pd.DataFrame) -> dict[str, str]:
     {'a': 's2'}
     """
     some = service[(service["served_kwh_day"] > 0) & service["site_id"].notna()]
-    groups = some.groupby(["cell_id", "site_id"])["served_kwh_day"]
-    summed = groups.sum().reset_index()
+    summed = some.groupby(["cell_id", "site_id"])["served_kwh_day"].sum().reset_index()
     ranked = summed.sort_values(
         ["cell_id", "served_kwh_day", "site_id"], ascending=[True, False, True]
     ).drop_duplicates("cell_id")

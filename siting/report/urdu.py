@@ -44,14 +44,12 @@ def glossary() -> dict[str, str]:
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
     signs = {r"\#": f"({NUMBER})", r"\*": "(.+?)"}
-    return [
-        (
-            re.compile(re.sub(r"\\[#*]", lambda m: signs[m[0]], re.escape(english)), re.I | re.S),
-            urdu,
-        )
-        for english, urdu in glossary().items()
-        if "*" in english
-    ]
+
+    def pattern(english: str) -> re.Pattern[str]:
+        text = re.sub(r"\\[#*]", lambda m: signs[m[0]], re.escape(english))
+        return re.compile(text, re.I | re.S)
+
+    return [(pattern(english), urdu) for english, urdu in glossary().items() if "*" in english]
 
 
 def in_urdu(text: str) -> str | None:

@@ -2,13 +2,7 @@
 
 from siting.review.compare import Comparison, compare, compare_to_folder
 from siting.review.evaluate import Evaluation, evaluate, evaluate_to_folder
-from siting.review.explain import (
-    Explained,
-    PlanReasons,
-    SiteReasons,
-    explain_plan,
-    explain_site,
-)
+from siting.review.explain import Explained, PlanReasons, SiteReasons, explain_plan, explain_site
 from siting.review.explore import PlanMap, explore
 from siting.review.frontier import budgets_of, frontier, frontier_to_folder
 from siting.review.replan import Replan, replan

@@ -72,7 +72,7 @@ def answered(study: Study, path: Path) -> Answered:
     refuse(file.faults)
     reason = offers["reason"].fillna("").astype(str)
     new, rule = ~offers["existing"].to_numpy(bool), subsidy_of(study.config)
-    notes, touched = [], set[str]()
+    touched = set[str]()
     for n in range(len(answer)):
         mine = new & (of == bid[n] if bid[n] else offers["site_id"] == sites[n]).to_numpy(bool)
         touched |= set(offers.loc[mine, "site_id"].astype(str))
@@ -94,8 +94,8 @@ def answered(study: Study, path: Path) -> Answered:
             most = offers[["subsidy_pkr", "cost_pkr"]].min(axis=1)
             offers["subsidy_pkr"] = offers["subsidy_pkr"].mask(mine & ~own, most)
     counts = answer.value_counts()
-    notes.append(f"{path.name}: " + ", ".join(f"{counts[k]:,} {k}" for k in ANSWERS if k in counts))
-    return Answered(offers.assign(reason=reason), frozenset(touched), tuple(notes))
+    note = f"{path.name}: " + ", ".join(f"{counts[k]:,} {k}" for k in ANSWERS if k in counts)
+    return Answered(offers.assign(reason=reason), frozenset(touched), (note,))
 
 
 def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[str]]:

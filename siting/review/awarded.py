@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from siting.errors import Fault, InputError
-from siting.files import read_csv, row_labels, texts_of
+from siting.files import read_csv, row_labels, rows_fault, texts_of
 from siting.manifest import FOLDER
 from siting.review.answers import OF_BIDS, STAYS
 from siting.review.run_claims import MENDED, same_table
@@ -53,17 +53,14 @@ def own_faults(
         plain = tuple(one for one in study.limits if one.kind not in known and one.name != STAYS)
         what = "has other limits than the configuration, its bids and its answers"
         return [] if plain == anew else [Fault(where, what, MENDED)]
-    stored, faults = study.offers, []
-    changed: set[str] = set()
-    if _answers(facts):
-        changed = _answered_sites(study, folder)
+    stored = study.offers
+    changed = _answered_sites(study, folder) if _answers(facts) else set()
     both = stored[~stored["site_id"].isin(changed)].merge(
         anew, on=PLACE, how="left", suffixes=("", "_anew"), indicator="there"
     )
     lost = both["there"] != "both"
-    if lost.any():
-        ids = tuple(both.loc[lost, "offer_id"].astype(str))
-        faults.append(Fault(where, "has offers that the study does not make", MENDED, ids))
+    what = "has offers that the study does not make"
+    faults = rows_fault(where, lost, both["offer_id"], what, MENDED)
     own = set(OF_A_BID) if AWARD in facts or "bundle" in stored.columns else set()
     for column in [c for c in anew.columns if c not in {*PLACE, *own}]:
         one, two = both.loc[~lost, [column]], both.loc[~lost, [f"{column}_anew"]]

@@ -19,12 +19,7 @@ from siting.export import maps
 from siting.files import extent
 from siting.interrupts import seen_through
 from siting.report import has_report
-from siting.report.differences import (
-    figure_name,
-    figure_text,
-    render_differences,
-    setting_text,
-)
+from siting.report.differences import figures_in_words, render_differences, settings_in_words
 from siting.report.run_record import RunRecord
 from siting.review.added_places import match_places
 from siting.review.shown import Block, Shown
@@ -33,8 +28,9 @@ from siting.study.stored_run import Source
 from siting.writing import claimed_folder, write_text
 
 MOST_RUNS = 12
-# Keys that name files or change the presentation, but not the plan.
+# Beginnings of keys that change the presentation, but not the plan; endings of keys of files.
 NOT_ASKED = ("output.", "download.", "report.", "title", "name", "note")
+PATHS = (".path", ".clip", "_csv")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,8 +71,7 @@ class Comparison(Shown):
     def counts(self) -> dict[str, int]:
         """Number of new stations in all runs, changed, and in some runs only (by those runs)."""
         new = self.sites[~self.sites["existing"]]
-        out = {"all": int((new["status"] == "all").sum())}
-        out["changed"] = int((new["status"] == "changed").sum())
+        out = {status: int((new["status"] == status).sum()) for status in ("all", "changed")}
         some = new.loc[new["status"] == "some", "in_runs"].value_counts().to_dict()
         # Stations that only one run has come first, in the order of the runs.
         order = {name: n for n, name in enumerate(self.runs)}
@@ -88,39 +83,24 @@ class Comparison(Shown):
         return f"{self.titles[0]}: {len(self.runs)} runs", " ".join(self.notes)
 
     def _blocks(self) -> list[Block]:
-        return _shown(self)
+        figures = [[name, *texts] for name, texts in figures_in_words(self)]
+        settings = [[key, *texts] for key, texts in settings_in_words(self)]
+        counts = [[f"stations {name}", f"{count:,}"] for name, count in self.counts.items()]
+        blocks = [Block(("", *self.runs), figures, "figures"), Block((), counts)]
+        if settings:
+            blocks.insert(1, Block(("asked differently", *self.runs), settings, "settings"))
+        return blocks
 
     @property
     def facts(self) -> dict[str, Any]:
         """Content of ``compare.json``."""
         return {
-            "runs": self.runs,
-            "titles": self.titles,
-            "notes": self.notes,
-            "credits": self.credits,
+            **{name: getattr(self, name) for name in ("runs", "titles", "notes", "credits")},
             "figures": self.figures.to_dict("records"),
             "settings": self.settings.to_dict("records"),
             "stations": self.counts,
             "sites": self.sites.drop(columns="geometry").to_dict("records"),
         }
-
-
-def _shown(comparison: Comparison) -> list[Block]:
-    """Return the runs' figures, the settings that differ, and the numbers of stations."""
-    runs = comparison.runs
-    figures = [
-        [figure_name(str(row["figure"])), *(figure_text(str(row["figure"]), row[n]) for n in runs)]
-        for row in comparison.figures.to_dict("records")
-    ]
-    settings = [
-        [str(row["key"]), *(setting_text(row[n]) for n in runs)]
-        for row in comparison.settings.to_dict("records")
-    ]
-    counts = [[f"stations {name}", f"{count:,}"] for name, count in comparison.counts.items()]
-    blocks = [Block(("", *runs), figures, "figures"), Block((), counts)]
-    if settings:
-        blocks.insert(1, Block(("asked differently", *runs), settings, "settings"))
-    return blocks
 
 
 def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
@@ -165,11 +145,10 @@ def compare(runs: Sequence[Path | str] | Mapping[str, Source]) -> Comparison:
 
 def _compared(names: list[str], runs: list[RunRecord]) -> Comparison:
     _require_one_city(names, runs)
-    notes = list(dict.fromkeys(str(run.facts["note"]) for run in runs if run.facts["note"]))
     return Comparison(
         names,
         [str(run.facts["title"]) for run in runs],
-        notes,
+        list(dict.fromkeys(str(run.facts["note"]) for run in runs if run.facts["note"])),
         export.owners_of(row for run in runs for row in run.facts["inputs"]),
         _figures(names, runs),
         _settings(names, runs),
@@ -197,10 +176,8 @@ def _require_one_city(names: list[str], runs: list[RunRecord]) -> None:
         west, south, east, north = run.roads.total_bounds
         apart = west > first[2] or east < first[0] or south > first[3] or north < first[1]
         if city != cities[0] or apart:
-            what = (
-                f"is of {city}, {extent(run.roads)}, but {names[0]} of {cities[0]}, "
-                f"{extent(runs[0].roads)}"
-            )
+            other = f"{names[0]} of {cities[0]}, {extent(runs[0].roads)}"
+            what = f"is of {city}, {extent(run.roads)}, but {other}"
             faults.append(Fault(f"run {name}", what, "compare runs of one city"))
     refuse(faults)
 
@@ -215,9 +192,8 @@ def _figures(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
         rows.append({"figure": figure, "unit": unit, **dict(zip(names, values, strict=True))})
 
     facts = [run.facts for run in runs]
-    for key, unit in (("year", ""), ("program", ""), ("budget_pkr", "PKR"), ("subsidy_pkr", "PKR"),
-                      ("cost_pkr", "PKR")):  # fmt: skip
-        add(key, unit, [f.get(key, "") for f in facts])
+    for key in ("year", "program", "budget_pkr", "subsidy_pkr", "cost_pkr"):
+        add(key, "PKR" if key.endswith("_pkr") else "", [f.get(key, "") for f in facts])
     wanted = [sum(float(row["demand_kwh_day"]) for row in f["classes"]) for f in facts]
     add("wanted_kwh_day", "kWh/day", wanted)
     add("served_kwh_day", "kWh/day", [float(f["objective_kwh_day"]) for f in facts])
@@ -240,8 +216,7 @@ def _figures(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
             add(figure, unit, [one.get(case, {}).get(key) for one in told])
     for key in ("new_stations", "existing_stations"):
         add(key, "stations", [f[key] for f in facts])
-    new = [run.sites[~run.sites["existing"].astype(bool)] for run in runs]
-    add("new_power_kw", "kW", [float(sites["power_kw"].sum()) for sites in new])
+    add("new_power_kw", "kW", [float(run.new_sites["power_kw"].sum()) for run in runs])
     add("mean_travel_min", "min", [f["mean_travel_min"] for f in facts])
     for key, unit in (("status", ""), ("gap", "share"), ("bound_kwh_day", "kWh/day")):
         add(key, unit, [f[key] for f in facts])
@@ -258,17 +233,12 @@ def _settings(names: list[str], runs: list[RunRecord]) -> pd.DataFrame:
     rows = []
     for key in dict.fromkeys(k for run_settings in flat for k in run_settings):
         values = [run_settings.get(key) for run_settings in flat]
-        if key.startswith(NOT_ASKED) or _is_path(key) or all(v == values[0] for v in values):
+        if key.startswith(NOT_ASKED) or key.endswith(PATHS) or all(v == values[0] for v in values):
             continue
         shown = [f"sha256 {str(v)[:12]}" if key.startswith("input ") and len(str(v)) == 64 else v
                  for v in values]  # fmt: skip
         rows.append({"key": key, **dict(zip(names, shown, strict=True))})
     return pd.DataFrame(rows, columns=["key", *names])
-
-
-def _is_path(key: str) -> bool:
-    last = key.rpartition(".")[2]
-    return last in ("path", "clip") or last.endswith("_csv")
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:
@@ -306,11 +276,10 @@ def _sites(names: list[str], runs: list[RunRecord]) -> gpd.GeoDataFrame:
                 held[at][number] = i
     rows = [_site_row(names, runs, row) for row in held]
     columns = ["site_id", "name", "existing", "status", "in_runs", "not_in_runs"]
-    columns += [f"{what}" for n in range(1, len(runs) + 1)
-                for what in (f"id_{n}", f"chargers_{n}", f"served_{n}_kwh_day")]  # fmt: skip
+    for n in range(1, len(runs) + 1):
+        columns += [f"id_{n}", f"chargers_{n}", f"served_{n}_kwh_day"]
     points = [runs[min(row)].sites.geometry.iloc[row[min(row)]] for row in held]
-    table = pd.DataFrame(rows, columns=columns)
-    return gpd.GeoDataFrame(table, geometry=points, crs=4326)
+    return gpd.GeoDataFrame(pd.DataFrame(rows, columns=columns), geometry=points, crs=4326)
 
 
 def _site_row(names: list[str], runs: list[RunRecord], held: dict[int, int]) -> dict[str, Any]:
@@ -367,14 +336,11 @@ def compare_to_folder(
         export.write_json({**facts, **comparison.facts}, folder / "compare.json")
         if find_spec("matplotlib") is not None:
             crs = comparison.roads.estimate_utm_crs()
+            title = f"{comparison.titles[0]}: where {len(comparison.runs)} plans differ"
             maps.draw_differences(
-                folder / "differences.png",
-                edges=comparison.roads.to_crs(crs),
-                sites=comparison.sites,
-                runs=comparison.runs,
-                title=f"{comparison.titles[0]}: where {len(comparison.runs)} plans differ",
-                note=note,
-            )
+                folder / "differences.png", edges=comparison.roads.to_crs(crs),
+                sites=comparison.sites, title=title, note=note,
+            )  # fmt: skip
         if has_report():
             write_text(folder / "compare.html", render_differences(comparison))
     return comparison, claim.place

@@ -16,12 +16,12 @@ import pandas as pd
 
 from siting import export
 from siting.config import to_yaml
+from siting.engine.answer import Answer
 from siting.engine.fixed import plan_of
 from siting.errors import InfeasibleError, SitingError, SolveError
 from siting.export import maps
 from siting.files import sha256
 from siting.interrupts import seen_through
-from siting.outcome import Outcome
 from siting.plan import Plan, PlanTables, make_plan
 from siting.program.limits import number, with_more_money
 from siting.program.program import Program
@@ -156,18 +156,16 @@ def evaluate(
         path = Path(sites)
     else:
         path = lay_down(("sites",), sites, config.output.cache_dir)
-    configurations = configurations_of(config.offers)
     try:
-        drawn = their_plan(
-            study, read_their_layer(path, configurations, waiting.chargers, names), str(path)
-        )
+        layer = read_their_layer(path, configurations_of(config.offers), waiting.chargers, names)
+        drawn = their_plan(study, layer, str(path))
     except SitingError as err:
         raise in_words(err) from None
     notes = list(drawn.notes)
     aside = sorted(blocks_of(config) & SET_ASIDE)
     if aside:
-        also = ", ".join(aside)
-        notes.append(f"both are judged by the energy served in the last year, not by {also}")
+        told = "both are judged by the energy served in the last year, not by "
+        notes.append(told + ", ".join(aside))
     # The study's own plan is used only if the study is solved already: solving takes long.
     own = study.plan if study.has("outcome") else None
     theirs, broken = as_drawn(drawn.study, drawn.chosen, own=own)
@@ -177,13 +175,12 @@ def evaluate(
     def scored(plan: Plan) -> dict[str, Any]:
         return score(plan, waiting, risk_of(plan.outcome, drawn.study.asked, slow))
 
-    scores = {"theirs": scored(plans["theirs"])}
-    spent = plans["theirs"].outcome.subsidy_pkr
+    scores = {"theirs": scored(theirs)}
     most = scores["theirs"]["new_stations"] if same_stations else None
     study.tell("evaluate", f"their plan serves {scores['theirs']['served_share']:.1%}")
     try:
-        start = plans["theirs"].sites["offer_id"].astype(str).tolist()
-        plans["best"] = _best(drawn.study, spent, most, start)
+        start = theirs.sites["offer_id"].astype(str).tolist()
+        plans["best"] = _best(drawn.study, theirs.outcome.subsidy_pkr, most, start)
         scores["best"] = scored(plans["best"])
     except InfeasibleError as err:
         notes += [f"no plan keeps the rules for this money: {fault}" for fault in err.faults]
@@ -209,10 +206,8 @@ def evaluate(
             "asked_gap": s.proof.gap_asked,
         }
     checks = checks[["plan", "check", "found", "limit"]]
-    return Evaluation(
-        config.title, config.note, plans["theirs"], plans.get("best"), scores, broken, notes,
-        checks, facts,
-    )  # fmt: skip
+    both = theirs, plans.get("best")
+    return Evaluation(config.title, config.note, *both, scores, broken, notes, checks, facts)
 
 
 def as_drawn(
@@ -229,7 +224,7 @@ def as_drawn(
     default the study's; `own`: the study's own plan, if known, which is returned if its offers are
     the `chosen` ones.
     """
-    keys, limits = study.config.program, study.asked.limits
+    limits = study.asked.limits
     budget = study.program.money_pkr if study.asked.budgeted else math.inf
     if budget_pkr is not None:
         limits = with_more_money(limits, budget_pkr - money_of(study.config))
@@ -239,12 +234,8 @@ def as_drawn(
     else:
         plan, broken = _valued(study, chosen, budget)
     drawn = dict(zip(plan.sites["offer_id"], plan.sites["subsidy_pkr"], strict=True))
-    broken = [
-        *over_budget(plan.outcome.subsidy_pkr, budget),
-        *over_limits(limits, study.offers, drawn, keys.limits.spacing_m),
-        *broken,
-    ]
-    return plan, broken
+    over = over_limits(limits, study.offers, drawn, study.config.program.limits.spacing_m)
+    return plan, [*over_budget(plan.outcome.subsidy_pkr, budget), *over, *broken]
 
 
 def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[Plan, list[str]]:
@@ -263,8 +254,8 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
     if asked.need is not None and program.gap != answer.program.gap:
         broken.append("viability gap: public money would have to pay more of a station than it may")
         asked = replace(asked, need=replace(asked.need, cap=1.0))
-    plan = _recounted(study, asked, bare_outcome(asked, answer)[0])
-    return plan, [*broken, *_under_floors(program, answer.floor_table)]
+    broken += _under_floors(program, answer.floor_table)
+    return _recounted(study, asked, answer), broken
 
 
 def _under_floors(program: Program, served: pd.DataFrame) -> list[str]:
@@ -291,11 +282,12 @@ def _best(study: Study, budget_pkr: float, most_new: int | None, start: Sequence
         asked = replace(asked, limits=(*asked.limits, as_many))
     answer = Effort(asked.config, study.solve_progress).solve(program_of(asked), start=start)
     study.tell("evaluate", f"best plan for the same money: {answer.proof}")
-    return _recounted(study, asked, bare_outcome(asked, answer)[0])
+    return _recounted(study, asked, answer)
 
 
-def _recounted(study: Study, asked: Asked, outcome: Outcome) -> Plan:
-    """Return the plan of an outcome, recounted under the rules of its program."""
+def _recounted(study: Study, asked: Asked, answer: Answer) -> Plan:
+    """Return the plan of an answer, recounted under the rules of its program."""
+    outcome, _ = bare_outcome(asked, answer)
     tables = PlanTables(
         study.cells, asked.last_demand, study.candidates, study.dropped,
         asked.offers, study.network.edges,
@@ -349,17 +341,17 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
     """
     note = export.noted(evaluation.theirs)
     export.write_csv(evaluation.table, folder / "evaluation.csv", note=note)
-    plans = {"theirs": evaluation.theirs} | (
-        {"best": evaluation.best} if evaluation.best is not None else {}
-    )
     panels = {}
-    for name, plan in plans.items():
+    for name, whose, plan in (
+        ("theirs", "Theirs", evaluation.theirs),
+        ("best", "Best for the same money", evaluation.best),
+    ):
+        if plan is None:
+            continue
         demand, scored = export.demand_layer(plan.cells, plan.demand), evaluation.scores[name]
         for what, layer, key in (("sites", plan.sites, "site_id"), ("demand", demand, "cell_id")):
-            file = f"{name}_{what}"
-            export.write_geojson(layer, folder / f"{file}.geojson", name=file, note=note,
-                                 key=key)  # fmt: skip
-        whose = "Theirs" if name == "theirs" else "Best for the same money"
+            path = folder / f"{name}_{what}.geojson"
+            export.write_geojson(layer, path, note=note, key=key)
         counts = f"{scored['served_share']:.1%} served, {scored['new_stations']:,} new stations"
         panels[f"{whose}: {counts}"] = (demand, plan.sites)
     if find_spec("matplotlib") is not None:

@@ -46,16 +46,12 @@ from siting.tables import capacity_columns
 
 # Energy that is too small to mention (kWh/day); use share from which a station is called full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
-ENDING = "all else the same"
 NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds gives it longer"
-IN_ENERGY = {"value": "value_kwh_day", "gain": "gain_kwh_day"}
 NEAREST = 3
 MILLION = 1e6
 # The plan with one more million rupees is solved to the configured gap divided by this number.
 FINER = 5
 NO_CLASSES = pd.DataFrame(columns=["vehicle_class", "served_kwh_day", "lost_kwh_day"])
-
-
 _OPENED: WeakKeyDictionary[Study, Explained] = WeakKeyDictionary()
 
 
@@ -85,13 +81,11 @@ class Explained:
         self.plan = plan_of(study, Path(source)) if isinstance(source, Path | str) else study.plan
         self.asked, self.found = study.asked, self.plan.outcome
         # A station's worth is the energy lost without it in the last year, all else unchanged.
-        end = in_the_end(self.asked, self.found.budget_pkr)
-        self.instance = instance_of(end)
+        self.instance = instance_of(in_the_end(self.asked, self.found.budget_pkr))
         program = Program(self.instance, self.found.model)
         self.marginal = Marginal(program, self.found.offers)
         self.served_kwh_day = self.marginal.value
-        sites = self.plan.sites["site_id"].astype(str)
-        lost = lost_without(program, self.found.offers, sites)
+        lost = lost_without(program, self.found.offers, self.plan.sites["site_id"].astype(str))
         self.losses = pd.Series(lost, name="marginal_kwh_day", dtype=float)
 
     @property
@@ -227,7 +221,8 @@ def _built(run: Explained, reasons: SiteReasons, row: pd.Series[Any], limit_s: f
     reasons.say("What it costs", _costs(row, served, lost))
     reasons.say("What holds it", _holds(*_in_reach(run, site), full=full))
     if reasons.state == "built":
-        best = run.marginal.best_elsewhere([site], count=1).rename(columns=IN_ENERGY)
+        best = run.marginal.best_elsewhere([site], count=1)
+        best = best.rename(columns={name: f"{name}_kwh_day" for name in ("value", "gain")})
         said = _next_best(run, best, lost)
         reasons.say("Next best place", said, next_best=best.to_dict("records"))
         reasons.say("Planned without it", _without(run, site, limit_s, reasons.figures))
@@ -262,10 +257,10 @@ def _costs(row: pd.Series[Any], served: float, lost: float) -> str:
 def _in_reach(run: Explained, site: str) -> tuple[float, float]:
     """Return the demand that a site could serve, and the part that is unserved (kWh/day)."""
     here = run.study.offers[run.study.offers["site_id"] == site]
-    groups = run.study.compatibility["charger_group"].unique()
+    pairs, demand = run.study.compatibility, run.plan.demand
+    groups = pairs["charger_group"].unique()
     columns = {g: f"capacity_{g}_kwh_day" for g in groups if f"capacity_{g}_kwh_day" in here}
     able = [group for group, column in columns.items() if (here[column] > 0).any()]
-    pairs, demand = run.study.compatibility, run.plan.demand
     classes = pairs.loc[pairs["charger_group"].isin(able), "vehicle_class"]
     near = run.study.reach.loc[run.study.reach["site_id"] == site, "cell_id"]
     rows = demand[demand["cell_id"].isin(near) & demand["vehicle_class"].isin(classes)]
@@ -292,7 +287,7 @@ def _next_best(run: Explained, best: pd.DataFrame, lost: float) -> str:
     verdict = "as much" if abs(more) <= LITTLE_KWH else verdict
     where, kind = run.name_of(str(top["site_id"])), _told(run, str(top["offer_id"]))
     money = f" for PKR {top['subsidy_pkr'] / 1e6:,.2f} m" if run.pays_by_offer else ""
-    return f"{where} with {kind}{money}: the plan would serve {verdict}, {ENDING}"
+    return f"{where} with {kind}{money}: the plan would serve {verdict}, all else the same"
 
 
 def _told(run: Explained, offer_id: str) -> str:
@@ -331,7 +326,6 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
         reach_kwh_day=wanted,
         unserved_kwh_day=unserved,
     )
-    why = ""
     if site in run.study.forbidden_sites:
         why = "the configuration forbids a station here (forbidden_sites)"
     elif reasons.offers["plan_kwh_day"].isna().all():
@@ -339,12 +333,12 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
         why = "nothing can be built here: " + "; ".join(said)
     elif wanted <= LITTLE_KWH:
         why = "nobody whom its chargers could serve is within reach"
-    if why:
-        reasons.say("Why not", why)
-        return False
-    reasons.say("Money left", f"PKR {run.left_pkr / 1e6:,.2f} m of the budget")
-    reasons.say("Why not", _required(run, site, limit_s, reasons.figures))
-    return True
+    else:
+        reasons.say("Money left", f"PKR {run.left_pkr / 1e6:,.2f} m of the budget")
+        reasons.say("Why not", _required(run, site, limit_s, reasons.figures))
+        return True
+    reasons.say("Why not", why)
+    return False
 
 
 def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
@@ -398,18 +392,16 @@ class Again:
         how = amount(abs(self.more), self.answer.proof.unit)
         if self.energy:
             return f"serves {how} {'more' if self.more > 0 else 'less'}"
-        aim = self.answer.proofs[0].aim
-        return f"is {how} {'better' if self.more > 0 else 'worse'} ({aim})"
+        better = "better" if self.more > 0 else "worse"
+        return f"is {how} {better} ({self.answer.proofs[0].aim})"
 
     def proven(self, which: str) -> str:
         """Return the bound on the plans that `which` names, in words, or that none is proven."""
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
             return f"in the time nothing is proven of a {which}"
-        bound = amount(proof.bound, proof.unit)
-        return f"no {which} " + (
-            f"serves more than {bound}" if self.energy else f"is better than {bound}"
-        )
+        verb = "serves more" if self.energy else "is better"
+        return f"no {which} {verb} than {amount(proof.bound, proof.unit)}"
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -473,9 +465,9 @@ def _offers(run: Explained, site: str, chosen: str) -> pd.DataFrame:
         paid = run.found.subsidies.get(site, 0.0) if id_ == chosen else None
         rows.append({**offer, "paid_pkr": paid, "plan_kwh_day": value, "said": said})
     columns = ["configuration", "chargers", "paid_pkr", "least_pkr", "subsidy_pkr", "cost_pkr"]
-    made = pd.DataFrame(rows, columns=["offer_id", *columns, "plan_kwh_day", "said"])
+    made = pd.DataFrame(rows, columns=[*columns, "plan_kwh_day", "said"])
     made["least_pkr"] = _sold_out(run, table)
-    return made.drop(columns="offer_id").astype({"paid_pkr": float, "plan_kwh_day": float})
+    return made.astype({"paid_pkr": float, "plan_kwh_day": float})
 
 
 def _sold_out(run: Explained, offers: pd.DataFrame) -> pd.Series[float]:
@@ -509,16 +501,15 @@ def _frequency(run: Explained, reasons: SiteReasons, count: int, limit_s: float)
         "complete": complete,
     }
     if len(table) < 2:
-        why = "there is no other near-optimal plan"
+        text = "there is no other near-optimal plan"
         if not complete:
-            why = f"only one plan was found in the {limit_s:g} s given"
-        reasons.say(what, why)
-        return
-    text = (
-        f"a station stands here in {times} of {len(table)} near-optimal plans, which differ by "
-        f"{DIFFER_BY} sites or more and lose at most {loss:.2%} of the best of them"
-    )
-    text += "" if complete else f" (asked for {count}; the time ended first)"
+            text = f"only one plan was found in the {limit_s:g} s given"
+    else:
+        text = (
+            f"a station stands here in {times} of {len(table)} near-optimal plans, which differ by "
+            f"{DIFFER_BY} sites or more and lose at most {loss:.2%} of the best of them"
+        )
+        text += "" if complete else f" (asked for {count}; the time ended first)"
     reasons.say(what, text)
 
 
@@ -573,10 +564,8 @@ def explain_plan(folder: Source | Explained, *, time_limit_s: float = 20.0) -> P
         If the folder cannot be used.
     """
     run = opened(folder)
-    kept = ["site_id", "name", "configuration", "chargers"]
-    kept += ["subsidy_pkr", "cost_pkr", "served_kwh_day"]
-    new = run.plan.new_sites
-    stations = pd.DataFrame(new[[*kept, "use_share"]])
+    kept = ["site_id", "name", "configuration", "chargers", "subsidy_pkr", "cost_pkr"]
+    stations = pd.DataFrame(run.plan.new_sites[[*kept, "served_kwh_day", "use_share"]])
     lost = stations["site_id"].map(run.losses).astype(float).fillna(0.0)
     stations["marginal_kwh_day"] = lost
     stations["pkr_per_kwh_day"] = stations["subsidy_pkr"] / lost.where(lost > 1e-9)
@@ -610,10 +599,7 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
     proven = math.isfinite(more.bound)
     energy, unit = outcome.bound_kwh_day is not None, more.unit
     kind = "_kwh_day" if energy else ""
-    figures["one_more_million"] = {
-        f"gain{kind}": gained,
-        f"most{kind}": most if proven else None,
-    }
+    figures["one_more_million"] = {f"gain{kind}": gained, f"most{kind}": most if proven else None}
     if most <= little(unit):
         text += "; one more million rupees would "
         text += "serve nobody new" if energy else "better nothing"
@@ -628,11 +614,8 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
 
 
 def _limits(run: Explained) -> list[tuple[str, str]]:
-    out = []
-    spacing = 0
-    price = dict(
-        zip(run.study.offers["offer_id"], run.study.offers["subsidy_pkr"].fillna(0.0), strict=True)
-    )
+    out, spacing = [], 0
+    price = run.study.offers.set_index("offer_id")["subsidy_pkr"].fillna(0.0).to_dict()
     drawn = dict(zip(run.plan.sites["offer_id"], run.plan.sites["subsidy_pkr"], strict=True))
     for limit in run.asked.limits:
         used = limit.used(drawn)
@@ -666,12 +649,9 @@ def _stations(run: Explained) -> list[tuple[str, str]]:
     full = int((new["use_share"] >= FULL_SHARE).sum())
     out = [("Capacity", f"{full:,} of {len(new):,} new stations are full")]
     reason = run.study.offers["reason"].fillna("").astype(str).str.strip()
-    ruled_out = int((reason != "").sum())
-    if ruled_out:
-        by_power = int(reason.str.contains("headroom").sum())
-        out.append(
-            ("Ruled out", f"{ruled_out:,} offers, {by_power:,} of them for want of grid headroom")
-        )
+    if ruled_out := int((reason != "").sum()):
+        by_power = f"{int(reason.str.contains('headroom').sum()):,} of them"
+        out.append(("Ruled out", f"{ruled_out:,} offers, {by_power} for want of grid headroom"))
     return out
 
 

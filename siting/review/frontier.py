@@ -60,8 +60,7 @@ def budgets_of(text: str) -> list[float]:
     if odd:
         raise InputError("budgets", "not PKR of 0 or more", fix, odd)
     if not 2 <= len(budgets) <= MOST_BUDGETS:
-        what = f"{len(budgets)} budgets"
-        raise InputError("budgets", what, f"give 2 to {MOST_BUDGETS}")
+        raise InputError("budgets", f"{len(budgets)} budgets", f"give 2 to {MOST_BUDGETS}")
     return budgets
 
 
@@ -196,21 +195,18 @@ def frontier_to_folder(
             figure = export.frontier_figure(table, title=title, note=note)
             export.save_figure(figure, folder / "frontier.png")
         else:
-            study.tell(
-                "picture", 'none was drawn: it needs another package, pip install "siting[map]"'
-            )
+            lacks = 'none was drawn: it needs another package, pip install "siting[map]"'
+            study.tell("picture", lacks)
         (folder / "config.yaml").write_text(to_yaml(study.config), encoding="utf-8")
-        export.write_json(
-            {
-                **head_of(study.config, now),
-                "demand": study.demand_facts,
-                "zones": zones_for(study.config, study.cells, study.demand)[1],
-                "frontier": table.to_dict("records"),
-                "inputs": study.inputs,
-                "seconds": dict(study.seconds),
-            },
-            folder / "frontier.json",
-        )
+        facts = {
+            **head_of(study.config, now),
+            "demand": study.demand_facts,
+            "zones": zones_for(study.config, study.cells, study.demand)[1],
+            "frontier": table.to_dict("records"),
+            "inputs": study.inputs,
+            "seconds": dict(study.seconds),
+        }
+        export.write_json(facts, folder / "frontier.json")
     return table, claim.place
 
 
@@ -235,9 +231,7 @@ def _share_bounds(rows: list[dict[str, Any]], gap_asked: float, less: bool) -> N
     for row, larger in reversed(list(itertools.pairwise(rows))):
         known = (none if one["bound"] is None else one["bound"] for one in (row, larger))
         bound = best(closer(known), row["objective"])
-        if bound == none:
-            continue
-        if bound != row["bound"]:
+        if bound not in (none, row["bound"]):
             row["bound"] = bound
             row["gap"] = abs(bound - row["objective"]) / max(abs(row["objective"]), 1e-12)
             row["status"] = "optimal" if row["gap"] <= gap_asked else "feasible"
@@ -252,8 +246,7 @@ def zones_for(
 
     If the program has no zones, squares are used.
     """
-    squares = GridZones(kind="grid")
-    words = "the zones of the program"
+    squares, words = GridZones(kind="grid"), "the zones of the program"
     if config.program.zones is None:
         words = f"squares of {squares.size_m:,.0f} m"
     zones = zone_of_cells(config.program.zones or squares, cells)

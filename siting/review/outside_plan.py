@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pandas as pd
 
 from siting import roads
 from siting.errors import Fault, refuse
-from siting.files import extent, read_layer, row_labels
+from siting.files import extent, read_layer, row_labels, rows_fault
 from siting.program.limits import Limit
 from siting.review.added_places import match_places, study_of_sites, study_with_sites
 from siting.roads import Network
@@ -68,11 +69,7 @@ def read_their_layer(
     existing = _existing(layer, path, ids, faults)
     known = set(chargers["charger_id"].astype(str))
     there_are = (*configurations, *sorted(known))
-    bad_names = tuple(
-        f"{theirs}={ours}"
-        for theirs, ours in names.items()
-        if ours not in configurations and ours not in known
-    )
+    bad_names = tuple(f"{name}={ours}" for name, ours in names.items() if ours not in there_are)
     if bad_names:
         have = ", ".join(there_are)
         faults.append(Fault("map-config", "no such configuration", f"there are: {have}", bad_names))
@@ -118,31 +115,22 @@ def _row_ids(
 ) -> list[str]:
     if column is None:
         return list(row_labels(path, range(len(layer))))
-    lost = layer[column].isna() | (layer[column].astype("str").str.strip() == "")
-    if lost.any():
-        rows = row_labels(path, np.flatnonzero(lost))
-        faults.append(Fault(f"{path}, column {column}", "blank", "give each row an id", rows))
-    ids = layer[column].astype("str").str.strip()
+    where, ids = f"{path}, column {column}", layer[column].astype("str").str.strip()
+    lost = layer[column].isna() | (ids == "")
+    faults += rows_fault(where, lost, path, "blank", "give each row an id")
+    fix = "give each station one row, with all its chargers"
     twice = ids.duplicated(keep=False) & ~lost
-    if twice.any():
-        again = tuple(dict.fromkeys(ids[twice]))
-        fix = "give each station one row, with all its chargers"
-        faults.append(Fault(f"{path}, column {column}", "the same id in several rows", fix, again))
+    faults += rows_fault(where, twice, ids, "the same id in several rows", fix)
     return [str(i) for i in ids]
 
 
 def _shape_faults(layer: gpd.GeoDataFrame, path: Path, ids: list[str]) -> list[Fault]:
     lost = (layer.geometry.isna() | layer.geometry.is_empty).to_numpy()
     other = ~lost & (layer.geom_type != "Point").to_numpy()
-    kinds = ", ".join(sorted(set(layer.geom_type[other])))
-    named = np.array(ids, dtype=object)
+    kinds, where = ", ".join(sorted(set(layer.geom_type[other]))), f"{path}, geometry"
     return [
-        Fault(f"{path}, geometry", what, fix, tuple(named[rows]))
-        for rows, what, fix in (
-            (lost, "missing", "leave these rows out"),
-            (other, f"{kinds}, not points", "give points"),
-        )
-        if rows.any()
+        *rows_fault(where, lost, ids, "missing", "leave these rows out"),
+        *rows_fault(where, other, ids, f"{kinds}, not points", "give points"),
     ]
 
 
@@ -154,10 +142,8 @@ def _existing(
         given = layer["existing"]
         text = given.astype("str").where(given.notna(), "").str.strip().str.casefold()
         stands = text.isin(YES).to_numpy()
-        odd = ~(text.isin(YES) | text.isin(NO)).to_numpy()
-        if odd.any():
-            rows = tuple(np.array(ids, dtype=object)[odd])
-            faults.append(Fault(f"{path}, column existing", "neither true nor false", "", rows))
+        odd = ~text.isin((*YES, *NO))
+        faults += rows_fault(f"{path}, column existing", odd, ids, "neither true nor false")
     elif "configuration" in layer.columns:
         stands = (layer["configuration"].astype("str").str.strip() == EXISTING).to_numpy()
     return stands
@@ -178,20 +164,17 @@ def counts_of(
             return [{} for _ in ids]
         have = ", ".join(str(c) for c in layer.columns if c != layer.active_geometry_name)
         some = ", ".join(catalogue.configurations)
-        faults.append(
-            Fault(
-                str(path),
-                "has no column for chargers",
-                "give a column chargers (2 x dc_60 + 4 x lev_3), configuration "
-                f"({some}), one for each charger type, or charger and count; it has: {have}",
-            )
+        fix = (
+            "give a column chargers (2 x dc_60 + 4 x lev_3), configuration "
+            f"({some}), one for each charger type, or charger and count; it has: {have}"
         )
+        faults.append(Fault(str(path), "has no column for chargers", fix))
         return [{} for _ in ids]
     where, rows = asked
     out: list[dict[str, int]] = []
     blank, odd = [], []
     for label, stands, row in zip(ids, existing, rows, strict=True):
-        counts: dict[str, int] = {}
+        counts = Counter[str]()
         if isinstance(row, str):
             odd.append(f"{label}: {row}")
         elif not row and not stands:
@@ -200,9 +183,8 @@ def counts_of(
             part = catalogue.of(name, number)
             if part is None:
                 catalogue.unknown.setdefault(name, []).append(label)
-            for charger, some_more in (part or {}).items():
-                counts[charger] = counts.get(charger, 0) + some_more
-        out.append(counts)
+            counts.update(part or {})
+        out.append(dict(counts))
     if odd:
         fix = "write whole numbers and types: 2 x dc_60 + 4 x lev_3"
         faults.append(Fault(where, "cannot be read as chargers", fix, tuple(odd)))
@@ -221,11 +203,8 @@ def _asked(
     if "configuration" in columns:
         rows = [{} if _is_blank(v) else {str(v).strip(): 1} for v in layer["configuration"]]
         return f"{path}, column configuration", rows  # type: ignore[return-value]
-    wide = [
-        c
-        for c in map(str, layer.columns)
-        if c in catalogue.chargers or catalogue.names.get(c) in catalogue.chargers
-    ]
+    types, names = catalogue.chargers, catalogue.names
+    wide = [c for c in map(str, layer.columns) if c in types or names.get(c) in types]
     if wide:
         many = [_one_row({c: layer[c].iloc[i] for c in wide}, least=0) for i in range(len(layer))]
         return f"{path}, columns {', '.join(wide)}", many
@@ -257,7 +236,7 @@ def _one_row(numbers: Mapping[str, Any], *, least: int) -> dict[str, int] | str:
                 return f"{name}: no number"
             continue
         number = pd.to_numeric(str(value), errors="coerce")
-        if not (number == round(number) and number >= least) if pd.notna(number) else True:
+        if pd.isna(number) or number != round(number) or number < least:
             return f"{name}: {value}"
         if number:
             counts[name] = int(number)
@@ -317,16 +296,15 @@ def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
     chosen = (*kept["offer_id"].astype(str), *priced["offer_id"].astype(str))
     have = ", ".join(layer.known)
     broken = [
-        *(
-            f"{name}: no such charger or configuration in the study; scored without it "
-            f"({_some(rows)}); there are: {have}; --map-config {name}=… says which it is"
-            for name, rows in layer.unknown.items()
-        ),
-        *ruled_out,
-        *_named_sites(
-            {*kept["site_id"], *new["site_id"]}, study.required_sites, study.forbidden_sites
-        ),
+        f"{name}: no such charger or configuration in the study; scored without it "
+        f"({_some(rows)}); there are: {have}; --map-config {name}=… says which it is"
+        for name, rows in layer.unknown.items()
     ]
+    built = {*kept["site_id"], *new["site_id"]}
+    lacking = [site for site in study.required_sites if site not in built]
+    barred = [site for site in study.forbidden_sites if site in built]
+    said = {"required sites without a station": lacking, "forbidden sites with a station": barred}
+    broken += [*ruled_out, *(f"{what}: {_some(names)}" for what, names in said.items() if names)]
     notes = []
     if empty.any():
         left = _some(theirs["their_id"][empty])
@@ -341,12 +319,9 @@ def _stand_faults(
 ) -> list[Fault]:
     stands = ours["existing"].to_numpy(dtype=bool)
     stray = theirs["existing"].to_numpy(dtype=bool) & ~((match >= 0) & stands[match])
-    if not stray.any():
-        return []
     what = "said to be existing, but the study knows no station there"
     fix = "add it to candidates.existing, or set existing to false"
-    ids = tuple(theirs["their_id"].astype(str)[stray])
-    return [Fault(f"{where}, column existing", what, fix, ids)]
+    return rows_fault(f"{where}, column existing", stray, theirs["their_id"], what, fix)
 
 
 def road_faults(
@@ -363,17 +338,14 @@ def road_faults(
         & points.y.between(south - most_m, north + most_m)
     ).to_numpy()
     names = lone["their_id"].astype(str)[far]
-    faults = []
-    if outside.any():
-        what = f"outside the area of the study ({extent(network.nodes)})"
-        faults.append(Fault(f"{where}, geometry", what, "leave them out", tuple(names[outside])))
-    if (~outside).any():
-        away = snapped["road_m"][far][~outside]
-        labels = [f"{n}: {m:,.0f} m" for n, m in zip(names[~outside], away, strict=True)]
-        what = f"more than {most_m:g} m from the nearest road"
-        fix = "move them to a road, or raise candidates.max_snap_m"
-        faults.append(Fault(f"{where}, geometry", what, fix, tuple(labels)))
-    return faults
+    labels = [f"{n}: {m:,.0f} m" for n, m in zip(names, snapped["road_m"][far], strict=True)]
+    where, out = f"{where}, geometry", f"outside the area of the study ({extent(network.nodes)})"
+    what = f"more than {most_m:g} m from the nearest road"
+    fix = "move them to a road, or raise candidates.max_snap_m"
+    return [
+        *rows_fault(where, outside, names, out, "leave them out"),
+        *rows_fault(where, ~outside, labels, what, fix),
+    ]
 
 
 def _ids(wanted: Iterable[str], known: set[str]) -> list[str]:
@@ -420,6 +392,8 @@ def _priced(
     asked = study.config.offers
     there = configurations_of(asked)
     spelled = {tuple(sorted(c.items())): name for name, c in there.items()}
+    if new.empty:
+        return study.offers.iloc[:0], []
     names: list[str] = []
     wanted: dict[str, dict[str, int]] = {}
     for counts in new["counts"]:
@@ -427,8 +401,6 @@ def _priced(
         name = spelled.get(tuple(sorted(counts.items())), text)
         names.append(name)
         wanted[name] = there.get(name, dict(counts))
-    if new.empty:
-        return study.offers.iloc[:0], []
     policy = "extend" if asked.existing_policy == "keep" else asked.existing_policy
     only = {"configurations": wanted, "sizes": None, "existing_policy": policy}
     config = study.config.model_copy(update={"offers": asked.model_copy(update=only)})
@@ -440,22 +412,17 @@ def _priced(
     at = key.get_indexer(pd.MultiIndex.from_arrays([new["site_id"], names]))
     picked = offers.iloc[at].reset_index(drop=True)
     reason = picked["reason"].fillna("").astype(str)
-    broken = [
-        f"{label}: {why}" for label, why in zip(_labels(new), reason, strict=True) if why.strip()
-    ]
+    same = (new["site_id"] == new["their_id"]).to_numpy()
+    both = new["their_id"] + " (site " + new["site_id"] + ")"
+    labels = new["their_id"].where(same, both)
+    broken = [f"{label}: {why}" for label, why in zip(labels, reason, strict=True) if why.strip()]
     extends = picked["extends"].to_numpy(bool)
     if asked.existing_policy == "keep" and extends.any():
-        ids = _some(_labels(new)[extends])
+        ids = _some(labels[extends])
         broken.append(f"adds to existing stations, which the study keeps as they are: {ids}")
         said = "existing stations are kept as they are"
         picked["reason"] = reason.mask(extends & (reason == ""), said)
     return picked, broken
-
-
-def _labels(new: pd.DataFrame) -> np.ndarray:
-    same = (new["site_id"] == new["their_id"]).to_numpy()
-    both = [f"{t} (site {s})" for t, s in zip(new["their_id"], new["site_id"], strict=True)]
-    return np.where(same, new["their_id"].to_numpy(object), np.array(both, dtype=object))
 
 
 def _some(ids: Iterable[object], most: int = 5) -> str:
@@ -502,12 +469,3 @@ def over_limits(
         broken.append(f"spacing: {len(near)} stations stand nearer than {spacing_m:g} m to another "
                       f"({_some(near)})")  # fmt: skip
     return broken
-
-
-def _named_sites(
-    built: Collection[str], required: Iterable[str], forbidden: Iterable[str]
-) -> list[str]:
-    lacking = [site for site in required if site not in built]
-    barred = [site for site in forbidden if site in built]
-    said = {"required sites without a station": lacking, "forbidden sites with a station": barred}
-    return [f"{what}: {_some(names)}" for what, names in said.items() if names]

@@ -86,8 +86,7 @@ class Replan(Shown):
             )
         ]  # fmt: skip
         columns = {"site_id": "site", "name": "name", "change": "change"}
-        figures = Block(("", "before", "after"), told)
-        return [figures, block_of(self.changes, columns, "changes")]
+        return [Block(("", "before", "after"), told), block_of(self.changes, columns, "changes")]
 
 
 def replan(
@@ -148,11 +147,10 @@ def replan(
         what = "overrides are for a run folder"
         raise InputError("overrides", what, "change the study with Study.with_ first")
     first = study_of(run)
-    places = None if add is None else _places(first, Path(add))
-    known = first.candidates
-    if places is not None:
+    known, places, config = first.candidates, None, first.config
+    if add is not None:
+        places = _places(first, Path(add))
         known = pd.concat([known, places[0]], ignore_index=True)
-    config = first.config
     if folder is not None:
         config = load(folder / "config.yaml", overrides, check_files=False)
     wishes, notes = wishes_of(config, known, drop, require, budget_pkr)
@@ -232,9 +230,8 @@ def changes_between(before: Plan, after: Plan) -> pd.DataFrame:
     change[fresh] = "built"
     both.insert(1, "name", both.pop("name_after").fillna(both.pop("name_before")))
     both.insert(2, "change", change)
-    for column in ("subsidy_pkr", "served_kwh_day"):
-        for side in ("before", "after"):
-            both[f"{column}_{side}"] = both[f"{column}_{side}"].fillna(0.0)
+    figures = [f"{c}_{s}" for c in ("subsidy_pkr", "served_kwh_day") for s in ("before", "after")]
+    both[figures] = both[figures].fillna(0.0)
     order = change.map({name: n for n, name in enumerate(CHANGES)})
     pkr = -both[["subsidy_pkr_before", "subsidy_pkr_after"]].max(axis=1)
     both = both.assign(order=order, pkr=pkr)[change != ""]
@@ -265,7 +262,8 @@ def wishes_of(
     dropped, wanted = named(drop, "--drop"), named(require, "--require")
     both = tuple(site for site in dropped if site in wanted)
     if both:
-        what = f"{_many(both)} both dropped and required"
+        sites_are = "site is" if len(both) == 1 else "sites are"
+        what = f"{len(both)} {sites_are} both dropped and required"
         faults.append(Fault("--drop and --require", what, "keep each in only one list", both))
     if budget_pkr is not None and not _is_money(budget_pkr):
         what = f"{reprlib.repr(budget_pkr)} is not an amount of money"
@@ -299,10 +297,6 @@ def _is_money(value: Any) -> bool:
     return bool(0 <= number <= 1e14)
 
 
-def _many(names: Sequence[str]) -> str:
-    return f"{len(names)} {'site is' if len(names) == 1 else 'sites are'}"
-
-
 # --- places to add -------------------------------------------------------------------------------
 
 
@@ -326,11 +320,10 @@ def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFram
         for n in which[taken].tolist()
     ]
     added = added[~taken].reset_index(drop=True)
-    last = max((int(n) for n in there["site_id"].astype(str).str.extract(r"^s(\d+)$")[0].dropna()),
-               default=0)  # fmt: skip
+    numbers = there["site_id"].astype(str).str.extract(r"^s(\d+)$")[0].dropna()
+    last = max(map(int, numbers), default=0)
     named = there[there["kind"].astype(str) != "street"]
-    edges, parts = study.network.edges, study.neighbourhoods
-    added = sites.with_whereabouts(added, edges, parts, named)
+    added = sites.with_whereabouts(added, study.network.edges, study.neighbourhoods, named)
     added["site_id"] = [f"s{n:04d}" for n in range(last + 1, last + 1 + len(added))]
     if len(dropped):
         notes.append(f"{len(dropped):,} added places are too far from a road and were left out")
@@ -340,23 +333,17 @@ def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFram
             f"{len(added):,} places added ({ids}); a `siting run` of config.yaml has them too, but "
             "numbers all sites anew"
         )
-    detour = study.site_costs.line_detour
-    return (on_the_grid(study.config, added, detour) if len(added) else added), dropped, notes
+        added = on_the_grid(study.config, added, study.site_costs.line_detour)
+    return added, dropped, notes
 
 
 def _with_places(
     study: Study, path: Path, added: gpd.GeoDataFrame, dropped: gpd.GeoDataFrame
 ) -> Study:
     """Return a study with places added, and with their layer among its sources."""
+    name_column = "name" if "name" in read_layer(path).columns else None
     source = SitesLayer.model_construct(
-        kind="layer",
-        path=path.resolve(),
-        name_column="name" if "name" in read_layer(path).columns else None,
-        site_kind="site",
-        kind_column=None,
-        tags=None,
-        source=ADDED,
-        licence="",
+        kind="layer", path=path.resolve(), name_column=name_column, source=ADDED
     )
     config = study.config.candidates
     candidates = config.model_copy(update={"sources": (*config.sources, source)})

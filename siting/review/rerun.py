@@ -164,22 +164,18 @@ def _inputs(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> Compared
     lines = [f"{key}: is none now" for key in was if key not in is_]
     lines += [f"{key}: was not an input then" for key in is_ if key not in was]
     for key in (key for key in was if key in is_):
-        then, today = was[key].get("sha256"), is_[key].get("sha256")
-        if then != today:
+        digits = [record[key].get("sha256") for record in (was, is_)]
+        if digits[0] != digits[1]:
             name = is_[key].get("file") or was[key].get("file")
-            lines.append(f"{key}, {name}: SHA-256 was {_begin(then)}, is {_begin(today)}")
+            then, today = (f"{sha256[:12]}…" if sha256 else "none" for sha256 in digits)
+            lines.append(f"{key}, {name}: SHA-256 was {then}, is {today}")
     files = sum("file" in record for record in was.values())
     other = len(was) - files
     counted = f"{files:,} files" + (f", {other:,} not files" if other else "")
     return Compared("inputs", tuple(lines), counted)
 
 
-def _begin(digits: str | None) -> str:
-    return f"{digits[:12]}…" if digits else "none"
-
-
 def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
-    columns = ("value", "low", "high")
     was, is_ = _numbered(before), _numbered(now.to_dict("records"))
     lines = []
     for mark in dict.fromkeys([*was, *is_]):
@@ -187,7 +183,7 @@ def _figures(before: list[dict[str, Any]], now: pd.DataFrame) -> Compared:
         if mark not in is_ or mark not in was:
             lines.append(f"{name}: {'was not used then' if mark in is_ else 'is not used now'}")
             continue
-        for column in columns:
+        for column in ("value", "low", "high"):
             a, b = was[mark][column], is_[mark][column]
             if not _close(a, b):
                 lines.append(f"{name}, {column}: was {a}, is {b}")
@@ -221,7 +217,8 @@ def _objective(before: dict[str, Any], plan: Plan) -> Compared:
         pairs.append((f"aim, {proof['unit']}", proof["objective"], plan.outcome.proof.objective))
     for name, a, b in pairs:
         if not _close(a, b):
-            lines.append(f"{name}: was {a:,.6f}, is {b:,.6f} ({_change(a, b)})")
+            change = f"{b / a - 1:+.2%}" if a else "from nothing"
+            lines.append(f"{name}: was {a:,.6f}, is {b:,.6f} ({change})")
     return Compared("objective", tuple(lines), f"{plan.served_kwh_day:,.3f} kWh/day")
 
 
@@ -246,14 +243,12 @@ def _versions(before: dict[str, Any]) -> Compared:
 def _notes(
     before: dict[str, Any], plan: Plan, study: Study, overrides: Sequence[str]
 ) -> Iterator[str]:
-    solves = {"first": (before["stopped"], before["gap"])}
-    solves["second"] = (plan.outcome.stopped, plan.gap)
-    for when, (stopped, gap) in solves.items():
+    first, second = (before["stopped"], before["gap"]), (plan.outcome.stopped, plan.gap)
+    for when, (stopped, gap) in {"first": first, "second": second}.items():
         if stopped in ("time limit", "interrupted"):
             yield (
-                f"the {when} solve was stopped ({stopped}) at a gap of "
-                f"{gap:.2%}: how far a solver comes by then differs from run to run, so "
-                "another plan is to be expected"
+                f"the {when} solve was stopped ({stopped}) at a gap of {gap:.2%}: how far a solver "
+                "comes by then differs from run to run, so another plan is to be expected"
             )
     threads = before["solver"]["threads"]
     if threads != study.config.solver.threads:
@@ -271,7 +266,3 @@ def _close(a: Any, b: Any) -> bool:
         return math.isclose(a, b, rel_tol=RELATIVE, abs_tol=1e-9)
     # JSON has no NaN, so a stored NaN is null.
     return a == b or (a is None and b != b)
-
-
-def _change(a: float, b: float) -> str:
-    return f"{b / a - 1:+.2%}" if a else "from nothing"

@@ -10,7 +10,7 @@ import math
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -28,13 +28,7 @@ from siting.manifest import FOLDER, MANIFEST
 from siting.outcome import Outcome
 from siting.program.aims import DRIVERS_TIME, STATIONS, LeastCostToAll
 from siting.study.facts import PACKAGES
-from siting.study.outcome_figures import (
-    NOT_FOUND,
-    cost_table,
-    lines_of,
-    year_tables,
-    zone_tables,
-)
+from siting.study.outcome_figures import NOT_FOUND, cost_table, lines_of, year_tables, zone_tables
 from siting.study.pipeline import Study
 from siting.study.program_inputs import Asked
 from siting.study.provenance import input_records
@@ -60,10 +54,7 @@ FROM_SOLVES = {
         rf"(?:{NUMBER} {{unit}}(?:, or (?:{PKR}|money {NOT_FOUND}:) more budget)?|{NOT_FOUND})",
     ),
     "mandates_cost": ("Mandates cost", rf"(?:{NUMBER} {{unit}}|{NOT_FOUND})"),
-    "mandates_pooled": (
-        "Pooled, owners would win back",
-        rf"(?:{NUMBER} {{unit}}|{NOT_FOUND})",
-    ),
+    "mandates_pooled": ("Pooled, owners would win back", rf"(?:{NUMBER} {{unit}}|{NOT_FOUND})"),
     "money_left": (
         "Money left",
         rf"{PKR}(?:; what it would serve was {NOT_FOUND}|: no plan serves more than "
@@ -141,21 +132,14 @@ def of_the_moment_faults(told: OfTheMoment, where: str, stages: Sequence[str]) -
 
 def time_faults(told: str, where: str) -> list[Fault]:
     """Return a fault if a time has the wrong form or is in the future."""
-    written, key = _time(told), f"{where}, key written"
-    if written is None:
-        return [Fault(key, f"{told!r} is not a time as a run writes it", MENDED)]
-    if written > datetime.now().astimezone() + CLOCKS_APART:
-        return [Fault(key, f"{told} is in the future", MENDED)]
-    return []
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    as_written = time.tzinfo is not None and time.isoformat(timespec="seconds") == text
-    return time if as_written else None
+    what = f"{told!r} is not a time as a run writes it"
+    with suppress(ValueError):
+        time = datetime.fromisoformat(told)
+        if time.tzinfo is not None and time.isoformat(timespec="seconds") == told:
+            if time <= datetime.now().astimezone() + CLOCKS_APART:
+                return []
+            what = f"{told} is in the future"
+    return [Fault(f"{where}, key written", what, MENDED)]
 
 
 def outcome_faults(study: Study) -> tuple[list[Fault], list[str]]:
@@ -325,14 +309,8 @@ def file_faults(folder: Path, again: Path, names: Iterable[str]) -> list[Fault]:
 def set_faults(folder: Path, stored: Iterable[str], again: Iterable[str]) -> list[Fault]:
     """Return a fault for files that the run does not write, and one for missing files."""
     stored, again = set(stored), set(again)
-    faults = []
-    for what, odd in (
-        ("are not files of a run like this", stored - again),
-        ("lacks", again - stored),
-    ):
-        if odd:
-            faults.append(Fault(str(folder), what, MENDED, tuple(sorted(odd))))
-    return faults
+    said = {"are not files of a run like this": stored - again, "lacks": again - stored}
+    return [Fault(str(folder), what, MENDED, (*sorted(odd),)) for what, odd in said.items() if odd]
 
 
 def json_faults(path: Path, read: Any) -> list[Fault]:
@@ -355,15 +333,15 @@ def _contents(path: Path) -> dict[str, Any]:
                 kind, name = (text.decode(errors="replace") for text in part[:2])
                 held[f"{kind} {name}"] = part[2:]
                 if kind == "table":
-                    quoted = name.replace('"', '""')
-                    columns = [
-                        row[1].decode(errors="replace")
-                        for row in base.execute(f'PRAGMA table_info("{quoted}")')
-                    ]
-                    names = [c.replace('"', '""') for c in columns if c not in WHEN]
-                    kept = ", ".join(f'"{name}"' for name in names)
-                    rows = base.execute(f'SELECT {kept} FROM "{quoted}"').fetchall()
-                    held[f"rows of {name}"] = rows
+                    table = _quoted(name)
+                    about = base.execute(f"PRAGMA table_info({table})").fetchall()
+                    columns = [row[1].decode(errors="replace") for row in about]
+                    kept = ", ".join(_quoted(column) for column in columns if column not in WHEN)
+                    held[f"rows of {name}"] = base.execute(f"SELECT {kept} FROM {table}").fetchall()
     except (sqlite3.Error, OSError) as err:
         raise InputError(str(path), f"cannot be read: {err}", MENDED) from err
     return held
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from siting.config.offers import Service
 from siting.pages import figure
 from siting.plan import Plan
 from siting.study.program_zones import gini
@@ -74,6 +73,8 @@ def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -
     named = plan.classes[plan.classes["demand_kwh_day"] > 0]
     worst = named.sort_values("served_share", kind="stable").iloc[:1].to_dict("records")
     drive = mean_drive_min(plan.service["served_kwh_day"], plan.service["travel_min"])
+    expected, standard = waiting.expected(plan), waiting.standard
+    late = expected.loc[expected["late_share"] > standard.alpha + 1e-9, "site_id"]
     return {
         "served_kwh_day": served,
         "served_share": served / wanted if wanted else 0.0,
@@ -86,20 +87,13 @@ def score(plan: Plan, waiting: Waiting, risk: Mapping[str, Any] | None = None) -
         "subsidy_pkr_per_kwh_day": subsidy / gained if gained > 0 else None,
         **(risk or {}),
         "mean_travel_min": None if math.isnan(drive) else drive,
-        **_late(waiting.expected(plan), waiting.standard),
-        "worst_class": str(worst[0]["vehicle_class"]) if worst else "",
-        "worst_class_share": float(worst[0]["served_share"]) if worst else 0.0,
-        **_fairness(plan),
-    }
-
-
-def _late(expected: pd.DataFrame, standard: Service) -> dict[str, Any]:
-    over = expected.loc[expected["late_share"] > standard.alpha + 1e-9, "site_id"]
-    return {
         "wait_min": standard.wait_min,
         "alpha": standard.alpha,
         "late_share": late_share(expected),
-        "late_stations": int(over.nunique()),
+        "late_stations": int(late.nunique()),
+        "worst_class": str(worst[0]["vehicle_class"]) if worst else "",
+        "worst_class_share": float(worst[0]["served_share"]) if worst else 0.0,
+        **_fairness(plan),
     }
 
 

@@ -44,8 +44,8 @@ class Shown(ABC):
             rows = [list(block.heads)] if block.heads else []
             rows += [list(row) for row in block.rows[:MOST_ROWS]]
             # The last column contains sentences, which need no padding.
-            wide = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
-            wide = [min(width, MOST_LETTERS) for width in wide]
+            columns = list(zip(*rows, strict=True))[:-1]
+            wide = [min(max(map(len, column)), MOST_LETTERS) for column in columns]
             lines.append("")
             for row in rows:
                 first = [text[:width].ljust(width) for text, width in zip(row, wide, strict=False)]

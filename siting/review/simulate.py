@@ -111,22 +111,16 @@ def simulate(run: Source, rules: simulation.Rules | None = None) -> SimulatedDay
         raise InputError("run", "has no station to simulate", "plan with a larger budget")
     waiting = Waiting.of(study)
     standard = waiting.standard
-    days_by_case = simulated(
-        plan,
-        waiting,
-        study.demand,
-        study.reach,
-        rules,
-        lambda case: study.tell("simulate", f"{rules.days} days {case}"),
-    )
+
+    def tell(case: str) -> None:
+        study.tell("simulate", f"{rules.days} days {case}")
+
+    days_by_case = simulated(plan, waiting, study.demand, study.reach, rules, tell)
     expected = waiting.expected(plan)
     could = simulation.standard_kwh_day(
-        waiting.ports(plan),
-        study.service_standard,
-        study.sessions,
-        study.compatibility,
+        waiting.ports(plan), study.service_standard, study.sessions, study.compatibility,
         dict(zip(study.energy["vehicle_class"], study.energy["demand_kwh_day"], strict=True)),
-    )
+    )  # fmt: skip
     stations = _stations(plan, days_by_case, expected, could, standard.alpha)
     classes, hours, use = (
         _by_case(table, days_by_case)
@@ -171,9 +165,8 @@ def _stations(
     alpha: float,
 ) -> pd.DataFrame:
     columns = ["site_id", "name", "configuration", "chargers", "existing"]
-    table = pd.DataFrame(plan.sites[columns])
-    table["program_kwh_day"] = plan.sites["capacity_kwh_day"]
-    table["allotted_kwh_day"] = plan.sites["served_kwh_day"]
+    energy = {"capacity_kwh_day": "program_kwh_day", "served_kwh_day": "allotted_kwh_day"}
+    table = pd.DataFrame(plan.sites[[*columns, *energy]]).rename(columns=energy)
     table["standard_kwh_day"] = table["site_id"].map(could)
     weight = expected.assign(late=expected["late_share"] * expected["peak_sessions"])
     summed = weight.groupby("site_id")[["late", "peak_sessions"]].sum()
@@ -216,20 +209,19 @@ def simulate_to_folder(
         folder = claim.part
         simulated_day = simulate(study_from_run(run, progress=progress), rules)
         wish.at_stake = True
-        for name, table in (("simulation", simulated_day.stations), ("hours", simulated_day.hours),
-                            ("classes", simulated_day.classes)):  # fmt: skip
+        tables = {"simulation": simulated_day.stations, "hours": simulated_day.hours,
+                  "classes": simulated_day.classes}  # fmt: skip
+        for name, table in tables.items():
             export.write_csv(table, folder / f"{name}.csv", note=simulated_day.note)
         export.write_csv(simulated_day.use, folder / "use_by_hour.csv")
         facts = {"written": now.isoformat(timespec="seconds"), **simulated_day.facts}
         export.write_json(facts, folder / "simulation.json")
         if find_spec("matplotlib") is not None:
+            title, note = simulated_day._title()
             charts.draw_simulation(
-                folder / "simulation.png",
-                hours=simulated_day.hours,
-                stations=simulated_day.stations,
-                title=f"{simulated_day.title}: a simulated day",
-                note=simulated_day.note,
-            )
+                folder / "simulation.png", hours=simulated_day.hours,
+                stations=simulated_day.stations, title=title, note=note,
+            )  # fmt: skip
     return simulated_day, claim.place
 
 
@@ -265,10 +257,8 @@ def _findings(
     ]
     over = stations["allotted_kwh_day"] > OVER * stations["standard_kwh_day"]
     if over.any():
-        times = (
-            stations.loc[over, "allotted_kwh_day"].sum()
-            / stations.loc[over, "standard_kwh_day"].sum()
-        )
+        kwh_over = stations.loc[over, ["allotted_kwh_day", "standard_kwh_day"]].sum()
+        times = kwh_over["allotted_kwh_day"] / kwh_over["standard_kwh_day"]
         lines.append(
             f"{over.sum():,} of {len(stations):,} stations are given {times:,.1f} times what keeps "
             f"{1 - standard.alpha:.0%} of drivers within {standard.wait_min:g} min (Erlang C): "
@@ -316,15 +306,13 @@ def _slow_ports(expected: pd.DataFrame, plan: Plan, waiting: Waiting) -> list[st
         if load <= 0.6 * room_there or of_group.empty:
             continue
         top = of_group.groupby("vehicle_class")["kwh_day"].sum().idxmax()
-        c = sessions.classes.index(str(top))
+        session_kwh = sessions.kwh[sessions.classes.index(str(top))]
         of_class = of_group[of_group["vehicle_class"] == top]
-        minutes = float(
-            (of_class["minutes"] * of_class["kwh_day"]).sum() / of_class["kwh_day"].sum()
-        )
+        minutes = float(np.average(of_class["minutes"], weights=of_class["kwh_day"]))
         kw = ports.loc[ports["charger_group"] == group, "port_kw"]
         lines.append(
             f"{group}: {load:,.0f} drivers at {room_there:,.0f} ports in the busiest hour; a "
-            f"{str(top).replace('_', ' ')} takes {sessions.kwh[c]:g} kWh in {minutes:,.0f} min, so "
-            f"a port of {kw.mean():,.1f} kW gives {sessions.kwh[c] / minutes * 60:,.1f} kW"
+            f"{str(top).replace('_', ' ')} takes {session_kwh:g} kWh in {minutes:,.0f} min, so "
+            f"a port of {kw.mean():,.1f} kW gives {session_kwh / minutes * 60:,.1f} kW"
         )
     return lines

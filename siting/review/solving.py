@@ -28,13 +28,11 @@ def with_budget(asked: Asked, budget_pkr: float) -> Asked:
     years = asked.config.program.years
     more = budget_pkr - money_of(asked.config)
     asked = replace(asked, limits=with_more_money(asked.limits, more))
-    if years is None:
-        return with_program(asked, budget_pkr=float(budget_pkr))
-    return with_program(
-        asked,
-        budget_pkr=float(budget_pkr),
-        years=years.model_copy(update={"budgets_pkr": in_years(years.budgets_pkr, budget_pkr)}),
-    )
+    keys: dict[str, Any] = {"budget_pkr": float(budget_pkr)}
+    if years is not None:
+        money = in_years(years.budgets_pkr, budget_pkr)
+        keys["years"] = years.model_copy(update={"budgets_pkr": money})
+    return with_program(asked, **keys)
 
 
 def in_years(budgets_pkr: Any, budget_pkr: float) -> dict[int, float]:
@@ -54,8 +52,7 @@ def effort_for(asked: Asked, time_limit_s: float, gap: float | None = None) -> E
     """Return the settings of a solve with this time limit (s) and, if given, this gap."""
     solver = asked.config.solver
     keys = {"time_limit_s": time_limit_s, "gap": solver.gap if gap is None else gap}
-    config = asked.config.model_copy(update={"solver": solver.model_copy(update=keys)})
-    return Effort(config)
+    return Effort(asked.config.model_copy(update={"solver": solver.model_copy(update=keys)}))
 
 
 def stored_answer(program: Program, outcome: Outcome) -> Answer:

@@ -99,10 +99,8 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     """
     table = run.config.demand.table
     if table is not None:
-        what = (
-            f"its demand is a row of {table.name}, a table of your own: there is no chain behind it"
-        )
-        raise InputError(cell, what)
+        own = f"its demand is a row of {table.name}, a table of your own"
+        raise InputError(cell, f"{own}: there is no chain behind it")
     zone, inside = _zone(run, cell)
     factors = run.table("energy_factors")
     rows = factors[
@@ -114,7 +112,6 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     if zone:
         rows = rows[rows["zone_id"].astype(str) == zone]
     row = rows.iloc[0]
-    notes = []
     key = (vehicle_class, at)
     if key not in run.fleets:
         run.fleets[key] = _fleet(run, vehicle_class, at, float(row["country_vehicles"]))
@@ -122,9 +119,8 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     steps = [] if _depots(run, vehicle_class) is not None else list(run.fleets[key])
     names = [name for name in FACTORS if name != "zone_share" or zone]
     used = [_factor(run, name, vehicle_class, float(row[name]), zone) for name in names]
-    efficiency = _factor(
-        run, "charging_efficiency", vehicle_class, float(row["charging_efficiency"]), zone
-    )
+    value = float(row["charging_efficiency"])
+    efficiency = _factor(run, "charging_efficiency", vehicle_class, value, zone)
     used.insert(-1, efficiency)
     wanted = float(np.prod([float(row[name]) for name in FACTORS])) / efficiency.value
     words = " x ".join(
@@ -136,8 +132,6 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
     where = f"zone {zone}" if zone else "the area"
     zone_kwh = float(row["demand_kwh_day"])
     steps.append(Step(f"wanted in {where}", words, wanted, "kWh/day", zone_kwh, tuple(used)))
-    if at.case != "central":
-        notes.append(f"case {at.case}: each figure stands at an end of its range")
     ways = _ways(run, cell, vehicle_class, inside)
     share = sum(way.weight * way.share for way in ways)
     steps += [
@@ -152,23 +146,23 @@ def cell_chain(run: Traced, cell: str, vehicle_class: str, at: Slice) -> Chain:
         rows = rows[rows["slice"].fillna("").astype(str) == at.name]
     stored = float(rows.loc[rows["vehicle_class"] == vehicle_class, "demand_kwh_day"].sum())
     steps.append(Step("wanted in the cell", words, wanted * share, "kWh/day", stored))
-    return Chain(f"{vehicle_class} demand in cell {cell}", tuple(steps), tuple(notes))
+    note = f"case {at.case}: each figure stands at an end of its range"
+    notes = () if at.case == "central" else (note,)
+    return Chain(f"{vehicle_class} demand in cell {cell}", tuple(steps), notes)
 
 
 def _trace_cell(run: Traced, cell: str, at: Slice, classes: Iterable[str]) -> Trace:
     chains = [cell_chain(run, cell, name, at) for name in classes]
     chains.sort(key=lambda chain: -(chain.stored or 0.0))
     row = run.rows_of("cells", cell).iloc[0]
-    notes = [f"{row['people']:,.0f} people live in the cell"]
-    notes[0] += (
-        "; it is further from a road than reach.max_snap_m, so that it cannot be served"
+    note = f"{row['people']:,.0f} people live in the cell; "
+    note += (
+        "it is further from a road than reach.max_snap_m, so that it cannot be served"
         if pd.isna(row["node_id"])
-        else f"; its road junction is {row['snap_m']:,.0f} m away"
+        else f"its road junction is {row['snap_m']:,.0f} m away"
     )
-    return Trace(
-        "cell", cell, "", at.year, at.scenario, tuple(chains),
-        {"places": _places(run, cell), "inputs": _inputs(run)}, tuple(notes),
-    )  # fmt: skip
+    tables = {"places": _places(run, cell), "inputs": _inputs(run)}
+    return Trace("cell", cell, "", at.year, at.scenario, tuple(chains), tables, (note,))
 
 
 def _inputs(run: Traced) -> pd.DataFrame:
@@ -195,8 +189,8 @@ def _fleet(run: Traced, vehicle_class: str, at: Slice, vehicles: float) -> list[
     sales = figures[(figures["used_for"] == "energy wanted") & figures["table"].ne("vehicles.csv")]
     suffix = "" if at.fleet == run.config.demand.scenario else f" {at.fleet}"
     targets = sales[sales["figure"].str.fullmatch(r"share_\d{4}" + suffix)]
-    plain = ("sales_year", "growth", "life_years", "life_shape", "saturation")
-    named = [*plain, "opening_vehicles", "opening_age_years"]
+    named = ["sales_year", "growth", "life_years", "life_shape", "saturation"]
+    named += ["opening_vehicles", "opening_age_years"]
     basis = sales[sales["figure"].isin(named)]
     if targets.empty or len(basis) < len(named) or at.case != "central":
         return []
@@ -221,13 +215,10 @@ def _factor(run: Traced, name: str, vehicle_class: str, value: float, zone: str)
         return Factor(name, vehicle_class, value, unit, said=said)
     if zone:
         effects = run.figures[run.figures["figure"].isin(["renting_effect", "high_rise_effect"])]
-        moved = ", ".join(f"{r['figure']} {r['value']:g}" for _, r in effects.iterrows())
+        moved = ", ".join(f"{r['figure']} {r['value']:g}" for r in effects.to_dict("records"))
         said += f": home_share {home.value:g} of the class, by the housing of the zone ({moved})"
-    ends = (
-        None if home.high is None else 1 - home.high,
-        None if home.low is None else 1 - home.low,
-    )
-    return Factor(name, vehicle_class, value, unit, home.table, *ends, home.source,
+    low, high = (None if end is None else 1 - end for end in (home.high, home.low))
+    return Factor(name, vehicle_class, value, unit, home.table, low, high, home.source,
                   home.confidence, said)  # fmt: skip
 
 
@@ -258,8 +249,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
     given = surfaces[list(SURFACES)].to_numpy(dtype=float, copy=True)
     given[:, SURFACES.index("home")] *= times
     total = given[inside].sum(axis=0)
-    figures = [run.figure(name, vehicle_class) for name in SURFACES]
-    weight = np.array([0.0 if figure is None else figure.value for figure in figures])
+    weight = np.array([run.value(name, vehicle_class) for name in SURFACES])
     known = total > 0
     kept = np.where(known, weight, 0.0)
     if not kept.sum() > 0:
@@ -274,8 +264,7 @@ def _ways(run: Traced, cell: str, vehicle_class: str, inside: np.ndarray) -> lis
         words = f"weight {kept[i]:.4g} x {share[i]:.6g}: {words}"
         if not np.isclose(kept[i], weight[i]):
             words += f" (weight {weight[i]:.4g} of the table; what is not known went to the rest)"
-        figure = figures[i]
-        factors = (() if figure is None else (figure,)) + _surface_factors(run, cell, name)
+        factors = (*run.figures_of([name], vehicle_class), *_surface_factors(run, cell, name))
         ways.append(_Surface(name, float(kept[i]), float(share[i]), words, factors))
     return ways
 
@@ -335,15 +324,11 @@ def _surface_factors(run: Traced, cell: str, name: str) -> tuple[Factor, ...]:
             for tag, weight in places.groupby("tag", sort=False)["weight"].first().items()
         )  # fmt: skip
     if name == "en_route":
-        surfaces = run.table("surfaces")
-        row = run.rows_of("surfaces", cell).iloc[0]
         factors = []
-        for column in surfaces.columns:
+        for column, part in run.rows_of("surfaces", cell).iloc[0].items():
             kind = str(column).removeprefix("en_route_")
             known = run.figure("road_weight", kind)
-            if kind == column or known is None:
-                continue
-            if (part := float(row[str(column)])) > 0:
+            if kind != column and known is not None and part > 0:
                 said = f"{part:.6g} of the area's traffic, weighed"
                 factors.append(run.worked_out("road_weight", kind, known.value, "", "", said))
         return tuple(factors)

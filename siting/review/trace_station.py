@@ -19,6 +19,7 @@ from siting.study.program_inputs import subsidy_of
 from siting.study.read_sources import configurations_of
 from siting.study.to_plan import service_standard
 from siting.tables import COST_PARTS
+from siting.texts import counted
 
 HOURS = 24.0
 PAISA = 0.01
@@ -48,27 +49,27 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
     offer_id = str(station["offer_id"].iloc[-1])
     offer = offers.loc[offer_id]
     served = run.table("outcome_service") if at.name is None else run.of_slice("services", at.name)
-    served = served[(served["site_id"].astype(str) == site)]
-    served = served[served["vehicle_class"].isin(list(classes))]
+    of_site = served["site_id"].astype(str) == site
+    served = served[of_site & served["vehicle_class"].isin(list(classes))]
     counts = _counts(run, str(offer["configuration"]))
     earned, business = _business(run, site)
     one_year = not slices["year"].notna().any() and len(slices) == 1
     chains = [
-        _service(run, site, served),
+        _service(site, served),
         *_capacity(run, offer, counts),
         *_load(run, offer, counts),
         _cost(run, offer, counts),
         *_running(run, offer, business),
         _subsidy(run, site, offer, at.year, _lacking(business) if one_year else None),
+        *earned,
     ]
-    chains += earned
     name = run.table("candidates").set_index("site_id")["name"].get(site)
     columns = ["cell_id", "vehicle_class", "served_kwh_day", "travel_min"]
     by_cell = served[columns].sort_values("served_kwh_day", ascending=False, ignore_index=True)
-    notes = [f"{offer['chargers']} ({offer_id})"]
     return Trace(
         "station", site, name if isinstance(name, str) else "", at.year, at.scenario,
-        tuple(chains), {"served": by_cell, "business": business}, tuple(notes),
+        tuple(chains), {"served": by_cell, "business": business},
+        (f"{offer['chargers']} ({offer_id})",),
     )  # fmt: skip
 
 
@@ -80,13 +81,13 @@ def _counts(run: Traced, configuration: str) -> dict[str, int]:
     return configurations_of(run.config.offers, run.table("chargers")).get(name, {})
 
 
-def _service(run: Traced, site: str, served: pd.DataFrame) -> Chain:
+def _service(site: str, served: pd.DataFrame) -> Chain:
     by_class = served.groupby("vehicle_class")["served_kwh_day"].sum().sort_values(ascending=False)
+    cells = served["vehicle_class"].value_counts()
     steps = [
-        Step(str(name), f"from {n:,} cell{'s' if n > 1 else ''}", float(kwh), "kWh/day")
+        Step(str(name), f"from {counted(cells[str(name)], 'cell')}", float(kwh), "kWh/day")
         for name, kwh in by_class.items()
-        for n in [int((served["vehicle_class"] == name).sum())]
-    ]  # fmt: skip
+    ]
     words = " + ".join(f"{kwh:,.6g}" for kwh in by_class) or "nobody"
     steps.append(Step("served", words, float(by_class.sum()), "kWh/day"))
     return Chain(f"what station {site} serves", tuple(steps))
@@ -105,39 +106,36 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
             continue
         group = column.removeprefix("capacity_").removesuffix("_kwh_day")
         types = {name: n for name, n in counts.items() if group_of.get(name) == group}
-        factors = [one for name in types for one in run.figures_of(["power_kw", "ports"], name)]
+        factors = [*run.figures_of(["power_kw", "ports"], *types)]
         factors.append(run.worked_out("availability", "", availability, "share", "offers"))
-        power = sum(n * run_value(run, "power_kw", name) for name, n in types.items())
-        swaps = any(run_value(run, "battery_kwh", name) > 0 for name in types)
+        power = sum(n * run.value("power_kw", name) for name, n in types.items())
+        swaps = any(run.value("battery_kwh", name) > 0 for name in types)
         what = f"capacity of group {group}"
-        chargers = " + ".join(f"{n} x {name}" for name, n in types.items()) or str(
-            offer["chargers"]
-        )
+        chargers = " + ".join(f"{n} x {name}" for name, n in types.items()) or offer["chargers"]
         if rule == "rated_share" and types and not swaps and not offer["extends"]:
             share = float(run.config.offers.utilisation)
             factors.append(run.worked_out("utilisation", "", share, "share", "config.yaml"))
             words = f"{power:g} kW x {HOURS:g} h x {share:g} x {availability:g} ({chargers})"
             value = power * HOURS * share * availability
-            chains.append(
-                Chain(what, (Step(what, words, value, "kWh/day", stored, tuple(factors)),))
-            )
+            step = Step(what, words, value, "kWh/day", stored, tuple(factors))
+            chains.append(Chain(what, (step,)))
             continue
         users = [str(one) for one in pairs.loc[pairs["charger_group"] == group, "vehicle_class"]]
-        settings = run.figures[run.figures["figure"].str.startswith("service.")]
-        factors += run.figures_of([str(name) for name in settings["figure"]], "")
+        settings = run.figures["figure"]
+        factors += run.figures_of(settings[settings.str.startswith("service.")], "")
         factors += run.figures_of(["service.time_utilisation"], group)
         for name in users:
-            factors += run.figures_of([*_SESSION], name)
+            factors += run.figures_of(_SESSION, name)
             factors += run.figures_of(["limit_kw"], f"{group} {name}")
-        step = Step(what, f"{chargers}, rule {rule}, {availability:g} of the time", stored,
-                    "kWh/day", None, tuple(factors))  # fmt: skip
+        words = f"{chargers}, rule {rule}, {availability:g} of the time"
+        step = Step(what, words, stored, "kWh/day", None, tuple(factors))
         energy = run.table("energy").set_index("vehicle_class")["demand_kwh_day"]
         energy = energy[energy.index.isin(users)]
         if types and not offer["extends"] and not swaps and energy.sum() > 0:
-            step = _waiting(run, step, types, group, energy, availability)
-            chains.append(Chain(what, (step,)))
-            continue
-        chains.append(Chain(what, (step,), ("taken from offers as stored, not worked out anew",)))
+            chains.append(Chain(what, (_waiting(run, step, types, group, energy, availability),)))
+        else:
+            as_stored = ("taken from offers as stored, not worked out anew",)
+            chains.append(Chain(what, (step,), as_stored))
     return chains
 
 
@@ -151,7 +149,7 @@ def _waiting(
 ) -> Step:
     """Return a step of a charger group's capacity, computed again by the waiting standard."""
     sessions = pd.DataFrame(
-        [{"vehicle_class": str(name)} | {key: run_value(run, key, str(name)) for key in _SESSION}
+        [{"vehicle_class": str(name)} | {key: run.value(key, str(name)) for key in _SESSION}
          for name in energy.index]
     )  # fmt: skip
     pairs = run.table("compatibility")
@@ -178,12 +176,6 @@ def _waiting(
     return replace(step, words=words, value=value, stored=step.value)
 
 
-def run_value(run: Traced, figure: str, of: str) -> float:
-    """Return the value of a figure in the run's list; 0 if the figure is not listed."""
-    factor = run.figure(figure, of)
-    return 0.0 if factor is None else factor.value
-
-
 def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
     """Return the chain of an offer's cost, part by part."""
     nothing, steps = bool(offer["existing"]), list[Step]()
@@ -191,30 +183,31 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
     def add(column: str, words: str, value: float, *factors: Factor) -> None:
         steps.append(Step(column, words, float(value), "PKR", float(offer[column]), factors))
 
+    counts = {} if nothing else counts
     prices: list[Factor] = []
     each: list[tuple[int, float]] = []
-    for name, n in {} if nothing else counts.items():
+    for name, n in counts.items():
         prices += run.figures_of(["capex_pkr"], name)
-        battery = run_value(run, "battery_kwh", name) * run_value(run, "battery_pkr_kwh", name)
+        battery = run.value("battery_kwh", name) * run.value("battery_pkr_kwh", name)
         if battery > 0:
             prices += run.figures_of(["battery_kwh", "battery_pkr_kwh"], name)
-        each.append((n, run_value(run, "capex_pkr", name) + battery))
+        each.append((n, run.value("capex_pkr", name) + battery))
     words = " + ".join(f"{n} x {price:,.0f}" for n, price in each) or "nothing is built"
     value = sum(n * p for n, p in each)
     types = run.table("chargers").set_index("charger_id")["charger_group"].astype(str)
-    for name in {} if nothing else counts:
+    for name in counts:
         group = types[name]
         for road in run.figures_of(["site costs"], f"road_battery_{group.removeprefix('swap_')}"):
             sold = float(offer[f"capacity_{group}_kwh_day"]) / float(offer["availability"])
-            price = run_value(run, "battery_pkr_kwh", name)
+            price = run.value("battery_pkr_kwh", name)
             words += f" + on the road {road.value:g} x {sold:,.6g} kWh/day x {price:,.0f}"
             value += road.value * sold * price
             prices.append(road)
     add("charger_cost_pkr", words, value, *prices)
     item = str(offer["grid_item"]) if not nothing else ""
     tier, line = run.figure("grid works", item), run.figure("grid works", "overhead_11kv")
+    kw = float(offer["load_kw"] - offer["standing_kw"])
     if tier is not None:
-        kw = float(offer["load_kw"] - offer["standing_kw"])
         words, value, prices = f"{item}: carries {kw:g} kW of load", tier.value, [tier]
         by_kw = run.figure("grid works", f"{item}_kw")
         if by_kw is not None:
@@ -222,27 +215,23 @@ def _cost(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> Chain:
             value, prices = tier.value + kw * by_kw.value, [tier, by_kw]
         add("connection_cost_pkr", words, value, *prices)
     if line is not None and float(offer["line_cost_pkr"]) > 0:
-        km = [f for f in (run.figure("grid works", "distance_city"),) if f is not None]
-        km = km if km and km[0].value == offer["line_km"] else []
+        usual = run.figures_of(["grid works"], "distance_city")
+        km = [one for one in usual if one.value == offer["line_km"]]
         words = f"{offer['line_km']:g} km x {line.value:,.0f} PKR/km"
         value = float(offer["line_km"]) * line.value
         add("line_cost_pkr", words, value, line, *km)
     if float(offer["upgrade_cost_pkr"]) > 0:
-        items = run.figures_of(["grid works"], "upgrade_fixed")
-        items += run.figures_of(["grid works"], "upgrade_kw")
-        fixed, kw = (one.value for one in items)
-        words = f"{fixed:,.0f} + {offer['upgrade_kw']:g} kW x {kw:,.0f}"
-        value = fixed + float(offer["upgrade_kw"]) * kw
+        items = run.figures_of(["grid works"], "upgrade_fixed", "upgrade_kw")
+        fixed, per_kw = (one.value for one in items)
+        words = f"{fixed:,.0f} + {offer['upgrade_kw']:g} kW x {per_kw:,.0f}"
+        value = fixed + float(offer["upgrade_kw"]) * per_kw
         add("upgrade_cost_pkr", words, value, *items)
     fee = run.figure("fee", "application")
     if fee is not None and not nothing:
         add("fee_cost_pkr", "application", fee.value, fee)
-    bays, kw = float(offer["bays_needed"]), float(offer["load_kw"] - offer["standing_kw"])
-    chargers, grid, civil, design = (
-        float(offer[f"{part}_cost_pkr"]) for part in ("charger", "grid", "civil", "design")
-    )
-    works = grid + civil
-    whole = chargers + works + design
+    bays = float(offer["bays_needed"])
+    works = float(offer["grid_cost_pkr"] + offer["civil_cost_pkr"])
+    whole = float(offer["charger_cost_pkr"]) + works + float(offer["design_cost_pkr"])
     for item, column, base, words in (
         ("civil_bay", "civil_cost_pkr", bays, "bays"),
         ("land_bay_upfront", "land_cost_pkr", bays, "bays"),
@@ -274,9 +263,8 @@ def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Ch
     if offer["existing"] or not counts:
         return []
     types = run.table("chargers").set_index("charger_id", drop=False).loc[list(counts)]
-    limits = reference.at_preset(
-        sites.charging_limits(), run.config.offers.costs.preset, "limit_kw"
-    )
+    preset = run.config.offers.costs.preset
+    limits = reference.at_preset(sites.charging_limits(), preset, "limit_kw")
     pairs = run.table("compatibility")
     steps = []
     for group, rows in types.groupby("charger_group", sort=False):
@@ -284,15 +272,12 @@ def _load(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> list[Ch
         drawn = draw_kw(rows, fastest)
         number = np.array([counts[str(name)] for name in rows["charger_id"]])
         words = " + ".join(f"{n} x {kw:g} kW" for n, kw in zip(number, drawn, strict=True))
-        factors = [one for name in rows["charger_id"]
-                   for one in run.figures_of(["power_kw", "ports"], str(name))]  # fmt: skip
+        factors = [*run.figures_of(["power_kw", "ports"], *rows["charger_id"].astype(str))]
         users = pairs.loc[pairs["charger_group"] == group, "vehicle_class"]
-        for name in users if np.isfinite(fastest) else ():
-            factors += run.figures_of(["limit_kw"], f"{group} {name}")
-        limit = f", no vehicle above {fastest:g} kW" if np.isfinite(fastest) else ""
-        steps.append(
-            Step(str(group), words + limit, float(number @ drawn), "kW", None, tuple(factors))
-        )
+        if np.isfinite(fastest):
+            factors += run.figures_of(["limit_kw"], *(f"{group} {name}" for name in users))
+            words += f", no vehicle above {fastest:g} kW"
+        steps.append(Step(str(group), words, float(number @ drawn), "kW", None, tuple(factors)))
     every = sum(step.value for step in steps) + float(offer["standing_kw"])
     words = " + ".join(f"{step.value:,.6g}" for step in steps)
     words += f" + {offer['standing_kw']:g} that stands" if offer["standing_kw"] > 0 else ""
@@ -314,7 +299,7 @@ def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list
 
     def step(column: str, base: str, times: float, figure: str, *of: str) -> None:
         stored = offer[column] if column in offer.index else earned.get(column)
-        factors = [one for name in of for one in run.figures_of([figure], name)]
+        factors = run.figures_of([figure], *of)
         if stored is None or len(factors) < len(of):
             return
         words, value = base, times
@@ -322,7 +307,7 @@ def _running(run: Traced, offer: pd.Series[Any], business: pd.DataFrame) -> list
             words, value = f"{words} x {one.value:,.6g}", value * one.value
         gap = abs(value - float(stored))
         exact = float(stored) if column in offer.index or gap > PAISA else value
-        steps.append(Step(column, words, value, "PKR/year", exact, tuple(factors)))
+        steps.append(Step(column, words, value, "PKR/year", exact, factors))
 
     chargers = float(offer["charger_cost_pkr"] - offer["battery_cost_pkr"])
     step("om_pkr_year", f"{chargers:,.0f}, chargers", chargers, "site costs", "om_share")
@@ -360,8 +345,8 @@ def _subsidy(
     # The table has the sum of all payments up to each year.
     payments = paid.loc[until & (paid["site_id"].astype(str) == site), "subsidy_pkr"]
     drawn = float(payments.max()) if len(payments) else 0.0
-    settings = run.figures[run.figures["figure"].str.startswith("subsidy.")]
-    factors = run.figures_of([str(name) for name in settings["figure"]], "")
+    settings = run.figures["figure"]
+    factors = run.figures_of(settings[settings.str.startswith("subsidy.")], "")
     words, value = "as stored", drawn
     stored: float | None = None
     if offer["existing"]:
@@ -413,9 +398,7 @@ def _business(run: Traced, site: str) -> tuple[list[Chain], pd.DataFrame]:
         return [], pd.DataFrame()
     row = rows.iloc[-1]
     money = run.figures[run.figures["used_for"] == "business case"]
-    factors = run.figures_of(["business case"], "")
-    for of in money["of"]:
-        factors += run.figures_of(["business case"], str(of))
+    factors = run.figures_of(["business case"], "", *money["of"])
     words = "business.csv: sales, costs a year and replacements over the horizon, discounted"
     step = Step("npv_pkr", words, float(row["npv_pkr"]), "PKR", None, factors)
     told = row.drop(["site_id", "offer_id"]).rename("value").rename_axis("figure").reset_index()

@@ -7,8 +7,9 @@ input file of the run is needed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -126,20 +127,13 @@ class Trace:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the chains as plain mappings and lists, for JSON."""
+        own = ("kind", "id", "name", "year", "scenario", "same")
         return {
-            "kind": self.kind,
-            "id": self.id,
-            "name": self.name,
-            "year": self.year,
-            "scenario": self.scenario,
-            "same": self.same,
+            **{name: getattr(self, name) for name in own},
             "notes": list(self.notes),
             "chains": [
                 {
-                    "what": chain.what,
-                    "value": chain.value,
-                    "stored": chain.stored,
-                    "same": chain.same,
+                    **{name: getattr(chain, name) for name in ("what", "value", "stored", "same")},
                     "notes": list(chain.notes),
                     "steps": [{**asdict(step), "same": step.same} for step in chain.steps],
                 }
@@ -206,16 +200,21 @@ class Traced:
             table = self.table(name)
             ids = table["cell_id"].astype(str)
             self._by_cell[name] = {str(key): rows for key, rows in table.groupby(ids, sort=False)}
-        cell_rows: pd.DataFrame | None = self._by_cell[name].get(cell)
-        return self.table(name).iloc[:0] if cell_rows is None else cell_rows
+        rows: pd.DataFrame = self._by_cell[name].get(cell, self.table(name).iloc[:0])
+        return rows
 
     def figure(self, figure: str, of: str = "") -> Factor | None:
         """Return a figure of the run's list; None if it is not listed."""
         return self._factors.get((figure, of))
 
-    def figures_of(self, figures: list[str], of: str) -> tuple[Factor, ...]:
-        """Return the given figures about a subject, leaving out any that are not listed."""
-        factors = (self.figure(figure, of) for figure in figures)
+    def value(self, figure: str, of: str) -> float:
+        """Return the value of a figure in the run's list; 0 if it is not listed."""
+        factor = self.figure(figure, of)
+        return 0.0 if factor is None else factor.value
+
+    def figures_of(self, figures: Iterable[str], *of: str) -> tuple[Factor, ...]:
+        """Return the given figures about each subject, leaving out any that are not listed."""
+        factors = (self.figure(figure, one) for one, figure in product(of, figures))
         return tuple(one for one in factors if one is not None)
 
     def worked_out(

@@ -96,16 +96,15 @@ class Verified:
         """Run a check, record its words or its faults, and return its result."""
         begun = datetime.now()
         result: T | None = None
+        self.held[what] = "does not hold"
         try:
             self.held[what], result = check()
         except OutputError:
             raise  # the machine is at fault, not the run
         except SitingError as err:
-            self.held[what] = "does not hold"
             self.faults.extend(fault for fault in err.faults if fault not in self.faults)
         except Exception as err:
             # Edited files can make any reader fail, so every error means that the check fails.
-            self.held[what] = "does not hold"
             said = f"cannot be checked: {type(err).__name__}: {' '.join(str(err).split())[:200]}"
             self.faults.append(Fault(f"{self.folder}, {what}", said, MENDED))
         if progress is not None:
@@ -191,9 +190,8 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
     told = prices.loc[prices["row"] == BOUND, "price"].to_numpy(float)
     if len(told) != 1 or differs(told, proof.bound).any():
         was = ", ".join(shown(one) for one in told) or "none"
-        what = (
-            f"{shown(proof.bound)} {proof.unit} is claimed, the certificate was written for {was}"
-        )
+        claimed = f"{shown(proof.bound)} {proof.unit} is claimed"
+        what = f"{claimed}, the certificate was written for {was}"
         faults.append(Fault(where, what, MENDED))
     less = account.aims[0].kind == "least_money"
     low, high = (proven.bound, proof.objective) if less else (proof.objective, proven.bound)
@@ -216,8 +214,7 @@ def _bound(study: Study, notes: list[str]) -> tuple[str, None]:
 def _award(study: Study, folder: Path) -> tuple[str, None]:
     """Check the winners and rules of an award, and its payments by both rules."""
     account = award_account(study, folder)
-    faults = award_faults(account)
-    refuse(faults)
+    refuse(award_faults(account))
     won, lost = len(account.winners), len(account.losers)
     words = "bundles, alternatives, caps, reserve prices and payments hold"
     return f"{won:,} bids that win and {lost:,} that lose: {words}", None
@@ -231,7 +228,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
         output = study.config.output.model_copy(update={"cache_dir": cache})
         config = study.config.model_copy(update={"output": output})
         stored = {name: getattr(study, name) for name, made in STAGES.items() if made.stored}
-        for name in (n for n in stored if STAGES[n].stored in _FROM_TABLES):
+        for name in (name for name in stored if STAGES[name].stored in _FROM_TABLES):
             others = {other: table for other, table in stored.items() if other != name}
             try:
                 anew = getattr(Study(config, tables=others), name)
@@ -364,9 +361,9 @@ def _record_faults(said: dict[str, Any], anew: dict[str, Any], moment: OfTheMome
         key for key in dict.fromkeys([*anew, *said])
         if key not in hashes and said.get(key) != anew.get(key)
     )  # fmt: skip
-    faults = (
-        [Fault(f"{FOLDER}/{MANIFEST}", "has other keys than a run", MENDED, odd)] if odd else []
-    )
+    faults = []
+    if odd:
+        faults.append(Fault(f"{FOLDER}/{MANIFEST}", "has other keys than a run", MENDED, odd))
     if said.get("siting") != moment.siting:
         what = "names another version than run.json"
         faults.append(Fault(f"{FOLDER}/{MANIFEST}, key siting", what, MENDED))

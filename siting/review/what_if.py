@@ -119,13 +119,12 @@ class WhatIf:
         stands = {site: offer for site, offer in stands.items() if site not in gone}
         lacking: list[str] = []
         for site in (site for site in wanted if site not in stands):
-            if site not in self._required:
-                offer = self._offer_at(site, self._with_existing(stands), budget_pkr)
-                if offer is None:
-                    lacking.append(f"{site}: nothing can be built there")
-                    continue
-                self._required[site] = offer
-            stands[site] = self._required[site]
+            offer = self._required.get(site)
+            offer = offer or self._offer_at(site, self._with_existing(stands), budget_pkr)
+            if offer is None:
+                lacking.append(f"{site}: nothing can be built there")
+            else:
+                self._required[site] = stands[site] = offer
         self.plan, broken = self._value(self._with_existing(stands), budget_pkr)
         self.broken = [*lacking, *broken]
         self.drop, self.require, self.budget_pkr = tuple(drop), tuple(require), budget_pkr
@@ -184,10 +183,8 @@ class WhatIf:
     def _offer_at(self, site: str, stands: tuple[str, ...], budget_pkr: float | None) -> str | None:
         """Return the offer to add at a site; None if no offer can be built there."""
         money = self.study.program.money_pkr if budget_pkr is None else budget_pkr
-        end = in_the_end(self.study.asked, money)
-        asked = replace(end, limits=(), required=(), forbidden=())
-        program = Program(instance_of(asked), "capacitated")
-        able = Marginal(program, stands).offers_at(site)
+        asked = replace(in_the_end(self.study.asked, money), limits=(), required=(), forbidden=())
+        able = Marginal(Program(instance_of(asked), "capacitated"), stands).offers_at(site)
         able = able[able["offer_id"].isin(self._built.index)]
         if able.empty:
             return None
@@ -210,8 +207,7 @@ class Board:
         """Return the first content of the page: ``page``, ``sites``, ``wishes``, ``state``."""
         candidates = self.asked.study.candidates
         taken = candidates["site_id"].isin(list(self._stored.sites["site_id"]))
-        free = candidates[~taken].to_crs(4326)
-        page = map_alone(render(self._stored, free=free))
+        page = map_alone(render(self._stored, free=candidates[~taken].to_crs(4326)))
         named = candidates[["site_id", "name"]].astype("str").fillna("").itertuples(index=False)
         return {
             "page": page.replace("</head>", f"{_NO_PANEL}</head>", 1),
