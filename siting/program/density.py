@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.program.limits import Limit
 from siting.program.obligations import offers_left
 
@@ -117,7 +117,7 @@ def one_in_each(
         things = "stretches" if kind == "stretch" else f"{kind}s"
         what = f"{len(empty):,} {things} without a candidate that can meet the rule"
         fix = "add candidates there (offers.csv has the reasons for the others), or widen the rule"
-        raise InputError(Fault(where, what, fix, tuple(empty)))
+        raise InputError(where, what, fix, tuple(empty))
     return tuple(limits)
 
 

@@ -8,19 +8,9 @@ from scipy import sparse
 from siting.program.instance import Floats, Ints
 
 FAMILIES = (
-    "one",
-    "resource",
-    "demand",
-    "capacity",
-    "cover",
-    "gap",
-    "cap",
-    "paid",
-    "subsidies",
-    "floor",
-    "aim",
-    "kept",
-)
+    "one", "resource", "demand", "capacity", "cover", "gap", "cap", "paid", "subsidies", "floor",
+    "aim", "kept",
+)  # fmt: skip
 _Part = tuple[Ints, Ints, Floats, Floats, Floats]
 
 
@@ -54,6 +44,20 @@ class Rows:
         )
         self._parts[family].append((row, column, value * scale[row], low, high))
 
+    def add_terms(
+        self,
+        family: str,
+        *terms: tuple[Ints, Ints, Floats | float],
+        lower: Floats | None = None,
+        upper: Floats | None = None,
+    ) -> None:
+        """Add rows that sum several terms, each with its rows, columns and coefficients."""
+        row, column, value = (
+            np.concatenate(part)
+            for part in zip(*(np.broadcast_arrays(*term) for term in terms), strict=True)
+        )
+        self.add(family, row, column, value, lower=lower, upper=upper)
+
     def add_one(
         self,
         family: str,
@@ -70,24 +74,18 @@ class Rows:
     def matrix(self, columns: int) -> tuple[sparse.csr_array, Floats, Floats, dict[str, slice]]:
         """Return the coefficients, the sides, and the range of rows of each family."""
         family: dict[str, slice] = {}
-        row, column, value, lower, upper = [], [], [], [], []
+        parts: list[_Part] = []
         count = 0
-        for name, parts in self._parts.items():
+        for name, mine in self._parts.items():
             first = count
-            for r, c, v, low, high in parts:
-                row.append(r + count)
-                column.append(c)
-                value.append(v)
-                lower.append(low)
-                upper.append(high)
-                count += len(low)
+            for row, *others, upper in mine:
+                parts.append((row + count, *others, upper))
+                count += len(upper)
             if count > first:
                 family[name] = slice(first, count)
         if not count:
             return sparse.csr_array((0, columns)), np.zeros(0), np.zeros(0), family
-        a = sparse.csr_array(
-            (np.concatenate(value), (np.concatenate(row), np.concatenate(column))),
-            shape=(count, columns),
-        )
+        row, column, value, low, high = map(np.concatenate, zip(*parts, strict=True))
+        a = sparse.csr_array((value, (row, column)), shape=(count, columns))
         a.sum_duplicates()
-        return a, np.concatenate(lower), np.concatenate(upper), family
+        return a, low, high, family

@@ -102,8 +102,6 @@ class Merging:
         row_of_demand = np.full(len(reach), -1, dtype=np.int64)
         row_of_demand[rows] = merged
         chosen = [parts[n] for n in reach[rows[first]].tolist()]
-        start = np.zeros(len(first) + 1, dtype=np.int64)
-        np.cumsum([len(part[0]) for part in chosen], out=start[1:])
         none = np.zeros(0)
         return Service(
             kwh=kwh,
@@ -113,7 +111,7 @@ class Merging:
             margin=by_class[0][vehicle_class[first]],
             vehicle_class=vehicle_class[first],
             floor=member[:, first],
-            start=start,
+            start=np.cumsum([0, *(len(part[0]) for part in chosen)]),
             site=np.concatenate([none.astype(np.int64), *(part[0] for part in chosen)]),
             factor=np.concatenate([none, *(part[1] for part in chosen)]),
             minutes=np.concatenate([none, *(part[2] for part in chosen)]),

@@ -23,7 +23,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, naming, refuse
 from siting.program.limits import Limit, new_offers
 
 
@@ -39,9 +39,7 @@ def spacing(
     least straight-line distance (m); `kinds`: kinds of candidates under the rule, e.g.
     ``["fuel"]``; all by default. Existing stations of any kind exclude new stations.
     """
-    faults = _faults(candidates, offers, min_m, kinds)
-    if faults:
-        raise InputError(faults)
+    refuse(_faults(candidates, offers, min_m, kinds))
     sites = candidates.assign(site_id=candidates["site_id"].astype(str)).sort_values("site_id")
     offer_site = offers["site_id"].astype(str)
     standing = set(offer_site[offers["existing"].to_numpy(bool)])
@@ -108,20 +106,13 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
 
 
 def _offers_by_site(offers: pd.DataFrame) -> dict[str, list[str]]:
-    new = set(new_offers(offers))
-    out: dict[str, list[str]] = {}
-    ids = offers["offer_id"].astype(str)
-    for site, offer in sorted(zip(offers["site_id"].astype(str), ids, strict=True)):
-        if offer in new:
-            out.setdefault(site, []).append(offer)
-    return out
+    rows = offers[["site_id", "offer_id"]].astype(str).sort_values(["site_id", "offer_id"])
+    rows = rows[rows["offer_id"].isin(new_offers(offers))]
+    return rows.groupby("site_id")["offer_id"].agg(list).to_dict()
 
 
 def _faults(
-    candidates: gpd.GeoDataFrame,
-    offers: pd.DataFrame,
-    min_m: float,
-    kinds: Collection[str] | None,
+    candidates: gpd.GeoDataFrame, offers: pd.DataFrame, min_m: float, kinds: Collection[str] | None
 ) -> list[Fault]:
     faults = []
     if not (math.isfinite(min_m) and min_m > 0):
@@ -131,13 +122,10 @@ def _faults(
         what = "not in metres" if crs is not None else "without a coordinate reference system"
         faults.append(Fault("candidates, geometry", what, "project them, e.g. to EPSG:32642"))
     stray = sorted(set(offers["site_id"].astype(str)) - set(candidates["site_id"].astype(str)))
-    if stray:
-        what = f"{len(stray):,} not among the candidates"
-        faults.append(Fault("offers, column site_id", what, "", tuple(stray)))
+    faults += naming("offers, column site_id", "not among the candidates", stray, count=True)
     if kinds is not None:
         there = set(candidates["kind"].astype(str))
-        unknown = tuple(sorted(set(kinds) - there))
-        if unknown:
-            fix = f"there are {', '.join(sorted(there))}"
-            faults.append(Fault("spacing, kinds", "no such kind of candidate", fix, unknown))
+        unknown = sorted(set(kinds) - there)
+        fix = f"there are {', '.join(sorted(there))}"
+        faults += naming("spacing, kinds", "no such kind of candidate", unknown, fix)
     return faults
