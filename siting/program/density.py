@@ -42,8 +42,7 @@ def squares(points: gpd.GeoSeries, square_m: float) -> pd.Series:
     >>> squares(at, 1000.0).tolist()
     ['square 1 km E1 N1', 'square 1 km E2 N1']
     """
-    column = np.floor(points.x / square_m).astype(int)
-    row = np.floor(points.y / square_m).astype(int)
+    column, row = (np.floor(at / square_m).astype(int) for at in (points.x, points.y))
     if len(points):
         column, row = column - column.min() + 1, row - row.min() + 1
     name = f"square {square_m / 1000:g} km"
@@ -133,6 +132,6 @@ def power(
     >>> power(offers, {"a": 60.0}, 50.0, "1.3 kW a car")
     Limit 1.3 kW a car (power): at least 50 kW over 1 offers
     """
-    use = {o: power_kw.get(o, 0.0) for o in offers["offer_id"].astype(str)}
-    counted = {o: kw for o, kw in use.items() if kw > 0}
+    ids = offers["offer_id"].astype(str)
+    counted = {o: power_kw[o] for o in ids if power_kw.get(o, 0.0) > 0}
     return Limit(name, "power", "kW", math.inf, counted, at_least=at_least_kw)

@@ -415,7 +415,7 @@ class Program:
             return self
         ids = pd.Index(self.instance.demand_ids.astype(str))
         faults, columns = self._key_faults("demand", demand), []
-        for key in filter(demand.__contains__, self._keys()):
+        for key in [key for key in self._keys() if key in demand]:
             given = demand[key]
             index = pd.Index(given.index.astype(str))
             stray = tuple(sorted(set(index) ^ set(ids)))

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from itertools import combinations
 
 import geopandas as gpd
 import numpy as np
@@ -100,7 +101,7 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
             clique.append(best)
             common &= near[best]
         clique.sort()
-        covered.update((p, q) for n, p in enumerate(clique) for q in clique[n + 1 :])
+        covered.update(combinations(clique, 2))
         cliques.append(clique)
     return cliques
 
