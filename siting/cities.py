@@ -33,8 +33,6 @@ _LENT = {
     "Rawalpindi": ("Rawalpindi",),
 }
 LENDERS = {division: city for city, lent in _LENT.items() for division in lent}
-
-
 # Words that YAML does not read as text.
 NO_TEXT = ("yes", "no", "on", "off", "true", "false", "null", "y", "n")
 
@@ -57,8 +55,7 @@ def library() -> pd.DataFrame:
     cities = table("cities")
     zones = table("tehsils").groupby("city")["people_2023"].agg(["size", "sum"])
     rows = zones.reindex(cities["city"].to_list())
-    cities["zones"] = rows["size"].to_numpy(dtype=int)
-    cities["zone_people"] = rows["sum"].to_numpy(dtype=int)
+    cities[["zones", "zone_people"]] = rows[["size", "sum"]].to_numpy(dtype=int)
     cities["place_query"] = cities["place_query"].fillna("")
     first = ["city", "province", "people_2023", "zones", "zone_people", "disco", "availability"]
     hidden = ("share_of_fleet", "share_source", "share_confidence")  # for `siting.demand` only
@@ -117,14 +114,10 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
         what = "stands in several districts" if len(rows) else "is not in the census table"
         faults.append(Fault(where, f"{name!r} {what}", fix))
     refuse(faults)
-    table_ = pd.DataFrame(zone_rows)
-    return pd.DataFrame(
-        {
-            "people": table_["people_2023"].to_numpy(dtype=float),
-            "renting_share": table_["renting_share"].to_numpy(dtype=float),
-            "ownership": table_["rooms4_share"].to_numpy(dtype=float),
-        }
-    )
+    columns = {"people_2023": "people", "renting_share": "renting_share",
+               "rooms4_share": "ownership"}  # fmt: skip
+    zones = pd.DataFrame(zone_rows)[[*columns]].rename(columns=columns)
+    return zones.astype(float).reset_index(drop=True)
 
 
 def find_city(name: str) -> pd.Series[Any]:

@@ -167,14 +167,9 @@ class Outcome(Solved):
             AimProof(one["aim"], Proof(**{k: _number(v) for k, v in one["proof"].items()}))
             for one in facts["proofs"]
         )
-        plain = {name: facts[name] for name in FACTS}
-        listed = {
-            "blocks": tuple(facts["blocks"]),
-            "offers": tuple(facts["offers"]),
-            "limits": tuple(facts["limits"]),
-            "lines": tuple(Line(*map(str, line)) for line in facts["lines"]),
-        }
-        parts: dict[str, Any] = plain | listed
+        parts: dict[str, Any] = {name: facts[name] for name in FACTS}
+        parts |= {name: tuple(facts[name]) for name in ("blocks", "offers", "limits")}
+        parts["lines"] = tuple(Line(*map(str, line)) for line in facts["lines"])
         parts |= {name: frame(f"outcome_{name}") for name in FRAMES}
         tables = {name: frame(f"table_{name}") for name in facts["tables"]}
         return cls(**parts, proofs=proofs, tables=tables)

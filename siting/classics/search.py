@@ -221,16 +221,13 @@ def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
     number[tight] = np.arange(len(tight))
     full = np.flatnonzero(number[site] >= 0)
     unit = max(float(instance.weight.mean()), 1e-300)
+    used = (instance.weight[row[full]] / unit, (number[site[full]], full))
+    served = (np.ones(len(pair)), (row, np.arange(len(pair))))
     answer = linprog(  # type: ignore[call-overload]
         instance.whole[pair],
-        A_ub=sparse.csr_array(
-            (instance.weight[row[full]] / unit, (number[site[full]], full)),
-            shape=(len(tight), len(pair)),
-        ),
+        A_ub=sparse.csr_array(used, shape=(len(tight), len(pair))),
         b_ub=instance.capacity[tight] / unit,
-        A_eq=sparse.csr_array(
-            (np.ones(len(pair)), (row, np.arange(len(pair)))), shape=(rows, len(pair))
-        ),
+        A_eq=sparse.csr_array(served, shape=(rows, len(pair))),
         b_eq=np.ones(rows),
         bounds=(0, 1),
         method="highs",
@@ -246,8 +243,7 @@ def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
     """Return the cost of opening sites and serving all demand; infinite if impossible."""
     if instance.capacity[chosen].sum() < instance.weight.sum() * (1 - settings.EXACT):
         return math.inf
-    shares = transport(instance, chosen)
-    if shares is None:
+    if (shares := transport(instance, chosen)) is None:
         return math.inf
     return float(instance.fixed_cost[chosen].sum() + instance.whole @ shares)
 
@@ -257,8 +253,7 @@ def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Fl
 
     Existing sites stay. When time is up, the present set is returned.
     """
-    shares = transport(instance, chosen)
-    if shares is None:
+    if (shares := transport(instance, chosen)) is None:
         return chosen
     used = instance.existing.copy()
     used[instance.site[shares > 0]] = True
