@@ -291,17 +291,13 @@ def _clear_dead_parts(folder: Path) -> None:
 
 
 @contextmanager
-def _refused_in_words(
-    path: Path, errors: tuple[type[Exception], ...] = (OSError,)
-) -> Iterator[None]:
+def _refused_in_words(path: Path, errors: tuple[type[Exception], ...]) -> Iterator[None]:
     """Turn the system's refusal to write into an `OutputError`."""
     try:
         yield
     except SitingError:
         raise
     except errors as err:
-        number = getattr(err, "errno", None) or 0
+        fix = FIXES.get(getattr(err, "errno", None) or 0, ROOM)
         words = getattr(err, "strerror", None) or first_line(err)
-        raise OutputError(
-            str(path), f"cannot be written: {words}", FIXES.get(number, ROOM)
-        ) from err
+        raise OutputError(str(path), f"cannot be written: {words}", fix) from err

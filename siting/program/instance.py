@@ -194,7 +194,7 @@ class Instance:
             reach_min=minutes,
             budget_pkr=float(budget_pkr),
             limits=tuple(limits),
-            required_sites=np.sort(_positions(sites, pd.Series(sorted(set(map(str, required)))))),
+            required_sites=np.sort(_positions(sites, sorted(set(map(str, required))))),
         )
         if not instance.served_pairs.any():
             raise InputError(reach_fault(demand, offers, left, reach, cutoff_min))
@@ -290,7 +290,7 @@ class Instance:
             If an id is not an offer of this instance, or two offers are at one site.
         """
         wanted = sorted(set(map(str, offer_ids)))
-        positions = _positions(self.offer_ids, pd.Series(wanted, dtype=object))
+        positions = _positions(self.offer_ids, wanted)
         unknown = [name for name, at in zip(wanted, positions, strict=True) if at < 0]
         refuse(naming("offers", "not among the offers that can be built", unknown, count=True))
         twice = np.bincount(self.offer_site[positions], minlength=len(self.site_ids)) > 1
@@ -313,10 +313,10 @@ def _optional(offers: pd.DataFrame, column: str, blank: Any) -> pd.Series[Any]:
     return given.astype(object).where(given.notna(), blank)
 
 
-def _positions(names: Iterable[str], wanted: pd.Series) -> Ints:
+def _positions(names: npt.ArrayLike, wanted: npt.ArrayLike) -> Ints:
     """Return the position of each wanted name among the names; -1 for an unknown name."""
-    index = pd.Index(np.asarray(list(names), dtype=object), dtype=object)
-    positions = index.get_indexer(pd.Index(wanted.to_numpy(object), dtype=object))
+    known, sought = (np.asarray(some, dtype=object) for some in (names, wanted))
+    positions = pd.Index(known, dtype=object).get_indexer(pd.Index(sought, dtype=object))
     return np.asarray(positions, dtype=np.int64)
 
 

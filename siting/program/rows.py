@@ -31,17 +31,14 @@ class Rows:
         upper: Floats | None = None,
     ) -> None:
         """Add rows numbered from 0, each scaled to its largest coefficient."""
-        sides = [side for side in (lower, upper) if side is not None]
-        count = len(sides[0])
+        count = len(next(side for side in (lower, upper) if side is not None))
         if not count:
             return
         largest = np.zeros(count)
         np.maximum.at(largest, row, np.abs(value))
         scale = 1.0 / np.where(largest > 0, largest, 1.0)
-        low, high = (
-            np.full(count, none) if side is None else side * scale
-            for side, none in ((lower, -np.inf), (upper, np.inf))
-        )
+        low = np.full(count, -np.inf) if lower is None else lower * scale
+        high = np.full(count, np.inf) if upper is None else upper * scale
         self._parts[family].append((row, column, value * scale[row], low, high))
 
     def add_terms(

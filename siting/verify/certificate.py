@@ -145,7 +145,6 @@ class _Bound:
         return float(granted[year] if isinstance(granted, Mapping) else granted)
 
     def found(self) -> Certified:
-        """Return the bound."""
         self._slices()
         parts = [self._demand(), self._floors(), *self._sides(), *self._sites()]
         total = sum(parts, start=Fraction(0)) if self.exact else math.fsum(parts)
@@ -295,15 +294,11 @@ class _Bound:
         over = pd.Series(drawn > pkr * (1 + ROUNDING), index=offers.index)
         if a.resource_use is None or a.resources is None:
             return over
-        plain = a.resources[~self._per_rupee(a.resources)]
+        none = pd.Series(False, index=a.resources.index)
+        plain = a.resources[~a.resources.get("per_rupee", none).eq(True)]
         most = a.resource_use["resource"].map(plain.set_index("resource")["at_most"]).astype(float)
         much = a.resource_use["use"] > most * (1 + ROUNDING)
         return over | offers["offer_id"].isin(a.resource_use.loc[much, "offer_id"])
-
-    @staticmethod
-    def _per_rupee(resources: pd.DataFrame) -> pd.Series:
-        none = pd.Series(False, index=resources.index)
-        return resources.get("per_rupee", none).eq(True)
 
     def _uses(self, offers: pd.DataFrame) -> tuple[Numbers, Numbers]:
         """Return the value of each offer's use of limits at their prices: fixed, and per rupee."""
