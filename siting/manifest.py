@@ -134,10 +134,10 @@ def read_manifest(
     `tables` are tables that the folder must have. An `InputError` names every fault: a folder that
     is not a run, another format, and missing or edited files.
     """
+    if not folder.is_dir():
+        raise InputError(str(folder), "no such run folder", "name one that siting run wrote")
     if not (folder / "run.json").is_file():
-        what = (
-            "is not a run folder: it has no run.json" if folder.is_dir() else "no such run folder"
-        )
+        what = "is not a run folder: it has no run.json"
         raise InputError(str(folder), what, "name one that siting run wrote")
     facts = read_json(folder / "run.json")
     path = folder / FOLDER / MANIFEST

@@ -189,12 +189,12 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     """
     program, instance = answer.program, answer.program.instance
     names = [one.name for one in program.slices]
-    years = program.year_plan.years if program.year_plan else None
-    scenarios = program.scenario_plan.names if program.scenario_plan else None
+    years = program.year_plan.years if program.year_plan else (None,)
+    scenarios = program.scenario_plan.names if program.scenario_plan else ()
     slices = pd.DataFrame(
         {
             "slice": names,
-            "year": [years[one.year] if years else None for one in program.slices],
+            "year": [years[one.year] for one in program.slices],
             "scenario": [scenarios[one.scenario] if scenarios else "" for one in program.slices],
             "weight": [one.weight for one in program.slices],
             "probability": [one.probability for one in program.slices],
@@ -213,7 +213,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     reference = next((aim.best for aim in program.aims if aim.best), ())
     # Rows with share 0 are no floors: they are the groups of the aim `worst_share`.
     floors = answer.floor_table
-    best = pd.DataFrame({"scenario": list(scenarios or ())[: len(reference)]})
+    best = pd.DataFrame({"scenario": scenarios[: len(reference)]})
     return Outcome(
         **{name: getattr(answer, name) for name in _SAME},
         blocks=tuple(blocks),

@@ -17,6 +17,7 @@ from siting.export import geojson_of, layers_of, noted, plot_plan, save_plan_pic
 from siting.export.dictionary import is_own
 from siting.export.exchange import write_exchange
 from siting.outcome import Outcome
+from siting.pages import figure
 from siting.tables import capacity_columns, may_be_built
 from siting.texts import html_text
 
@@ -374,13 +375,12 @@ class Plan:
         )
         names = ("vehicle class", "wanted kWh/day", "served kWh/day", "share")
         heads = "".join(f"<th {left if name == names[0] else right}>{name}</th>" for name in names)
-        c = self.classes
-        columns = (c["vehicle_class"], c["demand_kwh_day"], c["served_kwh_day"], c["served_share"])
         classes = "".join(
-            f"<tr><th {left}>{html_text(str(name).replace('_', ' '))}</th>"
-            f"<td {right}>{wanted:,.0f}</td><td {right}>{served:,.0f}</td>"
-            f"<td {right}>{'–' if math.isnan(share) else f'{share:.1%}'}</td></tr>"
-            for name, wanted, served, share in zip(*columns, strict=True)
+            f"<tr><th {left}>{html_text(str(row['vehicle_class']).replace('_', ' '))}</th>"
+            f"<td {right}>{figure(row['demand_kwh_day'])}</td>"
+            f"<td {right}>{figure(row['served_kwh_day'])}</td>"
+            f"<td {right}>{figure(row['served_share'], '.1%')}</td></tr>"
+            for row in self.classes.to_dict("records")
         )
         note = f"<p><em>{html_text(self.note)}</em></p>" if self.note else ""
         return (

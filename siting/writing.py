@@ -235,10 +235,8 @@ def _put(part: Path, place: Path, path: Path) -> None:
             place.rmdir()
         part.replace(place)
     except OSError as err:
-        for n in itertools.count(2):
-            aside = place.with_name(f"{place.name}-{n}")
-            if not aside.exists():
-                break
+        others = (place.with_name(f"{place.name}-{n}") for n in itertools.count(2))
+        aside = next(other for other in others if not other.exists())
         part.replace(aside)
         what = f"another program put something there meanwhile ({err.strerror})"
         raise OutputError(str(path), what, f"what was made is whole, in {aside}") from err

@@ -131,16 +131,14 @@ class PlainInstance:
         row, site, value = row[order], site[order], value[order]
         load = _numbers(wanted, weight, 1.0)
         limit = _numbers(sites, capacity, np.inf)
-        standing = np.zeros(len(sites), dtype=bool)
-        if "existing" in sites.columns:
-            standing = sites["existing"].to_numpy(bool, copy=True)
+        standing = sites.get("existing", pd.Series(False, index=sites.index))
         return cls(
             demand_ids=wanted["demand_id"].to_numpy(object).copy(),
             weight=load,
             site_ids=sites["site_id"].to_numpy(object).copy(),
             fixed_cost=_numbers(sites, fixed_cost, 0.0),
             capacity=np.where(np.isnan(limit), np.inf, limit),
-            existing=standing,
+            existing=standing.to_numpy(bool, copy=True),
             start=np.cumsum(np.append(0, np.bincount(row, minlength=len(wanted)))),
             site=site.astype(np.int64),
             cost=value.copy(),

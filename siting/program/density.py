@@ -104,20 +104,19 @@ def one_in_each(
     """
     left = offers_left(offers, forbidden)
     by_site = left.groupby("site_id")["offer_id"].agg(list).to_dict()
-    limits, empty = [], []
-    for name in sorted(sites):
-        here = [o for site in sorted(set(sites[name])) for o in by_site.get(site, [])]
-        if here:
-            use = dict.fromkeys(here, 1.0)
-            limits.append(Limit(name, kind, "stations", math.inf, use, at_least=1.0))
-        else:
-            empty.append(name)
-    if empty:
+    use = {
+        name: {o: 1.0 for site in sorted(set(sites[name])) for o in by_site.get(site, ())}
+        for name in sorted(sites)
+    }
+    if empty := [name for name, offers_there in use.items() if not offers_there]:
         things = "stretches" if kind == "stretch" else f"{kind}s"
         what = f"{len(empty):,} {things} without a candidate that can meet the rule"
         fix = "add candidates there (offers.csv has the reasons for the others), or widen the rule"
         raise InputError(where, what, fix, tuple(empty))
-    return tuple(limits)
+    return tuple(
+        Limit(name, kind, "stations", math.inf, offers_there, at_least=1.0)
+        for name, offers_there in use.items()
+    )
 
 
 def power(

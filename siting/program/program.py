@@ -500,15 +500,16 @@ class Program:
         is at a site that must have a station.
         """
         instance = self.instance
+        must = instance.must_sites[instance.offer_site]
         possible = np.ones(len(instance.offer_ids), dtype=bool)
-        if self.budgeted and self.gap is None:
+        if self.gap is not None:
+            possible = must | self._viable(self.gap)
+        elif self.budgeted:
             most = max(self.year_plan.limit_pkr) if self.year_plan else instance.budget_pkr
             if self.year_plan and self.year_plan.upgrades:
                 most = sum(self.year_plan.budgets_pkr)
             possible = instance.offer_subsidy <= most + tolerance(most)
-        if self.gap is not None:
-            possible &= instance.must_sites[instance.offer_site] | self._viable(self.gap)
-        useful = instance.must_sites[instance.offer_site] | self._usable()
+        useful = must | self._usable()
         for limit in instance.limits:
             amount = instance.amounts_of(limit)
             used = amount * instance.offer_subsidy if limit.per_rupee else amount

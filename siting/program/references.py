@@ -26,7 +26,13 @@ def check_tables(
 
     `tables` are demand, offers, reach and compatibility.
     """
-    faults = _limit_faults(budget_pkr, cutoff_min)
+    faults = []
+    if not math.isfinite(budget_pkr):
+        faults.append(Fault("budget_pkr", f"is {budget_pkr}", "give PKR, 0 or more"))
+    elif budget_pkr < 0:
+        faults.append(Fault("budget_pkr", f"is negative ({budget_pkr:,.0f})", "give PKR 0 or more"))
+    if cutoff_min is not None and not 0 < cutoff_min < math.inf:
+        faults.append(Fault("cutoff_min", f"is {cutoff_min}", "give minutes above 0"))
     demand, offers, reach, compatibility = tables
     pairs = zip(tables, (DEMAND, OFFERS, REACH, COMPATIBILITY), strict=True)
     table_faults = [fault for frame, table in pairs for fault in find_faults(frame, table)]
@@ -76,17 +82,6 @@ def reach_fault(
         f"{counts} whose chargers it can use, though {len(pairs):,} pairs are within reach",
         f"offer chargers for {classes}, or correct the compatibility table",
     )
-
-
-def _limit_faults(budget_pkr: float, cutoff_min: float | None) -> list[Fault]:
-    faults = []
-    if not math.isfinite(budget_pkr):
-        faults.append(Fault("budget_pkr", f"is {budget_pkr}", "give PKR, 0 or more"))
-    elif budget_pkr < 0:
-        faults.append(Fault("budget_pkr", f"is negative ({budget_pkr:,.0f})", "give PKR 0 or more"))
-    if cutoff_min is not None and not 0 < cutoff_min < math.inf:
-        faults.append(Fault("cutoff_min", f"is {cutoff_min}", "give minutes above 0"))
-    return faults
 
 
 def _reference_faults(

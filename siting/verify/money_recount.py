@@ -31,10 +31,9 @@ def check_money(book: Book, ledger: Ledger) -> None:
 
 
 def _check_budget(book: Book, ledger: Ledger) -> None:
-    a, left = book.account, 0.0
+    a, left, several = book.account, 0.0, len(book.years) > 1
     before: dict[str, float] = {}
     for year in book.years:
-        several = len(book.years) > 1
         label = f"{year}: " if several else ""
         drawn = book.drawn[year]
         paid = {site: max(0.0, pkr - before.get(site, 0.0)) for site, pkr in drawn.items()}
