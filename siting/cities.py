@@ -165,16 +165,11 @@ def new_config(
     if by_query:
         which = "all tehsils of" if in_library else f"tehsil {', '.join(zones['tehsil'])} of"
         basis = f"Census 2023, {which} {districts} (Pakistan Bureau of Statistics)"
-        query = (
-            row["place_query"]
-            if in_library
-            else f"{name.removesuffix(' Tehsil')} Tehsil, {districts} District, Pakistan"
-            if districts
-            else f"{name}, Pakistan"
-        )
-        check = (
-            "" if in_library else "   # not tried: check it on openstreetmap.org, or give a bbox"
-        )
+        query, check = row["place_query"], ""
+        if not in_library:
+            tehsil = f"{name.removesuffix(' Tehsil')} Tehsil, {districts} District"
+            query = f"{tehsil if districts else name}, Pakistan"
+            check = "   # not tried: check it on openstreetmap.org, or give a bbox"
         roads = f"""    kind: place
     query: {_scalar(str(query))}{check}"""
     else:

@@ -162,17 +162,17 @@ class Outcome(Solved):
         frame
             Function that returns the table for a file name.
         """
-        proofs = tuple(
+        proofs = []
+        for one in facts["proofs"]:
             # JSON has no infinity, so an infinite bound is stored as null.
-            AimProof(one["aim"], Proof(**{k: _number(v) for k, v in one["proof"].items()}))
-            for one in facts["proofs"]
-        )
+            proof = {k: math.inf if v is None else v for k, v in one["proof"].items()}
+            proofs.append(AimProof(one["aim"], Proof(**proof)))
         parts: dict[str, Any] = {name: facts[name] for name in FACTS}
         parts |= {name: tuple(facts[name]) for name in ("blocks", "offers", "limits")}
         parts["lines"] = tuple(Line(*map(str, line)) for line in facts["lines"])
         parts |= {name: frame(f"outcome_{name}") for name in FRAMES}
         tables = {name: frame(f"table_{name}") for name in facts["tables"]}
-        return cls(**parts, proofs=proofs, tables=tables)
+        return cls(**parts, proofs=tuple(proofs), tables=tables)
 
 
 def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> Outcome:
@@ -261,7 +261,3 @@ FRAMES = tuple(f.name for f in fields(Outcome) if f.type == "pd.DataFrame")
 FACTS = tuple(
     f.name for f in fields(Outcome) if f.name not in (*FRAMES, "proofs", "tables", "prices")
 )
-
-
-def _number(value: Any) -> Any:
-    return math.inf if value is None else value

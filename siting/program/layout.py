@@ -15,7 +15,7 @@ from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.program.money import GapRule, MoneyKind, caps_of, cases_of, is_shared
 from siting.program.options import Options
 from siting.program.resources import Resources
-from siting.program.rows import Rows
+from siting.program.rows import Rows, Term
 from siting.program.service import Service, capacity_sets
 from siting.program.slices import Slice, Years
 
@@ -328,7 +328,7 @@ class Layout:
             place = np.full(len(self.must), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)
             drawn = (place[offer_site[o]], paid[o], 1.0)
-            terms = [drawn, (place[self.options.site[z]], z, -need[offer[z]])]
+            terms: list[Term] = [drawn, (place[self.options.site[z]], z, -need[offer[z]])]
             for s, slice_ in enumerate(self.slices):
                 if slice_.year != t:
                     continue

@@ -87,9 +87,9 @@ class Writer:
         terms = np.append(goal, np.zeros(count - len(goal)))
         size = float(np.abs(terms).max(initial=0.0)) or 1.0
         sign = _sign(self.aim)
-        a, *sides, family = rows.matrix(count)
-        bounds, cost = layout.columns.bounds(), sign * terms / size
-        return Matrix(a, cost, *bounds, *sides, layout, family, offset=0.0, size=sign * size)
+        a, low, high, family = rows.matrix(count)
+        cost, bounds = sign * terms / size, layout.columns.bounds()
+        return Matrix(a, cost, *bounds, low, high, layout, family, offset=0.0, size=sign * size)
 
     def _terms(self, aim: Aim, prefix: str) -> Floats:
         """Return the coefficients of an aim's value over the columns, in its own unit."""

@@ -20,8 +20,10 @@ linear programs. European Journal of Operational Research 184 (2008), 802-809.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -55,10 +57,8 @@ class Resources:
     @property
     def slack(self) -> Floats:
         """The tolerance of each row, because sums are not exact."""
-        sides = np.maximum(
-            np.where(np.isfinite(self.at_least), np.abs(self.at_least), 0.0),
-            np.where(np.isfinite(self.at_most), np.abs(self.at_most), 0.0),
-        )
+        sides = np.abs([self.at_least, self.at_most])
+        sides = np.where(np.isfinite(sides), sides, 0.0).max(axis=0)
         # Amounts far below 1 need a finer tolerance than a millionth of a unit.
         largest = np.zeros(len(self))
         if self.use.nnz:
@@ -151,7 +151,7 @@ class ResourceRows:
 
     def made(self) -> Resources:
         """Return the rows."""
-        columns = zip(*self._rows, strict=True) if self._rows else ((),) * 7
+        columns: Iterable[Any] = zip(*self._rows, strict=True) if self._rows else ((),) * 7
         names, kinds, units, options, amounts, least, most = columns
         at = np.concatenate([np.zeros(0, dtype=np.int64), *options])
         shape = (len(names), len(self.options))

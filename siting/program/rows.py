@@ -11,6 +11,8 @@ FAMILIES = (
     "one", "resource", "demand", "capacity", "cover", "gap", "cap", "paid", "subsidies", "floor",
     "aim", "kept",
 )  # fmt: skip
+# A part of rows: the row, column and value of each coefficient.
+Term = tuple[Ints, Ints, Floats | float]
 _Part = tuple[Ints, Ints, Floats, Floats, Floats]
 
 
@@ -44,15 +46,13 @@ class Rows:
     def add_terms(
         self,
         family: str,
-        *terms: tuple[Ints, Ints, Floats | float],
+        *terms: Term,
         lower: Floats | None = None,
         upper: Floats | None = None,
     ) -> None:
-        """Add rows that sum several terms, each with its rows, columns and coefficients."""
-        row, column, value = (
-            np.concatenate(part)
-            for part in zip(*(np.broadcast_arrays(*term) for term in terms), strict=True)
-        )
+        """Add rows that are sums of terms, numbered from 0."""
+        parts = zip(*(np.broadcast_arrays(*term) for term in terms), strict=True)
+        row, column, value = (np.concatenate(part) for part in parts)
         self.add(family, row, column, value, lower=lower, upper=upper)
 
     def add_one(
@@ -75,14 +75,14 @@ class Rows:
         count = 0
         for name, mine in self._parts.items():
             first = count
-            for row, *others, upper in mine:
-                parts.append((row + count, *others, upper))
-                count += len(upper)
+            for row, column, value, low, high in mine:
+                parts.append((row + count, column, value, low, high))
+                count += len(low)
             if count > first:
                 family[name] = slice(first, count)
         if not count:
             return sparse.csr_array((0, columns)), np.zeros(0), np.zeros(0), family
-        row, column, value, low, high = map(np.concatenate, zip(*parts, strict=True))
+        row, column, value, low, high = (np.concatenate(part) for part in zip(*parts, strict=True))
         a = sparse.csr_array((value, (row, column)), shape=(count, columns))
         a.sum_duplicates()
         return a, low, high, family

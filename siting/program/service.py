@@ -102,7 +102,7 @@ class Merging:
         row_of_demand[rows] = merged
         chosen = [parts[n] for n in reach[rows[first]].tolist()]
         none = (np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
-        site, factor, minutes = map(np.concatenate, zip(none, *chosen, strict=True))
+        site, factor, minutes = (np.concatenate(p) for p in zip(none, *chosen, strict=True))
         return Service(
             kwh=kwh,
             kind=kind[rows[first]],

@@ -147,11 +147,10 @@ class _Bound:
     def found(self) -> Certified:
         self._slices()
         parts = [self._demand(), self._floors(), *self._sides(), *self._sites()]
-        total = sum(parts, start=Fraction(0)) if self.exact else math.fsum(parts)
         if self.exact:
-            bound = math.nextafter(float(total), math.inf)
+            bound = math.nextafter(float(sum(parts, start=Fraction(0))), math.inf)
         else:
-            bound = total + 8 * EPSILON * (self.longest + 100) * self.size
+            bound = math.fsum(parts) + 8 * EPSILON * (self.longest + 100) * self.size
         return Certified(-bound if self.aim.kind == "least_money" else bound, self.exact)
 
     # --- terms that are the same for all plans ---------------------------------------------------
