@@ -100,7 +100,7 @@ def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
     Every demand of the instance needs serving and has a site within the radius.
     """
     near = instance.within(radius)
-    problem = make_location(near, np.zeros(len(near.site)), fixed=np.ones(len(near.site_ids)))
+    problem = make_location(near, fixed=np.ones(len(near.site_ids)))
     return search_program(problem, partial(lscp, near, radius), means)
 
 
@@ -110,9 +110,7 @@ def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) ->
     The bound is 1 if p sites are proven too few.
     """
     near = instance.within(radius)
-    problem = make_location(
-        near, np.zeros(len(near.site)), p=p, unserved=np.ones(len(near.demand_ids))
-    )
+    problem = make_location(near, p=p, unserved=np.ones(len(near.demand_ids)))
     with means.clock.phase("start"):
         plan = first_plan(problem, means.clock)
     if total(problem, plan) == 0:

@@ -195,14 +195,13 @@ class _Solve:
         """Return the cost problem of a model without capacities."""
         needed = self.needed
         if self.model == "mclp":
-            free = np.zeros(len(needed.site))
-            return make_location(needed, free, p=self.p, unserved=needed.weight)
+            return make_location(needed, p=self.p, unserved=needed.weight)
         if self.model == "p_median":
             return make_location(needed, needed.whole, p=self.p)
         if self.model == "facility_location":
             return make_location(needed, needed.whole, fixed=needed.fixed_cost)
         near = needed.within(radius)
-        return make_location(near, np.zeros(len(near.site)), fixed=np.ones(len(near.site_ids)))
+        return make_location(near, fixed=np.ones(len(near.site_ids)))
 
     def find(self, means: Means) -> Found:
         """Return the best plan found, and the bound on every plan."""

@@ -602,7 +602,6 @@ class Program:
 
     def layout(self, *, by_cell: bool = False) -> Layout:
         """Return a new layout of the program's columns, to which an aim can add its own."""
-        budget = self.instance.budget_pkr if self.budgeted else np.inf
         return Layout(
             self.instance,
             self.slices,
@@ -616,7 +615,7 @@ class Program:
             by_pair=by_cell,
             gap=self.gap,
             years=self.year_plan,
-            budget_pkr=budget,
+            budget_pkr=self.instance.budget_pkr if self.budgeted else np.inf,
             all_worth=(self.per_kwh * self.demand_kwh).sum(axis=0),
         )
 
