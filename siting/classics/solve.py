@@ -265,9 +265,8 @@ class _Solve:
             used = settle_warehouse(needed, chosen, clock)
             split = transport(needed, used)
             return used, shares if split is None else split, plan_cost(needed, used)
-        chosen = settle(
-            self.costs(incumbent.value if self.model == "p_center" else self.radius), chosen
-        )
+        radius = incumbent.value if self.model == "p_center" else self.radius
+        chosen = settle(self.costs(radius), chosen)
         pair = np.flatnonzero(chosen[needed.site])
         row, first = np.unique(needed.row[pair], return_index=True)
         shares[pair[first]] = 1.0

@@ -148,9 +148,7 @@ def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Se
     if drives and a.decay is not None:
         worth = worth * a.decay.factor(rows["travel_min"].to_numpy(dtype=float))
     sums = pd.Series(worth).groupby(rows["slice"].to_numpy()).sum(min_count=1)
-    return sums.reindex(book.slices["slice"]).where(
-        book.slices.set_index("slice").index.isin(rows["slice"]), 0.0
-    )
+    return sums.reindex(book.slices["slice"], fill_value=0.0)
 
 
 # --- shares of demand ----------------------------------------------------------------------------
