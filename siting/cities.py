@@ -304,13 +304,10 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
         return " ".join(wanted.split()), rows, lender, False
     if rows.empty:
         spare = [city for city in dict.fromkeys(zones["city"]) if city and city not in cities]
-        try:
-            _match(wanted, [*cities, *spare, *zones["tehsil"]])
-        except InputError as err:
-            other = f"siting new {wanted.strip()!r} --like CITY --people N describes any town"
-            fault = err.faults[0]
-            fix = f"{fault.fix}; {other}" if fault.fix.startswith("did") else other
-            raise InputError(fault.where, f"{fault.what}, nor the census", fix) from None
+        similar = did_you_mean(wanted, [*cities, *spare, *zones["tehsil"]])
+        fix = f"siting new {wanted.strip()!r} --like CITY --people N describes any town"
+        fix = f"{similar}; {fix}" if similar.startswith("did") else fix
+        raise InputError("city", f"the library has no {wanted}, nor the census", fix)
     districts = list(dict.fromkeys(rows["district"]))
     if len(rows["city"].unique()) > 1 or (len(districts) > 1 and not rows["city"].iloc[0]):
         what = f"the census has a tehsil {wanted} in several districts"

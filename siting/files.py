@@ -109,8 +109,7 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
     ['x', '']
     """
     given = table.get(column, pd.Series("", index=table.index)).astype(object)
-    made: pd.Series[str] = given.where(given.notna(), "").astype(str).str.strip()
-    return made
+    return given.where(given.notna(), "").astype(str).str.strip()
 
 
 class UserTable:

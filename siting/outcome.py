@@ -165,7 +165,9 @@ class Outcome(Solved):
         proofs = []
         for one in facts["proofs"]:
             # JSON has no infinity, so an infinite bound is stored as null.
-            proof = {k: math.inf if v is None else v for k, v in one["proof"].items()}
+            proof: dict[str, Any] = {
+                key: math.inf if value is None else value for key, value in one["proof"].items()
+            }
             proofs.append(AimProof(one["aim"], Proof(**proof)))
         parts: dict[str, Any] = {name: facts[name] for name in FACTS}
         parts |= {name: tuple(facts[name]) for name in ("blocks", "offers", "limits")}

@@ -42,8 +42,7 @@ class Floor:
 
     def wanted(self, demand_kwh: Floats) -> Floats:
         """Return the group's demand in each slice (kWh/day), given demand by row and slice."""
-        out: Floats = demand_kwh[self.member].sum(axis=0)
-        return out
+        return demand_kwh[self.member].sum(axis=0)
 
 
 def groups_of(

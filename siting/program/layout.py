@@ -262,8 +262,7 @@ class Layout:
 
     def able(self, s: int) -> Flags:
         """Return whether each option (row) can serve each kind of demand (column) in a slice."""
-        out: Flags = self.delivered(s) > 0
-        return out
+        return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
         """Write the rows by which a demand row, or a pair, is served only by a station."""

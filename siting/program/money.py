@@ -82,8 +82,7 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
         if not (math.isfinite(rule.cap) and 0 < rule.cap <= 1):
             fix = "give a share above 0, up to 1, or PKR by offer_id"
             raise InputError("cap", f"is {rule.cap}", fix)
-        shared: Floats = rule.cap * need
-        return shared
+        return rule.cap * need
     missing = [o for o in instance.offer_ids if o not in rule.cap]
     faults = naming("cap", "offers without a sum", missing, "give PKR for each offer")
     given = np.array([float(rule.cap.get(o, 0.0)) for o in instance.offer_ids])
@@ -108,8 +107,7 @@ def cases_of(instance: Instance, rule: GapRule) -> Ints:
 
 def is_shared(case: Ints) -> Flags:
     """Return whether each site shares its business case with others."""
-    out: Flags = np.bincount(case, minlength=len(case))[case] > 1
-    return out
+    return np.bincount(case, minlength=len(case))[case] > 1
 
 
 def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:

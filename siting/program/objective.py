@@ -133,8 +133,7 @@ class ExponentialDecay:
 
     def factor(self, minutes: Floats) -> Floats:
         """Return the weight of a kWh after a drive, 0 to 1."""
-        out: Floats = np.exp(-minutes / self.scale_min)
-        return out
+        return np.exp(-minutes / self.scale_min)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
         """Return the faults of the parameter."""
@@ -155,8 +154,7 @@ class GaussianDecay:
 
     def factor(self, minutes: Floats) -> Floats:
         """Return the weight of a kWh after a drive, 0 to 1."""
-        out: Floats = np.exp(-0.5 * (minutes / self.sigma_min) ** 2)
-        return out
+        return np.exp(-0.5 * (minutes / self.sigma_min) ** 2)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
         """Return the faults of the parameter."""
@@ -177,8 +175,7 @@ class NearerFirst:
     def factor(self, minutes: Floats) -> Floats:
         """Return the weight of a kWh after a drive, 0 to 1."""
         counted = np.ones(len(minutes)) if self.before is None else self.before.factor(minutes)
-        out: Floats = np.maximum(counted - minutes / self.horizon_min, 1e-3 * counted)
-        return out
+        return np.maximum(counted - minutes / self.horizon_min, 1e-3 * counted)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
         """Return the faults of the program's decay."""

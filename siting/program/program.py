@@ -489,8 +489,7 @@ class Program:
         if whole is None:
             whole = np.repeat(self.objective.worth[:, None], len(self.slices), axis=1)
         wanted = np.where(self.demand_kwh > 0, self.demand_kwh, 1.0)
-        out: Floats = np.where(self.demand_kwh > 0, whole / wanted, 0.0)
-        return out
+        return np.where(self.demand_kwh > 0, whole / wanted, 0.0)
 
     @cached_property
     def offers(self) -> Ints:
@@ -669,5 +668,4 @@ class Program:
         earned = instance.offer_capacity @ best if self.capacitated else np.inf
         lacks = instance.offer_cost - caps_of(instance, rule) - earned
         shared = is_shared(cases_of(instance, rule))[instance.offer_site]
-        out: Flags = shared | (lacks <= settings.SIGNIFICANT * instance.offer_cost)
-        return out
+        return shared | (lacks <= settings.SIGNIFICANT * instance.offer_cost)

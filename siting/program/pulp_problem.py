@@ -26,9 +26,11 @@ def pulp_problem(
     `stop` is called at every row; if it returns true `OutOfTimeError` is raised.
     """
     prob = pulp.LpProblem(name, pulp.LpMaximize)
-    kinds = ["Integer"] * matrix.options + ["Continuous"] * (len(matrix.cost) - matrix.options)
-    columns = (column_names(matrix), matrix.lower.tolist(), matrix.upper.tolist(), kinds)
-    variables = [prob.add_variable(*column) for column in zip(*columns, strict=True)]
+    columns = zip(column_names(matrix), matrix.lower.tolist(), matrix.upper.tolist(), strict=True)
+    variables = [
+        prob.add_variable(name, lower, upper, "Integer" if n < matrix.options else "Continuous")
+        for n, (name, lower, upper) in enumerate(columns)
+    ]
     terms = [(variables[n], float(matrix.cost[n])) for n in np.flatnonzero(matrix.cost).tolist()]
     prob.setObjective(pulp.lpSum_vars_coefs(terms))
     start, index, value = (

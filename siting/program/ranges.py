@@ -22,8 +22,7 @@ def specks_of(demand_kwh: Floats, largest_kwh: float) -> Flags:
     >>> specks_of(np.array([[1e-4], [0.0], [5.0]]), 1e6).ravel().tolist()
     [True, False, False]
     """
-    out: Flags = (demand_kwh > 0) & (demand_kwh < 2 * settings.EXACT * largest_kwh)
-    return out
+    return (demand_kwh > 0) & (demand_kwh < 2 * settings.EXACT * largest_kwh)
 
 
 def check_ranges(

@@ -56,7 +56,9 @@ def spacing(
 
         distance_m, _ = KDTree(xy[old]).query(xy[new])
         near_old[np.flatnonzero(new)[distance_m < min_m]] = True
-    offers_at = _offers_by_site(offers)
+    rows = offers[["site_id", "offer_id"]].astype(str).sort_values(["site_id", "offer_id"])
+    rows = rows[rows["offer_id"].isin(new_offers(offers))]
+    offers_at = rows.groupby("site_id")["offer_id"].agg(list).to_dict()
     limits = []
     if near_old.any():
         use = {o: 1.0 for s in names[near_old].tolist() for o in offers_at[s]}
@@ -104,12 +106,6 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
         covered.update(combinations(clique, 2))
         cliques.append(clique)
     return cliques
-
-
-def _offers_by_site(offers: pd.DataFrame) -> dict[str, list[str]]:
-    rows = offers[["site_id", "offer_id"]].astype(str).sort_values(["site_id", "offer_id"])
-    rows = rows[rows["offer_id"].isin(new_offers(offers))]
-    return rows.groupby("site_id")["offer_id"].agg(list).to_dict()
 
 
 def _faults(
