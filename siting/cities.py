@@ -33,8 +33,6 @@ _LENT = {
     "Rawalpindi": ("Rawalpindi",),
 }
 LENDERS = {division: city for city, lent in _LENT.items() for division in lent}
-
-
 # Words that YAML does not read as text.
 NO_TEXT = ("yes", "no", "on", "off", "true", "false", "null", "y", "n")
 
@@ -57,8 +55,7 @@ def library() -> pd.DataFrame:
     cities = table("cities")
     zones = table("tehsils").groupby("city")["people_2023"].agg(["size", "sum"])
     rows = zones.reindex(cities["city"].to_list())
-    cities["zones"] = rows["size"].to_numpy(dtype=int)
-    cities["zone_people"] = rows["sum"].to_numpy(dtype=int)
+    cities[["zones", "zone_people"]] = rows[["size", "sum"]].to_numpy(dtype=int)
     cities["place_query"] = cities["place_query"].fillna("")
     first = ["city", "province", "people_2023", "zones", "zone_people", "disco", "availability"]
     hidden = ("share_of_fleet", "share_source", "share_confidence")  # for `siting.demand` only
@@ -117,14 +114,10 @@ def census_zones(names: Sequence[str], city: str, where: str) -> pd.DataFrame:
         what = "stands in several districts" if len(rows) else "is not in the census table"
         faults.append(Fault(where, f"{name!r} {what}", fix))
     refuse(faults)
-    table_ = pd.DataFrame(zone_rows)
-    return pd.DataFrame(
-        {
-            "people": table_["people_2023"].to_numpy(dtype=float),
-            "renting_share": table_["renting_share"].to_numpy(dtype=float),
-            "ownership": table_["rooms4_share"].to_numpy(dtype=float),
-        }
-    )
+    columns = {"people_2023": "people", "renting_share": "renting_share",
+               "rooms4_share": "ownership"}  # fmt: skip
+    zones = pd.DataFrame(zone_rows)[[*columns]].rename(columns=columns)
+    return zones.astype(float).reset_index(drop=True)
 
 
 def find_city(name: str) -> pd.Series[Any]:
@@ -172,16 +165,11 @@ def new_config(
     if by_query:
         which = "all tehsils of" if in_library else f"tehsil {', '.join(zones['tehsil'])} of"
         basis = f"Census 2023, {which} {districts} (Pakistan Bureau of Statistics)"
-        query = (
-            row["place_query"]
-            if in_library
-            else f"{name.removesuffix(' Tehsil')} Tehsil, {districts} District, Pakistan"
-            if districts
-            else f"{name}, Pakistan"
-        )
-        check = (
-            "" if in_library else "   # not tried: check it on openstreetmap.org, or give a bbox"
-        )
+        query, check = row["place_query"], ""
+        if not in_library:
+            tehsil = f"{name.removesuffix(' Tehsil')} Tehsil, {districts} District"
+            query = f"{tehsil if districts else name}, Pakistan"
+            check = "   # not tried: check it on openstreetmap.org, or give a bbox"
         roads = f"""    kind: place
     query: {_scalar(str(query))}{check}"""
     else:
@@ -316,13 +304,10 @@ def _town(wanted: str, like: str | None, people: int | None) -> tuple[str, pd.Da
         return " ".join(wanted.split()), rows, lender, False
     if rows.empty:
         spare = [city for city in dict.fromkeys(zones["city"]) if city and city not in cities]
-        try:
-            _match(wanted, [*cities, *spare, *zones["tehsil"]])
-        except InputError as err:
-            other = f"siting new {wanted.strip()!r} --like CITY --people N describes any town"
-            fault = err.faults[0]
-            fix = f"{fault.fix}; {other}" if fault.fix.startswith("did") else other
-            raise InputError(fault.where, f"{fault.what}, nor the census", fix) from None
+        similar = did_you_mean(wanted, [*cities, *spare, *zones["tehsil"]])
+        fix = f"siting new {wanted.strip()!r} --like CITY --people N describes any town"
+        fix = f"{similar}; {fix}" if similar.startswith("did") else fix
+        raise InputError("city", f"the library has no {wanted}, nor the census", fix)
     districts = list(dict.fromkeys(rows["district"]))
     if len(rows["city"].unique()) > 1 or (len(districts) > 1 and not rows["city"].iloc[0]):
         what = f"the census has a tehsil {wanted} in several districts"

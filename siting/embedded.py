@@ -30,11 +30,8 @@ def embedded_files(nation: bool = False) -> dict[Path, Path]:
         if all((home / c).is_file() for c in configs) and all(f.is_dir() for f in folders):
             data = [p.relative_to(home) for f in folders for p in sorted(f.iterdir())]
             return {place: home / place for place in [*configs, *data]}
-    raise InputError(
-        "the embedded city",
-        "is not in this installation of siting",
-        "install siting from its wheel, or run it in a clone",
-    )
+    fix = "install siting from its wheel, or run it in a clone"
+    raise InputError("the embedded city", "is not in this installation of siting", fix)
 
 
 def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False) -> Path:
@@ -80,12 +77,9 @@ def copy_embedded_city(folder: Path | str = "siting-demo", nation: bool = False)
     )
     if changed:
         verb = "nation" if nation else "run"
-        raise InputError(
-            str(folder),
-            "holds files of the embedded city that were changed",
-            f"siting {verb} {folder / config} runs them; or name another folder",
-            changed,
-        )
+        what = "holds files of the embedded city that were changed"
+        fix = f"siting {verb} {folder / config} runs them; or name another folder"
+        raise InputError(str(folder), what, fix, changed)
     for place, source in files.items():
         if not (folder / place).exists():
             write_whole(folder / place, partial(shutil.copyfile, source))

@@ -124,6 +124,20 @@ def refuse(faults: Iterable[Fault]) -> None:
         raise InputError(found)
 
 
+def naming(
+    where: str, what: str, ids: Iterable[object], fix: str = "", *, count: bool = False
+) -> list[Fault]:
+    """Return a fault that names each id once; an empty list if there are no ids.
+
+    With `count`, the number of ids precedes `what`.
+
+    >>> naming("people.csv", "negative", [7, 9, 7], count=True)
+    [Fault(where='people.csv', what='2 negative', fix='', ids=('7', '9'))]
+    """
+    names = tuple(dict.fromkeys(map(str, ids)))
+    return [Fault(where, f"{len(names):,} {what}" if count else what, fix, names)] if names else []
+
+
 def wrong_figures(
     where: str, of: object, figures: Iterable[tuple[str, bool, str, str]]
 ) -> list[Fault]:

@@ -53,15 +53,12 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     `InputError` if the file is missing, has an unknown ending, cannot be parsed, is empty, has no
     coordinate reference system, repeats feature ids, or has points outside Pakistan.
     """
-    suffix = path.suffix.lower()
+    suffix, where = path.suffix.lower(), str(path)
     if suffix not in LAYER_SUFFIXES:
-        raise InputError(
-            str(path),
-            f"ending {suffix or '(none)'} is not a layer this reads",
-            "use one of " + ", ".join(LAYER_SUFFIXES),
-        )
+        what = f"ending {suffix or '(none)'} is not a layer this reads"
+        raise InputError(where, what, f"use one of {', '.join(LAYER_SUFFIXES)}")
     if not path.is_file():
-        raise InputError(str(path), "no such file")
+        raise InputError(where, "no such file")
     with unreadable_in_words(path):
         if suffix == ".csv":
             layer = _read_csv_points(path)
@@ -70,13 +67,11 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
         else:
             layer = _read_file(path, unique_ids)
     if not isinstance(layer, gpd.GeoDataFrame) or layer.active_geometry_name is None:
-        raise InputError(str(path), "has no geometry")
+        raise InputError(where, "has no geometry")
     if layer.empty:
-        raise InputError(str(path), "has no rows")
+        raise InputError(where, "has no rows")
     if layer.crs is None:
-        raise InputError(
-            str(path), "has no coordinate reference system", "declare it, e.g. EPSG:4326"
-        )
+        raise InputError(where, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
     _require_finite(layer, path, "coordinates that are not finite numbers")
     with unreadable_in_words(path, "cannot be brought to lon/lat"):
         layer = layer.to_crs(4326)
@@ -114,8 +109,7 @@ def texts_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
     ['x', '']
     """
     given = table.get(column, pd.Series("", index=table.index)).astype(object)
-    made: pd.Series[str] = given.where(given.notna(), "").astype(str).str.strip()
-    return made
+    return given.where(given.notna(), "").astype(str).str.strip()
 
 
 class UserTable:
@@ -244,11 +238,8 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
                 warning.message, warning.category, warning.filename, warning.lineno
             )
         elif unique_ids and "id" not in layer.columns:  # a column of ids is checked by the caller
-            raise InputError(
-                f"{path}, feature id",
-                f"{repeated[1]} stands at several features, perhaps others too",
-                "give each feature its own id",
-            )
+            what = f"{repeated[1]} stands at several features, perhaps others too"
+            raise InputError(f"{path}, feature id", what, "give each feature its own id")
     return layer
 
 
@@ -256,13 +247,9 @@ def _read_csv_points(path: Path) -> gpd.GeoDataFrame:
     frame = read_csv(path)
     if not {"lon", "lat"} & set(frame.columns):
         frame = frame.rename(columns=LONLAT_ALIASES)
-    missing = [c for c in ("lon", "lat") if c not in frame.columns]
-    if missing:
-        raise InputError(
-            str(path),
-            f"has no column {' and no column '.join(missing)}",
-            "it has: " + ", ".join(map(str, frame.columns)),
-        )
+    if missing := [c for c in ("lon", "lat") if c not in frame.columns]:
+        what = f"has no column {' and no column '.join(missing)}"
+        raise InputError(str(path), what, f"it has: {', '.join(map(str, frame.columns))}")
     faults = []
     for column in ("lon", "lat"):
         numbers = pd.to_numeric(frame[column], errors="coerce")

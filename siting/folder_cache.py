@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow as pa
@@ -51,7 +52,7 @@ def kept[T](
     except OSError as err:
         logger.warning("what was built could not be kept in %s: %s", entry.parent, err)
         return build()
-    try:
+    with lock or nullcontext():
         content = _read(entry, read)
         if content is not None:
             return content
@@ -60,9 +61,6 @@ def kept[T](
         if time.perf_counter() - start >= least_s:
             _write(entry, built, write)
         return built
-    finally:
-        if lock is not None:
-            lock.release()
 
 
 def _read[T](entry: Path, read: Callable[[Path], T]) -> T | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 logger = logging.getLogger(__name__)
@@ -43,14 +43,8 @@ def seen_through(*, by_solve: bool = False) -> Iterator[Wish]:
     function has no effect in other threads.
     """
     wish = Wish(by_solve=by_solve)
-    if not takes_ctrl_c():
+    with _handled_by(wish):
         yield wish
-        return
-    before = signal.signal(signal.SIGINT, wish)
-    try:
-        yield wish
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -59,17 +53,24 @@ def held() -> Iterator[None]:
 
     An example is the start of a process: interrupted, it reads half of its input and fails.
     """
+    heard: list[int] = []
+    with _handled_by(lambda number, _frame: heard.append(number)):
+        yield
+    if heard:
+        signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Let a handler take Ctrl-C in the block, unless the caller has one of its own."""
     if not takes_ctrl_c():
         yield
         return
-    heard: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+    before = signal.signal(signal.SIGINT, handler)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if heard:
-        signal.raise_signal(signal.SIGINT)
 
 
 def stop_wished() -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.files import sha256
 from siting.outcome import FACTS
 
@@ -40,11 +40,11 @@ def sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     `record` is the remaining content of the manifest. The folder must have the stages already.
     """
     here = sorted(path for path in folder.iterdir() if path.is_file() and _hashed(path.name))
-    hashes = {
+    complete = {
+        **record,
         "sha256": {path.name: sha256(path) for path in sorted((folder / FOLDER).iterdir())},
         "of_the_run": {path.name: sha256(path) for path in here},
     }
-    complete = {**record, **hashes}
     return {**complete, SEAL: _seal(complete)}
 
 
@@ -96,9 +96,8 @@ def changed(folder: Path, hashes: Mapping[str, Any], again: str = AGAIN) -> list
 
 def strange(folder: Path, known: Sequence[str]) -> list[Fault]:
     """Return a fault that names the unknown files in a folder, if there are any."""
-    odd = tuple(sorted(path.name for path in folder.iterdir() if path.name not in known))
-    what = "not a file that the run wrote"
-    return [Fault(str(folder), what, "move it elsewhere", odd)] if odd else []
+    odd = sorted(path.name for path in folder.iterdir() if path.name not in known)
+    return naming(str(folder), "not a file that the run wrote", odd, "move it elsewhere")
 
 
 def as_form[T: BaseModel](form: type[T], data: Any, where: str, again: str = AGAIN) -> T:
@@ -152,12 +151,9 @@ def read_manifest(
     manifest = read_json(path)
     if manifest.get("format") != FORMAT:
         raise InputError(_other_format(path, manifest, FORMAT))
-    faults = _manifest_faults(path, manifest, tables)
-    faults = faults or unsealed(path, manifest)
-    if not faults:
-        faults = changed(folder, manifest["of_the_run"])
-        faults += changed(folder / FOLDER, manifest["sha256"])
-    refuse(faults)
+    refuse(_manifest_faults(path, manifest, tables) or unsealed(path, manifest))
+    faults = changed(folder, manifest["of_the_run"])
+    refuse(faults + changed(folder / FOLDER, manifest["sha256"]))
     return manifest, facts
 
 
@@ -177,11 +173,9 @@ def _manifest_faults(path: Path, manifest: Mapping[str, Any], tables: Sequence[s
     ]
     if faults:
         return faults
-    missing = tuple(name for name in tables if f"{name}.parquet" not in manifest["sha256"]) + tuple(
-        name for name in WHOLE if name not in manifest["of_the_run"]
-    )
-    if missing:
-        faults.append(Fault(f"{path}, key sha256", "lacks files", AGAIN, missing))
+    missing = [name for name in tables if f"{name}.parquet" not in manifest["sha256"]]
+    missing += [name for name in WHOLE if name not in manifest["of_the_run"]]
+    faults += naming(f"{path}, key sha256", "lacks files", missing, AGAIN)
     if set(manifest["outcome"]) != {*FACTS, "proofs", "tables"}:
         faults.append(Fault(f"{path}, key outcome", "has other keys", AGAIN))
     return faults

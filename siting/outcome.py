@@ -162,22 +162,19 @@ class Outcome(Solved):
         frame
             Function that returns the table for a file name.
         """
-        proofs = tuple(
+        proofs = []
+        for one in facts["proofs"]:
             # JSON has no infinity, so an infinite bound is stored as null.
-            AimProof(one["aim"], Proof(**{k: _number(v) for k, v in one["proof"].items()}))
-            for one in facts["proofs"]
-        )
-        plain = {name: facts[name] for name in FACTS}
-        listed = {
-            "blocks": tuple(facts["blocks"]),
-            "offers": tuple(facts["offers"]),
-            "limits": tuple(facts["limits"]),
-            "lines": tuple(Line(*map(str, line)) for line in facts["lines"]),
-        }
-        parts: dict[str, Any] = plain | listed
+            proof: dict[str, Any] = {
+                key: math.inf if value is None else value for key, value in one["proof"].items()
+            }
+            proofs.append(AimProof(one["aim"], Proof(**proof)))
+        parts: dict[str, Any] = {name: facts[name] for name in FACTS}
+        parts |= {name: tuple(facts[name]) for name in ("blocks", "offers", "limits")}
+        parts["lines"] = tuple(Line(*map(str, line)) for line in facts["lines"])
         parts |= {name: frame(f"outcome_{name}") for name in FRAMES}
         tables = {name: frame(f"table_{name}") for name in facts["tables"]}
-        return cls(**parts, proofs=proofs, tables=tables)
+        return cls(**parts, proofs=tuple(proofs), tables=tables)
 
 
 def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> Outcome:
@@ -194,12 +191,12 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     """
     program, instance = answer.program, answer.program.instance
     names = [one.name for one in program.slices]
-    years = program.year_plan.years if program.year_plan else None
-    scenarios = program.scenario_plan.names if program.scenario_plan else None
+    years = program.year_plan.years if program.year_plan else (None,)
+    scenarios = program.scenario_plan.names if program.scenario_plan else ()
     slices = pd.DataFrame(
         {
             "slice": names,
-            "year": [years[one.year] if years else None for one in program.slices],
+            "year": [years[one.year] for one in program.slices],
             "scenario": [scenarios[one.scenario] if scenarios else "" for one in program.slices],
             "weight": [one.weight for one in program.slices],
             "probability": [one.probability for one in program.slices],
@@ -218,7 +215,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     reference = next((aim.best for aim in program.aims if aim.best), ())
     # Rows with share 0 are no floors: they are the groups of the aim `worst_share`.
     floors = answer.floor_table
-    best = pd.DataFrame({"scenario": list(scenarios or ())[: len(reference)]})
+    best = pd.DataFrame({"scenario": scenarios[: len(reference)]})
     return Outcome(
         **{name: getattr(answer, name) for name in _SAME},
         blocks=tuple(blocks),
@@ -266,7 +263,3 @@ FRAMES = tuple(f.name for f in fields(Outcome) if f.type == "pd.DataFrame")
 FACTS = tuple(
     f.name for f in fields(Outcome) if f.name not in (*FRAMES, "proofs", "tables", "prices")
 )
-
-
-def _number(value: Any) -> Any:
-    return math.inf if value is None else value

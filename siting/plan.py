@@ -17,6 +17,7 @@ from siting.export import geojson_of, layers_of, noted, plot_plan, save_plan_pic
 from siting.export.dictionary import is_own
 from siting.export.exchange import write_exchange
 from siting.outcome import Outcome
+from siting.pages import figure
 from siting.tables import capacity_columns, may_be_built
 from siting.texts import html_text
 
@@ -176,24 +177,19 @@ class Plan:
         limit = str(s.proof)
         if s.bound_kwh_day is not None:
             limit = f"no plan for this money serves more than {s.bound_kwh_day:,.0f} kWh/day"
+        energy = f"{s.served_kwh_day:,.0f} of {wanted:,.0f} kWh/day ({self.served_share:.1%})"
+        subsidy = f"PKR {s.subsidy_pkr / 1e6:,.2f} m"
+        if math.isfinite(s.budget_pkr):
+            subsidy += f" of {s.budget_pkr / 1e6:,.2f} m budget"
         lines = [
             ("Status", status_text(s)),
             ("Aim", s.aim),
-            (
-                "Energy served",
-                f"{s.served_kwh_day:,.0f} of {wanted:,.0f} kWh/day ({self.served_share:.1%})",
-            ),
+            ("Energy served", energy),
             ("Drives", drives),
             ("Proven limit", limit),
             ("New stations", f"{len(new):,} ({new['power_kw'].sum():,.0f} kW)"),
             ("Existing stations kept", f"{int(self.sites['existing'].sum()):,}"),
-            (
-                "Subsidy",
-                f"PKR {s.subsidy_pkr / 1e6:,.2f} m"
-                + (
-                    f" of {s.budget_pkr / 1e6:,.2f} m budget" if math.isfinite(s.budget_pkr) else ""
-                ),
-            ),
+            ("Subsidy", subsidy),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
         # Headline figures of the run come after the figures of the program's blocks.
@@ -343,14 +339,12 @@ class Plan:
         m = self.money
         if not m.get("new_stations"):
             return []
-        npv = f"NPV of all without it PKR {m['npv_without_subsidy_pkr'] / 1e6:,.2f} m"
-        lines = [
-            (
-                "Need no public money",
-                f"{m['stations_without_need']:,} of {m['new_stations']:,} new stations; {npv} "
-                f"(PKR {m['pkr_per_usd']:g} to the US dollar)",
-            )
-        ]
+        free = (
+            f"{m['stations_without_need']:,} of {m['new_stations']:,} new stations; NPV of all "
+            f"without it PKR {m['npv_without_subsidy_pkr'] / 1e6:,.2f} m "
+            f"(PKR {m['pkr_per_usd']:g} to the US dollar)"
+        )
+        lines = [("Need no public money", free)]
         each = [
             f"PKR {m[key]:,.0f} a {what}"
             for key, what in (
@@ -381,13 +375,12 @@ class Plan:
         )
         names = ("vehicle class", "wanted kWh/day", "served kWh/day", "share")
         heads = "".join(f"<th {left if name == names[0] else right}>{name}</th>" for name in names)
-        c = self.classes
-        columns = (c["vehicle_class"], c["demand_kwh_day"], c["served_kwh_day"], c["served_share"])
         classes = "".join(
-            f"<tr><th {left}>{html_text(str(name).replace('_', ' '))}</th>"
-            f"<td {right}>{wanted:,.0f}</td><td {right}>{served:,.0f}</td>"
-            f"<td {right}>{'–' if math.isnan(share) else f'{share:.1%}'}</td></tr>"
-            for name, wanted, served, share in zip(*columns, strict=True)
+            f"<tr><th {left}>{html_text(str(row['vehicle_class']).replace('_', ' '))}</th>"
+            f"<td {right}>{figure(row['demand_kwh_day'])}</td>"
+            f"<td {right}>{figure(row['served_kwh_day'])}</td>"
+            f"<td {right}>{figure(row['served_share'], '.1%')}</td></tr>"
+            for row in self.classes.to_dict("records")
         )
         note = f"<p><em>{html_text(self.note)}</em></p>" if self.note else ""
         return (
@@ -450,17 +443,12 @@ def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) ->
     paid = sites["site_id"].map(outcome.subsidies).astype(float)
     sites["subsidy_pkr"] = paid.fillna(sites["subsidy_pkr"])
     return Plan(
+        **{**vars(tables), "demand": demand},
         title=title,
         note=note,
         sites=sites,
         classes=classes,
-        demand=demand,
         service=service,
-        cells=tables.cells,
-        candidates=tables.candidates,
-        dropped=tables.dropped,
-        offers=tables.offers,
-        edges=tables.edges,
         outcome=outcome,
         checks=pd.DataFrame(columns=["check", "found", "limit"]),
         tables=dict(outcome.tables),
@@ -468,10 +456,7 @@ def make_plan(outcome: Outcome, tables: PlanTables, *, title: str, note: str) ->
 
 
 def _site_table(
-    candidates: gpd.GeoDataFrame,
-    built: pd.DataFrame,
-    service: pd.DataFrame,
-    classes: list[str],
+    candidates: gpd.GeoDataFrame, built: pd.DataFrame, service: pd.DataFrame, classes: list[str]
 ) -> gpd.GeoDataFrame:
     capacity = capacity_columns(built)
     # `existing` comes from the offer, because the plan may extend or replace an existing station.

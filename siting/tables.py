@@ -107,15 +107,9 @@ CANDIDATES = Table(
 
 # The parts of the cost of an offer.
 COST_PARTS = (
-    "charger_cost_pkr",
-    "grid_cost_pkr",
-    "fee_cost_pkr",
-    "civil_cost_pkr",
-    "land_cost_pkr",
-    "design_cost_pkr",
-    "contingency_cost_pkr",
-    "deposit_cost_pkr",
-)
+    "charger_cost_pkr", "grid_cost_pkr", "fee_cost_pkr", "civil_cost_pkr", "land_cost_pkr",
+    "design_cost_pkr", "contingency_cost_pkr", "deposit_cost_pkr",
+)  # fmt: skip
 OFFERS = Table(
     "offers",
     "one row per site and configuration: what could be built there, its cost and its capacity",
@@ -209,22 +203,16 @@ def find_faults(frame: pd.DataFrame, table: Table, where: str = "") -> list[Faul
     `frame` is not changed. The faults name `where`, by default the specification's name.
     """
     where = where or table.name
-    faults = []
-    present = []
+    fix = f"it has: {', '.join(map(str, frame.columns))}"
+    faults = [
+        Fault(f"{where}, column {column.name}", f"missing ({column.meaning})", fix)
+        for column in table.columns
+        if column.name not in frame.columns
+    ]
+    labels = _row_labels(frame, table)
     for column in table.columns:
         if column.name in frame.columns:
-            present.append(column)
-        else:
-            faults.append(
-                Fault(
-                    f"{where}, column {column.name}",
-                    f"missing ({column.meaning})",
-                    "it has: " + ", ".join(map(str, frame.columns)),
-                )
-            )
-    labels = _row_labels(frame, table)
-    for column in present:
-        faults += _column_faults(frame, column, labels, where)
+            faults += _column_faults(frame, column, labels, where)
     if table.capacity_columns:
         faults += _capacity_faults(frame, labels, where)
     key = [k for k in table.key if k in frame.columns]
@@ -262,17 +250,11 @@ def validate(frame: pd.DataFrame, table: Table, where: str = "") -> None:
 def data_dictionary() -> pd.DataFrame:
     """Return one row per column of every table: table, column, kind, unit, meaning."""
     rows = [
-        {
-            "table": table.name,
-            "column": column.name,
-            "kind": column.kind,
-            "unit": column.unit,
-            "meaning": column.meaning,
-        }
+        (table.name, column.name, column.kind, column.unit, column.meaning)
         for table in TABLES
         for column in table.columns
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["table", "column", "kind", "unit", "meaning"])
 
 
 def _row_labels(frame: pd.DataFrame, table: Table) -> Labels:
@@ -324,21 +306,11 @@ def _column_faults(frame: pd.DataFrame, column: Column, labels: Labels, where: s
 
 
 def _capacity_faults(frame: pd.DataFrame, labels: Labels, where: str) -> list[Fault]:
-    groups = capacity_groups(map(str, frame.columns))
-    if not groups:
-        return [
-            Fault(where, "no column capacity_<group>_kwh_day", "name what each offer can serve")
-        ]
-    return [
-        fault
-        for group in groups
-        for fault in _column_faults(
-            frame,
-            Column(f"capacity_{group}_kwh_day", "number", "kWh/day", "", low=0),
-            labels,
-            where,
-        )
-    ]
+    columns = [_number(name, "kWh/day", "") for name in capacity_columns(frame)]
+    if not columns:
+        what = "no column capacity_<group>_kwh_day"
+        return [Fault(where, what, "name what each offer can serve")]
+    return [fault for c in columns for fault in _column_faults(frame, c, labels, where)]
 
 
 def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: str) -> list[Fault]:
@@ -346,9 +318,8 @@ def _geometry_faults(frame: pd.DataFrame, table: Table, labels: Labels, where: s
         return [Fault(where, "has no geometry", f"give {' or '.join(table.geometry)}")]
     faults = []
     if frame.crs is None:
-        faults.append(
-            Fault(where, "has no coordinate reference system", "declare it, e.g. EPSG:4326")
-        )
+        what = "has no coordinate reference system"
+        faults.append(Fault(where, what, "declare it, e.g. EPSG:4326"))
     shapes = frame.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
     what = _count(missing, "is", "are", "missing")

@@ -235,10 +235,8 @@ def _put(part: Path, place: Path, path: Path) -> None:
             place.rmdir()
         part.replace(place)
     except OSError as err:
-        for n in itertools.count(2):
-            aside = place.with_name(f"{place.name}-{n}")
-            if not aside.exists():
-                break
+        others = (place.with_name(f"{place.name}-{n}") for n in itertools.count(2))
+        aside = next(other for other in others if not other.exists())
         part.replace(aside)
         what = f"another program put something there meanwhile ({err.strerror})"
         raise OutputError(str(path), what, f"what was made is whole, in {aside}") from err
@@ -291,17 +289,13 @@ def _clear_dead_parts(folder: Path) -> None:
 
 
 @contextmanager
-def _refused_in_words(
-    path: Path, errors: tuple[type[Exception], ...] = (OSError,)
-) -> Iterator[None]:
+def _refused_in_words(path: Path, errors: tuple[type[Exception], ...]) -> Iterator[None]:
     """Turn the system's refusal to write into an `OutputError`."""
     try:
         yield
     except SitingError:
         raise
     except errors as err:
-        number = getattr(err, "errno", None) or 0
+        fix = FIXES.get(getattr(err, "errno", None) or 0, ROOM)
         words = getattr(err, "strerror", None) or first_line(err)
-        raise OutputError(
-            str(path), f"cannot be written: {words}", FIXES.get(number, ROOM)
-        ) from err
+        raise OutputError(str(path), f"cannot be written: {words}", fix) from err

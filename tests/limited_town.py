@@ -7,7 +7,7 @@ from brute_force import COMPATIBILITY, GROUPS, Asked, Scarce, town
 
 from siting.errors import SitingError
 from siting.program.instance import Instance
-from siting.program.limits import Limit, envelopes, feeders, number
+from siting.program.limits import Limit, feeders, number
 from siting.program.spacing import spacing
 
 
@@ -51,16 +51,10 @@ def some_limits(offers, sites, rng):
         ids = offers.loc[~offers["existing"], "offer_id"]
         share = rng.integers(0, 3, len(ids)) / 2
         money = offers.set_index("offer_id").loc[ids, "subsidy_pkr"].to_numpy()
-        parts = pd.concat(
-            [
-                pd.DataFrame({"offer_id": ids, "envelope": "cars", "subsidy_pkr": share * money}),
-                pd.DataFrame(
-                    {"offer_id": ids, "envelope": "bikes", "subsidy_pkr": (1 - share) * money}
-                ),
-            ]
-        )
-        budgets = {"cars": float(rng.integers(2, 7)), "bikes": float(rng.integers(2, 7))}
-        limits += envelopes(offers, parts, budgets)
+        cars, bikes = (float(rng.integers(2, 7)) for _ in range(2))
+        for name, pkr, part in (("bikes", bikes, 1 - share), ("cars", cars, share)):
+            use = dict(zip(ids, part * money, strict=True))
+            limits.append(Limit(name, "envelope", "PKR", pkr, use))
     if rng.random() < 0.5:
         on = {f"s{j}": f"F{j % 2}" for j in range(sites) if rng.random() < 0.8}
         rooms = {f: float(rng.integers(5, 26)) for f in sorted(set(on.values()))}

@@ -54,13 +54,14 @@ class Location:
 
 def make_location(
     instance: PlainInstance,
-    cost: Floats,
+    cost: Floats | None = None,
     *,
     p: int | None = None,
     fixed: Floats | None = None,
     unserved: Floats | None = None,
 ) -> Location:
-    """Return the problem of an instance with given costs."""
+    """Return the problem of an instance with given costs; by default serving is free."""
+    cost = np.zeros(len(instance.site)) if cost is None else cost
     fixed = np.zeros(len(instance.site_ids)) if fixed is None else fixed
     if unserved is None:
         last = instance.start[1:] - 1

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, refuse
+from siting.errors import Fault, naming, refuse
 from siting.program.instance import Flags, Floats, Ints, Names
 from siting.tables import DEMAND, REACH, Column, Table, find_faults
 from siting.texts import counted
@@ -124,26 +124,22 @@ class PlainInstance:
         _check_tables(tables, cost, weight, fixed_cost, capacity, cost_per)
         wanted = _by_id(demand, "demand_id")
         sites = _by_id(candidates, "site_id")
-        row = pd.Index(wanted["demand_id"]).get_indexer(pd.Index(_text(reach["demand_id"])))
-        site = pd.Index(sites["site_id"]).get_indexer(pd.Index(_text(reach["site_id"])))
+        row = pd.Index(wanted["demand_id"]).get_indexer(pd.Index(reach["demand_id"].astype(str)))
+        site = pd.Index(sites["site_id"]).get_indexer(pd.Index(reach["site_id"].astype(str)))
         value = reach[cost].to_numpy(float)
         order = np.lexsort((site, value, row))
         row, site, value = row[order], site[order], value[order]
-        start = np.zeros(len(wanted) + 1, dtype=np.int64)
-        np.cumsum(np.bincount(row, minlength=len(wanted)), out=start[1:])
         load = _numbers(wanted, weight, 1.0)
         limit = _numbers(sites, capacity, np.inf)
-        standing = np.zeros(len(sites), dtype=bool)
-        if "existing" in sites.columns:
-            standing = sites["existing"].to_numpy(bool, copy=True)
+        standing = sites.get("existing", pd.Series(False, index=sites.index))
         return cls(
             demand_ids=wanted["demand_id"].to_numpy(object).copy(),
             weight=load,
             site_ids=sites["site_id"].to_numpy(object).copy(),
             fixed_cost=_numbers(sites, fixed_cost, 0.0),
             capacity=np.where(np.isnan(limit), np.inf, limit),
-            existing=standing,
-            start=start,
+            existing=standing.to_numpy(bool, copy=True),
+            start=np.cumsum(np.append(0, np.bincount(row, minlength=len(wanted)))),
             site=site.astype(np.int64),
             cost=value.copy(),
             whole=value.copy() if cost_per == "demand" else load[row] * value,
@@ -197,9 +193,9 @@ class PlainInstance:
             faults += find_faults(reach, REACH)
         refuse(faults)
         cells = demand[["demand_id", "cell_id"]].astype(str)
-        pairs = reach.assign(cell_id=_text(reach["cell_id"]))
+        pairs = reach.assign(cell_id=reach["cell_id"].astype(str))
         if "site_id" in candidates.columns:
-            pairs = pairs[_text(pairs["site_id"]).isin(set(_text(candidates["site_id"])))]
+            pairs = pairs[pairs["site_id"].astype(str).isin(set(candidates["site_id"].astype(str)))]
         return cls.from_tables(
             demand,
             candidates,
@@ -231,7 +227,7 @@ class PlainInstance:
             self,
             demand_ids=self.demand_ids[rows],
             weight=self.weight[rows],
-            start=np.concatenate([[0], np.cumsum(count)]).astype(np.int64),
+            start=np.cumsum(np.append(0, count)),
             site=self.site[keep],
             cost=self.cost[keep],
             whole=self.whole[keep],
@@ -254,12 +250,8 @@ class PlainInstance:
         )
 
 
-def _text(ids: pd.Series) -> pd.Series:
-    return ids.astype(str)
-
-
 def _by_id(frame: pd.DataFrame, key: str) -> pd.DataFrame:
-    return frame.assign(**{key: _text(frame[key])}).sort_values(
+    return frame.assign(**{key: frame[key].astype(str)}).sort_values(
         key, kind="stable", ignore_index=True
     )
 
@@ -316,10 +308,9 @@ def _table_faults(
 
 
 def _unknown(reach: pd.DataFrame, key: str, known: pd.DataFrame, name: str) -> list[Fault]:
-    ids = tuple(sorted(set(reach[key].astype(str)) - set(known[key].astype(str))))
-    what = f"{len(ids):,} not in the table of {name}"
-    fix = f"add them to {name}, or drop their rows from reach"
-    return [Fault(f"reach, column {key}", what, fix, ids)] if ids else []
+    ids = sorted(set(reach[key].astype(str)) - set(known[key].astype(str)))
+    what, fix = f"not in the table of {name}", f"add them to {name}, or drop their rows from reach"
+    return naming(f"reach, column {key}", what, ids, fix, count=True)
 
 
 def _nothing(

@@ -100,7 +100,7 @@ def cover(instance: PlainInstance, radius: float, means: Means) -> Found:
     Every demand of the instance needs serving and has a site within the radius.
     """
     near = instance.within(radius)
-    problem = make_location(near, np.zeros(len(near.site)), fixed=np.ones(len(near.site_ids)))
+    problem = make_location(near, fixed=np.ones(len(near.site_ids)))
     return search_program(problem, partial(lscp, near, radius), means)
 
 
@@ -110,9 +110,7 @@ def reaches_all(instance: PlainInstance, radius: float, p: int, means: Means) ->
     The bound is 1 if p sites are proven too few.
     """
     near = instance.within(radius)
-    problem = make_location(
-        near, np.zeros(len(near.site)), p=p, unserved=np.ones(len(near.demand_ids))
-    )
+    problem = make_location(near, p=p, unserved=np.ones(len(near.demand_ids)))
     with means.clock.phase("start"):
         plan = first_plan(problem, means.clock)
     if total(problem, plan) == 0:
@@ -221,16 +219,13 @@ def transport(instance: PlainInstance, chosen: Flags) -> Floats | None:
     number[tight] = np.arange(len(tight))
     full = np.flatnonzero(number[site] >= 0)
     unit = max(float(instance.weight.mean()), 1e-300)
+    used = (instance.weight[row[full]] / unit, (number[site[full]], full))
+    served = (np.ones(len(pair)), (row, np.arange(len(pair))))
     answer = linprog(  # type: ignore[call-overload]
         instance.whole[pair],
-        A_ub=sparse.csr_array(
-            (instance.weight[row[full]] / unit, (number[site[full]], full)),
-            shape=(len(tight), len(pair)),
-        ),
+        A_ub=sparse.csr_array(used, shape=(len(tight), len(pair))),
         b_ub=instance.capacity[tight] / unit,
-        A_eq=sparse.csr_array(
-            (np.ones(len(pair)), (row, np.arange(len(pair)))), shape=(rows, len(pair))
-        ),
+        A_eq=sparse.csr_array(served, shape=(rows, len(pair))),
         b_eq=np.ones(rows),
         bounds=(0, 1),
         method="highs",
@@ -246,8 +241,7 @@ def plan_cost(instance: PlainInstance, chosen: Flags) -> float:
     """Return the cost of opening sites and serving all demand; infinite if impossible."""
     if instance.capacity[chosen].sum() < instance.weight.sum() * (1 - settings.EXACT):
         return math.inf
-    shares = transport(instance, chosen)
-    if shares is None:
+    if (shares := transport(instance, chosen)) is None:
         return math.inf
     return float(instance.fixed_cost[chosen].sum() + instance.whole @ shares)
 
@@ -257,8 +251,7 @@ def settle_warehouse(instance: PlainInstance, chosen: Flags, clock: Clock) -> Fl
 
     Existing sites stay. When time is up, the present set is returned.
     """
-    shares = transport(instance, chosen)
-    if shares is None:
+    if (shares := transport(instance, chosen)) is None:
         return chosen
     used = instance.existing.copy()
     used[instance.site[shares > 0]] = True

@@ -37,7 +37,7 @@ from siting.engine.effort import Effort
 from siting.engine.highs import highs_version
 from siting.engine.proof import Proof, Stopped
 from siting.engine.solvers import HIGHS, check_solver
-from siting.errors import Fault, InfeasibleError, InputError, SolveError, refuse
+from siting.errors import Fault, InfeasibleError, InputError, SolveError, naming, refuse
 from siting.program.instance import Flags, Floats
 
 ClassicModel = Literal[
@@ -95,16 +95,14 @@ class ClassicSolution:
         """Return the answer as a few readable lines."""
         proof = self.proof
         served = self.assignment["demand_id"].nunique()
-        return "\n".join(
-            [
-                f"ClassicSolution ({self.model}): {proof.status}, gap {proof.gap:.2%} "
-                f"(asked {proof.gap_asked:.2%}), {proof.stopped}",
-                f"  objective  {proof.objective:,.6g} {proof.unit}, bound {proof.bound:,.6g}",
-                f"  sites      {len(self.sites):,}; demands served {served:,}, "
-                f"not {len(self.unserved):,}",
-                f"  solver     {self.solver} {self.solver_version}, {proof.nodes:,} nodes, "
-                f"{proof.seconds.get('total', 0.0):.1f} s",
-            ]
+        return (
+            f"ClassicSolution ({self.model}): {proof.status}, gap {proof.gap:.2%} "
+            f"(asked {proof.gap_asked:.2%}), {proof.stopped}\n"
+            f"  objective  {proof.objective:,.6g} {proof.unit}, bound {proof.bound:,.6g}\n"
+            f"  sites      {len(self.sites):,}; demands served {served:,}, "
+            f"not {len(self.unserved):,}\n"
+            f"  solver     {self.solver} {self.solver_version}, {proof.nodes:,} nodes, "
+            f"{proof.seconds.get('total', 0.0):.1f} s"
         )
 
 
@@ -197,14 +195,13 @@ class _Solve:
         """Return the cost problem of a model without capacities."""
         needed = self.needed
         if self.model == "mclp":
-            free = np.zeros(len(needed.site))
-            return make_location(needed, free, p=self.p, unserved=needed.weight)
+            return make_location(needed, p=self.p, unserved=needed.weight)
         if self.model == "p_median":
             return make_location(needed, needed.whole, p=self.p)
         if self.model == "facility_location":
             return make_location(needed, needed.whole, fixed=needed.fixed_cost)
         near = needed.within(radius)
-        return make_location(near, np.zeros(len(near.site)), fixed=np.ones(len(near.site_ids)))
+        return make_location(near, fixed=np.ones(len(near.site_ids)))
 
     def find(self, means: Means) -> Found:
         """Return the best plan found, and the bound on every plan."""
@@ -238,12 +235,12 @@ class _Solve:
                 "share": shares[served],
             }
         )
-        there = set(assignment["demand_id"])
+        ids = self.instance.demand_ids
         return ClassicSolution(
             model=self.model,
             sites=tuple(needed.site_ids[chosen].tolist()),
             assignment=assignment,
-            unserved=tuple(name for name in self.instance.demand_ids.tolist() if name not in there),
+            unserved=tuple(ids[~pd.Index(ids).isin(assignment["demand_id"])].tolist()),
             proof=Proof.of(
                 objective,
                 bound,
@@ -268,9 +265,8 @@ class _Solve:
             used = settle_warehouse(needed, chosen, clock)
             split = transport(needed, used)
             return used, shares if split is None else split, plan_cost(needed, used)
-        chosen = settle(
-            self.costs(incumbent.value if self.model == "p_center" else self.radius), chosen
-        )
+        radius = incumbent.value if self.model == "p_center" else self.radius
+        chosen = settle(self.costs(radius), chosen)
         pair = np.flatnonzero(chosen[needed.site])
         row, first = np.unique(needed.row[pair], return_index=True)
         shares[pair[first]] = 1.0
@@ -292,9 +288,8 @@ class _Solve:
             return InfeasibleError(_stranded(self.needed))
         if self.model in TAKES_P and incumbent.bound >= incumbent.value * (1 - settings.ARITHMETIC):
             fewest = cover(self.needed, math.inf, means).bound
-            least = max(
-                self.p + 1, math.ceil(fewest - settings.SIGNIFICANT) if math.isfinite(fewest) else 0
-            )
+            proven = math.ceil(fewest - settings.SIGNIFICANT) if math.isfinite(fewest) else 0
+            least = max(self.p + 1, proven)
             what = f"{self.p:,} sites cannot serve every demand within the reach table"
             return InfeasibleError("p", what, f"give {least:,} or more, or widen the reach")
         if means.clock.interrupted:
@@ -349,11 +344,7 @@ def _stranded(needed: PlainInstance) -> Fault:
 
 
 def check_classic(
-    instance: PlainInstance,
-    model: str,
-    p: int | None,
-    radius: float | None,
-    effort: Effort,
+    instance: PlainInstance, model: str, p: int | None, radius: float | None, effort: Effort
 ) -> None:
     """Check a problem; raise `InputError` with every fault."""
     models = get_args(ClassicModel)
@@ -372,7 +363,7 @@ def check_classic(
 def _number_faults(instance: PlainInstance, model: str, p: int | None) -> list[Fault]:
     if model not in TAKES_P:
         return [] if p is None else [Fault("p", f"plays no part in {model}", "leave it out")]
-    sites, standing = len(instance.site_ids), int(instance.existing.sum())
+    sites, standing = len(instance.site_ids), instance.site_ids[instance.existing]
     if p is None:
         return [Fault("p", f"missing: {model} needs a number of sites", f"give 1 to {sites:,}")]
     if isinstance(p, bool) or not isinstance(p, (int, np.integer)):
@@ -382,10 +373,9 @@ def _number_faults(instance: PlainInstance, model: str, p: int | None) -> list[F
     if p > sites:
         what = f"is {p:,}, but there are {sites:,} candidates"
         return [Fault("p", what, f"give {sites:,} at most")]
-    if p < standing:
-        what = f"is {p:,}, but {standing:,} sites exist already, and they count"
-        ids = tuple(instance.site_ids[instance.existing])
-        return [Fault("p", what, f"give {standing:,} or more", ids)]
+    if p < len(standing):
+        what = f"is {p:,}, but {len(standing):,} sites exist already, and they count"
+        return naming("p", what, standing, f"give {len(standing):,} or more")
     return []
 
 
@@ -409,16 +399,13 @@ def _reach_faults(instance: PlainInstance, radius: float) -> list[Fault]:
     nearest[there] = instance.cost[instance.start[:-1][there]]
     far = instance.needed & there & (nearest > radius)
 
-    def fault(where: str, which: Flags, what: str, fix: str) -> list[Fault]:
-        text = f"{int(which.sum()):,} of {len(there):,} demands {what}"
-        return [Fault(where, text, fix, tuple(instance.demand_ids[which]))] if which.any() else []
-
-    mend = "add pairs or candidates for them, or drop them from demand"
-    more = f"raise it to {nearest[far].max(initial=0):g} or more, or add candidates near them"
-    return [
-        *fault("reach", instance.needed & ~there, "can be served from no site", mend),
-        *fault("radius", far, f"have no site within {radius:g}", more),
-    ]
+    alone, distant = (instance.demand_ids[flags] for flags in (instance.needed & ~there, far))
+    what = f"of {len(there):,} demands can be served from no site"
+    fix = "add pairs or candidates for them, or drop them from demand"
+    faults = naming("reach", what, alone, fix, count=True)
+    what = f"of {len(there):,} demands have no site within {radius:g}"
+    fix = f"raise it to {nearest[far].max(initial=0):g} or more, or add candidates near them"
+    return faults + naming("radius", what, distant, fix, count=True)
 
 
 def _capacity_faults(instance: PlainInstance) -> list[Fault]:

@@ -41,7 +41,7 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError, naming, refuse
 from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.program.layout import Layout
@@ -292,13 +292,11 @@ class WorstShare(Aim):
         for group in self.groups:
             for s in group.holds_in(layout.slices):
                 wanted = float(group.wanted(layout.demand_kwh)[s])
-                if wanted <= 0:
-                    continue
-                column, value = layout.energy_of(group, s)
-                # share - served / wanted <= 0
-                at = np.append(column, share)
-                by = np.append(-value / wanted, 1.0)
-                rows.add_one("aim", at, by, upper=0.0)
+                if wanted > 0:
+                    column, value = layout.energy_of(group, s)
+                    # share - served / wanted <= 0
+                    at, by = np.append(column, share), np.append(-value / wanted, 1.0)
+                    rows.add_one("aim", at, by, upper=0.0)
         return np.array([share]), np.ones(1)
 
     def value(self, answer: Served) -> float:
@@ -327,8 +325,7 @@ class LeastRegret(Aim):
         """Return the regret: a column that is at least the regret in each scenario."""
         if len(self.best) != len(layout.probabilities):
             what = "has no figure for the best plan of each scenario alone"
-            fix = "solve it first; the answer's program has them"
-            raise InputError(Fault("least regret", what, fix))
+            raise InputError("least regret", what, "solve it first; the answer's program has them")
         unit = layout.worth_unit
         regret = layout.columns.more(f"{prefix}regret", 0.0, max((0.0, *self.best)) / unit)
         for k, best in enumerate(self.best):
@@ -389,8 +386,8 @@ class Tail(Aim):
         """Return the value of an answer."""
         served, chance = answer.worth_of_scenarios, answer.probabilities
         if self.of == "served":
-            return tail_mean(served, chance, self.alpha)
-        return 0.0 - tail_mean(served - answer.wanted_of_scenarios, chance, self.alpha)
+            return float(tail_mean(served, chance, self.alpha))
+        return 0.0 - float(tail_mean(served - answer.wanted_of_scenarios, chance, self.alpha))
 
     def explained(self, worth_unit: str) -> str:
         """Return the aim in words, with its figures and unit."""
@@ -400,18 +397,7 @@ class Tail(Aim):
         """Return the aim as a function of scenario worths."""
         chance = np.array(layout.probabilities)
         wanted = layout.wanted_of_scenarios() if self.of == "unserved" else np.zeros(len(chance))
-
-        def tail(worth: Floats) -> Floats:
-            outcome = worth - _spread(wanted, worth)
-            order = np.argsort(outcome, axis=0, kind="stable")
-            sorted_ = np.take_along_axis(outcome, order, axis=0)
-            share = chance[order]
-            before = np.cumsum(share, axis=0) - share
-            inside = np.clip(1 - self.alpha - before, 0.0, share)
-            counted = np.where(inside > 0, sorted_, 0.0)
-            return np.asarray((inside * counted).sum(axis=0) / inside.sum(axis=0))
-
-        return tail
+        return lambda worth: tail_mean(worth - _spread(wanted, worth), chance, self.alpha)
 
 
 @dataclass(frozen=True)
@@ -503,34 +489,30 @@ def least_cost_to_all(
         ("pkr_kwh_min", "vehicle classes", minute, wanted),
     ):
         where = f"least cost to all, {name}"
-        missing = tuple(one for one in needed if one not in given)
-        bad = tuple(one for one, pkr in given.items() if not 0 <= pkr < math.inf)
-        if missing:
-            faults.append(Fault(where, f"{each} without a figure", "give one for each", missing))
-        if bad:
-            faults.append(Fault(where, f"{each} without a number of 0 or more", "", bad))
-    unknown = tuple(sorted(set(minute) - set(instance.class_names)))
-    if unknown:
-        fix = f"use {', '.join(instance.class_names)}"
-        faults.append(Fault("least cost to all, pkr_kwh_min", "no such classes", fix, unknown))
-    if faults:
-        raise InputError(faults)
+        missing = [one for one in needed if one not in given]
+        bad = [one for one, pkr in given.items() if not 0 <= pkr < math.inf]
+        faults += naming(where, f"{each} without a figure", missing, "give one for each")
+        faults += naming(where, f"{each} without a number of 0 or more", bad)
+    unknown = sorted(set(minute) - set(instance.class_names))
+    fix = f"use {', '.join(instance.class_names)}"
+    refuse(faults + naming("least cost to all, pkr_kwh_min", "no such classes", unknown, fix))
     return LeastCostToAll(cost, minute)
 
 
-def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> float:
-    """Return the mean over the lowest share ``1 - alpha`` of outcomes, by probability.
+def tail_mean(outcome: Floats, probability: Floats, alpha: float) -> Floats:
+    """Return the mean over the lowest share ``1 - alpha`` of outcomes (first axis).
 
     The worst half of three outcomes, where the lowest has a probability of 0.3:
 
-    >>> tail_mean(np.array([4.0, 9.0, 20.0]), np.array([0.3, 0.5, 0.2]), 0.5)
+    >>> float(tail_mean(np.array([4.0, 9.0, 20.0]), np.array([0.3, 0.5, 0.2]), 0.5))
     6.0
     """
-    order = np.argsort(outcome, kind="stable")
+    order = np.argsort(outcome, axis=0, kind="stable")
     share = probability[order]
-    before = np.cumsum(share) - share
+    before = np.cumsum(share, axis=0) - share
     inside = np.clip(1 - alpha - before, 0.0, share)
-    return float((inside * outcome[order]).sum() / inside.sum())
+    counted = np.where(inside > 0, np.take_along_axis(outcome, order, axis=0), 0.0)
+    return np.asarray((inside * counted).sum(axis=0) / inside.sum(axis=0))
 
 
 def _scenario(layout: Layout, k: int) -> Terms:

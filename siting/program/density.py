@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.errors import Fault, InputError
+from siting.errors import InputError
 from siting.program.limits import Limit
 from siting.program.obligations import offers_left
 
@@ -42,8 +42,7 @@ def squares(points: gpd.GeoSeries, square_m: float) -> pd.Series:
     >>> squares(at, 1000.0).tolist()
     ['square 1 km E1 N1', 'square 1 km E2 N1']
     """
-    column = np.floor(points.x / square_m).astype(int)
-    row = np.floor(points.y / square_m).astype(int)
+    column, row = (np.floor(at / square_m).astype(int) for at in (points.x, points.y))
     if len(points):
         column, row = column - column.min() + 1, row - row.min() + 1
     name = f"square {square_m / 1000:g} km"
@@ -105,20 +104,19 @@ def one_in_each(
     """
     left = offers_left(offers, forbidden)
     by_site = left.groupby("site_id")["offer_id"].agg(list).to_dict()
-    limits, empty = [], []
-    for name in sorted(sites):
-        here = [o for site in sorted(set(sites[name])) for o in by_site.get(site, [])]
-        if here:
-            use = dict.fromkeys(here, 1.0)
-            limits.append(Limit(name, kind, "stations", math.inf, use, at_least=1.0))
-        else:
-            empty.append(name)
-    if empty:
+    use = {
+        name: {o: 1.0 for site in sorted(set(sites[name])) for o in by_site.get(site, ())}
+        for name in sorted(sites)
+    }
+    if empty := [name for name, offers_there in use.items() if not offers_there]:
         things = "stretches" if kind == "stretch" else f"{kind}s"
         what = f"{len(empty):,} {things} without a candidate that can meet the rule"
         fix = "add candidates there (offers.csv has the reasons for the others), or widen the rule"
-        raise InputError(Fault(where, what, fix, tuple(empty)))
-    return tuple(limits)
+        raise InputError(where, what, fix, tuple(empty))
+    return tuple(
+        Limit(name, kind, "stations", math.inf, offers_there, at_least=1.0)
+        for name, offers_there in use.items()
+    )
 
 
 def power(
@@ -133,6 +131,6 @@ def power(
     >>> power(offers, {"a": 60.0}, 50.0, "1.3 kW a car")
     Limit 1.3 kW a car (power): at least 50 kW over 1 offers
     """
-    use = {o: power_kw.get(o, 0.0) for o in offers["offer_id"].astype(str)}
-    counted = {o: kw for o, kw in use.items() if kw > 0}
+    ids = offers["offer_id"].astype(str)
+    counted = {o: power_kw[o] for o in ids if power_kw.get(o, 0.0) > 0}
     return Limit(name, "power", "kW", math.inf, counted, at_least=at_least_kw)

@@ -49,26 +49,17 @@ def earmarks(
     >>> with_more_money(earmarks({"bikes": bikes}, {"bikes": 3.0}, ["a", "b", "c"]), 10.0)[0]
     Limit all but bikes (envelope): at most 7 PKR over 2 offers
     """
-    names, follows = sorted(kept_pkr), dict(of_budget or {})
+    names, follows = sorted(kept_pkr), of_budget or {}
     always = [name for name in names if name in ceilings]
     free = [name for name in names if name not in ceilings]
     limits = []
-    for size in range(len(free) + 1):
-        for some in itertools.combinations(free, size):
-            among = sorted([*always, *some])
-            if not among:
-                continue
-            others = {o: 1 - sum(shares[k].get(o, 0.0) for k in among) for o in offer_ids}
-            limits.append(
-                Limit(
-                    f"all but {' and '.join(among)}",
-                    "envelope",
-                    "PKR",
-                    -sum(kept_pkr[k] for k in among),
-                    {o: share for o, share in others.items() if share > settings.EXACT},
-                    per_rupee=True,
-                    of_budget=1 - sum(follows.get(k, 0.0) for k in among),
-                )
-            )
-    # Without an offer that uses it, a row limits nothing.
-    return tuple(limit for limit in limits if limit.use)
+    sizes = range(len(free) + 1)
+    for some in itertools.chain.from_iterable(itertools.combinations(free, n) for n in sizes):
+        among = sorted([*always, *some])
+        others = {o: 1 - sum(shares[k].get(o, 0.0) for k in among) for o in offer_ids}
+        use = {o: share for o, share in others.items() if share > settings.EXACT}
+        if among and use:  # without an offer that uses it, a row limits nothing
+            name, kept = f"all but {' and '.join(among)}", -sum(kept_pkr[k] for k in among)
+            rest = 1 - sum(follows.get(k, 0.0) for k in among)
+            limits.append(Limit(name, "envelope", "PKR", kept, use, per_rupee=True, of_budget=rest))
+    return tuple(limits)

@@ -10,7 +10,6 @@ whatever the aim.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,7 +17,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, naming, refuse
 from siting.program.instance import Flags, Floats, Instance
 from siting.program.slices import Slice
 
@@ -43,8 +42,7 @@ class Floor:
 
     def wanted(self, demand_kwh: Floats) -> Floats:
         """Return the group's demand in each slice (kWh/day), given demand by row and slice."""
-        out: Floats = demand_kwh[self.member].sum(axis=0)
-        return out
+        return demand_kwh[self.member].sum(axis=0)
 
 
 def groups_of(
@@ -60,11 +58,11 @@ def groups_of(
     if isinstance(of, str) and of == "zone":
         if zones is None:
             fix = "name them in program.zones, or give the zone by demand_id"
-            raise InputError(Fault("of", "there are no zones", fix))
+            raise InputError("of", "there are no zones", fix)
         of = zones
     if isinstance(of, str):
         if of != "class":
-            raise InputError(Fault("of", f"is {of!r}", "give class, or a zone by demand_id"))
+            raise InputError("of", f"is {of!r}", "give class, or a zone by demand_id")
         return {
             name: instance.demand_class == k
             for k, name in enumerate(instance.class_names)
@@ -72,16 +70,10 @@ def groups_of(
         }
     index = pd.Index(of.index.astype(str))
     ids = pd.Index(instance.demand_ids.astype(str))
-    faults = []
-    for what, bad in (
-        ("are not demand rows", index[~index.isin(ids)]),
-        ("are named twice", index[index.duplicated()]),
-    ):
-        if len(bad):
-            names = tuple(dict.fromkeys(map(str, bad)))
-            faults.append(Fault("zones", f"{len(names):,} {what}", "one row per demand_id", names))
-    if faults:
-        raise InputError(faults)
+    stray, twice = index[~index.isin(ids)], index[index.duplicated()]
+    fix = "one row per demand_id"
+    faults = naming("zones", "are not demand rows", stray, fix, count=True)
+    refuse(faults + naming("zones", "are named twice", twice, fix, count=True))
     text = pd.Series(of.to_numpy(object), index=index).reindex(ids)
     given = (text.notna() & (text.astype(str).str.strip() != "")).to_numpy()
     label = text.astype(str).to_numpy(object)
@@ -89,10 +81,10 @@ def groups_of(
     empty = tuple(name for name, m in groups.items() if not instance.demand_kwh[m].sum() > 0)
     if empty or not groups:
         what = f"{len(empty):,} zones want no energy" if groups else "no demand row has a zone"
-        raise InputError(Fault("zones", what, "leave them out, or correct the zones", empty))
+        raise InputError("zones", what, "leave them out, or correct the zones", empty)
     if CITY in groups:
-        fix = "give the zone another name"
-        raise InputError(Fault("zones", f"a zone is called {CITY!r}, the whole area", fix))
+        what = f"a zone is called {CITY!r}, the whole area"
+        raise InputError("zones", what, "give the zone another name")
     return groups
 
 
@@ -106,16 +98,13 @@ def floors_of(
     """Return the floors of a partition's groups, except floors of 0."""
     groups = groups_of(instance, of, zones)
     shares = dict(share) if isinstance(share, Mapping) else dict.fromkeys(groups, share)
-    faults = []
-    unknown = tuple(sorted(set(shares) - set(groups)))
-    if unknown:
-        there = ", ".join(groups)
-        faults.append(Fault("floors", "unknown zones or classes", f"there are: {there}", unknown))
+    unknown = sorted(set(shares) - set(groups))
+    fix = f"there are: {', '.join(groups)}"
+    faults = naming("floors", "unknown zones or classes", unknown, fix)
     for name, value in sorted(shares.items()):
-        if not (math.isfinite(value) and 0 <= value <= 1):
+        if not 0 <= value <= 1:
             faults.append(Fault(f"floors, {name}", f"is {value}", "give a share of 0 to 1"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return tuple(
         Floor(name, member, float(shares[name]), when)
         for name, member in groups.items()

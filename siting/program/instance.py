@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, InfeasibleError, InputError
+from siting.errors import Fault, InfeasibleError, InputError, naming, refuse
 from siting.program.limits import Limit
 from siting.program.obligations import offers_left, tolerance
-from siting.program.references import check_tables, find_reach_faults
+from siting.program.references import check_tables, reach_fault
 from siting.tables import capacity_groups
 from siting.texts import counted
 
@@ -194,12 +194,11 @@ class Instance:
             reach_min=minutes,
             budget_pkr=float(budget_pkr),
             limits=tuple(limits),
-            required_sites=np.sort(_positions(sites, pd.Series(sorted(set(map(str, required)))))),
+            required_sites=np.sort(_positions(sites, sorted(set(map(str, required))))),
         )
         if not instance.served_pairs.any():
-            raise InputError(find_reach_faults(demand, offers, left, reach, cutoff_min))
-        contradictions = instance.contradictions()
-        if contradictions:
+            raise InputError(reach_fault(demand, offers, left, reach, cutoff_min))
+        if contradictions := instance.contradictions():
             raise InfeasibleError(contradictions)
         return instance
 
@@ -291,17 +290,11 @@ class Instance:
             If an id is not an offer of this instance, or two offers are at one site.
         """
         wanted = sorted(set(map(str, offer_ids)))
-        positions = _positions(self.offer_ids, pd.Series(wanted, dtype=object))
-        unknown = tuple(name for name, at in zip(wanted, positions, strict=True) if at < 0)
-        if unknown:
-            what = f"{len(unknown):,} not among the offers that can be built"
-            raise InputError(Fault("offers", what, "", unknown))
-        sites = self.offer_site[positions]
-        twice = np.bincount(sites, minlength=len(self.site_ids)) > 1
-        if twice.any():
-            raise InputError(
-                Fault("offers", "two offers at one site", "", tuple(self.site_ids[twice]))
-            )
+        positions = _positions(self.offer_ids, wanted)
+        unknown = [name for name, at in zip(wanted, positions, strict=True) if at < 0]
+        refuse(naming("offers", "not among the offers that can be built", unknown, count=True))
+        twice = np.bincount(self.offer_site[positions], minlength=len(self.site_ids)) > 1
+        refuse(naming("offers", "two offers at one site", self.site_ids[twice]))
         return positions
 
     def __repr__(self) -> str:
@@ -320,10 +313,10 @@ def _optional(offers: pd.DataFrame, column: str, blank: Any) -> pd.Series[Any]:
     return given.astype(object).where(given.notna(), blank)
 
 
-def _positions(names: Iterable[str], wanted: pd.Series) -> Ints:
+def _positions(names: npt.ArrayLike, wanted: npt.ArrayLike) -> Ints:
     """Return the position of each wanted name among the names; -1 for an unknown name."""
-    index = pd.Index(np.asarray(list(names), dtype=object), dtype=object)
-    positions = index.get_indexer(pd.Index(wanted.to_numpy(object), dtype=object))
+    known, sought = (np.asarray(some, dtype=object) for some in (names, wanted))
+    positions = pd.Index(known, dtype=object).get_indexer(pd.Index(sought, dtype=object))
     return np.asarray(positions, dtype=np.int64)
 
 
@@ -347,6 +340,5 @@ def _sparse_reach(
         keep &= minutes <= cutoff_min
     cell, site, minutes = cell[keep], site[keep], minutes[keep]
     order = np.lexsort((site, cell))
-    start = np.zeros(len(cells) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(cell, minlength=len(cells)), out=start[1:])
+    start = np.cumsum(np.append(0, np.bincount(cell, minlength=len(cells))))
     return start, site[order], minutes[order]

@@ -15,7 +15,7 @@ from siting.program.instance import Flags, Floats, Instance, Ints
 from siting.program.money import GapRule, MoneyKind, caps_of, cases_of, is_shared
 from siting.program.options import Options
 from siting.program.resources import Resources
-from siting.program.rows import Rows
+from siting.program.rows import Rows, Term
 from siting.program.service import Service, capacity_sets
 from siting.program.slices import Slice, Years
 
@@ -182,13 +182,10 @@ class Layout:
     def write(self, rows: Rows) -> None:
         """Write the rows shared by all aims."""
         self._write_options(rows)
+        write_service = self._write_capacity if self.capacitated else self._write_cover
         for s in range(len(self.slices)):
             self._write_demand(rows, s)
-        for s in range(len(self.slices)):
-            if self.capacitated:
-                self._write_capacity(rows, s)
-            else:
-                self._write_cover(rows, s)
+            write_service(rows, s)
         if self.gap is not None:
             self._write_gap(rows, self.gap)
         self._write_floors(rows)
@@ -203,16 +200,10 @@ class Layout:
         least = np.where(self.must[named], 1.0, -np.inf)
         ones = np.ones(len(mine))
         rows.add("one", place[site[mine]], mine, ones, lower=least, upper=np.ones(len(named)))
-        use = self.resources.use.tocoo()
-        slack = self.resources.slack
-        rows.add(
-            "resource",
-            use.row.astype(np.int64),
-            use.col.astype(np.int64),
-            use.data,
-            lower=self.resources.at_least - slack,
-            upper=self.resources.at_most + slack,
-        )
+        use, slack = self.resources.use.tocoo(), self.resources.slack
+        row, column = use.row.astype(np.int64), use.col.astype(np.int64)
+        low, high = self.resources.at_least - slack, self.resources.at_most + slack
+        rows.add("resource", row, column, use.data, lower=low, upper=high)
 
     def _write_demand(self, rows: Rows, s: int) -> None:
         if not self.by_pair:
@@ -245,13 +236,8 @@ class Layout:
             able = capacity[z][:, list(groups)].sum(axis=1)
             most = np.minimum(able, kwh[of[z]][:, list(kinds)].sum(axis=1)) / self.energy_unit
             z, most = z[most > 0], most[most > 0]
-            rows.add(
-                "capacity",
-                np.concatenate([place[site[x]], place[of[z]]]),
-                np.concatenate([column[x], option[z]]),
-                np.concatenate([np.ones(len(x)), -most]),
-                upper=np.zeros(len(members)),
-            )
+            served, sold = (place[site[x]], column[x], 1.0), (place[of[z]], option[z], -most)
+            rows.add_terms("capacity", served, sold, upper=np.zeros(len(members)))
 
     def hall_sets(
         self, kwh: Floats, of: Ints, capacity: Floats
@@ -276,21 +262,15 @@ class Layout:
 
     def able(self, s: int) -> Flags:
         """Return whether each option (row) can serve each kind of demand (column) in a slice."""
-        out: Flags = self.delivered(s) > 0
-        return out
+        return self.delivered(s) > 0
 
     def _write_cover(self, rows: Rows, s: int) -> None:
         """Write the rows by which a demand row, or a pair, is served only by a station."""
         pairs = np.flatnonzero(self.pair_column[:, s] >= 0)
         pair, option, most = self.most_by_option(s, pairs)
         named, place = np.unique(self.pair_column[pairs, s], return_inverse=True)
-        rows.add(
-            "cover",
-            np.concatenate([np.arange(len(named)), place[pair]]),
-            np.concatenate([named, option]),
-            np.concatenate([np.ones(len(named)), -most]),
-            upper=np.zeros(len(named)),
-        )
+        energies, stations = (np.arange(len(named)), named, 1.0), (place[pair], option, -most)
+        rows.add_terms("cover", energies, stations, upper=np.zeros(len(named)))
 
     def most_by_option(self, s: int, pairs: Ints) -> tuple[Ints, Ints, Floats]:
         """Return the largest scaled output of options to pairs: pair, option, output.
@@ -327,10 +307,9 @@ class Layout:
                 continue
             for s in floor.holds_in(self.slices):
                 need = floor.share * float(floor.wanted(self.demand_kwh)[s])
-                if need <= 0:
-                    continue
-                column, value = self.energy_of(floor, s)
-                rows.add_one("floor", column, value / need, lower=1.0)
+                if need > 0:
+                    column, value = self.energy_of(floor, s)
+                    rows.add_one("floor", column, value / need, lower=1.0)
 
     def _write_gap(self, rows: Rows, rule: GapRule) -> None:
         need = self.instance.offer_cost / self.money_unit
@@ -347,40 +326,26 @@ class Layout:
             sites = np.union1d(offer_site[o], np.flatnonzero(is_shared(case)))
             place = np.full(len(self.must), -1, dtype=np.int64)
             cases, place[sites] = np.unique(case[sites], return_inverse=True)
-            row = [place[offer_site[o]], place[self.options.site[z]]]
-            column, value = [paid[o], z], [np.ones(len(o)), -need[offer[z]]]
+            drawn = (place[offer_site[o]], paid[o], 1.0)
+            terms: list[Term] = [drawn, (place[self.options.site[z]], z, -need[offer[z]])]
             for s, slice_ in enumerate(self.slices):
                 if slice_.year != t:
                     continue
                 pairs, x = self._pairs(s)
-                here = place[self.service.site[pairs]] >= 0
+                site = place[self.service.site[pairs]]
+                here = site >= 0
                 sold = self.service.margin[self.service.row[pairs[here]]] * slice_.probability
-                row.append(place[self.service.site[pairs[here]]])
-                column.append(x[here])
-                value.append(sold * self.energy_unit / self.money_unit)
-            parts = (np.concatenate(part) for part in (row, column, value))
+                terms.append((site[here], x[here], sold * self.energy_unit / self.money_unit))
             self.gap_rows.append((sites, written + place[sites]))
             written += len(cases)
-            rows.add("gap", *parts, lower=np.zeros(len(cases)))
+            rows.add_terms("gap", *terms, lower=np.zeros(len(cases)))
             number = np.full(len(need), -1, dtype=np.int64)
             number[o] = np.arange(len(o))
-            rows.add(
-                "cap",
-                np.concatenate([np.arange(len(o)), number[offer[z]]]),
-                np.concatenate([paid[o], z]),
-                np.concatenate([np.ones(len(o)), -cap[offer[z]]]),
-                upper=np.zeros(len(o)),
-            )
+            paid_to, most = (number[o], paid[o], 1.0), (number[offer[z]], z, -cap[offer[z]])
+            rows.add_terms("cap", paid_to, most, upper=np.zeros(len(o)))
             if t:
-                before = self.subsidy_column[o, t - 1]
-                at = place[offer_site[o]]
-                rows.add(
-                    "paid",
-                    np.concatenate([at, at]),
-                    np.concatenate([paid[o], before]),
-                    np.concatenate([np.ones(len(o)), -np.ones(len(o))]),
-                    lower=np.zeros(len(cases)),
-                )
+                before = (place[offer_site[o]], self.subsidy_column[o, t - 1], -1.0)
+                rows.add_terms("paid", drawn, before, lower=np.zeros(len(cases)))
         self._write_subsidies(rows)
 
     def _write_subsidies(self, rows: Rows) -> None:
@@ -398,10 +363,7 @@ class Layout:
             if not limit.per_rupee:
                 continue
             amount = self.instance.amounts_of(limit)
-            offer = np.flatnonzero(amount)
-            share = amount[offer]
-            there = (column[offer] >= 0).any(axis=1)
-            offer, share = offer[there], share[there]
+            offer = np.flatnonzero((amount != 0) & (column >= 0).any(axis=1))
             last = column.shape[1] - 1
             # An upgrade moves a site's payments to another offer, so each year needs a row. Without
             # upgrades payments only grow, and the row of the last year is enough.
@@ -409,4 +371,4 @@ class Layout:
                 least = limit.at_least if t == last else 0.0
                 most = limit.at_most / self.money_unit
                 low = least / self.money_unit if least > 0 else -math.inf
-                rows.add_one("subsidies", column[offer, t], share, lower=low, upper=most)
+                rows.add_one("subsidies", column[offer, t], amount[offer], lower=low, upper=most)

@@ -21,8 +21,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from siting import settings
-from siting.errors import Fault, InputError
+from siting.errors import InputError, naming, refuse
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Limit:
         ids = [str(name) for name in self.use.keys()]  # noqa: SIM118 - a Series iterates its values
         if len(set(ids)) < len(ids):
             twice = tuple(sorted({name for name in ids if ids.count(name) > 1}))
-            raise InputError(Fault(f"limit {self.name}", "an offer has two amounts", "", twice))
+            raise InputError(f"limit {self.name}", "an offer has two amounts", ids=twice)
         amounts = [float(amount) for _, amount in self.use.items()]
         object.__setattr__(self, "use", dict(zip(ids, amounts, strict=True)))
         object.__setattr__(self, "at_most", float(self.at_most))
@@ -96,103 +95,6 @@ class Limit:
         )
 
 
-def envelopes(
-    offers: pd.DataFrame, parts: pd.DataFrame, budgets_pkr: Mapping[str, float]
-) -> tuple[Limit, ...]:
-    """Return one limit for each envelope of public money (PKR), besides the whole budget.
-
-    `parts`: ``offer_id``, ``envelope``, ``subsidy_pkr``: the money an offer draws from each
-    envelope, e.g. from one for its two-wheeler sockets and from another for its fast chargers. The
-    parts of an offer sum to at most its subsidy; the rest is drawn from the budget alone. An
-    existing station may have parts, such as instalments. `budgets_pkr`: the money in each envelope
-    (PKR).
-
-    >>> offers = pd.DataFrame({"offer_id": ["a", "b"], "site_id": ["s1", "s2"],
-    ...     "subsidy_pkr": [5.0, 3.0], "existing": [False, False]})
-    >>> parts = pd.DataFrame({"offer_id": ["a", "a", "b"], "envelope": ["cars", "bikes", "bikes"],
-    ...     "subsidy_pkr": [4.0, 1.0, 3.0]})
-    >>> envelopes(offers, parts, {"cars": 8.0, "bikes": 3.0})
-    (Limit bikes (envelope): at most 3 PKR over 2 offers, Limit cars (envelope): at most 8 PKR \
-over 1 offers)
-    """
-    faults = _missing_columns(parts, ("offer_id", "envelope", "subsidy_pkr"), "envelopes")
-    if faults:
-        raise InputError(faults)
-    rows = parts.assign(offer_id=parts["offer_id"].astype(str))
-    named = rows["envelope"].notna()
-    rows = rows.assign(envelope=rows["envelope"].astype(str))
-    money = {str(name): float(pkr) for name, pkr in budgets_pkr.items()}
-    known = set(offers["offer_id"].astype(str))
-    faults += _listed("envelopes, column envelope", rows.loc[~named, "offer_id"], "without a name")
-    faults += _listed(
-        "envelopes, column offer_id",
-        rows.loc[~rows["offer_id"].isin(known), "offer_id"],
-        "not among the offers",
-    )
-    faults += _listed(
-        "envelopes, column envelope",
-        rows.loc[named & ~rows["envelope"].isin(money), "envelope"],
-        "without a budget",
-        "state the money in each",
-    )
-    faults += _listed(
-        "envelopes",
-        [name for name in money if name not in set(rows["envelope"])],
-        "without an offer that draws on it",
-        "check the names, or leave it out",
-    )
-    amount = pd.to_numeric(rows["subsidy_pkr"], errors="coerce")
-    faults += _listed(
-        "envelopes, column subsidy_pkr",
-        rows.loc[~(amount >= 0) | (amount == math.inf), "offer_id"],
-        "missing, negative or not a number",
-        "give PKR 0 or more",
-    )
-    drawn = amount.groupby(rows["offer_id"]).sum()
-    whole = offers.assign(offer_id=offers["offer_id"].astype(str)).set_index("offer_id")
-    new = whole.loc[~whole["existing"], "subsidy_pkr"].astype(float)
-    both = drawn.index.intersection(new.index)
-    over = drawn[both] > new[both] * (1 + settings.LIMIT_TOLERANCE) + settings.LIMIT_TOLERANCE
-    faults += _listed(
-        "envelopes, column subsidy_pkr",
-        list(both[over.to_numpy()]),
-        "with parts that add up to more than the subsidy",
-        "split the subsidy into parts that do not exceed it",
-    )
-    if faults:
-        raise InputError(faults)
-    summed = amount.groupby([rows["envelope"], rows["offer_id"]]).sum()
-    return tuple(
-        Limit(name, "envelope", "PKR", money[name], summed[name]) for name in sorted(money)
-    )
-
-
-def parts_by_area(offers: pd.DataFrame, area_of_site: Mapping[str, str]) -> pd.DataFrame:
-    """Return the money each offer draws from its province's or district's envelope (PKR).
-
-    Columns: ``offer_id``, ``envelope``, ``subsidy_pkr``, for `envelopes`.
-
-    >>> offers = pd.DataFrame({"offer_id": ["a"], "site_id": ["s1"], "subsidy_pkr": [5.0]})
-    >>> parts_by_area(offers, {"s1": "Sindh"}).to_numpy().tolist()
-    [['a', 'Sindh', 5.0]]
-    """
-    area = {str(site): name for site, name in area_of_site.items()}
-    site = offers["site_id"].astype(str)
-    envelope = site.map(area)
-    faults = _listed(
-        "envelopes", site[envelope.isna()], "sites in no area", "say which area each site is in"
-    )
-    if faults:
-        raise InputError(faults)
-    return pd.DataFrame(
-        {
-            "offer_id": offers["offer_id"].astype(str),
-            "envelope": envelope.astype(str),
-            "subsidy_pkr": offers["subsidy_pkr"].astype(float),
-        }
-    )
-
-
 def feeders(
     offers: pd.DataFrame, feeder_of_site: Mapping[str, str], headroom_kw: Mapping[str, float]
 ) -> tuple[Limit, ...]:
@@ -213,30 +115,19 @@ def feeders(
     room = {str(name): float(kw) for name, kw in headroom_kw.items()}
     site, ids = offers["site_id"].astype(str), offers["offer_id"].astype(str)
     unknown = sorted(set(feeder) - set(site))
-    faults = _listed("feeders, column site_id", unknown, "sites without any offer")
-    faults += _listed(
-        "feeders", sorted(set(feeder.values()) - set(room)), "without a headroom", "state its kW"
-    )
-    faults += _listed(
-        "feeders",
-        sorted(set(room) - {feeder[s] for s in set(site) & set(feeder)}),
-        "without a site",
-        "check the names, or leave it out",
-    )
-    if faults:
-        raise InputError(faults)
-    standing = standing_power_kw(offers)
-    added = (offers["power_kw"].astype(float) - site.map(standing).fillna(0.0)).clip(lower=0.0)
-    new = ~offers["existing"].to_numpy(bool)
-    of = site.map(feeder)
+    unlimited = sorted(set(feeder.values()) - set(room))
+    unused = sorted(set(room) - set(site.map(feeder)))
+    fix = "check the names, or leave it out"
+    faults = naming("feeders, column site_id", "sites without any offer", unknown, count=True)
+    faults += naming("feeders", "without a headroom", unlimited, "state its kW", count=True)
+    refuse(faults + naming("feeders", "without a site", unused, fix, count=True))
+    there = offers["existing"].to_numpy(bool)
+    power = offers["power_kw"].astype(float)
+    standing = dict(zip(site[there], power[there], strict=True))
+    added = (power - site.map(standing).fillna(0.0)).clip(lower=0.0).set_axis(ids)[~there]
+    of = site.map(feeder).to_numpy()[~there]
     return tuple(
-        Limit(
-            f"feeder {name}",
-            "feeder",
-            "kW",
-            room[name],
-            dict(zip(ids[new & (of == name)], added[new & (of == name)], strict=True)),
-        )
+        Limit(f"feeder {name}", "feeder", "kW", room[name], added[of == name].to_dict())
         for name in sorted(room)
     )
 
@@ -257,12 +148,6 @@ def new_offers(offers: pd.DataFrame) -> list[str]:
     site = offers["site_id"].astype(str)
     standing = set(site[offers["existing"].to_numpy(bool)])
     return offers.loc[~site.isin(standing).to_numpy(), "offer_id"].astype(str).tolist()
-
-
-def standing_power_kw(offers: pd.DataFrame) -> dict[str, float]:
-    """Return the power (kW) of existing stations, by ``site_id``."""
-    there = offers[offers["existing"].to_numpy(bool)]
-    return dict(zip(there["site_id"].astype(str), there["power_kw"].astype(float), strict=True))
 
 
 def with_more_money(limits: Iterable[Limit], more_pkr: float) -> tuple[Limit, ...]:
@@ -290,34 +175,9 @@ def limit_tables(limits: Iterable[Limit]) -> tuple[pd.DataFrame, pd.DataFrame]:
         [(limit.name, offer, amount) for limit in limits for offer, amount in limit.use.items()],
         columns=["limit", "offer_id", "use"],
     )
-    there = pd.DataFrame(
-        [
-            (
-                limit.name,
-                limit.kind,
-                limit.unit,
-                limit.at_least,
-                limit.at_most,
-                limit.per_rupee,
-                limit.of_budget,
-            )
-            for limit in limits
-        ],
-        columns=["limit", "kind", "unit", "at_least", "at_most", "per_rupee", "of_budget"],
-    )
     sides = {"at_least": float, "at_most": float, "per_rupee": bool, "of_budget": float}
-    return use.astype({"use": float}), there.astype(sides)
-
-
-def _missing_columns(frame: pd.DataFrame, columns: tuple[str, ...], where: str) -> list[Fault]:
-    there = ", ".join(map(str, frame.columns))
-    return [
-        Fault(f"{where}, column {name}", "missing", f"it has: {there}")
-        for name in columns
-        if name not in frame.columns
-    ]
-
-
-def _listed(where: str, ids: Iterable[str], what: str, fix: str = "") -> list[Fault]:
-    bad = tuple(dict.fromkeys(map(str, ids)))
-    return [Fault(where, f"{len(bad):,} {what}", fix, bad)] if bad else []
+    columns = ["name", "kind", "unit", *sides]
+    there = pd.DataFrame(
+        [[getattr(limit, c) for c in columns] for limit in limits], columns=columns
+    )
+    return use.astype({"use": float}), there.rename(columns={"name": "limit"}).astype(sides)

@@ -72,8 +72,7 @@ class Writer:
     """The writer of a program's rows for one aim, with a row per earlier aim."""
 
     def __init__(self, layout: Layout, aim: Aim, reached: Sequence[Reached]) -> None:
-        self.layout = layout
-        self.rows = Rows()
+        self.layout, self.rows = layout, Rows()
         self.aim, self.reached = aim, reached
 
     def written(self) -> Matrix:
@@ -88,20 +87,9 @@ class Writer:
         terms = np.append(goal, np.zeros(count - len(goal)))
         size = float(np.abs(terms).max(initial=0.0)) or 1.0
         sign = _sign(self.aim)
-        a, lower, upper, family = rows.matrix(count)
-        column_lower, column_upper = layout.columns.bounds()
-        return Matrix(
-            a=a,
-            cost=sign * terms / size,
-            lower=column_lower,
-            upper=column_upper,
-            row_lower=lower,
-            row_upper=upper,
-            layout=layout,
-            family=family,
-            offset=0.0,
-            size=sign * size,
-        )
+        a, low, high, family = rows.matrix(count)
+        cost, bounds = sign * terms / size, layout.columns.bounds()
+        return Matrix(a, cost, *bounds, low, high, layout, family, offset=0.0, size=sign * size)
 
     def _terms(self, aim: Aim, prefix: str) -> Floats:
         """Return the coefficients of an aim's value over the columns, in its own unit."""

@@ -37,7 +37,7 @@ from typing import Literal
 
 import numpy as np
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, naming, refuse
 from siting.program.instance import Flags, Floats, Instance, Ints
 
 # Public money drawn, or total cost.
@@ -69,26 +69,6 @@ class GapRule:
     concessions: Mapping[str, str] = field(default_factory=dict)
 
 
-def annuity(years: float, discount_rate: float) -> float:
-    """Return the present value of 1 rupee a year over some years (PKR).
-
-    Parameters
-    ----------
-    years
-        Whole years; each rupee comes at the end of its year.
-    discount_rate
-        Discount rate a year, such as 0.12.
-
-    Examples
-    --------
-    >>> round(annuity(10, 0.12), 4)
-    5.6502
-    """
-    if discount_rate == 0:
-        return years
-    return float((1 - (1 + discount_rate) ** -years) / discount_rate)
-
-
 def caps_of(instance: Instance, rule: GapRule) -> Floats:
     """Return the most public money for each offer (PKR), at most its need.
 
@@ -101,20 +81,13 @@ def caps_of(instance: Instance, rule: GapRule) -> Floats:
     if not isinstance(rule.cap, Mapping):
         if not (math.isfinite(rule.cap) and 0 < rule.cap <= 1):
             fix = "give a share above 0, up to 1, or PKR by offer_id"
-            raise InputError(Fault("cap", f"is {rule.cap}", fix))
-        shared: Floats = rule.cap * need
-        return shared
-    faults = []
-    missing = tuple(o for o in instance.offer_ids if o not in rule.cap)
-    if missing:
-        faults.append(Fault("cap", "offers without a sum", "give PKR for each offer", missing))
+            raise InputError("cap", f"is {rule.cap}", fix)
+        return rule.cap * need
+    missing = [o for o in instance.offer_ids if o not in rule.cap]
+    faults = naming("cap", "offers without a sum", missing, "give PKR for each offer")
     given = np.array([float(rule.cap.get(o, 0.0)) for o in instance.offer_ids])
-    bad = ~(given >= 0)
-    if bad.any():
-        ids = tuple(np.asarray(instance.offer_ids)[bad])
-        faults.append(Fault("cap", "not PKR of at least 0", "give PKR", ids))
-    if faults:
-        raise InputError(faults)
+    bad = instance.offer_ids[~(given >= 0)]
+    refuse(faults + naming("cap", "not PKR of at least 0", bad, "give PKR"))
     capped: Floats = np.minimum(given, need)
     return capped
 
@@ -134,8 +107,7 @@ def cases_of(instance: Instance, rule: GapRule) -> Ints:
 
 def is_shared(case: Ints) -> Flags:
     """Return whether each site shares its business case with others."""
-    out: Flags = np.bincount(case, minlength=len(case))[case] > 1
-    return out
+    return np.bincount(case, minlength=len(case))[case] > 1
 
 
 def raised(instance: Instance, rule: GapRule, by: float) -> GapRule:
@@ -154,23 +126,18 @@ def margins_of(instance: Instance, rule: GapRule) -> Floats:
     InputError
         If the rule is invalid for the instance.
     """
-    faults = []
     given = rule.margin_pkr
     names = instance.class_names
     by_class = dict(given) if isinstance(given, Mapping) else dict.fromkeys(names, given)
-    unknown = tuple(sorted(set(by_class) - set(names)))
-    if unknown:
-        fix = "there are: " + ", ".join(names)
-        faults.append(Fault("margin_pkr", "unknown vehicle classes", fix, unknown))
+    unknown = sorted(set(by_class) - set(names))
     wanted = {names[k] for k in np.unique(instance.demand_class[instance.demand_kwh > 0])}
-    missing = tuple(sorted(wanted - set(by_class)))
-    if missing:
-        faults.append(Fault("margin_pkr", "vehicle classes without one", "add it", missing))
-    bad = tuple(sorted(k for k, v in by_class.items() if not (math.isfinite(v) and v >= 0)))
-    if bad:
-        faults.append(Fault("margin_pkr", "not a number of 0 or more", "give PKR", bad))
+    missing = sorted(wanted - set(by_class))
+    bad = sorted(k for k, v in by_class.items() if not (math.isfinite(v) and v >= 0))
+    fix = f"there are: {', '.join(names)}"
+    faults = naming("margin_pkr", "unknown vehicle classes", unknown, fix)
+    faults += naming("margin_pkr", "vehicle classes without one", missing, "add it")
+    faults += naming("margin_pkr", "not a number of 0 or more", bad, "give PKR")
     if not 0 < rule.sales_share <= 1:
         faults.append(Fault("hurdle", f"is {rule.sales_share}", "give a share above 0, up to 1"))
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return rule.sales_share * np.array([float(by_class.get(name, 0.0)) for name in names])

@@ -40,24 +40,16 @@ def latex_of(
 
 def _rows(layout: Layout, scenarios: Scenarios | None, differ: int) -> list[tuple[str, str]]:
     instance, years = layout.instance, layout.years
-    rows = [
-        (
-            r"\textstyle\sum_{n \in O_j} y_n \le 1,\; y_n \in \{0, 1\}",
-            f"one offer at a site: {len(instance.site_ids):,} sites, "
-            f"{len(layout.options):,} options",
-        ),
-        (
-            r"\textstyle\sum_j x_{ijs} \le d_{is}",
-            f"no more is served than is wanted: {len(instance.demand_ids):,} rows of demand",
-        ),
-    ]
+    sizes = f"{len(instance.site_ids):,} sites, {len(layout.options):,} options"
+    wanted = f"{len(instance.demand_ids):,} rows of demand"
+    formula = r"\textstyle\sum_{n \in O_j} y_n \le 1,\; y_n \in \{0, 1\}"
+    rows = [(formula, f"one offer at a site: {sizes}")]
+    formula = r"\textstyle\sum_j x_{ijs} \le d_{is}"
+    rows.append((formula, f"no more is served than is wanted: {wanted}"))
     if layout.capacitated:
-        rows.append(
-            (
-                r"\textstyle\sum_{i \in K} x_{ijs} \le \sum_n c_{nK}\, y_n",
-                "no station sells more than its chargers deliver, for each set of vehicle classes",
-            )
-        )
+        formula = r"\textstyle\sum_{i \in K} x_{ijs} \le \sum_n c_{nK}\, y_n"
+        words = "no station sells more than its chargers deliver, for each set of vehicle classes"
+        rows.append((formula, words))
     else:
         rows.append((r"x_{ijs} \le d_{is} \sum_{n \in O_j} y_n", "what is in reach is served"))
     if years is not None:
@@ -67,12 +59,8 @@ def _rows(layout: Layout, scenarios: Scenarios | None, differ: int) -> list[tupl
     elif math.isfinite(layout.budget_pkr):
         rows.append((r"M \le B", f"public money: PKR {layout.budget_pkr / 1e6:,.2f} m"))
     if layout.gap is not None:
-        rows.append(
-            (
-                r"u_j \ge \textstyle\sum_n c_n y_n - \sum_i v_i x_{ijs},\; u_j \le \bar u_n",
-                "public money pays what the business case lacks, up to a cap",
-            )
-        )
+        formula = r"u_j \ge \textstyle\sum_n c_n y_n - \sum_i v_i x_{ijs},\; u_j \le \bar u_n"
+        rows.append((formula, "public money pays what the business case lacks, up to a cap"))
     if scenarios is not None:
         chances = zip(scenarios.names, scenarios.probabilities, strict=True)
         text = ", ".join(f"{name} {p:g}" for name, p in chances)

@@ -34,7 +34,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, naming, refuse
 from siting.program.instance import Floats, Instance
 
 ENERGY_UNIT = "kWh/day"
@@ -59,8 +59,7 @@ class StepDecay:
 
     def factor(self, minutes: Floats) -> Floats:
         """Return the weight of a kWh after a drive, 0 to 1."""
-        begins = np.array(sorted(self.steps), dtype=float)
-        factors = np.array([self.steps[b] for b in sorted(self.steps)], dtype=float)
+        begins, factors = np.array(sorted(self.steps.items()), dtype=float).T
         out: Floats = factors[np.searchsorted(begins, minutes, side="right") - 1]
         return out
 
@@ -68,17 +67,18 @@ class StepDecay:
         """Return the faults of the steps."""
         begins = sorted(self.steps)
         factors = [self.steps[b] for b in begins]
-        out = []
+        out: list[Fault] = []
         if not begins or begins[0] != 0:
             out.append(_fault("steps", "the first does not begin at 0 min", "add a step at 0"))
-        bad = [f for f in factors if not (math.isfinite(f) and 0 < f <= 1)]
+        bad = [f for f in factors if not 0 < f <= 1]
         if bad:
-            out.append(_fault("steps", f"factors outside (0, 1]: {_listed(bad)}", "give shares"))
+            listed = ", ".join(f"{factor:g}" for factor in bad[:5])
+            out.append(_fault("steps", f"factors outside (0, 1]: {listed}", "give shares"))
         elif any(b > a for a, b in pairwise(factors)):
             out.append(_fault("steps", "a longer drive counts for more", "let factors fall"))
-        return out + [
-            fault for b in begins[1:] for fault in _minutes_faults("steps", float(b), cutoff_min)
-        ]
+        for begin in begins[1:]:
+            out += _minutes_faults("steps", float(begin), cutoff_min)
+        return out
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class LinearDecay:
         elif not self.full_min < self.end_min:
             what = f"{self.full_min:g} min is not before end_min, {self.end_min:g} min"
             out.append(_fault("full_min", what, "let the fall begin before it ends"))
-        if not (math.isfinite(self.least) and 0 < self.least < 1):
+        if not 0 < self.least < 1:
             out.append(_fault("least", f"is {self.least}", "give a share above 0 and below 1"))
         return out
 
@@ -133,8 +133,7 @@ class ExponentialDecay:
 
     def factor(self, minutes: Floats) -> Floats:
         """Return the weight of a kWh after a drive, 0 to 1."""
-        out: Floats = np.exp(-minutes / self.scale_min)
-        return out
+        return np.exp(-minutes / self.scale_min)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
         """Return the faults of the parameter."""
@@ -155,8 +154,7 @@ class GaussianDecay:
 
     def factor(self, minutes: Floats) -> Floats:
         """Return the weight of a kWh after a drive, 0 to 1."""
-        out: Floats = np.exp(-0.5 * (minutes / self.sigma_min) ** 2)
-        return out
+        return np.exp(-0.5 * (minutes / self.sigma_min) ** 2)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
         """Return the faults of the parameter."""
@@ -177,8 +175,7 @@ class NearerFirst:
     def factor(self, minutes: Floats) -> Floats:
         """Return the weight of a kWh after a drive, 0 to 1."""
         counted = np.ones(len(minutes)) if self.before is None else self.before.factor(minutes)
-        out: Floats = np.maximum(counted - minutes / self.horizon_min, 1e-3 * counted)
-        return out
+        return np.maximum(counted - minutes / self.horizon_min, 1e-3 * counted)
 
     def faults(self, cutoff_min: float) -> list[Fault]:
         """Return the faults of the program's decay."""
@@ -214,8 +211,7 @@ def objective_of(
     faults: list[Fault] = []
     values = instance.demand_kwh
     if worth is not None:
-        worth_faults, values = _aligned(instance, worth)
-        faults += worth_faults
+        faults, values = _aligned(instance, worth)
         if unit == ENERGY_UNIT:
             faults.append(Fault("unit", "worths are given but no unit", "name it, e.g. people"))
     if decay is not None:
@@ -223,33 +219,28 @@ def objective_of(
             faults.append(Fault("cutoff_min", f"is {cutoff_min}", "give the longest drive (min)"))
         else:
             faults += decay.faults(cutoff_min)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
     return Objective(unit, values, decay)
 
 
 def _aligned(instance: Instance, worth: pd.Series) -> tuple[list[Fault], Floats]:
     where = "worth"
     if not pd.api.types.is_numeric_dtype(worth) or pd.api.types.is_bool_dtype(worth):
-        return [Fault(where, f"not numbers but {worth.dtype}", "")], instance.demand_kwh
+        return [Fault(where, f"not numbers but {worth.dtype}")], instance.demand_kwh
     index = pd.Index(worth.index.astype(str))
-    twice = tuple(dict.fromkeys(index[index.duplicated()]))
-    if twice:
-        return [Fault(where, f"{len(twice):,} demand rows twice", "", twice)], instance.demand_kwh
-    values = pd.Series(worth.to_numpy(dtype=float, na_value=np.nan), index=index)
+    if index.has_duplicates:
+        twice = index[index.duplicated()]
+        return naming(where, "demand rows twice", twice, count=True), instance.demand_kwh
     ids = pd.Index(instance.demand_ids.astype(str))
-    faults = []
-    unknown = tuple(sorted(set(index) - set(ids)))
-    if unknown:
-        faults.append(Fault(where, f"{len(unknown):,} are not demand rows", "", unknown))
-    there = values.reindex(ids)
-    bad = ~(np.isfinite(there.to_numpy()) & (there.to_numpy() >= 0))
-    if bad.any():
-        what = f"{bad.sum():,} demand rows without a number of 0 or more"
-        faults.append(Fault(where, what, "give one for each", tuple(ids[bad])))
-    elif not (there.to_numpy()[instance.demand_kwh > 0] > 0).any():
+    faults = naming(where, "are not demand rows", sorted(set(index) - set(ids)), count=True)
+    values = pd.Series(worth.to_numpy(dtype=float, na_value=np.nan), index=index)
+    there = values.reindex(ids).to_numpy()
+    bad = ids[~(np.isfinite(there) & (there >= 0))]
+    what = "demand rows without a number of 0 or more"
+    faults += naming(where, what, bad, "give one for each", count=True)
+    if not len(bad) and not (there[instance.demand_kwh > 0] > 0).any():
         faults.append(Fault(where, "is 0 for every row with demand", "give some worth above 0"))
-    return faults, there.to_numpy(dtype=float)
+    return faults, there
 
 
 def _minutes_faults(name: str, minutes: float, cutoff_min: float) -> list[Fault]:
@@ -263,7 +254,3 @@ def _minutes_faults(name: str, minutes: float, cutoff_min: float) -> list[Fault]
 
 def _fault(name: str, what: str, fix: str) -> Fault:
     return Fault(f"decay, {name}", what, fix)
-
-
-def _listed(values: list[float]) -> str:
-    return ", ".join(f"{v:g}" for v in values[:5])

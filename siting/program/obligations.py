@@ -28,7 +28,7 @@ from collections.abc import Collection, Sequence
 import pandas as pd
 
 from siting import settings
-from siting.errors import Fault
+from siting.errors import Fault, naming
 from siting.program.limits import Limit
 
 
@@ -39,9 +39,7 @@ def tolerance(at_most: float) -> float:
 
 def extends(offers: pd.DataFrame) -> pd.Series[bool]:
     """Return whether each offer extends an existing station; the column may be absent."""
-    if "extends" not in offers.columns:
-        return pd.Series(False, index=offers.index, dtype=bool)
-    return offers["extends"].eq(True)
+    return offers.get("extends", pd.Series(False, index=offers.index)).eq(True)
 
 
 def offers_left(offers: pd.DataFrame, forbidden: Collection[str] = ()) -> pd.DataFrame:
@@ -76,11 +74,9 @@ def find_obligation_faults(
 
 def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) -> list[Fault]:
     """Return the faults of limits."""
-    faults = []
     names = [limit.name for limit in limits]
-    twice = tuple(sorted({name for name in names if names.count(name) > 1}))
-    if twice:
-        faults.append(Fault("limits", "two have the same name", "give each its own name", twice))
+    twice = sorted({name for name in names if names.count(name) > 1})
+    faults = naming("limits", "two have the same name", twice, "give each its own name")
     for limit in limits:
         where = f"limit {limit.name}"
         if not limit.at_most >= 0 or (limit.at_most == math.inf and limit.at_least <= 0):
@@ -89,13 +85,11 @@ def limit_faults(limits: Sequence[Limit], known: Collection[str] | None = None) 
         if not 0 <= limit.at_least <= limit.at_most or limit.at_least == math.inf:
             what = f"at_least is {limit.at_least:g}, at_most {limit.at_most:g}"
             faults.append(Fault(where, what, f"give {limit.unit} from 0 up to at_most"))
-        bad = tuple(o for o, u in limit.use.items() if not (math.isfinite(u) and u >= 0))
-        if bad:
-            what = f"{len(bad):,} amounts missing, negative or infinite"
-            faults.append(Fault(where, what, f"give {limit.unit} 0 or more", bad))
-        stray = () if known is None else tuple(sorted(set(limit.use) - set(known)))
-        if stray:
-            faults.append(Fault(where, f"{len(stray):,} not among the offers", "", stray))
+        bad = [o for o, amount in limit.use.items() if not 0 <= amount < math.inf]
+        what, fix = "amounts missing, negative or infinite", f"give {limit.unit} 0 or more"
+        faults += naming(where, what, bad, fix, count=True)
+        stray = [] if known is None else sorted(set(limit.use) - set(known))
+        faults += naming(where, "not among the offers", stray, count=True)
     return faults
 
 
@@ -119,9 +113,9 @@ def _site_faults(offers: pd.DataFrame, required: set[str], forbidden: set[str]) 
         ),
     )
     return [
-        Fault(f"{where} sites", f"{len(ids):,} {what}", fix, tuple(ids))
+        fault
         for where, ids, what, fix in checks
-        if ids
+        for fault in naming(f"{where} sites", what, ids, fix, count=True)
     ]
 
 
@@ -131,15 +125,11 @@ def _extension_faults(offers: pd.DataFrame) -> list[Fault]:
     column = offers["extends"]
     if not pd.api.types.is_bool_dtype(column):
         return [Fault("offers, column extends", f"not true or false but {column.dtype}")]
+    where = "offers, column extends"
     site, ids = offers["site_id"].astype(str), offers["offer_id"].astype(str)
-    standing = set(site[offers["existing"]])
-    alone = tuple(ids[column & ~site.isin(standing)])
-    both = tuple(ids[column & offers["existing"]])
-    faults = []
-    if alone:
-        what = f"{len(alone):,} at sites without an existing station"
-        faults.append(Fault("offers, column extends", what, "set it to false there", alone))
-    if both:
-        what = f"{len(both):,} that are existing stations themselves"
-        faults.append(Fault("offers, column extends", what, "an extension is not existing", both))
-    return faults
+    alone = ids[column & ~site.isin(set(site[offers["existing"]]))]
+    both = ids[column & offers["existing"]]
+    what, fix = "at sites without an existing station", "set it to false there"
+    faults = naming(where, what, alone, fix, count=True)
+    what, fix = "that are existing stations themselves", "an extension is not existing"
+    return faults + naming(where, what, both, fix, count=True)

@@ -25,6 +25,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ import pandas as pd
 import pulp
 
 from siting import settings
-from siting.errors import Fault, InputError
+from siting.errors import Fault, InputError, naming, refuse
 from siting.program.aims import (
     Aim,
     LeastMoney,
@@ -116,17 +117,16 @@ class Program:
     def __post_init__(self) -> None:
         """Check the model and the combination of blocks."""
         if self.model not in MODELS:
-            fix = f"use {' or '.join(MODELS)}"
-            raise InputError(Fault("model", f"no model {self.model!r}", fix))
+            raise InputError("model", f"no model {self.model!r}", f"use {' or '.join(MODELS)}")
         if self.gap is not None and self.model == "coverage":
             what = "coverage gives no sales, so the viability gap cannot be computed"
-            raise InputError(Fault("model", what, "use capacitated"))
+            raise InputError("model", what, "use capacitated")
         if self.gap is not None and self.gap.concessions and self.year_plan is not None:
             what = "need a plan of one year: a surplus is not paid back later"
-            raise InputError(Fault("concessions", what, "leave out the years"))
+            raise InputError("concessions", what, "leave out the years")
         if self.gap is not None and any(aim.by_year for aim in self.aims):
             what = "cannot differ by year under the viability gap: subsidies would be paid early"
-            raise InputError(Fault("least gain", what, "give one number"))
+            raise InputError("least gain", what, "give one number")
 
     # --- blocks ------------------------------------------------------------------------------
 
@@ -147,10 +147,10 @@ class Program:
             `siting.program.slices.Years.of`.
         """
         if self.year_plan is not None:
-            raise InputError(Fault("years", "are set twice", "name them once, all together"))
+            raise InputError("years", "are set twice", "name them once, all together")
         years = Years.of(budgets_pkr, **rules)
         # Data by scenario holds in all years unless given by year.
-        mine = self._widened(lambda amount: np.tile(amount, (1, len(years.years))))
+        mine = self._reshaped(lambda amount: np.tile(amount, (1, len(years.years))))
         return replace(mine, year_plan=years)._with_demand(demand)
 
     def scenarios(
@@ -166,10 +166,9 @@ class Program:
             Demand in each scenario (kWh/day by ``demand_id``); with years, by (year, scenario).
         """
         if self.scenario_plan is not None:
-            fix = "name them once, all together"
-            raise InputError(Fault("scenarios", "are set twice", fix))
+            raise InputError("scenarios", "are set twice", "name them once, all together")
         scenarios = Scenarios.of(probabilities)
-        mine = self._widened(lambda amount: np.repeat(amount, len(scenarios.names), axis=1))
+        mine = self._reshaped(lambda amount: np.repeat(amount, len(scenarios.names), axis=1))
         return replace(mine, scenario_plan=scenarios)._with_demand(demand)
 
     def worth(self, worth: pd.Series | Mapping[Hashable, pd.Series], unit: str) -> Program:
@@ -187,15 +186,10 @@ class Program:
         if not isinstance(worth, Mapping):
             objective = replace(objective_of(self.instance, worth, unit), decay=decay)
             return replace(self, objective=objective, worth_by_slice=None)
-        faults = self._key_faults("worth", worth)
-        if faults:
-            raise InputError(faults)
+        refuse(self._key_faults("worth", worth))
         parts = [objective_of(self.instance, worth[key], unit).worth for key in self._keys()]
-        return replace(
-            self,
-            objective=Objective(unit, parts[0], decay),
-            worth_by_slice=np.stack(parts, axis=1),
-        )
+        objective = Objective(unit, parts[0], decay)
+        return replace(self, objective=objective, worth_by_slice=np.stack(parts, axis=1))
 
     def decay(self, decay: Decay, cutoff_min: float) -> Program:
         """Return the program in which the worth of a kWh falls with the drive (min)."""
@@ -206,9 +200,7 @@ class Program:
     def limit(self, *limits: Limit) -> Program:
         """Return the program with further limits on the offers (`siting.program.limits`)."""
         mine = sorted([*self.instance.limits, *limits], key=lambda limit: limit.name)
-        faults = limit_faults(mine)
-        if faults:
-            raise InputError(faults)
+        refuse(limit_faults(mine))
         return replace(self, instance=replace(self.instance, limits=tuple(mine)))
 
     def require(self, site_ids: Iterable[str]) -> Program:
@@ -216,10 +208,9 @@ class Program:
         index = pd.Index(self.instance.site_ids)
         ids = sorted(set(map(str, site_ids)))
         at = index.get_indexer(pd.Index(ids, dtype=object))
-        unknown = tuple(name for name, n in zip(ids, at.tolist(), strict=True) if n < 0)
-        if unknown:
-            what = f"{len(unknown):,} without an offer that can be built"
-            raise InputError(Fault("required sites", what, "check the names", unknown))
+        unknown = [name for name, n in zip(ids, at.tolist(), strict=True) if n < 0]
+        what, fix = "without an offer that can be built", "check the names"
+        refuse(naming("required sites", what, unknown, fix, count=True))
         sites = np.union1d(self.instance.required_sites, at.astype(np.int64))
         return replace(self, instance=replace(self.instance, required_sites=sites))
 
@@ -276,14 +267,9 @@ class Program:
         if self.scenario_plan is None:
             return replace(self, aims=(MostWorth(),))
         mine = [n for n, one in enumerate(self.slices) if one.scenario == k]
-        worth = self.worth_by_slice
-        return replace(
-            self,
-            scenario_plan=Scenarios((self.scenario_plan.names[k],), (1.0,)),
-            demand_by_slice=self.demand_kwh[:, mine],
-            worth_by_slice=None if worth is None else worth[:, mine],
-            aims=(MostWorth(),),
-        )
+        scenario = Scenarios((self.scenario_plan.names[k],), (1.0,))
+        program = self._reshaped(lambda amount: amount[:, mine])
+        return replace(program, scenario_plan=scenario, aims=(MostWorth(),))
 
     def only_last_year(self) -> Program:
         """Return the program of only the last year, with all money granted until then."""
@@ -291,15 +277,9 @@ class Program:
             return self
         last = len(self.year_plan.years) - 1
         mine = [n for n, one in enumerate(self.slices) if one.year == last]
-        worth = self.worth_by_slice
-        money = sum(self.year_plan.budgets_pkr)
-        return replace(
-            self,
-            instance=replace(self.instance, budget_pkr=money),
-            year_plan=None,
-            demand_by_slice=self.demand_kwh[:, mine],
-            worth_by_slice=None if worth is None else worth[:, mine],
-        )
+        instance = replace(self.instance, budget_pkr=sum(self.year_plan.budgets_pkr))
+        program = self._reshaped(lambda amount: amount[:, mine])
+        return replace(program, instance=instance, year_plan=None)
 
     # --- aims --------------------------------------------------------------------------------
 
@@ -333,10 +313,10 @@ class Program:
         years = len(self.year_plan.years) if self.year_plan else 1
         if by_year and len(gains) != years:
             what = f"are {len(gains):,} numbers, and there are {years:,} years"
-            raise InputError(Fault("least gain", what, "give one for all, or one for each year"))
-        if not (all(math.isfinite(g) and g >= 0 for g in gains) and max(gains) > 0):
+            raise InputError("least gain", what, "give one for all, or one for each year")
+        if not (all(0 <= gain < math.inf for gain in gains) and max(gains) > 0):
             fix = "give a worth for each rupee above 0, such as 1e-5 kWh/day"
-            raise InputError(Fault("least gain", f"is {least_gain}", fix))
+            raise InputError("least gain", f"is {least_gain}", fix)
         return self.aim(NetWorth(gains if by_year else gains[0], of))
 
     def least_money(self, of: MoneyKind = "subsidy_pkr") -> Program:
@@ -345,10 +325,8 @@ class Program:
 
     def worst_share(self, of: pd.Series | str, when: When = "last") -> Program:
         """Return the program with the next aim: the most share served in the worst group."""
-        groups = groups_of(self.instance, of, self.zones)
-        return self.aim(
-            WorstShare(tuple(Floor(name, member, 0.0, when) for name, member in groups.items()))
-        )
+        groups = groups_of(self.instance, of, self.zones).items()
+        return self.aim(WorstShare(tuple(Floor(*group, 0.0, when) for group in groups)))
 
     def least_regret(self) -> Program:
         """Return the program with the next aim: the least worst-case regret over scenarios."""
@@ -358,7 +336,7 @@ class Program:
         """Return the program with the next aim: the best mean over the worst outcomes (CVaR)."""
         if not 0 < alpha < 1:
             fix = "give a share above 0 and below 1, such as 0.9"
-            raise InputError(Fault("alpha", f"is {alpha}", fix))
+            raise InputError("alpha", f"is {alpha}", fix)
         return self.aim(Tail(alpha, of))
 
     def shortest_drives(self) -> Program:
@@ -396,62 +374,48 @@ class Program:
             keep.append(f"budget PKR {self.instance.budget_pkr:,.0f}")
         keep += [limit.name for limit in self.instance.limits[:5]]
         keep += [f"floor {floor.name} {floor.share:.0%}" for floor in self.floors[:5]]
-        more = max(0, len(self.instance.limits) - 5) + max(0, len(self.floors) - 5)
+        more = len(self.instance.limits[5:]) + len(self.floors[5:])
         if more:
             keep.append(f"{more:,} more")
         if self.gap:
             keep.append("subsidies fill the viability gap")
-        return "\n".join(
-            [
-                f"Program: {self.model}, {', '.join(sizes)}",
-                f"  keep    {'; '.join(keep)}",
-                f"  aims    {', then '.join(aim.name for aim in self.all_aims)}",
-            ]
+        return (
+            f"Program: {self.model}, {', '.join(sizes)}\n"
+            f"  keep    {'; '.join(keep)}\n"
+            f"  aims    {', then '.join(aim.name for aim in self.all_aims)}"
         )
 
     # --- demand ------------------------------------------------------------------------------
 
-    def _widened(self, widen: Callable[[Floats], Floats]) -> Program:
-        """Return the program with its data by slice extended to more slices."""
+    def _reshaped(self, change: Callable[[Floats], Floats]) -> Program:
+        """Return the program with its data by slice brought to other slices."""
         demand, worth = self.demand_by_slice, self.worth_by_slice
         return replace(
             self,
-            demand_by_slice=None if demand is None else widen(demand),
-            worth_by_slice=None if worth is None else widen(worth),
+            demand_by_slice=None if demand is None else change(demand),
+            worth_by_slice=None if worth is None else change(worth),
         )
 
     def _keys(self) -> list[Hashable]:
-        years = self.year_plan.years if self.year_plan else (None,)
-        names = self.scenario_plan.names if self.scenario_plan else (None,)
-        keys: list[Hashable] = []
-        for year in years:
-            for name in names:
-                both = year is not None and name is not None
-                keys.append((year, name) if both else (name if year is None else year))
-        return keys
+        years = self.year_plan.years if self.year_plan else ()
+        names = self.scenario_plan.names if self.scenario_plan else ()
+        return list(product(years, names)) if years and names else list(years or names or (None,))
 
     def _key_faults(self, what: str, given: Mapping[Any, Any]) -> list[Fault]:
         keys = self._keys()
-        faults = []
-        missing = tuple(str(key) for key in keys if key not in given)
-        extra = tuple(str(key) for key in given if key not in keys)
-        if missing:
-            fix = "give it for each row of each"
-            faults.append(Fault(what, f"years or scenarios without {what}", fix, missing))
-        if extra:
-            fix = "leave them out, or set them first"
-            faults.append(Fault(what, "unknown years or scenarios", fix, extra))
-        return faults
+        missing = [key for key in keys if key not in given]
+        extra = [key for key in given if key not in keys]
+        fix = "give it for each row of each"
+        faults = naming(what, f"years or scenarios without {what}", missing, fix)
+        fix = "leave them out, or set them first"
+        return faults + naming(what, "unknown years or scenarios", extra, fix)
 
     def _with_demand(self, demand: Demand | None) -> Program:
         if demand is None:
             return self
-        keys = self._keys()
         ids = pd.Index(self.instance.demand_ids.astype(str))
         faults, columns = self._key_faults("demand", demand), []
-        for key in keys:
-            if key not in demand:
-                continue
+        for key in [key for key in self._keys() if key in demand]:
             given = demand[key]
             index = pd.Index(given.index.astype(str))
             stray = tuple(sorted(set(index) ^ set(ids)))
@@ -462,13 +426,11 @@ class Program:
                 faults.append(Fault(f"demand of {key}", what, fix, stray))
                 continue
             column = values.reindex(ids).to_numpy(dtype=float)
-            bad = ~(np.isfinite(column) & (column >= 0))
-            if bad.any():
-                what = f"{bad.sum():,} rows without a number of 0 or more"
-                faults.append(Fault(f"demand of {key}", what, "", tuple(ids[bad])))
+            bad = ids[~(np.isfinite(column) & (column >= 0))]
+            what = "rows without a number of 0 or more"
+            faults += naming(f"demand of {key}", what, bad, count=True)
             columns.append(column)
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
         return replace(self, demand_by_slice=np.stack(columns, axis=1))
 
     def _repr_latex_(self) -> str:
@@ -527,8 +489,7 @@ class Program:
         if whole is None:
             whole = np.repeat(self.objective.worth[:, None], len(self.slices), axis=1)
         wanted = np.where(self.demand_kwh > 0, self.demand_kwh, 1.0)
-        out: Floats = np.where(self.demand_kwh > 0, whole / wanted, 0.0)
-        return out
+        return np.where(self.demand_kwh > 0, whole / wanted, 0.0)
 
     @cached_property
     def offers(self) -> Ints:
@@ -538,15 +499,16 @@ class Program:
         is at a site that must have a station.
         """
         instance = self.instance
+        must = instance.must_sites[instance.offer_site]
         possible = np.ones(len(instance.offer_ids), dtype=bool)
-        if self.budgeted and self.gap is None:
+        if self.gap is not None:
+            possible = must | self._viable(self.gap)
+        elif self.budgeted:
             most = max(self.year_plan.limit_pkr) if self.year_plan else instance.budget_pkr
             if self.year_plan and self.year_plan.upgrades:
                 most = sum(self.year_plan.budgets_pkr)
             possible = instance.offer_subsidy <= most + tolerance(most)
-        if self.gap is not None:
-            possible &= instance.must_sites[instance.offer_site] | self._viable(self.gap)
-        useful = instance.must_sites[instance.offer_site] | self._usable()
+        useful = must | self._usable()
         for limit in instance.limits:
             amount = instance.amounts_of(limit)
             used = amount * instance.offer_subsidy if limit.per_rupee else amount
@@ -558,12 +520,12 @@ class Program:
     @cached_property
     def options(self) -> Options:
         """The options at the sites."""
-        years = len(self.year_plan.years) if self.year_plan else 1
-        upgrades = self.year_plan is not None and self.year_plan.upgrades
-        made = options_of(self.instance, self.offers, years, upgrades=upgrades)
-        if self.year_plan is not None:
-            made = opening(made, self.instance.offer_opens, np.array(self.year_plan.years))
-        if self.year_plan is None or self.gap is not None or not self.budgeted:
+        if self.year_plan is None:
+            return options_of(self.instance, self.offers, 1, upgrades=False)
+        years, upgrades = self.year_plan.years, self.year_plan.upgrades
+        made = options_of(self.instance, self.offers, len(years), upgrades=upgrades)
+        made = opening(made, self.instance.offer_opens, np.array(years))
+        if self.gap is not None or not self.budgeted:
             return made
         rows = ResourceRows(made)
         rows.add_money(self.instance.offer_subsidy, 0.0, self.year_plan)
@@ -602,11 +564,7 @@ class Program:
         """
         if offers is not None:
             return self._service(self._told[0], by_cell=by_cell, offers=offers)
-        return self._by_cell if by_cell else self._merged
-
-    @cached_property
-    def _merged(self) -> Service:
-        return self._told[1]
+        return self._by_cell if by_cell else self._told[1]
 
     @cached_property
     def _by_cell(self) -> Service:
@@ -643,7 +601,6 @@ class Program:
 
     def layout(self, *, by_cell: bool = False) -> Layout:
         """Return a new layout of the program's columns, to which an aim can add its own."""
-        budget = self.instance.budget_pkr if self.budgeted else np.inf
         return Layout(
             self.instance,
             self.slices,
@@ -657,7 +614,7 @@ class Program:
             by_pair=by_cell,
             gap=self.gap,
             years=self.year_plan,
-            budget_pkr=budget,
+            budget_pkr=self.instance.budget_pkr if self.budgeted else np.inf,
             all_worth=(self.per_kwh * self.demand_kwh).sum(axis=0),
         )
 
@@ -667,8 +624,7 @@ class Program:
         """Return the program for one aim as a sparse matrix that keeps earlier aims' values."""
         aim = self.all_aims[0] if aim is None else aim
         reached = tuple(reached)
-        drives = [aim, *(r.aim for r in reached)]
-        by_cell |= any(one.of_drives for one in drives)
+        by_cell |= any(one.of_drives for one in (aim, *(r.aim for r in reached)))
         return Writer(self.layout(by_cell=by_cell), aim, reached).written()
 
     def to_pulp(self, aim: Aim | None = None, reached: Iterable[Reached] = ()) -> pulp.LpProblem:
@@ -712,5 +668,4 @@ class Program:
         earned = instance.offer_capacity @ best if self.capacitated else np.inf
         lacks = instance.offer_cost - caps_of(instance, rule) - earned
         shared = is_shared(cases_of(instance, rule))[instance.offer_site]
-        out: Flags = shared | (lacks <= settings.SIGNIFICANT * instance.offer_cost)
-        return out
+        return shared | (lacks <= settings.SIGNIFICANT * instance.offer_cost)

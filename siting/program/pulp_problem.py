@@ -26,14 +26,11 @@ def pulp_problem(
     `stop` is called at every row; if it returns true `OutOfTimeError` is raised.
     """
     prob = pulp.LpProblem(name, pulp.LpMaximize)
-    variables = []
-    kinds = column_names(matrix)
-    bounds = zip(matrix.lower.tolist(), matrix.upper.tolist(), strict=True)
-    for n, (lower, upper) in enumerate(bounds):
-        whole = n < matrix.options
-        variables.append(
-            prob.add_variable(kinds[n], lower, upper, "Integer" if whole else "Continuous")
-        )
+    columns = zip(column_names(matrix), matrix.lower.tolist(), matrix.upper.tolist(), strict=True)
+    variables = [
+        prob.add_variable(name, lower, upper, "Integer" if n < matrix.options else "Continuous")
+        for n, (name, lower, upper) in enumerate(columns)
+    ]
     terms = [(variables[n], float(matrix.cost[n])) for n in np.flatnonzero(matrix.cost).tolist()]
     prob.setObjective(pulp.lpSum_vars_coefs(terms))
     start, index, value = (
@@ -47,15 +44,15 @@ def pulp_problem(
             row = pulp.lpSum_vars_coefs(
                 [(variables[c], v) for c, v in zip(index[here], value[here], strict=True)]
             )
+            name = f"{family}_{n}"
             lower, upper = float(matrix.row_lower[r]), float(matrix.row_upper[r])
             if lower == upper:
-                prob.addConstraint(row == lower, f"{family}_{n}")
+                prob.addConstraint(row == lower, name)
                 continue
             if np.isfinite(upper):
-                prob.addConstraint(row <= upper, f"{family}_{n}")
+                prob.addConstraint(row <= upper, name)
             if np.isfinite(lower):
-                below = f"{family}_{n}_least" if np.isfinite(upper) else f"{family}_{n}"
-                prob.addConstraint(row >= lower, below)
+                prob.addConstraint(row >= lower, f"{name}_least" if np.isfinite(upper) else name)
     return prob
 
 
@@ -65,6 +62,4 @@ def column_names(matrix: Matrix) -> list[str]:
     names = [f"y_{n}" for n in range(columns.options)]
     names += [f"x_{n}" for n in range(columns.energies - columns.options)]
     names += [f"u_{n}" for n in range(columns.count - columns.energies)]
-    for n, name in columns.names.items():
-        names[n] = name
-    return names
+    return [columns.names.get(n, name) for n, name in enumerate(names)]

@@ -10,7 +10,7 @@ more demand. An error names them.
 from __future__ import annotations
 
 from siting import settings
-from siting.errors import Fault, InputError
+from siting.errors import Fault, naming, refuse
 from siting.program.floors import Floor
 from siting.program.instance import Flags, Floats
 
@@ -22,8 +22,7 @@ def specks_of(demand_kwh: Floats, largest_kwh: float) -> Flags:
     >>> specks_of(np.array([[1e-4], [0.0], [5.0]]), 1e6).ravel().tolist()
     [True, False, False]
     """
-    out: Flags = (demand_kwh > 0) & (demand_kwh < 2 * settings.EXACT * largest_kwh)
-    return out
+    return (demand_kwh > 0) & (demand_kwh < 2 * settings.EXACT * largest_kwh)
 
 
 def check_ranges(
@@ -37,9 +36,8 @@ def check_ranges(
     """Raise `InputError` if values too small for a solver affect worth or floors."""
     faults = []
     faint = (demand_kwh > 0) & (demand_kwh < settings.ARITHMETIC * largest_kwh) & reached[:, None]
-    if not faint.any():
-        small_worth = 0.0
-    else:
+    small_worth = 0.0
+    if faint.any():
         worth = demand_kwh * per_kwh * reached[:, None]
         small_worth = float((worth * faint).sum() / (worth.sum() or 1.0))
     fix = f"give rows {settings.ARITHMETIC * largest_kwh:.2g} kWh/day or more, or none"
@@ -54,8 +52,5 @@ def check_ranges(
         wanted = floor.wanted(demand_kwh)
         if ((wanted > 0) & (wanted < 10 * settings.ARITHMETIC * largest_kwh)).any():
             little.append(f"{floor.name}: {wanted[wanted > 0].min():.2g} kWh/day")
-    if little:
-        what = f"have almost no demand beside a row of {largest_kwh:.2g} kWh/day"
-        faults.append(Fault("floors", what, "leave them out", tuple(little)))
-    if faults:
-        raise InputError(faults)
+    what = f"have almost no demand beside a row of {largest_kwh:.2g} kWh/day"
+    refuse(faults + naming("floors", what, little, "leave them out"))

@@ -5,21 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-import numpy as np
 import pandas as pd
 
 from siting import settings
-from siting.errors import Fault, InputError
+from siting.errors import Fault, naming, refuse
 from siting.program.limits import Limit
 from siting.program.obligations import find_obligation_faults
-from siting.tables import (
-    COMPATIBILITY,
-    DEMAND,
-    OFFERS,
-    REACH,
-    capacity_groups,
-    find_faults,
-)
+from siting.tables import COMPATIBILITY, DEMAND, OFFERS, REACH, capacity_groups, find_faults
 
 
 def check_tables(
@@ -34,7 +26,13 @@ def check_tables(
 
     `tables` are demand, offers, reach and compatibility.
     """
-    faults = _limit_faults(budget_pkr, cutoff_min)
+    faults = []
+    if not math.isfinite(budget_pkr):
+        faults.append(Fault("budget_pkr", f"is {budget_pkr}", "give PKR, 0 or more"))
+    elif budget_pkr < 0:
+        faults.append(Fault("budget_pkr", f"is negative ({budget_pkr:,.0f})", "give PKR 0 or more"))
+    if cutoff_min is not None and not 0 < cutoff_min < math.inf:
+        faults.append(Fault("cutoff_min", f"is {cutoff_min}", "give minutes above 0"))
     demand, offers, reach, compatibility = tables
     pairs = zip(tables, (DEMAND, OFFERS, REACH, COMPATIBILITY), strict=True)
     table_faults = [fault for frame, table in pairs for fault in find_faults(frame, table)]
@@ -44,18 +42,17 @@ def check_tables(
         faults += _existing_faults(offers)
         faults += _empty_faults(demand, offers)
         faults += find_obligation_faults(offers, limits, required, forbidden)
-    if faults:
-        raise InputError(faults)
+    refuse(faults)
 
 
-def find_reach_faults(
+def reach_fault(
     demand: pd.DataFrame,
     offers: pd.DataFrame,
     left: pd.DataFrame,
     reach: pd.DataFrame,
     cutoff_min: float | None,
-) -> list[Fault]:
-    """Return a fault with the reason why no demand reaches a usable station, and a remedy."""
+) -> Fault:
+    """Return the reason why no demand reaches a usable station, and a remedy."""
     rows = demand[demand["demand_kwh_day"] > 0]
     pairs = reach[
         reach["cell_id"].astype(str).isin(set(rows["cell_id"].astype(str)))
@@ -66,43 +63,25 @@ def find_reach_faults(
         f"with {len(left):,} offers"
     )
     if pairs.empty:
-        return [
-            Fault(
-                "reach",
-                f"{counts}: the table has {len(reach):,} rows and none joins the two",
-                "raise the cutoff, add candidates nearer to the demand, or lift what rules offers "
-                f"out ({len(offers) - len(left):,} of {len(offers):,} are left out)",
-            )
-        ]
+        return Fault(
+            "reach",
+            f"{counts}: the table has {len(reach):,} rows and none joins the two",
+            "raise the cutoff, add candidates nearer to the demand, or lift what rules offers "
+            f"out ({len(offers) - len(left):,} of {len(offers):,} are left out)",
+        )
     nearest = float(pairs["travel_min"].min())
     if cutoff_min is not None and nearest > cutoff_min:
-        return [
-            Fault(
-                "cutoff_min",
-                f"{counts} within {cutoff_min:g} min: the nearest is {nearest:.1f} min away",
-                f"raise the cutoff to {math.ceil(nearest):g} min or more",
-            )
-        ]
-    return [
-        Fault(
-            "compatibility",
-            f"{counts} whose chargers it can use, though {len(pairs):,} pairs are within reach",
-            "offer chargers for "
-            + ", ".join(sorted(set(rows["vehicle_class"].astype(str))))
-            + ", or correct the compatibility table",
+        return Fault(
+            "cutoff_min",
+            f"{counts} within {cutoff_min:g} min: the nearest is {nearest:.1f} min away",
+            f"raise the cutoff to {math.ceil(nearest):g} min or more",
         )
-    ]
-
-
-def _limit_faults(budget_pkr: float, cutoff_min: float | None) -> list[Fault]:
-    faults = []
-    if not math.isfinite(budget_pkr):
-        faults.append(Fault("budget_pkr", f"is {budget_pkr}", "give PKR, 0 or more"))
-    elif budget_pkr < 0:
-        faults.append(Fault("budget_pkr", f"is negative ({budget_pkr:,.0f})", "give PKR 0 or more"))
-    if cutoff_min is not None and not (math.isfinite(cutoff_min) and cutoff_min > 0):
-        faults.append(Fault("cutoff_min", f"is {cutoff_min}", "give minutes above 0"))
-    return faults
+    classes = ", ".join(sorted(set(rows["vehicle_class"].astype(str))))
+    return Fault(
+        "compatibility",
+        f"{counts} whose chargers it can use, though {len(pairs):,} pairs are within reach",
+        f"offer chargers for {classes}, or correct the compatibility table",
+    )
 
 
 def _reference_faults(
@@ -125,19 +104,20 @@ def _reference_faults(
         ),
         (
             "offers, capacity columns",
-            tuple(sorted(used - set(compatibility["charger_group"].astype(str)))),
+            sorted(used - set(compatibility["charger_group"].astype(str))),
             "charger groups no vehicle class can use",
             "add them to the compatibility table",
         ),
     )
     return [
-        Fault(where, f"{len(ids):,} {what}", fix, ids) for where, ids, what, fix in checks if ids
+        fault
+        for where, ids, what, fix in checks
+        for fault in naming(where, what, ids, fix, count=True)
     ]
 
 
-def _unknown(names: pd.Series, known: pd.Series) -> tuple[str, ...]:
-    there = set(known.astype(str))
-    return tuple(sorted(name for name in set(names.astype(str)) if name not in there))
+def _unknown(names: pd.Series, known: pd.Series) -> list[str]:
+    return sorted(set(names.astype(str)) - set(known.astype(str)))
 
 
 def _existing_faults(offers: pd.DataFrame) -> list[Fault]:
@@ -166,45 +146,22 @@ def _existing_faults(offers: pd.DataFrame) -> list[Fault]:
             "set cost_pkr and subsidy_pkr to 0: existing stations are paid for",
         ),
     )
-    return [
-        Fault(where, what, fix, tuple(dict.fromkeys(bad)))
-        for bad, where, what, fix in checks
-        if len(bad)
-    ]
+    return [fault for bad, where, what, fix in checks for fault in naming(where, what, bad, fix)]
 
 
 def _empty_faults(demand: pd.DataFrame, offers: pd.DataFrame) -> list[Fault]:
     faults = []
     if not (demand["demand_kwh_day"] > 0).any():
-        faults.append(
-            Fault(
-                "demand, column demand_kwh_day",
-                f"nothing to serve: all {len(demand):,} rows are 0"
-                if len(demand)
-                else "nothing to serve: no rows",
-                "check people, fleet and public share",
-            )
-        )
+        rows = f"all {len(demand):,} rows are 0" if len(demand) else "no rows"
+        what, fix = f"nothing to serve: {rows}", "check people, fleet and public share"
+        faults.append(Fault("demand, column demand_kwh_day", what, fix))
     reasons = offers["reason"].fillna("").astype(str).str.strip()
     if (reasons != "").all():
-        common = reasons.value_counts()
-        listed = "; ".join(f"{n:,} x {why}" for why, n in common.head(3).items())
-        faults.append(
-            Fault(
-                "offers",
-                f"none of {len(offers):,} can be built"
-                + (f": {listed}" if listed else "; there are none"),
-                "lift what rules them out, or add candidates and configurations",
-            )
-        )
-    if (offers["cost_pkr"] < offers["subsidy_pkr"] * (1 - settings.EXACT)).any():
-        bad = offers["cost_pkr"] < offers["subsidy_pkr"] * (1 - settings.EXACT)
-        faults.append(
-            Fault(
-                "offers, column subsidy_pkr",
-                f"{int(np.sum(bad)):,} above cost_pkr",
-                "a subsidy cannot be more than the cost",
-                tuple(offers.loc[bad, "offer_id"].astype(str)),
-            )
-        )
-    return faults
+        listed = "; ".join(f"{n:,} x {why}" for why, n in reasons.value_counts().head(3).items())
+        what = f"none of {len(offers):,} can be built"
+        what += f": {listed}" if listed else "; there are none"
+        fix = "lift what rules them out, or add candidates and configurations"
+        faults.append(Fault("offers", what, fix))
+    over = offers["cost_pkr"] < offers["subsidy_pkr"] * (1 - settings.EXACT)
+    ids, fix = offers.loc[over, "offer_id"], "a subsidy cannot be more than the cost"
+    return faults + naming("offers, column subsidy_pkr", "above cost_pkr", ids, fix, count=True)

@@ -20,8 +20,10 @@ linear programs. European Journal of Operational Research 184 (2008), 802-809.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -55,10 +57,8 @@ class Resources:
     @property
     def slack(self) -> Floats:
         """The tolerance of each row, because sums are not exact."""
-        sides = np.maximum(
-            np.where(np.isfinite(self.at_least), np.abs(self.at_least), 0.0),
-            np.where(np.isfinite(self.at_most), np.abs(self.at_most), 0.0),
-        )
+        sides = np.abs([self.at_least, self.at_most])
+        sides = np.where(np.isfinite(sides), sides, 0.0).max(axis=0)
         # Amounts far below 1 need a finer tolerance than a millionth of a unit.
         largest = np.zeros(len(self))
         if self.use.nnz:
@@ -126,17 +126,13 @@ class ResourceRows:
                 if subsidy is None:
                     continue
                 amount = amount * subsidy
-            name, most, least = limit.name, limit.at_most, limit.at_least
-            by_year = self.options.of_offers(amount)
-            last = by_year.shape[1] - 1
-            for t in range(last + 1):
-                if t < last and (by_year[:, t] <= by_year[:, last]).all():
-                    continue  # met in the last year, so met in earlier years
-                label = name if t == last else f"{name}, year {t + 1}"
-                at_least = least if t == last and least > 0 else -math.inf
-                self.add(
-                    label, limit.kind, limit.unit, by_year[:, t], at_most=most, at_least=at_least
-                )
+            *earlier, end = self.options.of_offers(amount).T
+            for t, use in enumerate(earlier, 1):
+                if (use > end).any():  # else met in the last year, so met in earlier years
+                    label = f"{limit.name}, year {t}"
+                    self.add(label, limit.kind, limit.unit, use, at_most=limit.at_most)
+            least = limit.at_least if limit.at_least > 0 else -math.inf
+            self.add(limit.name, limit.kind, limit.unit, end, at_most=limit.at_most, at_least=least)
 
     def add_distance(self, name: str, standing: Flags, sites: int) -> None:
         """Require that at least some sites differ from another plan, whose sites are `standing`."""
@@ -155,22 +151,11 @@ class ResourceRows:
 
     def made(self) -> Resources:
         """Return the rows."""
-        rows = self._rows
-        start = np.cumsum([0, *(len(row[3]) for row in rows)])
-        none = np.zeros(0)
-        use = sparse.csr_array(
-            (
-                np.concatenate([none, *(row[4] for row in rows)]),
-                np.concatenate([none.astype(np.int64), *(row[3] for row in rows)]),
-                start,
-            ),
-            shape=(len(rows), len(self.options)),
-        )
-        return Resources(
-            tuple(row[0] for row in rows),
-            tuple(row[1] for row in rows),
-            tuple(row[2] for row in rows),
-            use,
-            np.array([row[5] for row in rows], dtype=float),
-            np.array([row[6] for row in rows], dtype=float),
-        )
+        columns: Iterable[Any] = zip(*self._rows, strict=True) if self._rows else ((),) * 7
+        names, kinds, units, options, amounts, least, most = columns
+        at = np.concatenate([np.zeros(0, dtype=np.int64), *options])
+        shape = (len(names), len(self.options))
+        start = np.cumsum([0, *map(len, options)])
+        use = sparse.csr_array((np.concatenate([np.zeros(0), *amounts]), at, start), shape=shape)
+        least, most = (np.array(side, dtype=float) for side in (least, most))
+        return Resources(names, kinds, units, use, least, most)

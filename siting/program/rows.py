@@ -8,19 +8,11 @@ from scipy import sparse
 from siting.program.instance import Floats, Ints
 
 FAMILIES = (
-    "one",
-    "resource",
-    "demand",
-    "capacity",
-    "cover",
-    "gap",
-    "cap",
-    "paid",
-    "subsidies",
-    "floor",
-    "aim",
-    "kept",
-)
+    "one", "resource", "demand", "capacity", "cover", "gap", "cap", "paid", "subsidies", "floor",
+    "aim", "kept",
+)  # fmt: skip
+# A part of rows: the row, column and value of each coefficient.
+Term = tuple[Ints, Ints, Floats | float]
 _Part = tuple[Ints, Ints, Floats, Floats, Floats]
 
 
@@ -41,18 +33,27 @@ class Rows:
         upper: Floats | None = None,
     ) -> None:
         """Add rows numbered from 0, each scaled to its largest coefficient."""
-        sides = [side for side in (lower, upper) if side is not None]
-        count = len(sides[0])
+        count = len(next(side for side in (lower, upper) if side is not None))
         if not count:
             return
         largest = np.zeros(count)
         np.maximum.at(largest, row, np.abs(value))
         scale = 1.0 / np.where(largest > 0, largest, 1.0)
-        low, high = (
-            np.full(count, none) if side is None else side * scale
-            for side, none in ((lower, -np.inf), (upper, np.inf))
-        )
+        low = np.full(count, -np.inf) if lower is None else lower * scale
+        high = np.full(count, np.inf) if upper is None else upper * scale
         self._parts[family].append((row, column, value * scale[row], low, high))
+
+    def add_terms(
+        self,
+        family: str,
+        *terms: Term,
+        lower: Floats | None = None,
+        upper: Floats | None = None,
+    ) -> None:
+        """Add rows that are sums of terms, numbered from 0."""
+        parts = zip(*(np.broadcast_arrays(*term) for term in terms), strict=True)
+        row, column, value = (np.concatenate(part) for part in parts)
+        self.add(family, row, column, value, lower=lower, upper=upper)
 
     def add_one(
         self,
@@ -70,24 +71,18 @@ class Rows:
     def matrix(self, columns: int) -> tuple[sparse.csr_array, Floats, Floats, dict[str, slice]]:
         """Return the coefficients, the sides, and the range of rows of each family."""
         family: dict[str, slice] = {}
-        row, column, value, lower, upper = [], [], [], [], []
+        parts: list[_Part] = []
         count = 0
-        for name, parts in self._parts.items():
+        for name, mine in self._parts.items():
             first = count
-            for r, c, v, low, high in parts:
-                row.append(r + count)
-                column.append(c)
-                value.append(v)
-                lower.append(low)
-                upper.append(high)
+            for row, column, value, low, high in mine:
+                parts.append((row + count, column, value, low, high))
                 count += len(low)
             if count > first:
                 family[name] = slice(first, count)
         if not count:
             return sparse.csr_array((0, columns)), np.zeros(0), np.zeros(0), family
-        a = sparse.csr_array(
-            (np.concatenate(value), (np.concatenate(row), np.concatenate(column))),
-            shape=(count, columns),
-        )
+        row, column, value, low, high = (np.concatenate(part) for part in zip(*parts, strict=True))
+        a = sparse.csr_array((value, (row, column)), shape=(count, columns))
         a.sum_duplicates()
-        return a, np.concatenate(lower), np.concatenate(upper), family
+        return a, low, high, family

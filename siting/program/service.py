@@ -85,13 +85,12 @@ class Merging:
         `offers`: positions of the offers that could stand.
         """
         kind, kinds, reach, parts = self._in_reach(demand_kwh, offers)
-        instance, floors, by_class = self.instance, self.floors, self.by_class
         rows = np.flatnonzero(reach >= 0)
-        member = np.array([floor.member[rows] for floor in floors], dtype=bool)
-        member = member.reshape(len(floors), len(rows))
-        vehicle_class = instance.demand_class[rows]
+        member = np.array([floor.member[rows] for floor in self.floors], dtype=bool)
+        member = member.reshape(len(self.floors), len(rows))
+        vehicle_class = self.instance.demand_class[rows]
         told = [reach[rows].astype(float), kind[rows].astype(float)]
-        told += [figure[vehicle_class] for figure in by_class]
+        told += [figure[vehicle_class] for figure in self.by_class]
         told += list(worth[rows].T) + list(member.astype(float))
         # Merged rows are numbered in the order of their first demand rows.
         table = pd.DataFrame(dict(enumerate(told)))
@@ -102,21 +101,20 @@ class Merging:
         row_of_demand = np.full(len(reach), -1, dtype=np.int64)
         row_of_demand[rows] = merged
         chosen = [parts[n] for n in reach[rows[first]].tolist()]
-        start = np.zeros(len(first) + 1, dtype=np.int64)
-        np.cumsum([len(part[0]) for part in chosen], out=start[1:])
-        none = np.zeros(0)
+        none = (np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+        site, factor, minutes = (np.concatenate(p) for p in zip(none, *chosen, strict=True))
         return Service(
             kwh=kwh,
             kind=kind[rows[first]],
             kinds=kinds,
             worth=worth[rows[first]],
-            margin=by_class[0][vehicle_class[first]],
+            margin=self.by_class[0][vehicle_class[first]],
             vehicle_class=vehicle_class[first],
             floor=member[:, first],
-            start=start,
-            site=np.concatenate([none.astype(np.int64), *(part[0] for part in chosen)]),
-            factor=np.concatenate([none, *(part[1] for part in chosen)]),
-            minutes=np.concatenate([none, *(part[2] for part in chosen)]),
+            start=np.cumsum([0, *(len(part[0]) for part in chosen)]),
+            site=site,
+            factor=factor,
+            minutes=minutes,
             row_of_demand=row_of_demand,
         )
 
@@ -128,9 +126,8 @@ class Merging:
         sets = [tuple(np.flatnonzero(uses).tolist()) for uses in instance.uses]
         alive = demand_kwh.max(axis=1, initial=0.0) > 0
         kinds = tuple(sorted({sets[k] for k in np.unique(instance.demand_class[alive]) if sets[k]}))
-        kind_of_class = np.array(
-            [kinds.index(s) if s in kinds else -1 for s in sets], dtype=np.int64
-        )
+        number = {groups: n for n, groups in enumerate(kinds)}
+        kind_of_class = np.array([number.get(groups, -1) for groups in sets], dtype=np.int64)
         there = np.zeros((len(instance.site_ids), len(instance.group_names)), dtype=bool)
         np.logical_or.at(there, instance.offer_site[offers], instance.offer_capacity[offers] > 0)
         kind = kind_of_class[instance.demand_class]

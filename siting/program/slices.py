@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from siting import settings
-from siting.errors import Fault, InputError
+from siting.errors import Fault, naming, refuse
 from siting.program.instance import Floats
 
 
@@ -70,8 +70,7 @@ class Years:
             faults.append(Fault("discount_rate", f"is {discount_rate}", fix))
         if last_period_years < 1:
             faults.append(Fault("last_period_years", f"is {last_period_years}", "give 1 or more"))
-        if faults:
-            raise InputError(faults)
+        refuse(faults)
         years = tuple(int(year) for year in budgets_pkr)
         length = np.diff([*years, years[-1] + last_period_years])
         weights = length * (1.0 + discount_rate) ** -(np.array(years) - float(years[0]))
@@ -102,21 +101,14 @@ class Scenarios:
         faults = []
         if not probabilities:
             faults.append(Fault("scenarios", "are empty", "name at least one"))
-        bad = tuple(
-            f"{name}: {p}" for name, p in probabilities.items() if not (math.isfinite(p) and p >= 0)
-        )
-        if bad:
-            faults.append(Fault("probabilities", "not a share", "give 0 to 1", bad))
+        bad = [f"{name}: {p}" for name, p in probabilities.items() if not 0 <= p < math.inf]
+        faults += naming("probabilities", "not a share", bad, "give 0 to 1")
         total = math.fsum(probabilities.values())
         if not bad and probabilities and abs(total - 1) > settings.LIMIT_TOLERANCE:
             fix = "divide each by the sum if their proportions are right"
             faults.append(Fault("probabilities", f"sum to {total:g}, not 1", fix))
-        if faults:
-            raise InputError(faults)
-        return cls(
-            tuple(str(name) for name in probabilities),
-            tuple(p / total for p in probabilities.values()),
-        )
+        refuse(faults)
+        return cls(tuple(map(str, probabilities)), tuple(p / total for p in probabilities.values()))
 
 
 def year_weights(slices: Sequence[Slice]) -> Floats:
@@ -144,20 +136,12 @@ def _year_faults(budgets_pkr: Mapping[int, float]) -> list[Fault]:
     faults = []
     if not budgets_pkr:
         faults.append(Fault("years", "are empty", "give the money of each year"))
-    odd = tuple(str(year) for year in budgets_pkr if not _whole(year))
-    if odd:
-        faults.append(Fault("years", "not whole numbers", "give years such as 2027", odd))
-    late = tuple(str(b) for a, b in pairwise(budgets_pkr) if b <= a)
-    if late:
-        faults.append(Fault("years", "out of order", "give the years from first to last", late))
-    bad = tuple(
-        f"{year}: {pkr:,.0f}"
-        for year, pkr in budgets_pkr.items()
-        if not (math.isfinite(pkr) and pkr >= 0)
-    )
-    if bad:
-        faults.append(Fault("budgets_pkr", "negative or not a number", "give PKR 0 or more", bad))
-    return faults
+    odd = [year for year in budgets_pkr if not _whole(year)]
+    faults += naming("years", "not whole numbers", odd, "give years such as 2027")
+    late = [b for a, b in pairwise(budgets_pkr) if b <= a]
+    faults += naming("years", "out of order", late, "give the years from first to last")
+    bad = [f"{year}: {pkr:,.0f}" for year, pkr in budgets_pkr.items() if not 0 <= pkr < math.inf]
+    return faults + naming("budgets_pkr", "negative or not a number", bad, "give PKR 0 or more")
 
 
 def _whole(year: object) -> bool:

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from itertools import combinations
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError
+from siting.errors import Fault, naming, refuse
 from siting.program.limits import Limit, new_offers
 
 
@@ -39,9 +40,7 @@ def spacing(
     least straight-line distance (m); `kinds`: kinds of candidates under the rule, e.g.
     ``["fuel"]``; all by default. Existing stations of any kind exclude new stations.
     """
-    faults = _faults(candidates, offers, min_m, kinds)
-    if faults:
-        raise InputError(faults)
+    refuse(_faults(candidates, offers, min_m, kinds))
     sites = candidates.assign(site_id=candidates["site_id"].astype(str)).sort_values("site_id")
     offer_site = offers["site_id"].astype(str)
     standing = set(offer_site[offers["existing"].to_numpy(bool)])
@@ -57,7 +56,9 @@ def spacing(
 
         distance_m, _ = KDTree(xy[old]).query(xy[new])
         near_old[np.flatnonzero(new)[distance_m < min_m]] = True
-    offers_at = _offers_by_site(offers)
+    rows = offers[["site_id", "offer_id"]].astype(str).sort_values(["site_id", "offer_id"])
+    rows = rows[rows["offer_id"].isin(new_offers(offers))]
+    offers_at = rows.groupby("site_id")["offer_id"].agg(list).to_dict()
     limits = []
     if near_old.any():
         use = {o: 1.0 for s in names[near_old].tolist() for o in offers_at[s]}
@@ -102,26 +103,13 @@ def conflict_cliques(xy_m: np.ndarray, min_m: float) -> list[list[int]]:
             clique.append(best)
             common &= near[best]
         clique.sort()
-        covered.update((p, q) for n, p in enumerate(clique) for q in clique[n + 1 :])
+        covered.update(combinations(clique, 2))
         cliques.append(clique)
     return cliques
 
 
-def _offers_by_site(offers: pd.DataFrame) -> dict[str, list[str]]:
-    new = set(new_offers(offers))
-    out: dict[str, list[str]] = {}
-    ids = offers["offer_id"].astype(str)
-    for site, offer in sorted(zip(offers["site_id"].astype(str), ids, strict=True)):
-        if offer in new:
-            out.setdefault(site, []).append(offer)
-    return out
-
-
 def _faults(
-    candidates: gpd.GeoDataFrame,
-    offers: pd.DataFrame,
-    min_m: float,
-    kinds: Collection[str] | None,
+    candidates: gpd.GeoDataFrame, offers: pd.DataFrame, min_m: float, kinds: Collection[str] | None
 ) -> list[Fault]:
     faults = []
     if not (math.isfinite(min_m) and min_m > 0):
@@ -131,13 +119,10 @@ def _faults(
         what = "not in metres" if crs is not None else "without a coordinate reference system"
         faults.append(Fault("candidates, geometry", what, "project them, e.g. to EPSG:32642"))
     stray = sorted(set(offers["site_id"].astype(str)) - set(candidates["site_id"].astype(str)))
-    if stray:
-        what = f"{len(stray):,} not among the candidates"
-        faults.append(Fault("offers, column site_id", what, "", tuple(stray)))
+    faults += naming("offers, column site_id", "not among the candidates", stray, count=True)
     if kinds is not None:
         there = set(candidates["kind"].astype(str))
-        unknown = tuple(sorted(set(kinds) - there))
-        if unknown:
-            fix = f"there are {', '.join(sorted(there))}"
-            faults.append(Fault("spacing, kinds", "no such kind of candidate", fix, unknown))
+        unknown = sorted(set(kinds) - there)
+        fix = f"there are {', '.join(sorted(there))}"
+        faults += naming("spacing, kinds", "no such kind of candidate", unknown, fix)
     return faults

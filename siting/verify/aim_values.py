@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.verify.account import Aim
 from siting.verify.book import Book
 from siting.verify.ledger import RELATIVE, Ledger, above, largest, shown
@@ -79,16 +80,14 @@ def _to_all(book: Book, aim: Aim) -> float:
     costs = aim.to_all
     if costs is None:
         raise InputError("aims, least_cost_to_all", "needs to_all")
-    lacks = [
-        ("cost_pkr_year", set(book.offers["offer_id"]) - set(costs.cost_pkr_year)),
-        ("value_pkr_h", set(book.service["vehicle_class"]) - set(costs.value_pkr_h)),
-        ("session_kwh", set(book.service["vehicle_class"]) - set(costs.session_kwh)),
-    ]
-    faults = [
-        Fault(f"aims, least_cost_to_all, {name}", "figures missing", "", tuple(sorted(missing)))
-        for name, missing in lacks
-        if missing
-    ]
+    faults = []
+    for name, asked in (
+        ("cost_pkr_year", book.offers["offer_id"]),
+        ("value_pkr_h", book.service["vehicle_class"]),
+        ("session_kwh", book.service["vehicle_class"]),
+    ):
+        missing = sorted(set(asked) - set(getattr(costs, name)))
+        faults += naming(f"aims, least_cost_to_all, {name}", "figures missing", missing)
     refuse(faults)
     rows = book.service
     # The conversion is for tables without rows, in which the columns would stay texts.
@@ -119,12 +118,11 @@ def _must_bring(book: Book, aim: Aim) -> float:
     """Return the charge on the money of the final stations or, by year, on the money drawn."""
     if not isinstance(aim.least_gain, Mapping):
         return aim.least_gain * _money(book, aim, book.years[-1])
-    whole, before = 0.0, 0.0
-    for year in book.years:
-        after = _money(book, aim, year)
-        whole += aim.least_gain[year] * (after - before)
-        before = after
-    return whole
+    money = [0.0, *(_money(book, aim, year) for year in book.years)]
+    return sum(
+        aim.least_gain[year] * (after - before)
+        for year, (before, after) in zip(book.years, pairwise(money), strict=True)
+    )
 
 
 def _money(book: Book, aim: Aim, year: int) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, refuse
+from siting.errors import Fault, naming, refuse
 from siting.tables import capacity_groups
 from siting.verify.account import Account
 
@@ -74,12 +74,10 @@ class Book:
 
     def _faults(self) -> list[Fault]:
         a = self.account
-        faults = []
+        faults: list[Fault] = []
 
         def refuse(where: str, what: str, ids: Any, bad: Any) -> None:
-            names = np.asarray(ids, dtype=object)[np.asarray(bad, dtype=bool)]
-            if len(names):
-                faults.append(Fault(where, what, "", tuple(dict.fromkeys(map(str, names)))))
+            faults.extend(naming(where, what, np.asarray(ids, object)[np.asarray(bad, bool)]))
 
         def only(where: str, ids: Any, known: Any, what: str) -> None:
             refuse(where, what, ids, ~pd.Index(ids).isin(list(known)))
@@ -215,8 +213,7 @@ def _of(table: pd.DataFrame | None, column: str) -> pd.Series:
 def _missing(account: Account) -> list[Fault]:
     faults = []
     for name, columns in _NEEDED.items():
-        table = getattr(account, name)
-        lacks = [] if table is None else [c for c in columns.split() if c not in table.columns]
-        if lacks:
-            faults.append(Fault(name, "columns missing", "", tuple(lacks)))
+        if (table := getattr(account, name)) is not None:
+            lacks = [column for column in columns.split() if column not in table.columns]
+            faults += naming(name, "columns missing", lacks)
     return faults

@@ -37,7 +37,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, refuse
+from siting.errors import Fault, naming, refuse
 from siting.verify.account import Account, Aim
 from siting.verify.book import Book
 
@@ -87,15 +87,13 @@ def certified(account: Account, prices: pd.DataFrame) -> Certified:
     if aim.kind not in PROVABLE:
         what = f"prices cannot bound the aim {aim.kind!r}"
         faults.append(Fault("certificate", what, f"only of {', '.join(PROVABLE)}"))
-    missing = [column for column in COLUMNS if column not in prices.columns]
-    if missing:
-        faults.append(Fault("certificate", "columns missing", "", tuple(missing)))
-    else:
-        bad = ~np.isfinite(pd.to_numeric(prices["price"], errors="coerce").to_numpy(float))
-        bad |= ~prices["row"].isin([*ROWS, BOUND]).to_numpy()
-        if bad.any():
-            names = tuple(prices.loc[bad, "name"].astype(str))
-            faults.append(Fault("certificate", "no prices", "", names))
+    if missing := [column for column in COLUMNS if column not in prices.columns]:
+        refuse(faults + naming("certificate", "columns missing", missing))
+    bad = ~np.isfinite(pd.to_numeric(prices["price"], errors="coerce").to_numpy(float))
+    bad |= ~prices["row"].isin([*ROWS, BOUND]).to_numpy()
+    if bad.any():
+        names = tuple(prices.loc[bad, "name"].astype(str))
+        faults.append(Fault("certificate", "no prices", "", names))
     refuse(faults)
     return _Bound(Book(account), aim, prices).found()
 
@@ -138,15 +136,21 @@ class _Bound:
         out = np.array([Fraction(v) for v in plain.ravel().tolist()], dtype=object)
         return out.reshape(plain.shape)
 
+    def _price(self, kind: str, name: str, when: str) -> float:
+        """Return the price of a row, at least 0; a missing price is 0."""
+        return max(self.price[kind].get((name, when), 0.0), 0.0)
+
+    def _granted(self, year: Any) -> float:
+        granted = self.account.budget_pkr
+        return float(granted[year] if isinstance(granted, Mapping) else granted)
+
     def found(self) -> Certified:
-        """Return the bound."""
         self._slices()
         parts = [self._demand(), self._floors(), *self._sides(), *self._sites()]
-        total = sum(parts, start=Fraction(0)) if self.exact else math.fsum(parts)
         if self.exact:
-            bound = math.nextafter(float(total), math.inf)
+            bound = math.nextafter(float(sum(parts, start=Fraction(0))), math.inf)
         else:
-            bound = total + 8 * EPSILON * (self.longest + 100) * self.size
+            bound = math.fsum(parts) + 8 * EPSILON * (self.longest + 100) * self.size
         return Certified(-bound if self.aim.kind == "least_money" else bound, self.exact)
 
     # --- terms that are the same for all plans ---------------------------------------------------
@@ -162,20 +166,18 @@ class _Bound:
             keys = floors[["floor", "slice"]].astype(str)
             promised = set(keys.itertuples(index=False, name=None))
         aimed = 0.0 if self.aim.kind == "least_money" else 1.0
+        gap = self.account.gap
+        margin = dict.fromkeys(self.class_at, 0.0) if gap is None else gap.counted_pkr
         self.arrays = []
         rows = self.book.slices.set_index("slice")
         for name, part in zip(self.names, self.demand, strict=True):
             ids = part["demand_id"].astype(str).tolist()
-            counts = aimed * float(rows["weight"][name]) * float(rows["probability"][name])
-            price = [max(self.price["demand"].get((i, name), 0.0), 0.0) for i in ids]
-            floor = [
-                math.fsum(
-                    max(self.price["floor"].get((g, name), 0.0), 0.0)
-                    for g in counted.get(i, ())
-                    if (g, name) in promised
-                )
-                for i in ids
-            ]
+            chance = float(rows["probability"][name])
+            counts = aimed * float(rows["weight"][name]) * chance
+            earned = part["vehicle_class"].map(margin)
+            price = [self._price("demand", i, name) for i in ids]
+            groups = [[g for g in counted.get(i, ()) if (g, name) in promised] for i in ids]
+            floor = [math.fsum(self._price("floor", g, name) for g in mine) for mine in groups]
             cell = part["cell_id"].to_numpy(object)
             first = np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]][: len(cell)]).tolist()
             ends = [*first[1:], len(cell)]
@@ -186,16 +188,10 @@ class _Bound:
                     "price": self.numbers(price),
                     "floor": self.numbers(floor),
                     "class": part["vehicle_class"].map(self.class_at).to_numpy(int),
-                    "margin": self.numbers(self._margins(part, float(rows["probability"][name]))),
+                    "margin": self.numbers(earned.to_numpy(float) * chance),
                     "at": {cell[a]: np.arange(a, b) for a, b in zip(first, ends, strict=True)},
                 }
             )
-
-    def _margins(self, rows: pd.DataFrame, chance: float) -> Any:
-        gap = self.account.gap
-        if gap is None:
-            return np.zeros(len(rows))
-        return rows["vehicle_class"].map(gap.counted_pkr).to_numpy(float) * chance
 
     def _demand(self) -> Any:
         total = sum((a["price"] @ a["kwh"] for a in self.arrays), start=self.numbers([0.0])[0])
@@ -211,7 +207,7 @@ class _Bound:
         for floor, when, share in floors[["floor", "slice", "share"]].itertuples(
             index=False, name=None
         ):
-            price = max(self.price["floor"].get((str(floor), str(when)), 0.0), 0.0)
+            price = self._price("floor", str(floor), str(when))
             mine = set(members.loc[members["floor"].astype(str) == str(floor), "demand_id"])
             at = self.names.index(str(when))
             part = self.demand[at]
@@ -224,16 +220,13 @@ class _Bound:
     def _sides(self) -> list[Any]:
         """Return the value of the money and of each limit at their prices."""
         pairs = []
-        granted, before = self.account.budget_pkr, self.numbers([0.0])[0]
+        before = self.numbers([0.0])[0]
         for year in self.book.years:
-            pkr = float(granted[year] if isinstance(granted, Mapping) else granted)
-            price = self._money_price(year)
-            if price > 0:
-                by, side = self.numbers([price, pkr])
+            pkr = self._granted(year)
+            if math.isfinite(pkr):
+                by, side = self.numbers([self._money_price(year), pkr])
                 before = before + side if self.account.carry_over else side
                 pairs.append(by * before)
-            elif self.account.carry_over and math.isfinite(pkr):
-                before = before + self.numbers([pkr])[0]
         resources = self.account.resources
         if resources is not None:
             for row in resources.to_dict("records"):
@@ -246,11 +239,9 @@ class _Bound:
         return pairs
 
     def _money_price(self, year: Any) -> float:
-        granted = self.account.budget_pkr
-        pkr = float(granted[year] if isinstance(granted, Mapping) else granted)
-        one = len(self.book.years) == 1 and not isinstance(granted, Mapping)
-        price = max(self.price["money"].get(("", "" if one else str(year)), 0.0), 0.0)
-        return price if math.isfinite(pkr) else 0.0
+        one = len(self.book.years) == 1 and not isinstance(self.account.budget_pkr, Mapping)
+        price = self._price("money", "", "" if one else str(year))
+        return price if math.isfinite(self._granted(year)) else 0.0
 
     def _resource_price(self, row: Mapping[Hashable, Any]) -> float:
         """Return the price of a limit; 0 if the price is for a side without a limit."""
@@ -302,15 +293,11 @@ class _Bound:
         over = pd.Series(drawn > pkr * (1 + ROUNDING), index=offers.index)
         if a.resource_use is None or a.resources is None:
             return over
-        plain = a.resources[~self._per_rupee(a.resources)]
+        none = pd.Series(False, index=a.resources.index)
+        plain = a.resources[~a.resources.get("per_rupee", none).eq(True)]
         most = a.resource_use["resource"].map(plain.set_index("resource")["at_most"]).astype(float)
         much = a.resource_use["use"] > most * (1 + ROUNDING)
         return over | offers["offer_id"].isin(a.resource_use.loc[much, "offer_id"])
-
-    @staticmethod
-    def _per_rupee(resources: pd.DataFrame) -> pd.Series:
-        none = pd.Series(False, index=resources.index)
-        return resources.get("per_rupee", none).eq(True)
 
     def _uses(self, offers: pd.DataFrame) -> tuple[Numbers, Numbers]:
         """Return the value of each offer's use of limits at their prices: fixed, and per rupee."""
@@ -370,7 +357,7 @@ class _Bound:
         absolute value, for the rounding error.
         """
         when = str(year) if (site, str(year)) in self.price["gap"] else ""
-        site_price = max(self.price["gap"].get((site, when), 0.0), 0.0)
+        site_price = self._price("gap", site, when)
         top = max(float(c.max(initial=0)), 0.0)
         tried = {site_price, *(share * top for share in GAP_PRICES)}
         if (name := self.book.concession.get(site)) is not None:

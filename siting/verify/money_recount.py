@@ -18,27 +18,22 @@ def check_money(book: Book, ledger: Ledger) -> None:
     standing = book.stands.drop_duplicates("offer_id")
     cost = standing["cost_pkr"].astype(float)
     parts = [part for part in COST_PARTS if part in standing.columns]
+    ids, scale = standing["offer_id"], largest(cost)
     if parts:
-        total = standing[parts].sum(axis=1)
-        wrong = differs(total, cost, largest(cost))
-        ledger.broken(
-            "built, column cost_pkr", "not the sum of its parts", standing["offer_id"], wrong
-        )
+        wrong = differs(standing[parts].sum(axis=1), cost, scale)
+        ledger.broken("built, column cost_pkr", "not the sum of its parts", ids, wrong)
     if book.account.gap is None:
-        wrong = above(standing["subsidy_pkr"], cost, largest(cost))
-        ledger.broken(
-            "built, column subsidy_pkr", "more than the cost", standing["offer_id"], wrong
-        )
+        wrong = above(standing["subsidy_pkr"], cost, scale)
+        ledger.broken("built, column subsidy_pkr", "more than the cost", ids, wrong)
     else:
         _check_gap(book, book.account.gap, ledger)
     _check_budget(book, ledger)
 
 
 def _check_budget(book: Book, ledger: Ledger) -> None:
-    a, left = book.account, 0.0
+    a, left, several = book.account, 0.0, len(book.years) > 1
     before: dict[str, float] = {}
     for year in book.years:
-        several = len(book.years) > 1
         label = f"{year}: " if several else ""
         drawn = book.drawn[year]
         paid = {site: max(0.0, pkr - before.get(site, 0.0)) for site, pkr in drawn.items()}
@@ -78,8 +73,8 @@ def _check_gap(book: Book, gap: ViabilityGap, ledger: Ledger) -> None:
     def at_sites(values: Any) -> Any:
         return np.array([float(values.get(site, 0.0)) for site in sites])
 
-    names = [(site, "") if c is None else (c, c) for site in sites
-             for c in (book.concession.get(site),)]  # fmt: skip
+    shared = book.concession
+    names = [(shared[site], shared[site]) if site in shared else (site, "") for site in sites]
     cases = sorted(set(names))
     case = np.array([cases.index(name) for name in names], dtype=np.int64)
     called = [name for name, _ in cases]

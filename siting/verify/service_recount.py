@@ -121,26 +121,24 @@ def _check_coverage(book: Book, ledger: Ledger) -> None:
 
 
 def _check_claimed(book: Book, ledger: Ledger) -> None:
-    """Check the claims about each slice."""
     claimed = book.account.served
     if claimed is None:
         return
-    recounted = {
-        "served_kwh_day": book.service.groupby("slice")["served_kwh_day"].sum(),
-        "demand_kwh_day": book.demand.groupby("slice")["demand_kwh_day"].sum(),
-        "worth": worth_of(book, book.service, "served_kwh_day", drives=True),
-    }
-    words = {"served_kwh_day": "energy served, kWh/day", "demand_kwh_day": "demand, kWh/day",
-             "worth": "worth served"}  # fmt: skip
+    served = book.service.groupby("slice")["served_kwh_day"].sum()
+    demand = book.demand.groupby("slice")["demand_kwh_day"].sum()
+    worth = worth_of(book, book.service, "served_kwh_day", drives=True)
+    scale = largest(list(demand))
     said = claimed.assign(slice=claimed["slice"].astype(str)).set_index("slice")
-    scale = largest(list(recounted["demand_kwh_day"]))
     for name in book.slices["slice"]:
         label = f"{name}: " if name else ""
-        for column, sums in recounted.items():
+        for column, words, sums, least in (
+            ("served_kwh_day", "energy served, kWh/day", served, scale),
+            ("demand_kwh_day", "demand, kWh/day", demand, scale),
+            ("worth", "worth served", worth, 0.0),
+        ):
             if column in said.columns:
-                value = float(said[column].get(name, np.nan))
-                ledger.equal(f"{label}{words[column]}", value, float(sums.get(name, 0.0)),
-                             0.0 if column == "worth" else scale)  # fmt: skip
+                value, found = float(said[column].get(name, np.nan)), float(sums.get(name, 0.0))
+                ledger.equal(f"{label}{words}", value, found, least)
 
 
 def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Series:
@@ -150,9 +148,7 @@ def worth_of(book: Book, rows: pd.DataFrame, kwh: str, *, drives: bool) -> pd.Se
     if drives and a.decay is not None:
         worth = worth * a.decay.factor(rows["travel_min"].to_numpy(dtype=float))
     sums = pd.Series(worth).groupby(rows["slice"].to_numpy()).sum(min_count=1)
-    return sums.reindex(book.slices["slice"]).where(
-        book.slices.set_index("slice").index.isin(rows["slice"]), 0.0
-    )
+    return sums.reindex(book.slices["slice"], fill_value=0.0)
 
 
 # --- shares of demand ----------------------------------------------------------------------------

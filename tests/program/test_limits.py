@@ -10,14 +10,7 @@ from program.test_instance import small, standing
 
 from siting.errors import InfeasibleError, InputError
 from siting.program.instance import Instance
-from siting.program.limits import (
-    Limit,
-    envelopes,
-    feeders,
-    limit_tables,
-    number,
-    parts_by_area,
-)
+from siting.program.limits import Limit, feeders, limit_tables, number
 from siting.program.program import Program
 from siting.program.spacing import conflict_cliques, spacing
 
@@ -45,7 +38,8 @@ def rules():
     table = extending()
     return {
         "limits": [
-            *envelopes(table, parts_by_area(table, {"s1": "A", "s2": "B"}), {"A": 8.0, "B": 5.9}),
+            Limit("A", "envelope", "PKR", 8.0, {"s1:a": 0.0, "s1:b": 6.0}),
+            Limit("B", "envelope", "PKR", 5.9, {"s2:a": 6.0}),
             number(table, 0, "none"),
             Limit("cables", "other", "km", 2.0, {"s1:b": 1.5, "s2:a": 1.0}),
         ],
@@ -175,52 +169,6 @@ def test_what_stands_and_is_required_beyond_one_limit_is_an_error_before_solving
     with pytest.raises(InfeasibleError) as caught:
         Instance.from_tables(**small(**changes), **settings)
     assert words in str(caught.value)
-
-
-def parts(**changes):
-    table = pd.DataFrame(
-        {
-            "offer_id": ["s1:a", "s1:a", "s2:a"],
-            "envelope": ["cars", "bikes", "cars"],
-            "subsidy_pkr": [4.0, 2.0, 5.0],
-        }
-    )
-    return table.assign(**changes)
-
-
-def test_envelopes_split_the_subsidy_of_an_offer():
-    bikes, cars = envelopes(offers(), parts(), {"cars": 8.0, "bikes": 2.0})
-    assert (bikes.name, bikes.unit, bikes.at_most, bikes.use) == ("bikes", "PKR", 2, {"s1:a": 2})
-    assert cars.use == {"s1:a": 4.0, "s2:a": 5.0}
-
-
-@pytest.mark.parametrize(
-    ("changes", "money", "words"),
-    [
-        ({}, {"cars": 8.0}, "1 without a budget (bikes)"),
-        (
-            {},
-            {"cars": 8.0, "bikes": 1.0, "trams": 1.0},
-            "without an offer that draws on it (trams)",
-        ),
-        ({"subsidy_pkr": [4.0, 3.0, 5.0]}, None, "add up to more than the subsidy (s1:a)"),
-        ({"subsidy_pkr": [4.0, -3.0, 5.0]}, None, "missing, negative or not a number (s1:a)"),
-        ({"subsidy_pkr": ["x", 1.0, 5.0]}, None, "missing, negative or not a number (s1:a)"),
-        ({"offer_id": ["s1:a", "s1:a", "s7:a"]}, None, "1 not among the offers (s7:a)"),
-        ({"envelope": ["cars", None, "cars"]}, {"cars": 8.0}, "1 without a name (s1:a)"),
-    ],
-)
-def test_faults_in_envelopes_are_named(changes, money, words):
-    with pytest.raises(InputError) as caught:
-        envelopes(offers(), parts(**changes), money or {"cars": 8.0, "bikes": 2.0})
-    assert words in str(caught.value)
-    with pytest.raises(InputError, match="column envelope: missing"):
-        envelopes(offers(), parts().drop(columns="envelope"), {})
-
-
-def test_a_site_in_no_area_is_a_fault():
-    with pytest.raises(InputError, match=r"1 sites in no area \(s2\)"):
-        parts_by_area(offers(), {"s1": "A"})
 
 
 def test_a_feeder_counts_what_is_added():
