@@ -42,12 +42,7 @@ OPEN = "; whether lots can be more alike is not proven"
 
 
 def part_into_lots(
-    run: Source,
-    lots: int,
-    *,
-    within: float = 0.10,
-    loss: float = 0.05,
-    most_m: float = MOST_M,
+    run: Source, lots: int, *, within: float = 0.10, loss: float = 0.05, most_m: float = MOST_M
 ) -> Lots:
     """Return a plan's new stations in connected lots of similar energy and public money.
 

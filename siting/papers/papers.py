@@ -354,10 +354,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
 # Each paper: its title, and its writer; a tender needs its lots as well.
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
-    "load": (
-        "Load applications",
-        _forms(_load, "the form of the Consumer Service Manual"),
-    ),
+    "load": ("Load applications", _forms(_load, "the form of the Consumer Service Manual")),
     "licence": ("NEECA licence files", _forms(_licence, "NEECA's file")),
     "tender": ("Tender annexes", _tender),
 }

@@ -90,12 +90,7 @@ class Cards:
 
 @stage("solver.time_limit_s", told="cards", found=lambda told: told.in_words())
 def cards(
-    config: Config,
-    context: Context,
-    study: Any,
-    plan: Plan,
-    instance: Instance,
-    asked: Asked,
+    config: Config, context: Context, study: Any, plan: Plan, instance: Instance, asked: Asked
 ) -> Cards:
     """The loss without each new station, and alternative places."""
     count = context.count("stations")

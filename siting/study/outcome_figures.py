@@ -281,10 +281,7 @@ class _Told:
 
 
 def year_tables(
-    asked: Asked,
-    outcome: Outcome,
-    program: Program,
-    services: Mapping[int | None, pd.DataFrame],
+    asked: Asked, outcome: Outcome, program: Program, services: Mapping[int | None, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of a plan with years, given its service by year."""
     wanted = {y: float(d["demand_kwh_day"].sum()) for y, d in asked.own.items()}

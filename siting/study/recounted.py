@@ -330,11 +330,7 @@ def _gap(asked: Asked, outcome: Outcome) -> ViabilityGap | None:
         paid = paid.drop(columns="year")
     need = asked.need
     return ViabilityGap(
-        need.margin_pkr,
-        need.cap,
-        paid,
-        sales_share=need.sales_share,
-        concessions=need.concessions,
+        need.margin_pkr, need.cap, paid, sales_share=need.sales_share, concessions=need.concessions
     )
 
 

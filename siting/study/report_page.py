@@ -28,10 +28,7 @@ RELATIVE = 1e-6
 
 
 def write_report(
-    folder: Path,
-    out: Path | None = None,
-    frontier: Path | None = None,
-    language: str | None = None,
+    folder: Path, out: Path | None = None, frontier: Path | None = None, language: str | None = None
 ) -> Path:
     """Write the report of a stored run as one self-contained HTML file; return its path.
 

@@ -361,10 +361,7 @@ def _record(
     found=lambda r: f"{r['p05_kwh_day']:,.0f} to {r['p95_kwh_day']:,.0f}",
 )
 def demand_range(
-    config: Config,
-    demand: Table,
-    area: people_to_energy.Area,
-    fleet_paces: Table | None,
+    config: Config, demand: Table, area: people_to_energy.Area, fleet_paces: Table | None
 ) -> dict[str, Any]:
     """The 5-95 % range of the demand (kWh/day) over random draws of its figures.
 

@@ -217,11 +217,7 @@ def _write_facts(study: Study, plan: Plan, folder: Path) -> None:
 def _write_files(study: Study, plan: Plan, folder: Path, now: datetime) -> None:
     """Write layers, tables and the configuration of a plan into a run folder."""
     write_run_tables(
-        folder,
-        plan,
-        **shown_beside(study, plan),
-        credit=credit_line(study.inputs),
-        made=now.date(),
+        folder, plan, **shown_beside(study, plan), credit=credit_line(study.inputs), made=now.date()
     )
     for name, table in plan.tables.items():
         write_csv(table, folder / f"{name}.csv", note=noted(plan))
