@@ -227,9 +227,8 @@ def _pc1(word: Word, run: _Run) -> None:
     for who in ("prepared by", "checked by", "approved by"):
         word.say(f"{who[:1].upper()}{who[1:]}: ", Blank("name, designation, telephone, signature"))
     word.head("Annex A: the stations", new_page=True)
-    word.say(
-        f"Where a row comes from: siting trace {run.path.name} STATION. Totals are sums of it."
-    )
+    trace = f"siting trace {run.path.name} STATION"
+    word.say(f"Where a row comes from: {trace}. Totals are sums of it.")
     rows = [
         (row["site_id"], row["place"], row["chargers"], f"{row['power_kw']:,.1f}",
          f"{row['cost_pkr']:,.0f}", f"{row['subsidy_pkr']:,.0f}", f"{row['served_kwh_day']:,.1f}")

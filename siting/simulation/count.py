@@ -203,11 +203,11 @@ def station_table(simulated: Days) -> pd.DataFrame:
     ``delivered_kwh_day`` with ``delivered_kwh_day_ci``.
     """
     table = simulated.queues.table
-    site = table["site_id"].astype(str)
-    parts = [day.by_queue.groupby(site.to_numpy()).sum() for day in simulated.days]
-    ports = table.groupby(site.to_numpy())["ports"].sum()
+    site = table["site_id"].astype(str).to_numpy()
+    parts = [day.by_queue.groupby(site).sum() for day in simulated.days]
+    ports = table.groupby(site)["ports"].sum()
     waits = pd.concat([day.waits for day in simulated.days], ignore_index=True)
-    waits["site_id"] = site.to_numpy()[waits["queue"].to_numpy(int)]
+    waits["site_id"] = site[waits["queue"].to_numpy(int)]
     tail = waits.groupby("site_id")["wait_min"].quantile(0.95)
     out = _means(parts, ports.index, tail)
     out.insert(0, "ports", ports)
@@ -218,10 +218,8 @@ def station_table(simulated: Days) -> pd.DataFrame:
 def class_table(simulated: Days) -> pd.DataFrame:
     """Return a row per class, and one for all: as `station_table`, with ``out_of_reach_day``."""
     names = [*simulated.sessions.classes, "all"]
-    parts = []
-    for day in simulated.days:
-        part = day.by_class
-        parts.append(pd.concat([part, part.sum().to_frame().T]).set_axis(names))
+    counts = [day.by_class for day in simulated.days]
+    parts = [pd.concat([one, one.sum().to_frame().T]).set_axis(names) for one in counts]
     waits = pd.concat([day.waits for day in simulated.days], ignore_index=True)
     tail = waits.groupby("of")["wait_min"].quantile(0.95)
     tail.index = [simulated.sessions.classes[int(i)] for i in tail.index]
@@ -241,10 +239,7 @@ def hour_table(simulated: Days) -> pd.DataFrame:
 
 
 def use_table(simulated: Days) -> pd.DataFrame:
-    """Return a row per station: the share of port time in use by hour, ``h00`` to ``h23``.
-
-    `simulated`: the days; the shares are means over them.
-    """
+    """Return a row per station: the mean share of port time in use by hour, ``h00`` to ``h23``."""
     site = simulated.queues.table["site_id"].astype(str).to_numpy()
     busy = np.mean([day.by_queue_hour for day in simulated.days], axis=0)
     names = [f"h{hour:02d}" for hour in range(HOURS)]

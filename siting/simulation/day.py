@@ -53,9 +53,8 @@ class Queues:
         for g, name in enumerate(sessions.groups):
             of_group = np.flatnonzero(groups == name)
             for c in np.flatnonzero(sessions.uses[:, g]):
-                pace[of_group, c] = (
-                    sessions.minutes(int(c), g, ports.iloc[of_group]) / sessions.kwh[c]
-                )
+                minutes = sessions.minutes(int(c), g, ports.iloc[of_group])
+                pace[of_group, c] = minutes / sessions.kwh[c]
         rows, per_queue, ends = [], [], []
         for (site_id, group), part in ports.groupby(["site_id", "charger_group"], sort=True):
             at = ports.index.get_indexer(part.index)
@@ -88,15 +87,14 @@ def choices_of(
         of_site.setdefault(site_id, []).append(q)
     near = reach[reach["site_id"].astype(str).isin(of_site)]
     by_place: dict[str, list[tuple[float, str]]] = {}
-    for place, site_id, minutes in near[["place", "site_id", "travel_min"]].itertuples(
-        index=False, name=None
-    ):
+    columns = (near[name] for name in ("place", "site_id", "travel_min"))
+    for place, site_id, minutes in zip(*columns, strict=True):
         by_place.setdefault(str(place), []).append((float(minutes), str(site_id)))
     mean = [np.asarray(queues.pace[list(rows_of)]).mean(axis=0) for rows_of in queues.port_rows]
     by_place_class: dict[tuple[str, str], list[tuple[float, int, float]]] = {}
     out: list[Choices] = []
-    for place, name in (
-        rows[["place", "vehicle_class"]].astype(str).itertuples(index=False, name=None)
+    for place, name in zip(
+        rows["place"].astype(str), rows["vehicle_class"].astype(str), strict=True
     ):
         if (place, name) not in by_place_class:
             c = sessions.classes.index(name)

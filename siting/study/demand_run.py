@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from siting import demand, export
-from siting.config import Demand, to_yaml
+from siting.config import to_yaml
 from siting.interrupts import seen_through
 from siting.study.facts import folder_for, head_of
 from siting.study.pipeline import Study
@@ -95,9 +95,8 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
     classes["demand_kwh_day"] = wanted.reindex(name).fillna(0.0).to_numpy(dtype=float)
     for end in ("low", "high"):
         classes[f"{end}_kwh_day"] = ends.loc[name, end].to_numpy(dtype=float)
-    load = demand.session_load(classes, study.sessions)
-    classes["sessions_day"] = load["sessions_day"]
-    classes["peak_hour_kw"] = load["peak_hour_kw"]
+    load = ["sessions_day", "peak_hour_kw"]
+    classes[load] = demand.session_load(classes, study.sessions)[load]
     hours = study.sessions.set_index("vehicle_class").loc[name, demand.HOURS].to_numpy(dtype=float)
     total = classes.drop(columns="vehicle_class").sum()
     # The classes peak in different hours, so their peaks are not summed.
@@ -110,22 +109,23 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
         classes.insert(at, column, quantiles[column].to_numpy(dtype=float))
     swings = on_map = pd.DataFrame()
     if sensitivity:
+        energy, depots = study.zone_energy, study.depots
         shares = spread(
-            study.zone_energy.assign(demand_kwh_day=1.0),
-            study.cells,
-            study.surfaces,
-            study.surface_weights,
+            energy.assign(demand_kwh_day=1.0), study.cells, study.surfaces, study.surface_weights,
             study.vehicles,
-        )
-        shares = _with_zone(shares, study.cells, study.zone_table)
-        if study.depots is not None:
-            shares = _at_depots(shares, study.zone_energy["zone_id"], study.depots)
+        ).rename(columns={"demand_kwh_day": "share"})  # fmt: skip
+        if study.zone_table is None:
+            shares["zone_id"] = "all"
+        else:
+            zone = study.cells.set_index("cell_id")["zone_id"]
+            shares["zone_id"] = zone.loc[shares["cell_id"]].to_numpy()
+        if depots is not None:
+            shares = _at_depots(shares, energy["zone_id"], depots)
         swings = demand.sensitivity(study.area, shares=shares)
         on_map = swings[["figure", "vehicle_class", "moved_cells_share", "source", "confidence"]]
         if study.surfaces is not None:
-            energy = study.zone_energy
-            if study.depots is not None:  # surfaces do not affect the demand of depots
-                energy = energy[~energy["vehicle_class"].isin(study.depots["vehicle_class"])]
+            if depots is not None:  # surfaces do not affect the demand of depots
+                energy = energy[~energy["vehicle_class"].isin(depots["vehicle_class"])]
             where = demand.map_swings(
                 study.cells,
                 energy,
@@ -136,46 +136,30 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
             )
             on_map = pd.concat([on_map, where], ignore_index=True)
         on_map = on_map.sort_values("moved_cells_share", ascending=False, ignore_index=True)
+    asked, fleet = study.config.demand, pd.DataFrame()
+    if asked.fleet_csv is None:
+        fleet = demand.fleet_check(
+            asked.scenario, asked.scenarios_csv, asked.fleet_figures, sales_path=asked.sales_csv
+        )
     return DemandRun(
         title=study.config.title,
         year=study.config.year,
         classes=classes.astype({c: float for c in classes.columns if c != "vehicle_class"}),
-        fleet=_fleet_check(study.config.demand),
+        fleet=fleet,
         total_swings=swings,
         map_swings=on_map,
         notes=tuple(study.demand_notes),
     )
 
 
-def _with_zone(
-    shares: pd.DataFrame, cells: pd.DataFrame, zones: pd.DataFrame | None
-) -> pd.DataFrame:
-    """Return each cell's zone, and its share of the zone's energy by class."""
-    shares = shares.rename(columns={"demand_kwh_day": "share"})
-    if zones is None:
-        return shares.assign(zone_id="all")
-    zone = cells.set_index("cell_id")["zone_id"]
-    return shares.assign(zone_id=zone.loc[shares["cell_id"]].to_numpy())
-
-
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
     """Return the shares, in which classes known by depot are in the cells of the depots."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
-        at = class_depots[["cell_id"]].assign(
-            vehicle_class=name, share=demand.depot_shares(class_depots)
-        )
+        share = demand.depot_shares(class_depots)
+        at = class_depots[["cell_id"]].assign(vehicle_class=name, share=share)
         parts.append(at.merge(pd.DataFrame({"zone_id": zones.unique()}), how="cross"))
     return pd.concat(parts, ignore_index=True)
-
-
-def _fleet_check(settings: Demand) -> pd.DataFrame:
-    if settings.fleet_csv is not None:
-        return pd.DataFrame()
-    fleet_figures = {name: dict(figures) for name, figures in settings.fleet_figures.items()}
-    return demand.fleet_check(
-        settings.scenario, settings.scenarios_csv, fleet_figures, sales_path=settings.sales_csv
-    )
 
 
 def _write(
@@ -239,7 +223,7 @@ def _write(
             settings.scenario,
             max(LAST_YEAR, config.year),
             settings.scenarios_csv,
-            {name: dict(figures) for name, figures in settings.fleet_figures.items()},
+            settings.fleet_figures,
             sales_path=settings.sales_csv,
         )
         tables["fleet"]["projection"] = tables["fleet"]["year"] > demand.PROJECTED_AFTER

@@ -17,7 +17,7 @@ from siting.reference.listing import CONFIG, ENERGY, MONEY, STATIONS, WHERE, lis
 from siting.study.read_sources import charger_types
 from siting.study.stages import EVERY_KEY, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
-from siting.study.to_demand import own_figures
+from siting.study.to_demand import own_figures, with_own
 
 FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
 # Value of ``used_for`` for the configuration's settings.
@@ -207,11 +207,9 @@ def figures(
 
     `all_figures` adds the figures of the fleet model.
     """
-    energy_figures = people_to_energy.demand_figures(
-        area,
-        f"{cells['people'].sum():,.0f} people of the study area over "
-        f"{city_people:,.0f} of the city",
-    )
+    share = f"{cells['people'].sum():,.0f} people of the study area over "
+    share += f"{city_people:,.0f} of the city"
+    energy_figures = people_to_energy.demand_figures(area, share)
     if config.demand.surfaces is None:
         return energy_figures
     shares = [
@@ -264,9 +262,7 @@ def settings(config: Config, city: Row, availability: float) -> Table:
     rule, power = "configuration; rule not found", "configuration"
     if offers.availability is None:
         power = f"{city['disco']}: {city['availability_source']}"
-    standard: list[tuple[str, float, str, str]] = [
-        ("utilisation", offers.utilisation, "share", _STATED)
-    ]
+    standard = [("utilisation", offers.utilisation, "share", _STATED)]
     if offers.service.rule == "waiting":
         standard = [
             ("service.wait_min", offers.service.wait_min, "min", _STATED),
@@ -322,9 +318,8 @@ def _given_by_user(figures: Table, name: str, path: Path | None) -> pd.Series[bo
     if path is None:
         return pd.Series(data=False, index=figures.index)
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
-    return pd.Series(
-        pd.MultiIndex.from_frame(figures[["figure", "of"]]).isin(in_file), index=figures.index
-    )
+    named = pd.MultiIndex.from_frame(figures[["figure", "of"]])
+    return pd.Series(named.isin(in_file), index=figures.index)
 
 
 def file_of(name: str, path: Path | None) -> str:
@@ -341,10 +336,7 @@ def _energy_figures(
     others = [name for name in dict.fromkeys(fleets) if name != asked.scenario]
     for scenario in [asked.scenario, *others] if asked.fleet_csv is None else []:
         model = people_to_energy.fleet_figures(
-            scenario,
-            asked.scenarios_csv,
-            {name: dict(values) for name, values in asked.fleet_figures.items()},
-            sales_path=asked.sales_csv,
+            scenario, asked.scenarios_csv, asked.fleet_figures, sales_path=asked.sales_csv
         )
         model = model[model["vehicle_class"].isin(classes)].rename(columns={"vehicle_class": "of"})
         if scenario != asked.scenario:
@@ -366,9 +358,8 @@ def _energy_figures(
     rows = placed(rows, "vehicles.csv", ENERGY)
     rows["table"] = rows["figure"].map(origin).where(rows["table"] != CONFIG).fillna(rows["table"])
     rows["used_for"] = rows["used_for"].mask(rows["figure"].isin(SURFACES), WHERE)
-    by_user = _given_by_user(rows, "vehicles", asked.vehicles_csv) & (
-        rows["table"] == "vehicles.csv"
-    )
+    by_user = _given_by_user(rows, "vehicles", asked.vehicles_csv)
+    by_user &= rows["table"] == "vehicles.csv"
     rows["table"] = rows["table"].mask(by_user, file_of("vehicles", asked.vehicles_csv))
     registered = reference.table("registrations", asked.registrations_csv)
     here = registered["city"].astype(str).str.casefold() == asked.city.casefold()
@@ -425,21 +416,6 @@ def all_figures(
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
-def with_own(
-    rows: Table, values: Mapping[str, float], item: str = "item", figure: str = "value"
-) -> Table:
-    """Return rows of a table, by ``item``, with the values set in the configuration."""
-    given = rows[item].map(dict(values))
-    kept = given.isna()
-    ends = (figure, "low", "high")
-    out = rows.astype(dict.fromkeys(ends, float))
-    for end in ends:
-        out[end] = out[end].where(kept, given)
-    out["source"] = out["source"].where(kept, "set in the configuration")
-    out["confidence"] = out["confidence"].where(kept, "ASSUMPTION")
-    return out
-
-
 def station_figures(config: Config) -> list[Table]:
     """Return the figures of the stations: chargers, grid works, fees, site costs, parking."""
     asked = config.offers
@@ -459,16 +435,12 @@ def station_figures(config: Config) -> list[Table]:
 
     # Listed under both rules of capacity, because every run also reports its service under the
     # other rule.
-    use_shares = {str(k): float(v) for k, v in asked.service.time_utilisation.items()}
     taken = reference.table("time_utilisation").assign(figure="service.time_utilisation")
-    taken = with_own(
-        taken[taken["charger_group"].isin(groups)], use_shares, "charger_group", "use_share"
-    )
+    taken = taken[taken["charger_group"].isin(groups)]
+    taken = with_own(taken, asked.service.time_utilisation, "charger_group", "use_share")
     preset = asked.costs.preset
-    works = with_own(
-        reference.at_preset(reference.table("works"), preset),
-        _by_item(config.offers.costs, sites.WORKS),
-    )
+    works = reference.at_preset(reference.table("works"), preset)
+    works = with_own(works, _by_item(asked.costs, sites.WORKS))
     # Bays set in the configuration apply to every kind of place.
     own_bays = asked.costs.site_bays is not None
     by_kind = [] if own_bays else [listed("site_bays", reference.table("site_bays"))]

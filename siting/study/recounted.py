@@ -149,9 +149,9 @@ def account_of(
     `spare_kw` is the spare power of the grid by ``site_id``.
     """
     keys, years = asked.config.program, asked.config.program.years
-    budget: float | dict[int, float] = keys.budget_pkr if asked.budgeted else math.inf
-    if years is not None:
-        budget = {y: pkr if asked.budgeted else math.inf for y, pkr in years.budgets_pkr.items()}
+    budget: float | dict[int, float] = keys.budget_pkr if years is None else dict(years.budgets_pkr)
+    if not asked.budgeted:
+        budget = math.inf if years is None else dict.fromkeys(years.budgets_pkr, math.inf)
     use, there = limit_tables(asked.limits)
     named = {"limit": "resource"}
     claimed = ["site_id", "offer_id", "power_kw", "subsidy_pkr"]
@@ -196,7 +196,7 @@ def account_of(
 def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
     """Return the plan's claims for the configuration's own demand, in its last year."""
     last = outcome.built["slice"] == outcome.slices["slice"].iloc[-1]
-    kwh = {"slice": [""], "demand_kwh_day": [outcome.demand_kwh_day]}
+    kwh = {name: getattr(outcome, name) for name in ("demand_kwh_day", "served_kwh_day")}
     return Account(
         built=outcome.built.loc[last, ["site_id", "offer_id"]],
         service=outcome.service,
@@ -204,7 +204,7 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
         budget_pkr=math.inf,
         **_inputs_of(asked),
         sites=sites[["site_id", "offer_id", "served_kwh_day"]],
-        served=pd.DataFrame({**kwh, "served_kwh_day": [outcome.served_kwh_day]}),
+        served=pd.DataFrame([{"slice": "", **kwh}]),
     )
 
 
@@ -299,17 +299,10 @@ def _per_kwh(asked: Asked, outcome: Outcome) -> pd.DataFrame | None:
     for name, demand, worth in zip(
         outcome.slices["slice"], asked.demand.values(), asked.worth.values(), strict=True
     ):
-        kwh = demand["demand_kwh_day"].to_numpy(dtype=float)
-        each = worth.reindex(demand["demand_id"].astype(str)).to_numpy(dtype=float)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "slice": name,
-                    "demand_id": demand["demand_id"].astype(str),
-                    "per_kwh": np.where(kwh > 0, each / np.where(kwh > 0, kwh, 1.0), 0.0),
-                }
-            )
-        )
+        kwh, ids = demand["demand_kwh_day"].to_numpy(dtype=float), demand["demand_id"].astype(str)
+        each = worth.reindex(ids).to_numpy(dtype=float)
+        per_kwh = np.where(kwh > 0, each / np.where(kwh > 0, kwh, 1.0), 0.0)
+        parts.append(pd.DataFrame({"slice": name, "demand_id": ids, "per_kwh": per_kwh}))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -72,9 +72,8 @@ def record_of(source: Source) -> RunRecord:
     study = study_of(source)
     if isinstance(source, Path | str):
         plan = plan_of(study, Path(source))
-        path = Path(source) / "run.json"
         record = record_of_plan(study, plan)
-        refuse(list(_disagreements(record, study, plan, path)))
+        refuse(_disagreements(record, study, plan, Path(source) / "run.json"))
         return record
     plan = source if isinstance(source, Plan) else study.plan
     if plan.facts_of is None:
@@ -133,11 +132,10 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str | None]]:
     >>> list(_flat({"sizes": {"cells": 2}, "classes": [{"served_share": None}]}))
     [('sizes.cells', '2'), ('classes.1.served_share', None)]
     """
+    if isinstance(value, list) and value:
+        value = dict(enumerate(value, start=1))
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else key)
-    elif isinstance(value, list) and value:
-        for i, inner in enumerate(value, start=1):
-            yield from _flat(inner, f"{name}.{i}")
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
     else:
         yield name, None if value is None or value in ([], {}) else str(value)

@@ -43,12 +43,10 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
     end = replace(
         asked, demand={None: last}, own={None: last}, worth=None, own_worth=None, limits=limits
     )
-    keys: dict[str, Any] = dict.fromkeys(
-        ("years", "scenarios", "decay", "least_cost", "alternatives")
-    )
-    keys |= {"objective": "energy", "fairness": "none", "aims": (), "then": ()}
-    keys |= {"least_gain": LeastGain(per_million=0)}
-    return with_program(end, **keys, budget_pkr=float(budget_pkr))
+    left_out = dict.fromkeys(("years", "scenarios", "decay", "least_cost", "alternatives"))
+    keys = {"objective": "energy", "fairness": "none", "aims": (), "then": ()}
+    keys |= {"least_gain": LeastGain(per_million=0), "budget_pkr": float(budget_pkr)}
+    return with_program(end, **left_out, **keys)
 
 
 def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDLESS_PKR) -> Asked:

@@ -172,12 +172,10 @@ def isochrones(
 
 def _shares(days: simulation.Days, alpha: float) -> dict[str, Any]:
     """Return the shares of simulated drivers by outcome."""
-    table = simulation.class_table(days)
-    row = table[table["vehicle_class"] == "all"].iloc[0].to_dict()
+    row = simulation.class_table(days).set_index("vehicle_class").loc["all"].to_dict()
     hours = simulation.hour_table(days)
     asked = float(row["arrivals_day"] + row["out_of_reach_day"])
-    late, _ = simulation.peak_late(days)
-    late = 0.0 if math.isnan(late) else late
+    late = _number(simulation.peak_late(days)[0])
     peak = float(hours["arrivals_day"].max()) * len(days.days)
     chance = SURE * math.sqrt(alpha * (1 - alpha) / peak) if peak > 0 else math.inf
     away = float(row["out_of_reach_day"]) / asked if asked else 0.0
@@ -343,13 +341,9 @@ def _record(
     what: str, key: str, text: str, served: pd.DataFrame, money: dict[str, Any]
 ) -> dict[str, Any]:
     table = served.set_index("vehicle_class")
-    totals = {str(name): float(value) for name, value in served.iloc[-1, 1:].items()}
     return {
-        "what": what,
-        "key": key,
-        "text": text,
-        "why_not": "",
-        **totals,
+        **{"what": what, "key": key, "text": text, "why_not": ""},
+        **table.loc["all"].astype(float).to_dict(),
         "classes": table["served_share"].drop("all").astype(float).to_dict(),
         "money": money,
     }
@@ -420,17 +414,13 @@ def lines_beside(study: Any) -> list[Line]:
         for row in study.what_if
         if row["what"] == "demand" and not row["why_not"] and not row["key"].startswith("case ")
     ]
-    texts = [
-        f"{row['key']} {row['served_share']:.0%} of {row['demand_kwh_day']:,.0f}" for row in others
-    ]
-    if texts:
-        text = "; ".join(texts) + " kWh/day"
+    if others:
+        texts = (
+            f"{row['key']} {row['served_share']:.0%} of {row['demand_kwh_day']:,.0f}"
+            for row in others
+        )
+        text = f"{'; '.join(texts)} kWh/day"
         lines.append(Line("under_other_demand", "Under other demand", text))
-    risks = [
-        f"{row['key']}: {at_risk_in_words(row['money'])}"
-        for row in others
-        if row["key"].startswith("scenario") and row["money"]["stations"]
-    ]
     lots = study.plan.tables.get("concessions")
     for n, lot in enumerate([] if lots is None else lots.head(MOST_LOTS).to_dict("records"), 1):
         text = (
@@ -439,6 +429,11 @@ def lines_beside(study: Any) -> list[Line]:
             f"PKR {lot['npv_subsidised_pkr'] / 1e6:,.2f} m"
         )
         lines.append(Line(f"concession_{n}", f"Concession {lot['concession']}", text))
+    risks = [
+        f"{row['key']}: {at_risk_in_words(row['money'])}"
+        for row in others
+        if row["money"]["stations"]
+    ]
     if risks:
         lines.append(Line("money_at_risk", "Money at risk", "; ".join(risks)))
     return lines
@@ -447,14 +442,13 @@ def lines_beside(study: Any) -> list[Line]:
 def planned_in_words(config: Config, wanted_kwh: float) -> str:
     """Return in words the demand for which a plan is made, and its case or scenario."""
     asked = config.demand
-    policy = asked.fleet_csv is None and asked.scenario == people_to_energy.DEFAULT_SCENARIO
     if asked.case != "central":
         return f"{wanted_kwh:,.0f} planned for (case {asked.case})"
-    if policy:
+    if asked.fleet_csv is not None:
+        return f"{wanted_kwh:,.0f} planned for"
+    if asked.scenario == people_to_energy.DEFAULT_SCENARIO:
         return f"{wanted_kwh:,.0f} if the policy is met"
-    return f"{wanted_kwh:,.0f} planned for" + (
-        "" if asked.fleet_csv else f" (scenario {asked.scenario})"
-    )
+    return f"{wanted_kwh:,.0f} planned for (scenario {asked.scenario})"
 
 
 def stands_in_words(draws: Mapping[str, Any]) -> str:
@@ -485,10 +479,10 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
         if case == "free":
             text += f", {shares['out_of_reach_share']:.1%} without a station in reach"
         lines.append(Line(f"day_{case}", f"Day, {words}", text))
-    over = [words for case, words in (("planned", "as planned"), ("free", "where drivers choose"))
-            if day[case]["exceeds"]]  # fmt: skip
+    cases = {"planned": "as planned", "free": "where drivers choose"}
+    over = [words for case, words in cases.items() if day[case]["exceeds"]]
     if over:
-        worst = max(day[case]["peak_late_share"] for case in ("planned", "free"))
+        worst = max(day[case]["peak_late_share"] for case in cases)
         text = (
             f"not kept {' or '.join(over)}: up to {worst:.0%} of the busiest hour's drivers wait "
             f"over {day['wait_min']:g} min or are turned away, {day['alpha']:.0%} may"

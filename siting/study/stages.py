@@ -154,30 +154,20 @@ class _ToStage(Protocol):
     def __call__[T](self, make: Callable[..., T], /) -> Stage[T]: ...
 
 
-def stage(
-    *keys: str,
-    seen: tuple[str, ...] = (),
-    also: tuple[str, ...] = (),
-    told: str = "",
-    found: Callable[[Any], str | None] | None = None,
-    stored: str = "",
-    once: bool = False,
-) -> _ToStage:
-    """Return a decorator that makes a function a stage with these keys; see `Stage`.
+def stage(*keys: str, **fields: Any) -> _ToStage:
+    """Return a decorator that makes a function a stage with these keys and fields of `Stage`.
 
     One text may list several keys of a section: ``"reach: cutoff_min access_kmh"``.
     """
-    full_keys = tuple(key for text in keys for key in _whole_keys(text))
+    full_keys: list[str] = []
+    for text in keys:
+        section, _, names = text.rpartition(": ")
+        full_keys += [f"{section}.{name}" for name in names.split()] if section else [text]
 
     def to_stage[T](make: Callable[..., T], /) -> Stage[T]:
-        return Stage(make, full_keys, seen, also, told, found, stored, once)
+        return Stage(make, tuple(full_keys), **fields)
 
     return to_stage
-
-
-def _whole_keys(text: str) -> list[str]:
-    section, _, names = text.rpartition(": ")
-    return [f"{section}.{name}" for name in names.split()] if section else [text]
 
 
 class Part:

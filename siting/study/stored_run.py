@@ -31,6 +31,7 @@ from siting.roads import Network
 from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale
 from siting.study.pipeline import Study
 from siting.study.provenance import SETTINGS
+from siting.study.read_sources import no_neighbourhoods
 from siting.study.spare import Spare
 from siting.study.stages import Report
 from siting.study.table_cache import load_table
@@ -154,15 +155,15 @@ def study_from_run(
     as_form(RunFacts, facts, str(folder / "run.json"))
     config, changed = _configuration(folder, overrides)
     groups = stale(changed)
+    reused = tuple(group for group in STORED if group not in groups)
     stages = Folder(folder / FOLDER, record)
-    kept = _kept_stages([group for group in STORED if group not in groups])
-    tables = {name: _form(name).read(stages) for name in kept}
+    tables = {name: _form(name).read(stages) for name in _kept_stages(reused)}
     tables["known_inputs"] = _known_inputs(facts, groups)
     if "sourced_figures" not in gone(changed):
         known = pd.DataFrame(facts["assumptions"])
         tables["sourced_figures"] = known[known["used_for"] != SETTINGS].reset_index(drop=True)
     study = Study(config, progress=progress, tables=tables)
-    study.reused = tuple(group for group in STORED if group not in groups)
+    study.reused = reused
     study.start = tuple(record["outcome"]["offers"])
     if not changed:
         study.spare = Spare(known=facts.get("in_time"))
@@ -204,9 +205,7 @@ def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tupl
     try:
         before = load(folder / "config.yaml", check_files=False)
     except ConfigError as err:  # written by a version with other keys
-        raise InputError(
-            [Fault(fault.where, fault.what, fault.fix or AGAIN) for fault in err.faults]
-        ) from err
+        raise InputError([Fault(f.where, f.what, f.fix or AGAIN) for f in err.faults]) from err
     after = load(folder / "config.yaml", overrides, check_files=False) if overrides else before
     changed = changed_keys(before, after)
     _require_inputs(after, stale(changed), changed)
@@ -257,10 +256,8 @@ def _require_inputs(config: Config, groups: Sequence[str], changed: Sequence[str
     for key, path in input_files(config).items():
         needed = [group for group in feeds(key) if group in groups]
         if needed and not path.is_file():
-            what = (
-                f"{path} is not there any more, and {' and '.join(needed)} must be worked out "
-                f"again from it"
-            )
+            what = f"{path} is not there any more, and {' and '.join(needed)} must be worked out "
+            what += "again from it"
             fix = "put it back, name another with --set, or leave out the change"
             faults.append(Fault(key, what, fix, tuple(changed)))
     refuse(faults)
@@ -291,9 +288,7 @@ def _cell_zones(folder: Folder) -> pd.Series | None:
 
 def _neighbourhoods(folder: Folder) -> gpd.GeoDataFrame:
     neighbourhoods = folder.table("neighbourhoods")
-    if neighbourhoods is None:
-        neighbourhoods = gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
-    return neighbourhoods
+    return no_neighbourhoods() if neighbourhoods is None else neighbourhoods
 
 
 def _limits(folder: Folder) -> tuple[Limit, ...]:
