@@ -45,9 +45,8 @@ def with_areas(
         for site, rows in service.groupby("site_id")
     }
     radii, losses = [], []
-    for site, snap_m, point in zip(
-        stations["site_id"], stations["snap_m"], stations.geometry, strict=True
-    ):
+    columns = (stations["site_id"], stations["snap_m"], stations.geometry)
+    for site, snap_m, point in zip(*columns, strict=True):
         kwh = kwh_of.get(str(site), pd.Series(dtype=float))
         home = homes.loc[kwh.index]
         off_road_m = home["snap_m"].to_numpy(dtype=float) + float(snap_m)

@@ -93,9 +93,8 @@ def choices_of(
     mean = [np.asarray(queues.pace[list(rows_of)]).mean(axis=0) for rows_of in queues.port_rows]
     by_place_class: dict[tuple[str, str], list[tuple[float, int, float]]] = {}
     out: list[Choices] = []
-    for place, name in zip(
-        rows["place"].astype(str), rows["vehicle_class"].astype(str), strict=True
-    ):
+    wanted = rows[["place", "vehicle_class"]].astype(str)
+    for place, name in zip(wanted["place"], wanted["vehicle_class"], strict=True):
         if (place, name) not in by_place_class:
             c = sessions.classes.index(name)
             by_place_class[place, name] = [
@@ -113,25 +112,13 @@ def simulate(
 ) -> pd.DataFrame:
     """Return the outcome of each driver, followed until the session is done.
 
-    Parameters
-    ----------
-    drivers
-        The drivers, from `siting.simulation.draw_drivers`.
-    choices
-        The choices of each row of demand.
-    queues
-        The queues.
-    patience_min
-        The longest expected wait that a driver accepts, minutes; may be infinite.
+    `drivers`: from `siting.simulation.draw_drivers`; `choices`: the choices of each row of demand;
+    `patience_min`: the longest expected wait that a driver accepts, minutes; may be infinite.
 
-    Returns
-    -------
-    DataFrame
-        `drivers` with ``outcome`` (0 nothing in reach, 1 turned away before setting out, 2 turned
-        round at the station, 3 charged), ``queue`` (-1: none), ``arrive_min`` (at the station; for
-        drivers who never set out, when they want to charge), ``start_min``, ``end_min``, ``port``
-        (row of the table of ports).
-
+    Columns added to `drivers`: ``outcome`` (0 nothing in reach, 1 turned away before setting out, 2
+    turned round at the station, 3 charged), ``queue`` (-1: none), ``arrive_min`` (at the station;
+    for drivers who never set out, when they want to charge), ``start_min``, ``end_min``, ``port``
+    (row of the table of ports).
     """
     n = len(drivers)
     time = drivers["time_min"].to_numpy(dtype=float).tolist()

@@ -172,9 +172,8 @@ def alternatives_of(
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
     open_sites = set(plan.offers.loc[may_be_built(plan.offers), "site_id"].astype(str))
-    places = nearest_places(
-        plan.sites, plan.candidates, plan.service, reach, open_sites - set(forbidden)
-    )
+    open_sites -= set(forbidden)
+    places = nearest_places(plan.sites, plan.candidates, plan.service, reach, open_sites)
     served = plan.sites.set_index("site_id")["served_kwh_day"].astype(float)
 
     def texts_of(site: str) -> Iterator[str]:

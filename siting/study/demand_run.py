@@ -101,9 +101,8 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
     total = classes.drop(columns="vehicle_class").sum()
     # The classes peak in different hours, so their peaks are not summed.
     total["peak_hour_kw"] = (classes["demand_kwh_day"].to_numpy() @ hours).max()
-    classes = pd.concat(
-        [classes, total.to_frame().T.assign(vehicle_class="all")], ignore_index=True
-    )[classes.columns]
+    whole = total.to_frame().T.assign(vehicle_class="all")
+    classes = pd.concat([classes, whole], ignore_index=True)[classes.columns]
     quantiles = drawn.set_index("vehicle_class").loc[classes["vehicle_class"]]
     for at, column in enumerate(("p05_kwh_day", "p50_kwh_day", "p95_kwh_day"), 5):
         classes.insert(at, column, quantiles[column].to_numpy(dtype=float))

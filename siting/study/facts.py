@@ -204,9 +204,8 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
     for why, count in left_out(plan.dropped).items():
         where = f"{why} ({config.candidates.max_snap_m:g} m)" if why == FAR else why
         if count:
-            lines.append(
-                f"{count:,} places {where} were left out (layer dropped in plan.gpkg names them)"
-            )
+            told = "were left out (layer dropped in plan.gpkg names them)"
+            lines.append(f"{count:,} places {where} {told}")
     ruled_out = plan.offers["reason"].fillna("").astype(str).str.strip() != ""
     if ruled_out.any():
         lines.append(f"{ruled_out.sum():,} offers were ruled out; offers.csv says why")

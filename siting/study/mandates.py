@@ -139,9 +139,8 @@ def _owner_worths(
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))
     kept = np.flatnonzero(theirs | instance.offer_existing)
-    alone = replace(
-        instance.with_offers(kept), limits=(), required_sites=np.zeros(0, dtype=np.int64)
-    )
+    nowhere = np.zeros(0, dtype=np.int64)
+    alone = replace(instance.with_offers(kept), limits=(), required_sites=nowhere)
     bare = replace(program, instance=alone, floors=()).without_aims().most_worth()
     many = Limit("as many", "number", "stations", float(len(there)), one.use)
     free = effort.attempt(bare.limit(many).without_budget(), 0.1, there)

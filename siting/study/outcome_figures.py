@@ -283,9 +283,7 @@ def year_tables(
             "weight": years.map(weights).astype(float),
             "demand_kwh_day": wanted,
             "served_kwh_day": served,
-            "served_share": [
-                got / max(kwh, 1e-12) for got, kwh in zip(served, wanted, strict=True)
-            ],
+            "served_share": np.array(served) / np.maximum(wanted, 1e-12),
             "stations": count_by_year(built, years),
             "new_stations": count_by_year(fresh[new], years),
             "upgraded_stations": count_by_year(fresh[~new], years),

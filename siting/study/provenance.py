@@ -40,9 +40,8 @@ def known_inputs() -> dict[str, dict[str, Any]]:
 @stage(*EVERY_KEY)
 def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """One record per input: key, file with its date and SHA-256, source and licence."""
-    by_key = {
-        key: dict(known_inputs.get(key, record)) for key, record in input_records(config).items()
-    }
+    stated = input_records(config)
+    by_key = {key: dict(known_inputs.get(key, record)) for key, record in stated.items()}
     records = list(by_key.values())
     for key, path in input_files(config).items():
         section_key = key.rpartition(".")[0]

@@ -174,10 +174,9 @@ def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDa
     if source.kind == "osm_file" or (source.kind == "layer" and source.tags is not None):
         return sites.candidates_from_pois(source.path, tags_of(source))
     if source.kind == "osm_download":
-        features = roads.download_features(
-            _area_of(config, network), tags_of(source), download_settings(config)
-        )
-        return sites.candidates_from_features(features, tags_of(source))
+        area, tags = _area_of(config, network), tags_of(source)
+        features = roads.download_features(area, tags, download_settings(config))
+        return sites.candidates_from_features(features, tags)
     if source.kind == "streets":
         return sites.candidates_from_streets(network, source.spacing_m)
     columns = {name: getattr(source, name) for name in ("name_column", "kind_column", "id_column")}

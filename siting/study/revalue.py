@@ -124,9 +124,8 @@ def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
     got = service.groupby("vehicle_class")["served_kwh_day"].sum().reindex(kwh.index)
     out = pd.DataFrame({"demand_kwh_day": kwh, "served_kwh_day": got.fillna(0.0)})
     out.loc["all"] = out.sum()
-    out["served_share"] = out["served_kwh_day"] / out["demand_kwh_day"].where(
-        out["demand_kwh_day"] > 0
-    )
+    wanted = out["demand_kwh_day"].where(out["demand_kwh_day"] > 0)
+    out["served_share"] = out["served_kwh_day"] / wanted
     return out.fillna({"served_share": 0.0}).rename_axis("vehicle_class").reset_index()
 
 

@@ -198,11 +198,9 @@ def _number(value: Any) -> float:
 
 
 @stage(
-    "offers.service.rule",
-    "offers.utilisation",
+    "offers: service.rule utilisation subsidy",
     "program.model",
     "demand: scenario case fleet_csv scenarios_csv table",
-    "offers.subsidy",
     "solver.time_limit_s",
     also=("business_rules", "compatibility", "concessions"),
     told="what if",

@@ -80,24 +80,18 @@ def write_stages(study: Study, folder: Path) -> None:
     """
     stages = folder / FOLDER
     stages.mkdir()
-    notes: dict[str, dict[str, Any]] = {}
-    record: dict[str, Any] = {}
+    record: dict[str, Any] = {"format": FORMAT, "siting": __version__, "attrs": {}}
     for name in _kept_stages():
         form, value = _form(name), getattr(study, name)
         record |= form.record(value)
         for table_name, frame in form.tables(value).items():
             if frame is None:
                 continue
-            notes[table_name] = {str(key): value for key, value in frame.attrs.items()}
+            if frame.attrs:
+                record["attrs"][table_name] = {str(k): note for k, note in frame.attrs.items()}
             bare = frame.copy(deep=False)
             bare.attrs = {}
             bare.to_parquet(stages / f"{table_name}.parquet", compression="zstd")
-    record = {
-        "format": FORMAT,
-        "siting": __version__,
-        "attrs": {name: attrs for name, attrs in notes.items() if attrs},
-        **record,
-    }
     write_json(sealed(plain(record), folder), stages / MANIFEST)
 
 
@@ -299,11 +293,10 @@ def _limits(folder: Folder) -> tuple[Limit, ...]:
     columns = ["limit", "kind", "unit", "at_most", "at_least", "per_rupee", "of_budget"]
     if "of_budget" not in there.columns:  # written before limits could follow the budget
         there = there.assign(of_budget=0.0)
+    rows = there[columns].itertuples(index=False, name=None)
     return tuple(
         Limit(name, kind, unit, float(most), amounts[name], float(least), bool(rupee), float(of))
-        for name, kind, unit, most, least, rupee, of in there[columns].itertuples(
-            index=False, name=None
-        )
+        for name, kind, unit, most, least, rupee, of in rows
     )
 
 

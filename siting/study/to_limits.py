@@ -195,13 +195,13 @@ def power_for(
         if classes & set(str(serves).split(", "))
     }
     # Power of the existing station and of the new chargers.
-    added = _bare(offers).map(configuration_kw).astype(float).fillna(0.0)
+    added = bare_names(offers).map(configuration_kw).astype(float).fillna(0.0)
     there_kw = offers["site_id"].astype(str).map(stands).astype(float).fillna(0.0)
     return dict(zip(offers["offer_id"].astype(str), (there_kw + added).tolist(), strict=True))
 
 
-def _bare(offers: pd.DataFrame) -> pd.Series[str]:
-    # Configurations existing+hub and hub+upgrade have the chargers of hub.
+def bare_names(offers: pd.DataFrame) -> pd.Series[str]:
+    """Return the configuration of each offer: ``hub`` for ``existing+hub`` and ``hub+upgrade``."""
     names: pd.Series[str] = offers["configuration"].astype("str")
     return names.str.removeprefix("existing+").str.removesuffix("+upgrade")
 
@@ -247,7 +247,7 @@ def _shares_by_chargers(
             group = str(chargers.loc[charger, "charger_group"])
             part = pkr / total if total > 0 else 1 / len(cost)
             share[name][group] = share[name].get(group, 0.0) + part
-    names, ids = _bare(offers), offers["offer_id"].astype(str)
+    names, ids = bare_names(offers), offers["offer_id"].astype(str)
     envelope_shares: dict[str, dict[str, float]] = {}
     for envelope, groups in envelopes.items():
         of_name = {

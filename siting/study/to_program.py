@@ -68,9 +68,8 @@ def program_of(asked: Asked) -> Program:
     keys = asked.config.program
     years, futures = keys.years, keys.scenarios
     made = Program(instance_of(asked), keys.model)
-    demand = {
-        key: table.set_index("demand_id")["demand_kwh_day"] for key, table in asked.demand.items()
-    }
+    tables = asked.demand.items()
+    demand = {key: rows.set_index("demand_id")["demand_kwh_day"] for key, rows in tables}
     if years is not None:
         made = made.years(
             dict(years.budgets_pkr),
@@ -205,23 +204,23 @@ def aim_in_words(config: Config) -> str:
         first += " for the budget"
     if futures is not None and futures.criterion == "expected":
         first += ", on average over the scenarios"
-    parts = [", then ".join([first, *later])]
-    if program.least_gain.always:
+    text = ", then ".join([first, *later])
+    gain = program.least_gain
+    if gain.always:
         unit = UNITS.get(program.objective, "kWh/day")
-        money = "public money" if program.least_gain.money == "subsidy_pkr" else "cost"
-        gain = program.least_gain
+        money = "public money" if gain.money == "subsidy_pkr" else "cost"
         least = f"{gain.per_million:g} {unit}"
         if gain.per_million_by_year is not None:
             each = gain.per_million_by_year.items()
             least = ", ".join(f"{number:g} {unit} in {year}" for year, number in each)
-        parts.append(f", where each PKR m of {money} brings {least} or is left")
+        text += f", where each PKR m of {money} brings {least} or is left"
     if program.decay is not None:
-        parts.append(", nearer counting more")
+        text += ", nearer counting more"
     if blocks_of(config) & {"zone_floor", "zone_floors", "class_floor", "class_floors"}:
-        parts.append(", floors held")
+        text += ", floors held"
     if subsidy_of(config).fills_gap:
-        parts.append(", where public money fills what the business case lacks")
-    return "".join(parts)
+        text += ", where public money fills what the business case lacks"
+    return text
 
 
 def blocks_of(config: Config) -> set[str]:
