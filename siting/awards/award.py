@@ -137,10 +137,8 @@ def award(
 
     record = {"bids": path.name, "sha256": sha256(path), "ties": TIES, "notes": list(made.notes)}
     facts = {AWARD: {**record, "payments": made.payments.to_dict("records")}}
-    plan, folder = write_run(
-        judged, None if out is None else Path(out), now, usual=usual, facts=facts,
-        also=write,
-    )  # fmt: skip
+    place = None if out is None else Path(out)
+    plan, folder = write_run(judged, place, now, usual=usual, facts=facts, also=write)
     return replace(made, plan=plan, folder=folder)
 
 

@@ -109,19 +109,17 @@ def _config_of(
     """Return the configuration of an award, in which the subsidy of a bid is its ask."""
     offers = config.offers
     subsidy = offers.subsidy.model_copy(update={"rule": "share"})
+    asked = {"configurations": wanted, "sizes": None, "table_csv": None, "subsidy": subsidy}
     solver: dict[str, float] = {"gap": gap}
     if time_limit_s is not None:
         solver["time_limit_s"] = time_limit_s
     return config.model_copy(
         update={
-            "offers": offers.model_copy(
-                update={"configurations": wanted, "sizes": None, "table_csv": None,
-                        "subsidy": subsidy}
-            ),
+            "offers": offers.model_copy(update=asked),
             "program": config.program.model_copy(update={"then": ("least_money",)}),
             "solver": config.solver.model_copy(update=solver),
         }
-    )  # fmt: skip
+    )
 
 
 def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:

@@ -110,12 +110,8 @@ def _stations(plan: Plan) -> pd.DataFrame:
     """Return the new stations with their offer, business case, place and year."""
     # The net present value of a site includes its subsidy; a business case's value does not.
     new = pd.DataFrame(plan.new_sites.drop(columns=["geometry", "npv_pkr"])).sort_values("site_id")
-    business = plan.tables["business"]
-    for key, table in (
-        ("offer_id", plan.offers),
-        ("site_id", business),
-        ("site_id", plan.candidates),
-    ):
+    tables = (plan.offers, plan.tables["business"], plan.candidates)
+    for key, table in zip(("offer_id", "site_id", "site_id"), tables, strict=True):
         rest = [c for c in table.columns if c not in new.columns and c != "geometry"]
         new = new.join(pd.DataFrame(table).set_index(key)[rest], on=key)
     built = plan.outcome.built

@@ -183,10 +183,8 @@ def simulate_days(
     """
     counted = []
     for child in np.random.SeedSequence(rules.seed).spawn(rules.days):
-        drivers = draw_drivers(
-            rows, sessions, days=WARM_UP_DAYS + 1, spread=rules.spread,
-            rng=np.random.default_rng(child),
-        )  # fmt: skip
+        rng, days = np.random.default_rng(child), WARM_UP_DAYS + 1
+        drivers = draw_drivers(rows, sessions, days=days, spread=rules.spread, rng=rng)
         begun = WARM_UP_DAYS * DAY_MIN - rules.warm_up_h * HOUR_MIN
         drivers = drivers[drivers["time_min"] >= begun].reset_index(drop=True)
         log = simulate(drivers, choices, queues, patience_min=rules.balk_min)

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import simpy
 
-from siting.simulation.ports import MINUTES, Sessions
+from siting.simulation.ports import Sessions
 
 # Outcomes of a driver.
 OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND, CHARGED = range(4)
@@ -194,6 +194,3 @@ def sessions_per_day(rows: pd.DataFrame, sessions: Sessions) -> np.ndarray:
     class_kwh = np.array([float(kwh.get(name, 0.0)) for name in sessions.classes])
     count: np.ndarray = class_kwh / sessions.kwh
     return count
-
-
-__all__ = ["MINUTES", "Choices", "Queues", "choices_of", "sessions_per_day", "simulate"]

@@ -104,10 +104,8 @@ def break_evens(station_accounts: Accounts | None) -> Table:
         of = replace(of, offers=offers, sold_kwh_day=of.sold_kwh_day[paid])
     table = economics.break_evens(of)
     # Sales are at most the capacity.
-    able = (
-        of.offers[capacity_columns(of.offers)].sum(axis=1).to_numpy()
-        - of.offers["standing_kwh_day"]
-    )
+    capacity = of.offers[capacity_columns(of.offers)].sum(axis=1)
+    able = capacity.to_numpy() - of.offers["standing_kwh_day"]
     most = float(np.min(able / np.maximum(of.sold_kwh_day, 1e-9)))
     for end in ("half_no_money_at", "no_money_at"):
         beyond = (table["figure"] == "sales") & (table[end] > most * (1 + 1e-6))
@@ -229,21 +227,15 @@ def figure_swings(
     # A hurdle would lower the sales, but the value is computed at the plan's sales.
     no_hurdle = replace(station_accounts.subsidy, hurdle=sites.Hurdle())
     station_accounts = replace(station_accounts, subsidy=no_hurdle)
-    moved = [
-        *_moved_money(station_accounts, sourced_figures),
-        *_moved_costs(config, station_accounts, sourced_figures),
-    ]
+    moved = list(_moved_money(station_accounts, sourced_figures))
+    moved += _moved_costs(config, station_accounts, sourced_figures)
     if config.demand.table is None:
         ends = people_to_energy.sensitivity(area)
         moved += _moved_demand(plan, station_accounts, sourced_figures, ends)
-    named = {
-        "|".join(str(row[name]) for name in columns[:3]): (
-            at,
-            float(row["low"]),
-            float(row["high"]),
-        )
-        for row, at in moved
-    }
+    named = {}
+    for row, at in moved:
+        name = "|".join(str(row[column]) for column in columns[:3])
+        named[name] = (at, float(row["low"]), float(row["high"]))
     table = economics.swings(station_accounts, named)
     table[["figure", "of", "table"]] = [name.split("|") for name in table["name"]] or None
     table = table[table["swing_pkr"] > RUPEE]

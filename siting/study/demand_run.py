@@ -21,8 +21,6 @@ from siting.study.stages import Report
 from siting.study.to_demand import ownership_of, spread
 from siting.writing import claimed_folder
 
-LAST_YEAR = demand.PROJECTED_AFTER
-
 
 @dataclass(frozen=True)
 class DemandRun:
@@ -220,7 +218,7 @@ def _write(
     if settings.fleet_csv is None:
         tables["fleet"] = demand.fleet_model(
             settings.scenario,
-            max(LAST_YEAR, config.year),
+            max(demand.PROJECTED_AFTER, config.year),
             settings.scenarios_csv,
             settings.fleet_figures,
             sales_path=settings.sales_csv,

@@ -113,6 +113,14 @@ def feeds(key: str) -> tuple[str, ...]:
     return tuple(group for group in STORED if group in groups)
 
 
+def still_known(
+    records: Iterable[Mapping[str, Any]], groups: Collection[str]
+) -> dict[str, Mapping[str, Any]]:
+    """Return, by key, the records of the inputs that none of the stored groups reads again."""
+    keyed = {str(record["key"]): record for record in records}
+    return {key: record for key, record in keyed.items() if set(feeds(key)).isdisjoint(groups)}
+
+
 def changed_keys(before: Config, after: Config) -> tuple[str, ...]:
     """Return the keys whose values differ between two configurations, by their full paths."""
     old, new = dict(_leaves(before.model_dump())), dict(_leaves(after.model_dump()))

@@ -25,7 +25,7 @@ from siting.study import (
     to_demand,
     to_plan,
 )
-from siting.study.depends import STAGES, changed_keys, feeds, gone, stale
+from siting.study.depends import STAGES, changed_keys, gone, stale, still_known
 from siting.study.python_inputs import in_words, lay_down
 from siting.study.spare import Spare
 from siting.study.stages import Context, Event, Report, Stage, notebook, stages_html
@@ -306,8 +306,7 @@ class Study:
         # In a study opened from a folder, an input that is read again may differ from the stored
         # input.
         again = stale(changed_keys(self.config, config))
-        inputs = self.known_inputs.items()
-        known = {key: record for key, record in inputs if set(feeds(key)).isdisjoint(again)}
+        known = still_known(self.known_inputs.values(), again)
         return self.with_stages({"known_inputs": known}, config, progress=self.progress)
 
     def at(

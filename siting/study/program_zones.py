@@ -70,14 +70,10 @@ def zone_table(
     ``served_share``, ``floor_share``.
     """
     of_row = demand["demand_id"].astype(str).map(zones)
-    got = demand["demand_id"].map(service.groupby("demand_id")["served_kwh_day"].sum()).fillna(0.0)
-    table = pd.DataFrame(
-        {
-            "zone": of_row,
-            "demand_kwh_day": demand["demand_kwh_day"].astype(float),
-            "served_kwh_day": got.astype(float),
-        }
-    )
+    served = service.groupby("demand_id")["served_kwh_day"].sum()
+    got = demand["demand_id"].map(served).fillna(0.0).astype(float)
+    kwh = demand["demand_kwh_day"].astype(float)
+    table = pd.DataFrame({"zone": of_row, "demand_kwh_day": kwh, "served_kwh_day": got})
     table = table[(of_row.fillna("") != "").to_numpy()].groupby("zone").sum().reset_index()
     wanted = table["demand_kwh_day"].where(table["demand_kwh_day"] > 0)
     return table.assign(

@@ -35,11 +35,9 @@ class Waiting:
     def of(cls, study: Any) -> Waiting:
         """Return the inputs of queues from a study."""
         offers = study.config.offers
+        classes, taper = list(study.config.demand.vehicle_classes), offers.service.swap_taper
         sessions = Sessions.from_tables(
-            list(study.config.demand.vehicle_classes),
-            study.sessions,
-            study.compatibility,
-            swap_taper=offers.service.swap_taper,
+            classes, study.sessions, study.compatibility, swap_taper=taper
         )
         return cls(sessions, charger_catalogue(offers.chargers_csv), offers.service)
 

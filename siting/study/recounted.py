@@ -43,39 +43,14 @@ def recounted_plan(
     *,
     tables: PlanTables,
 ) -> Plan:
-    """Return the plan of an outcome, recounted by `siting.verify.recount`.
+    """Return the plan of an outcome with its business case, recounted by `siting.verify.recount`.
 
     A `VerifyError` names every figure of the plan that the recount contradicts.
     """
     plan = make_plan(outcome, tables, title=config.title, note=config.note)
-    usd = config.money.pkr_per_usd
-    hurdle = subsidy_of(asked.config).held_to
-    plan = with_business(plan, rules, asked.compatibility, vehicles, hurdle, usd)
-    if asked.need is not None and asked.need.concessions:
-        lots = lots_of(plan.tables["business"], asked.need.concessions)
-        plan = replace(plan, tables={**plan.tables, "concessions": lots})
-    spare = headroom_kw(tables.candidates, config.offers.headroom_kw)
-    checks = recount(account_of(asked, outcome, plan.sites, spare))
-    if asked.config.program.scenarios is not None:
-        # The figures of the plan are for the configuration's own demand, which is not a scenario.
-        own_checks = recount(own_account(asked, outcome, plan.sites))
-        own_checks["check"] = "own demand: " + own_checks["check"]
-        checks = pd.concat([checks, own_checks], ignore_index=True)
-    return replace(plan, checks=checks)
-
-
-def with_business(
-    plan: Plan,
-    rules: economics.BusinessRules,
-    compatibility: pd.DataFrame,
-    vehicles: Mapping[str, float],
-    hurdle: Hurdle,
-    pkr_per_usd: float | None = None,
-) -> Plan:
-    """Return a plan with the business case of each new station, at the `hurdle`."""
-    table = plan.sites
+    table, hurdle = plan.sites, subsidy_of(asked.config).held_to
     drawn = table.set_index("offer_id")["subsidy_pkr"]
-    case = business_of(plan.offers, drawn, plan.service, rules, compatibility, hurdle)
+    case = business_of(plan.offers, drawn, plan.service, rules, asked.compatibility, hurdle)
     by_site = case.set_index("site_id")
     for name, column in SHOWN.items():
         value = table["site_id"].map(by_site[column]).astype(float)
@@ -84,8 +59,18 @@ def with_business(
         built = plan.tables["built"].drop_duplicates("site_id", keep="last")
         year = table["site_id"].map(built.set_index("site_id")["built_year"])
         table.insert(table.shape[1] - 1, "built_year", year.astype("Int64"))
-    money = public_money(table, case, plan.classes, vehicles, pkr_per_usd)
-    return replace(plan, tables={**plan.tables, "business": case}, money=money)
+    money = public_money(table, case, plan.classes, vehicles, config.money.pkr_per_usd)
+    more = {"business": case}
+    if asked.need is not None and asked.need.concessions:
+        more["concessions"] = lots_of(case, asked.need.concessions)
+    spare = headroom_kw(tables.candidates, config.offers.headroom_kw)
+    checks = recount(account_of(asked, outcome, table, spare))
+    if asked.config.program.scenarios is not None:
+        # The figures of the plan are for the configuration's own demand, which is not a scenario.
+        own_checks = recount(own_account(asked, outcome, table))
+        own_checks["check"] = "own demand: " + own_checks["check"]
+        checks = pd.concat([checks, own_checks], ignore_index=True)
+    return replace(plan, tables={**plan.tables, **more}, money=money, checks=checks)
 
 
 def business_of(

@@ -394,17 +394,18 @@ def lines_beside(study: Any) -> list[Line]:
     """Return headline figures of a study's plan under other circumstances."""
     day, draws = study.day, study.demand_range
     lines = _day_lines(day, study.plan.served_share, study.what_if)
-    wanted = float(study.plan.classes["demand_kwh_day"].sum())
-    low, high = draws["p05_kwh_day"], draws["p95_kwh_day"]
     if draws["draws"]:
-        text = f"{low:,.0f} to {high:,.0f} kWh/day, median {draws['p50_kwh_day']:,.0f}; "
+        wanted = float(study.plan.classes["demand_kwh_day"].sum())
+        low, middle, high = (draws[f"{p}_kwh_day"] for p in ("p05", "p50", "p95"))
+        text = f"{low:,.0f} to {high:,.0f} kWh/day, median {middle:,.0f}; "
         text += f"{planned_in_words(study.config, wanted)}, {stands_in_words(draws)}"
         lines.append(Line("demand_range", "Demand, 5-95 %", text))
     for row in study.what_if:
         if row["what"] == "capacity" and not row["why_not"]:
             text = f"{row['served_kwh_day']:,.0f} kWh/day ({row['served_share']:.1%})"
-            label, kinds = CAPACITIES[row["key"]][0], _by_kind(row["classes"])
-            lines.append(Line(f"under_{row['key']}", label, f"{text}, {kinds}"))
+            for name, share in row["classes"].items():
+                text += f", {name.replace('_', ' ')} {share:.0%}"
+            lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
     # Cases low and high put all figures at one end at once. They are too unlikely for a verdict on
     # a plan.
     others = [
@@ -532,8 +533,3 @@ which they need PKR 21.40 m of public money (57.70 m with it)'
             f"({plan['public_money_pkr'] / 1e6:,.2f} m with it)"
         )
     return text
-
-
-def _by_kind(shares: dict[str, float]) -> str:
-    """Return the share served of each class, in words."""
-    return ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in shares.items())

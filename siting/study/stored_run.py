@@ -28,7 +28,7 @@ from siting.plan import Plan
 from siting.program.limits import Limit, limit_tables
 from siting.report import RunFacts
 from siting.roads import Network
-from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale
+from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale, still_known
 from siting.study.pipeline import Study
 from siting.study.provenance import SETTINGS
 from siting.study.read_sources import no_neighbourhoods
@@ -62,10 +62,10 @@ class Folder:
 class Form:
     """The stored form of a stage that is not a plain table: tables, record entries, reader."""
 
-    needed: tuple[str, ...]  # the required tables
     # Function from the stage's result to its tables; a table that is None is not written.
     tables: Callable[[Any], dict[str, pd.DataFrame | None]]
     read: Callable[[Folder], Any]  # function from the folder to the stage's result
+    needed: tuple[str, ...] = ()  # the required tables
     # Function from the stage's result to its entries in the record.
     record: Callable[[Any], dict[str, Any]] = lambda _: {}
 
@@ -152,7 +152,7 @@ def study_from_run(
     reused = tuple(group for group in STORED if group not in groups)
     stages = Folder(folder / FOLDER, record)
     tables = {name: _form(name).read(stages) for name in _kept_stages(reused)}
-    tables["known_inputs"] = _known_inputs(facts, groups)
+    tables["known_inputs"] = still_known(facts["inputs"], groups)
     if "sourced_figures" not in gone(changed):
         known = pd.DataFrame(facts["assumptions"])
         tables["sourced_figures"] = known[known["used_for"] != SETTINGS].reset_index(drop=True)
@@ -190,7 +190,7 @@ def study_again(
     """Return the study of a stored run that shares stages with an opened study."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
-    known = {"known_inputs": _known_inputs(facts, stale(changed))}
+    known = {"known_inputs": still_known(facts["inputs"], stale(changed))}
     return first.with_stages(known, config, progress=progress)
 
 
@@ -204,15 +204,6 @@ def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tupl
     changed = changed_keys(before, after)
     _require_inputs(after, stale(changed), changed)
     return after, changed
-
-
-def _known_inputs(facts: Mapping[str, Any], groups: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the records of the inputs that will not be read again."""
-    return {
-        str(record["key"]): record
-        for record in facts["inputs"]
-        if set(feeds(str(record["key"]))).isdisjoint(groups)
-    }
 
 
 def plan_from_run(folder: Path | str) -> Plan:
@@ -310,20 +301,15 @@ FORMS = {
         record=lambda n: {"network": n.report},
     ),
     "people_read": Form(
-        needed=(),
         tables=lambda p: {"zones": p.zones, "outside": p.outside if len(p.outside) else None},
         read=_people,
         record=lambda p: {"people_notes": list(p.notes)},
     ),
     "neighbourhoods": Form(
-        needed=(),
-        tables=lambda layer: {"neighbourhoods": layer if len(layer) else None},
-        read=_neighbourhoods,
+        lambda layer: {"neighbourhoods": layer if len(layer) else None}, _neighbourhoods
     ),
     "cell_zones": Form(
-        needed=(),
-        tables=lambda z: {"cell_zones": None if z is None else z.rename("zone").to_frame()},
-        read=_cell_zones,
+        lambda z: {"cell_zones": None if z is None else z.rename("zone").to_frame()}, _cell_zones
     ),
     "limits": Form(
         needed=("limits", "limit_use"),
@@ -342,5 +328,5 @@ FORMS = {
 def _form(name: str) -> Form:
     """Return the stored form of a stage: by default one table with the stage's name."""
     needed = () if name in OPTIONAL else (name,)
-    plain = Form(needed, lambda t: {name: t}, lambda f: f.table(name))
+    plain = Form(lambda t: {name: t}, lambda f: f.table(name), needed)
     return FORMS.get(name, plain)

@@ -59,11 +59,8 @@ def read_people(config: Config, network: Network) -> People:
         return People(people, people.iloc[:0])
     inside = people.geometry.representative_point().within(outline(network))
     if not inside.any():
-        raise InputError(
-            str(source.path),
-            f"none of its {len(people):,} rows lies inside the outline of the roads",
-            "give the layer of this area",
-        )
+        what = f"none of its {len(people):,} rows lies inside the outline of the roads"
+        raise InputError(str(source.path), what, "give the layer of this area")
     return People(people[inside].reset_index(drop=True), people[~inside].reset_index(drop=True))
 
 
