@@ -250,7 +250,6 @@ def _of_winner(market: Market, bid: Bid, limit_s: float) -> Ask:
 
 
 def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
-    """Return the award as tables."""
     study, places = bidding.study, bidding.places
     outcome = study.outcome
     stands = set(outcome.offers)

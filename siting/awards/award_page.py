@@ -182,7 +182,6 @@ def _map(places: gpd.GeoDataFrame, mark_of: dict[str, str], roads: gpd.GeoDataFr
     """Return the map: roads, losers, and winners on top."""
     shown = places[~places.geometry.is_empty & places.geometry.notna()].to_crs(4326)
     sheet = MapSheet(shown.total_bounds, roads.total_bounds)
-    # Winners are drawn last, so that they stand above.
     marks = [
         sheet.mark(
             row.geometry.x, row.geometry.y, mark_of[row.bid][1:],

@@ -214,7 +214,6 @@ def _from_north(lot: np.ndarray, xy: np.ndarray) -> np.ndarray:
 
 
 def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the table of lots, one row per lot."""
     lost = stations["loss_share"] * stations["energy_kwh_day"]
     weak = stations["npv_pkr"] < 0
     by_lot = stations.assign(loss_kwh_day=lost, weak_stations=weak).groupby("lot")

@@ -245,7 +245,6 @@ def _near(study: Any) -> str:
 
 
 def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
-    """Return the fields of a load application."""
     asked, item = run.plan.study.config.offers, str(row["grid_item"])
     voltage: Text = Blank("voltage of the supply")
     if item.startswith("lt_"):
@@ -277,7 +276,6 @@ def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
 
 
 def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
-    """Return the fields of NEECA's file."""
     return [
         ("applicant", Blank("name, registration, address, telephone")),
         ("level", str(row["neeca_level"])),

@@ -145,8 +145,7 @@ class Rules:
     days: int = 10  # number of independent days; one day has no confidence interval
     seed: int = 1
     balk_min: float = 30.0  # the longest expected wait that drivers accept
-    # Coefficient of variation of a session's energy: 0 if all are equal, 1 if exponential as in
-    # Erlang C.
+    # Coefficient of variation of a session's energy: 0 if equal, 1 if exponential as in Erlang C.
     spread: float = 0.5
     # Hours of the previous day to simulate, 0 to 24; the drivers of the counted day do not change.
     warm_up_h: float = 24.0

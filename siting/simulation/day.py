@@ -25,8 +25,7 @@ from siting.simulation.ports import Sessions
 
 # Outcomes of a driver.
 OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND, CHARGED = range(4)
-# The choices of a driver, shortest drive first: drive in minutes, queue, minutes per kWh at its
-# ports.
+# A driver's choices, shortest drive first: drive in minutes, queue, minutes per kWh at its ports.
 Choices = Sequence[tuple[float, int, float]]
 
 

@@ -303,8 +303,7 @@ class Study:
         >>> richer.plan.headline()  # doctest: +SKIP
         """
         config = changed(self.config, keys, lay_down)
-        # In a study opened from a folder, an input that is read again may differ from the stored
-        # input.
+        # An input that is read again may differ from the input of the run folder.
         again = stale(changed_keys(self.config, config))
         known = still_known(self.known_inputs.values(), again)
         return self.with_stages({"known_inputs": known}, config, progress=self.progress)

@@ -58,8 +58,7 @@ class Asked:
     forbidden: tuple[str, ...]
     zones: pd.Series | None  # by demand_id, blank for none; None without zones
     people: Mapping[str, float]  # people of each zone
-    # Worth of each demand row if fully served, by demand_id, in each year and scenario; None for
-    # energy.
+    # Worth of each demand row if fully served, by demand_id, year and scenario; None for energy.
     worth: Mapping[Key, pd.Series] | None
     own_worth: Mapping[int | None, pd.Series] | None  # `worth` for `own`
     need: Need | None  # the viability gap, where public money fills it

@@ -92,15 +92,9 @@ def contents(
 
     Downloads have no input file; the hashes of roads and candidates represent them.
     """
-    tables = {
-        "cells": cells,
-        "demand": demand,
-        "candidates": candidates,
-        "offers": offers,
-        "reach": reach,
-    }
-    hashes = {name: content_sha256(table) for name, table in tables.items()}
-    return {"roads": network_sha256, **hashes}
+    names = ("cells", "demand", "candidates", "offers", "reach")
+    hashes = map(content_sha256, (cells, demand, candidates, offers, reach))
+    return {"roads": network_sha256, **dict(zip(names, hashes, strict=True))}
 
 
 @stage("demand: fleet_csv scenario case city table")
@@ -168,11 +162,9 @@ def demand_notes(
         lines += surfaces.attrs["notes"]
     lines += demand.attrs["notes"]
     if depots is not None:
-        modelled = (
-            national_fleet.set_index("vehicle_class")["vehicles"]
-            * registered_share.set_index("vehicle_class")["city_share"]
-            * area_share
-        )
+        country = national_fleet.set_index("vehicle_class")["vehicles"]
+        of_city = registered_share.set_index("vehicle_class")["city_share"]
+        modelled = country * of_city * area_share
         for name, class_depots in depots.groupby("vehicle_class", sort=False):
             lines.append(
                 f"{name}: {class_depots['vehicles'].sum():,.0f} vehicles known by depot "
@@ -211,16 +203,11 @@ def figures(
     energy_figures = people_to_energy.demand_figures(area, share)
     if config.demand.surfaces is None:
         return energy_figures
-    shares = [
-        surface_weights.assign(
-            figure=surface,
-            value=surface_weights[surface],
-            low=surface_weights[f"{surface}_low"],
-            high=surface_weights[f"{surface}_high"],
-        )
-        for surface in SURFACES
-    ]
-    return pd.concat([energy_figures, *(part[FIGURES] for part in shares)], ignore_index=True)
+    parts = [energy_figures]
+    for surface in SURFACES:
+        columns = {surface: "value", f"{surface}_low": "low", f"{surface}_high": "high"}
+        parts.append(surface_weights.rename(columns=columns).assign(figure=surface)[FIGURES])
+    return pd.concat(parts, ignore_index=True)
 
 
 @stage(
@@ -432,8 +419,7 @@ def station_figures(config: Config) -> list[Table]:
             rows = rows[rows["vehicle_class"].isin(classes)]
         return listed(name, rows)
 
-    # Listed under both rules of capacity, because every run also reports its service under the
-    # other rule.
+    # Listed under both rules of capacity, because every run reports its service under both.
     taken = reference.table("time_utilisation").assign(figure="service.time_utilisation")
     taken = taken[taken["charger_group"].isin(groups)]
     taken = with_own(taken, asked.service.time_utilisation, "charger_group", "use_share")

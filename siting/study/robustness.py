@@ -33,11 +33,9 @@ from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
 
 DAY_MIN = 24 * 60.0
-# One day after a warm-up evening, always with the same seed. A city of 20 MWh/day takes a second or
-# two.
+# One day after a warm-up evening, with a fixed seed. A city of 20 MWh/day takes a second or two.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
-# Above this number of drivers a day (about ten seconds) a run simulates no day, but
-# `siting simulate` does.
+# Above this number of drivers a day (about ten seconds) only `siting simulate` simulates a day.
 MOST_DRIVERS = 60_000
 # An excess over the service standard of fewer standard errors than this may be chance.
 SURE = 1.645
@@ -406,8 +404,7 @@ def lines_beside(study: Any) -> list[Line]:
             for name, share in row["classes"].items():
                 text += f", {name.replace('_', ' ')} {share:.0%}"
             lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
-    # Cases low and high put all figures at one end at once. They are too unlikely for a verdict on
-    # a plan.
+    # Cases low and high put all figures at one end at once: too unlikely for a verdict on a plan.
     others = [
         row
         for row in study.what_if
