@@ -162,20 +162,20 @@ def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> 
 def _write(
     study: Study, demand_run: DemandRun, folder: Path, now: datetime, draws: int, seed: int
 ) -> None:
-    config = study.config
+    config, asked = study.config, study.config.demand
     note = " ".join(filter(None, (config.note, export.credit_line(study.inputs))))
     layer = export.wanted_layer(study.cells, study.demand, study.surfaces)
-    export.write_geojson(layer, folder / "demand.geojson", name="demand", note=note, key="cell_id")
     outside = export.outside_layer(study.cells, study.demand, study.people_outside)
     # A GIS that does not sort layers draws the first layer on top.
     layers = {"roads": export.road_layer(study.network.edges)}
     if study.zones is not None:
         layers["zones"] = study.zones
     layers |= {"outside": outside, "demand": layer}
-    export.write_geojson(outside, folder / "outside.geojson", name="outside", note=note)
     styles = {name: export.styles_of(name, drawn) for name, drawn in layers.items()}
-    for name in ("demand", "outside"):
-        export.write_qml(folder / f"{name}.geojson", styles[name])
+    for name, key in (("demand", "cell_id"), ("outside", None)):
+        path = folder / f"{name}.geojson"
+        export.write_geojson(layers[name], path, name=name, note=note, key=key)
+        export.write_qml(path, styles[name])
     layers["dictionary"] = export.data_dictionary_of(export.fields_of(layers))
     export.write_geopackage(
         folder / "demand.gpkg",
@@ -206,24 +206,16 @@ def _write(
         "demand": study.demand,
         "classes": demand_run.classes,
         "zone_energy": study.zone_energy,
-        "figures": all_figures(
-            config.demand, study.figures, study.city, study.vehicles, study.sessions
-        ),
+        "figures": all_figures(asked, study.figures, study.city, study.vehicles, study.sessions),
         "hours": _hours(study.demand, study.sessions),
         "fleet_check": demand_run.fleet,
         "sensitivity_total": demand_run.total_swings,
         "sensitivity_map": demand_run.map_swings,
     }
-    settings = config.demand
-    if settings.fleet_csv is None:
-        tables["fleet"] = demand.fleet_model(
-            settings.scenario,
-            max(demand.PROJECTED_AFTER, config.year),
-            settings.scenarios_csv,
-            settings.fleet_figures,
-            sales_path=settings.sales_csv,
-        )
-        tables["fleet"]["projection"] = tables["fleet"]["year"] > demand.PROJECTED_AFTER
+    if asked.fleet_csv is None:
+        model = (asked.scenario, max(demand.PROJECTED_AFTER, config.year), asked.scenarios_csv)
+        fleet = demand.fleet_model(*model, asked.fleet_figures, sales_path=asked.sales_csv)
+        tables["fleet"] = fleet.assign(projection=fleet["year"] > demand.PROJECTED_AFTER)
     tables = {name: table for name, table in tables.items() if len(table)}
     for name, table in tables.items():
         export.write_csv(table, folder / f"{name}.csv", note=note)

@@ -158,14 +158,9 @@ def isochrones(
     )
     sums = told.groupby("within_min")[["people", "demand_kwh_day"]].sum()
     sums = sums.reindex(ground["within_min"]).fillna(0.0).reset_index(drop=True)
-    share = sums["people"] / max(float(told["people"].sum()), 1e-9)
-    return gpd.GeoDataFrame(
-        ground[["over_min", "within_min"]].assign(
-            people=sums["people"], people_share=share, demand_kwh_day=sums["demand_kwh_day"]
-        ),
-        geometry=ground.geometry,
-        crs=ground.crs,
-    )
+    sums.insert(1, "people_share", sums["people"] / max(float(told["people"].sum()), 1e-9))
+    table = ground[["over_min", "within_min"]].join(sums)
+    return gpd.GeoDataFrame(table, geometry=ground.geometry, crs=ground.crs)
 
 
 def _shares(days: simulation.Days, alpha: float) -> dict[str, Any]:
