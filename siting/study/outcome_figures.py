@@ -284,11 +284,11 @@ def year_tables(
             "demand_kwh_day": wanted,
             "served_kwh_day": served,
             "served_share": np.array(served) / np.maximum(wanted, 1e-12),
-            "stations": count_by_year(built, years),
-            "new_stations": count_by_year(fresh[new], years),
-            "upgraded_stations": count_by_year(fresh[~new], years),
         }
     )
+    counted_rows = {"stations": built, "new_stations": fresh[new], "upgraded_stations": fresh[~new]}
+    for name, rows in counted_rows.items():
+        table[name] = rows["year"].value_counts().reindex(years, fill_value=0).to_numpy()
     return {
         "years": table.merge(money, on="year"),
         "built": built,
@@ -439,11 +439,6 @@ half (5%), 10% as it is valued; a plan made for it may differ"
 
 
 # --- years ---------------------------------------------------------------------------------------
-
-
-def count_by_year(rows: pd.DataFrame, years: pd.Series) -> list[int]:
-    """Return the number of rows of each year."""
-    return rows.groupby("year").size().reindex(years, fill_value=0).tolist()
 
 
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
