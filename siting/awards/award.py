@@ -260,13 +260,14 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
         one = own.iloc[0]
         ask = asks.get(str(name))
         asked = float(own["ask_pkr"].sum())
+        chargers = (" + ".join(f"{n} x {c}" for c, n in k.items()) for k in own["counts"])
         rows.append(
             {
                 "bid": name,
                 "bidder": one["bidder"],
                 "name": ", ".join(own["name"]),
                 "places": len(own),
-                "chargers": "; ".join(own["chargers"]),
+                "chargers": "; ".join(chargers),
                 "ask_pkr": asked,
                 "rent_pkr": float(own["rent_pkr"].sum()),
                 "critical_low_pkr": math.nan if ask is None else ask.low_pkr,
