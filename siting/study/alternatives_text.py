@@ -96,7 +96,7 @@ def cards(
         lost = losses_of(plan, instance, clock, count)
     with study.spare.clock("re-plans", limit_s, REPLANS_SHARE) as clock:
         replanned = replanned_of(plan, asked, lost, clock, count)
-    texts = alternatives_of(plan, lost, replanned, asked.reach, asked.forbidden)
+    texts = alternatives_of(plan, asked, lost, replanned)
     return Cards(tuple(plan.new_sites["site_id"].astype(str)), lost, replanned, texts)
 
 
@@ -106,9 +106,7 @@ def _by_money(plan: Plan, sites: Collection[str]) -> list[str]:
     return [site for site in new["site_id"].astype(str) if site in sites]
 
 
-def losses_of(
-    plan: Plan, instance: Instance, clock: Clock, count: Count | None = None
-) -> dict[str, float]:
+def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dict[str, float]:
     """Return the energy lost without each new station of a plan (kWh/day), by ``site_id``.
 
     Stations with the largest subsidy come first; once time is up, the rest are left out.
@@ -123,13 +121,12 @@ def losses_of(
         if not clock.more():
             break
         lost[site] = values.loss(site)
-        if count is not None:
-            count(len(lost), len(new))
+        count(len(lost), len(new))
     return {site: lost[site] for site in new if site in lost}
 
 
 def replanned_of(
-    plan: Plan, asked: Asked, lost: Mapping[str, float], clock: Clock, count: Count | None = None
+    plan: Plan, asked: Asked, lost: Mapping[str, float], clock: Clock, count: Count
 ) -> dict[str, Replanned]:
     """Return a bound on the loss without each station if its money goes elsewhere, by site.
 
@@ -150,8 +147,7 @@ def replanned_of(
         gain = 0.0 if best.empty else float(best["gain"].iloc[0])
         offer = "" if best.empty else str(best["offer_id"].iloc[0])
         out[site] = Replanned(max(lost[site] - gain, 0.0), offer)
-        if count is not None:
-            count(len(out), len(some))
+        count(len(out), len(some))
         least_s = FEWEST_SHARE * len(some) * clock.taken_s / len(out)
         if clock.steps is None and clock.limit_s < least_s:
             break  # most would stay blank; `siting explain` computes them
@@ -159,21 +155,16 @@ def replanned_of(
 
 
 def alternatives_of(
-    plan: Plan,
-    lost: Mapping[str, float],
-    replanned: Mapping[str, Replanned],
-    reach: pd.DataFrame,
-    forbidden: Collection[str],
+    plan: Plan, asked: Asked, lost: Mapping[str, float], replanned: Mapping[str, Replanned]
 ) -> dict[str, str]:
     """Return lines of text on each new station of a plan, by ``site_id``.
 
-    `lost` and `replanned` are the results of `losses_of` and `replanned_of`; `forbidden` sites must
-    get no station.
+    `lost` and `replanned` are the results of `losses_of` and `replanned_of`.
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
     open_sites = set(plan.offers.loc[may_be_built(plan.offers), "site_id"].astype(str))
-    open_sites -= set(forbidden)
-    places = nearest_places(plan.sites, plan.candidates, plan.service, reach, open_sites)
+    open_sites -= set(asked.forbidden)
+    places = nearest_places(plan.sites, plan.candidates, plan.service, asked.reach, open_sites)
     served = plan.sites.set_index("site_id")["served_kwh_day"].astype(float)
 
     def texts_of(site: str) -> Iterator[str]:

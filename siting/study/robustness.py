@@ -240,8 +240,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
             except SitingError as err:
                 why = "; ".join(map(str, err.faults))
             rows.append({"what": what, "key": key, "text": text, "why_not": why})
-            if count is not None:
-                count(done, len(others))
+            count(done, len(others))
     return rows
 
 

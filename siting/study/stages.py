@@ -57,15 +57,14 @@ class Context:
     cache_dir: Path
     report: Report | None
 
-    def count(self, things: str) -> Callable[[int, int], None] | None:
-        """Return a function that reports the number of things done; None without a listener."""
-        report, begun = self.report, time.perf_counter()
-        if report is None:
-            return None
+    def count(self, things: str) -> Callable[[int, int], None]:
+        """Return a function that reports the number of things done, if there is a listener."""
+        begun = time.perf_counter()
 
         def count(done: int, of: int) -> None:
-            text = f"{bar(done, of)} {done:,} of {of:,} {things}"
-            report(Event(self.stage, text, time.perf_counter() - begun, done=False))
+            if self.report is not None:
+                text = f"{bar(done, of)} {done:,} of {of:,} {things}"
+                self.report(Event(self.stage, text, time.perf_counter() - begun, done=False))
 
         return count
 
