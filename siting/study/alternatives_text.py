@@ -164,7 +164,8 @@ def alternatives_of(
     new = plan.new_sites["site_id"].astype(str).tolist()
     open_sites = set(plan.offers.loc[may_be_built(plan.offers), "site_id"].astype(str))
     open_sites -= set(asked.forbidden)
-    places = nearest_places(plan.sites, plan.candidates, plan.service, asked.reach, open_sites)
+    near = nearest_places(plan.sites, plan.candidates, plan.service, asked.reach, open_sites)
+    places = near.to_dict("index")
     served = plan.sites.set_index("site_id")["served_kwh_day"].astype(float)
 
     def texts_of(site: str) -> Iterator[str]:
@@ -177,7 +178,7 @@ def alternatives_of(
                 yield _replanned_text(replanned[site], lost[site])
             elif lost[site] > 0:
                 yield f"What its money would serve elsewhere was {ask}"
-        yield from _place_texts(places.loc[site])
+        yield from _place_texts(places[site])
 
     return {site: "\n".join(texts_of(site)) for site in new}
 
@@ -302,7 +303,7 @@ def _replanned_text(again: Replanned, lost_kwh: float) -> str:
     return f"After a re-plan at most {_kwh(again.kwh_day)} kWh/day would be lost: {what}."
 
 
-def _place_texts(row: pd.Series) -> Iterator[str]:
+def _place_texts(row: Mapping[Any, Any]) -> Iterator[str]:
     if isinstance(row["place"], str):
         text = f"Nearest place where one could be built instead: {row['place']}, "
         text += f"{_far(row['place_m'])} away in a straight line"

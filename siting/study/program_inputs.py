@@ -120,8 +120,8 @@ def subsidy_of(config: Config) -> sites.Subsidy:
     share, rate = asked.hurdle.sales_share, asked.hurdle.real_return
     usual = HURDLE_SHARE if rate is None else 1.0
     hurdle = sites.Hurdle(usual if share is None else share, rate)
-    given = asked.model_dump(exclude={"concessions", "hurdle", "rule"})
-    return sites.Subsidy(**given, hurdle=hurdle, rule=asked.rule or plain)
+    given = {**asked.model_dump(exclude={"concessions"}), "rule": asked.rule or plain}
+    return sites.Subsidy(**{**given, "hurdle": hurdle})
 
 
 def with_rule(config: Config) -> Config:

@@ -44,7 +44,7 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
         asked, demand={None: last}, own={None: last}, worth=None, own_worth=None, limits=limits
     )
     left_out = dict.fromkeys(("years", "scenarios", "decay", "least_cost", "alternatives"))
-    keys = {"objective": "energy", "fairness": "none", "aims": (), "then": ()}
+    keys: dict[str, Any] = {"objective": "energy", "fairness": "none", "aims": (), "then": ()}
     keys |= {"least_gain": LeastGain(per_million=0), "budget_pkr": float(budget_pkr)}
     return with_program(end, **left_out, **keys)
 

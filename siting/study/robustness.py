@@ -333,7 +333,7 @@ def _record(
     table = served.set_index("vehicle_class")
     return {
         **{"what": what, "key": key, "text": text, "why_not": ""},
-        **table.loc["all"].astype(float).to_dict(),
+        **{str(name): float(value) for name, value in served.iloc[-1, 1:].items()},
         "classes": table["served_share"].drop("all").astype(float).to_dict(),
         "money": money,
     }

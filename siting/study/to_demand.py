@@ -429,7 +429,8 @@ def spread(
 def ownership_of(vehicles: Table) -> dict[str, float]:
     """Return the weight of ownership against population by class (0 to 1)."""
     rows = vehicles.set_index("vehicle_class").reindex(columns=["ownership_weight"])
-    return rows["ownership_weight"].astype(float).fillna(0.0).to_dict()
+    weights = rows["ownership_weight"].astype(float).fillna(0.0)
+    return {str(name): float(weight) for name, weight in weights.items()}
 
 
 # --- the factors of a cell's demand, so that a figure can be traced -------------------------------

@@ -254,8 +254,9 @@ def _shares_by_chargers(
             name: min(sum(of_group.get(group, 0.0) for group in set(groups)), 1.0)
             for name, of_group in share.items()
         }
-        of_offer = names.map(of_name).astype(float).set_axis(ids)
-        envelope_shares[envelope] = of_offer[of_offer > 0].to_dict()
+        of_offer = names.map(of_name).astype(float)
+        draws = (of_offer > 0).to_numpy()
+        envelope_shares[envelope] = dict(zip(ids[draws], of_offer[draws].tolist(), strict=True))
     return envelope_shares
 
 
