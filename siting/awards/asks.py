@@ -90,17 +90,10 @@ class Best:
 class Market:
     """All bids of an award, for finding the best plan and the critical ask of each bid.
 
-    Parameters
-    ----------
-    program
-        The program of the award. Offers draw the money asked for them. Each bid is a bundle, so
-        that its offers stay in the program even if no driver can use them.
-    closed
-        Ids of the offers that cannot win at their ask.
-    limit_s
-        Seconds for the best plan and all critical asks.
-    threads, seed
-        As for `siting.solve`.
+    `program`: the program of the award, in which offers draw the money asked for them, and each bid
+    is a bundle, so that its offers stay in the program even if no driver can use them; `closed`:
+    ids of the offers that cannot win at their ask; `limit_s`: seconds for the best plan and all
+    critical asks; `threads`, `seed`: as for `siting.solve`.
     """
 
     def __init__(
@@ -154,7 +147,7 @@ class Market:
         with clock.within(clock.share_after(SECOND)):
             cheap = self._cheapest(self.drawn, gone, least)
         choice = most.choice if cheap.choice is None else cheap.choice
-        money = self._sum(self.drawn, choice)
+        money = math.fsum(self.drawn[self.options.last[choice]])
         if without is None and most.bound - most.value <= SAME * abs(most.value):
             choice = self._tied(choice, gone, least)
         value = self.pool.worth_of(choice)
@@ -215,7 +208,7 @@ class Market:
         def left(choice: Ints) -> float:
             if not pool.worth_of(choice) >= worth - EXACT * abs(worth):
                 return -math.inf
-            used, each = _used(use, choice), drawn_of.used(choice)
+            used, each = np.asarray(use[:, choice].sum(axis=1)).ravel(), drawn_of.used(choice)
             room = self.money.at_most + self.money.slack - used
             if (room < 0).any() or (used + each * most < self.money.at_least).any():
                 return -math.inf
@@ -330,10 +323,7 @@ class Market:
     def _money_rows(
         self, use: sparse.csr_array, own: sparse.csr_array | None, first: int
     ) -> list[Condition]:
-        """Return the rows for all kinds of money.
-
-        `own` are the coefficients of the columns from `first` on.
-        """
+        """Return the rows for all kinds of money; `own` has the columns from `first` on."""
         out: list[Condition] = []
         for r, (low, high) in enumerate(zip(self.money.at_least, self.money.at_most, strict=True)):
             parts = [(use, 0)] + ([] if own is None else [(own, first)])
@@ -352,17 +342,10 @@ class Market:
         rows.add_limits(replace(program.instance, limits=limits), drawn)
         return rows.made()
 
-    def _sum(self, price: Floats, choice: Ints) -> float:
-        return math.fsum(price[self.options.last[choice]])
-
 
 def _row(rows: sparse.csr_array, r: int) -> tuple[Ints, Floats]:
     at = slice(rows.indptr[r], rows.indptr[r + 1])
     return rows.indices[at].astype(np.int64), rows.data[at]
-
-
-def _used(rows: sparse.csr_array, choice: Ints) -> Floats:
-    return np.asarray(rows[:, choice].sum(axis=1)).ravel()
 
 
 def _whole(pkr: float) -> float:

@@ -33,6 +33,7 @@ from siting.study.python_inputs import lay_down
 from siting.study.runs import write_run
 from siting.study.stages import Report
 from siting.study.stored_run import Source, study_of
+from siting.tables import capacity_columns
 from siting.writing import write_text
 
 TIES = (
@@ -126,21 +127,18 @@ def award(
     def write(folder: Path, plan: Plan) -> None:
         for name in ("winners", "losers", "payments"):
             write_csv(getattr(made, name), folder / f"{name}.csv", note=plan.note)
-        note = plan.note
-        won = made.places[made.places["won"]].drop(columns="won")
-        write_geojson(won, folder / "winners.geojson", name="winners", note=note)
-        lost = made.places[~made.places["won"]].drop(columns="won")
-        write_geojson(lost, folder / "losers.geojson", name="losers", note=note)
+        won = made.places["won"]
+        for name, kept in (("winners", won), ("losers", ~won)):
+            layer = made.places[kept].drop(columns="won")
+            write_geojson(layer, folder / f"{name}.geojson", name=name, note=plan.note)
         shutil.copyfile(path, folder / BIDS)
         roads = judged.network.edges.to_crs(4326)
         write_text(folder / PAGE, page_of(replace(made, plan=plan), roads))
 
     record = {"bids": path.name, "sha256": sha256(path), "ties": TIES, "notes": list(made.notes)}
     facts = {AWARD: {**record, "payments": made.payments.to_dict("records")}}
-    plan, folder = write_run(
-        judged, None if out is None else Path(out), now, usual=usual, facts=facts,
-        also=write,
-    )  # fmt: skip
+    place = None if out is None else Path(out)
+    plan, folder = write_run(judged, place, now, usual=usual, facts=facts, also=write)
     return replace(made, plan=plan, folder=folder)
 
 
@@ -230,7 +228,7 @@ def _asks(
 def _losers(bidding: Bidding, won: Collection[str]) -> list[str]:
     """Return the losing bids, lowest ask per kWh/day of capacity first."""
     places, offers = bidding.places, bidding.study.offers.set_index("offer_id")
-    can = offers[[c for c in offers.columns if str(c).startswith("capacity_")]].sum(axis=1)
+    can = offers[capacity_columns(offers)].sum(axis=1)
     lost = places[~places["bid"].isin(won) & places["bid"].isin(bidding.bids)]
     # The conversion to float is for an award without losers, where the type cannot be inferred.
     by = lost.assign(kwh=lost["offer_id"].map(can).astype(float)).groupby("bid", sort=False)
@@ -252,7 +250,6 @@ def _of_winner(market: Market, bid: Bid, limit_s: float) -> Ask:
 
 
 def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
-    """Return the award as tables."""
     study, places = bidding.study, bidding.places
     outcome = study.outcome
     stands = set(outcome.offers)
@@ -263,15 +260,14 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
         one = own.iloc[0]
         ask = asks.get(str(name))
         asked = float(own["ask_pkr"].sum())
+        chargers = (" + ".join(f"{n} x {c}" for c, n in k.items()) for k in own["counts"])
         rows.append(
             {
                 "bid": name,
                 "bidder": one["bidder"],
                 "name": ", ".join(own["name"]),
                 "places": len(own),
-                "chargers": "; ".join(
-                    " + ".join(f"{n} x {c}" for c, n in k.items()) for k in own["counts"]
-                ),
+                "chargers": "; ".join(chargers),
                 "ask_pkr": asked,
                 "rent_pkr": float(own["rent_pkr"].sum()),
                 "critical_low_pkr": math.nan if ask is None else ask.low_pkr,
@@ -286,8 +282,8 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
     table = pd.DataFrame(rows)
     winners = table[table["won"]].drop(columns=["won", "over_pkr", "why"])
     losers = table[~table["won"]].drop(columns=["won", "adds"])
-    losers = losers.sort_values("over_pkr", kind="stable", na_position="last")
-    winners = winners.sort_values("adds", ascending=False, kind="stable")
+    losers = losers.sort_values("over_pkr", kind="stable", ignore_index=True)
+    winners = winners.sort_values("adds", ascending=False, kind="stable", ignore_index=True)
     shape = study.candidates.set_index(study.candidates["site_id"].astype(str)).geometry
     kept = ["bid", "bidder", "site_id", "name", "configuration", "ask_pkr", "rent_pkr", "cost_pkr",
             "power_kw", "won"]  # fmt: skip
@@ -296,8 +292,8 @@ def _told(bidding: Bidding, market: Market, asks: Mapping[str, Ask]) -> Award:
     )
     return Award(
         plan=study.plan,
-        winners=with_units(winners.reset_index(drop=True)),
-        losers=with_units(losers.reset_index(drop=True)),
+        winners=with_units(winners),
+        losers=with_units(losers),
         places=layer,
         payments=_payments(winners),
         notes=_notes(study, asks, table),
@@ -346,11 +342,10 @@ def _why(ruled_out: str, ask: Ask | None, asked: float) -> str:
         return NOT_IN_TIME
     if ask == NO_ASK:
         return "no ask: the best plan with it serves less, or breaks a limit"
-    if ask.proven:
-        return f"{TOO_MUCH}{max(asked - ask.high_pkr, 0):,.0f} too much"
-    if ask.low_pkr >= asked:
+    if not ask.proven and ask.low_pkr >= asked:
         return "not proven: it may be as good as the award"
-    return f"{TOO_MUCH}{max(asked - ask.high_pkr, 0):,.0f} too much at least"
+    most = "" if ask.proven else " at least"
+    return f"{TOO_MUCH}{max(asked - ask.high_pkr, 0):,.0f} too much{most}"
 
 
 def _notes(study: Study, asks: Mapping[str, Ask], table: pd.DataFrame) -> tuple[str, ...]:

@@ -74,12 +74,11 @@ class Award(Shown):
     def _blocks(self) -> list[Block]:
         ask = {"bid": "bid", "bidder": "bidder", "ask_pkr": "ask, PKR"}
         most = {"critical_low_pkr": "critical from", "critical_high_pkr": "to, PKR"}
+        paid = {"rule": "", "low_pkr": "from", "high_pkr": "to, PKR"}
         return [
             block_of(self.winners, {**ask, "adds": "adds", **most}, "winners"),
             block_of(self.losers, {**ask, **most, "why": "why"}, "losers"),
-            block_of(
-                self.payments, {"rule": "", "low_pkr": "from", "high_pkr": "to, PKR"}, "payments"
-            ),
+            block_of(self.payments, paid, "payments"),
         ]
 
 
@@ -93,8 +92,7 @@ def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
     losers = _told(made.losers, "L")
     by_mark = dict(zip(winners["bid"], winners["mark"], strict=True))
     by_mark |= dict(zip(losers["bid"], losers["mark"], strict=True))
-    unit = outcome.proof.unit
-    adds = {"adds": f"Adds {unit},,.0f"}
+    adds = {"adds": f"Adds {outcome.proof.unit},,.0f"}
     share = outcome.served_kwh_day / outcome.demand_kwh_day if outcome.demand_kwh_day else 0.0
     money = f"of a budget of PKR {outcome.budget_pkr:,.0f}" if outcome.budget_pkr < 1e15 else ""
     notes = "".join(f"<li>{html_text(note[:1].upper() + note[1:])}.</li>" for note in made.notes)
@@ -184,7 +182,6 @@ def _map(places: gpd.GeoDataFrame, mark_of: dict[str, str], roads: gpd.GeoDataFr
     """Return the map: roads, losers, and winners on top."""
     shown = places[~places.geometry.is_empty & places.geometry.notna()].to_crs(4326)
     sheet = MapSheet(shown.total_bounds, roads.total_bounds)
-    # Winners are drawn last, so that they stand above.
     marks = [
         sheet.mark(
             row.geometry.x, row.geometry.y, mark_of[row.bid][1:],

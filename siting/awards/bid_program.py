@@ -24,6 +24,7 @@ from siting.study.pipeline import Study
 from siting.study.program_inputs import money_of
 from siting.study.read_sources import configurations_of
 from siting.study.stages import Report
+from siting.study.to_limits import bare_names
 
 NO_BID = "nobody bids for it"
 KEPT = "a station stands there, which offers.existing_policy: keep leaves as it is"
@@ -58,9 +59,8 @@ def bidding_of(
         spelled.get(tuple(sorted(c.items())), size_name(c)) for c in bids["counts"]
     ]
     wanted = dict(zip(bids["configuration"], bids["counts"], strict=True))
-    asked = study.with_stages(
-        {}, _config_of(study.config, wanted, gap, time_limit_s), progress=progress
-    )
+    config = _config_of(study.config, wanted, gap, time_limit_s)
+    asked = study.with_stages({}, config, progress=progress)
     places, added = placed(asked, bids, file)
     offers = study_of_sites(asked, added).offers if len(added) else asked.offers.iloc[:0]
     joined = study_with_sites(asked, added, offers)
@@ -68,44 +68,37 @@ def bidding_of(
     offers = _offers(joined.offers, places)
     made = joined.with_stages({"offers": offers}, progress=progress)
     ready = places[(places["why_not"] == "") | places["over_reserve"]]
-    named = {
-        str(bid): Bid(
-            str(bid),
-            tuple(rows["offer_id"]),
-            float(rows["ask_pkr"].sum()),
-            tuple(rows["share"]),
-            float(rows["reserve_pkr"].sum()),
-        )
-        for bid, rows in ready.groupby("bid", sort=False)
-    }
+    named = {}
+    for bid, rows in ready.groupby("bid", sort=False):
+        ask, reserve = (float(rows[name].sum()) for name in ("ask_pkr", "reserve_pkr"))
+        offer_ids, shares = tuple(rows["offer_id"]), tuple(rows["share"])
+        named[str(bid)] = Bid(str(bid), offer_ids, ask, shares, reserve)
     limits = (*made.limits, *_limits(made, ready))
     made = made.with_stages({"limits": limits}, progress=progress)
     over, open_ = ready[ready["over_reserve"]], made
     if len(over):
         mine = offers["offer_id"].isin(over["offer_id"])
-        open_ = made.with_stages(
-            {"offers": offers.assign(reason=offers["reason"].mask(mine, "")), "limits": limits}
-        )
+        offers = offers.assign(reason=offers["reason"].mask(mine, ""))
+        open_ = made.with_stages({"offers": offers, "limits": limits})
     return Bidding(made, open_.program, named, frozenset(over["bid"].astype(str)), places)
 
 
 def _require_answerable(config: Config) -> None:
     """Refuse keys that do not fit an award, which maximises the worth for the money."""
-    keys, faults = config.program, []
-    for key, on in (
-        ("program.scenarios", keys.scenarios is not None),
-        ("program.fairness", keys.fairness != "none"),
-        ("program.least_cost", keys.least_cost is not None),
-        ("program.least_gain.rule", keys.least_gain.always),
-        ("program.years.upgrades", keys.years is not None and keys.years.upgrades),
-        ("program.alternatives", keys.alternatives is not None),
-    ):
-        if on:
-            what = "does not fit an award, which maximises the worth for the money"
-            faults.append(Fault(key, what, "leave it out; --set can change it too"))
+    keys, fix = config.program, "leave it out; --set can change it too"
+    what = "does not fit an award, which maximises the worth for the money"
+    unfit = {
+        "scenarios": keys.scenarios is not None,
+        "fairness": keys.fairness != "none",
+        "least_cost": keys.least_cost is not None,
+        "least_gain.rule": keys.least_gain.always,
+        "years.upgrades": keys.years is not None and keys.years.upgrades,
+        "alternatives": keys.alternatives is not None,
+    }
+    faults = [Fault(f"program.{key}", what, fix) for key, on in unfit.items() if on]
     if config.solver.method == "greedy":
-        what = "gives no proof that a losing bid had to lose"
-        faults.append(Fault("solver.method", f"greedy {what}", "take exact or milp"))
+        what = "greedy gives no proof that a losing bid had to lose"
+        faults.append(Fault("solver.method", what, "take exact or milp"))
     if faults:
         raise ConfigError(faults)
 
@@ -116,27 +109,24 @@ def _config_of(
     """Return the configuration of an award, in which the subsidy of a bid is its ask."""
     offers = config.offers
     subsidy = offers.subsidy.model_copy(update={"rule": "share"})
+    asked = {"configurations": wanted, "sizes": None, "table_csv": None, "subsidy": subsidy}
     solver: dict[str, float] = {"gap": gap}
     if time_limit_s is not None:
         solver["time_limit_s"] = time_limit_s
     return config.model_copy(
         update={
-            "offers": offers.model_copy(
-                update={"configurations": wanted, "sizes": None, "table_csv": None,
-                        "subsidy": subsidy}
-            ),
+            "offers": offers.model_copy(update=asked),
             "program": config.program.model_copy(update={"then": ("least_money",)}),
             "solver": config.solver.model_copy(update=solver),
         }
-    )  # fmt: skip
+    )
 
 
 def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
     """Return the places of bids with offer, cost (PKR), power (kW) and reasons against a bid."""
     offers, reserve = study.offers, study.config.award
     new = offers[~offers["existing"].to_numpy(bool)]
-    bare = new["configuration"].str.removeprefix("existing+").str.removesuffix("+upgrade")
-    key = pd.MultiIndex.from_arrays([new["site_id"].astype(str), bare])
+    key = pd.MultiIndex.from_arrays([new["site_id"].astype(str), bare_names(new)])
     at = key.get_indexer(pd.MultiIndex.from_arrays([places["site_id"], places["configuration"]]))
     picked = new.iloc[np.maximum(at, 0)].reset_index(drop=True)
     out = places.reset_index(drop=True)
@@ -150,9 +140,8 @@ def _priced(study: Study, places: pd.DataFrame) -> pd.DataFrame:
         most = np.minimum(most, reserve.reserve_pkr_kw * out["power_kw"].to_numpy(float))
     out["reserve_pkr"] = most
     named = study.candidates.set_index("site_id")["name"]
-    out["name"] = out["name"].where(
-        out["name"] != "", [str(named.get(s) or "") for s in out["site_id"]]
-    )
+    known = [str(named.get(site) or "") for site in out["site_id"]]
+    out["name"] = out["name"].where(out["name"] != "", known)
     for column in {cap.column for cap in reserve.caps.values()}:
         if column == ZONE and ZONE not in out.columns:
             out[ZONE] = out["site_id"].map(zone_of_sites(study, out["site_id"]))
@@ -211,19 +200,18 @@ def _limits(study: Study, places: pd.DataFrame) -> list[Limit]:
         if cap.value is not None and cap.value not in groups:
             fix = f"there are: {', '.join(sorted(groups))}"
             faults.append(Fault(f"award.caps.{name}.value", f"no bid has {cap.value!r}", fix))
-        money = [
-            pkr for pkr in (cap.pkr, (cap.budget_share or math.inf) * budget) if pkr is not None
-        ]
+        share_pkr = (cap.budget_share or math.inf) * budget
+        most_pkr = share_pkr if cap.pkr is None else min(cap.pkr, share_pkr)
         for value, ids in groups.items():
             if cap.value not in (None, value):
                 continue
             use = dict.fromkeys(ids, 1.0)
             if cap.stations is not None:
-                out.append(Limit(f"{name}, {value}: stations", "cap", "stations",
-                                 cap.stations, use))  # fmt: skip
-            if math.isfinite(min(money)):
-                out.append(Limit(f"{name}, {value}: money", "cap", "PKR", min(money), use,
-                                 per_rupee=True))  # fmt: skip
+                called = f"{name}, {value}: stations"
+                out.append(Limit(called, "cap", "stations", cap.stations, use))
+            if math.isfinite(most_pkr):
+                called = f"{name}, {value}: money"
+                out.append(Limit(called, "cap", "PKR", most_pkr, use, per_rupee=True))
     if faults:
         raise ConfigError(faults)
     return out

@@ -103,11 +103,10 @@ def _map(parted: Lots, roads: gpd.GeoDataFrame) -> str:
     """Return the map as an ``svg`` element: roads, grounds of lots, search areas, numbers."""
     lots, areas = parted.lots, parted.areas
     sheet = MapSheet(areas.total_bounds, lots.total_bounds)
+    columns = (areas[name] for name in ("lon", "lat", "lot", "site_id"))
     marks = "".join(
         sheet.mark(lon, lat, f"{lot}", f"{site}, lot {lot}", style=_hue(lot))
-        for lon, lat, lot, site in zip(
-            areas["lon"], areas["lat"], areas["lot"], areas["site_id"], strict=True
-        )
+        for lon, lat, lot, site in zip(*columns, strict=True)
     )
     return sheet.drawn(
         f"Map of {len(lots)} lots with {len(areas)} search areas.",

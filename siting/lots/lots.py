@@ -42,12 +42,7 @@ OPEN = "; whether lots can be more alike is not proven"
 
 
 def part_into_lots(
-    run: Source,
-    lots: int,
-    *,
-    within: float = 0.10,
-    loss: float = 0.05,
-    most_m: float = MOST_M,
+    run: Source, lots: int, *, within: float = 0.10, loss: float = 0.05, most_m: float = MOST_M
 ) -> Lots:
     """Return a plan's new stations in connected lots of similar energy and public money.
 
@@ -157,9 +152,8 @@ def lots_to_folder(
     usual = folder.resolve().parent / f"{folder.resolve().name}-lots-{now:%Y%m%d-%H%M%S}"
     with claimed_folder(out, usual) as claim:
         parted = part_into_lots(folder, lots, **how)
-        for name, layer in (("lots", parted.lots), ("areas", parted.areas)):
-            key = "lot" if name == "lots" else "site_id"
-            note = f"{parted.title}. {parted.note}"
+        note = f"{parted.title}. {parted.note}"
+        for name, layer, key in (("lots", parted.lots, "lot"), ("areas", parted.areas, "site_id")):
             write_geojson(layer, claim.part / f"{name}.geojson", name=name, note=note, key=key)
             table = pd.DataFrame(layer.drop(columns="geometry"))
             write_csv(table, claim.part / f"{name}.csv", note=parted.note)
@@ -220,18 +214,15 @@ def _from_north(lot: np.ndarray, xy: np.ndarray) -> np.ndarray:
 
 
 def _lots_of(stations: gpd.GeoDataFrame, ground: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the table of lots, one row per lot."""
     lost = stations["loss_share"] * stations["energy_kwh_day"]
-    by_lot = stations.assign(loss_kwh_day=lost, weak_stations=stations["npv_pkr"] < 0).groupby(
-        "lot"
-    )
+    weak = stations["npv_pkr"] < 0
+    by_lot = stations.assign(loss_kwh_day=lost, weak_stations=weak).groupby("lot")
     largest = stations.loc[by_lot["energy_kwh_day"].idxmax()].set_index("lot")
+    where = largest["whereabouts"].where(largest["whereabouts"] != "", largest["name"])
     summed = ["weak_stations", "least_ports", "least_power_kw", "energy_kwh_day", "cost_pkr",
               "npv_pkr", "at_hurdle_pkr", "plan_subsidy_pkr", "loss_kwh_day"]  # fmt: skip
     table = by_lot[summed].sum()
-    table.insert(
-        0, "about", largest["whereabouts"].where(largest["whereabouts"] != "", largest["name"])
-    )
+    table.insert(0, "about", where)
     table.insert(1, "stations", by_lot.size())
     table.insert(3, "least_chargers", by_lot["least_chargers"].agg(added_up))
     table["ceiling_pkr"] = table["npv_pkr"].map(need)

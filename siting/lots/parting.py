@@ -130,11 +130,10 @@ def _groups(kwh: Sequence[float], near: Sequence[Sequence[int]], most: float) ->
             group, total, ahead, seen = heap.pop()
             found.append(group)
             for n, i in enumerate(ahead):
-                if total + kwh[i] <= most:
+                larger = total + kwh[i]
+                if larger <= most:
                     new = [j for j in near[i] if j not in seen]
-                    heap.append(
-                        ([*group, i], total + kwh[i], [*ahead[n + 1 :], *new], {*seen, *new})
-                    )
+                    heap.append(([*group, i], larger, [*ahead[n + 1 :], *new], {*seen, *new}))
     return found
 
 
@@ -225,9 +224,8 @@ class _Search:
         self.rng = np.random.default_rng([1, start])
         self.members = [set(range(len(sums)))]
         while len(self.members) < lots:
-            largest = max(
-                (m for m in self.members if len(m) > 1), key=lambda m: _summed(self.sums, m)[0]
-            )
+            several = [members for members in self.members if len(members) > 1]
+            largest = max(several, key=lambda members: _summed(sums, members)[0])
             self.members.remove(largest)
             self.members += self._cut(largest, int(self.rng.integers(2**31)))
         self.lot = [next(n for n, m in enumerate(self.members) if i in m) for i in range(len(sums))]

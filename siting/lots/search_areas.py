@@ -45,14 +45,11 @@ def with_areas(
         for site, rows in service.groupby("site_id")
     }
     radii, losses = [], []
-    for site, snap_m, point in zip(
-        stations["site_id"], stations["snap_m"], stations.geometry, strict=True
-    ):
+    columns = (stations["site_id"], stations["snap_m"], stations.geometry)
+    for site, snap_m, point in zip(*columns, strict=True):
         kwh = kwh_of.get(str(site), pd.Series(dtype=float))
         home = homes.loc[kwh.index]
-        access = (home["snap_m"].to_numpy(dtype=float) + float(snap_m)) / (
-            access_kmh * METRES_A_MINUTE
-        )
+        off_road_m = home["snap_m"].to_numpy(dtype=float) + float(snap_m)
         metres = np.hypot(*(junctions - (point.x, point.y)).T)
         near = np.flatnonzero(metres <= most_m)
         near = near[np.argsort(metres[near], kind="stable")]
@@ -62,9 +59,9 @@ def with_areas(
             place = pd.Index(network.nodes.index[near])
             drives = drives.assign(place=place.get_indexer(drives["node_id"]))
             drives = drives[drives["place"] >= 0]
-            at_node = pd.DataFrame(
-                {"target_node_id": home["node_id"].astype("int64"), "kwh": kwh, "access": access}
-            )
+            access = off_road_m / (access_kmh * METRES_A_MINUTE)
+            ends = home["node_id"].astype("int64")
+            at_node = pd.DataFrame({"target_node_id": ends, "kwh": kwh, "access": access})
             there = drives.merge(at_node, on="target_node_id")
             there = there[there["travel_min"] + there["access"] <= cutoff_min + 1e-9]
             kept = np.bincount(there["place"], weights=there["kwh"], minlength=len(near))

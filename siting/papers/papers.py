@@ -110,12 +110,8 @@ def _stations(plan: Plan) -> pd.DataFrame:
     """Return the new stations with their offer, business case, place and year."""
     # The net present value of a site includes its subsidy; a business case's value does not.
     new = pd.DataFrame(plan.new_sites.drop(columns=["geometry", "npv_pkr"])).sort_values("site_id")
-    business = plan.tables["business"]
-    for key, table in (
-        ("offer_id", plan.offers),
-        ("site_id", business),
-        ("site_id", plan.candidates),
-    ):
+    tables = (plan.offers, plan.tables["business"], plan.candidates)
+    for key, table in zip(("offer_id", "site_id", "site_id"), tables, strict=True):
         rest = [c for c in table.columns if c not in new.columns and c != "geometry"]
         new = new.join(pd.DataFrame(table).set_index(key)[rest], on=key)
     built = plan.outcome.built
@@ -227,9 +223,8 @@ def _pc1(word: Word, run: _Run) -> None:
     for who in ("prepared by", "checked by", "approved by"):
         word.say(f"{who[:1].upper()}{who[1:]}: ", Blank("name, designation, telephone, signature"))
     word.head("Annex A: the stations", new_page=True)
-    word.say(
-        f"Where a row comes from: siting trace {run.path.name} STATION. Totals are sums of it."
-    )
+    trace = f"siting trace {run.path.name} STATION"
+    word.say(f"Where a row comes from: {trace}. Totals are sums of it.")
     rows = [
         (row["site_id"], row["place"], row["chargers"], f"{row['power_kw']:,.1f}",
          f"{row['cost_pkr']:,.0f}", f"{row['subsidy_pkr']:,.0f}", f"{row['served_kwh_day']:,.1f}")
@@ -250,7 +245,6 @@ def _near(study: Any) -> str:
 
 
 def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
-    """Return the fields of a load application."""
     asked, item = run.plan.study.config.offers, str(row["grid_item"])
     voltage: Text = Blank("voltage of the supply")
     if item.startswith("lt_"):
@@ -282,7 +276,6 @@ def _load(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
 
 
 def _licence(run: _Run, row: dict[Any, Any]) -> list[tuple[str, Text]]:
-    """Return the fields of NEECA's file."""
     return [
         ("applicant", Blank("name, registration, address, telephone")),
         ("level", str(row["neeca_level"])),
@@ -354,10 +347,7 @@ def _tender(word: Word, run: _Run, folder: Path) -> None:
 # Each paper: its title, and its writer; a tender needs its lots as well.
 KINDS: dict[str, tuple[str, Callable[..., None]]] = {
     "pc1": ("PC-I", _pc1),
-    "load": (
-        "Load applications",
-        _forms(_load, "the form of the Consumer Service Manual"),
-    ),
+    "load": ("Load applications", _forms(_load, "the form of the Consumer Service Manual")),
     "licence": ("NEECA licence files", _forms(_licence, "NEECA's file")),
     "tender": ("Tender annexes", _tender),
 }

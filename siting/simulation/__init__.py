@@ -16,24 +16,7 @@ from siting.simulation.drivers import draw_drivers
 from siting.simulation.erlang import expected_waits, split_load, standard_kwh_day
 from siting.simulation.ports import Sessions, station_ports
 
-__all__ = [
-    "Days",
-    "Queues",
-    "Rules",
-    "Sessions",
-    "choices_of",
-    "class_table",
-    "count_day",
-    "draw_drivers",
-    "expected_waits",
-    "hour_table",
-    "peak_late",
-    "sessions_per_day",
-    "simulate",
-    "simulate_days",
-    "split_load",
-    "standard_kwh_day",
-    "station_ports",
-    "station_table",
-    "use_table",
-]
+__all__ = ["Days", "Queues", "Rules", "Sessions", "choices_of", "class_table", "count_day",
+           "draw_drivers", "expected_waits", "hour_table", "peak_late", "sessions_per_day",
+           "simulate", "simulate_days", "split_load", "standard_kwh_day", "station_ports",
+           "station_table", "use_table"]  # fmt: skip

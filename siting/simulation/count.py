@@ -145,8 +145,7 @@ class Rules:
     days: int = 10  # number of independent days; one day has no confidence interval
     seed: int = 1
     balk_min: float = 30.0  # the longest expected wait that drivers accept
-    # Coefficient of variation of a session's energy: 0 if all are equal, 1 if exponential as in
-    # Erlang C.
+    # Coefficient of variation of a session's energy: 0 if equal, 1 if exponential as in Erlang C.
     spread: float = 0.5
     # Hours of the previous day to simulate, 0 to 24; the drivers of the counted day do not change.
     warm_up_h: float = 24.0
@@ -183,10 +182,8 @@ def simulate_days(
     """
     counted = []
     for child in np.random.SeedSequence(rules.seed).spawn(rules.days):
-        drivers = draw_drivers(
-            rows, sessions, days=WARM_UP_DAYS + 1, spread=rules.spread,
-            rng=np.random.default_rng(child),
-        )  # fmt: skip
+        rng, days = np.random.default_rng(child), WARM_UP_DAYS + 1
+        drivers = draw_drivers(rows, sessions, days=days, spread=rules.spread, rng=rng)
         begun = WARM_UP_DAYS * DAY_MIN - rules.warm_up_h * HOUR_MIN
         drivers = drivers[drivers["time_min"] >= begun].reset_index(drop=True)
         log = simulate(drivers, choices, queues, patience_min=rules.balk_min)
@@ -203,11 +200,11 @@ def station_table(simulated: Days) -> pd.DataFrame:
     ``delivered_kwh_day`` with ``delivered_kwh_day_ci``.
     """
     table = simulated.queues.table
-    site = table["site_id"].astype(str)
-    parts = [day.by_queue.groupby(site.to_numpy()).sum() for day in simulated.days]
-    ports = table.groupby(site.to_numpy())["ports"].sum()
+    site = table["site_id"].astype(str).to_numpy()
+    parts = [day.by_queue.groupby(site).sum() for day in simulated.days]
+    ports = table.groupby(site)["ports"].sum()
     waits = pd.concat([day.waits for day in simulated.days], ignore_index=True)
-    waits["site_id"] = site.to_numpy()[waits["queue"].to_numpy(int)]
+    waits["site_id"] = site[waits["queue"].to_numpy(int)]
     tail = waits.groupby("site_id")["wait_min"].quantile(0.95)
     out = _means(parts, ports.index, tail)
     out.insert(0, "ports", ports)
@@ -218,10 +215,8 @@ def station_table(simulated: Days) -> pd.DataFrame:
 def class_table(simulated: Days) -> pd.DataFrame:
     """Return a row per class, and one for all: as `station_table`, with ``out_of_reach_day``."""
     names = [*simulated.sessions.classes, "all"]
-    parts = []
-    for day in simulated.days:
-        part = day.by_class
-        parts.append(pd.concat([part, part.sum().to_frame().T]).set_axis(names))
+    counts = [day.by_class for day in simulated.days]
+    parts = [pd.concat([one, one.sum().to_frame().T]).set_axis(names) for one in counts]
     waits = pd.concat([day.waits for day in simulated.days], ignore_index=True)
     tail = waits.groupby("of")["wait_min"].quantile(0.95)
     tail.index = [simulated.sessions.classes[int(i)] for i in tail.index]
@@ -241,10 +236,7 @@ def hour_table(simulated: Days) -> pd.DataFrame:
 
 
 def use_table(simulated: Days) -> pd.DataFrame:
-    """Return a row per station: the share of port time in use by hour, ``h00`` to ``h23``.
-
-    `simulated`: the days; the shares are means over them.
-    """
+    """Return a row per station: the mean share of port time in use by hour, ``h00`` to ``h23``."""
     site = simulated.queues.table["site_id"].astype(str).to_numpy()
     busy = np.mean([day.by_queue_hour for day in simulated.days], axis=0)
     names = [f"h{hour:02d}" for hour in range(HOURS)]

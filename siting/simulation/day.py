@@ -21,12 +21,11 @@ import numpy as np
 import pandas as pd
 import simpy
 
-from siting.simulation.ports import MINUTES, Sessions
+from siting.simulation.ports import Sessions
 
 # Outcomes of a driver.
 OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND, CHARGED = range(4)
-# The choices of a driver, shortest drive first: drive in minutes, queue, minutes per kWh at its
-# ports.
+# A driver's choices, shortest drive first: drive in minutes, queue, minutes per kWh at its ports.
 Choices = Sequence[tuple[float, int, float]]
 
 
@@ -53,9 +52,8 @@ class Queues:
         for g, name in enumerate(sessions.groups):
             of_group = np.flatnonzero(groups == name)
             for c in np.flatnonzero(sessions.uses[:, g]):
-                pace[of_group, c] = (
-                    sessions.minutes(int(c), g, ports.iloc[of_group]) / sessions.kwh[c]
-                )
+                minutes = sessions.minutes(int(c), g, ports.iloc[of_group])
+                pace[of_group, c] = minutes / sessions.kwh[c]
         rows, per_queue, ends = [], [], []
         for (site_id, group), part in ports.groupby(["site_id", "charger_group"], sort=True):
             at = ports.index.get_indexer(part.index)
@@ -88,16 +86,14 @@ def choices_of(
         of_site.setdefault(site_id, []).append(q)
     near = reach[reach["site_id"].astype(str).isin(of_site)]
     by_place: dict[str, list[tuple[float, str]]] = {}
-    for place, site_id, minutes in near[["place", "site_id", "travel_min"]].itertuples(
-        index=False, name=None
-    ):
+    columns = (near[name] for name in ("place", "site_id", "travel_min"))
+    for place, site_id, minutes in zip(*columns, strict=True):
         by_place.setdefault(str(place), []).append((float(minutes), str(site_id)))
     mean = [np.asarray(queues.pace[list(rows_of)]).mean(axis=0) for rows_of in queues.port_rows]
     by_place_class: dict[tuple[str, str], list[tuple[float, int, float]]] = {}
     out: list[Choices] = []
-    for place, name in (
-        rows[["place", "vehicle_class"]].astype(str).itertuples(index=False, name=None)
-    ):
+    wanted = rows[["place", "vehicle_class"]].astype(str)
+    for place, name in zip(wanted["place"], wanted["vehicle_class"], strict=True):
         if (place, name) not in by_place_class:
             c = sessions.classes.index(name)
             by_place_class[place, name] = [
@@ -115,25 +111,13 @@ def simulate(
 ) -> pd.DataFrame:
     """Return the outcome of each driver, followed until the session is done.
 
-    Parameters
-    ----------
-    drivers
-        The drivers, from `siting.simulation.draw_drivers`.
-    choices
-        The choices of each row of demand.
-    queues
-        The queues.
-    patience_min
-        The longest expected wait that a driver accepts, minutes; may be infinite.
+    `drivers`: from `siting.simulation.draw_drivers`; `choices`: the choices of each row of demand;
+    `patience_min`: the longest expected wait that a driver accepts, minutes; may be infinite.
 
-    Returns
-    -------
-    DataFrame
-        `drivers` with ``outcome`` (0 nothing in reach, 1 turned away before setting out, 2 turned
-        round at the station, 3 charged), ``queue`` (-1: none), ``arrive_min`` (at the station; for
-        drivers who never set out, when they want to charge), ``start_min``, ``end_min``, ``port``
-        (row of the table of ports).
-
+    Columns added to `drivers`: ``outcome`` (0 nothing in reach, 1 turned away before setting out, 2
+    turned round at the station, 3 charged), ``queue`` (-1: none), ``arrive_min`` (at the station;
+    for drivers who never set out, when they want to charge), ``start_min``, ``end_min``, ``port``
+    (row of the table of ports).
     """
     n = len(drivers)
     time = drivers["time_min"].to_numpy(dtype=float).tolist()
@@ -209,6 +193,3 @@ def sessions_per_day(rows: pd.DataFrame, sessions: Sessions) -> np.ndarray:
     class_kwh = np.array([float(kwh.get(name, 0.0)) for name in sessions.classes])
     count: np.ndarray = class_kwh / sessions.kwh
     return count
-
-
-__all__ = ["MINUTES", "Choices", "Queues", "choices_of", "sessions_per_day", "simulate"]

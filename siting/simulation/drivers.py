@@ -53,9 +53,8 @@ def draw_drivers(
         at.append(of_class[np.minimum(picked, len(of_class) - 1)])
         of.append(np.full(len(hour), c))
     if not times:
-        return pd.DataFrame({"time_min": [], "row": [], "of": [], "kwh": []}).astype(
-            {"time_min": float, "row": int, "of": int, "kwh": float}
-        )
+        types = {"time_min": float, "row": int, "of": int, "kwh": float}
+        return pd.DataFrame(columns=list(types)).astype(types)
     time, row, kind = np.concatenate(times), np.concatenate(at), np.concatenate(of)
     mean = sessions.kwh[kind]
     kwh = mean if spread == 0 else mean * rng.gamma(spread**-2, spread**2, len(kind))

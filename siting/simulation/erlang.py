@@ -63,12 +63,11 @@ def split_load(ports: pd.DataFrame, load: pd.DataFrame, sessions: Sessions) -> p
             if not choice:
                 continue
             count = kwh / sessions.kwh[sessions.classes.index(name)]
-            given = dict.fromkeys(choice, 0)
-            for _ in range(STEPS if len(choice) > 1 else 1):
+            given, parts = dict.fromkeys(choice, 0), STEPS if len(choice) > 1 else 1
+            for _ in range(parts):
                 g = min(choice, key=lambda o: (work[o] + count * choice[o] / STEPS) / size[o])
                 given[g] += 1
-                work[g] += count * choice[g] / (STEPS if len(choice) > 1 else 1)
-            parts = sum(given.values())
+                work[g] += count * choice[g] / parts
             rows += [(site_id, g, name, kwh * n / parts, choice[g]) for g, n in given.items() if n]
     columns = ["site_id", "charger_group", "vehicle_class", "kwh_day", "minutes"]
     return pd.DataFrame(rows, columns=columns)
@@ -105,11 +104,8 @@ def expected_waits(
         by_hour = count[:, None] * sessions.hours[at]
         erlangs = part["minutes"].to_numpy(dtype=float) @ by_hour / MINUTES
         hour = int(erlangs.argmax())
-        n, a, rate = (
-            int(size[(site_id, group)]),
-            float(erlangs[hour]),
-            float(by_hour[:, hour].sum()),
-        )
+        n, a = int(size[(site_id, group)]), float(erlangs[hour])
+        rate = float(by_hour[:, hour].sum())
         late, mean = 1.0, np.inf
         if a < n:
             waits = float(erlang_c(n, a))

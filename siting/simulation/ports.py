@@ -24,10 +24,9 @@ from siting.sites.chargers_text import charger_counts
 from siting.sites.standing import LARGEST_AC_KW
 
 MINUTES = 60.0
-COLUMNS = [
-    *("site_id", "charger_group", "charger", "ports", "port_kw", "battery_kwh"),
-    "availability",
-]
+# The columns of `station_ports`, with the types of numbers.
+TYPES = {"ports": int, "port_kw": float, "battery_kwh": float, "availability": float}
+COLUMNS = ["site_id", "charger_group", "charger", *TYPES]
 
 
 def station_ports(
@@ -49,9 +48,8 @@ def station_ports(
     share = offers.set_index("offer_id")["availability"]
     rows: list[tuple[str, str, str, int, float, float, float]] = []
     faults, unknown = [], []
-    for site_id, offer_id, text in sites[["site_id", "offer_id", "chargers"]].itertuples(
-        index=False, name=None
-    ):
+    columns = (sites[name] for name in ("site_id", "offer_id", "chargers"))
+    for site_id, offer_id, text in zip(*columns, strict=True):
         try:
             counts, standing_kw = charger_counts(str(text))
         except ValueError as err:
@@ -74,9 +72,7 @@ def station_ports(
         what = "not in the charger catalogue"
         faults.append(Fault("sites, column chargers", what, "", tuple(unknown)))
     refuse(faults)
-    table = pd.DataFrame(rows, columns=COLUMNS).astype(
-        {"ports": int, "port_kw": float, "battery_kwh": float, "availability": float}
-    )
+    table = pd.DataFrame(rows, columns=COLUMNS).astype(TYPES)
     order = ["site_id", "charger_group", "port_kw", "charger"]
     return table.sort_values(order, ascending=[True, True, False, True], ignore_index=True)
 
@@ -117,27 +113,21 @@ class Sessions:
         class_figures = figures.loc[classes]
         kwh = class_figures["session_kwh"].to_numpy(dtype=float)
         pace = kwh * MINUTES / class_figures["session_min"].to_numpy(dtype=float)
-        groups = tuple(sorted(set(compatibility["charger_group"].astype(str))))
-        board = (charging_limits() if limits is None else limits).set_index(
-            ["charger_group", "vehicle_class"]
-        )["limit_kw"]
-        pairs = set(
-            zip(
-                compatibility["charger_group"].astype(str),
-                compatibility["vehicle_class"].astype(str),
-                strict=True,
-            )
-        )
+        key = ["charger_group", "vehicle_class"]
+        pairs = set(compatibility[key].astype(str).itertuples(index=False, name=None))
+        groups = tuple(sorted({group for group, _ in pairs}))
+        board = (charging_limits() if limits is None else limits).set_index(key)["limit_kw"]
+        shape = (len(classes), len(groups))
         uses = np.array([[(g, c) in pairs for g in groups] for c in classes], dtype=bool)
         most = np.array([[float(board.get((g, c), np.nan)) for g in groups] for c in classes])
-        most = most.reshape(len(classes), len(groups))
+        most = most.reshape(shape)
         hours = class_figures[[f"h{hour:02d}" for hour in range(24)]].to_numpy(dtype=float)
         return cls(
             tuple(classes),
             groups,
             kwh,
             hours / hours.sum(axis=1, keepdims=True),
-            uses.reshape(len(classes), len(groups)),
+            uses.reshape(shape),
             np.where(np.isnan(most), pace[:, None], most),
             swap_taper,
         )
@@ -147,7 +137,6 @@ class Sessions:
         kw = ports["port_kw"].to_numpy(dtype=float)
         swap = ports["battery_kwh"].to_numpy(dtype=float) > 0
         power = np.where(swap, kw / self.swap_taper, np.minimum(kw, self.limit_kw[of, group]))
-        stretched: np.ndarray = (
-            MINUTES * self.kwh[of] / power / ports["availability"].to_numpy(dtype=float)
-        )
+        on = ports["availability"].to_numpy(dtype=float)
+        stretched: np.ndarray = MINUTES * self.kwh[of] / power / on
         return stretched

@@ -9,19 +9,6 @@ from siting.study.stages import Event
 from siting.study.stored_run import plan_from_run, study_from_run
 from siting.study.to_program import side_by_side
 
-__all__ = [
-    "CheckReport",
-    "DemandRun",
-    "Event",
-    "Study",
-    "check",
-    "demand_to_folder",
-    "fetch",
-    "plain",
-    "plan_from_run",
-    "run",
-    "run_to_folder",
-    "side_by_side",
-    "study_from_run",
-    "write_report",
-]
+__all__ = ["CheckReport", "DemandRun", "Event", "Study", "check", "demand_to_folder", "fetch",
+           "plain", "plan_from_run", "run", "run_to_folder", "side_by_side", "study_from_run",
+           "write_report"]  # fmt: skip

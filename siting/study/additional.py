@@ -24,11 +24,9 @@ def lots_of(case: pd.DataFrame, concessions: Mapping[str, str]) -> pd.DataFrame:
     Columns: ``concession``, ``stations``, ``cost_pkr``, ``lacking_pkr`` (sum of its stations'
     shortfalls), ``subsidy_pkr``, ``npv_pkr`` (without subsidy), ``npv_subsidised_pkr`` (with it).
     """
-    mine = case.assign(concession=case["site_id"].map(dict(concessions))).dropna(
-        subset=["concession"]
-    )
+    # Rows without a concession are in no group.
+    by_lot = case.assign(concession=case["site_id"].map(dict(concessions))).groupby("concession")
     sums = ["cost_pkr", "lacking_pkr", "subsidy_pkr", "npv_pkr", "npv_subsidised_pkr"]
-    by_lot = mine.groupby("concession", sort=True)
     table = by_lot[sums].sum()
     table.insert(0, "stations", by_lot.size())
     return table.reset_index()

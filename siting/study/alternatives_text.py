@@ -9,7 +9,7 @@ the station's energy from cells that can also reach this place.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,13 +61,11 @@ class Cards:
     @property
     def blank(self) -> str:
         """The parts of cards left blank for lack of time, in words; empty if there are none."""
-        lost = len(self.new) - len(self.lost)
-        replans = sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned)
-        parts = [
-            f"{what} {count:,} of them"
-            for what, count in (("what is lost without", lost), ("a re-plan without", replans))
-            if count
-        ]
+        lacking = {
+            "what is lost without": len(self.new) - len(self.lost),
+            "a re-plan without": sum(kwh > 0 for kwh in self.lost.values()) - len(self.replanned),
+        }
+        parts = [f"{what} {count:,} of them" for what, count in lacking.items() if count]
         return f"{NOT_IN_TIME}: {', '.join(parts)}" if parts else ""
 
     def in_words(self) -> str:
@@ -77,12 +75,11 @@ class Cards:
 
     def facts(self) -> dict[str, dict[str, float | None]]:
         """Return the loss without each new station; None where not computed."""
+        again = {site: one.kwh_day for site, one in self.replanned.items()}
         return {
             site: {
                 "as_it_stands_kwh_day": self.lost.get(site),
-                "replanned_kwh_day": (
-                    self.replanned[site].kwh_day if site in self.replanned else None
-                ),
+                "replanned_kwh_day": again.get(site),
             }
             for site in self.new
         }
@@ -90,12 +87,7 @@ class Cards:
 
 @stage("solver.time_limit_s", told="cards", found=lambda told: told.in_words())
 def cards(
-    config: Config,
-    context: Context,
-    study: Any,
-    plan: Plan,
-    instance: Instance,
-    asked: Asked,
+    config: Config, context: Context, study: Any, plan: Plan, instance: Instance, asked: Asked
 ) -> Cards:
     """The loss without each new station, and alternative places."""
     count = context.count("stations")
@@ -104,7 +96,7 @@ def cards(
         lost = losses_of(plan, instance, clock, count)
     with study.spare.clock("re-plans", limit_s, REPLANS_SHARE) as clock:
         replanned = replanned_of(plan, asked, lost, clock, count)
-    texts = alternatives_of(plan, lost, replanned, asked.reach, asked.forbidden)
+    texts = alternatives_of(plan, asked, lost, replanned)
     return Cards(tuple(plan.new_sites["site_id"].astype(str)), lost, replanned, texts)
 
 
@@ -114,9 +106,7 @@ def _by_money(plan: Plan, sites: Collection[str]) -> list[str]:
     return [site for site in new["site_id"].astype(str) if site in sites]
 
 
-def losses_of(
-    plan: Plan, instance: Instance, clock: Clock, count: Count | None = None
-) -> dict[str, float]:
+def losses_of(plan: Plan, instance: Instance, clock: Clock, count: Count) -> dict[str, float]:
     """Return the energy lost without each new station of a plan (kWh/day), by ``site_id``.
 
     Stations with the largest subsidy come first; once time is up, the rest are left out.
@@ -131,13 +121,12 @@ def losses_of(
         if not clock.more():
             break
         lost[site] = values.loss(site)
-        if count is not None:
-            count(len(lost), len(new))
+        count(len(lost), len(new))
     return {site: lost[site] for site in new if site in lost}
 
 
 def replanned_of(
-    plan: Plan, asked: Asked, lost: Mapping[str, float], clock: Clock, count: Count | None = None
+    plan: Plan, asked: Asked, lost: Mapping[str, float], clock: Clock, count: Count
 ) -> dict[str, Replanned]:
     """Return a bound on the loss without each station if its money goes elsewhere, by site.
 
@@ -148,8 +137,7 @@ def replanned_of(
     some = [site for site, kwh in lost.items() if kwh > 0]
     if not some or clock.steps == 0:
         return {}
-    end = in_the_end(asked, plan.outcome.budget_pkr)
-    instance = instance_of(end)
+    instance = instance_of(in_the_end(asked, plan.outcome.budget_pkr))
     marginal = Marginal(Program(instance, plan.outcome.model), plan.outcome.offers)
     out: dict[str, Replanned] = {}
     for site in _by_money(plan, some):
@@ -159,54 +147,40 @@ def replanned_of(
         gain = 0.0 if best.empty else float(best["gain"].iloc[0])
         offer = "" if best.empty else str(best["offer_id"].iloc[0])
         out[site] = Replanned(max(lost[site] - gain, 0.0), offer)
-        if count is not None:
-            count(len(out), len(some))
-        if clock.steps is None and clock.limit_s < FEWEST_SHARE * len(some) * clock.taken_s / len(
-            out
-        ):
+        count(len(out), len(some))
+        least_s = FEWEST_SHARE * len(some) * clock.taken_s / len(out)
+        if clock.steps is None and clock.limit_s < least_s:
             break  # most would stay blank; `siting explain` computes them
     return out
 
 
 def alternatives_of(
-    plan: Plan,
-    lost: Mapping[str, float],
-    replanned: Mapping[str, Replanned],
-    reach: pd.DataFrame,
-    forbidden: Collection[str],
+    plan: Plan, asked: Asked, lost: Mapping[str, float], replanned: Mapping[str, Replanned]
 ) -> dict[str, str]:
     """Return lines of text on each new station of a plan, by ``site_id``.
 
-    `lost` and `replanned` are the results of `losses_of` and `replanned_of`; `forbidden` sites must
-    get no station.
+    `lost` and `replanned` are the results of `losses_of` and `replanned_of`.
     """
     new = plan.new_sites["site_id"].astype(str).tolist()
     open_sites = set(plan.offers.loc[may_be_built(plan.offers), "site_id"].astype(str))
-    places = nearest_places(
-        plan.sites, plan.candidates, plan.service, reach, open_sites - set(forbidden)
-    )
+    open_sites -= set(asked.forbidden)
+    near = nearest_places(plan.sites, plan.candidates, plan.service, asked.reach, open_sites)
+    places = near.to_dict("index")
     served = plan.sites.set_index("site_id")["served_kwh_day"].astype(float)
-    return {
-        name: "\n".join(
-            [
-                *([_lost_text(float(served[name]), lost[name])] if name in lost else []),
-                *([_replanned_text(replanned[name], lost[name])] if name in replanned else []),
-                *_untold(name, lost, replanned),
-                *_place_texts(places.loc[name]),
-            ]
-        )
-        for name in new
-    }
 
+    def texts_of(site: str) -> Iterator[str]:
+        ask = f"{NOT_IN_TIME}; siting explain RUN {site} does."
+        if site not in lost:
+            yield f"What would be lost without it was {ask}"
+        else:
+            yield _lost_text(float(served[site]), lost[site])
+            if site in replanned:
+                yield _replanned_text(replanned[site], lost[site])
+            elif lost[site] > 0:
+                yield f"What its money would serve elsewhere was {ask}"
+        yield from _place_texts(places[site])
 
-def _untold(site: str, lost: Mapping[str, float], replanned: Mapping[str, Replanned]) -> list[str]:
-    """Return in words the parts of a card that were not computed."""
-    ask = f"{NOT_IN_TIME}; siting explain RUN {site} does."
-    if site not in lost:
-        return [f"What would be lost without it was {ask}"]
-    if lost[site] > 0 and site not in replanned:
-        return [f"What its money would serve elsewhere was {ask}"]
-    return []
+    return {site: "\n".join(texts_of(site)) for site in new}
 
 
 def nearest_places(
@@ -329,19 +303,17 @@ def _replanned_text(again: Replanned, lost_kwh: float) -> str:
     return f"After a re-plan at most {_kwh(again.kwh_day)} kWh/day would be lost: {what}."
 
 
-def _place_texts(row: pd.Series) -> list[str]:
-    lines = []
+def _place_texts(row: Mapping[Any, Any]) -> Iterator[str]:
     if isinstance(row["place"], str):
         text = f"Nearest place where one could be built instead: {row['place']}, "
         text += f"{_far(row['place_m'])} away in a straight line"
         if np.isfinite(row["place_share"]):
             text += f"; {row['place_share']:.0%} of the energy served here could drive there"
-        lines.append(text + ".")
+        yield f"{text}."
     else:
-        lines.append("No place without a station is left where one could be built instead.")
+        yield "No place without a station is left where one could be built instead."
     if isinstance(row["station"], str):
-        lines.append(f"Nearest other station: {row['station']}, {_far(row['station_m'])} away.")
-    return lines
+        yield f"Nearest other station: {row['station']}, {_far(row['station_m'])} away."
 
 
 def _kwh(value: float) -> str:

@@ -88,18 +88,22 @@ def ports_of(plan: Plan, chargers: pd.DataFrame) -> pd.DataFrame:
     kinds = {str(c["charger_id"]): c for c in chargers.to_dict("records")}
     rows = []
     for offer in offers.to_dict("records"):
-        try:
-            counts, _ = charger_counts(str(offer["chargers"]))
-        except ValueError:
-            counts = {}
         row = dict.fromkeys(groups, 0)
-        for name, number in counts.items():
+        for name, number in counts_in(str(offer["chargers"])).items():
             if name in kinds:
                 row[str(kinds[name]["charger_group"])] += number * int(kinds[name]["ports"])
         most = max(groups, key=lambda g: offer[f"capacity_{g}_kwh_day"])
         row[most] += max(int(offer["ports"] or 0) - sum(row.values()), 0)
         rows.append(row)
     return pd.DataFrame(rows, columns=groups, dtype=int)
+
+
+def counts_in(text: str) -> dict[str, int]:
+    """Return the number of chargers of each type in a text; empty if the text cannot be read."""
+    try:
+        return charger_counts(text)[0]
+    except ValueError:  # a text in a user's own table
+        return {}
 
 
 @stage()
@@ -118,17 +122,14 @@ def binding(
     if wanted <= 0 or plan.new_sites.empty:
         return _cannot_pass(asked, business_rules)
     unserved = wanted - plan.served_kwh_day
-    texts = []
     if unserved <= LITTLE * wanted:
-        texts.append(
+        texts = [
             f"nearly all that is wanted is served: more money cannot serve more than "
             f"{max(unserved, 0.0):,.0f} kWh/day more"
-        )
+        ]
     else:
-        texts += _sites(plan, asked)
-        texts += _money(plan, outcome, certificate)
-    texts += _cannot_pass(asked, business_rules)
-    return texts + _without_money(plan, asked)
+        texts = [*_sites(plan, asked), *_money(plan, outcome, certificate)]
+    return [*texts, *_cannot_pass(asked, business_rules), *_without_money(plan, asked)]
 
 
 @stage()
@@ -179,14 +180,9 @@ def lines_that_bind(used: dict[str, Any], texts: list[str]) -> list[Line]:
     lines = []
     if used["places"]:
         ports = [f"{n:,} {PORTS.get(g, g)}{'s' * (n != 1)}" for g, n in used["ports"].items()]
-        lines.append(
-            Line(
-                "places",
-                "Places",
-                f"{used['places']:,} (stations within {used['within_m']:g} m count as one), "
-                f"{used['dc_places']:,} of them with fast chargers; {', '.join(ports)}",
-            )
-        )
+        text = f"{used['places']:,} (stations within {used['within_m']:g} m count as one), "
+        text += f"{used['dc_places']:,} of them with fast chargers; {', '.join(ports)}"
+        lines.append(Line("places", "Places", text))
     if texts:
         lines.append(Line("binds", "What binds", "; ".join(texts)))
     return lines
@@ -204,15 +200,9 @@ def _sites(plan: Plan, asked: Asked) -> list[str]:
     larger = (could >= now - 1e-9).all(axis=1) & (could.sum(axis=1) > now.sum(axis=1) + 1e-6)
     largest, count = not larger.any(), able["site_id"].nunique()
     if set(able["site_id"]) <= set(plan.sites["site_id"]):
-        if largest:
-            return [
-                f"all {count:,} places are used, each at the largest size there is: more money "
-                "cannot buy more"
-            ]
-        return [f"all {count:,} places are used"]
-    if largest:
-        return ["every new station is of the largest size that its place can take"]
-    return []
+        more = ", each at the largest size there is: more money cannot buy more"
+        return [f"all {count:,} places are used{more if largest else ''}"]
+    return ["every new station is of the largest size that its place can take"] if largest else []
 
 
 def _money(plan: Plan, outcome: Outcome, certificate: pd.DataFrame | None) -> list[str]:
@@ -244,8 +234,7 @@ def _cannot_pass(asked: Asked, rules: economics.BusinessRules) -> list[str]:
     groups = capacity_groups(map(str, offers.columns))
     able = offers[[f"capacity_{g}_kwh_day" for g in groups]].to_numpy(dtype=float)
     lone = (able > 0).sum(axis=1) == 1
-    needs = offers["cost_pkr"].to_numpy(dtype=float)
-    known = need.cap
+    needs, known = offers["cost_pkr"].to_numpy(dtype=float), need.cap
     ids = offers["offer_id"].astype(str)
     cap = known * needs if isinstance(known, float) else np.array([known[o] for o in ids])
     texts = []

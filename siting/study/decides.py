@@ -7,7 +7,7 @@ another solve.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,8 +21,8 @@ from siting.config import Config
 from siting.economics import PRICE, Accounts
 from siting.economics.break_even import SHARE
 from siting.plan import Plan
-from siting.sites.chargers_text import charger_counts
 from siting.sites.costs import bays_needed
+from siting.study.binds import counts_in
 from siting.study.program_inputs import subsidy_of
 from siting.study.recounted import sold_by_group
 from siting.study.stages import Table, stage
@@ -104,10 +104,8 @@ def break_evens(station_accounts: Accounts | None) -> Table:
         of = replace(of, offers=offers, sold_kwh_day=of.sold_kwh_day[paid])
     table = economics.break_evens(of)
     # Sales are at most the capacity.
-    able = (
-        of.offers[capacity_columns(of.offers)].sum(axis=1).to_numpy()
-        - of.offers["standing_kwh_day"]
-    )
+    capacity = of.offers[capacity_columns(of.offers)].sum(axis=1)
+    able = capacity.to_numpy() - of.offers["standing_kwh_day"]
     most = float(np.min(able / np.maximum(of.sold_kwh_day, 1e-9)))
     for end in ("half_no_money_at", "no_money_at"):
         beyond = (table["figure"] == "sales") & (table[end] > most * (1 + 1e-6))
@@ -202,10 +200,10 @@ def _rounded(value: float, places: int, *, up: bool) -> float:
 
 # --- effect of each figure -----------------------------------------------------------------------
 
-# `At` is a function from a figure's value to the accounts. `Ends` has, for each figure, this
-# function and the two ends of the figure's range.
+# `At` is a function from a figure's value to the accounts. `Moved` has, for each figure, its row
+# with the two ends of its range, and this function.
 At = Callable[[float], Accounts]
-Ends = dict[tuple[str, str, str], tuple[At, float, float]]
+Moved = Iterator[tuple[Mapping[Hashable, Any], At]]
 
 
 @stage("demand.table", "offers: chargers_csv grid_csv")
@@ -229,12 +227,15 @@ def figure_swings(
     # A hurdle would lower the sales, but the value is computed at the plan's sales.
     no_hurdle = replace(station_accounts.subsidy, hurdle=sites.Hurdle())
     station_accounts = replace(station_accounts, subsidy=no_hurdle)
-    ends = _money_ends(station_accounts, sourced_figures)
-    ends |= _cost_ends(config, station_accounts, sourced_figures)
+    moved = list(_moved_money(station_accounts, sourced_figures))
+    moved += _moved_costs(config, station_accounts, sourced_figures)
     if config.demand.table is None:
-        moved = people_to_energy.sensitivity(area)
-        ends |= _demand_ends(plan, station_accounts, sourced_figures, moved)
-    named = {"|".join(key): value for key, value in ends.items()}
+        ends = people_to_energy.sensitivity(area)
+        moved += _moved_demand(plan, station_accounts, sourced_figures, ends)
+    named = {}
+    for row, at in moved:
+        name = "|".join(str(row[column]) for column in columns[:3])
+        named[name] = (at, float(row["low"]), float(row["high"]))
     table = economics.swings(station_accounts, named)
     table[["figure", "of", "table"]] = [name.split("|") for name in table["name"]] or None
     table = table[table["swing_pkr"] > RUPEE]
@@ -248,17 +249,8 @@ def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
     return rows.to_dict("records")
 
 
-def _key(row: Mapping[Any, Any]) -> tuple[str, str, str]:
-    return str(row["figure"]), str(row["of"]), str(row["table"])
-
-
-def _add(ends: Ends, row: Mapping[Any, Any], at: At) -> None:
-    """Add a figure with the two ends of its row."""
-    ends[_key(row)] = (at, float(row["low"]), float(row["high"]))
-
-
-def _money_ends(accounts: Accounts, figures: pd.DataFrame) -> Ends:
-    """Return each figure of the business case with its ends, and the accounts as its function."""
+def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
+    """Yield each figure of the business case, and the accounts as its function."""
     fields = {item: name for name, item in economics.ITEMS.items()}
 
     def moved(item: str, value: float) -> Accounts:
@@ -268,22 +260,19 @@ def _money_ends(accounts: Accounts, figures: pd.DataFrame) -> Ends:
         return replace(accounts, rules=replace(accounts.rules, **changed))
 
     known = {*fields, *(PRICE + group for group in accounts.rules.prices_pkr_kwh)}
-    ends: Ends = {}
     for row in _rows(figures, "business case"):
         if row["of"] in known:
-            _add(ends, row, partial(moved, str(row["of"])))
-    return ends
+            yield row, partial(moved, str(row["of"]))
 
 
-def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Ends:
-    """Return each figure behind the cost with its ends, and the accounts as its function."""
+def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Moved:
+    """Yield each figure behind the cost, and the accounts as its function."""
     offers = accounts.offers
-    ends: Ends = {}
 
     def dearer(
         row: Mapping[Any, Any], column: str, per_pkr: pd.Series[float], om_share: bool = False
-    ) -> None:
-        """Add a figure; `per_pkr` is the rise of `column` per unit of the figure, by station."""
+    ) -> At:
+        """Return the accounts; `per_pkr` is the rise of `column` per unit of the figure."""
 
         def at(value: float) -> Accounts:
             added = (value - float(row["value"])) * per_pkr
@@ -294,7 +283,7 @@ def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> End
                 moved["om_pkr_year"] = offers["om_pkr_year"] + rate * added
             return replace(accounts, offers=moved)
 
-        _add(ends, row, at)
+        return at
 
     def with_om(now: float, value: float) -> Accounts:
         om = offers["om_pkr_year"] * value / now
@@ -304,49 +293,50 @@ def _cost_ends(config: Config, accounts: Accounts, figures: pd.DataFrame) -> End
         fees = offers["annual_fee_pkr"] + (value - now) * due
         return replace(accounts, offers=offers.assign(annual_fee_pkr=fees))
 
-    counts = [_counts(str(text)) for text in offers["chargers"]]
+    counts = [counts_in(str(text)) for text in offers["chargers"]]
     for row in _rows(figures, "capex_pkr"):
         number = [float(one.get(str(row["of"]), 0)) for one in counts]
-        dearer(row, "charger_cost_pkr", pd.Series(number, index=offers.index), om_share=True)
+        rise = pd.Series(number, index=offers.index)
+        yield row, dearer(row, "charger_cost_pkr", rise, om_share=True)
     grid = reference.table("grid", config.offers.grid_csv).set_index("item")
     for row in _rows(figures, "grid works"):
         item, value = str(row["of"]), float(row["value"])
         kind = str(grid["kind"].get(item, ""))
         if kind == "connection":
-            dearer(row, "grid_cost_pkr", (offers["grid_item"] == item).astype(float))
+            yield row, dearer(row, "grid_cost_pkr", (offers["grid_item"] == item).astype(float))
         elif kind == "line" and value > 0:
-            dearer(row, "grid_cost_pkr", offers["line_cost_pkr"].fillna(0.0) / value)
+            rise = offers["line_cost_pkr"].fillna(0.0) / value
+            yield row, dearer(row, "grid_cost_pkr", rise)
         elif kind == "connection_kw" and value > 0:
             tiers = grid[(grid["kind"] == "connection") & (grid["max_kw"] == grid["max_kw"][item])]
             base = offers["grid_item"].map(tiers["value"].astype(float)).astype(float)
             by_kw = (offers["connection_cost_pkr"] - base).clip(lower=0.0).fillna(0.0)
-            dearer(row, "grid_cost_pkr", by_kw / value)
+            yield row, dearer(row, "grid_cost_pkr", by_kw / value)
     for row in _rows(figures, "site costs"):
         value, bays = float(row["value"]), offers["bays_needed"].fillna(0.0).astype(float)
         if row["of"] == "civil_bay":
-            dearer(row, "civil_cost_pkr", bays * (offers["civil_cost_pkr"] > 0))
+            yield row, dearer(row, "civil_cost_pkr", bays * (offers["civil_cost_pkr"] > 0))
         elif row["of"] == "land_bay_month" and accounts.land_bay_month_pkr is not None:
-            _add(ends, row, partial(accounts.at, "land_bay_month"))
+            yield row, partial(accounts.at, "land_bay_month")
         elif row["of"] == "om_share" and value > 0:
-            _add(ends, row, partial(with_om, value))
+            yield row, partial(with_om, value)
         elif row["of"] in _RECKONED and value > 0:
             column = _RECKONED[str(row["of"])]
-            dearer(row, column, offers[column] / value)
+            yield row, dearer(row, column, offers[column] / value)
     for row in _rows(figures, "fee"):
         level = str(row["of"]).removeprefix("annual ")
         due = (offers["neeca_level"] == level).astype(float)
-        _add(ends, row, partial(with_fee, due, float(row["value"])))
+        yield row, partial(with_fee, due, float(row["value"]))
     types = sites.charger_catalogue(config.offers.chargers_csv)
     types = types.set_index(types["charger_id"].astype(str))
     built = pd.DataFrame(counts, index=offers.index, columns=types.index).fillna(0.0)
     standing = types[(built > 0).any().to_numpy()]  # no other type changes a cost
     for row in _rows(figures, "bays"):
         if str(row["of"]).split()[0] in set(standing["charger_group"]):
-            _add(ends, row, _with_bays(accounts, built, types, str(row["of"])))
+            yield row, _with_bays(accounts, built, types, str(row["of"]))
     for row in _rows(figures, "life_years"):
         if row["of"] in standing.index:
-            _add(ends, row, _with_life(accounts, built, types, str(row["of"])))
-    return ends
+            yield row, _with_life(accounts, built, types, str(row["of"]))
 
 
 def _with_bays(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, of: str) -> At:
@@ -382,17 +372,10 @@ def _with_life(accounts: Accounts, built: pd.DataFrame, types: pd.DataFrame, cha
     return at
 
 
-def _counts(text: str) -> dict[str, int]:
-    try:
-        return charger_counts(text)[0]
-    except ValueError:  # a text in a user's own table
-        return {}
-
-
-def _demand_ends(
-    plan: Plan, accounts: Accounts, figures: pd.DataFrame, moved: pd.DataFrame
-) -> Ends:
-    """Return each demand figure with its ends, and the accounts as a function of total energy."""
+def _moved_demand(
+    plan: Plan, accounts: Accounts, figures: pd.DataFrame, ends: pd.DataFrame
+) -> Moved:
+    """Yield each demand figure, with total energies as its ends, and the accounts at these."""
     offers = accounts.offers
     served = plan.service.pivot_table(
         index="site_id", columns="vehicle_class", values="served_kwh_day", aggfunc="sum"
@@ -411,12 +394,9 @@ def _demand_ends(
         sold = np.maximum(np.minimum(sells, able) - stands, 0.0)
         return accounts.selling(sold)
 
-    ends: Ends = {}
-    for row in moved.to_dict("records"):
+    for row in ends.to_dict("records"):
         classes = [c for c in str(row["vehicle_class"]).split(", ") if c] or list(wanted.index)
-        mine = figures[(figures["figure"] == row["figure"])]
-        mine = mine[mine["of"].isin([*classes, ""])]
+        mine = figures[(figures["figure"] == row["figure"]) & figures["of"].isin([*classes, ""])]
+        mine = mine.assign(low=row["low_kwh_day"], high=row["high_kwh_day"])
         for one in mine.to_dict("records"):
-            low, high = float(row["low_kwh_day"]), float(row["high_kwh_day"])
-            ends[_key(one)] = (partial(with_energy, classes), low, high)
-    return ends
+            yield one, partial(with_energy, classes)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from siting import demand, export
-from siting.config import Demand, to_yaml
+from siting.config import to_yaml
 from siting.interrupts import seen_through
 from siting.study.facts import folder_for, head_of
 from siting.study.pipeline import Study
@@ -20,8 +20,6 @@ from siting.study.robustness import DRAWS
 from siting.study.stages import Report
 from siting.study.to_demand import ownership_of, spread
 from siting.writing import claimed_folder
-
-LAST_YEAR = demand.PROJECTED_AFTER
 
 
 @dataclass(frozen=True)
@@ -95,37 +93,36 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
     classes["demand_kwh_day"] = wanted.reindex(name).fillna(0.0).to_numpy(dtype=float)
     for end in ("low", "high"):
         classes[f"{end}_kwh_day"] = ends.loc[name, end].to_numpy(dtype=float)
-    load = demand.session_load(classes, study.sessions)
-    classes["sessions_day"] = load["sessions_day"]
-    classes["peak_hour_kw"] = load["peak_hour_kw"]
+    load = ["sessions_day", "peak_hour_kw"]
+    classes[load] = demand.session_load(classes, study.sessions)[load]
     hours = study.sessions.set_index("vehicle_class").loc[name, demand.HOURS].to_numpy(dtype=float)
     total = classes.drop(columns="vehicle_class").sum()
     # The classes peak in different hours, so their peaks are not summed.
     total["peak_hour_kw"] = (classes["demand_kwh_day"].to_numpy() @ hours).max()
-    classes = pd.concat(
-        [classes, total.to_frame().T.assign(vehicle_class="all")], ignore_index=True
-    )[classes.columns]
+    whole = total.to_frame().T.assign(vehicle_class="all")
+    classes = pd.concat([classes, whole], ignore_index=True)[classes.columns]
     quantiles = drawn.set_index("vehicle_class").loc[classes["vehicle_class"]]
     for at, column in enumerate(("p05_kwh_day", "p50_kwh_day", "p95_kwh_day"), 5):
         classes.insert(at, column, quantiles[column].to_numpy(dtype=float))
     swings = on_map = pd.DataFrame()
     if sensitivity:
+        energy, depots = study.zone_energy, study.depots
         shares = spread(
-            study.zone_energy.assign(demand_kwh_day=1.0),
-            study.cells,
-            study.surfaces,
-            study.surface_weights,
+            energy.assign(demand_kwh_day=1.0), study.cells, study.surfaces, study.surface_weights,
             study.vehicles,
-        )
-        shares = _with_zone(shares, study.cells, study.zone_table)
-        if study.depots is not None:
-            shares = _at_depots(shares, study.zone_energy["zone_id"], study.depots)
+        ).rename(columns={"demand_kwh_day": "share"})  # fmt: skip
+        if study.zone_table is None:
+            shares["zone_id"] = "all"
+        else:
+            zone = study.cells.set_index("cell_id")["zone_id"]
+            shares["zone_id"] = zone.loc[shares["cell_id"]].to_numpy()
+        if depots is not None:
+            shares = _at_depots(shares, energy["zone_id"], depots)
         swings = demand.sensitivity(study.area, shares=shares)
         on_map = swings[["figure", "vehicle_class", "moved_cells_share", "source", "confidence"]]
         if study.surfaces is not None:
-            energy = study.zone_energy
-            if study.depots is not None:  # surfaces do not affect the demand of depots
-                energy = energy[~energy["vehicle_class"].isin(study.depots["vehicle_class"])]
+            if depots is not None:  # surfaces do not affect the demand of depots
+                energy = energy[~energy["vehicle_class"].isin(depots["vehicle_class"])]
             where = demand.map_swings(
                 study.cells,
                 energy,
@@ -136,65 +133,49 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
             )
             on_map = pd.concat([on_map, where], ignore_index=True)
         on_map = on_map.sort_values("moved_cells_share", ascending=False, ignore_index=True)
+    asked, fleet = study.config.demand, pd.DataFrame()
+    if asked.fleet_csv is None:
+        fleet = demand.fleet_check(
+            asked.scenario, asked.scenarios_csv, asked.fleet_figures, sales_path=asked.sales_csv
+        )
     return DemandRun(
         title=study.config.title,
         year=study.config.year,
         classes=classes.astype({c: float for c in classes.columns if c != "vehicle_class"}),
-        fleet=_fleet_check(study.config.demand),
+        fleet=fleet,
         total_swings=swings,
         map_swings=on_map,
         notes=tuple(study.demand_notes),
     )
 
 
-def _with_zone(
-    shares: pd.DataFrame, cells: pd.DataFrame, zones: pd.DataFrame | None
-) -> pd.DataFrame:
-    """Return each cell's zone, and its share of the zone's energy by class."""
-    shares = shares.rename(columns={"demand_kwh_day": "share"})
-    if zones is None:
-        return shares.assign(zone_id="all")
-    zone = cells.set_index("cell_id")["zone_id"]
-    return shares.assign(zone_id=zone.loc[shares["cell_id"]].to_numpy())
-
-
 def _at_depots(shares: pd.DataFrame, zones: pd.Series, depots: pd.DataFrame) -> pd.DataFrame:
     """Return the shares, in which classes known by depot are in the cells of the depots."""
     parts = [shares[~shares["vehicle_class"].isin(depots["vehicle_class"])]]
     for name, class_depots in depots.groupby("vehicle_class", sort=False):
-        at = class_depots[["cell_id"]].assign(
-            vehicle_class=name, share=demand.depot_shares(class_depots)
-        )
+        share = demand.depot_shares(class_depots)
+        at = class_depots[["cell_id"]].assign(vehicle_class=name, share=share)
         parts.append(at.merge(pd.DataFrame({"zone_id": zones.unique()}), how="cross"))
     return pd.concat(parts, ignore_index=True)
-
-
-def _fleet_check(settings: Demand) -> pd.DataFrame:
-    if settings.fleet_csv is not None:
-        return pd.DataFrame()
-    fleet_figures = {name: dict(figures) for name, figures in settings.fleet_figures.items()}
-    return demand.fleet_check(
-        settings.scenario, settings.scenarios_csv, fleet_figures, sales_path=settings.sales_csv
-    )
 
 
 def _write(
     study: Study, demand_run: DemandRun, folder: Path, now: datetime, draws: int, seed: int
 ) -> None:
-    config = study.config
+    config, asked = study.config, study.config.demand
     note = " ".join(filter(None, (config.note, export.credit_line(study.inputs))))
     layer = export.wanted_layer(study.cells, study.demand, study.surfaces)
-    export.write_geojson(layer, folder / "demand.geojson", name="demand", note=note, key="cell_id")
     outside = export.outside_layer(study.cells, study.demand, study.people_outside)
     # A GIS that does not sort layers draws the first layer on top.
     layers = {"roads": export.road_layer(study.network.edges)}
     if study.zones is not None:
         layers["zones"] = study.zones
     layers |= {"outside": outside, "demand": layer}
-    export.write_geojson(outside, folder / "outside.geojson", name="outside", note=note)
     styles = {name: export.styles_of(name, drawn) for name, drawn in layers.items()}
-    for name in ("demand", "outside"):
-        export.write_qml(folder / f"{name}.geojson", styles[name])
+    for name, key in (("demand", "cell_id"), ("outside", None)):
+        path = folder / f"{name}.geojson"
+        export.write_geojson(layers[name], path, name=name, note=note, key=key)
+        export.write_qml(path, styles[name])
     layers["dictionary"] = export.data_dictionary_of(export.fields_of(layers))
     export.write_geopackage(
         folder / "demand.gpkg",
@@ -225,24 +206,16 @@ def _write(
         "demand": study.demand,
         "classes": demand_run.classes,
         "zone_energy": study.zone_energy,
-        "figures": all_figures(
-            config.demand, study.figures, study.city, study.vehicles, study.sessions
-        ),
+        "figures": all_figures(asked, study.figures, study.city, study.vehicles, study.sessions),
         "hours": _hours(study.demand, study.sessions),
         "fleet_check": demand_run.fleet,
         "sensitivity_total": demand_run.total_swings,
         "sensitivity_map": demand_run.map_swings,
     }
-    settings = config.demand
-    if settings.fleet_csv is None:
-        tables["fleet"] = demand.fleet_model(
-            settings.scenario,
-            max(LAST_YEAR, config.year),
-            settings.scenarios_csv,
-            {name: dict(figures) for name, figures in settings.fleet_figures.items()},
-            sales_path=settings.sales_csv,
-        )
-        tables["fleet"]["projection"] = tables["fleet"]["year"] > demand.PROJECTED_AFTER
+    if asked.fleet_csv is None:
+        model = (asked.scenario, max(demand.PROJECTED_AFTER, config.year), asked.scenarios_csv)
+        fleet = demand.fleet_model(*model, asked.fleet_figures, sales_path=asked.sales_csv)
+        tables["fleet"] = fleet.assign(projection=fleet["year"] > demand.PROJECTED_AFTER)
     tables = {name: table for name, table in tables.items() if len(table)}
     for name, table in tables.items():
         export.write_csv(table, folder / f"{name}.csv", note=note)

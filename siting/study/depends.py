@@ -53,14 +53,14 @@ def gone(
     scenario and case stay valid too.
     """
     changed = [key for key in keys if key.split(".")[0] not in INERT]
-    if any(not any(_declares(made, key) for made in STAGES.values()) for key in changed):
-        outdated = set(STAGES)
-    else:
-        outdated = {
-            name
-            for name, made in STAGES.items()
-            if any(made.reads_key(key) for key in changed) or not set(given).isdisjoint(made.reads)
-        }
+    unknown = any(not any(_declares(made, key) for made in STAGES.values()) for key in changed)
+    outdated = {
+        name
+        for name, made in STAGES.items()
+        if unknown
+        or any(made.reads_key(key) for key in changed)
+        or not set(given).isdisjoint(made.reads)
+    }
     outdated = _and_below(outdated, given, once)
     again = {name for name, of in READ_BACK_FROM.items() if of in outdated}
     return frozenset(_and_below(outdated | again, given, once))
@@ -113,6 +113,14 @@ def feeds(key: str) -> tuple[str, ...]:
     return tuple(group for group in STORED if group in groups)
 
 
+def still_known(
+    records: Iterable[Mapping[str, Any]], groups: Collection[str]
+) -> dict[str, Mapping[str, Any]]:
+    """Return, by key, the records of the inputs that none of the stored groups reads again."""
+    keyed = {str(record["key"]): record for record in records}
+    return {key: record for key, record in keyed.items() if set(feeds(key)).isdisjoint(groups)}
+
+
 def changed_keys(before: Config, after: Config) -> tuple[str, ...]:
     """Return the keys whose values differ between two configurations, by their full paths."""
     old, new = dict(_leaves(before.model_dump())), dict(_leaves(after.model_dump()))
@@ -122,13 +130,10 @@ def changed_keys(before: Config, after: Config) -> tuple[str, ...]:
 
 
 def _leaves(value: Any, key: str = "") -> Iterable[tuple[str, Any]]:
-    items: Iterable[tuple[Any, Any]]
+    if isinstance(value, list | tuple) and value:
+        value = dict(enumerate(value))
     if isinstance(value, Mapping) and value:
-        items = value.items()
-    elif isinstance(value, list | tuple) and value:
-        items = enumerate(value)
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
     else:
         yield key, str(value) if isinstance(value, Path) else value
-        return
-    for name, inner in items:
-        yield from _leaves(inner, f"{key}.{name}" if key else str(name))

@@ -31,19 +31,8 @@ from siting.study.to_plan import CERTIFICATE
 from siting.study.to_program import MILLION
 
 FORMAT = 3
-PACKAGES = (
-    "geopandas",
-    "highspy",
-    "networkx",
-    "numpy",
-    "osmnx",
-    "pandas",
-    "pulp",
-    "pyogrio",
-    "pyproj",
-    "scipy",
-    "shapely",
-)
+PACKAGES = ("geopandas", "highspy", "networkx", "numpy", "osmnx", "pandas", "pulp", "pyogrio",
+            "pyproj", "scipy", "shapely")  # fmt: skip
 DOUBTFUL = ("ASSUMPTION", "L")
 # Number of ids that a warning lists.
 SHOWN = 5
@@ -115,9 +104,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
         "asked_gap": config.solver.gap,
         "far_from_proven": is_far(s.gap),
         "tie_break": s.tie_break,
-        "budget_pkr": s.budget_pkr,
-        "subsidy_pkr": s.subsidy_pkr,
-        "cost_pkr": s.cost_pkr,
+        **{name: getattr(s, name) for name in ("budget_pkr", "subsidy_pkr", "cost_pkr")},
         "cost_to_all_pkr_year": None if to_all is None else dict(to_all.to_numpy().tolist()),
         "public_money": plan.money,
         "new_stations": len(plan.new_sites),
@@ -171,9 +158,7 @@ def _run_facts(study: Study, now: datetime, plan: Plan) -> dict[str, Any]:
             "method": s.method,
             "seconds": dict(s.seconds),
             "nodes": sum(one.proof.nodes for one in s.proofs),
-            "seed": config.solver.seed,
-            "threads": config.solver.threads,
-            "time_limit_s": config.solver.time_limit_s,
+            **{name: getattr(config.solver, name) for name in ("seed", "threads", "time_limit_s")},
         },
         "peak_memory_mb": peak_memory_mb(),
         "python": platform.python_version(),
@@ -219,9 +204,8 @@ def warnings_of(study: Study, plan: Plan) -> list[str]:
     for why, count in left_out(plan.dropped).items():
         where = f"{why} ({config.candidates.max_snap_m:g} m)" if why == FAR else why
         if count:
-            lines.append(
-                f"{count:,} places {where} were left out (layer dropped in plan.gpkg names them)"
-            )
+            told = "were left out (layer dropped in plan.gpkg names them)"
+            lines.append(f"{count:,} places {where} {told}")
     ruled_out = plan.offers["reason"].fillna("").astype(str).str.strip() != ""
     if ruled_out.any():
         lines.append(f"{ruled_out.sum():,} offers were ruled out; offers.csv says why")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import geopandas as gpd
@@ -38,31 +38,30 @@ def mandate_limits(
     for name, asked in config.program.limits.mandates.items():
         key = f"program.limits.mandates.{name}"
         owner = _column(candidates, asked.column, f"{key}.column", faults)
-        area = None if asked.by is None else _column(candidates, asked.by, f"{key}.by", faults)
-        if owner is None or (asked.by is not None and area is None):
+        area = "" if asked.by is None else _column(candidates, asked.by, f"{key}.by", faults)
+        if owner is None or area is None:
             continue
         if not (owner != "").any():
             what = f"no site has anything in {asked.column}"
             faults.append(Fault(f"{key}.column", what, "name another column"))
         of_site = candidates["site_id"].astype(str)
-        where = "" if area is None else area
-        parts = pd.DataFrame({"site": of_site, "owner": owner, "area": where})
+        parts = pd.DataFrame({"site": of_site, "owner": owner, "area": area})
         parts = parts[(parts["owner"] != "") & ((parts["area"] != "") | (asked.by is None))]
         if asked.pooled:
             parts = parts.assign(owner="all owners")
         for (whose, place), rows in parts.groupby(["owner", "area"]):
             called = f"{name}: {whose}" + (f" / {place}" if place else "")
-            yield _limit(called, asked, set(rows["site"]), offers)
+            here = offers["site_id"].astype(str).isin(rows["site"])
+            use = dict.fromkeys(offers.loc[here, "offer_id"].astype(str), 1.0)
+            yield _limit(called, asked, rows["site"].nunique(), use)
     refuse(faults)
 
 
-def _limit(name: str, asked: Mandate, sites: set[str], offers: pd.DataFrame) -> Limit:
-    here = offers["site_id"].astype(str).isin(sites)
-    use = dict.fromkeys(offers.loc[here, "offer_id"].astype(str), 1.0)
-    must = math.ceil(asked.share * len(sites) - 1e-9)
-    owners = asked.money == "owner"
-    most = float(must) if owners else math.inf
-    return Limit(name, OWNERS if owners else PUBLIC, "stations", most, use, must)
+def _limit(name: str, asked: Mandate, places: int, use: Mapping[str, float]) -> Limit:
+    must = math.ceil(asked.share * places - 1e-9)
+    if asked.money == "owner":
+        return Limit(name, OWNERS, "stations", float(must), use, must)
+    return Limit(name, PUBLIC, "stations", math.inf, use, must)
 
 
 def _column(
@@ -109,37 +108,28 @@ def mandates_told(asked: Asked, answer: Answer, effort: Effort) -> tuple[pd.Data
                 "loses": max(free - own, 0.0) if math.isfinite(free) else math.nan,
             }
         )
-    lines = []
-    worth, unit = answer.worth, program.worth_unit
-    pooled = _pooled(asked, mine)
-    for field, label, limits in (
-        ("mandates_cost", "Mandates cost", []),
-        ("mandates_pooled", "Pooled, owners would win back", pooled),
-    ):
-        others = [one for one in program.instance.limits if one.kind not in (PUBLIC, OWNERS)]
-        bare = replace(program, instance=replace(program.instance, limits=(*others, *limits)))
-        other = effort.attempt(bare.without_aims().most_worth(), 0.5, answer.offers)
-        most = math.nan if other is None else max(other.proof.objective - worth, 0.0)
-        more = NOT_FOUND if other is None else f"{most:,.0f} {unit}"
-        lines.append(Line(field, label, more))
-    return pd.DataFrame(rows), lines
-
-
-def _pooled(asked: Asked, mine: list[Limit]) -> list[Limit]:
-    """Return one mandate per area for all owners, as if owners could trade."""
-    out: dict[str, Limit] = {}
-    site_of = dict(zip(asked.offers["offer_id"].astype(str), asked.offers["site_id"], strict=True))
+    # Pooled, there is one mandate per area for all owners, as if owners could trade.
+    pooled: dict[str, Limit] = {}
     for one in mine:
         name, _, rest = one.name.partition(": ")
-        area = rest.partition(" / ")[2]
-        called = f"{name}: all / {area}"
-        use = {**(out[called].use if called in out else {}), **one.use}
+        called = f"{name}: all / {rest.partition(' / ')[2]}"
+        use = {**(pooled[called].use if called in pooled else {}), **one.use}
         places = len({site_of[o] for o in use})
-        share = asked.config.program.limits.mandates[name].share
-        need = math.ceil(share * places - 1e-9)
-        most = math.inf if one.kind == PUBLIC else float(need)
-        out[called] = Limit(called, one.kind, "stations", most, use, need)
-    return list(out.values())
+        pooled[called] = _limit(called, asked.config.program.limits.mandates[name], places, use)
+    lines = []
+    others = [one for one in program.instance.limits if one.kind not in (PUBLIC, OWNERS)]
+    for field, label, limits in (
+        ("mandates_cost", "Mandates cost", []),
+        ("mandates_pooled", "Pooled, owners would win back", list(pooled.values())),
+    ):
+        bare = replace(program, instance=replace(program.instance, limits=(*others, *limits)))
+        other = effort.attempt(bare.without_aims().most_worth(), 0.5, answer.offers)
+        more = NOT_FOUND
+        if other is not None:
+            most = max(other.proof.objective - answer.worth, 0.0)
+            more = f"{most:,.0f} {program.worth_unit}"
+        lines.append(Line(field, label, more))
+    return pd.DataFrame(rows), lines
 
 
 def _owner_worths(
@@ -149,9 +139,8 @@ def _owner_worths(
     instance = program.instance
     theirs = np.isin(instance.offer_ids, np.array(list(one.use), dtype=object))
     kept = np.flatnonzero(theirs | instance.offer_existing)
-    alone = replace(
-        instance.with_offers(kept), limits=(), required_sites=np.zeros(0, dtype=np.int64)
-    )
+    nowhere = np.zeros(0, dtype=np.int64)
+    alone = replace(instance.with_offers(kept), limits=(), required_sites=nowhere)
     bare = replace(program, instance=alone, floors=()).without_aims().most_worth()
     many = Limit("as many", "number", "stations", float(len(there)), one.use)
     free = effort.attempt(bare.limit(many).without_budget(), 0.1, there)

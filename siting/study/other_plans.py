@@ -41,9 +41,8 @@ class Effort:
 
     def solve(self, program: Program, share: float = 1.0, start: Sequence[str] = ()) -> Answer:
         """Return the answer of a program, in a share of the time left."""
-        answer = answer_of(
-            program, self.config, share * self.left_s, start=start, progress=self.progress
-        )
+        limit_s = share * self.left_s
+        answer = answer_of(program, self.config, limit_s, start=start, progress=self.progress)
         self.over |= answer.proof.stopped == "interrupted"
         return answer
 
@@ -112,26 +111,23 @@ def alternatives(
             break
         plans.append(answer)
         losses.append(loss)
+    proofs = [plan.proof for plan in plans]
     table = pd.DataFrame(
-        [
-            {
-                "plan": n,
-                "worth": plan.proof.objective,
-                "unit": plan.proof.unit,
-                "bound": plan.proof.bound,
-                "gap": plan.proof.gap,
-                "status": plan.proof.status,
-                "loss_share": loss,
-                "offers": " ".join(plan.offers),
-            }
-            for n, (plan, loss) in enumerate(zip(plans, losses, strict=True), 1)
-        ]
+        {
+            "plan": range(1, len(plans) + 1),
+            "worth": [proof.objective for proof in proofs],
+            "unit": [proof.unit for proof in proofs],
+            "bound": [proof.bound for proof in proofs],
+            "gap": [proof.gap for proof in proofs],
+            "status": [proof.status for proof in proofs],
+            "loss_share": losses,
+            "offers": [" ".join(plan.offers) for plan in plans],
+        }
     )
     last = [plan.built[plan.built["slice"] == plan.program.slices[-1].name] for plan in plans]
     count = pd.concat(last)["site_id"].value_counts()
-    sites = pd.DataFrame({"site_id": count.index.astype("str"), "plans": count.to_numpy()}).assign(
-        share=count.to_numpy() / len(plans)
-    )
+    sites = pd.DataFrame({"site_id": count.index.astype("str"), "plans": count.to_numpy()})
+    sites["share"] = sites["plans"] / len(plans)
     sites = sites.sort_values(["plans", "site_id"], ascending=[False, True], ignore_index=True)
     return plans, table, sites
 
@@ -189,19 +185,13 @@ def _one_year(
         limits, required = tuple(one for one in limits if one.at_least <= 0), ()
         if asked.config.program.floors_in == "last":
             keys |= NO_FLOORS
+    demand: dict[int | None, pd.DataFrame] = {None: asked.own[year]}
     worth: dict[int | None, pd.Series] | None = None
     if asked.own_worth is not None:
         worth = {None: asked.own_worth[year]}
-    return replace(
-        with_program(asked, **keys),
-        demand={None: asked.own[year]},
-        own={None: asked.own[year]},
-        offers=offers,
-        limits=limits,
-        required=required,
-        worth=worth,
-        own_worth=worth,
-    )
+    alone = replace(asked, demand=demand, own=demand, worth=worth, own_worth=worth)
+    alone = replace(alone, offers=offers, limits=limits, required=required)
+    return with_program(alone, **keys)
 
 
 def _standing(offers: pd.DataFrame, stands: dict[str, str], *, upgrades: bool) -> pd.DataFrame:

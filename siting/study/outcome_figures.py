@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,8 +49,7 @@ def decide(
     share = 1.0 if keys.alternatives is None else 1 / keys.alternatives.count
     if keys.limits.mandates:
         share *= BESIDE_MANDATES
-    told = _Told(asked, answer or effort.solve(program, share, start), effort)
-    return told.outcome()
+    return _Told(asked, answer or effort.solve(program, share, start), effort).outcome()
 
 
 def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None, pd.DataFrame]]:
@@ -63,14 +63,9 @@ def bare_outcome(asked: Asked, answer: Answer) -> tuple[Outcome, dict[int | None
     if config.program.scenarios is None:
         services = {year: answer.service("" if year is None else str(year)) for year in years}
     else:
-        stand = {
-            year: outcome.built.loc[
-                (outcome.built["year"] == year) if year is not None else slice(None), "offer_id"
-            ]
-            .drop_duplicates()
-            .tolist()
-            for year in years
-        }
+        built = outcome.built
+        by_year = {y: built if y is None else built[built["year"] == y] for y in years}
+        stand = {year: rows["offer_id"].unique().tolist() for year, rows in by_year.items()}
         services = only_these(asked, stand)
     last = years[-1]
     offers = asked.offers.set_index("offer_id")
@@ -154,14 +149,13 @@ class _Told:
 
     def _scenarios(self) -> None:
         """Add the table of the last year's scenarios, with regret, and of robust sites."""
-        answer = self.answer
-        program = answer.program
+        answer, program = self.answer, self.answer.program
         plan = program.scenario_plan
         assert plan is not None
         last = max(one.year for one in program.slices)
         here = [n for n, one in enumerate(program.slices) if one.year == last]
-        table = answer.served.iloc[here].reset_index(drop=True)
-        table = table[["scenario", "demand_kwh_day", "served_kwh_day"]]
+        columns = ["scenario", "demand_kwh_day", "served_kwh_day"]
+        table = answer.served.iloc[here].reset_index(drop=True)[columns]
         table.insert(1, "probability", list(plan.probabilities))
         worth = answer.worth_of_scenarios
         best_plans = best_by_scenario(program, self.effort, answer.offers)
@@ -171,12 +165,10 @@ class _Told:
             regret = np.maximum(bound - worth, 0.0)
             plain = program.objective is None and program.year_plan is None
             what = "kwh" if plain else "worth"
-            more = {} if plain else {"worth": worth}
-            share = regret / np.where(bound > 0, bound, 1.0)
             table = table.assign(
-                **more,
+                **({} if plain else {"worth": worth}),
                 **{f"best_{what}": best, f"best_bound_{what}": bound, f"regret_{what}": regret},
-                regret_share=share,
+                regret_share=regret / np.where(bound > 0, bound, 1.0),
             )
             self.tables["robust"] = _robust(answer, best_plans)
         self.tables["scenarios"] = table
@@ -191,33 +183,25 @@ class _Told:
         people = zones["zone"].map(asked.people).fillna(0.0).to_numpy(dtype=float)
         weight = people if people.sum() > 0 else zones["demand_kwh_day"].to_numpy(dtype=float)
         equal = gini(zones["served_share"].to_numpy(dtype=float), weight)
-        proof = next(
-            one.proof
-            for one, aim in zip(answer.proofs, answer.program.aims, strict=True)
-            if aim.groups
-        )
+        aims = zip(answer.proofs, answer.program.aims, strict=True)
+        proof = next(one.proof for one, aim in aims if aim.groups)
         program = replace(answer.program, aims=(MostWorth(),))
         usual = self.effort.attempt(program, 0.5, answer.offers)
-        if usual is None:
-            self.lines.append(Line("gini", "Gini of shares served", f"{equal:.3f}"))
-            self.lines.append(Line("price_of_fairness", "Price of fairness", NOT_FOUND))
-            return
-        shares = zone_table(asked.zones, asked.last_demand, usual.service(), {})["served_share"]
-        without = gini(shares.to_numpy(dtype=float), weight)
-        text = f"{equal:.3f}, without fairness {without:.3f}"
-        self.lines.append(Line("gini", "Gini of shares served", text))
-        fair = replace(answer, program=program)
-        lost = max(usual.proof.objective - fair.worth, 0.0)
-        text = f"{lost:,.0f} {program.worth_unit}"
-        if program.objective is None and len(program.slices) == 1 and program.gap is None:
-            text += f", or {self._more_budget(usual, proof.objective)} more budget"
-        self.lines.append(Line("price_of_fairness", "Price of fairness", text))
+        even, price = f"{equal:.3f}", NOT_FOUND
+        if usual is not None:
+            shares = zone_table(asked.zones, asked.last_demand, usual.service(), {})["served_share"]
+            even += f", without fairness {gini(shares.to_numpy(dtype=float), weight):.3f}"
+            fair = replace(answer, program=program)
+            price = f"{max(usual.proof.objective - fair.worth, 0.0):,.0f} {program.worth_unit}"
+            if program.objective is None and len(program.slices) == 1 and program.gap is None:
+                price += f", or {self._more_budget(usual, proof.objective)} more budget"
+        self.lines.append(Line("gini", "Gini of shares served", even))
+        self.lines.append(Line("price_of_fairness", "Price of fairness", price))
 
     def _more_budget(self, usual: Answer, share: float) -> str:
         """Return in words the extra budget to serve as much as the usual plan and stay as fair."""
-        program = usual.program
         wanted_kwh = usual.demand_kwh_day
-        program = replace(program, aims=(LeastMoney(),), floors=()).without_budget()
+        program = replace(usual.program, aims=(LeastMoney(),), floors=()).without_budget()
         city = (1 - 1e-6) * usual.served_kwh_day / wanted_kwh if wanted_kwh else 0.0
         program = program.floor(city).floor((1 - 1e-6) * share, zones_named(self.asked))
         cheapest = self.effort.attempt(program)
@@ -267,29 +251,44 @@ class _Told:
         assert need is not None
         sites = need.offers[need.offers["offer_id"].isin(list(outcome.offers))]
         sites = sites[["site_id", "offer_id", "cost_pkr"]].sort_values("site_id", ignore_index=True)
-        by_site = service.groupby("site_id")["served_kwh_day"].sum()
         margin = service["vehicle_class"].map(need.margin_pkr).astype(float)
-        earned = (service["served_kwh_day"] * margin).groupby(service["site_id"]).sum()
-        money = sites["site_id"].map(outcome.subsidies).fillna(0.0).astype(float)
-        sites = sites.assign(
-            served_kwh_day=sites["site_id"].map(by_site).fillna(0.0).astype(float),
-            earned_pkr=sites["site_id"].map(earned).fillna(0.0).astype(float),
-            subsidy_pkr=money,
-            subsidy_share=(money / sites["cost_pkr"].where(sites["cost_pkr"] > 0)).fillna(0.0),
-        )
-        self.tables["viability"] = sites
+        values: dict[str, Any] = {
+            "served_kwh_day": service.groupby("site_id")["served_kwh_day"].sum(),
+            "earned_pkr": (service["served_kwh_day"] * margin).groupby(service["site_id"]).sum(),
+            "subsidy_pkr": outcome.subsidies,
+        }
+        for name, by_site in values.items():
+            sites[name] = sites["site_id"].map(by_site).fillna(0.0).astype(float)
+        share = sites["subsidy_pkr"] / sites["cost_pkr"].where(sites["cost_pkr"] > 0)
+        self.tables["viability"] = sites.assign(subsidy_share=share.fillna(0.0))
 
 
 def year_tables(
-    asked: Asked,
-    outcome: Outcome,
-    program: Program,
-    services: Mapping[int | None, pd.DataFrame],
+    asked: Asked, outcome: Outcome, program: Program, services: Mapping[int | None, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of a plan with years, given its service by year."""
-    wanted = {y: float(d["demand_kwh_day"].sum()) for y, d in asked.own.items()}
-    served = {y: float(s["served_kwh_day"].sum()) for y, s in services.items()}
-    table, built, money = years_table(outcome, program, wanted, served)
+    built = built_by_year(outcome, program)
+    money = money_by_year(outcome.money, program)
+    years = money["year"]
+    weights = outcome.slices.drop_duplicates("year").set_index("year")["weight"]
+    fresh = built[built["built_year"] == built["year"]]
+    instance = program.instance
+    before = set(instance.site_ids[instance.offer_site][instance.offer_existing])
+    new = ~fresh.duplicated("site_id") & ~fresh["site_id"].isin(before)
+    wanted = [float(asked.own[year]["demand_kwh_day"].sum()) for year in years]
+    served = [float(services[year]["served_kwh_day"].sum()) for year in years]
+    table = pd.DataFrame(
+        {
+            "year": years,
+            "weight": years.map(weights).astype(float),
+            "demand_kwh_day": wanted,
+            "served_kwh_day": served,
+            "served_share": np.array(served) / np.maximum(wanted, 1e-12),
+        }
+    )
+    counted_rows = {"stations": built, "new_stations": fresh[new], "upgraded_stations": fresh[~new]}
+    for name, rows in counted_rows.items():
+        table[name] = rows["year"].value_counts().reindex(years, fill_value=0).to_numpy()
     return {
         "years": table.merge(money, on="year"),
         "built": built,
@@ -381,12 +380,8 @@ def then_line(one: AimProof, outcome: Outcome) -> Line:
     """
     proof, served = one.proof, outcome.served_kwh_day
     if one.aim == "shortest drives" and len(outcome.slices) == 1 and served > 0:
-        proof = replace(
-            proof,
-            objective=proof.objective / served,
-            bound=proof.bound / served,
-            unit="min a driver",
-        )
+        objective, bound = proof.objective / served, proof.bound / served
+        proof = replace(proof, objective=objective, bound=bound, unit="min a driver")
     return Line(f"then_{one.aim.replace(' ', '_')}", f"Then {one.aim}", str(proof))
 
 
@@ -411,9 +406,8 @@ def _robust(answer: Answer, best_plans: Sequence[Answer]) -> pd.DataFrame:
 def cost_lines(table: pd.DataFrame, value_pkr_h: Mapping[str, float], *, years: bool) -> list[Line]:
     """Return headline figures: yearly cost of stations and drivers' time, value of time."""
     cost = {part: pkr / MILLION for part, pkr in zip(table["part"], table["pkr_year"], strict=True)}
-    minute = ", ".join(
-        f"{pkr / 60:.2f} ({' '.join(name.split('_'))})" for name, pkr in value_pkr_h.items()
-    )
+    values = value_pkr_h.items()
+    minute = ", ".join(f"{pkr / 60:.2f} ({name.replace('_', ' ')})" for name, pkr in values)
     over = ", summed over the years as they count" if years else ""
     return [
         Line(
@@ -447,21 +441,14 @@ half (5%), 10% as it is valued; a plan made for it may differ"
 # --- years ---------------------------------------------------------------------------------------
 
 
-def count_by_year(rows: pd.DataFrame, years: pd.Series) -> list[int]:
-    """Return the number of rows of each year."""
-    count = rows.groupby("year").size()
-    return [int(count.get(year, 0)) for year in years]
-
-
 def built_by_year(outcome: Outcome, program: Program) -> pd.DataFrame:
     """Return each year's stations, with the year of building and the year's payments (PKR)."""
     built = outcome.built.drop_duplicates(["year", "site_id"])[["year", "offer_id", "site_id"]]
     paid = outcome.paid.set_index(["site_id", "year"])["subsidy_pkr"]
     instance = program.instance
     there = instance.offer_existing
-    stands = dict(
-        zip(instance.site_ids[instance.offer_site[there]], instance.offer_ids[there], strict=True)
-    )
+    sites = instance.site_ids[instance.offer_site[there]]
+    stands = dict(zip(sites, instance.offer_ids[there], strict=True))
     since: dict[str, int | None] = dict.fromkeys(stands)
     drawn: dict[str, float] = {}
     rows = []
@@ -486,40 +473,6 @@ def money_by_year(money: pd.DataFrame, program: Program) -> pd.DataFrame:
         carried = left if program.year_plan.carry_over else 0.0
     columns = ["year", "budget_pkr", "carried_pkr", "spent_pkr", "left_pkr"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def years_table(
-    outcome: Outcome,
-    program: Program,
-    wanted: Mapping[int | None, float],
-    served: Mapping[int | None, float],
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return three tables by year: stations and service, each station, and money.
-
-    `wanted` and `served` are the demand of the configuration and the demand served (kWh/day), by
-    year.
-    """
-    built = built_by_year(outcome, program)
-    money = money_by_year(outcome.money, program)
-    weights = outcome.slices.drop_duplicates("year").set_index("year")["weight"]
-    fresh = built[built["built_year"] == built["year"]]
-    first = ~fresh.duplicated("site_id")
-    instance = program.instance
-    before = set(instance.site_ids[instance.offer_site][instance.offer_existing])
-    new = first & ~fresh["site_id"].isin(before)
-    table = pd.DataFrame(
-        {
-            "year": money["year"],
-            "weight": money["year"].map(weights).astype(float),
-            "demand_kwh_day": [wanted[y] for y in money["year"]],
-            "served_kwh_day": [served[y] for y in money["year"]],
-            "served_share": [served[y] / max(wanted[y], 1e-12) for y in money["year"]],
-            "stations": count_by_year(built, money["year"]),
-            "new_stations": count_by_year(fresh[new], money["year"]),
-            "upgraded_stations": count_by_year(fresh[~new], money["year"]),
-        }
-    )
-    return table, built, money
 
 
 def cells_by_year(

@@ -59,24 +59,21 @@ def own_demand(
         faults.append(Fault(f"{path}, column demand_kwh_day", "no energy is wanted"))
     refuse(faults)
     order = {name: n for n, name in enumerate([*map(str, cells["cell_id"]), *classes])}
-    summed = rows.groupby(["cell_id", "vehicle_class"])["demand_kwh_day"].sum()
+    pair = ["cell_id", "vehicle_class"]
+    summed = rows.groupby(pair)["demand_kwh_day"].sum()
     demand = summed.reset_index()
     demand = demand[demand["demand_kwh_day"] > 0].astype({"demand_kwh_day": float})
-    demand = demand.sort_values(
-        ["cell_id", "vehicle_class"], key=lambda ids: ids.map(order), ignore_index=True
-    )
-    labels = [f"d{n:05d}" for n in range(1, len(demand) + 1)]
-    if "demand_id" in given.columns and len(summed) == len(given):
-        own = given.set_index(["cell_id", "vehicle_class"])["demand_id"]
-        own = own.loc[pd.MultiIndex.from_frame(demand[["cell_id", "vehicle_class"]])]
+    demand = demand.sort_values(pair, key=lambda ids: ids.map(order), ignore_index=True)
+    labels, alone = [f"d{n:05d}" for n in range(1, len(demand) + 1)], len(summed) == len(given)
+    if "demand_id" in given.columns and alone:
+        own = given.set_index(pair)["demand_id"].loc[pd.MultiIndex.from_frame(demand[pair])]
         if own.notna().all() and own.is_unique:
             labels = own.astype(str).to_list()
     demand.insert(0, "demand_id", labels)
     others = [c for c in given.columns if is_own(str(c), ("demand",)) and c not in _TOLD]
-    if others and len(summed) == len(given):
+    if others and alone:
         told = pd.DataFrame({str(c): plain_column(given[c]) for c in others})
-        key = ["cell_id", "vehicle_class"]
-        demand = demand.join(told.set_index(pd.MultiIndex.from_frame(given[key])), on=key)
+        demand = demand.join(told.set_index(pd.MultiIndex.from_frame(given[pair])), on=pair)
     demand.attrs["notes"] = []
     return demand
 
@@ -130,9 +127,8 @@ def _as_rows(given: pd.DataFrame, known: Mapping[str, pd.Series], path: Path) ->
             what = "a matrix of {:,} x {:,}, but the study has {:,} cells and {:,} sites"
             fix = "in the order of Study.cells and Study.candidates, or a DataFrame with their ids"
             raise InputError(str(path), what.format(*wide.shape, *there), fix)
-        wide = wide.set_axis(known["cell_id"].astype(str)).set_axis(
-            known["site_id"].astype(str), axis=1
-        )
+        wide = wide.set_axis(known["cell_id"].astype(str))
+        wide = wide.set_axis(known["site_id"].astype(str), axis=1)
     rows = wide.rename_axis("cell_id").reset_index().melt("cell_id", None, "site_id", "travel_min")
     return rows[rows["travel_min"].notna() & (rows["travel_min"] != math.inf)]
 

@@ -25,7 +25,7 @@ from siting.study import (
     to_demand,
     to_plan,
 )
-from siting.study.depends import STAGES, changed_keys, feeds, gone, stale
+from siting.study.depends import STAGES, changed_keys, gone, stale, still_known
 from siting.study.python_inputs import in_words, lay_down
 from siting.study.spare import Spare
 from siting.study.stages import Context, Event, Report, Stage, notebook, stages_html
@@ -211,13 +211,10 @@ class Study:
 
     def _repr_html_(self) -> str:
         """Return the stages as an HTML table for notebooks: result and seconds of each."""
-        names = [made.told for made in STAGES.values() if made.told]
-        rows = [
-            (name, self._found[name], f"{self.seconds[name]:,.1f}")
-            if name in self._found
-            else (name, "not asked for yet", "")
-            for name in names
-        ]
+        rows = []
+        for name in (made.told for made in STAGES.values() if made.told):
+            seconds = f"{self.seconds[name]:,.1f}" if name in self._found else ""
+            rows.append((name, self._found.get(name, "not asked for yet"), seconds))
         return stages_html(self.config.title, self.config.note, rows)
 
     # --- tables ----------------------------------------------------------------------------------
@@ -280,16 +277,9 @@ class Study:
             self._say(Event(name, heard[-1], own_s, done=True))
 
     def _arguments(self, stage: Stage[Any]) -> list[Any]:
-        at_hand: dict[str, Callable[[], Any]] = {
-            "config": lambda: stage.part_of(self.config),
-            "context": lambda: Context(
-                stage.told or stage.name, self.config.output.cache_dir, self.progress
-            ),
-            "study": lambda: self,
-        }
-        return [
-            at_hand[name]() if name in at_hand else getattr(self, name) for name in stage.parameters
-        ]
+        context = Context(stage.told or stage.name, self.config.output.cache_dir, self.progress)
+        at_hand = {"config": stage.part_of(self.config), "context": context, "study": self}
+        return [at_hand[n] if n in at_hand else getattr(self, n) for n in stage.parameters]
 
     def with_(self, **keys: Any) -> Self:
         """Return the study with some keys changed; stages that do not depend on them are kept.
@@ -313,14 +303,9 @@ class Study:
         >>> richer.plan.headline()  # doctest: +SKIP
         """
         config = changed(self.config, keys, lay_down)
-        # In a study opened from a folder, an input that is read again may differ from the stored
-        # input.
+        # An input that is read again may differ from the input of the run folder.
         again = stale(changed_keys(self.config, config))
-        known = {
-            key: record
-            for key, record in self.known_inputs.items()
-            if set(feeds(key)).isdisjoint(again)
-        }
+        known = still_known(self.known_inputs.values(), again)
         return self.with_stages({"known_inputs": known}, config, progress=self.progress)
 
     def at(
@@ -370,9 +355,8 @@ class Study:
         Stages that do not depend on demand are shared, so that sites and reach are computed once.
         """
         asked = self.config.demand
-        asked = asked.model_copy(
-            update={"scenario": scenario or asked.scenario, "case": case or asked.case}
-        )
+        other = {"scenario": scenario or asked.scenario, "case": case or asked.case}
+        asked = asked.model_copy(update=other)
         config = self.config.model_copy(update={"year": year or self.config.year, "demand": asked})
         return self._with({}, config, gone(changed_keys(self.config, config), once=True), None)
 
@@ -424,14 +408,13 @@ class Study:
 def _takes_words(call: Any) -> None:
     """Add all keys to a call's signature, so that editors can complete them."""
     declared = signature(call)
-    plain = [p for p in declared.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
-    rest = [p for p in declared.parameters.values() if p.kind is Parameter.VAR_KEYWORD]
+    *plain, rest = declared.parameters.values()  # the last is `**keys`
     more = [
         Parameter(word, Parameter.KEYWORD_ONLY, default=None)
         for word in words()
         if word.isidentifier() and word not in declared.parameters
     ]
-    call.__signature__ = declared.replace(parameters=[*plain, *more, *rest])
+    call.__signature__ = declared.replace(parameters=[*plain, *more, rest])
 
 
 for _call in (Study.__init__, Study.with_):

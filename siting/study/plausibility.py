@@ -51,8 +51,7 @@ def doubts_of(
             f"Pakistan do more than {most:,.0f} live in as much land; are they counted twice, or "
             "is the column another one?"
         )
-    known = library()
-    if asked.city.casefold() not in set(known["city"].str.casefold()):
+    if asked.city.casefold() not in set(library()["city"].str.casefold()):
         return lines
     row = find_city(asked.city)
     name, census = str(row["city"]), sorted({int(row["people_2023"]), int(row["zone_people"])})

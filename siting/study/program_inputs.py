@@ -58,8 +58,7 @@ class Asked:
     forbidden: tuple[str, ...]
     zones: pd.Series | None  # by demand_id, blank for none; None without zones
     people: Mapping[str, float]  # people of each zone
-    # Worth of each demand row if fully served, by demand_id, in each year and scenario; None for
-    # energy.
+    # Worth of each demand row if fully served, by demand_id, year and scenario; None for energy.
     worth: Mapping[Key, pd.Series] | None
     own_worth: Mapping[int | None, pd.Series] | None  # `worth` for `own`
     need: Need | None  # the viability gap, where public money fills it
@@ -92,14 +91,10 @@ class Asked:
     @property
     def floors_of_classes(self) -> dict[str, float]:
         """The share that must be served of each vehicle class that has a floor."""
-        program = self.config.program
-        there = self._wanted("vehicle_class")
-        floors = dict.fromkeys(there, program.class_floor) if program.class_floor > 0 else {}
+        program, rows = self.config.program, pd.concat(self.demand.values())
+        names = sorted(rows.loc[rows["demand_kwh_day"] > 0, "vehicle_class"].astype(str).unique())
+        floors = dict.fromkeys(names, program.class_floor) if program.class_floor > 0 else {}
         return floors | {str(k): float(v) for k, v in program.class_floors.items()}
-
-    def _wanted(self, column: str) -> list[str]:
-        rows = pd.concat(self.demand.values())
-        return sorted(rows.loc[rows["demand_kwh_day"] > 0, column].astype(str).unique())
 
     @property
     def city_floor(self) -> float:
@@ -139,25 +134,26 @@ def with_rule(config: Config) -> Config:
 def demands_of(
     config: Config,
     demand: pd.DataFrame,
-    other_demand: Callable[[int | None, str | None, str | None], pd.DataFrame],
+    other_demand: Callable[..., pd.DataFrame],
 ) -> tuple[Demands, dict[int | None, pd.DataFrame]]:
     """Return the demand by year and scenario, and the configuration's own demand by year.
 
-    `demand` is the configuration's own demand. `other_demand` returns the demand of a year, a
-    scenario of the fleet and a case; None is the configuration's own year, scenario or case.
+    `demand` is the configuration's own demand. `other_demand` returns the demand of another `year`,
+    `scenario` of the fleet and `case`; None or none is the configuration's own.
     """
     program = config.program
     years: Sequence[int | None] = list(program.years.budgets_pkr) if program.years else [None]
     futures = program.scenarios.of if program.scenarios else {}
     by_year: dict[int | None, pd.DataFrame] = {
-        year: demand if year in (None, config.year) else other_demand(year, None, None)
-        for year in years
+        year: demand if year in (None, config.year) else other_demand(year=year) for year in years
     }
-    by_slice: dict[Key, pd.DataFrame] = {}
-    for year in years:
-        for name, future in futures.items():
-            key = name if year is None else (year, name)
-            by_slice[key] = other_demand(year, future.fleet, future.case)
+    by_slice: dict[Key, pd.DataFrame] = {
+        name if year is None else (year, name): other_demand(
+            year=year, scenario=future.fleet, case=future.case
+        )
+        for year in years
+        for name, future in futures.items()
+    }
     by_slice = _same_rows(by_slice or dict(by_year), demand)
     return by_slice, _same_rows(by_year, *by_slice.values())
 
@@ -169,9 +165,8 @@ def zones_of(
     of_row = rows["cell_id"].astype(str).map(cell_zones).fillna("")
     wanted = pd.concat(demands.values()).groupby("demand_id")["demand_kwh_day"].sum()
     live = (rows["demand_id"].map(wanted).groupby(of_row).transform("sum") > 0).to_numpy()
-    zones = pd.Series(
-        of_row.where(live, "").astype(str).to_numpy(), index=rows["demand_id"].astype(str)
-    )
+    names = of_row.where(live, "").astype(str).to_numpy()
+    zones = pd.Series(names, index=rows["demand_id"].astype(str))
     count = cells["people"].groupby(cell_zones.to_numpy()).sum()
     return zones, {str(z): float(n) for z, n in count.items() if str(z) in set(zones) - {""}}
 
@@ -227,16 +222,13 @@ def need_of(
     terms = economics.gap_terms(offers, rules, subsidy)
     need = terms["need_pkr"].to_numpy(dtype=float)
     existing, open_ = offers["existing"].to_numpy(dtype=bool), may_be_built(offers)
-    built = [
-        group
-        for group in capacity_groups(map(str, offers.columns))
-        if (open_ & (offers[f"capacity_{group}_kwh_day"] > 0)).any()
-    ]
+    groups = capacity_groups(map(str, offers.columns))
+    built = [g for g in groups if (open_ & (offers[f"capacity_{g}_kwh_day"] > 0)).any()]
     at_rate = economics.at_hurdle(rules, replace(subsidy.hurdle, sales_share=1.0))
     margin = {}
     for name in config.demand.vehicle_classes:
-        groups = compatibility.loc[compatibility["vehicle_class"] == name, "charger_group"]
-        worths = [economics.worth_pkr_kwh_day(at_rate, g) for g in groups if g in built]
+        uses = compatibility.loc[compatibility["vehicle_class"] == name, "charger_group"]
+        worths = [economics.worth_pkr_kwh_day(at_rate, g) for g in uses if g in built]
         margin[name] = min(worths, default=0.0)
     lost = tuple(name for name, pkr in margin.items() if pkr < 0)
     if lost:
@@ -264,9 +256,7 @@ def _require_passable(
         terms = economics.gap_terms(offers, rules, at)
         lacks = (terms["need_pkr"] - terms["cap_pkr"]).clip(lower=0.0).to_numpy(dtype=float)
         earned = terms["worth_pkr_kwh_day"].to_numpy(dtype=float) * capacity
-        return float(
-            np.divide(lacks, earned, out=np.full_like(lacks, np.inf), where=earned > 0).min()
-        )
+        return float((lacks[earned > 0] / earned[earned > 0]).min(initial=np.inf))
 
     hurdle = subsidy.hurdle
     least = share_needed(hurdle)

@@ -21,25 +21,21 @@ def zone_of_cells(zones: Zones | None, cells: gpd.GeoDataFrame) -> pd.Series | N
     """
     if zones is None:
         return None
-    index = pd.Index(cells["cell_id"].astype(str))
+    key, centres = "program.zones", cells.geometry.representative_point()
+    names: np.ndarray
     if zones.kind == "people":
         if "zone_id" not in cells.columns:
-            raise InputError(
-                "program.zones", "people are not counted by zone", "give kind grid or layer"
-            )
-        return pd.Series(cells["zone_id"].astype(str).to_numpy(), index=index)
-    centres = cells.geometry.representative_point()
-    if zones.kind == "grid":
+            raise InputError(key, "people are not counted by zone", "give kind grid or layer")
+        names = cells["zone_id"].astype(str).to_numpy()
+    elif zones.kind == "grid":
         column = np.floor(centres.x / zones.size_m).astype(int)
         row = np.floor(centres.y / zones.size_m).astype(int)
         # Columns and rows start at the south-west corner of the city, so that names stay short.
         column, row = column - column.min() + 1, row - row.min() + 1
-        names = "row " + row.astype(str) + " column " + column.astype(str)
-        return pd.Series(names.to_numpy(), index=index)
-    names = area_of_points(
-        gpd.GeoSeries(centres, crs=cells.crs), zones.path, zones.name_column, "program.zones"
-    )
-    return pd.Series(names, index=index)
+        names = ("row " + row.astype(str) + " column " + column.astype(str)).to_numpy()
+    else:
+        names = area_of_points(centres, zones.path, zones.name_column, key)
+    return pd.Series(names, index=pd.Index(cells["cell_id"].astype(str)))
 
 
 def area_of_points(points: gpd.GeoSeries, path: Path, name_column: str, key: str) -> np.ndarray:
@@ -74,14 +70,10 @@ def zone_table(
     ``served_share``, ``floor_share``.
     """
     of_row = demand["demand_id"].astype(str).map(zones)
-    got = demand["demand_id"].map(service.groupby("demand_id")["served_kwh_day"].sum()).fillna(0.0)
-    table = pd.DataFrame(
-        {
-            "zone": of_row,
-            "demand_kwh_day": demand["demand_kwh_day"].astype(float),
-            "served_kwh_day": got.astype(float),
-        }
-    )
+    served = service.groupby("demand_id")["served_kwh_day"].sum()
+    got = demand["demand_id"].map(served).fillna(0.0).astype(float)
+    kwh = demand["demand_kwh_day"].astype(float)
+    table = pd.DataFrame({"zone": of_row, "demand_kwh_day": kwh, "served_kwh_day": got})
     table = table[(of_row.fillna("") != "").to_numpy()].groupby("zone").sum().reset_index()
     wanted = table["demand_kwh_day"].where(table["demand_kwh_day"] > 0)
     return table.assign(

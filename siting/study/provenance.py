@@ -17,7 +17,7 @@ from siting.reference.listing import CONFIG, ENERGY, MONEY, STATIONS, WHERE, lis
 from siting.study.read_sources import charger_types
 from siting.study.stages import EVERY_KEY, Layer, Row, Table, stage
 from siting.study.table_cache import content_sha256
-from siting.study.to_demand import own_figures
+from siting.study.to_demand import own_figures, with_own
 
 FIGURES = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
 # Value of ``used_for`` for the configuration's settings.
@@ -40,9 +40,8 @@ def known_inputs() -> dict[str, dict[str, Any]]:
 @stage(*EVERY_KEY)
 def inputs(config: Config, known_inputs: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """One record per input: key, file with its date and SHA-256, source and licence."""
-    by_key = {
-        key: dict(known_inputs.get(key, record)) for key, record in input_records(config).items()
-    }
+    stated = input_records(config)
+    by_key = {key: dict(known_inputs.get(key, record)) for key, record in stated.items()}
     records = list(by_key.values())
     for key, path in input_files(config).items():
         section_key = key.rpartition(".")[0]
@@ -93,15 +92,9 @@ def contents(
 
     Downloads have no input file; the hashes of roads and candidates represent them.
     """
-    tables = {
-        "cells": cells,
-        "demand": demand,
-        "candidates": candidates,
-        "offers": offers,
-        "reach": reach,
-    }
-    hashes = {name: content_sha256(table) for name, table in tables.items()}
-    return {"roads": network_sha256, **hashes}
+    names = ("cells", "demand", "candidates", "offers", "reach")
+    hashes = map(content_sha256, (cells, demand, candidates, offers, reach))
+    return {"roads": network_sha256, **dict(zip(names, hashes, strict=True))}
 
 
 @stage("demand: fleet_csv scenario case city table")
@@ -169,11 +162,9 @@ def demand_notes(
         lines += surfaces.attrs["notes"]
     lines += demand.attrs["notes"]
     if depots is not None:
-        modelled = (
-            national_fleet.set_index("vehicle_class")["vehicles"]
-            * registered_share.set_index("vehicle_class")["city_share"]
-            * area_share
-        )
+        country = national_fleet.set_index("vehicle_class")["vehicles"]
+        of_city = registered_share.set_index("vehicle_class")["city_share"]
+        modelled = country * of_city * area_share
         for name, class_depots in depots.groupby("vehicle_class", sort=False):
             lines.append(
                 f"{name}: {class_depots['vehicles'].sum():,.0f} vehicles known by depot "
@@ -207,23 +198,16 @@ def figures(
 
     `all_figures` adds the figures of the fleet model.
     """
-    energy_figures = people_to_energy.demand_figures(
-        area,
-        f"{cells['people'].sum():,.0f} people of the study area over "
-        f"{city_people:,.0f} of the city",
-    )
+    share = f"{cells['people'].sum():,.0f} people of the study area over "
+    share += f"{city_people:,.0f} of the city"
+    energy_figures = people_to_energy.demand_figures(area, share)
     if config.demand.surfaces is None:
         return energy_figures
-    shares = [
-        surface_weights.assign(
-            figure=surface,
-            value=surface_weights[surface],
-            low=surface_weights[f"{surface}_low"],
-            high=surface_weights[f"{surface}_high"],
-        )
-        for surface in SURFACES
-    ]
-    return pd.concat([energy_figures, *(part[FIGURES] for part in shares)], ignore_index=True)
+    parts = [energy_figures]
+    for surface in SURFACES:
+        columns = {surface: "value", f"{surface}_low": "low", f"{surface}_high": "high"}
+        parts.append(surface_weights.rename(columns=columns).assign(figure=surface)[FIGURES])
+    return pd.concat(parts, ignore_index=True)
 
 
 @stage(
@@ -264,9 +248,7 @@ def settings(config: Config, city: Row, availability: float) -> Table:
     rule, power = "configuration; rule not found", "configuration"
     if offers.availability is None:
         power = f"{city['disco']}: {city['availability_source']}"
-    standard: list[tuple[str, float, str, str]] = [
-        ("utilisation", offers.utilisation, "share", _STATED)
-    ]
+    standard = [("utilisation", offers.utilisation, "share", _STATED)]
     if offers.service.rule == "waiting":
         standard = [
             ("service.wait_min", offers.service.wait_min, "min", _STATED),
@@ -322,9 +304,8 @@ def _given_by_user(figures: Table, name: str, path: Path | None) -> pd.Series[bo
     if path is None:
         return pd.Series(data=False, index=figures.index)
     in_file = pd.MultiIndex.from_frame(reference.table(name, path)[["figure", "vehicle_class"]])
-    return pd.Series(
-        pd.MultiIndex.from_frame(figures[["figure", "of"]]).isin(in_file), index=figures.index
-    )
+    named = pd.MultiIndex.from_frame(figures[["figure", "of"]])
+    return pd.Series(named.isin(in_file), index=figures.index)
 
 
 def file_of(name: str, path: Path | None) -> str:
@@ -341,10 +322,7 @@ def _energy_figures(
     others = [name for name in dict.fromkeys(fleets) if name != asked.scenario]
     for scenario in [asked.scenario, *others] if asked.fleet_csv is None else []:
         model = people_to_energy.fleet_figures(
-            scenario,
-            asked.scenarios_csv,
-            {name: dict(values) for name, values in asked.fleet_figures.items()},
-            sales_path=asked.sales_csv,
+            scenario, asked.scenarios_csv, asked.fleet_figures, sales_path=asked.sales_csv
         )
         model = model[model["vehicle_class"].isin(classes)].rename(columns={"vehicle_class": "of"})
         if scenario != asked.scenario:
@@ -366,9 +344,8 @@ def _energy_figures(
     rows = placed(rows, "vehicles.csv", ENERGY)
     rows["table"] = rows["figure"].map(origin).where(rows["table"] != CONFIG).fillna(rows["table"])
     rows["used_for"] = rows["used_for"].mask(rows["figure"].isin(SURFACES), WHERE)
-    by_user = _given_by_user(rows, "vehicles", asked.vehicles_csv) & (
-        rows["table"] == "vehicles.csv"
-    )
+    by_user = _given_by_user(rows, "vehicles", asked.vehicles_csv)
+    by_user &= rows["table"] == "vehicles.csv"
     rows["table"] = rows["table"].mask(by_user, file_of("vehicles", asked.vehicles_csv))
     registered = reference.table("registrations", asked.registrations_csv)
     here = registered["city"].astype(str).str.casefold() == asked.city.casefold()
@@ -425,21 +402,6 @@ def all_figures(
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
-def with_own(
-    rows: Table, values: Mapping[str, float], item: str = "item", figure: str = "value"
-) -> Table:
-    """Return rows of a table, by ``item``, with the values set in the configuration."""
-    given = rows[item].map(dict(values))
-    kept = given.isna()
-    ends = (figure, "low", "high")
-    out = rows.astype(dict.fromkeys(ends, float))
-    for end in ends:
-        out[end] = out[end].where(kept, given)
-    out["source"] = out["source"].where(kept, "set in the configuration")
-    out["confidence"] = out["confidence"].where(kept, "ASSUMPTION")
-    return out
-
-
 def station_figures(config: Config) -> list[Table]:
     """Return the figures of the stations: chargers, grid works, fees, site costs, parking."""
     asked = config.offers
@@ -457,18 +419,13 @@ def station_figures(config: Config) -> list[Table]:
             rows = rows[rows["vehicle_class"].isin(classes)]
         return listed(name, rows)
 
-    # Listed under both rules of capacity, because every run also reports its service under the
-    # other rule.
-    use_shares = {str(k): float(v) for k, v in asked.service.time_utilisation.items()}
+    # Listed under both rules of capacity, because every run reports its service under both.
     taken = reference.table("time_utilisation").assign(figure="service.time_utilisation")
-    taken = with_own(
-        taken[taken["charger_group"].isin(groups)], use_shares, "charger_group", "use_share"
-    )
+    taken = taken[taken["charger_group"].isin(groups)]
+    taken = with_own(taken, asked.service.time_utilisation, "charger_group", "use_share")
     preset = asked.costs.preset
-    works = with_own(
-        reference.at_preset(reference.table("works"), preset),
-        _by_item(config.offers.costs, sites.WORKS),
-    )
+    works = reference.at_preset(reference.table("works"), preset)
+    works = with_own(works, _by_item(asked.costs, sites.WORKS))
     # Bays set in the configuration apply to every kind of place.
     own_bays = asked.costs.site_bays is not None
     by_kind = [] if own_bays else [listed("site_bays", reference.table("site_bays"))]

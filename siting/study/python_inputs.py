@@ -94,20 +94,19 @@ def copied(config: Config, folder: Path) -> Config:
 def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
     import networkx as nx
 
-    faults: list[Fault] = []
+    where, faults = f"{name} (given in Python)", list[Fault]()
     if isinstance(value, pd.DataFrame):
         twice = value.index.duplicated(keep=False)
         if twice.any():
             ids = tuple(dict.fromkeys(map(str, value.index[twice])))
             what = "several rows with the same index label"
-            faults.append(Fault(f"{name} (given in Python)", what, "reset_index(drop=True)", ids))
+            faults.append(Fault(where, what, "reset_index(drop=True)", ids))
     if isinstance(value, gpd.GeoDataFrame):
         if value.active_geometry_name is None:
-            faults.append(Fault(f"{name} (given in Python)", "has no geometry"))
+            faults.append(Fault(where, "has no geometry"))
         elif value.crs is None:
             fix = "say which: set_crs(4326) if it is in degrees"
-            what = "has no coordinate reference system"
-            faults.append(Fault(f"{name} (given in Python)", what, fix))
+            faults.append(Fault(where, "has no coordinate reference system", fix))
     refuse(faults)
     match value:
         case gpd.GeoDataFrame():
@@ -123,8 +122,10 @@ def _writer(name: str, value: Any) -> tuple[str, Callable[[Path], Any]]:
         case pd.DataFrame():
             return ".csv", lambda part: value.to_csv(part, index=False)
         case nx.MultiDiGraph():
-            require_osmnx_form(value, f"{name} (given in Python)")
-            return ".graphml", lambda part: _to_graphml(value, part)
+            require_osmnx_form(value, where)
+            import osmnx
+
+            return ".graphml", lambda part: osmnx.save_graphml(value, part)
         case Network():
             return ".parquet", value.to_parquet
     what = f"a {type(value).__name__} is not something a study can read"
@@ -158,9 +159,3 @@ def _to_parquet(layer: gpd.GeoDataFrame, part: Path, name: str) -> None:
         what = f"cannot be stored as a table: {str(err).splitlines()[0]}"
         fix = "keep columns of numbers and texts only"
         raise InputError(f"{name} (given in Python)", what, fix) from err
-
-
-def _to_graphml(graph: Any, part: Path) -> None:
-    import osmnx
-
-    osmnx.save_graphml(graph, part)

@@ -35,11 +35,9 @@ class Waiting:
     def of(cls, study: Any) -> Waiting:
         """Return the inputs of queues from a study."""
         offers = study.config.offers
+        classes, taper = list(study.config.demand.vehicle_classes), offers.service.swap_taper
         sessions = Sessions.from_tables(
-            list(study.config.demand.vehicle_classes),
-            study.sessions,
-            study.compatibility,
-            swap_taper=offers.service.swap_taper,
+            classes, study.sessions, study.compatibility, swap_taper=taper
         )
         return cls(sessions, charger_catalogue(offers.chargers_csv), offers.service)
 
@@ -49,9 +47,8 @@ class Waiting:
 
     def expected(self, plan: Plan) -> pd.DataFrame:
         """Return the Erlang C waits at a plan's ports (`siting.simulation.expected_waits`)."""
-        return expected_waits(
-            self.ports(plan), allotted(plan), self.sessions, self.standard.wait_min
-        )
+        wait_min = self.standard.wait_min
+        return expected_waits(self.ports(plan), allotted(plan), self.sessions, wait_min)
 
 
 def allotted(plan: Plan) -> pd.DataFrame:
@@ -92,13 +89,9 @@ def simulated(
         # The order is fixed, so that the same seed draws the same drivers.
         rows = wants.sort_values(["place", "vehicle_class"], ignore_index=True)
         queues = simulation.Queues.of(ports, sessions, simulation.sessions_per_day(rows, sessions))
+        choices = simulation.choices_of(rows, near, queues, sessions)
         days_by_case[case] = simulation.simulate_days(
-            rows,
-            simulation.choices_of(rows, near, queues, sessions),
-            queues,
-            sessions,
-            rules,
-            wait_min=waiting.standard.wait_min,
+            rows, choices, queues, sessions, rules, wait_min=waiting.standard.wait_min
         )
         if told is not None:
             told(WORDS[case])

@@ -76,14 +76,10 @@ def read_network(config: Config, speeds: pd.DataFrame, city_group: str) -> Netwo
         else:
             graph = roads.download_polygon(area_polygon(config), download)
         return roads.build_network(graph, speeds, city_group, peak=peak, source=about)
+    about |= {"file": source.path.name, "sha256": sha256(source.path)}
     clip = None if source.clip is None else read_area(source.clip)
     return roads.network_from_file(
-        source.path,
-        speeds,
-        city_group,
-        peak=peak,
-        source=about | {"file": source.path.name, "sha256": sha256(source.path)},
-        clip=clip,
+        source.path, speeds, city_group, peak=peak, source=about, clip=clip
     )
 
 
@@ -103,9 +99,8 @@ def read_area(path: Path) -> Polygon | MultiPolygon:
     """Return the union of a layer file's polygons, lon/lat."""
     area = read_layer(path).geometry.union_all()
     if not isinstance(area, Polygon | MultiPolygon) or area.is_empty:
-        raise InputError(
-            f"{path}, geometry", f"{area.geom_type}, no area", "give a layer of polygons"
-        )
+        fix = "give a layer of polygons"
+        raise InputError(f"{path}, geometry", f"{area.geom_type}, no area", fix)
     return area
 
 
@@ -137,12 +132,14 @@ def read_destinations(
 def neighbourhoods_of(config: Config, network: Network) -> gpd.GeoDataFrame:
     """Return the named parts of the city within the roads, in metres; empty if none are known."""
     source = config.roads.source
-    if source.kind == "file":
-        neighbourhoods = roads.read_neighbourhoods(source.path)
-    else:
-        neighbourhoods = gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
-    neighbourhoods = neighbourhoods.to_crs(network.crs)
+    known = roads.read_neighbourhoods(source.path) if source.kind == "file" else no_neighbourhoods()
+    neighbourhoods = known.to_crs(network.crs)
     return neighbourhoods[neighbourhoods.geometry.within(outline(network))].reset_index(drop=True)
+
+
+def no_neighbourhoods() -> gpd.GeoDataFrame:
+    """Return a layer of named parts of the city without a row."""
+    return gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
 
 
 def candidate_layers(
@@ -174,23 +171,16 @@ def candidate_layers(
 
 
 def _layer_of(config: Config, network: Network, source: SiteSource) -> gpd.GeoDataFrame:
-    if source.kind == "osm_file":
+    if source.kind == "osm_file" or (source.kind == "layer" and source.tags is not None):
         return sites.candidates_from_pois(source.path, tags_of(source))
     if source.kind == "osm_download":
-        features = roads.download_features(
-            _area_of(config, network), tags_of(source), download_settings(config)
-        )
-        return sites.candidates_from_features(features, tags_of(source))
+        area, tags = _area_of(config, network), tags_of(source)
+        features = roads.download_features(area, tags, download_settings(config))
+        return sites.candidates_from_features(features, tags)
     if source.kind == "streets":
         return sites.candidates_from_streets(network, source.spacing_m)
-    if source.kind == "layer" and source.tags is not None:
-        return sites.candidates_from_pois(source.path, tags_of(source))
-    columns: dict[str, Any] = {
-        "name_column": source.name_column,
-        "kind": source.site_kind,
-        "kind_column": source.kind_column,
-        "id_column": source.id_column,
-    }
+    columns = {name: getattr(source, name) for name in ("name_column", "kind_column", "id_column")}
+    columns["kind"] = source.site_kind
     if source.kind == "layer":
         return sites.candidates_from_layer(source.path, **columns)
     return sites.candidates_from_parcels(
@@ -207,11 +197,11 @@ def with_own_names(
     """
     own = [str(c) for c in places.columns if str(c).startswith(sites.OWN) and c != sites.OWN_ID]
     bare = {name: name.removeprefix(sites.OWN) for name in own}
-    taken = {str(column).casefold() for column in places.columns}
+    taken = {str(column).casefold() for column in places.columns} | RESERVED
     free = {
         name: short
         for name, short in bare.items()
-        if is_own(short.casefold(), layers) and short.casefold() not in taken | RESERVED
+        if is_own(short.casefold(), layers) and short.casefold() not in taken
     }
     return places.rename(columns=free)
 
@@ -232,14 +222,12 @@ def with_columns_of(people: gpd.GeoDataFrame, cells: gpd.GeoDataFrame) -> gpd.Ge
 def left_out(dropped: pd.DataFrame) -> dict[str, int]:
     """Return the number of places left out, by reason; some reasons are listed only if any."""
     reason = dropped["reason"].astype(str)
-    counts = {
-        words: int(reason.str.startswith(begins).sum())
-        for words, begins in (
-            (OUTSIDE, sites.OUTSIDE),
-            ("in areas excluded", sites.EXCLUDED),
-            ("on parcels too small", sites.SMALL),
-        )
+    begins = {
+        OUTSIDE: sites.OUTSIDE,
+        "in areas excluded": sites.EXCLUDED,
+        "on parcels too small": sites.SMALL,
     }
+    counts = {words: int(reason.str.startswith(begin).sum()) for words, begin in begins.items()}
     counts[FAR] = len(dropped) - sum(counts.values())
     return {words: count for words, count in counts.items() if count or words in (OUTSIDE, FAR)}
 

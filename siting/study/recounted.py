@@ -43,39 +43,14 @@ def recounted_plan(
     *,
     tables: PlanTables,
 ) -> Plan:
-    """Return the plan of an outcome, recounted by `siting.verify.recount`.
+    """Return the plan of an outcome with its business case, recounted by `siting.verify.recount`.
 
     A `VerifyError` names every figure of the plan that the recount contradicts.
     """
     plan = make_plan(outcome, tables, title=config.title, note=config.note)
-    usd = config.money.pkr_per_usd
-    hurdle = subsidy_of(asked.config).held_to
-    plan = with_business(plan, rules, asked.compatibility, vehicles, hurdle, usd)
-    if asked.need is not None and asked.need.concessions:
-        lots = lots_of(plan.tables["business"], asked.need.concessions)
-        plan = replace(plan, tables={**plan.tables, "concessions": lots})
-    spare = headroom_kw(tables.candidates, config.offers.headroom_kw)
-    checks = recount(account_of(asked, outcome, plan.sites, spare))
-    if asked.config.program.scenarios is not None:
-        # The figures of the plan are for the configuration's own demand, which is not a scenario.
-        own_checks = recount(own_account(asked, outcome, plan.sites))
-        own_checks["check"] = "own demand: " + own_checks["check"]
-        checks = pd.concat([checks, own_checks], ignore_index=True)
-    return replace(plan, checks=checks)
-
-
-def with_business(
-    plan: Plan,
-    rules: economics.BusinessRules,
-    compatibility: pd.DataFrame,
-    vehicles: Mapping[str, float],
-    hurdle: Hurdle,
-    pkr_per_usd: float | None = None,
-) -> Plan:
-    """Return a plan with the business case of each new station, at the `hurdle`."""
-    table = plan.sites
+    table, hurdle = plan.sites, subsidy_of(asked.config).held_to
     drawn = table.set_index("offer_id")["subsidy_pkr"]
-    case = business_of(plan.offers, drawn, plan.service, rules, compatibility, hurdle)
+    case = business_of(plan.offers, drawn, plan.service, rules, asked.compatibility, hurdle)
     by_site = case.set_index("site_id")
     for name, column in SHOWN.items():
         value = table["site_id"].map(by_site[column]).astype(float)
@@ -84,8 +59,18 @@ def with_business(
         built = plan.tables["built"].drop_duplicates("site_id", keep="last")
         year = table["site_id"].map(built.set_index("site_id")["built_year"])
         table.insert(table.shape[1] - 1, "built_year", year.astype("Int64"))
-    money = public_money(table, case, plan.classes, vehicles, pkr_per_usd)
-    return replace(plan, tables={**plan.tables, "business": case}, money=money)
+    money = public_money(table, case, plan.classes, vehicles, config.money.pkr_per_usd)
+    more = {"business": case}
+    if asked.need is not None and asked.need.concessions:
+        more["concessions"] = lots_of(case, asked.need.concessions)
+    spare = headroom_kw(tables.candidates, config.offers.headroom_kw)
+    checks = recount(account_of(asked, outcome, table, spare))
+    if asked.config.program.scenarios is not None:
+        # The figures of the plan are for the configuration's own demand, which is not a scenario.
+        own_checks = recount(own_account(asked, outcome, table))
+        own_checks["check"] = "own demand: " + own_checks["check"]
+        checks = pd.concat([checks, own_checks], ignore_index=True)
+    return replace(plan, tables={**plan.tables, **more}, money=money, checks=checks)
 
 
 def business_of(
@@ -149,9 +134,9 @@ def account_of(
     `spare_kw` is the spare power of the grid by ``site_id``.
     """
     keys, years = asked.config.program, asked.config.program.years
-    budget: float | dict[int, float] = keys.budget_pkr if asked.budgeted else math.inf
-    if years is not None:
-        budget = {y: pkr if asked.budgeted else math.inf for y, pkr in years.budgets_pkr.items()}
+    budget: float | dict[int, float] = keys.budget_pkr if years is None else dict(years.budgets_pkr)
+    if not asked.budgeted:
+        budget = math.inf if years is None else dict.fromkeys(years.budgets_pkr, math.inf)
     use, there = limit_tables(asked.limits)
     named = {"limit": "resource"}
     claimed = ["site_id", "offer_id", "power_kw", "subsidy_pkr"]
@@ -196,7 +181,7 @@ def account_of(
 def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
     """Return the plan's claims for the configuration's own demand, in its last year."""
     last = outcome.built["slice"] == outcome.slices["slice"].iloc[-1]
-    kwh = {"slice": [""], "demand_kwh_day": [outcome.demand_kwh_day]}
+    kwh = {name: getattr(outcome, name) for name in ("demand_kwh_day", "served_kwh_day")}
     return Account(
         built=outcome.built.loc[last, ["site_id", "offer_id"]],
         service=outcome.service,
@@ -204,7 +189,7 @@ def own_account(asked: Asked, outcome: Outcome, sites: pd.DataFrame) -> Account:
         budget_pkr=math.inf,
         **_inputs_of(asked),
         sites=sites[["site_id", "offer_id", "served_kwh_day"]],
-        served=pd.DataFrame({**kwh, "served_kwh_day": [outcome.served_kwh_day]}),
+        served=pd.DataFrame([{"slice": "", **kwh}]),
     )
 
 
@@ -299,17 +284,10 @@ def _per_kwh(asked: Asked, outcome: Outcome) -> pd.DataFrame | None:
     for name, demand, worth in zip(
         outcome.slices["slice"], asked.demand.values(), asked.worth.values(), strict=True
     ):
-        kwh = demand["demand_kwh_day"].to_numpy(dtype=float)
-        each = worth.reindex(demand["demand_id"].astype(str)).to_numpy(dtype=float)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "slice": name,
-                    "demand_id": demand["demand_id"].astype(str),
-                    "per_kwh": np.where(kwh > 0, each / np.where(kwh > 0, kwh, 1.0), 0.0),
-                }
-            )
-        )
+        kwh, ids = demand["demand_kwh_day"].to_numpy(dtype=float), demand["demand_id"].astype(str)
+        each = worth.reindex(ids).to_numpy(dtype=float)
+        per_kwh = np.where(kwh > 0, each / np.where(kwh > 0, kwh, 1.0), 0.0)
+        parts.append(pd.DataFrame({"slice": name, "demand_id": ids, "per_kwh": per_kwh}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -330,11 +308,7 @@ def _gap(asked: Asked, outcome: Outcome) -> ViabilityGap | None:
         paid = paid.drop(columns="year")
     need = asked.need
     return ViabilityGap(
-        need.margin_pkr,
-        need.cap,
-        paid,
-        sales_share=need.sales_share,
-        concessions=need.concessions,
+        need.margin_pkr, need.cap, paid, sales_share=need.sales_share, concessions=need.concessions
     )
 
 

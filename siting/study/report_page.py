@@ -28,10 +28,7 @@ RELATIVE = 1e-6
 
 
 def write_report(
-    folder: Path,
-    out: Path | None = None,
-    frontier: Path | None = None,
-    language: str | None = None,
+    folder: Path, out: Path | None = None, frontier: Path | None = None, language: str | None = None
 ) -> Path:
     """Write the report of a stored run as one self-contained HTML file; return its path.
 
@@ -75,9 +72,8 @@ def record_of(source: Source) -> RunRecord:
     study = study_of(source)
     if isinstance(source, Path | str):
         plan = plan_of(study, Path(source))
-        path = Path(source) / "run.json"
         record = record_of_plan(study, plan)
-        refuse(list(_disagreements(record, study, plan, path)))
+        refuse(_disagreements(record, study, plan, Path(source) / "run.json"))
         return record
     plan = source if isinstance(source, Plan) else study.plan
     if plan.facts_of is None:
@@ -136,11 +132,10 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str | None]]:
     >>> list(_flat({"sizes": {"cells": 2}, "classes": [{"served_share": None}]}))
     [('sizes.cells', '2'), ('classes.1.served_share', None)]
     """
+    if isinstance(value, list) and value:
+        value = dict(enumerate(value, start=1))
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else key)
-    elif isinstance(value, list) and value:
-        for i, inner in enumerate(value, start=1):
-            yield from _flat(inner, f"{name}.{i}")
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
     else:
         yield name, None if value is None or value in ([], {}) else str(value)

@@ -43,12 +43,10 @@ def in_the_end(asked: Asked, budget_pkr: float) -> Asked:
     end = replace(
         asked, demand={None: last}, own={None: last}, worth=None, own_worth=None, limits=limits
     )
-    keys: dict[str, Any] = dict.fromkeys(
-        ("years", "scenarios", "decay", "least_cost", "alternatives")
-    )
-    keys |= {"objective": "energy", "fairness": "none", "aims": (), "then": ()}
-    keys |= {"least_gain": LeastGain(per_million=0)}
-    return with_program(end, **keys, budget_pkr=float(budget_pkr))
+    left_out = dict.fromkeys(("years", "scenarios", "decay", "least_cost", "alternatives"))
+    keys: dict[str, Any] = {"objective": "energy", "fairness": "none", "aims": (), "then": ()}
+    keys |= {"least_gain": LeastGain(per_million=0), "budget_pkr": float(budget_pkr)}
+    return with_program(end, **left_out, **keys)
 
 
 def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDLESS_PKR) -> Asked:
@@ -126,9 +124,8 @@ def by_class(demand: pd.DataFrame, service: pd.DataFrame) -> pd.DataFrame:
     got = service.groupby("vehicle_class")["served_kwh_day"].sum().reindex(kwh.index)
     out = pd.DataFrame({"demand_kwh_day": kwh, "served_kwh_day": got.fillna(0.0)})
     out.loc["all"] = out.sum()
-    out["served_share"] = out["served_kwh_day"] / out["demand_kwh_day"].where(
-        out["demand_kwh_day"] > 0
-    )
+    wanted = out["demand_kwh_day"].where(out["demand_kwh_day"] > 0)
+    out["served_share"] = out["served_kwh_day"] / wanted
     return out.fillna({"served_share": 0.0}).rename_axis("vehicle_class").reset_index()
 
 

@@ -33,11 +33,9 @@ from siting.study.spare import NOT_IN_TIME
 from siting.study.stages import Context, Layer, Table, stage
 
 DAY_MIN = 24 * 60.0
-# One day after a warm-up evening, always with the same seed. A city of 20 MWh/day takes a second or
-# two.
+# One day after a warm-up evening, with a fixed seed. A city of 20 MWh/day takes a second or two.
 DAY = simulation.Rules(days=1, seed=1, warm_up_h=6.0)
-# Above this number of drivers a day (about ten seconds) a run simulates no day, but
-# `siting simulate` does.
+# Above this number of drivers a day (about ten seconds) only `siting simulate` simulates a day.
 MOST_DRIVERS = 60_000
 # An excess over the service standard of fewer standard errors than this may be chance.
 SURE = 1.645
@@ -160,24 +158,17 @@ def isochrones(
     )
     sums = told.groupby("within_min")[["people", "demand_kwh_day"]].sum()
     sums = sums.reindex(ground["within_min"]).fillna(0.0).reset_index(drop=True)
-    share = sums["people"] / max(float(told["people"].sum()), 1e-9)
-    return gpd.GeoDataFrame(
-        ground[["over_min", "within_min"]].assign(
-            people=sums["people"], people_share=share, demand_kwh_day=sums["demand_kwh_day"]
-        ),
-        geometry=ground.geometry,
-        crs=ground.crs,
-    )
+    sums.insert(1, "people_share", sums["people"] / max(float(told["people"].sum()), 1e-9))
+    table = ground[["over_min", "within_min"]].join(sums)
+    return gpd.GeoDataFrame(table, geometry=ground.geometry, crs=ground.crs)
 
 
 def _shares(days: simulation.Days, alpha: float) -> dict[str, Any]:
     """Return the shares of simulated drivers by outcome."""
-    table = simulation.class_table(days)
-    row = table[table["vehicle_class"] == "all"].iloc[0].to_dict()
+    row = simulation.class_table(days).set_index("vehicle_class").loc["all"].to_dict()
     hours = simulation.hour_table(days)
     asked = float(row["arrivals_day"] + row["out_of_reach_day"])
-    late, _ = simulation.peak_late(days)
-    late = 0.0 if math.isnan(late) else late
+    late = _number(simulation.peak_late(days)[0])
     peak = float(hours["arrivals_day"].max()) * len(days.days)
     chance = SURE * math.sqrt(alpha * (1 - alpha) / peak) if peak > 0 else math.inf
     away = float(row["out_of_reach_day"]) / asked if asked else 0.0
@@ -200,11 +191,9 @@ def _number(value: Any) -> float:
 
 
 @stage(
-    "offers.service.rule",
-    "offers.utilisation",
+    "offers: service.rule utilisation subsidy",
     "program.model",
     "demand: scenario case fleet_csv scenarios_csv table",
-    "offers.subsidy",
     "solver.time_limit_s",
     also=("business_rules", "compatibility", "concessions"),
     told="what if",
@@ -251,8 +240,7 @@ def what_if(context: Context, study: Any, asked: Asked, outcome: Outcome) -> lis
             except SitingError as err:
                 why = "; ".join(map(str, err.faults))
             rows.append({"what": what, "key": key, "text": text, "why_not": why})
-            if count is not None:
-                count(done, len(others))
+            count(done, len(others))
     return rows
 
 
@@ -343,13 +331,9 @@ def _record(
     what: str, key: str, text: str, served: pd.DataFrame, money: dict[str, Any]
 ) -> dict[str, Any]:
     table = served.set_index("vehicle_class")
-    totals = {str(name): float(value) for name, value in served.iloc[-1, 1:].items()}
     return {
-        "what": what,
-        "key": key,
-        "text": text,
-        "why_not": "",
-        **totals,
+        **{"what": what, "key": key, "text": text, "why_not": ""},
+        **{str(name): float(value) for name, value in served.iloc[-1, 1:].items()},
         "classes": table["served_share"].drop("all").astype(float).to_dict(),
         "money": money,
     }
@@ -361,10 +345,7 @@ def _record(
     found=lambda r: f"{r['p05_kwh_day']:,.0f} to {r['p95_kwh_day']:,.0f}",
 )
 def demand_range(
-    config: Config,
-    demand: Table,
-    area: people_to_energy.Area,
-    fleet_paces: Table | None,
+    config: Config, demand: Table, area: people_to_energy.Area, fleet_paces: Table | None
 ) -> dict[str, Any]:
     """The 5-95 % range of the demand (kWh/day) over random draws of its figures.
 
@@ -405,35 +386,31 @@ def lines_beside(study: Any) -> list[Line]:
     """Return headline figures of a study's plan under other circumstances."""
     day, draws = study.day, study.demand_range
     lines = _day_lines(day, study.plan.served_share, study.what_if)
-    wanted = float(study.plan.classes["demand_kwh_day"].sum())
-    low, high = draws["p05_kwh_day"], draws["p95_kwh_day"]
     if draws["draws"]:
-        text = f"{low:,.0f} to {high:,.0f} kWh/day, median {draws['p50_kwh_day']:,.0f}; "
+        wanted = float(study.plan.classes["demand_kwh_day"].sum())
+        low, middle, high = (draws[f"{p}_kwh_day"] for p in ("p05", "p50", "p95"))
+        text = f"{low:,.0f} to {high:,.0f} kWh/day, median {middle:,.0f}; "
         text += f"{planned_in_words(study.config, wanted)}, {stands_in_words(draws)}"
         lines.append(Line("demand_range", "Demand, 5-95 %", text))
     for row in study.what_if:
         if row["what"] == "capacity" and not row["why_not"]:
             text = f"{row['served_kwh_day']:,.0f} kWh/day ({row['served_share']:.1%})"
-            label, kinds = CAPACITIES[row["key"]][0], _by_kind(row["classes"])
-            lines.append(Line(f"under_{row['key']}", label, f"{text}, {kinds}"))
-    # Cases low and high put all figures at one end at once. They are too unlikely for a verdict on
-    # a plan.
+            for name, share in row["classes"].items():
+                text += f", {name.replace('_', ' ')} {share:.0%}"
+            lines.append(Line(f"under_{row['key']}", CAPACITIES[row["key"]][0], text))
+    # Cases low and high put all figures at one end at once: too unlikely for a verdict on a plan.
     others = [
         row
         for row in study.what_if
         if row["what"] == "demand" and not row["why_not"] and not row["key"].startswith("case ")
     ]
-    texts = [
-        f"{row['key']} {row['served_share']:.0%} of {row['demand_kwh_day']:,.0f}" for row in others
-    ]
-    if texts:
-        text = "; ".join(texts) + " kWh/day"
+    if others:
+        texts = (
+            f"{row['key']} {row['served_share']:.0%} of {row['demand_kwh_day']:,.0f}"
+            for row in others
+        )
+        text = f"{'; '.join(texts)} kWh/day"
         lines.append(Line("under_other_demand", "Under other demand", text))
-    risks = [
-        f"{row['key']}: {at_risk_in_words(row['money'])}"
-        for row in others
-        if row["key"].startswith("scenario") and row["money"]["stations"]
-    ]
     lots = study.plan.tables.get("concessions")
     for n, lot in enumerate([] if lots is None else lots.head(MOST_LOTS).to_dict("records"), 1):
         text = (
@@ -442,6 +419,11 @@ def lines_beside(study: Any) -> list[Line]:
             f"PKR {lot['npv_subsidised_pkr'] / 1e6:,.2f} m"
         )
         lines.append(Line(f"concession_{n}", f"Concession {lot['concession']}", text))
+    risks = [
+        f"{row['key']}: {at_risk_in_words(row['money'])}"
+        for row in others
+        if row["money"]["stations"]
+    ]
     if risks:
         lines.append(Line("money_at_risk", "Money at risk", "; ".join(risks)))
     return lines
@@ -450,14 +432,13 @@ def lines_beside(study: Any) -> list[Line]:
 def planned_in_words(config: Config, wanted_kwh: float) -> str:
     """Return in words the demand for which a plan is made, and its case or scenario."""
     asked = config.demand
-    policy = asked.fleet_csv is None and asked.scenario == people_to_energy.DEFAULT_SCENARIO
     if asked.case != "central":
         return f"{wanted_kwh:,.0f} planned for (case {asked.case})"
-    if policy:
+    if asked.fleet_csv is not None:
+        return f"{wanted_kwh:,.0f} planned for"
+    if asked.scenario == people_to_energy.DEFAULT_SCENARIO:
         return f"{wanted_kwh:,.0f} if the policy is met"
-    return f"{wanted_kwh:,.0f} planned for" + (
-        "" if asked.fleet_csv else f" (scenario {asked.scenario})"
-    )
+    return f"{wanted_kwh:,.0f} planned for (scenario {asked.scenario})"
 
 
 def stands_in_words(draws: Mapping[str, Any]) -> str:
@@ -488,10 +469,10 @@ def _day_lines(day: dict[str, Any], planned: float, others: list[dict[str, Any]]
         if case == "free":
             text += f", {shares['out_of_reach_share']:.1%} without a station in reach"
         lines.append(Line(f"day_{case}", f"Day, {words}", text))
-    over = [words for case, words in (("planned", "as planned"), ("free", "where drivers choose"))
-            if day[case]["exceeds"]]  # fmt: skip
+    cases = {"planned": "as planned", "free": "where drivers choose"}
+    over = [words for case, words in cases.items() if day[case]["exceeds"]]
     if over:
-        worst = max(day[case]["peak_late_share"] for case in ("planned", "free"))
+        worst = max(day[case]["peak_late_share"] for case in cases)
         text = (
             f"not kept {' or '.join(over)}: up to {worst:.0%} of the busiest hour's drivers wait "
             f"over {day['wait_min']:g} min or are turned away, {day['alpha']:.0%} may"
@@ -543,8 +524,3 @@ which they need PKR 21.40 m of public money (57.70 m with it)'
             f"({plan['public_money_pkr'] / 1e6:,.2f} m with it)"
         )
     return text
-
-
-def _by_kind(shares: dict[str, float]) -> str:
-    """Return the share served of each class, in words."""
-    return ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in shares.items())

@@ -217,11 +217,7 @@ def _write_facts(study: Study, plan: Plan, folder: Path) -> None:
 def _write_files(study: Study, plan: Plan, folder: Path, now: datetime) -> None:
     """Write layers, tables and the configuration of a plan into a run folder."""
     write_run_tables(
-        folder,
-        plan,
-        **shown_beside(study, plan),
-        credit=credit_line(study.inputs),
-        made=now.date(),
+        folder, plan, **shown_beside(study, plan), credit=credit_line(study.inputs), made=now.date()
     )
     for name, table in plan.tables.items():
         write_csv(table, folder / f"{name}.csv", note=noted(plan))
@@ -304,17 +300,13 @@ def fetch(
         Called with an `Event` when a stage is done.
     """
     study = Study(config, overrides, progress=progress)
-    settings = study.config
-    lines = []
+    settings, surfaces, lines = study.config, study.config.demand.surfaces, list[str]()
     if settings.roads.source.kind != "file":
         network = study.network
         lines.append(f"roads: {len(network.nodes):,} nodes, {len(network.edges):,} directed edges")
     if any(source.kind == "osm_download" for source in settings.candidates.sources):
         lines.append(f"points of interest: {len(study.candidates):,} candidate sites from them")
-    surfaces = settings.demand.surfaces
     wanted = None if surfaces is None else surfaces.places
     if wanted is not None and wanted.kind == "osm_download" and study.places is not None:
         lines.append(f"destinations: {len(study.places):,} places that draw vehicles")
-    if not lines:
-        lines.append("nothing to fetch: every input is a file")
-    return lines
+    return lines or ["nothing to fetch: every input is a file"]

@@ -57,15 +57,14 @@ class Context:
     cache_dir: Path
     report: Report | None
 
-    def count(self, things: str) -> Callable[[int, int], None] | None:
-        """Return a function that reports the number of things done; None without a listener."""
-        report, begun = self.report, time.perf_counter()
-        if report is None:
-            return None
+    def count(self, things: str) -> Callable[[int, int], None]:
+        """Return a function that reports the number of things done, if there is a listener."""
+        begun = time.perf_counter()
 
         def count(done: int, of: int) -> None:
-            text = f"{bar(done, of)} {done:,} of {of:,} {things}"
-            report(Event(self.stage, text, time.perf_counter() - begun, done=False))
+            if self.report is not None:
+                text = f"{bar(done, of)} {done:,} of {of:,} {things}"
+                self.report(Event(self.stage, text, time.perf_counter() - begun, done=False))
 
         return count
 
@@ -154,30 +153,20 @@ class _ToStage(Protocol):
     def __call__[T](self, make: Callable[..., T], /) -> Stage[T]: ...
 
 
-def stage(
-    *keys: str,
-    seen: tuple[str, ...] = (),
-    also: tuple[str, ...] = (),
-    told: str = "",
-    found: Callable[[Any], str | None] | None = None,
-    stored: str = "",
-    once: bool = False,
-) -> _ToStage:
-    """Return a decorator that makes a function a stage with these keys; see `Stage`.
+def stage(*keys: str, **fields: Any) -> _ToStage:
+    """Return a decorator that makes a function a stage with these keys and fields of `Stage`.
 
     One text may list several keys of a section: ``"reach: cutoff_min access_kmh"``.
     """
-    full_keys = tuple(key for text in keys for key in _whole_keys(text))
+    full_keys: list[str] = []
+    for text in keys:
+        section, _, names = text.rpartition(": ")
+        full_keys += [f"{section}.{name}" for name in names.split()] if section else [text]
 
     def to_stage[T](make: Callable[..., T], /) -> Stage[T]:
-        return Stage(make, full_keys, seen, also, told, found, stored, once)
+        return Stage(make, tuple(full_keys), **fields)
 
     return to_stage
-
-
-def _whole_keys(text: str) -> list[str]:
-    section, _, names = text.rpartition(": ")
-    return [f"{section}.{name}" for name in names.split()] if section else [text]
 
 
 class Part:

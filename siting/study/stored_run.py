@@ -28,9 +28,10 @@ from siting.plan import Plan
 from siting.program.limits import Limit, limit_tables
 from siting.report import RunFacts
 from siting.roads import Network
-from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale
+from siting.study.depends import STAGES, STORED, changed_keys, feeds, gone, stale, still_known
 from siting.study.pipeline import Study
 from siting.study.provenance import SETTINGS
+from siting.study.read_sources import no_neighbourhoods
 from siting.study.spare import Spare
 from siting.study.stages import Report
 from siting.study.table_cache import load_table
@@ -61,10 +62,10 @@ class Folder:
 class Form:
     """The stored form of a stage that is not a plain table: tables, record entries, reader."""
 
-    needed: tuple[str, ...]  # the required tables
     # Function from the stage's result to its tables; a table that is None is not written.
     tables: Callable[[Any], dict[str, pd.DataFrame | None]]
     read: Callable[[Folder], Any]  # function from the folder to the stage's result
+    needed: tuple[str, ...] = ()  # the required tables
     # Function from the stage's result to its entries in the record.
     record: Callable[[Any], dict[str, Any]] = lambda _: {}
 
@@ -79,24 +80,18 @@ def write_stages(study: Study, folder: Path) -> None:
     """
     stages = folder / FOLDER
     stages.mkdir()
-    notes: dict[str, dict[str, Any]] = {}
-    record: dict[str, Any] = {}
+    record: dict[str, Any] = {"format": FORMAT, "siting": __version__, "attrs": {}}
     for name in _kept_stages():
         form, value = _form(name), getattr(study, name)
         record |= form.record(value)
         for table_name, frame in form.tables(value).items():
             if frame is None:
                 continue
-            notes[table_name] = {str(key): value for key, value in frame.attrs.items()}
+            if frame.attrs:
+                record["attrs"][table_name] = {str(k): note for k, note in frame.attrs.items()}
             bare = frame.copy(deep=False)
             bare.attrs = {}
             bare.to_parquet(stages / f"{table_name}.parquet", compression="zstd")
-    record = {
-        "format": FORMAT,
-        "siting": __version__,
-        "attrs": {name: attrs for name, attrs in notes.items() if attrs},
-        **record,
-    }
     write_json(sealed(plain(record), folder), stages / MANIFEST)
 
 
@@ -154,15 +149,15 @@ def study_from_run(
     as_form(RunFacts, facts, str(folder / "run.json"))
     config, changed = _configuration(folder, overrides)
     groups = stale(changed)
+    reused = tuple(group for group in STORED if group not in groups)
     stages = Folder(folder / FOLDER, record)
-    kept = _kept_stages([group for group in STORED if group not in groups])
-    tables = {name: _form(name).read(stages) for name in kept}
-    tables["known_inputs"] = _known_inputs(facts, groups)
+    tables = {name: _form(name).read(stages) for name in _kept_stages(reused)}
+    tables["known_inputs"] = still_known(facts["inputs"], groups)
     if "sourced_figures" not in gone(changed):
         known = pd.DataFrame(facts["assumptions"])
         tables["sourced_figures"] = known[known["used_for"] != SETTINGS].reset_index(drop=True)
     study = Study(config, progress=progress, tables=tables)
-    study.reused = tuple(group for group in STORED if group not in groups)
+    study.reused = reused
     study.start = tuple(record["outcome"]["offers"])
     if not changed:
         study.spare = Spare(known=facts.get("in_time"))
@@ -195,7 +190,7 @@ def study_again(
     """Return the study of a stored run that shares stages with an opened study."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     config, changed = _configuration(folder, overrides)
-    known = {"known_inputs": _known_inputs(facts, stale(changed))}
+    known = {"known_inputs": still_known(facts["inputs"], stale(changed))}
     return first.with_stages(known, config, progress=progress)
 
 
@@ -204,22 +199,11 @@ def _configuration(folder: Path, overrides: Sequence[str]) -> tuple[Config, tupl
     try:
         before = load(folder / "config.yaml", check_files=False)
     except ConfigError as err:  # written by a version with other keys
-        raise InputError(
-            [Fault(fault.where, fault.what, fault.fix or AGAIN) for fault in err.faults]
-        ) from err
+        raise InputError([Fault(f.where, f.what, f.fix or AGAIN) for f in err.faults]) from err
     after = load(folder / "config.yaml", overrides, check_files=False) if overrides else before
     changed = changed_keys(before, after)
     _require_inputs(after, stale(changed), changed)
     return after, changed
-
-
-def _known_inputs(facts: Mapping[str, Any], groups: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the records of the inputs that will not be read again."""
-    return {
-        str(record["key"]): record
-        for record in facts["inputs"]
-        if set(feeds(str(record["key"]))).isdisjoint(groups)
-    }
 
 
 def plan_from_run(folder: Path | str) -> Plan:
@@ -257,10 +241,8 @@ def _require_inputs(config: Config, groups: Sequence[str], changed: Sequence[str
     for key, path in input_files(config).items():
         needed = [group for group in feeds(key) if group in groups]
         if needed and not path.is_file():
-            what = (
-                f"{path} is not there any more, and {' and '.join(needed)} must be worked out "
-                f"again from it"
-            )
+            what = f"{path} is not there any more, and {' and '.join(needed)} must be worked out "
+            what += "again from it"
             fix = "put it back, name another with --set, or leave out the change"
             faults.append(Fault(key, what, fix, tuple(changed)))
     refuse(faults)
@@ -291,9 +273,7 @@ def _cell_zones(folder: Folder) -> pd.Series | None:
 
 def _neighbourhoods(folder: Folder) -> gpd.GeoDataFrame:
     neighbourhoods = folder.table("neighbourhoods")
-    if neighbourhoods is None:
-        neighbourhoods = gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs=4326)
-    return neighbourhoods
+    return no_neighbourhoods() if neighbourhoods is None else neighbourhoods
 
 
 def _limits(folder: Folder) -> tuple[Limit, ...]:
@@ -304,11 +284,10 @@ def _limits(folder: Folder) -> tuple[Limit, ...]:
     columns = ["limit", "kind", "unit", "at_most", "at_least", "per_rupee", "of_budget"]
     if "of_budget" not in there.columns:  # written before limits could follow the budget
         there = there.assign(of_budget=0.0)
+    rows = there[columns].itertuples(index=False, name=None)
     return tuple(
         Limit(name, kind, unit, float(most), amounts[name], float(least), bool(rupee), float(of))
-        for name, kind, unit, most, least, rupee, of in there[columns].itertuples(
-            index=False, name=None
-        )
+        for name, kind, unit, most, least, rupee, of in rows
     )
 
 
@@ -322,20 +301,15 @@ FORMS = {
         record=lambda n: {"network": n.report},
     ),
     "people_read": Form(
-        needed=(),
         tables=lambda p: {"zones": p.zones, "outside": p.outside if len(p.outside) else None},
         read=_people,
         record=lambda p: {"people_notes": list(p.notes)},
     ),
     "neighbourhoods": Form(
-        needed=(),
-        tables=lambda layer: {"neighbourhoods": layer if len(layer) else None},
-        read=_neighbourhoods,
+        lambda layer: {"neighbourhoods": layer if len(layer) else None}, _neighbourhoods
     ),
     "cell_zones": Form(
-        needed=(),
-        tables=lambda z: {"cell_zones": None if z is None else z.rename("zone").to_frame()},
-        read=_cell_zones,
+        lambda z: {"cell_zones": None if z is None else z.rename("zone").to_frame()}, _cell_zones
     ),
     "limits": Form(
         needed=("limits", "limit_use"),
@@ -354,5 +328,5 @@ FORMS = {
 def _form(name: str) -> Form:
     """Return the stored form of a stage: by default one table with the stage's name."""
     needed = () if name in OPTIONAL else (name,)
-    plain = Form(needed, lambda t: {name: t}, lambda f: f.table(name))
+    plain = Form(lambda t: {name: t}, lambda f: f.table(name), needed)
     return FORMS.get(name, plain)

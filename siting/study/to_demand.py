@@ -6,6 +6,7 @@ A stage reads the stages that its parameters name. `siting.study.to_plan` has th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -28,6 +29,21 @@ from siting.study.to_people import People, outline, read_people
 def own_figures(section: Any) -> dict[str, Any]:
     """Return the figures of a section that the user has set."""
     return {name: value for name, value in section.model_dump().items() if value is not None}
+
+
+def with_own(
+    rows: Table, values: Mapping[str, float], item: str = "item", figure: str = "value"
+) -> Table:
+    """Return rows of a table, by ``item``, with the values set in the configuration."""
+    given = rows[item].map(dict(values))
+    kept = given.isna()
+    ends = (figure, "low", "high")
+    out = rows.astype(dict.fromkeys(ends, float))
+    for end in ends:
+        out[end] = out[end].where(kept, given)
+    out["source"] = out["source"].where(kept, "set in the configuration")
+    out["confidence"] = out["confidence"].where(kept, "ASSUMPTION")
+    return out
 
 
 # --- roads ---------------------------------------------------------------------------------------
@@ -154,25 +170,16 @@ def cells(config: Config, network: Network, people: Layer, unpeopled: Layer | No
     source = config.demand.people
     if shape.shape == "square" and source.kind == "raster":
         made = people_to_energy.raster_to_cells(
-            source.path,
-            network,
-            shape.size_m,
-            far_m,
-            outline(network, far_m),
-            density=source.density,
-            nodata=source.nodata,
-            also=unpeopled,
-        )
+            source.path, network, shape.size_m, far_m, outline(network, far_m),
+            density=source.density, nodata=source.nodata, also=unpeopled,
+        )  # fmt: skip
     else:
-        wanted: dict[str, Any] = (
-            {"size_m": shape.size_m}
-            if shape.shape == "square"
-            else {"shape": "h3", "h3_resolution": shape.resolution}
-        )
-        made = people_to_energy.make_cells(
-            people, network, max_snap_m=far_m, also=unpeopled, **wanted
-        )
-        made = with_columns_of(people, made)
+        wanted: dict[str, Any] = {"max_snap_m": far_m, "also": unpeopled}
+        if shape.shape == "square":
+            wanted |= {"size_m": shape.size_m}
+        else:
+            wanted |= {"shape": "h3", "h3_resolution": shape.resolution}
+        made = with_columns_of(people, people_to_energy.make_cells(people, network, **wanted))
     wealth = config.demand.wealth
     if wealth is None:
         return made
@@ -227,7 +234,7 @@ def national_fleet(config: Config) -> Table:
         config.year,
         asked.scenario,
         asked.fleet_csv,
-        {name: dict(figures) for name, figures in asked.fleet_figures.items()},
+        asked.fleet_figures,
         scenarios_path=asked.scenarios_csv,
         sales_path=asked.sales_csv,
     )
@@ -254,17 +261,7 @@ def registered_share(config: Config, city: Row) -> Table:
     shares = people_to_energy.city_share(
         pd.DataFrame([city]), asked.city, list(asked.vehicle_classes), asked.registrations_csv
     )
-    overrides = asked.fleet_share or {}
-    given = shares["vehicle_class"].isin(list(overrides))
-    share = shares["vehicle_class"].map(dict(overrides)).where(given, shares["city_share"])
-    share = share.astype(float)
-    return shares.assign(
-        city_share=share,
-        low=shares["low"].where(~given, share),
-        high=shares["high"].where(~given, share),
-        source=shares["source"].where(~given, "set in the configuration"),
-        confidence=shares["confidence"].where(~given, "ASSUMPTION"),
-    )
+    return with_own(shares, asked.fleet_share or {}, "vehicle_class", "city_share")
 
 
 @stage("demand.fleets", "reach.max_snap_m")
@@ -353,8 +350,8 @@ def sessions(config: Config) -> Table:
 def surface_weights(config: Config) -> Table:
     """Shares of each vehicle class's energy at home, at the destination and en route."""
     asked = config.demand.surfaces
-    given = asked.weights if asked else {}
-    weights = people_to_energy.surface_weights({k: v.model_dump() for k, v in given.items()})
+    given = {name: one.model_dump() for name, one in asked.weights.items()} if asked else {}
+    weights = people_to_energy.surface_weights(given)
     known = weights["vehicle_class"].isin(list(config.demand.vehicle_classes))
     return weights[known].reset_index(drop=True)
 
@@ -483,9 +480,7 @@ def fleet_paces(config: Config, study: Any, fleet: Table) -> Table | None:
     if asked.table is not None or asked.fleet_csv is not None:
         return None
     there = people_to_energy.scenario_names(asked.scenarios_csv)
-    for name in people_to_energy.PACES:
-        if name in there:
-            # A scenario may end before the year of the plan.
-            with suppress(InputError):
-                others[name] = study.in_other(scenario=name).fleet
+    for name in (name for name in people_to_energy.PACES if name in there):
+        with suppress(InputError):  # a scenario may end before the year of the plan
+            others[name] = study.in_other(scenario=name).fleet
     return people_to_energy.fleet_paces(fleet, others)

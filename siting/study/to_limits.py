@@ -57,10 +57,9 @@ def limits_of(
         limits += _envelopes(budgets, shares, where)
     for name, rule in asked.at_least.items():
         here = sites_named(candidates, rule.sites, f"program.limits.at_least.{name}.sites")
-        use = offers.loc[offers["site_id"].astype(str).isin(here), "offer_id"].astype(str)
-        limits.append(
-            Limit(name, "at least", "stations", math.inf, dict.fromkeys(use, 1.0), rule.stations)
-        )
+        ids = offers.loc[offers["site_id"].astype(str).isin(here), "offer_id"].astype(str)
+        use = dict.fromkeys(ids, 1.0)
+        limits.append(Limit(name, "at least", "stations", math.inf, use, rule.stations))
     limits += mandate_limits(config, candidates, offers)
     limits += _density(config, candidates, offers, network)
     if asked.least_kw_per_ev is not None:
@@ -169,10 +168,9 @@ def _power(
     if missing:
         fix = f"the demand has: {', '.join(map(str, count.index))}"
         raise InputError("program.limits.ev_classes", "not in the demand", fix, missing)
-    cars = float(count[list(asked.ev_classes)].sum())
-    kw = power_for(config, offers, compatibility)
-    name = f"{asked.least_kw_per_ev:g} kW for each of {cars:,.0f} electric vehicles"
-    return power(offers, kw, asked.least_kw_per_ev * cars, name)
+    cars, each_kw = float(count[list(asked.ev_classes)].sum()), asked.least_kw_per_ev
+    name = f"{each_kw:g} kW for each of {cars:,.0f} electric vehicles"
+    return power(offers, power_for(config, offers, compatibility), each_kw * cars, name)
 
 
 def power_for(
@@ -180,31 +178,30 @@ def power_for(
 ) -> dict[str, float]:
     """Return the power of each offer's chargers that serve `ev_classes` (kW), by ``offer_id``."""
     classes = set(config.program.limits.ev_classes)
-    groups = set(
-        compatibility.loc[compatibility["vehicle_class"].isin(classes), "charger_group"].astype(str)
-    )
-    types = sites.charger_catalogue(config.offers.chargers_csv).set_index("charger_id")
-    each = types["power_kw"].astype(float).where(types["charger_group"].isin(groups), 0.0)
-    kw = {str(charger): float(one) for charger, one in each.items()}
+    groups = compatibility.loc[compatibility["vehicle_class"].isin(classes), "charger_group"]
+    types = sites.charger_catalogue(config.offers.chargers_csv)
+    types = types.set_index(types["charger_id"].astype(str))
+    kw = types["power_kw"].astype(float).where(types["charger_group"].isin(groups), 0.0).to_dict()
     configuration_kw = {
         name: sum(n * kw[charger] for charger, n in counts.items())
         for name, counts in configurations_of(config.offers).items()
     }
-    stands: dict[str, float] = {}
     there = offers[offers["existing"].to_numpy(bool)]
-    for site, power_kw, serves in there[["site_id", "power_kw", "vehicle_classes"]].itertuples(
-        index=False, name=None
-    ):
-        if classes & set(str(serves).split(", ")):
-            stands[str(site)] = float(power_kw)
+    stands = {
+        str(site): float(power_kw)
+        for site, power_kw, serves in zip(
+            there["site_id"], there["power_kw"], there["vehicle_classes"], strict=True
+        )
+        if classes & set(str(serves).split(", "))
+    }
     # Power of the existing station and of the new chargers.
-    added = _bare(offers).map(configuration_kw).astype(float).fillna(0.0)
+    added = bare_names(offers).map(configuration_kw).astype(float).fillna(0.0)
     there_kw = offers["site_id"].astype(str).map(stands).astype(float).fillna(0.0)
     return dict(zip(offers["offer_id"].astype(str), (there_kw + added).tolist(), strict=True))
 
 
-def _bare(offers: pd.DataFrame) -> pd.Series[str]:
-    # Configurations existing+hub and hub+upgrade have the chargers of hub.
+def bare_names(offers: pd.DataFrame) -> pd.Series[str]:
+    """Return the configuration of each offer: ``hub`` for ``existing+hub`` and ``hub+upgrade``."""
     names: pd.Series[str] = offers["configuration"].astype("str")
     return names.str.removeprefix("existing+").str.removesuffix("+upgrade")
 
@@ -238,13 +235,9 @@ def _shares_by_chargers(
     asked = {group for groups in envelopes.values() for group in groups}
     unknown = sorted(asked - set(chargers["charger_group"]))
     if unknown:
-        have = ", ".join(dict.fromkeys(chargers["charger_group"]))
-        raise InputError(
-            "program.limits.envelopes",
-            "no such charger group",
-            f"the catalogue has: {have}",
-            tuple(unknown),
-        )
+        key, what = "program.limits.envelopes", "no such charger group"
+        have = f"the catalogue has: {', '.join(dict.fromkeys(chargers['charger_group']))}"
+        raise InputError(key, what, have, tuple(unknown))
     share: dict[str, dict[str, float]] = {}
     for name, counts in configurations_of(config.offers).items():
         cost = {c: n * price[c] for c, n in counts.items()}
@@ -254,7 +247,7 @@ def _shares_by_chargers(
             group = str(chargers.loc[charger, "charger_group"])
             part = pkr / total if total > 0 else 1 / len(cost)
             share[name][group] = share[name].get(group, 0.0) + part
-    names, ids = _bare(offers), offers["offer_id"].astype(str)
+    names, ids = bare_names(offers), offers["offer_id"].astype(str)
     envelope_shares: dict[str, dict[str, float]] = {}
     for envelope, groups in envelopes.items():
         of_name = {

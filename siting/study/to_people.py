@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 from shapely import Polygon
 
 from siting import demand, sites
@@ -59,25 +59,13 @@ def read_people(config: Config, network: Network) -> People:
         return People(people, people.iloc[:0])
     inside = people.geometry.representative_point().within(outline(network))
     if not inside.any():
-        raise InputError(
-            str(source.path),
-            f"none of its {len(people):,} rows lies inside the outline of the roads",
-            "give the layer of this area",
-        )
+        what = f"none of its {len(people):,} rows lies inside the outline of the roads"
+        raise InputError(str(source.path), what, "give the layer of this area")
     return People(people[inside].reset_index(drop=True), people[~inside].reset_index(drop=True))
 
 
-def _rooms(names: list[str], config: Config) -> npt.NDArray[np.float64] | None:
-    """Return the ownership weight of tehsils in the census; None if a zone is not a tehsil."""
-    try:
-        counts = census_zones(names, config.demand.like or config.demand.city, "")
-    except InputError:
-        return None
-    return counts["ownership"].to_numpy(dtype=float)
-
-
 def _zones(config: Config, source: PeopleZones, network: Network) -> People:
-    census = source.counts == "census"
+    census, near = source.counts == "census", config.demand.like or config.demand.city
     zones = demand.read_zones(
         source.path,
         None if census else source.column,
@@ -90,28 +78,24 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     notes = list(zones.attrs["report"]["warnings"])
     if census:
         where = f"{source.path}, column {source.name_column or 'name'}"
-        near = config.demand.like or config.demand.city
         counts = census_zones(zones["name"].to_list(), near, where)
         zones = zones.assign(**{name: counts[name].to_numpy() for name in counts.columns})
     elif source.ownership_column is None and config.demand.wealth is None and len(zones) > 1:
-        rooms = _rooms(zones["name"].to_list(), config)
-        if rooms is not None:
-            zones = zones.assign(ownership=rooms)
+        with suppress(InputError):  # a zone is not a tehsil of the census
+            counts = census_zones(zones["name"].to_list(), near, "")
+            zones = zones.assign(ownership=counts["ownership"].to_numpy(dtype=float))
             notes.append(
                 "no zone has a count of vehicles (demand.people.ownership_column): cars go to the "
                 "zones by people and by households with four rooms or more, as in the census"
             )
-    inside = demand.clip_zones(zones, outline(network))
+    area = outline(network)
+    inside = demand.clip_zones(zones, area)
     outside = zones.iloc[:0][["zone_id", "people", "geometry"]]
     beyond = float(zones["people"].sum() - inside["people"].sum())
     if source.clip_to_roads:
-        beyond_roads = zones.geometry.difference(outline(network))
-        left = (
-            zones["people"].to_numpy()
-            - inside.set_index("zone_id")["people"]
-            .reindex(zones["zone_id"], fill_value=0.0)
-            .to_numpy()
-        )
+        beyond_roads = zones.geometry.difference(area)
+        kept = inside.set_index("zone_id")["people"].reindex(zones["zone_id"], fill_value=0.0)
+        left = zones["people"].to_numpy() - kept.to_numpy()
         outside = zones[["zone_id"]].assign(people=np.maximum(left, 0.0))
         outside = gpd.GeoDataFrame(outside, geometry=beyond_roads.to_numpy(), crs=4326)
         outside = outside[(outside["people"] > 0) & ~beyond_roads.is_empty.to_numpy()]
@@ -127,8 +111,8 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     elif source.spread_by == "buildings":
         assert source.spread_path is not None  # the section checks this
         layer = sites.read_destinations(source.spread_path, {"building": True})
-        layer = layer[layer.geometry.geom_type.isin(["Polygon", "MultiPolygon"])]
-        rows = demand.spread_zones(zones, buildings=layer)
+        built = layer.geometry.geom_type.isin(["Polygon", "MultiPolygon"])
+        rows = demand.spread_zones(zones, buildings=layer[built])
     else:
         assert source.spread_path is not None
         layer = sites.read_destinations(source.spread_path, {"amenity": True, "shop": True})

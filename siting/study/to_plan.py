@@ -50,9 +50,6 @@ from siting.study.to_program import Question, program_of, question_of
 from siting.tables import OFFERS
 from siting.verify import BOUND
 
-# Columns of cells that the reach depends on.
-_WHERE_CELLS = ["cell_id", "node_id", "snap_m"]
-_WHERE_SITES = ["site_id", "node_id", "snap_m"]
 # Least time limit for the dual prices of a certificate (s), even if no spare time is left.
 LEAST_PRICES_S = 6.0
 CERTIFICATE = "certificate"
@@ -171,21 +168,22 @@ def offers(
 ) -> Table:
     """Stations that could be built at each site (`siting.tables.OFFERS`)."""
     asked, may_stand = config.offers, choices_of(config.offers)
+    catalogue = sites.charger_catalogue(asked.chargers_csv)
     classes = zip(energy["vehicle_class"], energy["demand_kwh_day"], strict=True)
+    apart = ("hurdle", "concessions")
+    most = {k: v for k, v in own_figures(asked.subsidy).items() if k not in apart}
     made = sites.make_offers(
         candidates,
         may_stand.configurations,
         sizes=may_stand.sizes,
         least_ports=asked.least_ports,
-        chargers=sites.at_exchange_rate(
-            sites.charger_catalogue(asked.chargers_csv), config.money.pkr_per_usd
-        ),
+        chargers=sites.at_exchange_rate(catalogue, config.money.pkr_per_usd),
         grid=sites.grid_figures(asked.grid_csv),
         fees=at_preset(sites.fee_figures(), site_costs.preset),
         compatibility=compatibility,
         headroom_kw=asked.headroom_kw,
         availability=availability,
-        subsidy=_most(asked.subsidy),
+        subsidy=sites.Subsidy(**most),
         service=service_standard,
         costs=site_costs,
         sessions=sessions,
@@ -195,12 +193,6 @@ def offers(
     )
     table_csv = asked.table_csv
     return made if table_csv is None else own_offers(table_csv, made, OFFERS, candidates)
-
-
-def _most(asked: Any) -> sites.Subsidy:
-    """Return the rule of an offer's largest subsidy."""
-    given = own_figures(asked)
-    return sites.Subsidy(**{k: v for k, v in given.items() if k not in ("hurdle", "concessions")})
 
 
 @stage(
@@ -267,14 +259,12 @@ def reach(
     candidates: Layer,
 ) -> Table:
     """Sites within reach of each cell (`siting.tables.REACH`)."""
-    if config.reach.table_csv is not None:
-        return own_reach(config.reach.table_csv, cells, candidates, config.reach.cutoff_min)
-    parts = (
-        cells[_WHERE_CELLS],
-        candidates[_WHERE_SITES],
-        config.reach.cutoff_min,
-        config.reach.access_kmh,
-    )
+    asked = config.reach
+    if asked.table_csv is not None:
+        return own_reach(asked.table_csv, cells, candidates, asked.cutoff_min)
+    where = ["node_id", "snap_m"]  # with the ids, the columns that the reach depends on
+    cells, candidates = cells[["cell_id", *where]], candidates[["site_id", *where]]
+    parts = (cells, candidates, asked.cutoff_min, asked.access_kmh)
     return context.kept(
         (network_sha256, *parts), lambda: roads.reach(network, *parts, context.count("sites"))
     )
@@ -350,22 +340,17 @@ def asked(
     concessions: dict[str, str],
 ) -> Asked:
     """The configuration with the tables for its program."""
-
-    def other(year: int | None, scenario: str | None, case: str | None) -> Table:
-        other_demand: Table = study.in_other(year=year, scenario=scenario, case=case).demand
-        return other_demand
-
     config = study.config
     theirs = on_owners_money(offers, limits)
     if theirs.any():
         offers = offers.assign(subsidy_pkr=offers["subsidy_pkr"].mask(theirs, 0.0))
-    demands, own = demands_of(config, demand, other)
+    demands, own = demands_of(config, demand, lambda **other: study.in_other(**other).demand)
     zones, people = None, dict[str, float]()
     if cell_zones is not None:
         zones, people = zones_of(next(iter(own.values())), demands, cells, cell_zones)
     worth = own_worth = need = None
-    if config.program.objective != "energy":
-        kind = config.program.objective
+    kind = config.program.objective
+    if kind != "energy":
         worth = {key: worth_of(rows, kind, cells, sessions) for key, rows in demands.items()}
         own_worth = {year: worth_of(rows, kind, cells, sessions) for year, rows in own.items()}
     if subsidy_of(config).fills_gap:
@@ -447,8 +432,8 @@ def certificate(config: Config, study: Any, program: Program, outcome: Outcome) 
             prices = prices_of(program, limit_s=limit_s, seed=config.solver.seed)
     if prices is None:
         return None
-    told = {"row": [BOUND], "name": [""], "slice": [""], "price": [outcome.proof.bound]}
-    return pd.concat([pd.DataFrame(told), prices], ignore_index=True)
+    bound = {"row": BOUND, "name": "", "slice": "", "price": outcome.proof.bound}
+    return pd.concat([pd.DataFrame([bound]), prices], ignore_index=True)
 
 
 @stage(

@@ -26,10 +26,13 @@ from siting.program.instance import Instance
 from siting.program.money import MONEY
 from siting.program.objective import Decay, ExponentialDecay, GaussianDecay, LinearDecay, StepDecay
 from siting.program.program import Program
-from siting.study.program_inputs import Asked, subsidy_of
+from siting.study.program_inputs import Asked, money_of, subsidy_of
 
 UNITS = {"people": "people", "sessions": "sessions/day"}
 REACHABLE = "within reach"
+DECAYS: dict[str, Callable[..., Decay]] = {
+    "linear": LinearDecay, "exponential": ExponentialDecay, "gaussian": GaussianDecay,
+}  # fmt: skip
 MILLION = 1e6
 # Keys of the aims that depend on drives.
 DRIVES = tuple(aim.kind for aim in AIMS if aim.of_drives)
@@ -40,10 +43,8 @@ DRIVES = tuple(aim.kind for aim in AIMS if aim.of_drives)
 
 def instance_of(asked: Asked) -> Instance:
     """Return the data of the program, with the demand of the last year."""
-    program, offers = asked.config.program, asked.offers
-    budget = program.budget_pkr
-    if program.years is not None:
-        budget = sum(program.years.budgets_pkr.values())
+    offers = asked.offers
+    budget = money_of(asked.config)
     if not asked.budgeted:
         budget = max(budget, float(offers["subsidy_pkr"].sum()))
     return Instance.from_tables(
@@ -67,7 +68,8 @@ def program_of(asked: Asked) -> Program:
     keys = asked.config.program
     years, futures = keys.years, keys.scenarios
     made = Program(instance_of(asked), keys.model)
-    demand = {key: _by_id(table) for key, table in asked.demand.items()}
+    tables = asked.demand.items()
+    demand = {key: rows.set_index("demand_id")["demand_kwh_day"] for key, rows in tables}
     if years is not None:
         made = made.years(
             dict(years.budgets_pkr),
@@ -113,11 +115,15 @@ def _with_floors(program: Program, asked: Asked) -> Program:
     if asked.floors_of_zones:
         zones = zones_named(asked)
         plain = zones if asked.zones is None else asked.zones
-        _require_known(asked.floors_of_zones, set(plain) - {""}, "program.zone_floors")
         renamed = dict(zip(plain, zones, strict=True))
-        program = program.floor(
-            {renamed[name]: share for name, share in asked.floors_of_zones.items()}, zones, when
+        there, what = sorted(set(plain) - {""}), "no such zone with demand in it"
+        refuse(
+            Fault(f"program.zone_floors.{name}", what, did_you_mean(name, there))
+            for name in asked.floors_of_zones
+            if name not in there
         )
+        shares = {renamed[name]: share for name, share in asked.floors_of_zones.items()}
+        program = program.floor(shares, zones, when)
     if asked.floors_of_classes:
         program = program.floor(asked.floors_of_classes, "class", when)
     return program
@@ -130,27 +136,10 @@ def zones_named(asked: Asked) -> pd.Series:
     return asked.zones.map(lambda name: f"zone {name}" if name in taken else name)
 
 
-def _require_known(asked: Mapping[str, float], there: set[str], key: str) -> None:
-    faults = []
-    for name in asked:
-        if name not in there:
-            fix = did_you_mean(name, sorted(there))
-            faults.append(Fault(f"{key}.{name}", "no such zone with demand in it", fix))
-    refuse(faults)
-
-
-def _by_id(demand: pd.DataFrame) -> pd.Series[float]:
-    return demand.set_index("demand_id")["demand_kwh_day"]
-
-
 def _decay(asked: Any) -> Decay:
     if asked.kind == "step":
         return StepDecay({float(minutes): factor for minutes, factor in asked.factors.items()})
-    if asked.kind == "linear":
-        return LinearDecay(asked.full_min, asked.end_min, asked.least)
-    if asked.kind == "exponential":
-        return ExponentialDecay(asked.scale_min)
-    return GaussianDecay(asked.sigma_min)
+    return DECAYS[asked.kind](**asked.model_dump(exclude={"kind"}))
 
 
 # --- aims ----------------------------------------------------------------------------------------
@@ -215,34 +204,31 @@ def aim_in_words(config: Config) -> str:
         first += " for the budget"
     if futures is not None and futures.criterion == "expected":
         first += ", on average over the scenarios"
-    parts = [", then ".join([first, *later])]
-    if program.least_gain.always:
+    text = ", then ".join([first, *later])
+    gain = program.least_gain
+    if gain.always:
         unit = UNITS.get(program.objective, "kWh/day")
-        money = "public money" if program.least_gain.money == "subsidy_pkr" else "cost"
-        gain = program.least_gain
+        money = "public money" if gain.money == "subsidy_pkr" else "cost"
         least = f"{gain.per_million:g} {unit}"
         if gain.per_million_by_year is not None:
             each = gain.per_million_by_year.items()
             least = ", ".join(f"{number:g} {unit} in {year}" for year, number in each)
-        parts.append(f", where each PKR m of {money} brings {least} or is left")
+        text += f", where each PKR m of {money} brings {least} or is left"
     if program.decay is not None:
-        parts.append(", nearer counting more")
+        text += ", nearer counting more"
     if blocks_of(config) & {"zone_floor", "zone_floors", "class_floor", "class_floors"}:
-        parts.append(", floors held")
+        text += ", floors held"
     if subsidy_of(config).fills_gap:
-        parts.append(", where public money fills what the business case lacks")
-    return "".join(parts)
+        text += ", where public money fills what the business case lacks"
+    return text
 
 
 def blocks_of(config: Config) -> set[str]:
     """Return the keys of ``program`` in use, and ``viability_gap`` if public money fills it."""
     program = config.program
     plain = type(program)(budget_pkr=program.budget_pkr)
-    used = {
-        name
-        for name in type(program).model_fields
-        if getattr(program, name) != getattr(plain, name)
-    }
+    keys = type(program).model_fields
+    used = {name for name in keys if getattr(program, name) != getattr(plain, name)}
     return used | ({"viability_gap"} if subsidy_of(config).fills_gap else set())
 
 
@@ -343,11 +329,9 @@ def side_by_side(answers: Mapping[str, Answer | Outcome | Plan]) -> pd.DataFrame
     if not answers:
         raise InputError("side_by_side", "nothing is given", "name an answer or a plan")
     rows = {}
-    for name, answer in answers.items():
-        if isinstance(answer, Plan):
-            outcome = answer.outcome
-        else:
-            outcome = answer if isinstance(answer, Outcome) else outcome_of(answer)
+    for name, given in answers.items():
+        answer = given.outcome if isinstance(given, Plan) else given
+        outcome = answer if isinstance(answer, Outcome) else outcome_of(answer)
         rows[name] = {
             "stations": len(outcome.offers),
             "served_kwh_day": outcome.served_kwh_day,
