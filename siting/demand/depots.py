@@ -70,12 +70,11 @@ def place_depots(
             fleets["vehicle_class"].astype(str),
         ),
     )
-    faults = [
+    refuse(
         fault
         for bad, what, fix, ids in checks
         for fault in rows_fault("fleets by depot", bad, ids, what, fix)
-    ]
-    refuse(faults)
+    )
     use = vehicles.set_index("vehicle_class").loc[fleets["vehicle_class"]].reset_index()
     out = fleets.reset_index(drop=True)
     out["km_day"] = out["km_day"].astype(float).fillna(use["km_day"].astype(float))
@@ -105,11 +104,9 @@ def with_depots(
         number = class_depots["vehicles"].astype(float)
         driven_km = number * class_depots["km_day"]
         km = float(driven_km.sum())
+        listed = class_depots[["vehicles", "depot", "source"]].itertuples(index=False)
         source = "; ".join(
-            f"{v:,.0f} at {depot}" + (f" ({said})" if said else "")
-            for v, depot, said in zip(
-                class_depots["vehicles"], class_depots["depot"], class_depots["source"], strict=True
-            )
+            f"{v:,.0f} at {depot}" + (f" ({said})" if said else "") for v, depot, said in listed
         )
         row = fleet["vehicle_class"] == name
         fleet.loc[row, ["vehicles", "low", "high"]] = float(number.sum())

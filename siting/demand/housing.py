@@ -72,15 +72,14 @@ class Housing:
         faults: list[Fault] = []
         ids = zones["zone_id"].astype(str).fillna("(blank)")
         people = _numbers(zones["people"])
-        shares = {}
+        shares = []
         for column in ("renting_share", "high_rise_share"):
-            blank = pd.Series(np.nan, index=zones.index)
-            given = zones.get(column, blank)
+            given = zones.get(column, pd.Series(np.nan, index=zones.index))
             values = _numbers(given)
             bad = given.notna().to_numpy() & ~((values >= 0) & (values <= 1))
             what = "neither blank nor a share of at least 0 and at most 1"
             faults += rows_fault(f"zones, column {column}", bad, ids, what)
-            shares[column] = values
+            shares.append(values)
         given = zones.get("ownership", pd.Series(1.0, index=zones.index))
         owned = _numbers(given)
         bad = given.notna().to_numpy() & ~(np.isfinite(owned) & (owned >= 0))
@@ -98,13 +97,8 @@ class Housing:
         known = ~np.isnan(owned)
         there = (people * known).sum()
         mean = np.nansum(owned * people) / there if there > 0 else 1.0
-        return cls(
-            tuple(ids),
-            people / people.sum(),
-            shares["renting_share"],
-            shares["high_rise_share"],
-            np.where(known, owned / mean, 1.0),
-        )
+        owned = np.where(known, owned / mean, 1.0)
+        return cls(tuple(ids), people / people.sum(), *shares, owned)
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
@@ -137,9 +131,8 @@ def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     faults = []
     for name, value in (effects or {}).items():
         if name not in EFFECTS:
-            faults.append(
-                Fault("effects", f"no effect is called {name}", "use " + ", ".join(EFFECTS))
-            )
+            what = f"no effect is called {name}"
+            faults.append(Fault("effects", what, "use " + ", ".join(EFFECTS)))
         elif not 0 <= value <= 1:
             faults.append(Fault(f"effects, {name}", f"{value} is not at least 0 and at most 1"))
         else:

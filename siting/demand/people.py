@@ -127,11 +127,9 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
         raise InputError(faults)
     twice = pd.Series(cells).duplicated(keep=False)
     faults += rows_fault(where, twice, cells, "the same cell in several rows", "add them up")
-    resolutions = sorted({h3.get_resolution(cell) for cell in cells})
-    if len(resolutions) > 1:
-        faults.append(
-            Fault(where, f"several resolutions: {', '.join(map(str, resolutions))}", "give one")
-        )
+    resolutions = ", ".join(map(str, sorted({h3.get_resolution(cell) for cell in cells})))
+    if "," in resolutions:
+        faults.append(Fault(where, f"several resolutions: {resolutions}", "give one"))
     centres = np.array([h3.cell_to_latlng(cell) for cell in cells])
     west, south, east, north = PAKISTAN_WSEN
     lat, lon = centres.T
@@ -162,11 +160,8 @@ def people_on_streets(
     at, lines = streets_once(network, highway)
     length_m = network.edges["length_m"].to_numpy(dtype=float)[at]
     if not length_m.sum() > 0:
-        raise InputError(
-            "network, column highway",
-            f"no street is {', '.join(highway)}",
-            "it has: " + ", ".join(sorted(set(network.edges["highway"].astype(str)))),
-        )
+        have = "it has: " + ", ".join(sorted(set(network.edges["highway"].astype(str))))
+        raise InputError("network, column highway", f"no street is {', '.join(highway)}", have)
     middles = shapely.line_interpolate_point(lines, 0.5, normalized=True)
     return gpd.GeoDataFrame(
         {"people": total * length_m / length_m.sum()}, geometry=middles, crs=network.crs
@@ -180,11 +175,8 @@ def require_commas(path: Path) -> None:
     with path.open("rb") as file:
         header = file.readline(65_536)
     if header.count(b";") > header.count(b","):
-        raise InputError(
-            f"{path}, line 1",
-            "separated by semicolons",
-            "save it with commas between columns and a point in decimals",
-        )
+        fix = "save it with commas between columns and a point in decimals"
+        raise InputError(f"{path}, line 1", "separated by semicolons", fix)
 
 
 def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
@@ -226,13 +218,11 @@ def id_faults(
     Missing columns are accepted.
     """
     what, fix = "the same id in several rows", "give each row its own id"
-    return [
-        fault
-        for name in columns
-        if name in layer.columns
-        for twice in [layer[name].duplicated(keep=False) & layer[name].notna()]
-        for fault in rows_fault(f"{path}, column {name}", twice, layer[name], what, fix)
-    ]
+    faults = []
+    for name in [column for column in columns if column in layer.columns]:
+        twice = layer[name].duplicated(keep=False) & layer[name].notna()
+        faults += rows_fault(f"{path}, column {name}", twice, layer[name], what, fix)
+    return faults
 
 
 def shape_faults(
@@ -263,20 +253,15 @@ def shape_faults(
 
 def _h3_column(path: Path) -> str | None:
     """Return the column of H3 names of a table without coordinates, or ``None``."""
+    names: Collection[str] = ()
     try:
         if path.suffix.lower() == ".csv":
-            names = set(read_csv(path, nrows=0).columns)
+            names = read_csv(path, nrows=0).columns
         elif path.suffix.lower() == ".parquet":
-            names = set(pyarrow.parquet.read_schema(path).names)
-        else:
-            return None
-    except (
-        OSError,
-        ValueError,
-        pyarrow.ArrowException,
-    ):  # the fault is reported when the file is read in full
-        return None
-    if names & {"lon", "lat", "longitude", "latitude", "geometry"}:
+            names = pyarrow.parquet.read_schema(path).names
+    except (OSError, ValueError, pyarrow.ArrowException):
+        return None  # the fault is reported when the file is read in full
+    if not {"lon", "lat", "longitude", "latitude", "geometry"}.isdisjoint(names):
         return None
     return next((name for name in H3_COLUMNS if name in names), None)
 

@@ -21,7 +21,7 @@ effects are squared and summed, and the root is taken, because the figures are i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,7 +144,11 @@ def fleet_model(
     0.3
     """
     classes = _classes(scenario, path, overrides or {}, sales_path)
-    _require_years(classes, until, scenario)
+    last = int(min(vehicle.years[-1] for vehicle in classes))
+    if not OPENING_YEAR <= until <= last:
+        what = f"covers {OPENING_YEAR} to {last}, not {until}"
+        fix = "use net-zero-2060 (a projection), a target for a later year, or a fleet table"
+        raise InputError(f"scenario {scenario}", what, fix)
     model = pd.concat([_frame(vehicle, until) for vehicle in classes], ignore_index=True)
     # Readers compare classes within a year, so the rows of a year stand together.
     return model.sort_values("year", kind="stable", ignore_index=True)
@@ -233,22 +237,7 @@ def _classes(
     for name in dict.fromkeys(figures["vehicle_class"]):
         rows = figures[figures["vehicle_class"] == name].set_index("figure")
         pins = targets[targets["vehicle_class"] == name]
-        classes.append(
-            _Class(
-                name,
-                {str(f): {end: float(rows.loc[f, end]) for end in ENDS} for f in rows.index},
-                pins["year"].to_numpy(dtype=float),
-                {end: pins[end].to_numpy(dtype=float) for end in ENDS},
-            )
-        )
+        of_class = {str(f): {end: float(rows.loc[f, end]) for end in ENDS} for f in rows.index}
+        shares = {end: pins[end].to_numpy(dtype=float) for end in ENDS}
+        classes.append(_Class(name, of_class, pins["year"].to_numpy(dtype=float), shares))
     return classes
-
-
-def _require_years(classes: Sequence[_Class], until: int, scenario: str) -> None:
-    last = int(min(vehicle.years[-1] for vehicle in classes))
-    if not OPENING_YEAR <= until <= last:
-        raise InputError(
-            f"scenario {scenario}",
-            f"covers {OPENING_YEAR} to {last}, not {until}",
-            "use net-zero-2060 (a projection), a target for a later year, or a fleet table",
-        )

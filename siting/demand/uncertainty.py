@@ -59,12 +59,8 @@ class Case:
             names = self.figures["figure"] + " " + self.figures["vehicle_class"]
             what = "not low <= central <= high"
             raise InputError("demand figures", what, "", tuple(names[wrong]))
-        shared = self.figures["figure"] == "city_share"
-        self.keys = (
-            self.figures["figure"]
-            + "|"
-            + self.figures["vehicle_class"].where(~shared, self.figures["source"])
-        )
+        figure, of = self.figures["figure"], self.figures["vehicle_class"]
+        self.keys = figure + "|" + of.where(figure != "city_share", self.figures["source"])
 
     def at(self, values: Array) -> dict[str, Array]:
         """Return each figure by class at the given values; draws are the first axis."""
@@ -110,12 +106,7 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def draw_energy(
-    n: int,
-    seed: int,
-    area: Area,
-    paces: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return draws of the public energy of the study area by vehicle class (kWh/day).
 
     Each figure is below its central value as often as above, with a density that falls linearly to
@@ -130,12 +121,11 @@ def draw_energy(
     Columns: ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises
     `InputError` if `n` or `seed` is invalid, and for the faults of `siting.demand.zone_energy`.
     """
-    faults = [
+    refuse(
         Fault(name, f"{value!r} is not a whole number of at least {least}")
         for name, value, least in (("n", n, 1), ("seed", seed, 0))
         if isinstance(value, bool) or not isinstance(value, int) or value < least
-    ]
-    refuse(faults)
+    )
     case = Case(area)
     low, mode, high = (case.figures[c].to_numpy(dtype=float) for c in ("low", "value", "high"))
     uniform = {key: _uniform(key, seed, n) for key in dict.fromkeys(case.keys)}
@@ -207,12 +197,7 @@ def energy_quantiles(
     if not all(0 <= q <= 1 for q in quantiles):
         raise InputError("quantiles", f"{list(quantiles)} are not all from 0 to 1")
     classes = list(dict.fromkeys(draws["vehicle_class"].astype(str)))
-    wide = pd.DataFrame(
-        {
-            name: draws[draws["vehicle_class"] == name].set_index("draw")["demand_kwh_day"]
-            for name in classes
-        }
-    )
+    wide = draws.pivot_table("demand_kwh_day", index="draw", columns="vehicle_class")[classes]
     wide["all"] = wide.sum(axis=1)
     summary = pd.DataFrame({"vehicle_class": wide.columns.astype(str)})
     summary["mean_kwh_day"] = wide.mean().to_numpy()
@@ -350,21 +335,11 @@ def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     if case != "central":
         values = given.end(more=case == "high")
     figures = given.at(values)
+    home = home_shares(figures, given.zones)
+    split = given.zones.split_by(figures["ownership_weight"])
+    factors = figures | {"zone_share": split, "public_share": 1 - home, "home_share": home}
+    factors["demand_kwh_day"] = zone_kwh(figures, given.zones)
     rows = zone_class(given.zones.ids, given.classes)
-    home = home_shares(figures, given.zones).ravel()
-    zone_factors = {
-        "zone_share": given.zones.split_by(figures["ownership_weight"]).ravel(),
-        "public_share": 1 - home,
-    }
-    for name in FACTORS:
-        rows[name] = (
-            zone_factors[name]
-            if name in zone_factors
-            else np.tile(figures[name], len(given.zones.ids))
-        )
-    efficiency = np.tile(figures["charging_efficiency"], len(given.zones.ids))
-    return rows.assign(
-        charging_efficiency=efficiency,
-        home_share=home,
-        demand_kwh_day=zone_kwh(figures, given.zones).ravel(),
-    )
+    for name in (*FACTORS, "charging_efficiency", "home_share", "demand_kwh_day"):
+        rows[name] = np.broadcast_to(factors[name], home.shape).ravel()
+    return rows

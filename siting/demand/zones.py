@@ -39,13 +39,8 @@ STEP_M = 100.0
 By = Literal["streets", "buildings", "pois"]
 # Column names used for zones; a user's column with one of them is renamed.
 RESERVED = (
-    "zone_id",
-    "name",
-    "people",
-    "renting_share",
-    "high_rise_share",
-    "ownership",
-    "area_share",
+    *("zone_id", "name", "people"),
+    *("renting_share", "high_rise_share", "ownership", "area_share"),
 )
 
 
@@ -100,24 +95,20 @@ def read_zones(
         bad = layer[ownership_column].notna() & ~((owned >= 0) & np.isfinite(owned))
         faults += _mask_fault(bad, path, str(ownership_column), "are not a number of at least 0")
     refuse(faults)
-    ids = (
-        [f"z{i:03d}" for i in range(1, len(layer) + 1)]
-        if id_column is None
-        else layer[id_column].astype(str).to_numpy()
-    )
-    columns: dict[str, Any] = {"zone_id": pd.array(ids, dtype="str")}
-    names = columns["zone_id"] if name_column is None else layer[name_column].astype("str")
-    columns["name"] = pd.array(names, dtype="str")
-    columns["people"] = 0.0
-    if people_column is not None:
-        columns["people"] = pd.to_numeric(layer[people_column]).to_numpy(dtype=float)
-    for name, column in shares.items():
+    ids = [f"z{i:03d}" for i in range(1, len(layer) + 1)]
+    if id_column is not None:
+        ids = layer[id_column].astype(str).to_list()
+    names = ids if name_column is None else layer[name_column].astype("str")
+    columns: dict[str, Any] = {
+        "zone_id": pd.array(ids, dtype="str"),
+        "name": pd.array(names, dtype="str"),
+        "people": 0.0,
+    }
+    numbers = {"people": people_column, **shares, "ownership": ownership_column}
+    for name, column in numbers.items():
         if column is not None:
             columns[name] = pd.to_numeric(layer[column]).to_numpy(dtype=float, na_value=np.nan)
-    if ownership_column is not None:
-        owned = pd.to_numeric(layer[ownership_column])
-        columns["ownership"] = owned.to_numpy(dtype=float, na_value=np.nan)
-    taken = (id_column, name_column, people_column, ownership_column, *shares.values())
+    taken = (id_column, name_column, *numbers.values())
     for column in layer.columns[layer.dtypes != "geometry"]:
         if column not in taken:
             own = f"user_{column}" if column in RESERVED else str(column)
@@ -182,10 +173,9 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     warnings = []
     if gaps:
         at = max(gaps, key=lambda gap: gap["gap_km2"])
-        warnings.append(
-            f"{len(gaps):,} gaps between the zones, {gap_km2:.3f} km2 in all, the largest at "
-            f"{at['lon']:.4f} E, {at['lat']:.4f} N: nobody is counted there"
-        )
+        spot = f"{at['lon']:.4f} E, {at['lat']:.4f} N"
+        text = f"{len(gaps):,} gaps between the zones, {gap_km2:.3f} km2 in all, the largest at "
+        warnings.append(f"{text}{spot}: nobody is counted there")
     return {
         "area_km2": float(area_km2.sum()),
         "overlap_km2": float(shared_km2.sum()),
@@ -271,7 +261,8 @@ def _on_streets(
     _, lines = streets_once(network, highway)
     tree = shapely.STRtree(lines)
     zone, line = tree.query(shapes, predicate="intersects")
-    within = np.isin(zone * len(lines) + line, _pairs(tree, shapes, len(lines)))
+    inside = tree.query(shapes, predicate="contains")
+    within = np.isin(zone * len(lines) + line, inside[0] * len(lines) + inside[1])
     cut = shapely.intersection(shapes[zone[~within]], lines[line[~within]])
     parts, of = shapely.get_parts(cut, return_index=True)
     parts, more = shapely.get_parts(parts, return_index=True)  # lines of a mixed collection
@@ -280,11 +271,6 @@ def _on_streets(
     zone = np.concatenate([zone[within], zone[~within][of[is_line]]])
     points, piece, length_m = along(pieces, STEP_M)
     return points, zone[piece], length_m
-
-
-def _pairs(tree: shapely.STRtree, shapes: Shapes, size: int) -> Ints:
-    zone, line = tree.query(shapes, predicate="contains")
-    return np.asarray(zone * size + line, dtype=np.intp)
 
 
 def _on_places(
@@ -366,9 +352,8 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     share = np.clip(part_m2 / whole_m2, 0.0, 1.0)
     kept = share > 0
     if not kept.any():
-        raise InputError(
-            "zones", "none reaches into the area of the roads", "give the zones of this city"
-        )
+        what = "none reaches into the area of the roads"
+        raise InputError("zones", what, "give the zones of this city")
     clipped = zones.assign(people=zones["people"] * share, area_share=share).set_geometry(
         gpd.GeoSeries(inside, index=zones.index, crs=4326)
     )

@@ -152,8 +152,7 @@ def rules_of(given: RuleFigures) -> Rules:
 
 
 def configuration_table(
-    configurations: Configurations,
-    **given: Unpack[RuleFigures],
+    configurations: Configurations, **given: Unpack[RuleFigures]
 ) -> pd.DataFrame:
     """Return one row per configuration: power (kW), cost parts (PKR), subsidy (PKR), kWh/day.
 

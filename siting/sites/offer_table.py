@@ -21,14 +21,7 @@ from siting.sites.configurations import (
     rules_of,
     with_costs,
 )
-from siting.sites.fitting import (
-    Fitting,
-    paired,
-    pairs,
-    require_fit,
-    with_reasons,
-    with_upgrade,
-)
+from siting.sites.fitting import Fitting, paired, pairs, require_fit, with_reasons, with_upgrade
 from siting.sites.places import SITE_FIGURES, figure_faults
 from siting.sites.sizes import with_sizes
 from siting.sites.standing import extended_offers, standing_offers

@@ -258,12 +258,7 @@ def _present(layer: gpd.GeoDataFrame, tags: Tags) -> str:
 
 
 def candidates_from_parcels(
-    path: Path,
-    network: Network,
-    *,
-    min_area_m2: float,
-    kind: str = "parcel",
-    **columns: str | None,
+    path: Path, network: Network, *, min_area_m2: float, kind: str = "parcel", **columns: str | None
 ) -> gpd.GeoDataFrame:
     """Return a layer's parcels as points in lon/lat, each at its point nearest to a road.
 
