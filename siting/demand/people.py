@@ -127,9 +127,10 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
         raise InputError(faults)
     twice = pd.Series(cells).duplicated(keep=False)
     faults += rows_fault(where, twice, cells, "the same cell in several rows", "add them up")
-    resolutions = ", ".join(map(str, sorted({h3.get_resolution(cell) for cell in cells})))
-    if "," in resolutions:
-        faults.append(Fault(where, f"several resolutions: {resolutions}", "give one"))
+    resolutions = sorted({h3.get_resolution(cell) for cell in cells})
+    if len(resolutions) > 1:
+        what = f"several resolutions: {', '.join(map(str, resolutions))}"
+        faults.append(Fault(where, what, "give one"))
     centres = np.array([h3.cell_to_latlng(cell) for cell in cells])
     west, south, east, north = PAKISTAN_WSEN
     lat, lon = centres.T

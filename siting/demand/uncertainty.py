@@ -309,8 +309,7 @@ def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
     step = np.clip(np.searchsorted(at, z) - 1, 0, len(at) - 2)
     logs = np.log(paces.fillna(1.0).to_numpy(dtype=float)).T
     slope = np.diff(logs, axis=0) / np.diff(at)[:, None]
-    factors: Array = np.exp(logs[step] + slope[step] * (z - at[step])[:, None])
-    return factors
+    return np.asarray(np.exp(logs[step] + slope[step] * (z - at[step])[:, None]))
 
 
 def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:

@@ -173,9 +173,10 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     warnings = []
     if gaps:
         at = max(gaps, key=lambda gap: gap["gap_km2"])
-        spot = f"{at['lon']:.4f} E, {at['lat']:.4f} N"
-        text = f"{len(gaps):,} gaps between the zones, {gap_km2:.3f} km2 in all, the largest at "
-        warnings.append(f"{text}{spot}: nobody is counted there")
+        warnings.append(
+            f"{len(gaps):,} gaps between the zones, {gap_km2:.3f} km2 in all, the largest at "
+            f"{at['lon']:.4f} E, {at['lat']:.4f} N: nobody is counted there"
+        )
     return {
         "area_km2": float(area_km2.sum()),
         "overlap_km2": float(shared_km2.sum()),

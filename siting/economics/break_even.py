@@ -178,8 +178,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     near = table[decides].sub(table["value"], axis=0).abs().div(base, axis=0).min(axis=1)
     near = near.where(base.notna(), 1.0)[table[decides].notna().any(axis=1)]
     table = table.loc[near.index].assign(near=near)
-    table = table.sort_values(["near", "figure"], ignore_index=True)
-    return table.drop(columns="near")
+    return table.sort_values(["near", "figure"], ignore_index=True).drop(columns="near")
 
 
 def swings(

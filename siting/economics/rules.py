@@ -137,8 +137,7 @@ def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
     """
     path = np.asarray(rules.sales_path, dtype=float)
     at = np.minimum(np.arange(rules.years), len(path) - 1)
-    share: npt.NDArray[np.float64] = rules.sales_share * path[at]
-    return share
+    return rules.sales_share * path[at]
 
 
 def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:

@@ -29,24 +29,9 @@ _NOT_DRIVABLE = {tag: re.compile(words) for tag, words in NOT_DRIVABLE.items()}
 # OSMnx keeps only the tags named here; its default list lacks the English name and the last five
 # tags, which identify bus streets.
 WAY_TAGS = [
-    "access",
-    "area",
-    "bridge",
-    "highway",
-    "junction",
-    "lanes",
-    "maxspeed",
-    "name",
-    "name:en",
-    "oneway",
-    "ref",
-    "service",
-    "tunnel",
-    "bus",
-    "motor_vehicle",
-    "motorcar",
-    "psv",
-    "vehicle",
+    *("access", "area", "bridge", "highway", "junction", "lanes", "maxspeed"),
+    *("name", "name:en", "oneway", "ref", "service", "tunnel"),
+    *("bus", "motor_vehicle", "motorcar", "psv", "vehicle"),
 ]
 
 _BUS_HIGHWAYS = frozenset({"busway", "bus_guideway"})

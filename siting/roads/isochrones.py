@@ -55,14 +55,9 @@ def isochrones(
                 shapes.append(shapely.coverage_union_all(boxes))
                 bands.append(number)
         shapes = list(shapely.coverage_simplify(shapes, SQUARE_M))
-    whole = [
-        shape if isinstance(shape, MultiPolygon) else MultiPolygon([shape]) for shape in shapes
-    ]
-    return gpd.GeoDataFrame(
-        {"over_min": limits[bands], "within_min": limits[1:][bands]},
-        geometry=whole,
-        crs=network.crs,
-    )
+    whole = [of if isinstance(of, MultiPolygon) else MultiPolygon([of]) for of in shapes]
+    ends = {"over_min": limits[bands], "within_min": limits[1:][bands]}
+    return gpd.GeoDataFrame(ends, geometry=whole, crs=network.crs)
 
 
 def _street_spots(network: Network, node_min: pd.Series[float]) -> tuple[np.ndarray, np.ndarray]:

@@ -250,23 +250,21 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
 
 def _answers_at(host: str, port: int) -> bool:
     """Return whether an address accepts or refuses a connection; either proves a network."""
-    answers: list[bool] = []
+    answered = threading.Event()
 
     def connect() -> None:
         try:
             socket.create_connection((host, port), timeout=_CONNECT_S).close()
-        except ConnectionError:
-            answers.append(True)
-        except OSError:
-            answers.append(False)
-        else:
-            answers.append(True)
+        except OSError as err:
+            if not isinstance(err, ConnectionError):
+                return
+        answered.set()
 
     # Name look-up has no time limit of its own.
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(_CONNECT_S)
-    return bool(answers and answers[0])
+    return answered.is_set()
 
 
 def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -> None:
@@ -283,16 +281,11 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
         return
     response.close()
     status = response.status_code
-    known = {s.value: s.phrase for s in HTTPStatus}
-    phrase = known.get(status, response.reason or "")
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus else response.reason or ""
     asked = response.headers.get("Retry-After", "")
-    raise UnsoundAnswerError(
-        Trouble(
-            f"HTTP {status} {phrase}".rstrip(),
-            may_pass=status in _MAY_PASS,
-            wait_s=float(asked) if asked.isdecimal() else 0.0,
-        )
-    )
+    wait_s = float(asked) if asked.isdecimal() else 0.0
+    what = f"HTTP {status} {phrase}".rstrip()
+    raise UnsoundAnswerError(Trouble(what, may_pass=status in _MAY_PASS, wait_s=wait_s))
 
 
 def _read(response: requests.Response, *_: Any, limit_s: float, **__: Any) -> None:

@@ -155,18 +155,13 @@ def _key(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 def _neighbours(u: np.ndarray, v: np.ndarray, nodes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return each node's distinct neighbours in both directions, sorted, and their number."""
-    pairs = np.concatenate([_pair(u, v, nodes), _pair(v, u, nodes)])
-    pairs.sort()
-    fresh = np.ones(len(pairs), dtype=bool)
-    fresh[1:] = pairs[1:] != pairs[:-1]
-    pairs = pairs[fresh]
+    pairs = np.unique(np.concatenate([_pair(u, v, nodes), _pair(v, u, nodes)]))
     return (pairs % nodes).astype(np.int32), np.bincount(pairs // nodes, minlength=nodes)
 
 
 def _pair(u: np.ndarray, v: np.ndarray, nodes: int) -> np.ndarray:
     """Return one number for each row that sorts like the pair of from and to node."""
-    pair: np.ndarray = u.astype(np.int64) * nodes + v
-    return pair
+    return u.astype(np.int64) * nodes + v
 
 
 def _ends(u: np.ndarray, v: np.ndarray, near: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -177,8 +172,7 @@ def _ends(u: np.ndarray, v: np.ndarray, near: tuple[np.ndarray, np.ndarray]) -> 
     degree = leaving + arriving
     passing = (leaving > 0) & (arriving > 0) & (neighbours == 2) & ((degree == 2) | (degree == 4))
     passing[u[u == v]] = False
-    end: np.ndarray = ~passing
-    return end
+    return ~passing
 
 
 def _paths(
@@ -251,8 +245,7 @@ def _starts(
     u, v = pairs // nodes, pairs % nodes
     start = end[u] & ~end[v]
     u, segment = u[start], segment[start]
-    ordered: np.ndarray = segment[np.lexsort((segment, rank[u]))]
-    return ordered
+    return segment[np.lexsort((segment, rank[u]))]
 
 
 def _lone_rings(u: np.ndarray, v: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -262,5 +255,4 @@ def _lone_rings(u: np.ndarray, v: np.ndarray, kept: np.ndarray) -> np.ndarray:
     _, part = connected_components(links, directed=True, connection="weak")
     with_end = np.zeros(nodes, dtype=bool)
     with_end[part[_ends(u, v, _neighbours(u, v, nodes)) & kept]] = True
-    lone: np.ndarray = kept & ~with_end[part]
-    return lone
+    return kept & ~with_end[part]

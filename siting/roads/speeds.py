@@ -26,15 +26,13 @@ _LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(km/?h|kph|kmph|mph)?", re.IGNORECASE)
 
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> float:
-    limits = []
-    for part in text.split(";"):
-        match = _LIMIT.fullmatch(part.strip())
-        if match:
-            mph = (match[2] or "").lower() == "mph"
-            kmh = float(match[1]) * (KMH_PER_MPH if mph else 1.0)
-            if SANE_KMH[0] <= kmh <= SANE_KMH[1]:
-                limits.append(kmh)
-    return min(limits, default=np.nan)
+    found = (_LIMIT.fullmatch(part.strip()) for part in text.split(";"))
+    limits = (
+        float(match[1]) * (KMH_PER_MPH if (match[2] or "").lower() == "mph" else 1.0)
+        for match in found
+        if match
+    )
+    return min((kmh for kmh in limits if SANE_KMH[0] <= kmh <= SANE_KMH[1]), default=np.nan)
 
 
 def parse_maxspeed(value: Any) -> float:
@@ -77,17 +75,14 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     refuse(missing_columns(speeds, needed, "speeds"))
     rows = speeds[speeds["city_group"] == city_group]
     if rows.empty:
-        known = ", ".join(sorted(map(str, speeds["city_group"].dropna().unique())))
-        raise InputError(
-            "speeds, column city_group", f"no rows for {city_group!r}", f"it has: {known}"
-        )
+        have = "it has: " + ", ".join(sorted(map(str, speeds["city_group"].dropna().unique())))
+        raise InputError("speeds, column city_group", f"no rows for {city_group!r}", have)
     where = f"speeds of {city_group}, column"
     kinds = rows["highway"].astype(str)
     free, factor = rows["free_kmh"], rows["peak_factor"]
     slow, quick = ~(np.isfinite(free) & (free > 0)), ~(np.isfinite(factor) & (factor >= 1))
-    faults = rows_fault(
-        f"{where} highway", kinds.duplicated(), kinds, "comes twice", "keep one row"
-    )
+    twice = kinds.duplicated()
+    faults = rows_fault(f"{where} highway", twice, kinds, "comes twice", "keep one row")
     if FALLBACK not in set(kinds):
         fix = "add it: it stands for every kind of road without a row"
         faults.append(Fault(f"{where} highway", f"no row {FALLBACK}", fix))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import geopandas as gpd
 import numpy as np
@@ -56,16 +56,13 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
         odd = layer["ports"].notna() & ~((ports >= 1) & (ports == ports.round()))
         what = "not whole numbers of at least 1"
         faults += rows_fault(f"{path}, column ports", odd, path, what, "blank where unknown")
+    where = f"{path}, column power_kw"
     if "power_kw" not in layer.columns:
         have = ", ".join(str(c) for c in layer.columns if c != "geometry")
-        raise InputError(
-            f"{path}, column power_kw", "missing", f"add it, blank where unknown; it has: {have}"
-        )
+        raise InputError(where, "missing", f"add it, blank where unknown; it has: {have}")
     power_kw, bad = _largest(layer["power_kw"])
     what = f"{bad.sum():,} of {len(layer):,} rows are not kW above 0"
-    faults += rows_fault(
-        f"{path}, column power_kw", bad, path, what, "leave it blank where unknown"
-    )
+    faults += rows_fault(where, bad, path, what, "leave it blank where unknown")
     operational = _answers(layer, path, faults, "operational", OPERATIONAL)
     private = _answers(layer, path, faults, "private", PRIVATE)
     id_column = next((c for c in ("station_id", "ocm_id", "id") if c in layer.columns), None)
@@ -76,15 +73,13 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     faults += rows_fault(f"{path}, geometry", missing, path, "missing", "leave these rows out")
     refuse(faults)
     existing = operational & ~private
-    kind = np.select(
-        [existing, ~operational], ["existing", "existing (not operating)"], "existing (private)"
-    )
+    closed = np.where(operational, "existing (private)", "existing (not operating)")
     given = np.where(np.isnan(power_kw), ASSUMED_POWER_KW, power_kw)
     shapes = layer.geometry
     stations = gpd.GeoDataFrame(
         {
             "name": _names(layer),
-            "kind": kind,
+            "kind": np.where(existing, "existing", closed),
             "existing": existing,
             "existing_power_kw": np.where(existing, given, 0.0),
             "operational": operational,
@@ -129,8 +124,7 @@ def _names(layer: gpd.GeoDataFrame) -> pd.Series:
     column = next((c for c in ("name", "title") if c in layer.columns), None)
     if column is None:
         return pd.Series(None, index=layer.index, dtype="str")
-    names: pd.Series = layer[column].astype("str").where(layer[column].notna())
-    return names
+    return cast("pd.Series", layer[column].astype("str").where(layer[column].notna()))
 
 
 def _sources(

@@ -25,7 +25,7 @@ from siting.sites.fitting import Fitting, paired, pairs, require_fit, with_reaso
 from siting.sites.places import SITE_FIGURES, figure_faults
 from siting.sites.sizes import with_sizes
 from siting.sites.standing import extended_offers, standing_offers
-from siting.tables import CANDIDATES, COST_PARTS, capacity_groups, find_faults
+from siting.tables import CANDIDATES, COST_PARTS, capacity_columns, find_faults
 
 POLICIES = ("keep", "extend", "ignore")
 MOTORWAY_KINDS = ("services", "rest_area", "motorway")
@@ -118,9 +118,8 @@ def make_offers(
     figures: dict[str, Any] = {**given}
     headroom_kw, parking = figures.pop("headroom_kw", 800.0), figures.pop("parking", None)
     if not (np.isfinite(headroom_kw) and headroom_kw >= 0):
-        faults.append(
-            Fault("headroom_kw", f"{headroom_kw} is not {SITE_FIGURES['headroom_kw'][0]}")
-        )
+        what = f"{headroom_kw} is not {SITE_FIGURES['headroom_kw'][0]}"
+        faults.append(Fault("headroom_kw", what))
     if existing_policy not in POLICIES:
         what = f"{existing_policy!r} is not a policy"
         faults.append(Fault("existing_policy", what, "use " + ", ".join(POLICIES)))
@@ -165,8 +164,7 @@ def make_offers(
     offers = pd.concat(frames, ignore_index=True) if frames else built
     if not offers["order"].is_monotonic_increasing:
         offers = offers.sort_values("order", kind="stable", ignore_index=True)
-    groups = dict.fromkeys(capacity_groups(map(str, [*choices.columns, *standing.columns])))
-    capacity = [f"capacity_{group}_kwh_day" for group in groups]
+    capacity = list(dict.fromkeys(capacity_columns(choices) + capacity_columns(standing)))
     output = offers.reindex(columns=capacity).astype(float).fillna(0.0)
     offers[capacity] = output.mul(offers["availability"], axis=0)
     offers["standing_kwh_day"] *= offers["availability"]
@@ -197,17 +195,13 @@ def _sites(candidates: gpd.GeoDataFrame, rules: Rules, headroom_kw: float) -> pd
     """Return the figures of the sites for their offers, defaults filled in."""
 
     def known(column: str) -> pd.Series[float]:
-        if column in candidates.columns:
-            given: pd.Series[float] = candidates[column].astype(float)
-            return given
-        return pd.Series(np.nan, index=candidates.index)
+        unknown = pd.Series(np.nan, index=candidates.index)
+        return cast("pd.Series[float]", candidates.get(column, unknown).astype(float))
 
     km = rules.grid.set_index("item")["value"].astype(float)
     city = float(km["distance_city"])
-    motorway = candidates["kind"].isin(MOTORWAY_KINDS)
-    usual = pd.Series(city, index=candidates.index).mask(
-        motorway, float(km.get("distance_motorway", city))
-    )
+    motorway = float(km.get("distance_motorway", city))
+    usual = candidates["kind"].isin(MOTORWAY_KINDS).map({True: motorway, False: city})
     out = pd.DataFrame(
         {
             "site_id": candidates["site_id"].astype(str),

@@ -63,10 +63,8 @@ def _stations(sizes: Sizes, chargers: pd.DataFrame) -> list[dict[str, int]]:
     """Return each station that the sizes allow; the catalogue's first group varies fastest."""
     choices = _by_group(sizes, chargers)
     # The last factor of a product varies fastest.
-    put_together = product(*([{}, *group] for group in reversed(choices)))
-    stations = (
-        {c: n for part in reversed(parts) for c, n in part.items()} for parts in put_together
-    )
+    combined = product(*([{}, *group] for group in reversed(choices)))
+    stations = ({c: n for part in reversed(of) for c, n in part.items()} for of in combined)
     return [station for station in stations if station]
 
 
@@ -121,13 +119,9 @@ def shown_offers(
     site extended later); `bundles`: names of configurations, whose offers are all shown.
     Result: rows of `offers`, in their order.
     """
-    told = pd.DataFrame(
-        {
-            "bare": offers["configuration"].astype(str).str.removeprefix(EXTENDED),
-            "chargers": offers["chargers"].astype(str),
-        }
-    )
-    told["bare"] = told["bare"].str.removesuffix(UPGRADED)
+    bare = offers["configuration"].astype(str).str.removeprefix(EXTENDED)
+    bare = bare.str.removesuffix(UPGRADED)
+    told = pd.DataFrame({"bare": bare, "chargers": offers["chargers"].astype(str)})
     of = told.groupby(["bare", "chargers"], sort=False).ngroup().to_numpy()
     distinct = told.drop_duplicates()
     counts = [_counts(chargers)[0] for chargers in distinct["chargers"]]

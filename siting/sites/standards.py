@@ -162,9 +162,8 @@ def group_mix(
         faults.append(Fault(f"compatibility, charger_group {group}", what, "add a pair"))
     if lacking:
         what = f"no row for a class that uses the charger group {group}"
-        faults.append(
-            Fault("session figures", what, "add one, or use the rule rated_share", lacking)
-        )
+        fix = "add one, or use the rule rated_share"
+        faults.append(Fault("session figures", what, fix, lacking))
     if odd:
         faults.append(Fault("energy_kwh_day", "not kWh of at least 0", "", odd))
     refuse(faults)
@@ -174,8 +173,11 @@ def group_mix(
     kwh = figures.loc[classes, "session_kwh"].to_numpy(dtype=float)
     pace = kwh * MINUTES / figures.loc[classes, "session_min"].to_numpy(dtype=float)
     of_group = board_limits[board_limits["charger_group"].astype(str) == group]
-    limit_kw = of_group.set_index("vehicle_class")["limit_kw"]
-    drawn = limit_kw.reindex(classes).to_numpy(dtype=float, na_value=np.nan)
+    drawn = (
+        of_group.set_index("vehicle_class")["limit_kw"]
+        .reindex(classes)
+        .to_numpy(dtype=float, na_value=np.nan)
+    )
     count = energy / kwh
     share = count / count.sum()
     peak = figures.loc[classes, "peak_hour_share"].to_numpy(dtype=float)

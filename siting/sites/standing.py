@@ -8,7 +8,7 @@ import pandas as pd
 from siting.sites.configurations import EXISTING, EXTENDED, Rules
 from siting.sites.costs import bays_needed
 from siting.sites.fitting import Places, paired
-from siting.tables import capacity_groups
+from siting.tables import capacity_columns
 
 # A station of up to 22 kW can only be AC Type 2: no DC unit in the catalogue is that small.
 LARGEST_AC_KW = 22.0
@@ -75,9 +75,7 @@ def extended_offers(
     both = paired(stands, choices, at_site, choice)
     for column in ("power_kw", "load_kw", "ports", "points", "bays_needed"):
         both[column] = both[column] + both[f"{column}_stands"]
-    groups = capacity_groups(map(str, [*standing.columns, *choices.columns]))
-    for group in dict.fromkeys(groups):
-        column = f"capacity_{group}_kwh_day"
+    for column in dict.fromkeys(capacity_columns(standing) + capacity_columns(choices)):
         parts = [both[c] for c in (column, f"{column}_stands") if c in both.columns]
         both[column] = sum(part.astype(float) for part in parts)
     both["configuration"] = EXTENDED + both["configuration"]

@@ -11,19 +11,9 @@ from siting.roads import Network
 
 # Best corner first: a station needs passing traffic and access. A motorway has no access.
 CLASS_ORDER = (
-    "primary",
-    "secondary",
-    "trunk",
-    "tertiary",
-    "unclassified",
-    "residential",
-    "living_street",
-    "service",
-    "primary_link",
-    "secondary_link",
-    "tertiary_link",
-    "trunk_link",
-    "motorway_link",
+    *("primary", "secondary", "trunk", "tertiary"),
+    *("unclassified", "residential", "living_street", "service"),
+    *("primary_link", "secondary_link", "tertiary_link", "trunk_link", "motorway_link"),
     "motorway",
 )
 
@@ -63,18 +53,12 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     corners = corners.reindex(points.index)
     x, y = points.x.to_numpy(), points.y.to_numpy()
     corners["column"], corners["row"] = np.floor(x / spacing_m), np.floor(y / spacing_m)
-    corners["off_m"] = np.hypot(
-        x - (corners["column"] + 0.5) * spacing_m, y - (corners["row"] + 0.5) * spacing_m
-    )
+    middle_x, middle_y = ((corners[of] + 0.5) * spacing_m for of in ("column", "row"))
+    corners["off_m"] = np.hypot(x - middle_x, y - middle_y)
     corners["id"] = points.index
-    best = (
-        corners.sort_values(
-            ["row", "column", "rank", "streets", "off_m", "id"],
-            ascending=[True, True, True, False, True, True],
-        )
-        .groupby(["row", "column"], sort=True)
-        .head(1)
-    )
+    order = ["row", "column", "rank", "streets", "off_m", "id"]
+    best = corners.sort_values(order, ascending=[True, True, True, False, True, True])
+    best = best.drop_duplicates(["row", "column"])
     return gpd.GeoDataFrame(
         {
             "name": best["name"].array,
