@@ -124,12 +124,9 @@ def cells_on_roads(
         what += f"the roads at {extent(network.nodes)}"
         raise InputError("people", what, "give the layer of this city, or check its coordinates")
     if far.any():
-        log.info(
-            "%s of %s people live in cells more than %s m from a road and cannot be served",
-            f"{people[far].sum():,.0f}",
-            f"{people.sum():,.0f}",
-            f"{max_snap_m:,.0f}",
-        )
+        whole, lost = (f"{count.sum():,.0f}" for count in (people, people[far]))
+        text = "%s of %s people live in cells more than %s m from a road and cannot be served"
+        log.info(text, lost, whole, f"{max_snap_m:,.0f}")
     cells["cell_id"] = [f"c{i:05d}" for i in range(1, len(cells) + 1)]
     return cells[["cell_id", "people", "node_id", "snap_m", "geometry"]]
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from siting.demand.figures import weakest
-from siting.demand.housing import EFFECTS, Array, Housing, home_shares, housing_effects, zone_class
+from siting.demand.housing import EFFECTS, Array, Housing, crossed, home_shares, housing_effects
 from siting.errors import Fault, refuse
 from siting.files import rows_fault
 
@@ -173,7 +173,7 @@ def zone_energy(area: Area) -> pd.DataFrame:
         figure_rows(listed, classes),
         zone_weights(area.vehicles, classes),
     )
-    energy = zone_class(checked.ids, classes)
+    energy = crossed(zone_id=checked.ids, vehicle_class=classes)
     split = checked.split_by(figures["ownership_weight"])
     energy["vehicles"] = (split * whole["vehicles"].to_numpy()).ravel()
     energy["home_share"] = home_shares(figures, checked).ravel()

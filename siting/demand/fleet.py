@@ -157,15 +157,13 @@ def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:
         what = f"covers {years[0]:.0f} to {years[-1]:.0f}, not {year}"
         fix = "give a fleet table of your own that covers the year"
         raise InputError(f"{where}, column year", what, fix)
-    before = years[years <= year][-1]
-    after = years[years >= year][0]
+    before, after = years[years <= year][-1], years[years >= year][0]
     first = stock[stock["year"] == before].set_index("vehicle_class")
     last = stock[stock["year"] == after].set_index("vehicle_class").reindex(first.index)
     share = 0.0 if after == before else float((year - before) / (after - before))
     fleet = pd.DataFrame({"vehicle_class": first.index.astype(str)})
     for figure in FIGURES:
-        start = first[figure].to_numpy(dtype=float)
-        end = last[figure].to_numpy(dtype=float)
+        start, end = (rows[figure].to_numpy(dtype=float) for rows in (first, last))
         grows = (start > 0) & (end > 0)
         rate = np.divide(end, start, out=np.ones_like(start), where=grows)
         fleet[figure] = np.where(grows, start * rate**share, start + (end - start) * share)

@@ -22,8 +22,9 @@ the total only if the area has more, or fewer, tenants than the survey.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -143,15 +144,14 @@ def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     return rows[["figure", "value", "low", "high", "unit", "source", "confidence"]]
 
 
-def zone_class(zone_ids: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
-    """Return the pairs of a zone and a vehicle class, zone by zone."""
-    names = list(classes)
-    return pd.DataFrame(
-        {
-            "zone_id": np.repeat(np.array(zone_ids, dtype=object), len(names)).astype(str),
-            "vehicle_class": np.tile(np.array(names, dtype=object), len(zone_ids)).astype(str),
-        }
-    )
+def crossed(**columns: Iterable[Any]) -> pd.DataFrame:
+    """Return every combination of the columns' values; the last column varies fastest.
+
+    >>> crossed(zone_id=["a", "b"], vehicle_class=["bus", "car"]).to_numpy().tolist()
+    [['a', 'bus'], ['a', 'car'], ['b', 'bus'], ['b', 'car']]
+    """
+    rows = pd.MultiIndex.from_product(list(columns.values()), names=list(columns))
+    return rows.to_frame(index=False)
 
 
 def _numbers(column: pd.Series) -> Array:

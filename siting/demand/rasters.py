@@ -265,12 +265,8 @@ def read_window(
     if density:
         people = people * _pixel_km2(crs, north, at.a, at.e, high)[:, None]
     elif DENSITY_WORDS.search(said):
-        log.warning(
-            "%s is read as persons per pixel, but calls itself %r: give density=True if its values "
-            "are persons per km2",
-            path.name,
-            said,
-        )
+        text = "%s is read as persons per pixel, but calls itself %r: give density=True if its "
+        log.warning(text + "values are persons per km2", path.name, said)
     return Window(people, west, north, at.a, at.e, crs, area_in_crs)
 
 

@@ -61,7 +61,12 @@ def read_scenario(
     rows = rows[rows["scenario"] == scenario].rename(columns={"share": "value"})
     faults = _row_faults(rows, where)
     target_overrides, plain = _split(overrides or {})
-    faults += _override_faults(target_overrides)
+    faults += [
+        Fault(f"scenario, {vehicle}.share_{year}", f"{share} is not a share above 0 and at most 1")
+        for vehicle, by_year in target_overrides.items()
+        for year, share in by_year.items()
+        if not isinstance(share, Real) or not 0 < share <= 1
+    ]
     try:
         figures = read_figures("sales", SALES_LIMITS, sales_path, plain)
     except InputError as err:
@@ -95,15 +100,6 @@ def _split(overrides: Overrides) -> tuple[dict[str, dict[int, float]], dict[str,
             else:
                 plain.setdefault(vehicle, {})[figure] = value
     return targets, plain
-
-
-def _override_faults(targets: dict[str, dict[int, float]]) -> list[Fault]:
-    return [
-        Fault(f"scenario, {vehicle}.share_{year}", f"{share} is not a share above 0 and at most 1")
-        for vehicle, by_year in targets.items()
-        for year, share in by_year.items()
-        if not isinstance(share, Real) or not 0 < share <= 1
-    ]
 
 
 def _row_faults(rows: pd.DataFrame, where: str) -> list[Fault]:

@@ -71,15 +71,10 @@ def city_share(
     registered = table("registrations", path)
     where = str(path) if path else "registrations table"
     label = registered["city"].astype(str) + " " + registered["vehicle_class"].fillna("")
-    faults = range_faults(
-        registered[["low", "share", "high"]],
-        Limits("share", most=1.0),
-        f"{where}, column share",
-        label.str.strip().to_list(),
-    )
-    twice = label.str.casefold().duplicated(keep=False)
-    column = f"{where}, column city, vehicle_class"
-    faults += rows_fault(column, twice, label.str.strip(), "given twice")
+    twice, ids = label.str.casefold().duplicated(keep=False), label.str.strip().to_list()
+    ranges, limit = registered[["low", "share", "high"]], Limits("share", most=1.0)
+    faults = range_faults(ranges, limit, f"{where}, column share", ids)
+    faults += rows_fault(f"{where}, column city, vehicle_class", twice, ids, "given twice")
     refuse(faults)
     city_rows = registered[registered["city"].astype(str).str.casefold() == city.casefold()]
     city_rows = city_rows.set_index(city_rows["vehicle_class"].fillna(""))

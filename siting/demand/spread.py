@@ -11,6 +11,7 @@ import pandas as pd
 
 from siting.demand.cells import Floats
 from siting.demand.depots import depot_shares
+from siting.demand.housing import crossed
 from siting.demand.surfaces import SURFACES, destination_shares
 from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
@@ -128,13 +129,8 @@ def spread_demand(
             np.add.at(spread[:, at_class], depot_cells, parts)
     for note in notes:
         log.info(note)
-    demand = pd.DataFrame(
-        {
-            "cell_id": np.repeat(cells["cell_id"].to_numpy(), len(classes)),
-            "vehicle_class": np.tile(np.array(classes, dtype=object), len(cells)),
-            "demand_kwh_day": spread.ravel(),
-        }
-    ).astype({"vehicle_class": "str"})
+    demand = crossed(cell_id=cells["cell_id"], vehicle_class=classes)
+    demand["demand_kwh_day"] = spread.ravel()
     demand = demand[demand["demand_kwh_day"] > 0].reset_index(drop=True)
     demand.insert(0, "demand_id", [f"d{i:05d}" for i in range(1, len(demand) + 1)])
     demand.attrs["notes"] = list(notes)

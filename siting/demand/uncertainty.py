@@ -25,7 +25,7 @@ from siting.demand.energy import (
     zone_kwh,
     zone_weights,
 )
-from siting.demand.housing import SURVEYED, Array, Housing, home_shares, zone_class
+from siting.demand.housing import SURVEYED, Array, Housing, crossed, home_shares
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import Fault, InputError, refuse
 
@@ -100,7 +100,7 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
     central = case.figures["value"].to_numpy(dtype=float)
     ends = (case.end(more=False), central, case.end(more=True))
     for name, values in zip(SCENARIOS, ends, strict=True):
-        part = zone_class(case.zones.ids, case.classes)
+        part = crossed(zone_id=case.zones.ids, vehicle_class=case.classes)
         part.insert(0, "scenario", name)
         parts.append(part.assign(demand_kwh_day=case.kwh(values).ravel()))
     return pd.concat(parts, ignore_index=True)
@@ -129,13 +129,8 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
     case = Case(area)
     low, mode, high = (case.figures[c].to_numpy(dtype=float) for c in ("low", "value", "high"))
     uniform = {key: _uniform(key, seed, n) for key in dict.fromkeys(case.keys)}
-    drawn = np.stack(
-        [
-            _split_triangle(uniform[k], *ends)
-            for k, *ends in zip(case.keys, low, mode, high, strict=True)
-        ],
-        axis=1,
-    )
+    figures = zip(case.keys, low, mode, high, strict=True)
+    drawn = np.column_stack([_split_triangle(uniform[key], *ends) for key, *ends in figures])
     if paces is not None:
         at = (case.figures["figure"] == "country_vehicles").to_numpy()
         of = case.figures.loc[at, "vehicle_class"].astype(str)
@@ -143,13 +138,8 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
     energy = np.concatenate(
         [case.kwh(drawn[i : i + _CHUNK]).sum(axis=-2) for i in range(0, n, _CHUNK)]
     )
-    return pd.DataFrame(
-        {
-            "draw": np.repeat(np.arange(1, n + 1), len(case.classes)),
-            "vehicle_class": np.tile(np.array(case.classes, dtype=object), n).astype(str),
-            "demand_kwh_day": energy.ravel(),
-        }
-    )
+    rows = crossed(draw=range(1, n + 1), vehicle_class=case.classes)
+    return rows.assign(demand_kwh_day=energy.ravel())
 
 
 def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
@@ -338,7 +328,7 @@ def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     split = given.zones.split_by(figures["ownership_weight"])
     factors = figures | {"zone_share": split, "public_share": 1 - home, "home_share": home}
     factors["demand_kwh_day"] = zone_kwh(figures, given.zones)
-    rows = zone_class(given.zones.ids, given.classes)
+    rows = crossed(zone_id=given.zones.ids, vehicle_class=given.classes)
     for name in (*FACTORS, "charging_efficiency", "home_share", "demand_kwh_day"):
         rows[name] = np.broadcast_to(factors[name], home.shape).ravel()
     return rows

@@ -245,13 +245,11 @@ def spread_zones(
     ).to_crs(4326)
     named = ids[without].astype(str).tolist()
     if named:
-        log.warning(
-            "%s zones with %s people have no %s inside: their people stand at one point each (%s)",
-            len(named),
-            f"{people[without].sum():,.0f}",
-            basis,
-            ", ".join(named[:5]) + (" …" if len(named) > 5 else ""),
+        text = (
+            "%s zones with %s people have no %s inside: their people stand at one point each (%s)"
         )
+        some = ", ".join(named[:5]) + (" …" if len(named) > 5 else "")
+        log.warning(text, len(named), f"{people[without].sum():,.0f}", basis, some)
     spread.attrs["report"] = {"basis": basis, "without": named}
     return spread
 

@@ -15,16 +15,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from siting.economics.case import gap_arrays
-from siting.economics.cash_flows import MONTHS, sold_shares
+from siting.economics.cash_flows import MONTHS, Floats, sold_shares
 from siting.economics.rules import PRICE, BusinessRules
 from siting.errors import InputError
 from siting.sites import Subsidy, subsidy_pkr, with_dearer
-
-Floats = npt.NDArray[np.float64]
 
 SHARE = "share of what is planned"
 SALES = "sales"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from siting.economics.cash_flows import (
+    Floats,
     discount_factors,
     efficiency,
     fixed_costs,
@@ -23,8 +23,6 @@ from siting.economics.rules import BusinessRules, at_hurdle, ramp
 from siting.errors import Fault, refuse
 from siting.files import rows_fault
 from siting.sites import Hurdle, Subsidy, subsidy_pkr
-
-Floats = npt.NDArray[np.float64]
 
 DAYS = 365.0
 

@@ -132,7 +132,10 @@ class Network:
 
     def to_parquet(self, path: Path | str) -> None:
         """Write the network as a GeoParquet table of streets, which the key ``roads`` can name."""
-        write_edge_table((self.nodes, self.edges, self.report), Path(path))
+        at = self.nodes.geometry.loc[self.edges.index.get_level_values("u")]
+        table = self.edges.assign(u_x_m=at.x.to_numpy(), u_y_m=at.y.to_numpy())
+        table.attrs = {_REPORT: self.report}
+        write_whole(Path(path), lambda part: table.to_parquet(part, compression="zstd"))
 
     @classmethod
     def from_parquet(cls, path: Path | str) -> Self:
@@ -235,20 +238,8 @@ def joined_names(values: list[Any]) -> Any:
 # --- a network as one table of streets ------------------------------------------------------------
 
 
-def write_edge_table(parts: Parts, path: Path) -> None:
-    """Write a network as GeoParquet: one row per directed street, by ``u``, ``v``, ``key``.
-
-    The network's report is stored in the file.
-    """
-    nodes, edges, report = parts
-    at = nodes.geometry.loc[edges.index.get_level_values("u")]
-    table = edges.assign(u_x_m=at.x.to_numpy(), u_y_m=at.y.to_numpy())
-    table.attrs = {_REPORT: report}
-    write_whole(path, lambda part: table.to_parquet(part, compression="zstd"))
-
-
 def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
-    """Return the parts of a network that `write_edge_table` wrote, unchanged.
+    """Return the parts of a network that `Network.to_parquet` wrote, unchanged.
 
     Fields of `source` that are not blank replace the report's fields of the source. An `InputError`
     names each missing or wrong column.

@@ -250,7 +250,11 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     run_id[part] = way_id.max() + 1 + np.arange(part.sum())
     used, refs = np.unique(refs, return_inverse=True)
     node_id, lon, lat = node_id[used], lon[used], lat[used]
-    _require_on_the_globe(node_id, lon, lat, path)
+    off = ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))
+    if off.any():
+        ids = tuple(map(str, node_id[off].tolist()))
+        what = f"{off.sum():,} outside 180 degrees of longitude and 90 of latitude"
+        raise InputError(f"{path}, nodes", what, "get the file again", ids)
     kind = np.frombuffer(ways.kind, dtype=np.int64)[run_way]
     return Pieces(node_id, lon, lat, run_id, kind, run_size, refs, ways.tags, ways.bus_only)
 
@@ -267,13 +271,3 @@ def _places(node_id: np.ndarray, refs: np.ndarray) -> tuple[np.ndarray, np.ndarr
     at[at == len(node_id)] = 0
     there = node_id[at] == refs if len(node_id) else np.zeros(len(refs), dtype=bool)
     return at, there
-
-
-def _require_on_the_globe(
-    node_id: np.ndarray, lon: np.ndarray, lat: np.ndarray, path: Path
-) -> None:
-    off = ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))
-    if off.any():
-        ids = tuple(map(str, node_id[off].tolist()))
-        what = f"{off.sum():,} outside 180 degrees of longitude and 90 of latitude"
-        raise InputError(f"{path}, nodes", what, "get the file again", ids)

@@ -43,19 +43,12 @@ SUBSIDY_RULES = ("need", "share", "flat", "gap")
 MONTHS = 12.0
 # Fields of `SiteCosts`, each with the item of works.csv that fills it.
 WORKS = {
-    "civil_bay_pkr": "civil_bay",
-    "land_bay_month_pkr": "land_bay_month",
-    "land_bay_upfront_pkr": "land_bay_upfront",
-    "om_share": "om_share",
-    "road_battery_2w": "road_battery_2w",
-    "road_battery_3w": "road_battery_3w",
-    "site_bays": "site_bays",
-    "line_detour": "line_detour",
-    "contingency_share": "contingency_share",
-    "design_share": "design_share",
-    "insurance_share": "insurance_share",
-    "deposit_pkr_kw": "deposit_kw",
-    "busy_share": "busy_share",
+    field_name: field_name.replace("_pkr", "")
+    for field_name in (
+        *("civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "om_share"),
+        *("road_battery_2w", "road_battery_3w", "site_bays", "line_detour"),
+        *("contingency_share", "design_share", "insurance_share", "deposit_pkr_kw", "busy_share"),
+    )
 }
 SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "busy_share")
 

@@ -76,13 +76,10 @@ def assign_feeders(
     ordered = feeders.assign(feeder_id=feeders["feeder_id"].astype(str))
     ordered = ordered.sort_values("feeder_id", kind="stable", ignore_index=True)
     at, away_m = _nearest(candidates, ordered)
+    found = (ordered["feeder_id"].to_numpy(object)[at], ordered["headroom_kw"].to_numpy(float)[at])
     ids, spare, feeder_m = (
         pd.Series(values, index=candidates.index).where(away_m <= within_m)
-        for values in (
-            ordered["feeder_id"].to_numpy(object)[at],
-            ordered["headroom_kw"].to_numpy(float)[at],
-            away_m,
-        )
+        for values in (*found, away_m)
     )
     known = candidates.get("headroom_kw", spare).astype(float).fillna(spare)
     return _geometry_last(candidates.assign(feeder_id=ids, headroom_kw=known, feeder_m=feeder_m))

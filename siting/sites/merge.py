@@ -135,7 +135,11 @@ def _stack(
         faults.append(Fault("candidates", "there is no place in any layer", "add a layer"))
     if parts:
         places = pd.concat(parts, ignore_index=True)
-        faults += _repeated_ids(places)
+        if OWN_ID in places.columns:
+            # Two of the user's tables may each number their rows.
+            ids, what = places[OWN_ID], "the same id for several places"
+            twice = ids.notna() & places.duplicated(["layer", OWN_ID], keep=False)
+            faults += rows_fault(f"candidates, column {OWN_ID}", twice, ids, what)
     refuse(faults)
     return _in_order(places)
 
@@ -147,22 +151,10 @@ def _area(network: Network, max_snap_m: float) -> shapely.Polygon:
     return shapely.box(west - wider, south - wider, east + wider, north + wider)
 
 
-def _repeated_ids(places: gpd.GeoDataFrame) -> list[Fault]:
-    if OWN_ID not in places.columns:
-        return []
-    ids = places[OWN_ID]
-    # Two of the user's tables may each number their rows; `source` identifies the table.
-    twice = ids.notna() & places.duplicated(["layer", OWN_ID], keep=False)
-    return rows_fault(f"candidates, column {OWN_ID}", twice, ids, "the same id for several places")
-
-
 def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     for column, default in (("existing", False), ("existing_power_kw", 0.0)):
-        if column not in places.columns:
-            places[column] = default
-        places[column] = places[column].where(places[column].notna(), default)
-    places["existing"] = places["existing"].astype(bool)
-    places["existing_power_kw"] = places["existing_power_kw"].astype(float)
+        given = places.get(column, pd.Series(default, index=places.index))
+        places[column] = given.where(given.notna(), default).astype(type(default))
     for column in ("name", "kind", "source"):
         places[column] = places[column].astype("str").where(places[column].notna())
     order = pd.DataFrame(

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from siting.errors import Fault, InputError, refuse
 from siting.sites.chargers_text import charger_counts, size_name
-from siting.sites.configurations import EXTENDED, UPGRADED
+from siting.sites.configurations import EXTENDED, UPGRADED, Configurations
 
 Sizes = Mapping[str, Sequence[int]]
-Configurations = Mapping[str, Mapping[str, int]]
 
 # Largest number of sizes: a thousand numbers for each of two types already make a million.
 MOST_SIZES = 20_000

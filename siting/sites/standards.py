@@ -173,11 +173,8 @@ def group_mix(
     kwh = figures.loc[classes, "session_kwh"].to_numpy(dtype=float)
     pace = kwh * MINUTES / figures.loc[classes, "session_min"].to_numpy(dtype=float)
     of_group = board_limits[board_limits["charger_group"].astype(str) == group]
-    drawn = (
-        of_group.set_index("vehicle_class")["limit_kw"]
-        .reindex(classes)
-        .to_numpy(dtype=float, na_value=np.nan)
-    )
+    limit_kw = of_group.set_index("vehicle_class")["limit_kw"].reindex(classes)
+    drawn = limit_kw.to_numpy(dtype=float, na_value=np.nan)
     count = energy / kwh
     share = count / count.sum()
     peak = figures.loc[classes, "peak_hour_share"].to_numpy(dtype=float)

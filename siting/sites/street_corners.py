@@ -30,24 +30,14 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     """
     if not (np.isfinite(spacing_m) and spacing_m > 0):
         raise InputError("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")
-    edges = network.edges.reset_index()
+    edges = network.edges[["highway", "name"]].reset_index()
     rank = {name: i for i, name in enumerate(CLASS_ORDER)}
-    ends = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "node_id": edges[end],
-                    "other": edges[other],
-                    "rank": edges["highway"].map(rank).fillna(len(rank)),
-                    "name": edges["name"].astype("str").where(edges["name"].notna()),
-                }
-            )
-            for end, other in (("u", "v"), ("v", "u"))
-        ]
-    )
-    ends = ends.sort_values(["node_id", "rank", "name"], na_position="last", kind="stable")
-    corners = ends.groupby("node_id").agg(
-        rank=("rank", "first"), name=("name", "first"), streets=("other", "nunique")
+    edges["rank"] = edges["highway"].map(rank).fillna(len(rank))
+    edges["name"] = edges["name"].astype("str").where(edges["name"].notna())
+    ends = pd.concat([edges, edges.rename(columns={"u": "v", "v": "u"})])
+    ends = ends.sort_values(["u", "rank", "name"], na_position="last", kind="stable")
+    corners = ends.groupby("u").agg(
+        rank=("rank", "first"), name=("name", "first"), streets=("v", "nunique")
     )
     points = network.nodes.geometry
     corners = corners.reindex(points.index)
