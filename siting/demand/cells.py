@@ -195,10 +195,7 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
 
 
 def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
-    """Return the squares over a layer, from south to north, and the square of each row.
-
-    A polygon has -1, because it can touch several squares.
-    """
+    """Return the squares over a layer, south to north, and each row's square (-1: a polygon)."""
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -218,19 +215,13 @@ def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
 
 
 def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
-    """Return the squares of a grid by their row and column.
-
-    `keys` has one row per square: its row (northward) and its column (eastward) from the origin.
-    """
+    """Return squares of a grid by their row (northward) and column (eastward) from the origin."""
     y, x = keys.T * size_m
     return np.asarray(shapely.box(x, y, x + size_m, y + size_m), dtype=object)
 
 
 def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
-    """Return the H3 cells over a layer, from south to north, and the cell of each row.
-
-    A polygon has -1, because it can touch several cells.
-    """
+    """Return the H3 cells over a layer, south to north, and each row's cell (-1: a polygon)."""
     import h3
 
     degrees = local.geometry.to_crs(4326)
@@ -283,10 +274,7 @@ def _require_few(cells: float, what: str, fix: str) -> None:
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return the row, cell and people of every part into which the cells cut the layer.
-
-    A point is not split; the people of a polygon are divided by area.
-    """
+    """Return row, cell and people of every part of the layer; polygons are divided by area."""
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
     rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]

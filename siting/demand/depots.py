@@ -81,8 +81,8 @@ def place_depots(
     public = 1 - use["home_share"].astype(float)
     out["public_share"] = out["public_share"].astype(float).fillna(public)
     out["cell_id"] = cells["cell_id"].to_numpy()[nearest]
-    zone = cells["zone_id"].astype(str).to_numpy() if "zone_id" in cells.columns else None
-    out["zone_id"] = "all" if zone is None else zone[nearest]
+    zone = cells.get("zone_id", pd.Series("all", index=cells.index))
+    out["zone_id"] = zone.astype(str).to_numpy()[nearest]
     each = use["kwh_km"] * use["electric_km_share"] / use["charging_efficiency"]
     out["demand_kwh_day"] = out["vehicles"] * out["km_day"] * each * out["public_share"]
     return out

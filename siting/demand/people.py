@@ -214,10 +214,7 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
 def id_faults(
     layer: pd.DataFrame, path: Path, columns: Collection[str] = ID_COLUMNS
 ) -> list[Fault]:
-    """Return one fault for each column of ids with a repeated id.
-
-    Missing columns are accepted.
-    """
+    """Return a fault for each of some columns, if the layer has it, with a repeated id."""
     what, fix = "the same id in several rows", "give each row its own id"
     faults = []
     for name in [column for column in columns if column in layer.columns]:
@@ -229,10 +226,7 @@ def id_faults(
 def shape_faults(
     layer: gpd.GeoDataFrame, path: Path, kinds: Collection[str], wanted: str
 ) -> list[Fault]:
-    """Return faults of a layer's rows with missing, broken or unwanted geometry.
-
-    `wanted` is `kinds` in words.
-    """
+    """Return faults of rows with missing, broken or unwanted geometry; `wanted`: kinds in words."""
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
     geom_types = shapes.geom_type.to_numpy()

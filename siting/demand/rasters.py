@@ -104,8 +104,7 @@ def raster_to_cells(
         for name, value in (("size_m", size_m), ("max_snap_m", max_snap_m))
         if not (np.isfinite(value) and value > 0)
     ]
-    faults += also_faults(also)
-    refuse(faults)
+    refuse(faults + also_faults(also))
     around = _around(network, max_snap_m) if area is None else _polygon(area)
     window = read_window(path, around, density, nodata)
     keys, people = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0)]

@@ -173,10 +173,7 @@ def network_of(
         "edges": len(streets_left),
         "street_km": street_km,
         "maxspeed_share": float(posted / directed_m.sum()) if directed_m.sum() else 0.0,
-        "kinds_without_speed": {
-            str(kind): float(metres) / 1000
-            for kind, metres in odd.groupby("highway")["length_m"].sum().items()
-        },
+        "kinds_without_speed": (odd.groupby("highway")["length_m"].sum() / 1000).to_dict(),
     }
     network = Network(nodes_left, streets_left, report)
     logger.info(

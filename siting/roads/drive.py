@@ -82,10 +82,7 @@ def is_bus_only(tags: Mapping[str, Any]) -> bool:
 
 
 def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any], int]:
-    """Return the graph without bus-only streets, and the number of ways removed.
-
-    `graph` is not changed.
-    """
+    """Return a graph without bus-only streets, and the number of ways removed."""
     gone = [
         (u, v, key, tags)
         for u, v, key, tags in graph.edges(keys=True, data=True)

@@ -93,10 +93,7 @@ class Answers:
 
     @contextmanager
     def in_osmnx(self, **settings: Any) -> Iterator[None]:
-        """Let OSMnx read and write its answers here during a ``with`` block.
-
-        `settings` replace OSMnx's settings during the block.
-        """
+        """Let OSMnx, with other settings, read and write its answers here in a ``with`` block."""
         import osmnx as ox
         from osmnx import _http
 
@@ -202,10 +199,7 @@ class Answers:
 
 
 def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
-    """Return the meaning of an OSMnx error, or ``None`` if it is not about an answer.
-
-    `err` is one of `troubles`.
-    """
+    """Return the meaning of one of `troubles`, or ``None`` if it is not about an answer."""
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
     if isinstance(err, UnsoundAnswerError):

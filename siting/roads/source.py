@@ -88,10 +88,7 @@ def is_osm(path: Path) -> bool:
 
 
 def read_pieces(path: Path, clip: Polygon | MultiPolygon | None = None) -> Pieces:
-    """Return the drivable ways of an OSM XML or PBF file.
-
-    Arguments and errors: as in `read_file`.
-    """
+    """Return the drivable ways of an OSM XML or PBF file; arguments as in `read_file`."""
     suffix = _checked_suffix(path)
     if suffix in _PBF:
         return pieces_of(read_pbf(path, clip), clip, path)

@@ -165,25 +165,23 @@ def reach(
     home_min, site_min = homes["access_min"].to_numpy(), sites["access_min"].to_numpy()
     empty = np.array([], dtype=np.int32)
     found = [(empty, empty, np.array([], dtype=float))]  # sites, cells, minutes of each block
-    count = 0
-    if len(homes) and len(sites):
-        # Access is part of the drive, so the least access shortens the search. The small margin
-        # allows for rounding, since the exact sum below decides.
-        drive_min = cutoff_min - home_min.min() - site_min.min() + LEAST_MIN
-        if drive_min > 0:
-            done = 0
-            for rows, nodes, block in _blocks(network, site_at, drive_min):
-                place = np.minimum(np.searchsorted(nodes, home_at), len(nodes) - 1)
-                near = np.flatnonzero(nodes[place] == home_at)
-                total = block[:, place[near]] + home_min[near]
-                total += site_min[rows, None]
-                row, column = np.nonzero(total <= cutoff_min)
-                at = rows[row].astype(np.int32), near[column].astype(np.int32)
-                found.append((*at, total[row, column]))
-                done, count = done + len(rows), count + len(row)
-                _require_room(count * len(sites) / done, cutoff_min)
-                if progress is not None:
-                    progress(done, len(sites))
+    done = count = 0
+    # Access is part of the drive, so the least access shortens the search. The small margin allows
+    # for rounding, since the exact sum below decides.
+    drive_min = cutoff_min - home_min.min(initial=np.inf) - site_min.min(initial=np.inf) + LEAST_MIN
+    if drive_min > 0:
+        for rows, nodes, block in _blocks(network, site_at, drive_min):
+            place = np.minimum(np.searchsorted(nodes, home_at), len(nodes) - 1)
+            near = np.flatnonzero(nodes[place] == home_at)
+            total = block[:, place[near]] + home_min[near]
+            total += site_min[rows, None]
+            row, column = np.nonzero(total <= cutoff_min)
+            at = rows[row].astype(np.int32), near[column].astype(np.int32)
+            found.append((*at, total[row, column]))
+            done, count = done + len(rows), count + len(row)
+            _require_room(count * len(sites) / done, cutoff_min)
+            if progress is not None:
+                progress(done, len(sites))
     row, column, minutes = (np.concatenate(part) for part in zip(*found, strict=True))
     # Both tables are sorted by id, so positions sort as ids do; pairs are unique.
     order = np.argsort(column.astype(np.int64) * len(sites) + row)

@@ -256,7 +256,7 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
         "contingency_cost_pkr": [*works, "design_cost_pkr"],
         "insurance_pkr_year": works,
     }
-    names = list(dict.fromkeys([*works, *soft, part]))
+    names = dict.fromkeys([*works, *soft, part])
     none = np.zeros(len(offers))
     # Arrays are faster than tables, which matters because one plan varies hundreds of figures.
     now = {c: offers[c].to_numpy(dtype=float) if c in offers else none for c in names}

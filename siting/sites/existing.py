@@ -112,10 +112,9 @@ def _answers(layer: gpd.GeoDataFrame, path: Path, faults: list[Fault], column: s
 
 
 def _names(layer: gpd.GeoDataFrame) -> pd.Series:
-    column = next((c for c in ("name", "title") if c in layer.columns), None)
-    if column is None:
-        return pd.Series(None, index=layer.index, dtype="str")
-    return cast("pd.Series", layer[column].astype("str").where(layer[column].notna()))
+    nameless = pd.Series(None, index=layer.index, dtype="str")
+    given = layer.get("name", layer.get("title", nameless))
+    return cast("pd.Series", given.astype("str").where(given.notna()))
 
 
 def _sources(
