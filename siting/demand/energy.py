@@ -196,18 +196,16 @@ def demand_figures(
     fleet = area.fleet
     use, share = _aligned(fleet, area.vehicles, area.city_share, area.area_share)
     columns = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
-    stock = fleet.rename(columns={"vehicles": "value"}).assign(
-        figure="country_vehicles", unit="vehicles"
-    )
+    stock = fleet.rename(columns={"vehicles": "value"})
+    stock = stock.assign(figure="country_vehicles", unit="vehicles")
     share = share.reset_index().rename(columns={"city_share": "value"})
     share = share.assign(figure="city_share", unit="share")
     for end in ("low", "high"):
         if end not in share.columns:
             share[end] = share["value"]
-    ends = float(area.area_share)
-    part = pd.DataFrame(
-        [["area_share", "", ends, ends, ends, "share", area_source, "ASSUMPTION"]], columns=columns
-    )
+    ends = [float(area.area_share)] * 3
+    row = ["area_share", "", *ends, "share", area_source, "ASSUMPTION"]
+    part = pd.DataFrame([row], columns=columns)
     in_area = _in_area(fleet)
     if in_area.any():
         part = pd.concat([part] * len(fleet), ignore_index=True)
@@ -259,10 +257,8 @@ def figures_at(
 
     The last axis of `values` has one entry per row of `demand_figures`.
     """
-    none = np.zeros(len(weights["housing_weight"]))
-    return {**dict.fromkeys(EFFECTS, none), **weights} | {
-        name: values[..., at] for name, at in rows.items()
-    }
+    none = dict.fromkeys(EFFECTS, np.zeros(len(weights["housing_weight"])))
+    return {**none, **weights, **{name: values[..., at] for name, at in rows.items()}}
 
 
 def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:

@@ -60,10 +60,8 @@ def read_figures(
         user_rows = table(name, path)[rows.columns.to_list()]
         faults += _key_faults(user_rows, limits, where)
         refuse(faults)
-        replaced = pd.MultiIndex.from_frame(rows[["vehicle_class", "figure"]]).isin(
-            pd.MultiIndex.from_frame(user_rows[["vehicle_class", "figure"]])
-        )
-        rows = pd.concat([rows[~replaced], user_rows], ignore_index=True)
+        rows = pd.concat([rows, user_rows], ignore_index=True)
+        rows = rows.drop_duplicates(["vehicle_class", "figure"], keep="last", ignore_index=True)
     order = list(dict.fromkeys([*table(name)["vehicle_class"], *rows["vehicle_class"]]))
     order += [c for c in overrides or {} if c not in order]
     row_of = rows.set_index(["vehicle_class", "figure"]).to_dict("index")

@@ -164,9 +164,8 @@ def people_on_streets(
         have = "it has: " + ", ".join(sorted(set(network.edges["highway"].astype(str))))
         raise InputError("network, column highway", f"no street is {', '.join(highway)}", have)
     middles = shapely.line_interpolate_point(lines, 0.5, normalized=True)
-    return gpd.GeoDataFrame(
-        {"people": total * length_m / length_m.sum()}, geometry=middles, crs=network.crs
-    ).to_crs(4326)
+    people = {"people": total * length_m / length_m.sum()}
+    return gpd.GeoDataFrame(people, geometry=middles, crs=network.crs).to_crs(4326)
 
 
 def require_commas(path: Path) -> None:

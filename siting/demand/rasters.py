@@ -67,7 +67,7 @@ def read_raster(
     window = read_window(path, None if area is None else _polygon(area), density, nodata)
     x, y, people = window.pixels(window.people != 0)
     if window.area is not None:
-        inside = _inside(window.area, x, y)
+        inside = shapely.contains_xy(window.area, x, y)
         x, y, people = x[inside], y[inside], people[inside]
     _require_people(people, path)
     shapes: Shapes = shapely.points(x, y)
@@ -166,15 +166,11 @@ def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Fl
         px, py = np.broadcast_to(px, shape).ravel(), np.broadcast_to(py, shape).ravel()
         part = np.repeat(window.people[row, column] / split**2, split**2)
         if window.area is not None:
-            inside = _inside(window.area, px, py)
+            inside = shapely.contains_xy(window.area, px, py)
             px, py, part = px[inside], py[inside], part[inside]
         if len(part):
             x, y = to_metres.transform(px, py)
             yield np.asarray(x), np.asarray(y), part
-
-
-def _inside(area: Polygon | MultiPolygon, x: Any, y: Any) -> npt.NDArray[np.bool_]:
-    return np.asarray(shapely.contains_xy(area, x, y), dtype=np.bool_)
 
 
 def _around(network: Network, margin_m: float) -> Polygon:

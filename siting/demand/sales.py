@@ -86,9 +86,8 @@ def s_curve(
     at, pins = np.asarray(target_years, dtype=float), np.asarray(targets, dtype=float)
     wanted = np.asarray(years, dtype=float)
     if not ((np.diff(at) > 0).all() and (pins > 0).all() and (pins < saturation).all()):
-        raise InputError(
-            "targets", f"years do not rise, or a share is not above 0 and below {saturation}"
-        )
+        what = f"years do not rise, or a share is not above 0 and below {saturation}"
+        raise InputError("targets", what)
     if wanted.size and not (at[0] <= wanted.min() and wanted.max() <= at[-1]):
         raise InputError("targets", f"cover {at[0]:.0f} to {at[-1]:.0f}, and no other year")
     z = np.interp(wanted, at, np.log(pins / (saturation - pins)))
@@ -205,9 +204,8 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
     frame = pd.DataFrame({"year": np.arange(OPENING_YEAR, until + 1)})
     frame["vehicle_class"] = vehicle.name
     central = vehicle.run(years, {})
-    alone = {
-        end: [vehicle.run(years, {figure: end}) for figure in RANGED] for end in ("low", "high")
-    }
+    ends = ("low", "high")
+    alone = {end: [vehicle.run(years, {figure: end}) for figure in RANGED] for end in ends}
     opening = vehicle.figures["opening_vehicles"]
     for output in OUTPUTS:
         for end, sign in (("value", 0), ("low", -1), ("high", 1)):

@@ -96,14 +96,10 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
     ``vehicle_class``, ``demand_kwh_day``.
     """
     case = Case(area)
-    parts = []
     central = case.figures["value"].to_numpy(dtype=float)
     ends = (case.end(more=False), central, case.end(more=True))
-    for name, values in zip(SCENARIOS, ends, strict=True):
-        part = crossed(zone_id=case.zones.ids, vehicle_class=case.classes)
-        part.insert(0, "scenario", name)
-        parts.append(part.assign(demand_kwh_day=case.kwh(values).ravel()))
-    return pd.concat(parts, ignore_index=True)
+    rows = crossed(scenario=SCENARIOS, zone_id=case.zones.ids, vehicle_class=case.classes)
+    return rows.assign(demand_kwh_day=np.ravel([case.kwh(values) for values in ends]))
 
 
 def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -135,9 +131,8 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
         at = (case.figures["figure"] == "country_vehicles").to_numpy()
         of = case.figures.loc[at, "vehicle_class"].astype(str)
         drawn[:, at] *= _common_factors(_uniform("fleet pace", seed, n), paces.reindex(of))
-    energy = np.concatenate(
-        [case.kwh(drawn[i : i + _CHUNK]).sum(axis=-2) for i in range(0, n, _CHUNK)]
-    )
+    chunks = (drawn[i : i + _CHUNK] for i in range(0, n, _CHUNK))
+    energy = np.concatenate([case.kwh(chunk).sum(axis=-2) for chunk in chunks])
     rows = crossed(draw=range(1, n + 1), vehicle_class=case.classes)
     return rows.assign(demand_kwh_day=energy.ravel())
 
@@ -252,9 +247,8 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     swing = (ranked["high_kwh_day"] - ranked["low_kwh_day"]).astype(float)
     ranked.insert(4, "swing_kwh_day", swing)
     ranked.insert(5, "swing_share", swing / total)
-    ranked = ranked.sort_values(
-        ["swing_share", "figure", "vehicle_class"], ascending=[False, True, True], ignore_index=True
-    )
+    order = ["swing_share", "figure", "vehicle_class"]
+    ranked = ranked.sort_values(order, ascending=[False, True, True], ignore_index=True)
     ranked.insert(0, "rank", np.arange(1, len(ranked) + 1))
     return ranked
 

@@ -353,7 +353,6 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     if not kept.any():
         what = "none reaches into the area of the roads"
         raise InputError("zones", what, "give the zones of this city")
-    clipped = zones.assign(people=zones["people"] * share, area_share=share).set_geometry(
-        gpd.GeoSeries(inside, index=zones.index, crs=4326)
-    )
+    clipped = zones.assign(people=zones["people"] * share, area_share=share)
+    clipped = clipped.set_geometry(gpd.GeoSeries(inside, index=zones.index, crs=4326))
     return clipped[kept].reset_index(drop=True)

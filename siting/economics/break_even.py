@@ -110,9 +110,8 @@ class Accounts:
             for group in map(str, shares.columns)
             if (shares[group] > 0).any()
         }
-        levers |= {
-            item: (float(getattr(rules, name)), unit) for name, (item, unit) in _RULES.items()
-        }
+        for name, (item, unit) in _RULES.items():
+            levers[item] = (float(getattr(rules, name)), unit)
         if self.land_bay_month_pkr is not None and "bays_needed" in self.offers:
             levers[LEASE] = (self.land_bay_month_pkr, "PKR a bay and month")
         levers[SALES] = (1.0, SHARE)

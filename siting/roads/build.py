@@ -227,8 +227,6 @@ def _street_km(index: pd.MultiIndex, length_m: np.ndarray) -> float:
     of a metre. The lengths were summed in different orders.
     """
     u, v = index.get_level_values("u").to_numpy(), index.get_level_values("v").to_numpy()
-    streets = pd.DataFrame(
-        {"a": np.minimum(u, v), "b": np.maximum(u, v), "tenths": np.round(length_m * 10)}
-    )
-    once = ~streets.duplicated().to_numpy()
+    street = {"a": np.minimum(u, v), "b": np.maximum(u, v), "tenths": np.round(length_m * 10)}
+    once = ~pd.DataFrame(street).duplicated().to_numpy()
     return float(length_m[once].sum() / 1000)

@@ -174,9 +174,8 @@ def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
                 failed = 1 if answers.kept > kept else failed + 1
                 if not trouble.may_pass or failed > download.retries:
                     raise _download_error(trouble, what, failed, answers, download) from err
-                pause_s = min(
-                    max(download.pause_s * 2 ** (failed - 1), trouble.wait_s), _LONGEST_PAUSE_S
-                )
+                pause_s = max(download.pause_s * 2 ** (failed - 1), trouble.wait_s)
+                pause_s = min(pause_s, _LONGEST_PAUSE_S)
                 told = (answers.server, trouble.what, pause_s, failed, download.retries)
                 logger.warning("%s: %s; again in %.0f s (%d of %d)", *told)
                 time.sleep(pause_s)

@@ -122,8 +122,5 @@ def _has(tags: Mapping[str, Any], tag: str, wanted: frozenset[str] | set[str]) -
 
 
 def _values(value: Any) -> Iterator[str]:
-    """Yield the values of a tag: one, or several if streets were merged."""
-    if isinstance(value, list | tuple | set):
-        yield from map(str, value)
-    else:
-        yield str(value)
+    """Return the values of a tag: one, or several if streets were merged."""
+    return map(str, value if isinstance(value, list | tuple | set) else (value,))

@@ -70,8 +70,6 @@ def _street_spots(network: Network, node_min: pd.Series[float]) -> tuple[np.ndar
     which = np.repeat(np.arange(len(lines)), counts)
     step = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
     done = step / np.maximum(counts - 1, 1)[which]
-    spots = shapely.get_coordinates(
-        shapely.line_interpolate_point(lines[which], done, normalized=True)
-    )
+    spots = shapely.line_interpolate_point(lines[which], done, normalized=True)
     drive = edges["travel_min"].to_numpy(dtype=float)[reached]
-    return spots, on[reached][which] + (1 - done) * drive[which]
+    return shapely.get_coordinates(spots), on[reached][which] + (1 - done) * drive[which]

@@ -97,9 +97,8 @@ class Answers:
         import osmnx as ox
         from osmnx import _http
 
-        limit_s = WHOLE_ANSWER * float(
-            settings.get("requests_timeout", ox.settings.requests_timeout)
-        )
+        silence_s = settings.get("requests_timeout", ox.settings.requests_timeout)
+        read = partial(_read, limit_s=WHOLE_ANSWER * float(silence_s))
         with (
             osmnx_settings(
                 use_cache=True,
@@ -108,7 +107,7 @@ class Answers:
                 doh_url_template=None,
                 requests_kwargs={
                     **ox.settings.requests_kwargs,
-                    "hooks": {"response": [_refuse_bad_status, partial(_read, limit_s=limit_s)]},
+                    "hooks": {"response": [_refuse_bad_status, read]},
                 },
                 **settings,
             ),

@@ -26,13 +26,13 @@ _LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(km/?h|kph|kmph|mph)?", re.IGNORECASE)
 
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> float:
-    found = (_LIMIT.fullmatch(part.strip()) for part in text.split(";"))
-    limits = (
-        float(match[1]) * (KMH_PER_MPH if (match[2] or "").lower() == "mph" else 1.0)
-        for match in found
-        if match
-    )
-    return min((kmh for kmh in limits if SANE_KMH[0] <= kmh <= SANE_KMH[1]), default=np.nan)
+    limits = []
+    for match in filter(None, map(_LIMIT.fullmatch, map(str.strip, text.split(";")))):
+        mph = (match[2] or "").lower() == "mph"
+        kmh = float(match[1]) * (KMH_PER_MPH if mph else 1.0)
+        if SANE_KMH[0] <= kmh <= SANE_KMH[1]:
+            limits.append(kmh)
+    return min(limits, default=np.nan)
 
 
 def parse_maxspeed(value: Any) -> float:
@@ -51,8 +51,6 @@ def parse_maxspeed(value: Any) -> float:
     if isinstance(value, list | tuple | set):
         limits = [limit for limit in map(parse_maxspeed, value) if limit == limit]
         return min(limits, default=float("nan"))
-    if value is None:
-        return float("nan")
     return float(_parse(str(value)))
 
 

@@ -110,9 +110,8 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     road_m = np.minimum(road_m, distance)
     node_id = pd.array(network.nodes.index.to_numpy()[nearest], dtype="Int64")
     node_id[~(road_m <= max_m)] = pd.NA
-    return pd.DataFrame(
-        {"node_id": node_id, "snap_m": distance, "road_m": road_m}, index=points.index
-    )
+    columns = {"node_id": node_id, "snap_m": distance, "road_m": road_m}
+    return pd.DataFrame(columns, index=points.index)
 
 
 def reach(

@@ -213,10 +213,8 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
 
     An `InputError` names every class without the session figures needed for capacity.
     """
-    count = pd.DataFrame.from_dict(
-        {name: dict(chosen) for name, chosen in configurations.items()}, orient="index"
-    )
-    count = count.fillna(0).astype(float)
+    chosen = {name: dict(numbers) for name, numbers in configurations.items()}
+    count = pd.DataFrame.from_dict(chosen, orient="index").fillna(0).astype(float)
     chargers = rules.chargers
     types = chargers.set_index(chargers["charger_id"].astype(str)).loc[count.columns]
     refuse(rules.mix_faults(types))

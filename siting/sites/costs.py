@@ -28,14 +28,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from siting.errors import Fault, refuse, wrong_figures
 from siting.reference import at_preset, table
+from siting.sites.waiting import Floats
 from siting.tables import COST_PARTS
-
-Floats = npt.NDArray[np.float64]
 
 LAND = ("lease", "upfront")
 POINTS_RULES = ("none", "minimum", "maximum")

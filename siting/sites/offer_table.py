@@ -156,9 +156,8 @@ def make_offers(
     built = with_costs(with_upgrade(built, fitting), rules)
     built = with_reasons(built, sized[np.concatenate(picked)], fitting)
     zero = dict.fromkeys((*MONEY, *RUNNING, "upgrade_kw", "neeca_points"), 0.0)
-    standing = standing.assign(
-        extends=False, **zero, **dict.fromkeys(LIVES, np.nan), **dict.fromkeys(TEXT, "")
-    )
+    blank: dict[str, Any] = dict.fromkeys(LIVES, np.nan) | dict.fromkeys(TEXT, "")
+    standing = standing.assign(extends=False, **zero, **blank)
     # Existing stations come first, so that each precedes its extensions at a site.
     frames = [frame for frame in (standing, built) if len(frame)]
     offers = pd.concat(frames, ignore_index=True) if frames else built

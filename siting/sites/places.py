@@ -294,11 +294,9 @@ def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFram
     for path, name_column in layers:
         try:
             layer = _read_areas(path)
+            refuse(missing_columns(layer, () if name_column is None else (name_column,), str(path)))
         except InputError as err:
-            faults.extend(err.faults)
-            continue
-        if name_column is not None and name_column not in layer.columns:
-            faults += missing_columns(layer, (name_column,), str(path))
+            faults += err.faults
             continue
         names = layer.get(name_column or "name", pd.Series(None, index=layer.index, dtype="str"))
         known = names.notna() & (names.astype(str).str.strip() != "")

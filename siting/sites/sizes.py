@@ -13,19 +13,17 @@ from math import prod
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from siting.errors import Fault, InputError, refuse
 from siting.sites.chargers_text import charger_counts, size_name
 from siting.sites.configurations import EXTENDED, UPGRADED, Configurations
+from siting.sites.fitting import Flags
+from siting.sites.waiting import Floats
 
 Sizes = Mapping[str, Sequence[int]]
 
 # Largest number of sizes: a thousand numbers for each of two types already make a million.
 MOST_SIZES = 20_000
-
-Flags = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 
 
 def with_sizes(
@@ -71,9 +69,8 @@ def _by_group(sizes: Sizes, chargers: pd.DataFrame) -> list[list[dict[str, int]]
     """Return each charger group's types with their numbers, in catalogue order."""
     groups: dict[str, list[dict[str, int]]] = {}
     for charger, group in chargers[["charger_id", "charger_group"]].astype(str).to_numpy().tolist():
-        groups.setdefault(group, []).extend(
-            {charger: int(n)} for n in sorted(sizes.get(charger, ()))
-        )
+        choices = [{charger: int(n)} for n in sorted(sizes.get(charger, ()))]
+        groups.setdefault(group, []).extend(choices)
     return [numbers for numbers in groups.values() if numbers]
 
 

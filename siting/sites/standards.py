@@ -57,7 +57,7 @@ import pandas as pd
 from siting.demand import session_figures
 from siting.errors import Fault, InputError, refuse, wrong_figures
 from siting.sites.catalogue import charging_limits
-from siting.sites.waiting import HOURS_A_DAY, MINUTES, Floats, largest_arrivals_per_h
+from siting.sites.waiting import HOURS_A_DAY, MINUTES, largest_arrivals_per_h
 
 Rule = Literal["waiting", "rated_share"]
 RULES = ("waiting", "rated_share")
@@ -242,16 +242,14 @@ def peak_kwh_per_h(
     order = there[np.argsort(minutes[there], kind="stable")]
     pace = np.repeat(order, ports[order].astype(int))
     pooled = np.arange(1, len(pace) + 1)
-    one: Floats = largest_arrivals_per_h(
-        pooled, np.cumsum(minutes[pace]) / pooled, wait_min, alpha
-    ) * np.minimum.accumulate(kwh[pace])
-    best = np.concatenate([[0.0], one])
+    mean_min = np.cumsum(minutes[pace]) / pooled
+    one = largest_arrivals_per_h(pooled, mean_min, wait_min, alpha)
+    best = np.concatenate([[0.0], one * np.minimum.accumulate(kwh[pace])])
     for kind in order:
         left = int(ports[kind]) - np.concatenate([[0], np.cumsum(pace == kind)])
         of_its_own = np.zeros(len(best))
         some = left > 0
-        of_its_own[some] = kwh[kind] * largest_arrivals_per_h(
-            left[some], minutes[kind], wait_min, alpha
-        )
+        rate = largest_arrivals_per_h(left[some], minutes[kind], wait_min, alpha)
+        of_its_own[some] = kwh[kind] * rate
         best = best + of_its_own
     return float(best.max())

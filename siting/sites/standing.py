@@ -31,9 +31,8 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     known = sites["existing_ports"].to_numpy(dtype=float)
     ports = np.where(np.isnan(known), likely, known).astype(int)
     classes = rules.compatibility.groupby("charger_group")["vehicle_class"].agg(", ".join)
-    units = pd.DataFrame(
-        {"charger_group": group, "power_kw": kw, "ports": ports, "battery_kwh": 0.0}
-    )
+    figures = {"charger_group": group, "power_kw": kw, "ports": ports, "battery_kwh": 0.0}
+    units = pd.DataFrame(figures)
     out = sites.assign(
         configuration=EXISTING,
         chargers=[f"1 x {power:g} kW (stands)" for power in kw],
@@ -81,10 +80,8 @@ def extended_offers(
     both["configuration"] = EXTENDED + both["configuration"]
     both["chargers"] = both["chargers_stands"] + " + " + both["chargers"]
     served = both["vehicle_classes_stands"] + ", " + both["vehicle_classes"]
-    once = {
-        text: ", ".join(dict.fromkeys(text.strip(", ").split(", "))) for text in served.unique()
-    }
-    both["vehicle_classes"] = served.map(once)
+    classes = {text: dict.fromkeys(text.strip(", ").split(", ")) for text in served.unique()}
+    both["vehicle_classes"] = served.map(classes).map(", ".join)
     return both.drop(columns=[f"{c}_stands" for c in shared])
 
 
