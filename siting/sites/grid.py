@@ -14,8 +14,6 @@ import shapely
 from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
 
-METRES = 1000.0
-
 
 def nearest_line_km(
     candidates: gpd.GeoDataFrame, network: gpd.GeoDataFrame, detour: float = 1.3
@@ -41,7 +39,7 @@ def nearest_line_km(
         faults.append(Fault("line_detour", f"{detour} is not a factor of at least 1"))
     refuse(faults)
     _, away_m = _nearest(candidates, network)
-    measured = pd.Series(away_m / METRES * detour, index=candidates.index)
+    measured = pd.Series(away_m / 1000 * detour, index=candidates.index)
     line_km = candidates.get("line_km", measured).astype(float).fillna(measured)
     return _geometry_last(candidates.assign(line_km=line_km))
 
