@@ -100,7 +100,9 @@ def spread_demand(
     refuse(faults)
     by_cell = cells if surfaces is None else surfaces.set_index("cell_id").loc[cells["cell_id"]]
     shares = by_cell[list(names)].to_numpy(dtype=float)
-    owned = _owned(cells, classes, ownership or {})
+    # The factor by which wealth multiplies people, by cell and class (column).
+    wealth = cells.get("relative_wealth", pd.Series(1.0, index=cells.index)).to_numpy(dtype=float)
+    owned = wealth[:, None] ** np.array([(ownership or {}).get(name, 0.0) for name in classes])
     notes: dict[str, None] = {}
     fleets = {} if depots is None else dict(list(depots.groupby("vehicle_class", sort=False)))
     wanted = energy["demand_kwh_day"].to_numpy(dtype=float)
@@ -164,14 +166,6 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
         rows.loc[name, ["unit", "source", "confidence"]] = [unit, "set by the user", "ASSUMPTION"]
     refuse(faults)
     return rows.reset_index()
-
-
-def _owned(cells: gpd.GeoDataFrame, classes: list[str], weights: Mapping[str, float]) -> Floats:
-    """Return the factor by which wealth multiplies people, by cell and class (column)."""
-    power = np.array([weights.get(name, 0.0) for name in classes])
-    if "relative_wealth" not in cells.columns:
-        return np.ones((len(cells), len(classes)))
-    return np.asarray(cells["relative_wealth"].to_numpy(dtype=float)[:, None] ** power)
 
 
 def _mixes(
