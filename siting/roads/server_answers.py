@@ -99,16 +99,14 @@ class Answers:
 
         silence_s = settings.get("requests_timeout", ox.settings.requests_timeout)
         read = partial(_read, limit_s=WHOLE_ANSWER * float(silence_s))
+        hooks = {"response": [_refuse_bad_status, read]}
         with (
             osmnx_settings(
                 use_cache=True,
                 cache_folder=self.folder,
                 overpass_rate_limit=False,
                 doh_url_template=None,
-                requests_kwargs={
-                    **ox.settings.requests_kwargs,
-                    "hooks": {"response": [_refuse_bad_status, read]},
-                },
+                requests_kwargs={**ox.settings.requests_kwargs, "hooks": hooks},
                 **settings,
             ),
             swapped(
