@@ -105,9 +105,9 @@ class Network:
         for column, unit in (("length", "m"), ("travel_time", "s")):
             values = tag_numbers(edges, column)
             bad = ~(np.isfinite(values) & (values >= 0))
-            where, what = f"graph, edge attribute {column}", f"edges without a value in {unit} of 0"
+            what = f"edges without a value in {unit} of 0 or more"
             fix = "use build_network, or osmnx.add_edge_speeds and add_edge_travel_times"
-            faults += edge_faults(where, edges.index, bad, f"{what} or more", fix)
+            faults += edge_faults(f"graph, edge attribute {column}", edges.index, bad, what, fix)
         refuse(faults)
         length_m, travel_min = tag_numbers(edges, "length"), tag_numbers(edges, "travel_time") / 60
         speed_kmh = tag_numbers(edges, "speed_kph")
