@@ -99,7 +99,7 @@ class Housing:
         there = (people * known).sum()
         mean = np.nansum(owned * people) / there if there > 0 else 1.0
         owned = np.where(known, owned / mean, 1.0)
-        return cls(tuple(ids), people / people.sum(), *shares, owned)
+        return cls(tuple(ids), people / people.sum(), shares[0], shares[1], owned)
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:

@@ -19,7 +19,7 @@ import pyproj
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting.demand.cells import MOST_CELLS, Floats, Shapes, also_faults, cells_on_roads, squares
+from siting.demand.cells import MOST_CELLS, Floats, also_faults, cells_on_roads, squares
 from siting.errors import Fault, InputError, MissingExtraError, refuse
 from siting.files import extent, unreadable_in_words
 from siting.roads import Network
@@ -70,7 +70,7 @@ def read_raster(
         inside = shapely.contains_xy(window.area, x, y)
         x, y, people = x[inside], y[inside], people[inside]
     _require_people(people, path)
-    shapes: Shapes = shapely.points(x, y)
+    shapes: Any = shapely.points(x, y)
     if pixel_squares:
         half_x, half_y = abs(window.width) / 2, abs(window.height) / 2
         shapes = shapely.box(x - half_x, y - half_y, x + half_x, y + half_y)
@@ -205,7 +205,9 @@ class Window:
     crs: pyproj.CRS
     area: Polygon | MultiPolygon | None
 
-    def pixels(self, chosen: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+    def pixels(
+        self, chosen: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Floats]:
         """Return the centres (x, y) and the values of the chosen pixels, row by row."""
         row, column = np.nonzero(chosen)
         x = self.west + (column + 0.5) * self.width

@@ -217,7 +217,7 @@ def _used(shares: pd.DataFrame) -> list[str]:
 
 def _mean(shares: pd.DataFrame, by_group: Mapping[str, float]) -> Floats:
     """Return the mean of figures by group, weighted by each offer's sales."""
-    return shares[list(by_group)].to_numpy() @ np.array(list(by_group.values()))
+    return np.asarray(shares[list(by_group)].to_numpy() @ np.array(list(by_group.values())))
 
 
 def _paybacks(outlay: Floats, flows: Floats) -> list[float]:
@@ -244,4 +244,4 @@ def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: Busines
     stands = offers.get("standing_kwh_day", pd.Series(0.0, index=offers.index))
     above = np.maximum(by_site - stands.to_numpy(dtype=float)[:, None], 0.0)
     shares = ramp(rules) if isinstance(served, pd.Series) else np.full(years, rules.sales_share)
-    return above * shares
+    return np.asarray(above * shares)

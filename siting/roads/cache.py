@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -37,10 +36,12 @@ def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Networ
     full = {**key, "format": FORMAT, "siting": _version("siting"), "osmnx": _version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)
     entry = folder / hashlib.sha256(text.encode()).hexdigest()[:32]
-    return kept(entry, read=_load, build=build, write=partial(_save, key=full))
+    return kept(
+        entry, read=_load, build=build, write=lambda part, network: _save(network, part, full)
+    )
 
 
-def _save(folder: Path, network: Network, key: dict[str, Any]) -> None:
+def _save(network: Network, folder: Path, key: dict[str, Any]) -> None:
     for name, table in zip(_TABLES, (network.nodes, network.edges), strict=True):
         table.to_parquet(folder / name, compression="zstd")
     manifest = {

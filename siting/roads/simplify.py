@@ -152,7 +152,7 @@ def _neighbours(u: np.ndarray, v: np.ndarray, nodes: int) -> tuple[np.ndarray, n
 
 def _pair(u: np.ndarray, v: np.ndarray, nodes: int) -> np.ndarray:
     """Return one number for each row that sorts like the pair of from and to node."""
-    return u.astype(np.int64) * nodes + v
+    return np.asarray(u.astype(np.int64) * nodes + v)
 
 
 def _ends(u: np.ndarray, v: np.ndarray, near: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -163,7 +163,7 @@ def _ends(u: np.ndarray, v: np.ndarray, near: tuple[np.ndarray, np.ndarray]) -> 
     degree = leaving + arriving
     passing = (leaving > 0) & (arriving > 0) & (neighbours == 2) & ((degree == 2) | (degree == 4))
     passing[u[u == v]] = False
-    return ~passing
+    return np.asarray(~passing)
 
 
 def _paths(

@@ -148,7 +148,8 @@ def _area(network: Network, max_snap_m: float) -> shapely.Polygon:
     """Return the rectangle around the roads, wider by the snapping distance."""
     west, south, east, north = network.nodes.total_bounds
     wider = max(max_snap_m, 1.0) if np.isfinite(max_snap_m) else 1.0  # 1 m for rounding
-    return shapely.box(west - wider, south - wider, east + wider, north + wider)
+    area: shapely.Polygon = shapely.box(west - wider, south - wider, east + wider, north + wider)
+    return area
 
 
 def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
