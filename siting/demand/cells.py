@@ -119,20 +119,14 @@ def cells_on_roads(
     far = cells["node_id"].isna().to_numpy()
     if far[people > 0].all():
         nearest_m = snapped["road_m"].to_numpy(dtype=float)[people > 0].min()
-        raise InputError(
-            "people",
-            f"nobody lives within {max_snap_m:,.0f} m of a road: the nearest cell is "
-            f"{nearest_m / 1000:,.1f} km from one; people lie at "
-            f"{people_extent}, the roads at {extent(network.nodes)}",
-            "give the layer of this city, or check its coordinates",
-        )
+        what = f"nobody lives within {max_snap_m:,.0f} m of a road: the nearest cell is "
+        what += f"{nearest_m / 1000:,.1f} km from one; people lie at {people_extent}, "
+        what += f"the roads at {extent(network.nodes)}"
+        raise InputError("people", what, "give the layer of this city, or check its coordinates")
     if far.any():
-        log.info(
-            "%s of %s people live in cells more than %s m from a road and cannot be served",
-            f"{people[far].sum():,.0f}",
-            f"{people.sum():,.0f}",
-            f"{max_snap_m:,.0f}",
-        )
+        whole, lost = (f"{count.sum():,.0f}" for count in (people, people[far]))
+        text = "%s of %s people live in cells more than %s m from a road and cannot be served"
+        log.info(text, lost, whole, f"{max_snap_m:,.0f}")
     cells["cell_id"] = [f"c{i:05d}" for i in range(1, len(cells) + 1)]
     return cells[["cell_id", "people", "node_id", "snap_m", "geometry"]]
 
@@ -182,12 +176,9 @@ def _faults(
 def _with_places(local: gpd.GeoDataFrame, also: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the people, followed by a point without people for each place."""
     kept = [c for c in ("people", "zone_id", "h3") if c in local.columns]
-    people = gpd.GeoDataFrame(
-        {c: local[c].array for c in kept}, geometry=local.geometry.to_numpy(), crs=local.crs
-    )
-    points = also.geometry.to_crs(local.crs).representative_point()
-    columns = {"people": np.zeros(len(points))}
-    places = gpd.GeoDataFrame(columns, geometry=points.to_numpy(), crs=local.crs)
+    people = gpd.GeoDataFrame(local[kept], geometry=local.geometry.array)
+    points = also.geometry.to_crs(local.crs).representative_point().array
+    places = gpd.GeoDataFrame({"people": np.zeros(len(points))}, geometry=points)
     return gpd.GeoDataFrame(pd.concat([people, places], ignore_index=True), crs=local.crs)
 
 
@@ -203,11 +194,8 @@ def _nearest_zone(shapes: Shapes, key: Ints, empty: Ints, zones: int) -> Ints:
     return np.asarray(key[nearest] % zones, dtype=np.intp)
 
 
-def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, npt.NDArray[np.intp]]:
-    """Return the squares over a layer, from south to north, and the square of each row.
-
-    A polygon has -1, because it can touch several squares.
-    """
+def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, Ints]:
+    """Return the squares over a layer, south to north, and each row's square (-1: a polygon)."""
     is_point = (local.geom_type == "Point").to_numpy()
     points = shapely.get_coordinates(local.geometry.to_numpy()[is_point])
     keys = [np.floor(points[:, ::-1] / size_m).astype(np.int64)]
@@ -227,19 +215,13 @@ def _squares(local: gpd.GeoDataFrame, size_m: float) -> tuple[Shapes, npt.NDArra
 
 
 def squares(keys: npt.NDArray[np.int64], size_m: float) -> Shapes:
-    """Return the squares of a grid by their row and column.
-
-    `keys` has one row per square: its row (northward) and its column (eastward) from the origin.
-    """
+    """Return squares of a grid by their row (northward) and column (eastward) from the origin."""
     y, x = keys.T * size_m
     return np.asarray(shapely.box(x, y, x + size_m, y + size_m), dtype=object)
 
 
-def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDArray[np.intp]]:
-    """Return the H3 cells over a layer, from south to north, and the cell of each row.
-
-    A polygon has -1, because it can touch several cells.
-    """
+def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, Ints]:
+    """Return the H3 cells over a layer, south to north, and each row's cell (-1: a polygon)."""
     import h3
 
     degrees = local.geometry.to_crs(4326)
@@ -252,9 +234,10 @@ def _hexagons(local: gpd.GeoDataFrame, resolution: int) -> tuple[Shapes, npt.NDA
     area_m2 = h3.average_hexagon_area(resolution, unit="m^2")
     covered = float(local.geometry.area[~is_point].sum()) / area_m2
     _require_few(covered, f"H3 cells of resolution {resolution}", "lower h3_resolution")
+    edge_deg = float(h3.average_hexagon_edge_length(resolution, unit="m")) / 111_320
     for shape in degrees.to_numpy()[~is_point]:
         inside = set(h3.geo_to_cells(shape, resolution))
-        corners = shapely.get_coordinates(shapely.segmentize(shape, _edge_deg(resolution) / 2))
+        corners = shapely.get_coordinates(shapely.segmentize(shape, edge_deg / 2))
         inside |= {h3.latlng_to_cell(lat, lon, resolution) for lon, lat in corners}
         # H3 returns cells whose centre is inside; the ring adds cells that the shape only touches.
         names.update(ring for name in inside for ring in h3.grid_disk(name, 1))
@@ -285,22 +268,13 @@ def _named(local: gpd.GeoDataFrame, resolution: int) -> Shapes:
     return names
 
 
-def _edge_deg(resolution: int) -> float:
-    import h3
-
-    return float(h3.average_hexagon_edge_length(resolution, unit="m")) / 111_320
-
-
 def _require_few(cells: float, what: str, fix: str) -> None:
     if cells > MOST_CELLS:
         raise InputError("people", f"would make about {cells:,.0f} {what}", fix)
 
 
 def _parts(local: gpd.GeoDataFrame, shapes: Shapes, at: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return the row, cell and people of every part into which the cells cut the layer.
-
-    A point is not split; the people of a polygon are divided by area.
-    """
+    """Return row, cell and people of every part of the layer; polygons are divided by area."""
     counts = local["people"].to_numpy(dtype=float)
     is_point = at >= 0
     rows, cells, parts = [np.flatnonzero(is_point)], [at[is_point]], [counts[is_point]]
@@ -327,9 +301,7 @@ def _sums(key: Ints, part: Floats, size: int) -> Floats:
     return np.bincount(key[order], weights=part[order], minlength=size)
 
 
-def _overlaps(
-    polygons: Shapes, shapes: Shapes
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
+def _overlaps(polygons: Shapes, shapes: Shapes) -> tuple[Ints, Ints, Floats]:
     tree = shapely.STRtree(shapes)
     which, cell = tree.query(polygons, predicate="intersects")
     inside = tree.query(polygons, predicate="contains")

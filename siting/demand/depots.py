@@ -70,20 +70,19 @@ def place_depots(
             fleets["vehicle_class"].astype(str),
         ),
     )
-    faults = [
+    refuse(
         fault
         for bad, what, fix, ids in checks
         for fault in rows_fault("fleets by depot", bad, ids, what, fix)
-    ]
-    refuse(faults)
+    )
     use = vehicles.set_index("vehicle_class").loc[fleets["vehicle_class"]].reset_index()
     out = fleets.reset_index(drop=True)
     out["km_day"] = out["km_day"].astype(float).fillna(use["km_day"].astype(float))
     public = 1 - use["home_share"].astype(float)
     out["public_share"] = out["public_share"].astype(float).fillna(public)
     out["cell_id"] = cells["cell_id"].to_numpy()[nearest]
-    zone = cells["zone_id"].astype(str).to_numpy() if "zone_id" in cells.columns else None
-    out["zone_id"] = "all" if zone is None else zone[nearest]
+    zone = cells.get("zone_id", pd.Series("all", index=cells.index))
+    out["zone_id"] = zone.astype(str).to_numpy()[nearest]
     each = use["kwh_km"] * use["electric_km_share"] / use["charging_efficiency"]
     out["demand_kwh_day"] = out["vehicles"] * out["km_day"] * each * out["public_share"]
     return out
@@ -105,11 +104,9 @@ def with_depots(
         number = class_depots["vehicles"].astype(float)
         driven_km = number * class_depots["km_day"]
         km = float(driven_km.sum())
+        listed = class_depots[["vehicles", "depot", "source"]].itertuples(index=False)
         source = "; ".join(
-            f"{v:,.0f} at {depot}" + (f" ({said})" if said else "")
-            for v, depot, said in zip(
-                class_depots["vehicles"], class_depots["depot"], class_depots["source"], strict=True
-            )
+            f"{v:,.0f} at {depot}" + (f" ({said})" if said else "") for v, depot, said in listed
         )
         row = fleet["vehicle_class"] == name
         fleet.loc[row, ["vehicles", "low", "high"]] = float(number.sum())

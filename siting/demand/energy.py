@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from siting.demand.figures import weakest
-from siting.demand.housing import EFFECTS, Array, Housing, home_shares, housing_effects, zone_class
+from siting.demand.housing import EFFECTS, Array, Housing, crossed, home_shares, housing_effects
 from siting.errors import Fault, refuse
 from siting.files import rows_fault
 
@@ -173,16 +173,14 @@ def zone_energy(area: Area) -> pd.DataFrame:
         figure_rows(listed, classes),
         zone_weights(area.vehicles, classes),
     )
-    energy = zone_class(checked.ids, classes)
-    repeat = len(checked.ids)
-    energy["vehicles"] = (
-        checked.split_by(figures["ownership_weight"]) * whole["vehicles"].to_numpy()
-    ).ravel()
+    energy = crossed(zone_id=checked.ids, vehicle_class=classes)
+    split = checked.split_by(figures["ownership_weight"])
+    energy["vehicles"] = (split * whole["vehicles"].to_numpy()).ravel()
     energy["home_share"] = home_shares(figures, checked).ravel()
     energy["public_share"] = 1 - energy["home_share"]
     energy["demand_kwh_day"] = zone_kwh(figures, checked).ravel()
-    energy["source"] = np.tile(whole["source"].to_numpy(), repeat)
-    energy["confidence"] = np.tile(whole["confidence"].to_numpy(), repeat)
+    for column in ("source", "confidence"):
+        energy[column] = np.tile(whole[column].to_numpy(), len(checked.ids))
     return energy
 
 
@@ -198,18 +196,16 @@ def demand_figures(
     fleet = area.fleet
     use, share = _aligned(fleet, area.vehicles, area.city_share, area.area_share)
     columns = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
-    stock = fleet.rename(columns={"vehicles": "value"}).assign(
-        figure="country_vehicles", unit="vehicles"
-    )
+    stock = fleet.rename(columns={"vehicles": "value"})
+    stock = stock.assign(figure="country_vehicles", unit="vehicles")
     share = share.reset_index().rename(columns={"city_share": "value"})
     share = share.assign(figure="city_share", unit="share")
     for end in ("low", "high"):
         if end not in share.columns:
             share[end] = share["value"]
-    ends = float(area.area_share)
-    part = pd.DataFrame(
-        [["area_share", "", ends, ends, ends, "share", area_source, "ASSUMPTION"]], columns=columns
-    )
+    ends = [float(area.area_share)] * 3
+    row = ["area_share", "", *ends, "share", area_source, "ASSUMPTION"]
+    part = pd.DataFrame([row], columns=columns)
     in_area = _in_area(fleet)
     if in_area.any():
         part = pd.concat([part] * len(fleet), ignore_index=True)
@@ -238,14 +234,11 @@ def figure_rows(figures: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ints
 
     The rows are looked up once and used for many evaluations of the figures.
     """
-    names, of = figures["figure"].to_numpy(dtype=object), figures["vehicle_class"]
     groups: dict[str, dict[str, int]] = {}
-    for row, (name, vehicle) in enumerate(zip(names.tolist(), of.tolist(), strict=True)):
+    for row, (name, vehicle) in enumerate(figures[["figure", "vehicle_class"]].to_numpy().tolist()):
         groups.setdefault(name, {})[vehicle] = row
     return {
-        name: np.array(
-            [rows[""] if "" in rows else rows[vehicle] for vehicle in classes], dtype=np.int64
-        )
+        name: np.array([rows["" if "" in rows else of] for of in classes], dtype=np.int64)
         for name, rows in groups.items()
     }
 
@@ -264,17 +257,13 @@ def figures_at(
 
     The last axis of `values` has one entry per row of `demand_figures`.
     """
-    none = np.zeros(len(weights["housing_weight"]))
-    return {**dict.fromkeys(EFFECTS, none), **weights} | {
-        name: values[..., at] for name, at in rows.items()
-    }
+    none = dict.fromkeys(EFFECTS, np.zeros(len(weights["housing_weight"])))
+    return {**none, **weights, **{name: values[..., at] for name, at in rows.items()}}
 
 
 def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Return, for each class, whether its vehicles are the study area's, not the country's."""
-    if "in_area" not in fleet.columns:
-        return np.zeros(len(fleet), dtype=bool)
-    return fleet["in_area"].to_numpy(dtype=bool)
+    return fleet.get("in_area", pd.Series(False, index=fleet.index)).to_numpy(dtype=bool)
 
 
 def _aligned(
@@ -283,13 +272,9 @@ def _aligned(
     """Return use and city share by class in the fleet's order; an error names every fault."""
     faults = []
     if not (np.isfinite(area_share) and 0 < area_share <= 1):
-        faults.append(
-            Fault(
-                "area_share",
-                f"{area_share:g} of the city's people live in the study area",
-                "it must be above 0 and at most 1: check that the people layer ends at the city",
-            )
-        )
+        what = f"{area_share:g} of the city's people live in the study area"
+        fix = "it must be above 0 and at most 1: check that the people layer ends at the city"
+        faults.append(Fault("area_share", what, fix))
     classes = fleet["vehicle_class"].astype(str)
     twice = classes.duplicated()
     faults += rows_fault("fleet, column vehicle_class", twice, classes, "given twice")
@@ -297,7 +282,5 @@ def _aligned(
         lacking = ~classes.isin(frame["vehicle_class"])
         faults += rows_fault(name, lacking, classes, "no row for a class of the fleet", "add one")
     refuse(faults)
-    order = classes.to_list()
-    return vehicles.set_index("vehicle_class").loc[order], city_share.set_index(
-        "vehicle_class"
-    ).loc[order]
+    use, share = (frame.set_index("vehicle_class") for frame in (vehicles, city_share))
+    return use.loc[classes.to_list()], share.loc[classes.to_list()]

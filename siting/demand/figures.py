@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,10 +60,8 @@ def read_figures(
         user_rows = table(name, path)[rows.columns.to_list()]
         faults += _key_faults(user_rows, limits, where)
         refuse(faults)
-        replaced = pd.MultiIndex.from_frame(rows[["vehicle_class", "figure"]]).isin(
-            pd.MultiIndex.from_frame(user_rows[["vehicle_class", "figure"]])
-        )
-        rows = pd.concat([rows[~replaced], user_rows], ignore_index=True)
+        rows = pd.concat([rows, user_rows], ignore_index=True)
+        rows = rows.drop_duplicates(["vehicle_class", "figure"], keep="last", ignore_index=True)
     order = list(dict.fromkeys([*table(name)["vehicle_class"], *rows["vehicle_class"]]))
     order += [c for c in overrides or {} if c not in order]
     row_of = rows.set_index(["vehicle_class", "figure"]).to_dict("index")
@@ -75,11 +74,8 @@ def read_figures(
             if isinstance(given, bool) or not isinstance(given, Real):
                 where_to = f"{name} figures, {vehicle}.{figure}"
                 faults.append(Fault(where_to, f"{given!r} is not a number"))
-                continue
-            row_of[(vehicle, figure)] = dict.fromkeys(ENDS, given) | {
-                "source": "set by the user",
-                "confidence": "ASSUMPTION",
-            }
+            else:
+                row_of[(vehicle, figure)] = _assumed(given, "set by the user")
     table_has = "the table has: " + ", ".join(dict.fromkeys(rows["vehicle_class"].astype(str)))
     lines = []
     for vehicle in order:
@@ -87,10 +83,7 @@ def read_figures(
         for figure, limit in limits.items():
             row = row_of.get((vehicle, figure))
             if row is None and limit.default is not None:
-                row = dict.fromkeys(ENDS, limit.default) | {
-                    "source": "the value of a class that does not state it",
-                    "confidence": "ASSUMPTION",
-                }
+                row = _assumed(limit.default, "the value of a class that does not state it")
             if row is None:
                 lacking.append(figure)
             else:
@@ -102,9 +95,16 @@ def read_figures(
     figures = pd.DataFrame(lines)
     figures["unit"] = figures["figure"].map({f: limit.unit for f, limit in limits.items()})
     figures[list(ENDS)] = figures[list(ENDS)].astype(float)
-    faults += _range_faults(figures, limits, where)
+    for figure, limit in limits.items():
+        of = figures[figures["figure"] == figure]
+        classes = of["vehicle_class"].astype(str).to_list()
+        faults += range_faults(of[list(ENDS)], limit, f"{where}, {figure}", classes)
     refuse(faults)
     return figures[rows.columns.to_list()]
+
+
+def _assumed(value: float, source: str) -> dict[Hashable, Any]:
+    return {**dict.fromkeys(ENDS, value), "source": source, "confidence": "ASSUMPTION"}
 
 
 def range_faults(
@@ -124,24 +124,11 @@ def range_faults(
 
 def _key_faults(rows: pd.DataFrame, limits: Mapping[str, Limits], where: str) -> list[Fault]:
     label = rows["vehicle_class"].astype(str) + " " + rows["figure"].astype(str)
-    column = f"{where}, column"
+    column, fix = f"{where}, column", "use " + ", ".join(limits)
     unknown = ~rows["figure"].isin(list(limits))
-    key = ["vehicle_class", "figure"]
-    twice = rows.duplicated(key, keep=False)
+    twice = rows.duplicated(["vehicle_class", "figure"], keep=False)
     return [
         *rows_fault(f"{column} vehicle_class", rows["vehicle_class"].isna(), label, "missing"),
-        *rows_fault(
-            f"{column} figure", unknown, label, "no such figure", "use " + ", ".join(limits)
-        ),
-        *rows_fault(f"{column} {', '.join(key)}", twice, label, "given twice"),
+        *rows_fault(f"{column} figure", unknown, label, "no such figure", fix),
+        *rows_fault(f"{column} vehicle_class, figure", twice, label, "given twice"),
     ]
-
-
-def _range_faults(figures: pd.DataFrame, limits: Mapping[str, Limits], where: str) -> list[Fault]:
-    faults = []
-    for name, limit in limits.items():
-        rows = figures[figures["figure"] == name]
-        faults += range_faults(
-            rows[list(ENDS)], limit, f"{where}, {name}", rows["vehicle_class"].astype(str).to_list()
-        )
-    return faults

@@ -108,17 +108,12 @@ def fleet_check(
     )
     check = pd.DataFrame(
         [
-            {
-                "item": item,
-                "model": float(value),
-                "published": float(known["vehicles" if unit == "vehicles" else "value"]),
-                "unit": unit,
-                "source": known["source"],
-                "confidence": known["confidence"],
-            }
+            (item, float(value), float(known["vehicles" if unit == "vehicles" else "value"]), unit,
+             known["source"], known["confidence"])
             for item, value, known, unit in rows
-        ]
-    )
+        ],
+        columns=["item", "model", "published", "unit", "source", "confidence"],
+    )  # fmt: skip
     check["difference"] = check["model"] - check["published"]
     check["difference_share"] = check["difference"] / check["published"]
     vehicles = check["unit"] == "vehicles"
@@ -143,10 +138,12 @@ def _modelled(
     fleet = fleet[["vehicle_class", "stock", "stock_low", "stock_high"]].reset_index(drop=True)
     fleet.columns = pd.Index(["vehicle_class", *FIGURES])
     figures = fleet_figures(scenario, scenarios_path, overrides, sales_path=sales_path)
+    by_user = figures[figures["source"] == "set by the user"]
+    changed = by_user.groupby("vehicle_class")["figure"].agg(", ".join)
     fleet["source"] = [
         f"stock-and-sales model, scenario {scenario}"
         + (f", a projection beyond {PROJECTED_AFTER}" if year > PROJECTED_AFTER else "")
-        + (f", with {changed} set by the user" if (changed := _changed(figures, name)) else "")
+        + (f", with {changed[name]} set by the user" if name in changed else "")
         for name in fleet["vehicle_class"]
     ]
     marks = figures.groupby("vehicle_class")["confidence"].agg(lambda m: weakest(list(m)))
@@ -154,41 +151,30 @@ def _modelled(
     return fleet
 
 
-def _changed(figures: pd.DataFrame, vehicle: str) -> str:
-    set_by_user = (figures["vehicle_class"] == vehicle) & (figures["source"] == "set by the user")
-    return ", ".join(figures.loc[set_by_user, "figure"])
-
-
 def _between(stock: pd.DataFrame, year: int, where: str) -> pd.DataFrame:
     years = np.sort(stock["year"].unique())
     if not years[0] <= year <= years[-1]:
-        raise InputError(
-            f"{where}, column year",
-            f"covers {years[0]:.0f} to {years[-1]:.0f}, not {year}",
-            "give a fleet table of your own that covers the year",
-        )
-    before = years[years <= year][-1]
-    after = years[years >= year][0]
+        what = f"covers {years[0]:.0f} to {years[-1]:.0f}, not {year}"
+        fix = "give a fleet table of your own that covers the year"
+        raise InputError(f"{where}, column year", what, fix)
+    before, after = years[years <= year][-1], years[years >= year][0]
     first = stock[stock["year"] == before].set_index("vehicle_class")
     last = stock[stock["year"] == after].set_index("vehicle_class").reindex(first.index)
     share = 0.0 if after == before else float((year - before) / (after - before))
     fleet = pd.DataFrame({"vehicle_class": first.index.astype(str)})
     for figure in FIGURES:
-        start = first[figure].to_numpy(dtype=float)
-        end = last[figure].to_numpy(dtype=float)
+        start, end = (rows[figure].to_numpy(dtype=float) for rows in (first, last))
         grows = (start > 0) & (end > 0)
         rate = np.divide(end, start, out=np.ones_like(start), where=grows)
         fleet[figure] = np.where(grows, start * rate**share, start + (end - start) * share)
-    if share:
+    for column in ("source", "confidence"):
+        fleet[column] = first[column].to_list()
+    if share:  # a figure between two published years is interpolated
         fleet["source"] = [
             f"constant growth from {before:.0f} ({a}) to {after:.0f} ({b})"
             for a, b in zip(first["source"], last["source"], strict=True)
         ]
-    else:
-        fleet["source"] = first["source"].to_list()
-    fleet["confidence"] = [
-        "ASSUMPTION" if share else mark for mark in first["confidence"]
-    ]  # a figure between two published years is interpolated
+        fleet["confidence"] = "ASSUMPTION"
     return fleet
 
 
@@ -202,11 +188,10 @@ def _require_sound(stock: pd.DataFrame, where: str) -> None:
     counts = stock.groupby("vehicle_class")["year"].nunique()
     partial, fix = counts < stock["year"].nunique(), "give every class the same years"
     column = f"{where}, column"
-    faults = [
+    refuse([
         *rows_fault(f"{column} vehicles, low, high", bad, label, "negative or missing"),
         *rows_fault(f"{column} vehicles, low, high", order, label, "not low <= vehicles <= high"),
         *rows_fault(f"{column} year, vehicle_class", twice, label, "given twice"),
         *rows_fault(f"{column} vehicle_class", unnamed, label, "missing"),
         *rows_fault(f"{column} year", partial, counts.index, "some classes lack a year", fix),
-    ]
-    refuse(faults)
+    ])  # fmt: skip

@@ -22,8 +22,9 @@ the total only if the area has more, or fewer, tenants than the survey.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,15 +73,14 @@ class Housing:
         faults: list[Fault] = []
         ids = zones["zone_id"].astype(str).fillna("(blank)")
         people = _numbers(zones["people"])
-        shares = {}
+        shares = []
         for column in ("renting_share", "high_rise_share"):
-            blank = pd.Series(np.nan, index=zones.index)
-            given = zones.get(column, blank)
+            given = zones.get(column, pd.Series(np.nan, index=zones.index))
             values = _numbers(given)
             bad = given.notna().to_numpy() & ~((values >= 0) & (values <= 1))
             what = "neither blank nor a share of at least 0 and at most 1"
             faults += rows_fault(f"zones, column {column}", bad, ids, what)
-            shares[column] = values
+            shares.append(values)
         given = zones.get("ownership", pd.Series(1.0, index=zones.index))
         owned = _numbers(given)
         bad = given.notna().to_numpy() & ~(np.isfinite(owned) & (owned >= 0))
@@ -98,13 +98,8 @@ class Housing:
         known = ~np.isnan(owned)
         there = (people * known).sum()
         mean = np.nansum(owned * people) / there if there > 0 else 1.0
-        return cls(
-            tuple(ids),
-            people / people.sum(),
-            shares["renting_share"],
-            shares["high_rise_share"],
-            np.where(known, owned / mean, 1.0),
-        )
+        owned = np.where(known, owned / mean, 1.0)
+        return cls(tuple(ids), people / people.sum(), shares[0], shares[1], owned)
 
 
 def home_shares(figures: Mapping[str, Array], zones: Housing) -> Array:
@@ -137,9 +132,8 @@ def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     faults = []
     for name, value in (effects or {}).items():
         if name not in EFFECTS:
-            faults.append(
-                Fault("effects", f"no effect is called {name}", "use " + ", ".join(EFFECTS))
-            )
+            what = f"no effect is called {name}"
+            faults.append(Fault("effects", what, "use " + ", ".join(EFFECTS)))
         elif not 0 <= value <= 1:
             faults.append(Fault(f"effects, {name}", f"{value} is not at least 0 and at most 1"))
         else:
@@ -150,15 +144,14 @@ def housing_effects(effects: Mapping[str, float] | None = None) -> pd.DataFrame:
     return rows[["figure", "value", "low", "high", "unit", "source", "confidence"]]
 
 
-def zone_class(zone_ids: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
-    """Return the pairs of a zone and a vehicle class, zone by zone."""
-    names = list(classes)
-    return pd.DataFrame(
-        {
-            "zone_id": np.repeat(np.array(zone_ids, dtype=object), len(names)).astype(str),
-            "vehicle_class": np.tile(np.array(names, dtype=object), len(zone_ids)).astype(str),
-        }
-    )
+def crossed(**columns: Iterable[Any]) -> pd.DataFrame:
+    """Return every combination of the columns' values; the last column varies fastest.
+
+    >>> crossed(zone_id=["a", "b"], vehicle_class=["bus", "car"]).to_numpy().tolist()
+    [['a', 'bus'], ['a', 'car'], ['b', 'bus'], ['b', 'car']]
+    """
+    rows = pd.MultiIndex.from_product(list(columns.values()), names=list(columns))
+    return rows.to_frame(index=False)
 
 
 def _numbers(column: pd.Series) -> Array:

@@ -129,9 +129,8 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     faults += rows_fault(where, twice, cells, "the same cell in several rows", "add them up")
     resolutions = sorted({h3.get_resolution(cell) for cell in cells})
     if len(resolutions) > 1:
-        faults.append(
-            Fault(where, f"several resolutions: {', '.join(map(str, resolutions))}", "give one")
-        )
+        what = f"several resolutions: {', '.join(map(str, resolutions))}"
+        faults.append(Fault(where, what, "give one"))
     centres = np.array([h3.cell_to_latlng(cell) for cell in cells])
     west, south, east, north = PAKISTAN_WSEN
     lat, lon = centres.T
@@ -162,15 +161,11 @@ def people_on_streets(
     at, lines = streets_once(network, highway)
     length_m = network.edges["length_m"].to_numpy(dtype=float)[at]
     if not length_m.sum() > 0:
-        raise InputError(
-            "network, column highway",
-            f"no street is {', '.join(highway)}",
-            "it has: " + ", ".join(sorted(set(network.edges["highway"].astype(str)))),
-        )
+        have = "it has: " + ", ".join(sorted(set(network.edges["highway"].astype(str))))
+        raise InputError("network, column highway", f"no street is {', '.join(highway)}", have)
     middles = shapely.line_interpolate_point(lines, 0.5, normalized=True)
-    return gpd.GeoDataFrame(
-        {"people": total * length_m / length_m.sum()}, geometry=middles, crs=network.crs
-    ).to_crs(4326)
+    people = {"people": total * length_m / length_m.sum()}
+    return gpd.GeoDataFrame(people, geometry=middles, crs=network.crs).to_crs(4326)
 
 
 def require_commas(path: Path) -> None:
@@ -180,11 +175,8 @@ def require_commas(path: Path) -> None:
     with path.open("rb") as file:
         header = file.readline(65_536)
     if header.count(b";") > header.count(b","):
-        raise InputError(
-            f"{path}, line 1",
-            "separated by semicolons",
-            "save it with commas between columns and a point in decimals",
-        )
+        fix = "save it with commas between columns and a point in decimals"
+        raise InputError(f"{path}, line 1", "separated by semicolons", fix)
 
 
 def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
@@ -221,27 +213,19 @@ def count_faults(layer: pd.DataFrame, path: Path, column: str) -> list[Fault]:
 def id_faults(
     layer: pd.DataFrame, path: Path, columns: Collection[str] = ID_COLUMNS
 ) -> list[Fault]:
-    """Return one fault for each column of ids with a repeated id.
-
-    Missing columns are accepted.
-    """
+    """Return a fault for each of some columns, if the layer has it, with a repeated id."""
     what, fix = "the same id in several rows", "give each row its own id"
-    return [
-        fault
-        for name in columns
-        if name in layer.columns
-        for twice in [layer[name].duplicated(keep=False) & layer[name].notna()]
-        for fault in rows_fault(f"{path}, column {name}", twice, layer[name], what, fix)
-    ]
+    faults = []
+    for name in [column for column in columns if column in layer.columns]:
+        twice = layer[name].duplicated(keep=False) & layer[name].notna()
+        faults += rows_fault(f"{path}, column {name}", twice, layer[name], what, fix)
+    return faults
 
 
 def shape_faults(
     layer: gpd.GeoDataFrame, path: Path, kinds: Collection[str], wanted: str
 ) -> list[Fault]:
-    """Return faults of a layer's rows with missing, broken or unwanted geometry.
-
-    `wanted` is `kinds` in words.
-    """
+    """Return faults of rows with missing, broken or unwanted geometry; `wanted`: kinds in words."""
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
     geom_types = shapes.geom_type.to_numpy()
@@ -263,20 +247,15 @@ def shape_faults(
 
 def _h3_column(path: Path) -> str | None:
     """Return the column of H3 names of a table without coordinates, or ``None``."""
+    names: Collection[str] = ()
     try:
         if path.suffix.lower() == ".csv":
-            names = set(read_csv(path, nrows=0).columns)
+            names = read_csv(path, nrows=0).columns
         elif path.suffix.lower() == ".parquet":
-            names = set(pyarrow.parquet.read_schema(path).names)
-        else:
-            return None
-    except (
-        OSError,
-        ValueError,
-        pyarrow.ArrowException,
-    ):  # the fault is reported when the file is read in full
-        return None
-    if names & {"lon", "lat", "longitude", "latitude", "geometry"}:
+            names = pyarrow.parquet.read_schema(path).names
+    except (OSError, ValueError, pyarrow.ArrowException):
+        return None  # the fault is reported when the file is read in full
+    if not {"lon", "lat", "longitude", "latitude", "geometry"}.isdisjoint(names):
         return None
     return next((name for name in H3_COLUMNS if name in names), None)
 

@@ -41,8 +41,7 @@ def session_figures(path: Path | None = None) -> pd.DataFrame:
     where = str(path) if path else "profiles table"
     classes = rows["vehicle_class"].astype(str)
     shares = rows[HOURS].to_numpy(dtype=float)
-    total = shares.sum(axis=1)
-    uneven = ~(np.abs(total - 1) <= SUM_TOLERANCE)
+    uneven = ~(np.abs(shares.sum(axis=1) - 1) <= SUM_TOLERANCE)
     faults = [
         *rows_fault(where, classes.duplicated(), classes, "a class is given twice"),
         *rows_fault(where, (shares < 0).any(axis=1), classes, "a share of an hour is negative"),

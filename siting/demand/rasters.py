@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
@@ -65,19 +65,15 @@ def read_raster(
     package ``rasterio``.
     """
     window = read_window(path, None if area is None else _polygon(area), density, nodata)
-    row, column = np.nonzero(window.people)
-    x = window.west + (column + 0.5) * window.width
-    y = window.north + (row + 0.5) * window.height
-    people = window.people[row, column]
+    x, y, people = window.pixels(window.people != 0)
     if window.area is not None:
-        inside = _inside(window.area, x, y)
+        inside = shapely.contains_xy(window.area, x, y)
         x, y, people = x[inside], y[inside], people[inside]
     _require_people(people, path)
+    shapes: Any = shapely.points(x, y)
     if pixel_squares:
         half_x, half_y = abs(window.width) / 2, abs(window.height) / 2
-        shapes = np.asarray(shapely.box(x - half_x, y - half_y, x + half_x, y + half_y))
-    else:
-        shapes = np.asarray(shapely.points(x, y))
+        shapes = shapely.box(x - half_x, y - half_y, x + half_x, y + half_y)
     return gpd.GeoDataFrame({"people": people}, geometry=shapes, crs=window.crs).to_crs(4326)
 
 
@@ -108,8 +104,7 @@ def raster_to_cells(
         for name, value in (("size_m", size_m), ("max_snap_m", max_snap_m))
         if not (np.isfinite(value) and value > 0)
     ]
-    faults += also_faults(also)
-    refuse(faults)
+    refuse(faults + also_faults(also))
     around = _around(network, max_snap_m) if area is None else _polygon(area)
     window = read_window(path, around, density, nodata)
     keys, people = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0)]
@@ -120,9 +115,8 @@ def raster_to_cells(
         wide = int(column.max() - left) + 1
         cells = (int(row.max() - low) + 1) * wide
         if cells > 4 * MOST_CELLS:
-            raise InputError(
-                str(path), f"would make squares of {size_m:g} m by the million", "raise size_m"
-            )
+            what = f"would make squares of {size_m:g} m by the million"
+            raise InputError(str(path), what, "raise size_m")
         sums = np.bincount((row - low) * wide + column - left, weights=part, minlength=cells)
         filled = np.flatnonzero(sums)
         keys.append(np.column_stack([filled // wide + low, filled % wide + left]))
@@ -136,8 +130,10 @@ def raster_to_cells(
     cell_keys, at_key = np.unique(np.concatenate(keys), axis=0, return_inverse=True)
     counts = np.bincount(at_key.ravel(), weights=np.concatenate(people), minlength=len(cell_keys))
     log.info("%s: %s people in %s cells", path.name, f"{total:,.0f}", f"{len(cell_keys):,}")
-    corners = gpd.GeoSeries(_raster_box(window), crs=window.crs)
-    return cells_on_roads(squares(cell_keys, size_m), counts, network, max_snap_m, extent(corners))
+    high, wide = window.people.shape
+    east, south = window.west + wide * window.width, window.north + high * window.height
+    box = gpd.GeoSeries([shapely.box(window.west, south, east, window.north)], crs=window.crs)
+    return cells_on_roads(squares(cell_keys, size_m), counts, network, max_snap_m, extent(box))
 
 
 def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Floats, Floats]]:
@@ -170,34 +166,23 @@ def _parts(window: Window, crs: Any, size_m: float) -> Iterator[tuple[Floats, Fl
         px, py = np.broadcast_to(px, shape).ravel(), np.broadcast_to(py, shape).ravel()
         part = np.repeat(window.people[row, column] / split**2, split**2)
         if window.area is not None:
-            inside = _inside(window.area, px, py)
+            inside = shapely.contains_xy(window.area, px, py)
             px, py, part = px[inside], py[inside], part[inside]
         if len(part):
             x, y = to_metres.transform(px, py)
             yield np.asarray(x), np.asarray(y), part
 
 
-def _inside(area: Polygon | MultiPolygon, x: Any, y: Any) -> npt.NDArray[np.bool_]:
-    return np.asarray(shapely.contains_xy(area, x, y), dtype=np.bool_)
-
-
 def _around(network: Network, margin_m: float) -> Polygon:
     box = shapely.box(*network.nodes.total_bounds).buffer(margin_m, join_style="mitre")
     degrees = gpd.GeoSeries([box.segmentize(1000.0)], crs=network.crs).to_crs(4326)
-    around: Polygon = degrees.iloc[0]
-    return around
+    return cast("Polygon", degrees.iloc[0])
 
 
 def _polygon(area: Area) -> Polygon | MultiPolygon:
     shape = shapely.box(*area) if isinstance(area, tuple) else area
     require_area(shape, "area")
     return shape
-
-
-def _raster_box(window: Window) -> list[Polygon]:
-    rows, columns = window.people.shape
-    east, south = window.west + columns * window.width, window.north + rows * window.height
-    return [shapely.box(window.west, south, east, window.north)]
 
 
 def _require_people(people: Floats, path: Path) -> None:
@@ -220,6 +205,14 @@ class Window:
     crs: pyproj.CRS
     area: Polygon | MultiPolygon | None
 
+    def pixels(
+        self, chosen: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Floats]:
+        """Return the centres (x, y) and the values of the chosen pixels, row by row."""
+        row, column = np.nonzero(chosen)
+        x = self.west + (column + 0.5) * self.width
+        return x, self.north + (row + 0.5) * self.height, self.people[row, column]
+
 
 def read_window(
     path: Path,
@@ -235,13 +228,11 @@ def read_window(
     `least` is the smallest valid value, `blank` the value of pixels without data.
     """
     try:
-        rasterio = import_module("rasterio")
-        errors = import_module("rasterio.errors")
-        windows = import_module("rasterio.windows")
+        names = ("rasterio", "rasterio.errors", "rasterio.windows")
+        rasterio, errors, windows = map(import_module, names)
     except ImportError as err:
-        raise MissingExtraError(
-            'rasters need another package: pip install "siting[raster]"'
-        ) from err
+        text = 'rasters need another package: pip install "siting[raster]"'
+        raise MissingExtraError(text) from err
     if not path.is_file():
         raise InputError(str(path), "no such file")
     try:
@@ -256,9 +247,8 @@ def read_window(
                 area_in_crs = None if area is None else _to_crs(area, crs)
                 column, row, wide, high = _extent_in_pixels(source, area_in_crs, area, crs, path)
                 if wide * high > MOST_PIXELS:
-                    raise InputError(
-                        str(path), f"{wide * high:,} pixels are wanted", "give a smaller area"
-                    )
+                    what = f"{wide * high:,} pixels are wanted"
+                    raise InputError(str(path), what, "give a smaller area")
                 part = windows.Window(column, row, wide, high)
                 band = source.read(1, window=part, masked=True)
                 scale, shift = source.scales[0], source.offsets[0]
@@ -272,12 +262,8 @@ def read_window(
     if density:
         people = people * _pixel_km2(crs, north, at.a, at.e, high)[:, None]
     elif DENSITY_WORDS.search(said):
-        log.warning(
-            "%s is read as persons per pixel, but calls itself %r: give density=True if its values "
-            "are persons per km2",
-            path.name,
-            said,
-        )
+        text = "%s is read as persons per pixel, but calls itself %r: give density=True if its "
+        log.warning(text + "values are persons per km2", path.name, said)
     return Window(people, west, north, at.a, at.e, crs, area_in_crs)
 
 
@@ -329,20 +315,13 @@ def _extent_in_pixels(
     if left >= right or top >= bottom:
         box = gpd.GeoSeries([shapely.box(*source.bounds)], crs=crs)
         wanted = extent(gpd.GeoSeries([area], crs=4326))
-        raise InputError(
-            str(path),
-            f"does not cover the area: it lies at {extent(box)}, the area at {wanted}",
-            "give the raster of this place",
-        )
+        what = f"does not cover the area: it lies at {extent(box)}, the area at {wanted}"
+        raise InputError(str(path), what, "give the raster of this place")
     return left, top, right - left, bottom - top
 
 
 def _persons(
-    band: Any,
-    nodata: float | None,
-    corner: tuple[int, int],
-    path: Path,
-    least: float,
+    band: Any, nodata: float | None, corner: tuple[int, int], path: Path, least: float
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Return each pixel's people (0 without data), and whether its data are missing."""
     values = np.asarray(band.data, dtype=float)
@@ -350,9 +329,8 @@ def _persons(
     if nodata is not None:
         missing |= values == nodata
     if missing.all():
-        raise InputError(
-            str(path), "has no data in the area: every pixel is empty", "give another raster"
-        )
+        what = "has no data in the area: every pixel is empty"
+        raise InputError(str(path), what, "give another raster")
     bad = ~missing & ((values < least) | ~np.isfinite(values))
     if bad.any():
         rows, columns = np.nonzero(bad)
@@ -361,13 +339,9 @@ def _persons(
             f"row {r + corner[0] + 1} column {c + corner[1] + 1}"
             for r, c in zip(rows[:100], columns[:100], strict=True)
         )
-        raise InputError(
-            str(path),
-            f"{bad.sum():,} of {(~missing).sum():,} pixels are negative or not finite, "
-            f"e.g. {first:g}",
-            f"if that value means no data, give nodata={first:g}",
-            ids,
-        )
+        what = f"{bad.sum():,} of {(~missing).sum():,} pixels are negative or not finite, "
+        fix = f"if that value means no data, give nodata={first:g}"
+        raise InputError(str(path), f"{what}e.g. {first:g}", fix, ids)
     values[missing] = 0.0
     return values, missing
 
@@ -385,6 +359,5 @@ def _pixel_km2(crs: pyproj.CRS, north: float, width: float, height: float, rows:
 def _to_crs(area: Polygon | MultiPolygon, crs: pyproj.CRS) -> Polygon | MultiPolygon:
     # A straight line in lon/lat is curved in other systems, so corners are added every 0.01
     # degrees, which limits the error to about a metre.
-    moved = gpd.GeoSeries([area.segmentize(0.01)], crs=4326).to_crs(crs).iloc[0]
-    projected: Polygon | MultiPolygon = moved
-    return projected
+    moved = gpd.GeoSeries([area.segmentize(0.01)], crs=4326).to_crs(crs)
+    return cast("Polygon | MultiPolygon", moved.iloc[0])

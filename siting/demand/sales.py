@@ -21,7 +21,7 @@ effects are squared and summed, and the root is taken, because the figures are i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,9 +86,8 @@ def s_curve(
     at, pins = np.asarray(target_years, dtype=float), np.asarray(targets, dtype=float)
     wanted = np.asarray(years, dtype=float)
     if not ((np.diff(at) > 0).all() and (pins > 0).all() and (pins < saturation).all()):
-        raise InputError(
-            "targets", f"years do not rise, or a share is not above 0 and below {saturation}"
-        )
+        what = f"years do not rise, or a share is not above 0 and below {saturation}"
+        raise InputError("targets", what)
     if wanted.size and not (at[0] <= wanted.min() and wanted.max() <= at[-1]):
         raise InputError("targets", f"cover {at[0]:.0f} to {at[-1]:.0f}, and no other year")
     z = np.interp(wanted, at, np.log(pins / (saturation - pins)))
@@ -144,7 +143,11 @@ def fleet_model(
     0.3
     """
     classes = _classes(scenario, path, overrides or {}, sales_path)
-    _require_years(classes, until, scenario)
+    last = int(min(vehicle.years[-1] for vehicle in classes))
+    if not OPENING_YEAR <= until <= last:
+        what = f"covers {OPENING_YEAR} to {last}, not {until}"
+        fix = "use net-zero-2060 (a projection), a target for a later year, or a fleet table"
+        raise InputError(f"scenario {scenario}", what, fix)
     model = pd.concat([_frame(vehicle, until) for vehicle in classes], ignore_index=True)
     # Readers compare classes within a year, so the rows of a year stand together.
     return model.sort_values("year", kind="stable", ignore_index=True)
@@ -201,9 +204,8 @@ def _frame(vehicle: _Class, until: int) -> pd.DataFrame:
     frame = pd.DataFrame({"year": np.arange(OPENING_YEAR, until + 1)})
     frame["vehicle_class"] = vehicle.name
     central = vehicle.run(years, {})
-    alone = {
-        end: [vehicle.run(years, {figure: end}) for figure in RANGED] for end in ("low", "high")
-    }
+    ends = ("low", "high")
+    alone = {end: [vehicle.run(years, {figure: end}) for figure in RANGED] for end in ends}
     opening = vehicle.figures["opening_vehicles"]
     for output in OUTPUTS:
         for end, sign in (("value", 0), ("low", -1), ("high", 1)):
@@ -233,22 +235,7 @@ def _classes(
     for name in dict.fromkeys(figures["vehicle_class"]):
         rows = figures[figures["vehicle_class"] == name].set_index("figure")
         pins = targets[targets["vehicle_class"] == name]
-        classes.append(
-            _Class(
-                name,
-                {str(f): {end: float(rows.loc[f, end]) for end in ENDS} for f in rows.index},
-                pins["year"].to_numpy(dtype=float),
-                {end: pins[end].to_numpy(dtype=float) for end in ENDS},
-            )
-        )
+        of_class = {str(f): {end: float(rows.loc[f, end]) for end in ENDS} for f in rows.index}
+        shares = {end: pins[end].to_numpy(dtype=float) for end in ENDS}
+        classes.append(_Class(name, of_class, pins["year"].to_numpy(dtype=float), shares))
     return classes
-
-
-def _require_years(classes: Sequence[_Class], until: int, scenario: str) -> None:
-    last = int(min(vehicle.years[-1] for vehicle in classes))
-    if not OPENING_YEAR <= until <= last:
-        raise InputError(
-            f"scenario {scenario}",
-            f"covers {OPENING_YEAR} to {last}, not {until}",
-            "use net-zero-2060 (a projection), a target for a later year, or a fleet table",
-        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
 
@@ -62,28 +61,26 @@ def read_scenario(
     rows = rows[rows["scenario"] == scenario].rename(columns={"share": "value"})
     faults = _row_faults(rows, where)
     target_overrides, plain = _split(overrides or {})
-    faults += _override_faults(target_overrides)
+    faults += [
+        Fault(f"scenario, {vehicle}.share_{year}", f"{share} is not a share above 0 and at most 1")
+        for vehicle, by_year in target_overrides.items()
+        for year, share in by_year.items()
+        if not isinstance(share, Real) or not 0 < share <= 1
+    ]
     try:
         figures = read_figures("sales", SALES_LIMITS, sales_path, plain)
     except InputError as err:
         raise InputError([*faults, *err.faults]) from err
     refuse(faults)
-    changed = pd.DataFrame(
-        [
-            {
-                "vehicle_class": vehicle,
-                "year": year,
-                **dict.fromkeys(ENDS, float(share)),
-                "unit": "share of sales",
-                "source": "set by the user",
-                "confidence": "ASSUMPTION",
-            }
+    if target_overrides:
+        given = [
+            {"vehicle_class": vehicle, "year": year, **dict.fromkeys(ENDS, float(share))}
             for vehicle, targets in target_overrides.items()
             for year, share in targets.items()
-        ],
-        columns=[c for c in rows.columns if c != "scenario"],
-    )
-    if len(changed):
+        ]
+        changed = pd.DataFrame(given, columns=["vehicle_class", "year", *ENDS]).assign(
+            unit="share of sales", source="set by the user", confidence="ASSUMPTION"
+        )
         key = ["vehicle_class", "year"]
         kept = ~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(changed[key]))
         rows = pd.concat([rows[kept], changed], ignore_index=True)
@@ -105,15 +102,6 @@ def _split(overrides: Overrides) -> tuple[dict[str, dict[int, float]], dict[str,
     return targets, plain
 
 
-def _override_faults(targets: dict[str, dict[int, float]]) -> list[Fault]:
-    return [
-        Fault(f"scenario, {vehicle}.share_{year}", f"{share} is not a share above 0 and at most 1")
-        for vehicle, by_year in targets.items()
-        for year, share in by_year.items()
-        if not isinstance(share, Real) or not 0 < share <= 1
-    ]
-
-
 def _row_faults(rows: pd.DataFrame, where: str) -> list[Fault]:
     label = (rows["vehicle_class"].astype(str) + " " + rows["year"].astype(str)).to_list()
     limit = Limits("share", most=1.0)
@@ -128,7 +116,6 @@ def _row_faults(rows: pd.DataFrame, where: str) -> list[Fault]:
 
 def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> list[Fault]:
     """Return the faults of the targets, given the figures of each class."""
-    faults = []
     ceilings = figures[figures["figure"] == "saturation"].set_index("vehicle_class")["value"]
     lacking, late, high = (list[str]() for _ in range(3))
     for name, ceiling in ceilings.items():
@@ -141,13 +128,14 @@ def _class_faults(figures: pd.DataFrame, targets: pd.DataFrame, where: str) -> l
         if not ((shares > 0) & (shares < ceiling)).all():
             high.append(str(name))
     strange = sorted(set(targets["vehicle_class"].astype(str)) - set(ceilings.index.astype(str)))
-    checks: Sequence[tuple[list[str], str, str, str]] = (
+    checks = (
         (lacking, "vehicle_class", "no target for a class with sales", "add a target"),
         (late, "year", f"the first target is later than {BASE_YEAR}", f"add one for {BASE_YEAR}"),
         (high, "share", "not above 0 and below the saturation", "give a share between them"),
         (strange, "vehicle_class", "a target for a class without sales", "give its sales figures"),
     )
-    for ids, column, what, fix in checks:
-        if ids:
-            faults.append(Fault(f"{where}, column {column}", what, fix, tuple(ids)))
-    return faults
+    return [
+        Fault(f"{where}, column {column}", what, fix, tuple(ids))
+        for ids, column, what, fix in checks
+        if ids
+    ]

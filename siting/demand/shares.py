@@ -71,35 +71,20 @@ def city_share(
     registered = table("registrations", path)
     where = str(path) if path else "registrations table"
     label = registered["city"].astype(str) + " " + registered["vehicle_class"].fillna("")
-    faults = range_faults(
-        registered[["low", "share", "high"]],
-        Limits("share", most=1.0),
-        f"{where}, column share",
-        label.str.strip().to_list(),
-    )
-    twice = label.str.casefold().duplicated(keep=False)
-    column = f"{where}, column city, vehicle_class"
-    faults += rows_fault(column, twice, label.str.strip(), "given twice")
+    twice, ids = label.str.casefold().duplicated(keep=False), label.str.strip().to_list()
+    ranges, limit = registered[["low", "share", "high"]], Limits("share", most=1.0)
+    faults = range_faults(ranges, limit, f"{where}, column share", ids)
+    faults += rows_fault(f"{where}, column city, vehicle_class", twice, ids, "given twice")
     refuse(faults)
     city_rows = registered[registered["city"].astype(str).str.casefold() == city.casefold()]
     city_rows = city_rows.set_index(city_rows["vehicle_class"].fillna(""))
     by_class: dict[Any, Any] = city_rows.to_dict("index")
     fallback = by_class.get("") or _of_the_city(row)
-    shares = pd.DataFrame(
-        [
-            {
-                "vehicle_class": name,
-                "city_share": float(best_known["share"]),
-                "low": float(best_known["low"]),
-                "high": float(best_known["high"]),
-                "source": best_known["source"],
-                "confidence": best_known["confidence"],
-            }
-            for name in classes
-            for best_known in [by_class.get(name, fallback)]
-        ],
-        columns=["vehicle_class", "city_share", "low", "high", "source", "confidence"],
-    )
+    columns = ["share", "low", "high", "source", "confidence"]
+    best_known = [by_class.get(name, fallback) for name in classes]
+    shares = pd.DataFrame(best_known, columns=columns).astype(dict.fromkeys(columns[:3], float))
+    shares = shares.rename(columns={"share": "city_share"})
+    shares.insert(0, "vehicle_class", list(classes))
     wrong = shares[~((shares["city_share"] > 0) & (shares["city_share"] <= 1))]
     if len(wrong):
         share = wrong["city_share"].iloc[0]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from siting.demand.cells import Floats
 from siting.demand.depots import depot_shares
+from siting.demand.housing import crossed
 from siting.demand.surfaces import SURFACES, destination_shares
 from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
@@ -83,27 +84,25 @@ def spread_demand(
     """
     validate(cells, CELLS)
     # A single zone is the whole area if the cells have no zones.
-    by_zone = "zone_id" in energy.columns and not (
-        "zone_id" not in cells.columns and len(energy["zone_id"].unique()) == 1
+    by_zone = "zone_id" in energy.columns and (
+        "zone_id" in cells.columns or len(energy["zone_id"].unique()) != 1
     )
     classes = list(dict.fromkeys(energy["vehicle_class"].astype(str)))
     faults = _energy_faults(energy, cells, by_zone)
     if not cells["people"].sum() > 0:
         faults.append(Fault("cells, column people", "nobody lives in any cell"))
-    if surfaces is None:
-        shares = cells["people"].to_numpy(dtype=float)[:, None]
-        division = np.ones((len(classes), 1))
-        names: tuple[str, ...] = ("people",)
-    else:
-        faults += _surface_faults(surfaces, cells)
-        figures, more = _division(weights, classes)
-        faults += more
-        names = SURFACES
-    refuse(faults)
+    names: tuple[str, ...] = ("people",)
+    division = np.ones((len(classes), 1))
     if surfaces is not None:
-        rows = surfaces.set_index("cell_id").loc[cells["cell_id"].to_list(), list(SURFACES)]
-        shares, division = rows.to_numpy(dtype=float), figures
-    owned = _owned(cells, classes, ownership or {})
+        names = SURFACES
+        division, more = _division(weights, classes)
+        faults += _surface_faults(surfaces, cells) + more
+    refuse(faults)
+    by_cell = cells if surfaces is None else surfaces.set_index("cell_id").loc[cells["cell_id"]]
+    shares = by_cell[list(names)].to_numpy(dtype=float)
+    # The factor by which wealth multiplies people, by cell and class (column).
+    wealth = cells.get("relative_wealth", pd.Series(1.0, index=cells.index)).to_numpy(dtype=float)
+    owned = wealth[:, None] ** np.array([(ownership or {}).get(name, 0.0) for name in classes])
     notes: dict[str, None] = {}
     fleets = {} if depots is None else dict(list(depots.groupby("vehicle_class", sort=False)))
     wanted = energy["demand_kwh_day"].to_numpy(dtype=float)
@@ -128,18 +127,12 @@ def spread_demand(
             total = spread[:, at_class].sum()
             spread[:, at_class] = 0.0
             depot_cells = pd.Index(cells["cell_id"]).get_indexer(pd.Index(fleets[name]["cell_id"]))
-            np.add.at(
-                spread[:, at_class], depot_cells, total * depot_shares(fleets[name]).to_numpy()
-            )
+            parts = total * depot_shares(fleets[name]).to_numpy()
+            np.add.at(spread[:, at_class], depot_cells, parts)
     for note in notes:
         log.info(note)
-    demand = pd.DataFrame(
-        {
-            "cell_id": np.repeat(cells["cell_id"].to_numpy(), len(classes)),
-            "vehicle_class": np.tile(np.array(classes, dtype=object), len(cells)),
-            "demand_kwh_day": spread.ravel(),
-        }
-    ).astype({"vehicle_class": "str"})
+    demand = crossed(cell_id=cells["cell_id"], vehicle_class=classes)
+    demand["demand_kwh_day"] = spread.ravel()
     demand = demand[demand["demand_kwh_day"] > 0].reset_index(drop=True)
     demand.insert(0, "demand_id", [f"d{i:05d}" for i in range(1, len(demand) + 1)])
     demand.attrs["notes"] = list(notes)
@@ -173,14 +166,6 @@ def surface_weights(overrides: Mapping[str, Mapping[str, float]] | None = None) 
         rows.loc[name, ["unit", "source", "confidence"]] = [unit, "set by the user", "ASSUMPTION"]
     refuse(faults)
     return rows.reset_index()
-
-
-def _owned(cells: gpd.GeoDataFrame, classes: list[str], weights: Mapping[str, float]) -> Floats:
-    """Return the factor by which wealth multiplies people, by cell and class (column)."""
-    power = np.array([weights.get(name, 0.0) for name in classes])
-    if "relative_wealth" not in cells.columns:
-        return np.ones((len(cells), len(classes)))
-    return np.asarray(cells["relative_wealth"].to_numpy(dtype=float)[:, None] ** power)
 
 
 def _mixes(
@@ -282,21 +267,19 @@ def map_swings(
     ``destination``, ``en_route``, or ``poi_weight amenity=bank``), ``vehicle_class`` (blank: all),
     ``moved_cells_share``, ``source``, ``confidence``.
     """
-    before = _by_cell(spread_demand(cells, energy, surfaces, weights, ownership=ownership), cells)
+
+    def by_cell(surfaces: pd.DataFrame, weights: pd.DataFrame) -> Floats:
+        demand = spread_demand(cells, energy, surfaces, weights, ownership=ownership)
+        sums = demand.groupby("cell_id")["demand_kwh_day"].sum()
+        return sums.reindex(cells["cell_id"]).fillna(0.0).to_numpy(dtype=float)
+
+    def moved(surfaces: pd.DataFrame, weights: pd.DataFrame) -> float:
+        return float(np.abs(by_cell(surfaces, weights) - before).sum() / 2 / before.sum())
+
+    before = by_cell(surfaces, weights)
     rows = []
-
-    def moved(changed_surfaces: pd.DataFrame, changed_weights: pd.DataFrame) -> float:
-        spread = spread_demand(
-            cells, energy, changed_surfaces, changed_weights, ownership=ownership
-        )
-        after = _by_cell(spread, cells)
-        return float(np.abs(after - before).sum() / 2 / before.sum())
-
-    wanted = set(energy["vehicle_class"])
-    for at, row in weights.iterrows():
+    for at, row in weights[weights["vehicle_class"].isin(energy["vehicle_class"])].iterrows():
         for surface in SURFACES:
-            if row["vehicle_class"] not in wanted:
-                continue
             others = [name for name in SURFACES if name != surface]
             rest = row[others].astype(float)
             ends = []
@@ -323,13 +306,5 @@ def map_swings(
     columns = ["figure", "vehicle_class", "moved_cells_share", "source", "confidence"]
     swings = pd.DataFrame(rows, columns=columns)
     swings = swings[swings["moved_cells_share"] > 0]
-    return swings.sort_values(
-        ["moved_cells_share", "figure", "vehicle_class"],
-        ascending=[False, True, True],
-        ignore_index=True,
-    )
-
-
-def _by_cell(demand: pd.DataFrame, cells: gpd.GeoDataFrame) -> np.ndarray:
-    sums = demand.groupby("cell_id")["demand_kwh_day"].sum()
-    return sums.reindex(cells["cell_id"]).fillna(0.0).to_numpy(dtype=float)
+    order = ["moved_cells_share", "figure", "vehicle_class"]
+    return swings.sort_values(order, ascending=[False, True, True], ignore_index=True)

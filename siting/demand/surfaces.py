@@ -63,9 +63,8 @@ def surfaces(
     invalid or `pois` has no coordinate reference system.
     """
     validate(cells, CELLS)
-    people = cells["people"].to_numpy(dtype=float)
     notes: list[str] = []
-    by_surface = {"home": people}
+    by_surface = {"home": cells["people"].to_numpy(dtype=float)}
     by_surface["destination"] = _destinations(cells, pois, poi_weights, notes)
     flow = traffic(network, cells, road_weights, **trips)
     by_surface["en_route"] = _into_cells(cells, flow, "en_route", notes)
@@ -141,22 +140,19 @@ def poi_points(pois: gpd.GeoDataFrame, weights: pd.DataFrame | None = None) -> g
     for key, rows in figures.groupby("osm_key", sort=False):
         if key not in pois.columns:
             continue
-        by_value = dict(
-            zip(rows["osm_value"].astype(str), rows["weight"].astype(float), strict=True)
-        )
-        value = pois[key]
+        by_value = rows.set_index(rows["osm_value"].astype(str))["weight"].astype(float).to_dict()
         any_value = by_value.pop("*", 0.0)
-        tagged = value.notna() & (value.astype(str) != "no")
-        of_key = value.astype(str).map(by_value).fillna(any_value).where(tagged, 0.0)
-        heavier = of_key.to_numpy(dtype=float) > weight
-        named = value.astype(str).where(value.astype(str).isin(list(by_value)), "*")
+        value = pois[key].astype(str)
+        tagged = pois[key].notna() & (value != "no")
+        of_key = value.map(by_value).fillna(any_value).where(tagged, 0.0).to_numpy(dtype=float)
+        heavier = of_key > weight
+        named = value.where(value.isin(list(by_value)), "*")
         tag[heavier] = (f"{key}=" + named).to_numpy()[heavier]
-        weight = np.maximum(weight, of_key.to_numpy(dtype=float))
+        weight = np.maximum(weight, of_key)
     kept = (weight > 0) & ~(pois.geometry.isna() | pois.geometry.is_empty).to_numpy()
-    shapes = pois.geometry.to_numpy()[kept]
-    points = shapely.point_on_surface(shapes)
-    blank = pd.Series("", index=pois.index)
-    name = pois.get("name", blank).astype(object).where(pois.get("name", blank).notna(), "")
+    points = shapely.point_on_surface(pois.geometry.to_numpy()[kept])
+    name = pois.get("name", pd.Series("", index=pois.index)).astype(object)
+    name = name.where(name.notna(), "")
     columns = {"weight": weight[kept], "tag": tag[kept], "name": name.to_numpy()[kept]}
     frame = gpd.GeoDataFrame(columns, geometry=points, crs=pois.crs)
     return frame.astype({"tag": "str", "name": "str"})
@@ -268,10 +264,8 @@ def _into_cells(
     shared = np.bincount(point, minlength=len(points))
     outside = shared == 0
     if outside.any() and weight.sum() > 0:
-        notes.append(
-            f"{name}: {weight[outside].sum() / weight.sum():.1%} of it lies outside every cell and "
-            "is left out"
-        )
+        lost = weight[outside].sum() / weight.sum()
+        notes.append(f"{name}: {lost:.1%} of it lies outside every cell and is left out")
     return np.bincount(cell, weights=(weight / np.maximum(shared, 1))[point], minlength=len(cells))
 
 

@@ -25,7 +25,7 @@ from siting.demand.energy import (
     zone_kwh,
     zone_weights,
 )
-from siting.demand.housing import SURVEYED, Array, Housing, home_shares, zone_class
+from siting.demand.housing import SURVEYED, Array, Housing, crossed, home_shares
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import Fault, InputError, refuse
 
@@ -59,12 +59,8 @@ class Case:
             names = self.figures["figure"] + " " + self.figures["vehicle_class"]
             what = "not low <= central <= high"
             raise InputError("demand figures", what, "", tuple(names[wrong]))
-        shared = self.figures["figure"] == "city_share"
-        self.keys = (
-            self.figures["figure"]
-            + "|"
-            + self.figures["vehicle_class"].where(~shared, self.figures["source"])
-        )
+        figure, of = self.figures["figure"], self.figures["vehicle_class"]
+        self.keys = figure + "|" + of.where(figure != "city_share", self.figures["source"])
 
     def at(self, values: Array) -> dict[str, Array]:
         """Return each figure by class at the given values; draws are the first axis."""
@@ -100,22 +96,13 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
     ``vehicle_class``, ``demand_kwh_day``.
     """
     case = Case(area)
-    parts = []
     central = case.figures["value"].to_numpy(dtype=float)
     ends = (case.end(more=False), central, case.end(more=True))
-    for name, values in zip(SCENARIOS, ends, strict=True):
-        part = zone_class(case.zones.ids, case.classes)
-        part.insert(0, "scenario", name)
-        parts.append(part.assign(demand_kwh_day=case.kwh(values).ravel()))
-    return pd.concat(parts, ignore_index=True)
+    rows = crossed(scenario=SCENARIOS, zone_id=case.zones.ids, vehicle_class=case.classes)
+    return rows.assign(demand_kwh_day=np.ravel([case.kwh(values) for values in ends]))
 
 
-def draw_energy(
-    n: int,
-    seed: int,
-    area: Area,
-    paces: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return draws of the public energy of the study area by vehicle class (kWh/day).
 
     Each figure is below its central value as often as above, with a density that falls linearly to
@@ -130,36 +117,24 @@ def draw_energy(
     Columns: ``draw`` (from 1), ``vehicle_class``, ``demand_kwh_day`` (over all zones). Raises
     `InputError` if `n` or `seed` is invalid, and for the faults of `siting.demand.zone_energy`.
     """
-    faults = [
+    refuse(
         Fault(name, f"{value!r} is not a whole number of at least {least}")
         for name, value, least in (("n", n, 1), ("seed", seed, 0))
         if isinstance(value, bool) or not isinstance(value, int) or value < least
-    ]
-    refuse(faults)
+    )
     case = Case(area)
     low, mode, high = (case.figures[c].to_numpy(dtype=float) for c in ("low", "value", "high"))
     uniform = {key: _uniform(key, seed, n) for key in dict.fromkeys(case.keys)}
-    drawn = np.stack(
-        [
-            _split_triangle(uniform[k], *ends)
-            for k, *ends in zip(case.keys, low, mode, high, strict=True)
-        ],
-        axis=1,
-    )
+    figures = zip(case.keys, low, mode, high, strict=True)
+    drawn = np.column_stack([_split_triangle(uniform[key], *ends) for key, *ends in figures])
     if paces is not None:
         at = (case.figures["figure"] == "country_vehicles").to_numpy()
         of = case.figures.loc[at, "vehicle_class"].astype(str)
         drawn[:, at] *= _common_factors(_uniform("fleet pace", seed, n), paces.reindex(of))
-    energy = np.concatenate(
-        [case.kwh(drawn[i : i + _CHUNK]).sum(axis=-2) for i in range(0, n, _CHUNK)]
-    )
-    return pd.DataFrame(
-        {
-            "draw": np.repeat(np.arange(1, n + 1), len(case.classes)),
-            "vehicle_class": np.tile(np.array(case.classes, dtype=object), n).astype(str),
-            "demand_kwh_day": energy.ravel(),
-        }
-    )
+    chunks = (drawn[i : i + _CHUNK] for i in range(0, n, _CHUNK))
+    energy = np.concatenate([case.kwh(chunk).sum(axis=-2) for chunk in chunks])
+    rows = crossed(draw=range(1, n + 1), vehicle_class=case.classes)
+    return rows.assign(demand_kwh_day=energy.ravel())
 
 
 def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
@@ -207,12 +182,7 @@ def energy_quantiles(
     if not all(0 <= q <= 1 for q in quantiles):
         raise InputError("quantiles", f"{list(quantiles)} are not all from 0 to 1")
     classes = list(dict.fromkeys(draws["vehicle_class"].astype(str)))
-    wide = pd.DataFrame(
-        {
-            name: draws[draws["vehicle_class"] == name].set_index("draw")["demand_kwh_day"]
-            for name in classes
-        }
-    )
+    wide = draws.pivot_table("demand_kwh_day", index="draw", columns="vehicle_class")[classes]
     wide["all"] = wide.sum(axis=1)
     summary = pd.DataFrame({"vehicle_class": wide.columns.astype(str)})
     summary["mean_kwh_day"] = wide.mean().to_numpy()
@@ -277,9 +247,8 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     swing = (ranked["high_kwh_day"] - ranked["low_kwh_day"]).astype(float)
     ranked.insert(4, "swing_kwh_day", swing)
     ranked.insert(5, "swing_share", swing / total)
-    ranked = ranked.sort_values(
-        ["swing_share", "figure", "vehicle_class"], ascending=[False, True, True], ignore_index=True
-    )
+    order = ["swing_share", "figure", "vehicle_class"]
+    ranked = ranked.sort_values(order, ascending=[False, True, True], ignore_index=True)
     ranked.insert(0, "rank", np.arange(1, len(ranked) + 1))
     return ranked
 
@@ -324,8 +293,7 @@ def _common_factors(uniform: Array, paces: pd.DataFrame) -> Array:
     step = np.clip(np.searchsorted(at, z) - 1, 0, len(at) - 2)
     logs = np.log(paces.fillna(1.0).to_numpy(dtype=float)).T
     slope = np.diff(logs, axis=0) / np.diff(at)[:, None]
-    factors: Array = np.exp(logs[step] + slope[step] * (z - at[step])[:, None])
-    return factors
+    return np.asarray(np.exp(logs[step] + slope[step] * (z - at[step])[:, None]))
 
 
 def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
@@ -350,21 +318,11 @@ def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     if case != "central":
         values = given.end(more=case == "high")
     figures = given.at(values)
-    rows = zone_class(given.zones.ids, given.classes)
-    home = home_shares(figures, given.zones).ravel()
-    zone_factors = {
-        "zone_share": given.zones.split_by(figures["ownership_weight"]).ravel(),
-        "public_share": 1 - home,
-    }
-    for name in FACTORS:
-        rows[name] = (
-            zone_factors[name]
-            if name in zone_factors
-            else np.tile(figures[name], len(given.zones.ids))
-        )
-    efficiency = np.tile(figures["charging_efficiency"], len(given.zones.ids))
-    return rows.assign(
-        charging_efficiency=efficiency,
-        home_share=home,
-        demand_kwh_day=zone_kwh(figures, given.zones).ravel(),
-    )
+    home = home_shares(figures, given.zones)
+    split = given.zones.split_by(figures["ownership_weight"])
+    factors = figures | {"zone_share": split, "public_share": 1 - home, "home_share": home}
+    factors["demand_kwh_day"] = zone_kwh(figures, given.zones)
+    rows = crossed(zone_id=given.zones.ids, vehicle_class=given.classes)
+    for name in (*FACTORS, "charging_efficiency", "home_share", "demand_kwh_day"):
+        rows[name] = np.broadcast_to(factors[name], home.shape).ravel()
+    return rows

@@ -61,20 +61,17 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     wide["public_share_low"] = 1 - wide["home_share_high"]
     wide["public_share_high"] = 1 - wide["home_share_low"]
     stated = long[long["figure"].isin(["kwh_km", "km_day", "home_share"])]
-    per_class = stated.assign(text=stated["figure"] + ": " + stated["source"]).groupby(
-        "vehicle_class"
-    )
-    wide["source"] = per_class["text"].agg("; ".join).loc[classes].to_numpy()
-    wide["confidence"] = (
-        per_class["confidence"].agg(lambda marks: weakest(list(marks))).loc[classes].to_numpy()
-    )
+    stated = stated.assign(source=stated["figure"] + ": " + stated["source"])
+    per_class = stated.groupby("vehicle_class")
+    wide["source"] = per_class["source"].agg("; ".join).loc[classes].to_numpy()
+    marks = per_class["confidence"].agg(lambda marks: weakest(list(marks)))
+    wide["confidence"] = marks.loc[classes].to_numpy()
     return wide
 
 
 def _at_home(overrides: Overrides) -> dict[str, dict[str, float]]:
     """Return the overrides with each public share replaced by its home share."""
-    faults = []
-    turned = {}
+    faults, turned = [], {}
     for vehicle, changes in overrides.items():
         given = dict(changes)
         if "public_share" in given:

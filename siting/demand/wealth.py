@@ -83,15 +83,9 @@ def _raster(path: Path, cells: gpd.GeoDataFrame, nodata: float | None) -> Figure
     west, south, east, north = cells.to_crs(4326).total_bounds
     area = shapely.box(west, south, east, north).buffer(MARGIN_DEG)
     window = read_window(path, area, False, nodata, least=-np.inf, blank=np.nan)
-    row, column = np.nonzero(~np.isnan(window.people))
-    x = window.west + (column + 0.5) * window.width
-    y = window.north + (row + 0.5) * window.height
+    x, y, value = window.pixels(~np.isnan(window.people))
     points = gpd.GeoSeries(shapely.points(x, y), crs=window.crs)
-    return (
-        points,
-        window.people[row, column],
-        lambda at: tuple(f"pixel at {x[i]:.4f}, {y[i]:.4f}" for i in at),
-    )
+    return points, value, lambda at: tuple(f"pixel at {x[i]:.4f}, {y[i]:.4f}" for i in at)
 
 
 def _layer(path: Path, column: str) -> Figures:

@@ -39,13 +39,8 @@ STEP_M = 100.0
 By = Literal["streets", "buildings", "pois"]
 # Column names used for zones; a user's column with one of them is renamed.
 RESERVED = (
-    "zone_id",
-    "name",
-    "people",
-    "renting_share",
-    "high_rise_share",
-    "ownership",
-    "area_share",
+    *("zone_id", "name", "people"),
+    *("renting_share", "high_rise_share", "ownership", "area_share"),
 )
 
 
@@ -100,24 +95,20 @@ def read_zones(
         bad = layer[ownership_column].notna() & ~((owned >= 0) & np.isfinite(owned))
         faults += _mask_fault(bad, path, str(ownership_column), "are not a number of at least 0")
     refuse(faults)
-    ids = (
-        [f"z{i:03d}" for i in range(1, len(layer) + 1)]
-        if id_column is None
-        else layer[id_column].astype(str).to_numpy()
-    )
-    columns: dict[str, Any] = {"zone_id": pd.array(ids, dtype="str")}
-    names = columns["zone_id"] if name_column is None else layer[name_column].astype("str")
-    columns["name"] = pd.array(names, dtype="str")
-    columns["people"] = 0.0
-    if people_column is not None:
-        columns["people"] = pd.to_numeric(layer[people_column]).to_numpy(dtype=float)
-    for name, column in shares.items():
+    ids = [f"z{i:03d}" for i in range(1, len(layer) + 1)]
+    if id_column is not None:
+        ids = layer[id_column].astype(str).to_list()
+    names = ids if name_column is None else layer[name_column].astype("str")
+    columns: dict[str, Any] = {
+        "zone_id": pd.array(ids, dtype="str"),
+        "name": pd.array(names, dtype="str"),
+        "people": 0.0,
+    }
+    numbers = {"people": people_column, **shares, "ownership": ownership_column}
+    for name, column in numbers.items():
         if column is not None:
             columns[name] = pd.to_numeric(layer[column]).to_numpy(dtype=float, na_value=np.nan)
-    if ownership_column is not None:
-        owned = pd.to_numeric(layer[ownership_column])
-        columns["ownership"] = owned.to_numpy(dtype=float, na_value=np.nan)
-    taken = (id_column, name_column, people_column, ownership_column, *shares.values())
+    taken = (id_column, name_column, *numbers.values())
     for column in layer.columns[layer.dtypes != "geometry"]:
         if column not in taken:
             own = f"user_{column}" if column in RESERVED else str(column)
@@ -254,13 +245,11 @@ def spread_zones(
     ).to_crs(4326)
     named = ids[without].astype(str).tolist()
     if named:
-        log.warning(
-            "%s zones with %s people have no %s inside: their people stand at one point each (%s)",
-            len(named),
-            f"{people[without].sum():,.0f}",
-            basis,
-            ", ".join(named[:5]) + (" …" if len(named) > 5 else ""),
+        text = (
+            "%s zones with %s people have no %s inside: their people stand at one point each (%s)"
         )
+        some = ", ".join(named[:5]) + (" …" if len(named) > 5 else "")
+        log.warning(text, len(named), f"{people[without].sum():,.0f}", basis, some)
     spread.attrs["report"] = {"basis": basis, "without": named}
     return spread
 
@@ -271,7 +260,8 @@ def _on_streets(
     _, lines = streets_once(network, highway)
     tree = shapely.STRtree(lines)
     zone, line = tree.query(shapes, predicate="intersects")
-    within = np.isin(zone * len(lines) + line, _pairs(tree, shapes, len(lines)))
+    inside = tree.query(shapes, predicate="contains")
+    within = np.isin(zone * len(lines) + line, inside[0] * len(lines) + inside[1])
     cut = shapely.intersection(shapes[zone[~within]], lines[line[~within]])
     parts, of = shapely.get_parts(cut, return_index=True)
     parts, more = shapely.get_parts(parts, return_index=True)  # lines of a mixed collection
@@ -280,11 +270,6 @@ def _on_streets(
     zone = np.concatenate([zone[within], zone[~within][of[is_line]]])
     points, piece, length_m = along(pieces, STEP_M)
     return points, zone[piece], length_m
-
-
-def _pairs(tree: shapely.STRtree, shapes: Shapes, size: int) -> Ints:
-    zone, line = tree.query(shapes, predicate="contains")
-    return np.asarray(zone * size + line, dtype=np.intp)
 
 
 def _on_places(
@@ -366,10 +351,8 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     share = np.clip(part_m2 / whole_m2, 0.0, 1.0)
     kept = share > 0
     if not kept.any():
-        raise InputError(
-            "zones", "none reaches into the area of the roads", "give the zones of this city"
-        )
-    clipped = zones.assign(people=zones["people"] * share, area_share=share).set_geometry(
-        gpd.GeoSeries(inside, index=zones.index, crs=4326)
-    )
+        what = "none reaches into the area of the roads"
+        raise InputError("zones", what, "give the zones of this city")
+    clipped = zones.assign(people=zones["people"] * share, area_share=share)
+    clipped = clipped.set_geometry(gpd.GeoSeries(inside, index=zones.index, crs=4326))
     return clipped[kept].reset_index(drop=True)

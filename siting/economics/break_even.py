@@ -15,16 +15,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from siting.economics.case import gap_arrays
-from siting.economics.cash_flows import MONTHS, sold_shares
+from siting.economics.cash_flows import MONTHS, Floats, sold_shares
 from siting.economics.rules import PRICE, BusinessRules
 from siting.errors import InputError
 from siting.sites import Subsidy, subsidy_pkr, with_dearer
-
-Floats = npt.NDArray[np.float64]
 
 SHARE = "share of what is planned"
 SALES = "sales"
@@ -113,9 +110,8 @@ class Accounts:
             for group in map(str, shares.columns)
             if (shares[group] > 0).any()
         }
-        levers |= {
-            item: (float(getattr(rules, name)), unit) for name, (item, unit) in _RULES.items()
-        }
+        for name, (item, unit) in _RULES.items():
+            levers[item] = (float(getattr(rules, name)), unit)
         if self.land_bay_month_pkr is not None and "bays_needed" in self.offers:
             levers[LEASE] = (self.land_bay_month_pkr, "PKR a bay and month")
         levers[SALES] = (1.0, SHARE)
@@ -178,8 +174,7 @@ def break_evens(accounts: Accounts) -> pd.DataFrame:
     near = table[decides].sub(table["value"], axis=0).abs().div(base, axis=0).min(axis=1)
     near = near.where(base.notna(), 1.0)[table[decides].notna().any(axis=1)]
     table = table.loc[near.index].assign(near=near)
-    table = table.sort_values(["near", "figure"], ignore_index=True)
-    return table.drop(columns="near")
+    return table.sort_values(["near", "figure"], ignore_index=True).drop(columns="near")
 
 
 def swings(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from siting.economics.cash_flows import (
+    Floats,
+    discount_factors,
     efficiency,
     fixed_costs,
     margin_pkr_kwh,
@@ -22,8 +23,6 @@ from siting.economics.rules import BusinessRules, at_hurdle, ramp
 from siting.errors import Fault, refuse
 from siting.files import rows_fault
 from siting.sites import Hurdle, Subsidy, subsidy_pkr
-
-Floats = npt.NDArray[np.float64]
 
 DAYS = 365.0
 
@@ -108,19 +107,17 @@ def business_case(
         return yearly, yearly - again - tax
 
     yearly, flows = flows_of(1.0)
-    discount = _discount(rules)
+    discount = discount_factors(rules)
     npv = flows @ discount - cost
     hurdle = hurdle or (Hurdle() if subsidy is None else subsidy.held_to)
     held = at_hurdle(rules, hurdle)
-    lacking = np.maximum(0.0, cost - flows_of(hurdle.sales_share)[1] @ _discount(held))
+    lacking = np.maximum(0.0, cost - flows_of(hurdle.sales_share)[1] @ discount_factors(held))
     most = subsidy_pkr(new_offers, subsidy or Subsidy(rule="gap"))
     gap = np.minimum(lacking, most.to_numpy(dtype=float))
     if subsidy is None:
         paid = new_offers["subsidy_pkr"].to_numpy(dtype=float)
-    elif subsidy.fills_gap:
-        paid = gap
     else:
-        paid = subsidy_pkr(new_offers, subsidy).to_numpy(dtype=float)
+        paid = gap if subsidy.fills_gap else most.to_numpy(dtype=float)
     kwh = DAYS * sold[:, -1]
     price = _mean(shares, {g: rules.prices_pkr_kwh[g] for g in _used(shares)})
     bought = _mean(shares, {g: 1.0 / efficiency(rules, g) for g in _used(shares)})
@@ -177,14 +174,9 @@ def gap_terms(
     """
     require_columns(offers)
     need, worth = gap_arrays(offers, rules, subsidy, by_group)
-    return pd.DataFrame(
-        {
-            "offer_id": offers["offer_id"].astype(str).to_numpy(),
-            "need_pkr": need,
-            "worth_pkr_kwh_day": worth,
-            "cap_pkr": subsidy_pkr(offers, subsidy).to_numpy(),
-        }
-    )
+    ids, cap = offers["offer_id"].astype(str).to_numpy(), subsidy_pkr(offers, subsidy).to_numpy()
+    terms = {"offer_id": ids, "need_pkr": need, "worth_pkr_kwh_day": worth, "cap_pkr": cap}
+    return pd.DataFrame(terms)
 
 
 def gap_arrays(
@@ -198,7 +190,7 @@ def gap_arrays(
     factor = float(present_value_factor(rules.discount_rate, rules.years))
     fixed = fixed_costs(offers, rules).sum(axis=1).to_numpy()
     kept = 1.0 - rules.income_tax
-    again = replacements(offers, rules.years) @ _discount(rules)
+    again = replacements(offers, rules.years) @ discount_factors(rules)
     cost = offers["cost_pkr"].to_numpy(dtype=float)
     # The cost lowers taxable profit, in equal parts over the years.
     need = cost * (1.0 - rules.income_tax * factor / rules.years) + kept * (factor * fixed + again)
@@ -215,14 +207,8 @@ def worth_pkr_kwh_day(rules: BusinessRules, group: str) -> float:
     >>> round(worth_pkr_kwh_day(flat, "dc"))  # 10 years x 365 days x 63.2213
     230758
     """
-    kept = DAYS * float(ramp(rules) @ _discount(rules)) * (1.0 - rules.income_tax)
+    kept = DAYS * float(ramp(rules) @ discount_factors(rules)) * (1.0 - rules.income_tax)
     return kept * margin_pkr_kwh(rules, group)
-
-
-def _discount(rules: BusinessRules) -> Floats:
-    """Return the present value of 1 PKR at the end of each year of the horizon."""
-    worth: Floats = (1.0 + rules.discount_rate) ** -np.arange(1.0, rules.years + 1)
-    return worth
 
 
 def _used(shares: pd.DataFrame) -> list[str]:
@@ -231,8 +217,7 @@ def _used(shares: pd.DataFrame) -> list[str]:
 
 def _mean(shares: pd.DataFrame, by_group: Mapping[str, float]) -> Floats:
     """Return the mean of figures by group, weighted by each offer's sales."""
-    mean: Floats = shares[list(by_group)].to_numpy() @ np.array(list(by_group.values()))
-    return mean
+    return np.asarray(shares[list(by_group)].to_numpy() @ np.array(list(by_group.values())))
 
 
 def _paybacks(outlay: Floats, flows: Floats) -> list[float]:
@@ -259,5 +244,4 @@ def _sold(offers: pd.DataFrame, served: pd.Series | pd.DataFrame, rules: Busines
     stands = offers.get("standing_kwh_day", pd.Series(0.0, index=offers.index))
     above = np.maximum(by_site - stands.to_numpy(dtype=float)[:, None], 0.0)
     shares = ramp(rules) if isinstance(served, pd.Series) else np.full(years, rules.sales_share)
-    sold: Floats = above * shares
-    return sold
+    return np.asarray(above * shares)

@@ -55,16 +55,14 @@ def present_value_factor(rate: npt.ArrayLike, years: npt.ArrayLike) -> Floats:
     (5.0188, 10.0)
     """
     r, n = np.broadcast_arrays(np.asarray(rate, float), np.asarray(years, float))
-    faults = [
+    refuse(
         Fault(name, "not a number of at least 0", "", tuple(f"{v:g}" for v in values[bad]))
         for name, values in (("rate", np.atleast_1d(r)), ("years", np.atleast_1d(n)))
         if (bad := ~(np.isfinite(values) & (values >= 0))).any()
-    ]
-    refuse(faults)
+    )
     # expm1 and log1p keep the digits of small rates.
     safe = np.where(r > 0, r, 1.0)
-    factor: Floats = np.where(r > 0, -np.expm1(-n * np.log1p(safe)) / safe, n)
-    return factor
+    return np.where(r > 0, -np.expm1(-n * np.log1p(safe)) / safe, n)
 
 
 def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
@@ -79,12 +77,11 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
     fast = column("capacity_dc_kwh_day") > 0
     people = np.where(fast, rules.attendants, rules.attendants_other) * new
     drawn = load_kw(offers).to_numpy(dtype=float) if "power_kw" in offers else none
+    added_kw = drawn - column("standing_kw")
     return pd.DataFrame(
         {
             "om_pkr_year": column("om_pkr_year"),
-            "fixed_charge_pkr_year": rules.fixed_pkr_kw_month
-            * MONTHS
-            * (drawn - column("standing_kw")),
+            "fixed_charge_pkr_year": rules.fixed_pkr_kw_month * MONTHS * added_kw,
             "staff_pkr_year": people * rules.attendant_month_pkr * MONTHS,
             "land_pkr_year": column("land_pkr_year"),
             "annual_fee_pkr": column("annual_fee_pkr"),
@@ -125,6 +122,11 @@ def replacements(offers: pd.DataFrame, years: int) -> Floats:
             for k in range(1, int(np.ceil(years / life[i]))):
                 spent[i, max(int(np.floor(k * life[i])), 1) - 1] += cost[i]
     return spent
+
+
+def discount_factors(rules: BusinessRules) -> Floats:
+    """Return the present value of 1 PKR at the end of each year of the horizon."""
+    return (1.0 + rules.discount_rate) ** -np.arange(1.0, rules.years + 1)
 
 
 def require_columns(offers: pd.DataFrame) -> None:

@@ -137,8 +137,7 @@ def ramp(rules: BusinessRules) -> npt.NDArray[np.float64]:
     """
     path = np.asarray(rules.sales_path, dtype=float)
     at = np.minimum(np.arange(rules.years), len(path) - 1)
-    share: npt.NDArray[np.float64] = rules.sales_share * path[at]
-    return share
+    return rules.sales_share * path[at]
 
 
 def at_hurdle(rules: BusinessRules, hurdle: Hurdle) -> BusinessRules:
@@ -253,11 +252,8 @@ pay
                for name in overrides if name not in known]  # fmt: skip
     refuse(unknown)
     figures: dict[str, Any] = {name: float(values[item]) for name, item in ITEMS.items()}
-    figures["prices_pkr_kwh"] = {
-        str(item).removeprefix(PRICE): float(value)
-        for item, value in values.items()
-        if str(item).startswith(PRICE)
-    }
+    prices = values[values.index.str.startswith(PRICE)].astype(float)
+    figures["prices_pkr_kwh"] = prices.set_axis(prices.index.str.removeprefix(PRICE)).to_dict()
     figures |= overrides
     if float(figures["years"]).is_integer():
         figures["years"] = int(figures["years"])

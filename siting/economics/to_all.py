@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from siting.economics.cash_flows import (
+    discount_factors,
     fixed_costs,
     present_value_factor,
     replacements,
@@ -72,11 +73,11 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
     """
     require_columns(offers)
     factor = float(present_value_factor(rules.discount_rate, rules.years))
-    discount = (1.0 + rules.discount_rate) ** -np.arange(1, rules.years + 1)
+    again_pkr = replacements(offers, rules.years) @ discount_factors(rules)
     new = ~offers["existing"].to_numpy(dtype=bool)
     parts = {
         "capital_pkr_year": offers["cost_pkr"].to_numpy(dtype=float) / factor,
-        "replacement_pkr_year": replacements(offers, rules.years) @ discount / factor,
+        "replacement_pkr_year": again_pkr / factor,
         "running_pkr_year": fixed_costs(offers, rules).sum(axis=1).to_numpy(),
     }
     parts = {name: np.where(new, pkr, 0.0) for name, pkr in parts.items()}
@@ -124,15 +125,14 @@ def cost_to_all(
     value = time_values.set_index("vehicle_class")["value"].astype(float).to_dict()
     energy = sessions.set_index("vehicle_class")["session_kwh"].astype(float).to_dict()
     wanted = sorted(set(classes))
-    faults = []
-    for where, known, what, fix in (
-        (VALUE_KEY, value, "no value of time of vehicle classes", "add PKR an hour for each"),
-        ("demand.profiles_csv", energy, "no session_kwh of vehicle classes", "add them"),
-    ):
-        missing = tuple(name for name in wanted if name not in known)
-        if missing:
-            faults.append(Fault(where, what, fix, missing))
-    refuse(faults)
+    refuse(
+        Fault(where, what, fix, missing)
+        for where, known, what, fix in (
+            (VALUE_KEY, value, "no value of time of vehicle classes", "add PKR an hour for each"),
+            ("demand.profiles_csv", energy, "no session_kwh of vehicle classes", "add them"),
+        )
+        if (missing := tuple(name for name in wanted if name not in known))
+    )
     yearly = yearly_costs(offers, rules)
     return CostToAll(
         dict(zip(yearly["offer_id"], yearly["cost_pkr_year"].astype(float), strict=True)),

@@ -103,30 +103,34 @@ def listed(name: str, rows: pd.DataFrame, table: str = "") -> pd.DataFrame:
     for key in keys[1:]:
         of = of + ("=" if key == "osm_value" else " ") + texts[key]
     of = of.str.strip()
-    ranged = _ranged(list(map(str, rows.columns)))
+    ends, main = _ranged(list(map(str, rows.columns)))
     columns = [
         str(column)
         for column in (subject.columns or rows.columns)
         if column in rows.columns
-        and column not in (*keys, *ranged.ends, "prudent")
+        and column not in (*keys, *ends.values(), "prudent")
         and pd.api.types.is_numeric_dtype(rows[column])
     ]
     if not columns:  # the presence of the row is its statement
         rows, columns = rows.assign(value=1.0), ["value"]
-        ranged = _Ranges({("value", end): end for end in ("low", "high") if end in rows}, "value")
+        ends, main = {("value", end): end for end in ("low", "high") if end in rows}, "value"
     parts: dict[str, list[npt.NDArray[Any]]] = {column: [] for column in LISTED[:8]}
     for column in columns:
         value = rows[column].astype(float)
         there = value.notna().to_numpy()
         called = subject.title if column in ("value", "weight", "share") else ""
+        low, high = (
+            rows[ends[column, end]].astype(float).fillna(value) if (column, end) in ends else value
+            for end in ("low", "high")
+        )
         part = {
             # A long-form table names its own figures.
             "figure": rows["figure"].astype(str) if "figure" in rows.columns else called or column,
             "of": of,
             "value": value,
-            "low": ranged.of(rows, column, "low", value),
-            "high": ranged.of(rows, column, "high", value),
-            "unit": _unit(rows, column, ranged),
+            "low": low,
+            "high": high,
+            "unit": _unit(rows, column, main),
             "source": rows.get(f"{column}_source", rows.get("source", "")),
             "confidence": "definition"
             if column in subject.ratings
@@ -151,23 +155,8 @@ def placed(figures: pd.DataFrame, table: str, used_for: str) -> pd.DataFrame:
     return figures.assign(table=at, used_for=used_for)[list(LISTED)]
 
 
-@dataclass(frozen=True)
-class _Ranges:
-    """The columns that hold the ends of another column's range, by that column and end."""
-
-    by_column: dict[tuple[str, str], str]
-    main: str
-
-    @property
-    def ends(self) -> set[str]:
-        return set(self.by_column.values())
-
-    def of(self, rows: pd.DataFrame, column: str, end: str, value: pd.Series) -> pd.Series:
-        name = self.by_column.get((column, end))
-        return value if name is None else rows[name].astype(float).fillna(value)
-
-
-def _ranged(columns: Sequence[str]) -> _Ranges:
+def _ranged(columns: Sequence[str]) -> tuple[dict[tuple[str, str], str], str]:
+    """Return the columns of the ranges' ends, by figure and end, and the main figure."""
     end_columns = {}
     before = columns[columns.index("low") - 1] if "low" in columns else ""
     main = next((column for column in ("value", "weight") if column in columns), before)
@@ -179,14 +168,14 @@ def _ranged(columns: Sequence[str]) -> _Ranges:
                     end_columns[column, end] = name
             if column == main and end in columns:
                 end_columns[column, end] = end
-    return _Ranges(end_columns, main)
+    return end_columns, main
 
 
-def _unit(rows: pd.DataFrame, column: str, ranged: _Ranges) -> pd.Series | str:
+def _unit(rows: pd.DataFrame, column: str, main: str) -> pd.Series | str:
     words = column.split("_")
     tails = ("_".join(words[i:]) for i in range(len(words)))
     known = next((_UNITS[tail] for tail in tails if tail in _UNITS), "")
-    if "unit" in rows.columns and (column == ranged.main or not known):
+    if "unit" in rows.columns and (column == main or not known):
         return rows["unit"].astype(str)
     if column[:1] == "h" and column[1:].isdigit():
         return "share of the day"

@@ -12,9 +12,16 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from siting.errors import InputError
+from siting.errors import InputError, refuse
 from siting.roads.drive import without_bus_only
-from siting.roads.network import Network, graph_tables, street_names, tag_numbers, tag_values
+from siting.roads.network import (
+    Network,
+    edge_faults,
+    graph_tables,
+    street_names,
+    tag_numbers,
+    tag_values,
+)
 from siting.roads.speeds import class_speeds, edge_speeds
 
 if TYPE_CHECKING:
@@ -166,10 +173,7 @@ def network_of(
         "edges": len(streets_left),
         "street_km": street_km,
         "maxspeed_share": float(posted / directed_m.sum()) if directed_m.sum() else 0.0,
-        "kinds_without_speed": {
-            str(kind): float(metres) / 1000
-            for kind, metres in odd.groupby("highway")["length_m"].sum().items()
-        },
+        "kinds_without_speed": (odd.groupby("highway")["length_m"].sum() / 1000).to_dict(),
     }
     network = Network(nodes_left, streets_left, report)
     logger.info(
@@ -189,9 +193,7 @@ def _length_m(edges: gpd.GeoDataFrame) -> np.ndarray:
     bare = np.isnan(length)
     length[bare] = edges.geometry[bare].length
     bad = ~np.isfinite(length) | (length < 0)
-    if bad.any():
-        ids = tuple("-".join(map(str, uvk)) for uvk in edges.index[bad])
-        raise InputError("graph, edge attribute length", f"{bad.sum():,} edges below 0 m", "", ids)
+    refuse(edge_faults("graph, edge attribute length", edges.index, bad, "edges below 0 m"))
     return length
 
 
@@ -212,11 +214,8 @@ def _strongest_part(
     # Nodes are sorted by id, so the first node in one of the largest parts breaks a tie.
     largest = part[np.argmax(count[part])]
     if count[largest] < 2:
-        raise InputError(
-            "graph",
-            "no two places can be reached from each other",
-            "take a larger extract; check that one-ways have their counterpart",
-        )
+        fix = "take a larger extract; check that one-ways have their counterpart"
+        raise InputError("graph", "no two places can be reached from each other", fix)
     inside = part == largest
     return inside, cars & inside[u] & inside[v]
 
@@ -228,8 +227,6 @@ def _street_km(index: pd.MultiIndex, length_m: np.ndarray) -> float:
     of a metre. The lengths were summed in different orders.
     """
     u, v = index.get_level_values("u").to_numpy(), index.get_level_values("v").to_numpy()
-    streets = pd.DataFrame(
-        {"a": np.minimum(u, v), "b": np.maximum(u, v), "tenths": np.round(length_m * 10)}
-    )
-    once = ~streets.duplicated().to_numpy()
+    street = {"a": np.minimum(u, v), "b": np.maximum(u, v), "tenths": np.round(length_m * 10)}
+    once = ~pd.DataFrame(street).duplicated().to_numpy()
     return float(length_m[once].sum() / 1000)

@@ -132,7 +132,4 @@ def _together(pieces: Pieces, kinds: Iterable[int]) -> dict[str, Any]:
         for tag, value in pieces.tags[kind].items():
             if value not in values.setdefault(tag, []):
                 values[tag].append(value)
-    return {
-        tag: tag_values[0] if len(tag_values) == 1 else tag_values
-        for tag, tag_values in values.items()
-    }
+    return {tag: of[0] if len(of) == 1 else of for tag, of in values.items()}

@@ -54,11 +54,10 @@ class Download:
         """Check all settings at once."""
         faults = []
         for name in ("overpass_url", "nominatim_url"):
-            url = urlsplit(getattr(self, name))
+            address = getattr(self, name)
+            url = urlsplit(address)
             if url.scheme not in ("http", "https") or not url.netloc:
-                faults.append(
-                    Fault(f"download.{name}", f"{getattr(self, name)!r} is not an http address")
-                )
+                faults.append(Fault(f"download.{name}", f"{address!r} is not an http address"))
         if not self.timeout_s > 0:
             faults.append(Fault("download.timeout_s", f"{self.timeout_s:g} s is not above 0"))
         if self.retries < 0:
@@ -175,17 +174,10 @@ def _fetch[T](work: Callable[[], T], what: str, download: Download) -> T:
                 failed = 1 if answers.kept > kept else failed + 1
                 if not trouble.may_pass or failed > download.retries:
                     raise _download_error(trouble, what, failed, answers, download) from err
-                pause_s = min(
-                    max(download.pause_s * 2 ** (failed - 1), trouble.wait_s), _LONGEST_PAUSE_S
-                )
-                logger.warning(
-                    "%s: %s; again in %.0f s (%d of %d)",
-                    answers.server,
-                    trouble.what,
-                    pause_s,
-                    failed,
-                    download.retries,
-                )
+                pause_s = max(download.pause_s * 2 ** (failed - 1), trouble.wait_s)
+                pause_s = min(pause_s, _LONGEST_PAUSE_S)
+                told = (answers.server, trouble.what, pause_s, failed, download.retries)
+                logger.warning("%s: %s; again in %.0f s (%d of %d)", *told)
                 time.sleep(pause_s)
             else:
                 answers.keep_pending()

@@ -29,24 +29,9 @@ _NOT_DRIVABLE = {tag: re.compile(words) for tag, words in NOT_DRIVABLE.items()}
 # OSMnx keeps only the tags named here; its default list lacks the English name and the last five
 # tags, which identify bus streets.
 WAY_TAGS = [
-    "access",
-    "area",
-    "bridge",
-    "highway",
-    "junction",
-    "lanes",
-    "maxspeed",
-    "name",
-    "name:en",
-    "oneway",
-    "ref",
-    "service",
-    "tunnel",
-    "bus",
-    "motor_vehicle",
-    "motorcar",
-    "psv",
-    "vehicle",
+    *("access", "area", "bridge", "highway", "junction", "lanes", "maxspeed"),
+    *("name", "name:en", "oneway", "ref", "service", "tunnel"),
+    *("bus", "motor_vehicle", "motorcar", "psv", "vehicle"),
 ]
 
 _BUS_HIGHWAYS = frozenset({"busway", "bus_guideway"})
@@ -97,10 +82,7 @@ def is_bus_only(tags: Mapping[str, Any]) -> bool:
 
 
 def without_bus_only(graph: nx.MultiDiGraph[Any]) -> tuple[nx.MultiDiGraph[Any], int]:
-    """Return the graph without bus-only streets, and the number of ways removed.
-
-    `graph` is not changed.
-    """
+    """Return a graph without bus-only streets, and the number of ways removed."""
     gone = [
         (u, v, key, tags)
         for u, v, key, tags in graph.edges(keys=True, data=True)
@@ -140,8 +122,5 @@ def _has(tags: Mapping[str, Any], tag: str, wanted: frozenset[str] | set[str]) -
 
 
 def _values(value: Any) -> Iterator[str]:
-    """Yield the values of a tag: one, or several if streets were merged."""
-    if isinstance(value, list | tuple | set):
-        yield from map(str, value)
-    else:
-        yield str(value)
+    """Return the values of a tag: one, or several if streets were merged."""
+    return map(str, value if isinstance(value, list | tuple | set) else (value,))

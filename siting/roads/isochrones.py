@@ -55,14 +55,9 @@ def isochrones(
                 shapes.append(shapely.coverage_union_all(boxes))
                 bands.append(number)
         shapes = list(shapely.coverage_simplify(shapes, SQUARE_M))
-    whole = [
-        shape if isinstance(shape, MultiPolygon) else MultiPolygon([shape]) for shape in shapes
-    ]
-    return gpd.GeoDataFrame(
-        {"over_min": limits[bands], "within_min": limits[1:][bands]},
-        geometry=whole,
-        crs=network.crs,
-    )
+    whole = [of if isinstance(of, MultiPolygon) else MultiPolygon([of]) for of in shapes]
+    ends = {"over_min": limits[bands], "within_min": limits[1:][bands]}
+    return gpd.GeoDataFrame(ends, geometry=whole, crs=network.crs)
 
 
 def _street_spots(network: Network, node_min: pd.Series[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -75,8 +70,6 @@ def _street_spots(network: Network, node_min: pd.Series[float]) -> tuple[np.ndar
     which = np.repeat(np.arange(len(lines)), counts)
     step = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
     done = step / np.maximum(counts - 1, 1)[which]
-    spots = shapely.get_coordinates(
-        shapely.line_interpolate_point(lines[which], done, normalized=True)
-    )
+    spots = shapely.line_interpolate_point(lines[which], done, normalized=True)
     drive = edges["travel_min"].to_numpy(dtype=float)[reached]
-    return spots, on[reached][which] + (1 - done) * drive[which]
+    return shapely.get_coordinates(spots), on[reached][which] + (1 - done) * drive[which]

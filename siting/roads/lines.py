@@ -64,7 +64,7 @@ def lines_of_layer(
     shapes = layer.to_crs(crs).geometry
     for name, rows in shapes.groupby(layer[name_column].astype(str)):
         merged = shapely.line_merge(shapely.union_all(rows.to_numpy()))
-        lines_by_name[str(name)] = list(getattr(merged, "geoms", [merged]))
+        lines_by_name[str(name)] = list(shapely.get_parts(merged))
     return lines_by_name
 
 
@@ -82,10 +82,8 @@ def _ends_to_ends(edges: gpd.GeoDataFrame) -> list[shapely.LineString]:
         first = _farthest(piece, min(part))[-1]
         way = _farthest(piece, first)
         steps = [piece[a][b]["line"] for a, b in pairwise(way)]
-        merged = shapely.line_merge(shapely.union_all(steps))
-        lines += [
-            one for one in getattr(merged, "geoms", [merged]) if one.geom_type == "LineString"
-        ]
+        merged = shapely.get_parts(shapely.line_merge(shapely.union_all(steps)))
+        lines += [one for one in merged if one.geom_type == "LineString"]
     kept: list[shapely.LineString] = []
     for line in sorted(lines, key=lambda one: -one.length):
         if not any(near.buffer(BESIDE_M).covers(line) for near in kept):

@@ -8,6 +8,7 @@ from typing import cast
 from xml.etree import ElementTree
 
 import geopandas as gpd
+import pandas as pd
 
 from siting.errors import InputError
 from siting.roads.source import OSM_XML, is_osm, unpacked
@@ -36,11 +37,9 @@ def read_neighbourhoods(path: Path) -> gpd.GeoDataFrame:
         else:
             with unpacked(path, suffix) as file:
                 places = _of_xml(file.read(), path)
-    names, urdu, kinds, lons, lats = zip(*places, strict=True) if places else ((),) * 5
-    points = gpd.points_from_xy(list(lons), list(lats))
-    return gpd.GeoDataFrame(
-        {"name": list(names), "name_ur": list(urdu), "kind": list(kinds)}, geometry=points, crs=4326
-    ).astype({"name": "str", "name_ur": "str", "kind": "str"})
+    table = pd.DataFrame(places, columns=["name", "name_ur", "kind", "lon", "lat"])
+    points = gpd.points_from_xy(table.pop("lon"), table.pop("lat"))
+    return gpd.GeoDataFrame(table.astype("str"), geometry=points, crs=4326)
 
 
 def _of_xml(text: bytes, path: Path) -> Places:

@@ -19,13 +19,8 @@ if TYPE_CHECKING:
     import networkx as nx
 
 EDGE_COLUMNS = (
-    "name",
-    "highway",
-    "length_m",
-    "speed_kmh",
-    "speed_source",
-    "travel_min",
-    "geometry",
+    *("name", "highway", "length_m"),
+    *("speed_kmh", "speed_source", "travel_min", "geometry"),
 )
 # Position of a street's first node, in the table's own coordinates.
 AT = ("u_x_m", "u_y_m")
@@ -110,24 +105,15 @@ class Network:
         for column, unit in (("length", "m"), ("travel_time", "s")):
             values = tag_numbers(edges, column)
             bad = ~(np.isfinite(values) & (values >= 0))
-            if bad.any():
-                ids = tuple("-".join(map(str, uvk)) for uvk in edges.index[bad])
-                faults.append(
-                    Fault(
-                        f"graph, edge attribute {column}",
-                        f"{bad.sum():,} edges without a value in {unit} of 0 or more",
-                        "use build_network, or osmnx.add_edge_speeds and add_edge_travel_times",
-                        ids,
-                    )
-                )
+            what = f"edges without a value in {unit} of 0 or more"
+            fix = "use build_network, or osmnx.add_edge_speeds and add_edge_travel_times"
+            faults += edge_faults(f"graph, edge attribute {column}", edges.index, bad, what, fix)
         refuse(faults)
         length_m, travel_min = tag_numbers(edges, "length"), tag_numbers(edges, "travel_time") / 60
         speed_kmh = tag_numbers(edges, "speed_kph")
         moving = np.isnan(speed_kmh) & (travel_min > 0)
         speed_kmh[moving] = length_m[moving] / 1000 / (travel_min[moving] / 60)
-        source = [
-            "graph" if value is None else str(value) for value in tag_values(edges, "speed_source")
-        ]
+        source = ["graph" if of is None else str(of) for of in tag_values(edges, "speed_source")]
         frame = gpd.GeoDataFrame(
             {
                 "name": street_names(edges),
@@ -146,7 +132,10 @@ class Network:
 
     def to_parquet(self, path: Path | str) -> None:
         """Write the network as a GeoParquet table of streets, which the key ``roads`` can name."""
-        write_edge_table((self.nodes, self.edges, self.report), Path(path))
+        at = self.nodes.geometry.loc[self.edges.index.get_level_values("u")]
+        table = self.edges.assign(u_x_m=at.x.to_numpy(), u_y_m=at.y.to_numpy())
+        table.attrs = {_REPORT: self.report}
+        write_whole(Path(path), lambda part: table.to_parquet(part, compression="zstd"))
 
     @classmethod
     def from_parquet(cls, path: Path | str) -> Self:
@@ -185,6 +174,14 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
     nodes = nodes[["geometry"]].to_crs(zone)
     nodes.index = pd.Index(nodes.index, dtype="int64", name="node_id")
     return nodes.sort_index(), edges.to_crs(zone).sort_index()
+
+
+def edge_faults(
+    where: str, index: pd.MultiIndex, bad: np.ndarray, what: str, fix: str = ""
+) -> list[Fault]:
+    """Return a fault with the number and ids of the bad streets; an empty list if none is bad."""
+    ids = tuple("-".join(map(str, uvk)) for uvk in index[bad])
+    return [Fault(where, f"{len(ids):,} {what}", fix, ids)] if ids else []
 
 
 def utm_epsg(lon: float, lat: float = 30.0) -> int:
@@ -241,20 +238,8 @@ def joined_names(values: list[Any]) -> Any:
 # --- a network as one table of streets ------------------------------------------------------------
 
 
-def write_edge_table(parts: Parts, path: Path) -> None:
-    """Write a network as GeoParquet: one row per directed street, by ``u``, ``v``, ``key``.
-
-    The network's report is stored in the file.
-    """
-    nodes, edges, report = parts
-    at = nodes.geometry.loc[edges.index.get_level_values("u")]
-    table = edges.assign(u_x_m=at.x.to_numpy(), u_y_m=at.y.to_numpy())
-    table.attrs = {_REPORT: report}
-    write_whole(path, lambda part: table.to_parquet(part, compression="zstd"))
-
-
 def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
-    """Return the parts of a network that `write_edge_table` wrote, unchanged.
+    """Return the parts of a network that `Network.to_parquet` wrote, unchanged.
 
     Fields of `source` that are not blank replace the report's fields of the source. An `InputError`
     names each missing or wrong column.
@@ -273,10 +258,8 @@ def read_edge_table(path: Path, source: dict[str, Any]) -> Parts:
         faults.append(Fault(str(path), "its index is not u, v, key", "as Network.edges has it"))
     for name in () if faults else ("length_m", "travel_min"):
         bad = ~(np.isfinite(table[name].to_numpy(dtype=float)) & (table[name] >= 0).to_numpy())
-        if bad.any():
-            ids = tuple("-".join(map(str, uvk)) for uvk in table.index[bad])
-            what = f"{bad.sum():,} streets without a number of 0 or more"
-            faults.append(Fault(f"{path}, column {name}", what, "", ids))
+        what = "streets without a number of 0 or more"
+        faults += edge_faults(f"{path}, column {name}", table.index, bad, what)
     refuse(faults)
     first = ~table.index.get_level_values("u").duplicated()
     nodes = gpd.GeoDataFrame(

@@ -25,10 +25,7 @@ _FIXED: dict[str, Any] = {
 
 @contextmanager
 def swapped(module: Any, **values: Any) -> Iterator[None]:
-    """Give a module's names other values during a ``with`` block.
-
-    The names must exist.
-    """
+    """Give existing names of a module other values during a ``with`` block."""
     with _LOCK:
         before = {name: getattr(module, name) for name in values}
         try:

@@ -93,26 +93,20 @@ class Answers:
 
     @contextmanager
     def in_osmnx(self, **settings: Any) -> Iterator[None]:
-        """Let OSMnx read and write its answers here during a ``with`` block.
-
-        `settings` replace OSMnx's settings during the block.
-        """
+        """Let OSMnx, with other settings, read and write its answers here in a ``with`` block."""
         import osmnx as ox
         from osmnx import _http
 
-        limit_s = WHOLE_ANSWER * float(
-            settings.get("requests_timeout", ox.settings.requests_timeout)
-        )
+        silence_s = settings.get("requests_timeout", ox.settings.requests_timeout)
+        read = partial(_read, limit_s=WHOLE_ANSWER * float(silence_s))
+        hooks = {"response": [_refuse_bad_status, read]}
         with (
             osmnx_settings(
                 use_cache=True,
                 cache_folder=self.folder,
                 overpass_rate_limit=False,
                 doh_url_template=None,
-                requests_kwargs={
-                    **ox.settings.requests_kwargs,
-                    "hooks": {"response": [_refuse_bad_status, partial(_read, limit_s=limit_s)]},
-                },
+                requests_kwargs={**ox.settings.requests_kwargs, "hooks": hooks},
                 **settings,
             ),
             swapped(
@@ -202,10 +196,7 @@ class Answers:
 
 
 def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
-    """Return the meaning of an OSMnx error, or ``None`` if it is not about an answer.
-
-    `err` is one of `troubles`.
-    """
+    """Return the meaning of one of `troubles`, or ``None`` if it is not about an answer."""
     from osmnx._errors import InsufficientResponseError, ResponseStatusCodeError
 
     if isinstance(err, UnsoundAnswerError):
@@ -250,23 +241,21 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
 
 def _answers_at(host: str, port: int) -> bool:
     """Return whether an address accepts or refuses a connection; either proves a network."""
-    answers: list[bool] = []
+    answered = threading.Event()
 
     def connect() -> None:
         try:
             socket.create_connection((host, port), timeout=_CONNECT_S).close()
-        except ConnectionError:
-            answers.append(True)
-        except OSError:
-            answers.append(False)
-        else:
-            answers.append(True)
+        except OSError as err:
+            if not isinstance(err, ConnectionError):
+                return
+        answered.set()
 
     # Name look-up has no time limit of its own.
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(_CONNECT_S)
-    return bool(answers and answers[0])
+    return answered.is_set()
 
 
 def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -> None:
@@ -283,16 +272,11 @@ def _refuse_bad_status(response: requests.Response, *args: Any, **kwargs: Any) -
         return
     response.close()
     status = response.status_code
-    known = {s.value: s.phrase for s in HTTPStatus}
-    phrase = known.get(status, response.reason or "")
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus else response.reason or ""
     asked = response.headers.get("Retry-After", "")
-    raise UnsoundAnswerError(
-        Trouble(
-            f"HTTP {status} {phrase}".rstrip(),
-            may_pass=status in _MAY_PASS,
-            wait_s=float(asked) if asked.isdecimal() else 0.0,
-        )
-    )
+    wait_s = float(asked) if asked.isdecimal() else 0.0
+    what = f"HTTP {status} {phrase}".rstrip()
+    raise UnsoundAnswerError(Trouble(what, may_pass=status in _MAY_PASS, wait_s=wait_s))
 
 
 def _read(response: requests.Response, *_: Any, limit_s: float, **__: Any) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from siting.roads.ways import Pieces, Tags
+from siting.roads.ways import Pieces
 
 # Mean radius of the Earth, metres, as in OSMnx.
 EARTH_M = 6_371_009
@@ -70,8 +70,9 @@ def segments_of(pieces: Pieces) -> Segments:
     length_m = _metres(pieces, a, b)
     # Ways are in order, each with all segments along it and, if two-way, then all against it.
     kind = pieces.kind[chosen]
-    one_way = np.array([_is_one_way(tags) for tags in pieces.tags])[kind]
-    turned = np.array([_is_reversed(tags) for tags in pieces.tags])[kind][place]
+    ring = np.array([tags.get("junction") == "roundabout" for tags in pieces.tags])
+    one_way = (ring | np.array([tags.get("oneway") in _ONE_WAY for tags in pieces.tags]))[kind]
+    turned = np.array([tags.get("oneway") in _REVERSED for tags in pieces.tags])[kind][place]
     count = np.bincount(place, minlength=len(chosen))
     rows = np.where(one_way, count, 2 * count)
     first = np.cumsum(rows) - rows
@@ -117,11 +118,9 @@ def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
     size = np.concatenate([np.ones(len(u), dtype=np.int64), path_size])
     parts = np.concatenate([np.arange(len(u)), paths])
     left = kept[edge_u] & kept[edge_v]
-    parts, size = parts[np.repeat(left, size)], size[left]
-    edge_u, edge_v = edge_u[left], edge_v[left]
-    lone = _lone_rings(edge_u, edge_v, kept)
+    lone = _lone_rings(edge_u[left], edge_v[left], kept)
     kept &= ~lone
-    left = ~lone[edge_u]
+    left &= ~lone[edge_u]
     parts, size = parts[np.repeat(left, size)], size[left]
     edge_u, edge_v = edge_u[left], edge_v[left]
     order = np.lexsort((edge_v, edge_u))  # stable: parallels keep their order
@@ -129,14 +128,6 @@ def simplify(segments: Segments, node_id: np.ndarray) -> Edges:
     edge_u, edge_v, size = edge_u[order], edge_v[order], size[order]
     parts = parts[_ranges(begin, size)]
     return Edges(edge_u, edge_v, _key(edge_u, edge_v), parts, size, kept)
-
-
-def _is_one_way(tags: Tags) -> bool:
-    return tags.get("oneway") in _ONE_WAY or tags.get("junction") == "roundabout"
-
-
-def _is_reversed(tags: Tags) -> bool:
-    return tags.get("oneway") in _REVERSED
 
 
 def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -155,18 +146,13 @@ def _key(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 def _neighbours(u: np.ndarray, v: np.ndarray, nodes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return each node's distinct neighbours in both directions, sorted, and their number."""
-    pairs = np.concatenate([_pair(u, v, nodes), _pair(v, u, nodes)])
-    pairs.sort()
-    fresh = np.ones(len(pairs), dtype=bool)
-    fresh[1:] = pairs[1:] != pairs[:-1]
-    pairs = pairs[fresh]
+    pairs = np.unique(np.concatenate([_pair(u, v, nodes), _pair(v, u, nodes)]))
     return (pairs % nodes).astype(np.int32), np.bincount(pairs // nodes, minlength=nodes)
 
 
 def _pair(u: np.ndarray, v: np.ndarray, nodes: int) -> np.ndarray:
     """Return one number for each row that sorts like the pair of from and to node."""
-    pair: np.ndarray = u.astype(np.int64) * nodes + v
-    return pair
+    return np.asarray(u.astype(np.int64) * nodes + v)
 
 
 def _ends(u: np.ndarray, v: np.ndarray, near: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -177,8 +163,7 @@ def _ends(u: np.ndarray, v: np.ndarray, near: tuple[np.ndarray, np.ndarray]) -> 
     degree = leaving + arriving
     passing = (leaving > 0) & (arriving > 0) & (neighbours == 2) & ((degree == 2) | (degree == 4))
     passing[u[u == v]] = False
-    end: np.ndarray = ~passing
-    return end
+    return np.asarray(~passing)
 
 
 def _paths(
@@ -251,8 +236,7 @@ def _starts(
     u, v = pairs // nodes, pairs % nodes
     start = end[u] & ~end[v]
     u, segment = u[start], segment[start]
-    ordered: np.ndarray = segment[np.lexsort((segment, rank[u]))]
-    return ordered
+    return segment[np.lexsort((segment, rank[u]))]
 
 
 def _lone_rings(u: np.ndarray, v: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -262,5 +246,4 @@ def _lone_rings(u: np.ndarray, v: np.ndarray, kept: np.ndarray) -> np.ndarray:
     _, part = connected_components(links, directed=True, connection="weak")
     with_end = np.zeros(nodes, dtype=bool)
     with_end[part[_ends(u, v, _neighbours(u, v, nodes)) & kept]] = True
-    lone: np.ndarray = kept & ~with_end[part]
-    return lone
+    return kept & ~with_end[part]

@@ -7,7 +7,7 @@ import gzip
 import math
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
@@ -21,7 +21,7 @@ from siting.errors import Fault, InputError, refuse
 from siting.files import unreadable_in_words
 from siting.roads.drive import only_drivable
 from siting.roads.osmnx_settings import osmnx_settings
-from siting.roads.ways import Pieces, pieces_of, read_pbf, read_xml
+from siting.roads.ways import Pieces, nothing_inside, pieces_of, read_pbf, read_xml
 from siting.writing import NO_ROOM, scratch_folder
 
 if TYPE_CHECKING:
@@ -88,10 +88,7 @@ def is_osm(path: Path) -> bool:
 
 
 def read_pieces(path: Path, clip: Polygon | MultiPolygon | None = None) -> Pieces:
-    """Return the drivable ways of an OSM XML or PBF file.
-
-    Arguments and errors: as in `read_file`.
-    """
+    """Return the drivable ways of an OSM XML or PBF file; arguments as in `read_file`."""
     suffix = _checked_suffix(path)
     if suffix in _PBF:
         return pieces_of(read_pbf(path, clip), clip, path)
@@ -111,10 +108,8 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
     except InputError as err:
         if not isinstance(err.__cause__, ParseError):
             raise
-        at = err.__cause__
-        raise InputError(
-            f"{path}, line {at.position[0]}", f"broken XML: {at}", "get the file again"
-        ) from err
+        what, line = f"broken XML: {err.__cause__}", err.__cause__.position[0]
+        raise InputError(f"{path}, line {line}", what, "get the file again") from err
     require_osmnx_form(graph, path)
     graph = only_drivable(graph)
     if not graph.number_of_edges():
@@ -126,11 +121,7 @@ def _graphml(plain: Path, clip: Polygon | MultiPolygon | None, path: Path) -> nx
             try:
                 graph = ox.truncate.truncate_graph_polygon(graph, clip, truncate_by_edge=True)
             except ValueError as err:
-                raise InputError(
-                    str(path),
-                    "has no street that cars may use inside the polygon",
-                    "check that file and polygon are of the same place",
-                ) from err
+                raise nothing_inside(path) from err
         drawn = any("geometry" in tags for _, _, tags in graph.edges(data=True))
         if not graph.graph.get("simplified") and not drawn:
             graph = ox.simplify_graph(graph)
@@ -169,11 +160,8 @@ def _checked_suffix(path: Path) -> str:
     name = path.name.lower()
     suffix = next((suffix for suffix in ROAD_SUFFIXES if name.endswith(suffix)), None)
     if suffix is None:
-        raise InputError(
-            str(path),
-            f"ending {''.join(path.suffixes[-2:]) or '(none)'} is not a known road file",
-            "use one of " + ", ".join(ROAD_SUFFIXES),
-        )
+        what = f"ending {''.join(path.suffixes[-2:]) or '(none)'} is not a known road file"
+        raise InputError(str(path), what, "use one of " + ", ".join(ROAD_SUFFIXES))
     if not path.is_file():
         raise InputError(str(path), "no such file")
     return suffix
@@ -182,16 +170,12 @@ def _checked_suffix(path: Path) -> str:
 @contextmanager
 def unpacked(path: Path, suffix: str) -> Iterator[IO[bytes]]:
     """Open a compressed file for reading; raise `InputError` if its data are broken."""
+    opener: Callable[..., Any] = open
+    if suffix.endswith((".gz", ".bz2")):
+        opener = gzip.open if suffix.endswith(".gz") else bz2.open
     try:
-        if suffix.endswith(".gz"):
-            with gzip.open(path, "rb") as packed:
-                yield cast(IO[bytes], packed)
-        elif suffix.endswith(".bz2"):
-            with bz2.open(path, "rb") as squeezed:
-                yield cast(IO[bytes], squeezed)
-        else:
-            with path.open("rb") as file:
-                yield file
+        with opener(path, "rb") as file:
+            yield cast(IO[bytes], file)
     except (OSError, EOFError, zlib.error) as err:
         # a full disk, not a broken file
         if getattr(err, "errno", None) in NO_ROOM:

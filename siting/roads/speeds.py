@@ -27,13 +27,11 @@ _LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(km/?h|kph|kmph|mph)?", re.IGNORECASE)
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> float:
     limits = []
-    for part in text.split(";"):
-        match = _LIMIT.fullmatch(part.strip())
-        if match:
-            mph = (match[2] or "").lower() == "mph"
-            kmh = float(match[1]) * (KMH_PER_MPH if mph else 1.0)
-            if SANE_KMH[0] <= kmh <= SANE_KMH[1]:
-                limits.append(kmh)
+    for match in filter(None, map(_LIMIT.fullmatch, map(str.strip, text.split(";")))):
+        mph = (match[2] or "").lower() == "mph"
+        kmh = float(match[1]) * (KMH_PER_MPH if mph else 1.0)
+        if SANE_KMH[0] <= kmh <= SANE_KMH[1]:
+            limits.append(kmh)
     return min(limits, default=np.nan)
 
 
@@ -53,8 +51,6 @@ def parse_maxspeed(value: Any) -> float:
     if isinstance(value, list | tuple | set):
         limits = [limit for limit in map(parse_maxspeed, value) if limit == limit]
         return min(limits, default=float("nan"))
-    if value is None:
-        return float("nan")
     return float(_parse(str(value)))
 
 
@@ -77,17 +73,14 @@ def class_speeds(speeds: pd.DataFrame, city_group: str) -> pd.DataFrame:
     refuse(missing_columns(speeds, needed, "speeds"))
     rows = speeds[speeds["city_group"] == city_group]
     if rows.empty:
-        known = ", ".join(sorted(map(str, speeds["city_group"].dropna().unique())))
-        raise InputError(
-            "speeds, column city_group", f"no rows for {city_group!r}", f"it has: {known}"
-        )
+        have = "it has: " + ", ".join(sorted(map(str, speeds["city_group"].dropna().unique())))
+        raise InputError("speeds, column city_group", f"no rows for {city_group!r}", have)
     where = f"speeds of {city_group}, column"
     kinds = rows["highway"].astype(str)
     free, factor = rows["free_kmh"], rows["peak_factor"]
     slow, quick = ~(np.isfinite(free) & (free > 0)), ~(np.isfinite(factor) & (factor >= 1))
-    faults = rows_fault(
-        f"{where} highway", kinds.duplicated(), kinds, "comes twice", "keep one row"
-    )
+    twice = kinds.duplicated()
+    faults = rows_fault(f"{where} highway", twice, kinds, "comes twice", "keep one row")
     if FALLBACK not in set(kinds):
         fix = "add it: it stands for every kind of road without a row"
         faults.append(Fault(f"{where} highway", f"no row {FALLBACK}", fix))

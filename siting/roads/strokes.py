@@ -54,10 +54,7 @@ def strokes(lines: Lines, kind: Ints, grid: float) -> tuple[Lines, Ints]:
 
 
 def _joined(parts: Lines, kind: Ints) -> tuple[Lines, Ints]:
-    """Return the lines of each kind joined, and the position of each line's stroke.
-
-    Coordinates are integers, before and after.
-    """
+    """Return the lines of each kind joined, and each line's stroke; coordinates are integers."""
     xy, of = shapely.get_coordinates(parts, return_index=True)
     first = np.flatnonzero(np.diff(of, prepend=-1))
     last = np.append(first[1:], len(of)) - 1

@@ -91,35 +91,27 @@ def snap(points: gpd.GeoDataFrame, network: Network, max_m: float) -> pd.DataFra
     if not max_m > 0:
         raise InputError("max_m", f"{max_m:g} metres is not above 0")
     if points.crs is None:
-        raise InputError(
-            "points", "have no coordinate reference system", "declare it, e.g. EPSG:4326"
-        )
+        what = "have no coordinate reference system"
+        raise InputError("points", what, "declare it, e.g. EPSG:4326")
     lost = points.geometry.isna() | points.geometry.is_empty
     what = f"{lost.sum():,} rows without a place"
     refuse(rows_fault("points, geometry", lost, points.index, what))
     centres = points.geometry.to_crs(network.crs).centroid
     spots = np.column_stack([centres.x, centres.y])
     nodes = np.column_stack([network.nodes.geometry.x, network.nodes.geometry.y])
-    if len(spots):
-        from scipy.spatial import cKDTree
+    from scipy.spatial import cKDTree
 
-        distance, nearest = cKDTree(nodes).query(spots)
-        tree = shapely.STRtree(network.edges.geometry.to_numpy())
-        (at, _), away = tree.query_nearest(
-            centres.to_numpy(), return_distance=True, all_matches=False
-        )
-        road_m = np.empty(len(spots))
-        road_m[at] = away
-        # A node lies on a road, so rounding must not make the road farther than the node.
-        road_m = np.minimum(road_m, distance)
-    else:
-        distance, nearest = np.array([], dtype=float), np.array([], dtype=np.int64)
-        road_m = distance
+    distance, nearest = cKDTree(nodes).query(spots)
+    tree = shapely.STRtree(network.edges.geometry.to_numpy())
+    (at, _), away = tree.query_nearest(centres.to_numpy(), return_distance=True, all_matches=False)
+    road_m = np.empty(len(spots))
+    road_m[at] = away
+    # A node lies on a road, so rounding must not make the road farther than the node.
+    road_m = np.minimum(road_m, distance)
     node_id = pd.array(network.nodes.index.to_numpy()[nearest], dtype="Int64")
     node_id[~(road_m <= max_m)] = pd.NA
-    return pd.DataFrame(
-        {"node_id": node_id, "snap_m": distance, "road_m": road_m}, index=points.index
-    )
+    columns = {"node_id": node_id, "snap_m": distance, "road_m": road_m}
+    return pd.DataFrame(columns, index=points.index)
 
 
 def reach(
@@ -172,25 +164,23 @@ def reach(
     home_min, site_min = homes["access_min"].to_numpy(), sites["access_min"].to_numpy()
     empty = np.array([], dtype=np.int32)
     found = [(empty, empty, np.array([], dtype=float))]  # sites, cells, minutes of each block
-    count = 0
-    if len(homes) and len(sites):
-        # Access is part of the drive, so the least access shortens the search. The small margin
-        # allows for rounding, since the exact sum below decides.
-        drive_min = cutoff_min - home_min.min() - site_min.min() + LEAST_MIN
-        if drive_min > 0:
-            done = 0
-            for rows, nodes, block in _blocks(network, site_at, drive_min):
-                place = np.minimum(np.searchsorted(nodes, home_at), len(nodes) - 1)
-                near = np.flatnonzero(nodes[place] == home_at)
-                total = block[:, place[near]] + home_min[near]
-                total += site_min[rows, None]
-                row, column = np.nonzero(total <= cutoff_min)
-                at = rows[row].astype(np.int32), near[column].astype(np.int32)
-                found.append((*at, total[row, column]))
-                done, count = done + len(rows), count + len(row)
-                _require_room(count * len(sites) / done, cutoff_min)
-                if progress is not None:
-                    progress(done, len(sites))
+    done = count = 0
+    # Access is part of the drive, so the least access shortens the search. The small margin allows
+    # for rounding, since the exact sum below decides.
+    drive_min = cutoff_min - home_min.min(initial=np.inf) - site_min.min(initial=np.inf) + LEAST_MIN
+    if drive_min > 0:
+        for rows, nodes, block in _blocks(network, site_at, drive_min):
+            place = np.minimum(np.searchsorted(nodes, home_at), len(nodes) - 1)
+            near = np.flatnonzero(nodes[place] == home_at)
+            total = block[:, place[near]] + home_min[near]
+            total += site_min[rows, None]
+            row, column = np.nonzero(total <= cutoff_min)
+            at = rows[row].astype(np.int32), near[column].astype(np.int32)
+            found.append((*at, total[row, column]))
+            done, count = done + len(rows), count + len(row)
+            _require_room(count * len(sites) / done, cutoff_min)
+            if progress is not None:
+                progress(done, len(sites))
     row, column, minutes = (np.concatenate(part) for part in zip(*found, strict=True))
     # Both tables are sorted by id, so positions sort as ids do; pairs are unique.
     order = np.argsort(column.astype(np.int64) * len(sites) + row)
@@ -225,12 +215,10 @@ def minutes_to_nearest(
         access_min = np.full(len(network.nodes), np.inf)
         np.minimum.at(access_min, at, np.maximum(placed["access_min"].to_numpy(), LEAST_MIN))
         begins = np.flatnonzero(np.isfinite(access_min))
-        row = csr_array(
-            (access_min[begins], (np.zeros_like(begins), begins)), shape=(1, len(minutes))
-        )
-        streets = hstack(
-            [vstack([drive_matrix(network, back=True)[0], row]), csr_array((len(minutes) + 1, 1))]
-        )
+        ends = (np.zeros_like(begins), begins)
+        row = csr_array((access_min[begins], ends), shape=(1, len(minutes)))
+        rows = vstack([drive_matrix(network, back=True)[0], row])
+        streets = hstack([rows, csr_array((len(minutes) + 1, 1))])
         minutes = dijkstra(csr_array(streets), indices=len(minutes), limit=limit_min)[:-1]
     return pd.Series(minutes, index=network.nodes.index, name="travel_min")
 
@@ -248,12 +236,9 @@ def free_bytes() -> float:
 def _require_room(pairs: float, cutoff_min: float) -> None:
     need, free = pairs * BYTES_A_PAIR, free_bytes()
     if need > free:
-        raise InputError(
-            "reach.cutoff_min",
-            f"within {cutoff_min:g} minutes lie about {pairs:,.0f} pairs of cells and sites, "
-            f"which take {need / 1e9:,.1f} GB of memory; {free / 1e9:,.1f} GB are free",
-            "lower it, or take larger cells or fewer sites",
-        )
+        what = f"within {cutoff_min:g} minutes lie about {pairs:,.0f} pairs of cells and sites, "
+        what += f"which take {need / 1e9:,.1f} GB of memory; {free / 1e9:,.1f} GB are free"
+        raise InputError("reach.cutoff_min", what, "lower it, or take larger cells or fewer sites")
 
 
 def _blocks(
@@ -314,9 +299,8 @@ def _placed(frame: pd.DataFrame, where: str, key: str, access_kmh: float) -> pd.
     snap_m = rows["snap_m"].to_numpy(dtype=float, na_value=np.nan)
     bad = ~(np.isfinite(snap_m) & (snap_m >= 0))
     refuse(rows_fault(f"{where}, column snap_m", bad, rows[key], "not 0 m or more"))
-    rows = rows.assign(
-        node_id=rows["node_id"].astype("int64"), access_min=snap_m / 1000 / access_kmh * 60
-    )
+    access_min = snap_m / 1000 / access_kmh * 60
+    rows = rows.assign(node_id=rows["node_id"].astype("int64"), access_min=access_min)
     return rows.sort_values(key, ignore_index=True)
 
 

@@ -128,26 +128,20 @@ def read_xml(file: IO[bytes], path: Path) -> Ways:
         elif not root:
             root = name
             if name != "osm":
-                raise InputError(
-                    str(path), f"is XML but not OSM: it begins with <{name}>, not <osm>"
-                )
+                what = f"is XML but not OSM: it begins with <{name}>, not <osm>"
+                raise InputError(str(path), what)
 
     parser.StartElementHandler = start
     try:
         parser.ParseFile(file)
         finish()
     except expat.ExpatError as err:
-        raise InputError(
-            f"{path}, line {err.lineno}",
-            f"broken XML: {expat.ErrorString(err.code)}",
-            "get the file again",
-        ) from err
+        what = f"broken XML: {expat.ErrorString(err.code)}"
+        raise InputError(f"{path}, line {err.lineno}", what, "get the file again") from err
     except (ValueError, LookupError, OverflowError) as err:
-        raise InputError(
-            f"{path}, line {parser.CurrentLineNumber}",
-            f"an element is not as OSM has it: {type(err).__name__} {err}",
-            "get the file again",
-        ) from err
+        where = f"{path}, line {parser.CurrentLineNumber}"
+        what = f"an element is not as OSM has it: {type(err).__name__} {err}"
+        raise InputError(where, what, "get the file again") from err
     return ways
 
 
@@ -187,9 +181,8 @@ def read_pbf(path: Path, clip: BaseGeometry | None) -> Ways:
                 for ref, lon, lat in placed:
                     ways.add_node(ref, lon, lat)
     except RuntimeError as err:  # raised by pyosmium for every fault of a file
-        raise InputError(
-            str(path), f"is not OSM PBF, or breaks off: {err}", "get the file again"
-        ) from err
+        what = f"is not OSM PBF, or breaks off: {err}"
+        raise InputError(str(path), what, "get the file again") from err
     return ways
 
 
@@ -225,11 +218,8 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     coordinates; `path` names the file in the message.
     """
     if not ways.way_id:
-        raise InputError(
-            str(path),
-            f"has no street that cars may use ({ways.seen:,} ways with a highway tag)",
-            "take an extract with roads",
-        )
+        what = f"has no street that cars may use ({ways.seen:,} ways with a highway tag)"
+        raise InputError(str(path), what, "take an extract with roads")
     # If a node is repeated, its first position counts.
     node_id, order = np.unique(np.frombuffer(ways.node_id, dtype=np.int64), return_index=True)
     lon = np.frombuffer(ways.lon, dtype=float)[order]
@@ -255,20 +245,26 @@ def pieces_of(ways: Ways, clip: BaseGeometry | None, path: Path) -> Pieces:
     refs = at[there][np.repeat(long, run_size)]
     run_way, run_size = run_way[long], run_size[long]
     if not len(run_way):
-        raise InputError(
-            str(path),
-            "has no street that cars may use inside the polygon",
-            "check that file and polygon are of the same place",
-        )
+        raise nothing_inside(path)
     way_id = np.frombuffer(ways.way_id, dtype=np.int64)
     part = ~whole[run_way]
     run_id = way_id[run_way]
     run_id[part] = way_id.max() + 1 + np.arange(part.sum())
     used, refs = np.unique(refs, return_inverse=True)
     node_id, lon, lat = node_id[used], lon[used], lat[used]
-    _require_on_the_globe(node_id, lon, lat, path)
+    off = ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))
+    if off.any():
+        ids = tuple(map(str, node_id[off].tolist()))
+        what = f"{off.sum():,} outside 180 degrees of longitude and 90 of latitude"
+        raise InputError(f"{path}, nodes", what, "get the file again", ids)
     kind = np.frombuffer(ways.kind, dtype=np.int64)[run_way]
     return Pieces(node_id, lon, lat, run_id, kind, run_size, refs, ways.tags, ways.bus_only)
+
+
+def nothing_inside(path: Path) -> InputError:
+    """Return the error for a file without a drivable street inside the polygon."""
+    fix = "check that file and polygon are of the same place"
+    return InputError(str(path), "has no street that cars may use inside the polygon", fix)
 
 
 def _places(node_id: np.ndarray, refs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -277,17 +273,3 @@ def _places(node_id: np.ndarray, refs: np.ndarray) -> tuple[np.ndarray, np.ndarr
     at[at == len(node_id)] = 0
     there = node_id[at] == refs if len(node_id) else np.zeros(len(refs), dtype=bool)
     return at, there
-
-
-def _require_on_the_globe(
-    node_id: np.ndarray, lon: np.ndarray, lat: np.ndarray, path: Path
-) -> None:
-    off = ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))
-    if off.any():
-        ids = tuple(map(str, node_id[off].tolist()))
-        raise InputError(
-            f"{path}, nodes",
-            f"{off.sum():,} outside 180 degrees of longitude and 90 of latitude",
-            "get the file again",
-            ids,
-        )

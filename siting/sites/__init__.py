@@ -40,11 +40,7 @@ from siting.sites.places import (
 from siting.sites.sizes import shown_offers, with_sizes
 from siting.sites.standards import ServiceStandard, group_mix
 from siting.sites.street_corners import candidates_from_streets
-from siting.sites.waiting import (
-    erlang_c,
-    largest_arrivals_per_h,
-    wait_probability,
-)
+from siting.sites.waiting import erlang_c, largest_arrivals_per_h, wait_probability
 from siting.sites.whereabouts import with_whereabouts
 
 __all__ = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain, compress
 from typing import Any, Required, TypedDict, Unpack
 
 import numpy as np
@@ -152,8 +153,7 @@ def rules_of(given: RuleFigures) -> Rules:
 
 
 def configuration_table(
-    configurations: Configurations,
-    **given: Unpack[RuleFigures],
+    configurations: Configurations, **given: Unpack[RuleFigures]
 ) -> pd.DataFrame:
     """Return one row per configuration: power (kW), cost parts (PKR), subsidy (PKR), kWh/day.
 
@@ -197,9 +197,9 @@ def configuration_table(
     refuse(faults)
     rules = rules_of(given)
     out = bare_configurations(configurations, rules)
-    km = _city_km(rules.grid) if rules.line_km is None else rules.line_km
-    out["upgrade_cost_pkr"] = 0.0
-    out = with_costs(out.assign(line_km=km), rules).drop(columns="line_km")
+    usual_km = rules.grid.set_index("item")["value"].astype(float)
+    km = usual_km["distance_city"] if rules.line_km is None else rules.line_km
+    out = with_costs(out.assign(upgrade_cost_pkr=0.0, line_km=km), rules).drop(columns="line_km")
     capacity = capacity_columns(out)
     out[capacity] *= rules.availability
     out["capacity_kwh_day"] = out[capacity].sum(axis=1)
@@ -213,10 +213,8 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
 
     An `InputError` names every class without the session figures needed for capacity.
     """
-    count = pd.DataFrame.from_dict(
-        {name: dict(chosen) for name, chosen in configurations.items()}, orient="index"
-    )
-    count = count.fillna(0).astype(float)
+    chosen = {name: dict(numbers) for name, numbers in configurations.items()}
+    count = pd.DataFrame.from_dict(chosen, orient="index").fillna(0).astype(float)
     chargers = rules.chargers
     types = chargers.set_index(chargers["charger_id"].astype(str)).loc[count.columns]
     refuse(rules.mix_faults(types))
@@ -226,10 +224,8 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     battery = types["battery_kwh"].fillna(0) * types["battery_pkr_kwh"].fillna(0)
     swap = (types["battery_kwh"].fillna(0) > 0).to_numpy()
     out = pd.DataFrame({"configuration": count.index.astype(str)})
-    out["chargers"] = [
-        " + ".join(f"{k} x {name}" for name, k in chosen.items())
-        for chosen in configurations.values()
-    ]
+    listed = ([f"{k} x {name}" for name, k in of.items()] for of in configurations.values())
+    out["chargers"] = list(map(" + ".join, listed))
     out["vehicle_classes"] = _classes(n, types, rules.compatibility)
     out["power_kw"] = n @ kw
     out["load_kw"] = 0.0
@@ -241,13 +237,13 @@ def bare_configurations(configurations: Configurations, rules: Rules) -> pd.Data
     fees = rules.fees
     out["fee_cost_pkr"] = float(fees.loc[fees["item"] == "application", "value"].sum())
     costs = rules.costs
-    upfront = costs.land_bay_upfront_pkr if costs.land == "upfront" else 0.0
-    lease = costs.land_bay_month_pkr * MONTHS if costs.land == "lease" else 0.0
     out["civil_cost_pkr"] = out["bays_needed"] * costs.civil_bay_pkr
+    upfront = costs.land_bay_upfront_pkr if costs.land == "upfront" else 0.0
     out["land_cost_pkr"] = out["bays_needed"] * upfront
     largest = np.where(n > 0, kw, 0.0).max(axis=1)
     out = pd.concat([out, annual_fee(largest, fees)], axis=1)
     out["om_pkr_year"] = costs.om_share * (out["charger_cost_pkr"] - out["battery_cost_pkr"])
+    lease = costs.land_bay_month_pkr * MONTHS if costs.land == "lease" else 0.0
     out["land_pkr_year"] = out["bays_needed"] * lease
     out["charger_life_years"] = _shortest(n, types["life_years"])
     out["battery_life_years"] = _shortest(n, types["battery_life_years"].where(swap))
@@ -275,9 +271,8 @@ def with_costs(offers: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     line = offers["line_km"] * float(items["overhead_11kv"])
     out = offers.drop(columns="needs_line")
     out["line_cost_pkr"] = line.where(offers["needs_line"].astype(bool), 0.0)
-    out["grid_cost_pkr"] = out[["connection_cost_pkr", "line_cost_pkr", "upgrade_cost_pkr"]].sum(
-        axis=1
-    )
+    parts = ["connection_cost_pkr", "line_cost_pkr", "upgrade_cost_pkr"]
+    out["grid_cost_pkr"] = out[parts].sum(axis=1)
     costs = rules.costs
     site_works = out["grid_cost_pkr"] + out["civil_cost_pkr"]
     works = out["charger_cost_pkr"] + site_works
@@ -322,19 +317,10 @@ def configuration_faults(configurations: Configurations, chargers: pd.DataFrame)
 
 
 def _classes(n: np.ndarray, types: pd.DataFrame, compatibility: pd.DataFrame) -> list[str]:
-    groups = types["charger_group"].astype(str).to_numpy()
     by_group = compatibility.groupby("charger_group")["vehicle_class"].agg(list).to_dict()
-    return [
-        ", ".join(
-            dict.fromkeys(
-                vehicle
-                for group, number in zip(groups, row, strict=True)
-                if number > 0
-                for vehicle in by_group.get(group, [])
-            )
-        )
-        for row in n
-    ]
+    of_type = [by_group.get(group, []) for group in types["charger_group"].astype(str)]
+    chosen = (chain.from_iterable(compress(of_type, row > 0)) for row in n)
+    return [", ".join(dict.fromkeys(vehicles)) for vehicles in chosen]
 
 
 def battery_pkr_kwh(types: pd.DataFrame) -> float:
@@ -347,7 +333,3 @@ def _shortest(n: np.ndarray, life_years: pd.Series) -> np.ndarray:
     lives = life_years.to_numpy(dtype=float, na_value=np.nan)
     shortest = np.where((n > 0) & ~np.isnan(lives), lives, np.inf).min(axis=1)
     return np.where(np.isfinite(shortest), shortest, np.nan)
-
-
-def _city_km(grid: pd.DataFrame) -> float:
-    return float(grid.loc[grid["item"] == "distance_city", "value"].iloc[0])

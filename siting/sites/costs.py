@@ -28,14 +28,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from siting.errors import Fault, refuse, wrong_figures
 from siting.reference import at_preset, table
+from siting.sites.waiting import Floats
 from siting.tables import COST_PARTS
-
-Floats = npt.NDArray[np.float64]
 
 LAND = ("lease", "upfront")
 POINTS_RULES = ("none", "minimum", "maximum")
@@ -43,19 +41,12 @@ SUBSIDY_RULES = ("need", "share", "flat", "gap")
 MONTHS = 12.0
 # Fields of `SiteCosts`, each with the item of works.csv that fills it.
 WORKS = {
-    "civil_bay_pkr": "civil_bay",
-    "land_bay_month_pkr": "land_bay_month",
-    "land_bay_upfront_pkr": "land_bay_upfront",
-    "om_share": "om_share",
-    "road_battery_2w": "road_battery_2w",
-    "road_battery_3w": "road_battery_3w",
-    "site_bays": "site_bays",
-    "line_detour": "line_detour",
-    "contingency_share": "contingency_share",
-    "design_share": "design_share",
-    "insurance_share": "insurance_share",
-    "deposit_pkr_kw": "deposit_kw",
-    "busy_share": "busy_share",
+    field_name: field_name.replace("_pkr", "")
+    for field_name in (
+        *("civil_bay_pkr", "land_bay_month_pkr", "land_bay_upfront_pkr", "om_share"),
+        *("road_battery_2w", "road_battery_3w", "site_bays", "line_detour"),
+        *("contingency_share", "design_share", "insurance_share", "deposit_pkr_kw", "busy_share"),
+    )
 }
 SHARES = ("om_share", "contingency_share", "design_share", "insurance_share", "busy_share")
 
@@ -263,7 +254,7 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
         "contingency_cost_pkr": [*works, "design_cost_pkr"],
         "insurance_pkr_year": works,
     }
-    names = list(dict.fromkeys([*works, *soft, part]))
+    names = dict.fromkeys([*works, *soft, part])
     none = np.zeros(len(offers))
     # Arrays are faster than tables, which matters because one plan varies hundreds of figures.
     now = {c: offers[c].to_numpy(dtype=float) if c in offers else none for c in names}
@@ -273,8 +264,7 @@ def with_dearer(offers: pd.DataFrame, part: str, added_pkr: pd.Series[float]) ->
         rate = np.divide(now[name], base, out=np.zeros_like(base), where=base > 0)
         then[name] = then[name] + np.nan_to_num(rate) * (dearer - base)
     more = np.nansum([then[c] - now[c] for c in names if c in COST_PARTS], axis=0)
-    cost = offers["cost_pkr"] + more
-    return offers.assign(**then, cost_pkr=cost)
+    return offers.assign(**then, cost_pkr=offers["cost_pkr"] + more)
 
 
 def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
@@ -307,17 +297,13 @@ def connection_tier(power_kw: Floats, grid: pd.DataFrame) -> pd.DataFrame:
 
 def annual_fee(largest_kw: Floats, fees: pd.DataFrame) -> pd.DataFrame:
     """Return NEECA's level and annual fee (PKR a year) by the largest charger (kW)."""
-    levels = fees[fees["item"] == "annual"].copy()
-    levels["max_kw"] = levels["max_kw"].astype(float).fillna(np.inf)
+    levels = fees[fees["item"] == "annual"]
+    levels = levels.assign(max_kw=levels["max_kw"].astype(float).fillna(np.inf))
     levels = levels.sort_values("max_kw")
     at = np.searchsorted(levels["max_kw"].to_numpy(), largest_kw, side="left")
-    level = levels.iloc[np.minimum(at, len(levels) - 1)]
-    return pd.DataFrame(
-        {
-            "neeca_level": level["level"].to_numpy(),
-            "annual_fee_pkr": level["value"].to_numpy(dtype=float),
-        }
-    )
+    level = levels.iloc[np.minimum(at, len(levels) - 1)].reset_index(drop=True)
+    fee = level["value"].astype(float)
+    return pd.DataFrame({"neeca_level": level["level"], "annual_fee_pkr": fee})
 
 
 def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floats:
@@ -328,14 +314,11 @@ def bays_needed(number: Floats, types: pd.DataFrame, bays: pd.DataFrame) -> Floa
     per_port = (groups.map(bay_rules["per"]) != "charger").to_numpy()
     units = np.where(per_port, types["ports"].to_numpy(dtype=float), 1.0)
     # A rounding tolerance: 3 x 1/3 of a bay is one bay.
-    whole: Floats = np.ceil(number @ (per_unit * units) - 1e-9)
-    return whole
+    return np.asarray(np.ceil(number @ (per_unit * units) - 1e-9))
 
 
 def points_required(site_bays: Floats, rule: pd.DataFrame) -> Floats:
     """Return the charging points in NEECA's parking rule for a number of bays; 0 for NaN."""
     steps = rule["max_bays"].to_numpy(dtype=float)
     at = np.minimum(np.searchsorted(steps, site_bays, side="left"), len(rule) - 1)
-    points = rule["points"].to_numpy(dtype=float)[at]
-    asked: Floats = np.where(np.isfinite(site_bays), points, 0.0)
-    return asked
+    return np.where(np.isfinite(site_bays), rule["points"].to_numpy(dtype=float)[at], 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import cast
 
 import geopandas as gpd
 import numpy as np
@@ -12,22 +12,16 @@ import pandas as pd
 from siting.errors import Fault, InputError, refuse
 from siting.files import read_layer, rows_fault
 
-
-class OcmAnswer(NamedTuple):
-    """A yes-or-no property that Open Charge Map codes as numbers."""
-
-    column: str
-    yes: tuple[int, ...]
-    otherwise: bool  # the answer if the column is missing
-
-
 # Power of the commonest unit in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
 
-# Open Charge Map's codes, not verified: 10 available, 20 in use, 30 out of order for now, 50
+# Open Charge Map's columns in place of ours, their codes for yes, and the answer where neither
+# column is there. The codes are not verified: 10 available, 20 in use, 30 out of order for now, 50
 # operational, 75 partly operational; usage 2 private for staff and visitors, 6 private.
-OPERATIONAL = OcmAnswer("status_type_id", (10, 20, 30, 50, 75), otherwise=True)
-PRIVATE = OcmAnswer("usage_type_id", (2, 6), otherwise=False)
+OCM_ANSWERS = {
+    "operational": ("status_type_id", (10, 20, 30, 50, 75), True),
+    "private": ("usage_type_id", (2, 6), False),
+}
 
 YES = ("true", "yes", "1", "1.0", "y")
 NO = ("false", "no", "0", "0.0", "n")
@@ -56,18 +50,14 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
         odd = layer["ports"].notna() & ~((ports >= 1) & (ports == ports.round()))
         what = "not whole numbers of at least 1"
         faults += rows_fault(f"{path}, column ports", odd, path, what, "blank where unknown")
+    where = f"{path}, column power_kw"
     if "power_kw" not in layer.columns:
         have = ", ".join(str(c) for c in layer.columns if c != "geometry")
-        raise InputError(
-            f"{path}, column power_kw", "missing", f"add it, blank where unknown; it has: {have}"
-        )
+        raise InputError(where, "missing", f"add it, blank where unknown; it has: {have}")
     power_kw, bad = _largest(layer["power_kw"])
     what = f"{bad.sum():,} of {len(layer):,} rows are not kW above 0"
-    faults += rows_fault(
-        f"{path}, column power_kw", bad, path, what, "leave it blank where unknown"
-    )
-    operational = _answers(layer, path, faults, "operational", OPERATIONAL)
-    private = _answers(layer, path, faults, "private", PRIVATE)
+    faults += rows_fault(where, bad, path, what, "leave it blank where unknown")
+    operational, private = (_answers(layer, path, faults, column) for column in OCM_ANSWERS)
     id_column = next((c for c in ("station_id", "ocm_id", "id") if c in layer.columns), None)
     if id_column:
         ids, what = layer[id_column], "the same id in several rows"
@@ -76,15 +66,13 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     faults += rows_fault(f"{path}, geometry", missing, path, "missing", "leave these rows out")
     refuse(faults)
     existing = operational & ~private
-    kind = np.select(
-        [existing, ~operational], ["existing", "existing (not operating)"], "existing (private)"
-    )
+    closed = np.where(operational, "existing (private)", "existing (not operating)")
     given = np.where(np.isnan(power_kw), ASSUMED_POWER_KW, power_kw)
     shapes = layer.geometry
     stations = gpd.GeoDataFrame(
         {
             "name": _names(layer),
-            "kind": kind,
+            "kind": np.where(existing, "existing", closed),
             "existing": existing,
             "existing_power_kw": np.where(existing, given, 0.0),
             "operational": operational,
@@ -110,27 +98,23 @@ def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return largest.to_numpy(dtype=float, na_value=np.nan), bad
 
 
-def _answers(
-    layer: gpd.GeoDataFrame, path: Path, faults: list[Fault], column: str, ocm: OcmAnswer
-) -> np.ndarray:
+def _answers(layer: gpd.GeoDataFrame, path: Path, faults: list[Fault], column: str) -> np.ndarray:
     """Return a yes-or-no column, decoded if it is Open Charge Map's."""
     if column in layer.columns:
         text = layer[column].astype("str").str.strip().str.casefold()
         yes, no = text.isin(YES).to_numpy(), text.isin(NO).to_numpy()
         faults += rows_fault(f"{path}, column {column}", ~(yes | no), path, "neither yes nor no")
         return np.asarray(yes)
-    if ocm.column in layer.columns:
-        number = pd.to_numeric(layer[ocm.column], errors="coerce")
-        return np.asarray(number.isin(ocm.yes).to_numpy())
-    return np.full(len(layer), ocm.otherwise)
+    ocm_column, codes, otherwise = OCM_ANSWERS[column]
+    if ocm_column in layer.columns:
+        return np.asarray(pd.to_numeric(layer[ocm_column], errors="coerce").isin(codes).to_numpy())
+    return np.full(len(layer), otherwise)
 
 
 def _names(layer: gpd.GeoDataFrame) -> pd.Series:
-    column = next((c for c in ("name", "title") if c in layer.columns), None)
-    if column is None:
-        return pd.Series(None, index=layer.index, dtype="str")
-    names: pd.Series = layer[column].astype("str").where(layer[column].notna())
-    return names
+    nameless = pd.Series(None, index=layer.index, dtype="str")
+    given = layer.get("name", layer.get("title", nameless))
+    return cast("pd.Series", given.astype("str").where(given.notna()))
 
 
 def _sources(

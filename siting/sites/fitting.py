@@ -90,11 +90,10 @@ def _fits(sites: pd.DataFrame, choices: pd.DataFrame, rules: Fitting) -> Flags:
 
 def _smallest(choices: pd.DataFrame, sized: Flags, least_ports: int) -> int:
     """Return the row of the smallest size with enough ports: fewest bays, then least load."""
-    there = np.flatnonzero(sized)
-    large = there[(choices["ports"].to_numpy()[there] >= least_ports)]
-    order = choices.iloc[large if len(large) else there].reset_index(drop=True)
-    first = order.sort_values(["bays_needed", "load_kw", "charger_cost_pkr"], kind="stable")
-    return int((large if len(large) else there)[first.index[0]])
+    large = sized & (choices["ports"].to_numpy() >= least_ports)
+    rows = np.flatnonzero(large if large.any() else sized)
+    order = choices.iloc[rows][["charger_cost_pkr", "load_kw", "bays_needed"]]
+    return int(rows[np.lexsort(order.to_numpy(dtype=float).T)[0]])
 
 
 def require_fit(sites: pd.DataFrame, choices: pd.DataFrame, sized: Flags, rules: Fitting) -> None:
@@ -132,12 +131,10 @@ def with_upgrade(offers: pd.DataFrame, rules: Fitting) -> pd.DataFrame:
     over = (out["reason"] == "") & (added > out["headroom_kw"])
     if rules.upgrade:
         items = rules.grid.set_index("item")["value"].astype(float)
-        kw = (added - out["headroom_kw"]).where(over, 0.0)
-        out["upgrade_kw"] = kw
+        kw = out["upgrade_kw"] = (added - out["headroom_kw"]).where(over, 0.0)
         price = items["upgrade_fixed"] + kw * items["upgrade_kw"]
         out["upgrade_cost_pkr"] = price.where(over, 0.0)
-        named = out["configuration"] + UPGRADED
-        out["configuration"] = named.where(over, out["configuration"])
+        out.loc[over, "configuration"] += UPGRADED
         return out
     out.loc[over, "reason"] = [
         f"needs {power:,.0f} kW, headroom {spare:,.0f} kW"

@@ -14,8 +14,6 @@ import shapely
 from siting.errors import Fault, refuse
 from siting.files import missing_columns, rows_fault
 
-METRES = 1000.0
-
 
 def nearest_line_km(
     candidates: gpd.GeoDataFrame, network: gpd.GeoDataFrame, detour: float = 1.3
@@ -41,11 +39,9 @@ def nearest_line_km(
         faults.append(Fault("line_detour", f"{detour} is not a factor of at least 1"))
     refuse(faults)
     _, away_m = _nearest(candidates, network)
-    out = candidates.copy()
-    measured = pd.Series(away_m / METRES * detour, index=candidates.index)
-    known = candidates.get("line_km")
-    out["line_km"] = measured if known is None else known.astype(float).fillna(measured)
-    return _geometry_last(out)
+    measured = pd.Series(away_m / 1000 * detour, index=candidates.index)
+    line_km = candidates.get("line_km", measured).astype(float).fillna(measured)
+    return _geometry_last(candidates.assign(line_km=line_km))
 
 
 def assign_feeders(
@@ -78,16 +74,13 @@ def assign_feeders(
     ordered = feeders.assign(feeder_id=feeders["feeder_id"].astype(str))
     ordered = ordered.sort_values("feeder_id", kind="stable", ignore_index=True)
     at, away_m = _nearest(candidates, ordered)
-    near = pd.Series(away_m <= within_m, index=candidates.index)
-    out = candidates.copy()
-    ids = pd.Series(ordered["feeder_id"].to_numpy(object)[at], index=candidates.index)
-    spare = pd.Series(ordered["headroom_kw"].to_numpy(float)[at], index=candidates.index)
-    out["feeder_id"] = ids.where(near)
-    known = candidates.get("headroom_kw")
-    spare = spare.where(near)
-    out["headroom_kw"] = spare if known is None else known.astype(float).fillna(spare)
-    out["feeder_m"] = pd.Series(away_m, index=candidates.index).where(near)
-    return _geometry_last(out)
+    found = (ordered["feeder_id"].to_numpy(object)[at], ordered["headroom_kw"].to_numpy(float)[at])
+    ids, spare, feeder_m = (
+        pd.Series(values, index=candidates.index).where(away_m <= within_m)
+        for values in (*found, away_m)
+    )
+    known = candidates.get("headroom_kw", spare).astype(float).fillna(spare)
+    return _geometry_last(candidates.assign(feeder_id=ids, headroom_kw=known, feeder_m=feeder_m))
 
 
 def _nearest(sites: gpd.GeoDataFrame, layer: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -44,8 +44,7 @@ def fastest_kw(group: str, compatibility: pd.DataFrame, limits: pd.DataFrame) ->
 def draw_kw(types: pd.DataFrame, fastest: float) -> np.ndarray:
     """Return the draw of one charger of each type with a vehicle at every port (kW)."""
     ports = types["ports"].to_numpy(dtype=float)
-    drawn: np.ndarray = np.minimum(types["power_kw"].to_numpy(dtype=float), ports * fastest)
-    return drawn
+    return np.asarray(np.minimum(types["power_kw"].to_numpy(dtype=float), ports * fastest))
 
 
 def ports_taken(ports: int, erlangs: float, share: float) -> int:

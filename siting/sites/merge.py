@@ -78,25 +78,20 @@ def merge_candidates(
     """
     places = _stack(layers, network, merge_within_m, max_snap_m)
     snapped = snap(places, network, max_snap_m)
-    places["node_id"] = pd.array(snapped["node_id"].to_numpy(), dtype="Int64")
-    places["snap_m"] = snapped["snap_m"].to_numpy(dtype=float)
-    places["road_m"] = snapped["road_m"].to_numpy(dtype=float)
+    places[["node_id", "snap_m", "road_m"]] = snapped[["node_id", "snap_m", "road_m"]]
     unfit = _unfit(places, excluded)
     away = places["node_id"].isna().to_numpy()
     far = away | unfit.notna().to_numpy()
     dropped = _dropped(places[far], unfit[far], network, max_snap_m)
-    if far.all() and not away.all():
+    if away.all():
+        what = f"none of {len(places):,} places is within {max_snap_m:,.0f} m of a road: the "
+        what += f"nearest is {places['road_m'].min():,.0f} m away"
+        raise InputError("candidates", what, "raise max_snap_m, or give other layers")
+    if far.all():
         reasons = dropped["reason"].value_counts()
         told = "; ".join(f"{count:,} {reason}" for reason, count in reasons.head(3).items())
         what = f"none of {len(places):,} places is left: {told}"
         raise InputError("candidates", what, "exclude less, or give other layers")
-    if far.all():
-        raise InputError(
-            "candidates",
-            f"none of {len(places):,} places is within {max_snap_m:,.0f} m of a road: the "
-            f"nearest is {places['road_m'].min():,.0f} m away",
-            "raise max_snap_m, or give other layers",
-        )
     if far.any():
         outside = dropped["reason"].str.startswith(OUTSIDE).sum()
         log.info("%s places lie outside the area of the roads", f"{outside:,}")
@@ -131,20 +126,20 @@ def _stack(
         local = layer.to_crs(network.crs)
         if not roads.intersects(shapely.box(*local.total_bounds)):
             sources = ", ".join(sorted(set(layer["source"].astype(str)))[:3])
-            faults.append(
-                Fault(
-                    f"{where} ({sources})",
-                    f"lies at {extent(layer)}, the roads at {extent(network.nodes)}",
-                    "give the layer of this city, or check its coordinates",
-                )
-            )
+            what = f"lies at {extent(layer)}, the roads at {extent(network.nodes)}"
+            fix = "give the layer of this city, or check its coordinates"
+            faults.append(Fault(f"{where} ({sources})", what, fix))
             continue
         parts.append(local.assign(layer=number))
     if not faults and not parts:
         faults.append(Fault("candidates", "there is no place in any layer", "add a layer"))
     if parts:
         places = pd.concat(parts, ignore_index=True)
-        faults += _repeated_ids(places)
+        if OWN_ID in places.columns:
+            # Two of the user's tables may each number their rows.
+            ids, what = places[OWN_ID], "the same id for several places"
+            twice = ids.notna() & places.duplicated(["layer", OWN_ID], keep=False)
+            faults += rows_fault(f"candidates, column {OWN_ID}", twice, ids, what)
     refuse(faults)
     return _in_order(places)
 
@@ -157,22 +152,10 @@ def _area(network: Network, max_snap_m: float) -> shapely.Polygon:
     return area
 
 
-def _repeated_ids(places: gpd.GeoDataFrame) -> list[Fault]:
-    if OWN_ID not in places.columns:
-        return []
-    ids = places[OWN_ID]
-    # Two of the user's tables may each number their rows; `source` identifies the table.
-    twice = ids.notna() & places.duplicated(["layer", OWN_ID], keep=False)
-    return rows_fault(f"candidates, column {OWN_ID}", twice, ids, "the same id for several places")
-
-
 def _in_order(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     for column, default in (("existing", False), ("existing_power_kw", 0.0)):
-        if column not in places.columns:
-            places[column] = default
-        places[column] = places[column].where(places[column].notna(), default)
-    places["existing"] = places["existing"].astype(bool)
-    places["existing_power_kw"] = places["existing_power_kw"].astype(float)
+        given = places.get(column, pd.Series(default, index=places.index))
+        places[column] = given.where(given.notna(), default).astype(type(default))
     for column in ("name", "kind", "source"):
         places[column] = places[column].astype("str").where(places[column].notna())
     order = pd.DataFrame(
@@ -250,8 +233,7 @@ def _join(places: gpd.GeoDataFrame, merge_within_m: float) -> np.ndarray:
 
 
 def _sites(places: gpd.GeoDataFrame, into: np.ndarray) -> gpd.GeoDataFrame:
-    position = np.arange(len(places))
-    joined = into != position
+    joined = into != np.arange(len(places))
     names = places["name"].fillna(places["kind"])[joined].groupby(into[joined])
     sites = places[~joined].copy()
     sites["merged"] = np.bincount(into, minlength=len(places))[~joined] - 1
@@ -276,8 +258,8 @@ def _sites(places: gpd.GeoDataFrame, into: np.ndarray) -> gpd.GeoDataFrame:
         joined_ids = ids.groupby(into[ids.index]).agg("; ".join)
         sites["merged_ids"] = joined_ids.reindex(sites.index).fillna("")
         columns.append("merged_ids")
-    y, x = (sites.geometry.y.round(ROUND_TO), sites.geometry.x.round(ROUND_TO))
-    order = np.lexsort((sites.index, x, y))
+    at = sites.geometry
+    order = np.lexsort((sites.index, at.x.round(ROUND_TO), at.y.round(ROUND_TO)))
     sites = sites.iloc[order].reset_index(drop=True)
     sites["site_id"] = [f"s{i:04d}" for i in range(1, len(sites) + 1)]
     return sites[[*columns, "geometry"]]

@@ -21,18 +21,11 @@ from siting.sites.configurations import (
     rules_of,
     with_costs,
 )
-from siting.sites.fitting import (
-    Fitting,
-    paired,
-    pairs,
-    require_fit,
-    with_reasons,
-    with_upgrade,
-)
+from siting.sites.fitting import Fitting, paired, pairs, require_fit, with_reasons, with_upgrade
 from siting.sites.places import SITE_FIGURES, figure_faults
 from siting.sites.sizes import with_sizes
 from siting.sites.standing import extended_offers, standing_offers
-from siting.tables import CANDIDATES, COST_PARTS, capacity_groups, find_faults
+from siting.tables import CANDIDATES, COST_PARTS, capacity_columns, find_faults
 
 POLICIES = ("keep", "extend", "ignore")
 MOTORWAY_KINDS = ("services", "rest_area", "motorway")
@@ -125,9 +118,8 @@ def make_offers(
     figures: dict[str, Any] = {**given}
     headroom_kw, parking = figures.pop("headroom_kw", 800.0), figures.pop("parking", None)
     if not (np.isfinite(headroom_kw) and headroom_kw >= 0):
-        faults.append(
-            Fault("headroom_kw", f"{headroom_kw} is not {SITE_FIGURES['headroom_kw'][0]}")
-        )
+        what = f"{headroom_kw} is not {SITE_FIGURES['headroom_kw'][0]}"
+        faults.append(Fault("headroom_kw", what))
     if existing_policy not in POLICIES:
         what = f"{existing_policy!r} is not a policy"
         faults.append(Fault("existing_policy", what, "use " + ", ".join(POLICIES)))
@@ -164,16 +156,14 @@ def make_offers(
     built = with_costs(with_upgrade(built, fitting), rules)
     built = with_reasons(built, sized[np.concatenate(picked)], fitting)
     zero = dict.fromkeys((*MONEY, *RUNNING, "upgrade_kw", "neeca_points"), 0.0)
-    standing = standing.assign(
-        extends=False, **zero, **dict.fromkeys(LIVES, np.nan), **dict.fromkeys(TEXT, "")
-    )
+    blank: dict[str, Any] = dict.fromkeys(LIVES, np.nan) | dict.fromkeys(TEXT, "")
+    standing = standing.assign(extends=False, **zero, **blank)
     # Existing stations come first, so that each precedes its extensions at a site.
     frames = [frame for frame in (standing, built) if len(frame)]
     offers = pd.concat(frames, ignore_index=True) if frames else built
     if not offers["order"].is_monotonic_increasing:
         offers = offers.sort_values("order", kind="stable", ignore_index=True)
-    groups = dict.fromkeys(capacity_groups(map(str, [*choices.columns, *standing.columns])))
-    capacity = [f"capacity_{group}_kwh_day" for group in groups]
+    capacity = list(dict.fromkeys(capacity_columns(choices) + capacity_columns(standing)))
     output = offers.reindex(columns=capacity).astype(float).fillna(0.0)
     offers[capacity] = output.mul(offers["availability"], axis=0)
     offers["standing_kwh_day"] *= offers["availability"]
@@ -204,17 +194,13 @@ def _sites(candidates: gpd.GeoDataFrame, rules: Rules, headroom_kw: float) -> pd
     """Return the figures of the sites for their offers, defaults filled in."""
 
     def known(column: str) -> pd.Series[float]:
-        if column in candidates.columns:
-            given: pd.Series[float] = candidates[column].astype(float)
-            return given
-        return pd.Series(np.nan, index=candidates.index)
+        unknown = pd.Series(np.nan, index=candidates.index)
+        return cast("pd.Series[float]", candidates.get(column, unknown).astype(float))
 
     km = rules.grid.set_index("item")["value"].astype(float)
     city = float(km["distance_city"])
-    motorway = candidates["kind"].isin(MOTORWAY_KINDS)
-    usual = pd.Series(city, index=candidates.index).mask(
-        motorway, float(km.get("distance_motorway", city))
-    )
+    motorway = float(km.get("distance_motorway", city))
+    usual = candidates["kind"].isin(MOTORWAY_KINDS).map({True: motorway, False: city})
     out = pd.DataFrame(
         {
             "site_id": candidates["site_id"].astype(str),

@@ -63,9 +63,9 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     no tags are given, or no place has one.
     """
     _require_tags(tags)
-    if path.name.lower().endswith(OSM_SUFFIXES):
-        return _tagged(read_osm_places(path, tags), tags, str(path), f"{OSM_CREDIT}, {path.name}")
-    return _tagged(read_layer(path, unique_ids=False), tags, str(path), path.name)
+    osm = path.name.lower().endswith(OSM_SUFFIXES)
+    source = f"{OSM_CREDIT}, {path.name}" if osm else path.name
+    return _tagged(read_destinations(path, tags), tags, str(path), source)
 
 
 def candidates_from_features(
@@ -237,12 +237,11 @@ def _values(wanted: bool | str | Sequence[str]) -> list[str]:
 
 
 def _in_words(tags: Tags) -> str:
-    parts = [
+    return " or ".join(
         f"{key}={'*' if wanted is True else '|'.join(_values(wanted))}"
         for key, wanted in tags.items()
         if wanted is not False
-    ]
-    return " or ".join(parts)
+    )
 
 
 def _present(layer: gpd.GeoDataFrame, tags: Tags) -> str:
@@ -258,12 +257,7 @@ def _present(layer: gpd.GeoDataFrame, tags: Tags) -> str:
 
 
 def candidates_from_parcels(
-    path: Path,
-    network: Network,
-    *,
-    min_area_m2: float,
-    kind: str = "parcel",
-    **columns: str | None,
+    path: Path, network: Network, *, min_area_m2: float, kind: str = "parcel", **columns: str | None
 ) -> gpd.GeoDataFrame:
     """Return a layer's parcels as points in lon/lat, each at its point nearest to a road.
 
@@ -276,22 +270,17 @@ def candidates_from_parcels(
     layer = _read_areas(path)
     places = candidates_from_layer(path, kind=kind, **columns)
     local = layer.geometry.to_crs(network.crs)
-    roads = network.edges.geometry.to_numpy()
-    shapes = local.to_numpy()
+    roads, shapes = network.edges.geometry.to_numpy(), local.to_numpy()
     at, nearest = shapely.STRtree(roads).query_nearest(shapes, all_matches=False)
     spots = shapely.get_point(shapely.shortest_line(shapes[at], roads[nearest]), 0)
     places = places.set_geometry(gpd.GeoSeries(spots, crs=network.crs).to_crs(places.crs))
-    area_m2 = local.area.to_numpy()
-    places["unfit"] = pd.array(
-        [
-            f"{SMALL}{area:,.0f} m2, at least {min_area_m2:,.0f} m2 are wanted"
-            if area < min_area_m2
-            else None
-            for area in area_m2
-        ],
-        dtype="str",
-    )
-    return places
+    unfit = [
+        f"{SMALL}{area:,.0f} m2, at least {min_area_m2:,.0f} m2 are wanted"
+        if area < min_area_m2
+        else None
+        for area in local.area
+    ]
+    return places.assign(unfit=pd.array(unfit, dtype="str"))
 
 
 def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFrame:
@@ -305,11 +294,9 @@ def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFram
     for path, name_column in layers:
         try:
             layer = _read_areas(path)
+            refuse(missing_columns(layer, () if name_column is None else (name_column,), str(path)))
         except InputError as err:
-            faults.extend(err.faults)
-            continue
-        if name_column is not None and name_column not in layer.columns:
-            faults += missing_columns(layer, (name_column,), str(path))
+            faults += err.faults
             continue
         names = layer.get(name_column or "name", pd.Series(None, index=layer.index, dtype="str"))
         known = names.notna() & (names.astype(str).str.strip() != "")

@@ -13,20 +13,17 @@ from math import prod
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from siting.errors import Fault, InputError, refuse
 from siting.sites.chargers_text import charger_counts, size_name
-from siting.sites.configurations import EXTENDED, UPGRADED
+from siting.sites.configurations import EXTENDED, UPGRADED, Configurations
+from siting.sites.fitting import Flags
+from siting.sites.waiting import Floats
 
 Sizes = Mapping[str, Sequence[int]]
-Configurations = Mapping[str, Mapping[str, int]]
 
 # Largest number of sizes: a thousand numbers for each of two types already make a million.
 MOST_SIZES = 20_000
-
-Flags = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 
 
 def with_sizes(
@@ -63,10 +60,8 @@ def _stations(sizes: Sizes, chargers: pd.DataFrame) -> list[dict[str, int]]:
     """Return each station that the sizes allow; the catalogue's first group varies fastest."""
     choices = _by_group(sizes, chargers)
     # The last factor of a product varies fastest.
-    put_together = product(*([{}, *group] for group in reversed(choices)))
-    stations = (
-        {c: n for part in reversed(parts) for c, n in part.items()} for parts in put_together
-    )
+    combined = product(*([{}, *group] for group in reversed(choices)))
+    stations = ({c: n for part in reversed(of) for c, n in part.items()} for of in combined)
     return [station for station in stations if station]
 
 
@@ -74,9 +69,8 @@ def _by_group(sizes: Sizes, chargers: pd.DataFrame) -> list[list[dict[str, int]]
     """Return each charger group's types with their numbers, in catalogue order."""
     groups: dict[str, list[dict[str, int]]] = {}
     for charger, group in chargers[["charger_id", "charger_group"]].astype(str).to_numpy().tolist():
-        groups.setdefault(group, []).extend(
-            {charger: int(n)} for n in sorted(sizes.get(charger, ()))
-        )
+        choices = [{charger: int(n)} for n in sorted(sizes.get(charger, ()))]
+        groups.setdefault(group, []).extend(choices)
     return [numbers for numbers in groups.values() if numbers]
 
 
@@ -121,13 +115,9 @@ def shown_offers(
     site extended later); `bundles`: names of configurations, whose offers are all shown.
     Result: rows of `offers`, in their order.
     """
-    told = pd.DataFrame(
-        {
-            "bare": offers["configuration"].astype(str).str.removeprefix(EXTENDED),
-            "chargers": offers["chargers"].astype(str),
-        }
-    )
-    told["bare"] = told["bare"].str.removesuffix(UPGRADED)
+    bare = offers["configuration"].astype(str).str.removeprefix(EXTENDED)
+    bare = bare.str.removesuffix(UPGRADED)
+    told = pd.DataFrame({"bare": bare, "chargers": offers["chargers"].astype(str)})
     of = told.groupby(["bare", "chargers"], sort=False).ngroup().to_numpy()
     distinct = told.drop_duplicates()
     counts = [_counts(chargers)[0] for chargers in distinct["chargers"]]

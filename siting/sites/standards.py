@@ -57,7 +57,7 @@ import pandas as pd
 from siting.demand import session_figures
 from siting.errors import Fault, InputError, refuse, wrong_figures
 from siting.sites.catalogue import charging_limits
-from siting.sites.waiting import HOURS_A_DAY, MINUTES, Floats, largest_arrivals_per_h
+from siting.sites.waiting import HOURS_A_DAY, MINUTES, largest_arrivals_per_h
 
 Rule = Literal["waiting", "rated_share"]
 RULES = ("waiting", "rated_share")
@@ -162,9 +162,8 @@ def group_mix(
         faults.append(Fault(f"compatibility, charger_group {group}", what, "add a pair"))
     if lacking:
         what = f"no row for a class that uses the charger group {group}"
-        faults.append(
-            Fault("session figures", what, "add one, or use the rule rated_share", lacking)
-        )
+        fix = "add one, or use the rule rated_share"
+        faults.append(Fault("session figures", what, fix, lacking))
     if odd:
         faults.append(Fault("energy_kwh_day", "not kWh of at least 0", "", odd))
     refuse(faults)
@@ -174,8 +173,8 @@ def group_mix(
     kwh = figures.loc[classes, "session_kwh"].to_numpy(dtype=float)
     pace = kwh * MINUTES / figures.loc[classes, "session_min"].to_numpy(dtype=float)
     of_group = board_limits[board_limits["charger_group"].astype(str) == group]
-    limit_kw = of_group.set_index("vehicle_class")["limit_kw"]
-    drawn = limit_kw.reindex(classes).to_numpy(dtype=float, na_value=np.nan)
+    limit_kw = of_group.set_index("vehicle_class")["limit_kw"].reindex(classes)
+    drawn = limit_kw.to_numpy(dtype=float, na_value=np.nan)
     count = energy / kwh
     share = count / count.sum()
     peak = figures.loc[classes, "peak_hour_share"].to_numpy(dtype=float)
@@ -243,16 +242,14 @@ def peak_kwh_per_h(
     order = there[np.argsort(minutes[there], kind="stable")]
     pace = np.repeat(order, ports[order].astype(int))
     pooled = np.arange(1, len(pace) + 1)
-    one: Floats = largest_arrivals_per_h(
-        pooled, np.cumsum(minutes[pace]) / pooled, wait_min, alpha
-    ) * np.minimum.accumulate(kwh[pace])
-    best = np.concatenate([[0.0], one])
+    mean_min = np.cumsum(minutes[pace]) / pooled
+    one = largest_arrivals_per_h(pooled, mean_min, wait_min, alpha)
+    best = np.concatenate([[0.0], one * np.minimum.accumulate(kwh[pace])])
     for kind in order:
         left = int(ports[kind]) - np.concatenate([[0], np.cumsum(pace == kind)])
         of_its_own = np.zeros(len(best))
         some = left > 0
-        of_its_own[some] = kwh[kind] * largest_arrivals_per_h(
-            left[some], minutes[kind], wait_min, alpha
-        )
+        rate = largest_arrivals_per_h(left[some], minutes[kind], wait_min, alpha)
+        of_its_own[some] = kwh[kind] * rate
         best = best + of_its_own
     return float(best.max())

@@ -8,7 +8,7 @@ import pandas as pd
 from siting.sites.configurations import EXISTING, EXTENDED, Rules
 from siting.sites.costs import bays_needed
 from siting.sites.fitting import Places, paired
-from siting.tables import capacity_groups
+from siting.tables import capacity_columns
 
 # A station of up to 22 kW can only be AC Type 2: no DC unit in the catalogue is that small.
 LARGEST_AC_KW = 22.0
@@ -31,9 +31,8 @@ def standing_offers(sites: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     known = sites["existing_ports"].to_numpy(dtype=float)
     ports = np.where(np.isnan(known), likely, known).astype(int)
     classes = rules.compatibility.groupby("charger_group")["vehicle_class"].agg(", ".join)
-    units = pd.DataFrame(
-        {"charger_group": group, "power_kw": kw, "ports": ports, "battery_kwh": 0.0}
-    )
+    figures = {"charger_group": group, "power_kw": kw, "ports": ports, "battery_kwh": 0.0}
+    units = pd.DataFrame(figures)
     out = sites.assign(
         configuration=EXISTING,
         chargers=[f"1 x {power:g} kW (stands)" for power in kw],
@@ -75,18 +74,14 @@ def extended_offers(
     both = paired(stands, choices, at_site, choice)
     for column in ("power_kw", "load_kw", "ports", "points", "bays_needed"):
         both[column] = both[column] + both[f"{column}_stands"]
-    groups = capacity_groups(map(str, [*standing.columns, *choices.columns]))
-    for group in dict.fromkeys(groups):
-        column = f"capacity_{group}_kwh_day"
+    for column in dict.fromkeys(capacity_columns(standing) + capacity_columns(choices)):
         parts = [both[c] for c in (column, f"{column}_stands") if c in both.columns]
         both[column] = sum(part.astype(float) for part in parts)
     both["configuration"] = EXTENDED + both["configuration"]
     both["chargers"] = both["chargers_stands"] + " + " + both["chargers"]
     served = both["vehicle_classes_stands"] + ", " + both["vehicle_classes"]
-    once = {
-        text: ", ".join(dict.fromkeys(text.strip(", ").split(", "))) for text in served.unique()
-    }
-    both["vehicle_classes"] = served.map(once)
+    classes = {text: dict.fromkeys(text.strip(", ").split(", ")) for text in served.unique()}
+    both["vehicle_classes"] = served.map(classes).map(", ".join)
     return both.drop(columns=[f"{c}_stands" for c in shared])
 
 

@@ -11,19 +11,9 @@ from siting.roads import Network
 
 # Best corner first: a station needs passing traffic and access. A motorway has no access.
 CLASS_ORDER = (
-    "primary",
-    "secondary",
-    "trunk",
-    "tertiary",
-    "unclassified",
-    "residential",
-    "living_street",
-    "service",
-    "primary_link",
-    "secondary_link",
-    "tertiary_link",
-    "trunk_link",
-    "motorway_link",
+    *("primary", "secondary", "trunk", "tertiary"),
+    *("unclassified", "residential", "living_street", "service"),
+    *("primary_link", "secondary_link", "tertiary_link", "trunk_link", "motorway_link"),
     "motorway",
 )
 
@@ -40,41 +30,25 @@ def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFr
     """
     if not (np.isfinite(spacing_m) and spacing_m > 0):
         raise InputError("spacing_m", f"{spacing_m} is not a distance", "give metres above 0")
-    edges = network.edges.reset_index()
+    edges = network.edges[["highway", "name"]].reset_index()
     rank = {name: i for i, name in enumerate(CLASS_ORDER)}
-    ends = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "node_id": edges[end],
-                    "other": edges[other],
-                    "rank": edges["highway"].map(rank).fillna(len(rank)),
-                    "name": edges["name"].astype("str").where(edges["name"].notna()),
-                }
-            )
-            for end, other in (("u", "v"), ("v", "u"))
-        ]
-    )
-    ends = ends.sort_values(["node_id", "rank", "name"], na_position="last", kind="stable")
-    corners = ends.groupby("node_id").agg(
-        rank=("rank", "first"), name=("name", "first"), streets=("other", "nunique")
+    edges["rank"] = edges["highway"].map(rank).fillna(len(rank))
+    edges["name"] = edges["name"].astype("str").where(edges["name"].notna())
+    ends = pd.concat([edges, edges.rename(columns={"u": "v", "v": "u"})])
+    ends = ends.sort_values(["u", "rank", "name"], na_position="last", kind="stable")
+    corners = ends.groupby("u").agg(
+        rank=("rank", "first"), name=("name", "first"), streets=("v", "nunique")
     )
     points = network.nodes.geometry
     corners = corners.reindex(points.index)
     x, y = points.x.to_numpy(), points.y.to_numpy()
     corners["column"], corners["row"] = np.floor(x / spacing_m), np.floor(y / spacing_m)
-    corners["off_m"] = np.hypot(
-        x - (corners["column"] + 0.5) * spacing_m, y - (corners["row"] + 0.5) * spacing_m
-    )
+    middle_x, middle_y = ((corners[of] + 0.5) * spacing_m for of in ("column", "row"))
+    corners["off_m"] = np.hypot(x - middle_x, y - middle_y)
     corners["id"] = points.index
-    best = (
-        corners.sort_values(
-            ["row", "column", "rank", "streets", "off_m", "id"],
-            ascending=[True, True, True, False, True, True],
-        )
-        .groupby(["row", "column"], sort=True)
-        .head(1)
-    )
+    order = ["row", "column", "rank", "streets", "off_m", "id"]
+    best = corners.sort_values(order, ascending=[True, True, True, False, True, True])
+    best = best.drop_duplicates(["row", "column"])
     return gpd.GeoDataFrame(
         {
             "name": best["name"].array,

@@ -105,8 +105,7 @@ def largest_arrivals_per_h(
         load = (low + high) / 2
         holds = _wait(n, load, wait / service) <= share
         low, high = np.where(holds, load, low), np.where(holds, high, load)
-    arrivals: Floats = low * MINUTES / service
-    return arrivals
+    return low * MINUTES / service
 
 
 def _erlang_c(servers: Floats, load: Floats) -> Floats:
@@ -117,14 +116,12 @@ def _erlang_c(servers: Floats, load: Floats) -> Floats:
         at_end = np.where(servers == k, blocked, at_end)
     full = load >= servers
     spare = np.where(full, 1.0, servers - load * (1.0 - at_end))
-    waits: Floats = np.where(full, 1.0, servers * at_end / spare)
-    return waits
+    return np.where(full, 1.0, servers * at_end / spare)
 
 
 def _wait(servers: Floats, load: Floats, wait_in_services: Floats) -> Floats:
     spare = np.maximum(servers - load, 0.0)
-    waits: Floats = _erlang_c(servers, load) * np.exp(-spare * wait_in_services)
-    return waits
+    return np.asarray(_erlang_c(servers, load) * np.exp(-spare * wait_in_services))
 
 
 def _checked(**given: tuple[Numbers, str]) -> tuple[Floats, ...]:

@@ -75,8 +75,8 @@ def _streets(points: np.ndarray, edges: gpd.GeoDataFrame) -> list[Sequence[str]]
         if rows["far_m"].iloc[0] > STREET_M:
             out[int(str(at))] = [f"near {rows['name'].iloc[0]}"]
             continue
-        first = [*rows["name"].iloc[:1], *rows["name"].iloc[1:][rows["far_m"].iloc[1:] <= CORNER_M]]
-        out[int(str(at))] = first[:2]
+        crossing = rows["name"].iloc[1:][rows["far_m"].iloc[1:] <= CORNER_M]
+        out[int(str(at))] = [rows["name"].iloc[0], *crossing[:1]]
     return out
 
 
