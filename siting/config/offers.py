@@ -14,7 +14,6 @@ from siting.config.fields import (
     Metres,
     Minutes,
     PositiveShare,
-    Refusal,
     Rupees,
     Section,
     Share,
@@ -137,14 +136,13 @@ class Concessions(Section):
 
     @model_validator(mode="after")
     def _has_members(self) -> Concessions:
-        what = "has no site"
-        empty = [name for name, sites in self.sites.items() if not sites]
-        refusals: list[Refusal] = [
-            (("sites", name), what, "name its sites, or leave it out") for name in empty
-        ]
+        refuse(
+            (("sites", name), "has no site", "name its sites, or leave it out")
+            for name, sites in self.sites.items()
+            if not sites
+        )
         if not self.sites and self.column is None:
-            refusals.append(((), "names no concession", "give sites, or a column"))
-        refuse(refusals)
+            refuse([((), "names no concession", "give sites, or a column")])
         return self
 
 
