@@ -193,22 +193,15 @@ def divide(
     answer = run_model(model, Clock(60.0, None), whole=whole)
     if not answer.found:
         return None
-    weights = {name: answer.point[first[i] : first[i + 1]] for i, name in enumerate(names)}
-    if whole:
-        weights = {name: np.round(w) for name, w in weights.items()}
+    shares = np.round(answer.point[:n]) if whole else answer.point[:n]
+    weights = dict(zip(names, np.split(shares, first[1:-1]), strict=True))
+    granted = dict(zip(names, answer.point[n:].reshape(-1, years) * MILLION, strict=True))
+    energy = math.fsum(float(w @ cities[name].energy) for name, w in weights.items())
     prices = {}
     if not whole:
         duals = answer.price[start : start + len(pots)] * scale / MILLION
         prices = {pot.name: float(p) for pot, p in zip(pots, duals, strict=True)}
-    return Divided(
-        math.fsum(float(w @ cities[name].energy) for name, w in weights.items()),
-        weights,
-        {
-            name: answer.point[n + i * years : n + (i + 1) * years] * MILLION
-            for i, name in enumerate(names)
-        },
-        prices,
-    )
+    return Divided(energy, weights, granted, prices)
 
 
 def added_up(
@@ -314,15 +307,10 @@ def best_prices(
     for r, pot in enumerate(pots):
         for name in set(pot.cities) & set(names):
             shared[r, names.index(name) * span + np.array(pot.years)] = 1.0
-    a = sparse.vstack(
-        [
-            sparse.hstack([planes, money]),
-            sparse.hstack([sparse.csr_array((len(pots), count)), sparse.csr_array(shared)]),
-        ]
-    )
+    a = sparse.block_array([[planes, money], [None, sparse.csr_array(shared)]], format="csc")
     high = np.concatenate([most[name] / MILLION for name in names])
     model = model_of(
-        sparse.csc_array(a),
+        a,
         np.concatenate([np.ones(count), np.zeros(count * span)]),
         np.concatenate([np.full(count, -math.inf), np.zeros(count * span)]),
         np.concatenate([np.full(count, math.inf), high]),

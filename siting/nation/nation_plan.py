@@ -204,23 +204,17 @@ def _splits(
     rows = [_split_row(nation, "best", dict(by_city["granted_pkr"]), table, best)]
     for split in SPLITS:
         money = nation.split(split)
-        split_plans = {}
-        for name in nation.studies:
-            asked = (
-                nation.ask(name, split, money[name], free=True)
-                if name not in nation.failed
-                else None
-            )
-            plans = [r for r in nation.plans(name) if asked is not None and same(r, asked)]
-            if plans:
-                split_plans[name] = plans[0]
+        names = [name for name in nation.studies if name not in nation.failed]
+        asks = [nation.ask(name, split, money[name], free=True) for name in names]
+        plans: dict[str, Row] = {
+            ask.city: next((row for row in nation.plans(ask.city) if same(row, ask)), {})
+            for ask in asks
+        }
         table = by_city[["demand_kwh_day", "people"]].copy()
         for key in ("served_kwh_day", "drives_min"):
-            table[key] = [split_plans.get(n, {}).get(key, 0.0) for n in by_city.index]
+            table[key] = [plans.get(n, {}).get(key, 0.0) for n in by_city.index]
         row = _split_row(nation, split, {n: math.fsum(m) for n, m in money.items()}, table, best)
-        rows.append(
-            row | {"complete": len(split_plans) == len(nation.studies) - len(nation.failed)}
-        )
+        rows.append(row | {"complete": all(plans.values())})
     return pd.DataFrame(rows)
 
 
