@@ -252,8 +252,7 @@ class _Batch:
         finally:
             for future in futures:
                 future.cancel()
-        order = {study.key: i for i, study in enumerate(todo)}
-        return sorted(left, key=lambda study: order[study.key])
+        return sorted(left, key=lambda study: self.place[study.key])
 
     def _task(self, study: BatchStudy, threads: int | None) -> dict[str, Any]:
         return {
@@ -271,12 +270,8 @@ class _Batch:
         self.done += 1
         if time.monotonic() - self.written > WRITE_S:  # for readers during the batch
             self.write()
-        study = self.studies[i]
-        self.tell(
-            BatchEvent(
-                self.done, len(self.rows), study, row, self.running() if not kept else (), kept
-            )
-        )
+        running = () if kept else self.running()
+        self.tell(BatchEvent(self.done, len(self.rows), self.studies[i], row, running, kept))
 
     def give_up(self, studies: Sequence[BatchStudy], why: str) -> None:
         """Record studies as failed; the next start tries them again."""

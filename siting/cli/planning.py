@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
@@ -35,9 +36,6 @@ from siting.cli.app import (
 from siting.cli.run_folders import run_folder
 from siting.errors import InfeasibleError, InputError
 from siting.texts import visible
-
-if TYPE_CHECKING:
-    from siting.nation import Nation
 
 _WORKERS = typer.Option(
     None, "--workers", min=1, max=1024, help="Processes here; by default one a core."
@@ -170,12 +168,8 @@ def check(
     said = []
     for path in configs:
         with errors_explained(quiet=quiet) as shown:
-            report = study.check(
-                path,
-                overrides=overrides or [],
-                today=now().date(),
-                progress=shown,
-            )
+            today = now().date()
+            report = study.check(path, overrides=overrides or [], today=today, progress=shown)
             for fault in report.faults:
                 typer.echo(visible(f"{path}: {fault}"), err=True)
             if not (quiet or as_json):
@@ -257,22 +251,11 @@ def nation(
     ),
 ) -> Reply:
     """Divide one budget among cities, with a bound on every division, or check such a folder."""
-    if not config.is_dir() and (explain or compare):
-        option = "--explain" if explain else "--compare"
-        raise InputError(option, f"{config} is not a folder", "name what siting nation wrote")
     if not config.is_dir():
-        from siting.nation import Nation
-
-        asked = Nation(
-            config,
-            asked_of_solver(overrides, budget=budget, budget_key="budget_pkr"),
-            workers=workers,
-            dask=dask,
-            progress=None if progress() is None else lambda text: typer.echo(text, err=True),
-            today=now().date(),
-            earlier=earlier,
-        )
-        return plan_nation(asked, out, earlier)
+        if explain or compare:
+            option = "--explain" if explain else "--compare"
+            raise InputError(option, f"{config} is not a folder", "name what siting nation wrote")
+        return plan_nation(config, overrides, budget, out, earlier, workers=workers, dask=dask)
     if explain is None and compare is None:
         from siting.nation import read_nation, verify_nation
         from siting.terminal.run_lists import print_verified
@@ -299,12 +282,22 @@ def nation(
     return Reply(lambda: said, lambda: [show() for show in shown])
 
 
-def plan_nation(asked: Nation, out: Path | None = None, earlier: Path | None = None) -> Reply:
+def plan_nation(
+    config: Path,
+    overrides: list[str] | None,
+    budget: float | None,
+    out: Path | None = None,
+    earlier: Path | None = None,
+    **workers: Any,
+) -> Reply:
     """Make the plan of a nation and write its folder."""
-    from siting.nation import compare_nations
+    from siting.nation import Nation, compare_nations
     from siting.terminal.nation_tables import print_changes, print_nation
 
-    plan, folder = asked.to_folder(out, now=now())
+    asked = asked_of_solver(overrides, budget=budget, budget_key="budget_pkr")
+    say = None if progress() is None else functools.partial(typer.echo, err=True)
+    nation = Nation(config, asked, progress=say, today=now().date(), earlier=earlier, **workers)
+    plan, folder = nation.to_folder(out, now=now())
 
     def show() -> None:
         print_nation(plan, folder)

@@ -42,11 +42,11 @@ class Column:
         self, head: str, value: str | Callable[[Any], Any], form: str = "", *,
         per: float = 1, blank: str = "", **style: Any,
     ) -> None:  # fmt: skip
-        self.style: dict[str, Any]
         self.head, self.value, self.form, self.per, self.blank = head, value, form, per, blank
         right = form not in ("", "_")
         whole = right and "overflow" not in style
-        self.style = {"justify": "right" if right else "left", "no_wrap": whole, **style}
+        justify = "right" if right else "left"
+        self.style: dict[str, Any] = {"justify": justify, "no_wrap": whole, **style}
 
     def text(self, row: Mapping[Any, Any]) -> str:
         """Return the cell of a row as text."""
@@ -142,8 +142,8 @@ class Screen(Console):
             self.note(lines[0])
         elif lines:
             self.print("Notes:", style="yellow")
-        for line in lines if len(lines) > 1 else ():
-            self.indented(line, 2)
+            for line in lines:
+                self.indented(line, 2)
 
     def indented(self, line: str | Text, by: int) -> None:
         """Print a sentence with all its lines indented by some columns."""
