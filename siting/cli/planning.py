@@ -347,8 +347,7 @@ def batch(
     from siting.terminal.batch_tables import BatchLines, print_batch, print_studies
 
     if dask is not None and workers is not None:
-        where = "--workers"
-        raise InputError(where, "does not go with --dask", "start workers in the cluster")
+        raise InputError("--workers", "does not go with --dask", "start workers in the cluster")
     studies = many.list_studies(configs, overrides or (), parse_sweeps(sweep or []), now().date())
     if dry_run:
         keys = ("config", "name", "sweep", "key", "fault")

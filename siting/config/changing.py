@@ -51,7 +51,7 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     Raises `ConfigError` with every fault, by key; `InputError` naming every invalid table.
     """
     faults: list[Fault] = []
-    change: dict[str, Any] = {}
+    change: Any = {}
     for word, value in words.items():
         try:
             key = _key_of(word)
@@ -60,7 +60,9 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
             continue
         if key in SOURCES and value is not None and not isinstance(value, Mapping):
             value = SOURCES[key](value)
-        _put(change, key, value)
+        for name in reversed(key):
+            value = {str(name): value}
+        change = _over(change, value)
     if faults:
         raise ConfigError(faults)
     data = _over(BEGIN, change) if config is None else _merged(config, change)
@@ -124,14 +126,6 @@ def _people(given: Any) -> str:
 def _layers(given: Any, **more: str) -> list[Any]:
     several = given if isinstance(given, list | tuple) else [given]
     return [one if isinstance(one, Mapping) else {**more, "path": one} for one in several]
-
-
-def _put(data: dict[str, Any], key: Key, value: Any) -> None:
-    for name in key[:-1]:
-        data = data.setdefault(str(name), {})
-    here = data.get(str(key[-1]))
-    both = isinstance(here, dict) and isinstance(value, Mapping)
-    data[str(key[-1])] = _over(here, value) if both else value
 
 
 def _over(under: Any, over: Any) -> Any:

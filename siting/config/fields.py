@@ -49,7 +49,6 @@ PATTERN_WORDS = {
     KEY_PATH: "a key path such as program.budget_pkr",
 }
 
-
 # Rupees in each unit, written out or abbreviated.
 RUPEES = {
     "": 1.0, "k": 1e3, "thousand": 1e3, "lakh": 1e5, "lac": 1e5, "m": 1e6, "mn": 1e6,

@@ -29,8 +29,6 @@ RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
 RupeesKw = Annotated[float, Field(json_schema_extra={"unit": "PKR/kW"})]
 RupeesMonth = Annotated[float, Field(json_schema_extra={"unit": "PKR/month"})]
-
-
 # Runs of earlier versions store true (a minimum) or false.
 PointsRule = Annotated[
     Literal["none", "minimum", "maximum"],
@@ -279,8 +277,6 @@ def choices_of(offers: Offers) -> Choices:
 
 
 Price = Annotated[RupeesKwh, Field(gt=0, le=1000, description="what drivers pay, PKR/kWh")]
-
-
 ValueOfTime = Annotated[RupeesHour, Field(ge=0, le=100_000, description="a driver's time, PKR/h")]
 
 

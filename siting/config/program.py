@@ -234,7 +234,6 @@ class Envelope(Section):
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
     """groups of the charger catalogue that draw on the envelope (lev, ac, dc, swap_2w …); an
     offer's subsidy is divided among its groups by the cost of their chargers"""
-
     rule: Literal["ceiling", "kept", "both"] = "ceiling"
     """ceiling: these groups draw at most this money; kept: only they draw on it, and they may also
     draw on the rest; both: only they draw on it, and they draw on nothing else"""
@@ -326,7 +325,6 @@ class Limits(Section):
     """money reserved for areas, within the budget; default: none"""
     at_least: Mapping[TableName, AtLeast] = Field({})
     """least numbers of stations among some sites, by a name that you choose"""
-
     mandates: Mapping[TableName, Mandate] = Field({})
     """shares of owners' places that must have a station, by a name that you choose"""
     split: Mapping[TableName, PositiveShare] = Field({})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -488,16 +489,15 @@ class Rounds:
     def _why_not(self) -> list[Fault]:
         faults, least = [], 0.0
         for name in self.studies:
-            rows = self.plans(name, floors=True)
             if name in self.failed:
                 continue
-            if not rows:
-                tried = [r for r in self.rows if r["city"] == name and r["status"] == "impossible"]
-                why = " ".join(str(tried[-1]["error"]).split()) if tried else "none was found"
-                fix = "lower least_kwh_day_a_head, or give solver.time_limit_s more"
-                faults.append(Fault(name, f"has no plan that keeps to its floors: {why}", fix))
+            if rows := self.plans(name, floors=True):
+                least += max(min(r["subsidy_pkr"] for r in rows), self.limits(name)[0])
                 continue
-            least += max(min(r["subsidy_pkr"] for r in rows), self.limits(name)[0])
+            tried = [r for r in self.rows if r["city"] == name and r["status"] == "impossible"]
+            why = " ".join(str(tried[-1]["error"]).split()) if tried else "none was found"
+            fix = "lower least_kwh_day_a_head, or give solver.time_limit_s more"
+            faults.append(Fault(name, f"has no plan that keeps to its floors: {why}", fix))
         if not faults:
             have = self.config.money_pkr
             need, there, most = (f"PKR {x / 1e6:,.1f} m" for x in (least, have, max(least, have)))
@@ -532,17 +532,15 @@ def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
         if shapes
     }
     faults = []
-    names = list(areas)
-    for i, one in enumerate(names):
-        for other in names[i + 1 :]:
-            met = gpd.sjoin(areas[one], areas[other], predicate="intersects")
-            if met.empty:
-                continue
-            there = areas[other].geometry.loc[met["index_right"]]
-            common = met.geometry.intersection(there, align=False).area / met.geometry.area
-            ids = sorted(set(met.loc[(common > SLIVER).to_numpy(), "cell_id_left"].astype(str)))
-            if ids:
-                what = f"{one} and {other} overlap: {len(ids):,} cells would count twice"
-                fix = "leave one out, or cut its area, by demand.clip_to_roads or its layers"
-                faults.append(Fault("cities", what, fix, tuple(f"{one}: {c}" for c in ids)))
+    for (one, here), (other, there) in itertools.combinations(areas.items(), 2):
+        met = gpd.sjoin(here, there, predicate="intersects")
+        if met.empty:
+            continue
+        theirs = there.geometry.loc[met["index_right"]]
+        common = met.geometry.intersection(theirs, align=False).area / met.geometry.area
+        ids = sorted(set(met.loc[(common > SLIVER).to_numpy(), "cell_id_left"].astype(str)))
+        if ids:
+            what = f"{one} and {other} overlap: {len(ids):,} cells would count twice"
+            fix = "leave one out, or cut its area, by demand.clip_to_roads or its layers"
+            faults.append(Fault("cities", what, fix, tuple(f"{one}: {c}" for c in ids)))
     return faults

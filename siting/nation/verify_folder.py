@@ -172,11 +172,9 @@ def _plans(
     nation: Rounds, basis: Basis, name: str, *, free: bool
 ) -> Iterator[tuple[float, list[float]]]:
     """Yield energy and money of a city's plans; without `free`, of plans that meet floors."""
-    for plan in nation.plans(name, floors=not free):
-        yield plan["served_kwh_day"], plan["drawn_by_year"]
-    written = basis.written.get(name, {})
-    if "drawn_by_year" in written:
-        yield written["served_kwh_day"], written["drawn_by_year"]
+    for plan in (*nation.plans(name, floors=not free), basis.written.get(name, {})):
+        if "drawn_by_year" in plan:
+            yield plan["served_kwh_day"], plan["drawn_by_year"]
 
 
 def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -> tuple[str, None]:
