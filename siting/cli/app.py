@@ -273,6 +273,11 @@ def asked_of_solver(
     ]
 
 
+def asked_of_folder(overrides: Sequence[str] | None, out: Path | None) -> dict[str, Any]:
+    """Return the arguments that every function takes which writes a new folder."""
+    return {"overrides": overrides or (), "out": out, "now": now(), "progress": progress()}
+
+
 def now() -> datetime:
     """Return the time in this machine's time zone."""
     return datetime.now(UTC).astimezone()

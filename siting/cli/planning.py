@@ -22,6 +22,7 @@ from siting.cli.app import (
     Quiet,
     Reply,
     Run,
+    asked_of_folder,
     asked_of_solver,
     errors_explained,
     now,
@@ -64,15 +65,8 @@ def run(
     from siting import study
     from siting.terminal.plan_tables import print_plan
 
-    plan, folder = study.run_to_folder(
-        config,
-        overrides=overrides or (),
-        out=out,
-        write_lp=write_lp,
-        robust=robust,
-        now=now(),
-        progress=progress(),
-    )
+    asked = asked_of_folder(overrides, out)
+    plan, folder = study.run_to_folder(config, write_lp=write_lp, robust=robust, **asked)
     return Reply(lambda: plan.facts, lambda: print_plan(plan, folder), gaps=[plan.outcome.gap])
 
 
@@ -100,17 +94,8 @@ def award(
     from siting import awards
     from siting.terminal.plan_tables import print_award
 
-    made = awards.award_to_folder(
-        config,
-        bids,
-        overrides=overrides or (),
-        now=now(),
-        gap=gap,
-        asks_s=asks,
-        asked_of=asked_of,
-        out=out,
-        progress=progress(),
-    )
+    asked = asked_of_folder(overrides, out)
+    made = awards.award_to_folder(config, bids, gap=gap, asks_s=asks, asked_of=asked_of, **asked)
     tables = ("winners", "losers", "payments")
     return Reply(
         lambda: made.plan.facts | {name: getattr(made, name).to_dict("records") for name in tables},
@@ -137,15 +122,9 @@ def demand(
     from siting import study
     from siting.terminal.plan_tables import print_demand
 
+    asked = asked_of_folder(overrides, out)
     demand_run, folder = study.demand_to_folder(
-        config,
-        overrides=overrides or [],
-        out=out,
-        sensitivity=sensitivity,
-        draws=draws,
-        seed=seed,
-        now=now(),
-        progress=progress(),
+        config, sensitivity=sensitivity, draws=draws, seed=seed, **asked
     )
     return Reply(
         lambda: json.loads((folder / "demand.json").read_text(encoding="utf-8")),
@@ -212,14 +191,8 @@ def frontier(
     from siting import review
     from siting.terminal.plan_tables import print_frontier
 
-    table, folder = review.frontier_to_folder(
-        config,
-        review.budgets_of(budgets),
-        overrides=overrides or (),
-        out=out,
-        now=now(),
-        progress=progress(),
-    )
+    money, asked = review.budgets_of(budgets), asked_of_folder(overrides, out)
+    table, folder = review.frontier_to_folder(config, money, **asked)
     return Reply(
         lambda: table.to_dict("records"),
         lambda: print_frontier(table, folder),
