@@ -236,7 +236,10 @@ def _with_common_options(
             if reply.code:
                 raise typer.Exit(reply.code)
             if reply.gaps:
-                exit_if_far(*reply.gaps)
+                from siting.engine.proof import is_far
+
+                if any(map(is_far, reply.gaps)):
+                    raise typer.Exit(FAR_FROM_PROVEN)
 
     def added_option(name: str, kind: Any, default: Any = None) -> inspect.Parameter:
         return inspect.Parameter(
@@ -281,14 +284,6 @@ def asked_of_folder(overrides: Sequence[str] | None, out: Path | None) -> dict[s
 def now() -> datetime:
     """Return the time in this machine's time zone."""
     return datetime.now(UTC).astimezone()
-
-
-def exit_if_far(*gaps: float | None) -> None:
-    """Exit with the code for plans far from proven, if a gap is that large."""
-    from siting.engine.proof import is_far
-
-    if any(map(is_far, gaps)):
-        raise typer.Exit(FAR_FROM_PROVEN)
 
 
 def items(texts: Sequence[str] | None) -> list[str]:

@@ -143,23 +143,20 @@ def check(
     """Read a configuration and all its inputs without solving, and list every fault."""
     from siting import study
 
-    failed = False
     said = []
     for path in configs:
         with errors_explained(quiet=quiet) as shown:
             today = now().date()
             report = study.check(path, overrides=overrides or [], today=today, progress=shown)
-            for fault in report.faults:
-                typer.echo(visible(f"{path}: {fault}"), err=True)
-            if not (quiet or as_json):
-                for line in report.notes:
-                    typer.echo(visible(f"{path}: {line}"))
-            failed = failed or bool(report.faults)
             faults = [str(fault) for fault in report.faults]
+            for fault in faults:
+                typer.echo(visible(f"{path}: {fault}"), err=True)
+            for line in () if quiet or as_json else report.notes:
+                typer.echo(visible(f"{path}: {line}"))
             said.append({"config": str(path), "faults": faults, "notes": report.notes})
     if as_json:
         print_json(said)
-    if failed:
+    if any(one["faults"] for one in said):
         raise typer.Exit(2)
 
 

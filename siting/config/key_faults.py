@@ -14,7 +14,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from siting.config.fields import PATTERN_WORDS, did_you_mean
-from siting.config.sections import Config
 from siting.config.yaml_text import Key
 
 # Keys that select one of several kinds of section, tried in this order.
@@ -71,7 +70,7 @@ class Spot:
     key: Key = ()
     model: type[BaseModel] | None = None  # the section that contains it
     info: FieldInfo | None = None  # its field; None for a key the section does not know
-    annotation: Any = Config  # the type allowed there
+    annotation: Any = None  # the type allowed there
 
     @property
     def meaning(self) -> str:
@@ -85,7 +84,7 @@ class Spot:
         return known and self.info is not None and not self.info.is_required()
 
 
-def find_spot(location: tuple[str | int, ...], root: type[BaseModel] = Config) -> Spot:
+def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
     """Return the place in the schema at which a validation error occurred.
 
     `location` also names the chosen member of a union and marks faulty names of a mapping. Neither
@@ -145,7 +144,7 @@ def _item(annotation: Any) -> Any:
     return None
 
 
-def translate(error: ErrorDetails, root: type[BaseModel] = Config) -> list[tuple[Key, str, str]]:
+def translate(error: ErrorDetails, root: type[BaseModel]) -> list[tuple[Key, str, str]]:
     """Return the faults of one validation error: the key, what is wrong, and the fix."""
     spot = find_spot(error["loc"], root)
     given, limits, kind = error["input"], error.get("ctx", {}), error["type"]
