@@ -133,7 +133,7 @@ def run_batch(
         batch.write()
         todo = batch.todo()
         if executor is not None:
-            left = batch.drain(executor, todo, threads)
+            left = batch.drain(executor, todo, dict.fromkeys((s.key for s in todo), threads))
             batch.give_up(left, "the executor broke down")
         elif todo:
             _locally(batch, todo, workers, threads)
@@ -216,20 +216,17 @@ class _Batch:
         return [study for study, row in waiting if row["status"] == "waiting"]
 
     def drain(
-        self,
-        executor: Executor,
-        todo: Sequence[BatchStudy],
-        threads: int | Mapping[str, int] | None,
+        self, executor: Executor, todo: Sequence[BatchStudy], threads: Mapping[str, int | None]
     ) -> list[BatchStudy]:
-        """Run studies; return those left when the executor broke."""
+        """Run studies with solver threads by key; return those left when the executor broke."""
         left: list[BatchStudy] = []
         futures: dict[Future[Row], BatchStudy] = {}
         try:
             for study in todo:
-                its_threads = threads[study.key] if isinstance(threads, Mapping) else threads
+                task = self._task(study, threads[study.key])
                 try:
                     with held():
-                        futures[executor.submit(work, self._task(study, its_threads))] = study
+                        futures[executor.submit(work, task)] = study
                 except BrokenExecutor:
                     left.append(study)
             waiting = set(futures)

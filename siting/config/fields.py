@@ -126,8 +126,7 @@ def refuse(refusals: Iterable[Refusal]) -> None:
 
     A refusal has the key relative to the section that checks it, the fault, and the fix.
     """
-    listed = list(refusals)
-    if listed:
+    if listed := list(refusals):
         text = "; ".join(what for _, what, _ in listed)
         raise PydanticCustomError("refused", "{text}", {"text": text, "refusals": listed})
 

@@ -91,9 +91,7 @@ def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
     is a key, so both are left out.
     """
     spot = Spot(annotation=root)
-    parts = [part for part in location if part != "[key]"]
-    while parts:
-        part = parts.pop(0)
+    for part in (part for part in location if part != "[key]"):
         models = members(spot.annotation)
         if len(models) > 1:
             spot = replace(spot, annotation=models.get(part))

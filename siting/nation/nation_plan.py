@@ -160,18 +160,15 @@ def plan_of(
 
 def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Row:
     """Return the columns of a city for each year: money, stations and energy."""
-    columns: Row = {}
-    for t, year in enumerate(years):
-        values = {
-            f"granted_{year}_pkr": granted,
-            f"subsidy_{year}_pkr": row.get("drawn_by_year"),
-            f"new_stations_{year}": row.get("new_by_year"),
-            f"served_{year}_kwh_day": row.get("served_by_year"),
-        }
-        columns |= {key: 0.0 if of is None else of[t] for key, of in values.items()}
-        wanted = facts.get("wanted_by_year")
-        columns[f"wanted_{year}_kwh_day"] = math.nan if wanted is None else wanted[t]
-    return columns
+    none = [0.0] * len(years)
+    values = {
+        "granted_{}_pkr": granted,
+        "subsidy_{}_pkr": row.get("drawn_by_year", none),
+        "new_stations_{}": row.get("new_by_year", none),
+        "served_{}_kwh_day": row.get("served_by_year", none),
+        "wanted_{}_kwh_day": facts.get("wanted_by_year", [math.nan] * len(years)),
+    }
+    return {key.format(y): of[t] for t, y in enumerate(years) for key, of in values.items()}
 
 
 def _margin(nation: Rounds, name: str, money: float) -> float:

@@ -21,21 +21,11 @@ NARROW = (0, 1, 0, 0)
 class Column:
     """A column of a table: heading, value and format.
 
-    Parameters
-    ----------
-    head
-        The heading.
-    value
-        A key of the row, or a function that returns a row's value.
-    form
-        The format of a number (``,.0f``); numbers are right-aligned and never wrapped. ``>``
-        right-aligns text, ``_`` shows underscores as spaces; by default text is left-aligned.
-    per
-        The divisor of a number: 1e6 for millions of rupees.
-    blank
-        The text of a missing value.
-    style
-        Further arguments of ``rich.table.Table.add_column``.
+    `value` is a key of the row, or a function that returns a row's value. `form` is the format of a
+    number (``,.0f``); numbers are right-aligned and never wrapped. ``>`` right-aligns text, ``_``
+    shows underscores as spaces; by default text is left-aligned. `per` is the divisor of a number
+    (1e6 for millions of rupees), and `blank` the text of a missing value. `style` holds further
+    arguments of ``rich.table.Table.add_column``.
     """
 
     def __init__(
