@@ -277,7 +277,7 @@ def asked_of_solver(
 
 
 def asked_of_folder(overrides: Sequence[str] | None, out: Path | None) -> dict[str, Any]:
-    """Return the arguments that every function takes which writes a new folder."""
+    """Return the arguments shared by the functions that write a new folder."""
     return {"overrides": overrides or (), "out": out, "now": now(), "progress": progress()}
 
 

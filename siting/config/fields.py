@@ -250,6 +250,7 @@ Rupees = Annotated[float, _unit("PKR")]
 People = Annotated[float, _unit("people")]
 Share = Annotated[float, _unit("share, 0 to 1"), Field(ge=0, le=1)]
 PositiveShare = Annotated[float, _unit("share, above 0 to 1"), Field(gt=0, le=1)]
+InnerShare = Annotated[float, _unit("share, between 0 and 1")]
 
 Text = Annotated[str, Field(pattern=NOT_BLANK)]
 TableName = Annotated[str, Field(pattern=TABLE_NAME)]

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from siting.config.fields import (
     CsvFile,
+    InnerShare,
     Kilowatts,
     LayerFile,
     Metres,
@@ -52,9 +53,7 @@ class Service(Section):
     day's output at full power"""
     wait_min: Minutes = Field(10, ge=0, le=240)
     """longest wait that still counts as served well, min"""
-    alpha: Annotated[float, Field(json_schema_extra={"unit": "share, between 0 and 1"})] = Field(
-        0.1, gt=0, lt=1
-    )
+    alpha: InnerShare = Field(0.1, gt=0, lt=1)
     """share of drivers who may wait longer than wait_min in the peak hour"""
     swap_depth: PositiveShare = 0.8
     """share of a battery's energy delivered by a swap; ASSUMPTION"""

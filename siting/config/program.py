@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from siting.config.fields import (
+    InnerShare,
     Kilometres,
     Kilowatts,
     Metres,
@@ -37,6 +38,7 @@ def _whole(value: Any) -> Any:
 
 FirstAim = Literal["fairness", "least_cost", "scenarios"]
 LaterAim = Literal["most_worth", "least_money", "shortest_drives", "least_cost_to_all"]
+LaterAims = Annotated[tuple[LaterAim, ...], Field(strict=False), AfterValidator(no_repeat)]
 MinutesKey = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=240)]
 YearKey = Annotated[int, BeforeValidator(_whole), Field(ge=2025, le=2060)]
 
@@ -200,9 +202,7 @@ class Scenarios(Section):
     criterion: Literal["expected", "regret", "cvar"] = "expected"
     """expected: most energy on average; regret: smallest maximum regret; cvar: best average of the
     worst outcomes"""
-    alpha: Annotated[float, Field(json_schema_extra={"unit": "share, between 0 and 1"})] = Field(
-        0.8, gt=0, lt=1
-    )
+    alpha: InnerShare = Field(0.8, gt=0, lt=1)
     """share of outcomes that cvar leaves out"""
     cvar_of: Literal["unserved", "served"] = "unserved"
     """outcome that cvar counts"""
@@ -429,9 +429,7 @@ class Program(Section):
     aims: Annotated[tuple[FirstAim, ...], Field(strict=False), AfterValidator(no_repeat)] = ()
     """order of the first aims, where more than one of fairness, least_cost and a criterion regret
     or cvar is set; each keeps the values of the aims before it"""
-    then: Annotated[tuple[LaterAim, ...], Field(strict=False), AfterValidator(no_repeat)] | None = (
-        None
-    )
+    then: LaterAims | None = None
     """later aims in order, among plans of equal value, to a fifth of solver.gap: most_worth (the
     objective), least_money (public money), shortest_drives (without more public money, unless
     least_gain is 0), least_cost_to_all (yearly cost of stations and drivers' time, also without

@@ -238,13 +238,11 @@ def _cities(plan: NationPlan, out: Path) -> str:
             name = f'<a href="{html_text(place)}">{name}</a>'
         kinds.append("failed" if row["status"] == "failed" else "")
         share = row["served_kwh_day"] / row["demand_kwh_day"] if row["demand_kwh_day"] else 0.0
-        rows.append(
-            [name, html_text(row["province"]), f"{row['granted_pkr'] / 1e6:,.1f}",
-             f"{row['subsidy_pkr'] / 1e6:,.1f}", f"{row['cost_pkr'] / 1e6:,.1f}",
-             f"{row['new_stations']:,.0f}", f"{row['served_kwh_day']:,.0f}", figure(share, ".1%"),
-             figure(row["drives_min"], ".1f"), f"{row['kwh_day_a_million']:,.1f}",
-             row["binds"] or "–"]
-        )  # fmt: skip
+        money = [f"{row[key] / 1e6:,.1f}" for key in ("granted_pkr", "subsidy_pkr", "cost_pkr")]
+        rows.append([name, html_text(row["province"]), *money, f"{row['new_stations']:,.0f}",
+                     f"{row['served_kwh_day']:,.0f}", figure(share, ".1%"),
+                     figure(row["drives_min"], ".1f"), f"{row['kwh_day_a_million']:,.1f}",
+                     row["binds"] or "–"])  # fmt: skip
     return table(heads, rows, kinds=kinds)
 
 
