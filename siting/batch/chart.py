@@ -57,8 +57,8 @@ def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.D
     for mark, rows in table.groupby(["name", *others], sort=False, dropna=False):
         name, *values = mark
         words = [str(name)] if several or not others else []
-        words += [f"{k.rpartition('.')[2]} {value_words(v)}"
-                  for k, v in zip(others, values, strict=True) if not pd.isna(v)]  # fmt: skip
+        given = ((k, v) for k, v in zip(others, values, strict=True) if v is not None and v == v)
+        words += [f"{k.rpartition('.')[2]} {value_words(v)}" for k, v in given]
         lines[", ".join(words) or str(name)] = rows[rows[x].notna()].sort_values(x)
     return {words: rows for words, rows in lines.items() if len(rows)}
 

@@ -38,6 +38,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -155,11 +156,12 @@ def divide(
         np.concatenate([(p.use or {}).get(name, np.zeros(len(p.energy))) for p in points])
         for name in envelopes
     ]
-    a = sparse.block_array([
+    blocks: list[list[Any]] = [
         [sparse.block_diag(taken), sparse.block_diag(granted_rows)],
         [None, _limited(pots, names, years)],
         [sparse.csr_array(np.reshape(use, (-1, n)) / MILLION), None],
-    ], format="csc")  # fmt: skip
+    ]
+    a = sparse.csc_array(sparse.block_array(blocks, format="csc"))
     a.eliminate_zeros()
     start = len(names) * (1 + years)  # the first row of a pot
     row_low = [1.0, *[0.0] * years] * len(names) + [p.at_least / MILLION for p in pots]
