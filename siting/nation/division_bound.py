@@ -151,18 +151,17 @@ def divide(
     n, c = len(energy), len(names) * years
     # A city takes points whose shares add up to 1, and draws at most its grant in each year.
     taken = [np.vstack([np.ones(len(p.energy)), -p.drawn.T / MILLION]) for p in points]
-    granted_rows = [np.vstack([np.zeros(years), np.eye(years)])] * len(names)
+    granted_rows = [sparse.csr_array(np.vstack([np.zeros(years), np.eye(years)]))] * len(names)
     use = [
         np.concatenate([(p.use or {}).get(name, np.zeros(len(p.energy))) for p in points])
         for name in envelopes
     ]
     blocks: list[list[Any]] = [
-        [sparse.block_diag(taken), sparse.block_diag(granted_rows)],
+        [sparse.block_diag([*map(sparse.csr_array, taken)]), sparse.block_diag(granted_rows)],
         [None, _limited(pots, names, years)],
         [sparse.csr_array(np.reshape(use, (-1, n)) / MILLION), None],
     ]
     a = sparse.csc_array(sparse.block_array(blocks, format="csc"))
-    a.eliminate_zeros()
     start = len(names) * (1 + years)  # the first row of a pot
     row_low = [1.0, *[0.0] * years] * len(names) + [p.at_least / MILLION for p in pots]
     row_high = [1.0, *[math.inf] * years] * len(names) + [p.at_most / MILLION for p in pots]
