@@ -35,19 +35,17 @@ def render(table: pd.DataFrame, out: Path) -> str:
     links = [_link(out, str(folder)) for folder in table["folder"]]
     style = (files("siting.batch") / "page.css").read_text(encoding="utf-8")
     drawing = draw_chart(table, swept, links)
-    figures = (
+    chart = (
+        "<h2>Share of the energy wanted that is served</h2>"
         f'<figure>{drawing}<figcaption id="chart-words">{html_text(chart_words(table, swept))} '
-        "A thin line ends at what no plan for the money can exceed.</figcaption></figure>"
-        if drawing
-        else ""
+        "A thin line ends at what no plan for the money can exceed.</figcaption></figure>\n"
     )
     notes = "".join(
         f'<p class="note"><b>{html_text(name)}</b>: {html_text(note)}</p>\n'
         for name, note in notes_of(table)
     )
-    shown = f"<h2>Share of the energy wanted that is served</h2>{figures}\n" if figures else ""
     body = f"""<p>{html_text(status_words(table))}</p>
-{shown}<h2>Results</h2>
+{chart if drawing else ""}<h2>Results</h2>
 {_table(table, swept, links)}
 {notes}<p class="quiet">The same as figures: <a href="results.csv">results.csv</a>,
 <a href="results.parquet">results.parquet</a>. Seconds are those of the stages.</p>"""

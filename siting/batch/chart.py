@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -58,14 +57,10 @@ def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.D
     for mark, rows in table.groupby(["name", *others], sort=False, dropna=False):
         name, *values = mark
         words = [str(name)] if several or not others else []
-        words += [f"{k.rpartition('.')[2]} {value_words(v)}"
-                  for k, v in zip(others, values, strict=True) if not _missing(v)]  # fmt: skip
+        given = ((k, v) for k, v in zip(others, values, strict=True) if v is not None and v == v)
+        words += [f"{k.rpartition('.')[2]} {value_words(v)}" for k, v in given]
         lines[", ".join(words) or str(name)] = rows[rows[x].notna()].sort_values(x)
     return {words: rows for words, rows in lines.items() if len(rows)}
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value != value
 
 
 def _bound_share(row: pd.Series) -> float:
@@ -81,10 +76,10 @@ def _axis(top: float) -> list[str]:
     for i in range(5):
         share = top * i / 4
         y = _y(share, top)
-        parts.append(
-            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
-        )
-        parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{share:.0%}</text>')
+        parts += [
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>',
+            f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{share:.0%}</text>',
+        ]
     return parts
 
 
@@ -163,8 +158,5 @@ def _linked(shape: str, link: str) -> str:
 
 
 def _svg(parts: Sequence[str], height: float) -> str:
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-labelledby="chart-words">'
-        + "".join(parts)
-        + "</svg>"
-    )
+    start = f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-labelledby="chart-words">'
+    return f"{start}{''.join(parts)}</svg>"

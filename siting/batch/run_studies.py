@@ -133,7 +133,7 @@ def run_batch(
         batch.write()
         todo = batch.todo()
         if executor is not None:
-            left = batch.drain(executor, todo, threads)
+            left = batch.drain(executor, todo, dict.fromkeys((s.key for s in todo), threads))
             batch.give_up(left, "the executor broke down")
         elif todo:
             _locally(batch, todo, workers, threads)
@@ -216,20 +216,17 @@ class _Batch:
         return [study for study, row in waiting if row["status"] == "waiting"]
 
     def drain(
-        self,
-        executor: Executor,
-        todo: Sequence[BatchStudy],
-        threads: int | Mapping[str, int] | None,
+        self, executor: Executor, todo: Sequence[BatchStudy], threads: Mapping[str, int | None]
     ) -> list[BatchStudy]:
-        """Run studies; return those left when the executor broke."""
+        """Run studies with solver threads by key; return those left when the executor broke."""
         left: list[BatchStudy] = []
         futures: dict[Future[Row], BatchStudy] = {}
         try:
             for study in todo:
-                its_threads = threads[study.key] if isinstance(threads, Mapping) else threads
+                task = self._task(study, threads[study.key])
                 try:
                     with held():
-                        futures[executor.submit(work, self._task(study, its_threads))] = study
+                        futures[executor.submit(work, task)] = study
                 except BrokenExecutor:
                     left.append(study)
             waiting = set(futures)
@@ -252,8 +249,7 @@ class _Batch:
         finally:
             for future in futures:
                 future.cancel()
-        order = {study.key: i for i, study in enumerate(todo)}
-        return sorted(left, key=lambda study: order[study.key])
+        return sorted(left, key=lambda study: self.place[study.key])
 
     def _task(self, study: BatchStudy, threads: int | None) -> dict[str, Any]:
         return {
@@ -271,12 +267,8 @@ class _Batch:
         self.done += 1
         if time.monotonic() - self.written > WRITE_S:  # for readers during the batch
             self.write()
-        study = self.studies[i]
-        self.tell(
-            BatchEvent(
-                self.done, len(self.rows), study, row, self.running() if not kept else (), kept
-            )
-        )
+        running = () if kept else self.running()
+        self.tell(BatchEvent(self.done, len(self.rows), self.studies[i], row, running, kept))
 
     def give_up(self, studies: Sequence[BatchStudy], why: str) -> None:
         """Record studies as failed; the next start tries them again."""

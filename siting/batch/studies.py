@@ -18,8 +18,12 @@ from siting.files import sha256
 # Increase when the same configuration and inputs give another result.
 FORMAT = 1
 # Keys for the folders and the speed of a study, which do not affect its result.
-_NOT_CONTENT = ("output", "sweep")
-_NOT_CONTENT_OF = {"solver": ("threads",), "download": ("cache_dir", "timeout_s", "retries")}
+_NOT_CONTENT: Mapping[str, Any] = {
+    "output": True,
+    "sweep": True,
+    "solver": {"threads"},
+    "download": {"cache_dir", "timeout_s", "retries"},
+}
 
 
 @dataclass(frozen=True)
@@ -109,10 +113,7 @@ def study_sha256(config: Config, hashes: dict[Path, str] | None = None) -> str:
     every input file, and the version of this package. `hashes` holds file hashes and is extended.
     """
     hashes = {} if hashes is None else hashes
-    data = config.model_dump(mode="json", exclude=set(_NOT_CONTENT))
-    for section, keys in _NOT_CONTENT_OF.items():
-        for key in keys:
-            del data[section][key]
+    data = config.model_dump(mode="json", exclude=_NOT_CONTENT)
     for dotted, path in input_files(config).items():
         if path not in hashes:
             hashes[path] = sha256(path)
@@ -131,9 +132,7 @@ def sweep_words(sweep: Mapping[str, Any]) -> str:
     >>> sweep_words({"program.budget_pkr": 4e7, "demand.case": "low", "reach.cutoff_min": 7.5})
     'budget_pkr 40,000,000, case low, cutoff_min 7.5'
     """
-    return ", ".join(
-        f"{key.rpartition('.')[2]} {value_words(value)}" for key, value in sweep.items()
-    )
+    return ", ".join(f"{key.rpartition('.')[2]} {value_words(v)}" for key, v in sweep.items())
 
 
 def value_words(value: Any) -> str:

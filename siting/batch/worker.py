@@ -81,8 +81,9 @@ def _work(task: Mapping[str, Any]) -> dict[str, Any]:
 def _make(task: Mapping[str, Any], out: Path, folder: Path, lock: Lock) -> dict[str, Any]:
     from siting.study import run
 
-    if lock.sure:
-        clear_parts(out, folder.name)
+    for part in (out / WORK).iterdir() if lock.sure else ():  # of killed workers
+        if part.name.rpartition("~")[0] == folder.name:
+            shutil.rmtree(part, ignore_errors=True)
     start = time.perf_counter()
     part = Path(tempfile.mkdtemp(prefix=f"{folder.name}~", dir=out / WORK))
     record = out / FAILED / f"{folder.name}.json"
@@ -129,13 +130,6 @@ def _require_the_same(task: Mapping[str, Any], out: Path) -> None:
     if token != task["token"]:
         what = "is not the batch's folder on this worker's machine"
         raise InputError(str(out), what, "put --out on a path that all machines share")
-
-
-def clear_parts(out: Path, key: str) -> None:
-    """Delete part folders of killed workers of a study; the caller must hold its lock."""
-    for part in (out / WORK).iterdir():
-        if part.name.rpartition("~")[0] == key:
-            shutil.rmtree(part, ignore_errors=True)
 
 
 def row_of(folder: Path) -> dict[str, Any]:

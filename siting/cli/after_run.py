@@ -14,6 +14,7 @@ from siting.cli.app import (
     Overrides,
     Reply,
     Run,
+    asked_of_folder,
     items,
     now,
     option,
@@ -133,10 +134,7 @@ def replan(
         budget_pkr=budget,
         add=add,
         answers=answers,
-        overrides=overrides or (),
-        out=out,
-        now=now(),
-        progress=progress(),
+        **asked_of_folder(overrides, out),
     )
     return Reply(
         lambda: {**replanned.after.facts, "changes": replanned.changes.to_dict("records")},
@@ -332,15 +330,9 @@ def evaluate(
     from siting.review import evaluate_to_folder
     from siting.terminal.comparison_tables import print_evaluation
 
+    asked, named = asked_of_folder(overrides, out), _names(items(names))
     evaluation, folder = evaluate_to_folder(
-        config,
-        sites,
-        overrides=overrides or (),
-        names=_names(items(names)),
-        same_stations=same_stations,
-        out=out,
-        now=now(),
-        progress=progress(),
+        config, sites, names=named, same_stations=same_stations, **asked
     )
     return Reply(
         lambda: evaluation.facts,

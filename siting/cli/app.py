@@ -236,7 +236,10 @@ def _with_common_options(
             if reply.code:
                 raise typer.Exit(reply.code)
             if reply.gaps:
-                exit_if_far(*reply.gaps)
+                from siting.engine.proof import is_far
+
+                if any(map(is_far, reply.gaps)):
+                    raise typer.Exit(FAR_FROM_PROVEN)
 
     def added_option(name: str, kind: Any, default: Any = None) -> inspect.Parameter:
         return inspect.Parameter(
@@ -273,17 +276,14 @@ def asked_of_solver(
     ]
 
 
+def asked_of_folder(overrides: Sequence[str] | None, out: Path | None) -> dict[str, Any]:
+    """Return the arguments shared by the functions that write a new folder."""
+    return {"overrides": overrides or (), "out": out, "now": now(), "progress": progress()}
+
+
 def now() -> datetime:
     """Return the time in this machine's time zone."""
     return datetime.now(UTC).astimezone()
-
-
-def exit_if_far(*gaps: float | None) -> None:
-    """Exit with the code for plans far from proven, if a gap is that large."""
-    from siting.engine.proof import is_far
-
-    if any(map(is_far, gaps)):
-        raise typer.Exit(FAR_FROM_PROVEN)
 
 
 def items(texts: Sequence[str] | None) -> list[str]:
@@ -395,9 +395,7 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
     logging.basicConfig(handlers=[handler], level=level)
     told = _listen_to_sigterm()
     progress = None if quiet else Progress()
-    said = _SAID.get(None)
-    verb_name = said.verb if said else ""
-    waiting = threading.Timer(FIRST_LINE_S, _say_at_work, (verb_name, progress))
+    waiting = threading.Timer(FIRST_LINE_S, _say_at_work, (_SAID.get(Said()).verb, progress))
     waiting.daemon = True
     # A program that reads a pipe needs no such notice.
     if progress is not None and sys.stderr.isatty():
@@ -449,20 +447,12 @@ class _Notes(logging.Formatter):
         return visible(super().format(record))
 
 
-def _listen_to_sigterm() -> Callable[[], None]:
+def _listen_to_sigterm() -> Callable[[], object]:
     """Treat SIGTERM as Ctrl-C; return a function that restores the handler."""
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
-
-    def as_ctrl_c(_number: int, _frame: object) -> None:
-        signal.raise_signal(signal.SIGINT)
-
-    before = signal.signal(signal.SIGTERM, as_ctrl_c)
-
-    def as_before() -> None:
-        signal.signal(signal.SIGTERM, before)
-
-    return as_before
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    return functools.partial(signal.signal, signal.SIGTERM, before)
 
 
 def stopped(text: str) -> typer.Exit:

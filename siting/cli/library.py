@@ -43,11 +43,8 @@ def demo(
     reply = Reply(lambda: {"written": str(config)}, lambda: None)
     if nation and not files_only:
         from siting.cli.planning import plan_nation
-        from siting.nation import Nation
 
-        asked = asked_of_solver(overrides, budget=budget, budget_key="budget_pkr")
-        say = None if progress() is None else lambda text: typer.echo(text, err=True)
-        reply = plan_nation(Nation(config, asked, progress=say, today=now().date()))
+        reply = plan_nation(config, overrides, budget)
     elif not files_only:
         from siting import study
         from siting.terminal.plan_tables import print_plan

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
@@ -21,6 +22,7 @@ from siting.cli.app import (
     Quiet,
     Reply,
     Run,
+    asked_of_folder,
     asked_of_solver,
     errors_explained,
     now,
@@ -35,9 +37,6 @@ from siting.cli.app import (
 from siting.cli.run_folders import run_folder
 from siting.errors import InfeasibleError, InputError
 from siting.texts import visible
-
-if TYPE_CHECKING:
-    from siting.nation import Nation
 
 _WORKERS = typer.Option(
     None, "--workers", min=1, max=1024, help="Processes here; by default one a core."
@@ -66,15 +65,8 @@ def run(
     from siting import study
     from siting.terminal.plan_tables import print_plan
 
-    plan, folder = study.run_to_folder(
-        config,
-        overrides=overrides or (),
-        out=out,
-        write_lp=write_lp,
-        robust=robust,
-        now=now(),
-        progress=progress(),
-    )
+    asked = asked_of_folder(overrides, out)
+    plan, folder = study.run_to_folder(config, write_lp=write_lp, robust=robust, **asked)
     return Reply(lambda: plan.facts, lambda: print_plan(plan, folder), gaps=[plan.outcome.gap])
 
 
@@ -102,17 +94,8 @@ def award(
     from siting import awards
     from siting.terminal.plan_tables import print_award
 
-    made = awards.award_to_folder(
-        config,
-        bids,
-        overrides=overrides or (),
-        now=now(),
-        gap=gap,
-        asks_s=asks,
-        asked_of=asked_of,
-        out=out,
-        progress=progress(),
-    )
+    asked = asked_of_folder(overrides, out)
+    made = awards.award_to_folder(config, bids, gap=gap, asks_s=asks, asked_of=asked_of, **asked)
     tables = ("winners", "losers", "payments")
     return Reply(
         lambda: made.plan.facts | {name: getattr(made, name).to_dict("records") for name in tables},
@@ -139,15 +122,9 @@ def demand(
     from siting import study
     from siting.terminal.plan_tables import print_demand
 
+    asked = asked_of_folder(overrides, out)
     demand_run, folder = study.demand_to_folder(
-        config,
-        overrides=overrides or [],
-        out=out,
-        sensitivity=sensitivity,
-        draws=draws,
-        seed=seed,
-        now=now(),
-        progress=progress(),
+        config, sensitivity=sensitivity, draws=draws, seed=seed, **asked
     )
     return Reply(
         lambda: json.loads((folder / "demand.json").read_text(encoding="utf-8")),
@@ -166,27 +143,20 @@ def check(
     """Read a configuration and all its inputs without solving, and list every fault."""
     from siting import study
 
-    failed = False
     said = []
     for path in configs:
         with errors_explained(quiet=quiet) as shown:
-            report = study.check(
-                path,
-                overrides=overrides or [],
-                today=now().date(),
-                progress=shown,
-            )
-            for fault in report.faults:
-                typer.echo(visible(f"{path}: {fault}"), err=True)
-            if not (quiet or as_json):
-                for line in report.notes:
-                    typer.echo(visible(f"{path}: {line}"))
-            failed = failed or bool(report.faults)
+            today = now().date()
+            report = study.check(path, overrides=overrides or [], today=today, progress=shown)
             faults = [str(fault) for fault in report.faults]
+            for fault in faults:
+                typer.echo(visible(f"{path}: {fault}"), err=True)
+            for line in () if quiet or as_json else report.notes:
+                typer.echo(visible(f"{path}: {line}"))
             said.append({"config": str(path), "faults": faults, "notes": report.notes})
     if as_json:
         print_json(said)
-    if failed:
+    if any(one["faults"] for one in said):
         raise typer.Exit(2)
 
 
@@ -218,14 +188,8 @@ def frontier(
     from siting import review
     from siting.terminal.plan_tables import print_frontier
 
-    table, folder = review.frontier_to_folder(
-        config,
-        review.budgets_of(budgets),
-        overrides=overrides or (),
-        out=out,
-        now=now(),
-        progress=progress(),
-    )
+    money, asked = review.budgets_of(budgets), asked_of_folder(overrides, out)
+    table, folder = review.frontier_to_folder(config, money, **asked)
     return Reply(
         lambda: table.to_dict("records"),
         lambda: print_frontier(table, folder),
@@ -257,22 +221,11 @@ def nation(
     ),
 ) -> Reply:
     """Divide one budget among cities, with a bound on every division, or check such a folder."""
-    if not config.is_dir() and (explain or compare):
-        option = "--explain" if explain else "--compare"
-        raise InputError(option, f"{config} is not a folder", "name what siting nation wrote")
     if not config.is_dir():
-        from siting.nation import Nation
-
-        asked = Nation(
-            config,
-            asked_of_solver(overrides, budget=budget, budget_key="budget_pkr"),
-            workers=workers,
-            dask=dask,
-            progress=None if progress() is None else lambda text: typer.echo(text, err=True),
-            today=now().date(),
-            earlier=earlier,
-        )
-        return plan_nation(asked, out, earlier)
+        if explain or compare:
+            option = "--explain" if explain else "--compare"
+            raise InputError(option, f"{config} is not a folder", "name what siting nation wrote")
+        return plan_nation(config, overrides, budget, out, earlier, workers=workers, dask=dask)
     if explain is None and compare is None:
         from siting.nation import read_nation, verify_nation
         from siting.terminal.run_lists import print_verified
@@ -299,12 +252,22 @@ def nation(
     return Reply(lambda: said, lambda: [show() for show in shown])
 
 
-def plan_nation(asked: Nation, out: Path | None = None, earlier: Path | None = None) -> Reply:
+def plan_nation(
+    config: Path,
+    overrides: list[str] | None,
+    budget: float | None,
+    out: Path | None = None,
+    earlier: Path | None = None,
+    **workers: Any,
+) -> Reply:
     """Make the plan of a nation and write its folder."""
-    from siting.nation import compare_nations
+    from siting.nation import Nation, compare_nations
     from siting.terminal.nation_tables import print_changes, print_nation
 
-    plan, folder = asked.to_folder(out, now=now())
+    asked = asked_of_solver(overrides, budget=budget, budget_key="budget_pkr")
+    say = None if progress() is None else functools.partial(typer.echo, err=True)
+    nation = Nation(config, asked, progress=say, today=now().date(), earlier=earlier, **workers)
+    plan, folder = nation.to_folder(out, now=now())
 
     def show() -> None:
         print_nation(plan, folder)
@@ -354,8 +317,7 @@ def batch(
     from siting.terminal.batch_tables import BatchLines, print_batch, print_studies
 
     if dask is not None and workers is not None:
-        where = "--workers"
-        raise InputError(where, "does not go with --dask", "start workers in the cluster")
+        raise InputError("--workers", "does not go with --dask", "start workers in the cluster")
     studies = many.list_studies(configs, overrides or (), parse_sweeps(sweep or []), now().date())
     if dry_run:
         keys = ("config", "name", "sweep", "key", "fault")

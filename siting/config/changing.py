@@ -20,24 +20,16 @@ from siting.errors import ConfigError, Fault, SitingError
 # Function that stores an object that YAML cannot hold, and returns its file.
 Place = Callable[[Key, Any, Path], Path]
 PLAIN = (bool, int, float, str, Path, type(None))
-# Sections that a file or a table can replace.
-SOURCES: Mapping[Key, Callable[[Any], tuple[Key, Any]]] = {
-    ("roads",): lambda one: (("roads", "source"), {"kind": "file", "path": one}),
-    ("demand",): lambda one: (("demand", "table"), one),
-    ("reach",): lambda one: (("reach", "table_csv"), one),
-    ("demand", "people"): lambda one: (("demand", "people"), {"kind": _people(one), "path": one}),
-    ("candidates",): lambda one: (
-        ("candidates", "sources"),
-        [layer if isinstance(layer, Mapping) else {"kind": "layer", "path": layer}
-         for layer in (one if isinstance(one, list | tuple) else [one])],
-    ),
-    ("candidates", "exclude"): lambda one: (
-        ("candidates", "exclude"),
-        [area if isinstance(area, Mapping) else {"path": area}
-         for area in (one if isinstance(one, list | tuple) else [one])],
-    ),
-    ("candidates", "existing"): lambda one: (("candidates", "existing"), {"path": one}),
-}  # fmt: skip
+# Sections that a file or a table can replace, and their value for it.
+SOURCES: Mapping[Key, Callable[[Any], Any]] = {
+    ("roads",): lambda one: {"source": {"kind": "file", "path": one}},
+    ("demand",): lambda one: {"table": one},
+    ("reach",): lambda one: {"table_csv": one},
+    ("demand", "people"): lambda one: {"kind": _people(one), "path": one},
+    ("candidates",): lambda one: {"sources": _layers(one, kind="layer")},
+    ("candidates", "exclude"): lambda one: _layers(one),
+    ("candidates", "existing"): lambda one: {"path": one},
+}
 # Keys that a study without a file begins with; folders are in the working directory.
 BEGIN: Mapping[str, Any] = {
     "name": "study",
@@ -59,14 +51,18 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     Raises `ConfigError` with every fault, by key; `InputError` naming every invalid table.
     """
     faults: list[Fault] = []
-    change: dict[str, Any] = {}
+    change: Any = {}
     for word, value in words.items():
         try:
-            key, value = _sourced(_key_of(word), value)
+            key = _key_of(word)
         except ConfigError as err:
             faults += err.faults
             continue
-        _put(change, key, value)
+        if key in SOURCES and value is not None and not isinstance(value, Mapping):
+            value = SOURCES[key](value)
+        for name in reversed(key):
+            value = {str(name): value}
+        change = _over(change, value)
     if faults:
         raise ConfigError(faults)
     data = _over(BEGIN, change) if config is None else _merged(config, change)
@@ -122,23 +118,14 @@ def _key_of(word: str) -> Key:
     raise ConfigError(word, "unknown key", hint or "the keys are those of the YAML file")
 
 
-def _sourced(key: Key, value: Any) -> tuple[Key, Any]:
-    form = SOURCES.get(key)
-    whole = isinstance(value, Mapping) or value is None
-    return (key, value) if form is None or whole else form(value)
-
-
 def _people(given: Any) -> str:
     shapes = set(getattr(given, "geom_type", ()))
     return "zones" if shapes and shapes <= {"Polygon", "MultiPolygon"} else "points"
 
 
-def _put(data: dict[str, Any], key: Key, value: Any) -> None:
-    for name in key[:-1]:
-        data = data.setdefault(str(name), {})
-    here = data.get(str(key[-1]))
-    both = isinstance(here, dict) and isinstance(value, Mapping)
-    data[str(key[-1])] = _over(here, value) if both else value
+def _layers(given: Any, **more: str) -> list[Any]:
+    several = given if isinstance(given, list | tuple) else [given]
+    return [one if isinstance(one, Mapping) else {**more, "path": one} for one in several]
 
 
 def _over(under: Any, over: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -232,46 +232,42 @@ class Demand(Section):
 
     @model_validator(mode="after")
     def _overrides_are_for_listed_classes(self) -> Demand:
-        refusals: list[Refusal] = []
+        refuse(self._refusals())
+        return self
+
+    def _refusals(self) -> Iterator[Refusal]:
         if self.like is not None and self.city_people is None:
             what = f"missing, but {self.city} uses figures of {self.like} (demand.like)"
             fix = "give city_people: the city's share of the fleet is in proportion to it"
-            refusals.append((("city_people",), what, fix))
-        of_class: tuple[tuple[tuple[str, ...], Mapping[str, object]], ...] = (
-            (("fleet_share",), self.fleet_share or {}),
-            (("figures",), self.figures),
-            (("fleet_figures",), self.fleet_figures),
-            (("surfaces", "weights"), self.surfaces.weights if self.surfaces else {}),
-        )
-        for key, names in of_class:
+            yield ("city_people",), what, fix
+        of_class: dict[tuple[str, ...], Mapping[str, object]] = {
+            ("fleet_share",): self.fleet_share or {},
+            ("figures",): self.figures,
+            ("fleet_figures",): self.fleet_figures,
+            ("surfaces", "weights"): self.surfaces.weights if self.surfaces else {},
+        }
+        for key, names in of_class.items():
             for name in names:
-                if name not in self.vehicle_classes:
-                    what = f"{name!r} is not among demand.vehicle_classes"
-                    fix = did_you_mean(name, self.vehicle_classes)
-                    refusals.append(((*key, name), what, fix))
+                yield from self._unless_listed(name, (*key, name))
         at_depot: set[tuple[str, str]] = set()
         for i, fleet in enumerate(self.fleets):
             name = fleet.vehicle_class
-            if name not in self.vehicle_classes:
-                what = f"{name!r} is not among demand.vehicle_classes"
-                fix = did_you_mean(name, self.vehicle_classes)
-                refusals.append((("fleets", i, "vehicle_class"), what, fix))
+            yield from self._unless_listed(name, ("fleets", i, "vehicle_class"))
             if (fleet.depot, name) in at_depot:
                 what = f"the depot {fleet.depot} is given twice for {name}"
-                refusals.append((("fleets", i, "depot"), what, "add its vehicles together"))
+                yield ("fleets", i, "depot"), what, "add its vehicles together"
             at_depot.add((fleet.depot, name))
         by_depot = {fleet.vehicle_class for fleet in self.fleets}
-        refusals += [
-            ((key, name), "is not used where demand.fleets has the class", "leave one of them out")
-            for key in ("fleet_share", "fleet_figures")
-            for name in getattr(self, key) or {}
-            if name in by_depot
-        ]
-        if self.fleet_csv is not None:
-            refusals += [
-                ((key,), "is not used where fleet_csv is given", "leave one of them out")
-                for key in ("scenarios_csv", "sales_csv", "fleet_figures")
-                if getattr(self, key)
-            ]
-        refuse(refusals)
-        return self
+        for word in ("fleet_share", "fleet_figures"):
+            for name in getattr(self, word) or {}:
+                if name in by_depot:
+                    what = "is not used where demand.fleets has the class"
+                    yield (word, name), what, "leave one of them out"
+        for word in ("scenarios_csv", "sales_csv", "fleet_figures"):
+            if self.fleet_csv is not None and getattr(self, word):
+                yield (word,), "is not used where fleet_csv is given", "leave one of them out"
+
+    def _unless_listed(self, name: str, key: tuple[str | int, ...]) -> Iterator[Refusal]:
+        if name not in self.vehicle_classes:
+            what = f"{name!r} is not among demand.vehicle_classes"
+            yield key, what, did_you_mean(name, self.vehicle_classes)

@@ -49,7 +49,6 @@ PATTERN_WORDS = {
     KEY_PATH: "a key path such as program.budget_pkr",
 }
 
-
 # Rupees in each unit, written out or abbreviated.
 RUPEES = {
     "": 1.0, "k": 1e3, "thousand": 1e3, "lakh": 1e5, "lac": 1e5, "m": 1e6, "mn": 1e6,
@@ -127,8 +126,7 @@ def refuse(refusals: Iterable[Refusal]) -> None:
 
     A refusal has the key relative to the section that checks it, the fault, and the fix.
     """
-    listed = list(refusals)
-    if listed:
+    if listed := list(refusals):
         text = "; ".join(what for _, what, _ in listed)
         raise PydanticCustomError("refused", "{text}", {"text": text, "refusals": listed})
 
@@ -252,6 +250,7 @@ Rupees = Annotated[float, _unit("PKR")]
 People = Annotated[float, _unit("people")]
 Share = Annotated[float, _unit("share, 0 to 1"), Field(ge=0, le=1)]
 PositiveShare = Annotated[float, _unit("share, above 0 to 1"), Field(gt=0, le=1)]
+InnerShare = Annotated[float, _unit("share, between 0 and 1")]
 
 Text = Annotated[str, Field(pattern=NOT_BLANK)]
 TableName = Annotated[str, Field(pattern=TABLE_NAME)]

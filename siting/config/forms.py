@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,7 @@ def with_files(config: Config, files: Mapping[Path, Path]) -> Config:
     def moved(value: Any) -> Any:
         match value:
             case BaseModel():
-                return value.model_copy(
-                    update={name: moved(getattr(value, name)) for name in type(value).model_fields}
-                )
+                return value.model_copy(update={name: moved(item) for name, item in value})
             case Mapping():
                 return {name: moved(item) for name, item in value.items()}
             case tuple():
@@ -85,7 +83,7 @@ def plain(value: Any) -> Any:
     """Return a configuration, or a part of it, as dicts, lists, texts and numbers."""
     match value:
         case BaseModel():
-            return {name: plain(getattr(value, name)) for name in type(value).model_fields}
+            return {name: plain(item) for name, item in value}
         case Mapping():
             return {name: plain(item) for name, item in value.items()}
         case tuple() | list():
@@ -98,15 +96,16 @@ def plain(value: Any) -> Any:
 
 
 def _leaves(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
+    below: Iterable[tuple[str | int, Any]]
     match value:
         case BaseModel():
-            for name in type(value).model_fields:
-                yield from _leaves(getattr(value, name), (*key, name))
+            below = value
         case Mapping():
-            for name, item in value.items():
-                yield from _leaves(item, (*key, name))
+            below = value.items()
         case tuple():
-            for i, item in enumerate(value):
-                yield from _leaves(item, (*key, i))
+            below = enumerate(value)
         case _:
             yield key, value
+            return
+    for name, item in below:
+        yield from _leaves(item, (*key, name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -13,7 +14,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from siting.config.fields import PATTERN_WORDS, did_you_mean
-from siting.config.sections import Config
 from siting.config.yaml_text import Key
 
 # Keys that select one of several kinds of section, tried in this order.
@@ -43,25 +43,24 @@ class Origins:
     # Keys set by an override, each with the key path as the user wrote it.
     overrides: dict[Key, str] = field(default_factory=dict)
 
+    def _nearest(self, key: Key) -> Key:
+        """Return the key or, if unknown, the nearest known section around it; else ()."""
+        parts = (key[:length] for length in range(len(key), 0, -1))
+        return next((part for part in parts if part in self.overrides or part in self.lines), ())
+
     def where(self, key: Key) -> str:
         """Return the place of a key or, if unknown, of the nearest section around it."""
-        for length in range(len(key), 0, -1):
-            part = key[:length]
-            if part in self.overrides:
-                label = self.overrides[part]
-                return f"--set {label}" + ("" if label == dotted(key) else f", key {dotted(key)}")
-            if part in self.lines:
-                return f"{self.file}, line {self.lines[part]}, key {dotted(key)}"
-        return f"{self.file}, key {dotted(key)}"
+        part = self._nearest(key)
+        if part in self.overrides:
+            label = self.overrides[part]
+            return f"--set {label}" + ("" if label == dotted(key) else f", key {dotted(key)}")
+        line = f", line {self.lines[part]}" if part in self.lines else ""
+        return f"{self.file}{line}, key {dotted(key)}"
 
     def line(self, key: Key) -> int:
         """Return the line that sorts a fault among the others; overrides come last."""
-        for length in range(len(key), 0, -1):
-            if key[:length] in self.overrides:
-                return 10**9
-            if key[:length] in self.lines:
-                return self.lines[key[:length]]
-        return 0
+        part = self._nearest(key)
+        return 10**9 if part in self.overrides else self.lines.get(part, 0)
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Spot:
     key: Key = ()
     model: type[BaseModel] | None = None  # the section that contains it
     info: FieldInfo | None = None  # its field; None for a key the section does not know
-    annotation: Any = Config  # the type allowed there
+    annotation: Any = None  # the type allowed there
 
     @property
     def meaning(self) -> str:
@@ -85,16 +84,14 @@ class Spot:
         return known and self.info is not None and not self.info.is_required()
 
 
-def find_spot(location: tuple[str | int, ...], root: type[BaseModel] = Config) -> Spot:
+def find_spot(location: tuple[str | int, ...], root: type[BaseModel]) -> Spot:
     """Return the place in the schema at which a validation error occurred.
 
     `location` also names the chosen member of a union and marks faulty names of a mapping. Neither
     is a key, so both are left out.
     """
     spot = Spot(annotation=root)
-    parts = [part for part in location if part != "[key]"]
-    while parts:
-        part = parts.pop(0)
+    for part in (part for part in location if part != "[key]"):
         models = members(spot.annotation)
         if len(models) > 1:
             spot = replace(spot, annotation=models.get(part))
@@ -145,7 +142,7 @@ def _item(annotation: Any) -> Any:
     return None
 
 
-def translate(error: ErrorDetails, root: type[BaseModel] = Config) -> list[tuple[Key, str, str]]:
+def translate(error: ErrorDetails, root: type[BaseModel]) -> list[tuple[Key, str, str]]:
     """Return the faults of one validation error: the key, what is wrong, and the fix."""
     spot = find_spot(error["loc"], root)
     given, limits, kind = error["input"], error.get("ctx", {}), error["type"]
@@ -171,10 +168,8 @@ def translate(error: ErrorDetails, root: type[BaseModel] = Config) -> list[tuple
             what = f"{shown(given)} does not fit; expected {PATTERN_WORDS[limits['pattern']]}"
             fix = ""
         case "string_too_long":
-            what, fix = (
-                f"has {len(given)} characters, more than {limits['max_length']}",
-                "shorten it",
-            )
+            what = f"has {len(given)} characters, more than {limits['max_length']}"
+            fix = "shorten it"
         case "too_short" if len(given):
             return []  # every item is faulty, and each is reported
         case "too_short":
@@ -244,12 +239,11 @@ def _not_a_number(given: Any, kind: str, expected: str) -> tuple[str, str]:
     if isinstance(given, int) and not isinstance(given, bool):
         return f"{shown(given)} is too large", expected
     if isinstance(given, str):
-        try:
-            float(given.replace(",", ""))
-        except ValueError:
-            return f"{shown(given)} is not {words}", expected
         plain = given.strip().replace(",", "")
-        return f"{shown(given)} is text, not {words}", f"write {plain}, without quotes or commas"
+        with suppress(ValueError):
+            float(plain)
+            fix = f"write {plain}, without quotes or commas"
+            return f"{shown(given)} is text, not {words}", fix
     if isinstance(given, float) and given.is_integer():
         return f"{given!r} is not {words}", f"write {given:.0f}"
     return f"{shown(given)} is not {words}", expected
@@ -277,17 +271,13 @@ def keys_of(section: type[BaseModel], above: Key = ()) -> Iterator[Key]:
 def _unknown_key(spot: Spot) -> tuple[Key, str, str]:
     if spot.key in MOVED:
         return spot.key, f"has moved to {MOVED[spot.key]}", f"write {MOVED[spot.key]} instead"
-    known = list(spot.model.model_fields) if spot.model else []
-    deeper = (
-        []
-        if spot.model is None
-        else [
-            dotted((*spot.key[:-1], *key)) for key in keys_of(spot.model) if key[-1] == spot.key[-1]
-        ]
-    )
+    assert spot.model is not None  # only a section has unknown keys
+    known = list(spot.model.model_fields)
+    *above, last = spot.key
+    deeper = [dotted((*above, *key)) for key in keys_of(spot.model) if key[-1] == last]
     if deeper:
         return spot.key, "belongs in a section", f"write {' or '.join(deeper)}"
-    hint = did_you_mean(str(spot.key[-1]), known)
+    hint = did_you_mean(str(last), known)
     what = f"unknown key; {hint}" if hint else "unknown key"
     return spot.key, what, f"keys here: {', '.join(known)}"
 

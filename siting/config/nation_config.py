@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 from siting.config.fields import (
     RUN_NAME,
     Folder,
+    Refusal,
     Rupees,
     Seconds,
     Section,
@@ -22,6 +23,7 @@ from siting.config.fields import (
     YamlFile,
     did_you_mean,
 )
+from siting.config.key_faults import dotted
 from siting.config.program import Years
 from siting.config.reading import Wrong, load, load_as
 from siting.config.refusals import clashes
@@ -161,7 +163,7 @@ def load_nation(
     def also(config: NationConfig | None, _: Mapping[str, Any], faulty: set[Key]) -> Wrong:
         if config is None:
             return []
-        wrong = _one_or_the_other(config, today)
+        wrong = [*_one_or_the_other(config, today)]
         for i, one in enumerate(config.cities):
             try:
                 cities.append(load(one.config, [*config.set, *one.set], today))
@@ -185,21 +187,20 @@ def load_nation(
     return config, [_in_years(city, config) for city in cities], provinces
 
 
-def _one_or_the_other(config: NationConfig, today: date | None) -> Wrong:
-    years, key = config.years, ("years", "budgets_pkr")
-    if years is None:
-        fix = "give budget_pkr, or years with the money of each"
-        return [] if config.budget_pkr else [(("budget_pkr",), "there is no money", fix)]
-    wrong: Wrong = []
+def _one_or_the_other(config: NationConfig, today: date | None) -> Iterator[Refusal]:
+    if config.years is None:
+        if not config.budget_pkr:
+            fix = "give budget_pkr, or years with the money of each"
+            yield ("budget_pkr",), "there is no money", fix
+        return
     if config.budget_pkr is not None:
         what = "is given, and money by year too: years.budgets_pkr"
-        wrong.append((("budget_pkr",), what, "leave one out (budget_pkr=null, or years=null)"))
-    first = min(years.budgets_pkr)
+        yield ("budget_pkr",), what, "leave one out (budget_pkr=null, or years=null)"
+    first, key = min(config.years.budgets_pkr), ("years", "budgets_pkr")
     if today is not None and first < today.year:
-        wrong.append((key, f"{first} is before this year, {today.year}", "begin later"))
+        yield key, f"{first} is before this year, {today.year}", "begin later"
     if config.money_pkr <= 0:
-        wrong.append((key, "there is no money in any year", "give some above 0"))
-    return wrong
+        yield key, "there is no money in any year", "give some above 0"
 
 
 def _in_years(city: Config, nation: NationConfig) -> Config:
@@ -213,27 +214,24 @@ def _in_years(city: Config, nation: NationConfig) -> Config:
     return city.model_copy(update={"program": program, "offers": offers})
 
 
-def _years(config: NationConfig, cities: Sequence[Config]) -> Wrong:
-    """Return a fault for each setting of a city that excludes money by year."""
+def _years(config: NationConfig, cities: Sequence[Config]) -> Iterator[Refusal]:
+    """Yield a fault for each setting of a city that excludes money by year."""
     if config.years is None:
-        return []
-    wrong: Wrong = []
+        return
     last = max(config.years.budgets_pkr)
     for i, city in enumerate(cities):
         if city.year != last:
             what = f"{city.name} is for {city.year}, the nation's years end in {last}"
-            wrong.append((("cities", i), what, f"end in its year, or set: [year={last}]"))
+            yield ("cities", i), what, f"end in its year, or set: [year={last}]"
         before = clashes(city)
-        wrong += [
-            (("cities", i), f"{city.name}: {'.'.join(map(str, key))} {what}", fix)
-            for key, what, fix in clashes(_in_years(city, config))
-            if (key, what, fix) not in before
-        ]
+        for refusal in clashes(_in_years(city, config)):
+            if refusal not in before:
+                key, what, fix = refusal
+                yield ("cities", i), f"{city.name}: {dotted(key)} {what}", fix
         rule = city.offers.subsidy.rule
         if rule in ("need", "gap"):
             what = f"{city.name}: money by year cannot be divided under offers.subsidy.rule {rule}"
-            wrong.append((("cities", i), what, "set: [offers.subsidy.rule=share], or flat"))
-    return wrong
+            yield ("cities", i), what, "set: [offers.subsidy.rule=share], or flat"
 
 
 def _province_of(city: Config) -> str:
@@ -245,22 +243,19 @@ def _province_of(city: Config) -> str:
         return ""
 
 
-def _cities_apart(cities: Sequence[Config]) -> Wrong:
-    wrong: Wrong = []
+def _cities_apart(cities: Sequence[Config]) -> Iterator[Refusal]:
+    names = [city.name for city in cities]
     for i, city in enumerate(cities):
-        names = [other.name for other in cities[:i]]
-        if city.name in names:
-            first = names.index(city.name)
+        first = names.index(city.name)
+        if first < i:
             what = f"{city.name} is already listed as cities.{first}: its demand would count twice"
-            wrong.append((("cities", i), what, "leave one out"))
+            yield ("cities", i), what, "leave one out"
         if city.year != cities[0].year:
             what = f"{city.name} is for {city.year}, {cities[0].name} for {cities[0].year}"
-            wrong.append((("cities", i), what, f"one year for all: set: [year={cities[0].year}]"))
-    return wrong
+            yield ("cities", i), what, f"one year for all: set: [year={cities[0].year}]"
 
 
-def _plain_questions(cities: Sequence[Config]) -> Wrong:
-    wrong: Wrong = []
+def _plain_questions(cities: Sequence[Config]) -> Iterator[Refusal]:
     for i, city in enumerate(cities):
         program = city.program
         odd = {
@@ -272,44 +267,36 @@ def _plain_questions(cities: Sequence[Config]) -> Wrong:
             "objective": program.objective != "energy",
             "least_gain.rule": program.least_gain.always,
         }
-        wrong += [
-            (("cities", i), f"{city.name} sets program.{key}; a nation's aim is the most energy",
-             "leave it out of the city's configuration"
-             + (": years are the nation's" if key == "years" else ""))
-            for key, on in odd.items()
-            if on
-        ]  # fmt: skip
-    return wrong
+        for key, on in odd.items():
+            if on:
+                what = f"{city.name} sets program.{key}; a nation's aim is the most energy"
+                nations = ": years are the nation's" if key == "years" else ""
+                yield ("cities", i), what, f"leave it out of the city's configuration{nations}"
 
 
-def _money(config: NationConfig, provinces: Sequence[str]) -> Wrong:
-    wrong: Wrong = []
+def _money(config: NationConfig, provinces: Sequence[str]) -> Iterator[Refusal]:
     budget = config.money_pkr
     known = sorted(set(provinces) - {""})
-    least = dict.fromkeys(known, 0.0)
+    least = dict.fromkeys(provinces, 0.0)
     for i, (one, province) in enumerate(zip(config.cities, provinces, strict=True)):
         floor_pkr = 0.0 if one.takes_part == "never" else one.least(budget)
         if floor_pkr > one.most(budget):
-            wrong.append(
-                (("cities", i, "least_pkr"), _have(one.most(budget), floor_pkr), "lower it")
-            )
-        least[province] = least.get(province, 0.0) + floor_pkr
+            yield ("cities", i, "least_pkr"), _have(one.most(budget), floor_pkr), "lower it"
+        least[province] += floor_pkr
     for name, money in config.provinces.items():
-        key: Key = ("provinces", name)
         if name not in known:
             hint = did_you_mean(name, known) or f"there are: {', '.join(known) or 'none'}"
-            wrong.append((key, "has no city of the nation", hint))
+            yield ("provinces", name), "has no city of the nation", hint
             continue
-        if max(least[name], money.least(budget)) > money.most(budget):
-            need = max(least[name], money.least(budget))
-            wrong.append(((*key, "most_pkr"), _have(money.most(budget), need), "raise it"))
         least[name] = max(least[name], money.least(budget))
+        if least[name] > money.most(budget):
+            what = _have(money.most(budget), least[name])
+            yield ("provinces", name, "most_pkr"), what, "raise it"
     whole = math.fsum(least.values())
     if whole > budget * (1 + 1e-12):
         fix = f"raise it by PKR {whole - budget:,.0f}, or lower a floor"
-        where: Key = ("budget_pkr",) if config.years is None else ("years", "budgets_pkr")
-        wrong.append((where, f"the floors sum to more: {_have(budget, whole)}", fix))
-    return wrong
+        where = ("budget_pkr",) if config.years is None else ("years", "budgets_pkr")
+        yield where, f"the floors sum to more: {_have(budget, whole)}", fix
 
 
 def _have(have: float, need: float) -> str:

@@ -9,12 +9,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from siting.config.fields import (
     CsvFile,
+    InnerShare,
     Kilowatts,
     LayerFile,
     Metres,
     Minutes,
     PositiveShare,
-    Refusal,
     Rupees,
     Section,
     Share,
@@ -30,8 +30,6 @@ RupeesKwh = Annotated[float, Field(json_schema_extra={"unit": "PKR/kWh"})]
 RupeesHour = Annotated[float, Field(json_schema_extra={"unit": "PKR/h"})]
 RupeesKw = Annotated[float, Field(json_schema_extra={"unit": "PKR/kW"})]
 RupeesMonth = Annotated[float, Field(json_schema_extra={"unit": "PKR/month"})]
-
-
 # Runs of earlier versions store true (a minimum) or false.
 PointsRule = Annotated[
     Literal["none", "minimum", "maximum"],
@@ -55,9 +53,7 @@ class Service(Section):
     day's output at full power"""
     wait_min: Minutes = Field(10, ge=0, le=240)
     """longest wait that still counts as served well, min"""
-    alpha: Annotated[float, Field(json_schema_extra={"unit": "share, between 0 and 1"})] = Field(
-        0.1, gt=0, lt=1
-    )
+    alpha: InnerShare = Field(0.1, gt=0, lt=1)
     """share of drivers who may wait longer than wait_min in the peak hour"""
     swap_depth: PositiveShare = 0.8
     """share of a battery's energy delivered by a swap; ASSUMPTION"""
@@ -137,14 +133,13 @@ class Concessions(Section):
 
     @model_validator(mode="after")
     def _has_members(self) -> Concessions:
-        what = "has no site"
-        empty = [name for name, sites in self.sites.items() if not sites]
-        refusals: list[Refusal] = [
-            (("sites", name), what, "name its sites, or leave it out") for name in empty
-        ]
+        refuse(
+            (("sites", name), "has no site", "name its sites, or leave it out")
+            for name, sites in self.sites.items()
+            if not sites
+        )
         if not self.sites and self.column is None:
-            refusals.append(((), "names no concession", "give sites, or a column"))
-        refuse(refusals)
+            refuse([((), "names no concession", "give sites, or a column")])
         return self
 
 
@@ -281,8 +276,6 @@ def choices_of(offers: Offers) -> Choices:
 
 
 Price = Annotated[RupeesKwh, Field(gt=0, le=1000, description="what drivers pay, PKR/kWh")]
-
-
 ValueOfTime = Annotated[RupeesHour, Field(ge=0, le=100_000, description="a driver's time, PKR/h")]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from siting.config.fields import (
+    InnerShare,
     Kilometres,
     Kilowatts,
     Metres,
@@ -37,6 +38,7 @@ def _whole(value: Any) -> Any:
 
 FirstAim = Literal["fairness", "least_cost", "scenarios"]
 LaterAim = Literal["most_worth", "least_money", "shortest_drives", "least_cost_to_all"]
+LaterAims = Annotated[tuple[LaterAim, ...], Field(strict=False), AfterValidator(no_repeat)]
 MinutesKey = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=240)]
 YearKey = Annotated[int, BeforeValidator(_whole), Field(ge=2025, le=2060)]
 
@@ -200,9 +202,7 @@ class Scenarios(Section):
     criterion: Literal["expected", "regret", "cvar"] = "expected"
     """expected: most energy on average; regret: smallest maximum regret; cvar: best average of the
     worst outcomes"""
-    alpha: Annotated[float, Field(json_schema_extra={"unit": "share, between 0 and 1"})] = Field(
-        0.8, gt=0, lt=1
-    )
+    alpha: InnerShare = Field(0.8, gt=0, lt=1)
     """share of outcomes that cvar leaves out"""
     cvar_of: Literal["unserved", "served"] = "unserved"
     """outcome that cvar counts"""
@@ -234,7 +234,6 @@ class Envelope(Section):
     charger_groups: Annotated[tuple[TableName, ...], Field(strict=False)] = Field(min_length=1)
     """groups of the charger catalogue that draw on the envelope (lev, ac, dc, swap_2w …); an
     offer's subsidy is divided among its groups by the cost of their chargers"""
-
     rule: Literal["ceiling", "kept", "both"] = "ceiling"
     """ceiling: these groups draw at most this money; kept: only they draw on it, and they may also
     draw on the rest; both: only they draw on it, and they draw on nothing else"""
@@ -326,7 +325,6 @@ class Limits(Section):
     """money reserved for areas, within the budget; default: none"""
     at_least: Mapping[TableName, AtLeast] = Field({})
     """least numbers of stations among some sites, by a name that you choose"""
-
     mandates: Mapping[TableName, Mandate] = Field({})
     """shares of owners' places that must have a station, by a name that you choose"""
     split: Mapping[TableName, PositiveShare] = Field({})
@@ -353,47 +351,47 @@ class Limits(Section):
         refuse(self._money_twice())
         refuse(
             (("at_least" if name in self.at_least else "areas",), f"{name!r} is used twice", "")
-            for name in sorted({*self.envelopes} & {*areas} | {*self.at_least} & {*self.envelopes})
+            for name in sorted({*self.envelopes} & {*areas, *self.at_least})
         )
+        fix = "require at most their number"
         refuse(
             (
                 ("at_least", name, "stations"),
                 f"{rule.stations} of {len(set(rule.sites))} sites",
-                "require at most their number",
+                fix,
             )
             for name, rule in self.at_least.items()
             if rule.stations > len(set(rule.sites))
         )
         return self
 
-    def _money_twice(self) -> list[Refusal]:
-        """Return the faults of splits and envelopes that reserve money."""
-        refusals: list[Refusal] = []
+    @property
+    def kept(self) -> dict[str, Envelope]:
+        """The envelopes that reserve money."""
+        return {name: one for name, one in self.envelopes.items() if one.rule != "ceiling"}
+
+    def _money_twice(self) -> Iterator[Refusal]:
+        """Yield the faults of splits and envelopes that reserve money."""
         if self.split and self.split_like != "none":
             what = "is a split of the budget beside limits.split"
-            refusals.append((("split_like",), what, "leave one out"))
+            yield ("split_like",), what, "leave one out"
         whole = sum(self.split.values())
         if whole > 1 + 1e-9:
             what = f"the shares add up to {whole:g}, more than the budget"
-            refusals.append((("split",), what, "let them add up to 1 or less"))
-        kept = {name: one for name, one in self.envelopes.items() if one.rule != "ceiling"}
-        if kept and (self.split or self.split_like != "none"):
+            yield ("split",), what, "let them add up to 1 or less"
+        kept = self.kept
+        for name in kept if self.split or self.split_like != "none" else ():
             what = "keeps money beside a split, which keeps the whole budget"
             fix = "leave the split out, or let the envelope be a ceiling"
-            refusals += [(("envelopes", name, "rule"), what, fix) for name in kept]
+            yield ("envelopes", name, "rule"), what, fix
         groups = [group for one in kept.values() for group in set(one.charger_groups)]
         twice = sorted({group for group in groups if groups.count(group) > 1})
         if twice:
             what = f"money is kept for {', '.join(twice)} in more than one envelope"
-            refusals.append((("envelopes",), what, "name each charger group in one of them"))
+            yield ("envelopes",), what, "name each charger group in one of them"
         if len(kept) > MOST_KEPT:
             what = f"money is kept in {len(kept)} envelopes, at most {MOST_KEPT} can"
-            refusals.append((("envelopes",), what, "put some together"))
-        return refusals
-
-
-def _no_section(value: Any) -> Any:
-    return {} if value is None else value
+            yield ("envelopes",), what, "put some together"
 
 
 class Program(Section):
@@ -431,9 +429,7 @@ class Program(Section):
     aims: Annotated[tuple[FirstAim, ...], Field(strict=False), AfterValidator(no_repeat)] = ()
     """order of the first aims, where more than one of fairness, least_cost and a criterion regret
     or cvar is set; each keeps the values of the aims before it"""
-    then: Annotated[tuple[LaterAim, ...], Field(strict=False), AfterValidator(no_repeat)] | None = (
-        None
-    )
+    then: LaterAims | None = None
     """later aims in order, among plans of equal value, to a fifth of solver.gap: most_worth (the
     objective), least_money (public money), shortest_drives (without more public money, unless
     least_gain is 0), least_cost_to_all (yearly cost of stations and drivers' time, also without
@@ -447,59 +443,57 @@ class Program(Section):
     """one plan for several futures; default: one demand"""
     alternatives: Alternatives | None = None
     """further plans that differ; default: one plan"""
-    limits: Annotated[Limits, BeforeValidator(_no_section)] = Limits()
+    limits: Annotated[Limits, BeforeValidator(lambda v: {} if v is None else v)] = Limits()
     """limits besides the budget"""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Program:
+        refuse(self._refusals())
+        return self
+
+    def _refusals(self) -> Iterator[Refusal]:
         floors = {
             "zone_floor": self.zone_floor > 0,
             "zone_floors": bool(self.zone_floors),
             "fairness": self.fairness != "none",
         }
-        refusals: list[Refusal] = []
-        if self.zones is None:
-            refusals += [
-                ((key,), "needs program.zones", "set them") for key, on in floors.items() if on
-            ]
+        for key, on in floors.items():
+            if on and self.zones is None:
+                yield (key,), "needs program.zones", "set them"
         gains = self.least_gain.per_million_by_year
         if gains is not None:
             where = ("least_gain", "per_million_by_year")
             if self.least_gain.rule != "always":
-                refusals.append((where, "counts with rule: always only", "add it"))
+                yield where, "counts with rule: always only", "add it"
             years = list(self.years.budgets_pkr) if self.years else []
             if sorted(gains) != years:
                 what = f"needs the years of program.years: {', '.join(map(str, years)) or 'none'}"
-                refusals.append((where, what, "name each of them, and no other"))
-        asked = self.first_aims
-        kept = {n: e for n, e in self.limits.envelopes.items() if e.rule != "ceiling"}
+                yield where, what, "name each of them, and no other"
+        asked, limits, kept = self.first_aims, self.limits, self.limits.kept
         money = sum(self.years.budgets_pkr.values()) if self.years else self.budget_pkr
         whole = sum(one.budget_pkr for one in kept.values())
         if asked[:1] == ("least_cost",):
-            split = self.limits.split or self.limits.split_like != "none"
-            keys = ["split" if self.limits.split else "split_like"] * bool(split)
             what = "reserves budget, without effect if the first aim is the least money"
-            refusals += [(("limits", key), what, "leave it out") for key in keys]
-            refusals += [(("limits", "envelopes", n, "rule"), what, "leave it out") for n in kept]
+            if limits.split or limits.split_like != "none":
+                yield ("limits", "split" if limits.split else "split_like"), what, "leave it out"
+            for name in kept:
+                yield ("limits", "envelopes", name, "rule"), what, "leave it out"
         elif whole > money:
             what = f"PKR {whole:,.0f} are reserved of a budget of PKR {money:,.0f}"
-            refusals.append((("limits", "envelopes"), what, "keep less, or raise the budget"))
-        for key in self.aims:
-            if key not in asked:
-                refusals.append((("aims",), f"names {key}, which is not set", "leave it out"))
-        missing = [key for key in asked if key not in self.aims]
+            yield ("limits", "envelopes"), what, "keep less, or raise the budget"
+        for aim in self.aims:
+            if aim not in asked:
+                yield ("aims",), f"names {aim}, which is not set", "leave it out"
+        missing = [aim for aim in asked if aim not in self.aims]
         if len(asked) > 1 and self.aims and missing:
-            refusals.append((("aims",), f"lacks {', '.join(missing)}", "name all that are set"))
-        refuse(refusals)
-        return self
+            yield ("aims",), f"lacks {', '.join(missing)}", "name all that are set"
 
     @property
     def first_aims(self) -> tuple[FirstAim, ...]:
         """The keys that set a first aim, in the order of `aims`."""
-        sure = self.scenarios is not None and self.scenarios.criterion != "expected"
         asked: dict[FirstAim, bool] = {
             "fairness": self.fairness != "none",
             "least_cost": self.least_cost is not None,
-            "scenarios": sure,
+            "scenarios": self.scenarios is not None and self.scenarios.criterion != "expected",
         }
         return tuple(key for key in dict.fromkeys((*self.aims, *asked)) if asked[key])

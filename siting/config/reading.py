@@ -63,7 +63,11 @@ def load(
     """
 
     def past(_: Config | None, data: Mapping[str, Any], faulty: set[Key]) -> Wrong:
-        return _past_year(data, today, faulty)
+        year = data.get("year", Config.model_fields["year"].default)
+        if today is None or ("year",) in faulty or year >= today.year:
+            return []
+        what = f"{year}{'' if 'year' in data else ' (the default)'} is before this year"
+        return [(("year",), f"{what}, {today.year}", "name a year to come")]
 
     return load_as(Config, path, overrides, also=past, check_files=check_files)
 
@@ -110,18 +114,15 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
     try:
         if not path.is_file():
             raise ConfigError(str(path), missing_file(path).replace(f": {path}", "", 1))
+        if path.suffix.lower() not in SUFFIXES:
+            what = f"ending {path.suffix or '(none)'} is not that of a configuration"
+            raise ConfigError(str(path), what, f"use {' or '.join(SUFFIXES)}")
+        if path.stat().st_size > MAX_BYTES:
+            what = f"is larger than {MAX_BYTES:,} bytes, too large for a configuration"
+            raise ConfigError(str(path), what)
+        content = path.read_bytes()
     except OSError as err:  # a name too long, a folder that may not be entered
         raise ConfigError(str(path), f"cannot be read: {err.strerror}") from err
-    if path.suffix.lower() not in SUFFIXES:
-        what = f"ending {path.suffix or '(none)'} is not that of a configuration"
-        raise ConfigError(str(path), what, f"use {' or '.join(SUFFIXES)}")
-    try:
-        content = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
-    except OSError as err:
-        raise ConfigError(str(path), f"cannot be read: {err.strerror}") from err
-    if content is None:
-        what = f"is larger than {MAX_BYTES:,} bytes, too large for a configuration"
-        raise ConfigError(str(path), what)
     try:
         document = read(content.decode("utf-8-sig"))
     except UnicodeDecodeError as err:
@@ -131,21 +132,17 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
     except BrokenYamlError as err:
         where = f"{path}, line {err.line}, column {err.column}"
         raise ConfigError(where, f"is not YAML that can be read: {err.what}") from err
-    if document.value is None:
-        raise ConfigError(str(path), "is empty", f"it needs at least {_required(model)}")
     if not isinstance(document.value, dict):
-        what = f"holds {shown(document.value)}, not keys and values"
-        raise ConfigError(str(path), what, f"it needs at least {_required(model)}")
+        holds = f"holds {shown(document.value)}, not keys and values"
+        required = (name for name, info in model.model_fields.items() if info.is_required())
+        what = "is empty" if document.value is None else holds
+        raise ConfigError(str(path), what, f"it needs at least {', '.join(required)}")
     origins = Origins(str(path), document.lines)
     faults = [
         Fault(f"{path}, line {slip.line}, key {dotted(slip.key)}", slip.what, slip.fix)
         for slip in document.slips
     ]
     return document.value, origins, faults
-
-
-def _required(model: type[BaseModel]) -> str:
-    return ", ".join(name for name, info in model.model_fields.items() if info.is_required())
 
 
 def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fault]:
@@ -199,12 +196,3 @@ def _validate[T: BaseModel](
         return model.model_validate(data, context=context), []
     except ValidationError as err:
         return None, [fault for error in err.errors() for fault in translate(error, model)]
-
-
-def _past_year(data: Mapping[str, Any], today: date | None, faulty: set[Key]) -> Wrong:
-    default = Config.model_fields["year"].default
-    year = data.get("year", default)
-    if today is None or ("year",) in faulty or year >= today.year:
-        return []
-    note = "" if "year" in data else " (the default)"
-    return [(("year",), f"{year}{note} is before this year, {today.year}", "name a year to come")]

@@ -6,7 +6,7 @@ Defaults marked ASSUMPTION have no source; replace them where you can.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -222,28 +222,22 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _sections_go_together(self) -> Config:
-        program = self.program
-        refusals: list[Refusal] = []
-        years = program.years
+        refuse([*self._refusals(), *clashes(self)])
+        return self
+
+    def _refusals(self) -> Iterator[Refusal]:
+        years, opening = self.program.years, self.money.opening_year
         if years is not None and max(years.budgets_pkr) != self.year:
             what = f"ends in {max(years.budgets_pkr)}, not in the target year {self.year}"
-            refusals.append(
-                (("program", "years", "budgets_pkr"), what, "set year to its last year")
-            )
-        opening = self.money.opening_year
+            yield ("program", "years", "budgets_pkr"), what, "set year to its last year"
         if opening is not None and opening > self.year:
             what = f"is {opening}, after the target year {self.year}"
             fix = f"stations of the plan open by {self.year}; set it to that or earlier"
-            refusals.append((("money", "opening_year"), what, fix))
+            yield ("money", "opening_year"), what, fix
         known = self.demand.vehicle_classes
-        for key, names in (
-            (("program", "class_floors"), program.class_floors),
-            (("money", "value_of_time_pkr_h"), self.money.value_of_time_pkr_h),
-        ):
-            for name in names:
+        for section, key in (("program", "class_floors"), ("money", "value_of_time_pkr_h")):
+            for name in getattr(getattr(self, section), key):
                 if name not in known:
                     what = "is not a class of demand.vehicle_classes"
                     fix = did_you_mean(name, known) or f"there are: {', '.join(known)}"
-                    refusals.append(((*key, name), what, fix))
-        refuse([*refusals, *clashes(self)])
-        return self
+                    yield (section, key, name), what, fix

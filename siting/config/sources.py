@@ -146,9 +146,7 @@ class PeoplePoints(Section):
     """layer file with one row per point"""
     column: Text = "people"
     """column that holds the number of people"""
-    raster_deg: Annotated[float, Field(json_schema_extra={"unit": "degrees"})] | None = Field(
-        None, gt=0, le=1
-    )
+    raster_deg: Degrees | None = Field(None, gt=0, le=1)
     """width of a raster cell, degrees, if the points are centres of raster cells: its people are
     spread over the cell; default: all live at the point"""
     clip_to_roads: bool = False

@@ -18,6 +18,7 @@ _VALUES = TypeAdapter[tuple[Single, ...]](SweepValues)
 _KEY = TypeAdapter[str](SweepKey)
 MOST_STEPS = 10_000
 _LIKE = "e.g. --sweep program.budget_pkr=[4e7,6e7]"
+_SAID = {"string_pattern_mismatch": "is not a key path", "too_short": "the list is empty"}
 
 
 def even_steps(text: str) -> list[int | float] | None:
@@ -73,22 +74,13 @@ def parse_sweeps(texts: Sequence[str]) -> dict[str, tuple[Single, ...]]:
             faults.append(Fault(where, f"the list is not YAML that can be read: {err.what}"))
         except ValidationError as err:
             faults += [
-                Fault(where, _words(error["type"], error["msg"]), _LIKE)
+                Fault(where, _SAID.get(error["type"], error["msg"]), _LIKE)
                 for error in err.errors()
                 if error["type"] != "too_short" or not error["input"]  # else its items have faults
             ]
     if faults:
         raise ConfigError(faults)
     return values_by_key
-
-
-def _words(kind: str, message: str) -> str:
-    match kind:
-        case "string_pattern_mismatch":
-            return "is not a key path"
-        case "too_short":
-            return "the list is empty"
-    return message
 
 
 def combinations(sweep: Mapping[str, Sequence[Single]]) -> Iterator[dict[str, Single]]:

@@ -213,6 +213,9 @@ def facts_of(study: Study) -> Row:
         for one, weight in zip(tables, weights.tolist(), strict=True)
     ]
     by_class = pd.concat(parts, axis=1).reindex(parts[-1].index).fillna(0.0).sum(axis=1)
+    cells = study.cells[study.cells["cell_id"].isin(demand.loc[kwh > 0, "cell_id"])].to_crs(4326)
+    middle = cells.geometry.representative_point()
+    weight = np.maximum(cells["people"].to_numpy(float), 1e-9)
     row |= {
         "people": float(study.cells["people"].sum()),
         "vehicles": float(study.energy["vehicles"].sum()),
@@ -221,11 +224,6 @@ def facts_of(study: Study) -> Row:
         "wanted_by_year": wanted,
         "reachable_by_year": wanted,
         "by_class": by_class.to_dict(),
-    }
-    cells = study.cells[study.cells["cell_id"].isin(demand.loc[kwh > 0, "cell_id"])].to_crs(4326)
-    middle = cells.geometry.representative_point()
-    weight = np.maximum(cells["people"].to_numpy(float), 1e-9)
-    row |= {
         "cells": dict(zip(cells["cell_id"].astype(str), cells.to_wkb()["geometry"], strict=True)),
         "lon": float(np.average(middle.x, weights=weight)),
         "lat": float(np.average(middle.y, weights=weight)),
@@ -240,10 +238,7 @@ def facts_of(study: Study) -> Row:
             math.fsum(one.loc[one["demand_id"].astype(str).isin(ids), "demand_kwh_day"])
             for one in tables
         ]
-        row |= {
-            "reachable_by_year": reachable,
-            "reachable_kwh_day": math.fsum(weights * reachable),
-        }
+        row |= {"reachable_by_year": reachable, "reachable_kwh_day": math.fsum(weights * reachable)}
     except SitingError as err:
         row |= {"status": "failed", "error": str(err)}
     return row

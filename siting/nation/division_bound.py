@@ -38,6 +38,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -144,71 +145,59 @@ def divide(
     use of further resources. With `whole`, each city takes one point. Otherwise a city may mix
     several points, and the result has prices.
     """
-    names = list(cities)
-    counts = [len(cities[name].energy) for name in names]
-    first = np.concatenate([[0], np.cumsum(counts)])
-    years = max((p.drawn.shape[1] for p in cities.values() if len(p.energy)), default=1)
-    n, c = int(first[-1]), len(names) * years
-    rows: list[tuple[dict[int, float], float, float]] = []
-    for i, name in enumerate(names):
-        mine = range(first[i], first[i + 1])
-        rows.append((dict.fromkeys(mine, 1.0), 1.0, 1.0))
-        for t in range(years):
-            of = cities[name].drawn[:, t].tolist() if counts[i] else []
-            drawn = {j: -m / MILLION for j, m in zip(mine, of, strict=True)}
-            # The money that a city draws is at most its grant.
-            rows.append(({n + i * years + t: 1.0, **drawn}, 0.0, math.inf))
-    start = len(rows)
-    for pot in pots:
-        at = {
-            n + names.index(name) * years + t: 1.0
-            for name in pot.cities if name in cities
-            for t in pot.years
-        }  # fmt: skip
-        rows.append((at, pot.at_least / MILLION, pot.at_most / MILLION))
-    for name, most in (envelopes or {}).items():
-        use = {
-            int(first[i]) + j: float(v) / MILLION
-            for i, city in enumerate(names)
-            for j, v in enumerate((cities[city].use or {}).get(name, np.zeros(counts[i])))
-        }
-        rows.append((use, -math.inf, most / MILLION))
-    entries = [(r, j, v) for r, (row, _, _) in enumerate(rows) for j, v in row.items() if v]
-    r, j, v = (np.array(part) for part in zip(*entries, strict=True))
-    a = sparse.csc_array((v, (r, j)), shape=(len(rows), n + c))
+    names, points, envelopes = list(cities), list(cities.values()), envelopes or {}
+    energy = np.concatenate([p.energy for p in points])
+    years = max(p.drawn.shape[1] for p in points)
+    n, c = len(energy), len(names) * years
+    # A city takes points whose shares add up to 1, and draws at most its grant in each year.
+    taken = [np.vstack([np.ones(len(p.energy)), -p.drawn.T / MILLION]) for p in points]
+    granted_rows = [sparse.csr_array(np.vstack([np.zeros(years), np.eye(years)]))] * len(names)
+    use = [
+        np.concatenate([(p.use or {}).get(name, np.zeros(len(p.energy))) for p in points])
+        for name in envelopes
+    ]
+    blocks: list[list[Any]] = [
+        [sparse.block_diag([*map(sparse.csr_array, taken)]), sparse.block_diag(granted_rows)],
+        [None, _limited(pots, names, years)],
+        [sparse.csr_array(np.reshape(use, (-1, n)) / MILLION), None],
+    ]
+    a = sparse.csc_array(sparse.block_array(blocks, format="csc"))
+    start = len(names) * (1 + years)  # the first row of a pot
+    row_low = [1.0, *[0.0] * years] * len(names) + [p.at_least / MILLION for p in pots]
+    row_high = [1.0, *[math.inf] * years] * len(names) + [p.at_most / MILLION for p in pots]
     # With years, the least money of a city is a pot, and not a limit here.
-    low = [0.0] * n + [cities[name].low / MILLION if years == 1 else 0.0
-                       for name in names for _ in range(years)]  # fmt: skip
-    high = np.concatenate(
-        [np.ones(n), *(np.full(years, cities[name].high) / MILLION for name in names)]
-    )
-    scale = max((abs(p.energy).max() for p in cities.values() if len(p.energy)), default=1.0) or 1.0
-    cost = np.concatenate([*(cities[name].energy / scale for name in names), np.full(c, -IDLE)])
+    low = [0.0] * n + [p.low / MILLION if years == 1 else 0.0 for p in points for _ in range(years)]
+    high = np.concatenate([np.ones(n), *(np.full(years, p.high) / MILLION for p in points)])
+    scale = abs(energy).max() or 1.0
     model = model_of(
-        a, cost, np.array(low), high,
-        np.array([x[1] for x in rows]), np.array([x[2] for x in rows]),
+        a, np.concatenate([energy / scale, np.full(c, -IDLE)]), np.array(low), high,
+        np.array(row_low + [-math.inf] * len(envelopes)),
+        np.array(row_high + [most / MILLION for most in envelopes.values()]),
         whole=np.arange(n + c) < n if whole else None,
         **(STRICT | {"mip_rel_gap": 0.0, "mip_abs_gap": 0.0} if whole else {}),
     )  # fmt: skip
     answer = run_model(model, Clock(60.0, None), whole=whole)
     if not answer.found:
         return None
-    weights = {name: answer.point[first[i] : first[i + 1]] for i, name in enumerate(names)}
-    if whole:
-        weights = {name: np.round(w) for name, w in weights.items()}
+    shares = np.round(answer.point[:n]) if whole else answer.point[:n]
+    ends = np.cumsum([len(p.energy) for p in points])
+    weights = dict(zip(names, np.split(shares, ends[:-1]), strict=True))
+    granted = dict(zip(names, answer.point[n:].reshape(-1, years) * MILLION, strict=True))
+    served = math.fsum(float(w @ cities[name].energy) for name, w in weights.items())
     prices = {}
     if not whole:
         duals = answer.price[start : start + len(pots)] * scale / MILLION
         prices = {pot.name: float(p) for pot, p in zip(pots, duals, strict=True)}
-    return Divided(
-        math.fsum(float(w @ cities[name].energy) for name, w in weights.items()),
-        weights,
-        {
-            name: answer.point[n + i * years : n + (i + 1) * years] * MILLION
-            for i, name in enumerate(names)
-        },
-        prices,
-    )
+    return Divided(served, weights, granted, prices)
+
+
+def _limited(pots: Sequence[Pot], names: Sequence[str], years: int) -> sparse.csr_array:
+    """Return for each pot (row) the money by city and year (columns) that it limits, as ones."""
+    limited = np.zeros((len(pots), len(names) * years))
+    for r, pot in enumerate(pots):
+        for name in set(pot.cities) & set(names):
+            limited[r, names.index(name) * years + np.array(pot.years)] = 1.0
+    return sparse.csr_array(limited)
 
 
 def added_up(
@@ -310,19 +299,10 @@ def best_prices(
         ),
         shape=(len(rows), count * span),
     )
-    shared = np.zeros((len(pots), count * span))
-    for r, pot in enumerate(pots):
-        for name in set(pot.cities) & set(names):
-            shared[r, names.index(name) * span + np.array(pot.years)] = 1.0
-    a = sparse.vstack(
-        [
-            sparse.hstack([planes, money]),
-            sparse.hstack([sparse.csr_array((len(pots), count)), sparse.csr_array(shared)]),
-        ]
-    )
+    a = sparse.block_array([[planes, money], [None, _limited(pots, names, span)]], format="csc")
     high = np.concatenate([most[name] / MILLION for name in names])
     model = model_of(
-        sparse.csc_array(a),
+        a,
         np.concatenate([np.ones(count), np.zeros(count * span)]),
         np.concatenate([np.full(count, -math.inf), np.zeros(count * span)]),
         np.concatenate([np.full(count, math.inf), high]),

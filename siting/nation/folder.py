@@ -48,21 +48,19 @@ def write_nation(
     """
     now = datetime.now().astimezone()
     (folder / CITIES).mkdir()
-    names = list(chosen)
-    workers, tasks = nation.workers, []
-    for name in names:
-        granted, row = chosen[name]
+    names, tasks, written = list(chosen), [], {}
+    for name, (granted, row) in chosen.items():
         ask = nation.ask(name, "granted", granted, free=False)
-        start, path = tuple(row["offers"]), folder / CITIES / name
-        args = (nation.studies[name], ask, start, nation.limit_s(name), workers.threads, path)
-        tasks.append((asking.write, args))
-    written = {}
-    for i, row in workers.each(tasks):
+        limit_s, threads = nation.limit_s(name), nation.workers.threads
+        args = (nation.studies[name], ask, tuple(row["offers"]), limit_s, threads)
+        tasks.append((asking.write, (*args, folder / CITIES / name)))
+    for i, row in nation.workers.each(tasks):
         written[names[i]] = row
-        nation.tell(f"{names[i]}: report written, {row['seconds']:,.1f} s" if not row["error"]
-                    else f"{names[i]}: failed, the others go on: {row['error']}")  # fmt: skip
         if row["error"]:
             nation.failed[names[i]] = row["error"]
+            nation.tell(f"{names[i]}: failed, the others go on: {row['error']}")
+        else:
+            nation.tell(f"{names[i]}: report written, {row['seconds']:,.1f} s")
     plan = plan_of(nation, chosen, written, time.perf_counter() - begun)
     write_basis(folder, nation, chosen, written, plan.seconds)
     write_files(nation, plan, folder, folder, now.isoformat(timespec="seconds"))
@@ -141,9 +139,8 @@ def _write_layers(folder: Path, plan: NationPlan, runs: Path) -> None:
     note = " ".join(filter(None, (plan.config.note, credit_of(plan, runs))))
     for name, layer in layers.items():
         export.write_geojson(layer, folder / f"{name}.geojson", note=note, key=keys[name])
-    export.write_geopackage(
-        folder / "nation.gpkg", layers, descriptions=dict.fromkeys(layers, note)
-    )
+    notes = dict.fromkeys(layers, note)
+    export.write_geopackage(folder / "nation.gpkg", layers, descriptions=notes)
 
 
 # --- the basis of the plan -----------------------------------------------------------------------
@@ -208,12 +205,8 @@ def nation_again(folder: Path) -> tuple[Rounds, NationPlan, Basis]:
     }
     if [one.name for one in cities.values()] != list(basis.provinces):
         raise InputError(f"{path}, key cities", "are not the plan's cities", AGAIN)
-    nation = Rounds(
-        config,
-        list(cities.values()),
-        list(basis.provinces.values()),
-        rows=[as_answered(row) for row in rows],
-    )
+    provinces = list(basis.provinces.values())
+    nation = Rounds(config, [*cities.values()], provinces, rows=[*map(as_answered, rows)])
     nation.facts, nation.failed = dict(basis.facts), dict(basis.failed)
     chosen = {
         name: (np.array(money), nation.rows[basis.answers[name]])

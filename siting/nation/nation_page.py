@@ -45,24 +45,22 @@ def headline(plan: NationPlan) -> list[tuple[str, str]]:
     """Return the headline figures as (label, value) pairs, for page and terminal."""
     granted = math.fsum(plan.cities["granted_pkr"])
     wanted = math.fsum(plan.cities["demand_kwh_day"].dropna())
-    worst = plan.splits[plan.splits["split"] != "best"]
-    worst = worst[worst["complete"]]
+    others = plan.splits[(plan.splits["split"] != "best") & plan.splits["complete"]]
+    mean = ", the mean over the years, each counting as a city's plan counts it"
     lines = [
         ("Energy served", f"{plan.served_kwh_day:,.0f} of {wanted:,.0f} kWh/day "
-                          f"({plan.served_kwh_day / max(wanted, 1e-9):.1%})"),
+                          f"({plan.served_kwh_day / max(wanted, 1e-9):.1%})"
+                          + (mean if plan.years else "")),
         ("Proven limit", f"no division of this money serves more than {plan.bound_kwh_day:,.0f} "
                          f"kWh/day, gap {plan.gap:.2%}"),
         ("Granted", f"PKR {granted / 1e6:,.1f} m of {plan.config.money_pkr / 1e6:,.1f} m"),
         ("New stations", f"{int(plan.cities['new_stations'].sum()):,}"),
     ]  # fmt: skip
-    if plan.years:
-        lines[0] = (lines[0][0], f"{lines[0][1]}, the mean over the years, each counting as a "
-                                 "city's plan counts it")  # fmt: skip
     lines += [(f"In {year}", _of_year(plan, year)) for year in plan.years]
-    if len(worst):
+    if len(others):
         words = "; ".join(
             f"{WORDS[r['split']]} {-r['less_kwh_day']:+,.0f} kWh/day ({-r['less_share']:+.1%})"
-            for r in worst.to_dict("records")
+            for r in others.to_dict("records")
         )
         lines.append(("Divided otherwise", words))
     cost = plan.floors_cost_kwh_day
@@ -72,13 +70,11 @@ def headline(plan: NationPlan) -> list[tuple[str, str]]:
         lines.append(("Floors cost", f"{cost:,.0f} kWh/day, by the plans at hand{worth}"))
     lost = plan.cities[plan.cities["status"] == "failed"]
     if len(lost):
-        lines.append(
-            ("Failed", f"{', '.join(lost['city'])}: nothing is planned there; the limit counts "
-             "all energy in reach there as served")
-        )  # fmt: skip
+        what = "nothing is planned there; the limit counts all energy in reach there as served"
+        lines.append(("Failed", f"{', '.join(lost['city'])}: {what}"))
     if plan.unknown:
-        lines.append(("Limit without", f"{', '.join(plan.unknown)}: nothing is known of it, the "
-                      "limit is that of the others"))  # fmt: skip
+        what = "nothing is known of it, the limit is that of the others"
+        lines.append(("Limit without", f"{', '.join(plan.unknown)}: {what}"))
     return lines
 
 
@@ -100,13 +96,8 @@ def _of_year(plan: NationPlan, year: int) -> str:
 def credit_of(plan: NationPlan, runs: Path) -> str:
     """Return the credit line for the data of the runs below `runs`; empty if unknown."""
     records = [runs / CITIES / name / "run.json" for name in plan.cities["city"]]
-    inputs = [
-        one
-        for path in records
-        if path.is_file()
-        for one in json.loads(path.read_text(encoding="utf-8"))["inputs"]
-    ]
-    return credit_line(inputs)
+    texts = [path.read_text(encoding="utf-8") for path in records if path.is_file()]
+    return credit_line([one for text in texts for one in json.loads(text)["inputs"]])
 
 
 def render(plan: NationPlan, out: Path) -> str:
@@ -196,12 +187,10 @@ def _cities_in(plan: NationPlan, year: int) -> str:
     rows = []
     for row in plan.cities.to_dict("records"):
         served, wanted = row[f"served_{year}_kwh_day"], row[f"wanted_{year}_kwh_day"]
-        rows.append(
-            [html_text(row["title"]), f"{row[f'granted_{year}_pkr'] / 1e6:,.1f}",
-             f"{row[f'subsidy_{year}_pkr'] / 1e6:,.1f}", f"{row[f'new_stations_{year}']:,.0f}",
-             f"{served:,.0f}", figure(wanted),
-             figure(served / wanted if wanted else 0.0, ".1%")]
-        )  # fmt: skip
+        money = [f"{row[f'{what}_{year}_pkr'] / 1e6:,.1f}" for what in ("granted", "subsidy")]
+        share = figure(served / wanted if wanted else 0.0, ".1%")
+        rows.append([html_text(row["title"]), *money, f"{row[f'new_stations_{year}']:,.0f}",
+                     f"{served:,.0f}", figure(wanted), share])  # fmt: skip
     return table(heads, rows)
 
 
@@ -249,23 +238,18 @@ def _cities(plan: NationPlan, out: Path) -> str:
             name = f'<a href="{html_text(place)}">{name}</a>'
         kinds.append("failed" if row["status"] == "failed" else "")
         share = row["served_kwh_day"] / row["demand_kwh_day"] if row["demand_kwh_day"] else 0.0
-        rows.append(
-            [name, html_text(row["province"]), f"{row['granted_pkr'] / 1e6:,.1f}",
-             f"{row['subsidy_pkr'] / 1e6:,.1f}", f"{row['cost_pkr'] / 1e6:,.1f}",
-             f"{row['new_stations']:,.0f}", f"{row['served_kwh_day']:,.0f}", figure(share, ".1%"),
-             figure(row["drives_min"], ".1f"), f"{row['kwh_day_a_million']:,.1f}",
-             row["binds"] or "–"]
-        )  # fmt: skip
+        money = [f"{row[key] / 1e6:,.1f}" for key in ("granted_pkr", "subsidy_pkr", "cost_pkr")]
+        rows.append([name, html_text(row["province"]), *money, f"{row['new_stations']:,.0f}",
+                     f"{row['served_kwh_day']:,.0f}", figure(share, ".1%"),
+                     figure(row["drives_min"], ".1f"), f"{row['kwh_day_a_million']:,.1f}",
+                     row["binds"] or "–"])  # fmt: skip
     return table(heads, rows, kinds=kinds)
 
 
 def _classes(plan: NationPlan) -> str:
-    of_years = {f"wanted_{year}_kwh_day" for year in plan.years}
-    names = [
-        column.removeprefix("wanted_")
-        for column in plan.cities.columns
-        if column.startswith("wanted_") and column not in of_years
-    ]
+    of_years = {f"{year}_kwh_day" for year in plan.years}
+    wanted = plan.cities.filter(regex="^wanted_").columns.str.removeprefix("wanted_")
+    names = [name for name in wanted if name not in of_years]
     rows = [
         [html_text(row["title"])]
         + [
@@ -288,7 +272,7 @@ def _splits(plan: NationPlan) -> str:
         against = "" if row["split"] == "best" else f"{-row['less_share']:+.1%}"
         served = f"{row['served_kwh_day']:,.0f}" + ("" if row["complete"] else " (a city lacks)")
         rows.append([WORDS[row["split"]], *(f"{row[f'pkr_{c}'] / 1e6:,.1f}" for c in cities),
-                     served, against, figure((row["less_pkr"] or math.nan) / 1e6, ",.1f"),
+                     served, against, figure(row["less_pkr"] or None, ",.1f", 1e6),
                      figure(row["drives_min"], ".1f"), f"{row['gini']:.3f}",
                      f"{row['gini_a_head']:.3f}"])  # fmt: skip
     return table(heads, rows)
@@ -307,13 +291,7 @@ def _terms(plan: NationPlan) -> str:
     for r in plan.terms.to_dict("records"):
         prices = [r["price"]] if r["row"] == "pot" else [r[c] for c in price_columns(plan.years)]
         words = " / ".join(f"{price * 1e6:,.2f}" for price in prices)
-        rows.append(
-            [
-                html_text(r["name"]),
-                f"{words} kWh/day per PKR m",
-                figure(r["money_pkr"] / 1e6, ",.1f"),
-                f"{r['term_kwh_day']:,.1f}",
-            ]
-        )
+        rows.append([html_text(r["name"]), f"{words} kWh/day per PKR m",
+                     figure(r["money_pkr"], ",.1f", 1e6), f"{r['term_kwh_day']:,.1f}"])  # fmt: skip
     rows.append(["together", "", "", f"{plan.bound_kwh_day:,.1f}"])
     return table(["City or money", "Price of a rupee", "PKR m", "kWh/day"], rows)

@@ -160,18 +160,15 @@ def plan_of(
 
 def _of_years(years: Sequence[int], granted: Floats, row: Row, facts: Row) -> Row:
     """Return the columns of a city for each year: money, stations and energy."""
-    columns: Row = {}
-    for t, year in enumerate(years):
-        values = {
-            f"granted_{year}_pkr": granted,
-            f"subsidy_{year}_pkr": row.get("drawn_by_year"),
-            f"new_stations_{year}": row.get("new_by_year"),
-            f"served_{year}_kwh_day": row.get("served_by_year"),
-        }
-        columns |= {key: 0.0 if of is None else of[t] for key, of in values.items()}
-        wanted = facts.get("wanted_by_year")
-        columns[f"wanted_{year}_kwh_day"] = math.nan if wanted is None else wanted[t]
-    return columns
+    none = [0.0] * len(years)
+    values = {
+        "granted_{}_pkr": granted,
+        "subsidy_{}_pkr": row.get("drawn_by_year", none),
+        "new_stations_{}": row.get("new_by_year", none),
+        "served_{}_kwh_day": row.get("served_by_year", none),
+        "wanted_{}_kwh_day": facts.get("wanted_by_year", [math.nan] * len(years)),
+    }
+    return {key.format(y): of[t] for t, y in enumerate(years) for key, of in values.items()}
 
 
 def _margin(nation: Rounds, name: str, money: float) -> float:
@@ -204,23 +201,17 @@ def _splits(
     rows = [_split_row(nation, "best", dict(by_city["granted_pkr"]), table, best)]
     for split in SPLITS:
         money = nation.split(split)
-        split_plans = {}
-        for name in nation.studies:
-            asked = (
-                nation.ask(name, split, money[name], free=True)
-                if name not in nation.failed
-                else None
-            )
-            plans = [r for r in nation.plans(name) if asked is not None and same(r, asked)]
-            if plans:
-                split_plans[name] = plans[0]
+        names = [name for name in nation.studies if name not in nation.failed]
+        asks = [nation.ask(name, split, money[name], free=True) for name in names]
+        plans: dict[str, Row] = {
+            ask.city: next((row for row in nation.plans(ask.city) if same(row, ask)), {})
+            for ask in asks
+        }
         table = by_city[["demand_kwh_day", "people"]].copy()
         for key in ("served_kwh_day", "drives_min"):
-            table[key] = [split_plans.get(n, {}).get(key, 0.0) for n in by_city.index]
+            table[key] = [plans.get(n, {}).get(key, 0.0) for n in by_city.index]
         row = _split_row(nation, split, {n: math.fsum(m) for n, m in money.items()}, table, best)
-        rows.append(
-            row | {"complete": len(split_plans) == len(nation.studies) - len(nation.failed)}
-        )
+        rows.append(row | {"complete": all(plans.values())})
     return pd.DataFrame(rows)
 
 

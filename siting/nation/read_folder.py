@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -153,12 +153,11 @@ def _table(path: Path, name: str, years: Sequence[int]) -> pd.DataFrame:
     """Return a table of the folder, with its columns of numbers parsed."""
     table = read_csv(path, keep_default_na=True)
     numbers = [*_NUMBERS[name]]
-    if name == "cities":
-        numbers += [f"{what}_{year}_{unit}" for year in years
-                    for what, unit in (("granted", "pkr"), ("served", "kwh_day"))]  # fmt: skip
+    for year in years if name == "cities" else ():
+        numbers += [f"granted_{year}_pkr", f"served_{year}_kwh_day"]
     if name == "bounds":
         numbers += price_columns(years) + [f"subsidy_{year}_pkr" for year in years]
-        numbers += ["weight"] if years else []
+        numbers += ["weight"] * bool(years)
     faults = []
     for column in [*TABLES[name], *numbers]:
         where = f"{path}, column {column}"
@@ -184,27 +183,28 @@ def _name_faults(
     folder: Path, facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> list[Fault]:
     """Return a fault for each unknown or missing city or year."""
-    names = list(facts["limits_pkr"])
-    where = folder / "nation.json"
+    names, years, most = list(facts["limits_pkr"]), facts["years"], facts["most_by_year_pkr"]
     faults = []
+
+    def fault(key: str, what: str, odd: tuple[str, ...] = ()) -> None:
+        faults.append(Fault(f"{folder / 'nation.json'}, key {key}", what, AGAIN, odd))
 
     def check(key: str, said: Sequence[Any], known: Sequence[Any], *, all_of: bool = False) -> None:
         odd = tuple(str(one) for one in said if one not in known)
         if odd or (all_of and list(said) != list(known)):
             what = "are not the cities of the plan" if known is names else "are not its years"
-            faults.append(Fault(f"{where}, key {key}", what, AGAIN, odd))
+            fault(key, what, odd)
 
-    years = facts["years"]
     for pot in facts["pots"]:
         check("pots", pot["cities"], names)
         check("pots", pot["years"], years)
     check("failed", list(facts["failed"]), names)
     check("unknown", facts["unknown"], names)
-    check("most_by_year_pkr", list(facts["most_by_year_pkr"]), names if years else [], all_of=True)
-    if any(len(money) != len(years) for money in facts["most_by_year_pkr"].values()):
-        faults.append(Fault(f"{where}, key most_by_year_pkr", "needs one sum per year", AGAIN))
+    check("most_by_year_pkr", list(most), names if years else [], all_of=True)
+    if any(len(money) != len(years) for money in most.values()):
+        fault("most_by_year_pkr", "needs one sum per year")
     if len(facts["weights"]) != max(len(years), 1) or not math.fsum(facts["weights"]) > 0:
-        faults.append(Fault(f"{where}, key weights", "needs one weight a year", AGAIN))
+        fault("weights", "needs one weight a year")
     if tables["cities"]["city"].to_list() != names:
         what = "are not the cities of nation.json"
         faults.append(Fault(f"{folder / 'cities.csv'}, column city", what, AGAIN))
@@ -220,32 +220,30 @@ def _pots(facts: Mapping[str, Any]) -> list[Pot]:
     ]  # fmt: skip
 
 
-def _bound_faults(facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[Fault]:
+def _bound_faults(facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> Iterator[Fault]:
     bounds, said = tables["bounds"], tables["certificate"]
-    faults = []
-    years = facts["years"]
+    years, told = facts["years"], facts["served_kwh_day"]
     drawn = [f"subsidy_{year}_pkr" for year in years] or ["subsidy_pkr"]
     prices = bounds[price_columns(years)].fillna(0.0).to_numpy(float)
     net = bounds["served_kwh_day"] - (prices * bounds[drawn].to_numpy(float)).sum(axis=1)
     over = bounds[net > bounds["bound_kwh_day"] + NEAR_KWH]
     if len(over):
         names = tuple(over["city"].astype(str))
-        faults.append(Fault("bounds.csv", "a plan is above its own bound", "", names))
+        yield Fault("bounds.csv", "a plan is above its own bound", "", names)
     again = _added_up_again(facts, bounds, dict(zip(said["name"], said["price"], strict=True)))
-    faults += _weight_faults(facts, bounds)
+    yield from _weight_faults(facts, bounds)
     whole = math.fsum(again["term_kwh_day"])
-    if whole < facts["served_kwh_day"] * (1 - NEAR_SHARE) - NEAR_KWH:
-        what = f"adds up to {whole:,.3f} kWh/day, and {facts['served_kwh_day']:,.3f} are served"
-        faults.append(Fault("certificate.csv", what))
-    whole = max(whole, facts["served_kwh_day"])
+    if whole < told * (1 - NEAR_SHARE) - NEAR_KWH:
+        what = f"adds up to {whole:,.3f} kWh/day, and {told:,.3f} are served"
+        yield Fault("certificate.csv", what)
+    whole = max(whole, told)
     if abs(whole - facts["bound_kwh_day"]) > NEAR_KWH:
         what = f"says {facts['bound_kwh_day']:,.3f} kWh/day, the bounds add up to {whole:,.3f}"
-        faults.append(Fault("nation.json, bound_kwh_day", what))
+        yield Fault("nation.json, bound_kwh_day", what)
     served = math.fsum(tables["cities"]["served_kwh_day"])
-    if abs(served - facts["served_kwh_day"]) > NEAR_KWH:
-        what = f"says {facts['served_kwh_day']:,.3f} kWh/day, cities.csv {served:,.3f}"
-        faults.append(Fault("nation.json, served_kwh_day", what))
-    return faults
+    if abs(served - told) > NEAR_KWH:
+        what = f"says {told:,.3f} kWh/day, cities.csv {served:,.3f}"
+        yield Fault("nation.json, served_kwh_day", what)
 
 
 def _added_up_again(
@@ -261,80 +259,77 @@ def _added_up_again(
     return added_up(cities, pots, prices)
 
 
-def _weight_faults(facts: Mapping[str, Any], bounds: pd.DataFrame) -> list[Fault]:
-    """Return faults for cities whose bounds do not have valid weights."""
+def _weight_faults(facts: Mapping[str, Any], bounds: pd.DataFrame) -> Iterator[Fault]:
+    """Yield a fault for cities whose bounds do not have valid weights."""
     if not facts["years"]:
-        return []
+        return
     known = sloped(bounds, facts["years"])
     weights = bounds["weight"].where(bounds.index.isin(known.index), 0.0)
     whole = weights.groupby(bounds["city"]).sum().drop(facts["unknown"], errors="ignore")
     wrong = whole.index[(whole - 1).abs() > NEAR_ONE].union(
         bounds.loc[bounds["weight"] < 0, "city"]
     )
-    if wrong.empty:
-        return []
-    what = "weights are not 0 or more, with the sum 1 for each city"
-    return [Fault("bounds.csv, weight", what, "", tuple(wrong.astype(str)))]
+    if not wrong.empty:
+        what = "weights are not 0 or more, with the sum 1 for each city"
+        yield Fault("bounds.csv, weight", what, "", tuple(wrong.astype(str)))
 
 
-def _money_faults(facts: Mapping[str, Any], cities: pd.DataFrame) -> list[Fault]:
+def _money_faults(facts: Mapping[str, Any], cities: pd.DataFrame) -> Iterator[Fault]:
     columns = [f"granted_{year}_pkr" for year in facts["years"]] or ["granted_pkr"]
     granted = cities.set_index("city")[columns]
-    faults = []
     for pot in _pots(facts):
         whole = math.fsum(granted.iloc[:, list(pot.years)].loc[list(pot.cities)].to_numpy().ravel())
         least = -math.inf if set(pot.cities) & set(facts["failed"]) else pot.at_least
         if not least - NEAR_PKR <= whole <= pot.at_most + NEAR_PKR:
-            faults.append(Fault(f"cities.csv, {pot.name}", f"grants PKR {whole:,.0f} in all"))
-    return faults
+            yield Fault(f"cities.csv, {pot.name}", f"grants PKR {whole:,.0f} in all")
 
 
-def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> list[Fault]:
-    """Return faults for figures of a city that differ between its run and the nation."""
+def _run_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield faults for figures of a city that differ between its run and the nation."""
     where = f"{CITIES}/{row['city']}/run.json"
     if row["status"] == "failed":
-        return []
+        return
     run = read_json(folder / where)
-    numbers = [run.get(key) for key in ("objective_kwh_day", "subsidy_pkr")]
-    if not all(isinstance(one, int | float) for one in numbers):
-        return [Fault(where, "has no objective_kwh_day or subsidy_pkr", AGAIN)]
-    faults = _by_year_faults(folder, row, facts) if facts["years"] else []
-    said = row[f"served_{facts['years'][-1]}_kwh_day"] if facts["years"] else row["served_kwh_day"]
-    if abs(run["objective_kwh_day"] - said) > NEAR_KWH:
-        what = f"serves {run['objective_kwh_day']:,.3f} kWh/day, not {said:,.3f}"
-        faults.append(Fault(where, what))
-    if run["subsidy_pkr"] > row["granted_pkr"] + NEAR_PKR:
-        what = f"draws PKR {run['subsidy_pkr']:,.0f}, granted are {row['granted_pkr']:,.0f}"
-        faults.append(Fault(where, what))
-    return faults
+    serves, draws = (run.get(key) for key in ("objective_kwh_day", "subsidy_pkr"))
+    if not isinstance(serves, int | float) or not isinstance(draws, int | float):
+        yield Fault(where, "has no objective_kwh_day or subsidy_pkr", AGAIN)
+        return
+    said = row["served_kwh_day"]
+    if facts["years"]:
+        yield from _by_year_faults(folder, row, facts)
+        said = row[f"served_{facts['years'][-1]}_kwh_day"]
+    if abs(serves - said) > NEAR_KWH:
+        yield Fault(where, f"serves {serves:,.3f} kWh/day, not {said:,.3f}")
+    if draws > row["granted_pkr"] + NEAR_PKR:
+        yield Fault(where, f"draws PKR {draws:,.0f}, granted are {row['granted_pkr']:,.0f}")
 
 
-def _by_year_faults(folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]) -> list[Fault]:
-    """Return faults for yearly figures of a city that differ or do not add up."""
-    where = f"{CITIES}/{row['city']}/years.csv"
+def _by_year_faults(
+    folder: Path, row: Mapping[Any, Any], facts: Mapping[str, Any]
+) -> Iterator[Fault]:
+    """Yield faults for yearly figures of a city that differ or do not add up."""
+    where, of_city = f"{CITIES}/{row['city']}/years.csv", f"cities.csv, {row['city']}"
     try:
         run = pd.read_csv(folder / where).set_index("year")
         served = run["served_kwh_day"].reindex(facts["years"]).to_numpy(float)
         spent = run["spent_pkr"].reindex(facts["years"]).to_numpy(float)
     except (OSError, ValueError, KeyError) as err:
-        return [Fault(where, f"cannot be read: {err}")]
-    faults = []
+        yield Fault(where, f"cannot be read: {err}")
+        return
     said = np.array([row[f"served_{year}_kwh_day"] for year in facts["years"]])
     granted = np.array([row[f"granted_{year}_pkr"] for year in facts["years"]])
     if not (abs(served - said) <= NEAR_KWH).all():
         what = ", ".join(f"{kwh:,.3f}" for kwh in served)
-        faults.append(Fault(where, f"serves {what} kWh/day by year, cities.csv says otherwise"))
-    weights = np.array(facts["weights"])
-    mean = float(weights @ said) / weights.sum()
-    if abs(mean - row["served_kwh_day"]) > NEAR_KWH:
-        what = f"the mean over the years is {mean:,.3f} kWh/day, not {row['served_kwh_day']:,.3f}"
-        faults.append(Fault(f"cities.csv, {row['city']}", what))
+        yield Fault(where, f"serves {what} kWh/day by year, cities.csv says otherwise")
+    mean, whole = np.average(said, weights=facts["weights"]), row["served_kwh_day"]
+    if abs(mean - whole) > NEAR_KWH:
+        what = f"the mean over the years is {mean:,.3f} kWh/day, not {whole:,.3f}"
+        yield Fault(of_city, what)
     if abs(granted.sum() - row["granted_pkr"]) > NEAR_PKR:
         what = f"the years are granted PKR {granted.sum():,.0f}, not {row['granted_pkr']:,.0f}"
-        faults.append(Fault(f"cities.csv, {row['city']}", what))
+        yield Fault(of_city, what)
     if facts["carry_over"]:
         spent, granted = spent.cumsum(), granted.cumsum()
     if not (spent <= granted + NEAR_PKR).all():
         what = ", ".join(f"{pkr:,.0f}" for pkr in spent)
-        faults.append(Fault(where, f"draws PKR {what} by year, more than is granted"))
-    return faults
+        yield Fault(where, f"draws PKR {what} by year, more than is granted")

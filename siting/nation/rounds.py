@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -254,22 +255,19 @@ class Rounds:
         ]
         for i, row in self.workers.each(tasks):
             ask, times = todo[i]
-            full = {"city": ask.city, "purpose": ask.purpose, "budget_pkr": ask.budget_pkr,
-                    "money": ask.money, "prices": ask.prices,
-                    "free": ask.free, "times": times} | row  # fmt: skip
+            keys = ("city", "purpose", "budget_pkr", "money", "prices", "free")
+            full = {**{key: getattr(ask, key) for key in keys}, "times": times, **row}
             if ask.envelopes and ask.prices is None:
                 full["bound_kwh_day"] = math.nan  # the bound holds for a part of the envelopes only
             self.rows.append(full)
             at = f"PKR {_in_millions(ask.money)} m"
             if ask.prices is not None:
                 at = f"{_in_millions(np.array(ask.prices) * MILLION**2)} kWh/day per PKR m"
-            what = f"{ask.city}, {ask.purpose}, {at}"
+            said = f"{row['status']}, {' '.join(str(row['error']).split())}"
             if "served_kwh_day" in row:
                 kwh, pkr = row["served_kwh_day"], _in_millions(row["drawn_by_year"])
-                said = f"{kwh:,.0f} kWh/day for PKR {pkr} m"
-                self.tell(f"{what}: {said}, {row['seconds']:,.1f} s")
-            else:
-                self.tell(f"{what}: {row['status']}, {' '.join(str(row['error']).split())}")
+                said = f"{kwh:,.0f} kWh/day for PKR {pkr} m, {row['seconds']:,.1f} s"
+            self.tell(f"{ask.city}, {ask.purpose}, {at}: {said}")
             if row["status"] == "failed" and not self.plans(ask.city):
                 self._fail(ask.city, row["error"])
 
@@ -404,9 +402,7 @@ class Rounds:
             self.answer([self.ask(n, "floors", self.high(n), free=False) for n in names])
         for number in range(self.config.solver.rounds):
             names = [n for n in names if n not in self.failed]
-            whole, shared, terms = (
-                self.divided(), self.divided(whole=False), self.proof()[1]
-            )  # fmt: skip
+            whole, shared, (_, terms) = self.divided(), self.divided(whole=False), self.proof()
             served = -math.inf if whole is None else whole.energy
             bound = math.fsum(terms["term_kwh_day"])
             self.tell(f"round {number + 1}: {served:,.0f} kWh/day, at most {bound:,.0f}")
@@ -493,23 +489,20 @@ class Rounds:
     def _why_not(self) -> list[Fault]:
         faults, least = [], 0.0
         for name in self.studies:
-            rows = self.plans(name, floors=True)
             if name in self.failed:
                 continue
-            if not rows:
-                tried = [r for r in self.rows if r["city"] == name and r["status"] == "impossible"]
-                why = " ".join(str(tried[-1]["error"]).split()) if tried else "none was found"
-                fix = "lower least_kwh_day_a_head, or give solver.time_limit_s more"
-                faults.append(Fault(name, f"has no plan that keeps to its floors: {why}", fix))
+            if rows := self.plans(name, floors=True):
+                least += max(min(r["subsidy_pkr"] for r in rows), self.limits(name)[0])
                 continue
-            least += max(min(r["subsidy_pkr"] for r in rows), self.limits(name)[0])
-        have = self.config.money_pkr
+            tried = [r for r in self.rows if r["city"] == name and r["status"] == "impossible"]
+            why = " ".join(str(tried[-1]["error"]).split()) if tried else "none was found"
+            fix = "lower least_kwh_day_a_head, or give solver.time_limit_s more"
+            faults.append(Fault(name, f"has no plan that keeps to its floors: {why}", fix))
         if not faults:
-            what = (
-                f"the floors of the cities take PKR {least / 1e6:,.1f} m at the least found, the "
-                f"budget is PKR {have / 1e6:,.1f} m"
-            )
-            fix = f"raise it to PKR {max(least, have) / 1e6:,.1f} m, or lower a floor"
+            have = self.config.money_pkr
+            need, there, most = (f"PKR {x / 1e6:,.1f} m" for x in (least, have, max(least, have)))
+            what = f"the floors of the cities take {need} at the least found, the budget is {there}"
+            fix = f"raise it to {most}, or lower a floor"
             faults.append(Fault("years" if self.years else "budget_pkr", what, fix))
         return faults
 
@@ -539,17 +532,15 @@ def overlaps(cells: Mapping[str, Mapping[str, bytes]]) -> list[Fault]:
         if shapes
     }
     faults = []
-    names = list(areas)
-    for i, one in enumerate(names):
-        for other in names[i + 1 :]:
-            met = gpd.sjoin(areas[one], areas[other], predicate="intersects")
-            if met.empty:
-                continue
-            there = areas[other].geometry.loc[met["index_right"]]
-            common = met.geometry.intersection(there, align=False).area / met.geometry.area
-            ids = sorted(set(met.loc[(common > SLIVER).to_numpy(), "cell_id_left"].astype(str)))
-            if ids:
-                what = f"{one} and {other} overlap: {len(ids):,} cells would count twice"
-                fix = "leave one out, or cut its area, by demand.clip_to_roads or its layers"
-                faults.append(Fault("cities", what, fix, tuple(f"{one}: {c}" for c in ids)))
+    for (one, here), (other, there) in itertools.combinations(areas.items(), 2):
+        met = gpd.sjoin(here, there, predicate="intersects")
+        if met.empty:
+            continue
+        theirs = there.geometry.loc[met["index_right"]]
+        common = met.geometry.intersection(theirs, align=False).area / met.geometry.area
+        ids = sorted(set(met.loc[(common > SLIVER).to_numpy(), "cell_id_left"].astype(str)))
+        if ids:
+            what = f"{one} and {other} overlap: {len(ids):,} cells would count twice"
+            fix = "leave one out, or cut its area, by demand.clip_to_roads or its layers"
+            faults.append(Fault("cities", what, fix, tuple(f"{one}: {c}" for c in ids)))
     return faults

@@ -29,13 +29,7 @@ from siting.nation.read_folder import (
 )
 from siting.nation.rounds import Rounds
 from siting.review import Verified, verify_run
-from siting.review.run_claims import (
-    MENDED,
-    file_faults,
-    json_faults,
-    set_faults,
-    time_faults,
-)
+from siting.review.run_claims import MENDED, file_faults, json_faults, set_faults, time_faults
 from siting.study import Event, Study, plan_from_run
 from siting.writing import scratch_folder, whole_folder
 
@@ -83,8 +77,7 @@ def _files(folder: Path) -> tuple[str, bool]:
     runs = folder / CITIES
     pages = [f"{CITIES}/{one.name}/{REPORT}" for one in runs.iterdir()] if runs.is_dir() else []
     there = [name for name in files_below(folder) if name not in (MANIFEST, *pages)]
-    faults = set_faults(folder, there, hashes)
-    refuse(faults)
+    refuse(set_faults(folder, there, hashes))
     return f"hashes match ({len(hashes):,} files)", True
 
 
@@ -95,10 +88,8 @@ def _sums(folder: Path) -> tuple[str, bool]:
 
 
 def _again(folder: Path) -> tuple[str, tuple[Rounds, NationPlan, Basis]]:
-    nation, plan, basis = nation_again(folder)
-    return f"from {len(nation.rows):,} answers of cities, and the money granted", (
-        nation, plan, basis
-    )  # fmt: skip
+    again = nation_again(folder)
+    return f"from {len(again[0].rows):,} answers of cities, and the money granted", again
 
 
 def _city(
@@ -112,15 +103,16 @@ def _city(
     if not faults:
         plan = plan_from_run(run)
         study: Study = plan.study
-        where = f"{folder / BASIS}, key"
         for key, said, is_ in (
             ("facts", basis.facts[name], asking.facts_of(study)),
             ("written", basis.written[name], asking.written_row(study, plan)),
         ):
-            odd = _differing(said, is_)
-            if odd:
-                what = "is not what the city's run gives"
-                faults.append(Fault(f"{where} {key}.{name}", what, MENDED, odd))
+            if odd := _differing(said, is_):
+                where, what = (
+                    f"{folder / BASIS}, key {key}.{name}",
+                    "is not what the city's run gives",
+                )
+                faults.append(Fault(where, what, MENDED, odd))
         odd = _other_keys(load(run / "config.yaml", check_files=False), name, nation, basis)
         if odd:
             what = "is not the question that the nation asked of the city"
@@ -180,11 +172,9 @@ def _plans(
     nation: Rounds, basis: Basis, name: str, *, free: bool
 ) -> Iterator[tuple[float, list[float]]]:
     """Yield energy and money of a city's plans; without `free`, of plans that meet floors."""
-    for plan in nation.plans(name, floors=not free):
-        yield plan["served_kwh_day"], plan["drawn_by_year"]
-    written = basis.written.get(name, {})
-    if "drawn_by_year" in written:
-        yield written["served_kwh_day"], written["drawn_by_year"]
+    for plan in (*nation.plans(name, floors=not free), basis.written.get(name, {})):
+        if "drawn_by_year" in plan:
+            yield plan["served_kwh_day"], plan["drawn_by_year"]
 
 
 def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -> tuple[str, None]:

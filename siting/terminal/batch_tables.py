@@ -49,14 +49,13 @@ def print_studies(studies: Sequence[BatchStudy], out: Path) -> None:
     heads = {"Study": "name", "Sweep": "label", "Run folder": "key"}
     columns = [Column(head, attrgetter(at), overflow="fold") for head, at in heads.items()]
     console.table(columns, [study for study in studies if not study.fault])
-    for study in studies:
-        if study.fault:
-            what = " ".join(word for word in (study.config, study.label) if word)
-            console.say(Text.assemble(("Fault", "red"), f" {what}:"))
-            console.say(f"  {study.fault}")
-    faults = sum(bool(study.fault) for study in studies)
+    faulty = [study for study in studies if study.fault]
+    for study in faulty:
+        what = " ".join(word for word in (study.config, study.label) if word)
+        console.say(Text.assemble(("Fault", "red"), f" {what}:"))
+        console.say(f"  {study.fault}")
     console.print(
-        f"{len(studies) - faults} studies would be run into {out}, {faults} have faults. "
+        f"{len(studies) - len(faulty)} studies would be run into {out}, {len(faulty)} have faults. "
         "Nothing was run."
     )
 

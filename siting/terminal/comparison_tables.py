@@ -78,7 +78,7 @@ def print_evaluation(evaluation: Evaluation, folder: Path) -> None:
     console.written(folder)
 
 
-def print_simulation(simulated_day: SimulatedDay, folder: Path | None) -> None:
+def print_simulation(simulated_day: SimulatedDay, folder: Path) -> None:
     """Print both cases by class, the findings, and the stations that fail the standard."""
     console = Screen()
     rules = simulated_day.facts["rules"]
@@ -106,8 +106,7 @@ def print_simulation(simulated_day: SimulatedDay, folder: Path | None) -> None:
     for line in simulated_day.lines:
         console.indented(line, 2)
     _print_stations(console, simulated_day)
-    if folder is not None:
-        console.written(folder)
+    console.written(folder)
 
 
 def _asked(row: Any) -> float:

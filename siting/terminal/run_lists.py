@@ -69,8 +69,7 @@ def print_rerun(repetition: Rerun) -> None:
     for part in repetition.compared:
         for line in part.differences[:DIFFERENCES_SHOWN]:
             console.say(f"  {part.what}: {line}")
-        if len(part.differences) > DIFFERENCES_SHOWN:
-            more = len(part.differences) - DIFFERENCES_SHOWN
+        if (more := len(part.differences) - DIFFERENCES_SHOWN) > 0:
             console.print(f"  {part.what}: … and {more:,} more (all with --json)")
     console.notes(repetition.notes)
 

@@ -21,32 +21,22 @@ NARROW = (0, 1, 0, 0)
 class Column:
     """A column of a table: heading, value and format.
 
-    Parameters
-    ----------
-    head
-        The heading.
-    value
-        A key of the row, or a function that returns a row's value.
-    form
-        The format of a number (``,.0f``); numbers are right-aligned and never wrapped. ``>``
-        right-aligns text, ``_`` shows underscores as spaces; by default text is left-aligned.
-    per
-        The divisor of a number: 1e6 for millions of rupees.
-    blank
-        The text of a missing value.
-    style
-        Further arguments of ``rich.table.Table.add_column``.
+    `value` is a key of the row, or a function that returns a row's value. `form` is the format of a
+    number (``,.0f``); numbers are right-aligned and never wrapped. ``>`` right-aligns text, ``_``
+    shows underscores as spaces; by default text is left-aligned. `per` is the divisor of a number
+    (1e6 for millions of rupees), and `blank` the text of a missing value. `style` holds further
+    arguments of ``rich.table.Table.add_column``.
     """
 
     def __init__(
         self, head: str, value: str | Callable[[Any], Any], form: str = "", *,
         per: float = 1, blank: str = "", **style: Any,
     ) -> None:  # fmt: skip
-        self.style: dict[str, Any]
         self.head, self.value, self.form, self.per, self.blank = head, value, form, per, blank
         right = form not in ("", "_")
         whole = right and "overflow" not in style
-        self.style = {"justify": "right" if right else "left", "no_wrap": whole, **style}
+        justify = "right" if right else "left"
+        self.style: dict[str, Any] = {"justify": justify, "no_wrap": whole, **style}
 
     def text(self, row: Mapping[Any, Any]) -> str:
         """Return the cell of a row as text."""
@@ -142,8 +132,8 @@ class Screen(Console):
             self.note(lines[0])
         elif lines:
             self.print("Notes:", style="yellow")
-        for line in lines if len(lines) > 1 else ():
-            self.indented(line, 2)
+            for line in lines:
+                self.indented(line, 2)
 
     def indented(self, line: str | Text, by: int) -> None:
         """Print a sentence with all its lines indented by some columns."""
