@@ -233,6 +233,7 @@ class Pricing:
             options = columns[columns < self.count]
             taken[options] = np.clip(found.point[: len(options)], 0.0, 1.0)
             limit, each = frame.signed(bound), self._signed(at_most)
+            each[~self.live] = np.minimum(each[~self.live], best)
             # The prices of an earlier round may give a better bound.
             if known is not None and known.bound < limit:
                 limit, each = known.bound, known.at_most
