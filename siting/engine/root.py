@@ -1,6 +1,7 @@
 """The root of the search: its bound, and plans made from its relaxation.
 
-1. Under the viability gap, column generation's relaxation (if there is one) is made viable.
+1. Under the viability gap, column generation's relaxation (if there is one) is made viable. A large
+   program goes on with the turns at once.
 2. Cuts are added to the master problem in rounds, until they lower the bound little.
 3. The relaxation under these cuts is made viable or rounded. Without a fast evaluation a dive comes
    first.
@@ -30,7 +31,8 @@ def search_root(inc: Incumbent) -> None:
     if inc.known is not None and inc.master.cutter.money:
         with inc.clock.phase("viable", inc.until(0.3)):
             round_viable(inc, [inc.known.taken])
-        if inc.done:
+        # In a large program the first rounds of cuts take longer than the whole relaxation did.
+        if inc.done or inc.large:
             return
     if inc.choice is not None:
         inc.master.begin_at(inc.choice)

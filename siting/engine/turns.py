@@ -24,7 +24,10 @@ def take_all_turns(inc: Incumbent) -> None:
         inc.master.forget_money()
         inc.tree_turn = _tree_turns(inc)
         # The tree is last: its first turn may take as long as all before it.
-        programs = Step(_program_turns(inc), growth=settings.MORE_NODES)
+        programs = Step(
+            _program_turns(inc), lambda: inc.root is not None or not inc.large,
+            growth=settings.MORE_NODES,
+        )  # fmt: skip
         roundings = Step(_rounding_turns(inc), lambda: bool(inc.relaxations))
         makers = [windows, roundings]
         steps = [programs, *makers, Step(inc.tree_turn)]
