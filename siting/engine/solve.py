@@ -262,8 +262,12 @@ class _Solve:
         return self._put_together(reached)
 
     def _begin_beside(self, inc: Incumbent | None) -> None:
-        """Let the first aim's tree lower its bound in a thread beside the later aims."""
-        if inc is None or inc.tree_turn is None or inc.done or self.effort.threads == 1:
+        """Let the first aim's tree lower its bound beside the later aims, if there is a thread."""
+        if inc is None or inc.tree_turn is None or inc.done:
+            return
+        # Later aims may give up a share of the gap; the bound must prove what they keep.
+        inc.options = replace(inc.options, gap=(1 - settings.KEPT) * inc.options.gap)
+        if self.effort.threads == 1:
             return
         self.clock = self.clock.handed_on()
         self.effort = replace(self.effort, threads=self.effort.threads - 1)
