@@ -121,6 +121,7 @@ MAKERS: dict[str, tuple[str, Callable[..., Any]]] = {
     "master programs": ("turns:_program_turns", no_turns),
     "tree": ("turns:_tree_turns", no_turns),
     "plans at nodes": ("turns:_plan_at", nothing),
+    "roundings": ("turns:_rounding_turns", no_turns),
     "windows": ("turns:_window_turns", no_turns),
     "repair of floors": ("root:soften", nothing),
     "whole program": ("run:_whole", nothing),

@@ -70,7 +70,7 @@ def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> 
 
 def _tree_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that takes one turn of the tree."""
-    tree = Tree(inc.master, inc, inc.clock, lambda taken: _plans_at(inc, [taken]), inc.hopeless)
+    tree = Tree(inc.master, inc, inc.clock, lambda taken: _plan_at(inc, taken), inc.hopeless)
 
     def turn() -> bool:
         done, began = tree.nodes, inc.clock.work
@@ -92,9 +92,10 @@ def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
     """Return a function that makes plans from the root's earlier optima, the latest first."""
 
     def turn() -> bool:
+        before = len(inc.relaxations)
         with inc.clock.phase("rounding", inc.ends):
             _plans_at(inc, inc.relaxations, settings.TURN)
-        return bool(inc.relaxations)
+        return 0 < len(inc.relaxations) < before
 
     return turn
 
@@ -179,6 +180,11 @@ def turn_of_windows(inc: Incumbent, windows: Windows) -> None:
             gained = windows.round()
             if gained > 0:
                 inc.weighed(windows.choice)
+
+
+def _plan_at(inc: Incumbent, taken: Floats) -> None:
+    """Make plans from the options' relaxed values at a node."""
+    _plans_at(inc, [taken])
 
 
 def _plans_at(inc: Incumbent, relaxations: list[Floats], work: float = math.inf) -> None:
