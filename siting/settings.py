@@ -68,17 +68,17 @@ KEPT_BYTES = 200e6  # memory for the values of choices already evaluated; not me
 # --- time ---------------------------------------------------------------------------------------
 
 # Shares of the remaining time that a step may take.
-MAIN_SHARE = 0.7  # an aim that other aims follow, and the filter of a conflict; not measured
-ROOT_SHARE = 0.6  # cuts at the root, and tests of single requirements; not measured
+# An aim that other aims follow, a first plan under the viability gap (the other methods give worse
+# plans), and the filter of a conflict. Not measured.
+MAIN_SHARE = 0.7
+# Cuts at the root, column generation for one aim, and tests of single requirements. Not measured.
+ROOT_SHARE = 0.6
 START_SHARE = 0.4  # a first plan, and the program of the last year; not measured
 SIDE_SHARE = 0.3  # years, restricted programs, and recovery of lost worth; not measured
 # The final exchange. It is also the most time reserved for the final flows. Not measured.
 LAST_SHARE = 0.1
 LONG_ROOT_ENDS = 0.45  # the root if its cuts are slow; not measured
 DRAWN_ROOT_ENDS = 0.25  # the root if payments are decided by year; not measured
-# A first plan under the viability gap, where the other methods give worse plans. Not measured.
-START_OF_GAP = 0.7
-PRICING = 0.6  # column generation for one aim; not measured
 HORIZON_SHARE = 0.65  # one horizon in the search for the shortest drives; not measured
 # Share of the time limit after which only the flows of the final plan are computed; not measured
 ENDS = 0.97

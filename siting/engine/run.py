@@ -72,7 +72,7 @@ def begin(inc: Incumbent) -> None:
         inc.infeasible = inc.choice is None
         inc.limit(inc.best)
         return
-    ends = settings.START_SHARE if inc.frame.program.gap is None else settings.START_OF_GAP
+    ends = settings.START_SHARE if inc.frame.program.gap is None else settings.MAIN_SHARE
     with inc.clock.phase("start", inc.until(ends)):
         # With no time left, every method constructs a plan that builds something.
         greedy = inc.options.greedy and _in_any_money(inc) and not inc.clock.over

@@ -368,7 +368,7 @@ class _Solve:
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the result of one aim over the offers priced in, with a bound for all offers."""
         with self.clock.phase(
-            "pricing", self.clock.share + settings.PRICING * (1 - self.clock.share)
+            "pricing", self.clock.share + settings.ROOT_SHARE * (1 - self.clock.share)
         ):
             whole, priced = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
