@@ -208,7 +208,7 @@ class Cutter:
                 )
             )
         least = least_payments(self.frame) if self.money else []
-        for m in self.money:
+        for m in self.money if least else ():
             if m.kind == "money" and least[m.index].any():
                 paid = np.array([m.column])
                 out.append(Cut(paid, np.array([-1.0]), 0.0, -least[m.index], {}))

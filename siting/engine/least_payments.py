@@ -24,7 +24,7 @@ def least_payments(frame: Frame) -> list[Floats]:
     one station may cover another's need.
     """
     rule, layout, m = frame.program.gap, frame.layout, frame.matrix
-    if rule is None or not layout.by_pair:
+    if rule is None or not layout.by_pair or "gap" not in m.family:
         return []
     first, ends = frame.count, layout.columns.energies
     shared = is_shared(cases_of(layout.instance, rule))

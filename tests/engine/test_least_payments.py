@@ -17,16 +17,16 @@ from siting.program.money import GapRule
 from siting.program.program import Program
 
 
-def town(wanted):
+def town(wanted, cost=(30.0, 70.0)):
     """A site, two offers of 10 and 30 kWh a day for 30 and 70 rupees, and one customer."""
     demand = pd.DataFrame({
         "demand_id": ["d"], "cell_id": ["c"], "vehicle_class": ["car"], "demand_kwh_day": [wanted],
     })  # fmt: skip
     offers = pd.DataFrame({
         "offer_id": ["small", "large"], "site_id": "s", "configuration": ["small", "large"],
-        "existing": False, "chargers": "1 x ac_22", "charger_cost_pkr": [30.0, 70.0],
+        "existing": False, "chargers": "1 x ac_22", "charger_cost_pkr": cost,
         "grid_cost_pkr": 0.0, "fee_cost_pkr": 0.0, "reason": "", "power_kw": 22.0,
-        "cost_pkr": [30.0, 70.0], "subsidy_pkr": 1.0, "capacity_ac_kwh_day": [10.0, 30.0],
+        "cost_pkr": cost, "subsidy_pkr": 0.0, "capacity_ac_kwh_day": [10.0, 30.0],
     })  # fmt: skip
     reach = pd.DataFrame({"cell_id": ["c"], "site_id": ["s"], "travel_min": [1.0]})
     groups = pd.DataFrame({"vehicle_class": ["car"], "charger_group": ["ac"], "share": [1.0]})
@@ -46,6 +46,13 @@ def test_an_option_is_paid_what_its_best_sales_do_not_earn(wanted, small, large)
     names = program.instance.offer_ids.tolist()
     assert by_offer[names.index("small")] == pytest.approx(small)
     assert by_offer[names.index("large")] == pytest.approx(large)
+
+
+def test_without_a_need_there_is_no_row():
+    program = Program(town(9.0, cost=(0.0, 0.0))).viability_gap(GapRule(margin_pkr=2.0, cap=1.0))
+    frame = Frame(program, program.all_aims[0])
+    assert least_payments(frame) == []
+    assert with_least_payments(frame) is frame
 
 
 ASKED = [
