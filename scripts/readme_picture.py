@@ -21,6 +21,7 @@ def main(config: Path = ROOT / "configs" / "islamabad.yaml", out: Path | None = 
         note=" ".join(filter(None, (plan.note, plan.facts["roads"]["source"]["attribution"]))),
         subtitle=f"Public charging in {plan.facts['year']}: {dict(plan.headline())['Subsidy']}",
     )
+    out.unlink(missing_ok=True)  # the package writes over no file
     save_figure(figure, out)
 
 
