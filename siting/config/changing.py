@@ -58,6 +58,11 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
         except ConfigError as err:
             faults += err.faults
             continue
+        whole = _given_whole(change, key)
+        if whole:
+            faults.append(Fault(word, f"is a part of `{dotted(whole)}`, which is given as a whole",
+                                "give one of the two"))  # fmt: skip
+            continue
         if key in SOURCES and value is not None and not isinstance(value, Mapping):
             value = SOURCES[key](value)
         for name in reversed(key):
@@ -116,6 +121,15 @@ def _key_of(word: str) -> Key:
         raise ConfigError(word, "stands in several sections", f"write one of: {paths}")
     hint = did_you_mean(word, _places())
     raise ConfigError(word, "unknown key", hint or "the keys are those of the YAML file")
+
+
+def _given_whole(change: Any, key: Key) -> Key:
+    """Return the section above a key that has a value in place of keys; empty if there is none."""
+    for n, name in enumerate(key[:-1], 1):
+        change = change.get(str(name), {})
+        if not isinstance(change, Mapping):
+            return key[:n]
+    return ()
 
 
 def _people(given: Any) -> str:

@@ -195,9 +195,7 @@ def _centres(frame: Frame, value: Floats) -> Ints:
     """
     near, left, centres = frame.shared_demand, value.copy(), []
     own = np.sqrt(np.maximum(near.diagonal(), settings.SIGNIFICANT))
-    for j in np.argsort(-value, kind="stable").tolist():
-        if left[j] <= settings.SIGNIFICANT:
-            continue
+    while left[j := int(left.argmax())] > settings.SIGNIFICANT:
         entries = slice(near.indptr[j], near.indptr[j + 1])
         sites = near.indices[entries]
         sites = sites[np.argsort(-near.data[entries] / own[sites], kind="stable")]

@@ -72,6 +72,10 @@ class Master(CutModel):
         self.add(self.cutter.plain())
         self._price_money()
 
+    def use_threads(self, threads: int) -> None:
+        """Separate cuts in this number of parallel threads from now on."""
+        self._shortfalls.threads = threads
+
     def _kinds(self) -> list[Ints]:
         """Return groups of new options whose stations are of one kind in a year.
 

@@ -205,7 +205,7 @@ class Pricing:
         if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
             return known
         by_sites = bound_by(self.frame, self.cutter, self.last_price, self.clock, self.live)
-        return known.or_less(by_sites.bound, by_sites.at_most)
+        return known.or_less(max(by_sites.bound, best), by_sites.at_most)
 
     def _rounds(self, gap: float, best: float) -> Priced | None:
         """Add options until none promises a gain; return bounds, None if time ends too early.

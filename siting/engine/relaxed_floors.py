@@ -81,8 +81,8 @@ def viable(
     at_once
         Whether to drop all stations with a shortfall at the first check.
     least
-        Value at or below which a plan is of no use. The value of a sum of worths falls with every
-        station that is shrunk or dropped, so the search can end early.
+        Value at or below which a plan is of no use. The search ends once its value falls to that;
+        where classes differ in worth and margin, the value might have risen again later.
     """
     soft = softened(frame)
     assert soft is not None  # rows of the gap exist

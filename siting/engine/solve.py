@@ -271,6 +271,8 @@ class _Solve:
             return
         self.clock = self.clock.handed_on()
         self.effort = replace(self.effort, threads=self.effort.threads - 1)
+        inc.options = replace(inc.options, threads=1)
+        inc.master.use_threads(1)
         self.tree = Task(lambda _: go_on_with_tree(inc), inc.clock)
 
     def _go_on(self, inc: Incumbent | None, beyond: float) -> None:

@@ -24,6 +24,7 @@ def take_all_turns(inc: Incumbent) -> None:
         inc.master.forget_money()
         inc.tree_turn = _tree_turns(inc)
         # The tree is last: its first turn may take as long as all before it.
+        # Without the root's cuts, the integer master problem bounds nothing.
         programs = Step(
             _program_turns(inc), lambda: inc.root is not None or not inc.large,
             growth=settings.MORE_NODES,

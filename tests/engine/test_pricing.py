@@ -63,6 +63,8 @@ def test_a_plan_over_years_begins_with_what_the_last_year_leads_to(all_priced, m
 
 
 def test_demand_that_missing_energies_bid_for_counts_once(monkeypatch):
+    # Least payments bound this town too.
+    monkeypatch.setattr(pricing, "with_least_payments", lambda frame: frame)
     monkeypatch.setattr(settings, "NEAREST_PAIRS", 1)
     program = Program(grid_town(side=12, sites=10, seed=2)).viability_gap(GapRule(0.02, 0.9))
     frame = Frame(program, program.all_aims[0])
@@ -75,7 +77,7 @@ def test_demand_that_missing_energies_bid_for_counts_once(monkeypatch):
 
     best, first = bound(30), bound(1)
     monkeypatch.setattr(pricing.Pricing, "_outbid", lambda self, _: np.zeros(len(self.price)))
-    assert best <= first < 0.9 * bound(1)
+    assert best <= first < 0.7 * bound(1)
 
 
 @pytest.mark.slow

@@ -6,14 +6,15 @@ import pytest
 from engine.test_drives import grid_town
 
 from siting import settings
-from siting.engine import first_plans
+from siting.engine import first_plans, root, turns
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
-from siting.engine.incumbent import Incumbent, Options
+from siting.engine.incumbent import Incumbent, Known, Options
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.relaxed_floors import viable
 from siting.engine.shortfall_cuts import Shortfalls
+from siting.program.instance import Instance
 from siting.program.money import GapRule
 from siting.program.program import Program
 
@@ -96,6 +97,96 @@ def test_a_relaxation_spread_over_many_sites_is_rounded_with_all_of_them(
     assert asked == at_once
     assert inc.best > 0
     assert inc.frame.serve(inc.choice, inc.clock).found
+
+
+def two_clusters():
+    """Two groups of sites in the corners of a town, of which each shares its customers."""
+    cells = [(x, y) for x in (0, 1, 2, 20, 21, 22) for y in range(3)]
+    sites = [(0, 0), (1, 1), (2, 2), (2, 0), (20, 0), (21, 1), (22, 2)]
+    demand = pd.DataFrame({
+        "demand_id": [f"d{n}" for n in range(len(cells))],
+        "cell_id": [f"c{n}" for n in range(len(cells))],
+        "vehicle_class": "car", "demand_kwh_day": 5.0,
+    })  # fmt: skip
+    offers = pd.DataFrame({
+        "offer_id": [f"s{n}:hub" for n in range(len(sites))],
+        "site_id": [f"s{n}" for n in range(len(sites))], "configuration": "hub",
+        "existing": False, "chargers": "1 x ac_22", "charger_cost_pkr": 2.0, "grid_cost_pkr": 0.0,
+        "fee_cost_pkr": 0.0, "reason": "", "power_kw": 22.0, "cost_pkr": 2.0, "subsidy_pkr": 1.0,
+        "capacity_ac_kwh_day": 60.0,
+    })  # fmt: skip
+    reach = pd.DataFrame(
+        [(f"c{n}", f"s{m}", 1.0) for n, (x, _) in enumerate(cells)
+         for m, (a, _) in enumerate(sites) if abs(x - a) < 5],
+        columns=["cell_id", "site_id", "travel_min"],
+    )  # fmt: skip
+    groups = pd.DataFrame({"vehicle_class": ["car"], "charger_group": ["ac"], "share": [1.0]})
+    program = Program(Instance.from_tables(demand, offers, reach, groups, 10.0))
+    program = program.viability_gap(GapRule(margin_pkr=0.02, cap=0.9))
+    return Frame(program, program.all_aims[0])
+
+
+@pytest.mark.parametrize(
+    ("value", "centres"),
+    [
+        # Each group has a whole station: the site of most value gets it.
+        ([0.2, 0.3, 0.2, 0.3, 0.3, 0.4, 0.3], [1, 5]),
+        # Less than half a station gets none; a group of two stations gets two.
+        ([0.6, 0.5, 0.4, 0.5, 0.1, 0.2, 0.1], [0, 3]),
+        ([0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0], [5]),
+    ],
+)
+def test_a_cluster_with_a_whole_station_gets_it_at_one_site(value, centres):
+    found = first_plans._centres(two_clusters(), np.array(value))
+    assert sorted(found.tolist()) == centres
+
+
+def test_roundings_take_the_latest_optimum_first_and_end_at_the_gap(monkeypatch):
+    frame = frame_of("one year", 0)
+    best = viable(frame, everything(frame), Clock(60.0))
+    points = []
+    for choice in (best[:1], best, best[:2]):
+        points.append(np.zeros(frame.count))
+        points[-1][choice] = 1.0
+    inc = Incumbent(frame, Clock(60.0), Options(0.005, 1, 1), None)
+    inc.build()
+    inc.relaxations = [*points]
+    inc.limit(frame.signed(frame.serve(best, inc.clock).objective))
+    turns._rounding_turns(inc)()
+    # The second plan proves the gap, so the first relaxation is left.
+    assert np.array_equal(inc.choice, best)
+    assert len(inc.relaxations) == 1
+    # A turn ends after its work; a relaxation that was rounded before costs nothing.
+    monkeypatch.setattr(settings, "TURN", 0.0)
+    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None)
+    inc.build()
+    inc.relaxations = [*points]
+    turn = turns._rounding_turns(inc)
+    assert turn()
+    assert len(inc.relaxations) == 2
+    assert 0 < inc.best < frame.signed(frame.serve(best, inc.clock).objective)
+    assert turn()
+    assert np.array_equal(inc.choice, best)
+    work = inc.clock.work
+    inc.relaxations = [points[1]]
+    turn()
+    assert inc.clock.work == work
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_large_program_with_a_known_relaxation_skips_the_cuts_of_the_root(monkeypatch, large):
+    frame = frame_of("one year", 0)
+    taken = np.zeros(frame.count)
+    taken[everything(frame)] = 0.3
+    known = Known(frame, np.arange(frame.count), 1e9, taken, np.full(frame.count, 1e9))
+    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None, known)
+    inc.build()
+    inc.large = large
+    cut = []
+    monkeypatch.setattr(root, "cut", lambda *_: cut.append(True))
+    root.search_root(inc)
+    assert inc.best > 0
+    assert bool(cut) != large
 
 
 @pytest.mark.parametrize("kind", ["one year", "by year"])

@@ -184,6 +184,13 @@ def test_a_year_gone_by_is_refused(town):
         Study(town, ["year=2025"], today=TODAY)
 
 
+@pytest.mark.parametrize("whole", [5, None])
+def test_a_section_given_whole_and_in_part_is_refused(town, whole):
+    study = Study(town, today=TODAY)
+    with pytest.raises(ConfigError, match="is a part of `offers`, which is given as a whole"):
+        study.with_(**{"offers": whole, "offers.subsidy.rule": "need"})
+
+
 def test_no_candidate_within_reach_is_an_error_not_an_empty_plan(town):
     shutil.copy(town.parent / "sites_far.csv", town.parent / "sites.csv")
     with pytest.raises(InputError) as caught:
