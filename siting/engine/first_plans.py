@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
@@ -144,58 +147,82 @@ def round_plainly(inc: Incumbent, taken: Floats) -> None:
     inc.weighed(choice[choice >= 0])
 
 
-def round_viable(inc: Incumbent, relaxations: list[Floats], work: float = math.inf) -> None:
-    """Make viable plans from relaxations, the last first, until the gap is proven.
+# A choice to make viable, and whether to drop all stations that lack money at once.
+type Start = tuple[Ints, bool]
 
-    Stations that lack money are shrunk or dropped. `work`: work after which the remaining
-    relaxations are left in the list.
+
+def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
+    """Make viable plans from new choices until the gap is proven.
+
+    Stations that lack money are shrunk or dropped.
     """
-    began, threads = inc.clock.work, inc.options.threads
-    starts: list[partial[Ints | None]] = []
-    while (starts or relaxations) and not inc.done:
-        while relaxations and len(starts) < threads and inc.clock.work <= began + work:
-            for choice, at_once in _whole_stations(inc, relaxations.pop()):
-                key = np.sort(choice).tobytes()
-                if len(choice) and key not in inc.rounded:
-                    inc.rounded.add(key)
-                    starts.append(partial(viable, inc.frame, choice, at_once=at_once))
-        if not starts:
+    new = (start for start in starts if inc.is_new(start[0]))
+    while not inc.done:
+        some = [
+            partial(viable, inc.frame, choice, at_once=at_once)
+            for choice, at_once in islice(new, inc.options.threads)
+        ]
+        if not some:
             return
-        least = inc.best if inc.frame.aim.is_plain_worth else -math.inf
-        some = [partial(start, least=least) for start in starts[:threads]]
         for plan in in_parallel(some, inc.clock):
             if plan is not None:
-                inc.weighed(plan)
-        del starts[:threads]
+                inc.plans.add(plan, inc.weighed(plan))
 
 
-def _whole_stations(inc: Incumbent, taken: Floats) -> list[tuple[Ints, bool]]:
-    """Return choices of a relaxation's larger stations, and whether to drop all that lack money.
+def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:
+    """Yield choices of the larger stations of relaxations, the last first; empty their list.
 
-    If the relaxation spreads its stations over many sites, there are two more choices: all these
+    If a relaxation spreads its stations over many sites, there are two more choices: all these
     sites, of which all that lack money are dropped at once, and one site of each cluster.
     """
-    whole = np.bincount(inc.frame.site, taken, minlength=inc.frame.sites)
+    while relaxations:
+        taken = relaxations.pop()
+        most, value = _by_site(inc.frame, taken)
+        if (value[most >= 0] >= settings.WHOLE_FROM[-1]).sum() < taken.sum() / 2:
+            yield most[_centres(inc.frame, value)], False
+            yield most[value >= settings.SIGNIFICANT], True
+        for least in settings.WHOLE_FROM:
+            yield most[value >= least], False
+
+
+def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[Start]:
+    """Yield choices of one site of each cluster, drawn by the values of each relaxation in turn.
+
+    A relaxation is left out once a draw repeats an earlier one.
+    """
+    rng, drawn = np.random.default_rng(inc.options.seed), set[bytes]()
+    left = deque(relaxations)
+    while left:
+        most, value = _by_site(inc.frame, left[0])
+        choice = most[_centres(inc.frame, value, rng)]
+        if choice.tobytes() in drawn:
+            left.popleft()
+            continue
+        drawn.add(choice.tobytes())
+        yield choice, False
+        left.rotate(-1)
+
+
+def _by_site(frame: Frame, taken: Floats) -> tuple[Ints, Floats]:
+    """Return the largest option of each site in a relaxation, and the value of all its options."""
     order = np.argsort(-taken, kind="stable")
-    _, first = np.unique(inc.frame.site[order], return_index=True)
-    most = order[first]  # the largest option of each site
-    value = whole[inc.frame.site[most]]
-    choices = [(most[value >= least], False) for least in settings.WHOLE_FROM]
-    if (value >= settings.WHOLE_FROM[-1]).sum() < taken.sum() / 2:
-        centres = most[np.isin(inc.frame.site[most], _centres(inc.frame, whole))]
-        choices = [(centres, False), (most[value >= settings.SIGNIFICANT], True), *choices]
-    return choices
+    sites, first = np.unique(frame.site[order], return_index=True)
+    most = np.full(frame.sites, -1)
+    most[sites] = order[first]
+    return most, np.bincount(frame.site, taken, minlength=frame.sites)
 
 
-def _centres(frame: Frame, value: Floats) -> Ints:
-    """Return one site for each whole station that a relaxation spreads over a cluster.
+def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None) -> Ints:
+    """Return one site for each whole station that a relaxation spreads over a cluster, in order.
 
-    `value`: summed value of each site's options. The site of most value takes the value of the
-    sites that share most of their demand with it, until it has a whole station, and so on.
+    `value`: summed value of each site's options. The site of most value, or a site that `rng` draws
+    by the values, takes the value of the sites that share most of their demand with it, until it
+    has a whole station, and so on.
     """
     near, left, centres = frame.shared_demand, value.copy(), []
     own = np.sqrt(np.maximum(near.diagonal(), settings.SIGNIFICANT))
-    while left[j := int(left.argmax())] > settings.SIGNIFICANT:
+    while left.max() > settings.SIGNIFICANT:
+        j = int(left.argmax() if rng is None else rng.choice(len(left), p=left / left.sum()))
         entries = slice(near.indptr[j], near.indptr[j + 1])
         sites = near.indices[entries]
         sites = sites[np.argsort(-near.data[entries] / own[sites], kind="stable")]
@@ -205,7 +232,7 @@ def _centres(frame: Frame, value: Floats) -> Ints:
         left[sites] -= takes
         if takes.sum() >= 0.5:
             centres.append(j)
-    return np.array(centres, dtype=np.int64)
+    return np.sort(np.array(centres, dtype=np.int64))
 
 
 def take(inc: Incumbent, choice: Ints) -> None:

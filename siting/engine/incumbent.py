@@ -18,6 +18,7 @@ from siting.engine.frame import Frame
 from siting.engine.linear import Answered
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
+from siting.engine.plans import Plans
 from siting.engine.schedule import Ended
 from siting.engine.slack import Room
 from siting.engine.station_bound import Bounds
@@ -89,11 +90,13 @@ class Incumbent:
         self.valuer: Valuer | None = None
         self.root: Relaxed | None = None
         self.relaxations: list[Floats] = []  # option values at earlier optima of the root, to round
+        self.plans = Plans()  # plans of different starts, to cross with the incumbent
         self.rounded: set[bytes] = set()  # choices that plans were already made from
         self.bounds: Bounds | None = None  # at the prices of the root
         self.at_most: Floats = np.full(frame.count, math.inf)  # bound on plans with each option
         self.served: dict[bytes, Answered] = {}
         self.taken: Floats = np.zeros(frame.count) if known is None else known.taken
+        self.bound_only = False  # whether the plan is settled
         self.ended_in_time = False  # whether the search left time for the answer
         self.turns_ended: Ended | None = None  # reason why the turns ended
         # A turn of the tree, which may continue after later aims; None before its first.
@@ -214,6 +217,13 @@ class Incumbent:
         if self.master.cut_at(choice, relaxed.taken) > self.best:
             self.weighed(choice)
 
+    def is_new(self, choice: Ints) -> bool:
+        """Return whether a choice has stations, and was not asked for before."""
+        key = np.sort(choice).tobytes()
+        new = len(choice) > 0 and key not in self.rounded
+        self.rounded.add(key)
+        return new
+
     @property
     def begun(self) -> bool:
         """Whether some plan builds a station."""
@@ -245,7 +255,7 @@ class Incumbent:
         if self.known is None or self.bounds is None or self.choice is None:
             return False
         at_most = np.minimum(self.known.at_most, self.bounds.at_most)
-        enough = self.above(max(self.options.gap, settings.ARITHMETIC))
+        enough = self.above(max((1 - settings.KEPT) * self.options.gap, settings.ARITHMETIC))
         enough = max(enough, self.bound - settings.ARITHMETIC * abs(self.bound))
         return len(self.known.promising(at_most, enough)) > 0
 

@@ -17,7 +17,8 @@ import math
 import numpy as np
 
 from siting import settings
-from siting.engine.first_plans import round_plans, round_viable
+from siting.engine.cut_model import Relaxed
+from siting.engine.first_plans import round_plans, round_viable, whole_stations
 from siting.engine.incumbent import Incumbent
 from siting.engine.pricing import Pricing
 from siting.engine.relax import Relaxation
@@ -30,7 +31,7 @@ def search_root(inc: Incumbent) -> None:
     """Compute a bound by cuts, and make plans from the relaxation."""
     if inc.known is not None and inc.master.cutter.money:
         with inc.clock.phase("viable", inc.until(0.3)):
-            round_viable(inc, [inc.known.taken])
+            round_viable(inc, whole_stations(inc, [inc.known.taken]))
         # In a large program the first rounds of cuts take longer than the whole relaxation did.
         if inc.done or inc.large:
             return
@@ -51,7 +52,7 @@ def search_root(inc: Incumbent) -> None:
     before, money = inc.best, bool(inc.master.cutter.money)
     if money:
         with inc.clock.phase("viable", inc.until(0.6)):
-            round_viable(inc, [inc.root.taken])
+            round_viable(inc, whole_stations(inc, [inc.root.taken]))
         if inc.best > before:  # construction does not improve on that
             return
     # With a fast evaluation, the constructed plan is as good as a dive, and faster.
@@ -64,20 +65,43 @@ def search_root(inc: Incumbent) -> None:
 
 
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
-    """Add cuts until rounds lower the bound by less than the share `stalled`."""
+    """Add cuts until rounds lower the bound by less than the share `stalled`.
+
+    From the bound of a known whole relaxation, they go on for a turn (`cut_on`).
+    """
+    began = inc.clock.work
     with inc.clock.phase("cuts", inc.until(ends)):
-        inc.root, low = inc.master.tighten(
-            settings.CUT_ROUNDS, stalled, inc.proven_at, inc.relaxations
-        )
-        inc.infeasible = low == -math.inf
-        inc.limit(low)
-        priced = inc.frame.layout.capacitated and inc.frame.layout.by_pair
-        if priced and inc.root is not None and not inc.infeasible:
-            whole = inc.frame if inc.known is None else inc.known.whole
-            inc.bounds = bound_at(whole, inc.master.prices(), inc.clock)
-            inc.at_most = inc.bounds.at_most
-            if inc.known is not None:
-                inc.at_most = inc.at_most[inc.known.options]
+        if inc.known is None:
+            enough, passed = inc.proven_at, inc.relaxations
+        else:  # optima above the known bound make poor plans
+            enough, passed = max(inc.proven_at, inc.known.bound), []
+        _keep_root(inc, *inc.master.tighten(settings.CUT_ROUNDS, stalled, enough, passed))
+        while inc.known is not None and inc.clock.work <= began + settings.TURN and cut_on(inc):
+            pass
+
+
+def cut_on(inc: Incumbent) -> bool:
+    """Add cuts for some rounds; return whether more rounds may lower the bound further."""
+    rounds, before = settings.ROUNDS_OF_CUTS, inc.bound
+    inc.master.open_all()
+    _keep_root(inc, *inc.master.tighten(
+        rounds, settings.ROOT_STALLED, inc.proven_at, inc.relaxations
+    ))  # fmt: skip
+    fallen = (before - inc.bound) / rounds
+    return inc.root is not None and fallen > settings.ROOT_STALLED * abs(inc.bound)
+
+
+def _keep_root(inc: Incumbent, root: Relaxed | None, low: float) -> None:
+    """Keep the root's optimum and bound, and the bounds on options that its prices give."""
+    inc.root, inc.infeasible = root, low == -math.inf
+    inc.limit(low)
+    priced = inc.frame.layout.capacitated and inc.frame.layout.by_pair
+    if priced and root is not None and not inc.infeasible:
+        whole = inc.frame if inc.known is None else inc.known.whole
+        inc.bounds = bound_at(whole, inc.master.prices(), inc.clock)
+        inc.at_most = inc.bounds.at_most
+        if inc.known is not None:
+            inc.at_most = inc.at_most[inc.known.options]
 
 
 def _dive(inc: Incumbent) -> None:

@@ -33,6 +33,7 @@ class Step:
     work: float = 0.0  # work of all its turns
     rate: float = math.inf  # gap closed in the last turn per unit of work of the next turn
     pace: float = 0.0  # gap closed per second of the last turn
+    ended: bool = False  # whether its last turn could gain no more
 
 
 def take_turns(
@@ -75,5 +76,6 @@ def take_turns(
         step.pace = 0.0 if math.isinf(closed) else closed / max(clock.elapsed_s - began_s, 1e-9)
         taken += 1
         if not more:
+            step.ended = True
             going.remove(step)
     return "done"

@@ -397,7 +397,9 @@ class _Solve:
                 bound = value
             result = replace(result, bound=frame.sign * max(bound, value))
             enough = value + max(gap, settings.ARITHMETIC) * abs(value)
-            new = known.promising(priced.at_most, enough)
+            # Later aims may give up a share of the gap; the bound must prove what they keep.
+            kept = value + max((1 - settings.KEPT) * gap, settings.ARITHMETIC) * abs(value)
+            new = known.promising(priced.at_most, kept)
             if not len(new):  # there are too many: add only options that keep the bound high
                 new = known.promising(priced.at_most, max(enough, below))
             late = self.clock.over or result.stopped == "time limit"

@@ -3,35 +3,53 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+import numpy as np
 
 from siting import settings
-from siting.engine.first_plans import improve, round_plainly, round_viable, take
+from siting.engine.first_plans import (
+    Start,
+    drawn_stations,
+    improve,
+    round_plainly,
+    round_viable,
+    take,
+    whole_stations,
+)  # fmt: skip
 from siting.engine.incumbent import Incumbent
+from siting.engine.least_payments import with_least_payments
+from siting.engine.root import cut_on
 from siting.engine.schedule import Step, take_turns
 from siting.engine.search import fill, round_relaxed
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
-from siting.program.instance import Floats
+from siting.program.instance import Floats, Ints
 
 
 def take_all_turns(inc: Incumbent) -> None:
     """Improve plan and bound by turns of the steps, in the order that `take_turns` sets."""
     # Without a plan there is nothing that windows could improve.
-    windows = Step(_window_turns(inc), lambda: inc.choice is not None)
-    steps = makers = [windows]
+    improving = _Improving(inc)
+    windows = Step(improving.by_windows, lambda: inc.choice is not None)
+    crossings = Step(improving.by_crossings, lambda: inc.plans.pairs(inc.choice))
+    steps = makers = [windows, crossings]
     if inc.coarse:
         inc.master.forget_money()
         inc.tree_turn = _tree_turns(inc)
-        # The tree is last: its first turn may take as long as all before it.
+        # The tree follows the root's cuts: its first turn may take as long as all before it.
         # Without the root's cuts, the integer master problem bounds nothing.
         programs = Step(
             _program_turns(inc), lambda: inc.root is not None or not inc.large,
             growth=settings.MORE_NODES,
         )  # fmt: skip
-        roundings = Step(_rounding_turns(inc), lambda: bool(inc.relaxations))
-        makers = [windows, roundings]
-        steps = [programs, *makers, Step(inc.tree_turn)]
+        drawn = bool(inc.master.cutter.money)
+        roundings = Step(_rounding_turns(inc), lambda: drawn or bool(inc.relaxations))
+        makers = [roundings, crossings, windows]
+        cuts = Step(_cut_turns(inc), lambda: inc.known is not None and inc.root is not None)
+        tree = Step(inc.tree_turn, lambda: cuts.ended or not cuts.ready())
+        steps = [programs, *makers, cuts, tree]
     inc.turns_ended = take_turns(
         steps, inc.clock, left=lambda: inc.bound - inc.best,
         done=lambda: inc.done or inc.lacks_options,
@@ -40,8 +58,9 @@ def take_all_turns(inc: Incumbent) -> None:
 
 
 def go_on_with_tree(inc: Incumbent) -> None:
-    """Continue the tree where it stopped, for the bound."""
+    """Continue the tree where it stopped, for the bound; it makes no more plans."""
     assert inc.tree_turn is not None
+    inc.bound_only = True
     more = True
     while more and not (inc.done or inc.lacks_options):
         before = inc.nodes
@@ -89,16 +108,45 @@ def _tree_turns(inc: Incumbent) -> Callable[[], bool]:
     return turn
 
 
-def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that makes plans from the root's earlier optima, the latest first."""
+def _cut_turns(inc: Incumbent) -> Callable[[], bool]:
+    """Return a function that takes one turn of the root's cuts."""
 
     def turn() -> bool:
-        before = len(inc.relaxations)
-        with inc.clock.phase("rounding", inc.ends):
-            _plans_at(inc, inc.relaxations, settings.TURN)
-        return 0 < len(inc.relaxations) < before
+        with inc.clock.phase("cuts", inc.ends):
+            return cut_on(inc)
 
     return turn
+
+
+def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
+    """Return a function that makes plans from the root's optima, the latest first.
+
+    Under the viability gap, sites are then drawn by their values in the last optimum and in the
+    whole relaxation, until a draw repeats an earlier one.
+    """
+    optima = [inc.taken] if inc.known is None else [inc.taken, inc.known.taken]
+    starts = _starts(inc, optima)
+
+    def turn() -> bool:
+        with inc.clock.phase("rounding", inc.ends):
+            if not inc.master.cutter.money:
+                _round_all(inc, inc.relaxations, settings.TURN)
+                return bool(inc.relaxations)
+            some = list(islice(starts, settings.ROUNDINGS))
+            round_viable(inc, some)
+        return len(some) == settings.ROUNDINGS
+
+    return turn
+
+
+def _starts(inc: Incumbent, optima: Sequence[Floats]) -> Iterator[Start]:
+    """Yield choices made from the optima of the root's cuts as they come, and draws between."""
+    draws = drawn_stations(inc, optima)
+    while True:
+        yield from whole_stations(inc, inc.relaxations)
+        if (draw := next(draws, None)) is None:
+            return
+        yield draw
 
 
 def _program_turns(inc: Incumbent) -> Callable[[], bool]:
@@ -136,19 +184,56 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
     return turn
 
 
-def _window_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that takes one turn of windows."""
-    windows: Windows | None = None
+class _Improving:
+    """Turns of windows and of crossings, which improve one plan."""
 
-    def turn() -> bool:
-        nonlocal windows
-        windows = windows or windows_of(inc)
+    def __init__(self, inc: Incumbent) -> None:
+        self._inc = inc
+        self._windows: Windows | None = None
+        self._crossing: Windows | None = None
+
+    def _at_incumbent(self) -> Windows | None:
+        """Return the windows of the incumbent; None if its service is unknown."""
+        if self._windows is None:
+            self._windows = windows_of(self._inc)
+        return self._windows
+
+    def by_windows(self) -> bool:
+        """Take a turn of windows; return whether another may gain more."""
+        windows = self._at_incumbent()
         if windows is None:
             return False
-        turn_of_windows(inc, windows)
+        turn_of_windows(self._inc, windows)
         return not windows.exhausted
 
-    return turn
+    def by_crossings(self) -> bool:
+        """Cross pairs of plans; return whether another turn may gain more."""
+        inc = self._inc
+        if self._crossing is None:
+            self._crossing = windows_of(inc)
+        if self._crossing is None or inc.choice is None:
+            return False
+        with inc.clock.phase("crossings"):
+            began = inc.clock.work
+            while not inc.done and inc.clock.work <= began + settings.TURN:
+                pairs = inc.plans.take(inc.options.threads, inc.choice)
+                if not pairs:
+                    break
+                self._cross(self._crossing, pairs)
+        return True
+
+    def _cross(self, windows: Windows, pairs: Sequence[tuple[Ints, Ints, int]]) -> None:
+        """Cross pairs of plans, and keep what they make for its generation."""
+        inc, known = self._inc, [self._inc.serve(first) for first, *_ in pairs]
+        points = windows.cross([
+            (served.point, other)
+            for served, (_, other, _) in zip(known, pairs, strict=True) if served.found
+        ])  # fmt: skip
+        generations = [n for served, (*_, n) in zip(known, pairs, strict=True) if served.found]
+        for point, generation in zip(points, generations, strict=True):
+            choice = np.flatnonzero(point[: inc.frame.count] > 0.5)
+            value = _keep_plan(inc, choice, float(windows.frame.matrix.cost @ point))
+            inc.plans.add(choice, value, generation)
 
 
 def windows_of(inc: Incumbent) -> Windows | None:
@@ -159,9 +244,16 @@ def windows_of(inc: Incumbent) -> Windows | None:
     if not served.found:
         return None
     return Windows(
-        inc.frame, served.point, inc.taken, inc.clock,
+        with_least_payments(inc.frame), served.point, inc.taken, inc.clock,
         threads=inc.options.threads, seed=inc.options.seed,
     )  # fmt: skip
+
+
+def _go_to_incumbent(inc: Incumbent, windows: Windows) -> None:
+    """Restart windows from the incumbent if it is better than their plan."""
+    worse = inc.frame.signed(windows.value) < inc.best - 1e-7 * abs(inc.best)
+    if worse and inc.choice is not None and (served := inc.serve(inc.choice)).found:
+        windows.start(served.point)
 
 
 def turn_of_windows(inc: Incumbent, windows: Windows) -> None:
@@ -169,33 +261,37 @@ def turn_of_windows(inc: Incumbent, windows: Windows) -> None:
     began = inc.clock.work
     windows.hopeless = inc.hopeless(inc.best)[0]
     with inc.clock.phase("windows"):
-        if inc.choice is not None and inc.frame.signed(windows.value) < inc.best - 1e-7 * abs(
-            inc.best
-        ):
-            served = inc.serve(inc.choice)
-            if served.found:
-                windows.start(served.point)
+        _go_to_incumbent(inc, windows)
         for _ in range(settings.WINDOW_ROUNDS):
             if inc.done or windows.exhausted or inc.clock.work > began + settings.TURN:
                 return
             gained = windows.round()
             if gained > 0:
-                inc.weighed(windows.choice)
+                _keep_plan(inc, windows.choice, windows.value)
+
+
+def _keep_plan(inc: Incumbent, choice: Ints, objective: float) -> float:
+    """Keep a choice at the objective of its point; return its value, exact if there is time."""
+    value = inc.frame.signed(objective)
+    inc.keep(choice, value)
+    return value if inc.clock.over else max(inc.weighed(choice), value)
 
 
 def _plan_at(inc: Incumbent, taken: Floats) -> None:
     """Make plans from the options' relaxed values at a node."""
-    _plans_at(inc, [taken])
+    if inc.bound_only:
+        return
+    if inc.master.cutter.money:
+        round_viable(inc, whole_stations(inc, [taken]))
+    else:
+        _round_all(inc, [taken])
 
 
-def _plans_at(inc: Incumbent, relaxations: list[Floats], work: float = math.inf) -> None:
+def _round_all(inc: Incumbent, relaxations: list[Floats], work: float = math.inf) -> None:
     """Make plans from relaxations, the last first, until the gap is proven.
 
     `work`: work after which the remaining relaxations are left in the list.
     """
-    if inc.master.cutter.money:
-        round_viable(inc, relaxations, work)
-        return
     began = inc.clock.work
     while relaxations and not inc.done and inc.clock.work <= began + work:
         taken = relaxations.pop()

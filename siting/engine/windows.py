@@ -14,12 +14,17 @@ start where relaxation and plan differ. None is repeated until something near it
 windows of a size have been tried, they grow in sites and in pairs per row. Several run in parallel;
 their results are applied in order, so that two runs are equal.
 
-Source: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer 2010,
-399-419.
+A crossing is a window of another kind: it frees the sites where two plans differ, and allows only
+their options. So it may be large, and takes the better parts of both.
+
+Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
+2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
+solutions. INFORMS Journal on Computing 19 (2007), 534-541 (crossings).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import highspy
@@ -165,7 +170,7 @@ class Windows:
             self.pairs *= 2
             self._tried[:] = False
             return 0.0
-        work = [self._program(sites) for sites in windows]
+        work = [self._program(sites, self.pairs) for sites in windows]
         models = [self._model(columns, whole) for columns, whole in work]
         run_native(models, self.clock)
         plans = [self._found(m, *one) for m, one in zip(models, work, strict=True)]
@@ -180,6 +185,35 @@ class Windows:
         if any(one is not None and not one.done for one in plans) and self.size > 4:
             self.size = max(4, int(self.size / settings.GROWTH**0.5))
         return self.value - before
+
+    def cross(self, pairs: Sequence[tuple[Floats, Ints]]) -> list[Floats]:
+        """Return the points of plans that each combine two plans, at least as good as the first.
+
+        `pairs`: the point of the first plan, and the options of the second. The plan of the windows
+        is lost.
+        """
+        programs, models = [], []
+        for point, other in pairs:
+            self.start(point)
+            programs.append(self._crossed(other))
+            models.append(self._model(*programs[-1]))
+        run_native(models, self.clock)
+        out = []
+        for (point, _), program, model in zip(pairs, programs, models, strict=True):
+            self.start(point)
+            found, better = self._found(model, *program), point.copy()
+            if found is not None and found.gain > 0:
+                better[found.columns] = found.values
+            out.append(better)
+        return out
+
+    def _crossed(self, other: Ints) -> tuple[Ints, Flags]:
+        """Return the columns that a crossing sets free, and the integer ones among them."""
+        mine = self.choice
+        sites = np.unique(self.frame.site[np.setxor1d(mine, other)])
+        columns, whole = self._program(sites, settings.WINDOW_PAIRS)
+        keep = ~whole | np.isin(columns, np.union1d(mine, other))
+        return columns[keep], whole[keep]
 
     def _next(self) -> list[Ints]:
         """Return the next windows' sites, without overlap; an empty list once all were tried."""
@@ -209,8 +243,11 @@ class Windows:
             out.append(window)
         return out
 
-    def _program(self, sites: Ints) -> tuple[Ints, Flags]:
-        """Return the columns that a window sets free, and the integer ones among them."""
+    def _program(self, sites: Ints, pairs: int) -> tuple[Ints, Flags]:
+        """Return the columns that a window sets free, and the integer ones among them.
+
+        `pairs`: pairs of a demand row that are free besides the pairs in use.
+        """
         frame = self.frame
         inside = np.zeros(frame.sites, dtype=bool)
         inside[sites] = True
@@ -222,7 +259,7 @@ class Windows:
         if frame.service.near:
             free[count:energies] = self._good_pairs(mine)
         elif frame.layout.by_pair:
-            free[count:energies] = self._pairs(mine)
+            free[count:energies] = self._pairs(mine, pairs)
         else:
             touched = np.zeros(len(frame.service.kwh), dtype=bool)
             touched[frame.service.row[inside[frame.service.site]]] = True
@@ -245,7 +282,7 @@ class Windows:
         outside = self._outside(inside)
         return inside | outside & (in_use | self._among_best(outside, worth, settings.BEST))
 
-    def _pairs(self, inside: Flags) -> Flags:
+    def _pairs(self, inside: Flags, pairs: int) -> Flags:
         """Return a window's energies: energies in use, and a few that may take their place.
 
         `inside`: all energies of its sites. Their demand rows are served by its stations, lack
@@ -263,9 +300,9 @@ class Windows:
         inside = inside & rows[self._reach_of_columns]
         outside = self._outside(inside)
         # Among equal worths, prefer near pairs in the window, and free capacity outside it.
-        inside &= in_use | self._among_best(inside, worth, self.pairs, self._nearness)
+        inside &= in_use | self._among_best(inside, worth, pairs, self._nearness)
         room = self._room()
-        outside &= in_use | self._among_best(outside & (room > 0), worth, self.pairs, room)
+        outside &= in_use | self._among_best(outside & (room > 0), worth, pairs, room)
         return inside | outside
 
     def _outside(self, inside: Flags) -> Flags:

@@ -1,0 +1,54 @@
+"""The plans to cross, by generation: two plans make one of the next generation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from siting.program.instance import Ints
+
+
+class Plans:
+    """Plans of different starts (generation 0), and those that crossings made of them."""
+
+    def __init__(self) -> None:
+        self._generations: list[list[tuple[float, Ints]]] = []  # in each, the best plan first
+
+    def add(self, choice: Ints, value: float, generation: int = 0) -> None:
+        """Keep a plan of a generation; one that is no plan or is there already is left out."""
+        while len(self._generations) <= generation:
+            self._generations.append([])
+        plans, choice = self._generations[generation], np.sort(choice)
+        if not math.isfinite(value) or any(np.array_equal(choice, one) for _, one in plans):
+            return
+        plans.append((value, choice))
+        plans.sort(key=lambda plan: -plan[0])
+
+    def pairs(self, incumbent: Ints | None) -> bool:
+        """Return whether two plans can be crossed."""
+        if incumbent is None:
+            return False
+        return any(
+            len(plans) > 1 or (plans and not np.array_equal(plans[0][1], incumbent))
+            for plans in self._generations
+        )
+
+    def take(self, most: int, incumbent: Ints) -> list[tuple[Ints, Ints, int]]:
+        """Take out pairs of plans to cross, and the generation of what they make.
+
+        Pairs are of one generation, the first one with two plans; the best is paired with the
+        median, so that a good plan meets a different one. If no generation has two plans, single
+        plans are paired with the incumbent.
+        """
+        out: list[tuple[Ints, Ints, int]] = []
+        for n, plans in enumerate(self._generations):
+            while len(plans) > 1 and len(out) < most:
+                second = plans.pop(len(plans) // 2)[1]
+                out.append((plans.pop(0)[1], second, n + 1))
+        if out:
+            return out
+        for n, plans in enumerate(self._generations):
+            if plans and len(out) < most and not np.array_equal(plans[0][1], incumbent):
+                out.append((incumbent, plans.pop()[1], n + 1))
+        return out
