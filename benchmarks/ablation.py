@@ -123,6 +123,7 @@ MAKERS: dict[str, tuple[str, Callable[..., Any]]] = {
     "plans at nodes": ("turns:_plan_at", nothing),
     "roundings": ("turns:_rounding_turns", no_turns),
     "windows": ("turns:_window_turns", no_turns),
+    "crossings": ("turns:_crossing_turns", no_turns),
     "repair of floors": ("root:soften", nothing),
     "whole program": ("run:_whole", nothing),
     "polish": ("run:polish", as_given(1)),

@@ -89,6 +89,7 @@ class Incumbent:
         self.guarantee = ""
         self.valuer: Valuer | None = None
         self.root: Relaxed | None = None
+        self.flat_rounds = 0  # successive rounds of cuts that hardly lowered the root's bound
         self.relaxations: list[Floats] = []  # option values at earlier optima of the root, to round
         self.plans = Plans()  # plans of different starts, to cross with the incumbent
         self.rounded: set[bytes] = set()  # choices that plans were already made from

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from siting.program.instance import Ints
+
+
+class Pair(NamedTuple):
+    """Options of two plans to cross, and the generation of the plan that they make."""
+
+    first: Ints
+    second: Ints
+    generation: int
 
 
 class Plans:
@@ -25,7 +34,7 @@ class Plans:
         plans.append((value, choice))
         plans.sort(key=lambda plan: -plan[0])
 
-    def pairs(self, incumbent: Ints | None) -> bool:
+    def have_pairs(self, incumbent: Ints | None) -> bool:
         """Return whether two plans can be crossed."""
         if incumbent is None:
             return False
@@ -34,21 +43,20 @@ class Plans:
             for plans in self._generations
         )
 
-    def take(self, most: int, incumbent: Ints) -> list[tuple[Ints, Ints, int]]:
-        """Take out pairs of plans to cross, and the generation of what they make.
+    def take(self, most: int, incumbent: Ints) -> list[Pair]:
+        """Take out pairs of one generation, earlier generations first.
 
-        Pairs are of one generation, the first one with two plans; the best is paired with the
-        median, so that a good plan meets a different one. If no generation has two plans, single
-        plans are paired with the incumbent.
+        The best plan is paired with the median one, which is good and mostly different. If no
+        generation has two plans, single ones are paired with the incumbent.
         """
-        out: list[tuple[Ints, Ints, int]] = []
+        out: list[Pair] = []
         for n, plans in enumerate(self._generations):
             while len(plans) > 1 and len(out) < most:
-                second = plans.pop(len(plans) // 2)[1]
-                out.append((plans.pop(0)[1], second, n + 1))
+                _, second = plans.pop(len(plans) // 2)
+                out.append(Pair(plans.pop(0)[1], second, n + 1))
         if out:
             return out
         for n, plans in enumerate(self._generations):
             if plans and len(out) < most and not np.array_equal(plans[0][1], incumbent):
-                out.append((incumbent, plans.pop()[1], n + 1))
+                out.append(Pair(incumbent, plans.pop()[1], n + 1))
         return out

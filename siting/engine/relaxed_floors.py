@@ -59,8 +59,7 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
 
 
 def viable(
-    frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False, at_once: bool = False,
-    least: float = -math.inf,
+    frame: Frame, choice: Ints, clock: Clock, *, hurried: bool = False, at_once: bool = False
 ) -> Ints | None:  # fmt: skip
     """Return a choice of viable stations under the viability gap; None if none is known.
 
@@ -80,9 +79,6 @@ def viable(
         Whether to check shortfalls at least once, even after the time is over.
     at_once
         Whether to drop all stations with a shortfall at the first check.
-    least
-        Value at or below which a plan is of no use. The search ends once its value falls to that;
-        where classes differ in worth and margin, the value might have risen again later.
     """
     soft = softened(frame)
     assert soft is not None  # rows of the gap exist
@@ -108,8 +104,6 @@ def viable(
         serve_s = max(serve_s, clock.elapsed_s - began_s)
         if not served.found:
             break
-        if frame.signed(float(frame.matrix.cost @ served.point[: columns[0]])) <= least:
-            return None
         lacks = served.point[gap]
         if shared.any():
             # In a concession with a shortfall, stations with a shortfall of their own are dropped.

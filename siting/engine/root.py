@@ -17,7 +17,6 @@ import math
 import numpy as np
 
 from siting import settings
-from siting.engine.cut_model import Relaxed
 from siting.engine.first_plans import round_plans, round_viable, whole_stations
 from siting.engine.incumbent import Incumbent
 from siting.engine.pricing import Pricing
@@ -67,41 +66,41 @@ def search_root(inc: Incumbent) -> None:
 def cut(inc: Incumbent, stalled: float, ends: float) -> None:
     """Add cuts until rounds lower the bound by less than the share `stalled`.
 
-    From the bound of a known whole relaxation, they go on for a turn (`cut_on`).
+    If a whole relaxation is known, they end after a turn, and go on in turns.
     """
     began = inc.clock.work
     with inc.clock.phase("cuts", inc.until(ends)):
         if inc.known is None:
-            enough, passed = inc.proven_at, inc.relaxations
-        else:  # optima above the known bound make poor plans
-            enough, passed = max(inc.proven_at, inc.known.bound), []
-        _keep_root(inc, *inc.master.tighten(settings.CUT_ROUNDS, stalled, enough, passed))
-        while inc.known is not None and inc.clock.work <= began + settings.TURN and cut_on(inc):
-            pass
+            cut_by(inc, settings.CUT_ROUNDS, stalled)
+        else:
+            while cut_by(inc, settings.ROUNDS_OF_CUTS, stalled):
+                if inc.clock.over or inc.clock.work > began + settings.TURN:
+                    return
 
 
-def cut_on(inc: Incumbent) -> bool:
+def cut_by(inc: Incumbent, rounds: int, stalled: float = settings.ROOT_STALLED) -> bool:
     """Add cuts for some rounds; return whether more rounds may lower the bound further."""
-    rounds, before = settings.ROUNDS_OF_CUTS, inc.bound
+    before, known = inc.root, inc.known
+    # Optima above the bound of a known relaxation make poor plans.
+    far = known is not None and (before is None or before.bound > known.bound)
     inc.master.open_all()
-    _keep_root(inc, *inc.master.tighten(
-        rounds, settings.ROOT_STALLED, inc.proven_at, inc.relaxations
-    ))  # fmt: skip
-    fallen = (before - inc.bound) / rounds
-    return inc.root is not None and fallen > settings.ROOT_STALLED * abs(inc.bound)
-
-
-def _keep_root(inc: Incumbent, root: Relaxed | None, low: float) -> None:
-    """Keep the root's optimum and bound, and the bounds on options that its prices give."""
+    root, low = inc.master.tighten(
+        rounds, stalled, inc.proven_at, None if far else inc.relaxations
+    )  # fmt: skip
     inc.root, inc.infeasible = root, low == -math.inf
     inc.limit(low)
     priced = inc.frame.layout.capacitated and inc.frame.layout.by_pair
     if priced and root is not None and not inc.infeasible:
-        whole = inc.frame if inc.known is None else inc.known.whole
+        whole = inc.frame if known is None else known.whole
         inc.bounds = bound_at(whole, inc.master.prices(), inc.clock)
         inc.at_most = inc.bounds.at_most
-        if inc.known is not None:
-            inc.at_most = inc.at_most[inc.known.options]
+        if known is not None:
+            inc.at_most = inc.at_most[known.options]
+    if root is None or inc.done:
+        return False
+    fallen = before is None or before.bound - root.bound > rounds * stalled * abs(root.bound)
+    inc.flat_rounds = 0 if fallen else inc.flat_rounds + rounds
+    return inc.flat_rounds < (settings.IDLE_AT_FIRST if far else 1)
 
 
 def _dive(inc: Incumbent) -> None:

@@ -20,7 +20,8 @@ from siting.engine.first_plans import (
 )  # fmt: skip
 from siting.engine.incumbent import Incumbent
 from siting.engine.least_payments import with_least_payments
-from siting.engine.root import cut_on
+from siting.engine.plans import Pair
+from siting.engine.root import cut_by
 from siting.engine.schedule import Step, take_turns
 from siting.engine.search import fill, round_relaxed
 from siting.engine.tree import Tree
@@ -31,9 +32,8 @@ from siting.program.instance import Floats, Ints
 def take_all_turns(inc: Incumbent) -> None:
     """Improve plan and bound by turns of the steps, in the order that `take_turns` sets."""
     # Without a plan there is nothing that windows could improve.
-    improving = _Improving(inc)
-    windows = Step(improving.by_windows, lambda: inc.choice is not None)
-    crossings = Step(improving.by_crossings, lambda: inc.plans.pairs(inc.choice))
+    windows = Step(_window_turns(inc), lambda: inc.choice is not None)
+    crossings = Step(_crossing_turns(inc), lambda: inc.plans.have_pairs(inc.choice))
     steps = makers = [windows, crossings]
     if inc.coarse:
         inc.master.forget_money()
@@ -113,7 +113,7 @@ def _cut_turns(inc: Incumbent) -> Callable[[], bool]:
 
     def turn() -> bool:
         with inc.clock.phase("cuts", inc.ends):
-            return cut_on(inc)
+            return cut_by(inc, settings.ROUNDS_OF_CUTS)
 
     return turn
 
@@ -184,56 +184,50 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
     return turn
 
 
-class _Improving:
-    """Turns of windows and of crossings, which improve one plan."""
+def _window_turns(inc: Incumbent) -> Callable[[], bool]:
+    """Return a function that takes one turn of windows."""
+    windows: Windows | None = None
 
-    def __init__(self, inc: Incumbent) -> None:
-        self._inc = inc
-        self._windows: Windows | None = None
-        self._crossing: Windows | None = None
-
-    def _at_incumbent(self) -> Windows | None:
-        """Return the windows of the incumbent; None if its service is unknown."""
-        if self._windows is None:
-            self._windows = windows_of(self._inc)
-        return self._windows
-
-    def by_windows(self) -> bool:
-        """Take a turn of windows; return whether another may gain more."""
-        windows = self._at_incumbent()
+    def turn() -> bool:
+        nonlocal windows
+        windows = windows or windows_of(inc)
         if windows is None:
             return False
-        turn_of_windows(self._inc, windows)
+        turn_of_windows(inc, windows)
         return not windows.exhausted
 
-    def by_crossings(self) -> bool:
-        """Cross pairs of plans; return whether another turn may gain more."""
-        inc = self._inc
-        if self._crossing is None:
-            self._crossing = windows_of(inc)
-        if self._crossing is None or inc.choice is None:
+    return turn
+
+
+def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
+    """Return a function that crosses pairs of plans, those of the first generation first."""
+    windows: Windows | None = None
+
+    def turn() -> bool:
+        nonlocal windows
+        windows, began = windows or windows_of(inc), inc.clock.work
+        if windows is None or inc.choice is None:
             return False
         with inc.clock.phase("crossings"):
-            began = inc.clock.work
             while not inc.done and inc.clock.work <= began + settings.TURN:
                 pairs = inc.plans.take(inc.options.threads, inc.choice)
                 if not pairs:
                     break
-                self._cross(self._crossing, pairs)
+                _cross(inc, windows, pairs)
         return True
 
-    def _cross(self, windows: Windows, pairs: Sequence[tuple[Ints, Ints, int]]) -> None:
-        """Cross pairs of plans, and keep what they make for its generation."""
-        inc, known = self._inc, [self._inc.serve(first) for first, *_ in pairs]
-        points = windows.cross([
-            (served.point, other)
-            for served, (_, other, _) in zip(known, pairs, strict=True) if served.found
-        ])  # fmt: skip
-        generations = [n for served, (*_, n) in zip(known, pairs, strict=True) if served.found]
-        for point, generation in zip(points, generations, strict=True):
-            choice = np.flatnonzero(point[: inc.frame.count] > 0.5)
-            value = _keep_plan(inc, choice, float(windows.frame.matrix.cost @ point))
-            inc.plans.add(choice, value, generation)
+    return turn
+
+
+def _cross(inc: Incumbent, windows: Windows, pairs: Sequence[Pair]) -> None:
+    """Cross pairs of plans, and keep what they make in its generation."""
+    served = [inc.serve(pair.first) for pair in pairs]
+    known = [(one.point, pair) for one, pair in zip(served, pairs, strict=True) if one.found]
+    points = windows.cross([(point, pair.second) for point, pair in known])
+    for point, (_, pair) in zip(points, known, strict=True):
+        choice = np.flatnonzero(point[: inc.frame.count] > 0.5)
+        value = _keep_plan(inc, choice, float(windows.frame.matrix.cost @ point))
+        inc.plans.add(choice, value, pair.generation)
 
 
 def windows_of(inc: Incumbent) -> Windows | None:

@@ -170,7 +170,7 @@ class Windows:
             self.pairs *= 2
             self._tried[:] = False
             return 0.0
-        work = [self._program(sites, self.pairs) for sites in windows]
+        work = [self._program(sites) for sites in windows]
         models = [self._model(columns, whole) for columns, whole in work]
         run_native(models, self.clock)
         plans = [self._found(m, *one) for m, one in zip(models, work, strict=True)]
@@ -211,7 +211,7 @@ class Windows:
         """Return the columns that a crossing sets free, and the integer ones among them."""
         mine = self.choice
         sites = np.unique(self.frame.site[np.setxor1d(mine, other)])
-        columns, whole = self._program(sites, settings.WINDOW_PAIRS)
+        columns, whole = self._program(sites)
         keep = ~whole | np.isin(columns, np.union1d(mine, other))
         return columns[keep], whole[keep]
 
@@ -243,11 +243,8 @@ class Windows:
             out.append(window)
         return out
 
-    def _program(self, sites: Ints, pairs: int) -> tuple[Ints, Flags]:
-        """Return the columns that a window sets free, and the integer ones among them.
-
-        `pairs`: pairs of a demand row that are free besides the pairs in use.
-        """
+    def _program(self, sites: Ints) -> tuple[Ints, Flags]:
+        """Return the columns that a window sets free, and the integer ones among them."""
         frame = self.frame
         inside = np.zeros(frame.sites, dtype=bool)
         inside[sites] = True
@@ -259,7 +256,7 @@ class Windows:
         if frame.service.near:
             free[count:energies] = self._good_pairs(mine)
         elif frame.layout.by_pair:
-            free[count:energies] = self._pairs(mine, pairs)
+            free[count:energies] = self._pairs(mine)
         else:
             touched = np.zeros(len(frame.service.kwh), dtype=bool)
             touched[frame.service.row[inside[frame.service.site]]] = True
@@ -282,7 +279,7 @@ class Windows:
         outside = self._outside(inside)
         return inside | outside & (in_use | self._among_best(outside, worth, settings.BEST))
 
-    def _pairs(self, inside: Flags, pairs: int) -> Flags:
+    def _pairs(self, inside: Flags) -> Flags:
         """Return a window's energies: energies in use, and a few that may take their place.
 
         `inside`: all energies of its sites. Their demand rows are served by its stations, lack
@@ -300,9 +297,9 @@ class Windows:
         inside = inside & rows[self._reach_of_columns]
         outside = self._outside(inside)
         # Among equal worths, prefer near pairs in the window, and free capacity outside it.
-        inside &= in_use | self._among_best(inside, worth, pairs, self._nearness)
+        inside &= in_use | self._among_best(inside, worth, self.pairs, self._nearness)
         room = self._room()
-        outside &= in_use | self._among_best(outside & (room > 0), worth, pairs, room)
+        outside &= in_use | self._among_best(outside & (room > 0), worth, self.pairs, room)
         return inside | outside
 
     def _outside(self, inside: Flags) -> Flags:

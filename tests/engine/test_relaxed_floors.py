@@ -1,5 +1,8 @@
 """Stations that lack money: a choice is made viable, a relaxation that takes them is cut off."""
 
+import math
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,11 +70,7 @@ def test_a_choice_that_lacks_money_is_made_viable(kind, seed):
     left = viable(frame, first, ThreeRounds())
     assert 0 < len(left) < len(first)
     assert 0 < frame.serve(left, clock).objective <= served.objective
-    # A plan that cannot be worth more than another is given up, and no other.
-    worth = frame.signed(served.objective)
-    assert viable(frame, first, clock, least=worth) is None
-    assert viable(frame, first, clock, least=worth - 1e-6).tolist() == choice.tolist()
-    # The same at the first check, where that is asked for.
+    # Those that lack something at the first check go at once, where that is asked for.
     left = viable(frame, first, clock, at_once=True)
     assert np.isin(left, first).all()
     assert frame.serve(left, clock).found
@@ -86,14 +85,14 @@ def test_a_relaxation_spread_over_many_sites_is_rounded_with_all_of_them(
     inc.build()
     asked = []
 
-    def watched(frame, choice, clock, *, at_once, least):
+    def watched(frame, choice, clock, *, at_once):
         asked.append(at_once)
-        return viable(frame, choice, clock, at_once=at_once, least=least)
+        return viable(frame, choice, clock, at_once=at_once)
 
     monkeypatch.setattr(first_plans, "viable", watched)
     taken = np.zeros(frame.count)
     taken[everything(frame)] = spread
-    first_plans.round_viable(inc, [taken])
+    first_plans.round_viable(inc, first_plans.whole_stations(inc, [taken]))
     assert asked == at_once
     assert inc.best > 0
     assert inc.frame.serve(inc.choice, inc.clock).found
@@ -153,11 +152,12 @@ def test_roundings_take_the_latest_optimum_first_and_end_at_the_gap(monkeypatch)
     inc.relaxations = [*points]
     inc.limit(frame.signed(frame.serve(best, inc.clock).objective))
     turns._rounding_turns(inc)()
-    # The second plan proves the gap, so the first relaxation is left.
+    # The second plan proves the gap, so the first relaxation is not rounded.
     assert np.array_equal(inc.choice, best)
-    assert len(inc.relaxations) == 1
-    # A turn ends after its work; a relaxation that was rounded before costs nothing.
-    monkeypatch.setattr(settings, "TURN", 0.0)
+    assert np.sort(best).tobytes() in inc.rounded
+    assert np.sort(best[:1]).tobytes() not in inc.rounded
+    # A turn ends after its number; a choice that was made before costs nothing.
+    monkeypatch.setattr(settings, "ROUNDINGS", 1)
     inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None)
     inc.build()
     inc.relaxations = [*points]
@@ -165,12 +165,30 @@ def test_roundings_take_the_latest_optimum_first_and_end_at_the_gap(monkeypatch)
     assert turn()
     assert len(inc.relaxations) == 2
     assert 0 < inc.best < frame.signed(frame.serve(best, inc.clock).objective)
-    assert turn()
+    while inc.relaxations:
+        assert turn()
     assert np.array_equal(inc.choice, best)
     work = inc.clock.work
-    inc.relaxations = [points[1]]
-    turn()
+    first_plans.round_viable(inc, first_plans.whole_stations(inc, [points[1]]))
     assert inc.clock.work == work
+
+
+def test_draws_follow_the_relaxation_and_end_once_they_repeat():
+    frame = two_clusters()
+    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None)
+    spread = np.full(frame.count, 0.26)  # a whole station in the first group, three quarters of one
+    whole = np.zeros(frame.count)
+    whole[[1, 5]] = 1.0
+    drawn = [c.tolist() for c, _ in first_plans.drawn_stations(inc, [spread, whole])]
+    assert [1, 5] in drawn
+    assert len({tuple(choice) for choice in drawn}) == len(drawn) > 2
+    for choice in drawn:  # one site of each group
+        assert len(choice) == 2
+        assert choice[0] < 4 <= choice[1]
+    # A relaxation of whole stations has one draw; the same seed draws the same.
+    assert [c.tolist() for c, _ in first_plans.drawn_stations(inc, [whole])] == [[1, 5]]
+    again = [c.tolist() for c, _ in first_plans.drawn_stations(inc, [spread, whole])]
+    assert again == drawn
 
 
 @pytest.mark.parametrize("large", [False, True])
@@ -187,6 +205,70 @@ def test_a_large_program_with_a_known_relaxation_skips_the_cuts_of_the_root(monk
     root.search_root(inc)
     assert inc.best > 0
     assert bool(cut) != large
+
+
+def scripted(monkeypatch, bounds, known_bound):
+    """An incumbent whose root's cuts give these bounds, and a record of the rounds asked for."""
+    frame = frame_of("one year", 0)
+    known = None
+    if known_bound is not None:
+        taken, most = np.zeros(frame.count), np.full(frame.count, math.inf)
+        known = Known(frame, np.arange(frame.count), known_bound, taken, most)
+    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None, known)
+    inc.build()
+    left, asked = [*bounds], []
+
+    def tighten(rounds, _stalled, _enough, passed):
+        asked.append(rounds)
+        inc.clock.work += 1.0
+        if passed is not None:
+            passed.append(np.zeros(frame.count))
+        bound = left.pop(0)
+        return SimpleNamespace(bound=bound), bound
+
+    monkeypatch.setattr(inc.master, "tighten", tighten)
+    monkeypatch.setattr(inc.master, "prices", lambda: None)
+    at_most = SimpleNamespace(at_most=np.full(frame.count, 5.0))
+    monkeypatch.setattr(root, "bound_at", lambda *_: at_most)
+    return inc, asked
+
+
+def test_the_cuts_of_the_root_go_on_at_once_or_pause_after_a_turn(monkeypatch):
+    # Without a known relaxation they go on until they stall.
+    inc, asked = scripted(monkeypatch, [90.0], None)
+    root.cut(inc, 1e-4, 1.0)
+    assert asked == [settings.CUT_ROUNDS]
+    assert (inc.bound, len(inc.relaxations)) == (90.0, 1)
+    assert (inc.at_most == 5.0).all()
+    # With one, they pause once the work of a turn is done; optima above its bound are left out.
+    monkeypatch.setattr(settings, "TURN", 2.5)
+    inc, asked = scripted(monkeypatch, [100.0, 100.0, 80.0, 70.0, 69.9999], 85.0)
+    root.cut(inc, 1e-4, 1.0)
+    assert asked == [settings.ROUNDS_OF_CUTS] * 3
+    assert (inc.bound, inc.relaxations) == (80.0, [])
+    assert root.cut_by(inc, 6, 1e-4)
+    assert (inc.bound, len(inc.relaxations)) == (70.0, 1)
+    # Rounds that hardly lower the bound are the last ones.
+    assert not root.cut_by(inc, 6, 1e-4)
+
+
+def test_cuts_wait_longer_for_their_first_fall(monkeypatch):
+    monkeypatch.setattr(settings, "IDLE_AT_FIRST", 20)
+    inc, asked = scripted(monkeypatch, [100.0] * 9, 85.0)
+    root.cut(inc, 1e-4, 1.0)
+    # The first rounds have nothing before them; then three times six, and beyond twenty.
+    assert asked == [settings.ROUNDS_OF_CUTS] * 5
+
+
+def test_a_plan_found_at_the_deadline_is_kept():
+    frame = frame_of("one year", 0)
+    best = viable(frame, everything(frame), Clock(60.0))
+    served = frame.serve(best, Clock(60.0))
+    inc = Incumbent(frame, Clock(0.0), Options(0.0, 1, 1), None)
+    inc.build()
+    value = turns._keep_plan(inc, best, served.objective)
+    assert value == inc.best == frame.signed(served.objective)
+    assert np.array_equal(inc.choice, np.sort(best))
 
 
 @pytest.mark.parametrize("kind", ["one year", "by year"])

@@ -9,6 +9,8 @@ from engine.test_drives import grid_town
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.frame import Frame
+from siting.engine.least_payments import with_least_payments
+from siting.engine.relaxed_floors import viable
 from siting.engine.windows import Windows
 from siting.program.money import GapRule
 from siting.program.program import Program
@@ -71,3 +73,45 @@ def test_a_window_has_the_energies_in_use_and_a_few_that_may_take_their_place(pa
     assert others.max() == pairs
     # All of the rows are served by nobody else: what is left out is the same demand's next site.
     assert set(search._group[mine]) == set(search._group[free & mine])
+
+
+@pytest.mark.parametrize("kind", ["floors", "gap", "gap by year"])
+def test_a_crossing_takes_the_better_parts_of_two_plans(kind):
+    gained = 0.0
+    for seed in range(3):
+        program = asked(kind, grid_town(side=30, sites=24, seed=seed))
+        frame, clock = Frame(program, program.all_aims[0]), Clock(60.0)
+        plans = [viable_part(frame, part) for part in range(4)]
+        points = [frame.serve(plan, clock).point for plan in plans]
+        search = Windows(
+            with_least_payments(frame), points[0], np.zeros(frame.count), clock, threads=2, seed=1
+        )
+        pairs = [(0, 1), (1, 0), (2, 3), (1, 1)]
+        found = search.cross([(points[a], plans[b]) for a, b in pairs])
+        assert np.array_equal(found[3], points[1])
+        for (a, b), point in zip(pairs, found, strict=True):
+            choice = np.flatnonzero(point[: frame.count] > 0.5)
+            assert np.isin(choice, np.union1d(plans[a], plans[b])).all()
+            served = frame.serve(choice, clock)
+            before, after = frame.matrix.cost @ points[a], frame.matrix.cost @ point
+            assert served.found
+            # The point is a plan, whose own service is at least as good.
+            assert before - 1e-9 <= after <= served.objective + 1e-6
+            gained += after - before
+    # By year, each plan has spent the money of its years.
+    assert gained > 1e-6 or kind == "gap by year"
+
+
+def viable_part(frame, part):
+    """A plan at every fourth site; without a viability gap, one with enough for the floor."""
+    need = frame.options.of_offers(frame.program.instance.offer_cost).sum(axis=1)
+    order = np.lexsort((need, frame.site))
+    _, first = np.unique(frame.site[order], return_index=True)
+    choice = np.sort(order[first])
+    if frame.program.gap is not None:
+        return viable(frame, choice[part::4], Clock(60.0))
+    for count in range(1, len(choice)):
+        some = np.sort(np.roll(choice, 5 * part)[:count])
+        if frame.serve(some, Clock(60.0)).found:
+            return some
+    return None
