@@ -87,16 +87,17 @@ def cut_by(inc: Incumbent, rounds: int, stalled: float = settings.ROOT_STALLED) 
     root, low = inc.master.tighten(
         rounds, stalled, inc.proven_at, None if far else inc.relaxations
     )  # fmt: skip
-    inc.root, inc.infeasible = root, low == -math.inf
+    inc.infeasible = low == -math.inf
     inc.limit(low)
-    priced = inc.frame.layout.capacitated and inc.frame.layout.by_pair
-    if priced and root is not None and not inc.infeasible:
+    if root is None:  # no time was left
+        return False
+    inc.root = root
+    if inc.frame.layout.capacitated and inc.frame.layout.by_pair and not inc.infeasible:
         whole = inc.frame if known is None else known.whole
         inc.bounds = bound_at(whole, inc.master.prices(), inc.clock)
-        inc.at_most = inc.bounds.at_most
-        if known is not None:
-            inc.at_most = inc.at_most[known.options]
-    if root is None or inc.done:
+        at_most = inc.bounds.at_most if known is None else inc.bounds.at_most[known.options]
+        inc.at_most = np.minimum(inc.at_most, at_most)
+    if inc.done:
         return False
     fallen = before is None or before.bound - root.bound > rounds * stalled * abs(root.bound)
     inc.flat_rounds = 0 if fallen else inc.flat_rounds + rounds
