@@ -83,6 +83,7 @@ def _run(model: highspy.Highs, clock: Clock) -> None:
         if back is not None and (clock.interrupted or clock.left_s <= 0):
             back.user_interrupt = True
 
+    cold = not model.getBasis().valid
     model.setCallback(ask, None)
     for kind in _ASKS:
         model.startCallback(kind)
@@ -92,13 +93,17 @@ def _run(model: highspy.Highs, clock: Clock) -> None:
         raise SolveError(Fault("HiGHS", f"failed: {err}")) from err
     finally:
         model.setCallback(None, None)
-    clock.work += _work_of(model)
+    clock.work += _work_of(model, cold)
 
 
-def _work_of(model: highspy.Highs) -> float:
-    """Return the work of the last run: iterations times the nonzeros that each may visit."""
+def _work_of(model: highspy.Highs, cold: bool) -> float:
+    """Return the work of the last run: iterations times the nonzeros that each may visit.
+
+    `cold`: whether the model was new, so that it also had to be built and presolved.
+    """
     info = model.getInfo()
-    iterations = 1 + max(info.simplex_iteration_count, 0) + max(info.ipm_iteration_count, 0)
+    iterations = settings.COLD if cold else 1
+    iterations += max(info.simplex_iteration_count, 0) + max(info.ipm_iteration_count, 0)
     beside = settings.BRANCHED if info.mip_node_count >= 0 else 1.0
     return float(iterations * model.getNumNz()) * beside
 

@@ -24,12 +24,14 @@ class Step:
     """A step: `turn` takes one turn, and returns whether another may gain more.
 
     `ready`: whether the step can take a turn now; `growth`: work of a turn, as a multiple of the
-    work of the turn before.
+    work of the turn before; `left`: the gap by the step's own bound, which may still be above the
+    bound known.
     """
 
     turn: Callable[[], bool]
     ready: Callable[[], bool] = lambda: True
     growth: float = 1.0
+    left: Callable[[], float] | None = None
     work: float = 0.0  # work of all its turns
     rate: float = math.inf  # gap closed in the last turn per unit of work of the next turn
     pace: float = 0.0  # gap closed per second of the last turn
@@ -65,10 +67,11 @@ def take_turns(
             return "yields"
         fair = taken % 2
         step = min(ready, key=lambda one: (0.0 if fair else -one.rate, one.work))
-        before, began, began_s = left(), clock.work, clock.elapsed_s
+        gap = step.left or left
+        before, began, began_s = gap(), clock.work, clock.elapsed_s
         more = step.turn()
         worked = max(clock.work - began, 1.0)
-        after = left()
+        after = gap()
         step.work += worked
         closed = 0.0 if after >= before else before - after
         step.rate = closed / (step.growth * worked)

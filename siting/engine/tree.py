@@ -96,6 +96,11 @@ class Tree:
         """Whether no node is open."""
         return not self._heap
 
+    @property
+    def bound(self) -> float:
+        """Bound on all plans by the nodes so far; infinite before the first."""
+        return max(-self._heap[0][0] if self._heap else -math.inf, self._closed)
+
     def run(self, nodes: int) -> None:
         """Process nodes up to a limit, until the gap is proven or time is up.
 
@@ -103,7 +108,7 @@ class Tree:
         """
         heap, until, keeper = self._heap, self.nodes + nodes, self._keeper
         while heap:
-            bound = max(-heap[0][0], self._closed)
+            bound = self.bound
             keeper.limit(bound)
             if self._clock.over or bound <= keeper.proven_at or self.nodes >= until:
                 return

@@ -37,7 +37,8 @@ def take_all_turns(inc: Incumbent) -> None:
     steps = makers = [windows, crossings]
     if inc.coarse:
         inc.master.forget_money()
-        inc.tree_turn = _tree_turns(inc)
+        tree_turn, tree_left = _tree_turns(inc)
+        inc.tree_turn = tree_turn
         # The tree follows the root's cuts: its first turn may take as long as all before it.
         # Without the root's cuts, the integer master problem bounds nothing.
         programs = Step(
@@ -48,7 +49,7 @@ def take_all_turns(inc: Incumbent) -> None:
         roundings = Step(_rounding_turns(inc), lambda: drawn or bool(inc.relaxations))
         makers = [roundings, crossings, windows]
         cuts = Step(_cut_turns(inc), lambda: inc.known is not None and inc.root is not None)
-        tree = Step(inc.tree_turn, lambda: cuts.ended or not cuts.ready())
+        tree = Step(tree_turn, lambda: cuts.ended or not cuts.ready(), left=tree_left)
         steps = [programs, *makers, cuts, tree]
     inc.turns_ended = take_turns(
         steps, inc.clock, left=lambda: inc.bound - inc.best,
@@ -88,8 +89,8 @@ def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> 
     return slow
 
 
-def _tree_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that takes one turn of the tree."""
+def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]]:
+    """Return a function that takes one turn of the tree, and one of the gap by its own bound."""
     tree = Tree(inc.master, inc, inc.clock, lambda taken: _plan_at(inc, taken), inc.hopeless)
 
     def turn() -> bool:
@@ -105,7 +106,7 @@ def _tree_turns(inc: Incumbent) -> Callable[[], bool]:
             inc.infeasible = not math.isfinite(inc.best)
         return not tree.finished
 
-    return turn
+    return turn, lambda: tree.bound - inc.best
 
 
 def _cut_turns(inc: Incumbent) -> Callable[[], bool]:

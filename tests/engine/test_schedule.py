@@ -109,3 +109,29 @@ def test_turns_may_leave_the_time_to_others():
     search = Search(a=(0.0, 1.0), b=(1.0, 1.0))
     assert search.run(yields=True) == "yields"
     assert not search.taken
+
+
+def test_a_step_is_judged_by_its_own_bound_where_it_has_one():
+    clock, taken, known = Clock(60.0), [], [10.0]
+    own = {"tree": 30.0}
+
+    def turn(name, fall, shared):
+        def one():
+            taken.append(name)
+            clock.work += 1.0
+            own[name] = own.get(name, 30.0) - fall
+            known[0] -= shared
+            return True
+
+        return one
+
+    steps = [
+        # The tree lowers its own bound, which is still above the known one.
+        Step(turn("tree", 5.0, 0.0), left=lambda: own["tree"]),
+        Step(turn("windows", 0.0, 0.1)),
+    ]
+    take_turns(steps, clock, left=lambda: known[0], done=lambda: len(taken) == 6)
+    # Every other turn is the tree's by its rate; the turns between go to the step of least work.
+    assert taken == ["tree", "windows"] * 3
+    assert steps[0].rate == 5.0
+    assert steps[1].rate == pytest.approx(0.1)
