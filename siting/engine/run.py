@@ -43,8 +43,6 @@ def search(inc: Incumbent) -> None:
         _whole(inc, settings.WHOLE_NODES)
     if not inc.done and inc.coarse:
         search_root(inc)
-    if not inc.done and inc.lacks_options:
-        return
     if not inc.done and inc.choice is None:
         soften(inc)
     if not inc.done and (inc.choice is None or not inc.coarse):

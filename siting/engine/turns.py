@@ -51,9 +51,14 @@ def take_all_turns(inc: Incumbent) -> None:
         cuts = Step(_cut_turns(inc), lambda: inc.known is not None and inc.root is not None)
         tree = Step(tree_turn, lambda: cuts.ended or not cuts.ready(), left=tree_left)
         steps = [programs, *makers, cuts, tree]
+
+    def begun() -> bool:
+        return all(step.work or not step.ready() for step in makers)
+
+    # A better plan needs fewer of the missing options, so its makers come first.
     inc.turns_ended = take_turns(
         steps, inc.clock, left=lambda: inc.bound - inc.best,
-        done=lambda: inc.done or inc.lacks_options,
+        done=lambda: inc.done or (begun() and inc.lacks_options),
         turns=inc.options.turns, yields=_too_slow(inc, makers, steps),
     )  # fmt: skip
 
@@ -155,32 +160,39 @@ def _program_turns(inc: Incumbent) -> Callable[[], bool]:
     nodes = settings.PROGRAM_NODES
     options, gap = inc.options, settings.PROGRAM_GAP * inc.options.gap
 
-    def turn() -> bool:
+    def solved() -> bool:
         nonlocal nodes
+        inc.master.open_all()
+        relaxed = inc.master.solve()
+        if relaxed is None or relaxed.bound == -math.inf:
+            return False
+        interest = inc.above(gap)
+        hopeless, closed = relaxed.hopeless(interest)
+        beyond, most = inc.hopeless(interest)
+        bound, _, choice = inc.master.program(
+            ~(hopeless | beyond), inc.choice, gap=gap, nodes=nodes,
+            threads=options.threads, seed=options.seed,
+        )  # fmt: skip
+        inc.limit(max(bound, closed, most))
+        if choice is None or inc.done:
+            return False
+        before = inc.best
+        inc.cut_at(choice, relaxed)
+        take(inc, choice)
+        if inc.valuer is not None:
+            state = inc.valuer.at(inc.frame.by_site(choice))
+            improve(inc, fill(inc.valuer, state, inc.clock))
+        if inc.best <= before:
+            nodes *= settings.MORE_NODES
+        return nodes <= settings.MOST_NODES
+
+    def turn() -> bool:
+        before, began, more, worked = inc.best, inc.clock.work, True, 0.0
         with inc.clock.phase("programs", inc.ends):
-            inc.master.open_all()
-            relaxed = inc.master.solve()
-            if relaxed is None or relaxed.bound == -math.inf:
-                return False
-            interest = inc.above(gap)
-            hopeless, closed = relaxed.hopeless(interest)
-            beyond, most = inc.hopeless(interest)
-            bound, _, choice = inc.master.program(
-                ~(hopeless | beyond), inc.choice, gap=gap, nodes=nodes,
-                threads=options.threads, seed=options.seed,
-            )  # fmt: skip
-            inc.limit(max(bound, closed, most))
-            if choice is None or inc.done:
-                return False
-            before = inc.best
-            inc.cut_at(choice, relaxed)
-            take(inc, choice)
-            if inc.valuer is not None:
-                state = inc.valuer.at(inc.frame.by_site(choice))
-                improve(inc, fill(inc.valuer, state, inc.clock))
-            if inc.best <= before:
-                nodes *= settings.MORE_NODES
-            return nodes <= settings.MOST_NODES
+            # The cuts at a choice that is no better plan lead to another choice.
+            while more and inc.best <= before and settings.MORE_NODES * worked <= settings.TURN:
+                more, worked = solved(), inc.clock.work - began
+        return more
 
     return turn
 
@@ -201,19 +213,18 @@ def _window_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
-    """Return a function that crosses pairs of plans, those of the first generation first."""
+    """Return a function that crosses all plans in pairs, those of the first generation first."""
     windows: Windows | None = None
 
     def turn() -> bool:
         nonlocal windows
-        windows, began = windows or windows_of(inc), inc.clock.work
+        windows = windows or windows_of(inc)
         if windows is None or inc.choice is None:
             return False
         with inc.clock.phase("crossings"):
-            while not inc.done and inc.clock.work <= began + settings.TURN:
-                pairs = inc.plans.take(inc.options.threads, inc.choice)
-                if not pairs:
-                    break
+            while not inc.done and (
+                pairs := inc.plans.take(inc.options.threads, inc.choice)
+            ):  # fmt: skip
                 _cross(inc, windows, pairs)
         return True
 
