@@ -248,8 +248,7 @@ FIRST_NODES = 30  # number of first nodes, where plans are made at every node; n
 PLAN_EVERY = 10  # later, number of nodes, rounds or iterations between two plans; not measured
 # Largest number of kinds whose stations are counted, and of counts tried at a node. Not measured.
 MOST_COUNTS = 40
-WINDOW_ROUNDS = 6  # rounds of windows in a turn; not measured
-ROUNDS_OF_CUTS = 6  # rounds of the root's cuts in a turn; not measured
+ROUNDS = 6  # rounds of windows, or of the root's cuts, in a turn; not measured
 ROUNDINGS = 8  # roundings of relaxations in a turn, as pairs to cross; not measured
 NODES = 40  # nodes of the tree in a turn; measured: 0.1 to 3 s each under the viability gap
 # Work of a turn, in iterations × nonzeros. Measured: with 5e8 the tree of row 20's sectors solved

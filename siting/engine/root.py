@@ -73,12 +73,12 @@ def cut(inc: Incumbent, stalled: float, ends: float) -> None:
         if inc.known is None:
             cut_by(inc, settings.CUT_ROUNDS, stalled)
         else:
-            while cut_by(inc, settings.ROUNDS_OF_CUTS, stalled):
+            while cut_by(inc, settings.ROUNDS, stalled):
                 if inc.clock.over or inc.clock.work > began + settings.TURN:
                     return
 
 
-def cut_by(inc: Incumbent, rounds: int, stalled: float = settings.ROOT_STALLED) -> bool:
+def cut_by(inc: Incumbent, rounds: int, stalled: float) -> bool:
     """Add cuts for some rounds; return whether more rounds may lower the bound further."""
     before, known = inc.root, inc.known
     # Optima above the bound of a known relaxation make poor plans.

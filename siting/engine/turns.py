@@ -119,7 +119,7 @@ def _cut_turns(inc: Incumbent) -> Callable[[], bool]:
 
     def turn() -> bool:
         with inc.clock.phase("cuts", inc.ends):
-            return cut_by(inc, settings.ROUNDS_OF_CUTS)
+            return cut_by(inc, settings.ROUNDS, settings.ROOT_STALLED)
 
     return turn
 
@@ -268,7 +268,7 @@ def turn_of_windows(inc: Incumbent, windows: Windows) -> None:
     windows.hopeless = inc.hopeless(inc.best)[0]
     with inc.clock.phase("windows"):
         _go_to_incumbent(inc, windows)
-        for _ in range(settings.WINDOW_ROUNDS):
+        for _ in range(settings.ROUNDS):
             if inc.done or windows.exhausted or inc.clock.work > began + settings.TURN:
                 return
             gained = windows.round()

@@ -171,7 +171,7 @@ class Windows:
             self._tried[:] = False
             return 0.0
         work = [self._program(sites) for sites in windows]
-        models = [self._model(columns, whole) for columns, whole in work]
+        models = [self._model(columns, whole, settings.WINDOW_NODES) for columns, whole in work]
         run_native(models, self.clock)
         plans = [self._found(m, *one) for m, one in zip(models, work, strict=True)]
         self.made += len(plans)
@@ -196,7 +196,7 @@ class Windows:
         for point, other in pairs:
             self.start(point)
             programs.append(self._crossed(other))
-            models.append(self._model(*programs[-1], nodes=1))
+            models.append(self._model(*programs[-1], 1))
         run_native(models, self.clock)
         out = []
         for (point, _), program, model in zip(pairs, programs, models, strict=True):
@@ -334,9 +334,7 @@ class Windows:
         best[at[order[first_of_each(group[order], count)]]] = True
         return best
 
-    def _model(
-        self, columns: Ints, whole: Flags, nodes: int = settings.WINDOW_NODES
-    ) -> highspy.Highs:
+    def _model(self, columns: Ints, whole: Flags, nodes: int) -> highspy.Highs:
         """Return the program of a window, with the incumbent as its start."""
         frame, m = self.frame, self.frame.matrix
         part = frame.by_column[:, columns]

@@ -210,6 +210,7 @@ PHASES = {
     "reduction": "ruling out what cannot matter",
     "relaxation": "proving a limit",
     "rounding": "looking for a first plan",
+    "crossings": "combining two plans at a time",
     "scenarios": "weighing the scenarios",
     "search": "looking for a better plan",
     "start": "looking for a first plan",

@@ -244,7 +244,7 @@ def test_the_cuts_of_the_root_go_on_at_once_or_pause_after_a_turn(monkeypatch):
     monkeypatch.setattr(settings, "TURN", 2.5)
     inc, asked = scripted(monkeypatch, [100.0, 100.0, 80.0, 70.0, 69.9999], 85.0)
     root.cut(inc, 1e-4, 1.0)
-    assert asked == [settings.ROUNDS_OF_CUTS] * 3
+    assert asked == [settings.ROUNDS] * 3
     assert (inc.bound, inc.relaxations) == (80.0, [])
     assert root.cut_by(inc, 6, 1e-4)
     assert (inc.bound, len(inc.relaxations)) == (70.0, 1)
@@ -257,7 +257,7 @@ def test_cuts_wait_longer_for_their_first_fall(monkeypatch):
     inc, asked = scripted(monkeypatch, [100.0] * 9, 85.0)
     root.cut(inc, 1e-4, 1.0)
     # The first rounds have nothing before them; then three times six, and beyond twenty.
-    assert asked == [settings.ROUNDS_OF_CUTS] * 5
+    assert asked == [settings.ROUNDS] * 5
 
 
 def test_a_plan_found_at_the_deadline_is_kept():
