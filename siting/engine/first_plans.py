@@ -178,7 +178,7 @@ def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]
     while relaxations:
         taken = relaxations.pop()
         most, value = _by_site(inc.frame, taken)
-        if (value[most >= 0] >= settings.WHOLE_FROM[-1]).sum() < taken.sum() / 2:
+        if (value >= settings.WHOLE_FROM[-1]).sum() < taken.sum() / 2:
             yield most[_centres(inc.frame, value)], False
             yield most[value >= settings.SIGNIFICANT], True
         for least in settings.WHOLE_FROM:
@@ -191,9 +191,9 @@ def drawn_stations(inc: Incumbent, relaxations: Sequence[Floats]) -> Iterator[St
     A relaxation is left out once a draw repeats an earlier one.
     """
     rng, drawn = np.random.default_rng(inc.options.seed), set[bytes]()
-    left = deque(relaxations)
+    left = deque(_by_site(inc.frame, taken) for taken in relaxations)
     while left:
-        most, value = _by_site(inc.frame, left[0])
+        most, value = left[0]
         choice = most[_centres(inc.frame, value, rng)]
         if choice.tobytes() in drawn:
             left.popleft()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.cut_model import Relaxed
 from siting.engine.frame import Frame
+from siting.engine.least_payments import with_least_payments
 from siting.engine.linear import Answered
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
@@ -91,7 +93,7 @@ class Incumbent:
         self.root: Relaxed | None = None
         self.flat_rounds = 0  # successive rounds of cuts that hardly lowered the root's bound
         self.relaxations: list[Floats] = []  # option values at earlier optima of the root, to round
-        self.plans = Plans()  # plans of different starts, to cross with the incumbent
+        self.plans = Plans()  # plans of different starts, to cross
         self.rounded: set[bytes] = set()  # choices that plans were already made from
         self.bounds: Bounds | None = None  # at the prices of the root
         self.at_most: Floats = np.full(frame.count, math.inf)  # bound on plans with each option
@@ -116,6 +118,11 @@ class Incumbent:
         )
         if is_quick(self.frame, self.master.cutter):
             self.valuer = Valuer(self.frame, self.master.cutter)
+
+    @cached_property
+    def tight(self) -> Frame:
+        """The frame with the rows of least payments, for windows."""
+        return with_least_payments(self.frame)
 
     @property
     def gap(self) -> float:
@@ -184,21 +191,24 @@ class Incumbent:
         self.clock.hear(self.frame.sign * self.best, self.frame.sign * bound)
         self.clock.report()
 
-    def weighed(self, choice: Ints) -> float:
-        """Return the value of a choice (-inf if it is no plan); keep the best choice."""
+    def weighed(self, choice: Ints, *, late: bool = False) -> float:
+        """Return the value of a choice (-inf if it is no plan); keep the best choice.
+
+        `late`: whether to value it even if time is over; `ends` leaves time for that.
+        """
         if not self.frame.fits(choice):
             return -math.inf
         if self.valuer is not None:
             value = self.valuer.at(self.frame.by_site(choice)).value
         else:
-            served = self.serve(choice)
+            served = self.serve(choice, late=late)
             if not served.found:
                 return -math.inf
             value = self.frame.signed(served.objective)
         self.keep(choice, value)
         return value
 
-    def serve(self, choice: Ints) -> Answered:
+    def serve(self, choice: Ints, *, late: bool = False) -> Answered:
         """Return the service of a choice, which is computed only once."""
         key = np.sort(choice).tobytes()
         if key not in self.served:
@@ -206,7 +216,7 @@ class Incumbent:
                 del self.served[next(iter(self.served))]
             began = self.clock.elapsed_s
             # The service of a first plan ignores the clock.
-            clock = self.clock if self.begun else Clock(math.inf)
+            clock = self.clock if self.begun and not late else Clock(math.inf)
             self.served[key] = self.frame.serve(np.sort(choice), clock, self.options.threads)
             # Slices are served in parallel here, but as one program in the answer.
             beside = self.options.threads if len(self.frame.program.slices) > 1 else 1

@@ -2,9 +2,9 @@
 
 1. A start: an earlier plan, or a greedy one by worth per rupee where evaluation is fast.
 2. The root: a bound by cuts, and plans from the relaxation (`siting.engine.root`).
-3. Turns until the gap is proven (`siting.engine.schedule`): windows (large neighbourhood search)
-   improve the plan; integer master problems and a tree with cuts in its nodes improve plan and
-   bound.
+3. Turns until the gap is proven (`siting.engine.schedule`): roundings make plans; crossings and
+   windows (large neighbourhood search) improve them; further cuts improve the bound; integer master
+   problems and a tree with cuts in its nodes improve both.
 """
 
 from __future__ import annotations

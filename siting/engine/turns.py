@@ -1,4 +1,4 @@
-"""The turns of an aim: windows improve plans; programs and the tree also improve bounds."""
+"""The turns of an aim: steps that make or improve plans, and steps that improve bounds."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from siting.engine.first_plans import (
     round_viable,
     take,
     whole_stations,
-)  # fmt: skip
+)
 from siting.engine.incumbent import Incumbent
-from siting.engine.least_payments import with_least_payments
 from siting.engine.plans import Pair
 from siting.engine.root import cut_by
 from siting.engine.schedule import Step, take_turns
 from siting.engine.search import fill, round_relaxed
 from siting.engine.tree import Tree
 from siting.engine.windows import Windows
-from siting.program.instance import Floats, Ints
+from siting.program.instance import Floats
 
 
 def take_all_turns(inc: Incumbent) -> None:
@@ -222,10 +221,8 @@ def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
         if windows is None or inc.choice is None:
             return False
         with inc.clock.phase("crossings"):
-            while not inc.done and (
-                pairs := inc.plans.take(inc.options.threads, inc.choice)
-            ):  # fmt: skip
-                _cross(inc, windows, pairs)
+            while not inc.done and inc.plans.have_pairs(inc.choice):
+                _cross(inc, windows, inc.plans.take(inc.options.threads, inc.choice))
         return True
 
     return turn
@@ -238,8 +235,7 @@ def _cross(inc: Incumbent, windows: Windows, pairs: Sequence[Pair]) -> None:
     points = windows.cross([(point, pair.second) for point, pair in known])
     for point, (_, pair) in zip(points, known, strict=True):
         choice = np.flatnonzero(point[: inc.frame.count] > 0.5)
-        value = _keep_plan(inc, choice, float(windows.frame.matrix.cost @ point))
-        inc.plans.add(choice, value, pair.generation)
+        inc.plans.add(choice, inc.weighed(choice, late=True), pair.generation)
 
 
 def windows_of(inc: Incumbent) -> Windows | None:
@@ -250,16 +246,9 @@ def windows_of(inc: Incumbent) -> Windows | None:
     if not served.found:
         return None
     return Windows(
-        with_least_payments(inc.frame), served.point, inc.taken, inc.clock,
+        inc.tight, served.point, inc.taken, inc.clock,
         threads=inc.options.threads, seed=inc.options.seed,
     )  # fmt: skip
-
-
-def _go_to_incumbent(inc: Incumbent, windows: Windows) -> None:
-    """Restart windows from the incumbent if it is better than their plan."""
-    worse = inc.frame.signed(windows.value) < inc.best - 1e-7 * abs(inc.best)
-    if worse and inc.choice is not None and (served := inc.serve(inc.choice)).found:
-        windows.start(served.point)
 
 
 def turn_of_windows(inc: Incumbent, windows: Windows) -> None:
@@ -267,20 +256,15 @@ def turn_of_windows(inc: Incumbent, windows: Windows) -> None:
     began = inc.clock.work
     windows.hopeless = inc.hopeless(inc.best)[0]
     with inc.clock.phase("windows"):
-        _go_to_incumbent(inc, windows)
+        worse = inc.frame.signed(windows.value) < inc.best - 1e-7 * abs(inc.best)
+        if worse and inc.choice is not None and (served := inc.serve(inc.choice)).found:
+            windows.start(served.point)
         for _ in range(settings.ROUNDS):
             if inc.done or windows.exhausted or inc.clock.work > began + settings.TURN:
                 return
             gained = windows.round()
             if gained > 0:
-                _keep_plan(inc, windows.choice, windows.value)
-
-
-def _keep_plan(inc: Incumbent, choice: Ints, objective: float) -> float:
-    """Keep a choice at the objective of its point; return its value, exact if there is time."""
-    value = inc.frame.signed(objective)
-    inc.keep(choice, value)
-    return value if inc.clock.over else max(inc.weighed(choice), value)
+                inc.weighed(windows.choice, late=True)
 
 
 def _plan_at(inc: Incumbent, taken: Floats) -> None:

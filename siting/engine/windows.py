@@ -177,7 +177,7 @@ class Windows:
         self.made += len(plans)
         before, taken = self.value, 0
         for sites, one in zip(windows, plans, strict=True):
-            if one is not None and one.gain > settings.ARITHMETIC * max(abs(self.value), 1e-12):
+            if one is not None and self._gains(one):
                 if self._take(one):
                     taken += 1
                 elif taken:  # it conflicts with another window's result, and is tried again
@@ -202,7 +202,7 @@ class Windows:
         for (point, _), program, model in zip(pairs, programs, models, strict=True):
             self.start(point)
             found, better = self._found(model, *program), point.copy()
-            if found is not None and found.gain > 0:
+            if found is not None and self._gains(found):
                 better[found.columns] = found.values
             out.append(better)
         return out
@@ -367,6 +367,10 @@ class Windows:
         gain = float(self.frame.matrix.cost[columns] @ (values - self.point[columns]))
         done = model.getModelStatus() == highspy.HighsModelStatus.kOptimal
         return _Found(columns, values, gain, done)
+
+    def _gains(self, plan: _Found) -> bool:
+        """Return whether a plan gains more than a rounding error."""
+        return plan.gain > settings.ARITHMETIC * max(abs(self.value), 1e-12)
 
     def _take(self, plan: _Found) -> bool:
         """Apply a window's plan if it still fits with others' results; return whether it did."""

@@ -39,18 +39,18 @@ def number(value: Any, decimals: int = 0) -> str:
     >>> number(13769.96), number(2.394, 1), number(None)
     ('13,770', '2.4', '–')
     """
-    return NONE if missing(value) else f"{float(value):,.{decimals}f}"
+    return NONE if missing(value) else f"{float(value):z,.{decimals}f}"
 
 
 def rupees(value: Any) -> str:
     """Return an amount of money (PKR), in millions where it is a million or more.
 
-    >>> rupees(59_900_000), rupees(1000), rupees(2.5e9)
-    ('PKR 59.90 m', 'PKR 1,000', 'PKR 2,500.00 m')
+    >>> rupees(59_900_000), rupees(1000), rupees(2.5e9), rupees(-0.001)
+    ('PKR 59.90 m', 'PKR 1,000', 'PKR 2,500.00 m', 'PKR 0')
     """
     if missing(value):
         return NONE
-    return f"PKR {value / 1e6:,.2f} m" if abs(value) >= 1e6 else f"PKR {value:,.0f}"
+    return f"PKR {value / 1e6:,.2f} m" if abs(value) >= 1e6 else f"PKR {value:z,.0f}"
 
 
 def percent(value: Any, decimals: int = 1) -> str:
@@ -59,7 +59,7 @@ def percent(value: Any, decimals: int = 1) -> str:
     >>> percent(0.66903), percent(0.00742, 2)
     ('66.9 %', '0.74 %')
     """
-    return NONE if missing(value) else f"{float(value) * 100:,.{decimals}f} %"
+    return NONE if missing(value) else f"{float(value) * 100:z,.{decimals}f} %"
 
 
 def figure(value: Any) -> str:

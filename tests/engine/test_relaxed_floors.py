@@ -1,6 +1,7 @@
 """Stations that lack money: a choice is made viable, a relaxation that takes them is cut off."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +18,7 @@ from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.relaxed_floors import viable
 from siting.engine.shortfall_cuts import Shortfalls
+from siting.engine.windows import Windows
 from siting.program.instance import Instance
 from siting.program.money import GapRule
 from siting.program.program import Program
@@ -260,15 +262,47 @@ def test_cuts_wait_longer_for_their_first_fall(monkeypatch):
     assert asked == [settings.ROUNDS] * 5
 
 
-def test_a_plan_found_at_the_deadline_is_kept():
+def test_a_plan_found_at_the_deadline_is_kept(monkeypatch):
     frame = frame_of("one year", 0)
     best = viable(frame, everything(frame), Clock(60.0))
-    served = frame.serve(best, Clock(60.0))
-    inc = Incumbent(frame, Clock(0.0), Options(0.0, 1, 1), None)
+    worth = frame.signed(frame.serve(best, Clock(60.0)).objective)
+    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None)
     inc.build()
-    value = turns._keep_plan(inc, best, served.objective)
-    assert value == inc.best == frame.signed(served.objective)
+    inc.weighed(best[:1])
+    inc.clock.end()
+    serve = Frame.serve
+
+    def in_time(frame, choice, clock, threads):
+        served = serve(frame, choice, clock, threads)
+        return replace(served, found=served.found and not clock.over)
+
+    monkeypatch.setattr(Frame, "serve", in_time)
+    assert inc.weighed(best[:2]) == -math.inf
+    assert inc.weighed(best, late=True) == inc.best == worth
     assert np.array_equal(inc.choice, np.sort(best))
+
+
+def test_a_turn_of_crossings_ends_once_all_plans_were_crossed(monkeypatch):
+    frame = frame_of("one year", 0)
+    best = viable(frame, everything(frame), Clock(60.0))
+    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None)
+    inc.build()
+    inc.limit(inc.master.most)
+    worth = inc.weighed(best)
+    others = [np.setdiff1d(everything(frame), best), best[1:], best[:-1]]
+    for other in others:
+        plan = viable(frame, other, Clock(60.0))
+        inc.plans.add(plan, inc.weighed(plan))
+    crossed = []
+    cross = Windows.cross
+    monkeypatch.setattr(
+        Windows, "cross", lambda windows, pairs: crossed.append(pairs) or cross(windows, pairs)
+    )
+    assert inc.plans.have_pairs(inc.choice)
+    turns._crossing_turns(inc)()
+    assert 0 < len(crossed) <= 2 * len(others)
+    assert not inc.plans.have_pairs(inc.choice)
+    assert inc.best >= worth
 
 
 @pytest.mark.parametrize("kind", ["one year", "by year"])

@@ -1,5 +1,7 @@
 """Windows: what several find side by side keeps to every row, and is worth what they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -100,6 +102,23 @@ def test_a_crossing_takes_the_better_parts_of_two_plans(kind):
             gained += after - before
     # By year, each plan has spent the money of its years.
     assert gained > 1e-6 or kind == "gap by year"
+
+
+def test_a_gain_within_rounding_is_none(monkeypatch):
+    """Else plans of equal worth would be crossed for ever."""
+    program = asked("gap", grid_town(side=30, sites=24, seed=2))
+    frame, clock = Frame(program, program.all_aims[0]), Clock(60.0)
+    plans = [viable_part(frame, part) for part in (0, 1)]
+    points = [frame.serve(plan, clock).point for plan in plans]
+    search = Windows(frame, points[0], np.zeros(frame.count), clock, threads=1, seed=1)
+    found = Windows._found
+
+    def hardly(windows, *program):
+        return replace(found(windows, *program), gain=1e-9 * abs(windows.value))
+
+    assert not np.array_equal(search.cross([(points[0], plans[1])])[0], points[0])
+    monkeypatch.setattr(Windows, "_found", hardly)
+    assert np.array_equal(search.cross([(points[0], plans[1])])[0], points[0])
 
 
 def viable_part(frame, part):
