@@ -90,7 +90,7 @@ def part(
         near[i].append(j)
         near[j].append(i)
     least = least_spread(energy_kwh_day, lots)
-    best = (math.inf, np.zeros(len(sums), dtype=int))
+    best = ((True, math.inf), np.zeros(len(sums), dtype=int))
     for start in range(MOST_STARTS):
         best = min(best, _Search(sums, near, lots, within, start).run(), key=lambda one: one[0])
         made = Parting(best[1], spread(np.bincount(best[1], energy_kwh_day, lots)), least)
@@ -204,14 +204,19 @@ def _summed(sums: Sequence[Sums], members: Iterable[int]) -> Sums:
     return tuple(map(sum, zip(*(sums[i] for i in members), strict=True)))
 
 
-def _score(state: Sequence[Sums], lots: int, within: float) -> float:
+def _unlike(state: Sequence[Sums], within: float) -> float:
+    """Return by how much the largest lot exceeds the limit, in energy and in public money."""
     energy = [one[0] for one in state]
     money = [need(one[1]) for one in state]
-    unlike = max(0.0, max(energy) - (1 + within) * min(energy))
-    unlike += max(0.0, max(money) - (1 + within) * min(money))
-    differ = sum((value - 1) ** 2 for value in energy)
+    return sum(max(0.0, max(one) - (1 + within) * min(one)) for one in (energy, money))
+
+
+def _score(state: Sequence[Sums], lots: int, within: float) -> float:
+    unlike = _unlike(state, within)
+    money = sum(need(one[1]) for one in state)
+    differ = sum((one[0] - 1) ** 2 for one in state)
     apart = sum(square - (x * x + y * y) / n for _, _, n, x, y, square in state)
-    return UNLIKE * unlike + (MONEY * sum(money) + DIFFER * differ) / lots + APART * apart
+    return UNLIKE * unlike + (MONEY * money + DIFFER * differ) / lots + APART * apart
 
 
 class _Search:
@@ -282,12 +287,19 @@ class _Search:
         fits = one and self._connected(one) and (not back or self._connected(two))
         return {a: one, b: two} if fits else None
 
-    def run(self) -> tuple[float, np.ndarray]:
-        """Return the best score found, and the lots with this score."""
+    def _rank(self, score: float) -> tuple[bool, float]:
+        """Return the order of these lots: those within the limit are before all others.
+
+        The score alone accepts lots just above the limit for shorter distances.
+        """
+        return _unlike(self.state, self.within) > 1e-12, score
+
+    def run(self) -> tuple[tuple[bool, float], np.ndarray]:
+        """Return the best rank found, and the lots with this rank."""
         count = len(self.sums)
         turns = min(MOST_TURNS, TURNS_A_STATION * count) if self.lots > 1 else 0
         score = _score(self.state, self.lots, self.within)
-        best, best_lot = score, list(self.lot)
+        best, best_lot = self._rank(score), list(self.lot)
         picks = self.rng.integers(2**31, size=(turns, 3)).tolist()
         chances = self.rng.random(turns).tolist()
         for turn, (pick, to, kind) in enumerate(picks):
@@ -309,6 +321,7 @@ class _Search:
                     self.members[n] = members
                     for k in members:
                         self.lot[k] = n
-                if score < best - 1e-12:
-                    best, best_lot = score, list(self.lot)
+                rank = self._rank(score)
+                if rank < (best[0], best[1] - 1e-12):
+                    best, best_lot = rank, list(self.lot)
         return best, np.array(best_lot)

@@ -141,7 +141,7 @@ def test_the_page_shows_every_lot_and_runs_nothing(run, tmp_path, opened):
 # Stations of the embedded city that are small, and as they are by default. A busy machine plans
 # others, so that the lots are fewer than the benchmark parts it into.
 SMALL = "offers.sizes={lev_3: [12, 24], ac_22: [4], dc_60: [1]}"
-CITY = {"small": ([SMALL], 8), "default": ([], 3)}
+CITY = {"small": ([SMALL], 5), "default": ([], 3)}
 
 
 @pytest.mark.parametrize("which", often(list(CITY), []))
