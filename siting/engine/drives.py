@@ -100,7 +100,7 @@ def solve_drives(
         lost = not math.isfinite(drives)
         if lost and not clock.over:
             far = _nearer(frame, settings.LONGEST_HORIZON * longest)
-            with clock.phase("nearer", clock.share_after(settings.SIDE_SHARE)):
+            with clock.phase("nearer", clock.share_after(settings.START_SHARE)):
                 at = solved(far, at, 0.0, turns=turns, briefly=True).choice
             at, drives = _shortened(frame, at, clock)
         clock.seconds.pop("nearer")

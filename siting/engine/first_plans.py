@@ -235,13 +235,17 @@ def _centres(frame: Frame, value: Floats, rng: np.random.Generator | None = None
     return np.sort(np.array(centres, dtype=np.int64))
 
 
-def take(inc: Incumbent, choice: Ints) -> None:
-    """Value a choice; under the viability gap shrink or drop stations that lack money."""
-    value = inc.weighed(choice)
+def take(inc: Incumbent, choice: Ints) -> tuple[Ints, float]:
+    """Value a choice, and return the plan made of it, with its value (-inf: none).
+
+    Under the viability gap, stations that lack money are shrunk or dropped.
+    """
+    value = inc.weighed(choice, late=True)
     if inc.frame.program.gap is not None and not math.isfinite(value):
         mended = viable(inc.frame, choice, inc.clock)
         if mended is not None:
-            inc.weighed(mended)
+            return mended, inc.weighed(mended, late=True)
+    return choice, value
 
 
 def improve(inc: Incumbent, state: State) -> None:

@@ -58,6 +58,7 @@ class Known:
     bound: float
     taken: Floats  # value of each present option
     at_most: Floats
+    money: Floats  # price of a rupee in the unit of the aim, by year
 
     def promising(self, at_most: Floats, enough: float) -> Ints:
         """Return the missing options that plans worth over `enough` may have, if there are few.
@@ -123,6 +124,13 @@ class Incumbent:
     def tight(self) -> Frame:
         """The frame with the rows of least payments, for windows."""
         return with_least_payments(self.frame)
+
+    @property
+    def price_of_money(self) -> Floats:
+        """Price of a rupee in the unit of the aim, by year; 0 if it is not known."""
+        if self.bounds is not None:
+            return self.bounds.prices.money
+        return np.zeros(0) if self.known is None else self.known.money
 
     @property
     def gap(self) -> float:

@@ -62,7 +62,7 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
         return worth
     master = Master(frame, parts_of(frame), Clock(limit_s), seed=seed)
     master.forget_money()
-    found, _ = master.tighten(settings.CUT_ROUNDS, settings.PRICE_STALLED)
+    found, _ = master.tighten(settings.CUT_ROUNDS, settings.NODE_STALLED)
     if found is None or found.bound == -math.inf:
         return worth
     resources, plan = program.resources, program.year_plan

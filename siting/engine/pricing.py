@@ -42,7 +42,7 @@ from siting.engine.least_payments import with_least_payments
 from siting.engine.linear import Answered, model_of, run_model
 from siting.engine.parts import parts_of
 from siting.engine.rounded_floors import RoundedFloors
-from siting.engine.station_bound import BySites, bound_by, site_rows
+from siting.engine.station_bound import BySites, bound_by, price_of_money, site_rows
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 
@@ -63,6 +63,7 @@ class Priced:
     taken: Floats  # value of each option, 0 to 1
     bound: float  # bound on any plan
     at_most: Floats  # bound on any plan with the option
+    money: Floats  # price of a rupee in the unit of the aim, by year
     infeasible: bool = False
 
     def or_less(self, bound: float, at_most: Floats) -> Priced:
@@ -100,6 +101,7 @@ class Pricing:
         kinds[self.count : frame.layout.columns.energies] = True
         self.others = np.flatnonzero(~kinds)
         self.links = frame.aim.of_drives
+        self.large = len(frame.energy_pair) * frame.sites > settings.LARGE
         near = settings.FIRST_PAIRS if self.links else settings.NEAREST_PAIRS
         self.flows = Flows(frame, frame.site[start], near)
         if served is not None:
@@ -164,7 +166,7 @@ class Pricing:
             paid = paid[paid >= 0]
         return np.concatenate([options, self.flows.columns(), self.others, paid])
 
-    def _solve(self, columns: Ints) -> Answered:
+    def _solve(self, columns: Ints, tolerance: float = 0.0) -> Answered:
         """Solve the relaxation over some columns, and keep the prices of all rows."""
         m = self.matrix
         rows = np.ones(m.a.shape[0], dtype=bool)
@@ -182,7 +184,7 @@ class Pricing:
             np.concatenate([m.row_upper[at], np.zeros(more)]),
             threads=1, random_seed=self.seed, solver="ipm", run_crossover="off",
         )  # fmt: skip
-        found = run_model(model, self.clock)
+        found = run_model(model, self.clock, tolerance=tolerance)
         if not (found.optimal or found.infeasible or self.clock.over):
             # The interior point method sometimes ends without an answer.
             model.setOptionValue("solver", "simplex")
@@ -215,9 +217,14 @@ class Pricing:
         frame, known = self.frame, None
         stage, before = OFFERS, math.inf
         enough = best + gap * abs(best) if math.isfinite(best) else -math.inf
+        # Rough prices suffice to find the first columns where a round takes seconds.
+        rough = len(frame.energy_pair) > settings.MANY_PAIRS
         for _ in range(settings.PRICING_ROUNDS):
             columns = self._columns()
-            found = self._solve(columns)
+            found = self._solve(columns, settings.ROUGH if rough else 0.0)
+            if rough and found.infeasible:
+                rough = False
+                continue
             if found.infeasible and not (self.flows.inside.all() and self.active.all()):
                 # Add all energies first and, if that does not suffice, all options.
                 self.active[:] |= self.flows.inside.all()
@@ -225,7 +232,7 @@ class Pricing:
                 continue
             if found.infeasible:
                 none = np.full(self.count, -math.inf)
-                return Priced(self.active, none, -math.inf, none, infeasible=True)
+                return Priced(self.active, none, -math.inf, none, none[:0], infeasible=True)
             if not found.optimal:
                 return known
             bound, at_most, reduced, price = self._bound()
@@ -239,8 +246,14 @@ class Pricing:
                 limit, each = known.bound, known.at_most
             else:
                 self.last_price = price
-            known = Priced(self.active.copy(), taken, max(limit, best), each)
-            if self.links:
+            known = Priced(
+                self.active.copy(),
+                taken,
+                max(limit, best),
+                each,
+                price_of_money(self.frame, self.matrix, self.price),
+            )
+            if self.links and not rough:
                 by = self._by_sites()
                 known = known.or_less(max(by.bound, best), by.at_most)
                 now = min(frame.signed(bound), by.bound)
@@ -264,6 +277,9 @@ class Pricing:
             self.live[self.start] = True
             self.active &= self.live
             new = self._price_in(found, bound, reduced, gap)
+            if rough:
+                rough = False
+                continue
             if self.links and (stage >= LINKS or not new):
                 new |= self._link(columns, taken, found.point)
                 stage = max(stage, LINKS) if new else SITES
@@ -287,6 +303,8 @@ class Pricing:
     def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:
         """Add the options and energies that promise a gain; return whether there are any."""
         open_ = max(settings.SIGNIFICANT, settings.RELAXED_GAP * gap)
+        if self.large:
+            open_ = max(open_, settings.LARGE_STALLED)
         if bound - found.objective <= open_ * abs(bound):
             return False
         new = self._promising(reduced[: self.count], bound)

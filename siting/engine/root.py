@@ -41,7 +41,7 @@ def search_root(inc: Incumbent) -> None:
     stalled, ends = (
         (settings.LONG_STALLED, settings.LONG_ROOT_ENDS)
         if long
-        else (settings.ROOT_STALLED, settings.ROOT_SHARE)
+        else (settings.STALLED, settings.ROOT_SHARE)
     )
     if inc.frame.drawn_by_year:  # these cuts are slow and weak
         ends = settings.DRAWN_ROOT_ENDS

@@ -127,7 +127,7 @@ def _greedily(inc: Incumbent) -> None:
             inc.keep_state(best_single(valuer, state, inc.clock))
         inc.guarantee = "" if inc.clock.over else words
     if not inc.done:
-        cut(inc, settings.ROOT_STALLED, settings.ROOT_SHARE)
+        cut(inc, settings.STALLED, settings.ROOT_SHARE)
     taken = _in_any_money(inc) and inc.choice is not None
     if inc.done or inc.root is None or taken:
         return

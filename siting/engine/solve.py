@@ -369,9 +369,9 @@ class _Solve:
 
     def _narrowed(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the result of one aim over the offers priced in, with a bound for all offers."""
-        with self.clock.phase(
-            "pricing", self.clock.share + settings.ROOT_SHARE * (1 - self.clock.share)
-        ):
+        # For the cost to all, pricing gives the bound, and hardly any step improves the moved plan.
+        share = 1 - settings.LAST_SHARE if aim.of_stations else settings.ROOT_SHARE
+        with self.clock.phase("pricing", self.clock.share + share * (1 - self.clock.share)):
             whole, priced = self._priced(aim, reached)
         if priced is not None and priced.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
@@ -382,7 +382,7 @@ class _Solve:
             known = None
             if priced is not None:
                 taken = priced.taken[options]
-                known = Known(whole, options, priced.bound, taken, priced.at_most)
+                known = Known(whole, options, priced.bound, taken, priced.at_most, priced.money)
             result = self._solved(frame, known)
             if priced is None or known is None:
                 return replace(result, bound=frame.sign * math.inf)
@@ -463,7 +463,7 @@ class _Solve:
         offers = [last.whole.options.last[choice], np.flatnonzero(instance.offer_existing)]
         self.kept = np.unique(np.concatenate(offers))
         self.program = replace(self.whole, instance=instance.with_offers(self.kept))
-        in_time = clock.phase("years", clock.share + settings.SIDE_SHARE * (1 - clock.share))
+        in_time = clock.phase("years", clock.share + settings.START_SHARE * (1 - clock.share))
         with in_time, suppress(InfeasibleError):
             self.choice = self._solved(Frame(self.program, aim)).choice
 

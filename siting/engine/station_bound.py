@@ -56,14 +56,20 @@ class Prices:
         size, layout, resources = abs(m.size), frame.layout, frame.resources
         of = frame.service.row_of_demand
         demand = np.where(of[:, None] >= 0, of_row[of], np.nan) * size / layout.energy_unit
-        first = m.family.get("subsidies", slice(0, 0)).start
-        years = layout.subsidy_column.shape[1] if np.isfinite(layout.budget_pkr) else 0
-        money = np.maximum(dual[first : first + years], 0.0) * size / layout.money_unit
+        money = price_of_money(frame, m, dual)
         limits = thrift * size
         for r in range(len(resources)):
             row = m.family["resource"].start + r
             limits[r] += max(float(dual[row]), 0.0) * size / resource_unit(frame, m, r)
         return cls(demand, money, limits)
+
+
+def price_of_money(frame: Frame, m: Matrix, dual: Floats) -> Floats:
+    """Return the price of a rupee in the unit of the aim, by year, from the duals of `m`'s rows."""
+    layout, first = frame.layout, m.family.get("subsidies", slice(0, 0)).start
+    years = layout.subsidy_column.shape[1] if np.isfinite(layout.budget_pkr) else 0
+    out: Floats = np.maximum(dual[first : first + years], 0.0) * abs(m.size) / layout.money_unit
+    return out
 
 
 @dataclass(frozen=True, eq=False)

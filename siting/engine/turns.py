@@ -118,7 +118,7 @@ def _cut_turns(inc: Incumbent) -> Callable[[], bool]:
 
     def turn() -> bool:
         with inc.clock.phase("cuts", inc.ends):
-            return cut_by(inc, settings.ROUNDS, settings.ROOT_STALLED)
+            return cut_by(inc, settings.ROUNDS, settings.STALLED)
 
     return turn
 
@@ -232,10 +232,11 @@ def _cross(inc: Incumbent, windows: Windows, pairs: Sequence[Pair]) -> None:
     """Cross pairs of plans, and keep what they make in its generation."""
     served = [inc.serve(pair.first) for pair in pairs]
     known = [(one.point, pair) for one, pair in zip(served, pairs, strict=True) if one.found]
-    points = windows.cross([(point, pair.second) for point, pair in known])
+    money = settings.CROSSED_MONEY * inc.price_of_money
+    points = windows.cross([(point, pair.second) for point, pair in known], money)
     for point, (_, pair) in zip(points, known, strict=True):
-        choice = np.flatnonzero(point[: inc.frame.count] > 0.5)
-        inc.plans.add(choice, inc.weighed(choice, late=True), pair.generation)
+        choice, value = take(inc, np.flatnonzero(point[: inc.frame.count] > 0.5))
+        inc.plans.add(choice, value, pair.generation)
 
 
 def windows_of(inc: Incumbent) -> Windows | None:

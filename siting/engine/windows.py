@@ -15,7 +15,9 @@ windows of a size have been tried, they grow in sites and in pairs per row. Seve
 their results are applied in order, so that two runs are equal.
 
 A crossing is a window of another kind: it frees the sites where two plans differ, and allows only
-their options. So it may be large, and takes the better parts of both.
+their options. So it may be large, and takes the better parts of both. Plans of a large city are
+crossed area by area. Money then has a price, because areas that could not exchange money would be
+bound to what each of them spends.
 
 Sources: D. Pisinger, S. Ropke: Large neighborhood search. Handbook of Metaheuristics, Springer
 2010, 399-419. E. Rothberg: An evolutionary algorithm for polishing mixed integer programming
@@ -186,33 +188,66 @@ class Windows:
             self.size = max(4, int(self.size / settings.GROWTH**0.5))
         return self.value - before
 
-    def cross(self, pairs: Sequence[tuple[Floats, Ints]]) -> list[Floats]:
+    def cross(self, pairs: Sequence[tuple[Floats, Ints]], money: Floats) -> list[Floats]:
         """Return the points of plans that each combine two plans, at least as good as the first.
 
-        HiGHS solves the root node, whose heuristics find most of the gain. `pairs`: the point of
-        the first plan, and the options of the second. The plan of the windows is lost.
+        HiGHS solves the root node, whose heuristics find most of the gain. Where two plans differ
+        in many sites, they are crossed area by area; money then has a price, so that areas can
+        exchange it, and the result may exceed the budget. The plan of the windows is lost.
+
+        `pairs`: the point of the first plan, and the options of the second; `money`: price of a
+        rupee in the unit of the aim, by year; with 0, each area keeps its money.
         """
-        programs, models = [], []
+        points, left = [point for point, _ in pairs], []
         for point, other in pairs:
             self.start(point)
-            programs.append(self._crossed(other))
-            models.append(self._model(*programs[-1], 1))
-        run_native(models, self.clock)
-        out = []
-        for (point, _), program, model in zip(pairs, programs, models, strict=True):
-            self.start(point)
-            found, better = self._found(model, *program), point.copy()
-            if found is not None and self._gains(found):
-                better[found.columns] = found.values
-            out.append(better)
+            left.append(self._areas(np.unique(self.frame.site[np.setxor1d(self.choice, other)])))
+        prices = [self._prices(money if len(areas) > 1 else 0 * money) for areas in left]
+        while not self.clock.over and (going := [n for n, areas in enumerate(left) if areas]):
+            programs, models = [], []
+            for n in going:
+                self.start(points[n])
+                programs.append(self._crossed(pairs[n][1], left[n].pop()))
+                models.append(self._model(*programs[-1], 1, prices[n]))
+            run_native(models, self.clock)
+            for n, model, program in zip(going, models, programs, strict=True):
+                self.start(points[n])
+                found = self._found(model, *program, prices[n])
+                if found is not None and self._gains(found):
+                    points[n] = points[n].copy()
+                    points[n][found.columns] = found.values
+        return points
+
+    def _prices(self, money: Floats) -> Floats:
+        """Return the price of each row at prices of money by year."""
+        m = self.frame.matrix
+        out = np.zeros(m.a.shape[0])
+        first = m.family.get("subsidies", slice(0, 0)).start
+        out[first : first + len(money)] = money * self.frame.layout.money_unit / abs(m.size)
         return out
 
-    def _crossed(self, other: Ints) -> tuple[Ints, Flags]:
-        """Return the columns that a crossing sets free, and the integer ones among them."""
-        mine = self.choice
-        sites = np.unique(self.frame.site[np.setxor1d(mine, other)])
+    def _areas(self, sites: Ints) -> list[Ints]:
+        """Return sites in one area or, if there are many, in small areas that share demand."""
+        if len(sites) <= settings.CROSSED:
+            return [sites] if len(sites) else []
+        left, out = np.zeros(self.frame.sites, dtype=bool), []
+        left[sites] = True
+        while left.any():
+            area: list[int] = []
+            shared = np.zeros(self.frame.sites)  # demand shared with the area
+            while left.any() and len(area) < settings.CROSSED // 4:
+                j = int(np.where(left, shared, -1.0).argmax())
+                area.append(j)
+                left[j] = False
+                entries = slice(self._near.indptr[j], self._near.indptr[j + 1])
+                shared[self._near.indices[entries]] += self._near.data[entries]
+            out.append(np.sort(np.array(area)))
+        return out
+
+    def _crossed(self, other: Ints, sites: Ints) -> tuple[Ints, Flags]:
+        """Return the columns that a crossing at some sites frees, and the integer ones."""
         columns, whole = self._program(sites)
-        keep = ~whole | np.isin(columns, np.union1d(mine, other))
+        keep = ~whole | np.isin(columns, np.union1d(self.choice, other))
         return columns[keep], whole[keep]
 
     def _next(self) -> list[Ints]:
@@ -334,8 +369,13 @@ class Windows:
         best[at[order[first_of_each(group[order], count)]]] = True
         return best
 
-    def _model(self, columns: Ints, whole: Flags, nodes: int) -> highspy.Highs:
-        """Return the program of a window, with the incumbent as its start."""
+    def _model(
+        self, columns: Ints, whole: Flags, nodes: int, price: Floats | None = None
+    ) -> highspy.Highs:
+        """Return the program of a window, with the incumbent as its start.
+
+        `price`: price of each row; rows with a price are no limits.
+        """
         frame, m = self.frame, self.frame.matrix
         part = frame.by_column[:, columns]
         now = self.point[columns]
@@ -346,25 +386,33 @@ class Windows:
         here = self.activity[rows] - rest[rows]
         # The plan itself must fit despite rounding.
         lower, upper = np.minimum(lower, here), np.maximum(upper, here)
-        seconds = settings.HARD_SECONDS if self._hard else settings.SECONDS
+        if price is not None:
+            upper = np.where(price[rows] > 0, np.inf, upper)
         model = model_of(
-            small, m.cost[columns], m.lower[columns], m.upper[columns], lower, upper,
+            small, self._cost(columns, price), m.lower[columns], m.upper[columns], lower, upper,
             whole=whole, threads=1, random_seed=self.seed, mip_rel_gap=self.gap,
             mip_max_nodes=nodes,
-            time_limit=max(0.05, min(seconds, self.clock.left_s)),
+            time_limit=max(0.05, min(settings.SECONDS, self.clock.left_s)),
         )  # fmt: skip
         start = highspy.HighsSolution()
         start.col_value = now.tolist()
         model.setSolution(start)
         return model
 
-    def _found(self, model: highspy.Highs, columns: Ints, whole: Flags) -> _Found | None:
+    def _cost(self, columns: Ints, price: Floats | None) -> Floats:
+        """Return what columns earn, less the price of what they use."""
+        cost = self.frame.matrix.cost[columns]
+        return cost if price is None else cost - self.frame.by_column[:, columns].T @ price
+
+    def _found(
+        self, model: highspy.Highs, columns: Ints, whole: Flags, price: Floats | None = None
+    ) -> _Found | None:
         """Return the HiGHS result for a window; None if nothing was found."""
         if int(model.getInfo().primal_solution_status) != 2:
             return None
         values = np.asarray(model.getSolution().col_value)
         values[whole] = np.round(values[whole])
-        gain = float(self.frame.matrix.cost[columns] @ (values - self.point[columns]))
+        gain = float(self._cost(columns, price) @ (values - self.point[columns]))
         done = model.getModelStatus() == highspy.HighsModelStatus.kOptimal
         return _Found(columns, values, gain, done)
 

@@ -134,3 +134,29 @@ def test_options_of_no_better_plan_are_dropped_and_the_bound_holds(asked):
     assert (known.at_most[choice] >= best - 1e-6 * abs(best)).all()
     assert (known.at_most[~one.live] <= worse).all()
     assert known.bound <= free.bound + 1e-4 * abs(best)
+
+
+@pytest.mark.parametrize("aim", [0, -1])
+def test_rough_prices_find_columns_and_the_last_round_is_exact(aim, monkeypatch):
+    program = program_of(medium_case(("need", "city floor", "then cost to all"), "plain", 1))
+    frame, solve = Frame(program, program.all_aims[aim]), pricing.Pricing._solve
+    rounds = []
+
+    def noted(self, columns, tolerance):
+        rounds.append(tolerance)
+        return solve(self, columns, tolerance)
+
+    monkeypatch.setattr(pricing.Pricing, "_solve", noted)
+    monkeypatch.setattr(settings, "MANY_PAIRS", 0)
+
+    def priced(rough):
+        monkeypatch.setattr(settings, "ROUGH", rough)
+        nothing = np.zeros(0, dtype=np.int64)
+        one = pricing.Pricing(frame, Clock(60.0), start=nothing, some=nothing, seed=1)
+        return one.run(0.0, -math.inf)
+
+    rough = priced(0.5)
+    assert len(rounds) > 1
+    assert rounds == [0.5, *[0.0] * (len(rounds) - 1)]
+    exact = priced(1e-8)
+    assert rough.bound == pytest.approx(exact.bound, rel=0.01 if aim else 1e-5)

@@ -77,8 +77,10 @@ def test_a_window_has_the_energies_in_use_and_a_few_that_may_take_their_place(pa
     assert set(search._group[mine]) == set(search._group[free & mine])
 
 
+@pytest.mark.parametrize("at_once", [60, 8])
 @pytest.mark.parametrize("kind", ["floors", "gap", "gap by year"])
-def test_a_crossing_takes_the_better_parts_of_two_plans(kind):
+def test_a_crossing_takes_the_better_parts_of_two_plans(kind, at_once, monkeypatch):
+    monkeypatch.setattr(settings, "CROSSED", at_once)
     gained = 0.0
     for seed in range(3):
         program = asked(kind, grid_town(side=30, sites=24, seed=seed))
@@ -89,7 +91,7 @@ def test_a_crossing_takes_the_better_parts_of_two_plans(kind):
             with_least_payments(frame), points[0], np.zeros(frame.count), clock, threads=2, seed=1
         )
         pairs = [(0, 1), (1, 0), (2, 3), (1, 1)]
-        found = search.cross([(points[a], plans[b]) for a, b in pairs])
+        found = search.cross([(points[a], plans[b]) for a, b in pairs], np.zeros(0))
         assert np.array_equal(found[3], points[1])
         for (a, b), point in zip(pairs, found, strict=True):
             choice = np.flatnonzero(point[: frame.count] > 0.5)
@@ -116,9 +118,41 @@ def test_a_gain_within_rounding_is_none(monkeypatch):
     def hardly(windows, *program):
         return replace(found(windows, *program), gain=1e-9 * abs(windows.value))
 
-    assert not np.array_equal(search.cross([(points[0], plans[1])])[0], points[0])
+    def crossed():
+        return search.cross([(points[0], plans[1])], np.zeros(0))[0]
+
+    assert not np.array_equal(crossed(), points[0])
     monkeypatch.setattr(Windows, "_found", hardly)
-    assert np.array_equal(search.cross([(points[0], plans[1])])[0], points[0])
+    assert np.array_equal(crossed(), points[0])
+
+
+@pytest.mark.parametrize("kind", ["gap", "gap by year"])
+def test_areas_exchange_money_at_its_price(kind, monkeypatch):
+    monkeypatch.setattr(settings, "CROSSED", 8)
+    dearer = []
+    for seed in range(3):
+        program = asked(kind, grid_town(side=30, sites=24, seed=seed))
+        frame, clock = Frame(program, program.all_aims[0]), Clock(60.0)
+        plans = [viable_part(frame, part) for part in range(2)]
+        points = [frame.serve(plan, clock).point for plan in plans]
+        search = Windows(
+            with_least_payments(frame), points[0], np.zeros(frame.count), clock, threads=1, seed=1
+        )
+        areas = search._areas(np.arange(frame.sites))
+        assert max(map(len, areas)) <= 2
+        assert np.sort(np.concatenate(areas)).tolist() == list(range(frame.sites))
+        years = frame.layout.subsidy_column.shape[1]
+        for money in (1e-3, 1e3):
+            (after,) = search.cross([(points[0], plans[1])], np.full(years, money))
+            rows = frame.matrix.family["subsidies"]
+            worth, paid = frame.matrix.cost @ after, frame.matrix.a[rows] @ after
+            before = frame.matrix.cost @ points[0], frame.matrix.a[rows] @ points[0]
+            price = money * frame.layout.money_unit / abs(frame.matrix.size)
+            assert worth - price * paid.sum() >= before[0] - price * before[1].sum() - 1e-9
+            dearer.append(paid.sum() > before[1].sum() + 1e-9)
+    # Cheap money is spent, dear money never. By year no crossing of these plans gains.
+    assert any(dearer[::2]) or kind == "gap by year"
+    assert not any(dearer[1::2])
 
 
 def viable_part(frame, part):
