@@ -198,7 +198,8 @@ def test_a_large_program_with_a_known_relaxation_skips_the_cuts_of_the_root(monk
     frame = frame_of("one year", 0)
     taken = np.zeros(frame.count)
     taken[everything(frame)] = 0.3
-    known = Known(frame, np.arange(frame.count), 1e9, taken, np.full(frame.count, 1e9))
+    most, money = np.full(frame.count, 1e9), np.zeros(1)
+    known = Known(frame, np.arange(frame.count), 1e9, taken, most, money)
     inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None, known)
     inc.build()
     inc.large = large
@@ -215,7 +216,7 @@ def scripted(monkeypatch, bounds, known_bound):
     known = None
     if known_bound is not None:
         taken, most = np.zeros(frame.count), np.full(frame.count, math.inf)
-        known = Known(frame, np.arange(frame.count), known_bound, taken, most)
+        known = Known(frame, np.arange(frame.count), known_bound, taken, most, np.zeros(1))
     inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None, known)
     inc.build()
     left, asked = [*bounds], []
@@ -282,10 +283,15 @@ def test_a_plan_found_at_the_deadline_is_kept(monkeypatch):
     assert np.array_equal(inc.choice, np.sort(best))
 
 
-def test_a_turn_of_crossings_ends_once_all_plans_were_crossed(monkeypatch):
+@pytest.mark.parametrize("money", [0.0, 1e-6])
+def test_a_turn_of_crossings_ends_once_all_plans_were_crossed(money, monkeypatch):
+    """With cheap money, crossings of areas exceed the budget, and their stations are shrunk."""
+    monkeypatch.setattr(settings, "CROSSED", 8)
     frame = frame_of("one year", 0)
     best = viable(frame, everything(frame), Clock(60.0))
-    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None)
+    every, most = np.arange(frame.count), np.full(frame.count, math.inf)
+    known = Known(frame, every, math.inf, np.zeros(frame.count), most, np.array([money]))
+    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None, known)
     inc.build()
     inc.limit(inc.master.most)
     worth = inc.weighed(best)
@@ -293,16 +299,25 @@ def test_a_turn_of_crossings_ends_once_all_plans_were_crossed(monkeypatch):
     for other in others:
         plan = viable(frame, other, Clock(60.0))
         inc.plans.add(plan, inc.weighed(plan))
-    crossed = []
+    crossed, beyond = [], []
     cross = Windows.cross
-    monkeypatch.setattr(
-        Windows, "cross", lambda windows, pairs: crossed.append(pairs) or cross(windows, pairs)
-    )
+
+    def noted(windows, pairs, price):
+        assert price.tolist() == [settings.CROSSED_MONEY * money]
+        crossed.append(pairs)
+        out = cross(windows, pairs, price)
+        choices = [np.flatnonzero(point[: frame.count] > 0.5) for point in out]
+        beyond.extend(not inc.serve(choice).found for choice in choices)
+        return out
+
+    monkeypatch.setattr(Windows, "cross", noted)
     assert inc.plans.have_pairs(inc.choice)
     turns._crossing_turns(inc)()
     assert 0 < len(crossed) <= 2 * len(others)
     assert not inc.plans.have_pairs(inc.choice)
+    assert any(beyond) == (money > 0)
     assert inc.best >= worth
+    assert inc.serve(inc.choice).found
 
 
 @pytest.mark.parametrize("kind", ["one year", "by year"])

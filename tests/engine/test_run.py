@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from brute_force import COMPATIBILITY, best_by_flow, town
-from conftest import seeds
+from conftest import often, seeds
 from engine.test_drives import grid_town
 
 from siting import settings
@@ -228,7 +228,7 @@ def test_turns_that_cannot_prove_the_gap_in_time_leave_it_to_the_next_aim(
     assert too_slow() is slow
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", often([1, 2], [2]))
 def test_time_that_the_last_aim_leaves_lowers_the_bound_of_the_first(monkeypatch, threads):
     monkeypatch.setattr(settings, "WHOLE_FIRST", 0)
     program = Program(Instance.from_tables(**hard_tables(sites=30, cells=120, budget=40.0)))
