@@ -116,10 +116,6 @@ STALLED = 2e-5
 LONG_STALLED = 5e-4  # at the root if its cuts are slow; not measured
 NODE_STALLED = 2e-4  # at a node, and for the price of a rupee; not measured
 PRICING_STALLED = 5e-3  # in column generation with links; not measured
-# In column generation of large programs. Measured (row 18): a third round takes 24 s and lowers the
-# bound by 0.7 %, and then the last aim has no time for its second round, which lowers its gap from
-# 58 to 11 %.
-LARGE_STALLED = 1e-2
 # Number of successive rounds of cuts, or dives, with too small a gain after which they end.
 # Alike from 1 to 6.
 IDLE = 3
@@ -237,6 +233,7 @@ HARD_SIZE = 6
 GROWTH = 1.6  # factor on the size of windows once all windows of a size were tried; not measured
 WINDOW_NODES = 120  # largest number of nodes of a window; not measured
 SECONDS = 15.0  # longest time of a window, a safeguard that seldom binds; not measured
+HARD_SECONDS = 6.0  # the same if payments are decided by year; not measured
 # Gap to which a window is solved. With decay or decided payments the first gap is ten times as
 # wide. Measured: windows of four sites need 3 to 15 s for a gap of 0.2 % (row 15).
 WINDOW_GAP = 2e-4

@@ -302,9 +302,9 @@ class Pricing:
 
     def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:
         """Add the options and energies that promise a gain; return whether there are any."""
-        open_ = max(settings.SIGNIFICANT, settings.RELAXED_GAP * gap)
-        if self.large:
-            open_ = max(open_, settings.LARGE_STALLED)
+        # A round of a large program takes so long that plans gain more in that time.
+        share = 2.0 if self.large else settings.RELAXED_GAP
+        open_ = max(settings.SIGNIFICANT, share * gap)
         if bound - found.objective <= open_ * abs(bound):
             return False
         new = self._promising(reduced[: self.count], bound)

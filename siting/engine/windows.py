@@ -192,8 +192,9 @@ class Windows:
         """Return the points of plans that each combine two plans, at least as good as the first.
 
         HiGHS solves the root node, whose heuristics find most of the gain. Where two plans differ
-        in many sites, they are crossed area by area; money then has a price, so that areas can
-        exchange it, and the result may exceed the budget. The plan of the windows is lost.
+        in many sites, they are crossed area by area. Money then has a price, so that areas can
+        exchange it: a result is at least as good after the price of its money, and may exceed the
+        budget. The plan of the windows is lost.
 
         `pairs`: the point of the first plan, and the options of the second; `money`: price of a
         rupee in the unit of the aim, by year; with 0, each area keeps its money.
@@ -388,11 +389,12 @@ class Windows:
         lower, upper = np.minimum(lower, here), np.maximum(upper, here)
         if price is not None:
             upper = np.where(price[rows] > 0, np.inf, upper)
+        seconds = settings.HARD_SECONDS if self._hard else settings.SECONDS
         model = model_of(
             small, self._cost(columns, price), m.lower[columns], m.upper[columns], lower, upper,
             whole=whole, threads=1, random_seed=self.seed, mip_rel_gap=self.gap,
             mip_max_nodes=nodes,
-            time_limit=max(0.05, min(settings.SECONDS, self.clock.left_s)),
+            time_limit=max(0.05, min(seconds, self.clock.left_s)),
         )  # fmt: skip
         start = highspy.HighsSolution()
         start.col_value = now.tolist()
