@@ -196,7 +196,7 @@ MOST_STEPS = 1_000
 MANY_OFFERS = 12  # mean number of offers per site above which offers are priced in; not measured
 AT_ONCE = 3  # largest number of offers of a site, or energies of a row, added at once; not measured
 # Relative gap of the first relaxation, whose prices only find missing columns. Measured: in Saddar,
-# PKR 60 m, two rounds prove the cost to all, and three did before. Row 18: 6 s instead of 25 s.
+# PKR 60 m, two rounds prove the cost to all, and three did before. Row 18: 7 s instead of 25 s.
 ROUGH = 0.1
 PRICING_ROUNDS = 30  # largest number of rounds of column generation; not measured
 # Gap to which a relaxation is solved, as a share of the gap asked for. Not measured.

@@ -77,7 +77,8 @@ def run_model(
 ) -> Answered:
     """Return the HiGHS answer for a native model, run until it is done or time is up.
 
-    `tolerance`: relative gap that suffices for a linear program (interior point method); 0: exact.
+    `tolerance`: relative gap that suffices for a linear program (interior point method), whose
+    answer then has no bound; 0: exact.
     """
     if tolerance > 0:
         model.setOptionValue("ipm_optimality_tolerance", tolerance)
@@ -90,9 +91,9 @@ def run_model(
 def answered(model: highspy.Highs, *, whole: bool = False, rough: bool = False) -> Answered:
     """Return the HiGHS answer for a native model that has run."""
     status = model.getModelStatus()
-    if rough and status == _Status.kUnknown:  # HiGHS measures the point by its usual tolerances
-        status = _Status.kOptimal
     info = model.getInfo()
+    if rough and status == _Status.kUnknown and int(info.primal_solution_status) == 2:
+        status = _Status.kOptimal  # HiGHS measures the duals by its usual tolerances
     empty = status == _Status.kModelEmpty
     if empty:  # HiGHS ignores the rows of a program without columns
         lp = model.getLp()
@@ -104,7 +105,7 @@ def answered(model: highspy.Highs, *, whole: bool = False, rough: bool = False) 
     none = np.zeros(0)
     objective = float(info.objective_function_value) if has_point else -math.inf
     bound = float(info.mip_dual_bound) if whole else math.inf
-    if status == _Status.kOptimal and (empty or not whole):
+    if status == _Status.kOptimal and (empty or not (whole or rough)):
         bound = objective
     if status in _INFEASIBLE:
         bound = -math.inf

@@ -185,7 +185,7 @@ class Pricing:
             threads=1, random_seed=self.seed, solver="ipm", run_crossover="off",
         )  # fmt: skip
         found = run_model(model, self.clock, tolerance=tolerance)
-        if not (found.optimal or found.infeasible or self.clock.over):
+        if not (found.optimal or found.infeasible or tolerance or self.clock.over):
             # The interior point method sometimes ends without an answer.
             model.setOptionValue("solver", "simplex")
             found = run_model(model, self.clock)
@@ -222,7 +222,7 @@ class Pricing:
         for _ in range(settings.PRICING_ROUNDS):
             columns = self._columns()
             found = self._solve(columns, settings.ROUGH if rough else 0.0)
-            if rough and found.infeasible:
+            if rough and not found.optimal:
                 rough = False
                 continue
             if found.infeasible and not (self.flows.inside.all() and self.active.all()):

@@ -1,6 +1,7 @@
 """Offers that are priced in: every program answers as if all of them had been looked at."""
 
 import math
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -160,3 +161,29 @@ def test_rough_prices_find_columns_and_the_last_round_is_exact(aim, monkeypatch)
     assert rounds == [0.5, *[0.0] * (len(rounds) - 1)]
     exact = priced(1e-8)
     assert rough.bound == pytest.approx(exact.bound, rel=0.01 if aim else 1e-5)
+
+
+def test_a_rough_round_without_an_answer_is_solved_again_exactly(monkeypatch):
+    program = program_of(medium_case(("need", "city floor"), "plain", 1))
+    frame, run = Frame(program, program.all_aims[0]), pricing.run_model
+    failed = []
+
+    def fails(model, clock, *, tolerance):
+        found = run(model, clock, tolerance=tolerance)
+        if not tolerance:
+            return found
+        failed.append(found)
+        assert found.bound == math.inf  # a rough answer bounds nothing
+        return replace(found, optimal=False, point=np.zeros(0), price=np.zeros(0))
+
+    def bound():
+        nothing = np.zeros(0, dtype=np.int64)
+        return (
+            pricing.Pricing(frame, Clock(60.0), start=nothing, some=nothing, seed=1).run(0.0).bound
+        )
+
+    exact = bound()
+    monkeypatch.setattr(settings, "MANY_PAIRS", 0)
+    monkeypatch.setattr(pricing, "run_model", fails)
+    assert bound() == pytest.approx(exact, rel=1e-6)
+    assert len(failed) == 1
