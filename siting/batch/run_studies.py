@@ -229,6 +229,8 @@ class _Batch:
                         futures[executor.submit(work, task)] = study
                 except BrokenExecutor:
                     left.append(study)
+                except Exception as err:  # the client of a cluster closes if its scheduler is lost
+                    self.give_up([study], f"{type(err).__name__}: {err}")
             waiting = set(futures)
             while waiting:
                 ready, waiting = wait(waiting, TICK_S, FIRST_COMPLETED)
@@ -242,7 +244,8 @@ class _Batch:
                     # A study that is cancelled, lost with its machine or not serialisable fails
                     # alone.
                     except Exception as err:
-                        row = {"status": "failed", "error": f"{type(err).__name__}: {err}"}
+                        self.give_up([study], f"{type(err).__name__}: {err}")
+                        continue
                     self.take(self.place[study.key], row, kept=False)
                 if not ready:
                     self.tell(BatchEvent(self.done, len(self.rows), running=self.running()))

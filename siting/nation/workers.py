@@ -81,6 +81,8 @@ class Workers:
                     futures[pool.submit(work, *args)] = i
             except BrokenExecutor:
                 left.append(i)
+            except Exception as err:  # the client of a cluster closes if its scheduler is lost
+                yield i, _lost(f"{type(err).__name__}: {err}")
         for future in as_completed(futures):
             i = futures[future]
             try:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Executor, Future
 from types import SimpleNamespace
 
 import pytest
@@ -233,6 +234,49 @@ def test_a_nation_whose_worker_or_scheduler_is_killed_ends_with_the_truth(
     assert list(tmp_path.glob(".*")) == []
     again = Nation(path, workers=1).solve(tmp_path / "whole")
     assert again.served_kwh_day == pytest.approx(16)
+
+
+class Closing(Executor):
+    """An executor whose client closes after so many tasks, like Dask's without a scheduler."""
+
+    def __init__(self, tasks):
+        self.tasks = tasks
+
+    def submit(self, work, /, *args):
+        if self.tasks == 0:
+            raise RuntimeError("Client is closed. Can't send update-graph message.")
+        self.tasks -= 1
+        done = Future()
+        done.set_result(work(*args))
+        return done
+
+
+@pytest.mark.parametrize("tasks", [0, 1, 3, 6, 9, 11])
+def test_a_nation_whose_client_closes_ends_with_the_truth(tmp_path, monkeypatch, tasks):
+    pool = contextlib.nullcontext((Closing(tasks), 1))
+    monkeypatch.setattr("siting.nation.workers.dask_pool", lambda _: pool)
+    path = write_nation_of(tmp_path)
+    told = ""
+    try:
+        found = Nation(path, dask="tcp://127.0.0.1:9").solve(tmp_path / "cut")
+    except SitingError as err:
+        told = str(err)
+    if told:
+        assert "Client is closed" in told
+        assert not (tmp_path / "cut").exists()
+    else:
+        assert found.unknown or found.bound_kwh_day >= 16 - 1e-6
+        assert read_nation(tmp_path / "cut")[0]["served_kwh_day"] == found.served_kwh_day
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_a_batch_whose_client_closes_names_what_is_left(tmp_path):
+    studies = list_studies([write_town(tmp_path / "town")], sweep=SWEEP)
+    table = run_batch(studies, Closing(1), out=tmp_path / "out", threads=1).table
+    left = table["status"] == "failed"
+    assert left.sum() == len(SERVED) - 1
+    assert table["error"][left].str.contains("Client is closed").all()
+    assert len([*(tmp_path / "out" / "runs").glob("*/run.json")]) == 1
 
 
 @pytest.mark.slow
