@@ -256,10 +256,11 @@ ROUNDS = 6  # rounds of windows, or of the root's cuts, in a turn; not measured
 # of this. Measured (row 18, 390 sites): areas of 10 and 15 sites are alike; crossings with 30 and
 # 60 take longer. Embedded city, 33 to 53 sites: areas of 15 and 30 give plans 1.2 % worse.
 CROSSED = 60
-# Share of the price of money at which areas exchange it, because stations that lack money need less
-# once they are shrunk. Measured (row 18, four crossings): 0.25 gives 84,374 kWh/day, 0.5 85,179,
-# and 1 84,623.
-CROSSED_MONEY = 0.5
+# Power of the used share of the budget by which the price of money rises between areas, from its
+# price in the relaxation. Measured (row 18, six crossings): with PKR 20 m 84,502 kWh/day at 3 and
+# 84,418 at 1; with PKR 200 m 90,333 at 3 and 89,859 at 10. Half of the price, whatever is used,
+# gives 84,256 and 88,336.
+SCARCITY = 3.0
 ROUNDINGS = 8  # roundings of relaxations in a turn, as pairs to cross; not measured
 NODES = 40  # nodes of the tree in a turn; measured: 0.1 to 3 s each under the viability gap
 # Work of a turn, in iterations × nonzeros. Measured: with 5e8 the tree of row 20's sectors solved

@@ -64,8 +64,8 @@ def viable(
     """Return a choice of viable stations under the viability gap; None if none is known.
 
     Under the viability gap a relaxation takes more stations than the money can pay for. Stations
-    with the largest shortfall are shrunk, postponed or dropped, until no shortfall is left. If time
-    runs out, all stations with a shortfall are dropped, which takes no customers from the others.
+    with the largest shortfall are shrunk or postponed to the largest option that costs less by at
+    least that shortfall, or dropped, until no shortfall is left. If time runs out, all stations with a shortfall are dropped, which takes no customers from the others.
 
     Parameters
     ----------
@@ -94,6 +94,9 @@ def viable(
     shared = is_shared(cases_of(frame.program.instance, frame.program.gap))[sites]
     need_at = np.zeros(frame.sites)
     np.maximum.at(need_at, frame.site, need.max(axis=1) / frame.layout.money_unit)
+    # Money that one unit of a shortfall stands for, PKR.
+    size = np.where(shared, need_at[sites], rows.by_column[:, gap].max(axis=0).toarray().ravel())
+    size *= frame.layout.money_unit
     kept: Ints | None = None
     serve_s = 0.0
     # Enough time must remain to compute the service of the result once more.
@@ -118,12 +121,12 @@ def viable(
         if at_once:
             return kept
         worst = np.argsort(-lacks, kind="stable")[: math.ceil(len(lacking) / 2)]
-        for j, t in zip(sites[worst].tolist(), year[worst].tolist(), strict=True):
+        for j, t, lack in zip(sites[worst], year[worst], (lacks * size)[worst], strict=True):
             now = by_site[j]
             if now < 0:  # it was removed for a shortfall in another year
                 continue
             own = np.flatnonzero(frame.site == j)
-            less = own[(need[own] <= need[now]).all(axis=1) & (need[own, t] < need[now, t])]
+            less = own[(need[own] <= need[now]).all(axis=1) & (need[own, t] <= need[now, t] - lack)]
             by_site[j] = less[need[less].sum(axis=1).argmax()] if len(less) else -1
         choice = by_site[by_site >= 0]
     return kept

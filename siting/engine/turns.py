@@ -232,8 +232,7 @@ def _cross(inc: Incumbent, windows: Windows, pairs: Sequence[Pair]) -> None:
     """Cross pairs of plans, and keep what they make in its generation."""
     served = [inc.serve(pair.first) for pair in pairs]
     known = [(one.point, pair) for one, pair in zip(served, pairs, strict=True) if one.found]
-    money = settings.CROSSED_MONEY * inc.price_of_money
-    points = windows.cross([(point, pair.second) for point, pair in known], money)
+    points = windows.cross([(point, pair.second) for point, pair in known], inc.price_of_money)
     for point, (_, pair) in zip(points, known, strict=True):
         choice, value = take(inc, np.flatnonzero(point[: inc.frame.count] > 0.5))
         inc.plans.add(choice, value, pair.generation)

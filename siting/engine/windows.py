@@ -193,11 +193,12 @@ class Windows:
 
         HiGHS solves the root node, whose heuristics find most of the gain. Where two plans differ
         in many sites, they are crossed area by area. Money then has a price, so that areas can
-        exchange it: a result is at least as good after the price of its money, and may exceed the
-        budget. The plan of the windows is lost.
+        exchange it. The price rises with the money that the plan uses so far; a result may exceed
+        the budget. The plan of the windows is lost.
 
         `pairs`: the point of the first plan, and the options of the second; `money`: price of a
-        rupee in the unit of the aim, by year; with 0, each area keeps its money.
+        rupee in the unit of the aim, by year, if the budget is used; with 0, each area keeps its
+        money.
         """
         points, left = [point for point, _ in pairs], []
         for point, other in pairs:
@@ -205,15 +206,16 @@ class Windows:
             left.append(self._areas(np.unique(self.frame.site[np.setxor1d(self.choice, other)])))
         prices = [self._prices(money if len(areas) > 1 else 0 * money) for areas in left]
         while not self.clock.over and (going := [n for n, areas in enumerate(left) if areas]):
-            programs, models = [], []
+            programs, models, now = [], [], []
             for n in going:
                 self.start(points[n])
                 programs.append(self._crossed(pairs[n][1], left[n].pop()))
-                models.append(self._model(*programs[-1], 1, prices[n]))
+                now.append(self._scarce(prices[n]))
+                models.append(self._model(*programs[-1], 1, now[-1]))
             run_native(models, self.clock)
-            for n, model, program in zip(going, models, programs, strict=True):
+            for n, model, program, price in zip(going, models, programs, now, strict=True):
                 self.start(points[n])
-                found = self._found(model, *program, prices[n])
+                found = self._found(model, *program, price)
                 if found is not None and self._gains(found):
                     points[n] = points[n].copy()
                     points[n][found.columns] = found.values
@@ -225,7 +227,13 @@ class Windows:
         out = np.zeros(m.a.shape[0])
         first = m.family.get("subsidies", slice(0, 0)).start
         out[first : first + len(money)] = money * self.frame.layout.money_unit / abs(m.size)
-        return out
+        return np.where(m.row_upper > 0, out, 0.0)  # without money there is none to exchange
+
+    def _scarce(self, price: Floats) -> Floats:
+        """Return the prices of rows at the plan: more where it exceeds the limit, else less."""
+        limit = np.where(price > 0, self.frame.matrix.row_upper, 1.0)
+        used = np.maximum(self.activity / limit, settings.EXACT)
+        return np.where(price > 0, price * used**settings.SCARCITY, 0.0)
 
     def _areas(self, sites: Ints) -> list[Ints]:
         """Return sites in one area or, if there are many, in small areas that share demand."""

@@ -129,6 +129,7 @@ def test_a_gain_within_rounding_is_none(monkeypatch):
 @pytest.mark.parametrize("kind", ["gap", "gap by year"])
 def test_areas_exchange_money_at_its_price(kind, monkeypatch):
     monkeypatch.setattr(settings, "CROSSED", 8)
+    monkeypatch.setattr(settings, "SCARCITY", 0.0)
     dearer = []
     for seed in range(3):
         program = asked(kind, grid_town(side=30, sites=24, seed=seed))
@@ -153,6 +154,37 @@ def test_areas_exchange_money_at_its_price(kind, monkeypatch):
     # Cheap money is spent, dear money never. By year no crossing of these plans gains.
     assert any(dearer[::2]) or kind == "gap by year"
     assert not any(dearer[1::2])
+
+
+def test_money_is_dearer_the_more_of_it_is_used(monkeypatch):
+    """Areas exceed the budget less; without a budget there is no money to exchange."""
+    monkeypatch.setattr(settings, "CROSSED", 8)
+    program = asked("gap", grid_town(side=30, sites=24, seed=3))
+    frame, clock = Frame(program, program.all_aims[0]), Clock(60.0)
+    plans = [viable_part(frame, part) for part in range(2)]
+    point = frame.serve(plans[0], clock).point
+    tight = with_least_payments(frame)
+    rows = tight.matrix.family["subsidies"]
+    # The first plan uses all the money.
+    limit = tight.matrix.row_upper.copy()
+    limit[rows] = frame.matrix.a[rows] @ point
+    tight.matrix = replace(tight.matrix, row_upper=limit)
+    search = Windows(tight, point, np.zeros(frame.count), clock, threads=1, seed=1)
+    search.start(point)
+    price = search._prices(np.array([1e-3]))
+    assert search._scarce(price) == pytest.approx(price)
+    more = point.copy()
+    more[frame.layout.subsidy_column[frame.layout.subsidy_column >= 0]] *= 2
+    search.start(more)
+    assert search._scarce(price) == pytest.approx(2**settings.SCARCITY * price)
+    paid = []
+    for power in (0.0, 20.0):
+        monkeypatch.setattr(settings, "SCARCITY", power)
+        (after,) = search.cross([(point, plans[1])], np.array([1e-3]))
+        paid.append((frame.matrix.a[rows] @ after).sum())
+    assert limit[rows].sum() < paid[1] < paid[0]
+    limit[rows] = 0.0
+    assert not search._prices(np.array([1e-3])).any()
 
 
 def viable_part(frame, part):
