@@ -65,7 +65,8 @@ def viable(
 
     Under the viability gap a relaxation takes more stations than the money can pay for. Stations
     with the largest shortfall are shrunk or postponed to the largest option that costs less by at
-    least that shortfall, or dropped, until no shortfall is left. If time runs out, all stations with a shortfall are dropped, which takes no customers from the others.
+    least that shortfall, or dropped, until no shortfall is left. If time runs out, all stations
+    with a shortfall are dropped, which takes no customers from the others.
 
     Parameters
     ----------
