@@ -69,8 +69,11 @@ def test_drives_are_bounded_and_short_beside_brute_force(as_if_large, features):
     assert found >= 3
 
 
-def grid_town(side=14, sites=40, seed=3):
-    """Return a town of square cells, a minute apart, with demand all over."""
+def grid_town(side=14, sites=40, seed=3, more_costs=()):
+    """Return a town of square cells, a minute apart, with demand all over.
+
+    At each site is a hub for 2 rupees, and larger ones for `more_costs`.
+    """
     rng = np.random.default_rng(seed)
     cells = [(x, y) for x in range(side) for y in range(side)]
     places = [cells[n] for n in rng.choice(len(cells), sites, replace=False)]
@@ -99,6 +102,14 @@ def grid_town(side=14, sites=40, seed=3):
             "capacity_ac_kwh_day": 60.0,
         }
     )
+    larger = [
+        offers.assign(
+            offer_id=offers["offer_id"] + f"_{cost:g}", configuration=f"hub_{cost:g}",
+            charger_cost_pkr=cost, cost_pkr=cost, capacity_ac_kwh_day=30.0 * cost,
+        )
+        for cost in more_costs
+    ]  # fmt: skip
+    offers = pd.concat([offers, *larger], ignore_index=True)
     reach = pd.DataFrame(
         [
             (f"c{n}", f"s{m}", float(abs(x - a) + abs(y - b)) + 0.5)

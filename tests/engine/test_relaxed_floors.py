@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,8 +25,8 @@ from siting.program.money import GapRule
 from siting.program.program import Program
 
 
-def frame_of(kind, seed, *, cap=0.9, side=30):
-    instance = grid_town(side=side, sites=24, seed=seed)
+def frame_of(kind, seed, *, cap=0.9, side=30, more_costs=()):
+    instance = grid_town(side=side, sites=24, seed=seed, more_costs=more_costs)
     program = Program(instance).viability_gap(GapRule(margin_pkr=0.02, cap=cap))
     if kind == "by year":
         wanted = pd.Series(instance.demand_kwh, index=instance.demand_ids)
@@ -52,6 +53,39 @@ def everything(frame):
     order = np.lexsort((-need, frame.site))
     _, first = np.unique(frame.site[order], return_index=True)
     return np.sort(order[first])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_station_shrinks_by_at_least_what_it_lacks(seed, monkeypatch):
+    """The next smaller option would lose sales and lack almost as much."""
+    frame, rounds, serve = frame_of("one year", seed, more_costs=(3, 5, 8)), [], Frame.serve
+
+    def noted(soft, choice, clock):
+        out = serve(soft, choice, clock)
+        rounds.append((soft, choice, out.point))
+        return out
+
+    monkeypatch.setattr(Frame, "serve", noted)
+    assert len(viable(frame, everything(frame), Clock(60.0)))
+    ((sites, at),) = frame.layout.gap_rows
+    rows = frame.matrix.family["gap"].start + at
+    need = frame.options.of_offers(frame.program.instance.offer_cost).sum(axis=1)
+    shrunk = dropped = 0
+    for (soft, choice, point), (_, after, _) in pairwise(rounds):
+        missed = soft.matrix.a[rows][:, frame.matrix.a.shape[1] :]  # columns of shortfalls
+        lack = dict(zip(sites, missed @ point[frame.matrix.a.shape[1] :], strict=True))
+        before, later = frame.by_site(choice), frame.by_site(after)
+        for j in np.flatnonzero(before != later):
+            least = need[before[j]] - lack[j] * frame.layout.money_unit
+            cheaper = need[(frame.site == j) & (need <= least)]
+            if later[j] < 0:
+                assert not len(cheaper)
+                dropped += 1
+            else:
+                assert need[later[j]] == cheaper.max()
+                shrunk += 1
+    assert shrunk
+    assert dropped
 
 
 @pytest.mark.parametrize("kind", ["one year", "by year"])
