@@ -58,6 +58,11 @@ class Frame:
         """The matrix by columns."""
         return sparse.csc_array(self.matrix.a)
 
+    @property
+    def large(self) -> bool:
+        """Whether the program is too large for steps whose time grows with pairs and sites."""
+        return len(self.energy_pair) * self.sites > settings.LARGE
+
     def with_rows(self, rows: sparse.csr_array, least: Floats) -> Frame:
         """Return the frame with added rows, which all plans meet; `least`: lower sides."""
         m, out = self.matrix, copy(self)

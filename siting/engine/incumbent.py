@@ -112,8 +112,7 @@ class Incumbent:
         drives = [self.frame.aim, *(reached.aim for reached in self.frame.reached)]
         # Drives have no measure in the master problem.
         self.coarse = not any(aim.of_drives for aim in drives)
-        pairs = len(self.frame.energy_pair)
-        self.large = pairs * self.frame.sites > settings.LARGE or not self.coarse
+        self.large = self.frame.large or not self.coarse
         self.master = Master(
             self.frame, self.parts, self.clock, seed=self.options.seed, threads=self.options.threads
         )

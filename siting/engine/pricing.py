@@ -101,7 +101,6 @@ class Pricing:
         kinds[self.count : frame.layout.columns.energies] = True
         self.others = np.flatnonzero(~kinds)
         self.links = frame.aim.of_drives
-        self.large = len(frame.energy_pair) * frame.sites > settings.LARGE
         near = settings.FIRST_PAIRS if self.links else settings.NEAREST_PAIRS
         self.flows = Flows(frame, frame.site[start], near)
         if served is not None:
@@ -303,7 +302,7 @@ class Pricing:
     def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:
         """Add the options and energies that promise a gain; return whether there are any."""
         # A round of a large program takes so long that plans gain more in that time.
-        share = 2.0 if self.large else settings.RELAXED_GAP
+        share = 2.0 if self.frame.large else settings.RELAXED_GAP
         open_ = max(settings.SIGNIFICANT, share * gap)
         if bound - found.objective <= open_ * abs(bound):
             return False

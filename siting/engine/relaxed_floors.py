@@ -64,9 +64,10 @@ def viable(
     """Return a choice of viable stations under the viability gap; None if none is known.
 
     Under the viability gap a relaxation takes more stations than the money can pay for. Stations
-    with the largest shortfall are shrunk or postponed to the largest option that costs less by at
-    least that shortfall, or dropped, until no shortfall is left. If time runs out, all stations
-    with a shortfall are dropped, which takes no customers from the others.
+    with the largest shortfall are shrunk or postponed to the largest option that costs less, or
+    dropped, until no shortfall is left. In a large program the option costs less by at least that
+    shortfall: this takes half the time, and small steps lose the sales of many stations. If time
+    runs out, all stations with a shortfall are dropped, which takes no customers from the others.
 
     Parameters
     ----------
@@ -95,9 +96,9 @@ def viable(
     shared = is_shared(cases_of(frame.program.instance, frame.program.gap))[sites]
     need_at = np.zeros(frame.sites)
     np.maximum.at(need_at, frame.site, need.max(axis=1) / frame.layout.money_unit)
-    # Money that one unit of a shortfall stands for, PKR.
+    # Money by which a station shrinks for one unit of its shortfall, PKR.
     size = np.where(shared, need_at[sites], rows.by_column[:, gap].max(axis=0).toarray().ravel())
-    size *= frame.layout.money_unit
+    size *= frame.layout.money_unit if frame.large else 0.0
     kept: Ints | None = None
     serve_s = 0.0
     # Enough time must remain to compute the service of the result once more.
@@ -127,7 +128,8 @@ def viable(
             if now < 0:  # it was removed for a shortfall in another year
                 continue
             own = np.flatnonzero(frame.site == j)
-            less = own[(need[own] <= need[now]).all(axis=1) & (need[own, t] <= need[now, t] - lack)]
+            less = own[(need[own] <= need[now]).all(axis=1) & (need[own, t] < need[now, t])]
+            less = less[need[less, t] <= need[now, t] - lack]
             by_site[j] = less[need[less].sum(axis=1).argmax()] if len(less) else -1
         choice = by_site[by_site >= 0]
     return kept

@@ -57,7 +57,8 @@ def everything(frame):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_station_shrinks_by_at_least_what_it_lacks(seed, monkeypatch):
-    """The next smaller option would lose sales and lack almost as much."""
+    """In a large program the next smaller option would lose sales and lack almost as much."""
+    monkeypatch.setattr(settings, "LARGE", 0)
     frame, rounds, serve = frame_of("one year", seed, more_costs=(3, 5, 8)), [], Frame.serve
 
     def noted(soft, choice, clock):
