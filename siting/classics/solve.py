@@ -35,7 +35,7 @@ from siting.classics.search import (
 from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.highs import highs_version
-from siting.engine.proof import Proof, Stopped
+from siting.engine.proof import Proof, Stopped, gap_and_asked
 from siting.engine.solvers import HIGHS, check_solver
 from siting.errors import Fault, InfeasibleError, InputError, SolveError, naming, refuse
 from siting.program.instance import Flags, Floats
@@ -96,8 +96,8 @@ class ClassicSolution:
         proof = self.proof
         served = self.assignment["demand_id"].nunique()
         return (
-            f"ClassicSolution ({self.model}): {proof.status}, gap {proof.gap:.2%} "
-            f"(asked {proof.gap_asked:.2%}), {proof.stopped}\n"
+            f"ClassicSolution ({self.model}): {proof.status}, "
+            f"{gap_and_asked(proof.gap, proof.gap_asked)}, {proof.stopped}\n"
             f"  objective  {proof.objective:,.6g} {proof.unit}, bound {proof.bound:,.6g}\n"
             f"  sites      {len(self.sites):,}; demands served {served:,}, "
             f"not {len(self.unserved):,}\n"

@@ -154,7 +154,8 @@ type Start = tuple[Ints, bool]
 def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
     """Make viable plans from new choices until the gap is proven.
 
-    Stations that lack money are shrunk or dropped.
+    Stations that lack money are shrunk or dropped. A plan counts even if the time ended while
+    another one was made beside it.
     """
     new = (start for start in starts if inc.is_new(start[0]))
     while not inc.done:
@@ -166,7 +167,7 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
             return
         for plan in in_parallel(some, inc.clock):
             if plan is not None:
-                inc.plans.add(plan, inc.weighed(plan))
+                inc.plans.add(plan, inc.weighed(plan, late=True))
 
 
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:

@@ -23,6 +23,19 @@ def gap_in_words(gap: float) -> str:
     return f"gap {gap:.2%}" if gap <= 10 else "gap over 1,000%"
 
 
+def gap_and_asked(gap: float, asked: float) -> str:
+    """Return a gap and the gap asked for in words, with more digits if two do not tell them apart.
+
+    >>> gap_and_asked(0.0123, 0.005), gap_and_asked(0.00503, 0.005)
+    ('gap 1.23% (asked 0.50%)', 'gap 0.503% (asked 0.500%)')
+    """
+    digits = 2
+    while digits < 5 and gap > asked and f"{gap:.{digits}%}" == f"{asked:.{digits}%}":
+        digits += 1
+    said = gap_in_words(gap) if digits == 2 else f"gap {gap:.{digits}%}"
+    return f"{said} (asked {asked:.{digits}%})"
+
+
 def is_far(gap: float | None) -> bool:
     """Return whether the proof allows another plan that is twice as good.
 
@@ -156,5 +169,5 @@ class Proof:
         sure = "optimal" if self.status == "optimal" else "feasible, not proven optimal"
         return (
             f"{sure}: {show(self.objective)} {self.unit}, bound {show(self.bound)}, "
-            f"{gap_in_words(self.gap)} (asked {self.gap_asked:.2%}), {self.stopped}"
+            f"{gap_and_asked(self.gap, self.gap_asked)}, {self.stopped}"
         )

@@ -197,8 +197,8 @@ class Windows:
         the budget. The plan of the windows is lost.
 
         `pairs`: the point of the first plan, and the options of the second; `money`: price of a
-        rupee in the unit of the aim, by year, if the budget is used; with 0, each area keeps its
-        money.
+        rupee in the unit of the aim, by year, where the plan uses just the budget; with 0, each
+        area keeps its money.
         """
         points, left = [point for point, _ in pairs], []
         for point, other in pairs:

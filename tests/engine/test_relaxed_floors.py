@@ -135,6 +135,25 @@ def test_a_relaxation_spread_over_many_sites_is_rounded_with_all_of_them(
     assert inc.frame.serve(inc.choice, inc.clock).found
 
 
+def test_a_plan_counts_if_the_time_ends_while_another_is_made_beside_it(monkeypatch):
+    frame = frame_of("one year", 0)
+    inc = Incumbent(frame, Clock(60.0), Options(0.005, 2, 1), None)
+    inc.build()
+    first = viable(frame, everything(frame), inc.clock)
+    assert (least := inc.weighed(first[:1])) > 0
+
+    def watched(frame, choice, clock, **how):
+        made = viable(frame, choice, clock, **how)
+        inc.clock.end()
+        return made
+
+    monkeypatch.setattr(first_plans, "viable", watched)
+    taken = np.zeros(frame.count)
+    taken[everything(frame)] = 1.0
+    first_plans.round_viable(inc, first_plans.whole_stations(inc, [taken]))
+    assert inc.best > least
+
+
 def two_clusters():
     """Two groups of sites in the corners of a town, of which each shares its customers."""
     cells = [(x, y) for x in (0, 1, 2, 20, 21, 22) for y in range(3)]
