@@ -55,7 +55,7 @@ def read_layer(path: Path, *, unique_ids: bool = True) -> gpd.GeoDataFrame:
     """
     suffix, where = path.suffix.lower(), str(path)
     if suffix not in LAYER_SUFFIXES:
-        what = f"ending {suffix or '(none)'} is not a layer this reads"
+        what = f"ending {suffix or '(none)'} is not that of a layer file"
         raise InputError(where, what, f"use one of {', '.join(LAYER_SUFFIXES)}")
     if not path.is_file():
         raise InputError(where, "no such file")
@@ -238,7 +238,7 @@ def _read_file(path: Path, unique_ids: bool) -> gpd.GeoDataFrame:
                 warning.message, warning.category, warning.filename, warning.lineno
             )
         elif unique_ids and "id" not in layer.columns:  # a column of ids is checked by the caller
-            what = f"{repeated[1]} stands at several features, perhaps others too"
+            what = f"{repeated[1]} is the id of several features, perhaps among others"
             raise InputError(f"{path}, feature id", what, "give each feature its own id")
     return layer
 

@@ -34,11 +34,11 @@ GEO_ERRORS = (
 # Errors from a bad path: long names, null characters, lone surrogates, or links in a loop.
 NO_PLACE = (OSError, ValueError, RuntimeError)
 WRITERS = (OSError, UnicodeEncodeError, sqlite3.Error, *GEO_ERRORS)
-ROOM = "look whether there is room, and whether you may write there"
+ROOM = "check that there is room, and that you may write there"
 FIXES = {
     errno.ENOSPC: "make room on the disk, or name a place on another",
     errno.EDQUOT: "make room within your quota, or name a place elsewhere",
-    errno.EFBIG: "the limit on the size of files is reached: raise it",
+    errno.EFBIG: "the file exceeds the limit on file size: raise the limit",
     errno.EACCES: "name a place that you may write to",
     errno.EROFS: "name a place that you may write to",
     errno.ENOTDIR: "a part of the path is a file: name another place",
@@ -239,7 +239,7 @@ def _put(part: Path, place: Path, path: Path) -> None:
         aside = next(other for other in others if not other.exists())
         part.replace(aside)
         what = f"another program put something there meanwhile ({err.strerror})"
-        raise OutputError(str(path), what, f"what was made is whole, in {aside}") from err
+        raise OutputError(str(path), what, f"the result is complete, in {aside}") from err
 
 
 def _lock_of(part: Path) -> Path:

@@ -98,7 +98,7 @@ def test_what_another_program_puts_there_meanwhile_costs_nothing(tmp_path, what)
             else:
                 fill(tmp_path / "run", "theirs")
 
-    with pytest.raises(OutputError, match=r"what was made is whole, in .*run-3"):
+    with pytest.raises(OutputError, match=r"the result is complete, in .*run-3"):
         taken()
     theirs = tmp_path / "run" if what == "file" else tmp_path / "run" / "x"
     assert theirs.read_text() == "theirs"

@@ -353,15 +353,15 @@ def _notes(study: Study, asks: Mapping[str, Ask], table: pd.DataFrame) -> tuple[
     out = [TIES]
     if outcome.proof.gap > SAME:
         out.append(
-            f"the award is proven within {outcome.gap:.2%}: critical asks are against it as it "
-            "stands, and a bid above its own may still be part of a better one"
+            f"the award is proven within {outcome.gap:.2%}: critical asks are computed against "
+            "this award, and a bid above its own may still be part of a better one"
         )
     ready = table[~table["bid"].isin(asks)]
     if len(ready):
         out.append(f"no critical ask was worked out for {len(ready):,} bids")
     doubtful = [bid for bid, ask in asks.items() if not ask.proven]
     if doubtful:
-        out.append(f"{len(doubtful):,} critical asks are known between two figures only")
+        out.append(f"{len(doubtful):,} critical asks are only known to lie between two figures")
     if study.config.program.years is None and np.isfinite(outcome.budget_pkr):
         left = outcome.budget_pkr - outcome.subsidy_pkr
         out.append(f"PKR {left:,.0f} of the money are left")

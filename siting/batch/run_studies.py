@@ -309,7 +309,7 @@ def _require_ours(out: Path) -> None:
     taken = [name for name in files if (out / name).exists()]
     taken += [n for n in (RUNS, FAILED, WORK) if (out / n).exists() and not (out / n).is_dir()]
     if taken:
-        what = "has files with the names of a batch's files that no batch has written"
+        what = "has files with the names of a batch's files, but no batch wrote them"
         raise InputError(str(out), what, "name another --out", tuple(taken))
     require_free(out / PAGE)
 

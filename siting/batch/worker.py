@@ -69,7 +69,7 @@ def _work(task: Mapping[str, Any]) -> dict[str, Any]:
     lock = hold(out / WORK / f"{key}.lock", WAIT_S)
     if lock is None:
         who = holder(out / WORK / f"{key}.lock")
-        raise InputError(key, f"{who} is still at it after {WAIT_S:,.0f} s")
+        raise InputError(key, f"{who} is still working on it after {WAIT_S:,.0f} s")
     try:
         if (folder / "run.json").is_file():  # by another worker, in the meantime
             return row_of(folder)

@@ -112,7 +112,7 @@ Overrides = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Json = Annotated[
-    bool, typer.Option("--json", help="Print the result as JSON on stdout, nothing else there.")
+    bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else.")
 ]
 
 
@@ -427,7 +427,7 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
         raise
     except Exception as err:
         what = f"siting itself failed: {type(err).__name__}: {err}"
-        _json_of([Fault("", what, "report it, with what stands on stderr")])
+        _json_of([Fault("", what, "report it, with the output on stderr")])
         raise
     finally:
         told()

@@ -301,7 +301,7 @@ class Mandate(Section):
     by: Text | None = None
     """column of areas, such as province, in each of which the share applies; default: one area"""
     pooled: bool = False
-    """whether owners may trade: one share applies to all their places together"""
+    """whether owners may trade obligations: one share then applies to all their places together"""
     money: Literal["public", "owner"] = "public"
     """public: paid like any station; owner: built by the owner, without public money"""
 
@@ -424,8 +424,8 @@ class Program(Section):
     fairness: Literal["none", "max_min"] = "none"
     """max_min: maximise the least share served in any zone, then the total served"""
     least_cost: LeastCost | None = None
-    """the least expensive plan for a share served, as first aim without a budget; default: the best
-    plan for the budget"""
+    """the least expensive plan that serves a given share, as first aim without a budget;
+    default: the best plan for the budget"""
     aims: Annotated[tuple[FirstAim, ...], Field(strict=False), AfterValidator(no_repeat)] = ()
     """order of the first aims, where more than one of fairness, least_cost and a criterion regret
     or cvar is set; each keeps the values of the aims before it"""

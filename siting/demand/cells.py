@@ -147,7 +147,7 @@ def _faults(
 ) -> list[Fault]:
     faults = []
     if shape not in ("square", "h3"):
-        faults.append(Fault("shape", f"{shape} is not a shape of cell", "use square or h3"))
+        faults.append(Fault("shape", f"{shape} is not a cell shape", "use square or h3"))
     if not (np.isfinite(size_m) and size_m > 0):
         faults.append(Fault("size_m", f"{size_m} is not a size", "give metres above 0"))
     if not (np.isfinite(max_snap_m) and max_snap_m > 0):

@@ -58,7 +58,7 @@ def place_depots(
     away_m[known] = shapely.distance(at[known], shapes[nearest[known]])
     name = fleets["depot"].astype(str)
     number = fleets["vehicles"].to_numpy(dtype=float)
-    lost = "move it, or leave it out: its class is then not known by depot"
+    lost = "move it, or leave it out: a class without depots is modelled"
     checks = (
         (~known, "no place", "give lon and lat in degrees", name),
         (known & ~(away_m <= within_m), "outside the study area", lost, name),

@@ -51,7 +51,7 @@ def national_fleet(
     if path is None:
         return _modelled(year, scenario, overrides, scenarios_path, sales_path)
     if overrides or scenarios_path or sales_path:
-        what = "scenarios, sales figures and overrides are of the fleet model"
+        what = "scenarios, sales figures and overrides belong to the fleet model"
         raise InputError(str(path), what, "change the table, or leave it out")
     stock = table("fleet", path)
     _require_sound(stock, str(path))

@@ -145,7 +145,7 @@ def _city_row(cities: pd.DataFrame, city: str, where: str) -> pd.Series:
     matches = cities[names.str.casefold() == city.casefold()]
     if len(matches) != 1:
         what = f"{len(matches)} rows for {city}" if len(matches) else f"has no {city}"
-        fix = f"it has: {', '.join(names)}; for any other, demand.like names one of these that "
-        fix += "it is like, and demand.city_people says how many live there"
+        fix = f"it has: {', '.join(names)}; for another city, set demand.like to the most similar "
+        fix += "of these and demand.city_people to the population"
         raise InputError(f"{where}, column city", what, fix)
     return matches.iloc[0]

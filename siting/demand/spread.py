@@ -120,8 +120,8 @@ def spread_demand(
             if moved and wanted[row] > 0 and classes[column[row]] not in fleets:
                 where = f" in zone {zone}" if by_zone else ""
                 lost = ", ".join(n for n, gone in zip(names, moved, strict=True) if gone)
-                notes[f"{classes[column[row]]}: nothing known of {lost}{where}, its weight went "
-                      "to the rest"] = None  # fmt: skip
+                notes[f"{classes[column[row]]}: nothing is known of {lost}{where}, so its weight "
+                      "went to the rest"] = None  # fmt: skip
     for at_class, name in enumerate(classes):
         if name in fleets:
             total = spread[:, at_class].sum()

@@ -302,8 +302,8 @@ def _basis(given: dict[str, object], by: str | None) -> str:
     if by is not None and by not in have:
         raise InputError("by", f"{by}, but no {needs[by]} given", f"give {needs[by]}")
     if by is None and len(have) != 1:
-        what = "several things to go by" if have else "nothing to go by"
-        raise InputError("by", what, "give roads, buildings or places, and say by which")
+        what = "several bases for spreading" if have else "no basis for spreading"
+        raise InputError("by", what, "give roads, buildings or places, and name one in by")
     return by or have[0]
 
 

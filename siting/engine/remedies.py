@@ -77,7 +77,7 @@ def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) 
     if one.block == "required":
         out = sites[required & ~mend.standing].tolist()
         more = ", …" if len(out) > SHOWN_IDS else ""
-        fix = f"require {len(out):,} fewer, such as without {', '.join(out[:SHOWN_IDS])}{more}"
+        fix = f"require {len(out):,} fewer, e.g. without {', '.join(out[:SHOWN_IDS])}{more}"
     elif one.least and figure <= 0:
         fix = "leave it out"
     if len(mend.figures) > 1:
@@ -91,7 +91,7 @@ def mended(k: int, one: Requirement, mend: Mend, required: Flags, sites: Names) 
 def bounded(one: Requirement, at_least: float) -> Line:
     """Return the line of a requirement for which only a bound is known."""
     if at_least <= 0:
-        fix = "in the conflict; it was not found in time whether changing it alone is enough"
+        fix = "in the conflict; whether changing it alone is enough was not found in time"
         return Line.of(one, 0.0, fix)
     figure = _written(rounded(one, at_least), one.unit)
     most, bound = ("most", "have") if one.least else ("least", "need")

@@ -105,7 +105,7 @@ def _faults(program: Program, lines: Sequence[Line]) -> list[Fault]:
             whole = f"{kinds.count(kind):,} {things}"
             rest = "the budget" if money else "the other requirements"
             what = f"is asked for in {whole}, and {rest} cannot meet all of them"
-            fix = f"change what else clashes, or ask for fewer {things}; of those that clash"
+            fix = f"change the other requirements, or ask for fewer of these {things}"
             names = tuple(program.instance.limits[x.one.place].name for x in mine)
             out.append(Fault(f"a station in every {kind}", what, fix, names))
     return out
@@ -210,7 +210,7 @@ class _Diagnosis:
         """Return whether there is a plan."""
         sure, _ = self.planned(self.program, settings.CONFLICT_PARTS)
         if sure is None:
-            what = "no feasible plan found, and none ruled out"
+            what = "no feasible plan found, and infeasibility not proven"
             raise SolveError(Fault("time limit", what, "give it more time"))
         return sure
 

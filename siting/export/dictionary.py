@@ -47,7 +47,7 @@ _WORDS = {
     "dc": "DC",
     "h3": "H3",
 }
-UNEXPLAINED = "column of an input, passed on as it came"
+UNEXPLAINED = "column of an input, passed on unchanged"
 
 
 def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
@@ -95,7 +95,7 @@ def explain(layer: str, field: str) -> tuple[str, str]:
     >>> explain("roads", "travel_min")
     ('min', 'time to drive it')
     >>> explain("demand", "sector")
-    ('', 'column of an input, passed on as it came')
+    ('', 'column of an input, passed on unchanged')
     """
     for known in (_known().get(layer, ()), _specified(layer), _known()["*"]):
         for pattern, unit, meaning in known:

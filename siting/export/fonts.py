@@ -25,7 +25,7 @@ URDU_FONTS = (
     "Geeza Pro",
     "DejaVu Sans",
 )
-LEFT_OUT = "Names in Urdu are left out: no font at hand here has their letters."
+LEFT_OUT = "Names in Urdu are left out: no font on this machine has their letters."
 
 
 def written(text: str, instead: str = "") -> tuple[str, dict[str, Any]]:

@@ -142,7 +142,7 @@ def outside_layer(
     """
     far = cells[cells["node_id"].isna()]
     wanted = demand.groupby("cell_id")["demand_kwh_day"].sum().reindex(far["cell_id"])
-    unreached = "too far from a road of the network: wanted, cannot be served"
+    unreached = "too far from a road of the network: wanted, but cannot be served"
     parts = [
         gpd.GeoDataFrame(
             {

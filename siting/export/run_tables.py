@@ -28,7 +28,7 @@ from siting.reference.listing import LISTED
 _LAYERS = {
     "sites": ("Stations of the plan: what to build, and what stands already", "Point"),
     "demand": ("Demand cells: public charging energy wanted and served, kWh/day", "Polygon"),
-    "service": ("Who is served from where: straight lines, not the way driven", "LineString"),
+    "service": ("Who is served from where: straight lines, not the roads driven", "LineString"),
     "candidates": ("Places where a station could stand or stands", "Point"),
     "dropped": ("Places left out: too far from a road, in an area excluded, too small", "Point"),
     "neighbourhoods": ("Names of parts of the city", "Point"),

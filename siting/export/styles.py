@@ -221,7 +221,7 @@ def _service(layer: gpd.GeoDataFrame) -> Drawn:
     width = f'0.05 + 0.45 * sqrt("served_kwh_day" / {most:.6g})'
     symbol = qml.line("#b5179e", 0.2, alpha=0.4, width_by=width)
     how = {"renderer": qml.single(symbol), "scale": CLOSE, "shown_by": '"demand_id"'}
-    return [("Who is served from where", "straight lines, the wider the more kWh/day", how)]
+    return [("Who is served from where", "straight lines, wider for more kWh/day", how)]
 
 
 def _roads(layer: gpd.GeoDataFrame) -> Drawn:
@@ -298,7 +298,7 @@ def _isochrones(layer: gpd.GeoDataFrame) -> Drawn:
     ]
     how = {"renderer": qml.graduated("within_min", classes), "opacity": 0.6,
            "shown_by": '"within_min"'}  # fmt: skip
-    return [("Minutes to the nearest station", "driving at the hour the plan is made for", how)]
+    return [("Minutes to the nearest station", "driving times in the hour of the plan", how)]
 
 
 def _built(layer: gpd.GeoDataFrame) -> Drawn:

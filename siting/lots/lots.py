@@ -322,9 +322,9 @@ def _alike(
     if max(apart, paid_apart) > within:
         fewer, theirs, proven = new.fewer(count, within)
         can["fewer"] = {"lots": fewer, "spread_share": theirs}
-        found = f"{'can be had' if proven else 'was found'} within {within:.0%}"
+        found = f"{'is possible' if proven else 'was found'} within {within:.0%}"
         if fewer > 1:
-            notes.append(f"{fewer} lots can be had {theirs:.1%} apart (--lots {fewer})")
+            notes.append(f"{fewer} lots would be {theirs:.1%} apart (--lots {fewer})")
             if fewer + 1 < count:
                 notes[-1] += f"; no number between {fewer} and {count} {found}"
         elif count > 2:
@@ -333,7 +333,7 @@ def _alike(
             parts = {str(i): int(n) for i, n in zip(ids, split[0].parts, strict=True) if n > 1}
             can["split"] = {"parts": parts, "spread_share": split[1]}
             told = " and ".join(f"{i} in {n} equal parts" for i, n in parts.items())
-            notes.append(f"{count} lots can be had {split[1]:.1%} apart if you let {told}")
+            notes.append(f"{count} lots would be {split[1]:.1%} apart if you let {told}")
         if apart > within:
             notes.append("a plan with more, smaller stations (offers.sizes) parts more evenly")
     facts = {
@@ -355,8 +355,8 @@ def _finite(share: float) -> float | None:
 def _why(kwh: np.ndarray, ids: np.ndarray, count: int, within: float, least: float) -> str:
     """Return the reason why no connected lots are within a spread, as text."""
     even = kwh.sum() / count
-    said = f". {count} lots within {within:.0%} cannot be had: in any division, each lot in one "
-    said += f"piece, they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"
+    said = f". {count} lots within {within:.0%} are impossible: in any division into connected "
+    said += f"lots they are at least {least:.1%} apart. An even share is {even:,.0f} kWh/day"
     order = np.argsort(-kwh, kind="stable")
     large = order[kwh[order] > even][:3]
     for i in large:

@@ -246,7 +246,7 @@ def read_answers(folder: Path, studies: Mapping[str, Config]) -> list[Row]:
         }
         rows: list[Row] = [row for row in told["answers"] if row["city"] in same]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
-        what = f"holds no answers of cities: {type(err).__name__}: {err}"
+        what = f"holds no city answers: {type(err).__name__}: {err}"
         raise InputError(str(path), what, "name what siting nation wrote") from err
     before, now = told.get("years", []), _years(studies)
     if before != now:

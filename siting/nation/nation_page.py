@@ -46,7 +46,7 @@ def headline(plan: NationPlan) -> list[tuple[str, str]]:
     granted = math.fsum(plan.cities["granted_pkr"])
     wanted = math.fsum(plan.cities["demand_kwh_day"].dropna())
     others = plan.splits[(plan.splits["split"] != "best") & plan.splits["complete"]]
-    mean = ", the mean over the years, each counting as a city's plan counts it"
+    mean = ", the mean over the years, weighted as in a city's plan"
     lines = [
         ("Energy served", f"{plan.served_kwh_day:,.0f} of {wanted:,.0f} kWh/day "
                           f"({plan.served_kwh_day / max(wanted, 1e-9):.1%})"
@@ -67,13 +67,13 @@ def headline(plan: NationPlan) -> list[tuple[str, str]]:
     if cost is not None:
         money = plan.in_pkr(cost)
         worth = "" if money is None else f", worth PKR {money / 1e6:,.1f} m at the budget's price"
-        lines.append(("Floors cost", f"{cost:,.0f} kWh/day, by the plans at hand{worth}"))
+        lines.append(("Floors cost", f"{cost:,.0f} kWh/day, by the plans found{worth}"))
     lost = plan.cities[plan.cities["status"] == "failed"]
     if len(lost):
         what = "nothing is planned there; the limit counts all energy in reach there as served"
         lines.append(("Failed", f"{', '.join(lost['city'])}: {what}"))
     if plan.unknown:
-        what = "nothing is known of it, the limit is that of the others"
+        what = "nothing is known of it; the limit holds for the other cities"
         lines.append(("Limit without", f"{', '.join(plan.unknown)}: {what}"))
     return lines
 

@@ -124,6 +124,6 @@ def _less(plans: pd.DataFrame) -> str:
 def _more(plans: pd.DataFrame) -> str:
     at = plans.index[plans["chosen"]].max()
     if not len(plans) or at == plans.index[-1]:
-        return "nothing more, as far as a plan was found"
+        return "no plan that serves more was found"
     rate = float(plans.loc[at + 1, "kwh_day_a_million"])
     return f"{rate:,.1f} kWh/day more, with the next more expensive plan found"

@@ -234,7 +234,7 @@ def _bound_faults(facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) 
     yield from _weight_faults(facts, bounds)
     whole = math.fsum(again["term_kwh_day"])
     if whole < told * (1 - NEAR_SHARE) - NEAR_KWH:
-        what = f"adds up to {whole:,.3f} kWh/day, and {told:,.3f} are served"
+        what = f"adds up to {whole:,.3f} kWh/day, less than the {told:,.3f} served"
         yield Fault("certificate.csv", what)
     whole = max(whole, told)
     if abs(whole - facts["bound_kwh_day"]) > NEAR_KWH:
@@ -270,7 +270,7 @@ def _weight_faults(facts: Mapping[str, Any], bounds: pd.DataFrame) -> Iterator[F
         bounds.loc[bounds["weight"] < 0, "city"]
     )
     if not wrong.empty:
-        what = "weights are not 0 or more, with the sum 1 for each city"
+        what = "a city's weights are below 0 or do not sum to 1"
         yield Fault("bounds.csv, weight", what, "", tuple(wrong.astype(str)))
 
 

@@ -501,7 +501,7 @@ class Rounds:
         if not faults:
             have = self.config.money_pkr
             need, there, most = (f"PKR {x / 1e6:,.1f} m" for x in (least, have, max(least, have)))
-            what = f"the floors of the cities take {need} at the least found, the budget is {there}"
+            what = f"the cities' floors need {need} by the plans found; the budget is {there}"
             fix = f"raise it to {most}, or lower a floor"
             faults.append(Fault("years" if self.years else "budget_pkr", what, fix))
         return faults

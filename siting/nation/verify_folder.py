@@ -72,7 +72,7 @@ def _files(folder: Path) -> tuple[str, bool]:
     hashes = read_nation_manifest(folder)
     record = read_json(folder / MANIFEST)
     if set(record) != {"format", "siting", "sha256", SEAL} or record["siting"] != __version__:
-        what = f"has other keys than a plan, or is not of this version, siting {__version__}"
+        what = f"has keys that no plan has, or is not of this version, siting {__version__}"
         raise InputError(str(folder / MANIFEST), what, AGAIN)
     runs = folder / CITIES
     pages = [f"{CITIES}/{one.name}/{REPORT}" for one in runs.iterdir()] if runs.is_dir() else []
@@ -118,7 +118,7 @@ def _city(
             what = "is not the question that the nation asked of the city"
             faults.append(Fault(str(run / "config.yaml"), what, MENDED, odd))
     refuse(faults)
-    return "its run holds, and says what the nation says of it", None
+    return "its run is verified and agrees with the nation's figures", None
 
 
 def _differing(said: Row, is_: Row) -> tuple[str, ...]:
@@ -194,8 +194,8 @@ def _written(folder: Path, nation: Rounds, plan: NationPlan, notes: list[str]) -
     refuse(faults)
     lost = "".join(f"; nothing of {name}, which failed" for name in nation.failed)
     notes.append(
-        f"the nation's own word, which nothing in it proves: its configuration, written "
+        f"claims that nothing in the folder proves: its configuration, written "
         f"{facts['written']}, seconds, and what cities answered to questions but the last "
         f"({ANSWERS}): their bounds were not proven again{lost}"
     )
-    return f"{len(names):,} files come out of the answers and the runs as they are", None
+    return f"{len(names):,} files rebuilt from the answers and the runs, identical", None

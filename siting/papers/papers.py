@@ -224,7 +224,7 @@ def _pc1(word: Word, run: _Run) -> None:
         word.say(f"{who[:1].upper()}{who[1:]}: ", Blank("name, designation, telephone, signature"))
     word.head("Annex A: the stations", new_page=True)
     trace = f"siting trace {run.path.name} STATION"
-    word.say(f"Where a row comes from: {trace}. Totals are sums of it.")
+    word.say(f"The source of each row: {trace}. Totals are sums of rows.")
     rows = [
         (row["site_id"], row["place"], row["chargers"], f"{row['power_kw']:,.1f}",
          f"{row['cost_pkr']:,.0f}", f"{row['subsidy_pkr']:,.0f}", f"{row['served_kwh_day']:,.1f}")

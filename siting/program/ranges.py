@@ -52,5 +52,5 @@ def check_ranges(
         wanted = floor.wanted(demand_kwh)
         if ((wanted > 0) & (wanted < 10 * settings.ARITHMETIC * largest_kwh)).any():
             little.append(f"{floor.name}: {wanted[wanted > 0].min():.2g} kWh/day")
-    what = f"have almost no demand beside a row of {largest_kwh:.2g} kWh/day"
+    what = f"have almost no demand compared with a row of {largest_kwh:.2g} kWh/day"
     refuse(faults + naming("floors", what, little, "leave them out"))

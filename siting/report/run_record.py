@@ -215,7 +215,7 @@ class _RunForm(_Form):
     def _begins_with_the_plan(self) -> Self:
         for row in self.what_if or []:
             if not (isinstance(row, _Case) or row.why_not):
-                raise ValueError("what_if has a case that is not told, nor why")
+                raise ValueError("what_if has a case with neither figures nor a reason")
         if self.what_if and not isinstance(self.what_if[0], _Case):
             raise ValueError("what_if does not begin with the plan itself")
         return self

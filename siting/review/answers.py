@@ -62,7 +62,8 @@ def answered(study: Study, path: Path) -> Answered:
         ("answer", "is none of " + ", ".join(ANSWERS), "", ~answer.isin(ANSWERS)),
         *((name, f"is given though the answer is not {SANCTIONED}", "leave it blank",
            (file.text(name) != "") & (answer != SANCTIONED)) for name in numbers),
-        ("site", "names no site or bid, or both", "give one of them", (site != "") == (bid != "")),
+        ("site", "names neither a site nor a bid, or names both", "give one of them",
+         (site != "") == (bid != "")),
         ("bid", "is not a bid of the run",
          f"there are: {', '.join(sorted({*of} - {''})) or 'none'}",
          (bid != "") & ~bid.isin(set(of))),
@@ -82,7 +83,7 @@ def answered(study: Study, path: Path) -> Answered:
         kw, pkr = float(numbers["kw"][n]), float(numbers["pkr"][n])
         if kw == kw:
             more = mine & (offers["power_kw"] - offers["standing_kw"] > kw + 1e-6)
-            said = [f"draws {p:g} kW, sanctioned are {kw:g} kW" for p in offers["power_kw"]]
+            said = [f"draws {p:g} kW, but {kw:g} kW are sanctioned" for p in offers["power_kw"]]
             reason = reason.mask(more & (reason == ""), pd.Series(said, offers.index))
         if pkr == pkr:
             offers.loc[mine, "connection_cost_pkr"] = pkr
@@ -117,6 +118,6 @@ def changed_least(study: Study, before: tuple[str, ...]) -> tuple[Study, list[st
         made = study.with_stages({"limits": (*study.limits, stays)}, progress=study.progress)
         note = f"{need:,} stations stay as they were"
         if given_up:
-            note += f"; {given_up:,} more could not, for the money or a limit"
+            note += f"; {given_up:,} more could not, because of the money or a limit"
         return made, [note]
     return study, ["no station needs to stay as it was"] if may else []

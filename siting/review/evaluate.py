@@ -99,20 +99,20 @@ class Evaluation(Shown):
         """The comparison in one sentence."""
         theirs = self.scores["theirs"]["served_share"]
         if self.best is None:
-            return f"Theirs serves {theirs:.1%} of the energy wanted."
+            return f"Their plan serves {theirs:.1%} of the energy wanted."
         best = self.scores["best"]["served_share"]
         bound = self.facts["best"]["bound_share"]
         same = " and as many stations" if self.facts["same_stations"] else ""
         proven = f"it is proven that no plan within the rules serves more than {bound:.1%}"
         if theirs > bound * (1 + 1e-9):
             return (
-                f"Theirs breaks rules and serves {theirs:.1%}, more than any plan within them for "
-                f"the same money{same}: the best found of these serves {best:.1%} ({proven})."
+                f"Their plan breaks rules and serves {theirs:.1%}, more than any plan within them "
+                f"for the same money{same}: the best found of these serves {best:.1%} ({proven})."
             )
         word = "" if self.best.outcome.status == "optimal" else " found"
         return (
-            f"Theirs serves {theirs:.1%} of the energy wanted; the best plan{word} for the same "
-            f"money{same} serves {best:.1%} ({proven})."
+            f"Their plan serves {theirs:.1%} of the energy wanted; the best plan{word} for the "
+            f"same money{same} serves {best:.1%} ({proven})."
         )
 
 
@@ -252,7 +252,7 @@ def _valued(study: Study, chosen: Collection[str], budget_pkr: float) -> tuple[P
         program = program_of(asked)
         answer = plan_of(program, chosen)
     if asked.need is not None and program.gap != answer.program.gap:
-        broken.append("viability gap: public money would have to pay more of a station than it may")
+        broken.append("viability gap: a station would need more public money than is allowed")
         asked = replace(asked, need=replace(asked.need, cap=1.0))
     broken += _under_floors(program, answer.floor_table)
     return _recounted(study, asked, answer), broken

@@ -344,7 +344,7 @@ def _not_built(run: Explained, reasons: SiteReasons, limit_s: float) -> bool:
 def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]) -> str:
     """Return the result of the best plan with a station at a site, in words."""
     given = replace(run.asked, required=(*run.asked.required, site))
-    again = _again(run, given, limit_s, "with all else that is required it cannot stand")
+    again = _again(run, given, limit_s, "it cannot stand together with all other requirements")
     if isinstance(again, str):
         return again
     figures["required"] = again.figures
@@ -399,7 +399,7 @@ class Again:
         """Return the bound on the plans that `which` names, in words, or that none is proven."""
         proof = self.answer.proof
         if not math.isfinite(proof.bound):
-            return f"in the time nothing is proven of a {which}"
+            return f"nothing was proven in time about a {which}"
         verb = "serves more" if self.energy else "is better"
         return f"no {which} {verb} than {amount(proof.bound, proof.unit)}"
 
@@ -593,7 +593,7 @@ def _money(run: Explained, limit_s: float, figures: dict[str, Any]) -> list[tupl
     try:
         more = effort_for(given, limit_s, finer).solve(program, start=outcome.offers).proof
     except SolveError:
-        return [("Budget", f"{text}; what more would do was not found in {limit_s:g} s")]
+        return [("Budget", f"{text}; the effect of more money was not found in {limit_s:g} s")]
     gained = max(better_by(program, more, outcome.proof), 0.0)
     most = max(better_by(program, replace(more, objective=more.bound), outcome.proof), 0.0)
     proven = math.isfinite(more.bound)

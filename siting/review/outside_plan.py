@@ -297,7 +297,7 @@ def their_plan(study: Study, layer: TheirLayer, where: str) -> TheirPlan:
     have = ", ".join(layer.known)
     broken = [
         f"{name}: no such charger or configuration in the study; scored without it "
-        f"({_some(rows)}); there are: {have}; --map-config {name}=… says which it is"
+        f"({_some(rows)}); there are: {have}; --map-config {name}=NAME maps it to one of these"
         for name, rows in layer.unknown.items()
     ]
     built = {*kept["site_id"], *new["site_id"]}

@@ -248,7 +248,7 @@ def _notes(
         if stopped in ("time limit", "interrupted"):
             yield (
                 f"the {when} solve was stopped ({stopped}) at a gap of {gap:.2%}: how far a solver "
-                "comes by then differs from run to run, so another plan is to be expected"
+                "gets by then differs from run to run, so another plan is to be expected"
             )
     threads = before["solver"]["threads"]
     if threads != study.config.solver.threads:

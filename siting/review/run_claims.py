@@ -79,7 +79,8 @@ _OF_A_REPLAN = re.compile(
     r"too, but numbers all sites anew"
     rf"|[^,\n]+\.csv: {NUMBER} (?:sanctioned|refused|withdrawn)"
     rf"(?:, {NUMBER} (?:refused|withdrawn))*"
-    rf"|{NUMBER} stations stay as they were(?:; {NUMBER} more could not, for the money or a limit)?"
+    rf"|{NUMBER} stations stay as they were"
+    rf"(?:; {NUMBER} more could not, because of the money or a limit)?"
     r"|no station needs to stay as it was"
 )
 

@@ -264,7 +264,7 @@ def _findings(
             f"{1 - standard.alpha:.0%} of drivers within {standard.wait_min:g} min (Erlang C): "
             + _why(standard, plan.outcome.model)
         )
-        more = ", more than simulated: it has nobody turn away, and a peak that lasts"
+        more = ", more than simulated, as if nobody turned away and the peak lasted"
         lines.append(
             f"Erlang C expects {erlang:.0%} late in the busiest hour of each queue"
             + (more if erlang > late + half else "")
@@ -292,7 +292,7 @@ def _why(standard: Service, model: str) -> str:
         return "the model coverage knows no capacity"
     if standard.rule == "rated_share":
         return "rule rated_share counts kW, not the time a port is taken"
-    return "their classes are mixed otherwise than in the whole city"
+    return "their mix of classes differs from that of the whole city"
 
 
 def _slow_ports(expected: pd.DataFrame, plan: Plan, waiting: Waiting) -> list[str]:

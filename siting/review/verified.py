@@ -265,7 +265,7 @@ def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
     if rests:
         notes.append(f"rests on other solves, not done again: {', '.join(rests)}")
     refuse(faults)
-    return f"worked out again from each other: {', '.join(again)}", None
+    return f"recomputed from each other: {', '.join(again)}", None
 
 
 def _records(table: pd.DataFrame) -> list[str]:
@@ -310,7 +310,7 @@ def _written(
     faults += page
     refuse(faults)
     notes.append(
-        f"the run's own word, which nothing in it proves: written {moment.written}, seconds, "
+        f"claims that nothing in the run proves: written {moment.written}, seconds, "
         f"memory, platform, versions (siting {moment.siting}, Python {moment.python}), and the "
         "SHA-256 of inputs, which siting rerun holds against the files"
     )
@@ -350,7 +350,7 @@ def _replan_words(
     more = max(len(told["warnings"]) - len(anew["warnings"]), 0)
     own: list[str] = [line for line in told["warnings"][:more] if said_by_a_replan(line)]
     words = [f"{_CHANGES} and {_REPLANNED} ({before.run!r})", *(f"“{line}”" for line in own)]
-    notes.append(f"told of the run before, which is not here: {'; '.join(words)}")
+    notes.append(f"claims about the earlier run, which is not here: {'; '.join(words)}")
     return own
 
 

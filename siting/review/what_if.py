@@ -38,7 +38,7 @@ _NO_PANEL = (
     "aside, #plan-map > .quiet { display: none }</style>"
 )
 SCRIPT = files("siting.review") / "what_if.js"
-SAME = "The same stations but for your wishes; nothing is decided anew."
+SAME = "The same stations except for your changes; nothing else is decided again."
 
 
 class WhatIf:

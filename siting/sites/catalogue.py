@@ -95,7 +95,7 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
         raise InputError(f"{where}, column kind", "each connection needs kva or max_kw")
     by_kw = grid[grid["kind"] == "connection_kw"]
     loose = ~by_kw["max_kw"].isin(tiers["max_kw"]) | by_kw["max_kw"].duplicated(keep=False)
-    what = "a price by the kW is of no connection, or given twice"
+    what = "a price per kW belongs to no connection, or is given twice"
     fix = "give it the max_kw of its connection"
     refuse(rows_fault(f"{where}, column max_kw", loose, by_kw["item"], what, fix))
     return grid

@@ -296,9 +296,9 @@ def configuration_faults(configurations: Configurations, chargers: pd.DataFrame)
         if not name.strip():
             faults.append(Fault("configurations", "one has no name"))
         if name == EXISTING:
-            faults.append(Fault(where, "the name is kept for stations that stand", "rename it"))
+            faults.append(Fault(where, "the name is reserved for existing stations", "rename it"))
         if name.startswith(EXTENDED) or name.endswith(UPGRADED):
-            what = f"{EXTENDED}… and …{UPGRADED} are kept for extended and upgraded offers"
+            what = f"{EXTENDED}… and …{UPGRADED} are reserved for extended and upgraded offers"
             faults.append(Fault(where, what, "rename it"))
         if not chosen:
             faults.append(Fault(where, "has no chargers", "give a type and a number"))

@@ -51,7 +51,7 @@ def with_sizes(
     }
     taken = tuple(name for name in named if name in made)
     if taken:
-        what = "bears the name of a size with other numbers"
+        what = "has the name of a size with different numbers"
         raise InputError("offers.configurations", what, "rename it", taken)
     return named | made
 

@@ -49,7 +49,7 @@ def doubts_of(
         lines.append(
             f"{people:,.0f} people in {len(cells):,} cells of {km2:,.1f} km2 together: nowhere in "
             f"Pakistan do more than {most:,.0f} live in as much land; are they counted twice, or "
-            "is the column another one?"
+            "is this the wrong column?"
         )
     if asked.city.casefold() not in set(library()["city"].str.casefold()):
         return lines

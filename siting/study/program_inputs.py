@@ -232,7 +232,7 @@ def need_of(
         margin[name] = min(worths, default=0.0)
     lost = tuple(name for name, pkr in margin.items() if pkr < 0)
     if lost:
-        what = "does not pay for the power of what these vehicle classes are sold"
+        what = "does not pay for the power sold to these vehicle classes"
         fix = "raise the price of their charger groups, or plan with offers.subsidy.rule: share"
         raise InputError("money.prices_pkr_kwh", what, fix, lost)
     if open_.any():

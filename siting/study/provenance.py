@@ -175,13 +175,13 @@ def demand_notes(
     if config.year > people_to_energy.PROJECTED_AFTER:
         by = "the fleet table" if config.demand.fleet_csv else f"scenario {config.demand.scenario}"
         lines.append(
-            f"{config.year} is a projection, no forecast: no target by class reaches beyond "
+            f"{config.year} is a projection, not a forecast: no target by class reaches beyond "
             f"{people_to_energy.PROJECTED_AFTER}, and {by} carries today's growth of sales on"
         )
     if case != "central":
         lines.append(
             f"case {case}: every figure of the demand stands at the end of "
-            "its range at once, a bound and no likely outcome"
+            "its range at once, a bound, not a likely outcome"
         )
     return lines
 

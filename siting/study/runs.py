@@ -125,7 +125,7 @@ def write_program(study: Study, path: Path) -> None:
     if aim.lacks_best:
         best_plans = best_by_scenario(program, Effort(study.config, study.solve_progress), ())
         if best_plans is None:
-            what = "the best plan of each scenario, which regret counts from, was not found in time"
+            what = "a scenario's best plan, from which regret is measured, was not found in time"
             raise SolveError("--write-lp", what, "raise solver.time_limit_s")
         aim = aim.with_best(tuple(one.proof.objective for one in best_plans))
     program.write_lp(path, aim)

@@ -103,7 +103,7 @@ def _zones(config: Config, source: PeopleZones, network: Network) -> People:
     elif beyond > MOST_OUTSIDE * zones["people"].sum():
         notes.append(
             f"{beyond / zones['people'].sum():.0%} of the zones' people would live outside the "
-            "outline of the roads if they lived evenly: all are put inside "
+            "outline of the roads if they were spread evenly: all are put inside "
             "(demand.people.clip_to_roads: true leaves that share out)"
         )
     if source.spread_by == "streets":

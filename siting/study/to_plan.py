@@ -411,7 +411,7 @@ def shown_offers(config: Config, offers: Table, outcome: Outcome) -> Table:
     "solver",
     told=CERTIFICATE,
     found=lambda prices: (
-        "none: the bound is claimed, and not to be proven from the run's files"
+        "none: the bound is a claim that the run's files cannot prove"
         if prices is None
         else f"{len(prices) - 1:,} prices, from which siting verify proves a bound"
     ),

@@ -96,8 +96,8 @@ def print_demand(wanted: DemandRun, folder: Path) -> None:
         )
     if len(wanted.fleet):
         console.say(
-            "  The fleet is fitted to these figures: the comparison shows that it holds them, and "
-            "tests nothing."
+            "  The fleet is fitted to these figures: the comparison shows that it reproduces "
+            "them, and is not a test."
         )
     for title, swings, column, unit in (
         ("What moves the total most", wanted.total_swings, "swing_share", "of the total"),

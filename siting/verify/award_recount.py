@@ -86,7 +86,7 @@ def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> No
         known = table[table["bid"].astype(str).isin(set(summed.index))]
         for column in summed.columns:
             due = summed[column].reindex(known["bid"].astype(str)).to_numpy()
-            what = "bids with another sum than the file of bids"
+            what = "bids whose sum differs from the file of bids"
             wrong = differs(known[column], due)
             ledger.broken(f"{name}, column {column}", what, known["bid"], wrong)
         low, high = (table[f"critical_{end}_pkr"].to_numpy(float) for end in ("low", "high"))
@@ -101,11 +101,11 @@ def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> No
     most = lost["critical_high_pkr"]  # below 0: no ask would win; blank: not computed
     over = (lost["ask_pkr"] - most).where(most >= 0, 0.0)
     untrue = differs(lost["over_pkr"].fillna(0.0), over, 1.0)
-    what = "bids that are told another sum than their ask less their critical ask"
+    what = "bids whose sum is not their ask less their critical ask"
     ledger.broken("losers.csv, column over_pkr", what, lost["bid"], untrue)
     drawn = account.offers.groupby("bid")["subsidy_pkr"].sum()
     apart = differs(drawn, summed["ask_pkr"].reindex(drawn.index), 1.0)
-    what = "bids whose offers draw something else than the file of bids asks for"
+    what = "bids whose offers draw another sum than the file of bids asks for"
     ledger.broken("offers, column subsidy_pkr", what, drawn.index, apart)
 
 
@@ -115,7 +115,7 @@ def _check_rules(
     """Check alternatives, caps and reserve prices of the bids that stand."""
     first = won[(won["line"] == 0) & (won["one_of"] != "")]
     for (bidder, group), rows in first.groupby(["bidder", "one_of"]):
-        what = f"alternatives {group!r} of {bidder} win together: one may"
+        what = f"alternatives {group!r} of {bidder} win together, but only one may"
         ledger.broken("winners.csv", what, rows["bid"], np.full(len(rows), len(rows) > 1))
     for cap in account.caps:
         named = won[won[cap.column] != ""]

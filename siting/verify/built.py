@@ -77,7 +77,7 @@ def _check_course(book: Book, ledger: Ledger) -> None:
     ledger.row("existing stations kept or extended", len(book.kept) - lost, len(book.kept))
     if len(book.years) > 1:
         wrong = len(ended) - lost + len(less)
-        ledger.row("new stations that close or become less over the years", wrong, 0)
+        ledger.row("new stations that close or shrink over the years", wrong, 0)
 
 
 def _check_bids(book: Book, ledger: Ledger) -> None:

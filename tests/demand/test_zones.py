@@ -168,7 +168,7 @@ def test_buildings_by_footprint_and_places_by_number_or_weight():
 @pytest.mark.parametrize(
     ("given", "word"),
     [
-        ({}, "nothing to go by"),
+        ({}, "no basis for spreading"),
         ({"network": grid_network(), "pois": gpd.GeoDataFrame()}, "several"),
         ({"network": grid_network(), "by": "buildings"}, "no buildings given"),
         ({"network": grid_network(), "by": "guess"}, "guess"),

@@ -62,6 +62,6 @@ def test_every_fault_of_the_answers_is_told_by_its_line(folder, tmp_path):
         "column kw: is given though the answer is not sanctioned (line 4)",
         "column kw: not a number of 0 or more (line 5)",
         "two answers for one place (line 5)",
-        "names no site or bid, or both (line 6)",
+        "names neither a site nor a bid, or names both (line 6)",
     ):
         assert text in said, text

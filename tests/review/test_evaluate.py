@@ -63,8 +63,8 @@ def test_the_east_hub_serves_half_of_what_the_west_hub_does(town, tmp_path):
     assert found.facts["best"]["bound_kwh_day"] == pytest.approx(8.0)
     assert found.broken == []
     assert found.sentence == (
-        "Theirs serves 33.3% of the energy wanted; the best plan for the same money serves 66.7% "
-        "(it is proven that no plan within the rules serves more than 66.7%)."
+        "Their plan serves 33.3% of the energy wanted; the best plan for the same money serves "
+        "66.7% (it is proven that no plan within the rules serves more than 66.7%)."
     )
     assert found.scores["theirs"]["people_left_out_share"] == pytest.approx(8 / 12)
     assert found.scores["theirs"]["gini"] == pytest.approx(2 / 3)  # a third has all there is
@@ -218,7 +218,7 @@ def test_where_no_plan_keeps_the_rules_for_the_money_theirs_is_still_scored(town
     assert found.scores["theirs"]["served_kwh_day"] == pytest.approx(4.0)
     assert "required sites without a station" in found.broken[0]
     assert "no plan keeps the rules for this money" in found.notes[0]
-    assert found.sentence == "Theirs serves 33.3% of the energy wanted."
+    assert found.sentence == "Their plan serves 33.3% of the energy wanted."
 
 
 @pytest.mark.slow
@@ -359,7 +359,7 @@ def test_the_verb_writes_a_folder_and_prints_the_answer(town, tmp_path):
     out = tmp_path / "out"
     done = here("evaluate", town, "--sites", theirs, "--map-config", "quick=hub", "--out", out)
     assert done.exit_code == 0, done.stderr
-    assert "Theirs serves 33.3%" in done.stdout
+    assert "Their plan serves 33.3%" in done.stdout
     assert "two wheeler" in done.stdout
     assert {p.name for p in out.iterdir()} == {
         "config.yaml", "evaluation.csv", "evaluation.json", "evaluation.png",

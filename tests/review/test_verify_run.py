@@ -22,7 +22,7 @@ from siting.export import json_text
 from siting.review import frontier_to_folder, replan, rerun, verify_run
 from siting.study import plan_from_run, write_report
 
-OWN_WORD = "the run's own word, which nothing in it proves"
+OWN_WORD = "claims that nothing in the run proves"
 
 
 @pytest.fixture

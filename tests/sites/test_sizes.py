@@ -193,7 +193,7 @@ def test_sizes_that_cannot_be_are_refused(sizes, words):
 
 
 def test_a_bundle_may_not_bear_a_size_s_name_with_other_numbers():
-    with pytest.raises(InputError, match="bears the name of a size with other numbers"):
+    with pytest.raises(InputError, match="has the name of a size with different numbers"):
         with_sizes({"4_lev_3": {"lev_3": 6}}, SOME, CHARGERS)
     assert "4_lev_3" in with_sizes({"4_lev_3": {"lev_3": 4}}, SOME, CHARGERS)
 
