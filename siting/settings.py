@@ -118,7 +118,7 @@ STALLED = 2e-5
 LONG_STALLED = 5e-4  # at the root if its cuts are slow; not measured
 NODE_STALLED = 2e-4  # at a node, and for the price of a rupee; not measured
 PRICING_STALLED = 5e-3  # in column generation with links; not measured
-# Number of successive rounds of cuts, or dives, with too small a gain after which they end.
+# Rounds of cuts, or dives, end after this number in succession with too small a gain.
 # Alike from 1 to 6.
 IDLE = 3
 # The same number before the bound first falls. Measured: this may take a dozen rounds (row 13).
@@ -239,8 +239,8 @@ HARD_SECONDS = 6.0  # the same if payments are decided by year; not measured
 # Gap to which a window is solved. With decay or decided payments the first gap is ten times as
 # wide. Measured: windows of four sites need 3 to 15 s for a gap of 0.2 % (row 15).
 WINDOW_GAP = 2e-4
-BEST_SITES = 12  # with decay, the number of best sites kept for a row; not measured
-# With decay, the number of best stations outside a window kept for a row. Not measured.
+BEST_SITES = 12  # with decay, number of sites kept for a row, best first; not measured
+# With decay, number of stations outside a window kept for a row, best first. Not measured.
 BEST = 8
 # First number of pairs of a row inside a window, and also outside, besides the pairs in use.
 # Measured (embedded city): a window takes 0.1 s; with all pairs it takes 3 to 15 s.
@@ -254,14 +254,15 @@ PLAN_EVERY = 10  # later, number of nodes, rounds or iterations between two plan
 # Largest number of kinds whose stations are counted, and of counts tried at a node. Not measured.
 MOST_COUNTS = 40
 ROUNDS = 6  # rounds of windows, or of the root's cuts, in a turn; not measured
-# Sites in which two plans differ that are crossed at once; more are crossed in areas of a quarter
-# of this. Measured (row 18, 390 sites): areas of 10 and 15 sites are alike; crossings with 30 and
-# 60 take longer. Embedded city, 33 to 53 sites: areas of 15 and 30 give plans 1.2 % worse.
+# Largest number of sites, of those where two plans differ, that are crossed at once; more are
+# crossed in areas of a quarter of this number. Measured (row 18, 390 sites): areas of 10 and 15
+# sites are alike; crossings with 30 and 60 take longer. Embedded city, 33 to 53 sites: areas of 15
+# and 30 give plans 1.2 % worse.
 CROSSED = 60
-# Power of the used share of the budget by which the price of money rises between areas, from its
-# price in the relaxation. Measured (row 18, six crossings): with PKR 20 m 84,502 kWh/day at 3 and
-# 84,418 at 1; with PKR 200 m 90,333 at 3 and 89,859 at 10. Half of the price, whatever is used,
-# gives 84,256 and 88,336.
+# Before each area the price of money is set: its price in the relaxation times the used share of
+# the budget to this power. Measured (row 18, six crossings): with PKR 20 m 84,502 kWh/day at 3 and
+# 84,418 at 1; with PKR 200 m 90,333 at 3 and 89,859 at 10. A fixed price of half that in the
+# relaxation gives 84,256 and 88,336.
 SCARCITY = 3.0
 ROUNDINGS = 8  # roundings of relaxations in a turn, as pairs to cross; not measured
 NODES = 40  # nodes of the tree in a turn; measured: 0.1 to 3 s each under the viability gap

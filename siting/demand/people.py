@@ -225,7 +225,10 @@ def id_faults(
 def shape_faults(
     layer: gpd.GeoDataFrame, path: Path, kinds: Collection[str], wanted: str
 ) -> list[Fault]:
-    """Return faults of rows with missing, broken or unwanted geometry; `wanted`: kinds in words."""
+    """Return faults of rows with missing, broken or unwanted geometry.
+
+    `wanted`: the wanted kinds, in words.
+    """
     shapes = layer.geometry
     missing = (shapes.isna() | shapes.is_empty).to_numpy()
     geom_types = shapes.geom_type.to_numpy()

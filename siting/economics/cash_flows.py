@@ -92,7 +92,7 @@ def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
 
 
 def sold_shares(offers: pd.DataFrame, by_group: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the share of each group (column) in an offer's sales (row, in their order).
+    """Return the share of each charger group (column) in the sales of each offer (row).
 
     `by_group` is the sales by ``site_id`` (index) and charger group (column), in any unit; without
     sales, and by default, shares are proportional to capacity.

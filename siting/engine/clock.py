@@ -110,7 +110,7 @@ class Clock:
         return out
 
     def handed_on(self) -> Clock:
-        """Return a clock for the rest of a solve; this one stays, silent, with a task beside it."""
+        """Return a clock for the rest of a solve; a parallel task keeps this one, silent."""
         out = copy.copy(self)
         self._progress, self.seconds = None, {}
         return out

@@ -187,7 +187,7 @@ class CutModel(ABC):
     ) -> tuple[Relaxed | None, float]:  # fmt: skip
         """Return the optimum after some rounds of cuts, and the lowest bound on the way.
 
-        `passed`: gets the option values of the optima before it.
+        `passed`: list to which the option values of the earlier optima are added.
         """
         relaxed = self.solve()
         if relaxed is None:

@@ -155,7 +155,7 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
     """Make viable plans from new choices until the gap is proven.
 
     Stations that lack money are shrunk or dropped. A plan counts even if the time ended while
-    another one was made beside it.
+    another was made in parallel.
     """
     new = (start for start in starts if inc.is_new(start[0]))
     while not inc.done:
@@ -171,7 +171,7 @@ def round_viable(inc: Incumbent, starts: Iterable[Start]) -> None:
 
 
 def whole_stations(inc: Incumbent, relaxations: list[Floats]) -> Iterator[Start]:
-    """Yield choices of the larger stations of relaxations, the last first; empty their list.
+    """Yield choices made from relaxations, the last one first; the list is emptied.
 
     If a relaxation spreads its stations over many sites, there are two more choices: all these
     sites, of which all that lack money are dropped at once, and one site of each cluster.

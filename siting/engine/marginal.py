@@ -46,7 +46,7 @@ def lost_without(
     Returns
     -------
     dict
-        Loss by site, in the order of `site_ids` and the program's unit; 0 if the others can serve
+        Loss by site, in the order of `site_ids`, in the program's unit; 0 if the others can serve
         all its demand, or if the site has no station.
     """
     kept = program.instance.positions_of(offer_ids)

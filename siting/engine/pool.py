@@ -3,7 +3,7 @@
 A cut bounds the service of any choice (`siting.engine.cuts`), for any payments and any aim. So
 programs that differ in money, aim and requirements are integer programs over options and measures
 alone, and each starts with the cuts of all earlier ones. At first, cuts are added to its relaxation
-until they lower the bound little. Then the integer program is solved, cut at its optimum, and
+until they hardly lower the bound. Then the integer program is solved, cut at its optimum, and
 solved again until a choice reaches the bound. Choices are valued exactly, by flows where possible.
 """
 
@@ -77,7 +77,7 @@ class Pool:
         return self._incumbent.weighed(np.sort(choice))
 
     def bounded(self, query: Query) -> float:
-        """Add cuts until they lower the relaxation's bound little; return the bound."""
+        """Add cuts until they hardly lower the relaxation's bound; return the bound."""
         low, weak = math.inf, 0
         while weak < settings.IDLE and not self.clock.over:
             answer = self._run(query, (), whole=False)

@@ -39,7 +39,7 @@ def prices_of(program: Program, *, limit_s: float, seed: int = 1) -> pd.DataFram
     relaxation = Relaxation(frame, clock, seed=seed)
     if frame.matrix.a.shape[1] <= settings.SMALL_COLUMNS:
         relaxation.model.setOptionValue("solver", "simplex")
-    else:  # approximate prices prove nearly as much
+    else:  # approximate prices prove nearly as good a bound
         relaxation.model.setOptionValue("run_crossover", "off")
     with clock.listening():
         relaxation.solve()

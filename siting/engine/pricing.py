@@ -200,7 +200,8 @@ class Pricing:
         """Add options by pricing; return bounds on all plans, None if time ends too early.
 
         `gap`: relative gap asked for; much smaller promised gains are ignored; `best`: value of the
-        best known plan, signed so that more is better. Options that no better plan has are dropped.
+        best known plan, signed so that more is better. Options that are in no better plan are
+        dropped.
         """
         known = self._rounds(gap, best)
         if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
@@ -301,7 +302,7 @@ class Pricing:
 
     def _price_in(self, found: Answered, bound: float, reduced: Floats, gap: float) -> bool:
         """Add the options and energies that promise a gain; return whether there are any."""
-        # A round of a large program takes so long that plans gain more in that time.
+        # A round of a large program takes so long that improving plans gains more.
         share = 2.0 if self.frame.large else settings.RELAXED_GAP
         open_ = max(settings.SIGNIFICANT, share * gap)
         if bound - found.objective <= open_ * abs(bound):

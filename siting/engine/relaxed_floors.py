@@ -65,9 +65,10 @@ def viable(
 
     Under the viability gap a relaxation takes more stations than the money can pay for. Stations
     with the largest shortfall are shrunk or postponed to the largest option that costs less, or
-    dropped, until no shortfall is left. In a large program the option costs less by at least that
-    shortfall: this takes half the time, and small steps lose the sales of many stations. If time
-    runs out, all stations with a shortfall are dropped, which takes no customers from the others.
+    dropped, until no shortfall is left. In a large program the option must cost less by at least
+    that shortfall: this takes half the time, and smaller steps lose the sales of many stations. If
+    time runs out, all stations with a shortfall are dropped, which takes no customers from the
+    others.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 1. Under the viability gap, column generation's relaxation (if there is one) is made viable. A large
    program goes on with the turns at once.
-2. Cuts are added to the master problem in rounds, until they lower the bound little. If a whole
+2. Cuts are added to the master problem in rounds, until they hardly lower the bound. If a whole
    relaxation is known, they pause after a turn.
 3. The relaxation under these cuts is made viable or rounded. Without a fast evaluation a dive comes
    first.

@@ -24,8 +24,8 @@ class Step:
     """A step: `turn` takes one turn, and returns whether another may gain more.
 
     `ready`: whether the step can take a turn now; `growth`: work of a turn, as a multiple of the
-    work of the turn before; `left`: the gap by the step's own bound, which may still be above the
-    bound known.
+    work of the turn before; `left`: the gap by the step's own bound, which may be worse than the
+    best bound.
     """
 
     turn: Callable[[], bool]
@@ -33,7 +33,8 @@ class Step:
     growth: float = 1.0
     left: Callable[[], float] | None = None
     work: float = 0.0  # work of all its turns
-    rate: float = math.inf  # gap closed in the last turn per unit of work of the next turn
+    # Gap closed in the last turn, per unit of work that the next turn is expected to take.
+    rate: float = math.inf
     pace: float = 0.0  # gap closed per second of the last turn
     ended: bool = False  # whether its last turn could gain no more
 

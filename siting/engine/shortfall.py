@@ -66,7 +66,7 @@ class Shortfall:
         self.cost = outer.toarray()[0] if self.single else np.zeros(len(self.columns))
         self.a = sparse.csc_array(inner if self.single else sparse.vstack([inner, outer]))
         n = self.a.shape[0]
-        # The second column takes needs above earnings and caps, which no measure counts.
+        # The second column takes the part of needs above earnings and caps; no measure counts it.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
             family = m.family["gap"]

@@ -30,7 +30,7 @@ class Shortfalls:
         self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
         *, linked: bool,
     ) -> list[Cut]:  # fmt: skip
-        """Return each group's cut at the first point that gives a cut.
+        """Return each group's cut at the first point that yields one.
 
         `points`: values of the options; `measured`: all columns of the master problem; `breaks`:
         test whether the point to cut off violates a cut; `linked`: whether linked parts get a

@@ -73,7 +73,7 @@ def go_on_with_tree(inc: Incumbent) -> None:
 
 
 def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> Callable[[], bool]:
-    """Return a test of whether even turns twice as fast would not prove the gap in time.
+    """Return a test: whether even turns twice as fast would be too slow to prove the gap in time.
 
     The pace is the mean of all turns so far or, if faster, the pace of the fastest step in its last
     turn. Makers of plans have their first turn at any pace.
@@ -94,7 +94,7 @@ def _too_slow(inc: Incumbent, makers: Sequence[Step], steps: Sequence[Step]) -> 
 
 
 def _tree_turns(inc: Incumbent) -> tuple[Callable[[], bool], Callable[[], float]]:
-    """Return a function that takes one turn of the tree, and one of the gap by its own bound."""
+    """Return functions that take one turn of the tree, and compute the gap by its own bound."""
     tree = Tree(inc.master, inc, inc.clock, lambda taken: _plan_at(inc, taken), inc.hopeless)
 
     def turn() -> bool:
@@ -145,7 +145,7 @@ def _rounding_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _starts(inc: Incumbent, optima: Sequence[Floats]) -> Iterator[Start]:
-    """Yield choices made from the optima of the root's cuts as they come, and draws between."""
+    """Yield choices made from the optima of the root's cuts as they come, and draws in between."""
     draws = drawn_stations(inc, optima)
     while True:
         yield from whole_stations(inc, inc.relaxations)
@@ -229,7 +229,7 @@ def _crossing_turns(inc: Incumbent) -> Callable[[], bool]:
 
 
 def _cross(inc: Incumbent, windows: Windows, pairs: Sequence[Pair]) -> None:
-    """Cross pairs of plans, and keep what they make in its generation."""
+    """Cross pairs of plans, and keep the results in their generation."""
     served = [inc.serve(pair.first) for pair in pairs]
     known = [(one.point, pair) for one, pair in zip(served, pairs, strict=True) if one.found]
     points = windows.cross([(point, pair.second) for point, pair in known], inc.price_of_money)

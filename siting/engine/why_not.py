@@ -185,7 +185,7 @@ class _Diagnosis:
 
     @contextmanager
     def limited(self, parts: float) -> Iterator[Clock]:
-        """Yield a clock with a part of the time left."""
+        """Yield a clock with a share of the remaining time."""
         clock = Clock(max(self.clock.left_s / parts, 0.1))
         clock.interrupted = self.clock.interrupted
         yield clock

@@ -90,7 +90,7 @@ class Windows:
             self._good = self._among_best(all_energies, self._worth, settings.BEST_SITES)
         self._near = self._overlap()
         self.taken = taken
-        self.hopeless = np.zeros(frame.count, dtype=bool)  # options that no better plan has
+        self.hopeless = np.zeros(frame.count, dtype=bool)  # options that are in no better plan
         near = frame.service.near
         wide = 10 if near or frame.program.gap is not None else 1
         self.gap = wide * settings.WINDOW_GAP

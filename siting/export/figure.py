@@ -1,4 +1,4 @@
-"""Matplotlib figures without pyplot: shown by notebooks, saved with the same bytes always."""
+"""Matplotlib figures without pyplot: shown by notebooks, always saved as the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A nation on one budget: cities solved apart, a division of the money, and a bound."""
+"""A nation on one budget: separate solves of the cities, a division of the money, and a bound."""
 
 from siting.nation.division import Nation
 from siting.nation.nation_plan import NationPlan

@@ -1,4 +1,4 @@
-"""The plan of a nation on one budget: cities are solved apart, and the money is divided."""
+"""The plan of a nation on one budget: each city is solved separately, and the money divided."""
 
 from __future__ import annotations
 

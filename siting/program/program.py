@@ -388,7 +388,7 @@ class Program:
     # --- demand ------------------------------------------------------------------------------
 
     def _reshaped(self, change: Callable[[Floats], Floats]) -> Program:
-        """Return the program with its data by slice brought to other slices."""
+        """Return the program with its data by slice converted to other slices."""
         demand, worth = self.demand_by_slice, self.worth_by_slice
         return replace(
             self,
@@ -553,7 +553,7 @@ class Program:
 
     @cached_property
     def groups(self) -> tuple[Floor, ...]:
-        """The floors, and the groups of worst-share aims."""
+        """The floors, followed by the groups whose shares the aims compare."""
         return (*self.floors, *(group for aim in self.all_aims for group in aim.groups))
 
     def service(self, *, by_cell: bool = False, offers: Ints | None = None) -> Service:

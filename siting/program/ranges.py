@@ -3,7 +3,7 @@
 A solver drops coefficients below 1e-9 and allows rows an error of 1e-7, both relative to the
 largest demand row, the unit of energies. Demand rows below 2e-9 of the largest would vanish, or be
 served without a station; they are set to 0. The answer would be wrong with rows below 1e-7 that
-have noticeable worth (such as people with almost no demand), or with floors over groups of hardly
+have noticeable worth (such as people with almost no demand), or with floors over groups with hardly
 more demand. An error names them.
 """
 

@@ -1,4 +1,4 @@
-"""The plan in a few sentences, for hurried readers."""
+"""The plan in a few sentences, for readers in a hurry."""
 
 from __future__ import annotations
 

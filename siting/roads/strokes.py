@@ -21,7 +21,7 @@ Lines = npt.NDArray[np.object_]
 
 # Bits of a position on the grid: 10,000 km in centimetres.
 _BITS = 31
-# Base of the two digits that distinguish ends of lines, as fractions of a grid step.
+# Two digits of this base, as fractions of a grid step, distinguish the ends of lines.
 _MARK = 2**11
 
 

@@ -250,7 +250,7 @@ def _rows(figures: pd.DataFrame, figure: str) -> list[dict[Hashable, Any]]:
 
 
 def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure of the business case, and the accounts as its function."""
+    """Yield each figure of the business case, with the accounts as a function of it."""
     fields = {item: name for name, item in economics.ITEMS.items()}
 
     def moved(item: str, value: float) -> Accounts:
@@ -266,7 +266,7 @@ def _moved_money(accounts: Accounts, figures: pd.DataFrame) -> Moved:
 
 
 def _moved_costs(config: Config, accounts: Accounts, figures: pd.DataFrame) -> Moved:
-    """Yield each figure behind the cost, and the accounts as its function."""
+    """Yield each figure behind the cost, with the accounts as a function of it."""
     offers = accounts.offers
 
     def dearer(

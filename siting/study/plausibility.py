@@ -1,4 +1,4 @@
-"""Doubts about a study's input: population against the census, location, and cell size."""
+"""Warnings about a study's input: population against the census, location, and cell size."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _grain(side_km: float, drive_kmh: float, cutoff_min: float) -> list[str]:
 
 
 def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[str]:
-    """Return a doubt if the roads lie outside the city whose figures the demand uses."""
+    """Return a warning if the roads lie outside the city whose figures the demand uses."""
     there = gpd.GeoSeries([extent, outline.centroid], crs=4326).to_crs(int(row["utm_epsg"]))
     if float(there.iloc[0].distance(there.iloc[1])) <= FAR_KM * 1000:
         return []
@@ -100,7 +100,7 @@ def _place(city: str, row: pd.Series[Any], extent: Any, outline: Any) -> list[st
 
 
 def _tehsil(config: Config, city: str, people: float, outline: Any) -> list[str]:
-    """Return a doubt if the people are far fewer than in a tehsil that the study names."""
+    """Return a warning if the people are far fewer than in a tehsil that the study names."""
     if config.demand.city_people is not None:  # from the same layer as the people
         return []
     query = getattr(config.roads.source, "query", "") or ""

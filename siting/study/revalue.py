@@ -53,8 +53,9 @@ def as_it_stands(asked: Asked, chosen: Collection[str], budget_pkr: float = ENDL
     """Return the program of the last year for given offers, even if these are ruled out.
 
     The first aim is the most energy. If public money fills the viability gap, the second aim is the
-    least public money, because many plans that serve as much draw more. `chosen` are ids of the
-    offers that stand, existing stations included; `budget_pkr` is the public money available (PKR).
+    least public money, because many plans serve as much energy for more money. `chosen` are ids of
+    the offers that stand, existing stations included; `budget_pkr` is the public money available
+    (PKR).
     """
     asked = in_the_end(asked, budget_pkr)
     if asked.need is not None:

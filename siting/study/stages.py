@@ -170,7 +170,7 @@ def stage(*keys: str, **fields: Any) -> _ToStage:
 
 
 class Part:
-    """The part of a configuration that a stage declares to read; any other key is an error."""
+    """The part of a configuration that a stage declares; reading any other key is an error."""
 
     def __init__(
         self, section: BaseModel, reader: str, keys: tuple[str, ...], at: str = ""

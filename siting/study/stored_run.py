@@ -282,7 +282,8 @@ def _limits(folder: Folder) -> tuple[Limit, ...]:
     for name, offer_id, amount in use[["limit", "offer_id", "use"]].itertuples(index=False):
         amounts[str(name)][str(offer_id)] = float(amount)
     columns = ["limit", "kind", "unit", "at_most", "at_least", "per_rupee", "of_budget"]
-    if "of_budget" not in there.columns:  # written before limits could follow the budget
+    # In runs of earlier versions no limit depends on the budget.
+    if "of_budget" not in there.columns:
         there = there.assign(of_budget=0.0)
     rows = there[columns].itertuples(index=False, name=None)
     return tuple(

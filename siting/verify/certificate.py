@@ -42,7 +42,7 @@ from siting.verify.account import Account, Aim
 from siting.verify.book import Book
 
 COLUMNS = ("row", "name", "slice", "price")
-# Kinds of rows with a price. The row `BOUND` is no price but the bound that the run claims.
+# Kinds of rows with a price. The row `BOUND` is not a price, but the bound that the run claims.
 ROWS = ("demand", "resource", "money", "floor", "gap")
 BOUND = "bound"
 PROVABLE = ("most_worth", "net_worth", "least_money")
