@@ -144,7 +144,7 @@ def run_batch(
             (out / WORK / TOKEN).unlink(missing_ok=True)
             _clear(out)
             lock.release()
-            with suppress(OSError):  # a worker of an earlier start may still be at a study
+            with suppress(OSError):  # a worker of an earlier start may still work on a study
                 (out / WORK).rmdir()
     return BatchResult(table, out)
 

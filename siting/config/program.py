@@ -381,7 +381,7 @@ class Limits(Section):
             yield ("split",), what, "let them add up to 1 or less"
         kept = self.kept
         for name in kept if self.split or self.split_like != "none" else ():
-            what = "keeps money beside a split, which keeps the whole budget"
+            what = "reserves money, but the split already reserves the whole budget"
             fix = "leave the split out, or let the envelope be a ceiling"
             yield ("envelopes", name, "rule"), what, fix
         groups = [group for one in kept.values() for group in set(one.charger_groups)]
@@ -390,7 +390,7 @@ class Limits(Section):
             what = f"money is kept for {', '.join(twice)} in more than one envelope"
             yield ("envelopes",), what, "name each charger group in one of them"
         if len(kept) > MOST_KEPT:
-            what = f"money is kept in {len(kept)} envelopes, at most {MOST_KEPT} can"
+            what = f"money is kept in {len(kept)} envelopes, but at most {MOST_KEPT} are allowed"
             yield ("envelopes",), what, "put some together"
 
 

@@ -115,7 +115,7 @@ def raster_to_cells(
         wide = int(column.max() - left) + 1
         cells = (int(row.max() - low) + 1) * wide
         if cells > 4 * MOST_CELLS:
-            what = f"would make squares of {size_m:g} m by the million"
+            what = f"would make millions of squares of {size_m:g} m"
             raise InputError(str(path), what, "raise size_m")
         sums = np.bincount((row - low) * wide + column - left, weights=part, minlength=cells)
         filled = np.flatnonzero(sums)

@@ -327,7 +327,7 @@ def _mask_fault(mask: pd.Series, path: Path, column: str, what: str) -> list[Fau
 def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.GeoDataFrame:
     """Return the part of each zone inside an area, with its people (persons).
 
-    People are assumed to live evenly over a zone; the caller must state this assumption.
+    People are assumed to be spread evenly over a zone; the caller must state this assumption.
 
     `zones`: polygons in lon/lat with ``zone_id`` and ``people``, as `siting.demand.read_zones`
     returns them; `area`: polygon in lon/lat. Result: the zones that reach into the area, clipped,

@@ -100,7 +100,7 @@ class BusinessRules:
             if not 0 <= price < np.inf:
                 faults.append(Fault(where, f"{price} is not {least}"))
             elif price / (1.0 + self.sales_tax) <= self.tariff_pkr_kwh:
-                bare = f", {self.sales_tax:.0%} sales tax in," if self.sales_tax else ""
+                bare = f", {self.sales_tax:.0%} sales tax included," if self.sales_tax else ""
                 what = f"{price:g} PKR/kWh{bare} is not above tariff_pkr_kwh, "
                 fix = "the tariff is what the station pays, the price what its drivers pay"
                 faults.append(Fault(where, f"{what}{self.tariff_pkr_kwh:g}", fix))
@@ -242,7 +242,7 @@ def business_rules(
     112.5
     >>> business_rules(prices_pkr_kwh={"dc": 39.70})
     Traceback (most recent call last):
-    siting.errors.InputError: business rules, prices_pkr_kwh, dc: 39.7 PKR/kWh, 5% sales tax in, \
+    siting.errors.InputError: business rules, prices_pkr_kwh, dc: 39.7 PKR/kWh, 5% sales tax included, \
 is not above tariff_pkr_kwh, 39.7; the tariff is what the station pays, the price what its drivers \
 pay
     """

@@ -172,7 +172,7 @@ class _Solve:
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
         self.finish_s = 0.0  # time to keep for the answer
-        self.tree: Task[None] | None = None  # the first aim's tree, beside the later aims
+        self.tree: Task[None] | None = None  # the first aim's tree, parallel to the later aims
 
     def _earliest(self, offers: Ints) -> Ints:
         """Return, for each of the given final offers, the option that builds earliest."""
@@ -262,7 +262,7 @@ class _Solve:
         return self._put_together(reached)
 
     def _begin_beside(self, inc: Incumbent | None) -> None:
-        """Let the first aim's tree lower its bound beside the later aims, if there is a thread."""
+        """Let the first aim's tree lower its bound during the later aims, if a thread is free."""
         if inc is None or inc.tree_turn is None or inc.done:
             return
         # Later aims may give up a share of the gap; the bound must prove what they keep.
@@ -286,7 +286,7 @@ class _Solve:
             return
         if self.tree is None and inc.done:
             return
-        # A tree beside the later aims has seconds of its own.
+        # A tree that runs during the later aims has its own record of seconds.
         before_s = inc.clock.seconds.get("tree", 0.0) if self.tree is None else 0.0
         self.clock.unit = aim.unit(self.program.worth_unit)
         with self.clock.within(min(inc.ends, self._finish)):

@@ -128,7 +128,7 @@ money, with no floors to keep. Drives are those of plans for the most energy, he
 plan that is written they are shortened after that.</p>
 <h2>Less money</h2>
 {_frontier(plan)}
-<p class="quiet">Served at least: by plans at hand, with no city solved anew.</p>
+<p class="quiet">Served at least: by the plans found, without another solve.</p>
 <h2>Why no division does better</h2>
 {_terms(plan)}
 <p class="quiet">At these prices a rupee{each}, no plan of a city brings more energy net of its

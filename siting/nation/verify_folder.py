@@ -89,7 +89,7 @@ def _sums(folder: Path) -> tuple[str, bool]:
 
 def _again(folder: Path) -> tuple[str, tuple[Rounds, NationPlan, Basis]]:
     again = nation_again(folder)
-    return f"from {len(again[0].rows):,} answers of cities, and the money granted", again
+    return f"from {len(again[0].rows):,} city answers, and the money granted", again
 
 
 def _city(

@@ -359,8 +359,8 @@ def _required(run: Explained, site: str, limit_s: float, figures: dict[str, Any]
         return f"it could as well: a plan {where} {again.reaches} as much ({proven})"
     if again.more > 0:
         return (
-            f"it was missed within the gap asked: a plan {where} {again.difference} ({proven}); "
-            f"`siting replan` with --require {site} builds it"
+            f"a better plan was missed within the gap asked for: one {where} {again.difference} "
+            f"({proven}); `siting replan` with --require {site} builds it"
         )
     return f"the best plan found {where} {again.difference} ({proven})"
 

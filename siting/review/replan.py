@@ -331,7 +331,7 @@ def _places(study: Study, path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFram
         ids = ", ".join(added["site_id"].head(5)) + (" …" if len(added) > 5 else "")
         notes.append(
             f"{len(added):,} places added ({ids}); a `siting run` of config.yaml has them too, but "
-            "numbers all sites anew"
+            "renumbers all sites"
         )
         added = on_the_grid(study.config, added, study.site_costs.line_detour)
     return added, dropped, notes

@@ -76,7 +76,7 @@ _OF_A_REPLAN = re.compile(
     rf"|an added place within {NUMBER} m of \S+ is that site and was not added again"
     rf"|{NUMBER} added places are too far from a road and were left out"
     rf"|{NUMBER} places added \(s\d+(?:, s\d+)*(?: …)?\); a `siting run` of config.yaml has them "
-    r"too, but numbers all sites anew"
+    r"too, but renumbers all sites"
     rf"|[^,\n]+\.csv: {NUMBER} (?:sanctioned|refused|withdrawn)"
     rf"(?:, {NUMBER} (?:refused|withdrawn))*"
     rf"|{NUMBER} stations stay as they were"

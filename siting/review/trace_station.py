@@ -134,7 +134,7 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
         if types and not offer["extends"] and not swaps and energy.sum() > 0:
             chains.append(Chain(what, (_waiting(run, step, types, group, energy, availability),)))
         else:
-            as_stored = ("taken from offers as stored, not worked out anew",)
+            as_stored = ("taken from the stored offers, not recomputed",)
             chains.append(Chain(what, (step,), as_stored))
     return chains
 

@@ -168,7 +168,7 @@ def demand_notes(
         for name, class_depots in depots.groupby("vehicle_class", sort=False):
             lines.append(
                 f"{name}: {class_depots['vehicles'].sum():,.0f} vehicles known by depot "
-                f"({', '.join(class_depots['depot'])}) stand in place of the {modelled[name]:,.0f} "
+                f"({', '.join(class_depots['depot'])}) replace the {modelled[name]:,.0f} "
                 f"that the fleet model gives the area; what they charge in public "
                 f"({class_depots['demand_kwh_day'].sum():,.0f} kWh/day) is wanted at the depots"
             )

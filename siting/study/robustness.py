@@ -53,7 +53,7 @@ NO_STATION = "no station stands"
 MOST_LOTS = 8
 # The headline compares the day with the program if their shares served differ by more than this.
 APART = 0.05
-# Share of the spare time after the plan for other circumstances.
+# Share of the spare time that is for the plan under other circumstances.
 WHAT_IF_SHARE = 0.5
 # Bands of the drive to the nearest station (min), in addition to the study's own cutoff.
 BANDS_MIN = (5.0, 10.0, 15.0)

@@ -152,7 +152,7 @@ def run_to_folder(
     return write_run(study, out, now, usual=usual, write_lp=write_lp)
 
 
-# Phases of writing a run, timed beside the stages.
+# Phases of writing a run, timed in addition to the stages.
 PHASES = ("facts", "files", "report")
 
 

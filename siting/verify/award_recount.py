@@ -66,7 +66,7 @@ def _check_names(
     told = pd.concat([account.winners["bid"], account.losers["bid"]]).astype(str)
     names = bids["bid"].drop_duplicates()
     where = "winners.csv, losers.csv"
-    ledger.broken(where, "bids are told twice", told, told.duplicated())
+    ledger.broken(where, "bids are listed twice", told, told.duplicated())
     ledger.broken(where, "bids are not in the file of bids", told, ~told.isin(set(names)))
     ledger.broken(where, "bids of the file are in neither", names, ~names.isin(set(told)))
     stands = set(won["bid"])

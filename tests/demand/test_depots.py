@@ -129,7 +129,7 @@ def test_a_study_with_a_depot_says_what_it_stands_in_place_of(tmp_path):
     assert bus["demand_kwh_day"].item() == pytest.approx(10 * 100 * BUS_KWH_KM * 0.2)
     note = next(note for note in study.demand_notes if note.startswith("bus:"))
     # Nothing is said of the city's buses, so that by people Islamabad has 1.2 % of 500.
-    assert "10 vehicles known by depot (East depot) stand in place of the 13" in note
+    assert "10 vehicles known by depot (East depot) replace the 13" in note
     assert "260 kWh/day" in note
     plain = Study(town(tmp_path / "plain"))
     two = [

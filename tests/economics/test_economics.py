@@ -131,7 +131,7 @@ def test_driver_s_price_and_station_s_tariff_are_never_mixed_up():
     assert prices["low"].min() > money.loc["station_tariff", "high"]
     with pytest.raises(InputError, match="the tariff is what the station pays"):
         business_rules(prices_pkr_kwh={"dc": 39.70})
-    with pytest.raises(InputError, match=r"dc: 45 PKR/kWh, 18% sales tax in, is not above"):
+    with pytest.raises(InputError, match=r"dc: 45 PKR/kWh, 18% sales tax included, is not above"):
         business_rules(prices_pkr_kwh={"dc": 45.0}, sales_tax=0.18)
     with pytest.raises(InputError) as caught:
         business_rules(tariff_pkr_kwh=100.0)

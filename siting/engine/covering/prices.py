@@ -123,7 +123,7 @@ class Prices:
 def tighten(
     covering: Covering, least: float, clock: Clock, *, aim: float, steps: int | None = None
 ) -> Prices:
-    """Return prices of a good bound, by subgradient steps.
+    """Return prices that give a good bound, found by subgradient steps.
 
     The steps end once the bound is at most `aim`; `least` is the weight of a known plan.
     """
