@@ -242,9 +242,9 @@ def business_rules(
     112.5
     >>> business_rules(prices_pkr_kwh={"dc": 39.70})
     Traceback (most recent call last):
-    siting.errors.InputError: business rules, prices_pkr_kwh, dc: 39.7 PKR/kWh, 5% sales tax included, \
-is not above tariff_pkr_kwh, 39.7; the tariff is what the station pays, the price what its drivers \
-pay
+    siting.errors.InputError: business rules, prices_pkr_kwh, dc: 39.7 PKR/kWh, 5% sales tax \
+included, is not above tariff_pkr_kwh, 39.7; the tariff is what the station pays, the price \
+what its drivers pay
     """
     values = at_preset(money_figures(path), preset).set_index("item")["value"]
     known = [field.name for field in fields(BusinessRules)]

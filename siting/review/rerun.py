@@ -205,7 +205,7 @@ def _tables(before: dict[str, str] | None, now: dict[str, str]) -> Compared:
     if before is None:  # an earlier version of siting made the run
         return Compared("tables", (), "not stored in this run", decides=False)
     lines = tuple(f"{name}: differs" for name, digits in now.items() if before.get(name) != digits)
-    # Differing tables do not make runs differ: another machine may round the same answer differently.
+    # Differing tables do not make runs differ: another machine may round an answer differently.
     return Compared("tables", lines, f"{len(now):,} stages, to the bit", decides=False)
 
 
