@@ -95,7 +95,7 @@ def _check_asks(account: AwardAccount, bids: pd.DataFrame, ledger: Ledger) -> No
         ledger.broken(f"{name}, column critical_high_pkr", what, table["bid"],
                       asked & above(low, high))  # fmt: skip
         apart = table["proven"].to_numpy(bool) != (asked & (high - low < 1))
-        what = "bids with another word than their critical ask"
+        what = "bids whose mark contradicts their critical ask"
         ledger.broken(f"{name}, column proven", what, table["bid"], apart)
     lost = account.losers
     most = lost["critical_high_pkr"]  # below 0: no ask would win; blank: not computed

@@ -194,6 +194,6 @@ def test_a_year_beyond_2040_is_marked_as_a_projection(tmp_path):
     config["demand"] |= {"scenario": "net-zero-2060", "figures": {}}
     del config["demand"]["fleet_csv"], config["demand"]["figures"]
     path.write_text(yaml.safe_dump(config | {"year": 2050}), encoding="utf-8")
-    assert any("2050 is a projection, no forecast" in note for note in Study(path).demand_notes)
+    assert any("2050 is a projection, not a forecast" in note for note in Study(path).demand_notes)
     path.write_text(yaml.safe_dump(config | {"year": 2040}), encoding="utf-8")
     assert not any("projection" in note for note in Study(path).demand_notes)

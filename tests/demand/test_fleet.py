@@ -105,7 +105,7 @@ def test_an_own_fleet_does_not_go_beyond_its_years_nor_take_overrides(tmp_path):
     path = own_fleet(tmp_path, ["2030,car,1,1,1"])
     with pytest.raises(InputError, match=r"covers 2030 to 2030, not 2031.*fleet table"):
         national_fleet(2031, path=path)
-    with pytest.raises(InputError, match="overrides are of the fleet model"):
+    with pytest.raises(InputError, match="overrides belong to the fleet model"):
         national_fleet(2030, path=path, overrides={"car": {"growth": 0.0}})
 
 

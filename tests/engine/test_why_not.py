@@ -134,7 +134,7 @@ def test_limit_and_required_sites():
     assert found["limit bikes"] == (1.0, 2.0, True, "raise it to 2 stations")
     have, need, alone, fix = found["required sites"]
     assert (have, need, alone) == (1.0, 2.0, True)
-    assert fix.startswith("require 1 fewer, such as without ")
+    assert fix.startswith("require 1 fewer, e.g. without ")
     assert set(found) == {"limit bikes", "required sites"}
 
 
@@ -208,7 +208,7 @@ def test_the_viability_gaps_cap():
 def test_distance_to_another_plan():
     program = street(100.0).differ_from(["a", "c"], 2).require(["south"])
     assert told(program) == {
-        "required sites": (0.0, 1.0, True, "require 1 fewer, such as without south"),
+        "required sites": (0.0, 1.0, True, "require 1 fewer, e.g. without south"),
         "distance to plan 1": (1.0, 2.0, True, "lower it to 1 sites or less"),
     }
 

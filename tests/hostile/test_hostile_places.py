@@ -105,7 +105,7 @@ def test_no_call_in_python_replaces_what_is_there(home):
         lambda: run_batch(list_studies([town]), Inline(), out=home / "notes"),
     ]
     for call in calls:
-        with pytest.raises(InputError, match=r"is there already|stays as|no batch has written"):
+        with pytest.raises(InputError, match=r"is there already|stays as|no batch wrote them"):
             call()
     assert all_of(home) == before
     assert verify_run(home / "run").faults == []
@@ -136,7 +136,7 @@ def test_a_batch_goes_on_in_its_own_folder_and_leaves_what_else_is_there(home):
             assert (out / kept).read_text(encoding="utf-8") == "mine"
         assert (out / ".work" / "mine~1").is_dir()
     (out / "results.parquet").write_bytes((home / "run" / "stages" / "demand.parquet").read_bytes())
-    with pytest.raises(InputError, match=r"no batch has written .*index.html, results.parquet"):
+    with pytest.raises(InputError, match=r"no batch wrote them .*index.html, results.parquet"):
         run_batch(studies, Inline(), out=out)
 
 

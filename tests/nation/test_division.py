@@ -184,7 +184,7 @@ def test_answers_of_an_earlier_plan_are_not_asked_again(tmp_path, monkeypatch):
     (tmp_path / "b" / "town.yaml").write_text(text)
     changed = Nation(asked, earlier=tmp_path / "run")
     assert {row["city"] for row in changed.rows} == {"town"}
-    with pytest.raises(InputError, match="holds no answers"):
+    with pytest.raises(InputError, match="holds no city answers"):
         Nation(asked, earlier=tmp_path)
 
 
@@ -206,7 +206,7 @@ def test_a_city_that_fails_leaves_the_bound_true(tmp_path, monkeypatch):
     (tmp_path / "b" / "people.csv").write_text("lon,lat\n", encoding="utf-8")
     plan = Nation(path).solve(lost)
     assert plan.unknown == ("half",)
-    assert "the limit is that of the others" in " ".join((lost / "index.html").read_text().split())
+    assert "limit holds for the other cities" in " ".join((lost / "index.html").read_text().split())
     read_nation(lost)
 
 

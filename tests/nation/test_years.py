@@ -123,7 +123,10 @@ def test_two_years_by_hand_and_their_folder(tmp_path, monkeypatch, opened):
     budget = f"{plan.terms['name'].iloc[2]}"
     assert budget == "the nation's budget of 2029"
     assert "add up to 17.5" in changed("bounds.csv", other_weights)[0]
-    assert "weights are not" in changed("bounds.csv", set_to(16, "weight", 0.7))[0]
+    assert (
+        "a city's weights are below 0 or do not sum to 1"
+        in changed("bounds.csv", set_to(16, "weight", 0.7))[0]
+    )
     assert "add up to" in changed("certificate.csv", set_to(2, "price", 0.004))[0]
     found = changed("cities.csv", set_to(1, "granted_2029_pkr", 500.0))
     assert any("budget of 2029: grants PKR 1,500" in fault for fault in found)

@@ -377,7 +377,7 @@ def test_the_verb_writes_a_folder_and_prints_the_answer(town, tmp_path):
 def test_the_verb_tells_bad_input_and_json_alone(town, tmp_path):
     theirs = layer(tmp_path / "t.csv", [EAST], configuration="hub")
     done = here("evaluate", town, "--sites", theirs, "--json", "--out", tmp_path / "out")
-    assert json.loads(done.stdout)["sentence"].startswith("Theirs serves")
+    assert json.loads(done.stdout)["sentence"].startswith("Their plan serves")
     done = here(
         "evaluate", town, "--sites", theirs, "--map-config", "quick", "--out", tmp_path / "x"
     )

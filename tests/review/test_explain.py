@@ -135,7 +135,7 @@ def test_what_is_built_shows_what_it_is_paid_and_the_rest_from_least_to_most(tmp
 def test_a_bound_that_is_not_proven_is_never_told_as_a_number(unit, energy):
     proof = Proof.of(10.0, math.inf, gap_asked=0.01, stopped="time limit", unit=unit, maximise=True)
     again = Again(SimpleNamespace(proof=proof, served_kwh_day=10.0), 0.0, energy)
-    assert again.proven("plan with it") == "in the time nothing is proven of a plan with it"
+    assert again.proven("plan with it") == "nothing was proven in time about a plan with it"
     assert again.figures["bound"] is None
     json.dumps(again.figures, allow_nan=False)
     known = Again(SimpleNamespace(proof=replace(proof, bound=12.0)), 0.0, energy)

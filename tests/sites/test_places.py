@@ -208,7 +208,7 @@ def test_repeated_feature_ids_that_gdal_would_renumber(tmp_path):
     )
     features = ",".join(feature % i for i in (7, 8, 7))
     path.write_text('{"type":"FeatureCollection","features":[' + features + "]}")
-    with pytest.raises(InputError, match="feature id: 7 stands at several features"):
+    with pytest.raises(InputError, match="feature id: 7 is the id of several features"):
         candidates_from_layer(path)
     assert len(candidates_from_pois(path, TAGS)) == 3  # node 7 and way 7 are two things in OSM
 

@@ -200,7 +200,7 @@ KEPT = {"budget_pkr": 3000, "charger_groups": ["lev"], "rule": "kept"}
         (
             {"limits": {"envelopes": {"a": KEPT}, "split": {"lev": 0.5}}},
             "envelopes.a.rule",
-            "beside a split",
+            "the split already reserves",
         ),
         (
             {"least_cost": {"served_share": 0.5}, "limits": {"split": {"lev": 0.5}}},
