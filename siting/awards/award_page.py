@@ -109,12 +109,13 @@ number.</figcaption></figure>
 {table_of(_PAID, _paid(made.payments, outcome.budget_pkr))}</section>
 <h2>Winners</h2>
 {_table({**_BID, **adds}, winners)}
-<p class="quiet">What a winner adds is what the award would lose without it, all others the
-same.</p>
+<p class="quiet">What a winner adds is the loss of the award without it, all other winners
+unchanged.</p>
 <h2>Losers</h2>
 {_table(_LOST, losers)}
-<p class="quiet">The critical ask is the largest at which a bid would have won, all other bids the
-same; a bid that asked for a rupee more lost. Where two figures are given it lies between them.</p>
+<p class="quiet">The critical ask is the largest ask at which a bid would have won, all other bids
+unchanged; at a rupee more it would have lost. If two figures are given, the critical ask is between
+them.</p>
 <section><h2>How it was decided</h2>
 <ul>{notes}</ul></section>"""
     return page(f"{plan.title}: award", style_of_sheet(), body)

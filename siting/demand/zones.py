@@ -246,7 +246,7 @@ def spread_zones(
     named = ids[without].astype(str).tolist()
     if named:
         text = (
-            "%s zones with %s people have no %s inside: their people stand at one point each (%s)"
+            "%s zones with %s people have no %s inside: their people are put at one point each (%s)"
         )
         some = ", ".join(named[:5]) + (" …" if len(named) > 5 else "")
         log.warning(text, len(named), f"{people[without].sum():,.0f}", basis, some)

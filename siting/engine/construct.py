@@ -212,7 +212,7 @@ class Sower:
             return np.maximum(price, 1e-9 * max(float(price.max(initial=0.0)), 1e-300))[None]
         lacks = np.maximum(self.need - sold, 0.0)
         fails = (lacks > self.cap).any(axis=0)
-        # Money paid in one year is not paid back in a better one.
+        # Money paid in one year is not paid back in a later year with a surplus.
         return np.where(fails, np.inf, np.maximum.accumulate(lacks, axis=0))
 
     def _fits(self, option: int, paid: Floats) -> bool:

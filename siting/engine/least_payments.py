@@ -71,7 +71,7 @@ def least_payments(frame: Frame) -> list[Floats]:
 
 
 def with_least_payments(frame: Frame) -> Frame:
-    """Return the frame with a row per site and year: payments cover its options' least ones."""
+    """Return the frame with a row per site and year: its payments reach its options' least ones."""
     entries = []
     number = 0
     for t, least in enumerate(least_payments(frame)):

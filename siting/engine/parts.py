@@ -75,7 +75,7 @@ class Part:
         self.able = np.stack([(self.capacity[:, c] > 0).any(axis=1) for c in self.columns], axis=1)
 
     def _hall_sets(self) -> list[tuple[Floats, list[int]]]:
-        """Return each offer's output to each set of kinds, with the kinds outside the set."""
+        """Return each offer's output to each set of kinds, and the kinds outside the set."""
         unions = {frozenset[int]()}
         for groups in self.columns:
             unions |= {union | set(groups) for union in unions}

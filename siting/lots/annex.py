@@ -68,7 +68,7 @@ def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
     title = f"{parted.title}: {facts['lots']} lot{'s' * (facts['lots'] > 1)}"
     sections = "".join(
         f"<section><h2>Lot {row['lot']}: about {html_text(str(row['about']))}</h2>"
-        f"<p>{row['stations']} stations, {html_text(row['least_chargers'])} at least; "
+        f"<p>{row['stations']} stations, at least {html_text(row['least_chargers'])}; "
         f"ceiling of support for the whole lot: PKR {row['ceiling_pkr']:,.0f} "
         f"(station by station the plan pays PKR {row['plan_subsidy_pkr']:,.0f}).</p>"
         f"{table_of(_OF_LOT, areas[areas['lot'] == row['lot']].to_dict('records'))}</section>"
@@ -78,15 +78,16 @@ def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
     body = f"""<p class="note">{html_text(parted.note)}</p>
 <ul>{notes}</ul>
 <figure>{_map(parted, roads)}<figcaption>Each lot is in one piece by road. Circles are the search
-areas: at any place by a road in one the station loses no more than {facts["loss_share"]:.0%} of its
-energy, wherever the others stand in theirs. Land, grid and permits are the bidder's to
-find.</figcaption></figure>
+areas: at any place by a road in its area a station loses no more than {facts["loss_share"]:.0%} of
+its energy, wherever the other stations are in theirs. The bidder has to find land, grid connection
+and permits.</figcaption></figure>
 <h2>The lots</h2>
 {table_of(_ALL, lots)}
 <p class="quiet">Worth without support is the net present value of all stations of the lot together;
-the ceiling of support is what it lacks, the least public money with which the lot pays as one
-business if it sells what the plan expects. What it lacks at the hurdle is the same if it sells no
-more than the plan holds its stations to. A weak station does not pay by itself.</p>
+the ceiling of support is its shortfall, the least public money with which the lot breaks even as
+one business at the sales that the plan expects. The shortfall at the hurdle is for the lower sales
+at which the plan requires its stations to break even. A weak station does not break even on its
+own.</p>
 {sections}"""
     return page(title, style_of_sheet(), body)
 

@@ -75,7 +75,7 @@ class Ask:
         return self.least_share == 0 and self.least_stations == 0
 
     def like(self, other: Ask, *, free: bool | None = None) -> bool:
-        """Return whether the answer to another, nearly equal question serves for this one.
+        """Return whether the answer to another, nearly equal question is valid for this one.
 
         Without prices, the other question must not have more money. At prices it must not have
         less, because a bound for a smaller budget does not hold for a larger one.
@@ -130,7 +130,7 @@ Row = dict[str, Any]
 
 
 def same(row: Mapping[str, Any], ask: Ask) -> bool:
-    """Return whether an earlier answer (a row) serves for a question."""
+    """Return whether an earlier answer (a row) is valid for a question."""
     return ask.like(Ask(ask.city, "", row["money"], row["prices"]), free=row["free"])
 
 

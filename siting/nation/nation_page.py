@@ -116,24 +116,24 @@ def render(plan: NationPlan, out: Path) -> str:
 {_where(plan)}
 <h2>By city</h2>
 {_cities(plan, out)}
-<p class="quiet">One PKR m more: what it would serve there, by the plans that were found.</p>
+<p class="quiet">One PKR m more: the energy it would add there, by the plans found.</p>
 <h2>By vehicle class, kWh/day served of those wanted</h2>
 {_classes(plan)}
-<h2>The same money divided otherwise</h2>
+<h2>Other divisions of the same money</h2>
 {_splits(plan)}
 <p class="quiet">Worth: the public money that would serve the difference, at the price of the
-budget in the certificate below. Gini: 0 where all cities are served the same share of what they
-want, or the same energy a head. The other rows are each city's own best plan for its part of the
-money, with no floors to keep. Drives are those of plans for the most energy, here and there: in the
-plan that is written they are shortened after that.</p>
+budget in the certificate below. Gini: 0 if all cities are served the same share of their demand, or
+the same energy per head. The other rows have each city's own best plan for its part of the money,
+without floors. In all rows drives are those of plans for the most energy; in the final plan they
+are shortened afterwards.</p>
 <h2>Less money</h2>
 {_frontier(plan)}
 <p class="quiet">Served at least: by the plans found, without another solve.</p>
 <h2>Why no division does better</h2>
 {_terms(plan)}
 <p class="quiet">At these prices a rupee{each}, no plan of a city brings more energy net of its
-money than the city's row; what the money there is would be worth at its price is added. The sum
-limits every division. The bounds behind it are in <a href="bounds.csv">bounds.csv</a>;
+money than the city's row says. The worth of the available money at its price is added. The sum
+is a bound on every division. The bounds behind it are in <a href="bounds.csv">bounds.csv</a>;
 <code>siting nation</code> on this folder adds them up again.</p>
 <p class="quiet">As figures: <a href="cities.csv">cities.csv</a>,
 <a href="splits.csv">splits.csv</a>, <a href="frontier.csv">frontier.csv</a>,

@@ -46,7 +46,7 @@ from siting.tables import capacity_columns
 
 # Energy that is too small to mention (kWh/day); use share from which a station is called full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
-NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds gives it longer"
+NOT_IN_TIME = "no plan was found in the {:g} s given; --seconds allows more time"
 NEAREST = 3
 MILLION = 1e6
 # The plan with one more million rupees is solved to the configured gap divided by this number.

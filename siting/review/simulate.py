@@ -182,7 +182,7 @@ def _stations(
     gathers = table["free_turned_away_share"].fillna(0.0) > alpha
     table["verdict"] = np.select(
         [over, gathers],
-        ["given more than the waiting standard lets through", "more drivers want it than it takes"],
+        ["given more than the waiting standard lets through", "chosen by too many drivers"],
         "holds",
     )
     return table

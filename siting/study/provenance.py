@@ -170,7 +170,7 @@ def demand_notes(
                 f"{name}: {class_depots['vehicles'].sum():,.0f} vehicles known by depot "
                 f"({', '.join(class_depots['depot'])}) replace the {modelled[name]:,.0f} "
                 f"that the fleet model gives the area; what they charge in public "
-                f"({class_depots['demand_kwh_day'].sum():,.0f} kWh/day) is wanted at the depots"
+                f"({class_depots['demand_kwh_day'].sum():,.0f} kWh/day) is demand at the depots"
             )
     if config.year > people_to_energy.PROJECTED_AFTER:
         by = "the fleet table" if config.demand.fleet_csv else f"scenario {config.demand.scenario}"
