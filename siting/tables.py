@@ -69,7 +69,7 @@ CELLS = Table(
     (
         _id("cell_id", "name of the cell, c…"),
         _number("people", "people", "people who live in the cell"),
-        _node("road node the cell's trips start from"),
+        _node("road node at which the cell's drives begin"),
         _number("snap_m", "m", "straight distance from the cell's centre to the nearest road node"),
     ),
     key=("cell_id",),
@@ -81,7 +81,7 @@ DEMAND = Table(
     "one row per cell and vehicle class: public charging energy wanted there in the target year",
     (
         _id("demand_id", "name of the row, d…"),
-        _id("cell_id", "the cell it arises in"),
+        _id("cell_id", "cell of the demand"),
         _id("vehicle_class", "vehicle class"),
         _number("demand_kwh_day", "kWh/day", "public charging energy wanted"),
     ),
@@ -90,15 +90,15 @@ DEMAND = Table(
 
 CANDIDATES = Table(
     "candidates",
-    "one row per place where a station could stand or stands",
+    "one row per place where a station could stand or already stands",
     (
         _id("site_id", "name of the site, s…"),
-        Column("name", "text", "", "what people call it", nullable=True),
+        Column("name", "text", "", "display name of the site", nullable=True),
         Column("kind", "text", "", "fuel, parking, mall, existing, street …"),
-        Column("existing", "flag", "", "a station is in service there already"),
-        _number("existing_power_kw", "kW", "its power; 0 for a new site"),
-        Column("source", "text", "", "where the row comes from"),
-        _node("road node it is reached by"),
+        Column("existing", "flag", "", "whether a station is in service there already"),
+        _number("existing_power_kw", "kW", "power of the existing station; 0 for a new site"),
+        Column("source", "text", "", "source of the row"),
+        _node("road node by which drivers reach it"),
         _number("snap_m", "m", "straight distance to that road node"),
     ),
     key=("site_id",),
@@ -116,16 +116,20 @@ OFFERS = Table(
     (
         _id("offer_id", "name of the offer, <site_id>:<configuration>"),
         _id("site_id", "the site"),
-        _id("configuration", "which set of chargers"),
+        _id("configuration", "name of the set of chargers"),
         Column("chargers", "text", "", "the chargers in words, e.g. 2 x dc_60"),
-        Column("existing", "flag", "", "stands already: kept, costs nothing"),
+        Column("existing", "flag", "", "whether it is an existing station, kept at no cost"),
         _number("power_kw", "kW", "rated power of the chargers"),
-        _number("charger_cost_pkr", "PKR", "chargers, installed, taxes in"),
+        _number("charger_cost_pkr", "PKR", "chargers, installation and taxes included"),
         _number("grid_cost_pkr", "PKR", "connection, transformer and 11 kV line"),
         _number("fee_cost_pkr", "PKR", "registration and application fees"),
         _number("cost_pkr", "PKR", "sum of the cost parts"),
-        _number("subsidy_pkr", "PKR", "public money it draws (need, gap: the most)"),
-        Column("reason", "text", "", "why it cannot be built; blank where it can", nullable=True),
+        _number(
+            "subsidy_pkr",
+            "PKR",
+            "public money that it draws (rules need and gap: the most)",
+        ),
+        Column("reason", "text", "", "why it cannot be built; blank if it can", nullable=True),
     ),
     key=("offer_id",),
     capacity_columns=True,
@@ -143,7 +147,7 @@ COMPATIBILITY = Table(
 
 REACH = Table(
     "reach",
-    "one row per cell and a site its drivers can reach within the cutoff; absent: out of reach",
+    "one row per cell and site that its drivers reach within the cutoff; absent: out of reach",
     (
         _id("cell_id", "the cell"),
         _id("site_id", "the site"),
@@ -154,13 +158,13 @@ REACH = Table(
 
 SERVICE = Table(
     "service",
-    "one row per demand and the site that serves it, or part of it",
+    "one row per demand row and site that serves it in full or in part",
     (
-        _id("demand_id", "the demand"),
+        _id("demand_id", "demand row that is served"),
         _id("cell_id", "its cell"),
         _id("vehicle_class", "its vehicle class"),
         _id("site_id", "the site that serves it"),
-        _number("served_kwh_day", "kWh/day", "how much of it is served there"),
+        _number("served_kwh_day", "kWh/day", "energy of the row that the site serves"),
         _number("travel_min", "min", "driving time to the site"),
     ),
     key=("demand_id", "site_id"),

@@ -55,7 +55,7 @@ def test_every_fault_is_named_at_once_and_nothing_is_changed():
     with pytest.raises(InputError) as caught:
         validate(frame.drop(columns="cell_id"), DEMAND, "demand.csv")
     text = str(caught.value)
-    assert "demand.csv, column cell_id: missing (the cell it arises in)" in text
+    assert "demand.csv, column cell_id: missing (cell of the demand)" in text
     assert "demand.csv, column demand_kwh_day: 1 is missing" in text
     assert "demand.csv, column demand_kwh_day: 1 value below 0 kWh/day" in text
     assert "demand.csv, column demand_id: duplicate (d1)" in text
