@@ -59,10 +59,10 @@ MOST_PIECES = 12  # largest number of independent pieces; not measured
 # (Saddar): such a subproblem takes 1 to 3 s instead of 30 s.
 SLOW_SUBPROBLEM = 50_000
 MANY_PAIRS = 100_000  # pairs above which construction rounds drives to steps; not measured
-# Pairs times sites above which exchange does not improve a constructed plan, and stations shrink by
-# what they lack. Measured for the latter: row 18 (5.6e8) gains 1 to 4 %; the embedded city (9e6)
-# loses up to 0.3 %, Saddar (7e7) 0.1 %.
-LARGE = 200_000_000
+# Pairs times sites above which the root adds no cuts if column generation solved the relaxation,
+# stations shrink by what they lack, and exchange does not improve a constructed plan. Measured:
+# Saddar (6.8e7) and row 18 (5.6e8) gain by both; the embedded city (8e6) loses 0.3 % by the latter.
+LARGE = 50_000_000
 MOST_PRICED_PAIRS = 1_000_000  # pairs up to which prices are stored; measured: 800 MB of memory
 MOST_OPTIONS = 2_000_000  # courses above which a program is refused; not measured
 KEPT_BYTES = 200e6  # memory for the values of choices already evaluated; not measured
