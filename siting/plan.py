@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 
+from siting.engine.proof import gap_figures
 from siting.errors import InputError
 from siting.export import geojson_of, layers_of, noted, plot_plan, save_plan_pictures, with_units
 from siting.export.dictionary import is_own
@@ -399,7 +400,9 @@ def ask(name: str, *given: Any, **how: Any) -> Any:
 
 def status_text(outcome: Outcome) -> str:
     """Return the status as text that claims no more than is proven."""
-    gap = f"{outcome.gap:.2%}" if math.isfinite(outcome.gap) else "unknown"
+    gap = "unknown"
+    if math.isfinite(outcome.gap):
+        gap, _ = gap_figures(outcome.gap, outcome.proof.gap_asked)
     if outcome.status == "optimal":
         return f"optimal within a proven gap of {gap}"
     return f"feasible, not proven optimal: gap {gap} ({outcome.stopped})"

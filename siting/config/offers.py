@@ -202,7 +202,7 @@ BUNDLES: Mapping[str, Mapping[str, int]] = {
     "trunk_hub": {"dc_180": 2, "dc_60": 2},
 }
 SIZES: Mapping[str, tuple[int, ...]] = {
-    "lev_3": (4, 8, 12, 16, 24, 32, 48),
+    "lev_3": (4, 8, 12, 16, 24, 32, 48, 64),
     "ac_22": (2, 4),
     "dc_60": (1, 2, 3, 4),
     "dc_120": (1, 2, 4),
@@ -221,7 +221,8 @@ class Offers(Section):
     sizes: Sizes | None = None
     """allowed numbers of chargers at a site, by charger type, in every combination of one type per
     charger group; added to the configurations if both are given; default without configurations:
-    lev_3 4, 8, 12, 16, 24, 32, 48; ac_22 2, 4; dc_60 1, 2, 3, 4; dc_120 1, 2, 4; dc_180 1, 2, 4"""
+    lev_3 4, 8, 12, 16, 24, 32, 48, 64; ac_22 2, 4; dc_60 1, 2, 3, 4; dc_120 1, 2, 4; dc_180 1, 2,
+    4"""
     least_ports: int = Field(0, ge=0, le=1000)
     """fewest ports of a station made of sizes; 0: any number"""
     table_csv: CsvFile | None = None

@@ -23,17 +23,28 @@ def gap_in_words(gap: float) -> str:
     return f"gap {gap:.2%}" if gap <= 10 else "gap over 1,000%"
 
 
-def gap_and_asked(gap: float, asked: float) -> str:
-    """Return a gap and the gap asked for in words, with more digits if two do not tell them apart.
+def gap_figures(gap: float, asked: float) -> tuple[str, str]:
+    """Return a gap and the gap asked for, with more digits if two do not tell them apart.
 
-    >>> gap_and_asked(0.0123, 0.005), gap_and_asked(0.00503, 0.005)
-    ('gap 1.23% (asked 0.50%)', 'gap 0.503% (asked 0.500%)')
+    >>> gap_figures(0.0123, 0.005), gap_figures(0.00503, 0.005)
+    (('1.23%', '0.50%'), ('0.503%', '0.500%'))
     """
-    digits = 2
-    while digits < 5 and gap > asked and f"{gap:.{digits}%}" == f"{asked:.{digits}%}":
-        digits += 1
-    said = gap_in_words(gap) if digits == 2 else f"gap {gap:.{digits}%}"
-    return f"{said} (asked {asked:.{digits}%})"
+    for digits in range(2, 6):
+        figures = f"{gap:.{digits}%}", f"{asked:.{digits}%}"
+        if gap <= asked or figures[0] != figures[1]:
+            break
+    return figures
+
+
+def gap_and_asked(gap: float, asked: float) -> str:
+    """Return a gap and the gap asked for in words.
+
+    >>> gap_and_asked(0.00503, 0.005), gap_and_asked(4e18, 0.005)
+    ('gap 0.503% (asked 0.500%)', 'gap over 1,000% (asked 0.50%)')
+    """
+    figure, of = gap_figures(gap, asked)
+    said = gap_in_words(gap) if gap > 10 else f"gap {figure}"
+    return f"{said} (asked {of})"
 
 
 def is_far(gap: float | None) -> bool:

@@ -220,7 +220,7 @@ def need_of(
     """
     subsidy = subsidy_of(config)
     terms = economics.gap_terms(offers, rules, subsidy)
-    need = terms["need_pkr"].to_numpy(dtype=float)
+    need = terms["need_pkr"].to_numpy(dtype=float, copy=True)
     existing, open_ = offers["existing"].to_numpy(dtype=bool), may_be_built(offers)
     groups = capacity_groups(map(str, offers.columns))
     built = [g for g in groups if (open_ & (offers[f"capacity_{g}_kwh_day"] > 0)).any()]
@@ -237,6 +237,13 @@ def need_of(
         raise InputError("money.prices_pkr_kwh", what, fix, lost)
     if open_.any():
         _require_passable(offers[open_], rules, subsidy)
+    # An extension must earn its need by sales above what the existing chargers can serve. These
+    # first sales count at the largest margin of its chargers, so that earnings are not overstated.
+    most = np.zeros(len(offers))
+    for group in groups:
+        if (has := offers[f"capacity_{group}_kwh_day"].to_numpy(dtype=float) > 0).any():
+            most[has] = np.maximum(most[has], economics.worth_pkr_kwh_day(at_rate, group))
+    need += subsidy.hurdle.sales_share * offers["standing_kwh_day"].to_numpy(dtype=float) * most
     # Public money is the program's own decision here, not a property of an offer.
     nothing = existing | unpaid.to_numpy(bool)
     needing = offers.assign(cost_pkr=np.where(nothing, 0.0, need), subsidy_pkr=0.0)
@@ -248,14 +255,14 @@ def _require_passable(
     offers: pd.DataFrame, rules: economics.BusinessRules, subsidy: sites.Subsidy
 ) -> None:
     """Refuse a hurdle that no offer passes at full sales, if some offers pass without it."""
-    capacity = offers[capacity_columns(offers)].sum(axis=1).to_numpy(dtype=float)
+    capacity = offers[capacity_columns(offers)].sum(axis=1) - offers["standing_kwh_day"]
 
     def share_needed(hurdle: sites.Hurdle) -> float:
         """Return the share of capacity at which the best offer breaks even."""
         at = replace(subsidy, hurdle=replace(hurdle, sales_share=1.0))
         terms = economics.gap_terms(offers, rules, at)
         lacks = (terms["need_pkr"] - terms["cap_pkr"]).clip(lower=0.0).to_numpy(dtype=float)
-        earned = terms["worth_pkr_kwh_day"].to_numpy(dtype=float) * capacity
+        earned = terms["worth_pkr_kwh_day"].to_numpy(dtype=float) * capacity.to_numpy(dtype=float)
         return float((lacks[earned > 0] / earned[earned > 0]).min(initial=np.inf))
 
     hurdle = subsidy.hurdle

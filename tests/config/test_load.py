@@ -409,7 +409,7 @@ def test_the_least_configuration_loads_with_the_defaults(tmp_path: Path) -> None
     assert (config.offers.configurations, config.offers.sizes) == (None, None)
     assert choices_of(config.offers).configurations == {}
     assert choices_of(config.offers).sizes == {
-        "lev_3": (4, 8, 12, 16, 24, 32, 48),
+        "lev_3": (4, 8, 12, 16, 24, 32, 48, 64),
         "ac_22": (2, 4),
         "dc_60": (1, 2, 3, 4),
         "dc_120": (1, 2, 4),

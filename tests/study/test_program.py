@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 import siting
 from siting.cli import app
 from siting.config.refusals import REFUSALS
+from siting.economics import business_case, gap_terms, worth_pkr_kwh_day
+from siting.economics.rules import at_hurdle
 from siting.errors import ConfigError, InfeasibleError, InputError
 from siting.study import Study, check
 from siting.study.program_inputs import subsidy_of
@@ -480,6 +482,35 @@ def test_a_station_that_stands_can_be_extended(town):
     assert len(extended) == 1
     assert not extended["existing"].any()
     assert plan.outcome.served_kwh_day == pytest.approx(12)
+
+
+def test_an_extension_must_earn_its_need_above_what_the_existing_chargers_can_serve(town):
+    (town.parent / "old.csv").write_text(
+        f"lon,lat,name,power_kw\n{LONS[1]},33.6,Old,60\n", encoding="utf-8"
+    )
+    config = yaml.safe_load(town.read_text(encoding="utf-8"))
+    config["candidates"]["existing"] = {"path": "old.csv"}
+    config["candidates"]["merge_within_m"] = 100
+    config["offers"] |= {"existing_policy": "extend", "subsidy": {"rule": "need"}}
+    town.write_text(yaml.safe_dump(config), encoding="utf-8")
+    study = Study(town)
+    offers = study.offers.set_index("configuration", drop=False)
+    hub, more = offers.loc[["hub"]], offers.loc[["existing+hub"]]
+    need = study.asked.need.offers.set_index("configuration")["cost_pkr"]
+    # By hand: 60 kW all day are 1,440 kWh/day, counted at the larger margin of the two groups.
+    subsidy = subsidy_of(study.config)
+    rules = at_hurdle(study.business_rules, subsidy.hurdle)
+    assert more["standing_kwh_day"].item() == 1440
+    first = 1440 * max(worth_pkr_kwh_day(rules, group) for group in ("dc", "lev"))
+    own = gap_terms(more, study.business_rules, subsidy)["need_pkr"].item()
+    assert need["existing+hub"] == pytest.approx(own + first)
+    assert need["existing"] == 0
+    assert need["hub"] == gap_terms(hub, study.business_rules, subsidy)["need_pkr"].item()
+    # The business case of an extension that sells no more than the existing chargers could.
+    case = business_case(more, pd.Series({more["site_id"].item(): 1440.0}),
+                         study.business_rules, subsidy)  # fmt: skip
+    assert case["sold_kwh_day"].item() == 0
+    assert case["lacking_pkr"].item() == pytest.approx(need["existing+hub"] - first)
 
 
 def test_a_floor_above_what_any_site_reaches_is_told_with_have_need_and_fix(town):
