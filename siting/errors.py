@@ -174,6 +174,10 @@ class SolveError(SitingError, RuntimeError):
     """A solver failed, or is not installed."""
 
 
+class StuckError(SolveError):
+    """A solver goes on long after the time limit; what was found before it is valid."""
+
+
 class VerifyError(SitingError, ArithmeticError):
     """A plan is inconsistent with its data; nothing was written."""
 

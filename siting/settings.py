@@ -97,6 +97,7 @@ RESERVE_S = 2.0  # time for these flows after another solver has found a plan; n
 HANDED_OVER = 2.0
 LEAST_S = 5.0  # shortest time to explain a conflict; not measured
 WAIT_S = 0.05  # time between two checks of a running solver; not measured
+STUCK_S = 60.0  # time after the time limit when a running solver is given up; not measured
 REPORT_EVERY_S = 0.2  # time between two reports of progress; not measured
 # Factor on the iterations of an integer program, because presolve, cuts and heuristics are not
 # iterations. Measured: an iteration takes 2 to 5 times as long as in a linear program, and 7 to 12

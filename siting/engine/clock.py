@@ -125,6 +125,11 @@ class Clock:
         return time.perf_counter() - self._start
 
     @property
+    def late_s(self) -> float:
+        """Seconds since the whole time limit; below 0 before it."""
+        return self.elapsed_s - self._limit_s
+
+    @property
     def share(self) -> float:
         """Share of the whole time limit that has passed."""
         return self.elapsed_s / self._limit_s

@@ -320,6 +320,7 @@ class Master(CutModel):
         whole = np.zeros(columns + kinds, dtype=bool)
         whole[: self.count] = True
         whole[columns:] = True
+        # HiGHS 1.16 once looped without end in the presolve of a heuristic's program.
         model = model_of(
             sparse.csc_array(a),
             np.concatenate([m.cost, np.zeros(kinds)]),
@@ -328,7 +329,7 @@ class Master(CutModel):
             np.concatenate([m.row_lower, np.full(len(side), -np.inf), np.zeros(kinds)]),
             np.concatenate([m.row_upper, side, np.zeros(kinds)]),
             whole=whole,
-            mip_rel_gap=gap, mip_max_nodes=nodes, threads=threads, random_seed=seed,
+            mip_rel_gap=gap, mip_max_nodes=nodes, threads=threads, random_seed=seed, presolve="off",
         )  # fmt: skip
         if start is not None:
             solution = np.zeros(self.count)

@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 
 from siting import settings
 from siting.engine.clock import Clock
+from siting.errors import Fault, StuckError
 
 
 class Task[T]:
     """A function that runs in a thread of its own, under a clock of its own."""
 
     def __init__(self, function: Callable[[Clock], T], clock: Clock) -> None:
-        self.clock = clock
+        self.clock, self._began_s = clock, clock.late_s
         self._result: list[T] = []
         self._failure: BaseException | None = None
 
@@ -34,6 +35,11 @@ class Task[T]:
         """Wait until the task has ended; report progress to the caller meanwhile.
 
         `until_over`: whether the task must stop when the time of `clock` is over.
+
+        Raises
+        ------
+        StuckError
+            If the task still runs long after the time limit: HiGHS's presolve can loop without end.
         """
         while self._thread.is_alive():
             try:
@@ -48,6 +54,9 @@ class Task[T]:
                 raise
             if until_over and clock.over:
                 self.clock.end()
+            if self._stuck:
+                what = f"still ran {settings.STUCK_S:g} s after the time limit"
+                raise StuckError(Fault("HiGHS", what, "give another solver.seed"))
 
     def result(self) -> T:
         """Return the result of a task that has ended, or raise its exception."""
@@ -56,9 +65,15 @@ class Task[T]:
         return self._result[0]
 
     def stop(self) -> None:
-        """End the task now, whatever it has done."""
+        """End the task now, whatever it has done; one that is stuck is left to itself."""
         self.clock.end()
-        self._thread.join()
+        while self._thread.is_alive() and not self._stuck:
+            self._thread.join(settings.WAIT_S)
+
+    @property
+    def _stuck(self) -> bool:
+        """Whether the task runs long after its start and the time limit."""
+        return self.clock.late_s > max(self._began_s, 0.0) + settings.STUCK_S
 
 
 def in_parallel[T](functions: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:

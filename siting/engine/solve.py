@@ -33,7 +33,7 @@ from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
 from siting.engine.turns import go_on_with_tree
 from siting.engine.why_not import is_hopeless, raise_why_not
-from siting.errors import Fault, InfeasibleError, SolveError
+from siting.errors import Fault, InfeasibleError, SolveError, StuckError
 from siting.program.aims import Aim, LeastMoney, ShortestDrives
 from siting.program.instance import Ints
 from siting.program.matrix import Reached
@@ -651,11 +651,17 @@ class _Solve:
         return result_of(self.inc)
 
     def _worked(self, inc: Incumbent, work: Callable[[Incumbent], None]) -> Incumbent:
-        """Call a function on an incumbent, which Ctrl-C may end; return the incumbent."""
+        """Call a function on an incumbent, which Ctrl-C may end; return the incumbent.
+
+        If a solver is stuck, the best plan before it counts.
+        """
         try:
             work(inc)
         except KeyboardInterrupt:
             self.clock.interrupted = True
+        except StuckError:
+            if inc.choice is None:
+                raise
         if inc.infeasible:
             raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
         return inc

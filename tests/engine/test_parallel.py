@@ -4,9 +4,15 @@ import threading
 import time
 
 import pytest
+from medium_cases import medium_case
+from program_cases import program_of
 
+from siting import settings
 from siting.engine.clock import Clock
+from siting.engine.master import Master
 from siting.engine.parallel import Task, in_parallel
+from siting.engine.solve import solve
+from siting.errors import Fault, StuckError
 
 
 def until_over(clock):
@@ -90,3 +96,33 @@ def test_a_clock_that_is_handed_on_reports_and_the_old_one_is_silent():
     assert not old.seconds
     old.interrupted = True
     assert new.over
+
+
+def test_a_task_that_ignores_the_time_limit_is_given_up(monkeypatch):
+    monkeypatch.setattr(settings, "STUCK_S", 0.2)
+    freed = threading.Event()
+    began = time.perf_counter()
+    with pytest.raises(StuckError, match=r"still ran 0\.2 s after the time limit"):
+        in_parallel([lambda _clock: freed.wait(30)], Clock(0.1))
+    assert time.perf_counter() - began < 15
+    freed.set()
+    # What begins after the time limit has as long, so that the answer can be computed.
+    late = Clock(0.1)
+    time.sleep(0.4)
+    assert in_parallel([lambda _clock: time.sleep(0.05)], late) == [None]
+
+
+def test_a_plan_found_before_a_solver_got_stuck_counts(monkeypatch):
+    asked = []
+
+    def stuck(*_args, **_how):
+        asked.append(1)
+        raise StuckError(Fault("HiGHS", "still ran"))
+
+    monkeypatch.setattr(settings, "WHOLE_FIRST", -1)
+    monkeypatch.setattr(Master, "program", stuck)
+    program = program_of(medium_case(("viability gap",), "plain", 5))
+    answer = solve(program, gap=0.0, time_limit_s=20.0, threads=1)
+    assert asked
+    assert answer.served_kwh_day > 0
+    assert answer.proof.bound >= answer.proof.objective
