@@ -50,9 +50,9 @@ def test_a_station_has_one_type_a_group_with_one_of_its_numbers():
     assert list(made) == list(with_sizes({}, dict(reversed(SOME.items())), CHARGERS))
 
 
-def test_the_packaged_sizes_are_263_stations_with_names_that_fit():
+def test_the_packaged_sizes_are_296_stations_with_names_that_fit():
     made = with_sizes({}, SIZES, CHARGERS)
-    assert len(made) == 8 * 3 * 11 - 1
+    assert len(made) == 9 * 3 * 11 - 1
     assert all(re.match(TABLE_NAME, name) for name in made)
     for name, counts in made.items():
         words = " + ".join(f"{n} x {charger}" for charger, n in counts.items())
@@ -238,8 +238,8 @@ def test_what_ports_serve_is_worked_out_once_a_number_of_a_type(monkeypatch):
     monkeypatch.setattr("siting.sites.configurations.group_capacity_kwh_day", counted)
     offers = make_offers(sites(*[None] * 50), {}, sizes=SIZES, service=WAITING, **TABLES)
     assert len(offers) == 50 * 92
-    # 7 numbers of sockets, 2 of AC, 10 of fast chargers.
-    assert len(asked) == len(set(asked)) == 7 + 2 + 10
+    # 8 numbers of sockets, 2 of AC, 10 of fast chargers.
+    assert len(asked) == len(set(asked)) == 8 + 2 + 10
 
 
 def named(offers):
