@@ -219,7 +219,7 @@ def test_a_program_that_has_no_room_is_an_error_in_words(town, tmp_path, limit):
     assert not lp.exists()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pulp.LpProblem, "writeLP", no_room)
-        with pytest.raises(OutputError, match=r"town\.lp: cannot be written: .*limit on the size"):
+        with pytest.raises(OutputError, match=r"town\.lp: cannot be written: .*limit on file size"):
             siting.run(town, write_lp=lp)
     assert not lp.exists()
 
