@@ -61,7 +61,8 @@ SLOW_SUBPROBLEM = 50_000
 MANY_PAIRS = 100_000  # pairs above which construction rounds drives to steps; not measured
 # Pairs times sites above which the root adds no cuts if column generation solved the relaxation,
 # stations shrink by what they lack, and exchange does not improve a constructed plan. Measured:
-# Saddar (6.8e7) and row 18 (5.6e8) gain by both; the embedded city (8e6) loses 0.3 % by the latter.
+# Saddar (6.8e7) gains by the first, row 18 (5.6e8) by the second (1 to 4 %), by which the embedded
+# city (8e6) loses 0.3 %.
 LARGE = 50_000_000
 MOST_PRICED_PAIRS = 1_000_000  # pairs up to which prices are stored; measured: 800 MB of memory
 MOST_OPTIONS = 2_000_000  # courses above which a program is refused; not measured

@@ -18,7 +18,7 @@ class Task[T]:
     """A function that runs in a thread of its own, under a clock of its own."""
 
     def __init__(self, function: Callable[[Clock], T], clock: Clock) -> None:
-        self.clock, self._began_s = clock, clock.late_s
+        self.clock, self._late_s = clock, max(clock.late_s, 0.0)
         self._result: list[T] = []
         self._failure: BaseException | None = None
 
@@ -73,7 +73,7 @@ class Task[T]:
     @property
     def _stuck(self) -> bool:
         """Whether the task runs long after its start and the time limit."""
-        return self.clock.late_s > max(self._began_s, 0.0) + settings.STUCK_S
+        return self.clock.late_s > self._late_s + settings.STUCK_S
 
 
 def in_parallel[T](functions: Sequence[Callable[[Clock], T]], clock: Clock) -> list[T]:

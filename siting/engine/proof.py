@@ -20,7 +20,7 @@ def gap_in_words(gap: float) -> str:
     >>> gap_in_words(0.0123), gap_in_words(4e18)
     ('gap 1.23%', 'gap over 1,000%')
     """
-    return f"gap {gap:.2%}" if gap <= 10 else "gap over 1,000%"
+    return f"gap {gap_figures(gap, gap)[0]}"
 
 
 def gap_figures(gap: float, asked: float) -> tuple[str, str]:
@@ -29,22 +29,20 @@ def gap_figures(gap: float, asked: float) -> tuple[str, str]:
     >>> gap_figures(0.0123, 0.005), gap_figures(0.00503, 0.005)
     (('1.23%', '0.50%'), ('0.503%', '0.500%'))
     """
-    for digits in range(2, 6):
-        figures = f"{gap:.{digits}%}", f"{asked:.{digits}%}"
-        if gap <= asked or figures[0] != figures[1]:
-            break
-    return figures
+    digits = 2
+    while digits < 5 and gap > asked and f"{gap:.{digits}%}" == f"{asked:.{digits}%}":
+        digits += 1
+    return f"{gap:.{digits}%}" if gap <= 10 else "over 1,000%", f"{asked:.{digits}%}"
 
 
 def gap_and_asked(gap: float, asked: float) -> str:
     """Return a gap and the gap asked for in words.
 
-    >>> gap_and_asked(0.00503, 0.005), gap_and_asked(4e18, 0.005)
-    ('gap 0.503% (asked 0.500%)', 'gap over 1,000% (asked 0.50%)')
+    >>> gap_and_asked(0.00503, 0.005)
+    'gap 0.503% (asked 0.500%)'
     """
     figure, of = gap_figures(gap, asked)
-    said = gap_in_words(gap) if gap > 10 else f"gap {figure}"
-    return f"{said} (asked {of})"
+    return f"gap {figure} (asked {of})"
 
 
 def is_far(gap: float | None) -> bool:

@@ -293,8 +293,9 @@ class _Solve:
             if self.tree is None:
                 self._worked(inc, go_on_with_tree)
             else:
-                self.tree.wait(self.clock, until_over=True)
-                self.tree.result()
+                with suppress(StuckError):  # its bound so far holds
+                    self.tree.wait(self.clock, until_over=True)
+                    self.tree.result()
         self.clock.report(at_once=True)
         sign = inc.frame.sign
         bound = min(sign * result.bound, max(inc.bound, beyond))

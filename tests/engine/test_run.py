@@ -18,8 +18,10 @@ from siting.engine.clock import Clock
 from siting.engine.effort import Effort
 from siting.engine.frame import Frame
 from siting.engine.incumbent import Incumbent, Options
+from siting.engine.parallel import Task
 from siting.engine.schedule import Step
 from siting.engine.solve import _Solve
+from siting.errors import Fault, StuckError
 from siting.program.aims import MostWorth
 from siting.program.instance import Instance
 from siting.program.program import Program
@@ -254,3 +256,24 @@ def test_time_that_the_last_aim_leaves_lowers_the_bound_of_the_first(monkeypatch
             assert after.bound == before.bound
         else:
             assert best - 1e-6 <= after.bound < before.bound
+
+
+def test_a_tree_that_gets_stuck_beside_the_later_aims_loses_no_plan(monkeypatch):
+    monkeypatch.setattr(settings, "WHOLE_FIRST", 0)
+    program = Program(Instance.from_tables(**hard_tables(sites=30, cells=120, budget=40.0)))
+    program = program.most_worth().shortest_drives()
+    frame = Frame(program, program.aims[0])
+    inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1, turns=1), None)
+    run.search(inc)
+    mine = _Solve(program, Effort(0.0, 60.0, 2, 1), inc.clock, ())
+
+    def stuck(_clock):
+        raise StuckError(Fault("HiGHS", "still ran"))
+
+    before = run.result_of(inc)
+    mine.tree = Task(stuck, inc.clock)
+    mine.results = [(aim, before, {"total": 1.0}) for aim in program.aims]
+    mine._go_on(inc, -math.inf)
+    _, after, _ = mine.results[0]
+    assert after.choice is before.choice
+    assert after.bound == before.bound

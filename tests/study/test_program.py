@@ -467,17 +467,17 @@ def test_a_group_in_use_without_a_price_is_refused_before_solving(town):
     ]
 
 
+def with_old_station(town, power_kw, **offers):
+    (town.parent / "old.csv").write_text(
+        f"lon,lat,name,power_kw\n{LONS[1]},33.6,Old,{power_kw}\n", encoding="utf-8"
+    )
+    change(town, "candidates", existing={"path": "old.csv"}, merge_within_m=100)
+    return change(town, "offers", existing_policy="extend", **offers)
+
+
 @pytest.mark.slow
 def test_a_station_that_stands_can_be_extended(town):
-    (town.parent / "old.csv").write_text(
-        f"lon,lat,name,power_kw\n{LONS[1]},33.6,Old,7\n", encoding="utf-8"
-    )
-    config = yaml.safe_load(town.read_text(encoding="utf-8"))
-    config["candidates"]["existing"] = {"path": "old.csv"}
-    config["candidates"]["merge_within_m"] = 100
-    config["offers"]["existing_policy"] = "extend"
-    town.write_text(yaml.safe_dump(config), encoding="utf-8")
-    plan = siting.run(town)
+    plan = siting.run(with_old_station(town, power_kw=7))
     extended = plan.sites[plan.sites["configuration"] == "existing+hub"]
     assert len(extended) == 1
     assert not extended["existing"].any()
@@ -485,15 +485,7 @@ def test_a_station_that_stands_can_be_extended(town):
 
 
 def test_an_extension_must_earn_its_need_above_what_the_existing_chargers_can_serve(town):
-    (town.parent / "old.csv").write_text(
-        f"lon,lat,name,power_kw\n{LONS[1]},33.6,Old,60\n", encoding="utf-8"
-    )
-    config = yaml.safe_load(town.read_text(encoding="utf-8"))
-    config["candidates"]["existing"] = {"path": "old.csv"}
-    config["candidates"]["merge_within_m"] = 100
-    config["offers"] |= {"existing_policy": "extend", "subsidy": {"rule": "need"}}
-    town.write_text(yaml.safe_dump(config), encoding="utf-8")
-    study = Study(town)
+    study = Study(with_old_station(town, power_kw=60, subsidy={"rule": "need"}))
     offers = study.offers.set_index("configuration", drop=False)
     hub, more = offers.loc[["hub"]], offers.loc[["existing+hub"]]
     need = study.asked.need.offers.set_index("configuration")["cost_pkr"]
