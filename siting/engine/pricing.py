@@ -42,7 +42,14 @@ from siting.engine.least_payments import with_least_payments
 from siting.engine.linear import Answered, model_of, run_model
 from siting.engine.parts import parts_of
 from siting.engine.rounded_floors import RoundedFloors
-from siting.engine.station_bound import BySites, bound_by, price_of_money, site_rows
+from siting.engine.station_bound import (
+    Bounds,
+    BySites,
+    Prices,
+    bound_by,
+    price_of_money,
+    site_rows,
+)
 from siting.program.instance import Flags, Floats, Ints
 from siting.program.program import Program
 
@@ -119,6 +126,7 @@ class Pricing:
         self.price = self.last_price = self.center = np.zeros(m.a.shape[0])
         self.link_price = np.zeros(len(self.flows.site))
         self.lowest = math.inf  # the best bound by sites, at the prices `center`
+        self.bounds: Bounds | None = None  # bounds by sites, without links, and their prices
         # Rows of one site (at most 0) that fractional options may violate, and their prices.
         self.of_sites = sparse.csr_array((0, m.a.shape[1]))
         self.site_price = np.zeros(0)
@@ -207,7 +215,18 @@ class Pricing:
         if known is None or known.infeasible or not self.frame.layout.by_pair or self.links:
             return known
         by_sites = bound_by(self.frame, self.cutter, self.last_price, self.clock, self.live)
+        self.bounds = self._with_prices(by_sites)
         return known.or_less(max(by_sites.bound, best), by_sites.at_most)
+
+    def _with_prices(self, by_sites: BySites) -> Bounds:
+        """Return the bounds by sites with the prices they rest on, without scaling."""
+        frame, m = self.frame, self.matrix
+        of_row = np.maximum(frame.of_demand(self.last_price), 0.0)
+        none = np.zeros(len(frame.resources))
+        prices = Prices.of(frame, m, self.last_price, of_row, none)
+        gaps = by_sites.gaps * abs(m.size) / frame.layout.money_unit
+        known = replace(prices, demand=np.nan_to_num(prices.demand), gaps=gaps)
+        return Bounds(by_sites.bound, by_sites.at_most, known)
 
     def _rounds(self, gap: float, best: float) -> Priced | None:
         """Add options until none promises a gain; return bounds, None if time ends too early.

@@ -28,7 +28,7 @@ from siting.engine.result import LeftOut, Result
 from siting.engine.run import begin, result_of, search
 from siting.engine.served import lowered, reached_again, worked_out
 from siting.engine.solvers import HIGHS
-from siting.engine.station_bound import Bounds, Prices
+from siting.engine.station_bound import Bounds
 from siting.engine.ties import break_ties
 from siting.engine.trim import trimmed
 from siting.engine.turns import go_on_with_tree
@@ -167,7 +167,8 @@ class _Solve:
         # Share of the time after which an aim may end without a proof, if other aims follow.
         self.yields_from = math.inf
         self.left_out = LeftOut()
-        self.prices: Prices | None = None  # prices that bound all plans in the first aim
+        # Bounds on all plans in the first aim, with the prices that prove them.
+        self.bounds: Bounds | None = None
         # The incumbent of the last search, and a bound on plans with options missing from it.
         self.inc: Incumbent | None = None
         self.beyond = -math.inf
@@ -234,7 +235,12 @@ class _Solve:
                 self.clock.unit = aim.unit(self.program.worth_unit)
                 result = self._covered(aim, reached)
                 if result is None:
-                    result = self._searched(aim, reached)
+                    try:
+                        result = self._searched(aim, reached)
+                    except StuckError:
+                        if not n:
+                            raise
+                        result = self._as_it_stands(aim, reached)
                 if not reached and self.effort.least_gain > 0:
                     result, self.left_out = trimmed(
                         self.program, aim, result, self.clock,
@@ -338,6 +344,13 @@ class _Solve:
             result = self._found(aim, reached)
         return self._moved(aim, reached, result)
 
+    def _as_it_stands(self, aim: Aim, reached: Sequence[Reached]) -> Result:
+        """Return the present plan as the result of a later aim, without a bound."""
+        frame, value = self._frame(aim, reached)
+        if self.choice is None or not math.isfinite(value):
+            raise StuckError(Fault("program", "a solver does not end", "give another solver.seed"))
+        return Result(self.choice, frame.sign * value, frame.sign * math.inf, "time limit")
+
     def _found(self, aim: Aim, reached: Sequence[Reached]) -> Result:
         """Return the result of one aim; pricing first narrows the offers if there are many."""
         if self.effort.method == "milp" or not is_many(self.whole):
@@ -413,11 +426,12 @@ class _Solve:
     def _tightened(self, priced: Priced, aim: Aim, bounds: Bounds) -> Priced:
         """Return the bounds of all offers, tightened at the prices of the cuts.
 
-        For the certificate, the first aim's prices are kept if they give a better bound than the
-        prices of the relaxation.
+        The first aim's best prices are kept for the certificate.
         """
-        if not self.results and aim.of_worth and bounds.bound < priced.bound:
-            self.prices = bounds.prices
+        if not self.results and aim.of_worth:
+            before = self.bounds
+            if before is None or bounds.bound < before.bound:
+                self.bounds = bounds
         return priced.or_less(bounds.bound, bounds.at_most)
 
     def _priced(self, aim: Aim, reached: Sequence[Reached]) -> tuple[Frame, Priced | None]:
@@ -437,6 +451,8 @@ class _Solve:
         found = served is not None and served.found
         best = frame.signed(served.objective) if served is not None and found else -math.inf
         priced = pricing.run(self._gap_of(aim), best)
+        if not self.results and aim.of_worth:
+            self.bounds = pricing.bounds
         active = pricing.active if priced is None else priced.active
         beside = start
         if priced is not None and not priced.infeasible:
@@ -687,7 +703,7 @@ class _Solve:
             tie_break="exact" if self.exact_ties else "polished",
             left_out=self.left_out,
             guarantee=self.results[0][1].guarantee,
-            prices=None if self.prices is None else table_of(self.program, self.prices),
+            prices=None if self.bounds is None else table_of(self.program, self.bounds.prices),
         )
         proofs = []
         for aim, result, seconds in self.results:

@@ -258,6 +258,25 @@ def test_time_that_the_last_aim_leaves_lowers_the_bound_of_the_first(monkeypatch
             assert best - 1e-6 <= after.bound < before.bound
 
 
+def test_a_later_aim_in_which_a_solver_gets_stuck_keeps_the_plan(monkeypatch):
+    program = Program(Instance.from_tables(**hard_tables(sites=10, cells=30, budget=40.0)))
+    program = program.most_worth().shortest_drives()
+    searched = _Solve._searched
+
+    def stuck_later(self, aim, reached):
+        if aim.of_drives:
+            raise StuckError(Fault("HiGHS", "still ran"))
+        return searched(self, aim, reached)
+
+    whole = solve_program(program, gap=0.0, time_limit_s=60.0)
+    monkeypatch.setattr(_Solve, "_searched", stuck_later)
+    answer = solve_program(program, gap=0.0, time_limit_s=60.0)
+    assert answer.proofs[0].proof.objective == pytest.approx(whole.proofs[0].proof.objective)
+    assert answer.proofs[1].proof.stopped == "time limit"
+    assert answer.proofs[1].proof.objective >= whole.proofs[1].proof.objective - 1e-6
+    assert answer.proofs[1].proof.bound == 0.0
+
+
 def test_a_tree_that_gets_stuck_beside_the_later_aims_loses_no_plan(monkeypatch):
     monkeypatch.setattr(settings, "WHOLE_FIRST", 0)
     program = Program(Instance.from_tables(**hard_tables(sites=30, cells=120, budget=40.0)))

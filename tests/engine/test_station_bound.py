@@ -16,6 +16,8 @@ from siting.engine.cuts import Cutter
 from siting.engine.frame import Frame
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
+from siting.engine.pricing import Pricing
+from siting.engine.solve import Effort, _Solve
 from siting.engine.station_bound import Prices, _lowest, bound_at, bound_by, site_rows
 from siting.errors import InputError
 from siting.program.aims import MostWorth, NetWorth
@@ -147,6 +149,33 @@ def test_the_price_of_a_sites_gap_is_found_between_those_tried_first(best):
     lowest, found = _lowest(cutter, at, 1.0, ENDLESS)
     assert lowest[[0, 2]] == pytest.approx(level[[0, 2]], abs=0.02)
     assert found == pytest.approx(best, abs=0.02)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_prices_of_pricing_prove_its_bound(seed):
+    program = program_of(case_of(("viability gap",), seed, **TOWN))
+    frame = Frame(program, program.aims[0])
+    none = np.zeros(0, dtype=np.int64)
+    pricing = Pricing(frame, ENDLESS, start=none, some=none, seed=1)
+    assert pricing.run(0.005) is not None
+    found = pricing.bounds
+    again = bound_at(frame, replace(found.prices, gaps=None), ENDLESS)
+    assert again.bound == pytest.approx(found.bound, rel=1e-6)
+
+
+def test_prices_of_pricing_remain_where_the_cuts_prove_less(monkeypatch):
+    monkeypatch.setattr("siting.settings.WHOLE_FIRST", 0)
+    monkeypatch.setattr("siting.settings.MANY_OFFERS", 0)
+    program = program_of(case_of(("viability gap",), 3, **TOWN))
+
+    def loose(*given):
+        return replace(bound_at(*given), bound=np.inf)
+
+    monkeypatch.setattr("siting.engine.root.bound_at", loose)
+    mine = _Solve(program, Effort(0.0, 60.0, 1, 1), Clock(60.0), ())
+    answer = mine.answer()
+    assert np.isfinite(mine.bounds.bound)
+    assert not answer.prices.empty
 
 
 def test_an_answer_has_the_prices_that_bound_all_plans(monkeypatch):
