@@ -98,6 +98,7 @@ def places():
     return found.to_crs(UTM)
 
 
+@pytest.mark.slow
 def test_a_rebuild_gives_the_same_bytes(builder, tmp_path):
     builder.main(["--out", str(tmp_path / "one")])
     builder.main(["--out", str(tmp_path / "two")])
@@ -308,6 +309,7 @@ def checked(builder, shared_data):
     return check, real, builder.build()
 
 
+@pytest.mark.slow
 def test_markets_are_where_they_are(checked):
     check, real, _ = checked
     off = check.markaz_deviations(real)

@@ -16,6 +16,7 @@ from siting.cities import find_city
 CITIES = ("faisalabad", "quetta")
 
 
+@pytest.mark.slow
 def test_they_are_what_the_script_builds(tmp_path):
     spec = importlib.util.spec_from_file_location("build", ROOT / "scripts" / "build_cities.py")
     module = importlib.util.module_from_spec(spec)

@@ -31,7 +31,7 @@ def first_plan(inc: Incumbent) -> None:
         if valuer is None and inc.coarse and inc.frame.service.near:
             sow(inc)
         return
-    if valuer is None or inc.large:
+    if valuer is None or inc.heavy:
         inc.weighed(inc.frame.kept)
         if inc.coarse and _by_year(inc):
             sow_at_prices(inc)

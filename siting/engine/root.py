@@ -33,11 +33,11 @@ def search_root(inc: Incumbent) -> None:
         with inc.clock.phase("viable", inc.until(0.3)):
             round_viable(inc, whole_stations(inc, [inc.known.taken]))
         # In a large program the first rounds of cuts take longer than the whole relaxation did.
-        if inc.done or inc.large:
+        if inc.done or inc.heavy:
             return
     if inc.choice is not None:
         inc.master.begin_at(inc.choice)
-    long = inc.large and inc.master.by_programs
+    long = inc.heavy and inc.master.by_programs
     stalled, ends = (
         (settings.LONG_STALLED, settings.LONG_ROOT_ENDS)
         if long
@@ -59,7 +59,7 @@ def search_root(inc: Incumbent) -> None:
     if not money and (inc.valuer is None or inc.choice is None):
         with inc.clock.phase("dive", min(inc.until(0.6), inc.ends)):
             _dive(inc)
-    if not inc.large:
+    if not inc.heavy:
         with inc.clock.phase("rounding", inc.until(0.3)):
             round_plans(inc, inc.root.taken)
 

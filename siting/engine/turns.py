@@ -41,7 +41,7 @@ def take_all_turns(inc: Incumbent) -> None:
         # The tree follows the root's cuts: its first turn may take as long as all before it.
         # Without the root's cuts, the integer master problem bounds nothing.
         programs = Step(
-            _program_turns(inc), lambda: inc.root is not None or not inc.large,
+            _program_turns(inc), lambda: inc.root is not None or not inc.heavy,
             growth=settings.MORE_NODES,
         )  # fmt: skip
         drawn = bool(inc.master.cutter.money)
@@ -288,7 +288,7 @@ def _round_all(inc: Incumbent, relaxations: list[Floats], work: float = math.inf
         if inc.valuer is None:
             round_plainly(inc, taken)
             continue
-        for least in () if inc.large else (1 - 1e-6, 0.5):
+        for least in () if inc.heavy else (1 - 1e-6, 0.5):
             if not inc.clock.over:
                 state = round_relaxed(inc.valuer, taken, least, inc.clock)
                 if state.value > inc.best - 0.01 * abs(inc.best):

@@ -46,6 +46,7 @@ def program_of(town):
     return program
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(0, 1, 80))
 def test_winners_and_critical_asks_equal_brute_force(seed: int) -> None:
     town = bid_town(seed, sites=4)

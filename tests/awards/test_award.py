@@ -337,6 +337,7 @@ def folder(town, tmp_path_factory):
     return made.folder
 
 
+@pytest.mark.slow
 def test_the_folder_holds_and_shows_an_edited_ask(folder, tmp_path):
     names = {path.name for path in folder.iterdir()}
     tables = {"bids.csv", "winners.csv", "losers.csv", "payments.csv"}

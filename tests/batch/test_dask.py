@@ -251,6 +251,7 @@ class Closing(Executor):
         return done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tasks", [0, 1, 3, 6, 9, 11])
 def test_a_nation_whose_client_closes_ends_with_the_truth(tmp_path, monkeypatch, tasks):
     pool = contextlib.nullcontext((Closing(tasks), 1))
@@ -270,6 +271,7 @@ def test_a_nation_whose_client_closes_ends_with_the_truth(tmp_path, monkeypatch,
     assert list(tmp_path.glob(".*")) == []
 
 
+@pytest.mark.slow
 def test_a_batch_whose_client_closes_names_what_is_left(tmp_path):
     studies = list_studies([write_town(tmp_path / "town")], sweep=SWEEP)
     table = run_batch(studies, Closing(1), out=tmp_path / "out", threads=1).table

@@ -59,6 +59,7 @@ def test_the_size_of_a_chunk_changes_nothing():
     assert one.weight.sum() == sum(w[c.any(axis=1)].sum() for w, c in cfl.cfl_chunks(5000, 5.5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("customers", "radius", "budget", "optimum"),
     [*OPTIMA, *(pytest.param(*row, marks=pytest.mark.slow) for row in LARGE)],

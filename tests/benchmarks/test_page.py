@@ -238,6 +238,7 @@ def test_a_call_is_ended_at_its_bound_with_its_children(tmp_path):
     assert not mark.exists()
 
 
+@pytest.mark.slow
 def test_a_call_that_fails_is_a_wrong_value():
     done = measure.call("benchmarks.cover:by_siting", 60, name="no such size", gap=0.1,
                         limit_s=1, times=1)  # fmt: skip

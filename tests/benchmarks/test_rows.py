@@ -66,6 +66,7 @@ def test_the_city_is_connected_and_the_same_each_time():
     assert (one.length_m >= straight).all()
 
 
+@pytest.mark.slow
 def test_the_instances_are_those_the_goals_were_set_on():
     of = cover_city.arrays(cover_city.SIZES["S"])
     assert of.minutes.shape == (5_000, 500)

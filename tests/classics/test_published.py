@@ -20,6 +20,7 @@ def benchmarks(shared_data):
     return folder, json.loads((folder / "expected.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", often(PMED, PMED[4:5]))
 @pytest.mark.parametrize("model", ["p_median", "p_center"])
 def test_p_median_and_p_center(benchmarks, name, model):
@@ -106,6 +107,7 @@ def test_a_tight_capacitated_instance_is_proven():
     assert free.objective <= answer.objective
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model", often(["p_median", "p_center", "capacitated_facility_location"], {"p_median"})
 )

@@ -158,6 +158,7 @@ def test_bad_input_is_one_clear_error_and_nothing_written(town, spoil, expected)
     assert not runs.exists() or not list(runs.iterdir())
 
 
+@pytest.mark.slow
 def test_bad_input_ends_a_process_with_2_and_no_traceback(town):
     write(town.parent / "people.csv", "lon,lat,people\n73.0,33.6,-1\n")
     done = siting("run", town)

@@ -190,6 +190,7 @@ def central():
     return fleet_figures().set_index(["vehicle_class", "figure"]), fleet_model(until=2032)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     figure=st.sampled_from(

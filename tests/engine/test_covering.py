@@ -231,6 +231,7 @@ def test_time_ends_it_with_a_plan_and_a_bound():
     assert answer.proof.stopped == "time limit"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 2, 4])
 def test_ctrl_c_leaves_the_plan_and_the_bound(after):
     heard = []
@@ -377,7 +378,7 @@ def test_the_covering_of_an_instance_is_its_coverage_program(seed):
     assert answer.value == pytest.approx(matrix.offset + matrix.size * optimum, abs=1e-5)
 
 
-@pytest.mark.parametrize("seed", seeds(0, 3, 6))
+@pytest.mark.parametrize("seed", seeds(0, 1, 6))
 def test_any_start_and_whatever_must_be_give_the_best_covering(seed):
     instance = instance_of(seed, 7.0, sites=6, cells=9)
     program = Program(instance, "coverage").require(instance.site_ids[1:2])

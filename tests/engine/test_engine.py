@@ -43,6 +43,7 @@ def solvable(seed, **sizes):
         seed += 10_000
 
 
+@pytest.mark.slow
 def test_both_ways_by_which_the_brute_force_counts_agree():
     # Whole numbers go through a flow algorithm, others through a linear program.
     columns = [f"capacity_{group}_kwh_day" for group in GROUPS]
@@ -278,6 +279,7 @@ def test_a_solver_that_is_not_there_is_named_with_those_that_are():
         solve(instance, method="milp", solver="GUROBI_OF_DREAMS")
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_on_standard_output():
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"

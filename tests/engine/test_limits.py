@@ -56,6 +56,7 @@ def test_the_best_plan_of_all_or_no_plan_at_all(seed, model):
     assert answer.offers in plans_of(trial)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("seed", seeds(400, 4, 60))
 def test_a_wide_gap_and_the_greedy_plan_have_true_bounds_and_pass_the_recount(seed, model):

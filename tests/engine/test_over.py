@@ -74,6 +74,7 @@ def test_a_plan_builds_something_whatever_the_time_limit(features, method):
             assert proof.stopped in ("time limit", "gap reached")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", often(["exact", "greedy", "milp"], {"exact"}))
 @pytest.mark.parametrize("features", FLOORED, ids=" + ".join)
 def test_where_floors_are_hard_to_meet_no_time_is_an_error_in_words(features, method):

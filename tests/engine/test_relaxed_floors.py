@@ -256,7 +256,7 @@ def test_a_large_program_with_a_known_relaxation_skips_the_cuts_of_the_root(monk
     known = Known(frame, np.arange(frame.count), 1e9, taken, most, money)
     inc = Incumbent(frame, Clock(60.0), Options(0.0, 1, 1), None, known)
     inc.build()
-    inc.large = large
+    inc.heavy = large
     cut = []
     monkeypatch.setattr(root, "cut", lambda *_: cut.append(True))
     root.search_root(inc)

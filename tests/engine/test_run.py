@@ -149,6 +149,7 @@ def test_free_offers_are_taken_only_where_they_serve(model, gap):
         assert less < answer.proof.objective - 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over_pkr", [0.3, 0.001])
 def test_a_plan_a_hair_over_the_budget_is_not_taken_for_one_within_it(over_pkr):
     """HiGHS lets a row be missed by a millionth of its scale: hundreds of rupees here."""
@@ -174,6 +175,7 @@ def test_a_budget_that_is_the_very_sum_of_subsidies_is_enough(parts):
     assert len(answer.offers) == 3
 
 
+@pytest.mark.slow
 def test_progress_never_goes_back_and_ends_with_the_answer():
     seen = []
     instance = Instance.from_tables(**hard_tables(sites=90, cells=900))
@@ -186,6 +188,7 @@ def test_progress_never_goes_back_and_ends_with_the_answer():
     assert len({now.phase for now in seen}) >= 2
 
 
+@pytest.mark.slow
 def test_two_runs_of_two_threads_give_the_same_plan():
     instance = Instance.from_tables(**hard_tables(sites=30, cells=200, budget=40.0))
     first, again = (solve(instance, gap=0.02, threads=2) for _ in range(2))
@@ -230,6 +233,7 @@ def test_turns_that_cannot_prove_the_gap_in_time_leave_it_to_the_next_aim(
     assert too_slow() is slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", often([1, 2], [2]))
 def test_time_that_the_last_aim_leaves_lowers_the_bound_of_the_first(monkeypatch, threads):
     monkeypatch.setattr(settings, "WHOLE_FIRST", 0)

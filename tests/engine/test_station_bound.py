@@ -60,7 +60,7 @@ def drawn(frame, rng):
     return Prices(demand, money, rng.random(len(frame.resources)) * unit / use)
 
 
-@pytest.mark.parametrize("first", often(FEATURES, [*FEATURES][1::8]))
+@pytest.mark.parametrize("first", often(FEATURES, [*FEATURES][1::16]))
 def test_no_plan_is_above_the_bound(first):
     rng, seen = np.random.default_rng(1), 0
     for features in [(first,), *[pair for pair in PAIRS if pair[0] == first][::4]]:
@@ -95,6 +95,7 @@ def test_prices_of_the_cuts_give_the_bound_of_the_master_problem(features):
     assert bound <= low + 0.02 * abs(low), (bound, low, best)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "features",
     [

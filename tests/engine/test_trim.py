@@ -53,7 +53,7 @@ def test_money_left_is_left_by_later_aims_too():
 @pytest.mark.parametrize(
     "features", [(), ("city floor",), ("scenarios",), ("number",), ("at least",)]
 )
-@pytest.mark.parametrize("seed", seeds(0, 2, 4))
+@pytest.mark.parametrize("seed", seeds(0, 1, 5))
 def test_on_random_towns_the_bound_and_the_gap_hold(features, seed):
     names = tuple("expected" if name == "scenarios" else name for name in features)
     case = case_of(names, seed)

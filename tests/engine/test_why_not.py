@@ -245,6 +245,7 @@ def test_a_solver_that_is_wrong_is_not_believed():
         room.raise_why_not(street(11.0).floor(0.6), Clock(10), EXACT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(0, 3, 40))
 def test_large_programs_get_figures_that_a_plan_meets(seed, monkeypatch):
     monkeypatch.setattr(settings, "SMALL_COLUMNS", 0)
@@ -262,7 +263,7 @@ def test_large_programs_get_figures_that_a_plan_meets(seed, monkeypatch):
             assert can_be(with_figure(program, row.requirement, figure))
 
 
-@pytest.mark.parametrize("seed", seeds(0, 3, 400))
+@pytest.mark.parametrize("seed", seeds(0, 1, 400))
 def test_each_mend_is_the_least_that_does(seed):
     program = random_program(seed)
     if program is None:

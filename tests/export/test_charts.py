@@ -116,6 +116,7 @@ def test_years_by_hand() -> None:
         assert expected in text
 
 
+@pytest.mark.slow
 def test_the_plan_draws_itself(plan: siting.Plan) -> None:
     for what in ("map", "classes", "cost", "use"):
         figure = plan.plot(what)

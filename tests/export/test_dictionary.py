@@ -78,6 +78,7 @@ def test_every_field_of_a_run_is_explained(name: str, tmp_path: Path) -> None:
     assert layers["dictionary"] is None
 
 
+@pytest.mark.slow
 def test_every_field_of_a_demand_run_is_explained(tmp_path: Path) -> None:
     from datetime import UTC, datetime
 

@@ -248,6 +248,7 @@ def stars(draw: st.DrawFn) -> Polygon:
     return Polygon(ring, [hole] if draw(st.booleans()) else [])
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(shapes=st.lists(stars(), min_size=1, max_size=3), multi=st.booleans())
 def test_polygons_keep_to_rfc_7946(
@@ -282,6 +283,7 @@ def test_polygons_keep_to_rfc_7946(
     ).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     lon=st.floats(60.0, 78.0),

@@ -39,6 +39,7 @@ def share(pixels: np.ndarray, colour: np.ndarray) -> float:
     return float((np.abs(pixels - colour).max(axis=2) < 6).mean())
 
 
+@pytest.mark.slow
 def test_served_is_green_and_unserved_orange(tmp_path: Path) -> None:
     served, unserved = (draw(tmp_path / f"{share}.png", share) for share in (1.0, 0.0))
     assert share(served, SERVED) > 0.2

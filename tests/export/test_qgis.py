@@ -256,6 +256,7 @@ def test_the_legend_has_no_symbol_for_what_is_not_there() -> None:
     assert "Street" not in styles_of("roads", city["edges"].reset_index().iloc[:2])[0].qml
 
 
+@pytest.mark.slow
 def test_stations_are_one_layer_of_points_with_their_business_case(run_folder: Path) -> None:
     sites = pyogrio.read_dataframe(run_folder / "plan.gpkg", layer="sites").set_index("site_id")
     assert sites.loc["s0", ["earned_pkr", "subsidy_share"]].to_list() == [1e6, 0.8]

@@ -19,6 +19,7 @@ def test_some_inputs(tmp_path):
     assert of(range(120), tmp_path) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", said.KINDS)
 def test_what_is_said_of_some(tmp_path, kind):
     count = {"text": 40, "python": 10, "command": 2}[kind]

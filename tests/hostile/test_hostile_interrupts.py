@@ -96,6 +96,7 @@ def test_after_the_solve_the_first_waits_for_the_folder(
     assert siting.plan_from_run(tmp_path / "run").outcome.served_kwh_day == pytest.approx(12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "name"),
     [
@@ -122,6 +123,7 @@ def test_before_the_solve_the_first_stops_at_once(town, tmp_path, monkeypatch, p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_in_the_solve_the_first_ends_it_and_the_next_still_waits(town, tmp_path, monkeypatch):
     engine = import_module("siting.engine.solve")
     in_solve = pressed(monkeypatch, engine._Solve, "answer", after=True)

@@ -72,6 +72,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "told"), REFUSED)
 def test_no_verb_replaces_what_is_there(home, monkeypatch, words, told):
     monkeypatch.chdir(home)

@@ -97,6 +97,7 @@ def test_notebook(tmp_path):
     assert set(tags.seen) <= {"h4", "p", "em", "table", "tr", "th", "td"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sites.csv", "figures.csv", "offers.csv", "business.csv"])
 def test_no_cell_of_a_csv_is_a_formula(town, name):
     frame = pd.read_csv(town / "run" / name, dtype=str, keep_default_na=False)

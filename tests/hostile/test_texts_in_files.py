@@ -72,6 +72,7 @@ def worked_out(text):
     return re.sub(r"\[%(.*?)%\]", value, text, flags=re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_project_of_qgis_is_xml_in_which_no_text_is_an_expression(run):
     root = ET.fromstring(project_of(run / "plan.qgz").split("\n", 1)[1])
     labels = [e.get("labelText") for e in root.iter("LayoutItem") if e.get("labelText")]

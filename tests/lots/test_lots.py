@@ -54,6 +54,7 @@ def test_the_town_by_hand(run):
     assert set(one.areas["loss_share"]) == {0.0}
 
 
+@pytest.mark.slow
 def test_the_folder_holds_what_was_parted(run, tmp_path):
     done = here("lots", run, "--lots", 2, "--out", tmp_path / "two", "--json")
     assert done.exit_code == 0, done.stderr

@@ -275,6 +275,7 @@ def test_areas_that_overlap_are_refused_with_their_cells(tmp_path):
     assert "town and half overlap: 2 cells would count twice (town: c" in found[0]
 
 
+@pytest.mark.slow
 def test_more_than_is_in_reach_is_refused(tmp_path):
     path = write_nation_of(tmp_path, more="least_kwh_day_a_head: 0.9\n")
     assert "half: have 6 kWh/day in reach, need 11" in faults(lambda: Nation(path).solve())[0]

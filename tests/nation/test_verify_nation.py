@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from conftest import often
 from reseal import reseal, reseal_nation
 from town import write_nation_by_year, write_nation_of
 from typer.testing import CliRunner
@@ -85,7 +86,7 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("name", EDITS)
+@pytest.mark.parametrize("name", often(EDITS, [*EDITS][:2]))
 def test_every_file_is_held_against_its_hash(out, name):
     EDITS[name](out)
     assert verify_nation(out).faults
@@ -108,6 +109,7 @@ NUMBERS = ("budget_pkr", "granted_pkr", "subsidy_pkr", "gap", "floors_cost_kwh_d
            "floors_cost_pkr", "seconds")  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [None, "x", 1.5, [], {}])
 def test_facts_of_another_form_are_a_plain_fault(out, value):
     """Of read_nation, which `--explain` and `--compare` begin with."""

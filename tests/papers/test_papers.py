@@ -6,6 +6,7 @@ import re
 import shutil
 
 import pytest
+from conftest import often
 from town import write_town
 from typer.testing import CliRunner
 
@@ -62,7 +63,7 @@ def number(text):
     return float(text.replace(",", ""))
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", often(list(KINDS), ["load"]))
 def test_blanks_are_marked_and_nothing_else_is(run, kind, tmp_path):
     document = paper(run, kind, tmp_path / "paper.docx")
     marked = 0
@@ -113,6 +114,7 @@ def test_every_figure_of_a_station_is_the_one_that_trace_gives(run, tmp_path):
     assert f"siting trace {run.name} STATION" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["load", "licence"])
 def test_each_station_has_a_page_of_its_own(run, kind, tmp_path):
     document = paper(run, kind, tmp_path / "paper.docx")
@@ -141,6 +143,7 @@ def test_each_station_has_a_page_of_its_own(run, kind, tmp_path):
         assert (float(lat), float(lon)) == pytest.approx((33.6, 73.02), abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_tender_takes_its_lots_from_their_folder(run, tmp_path):
     document = paper(run, "tender", tmp_path / "tender.docx")
     lots = json.loads((run.with_name("lots") / "lots.json").read_text(encoding="utf-8"))

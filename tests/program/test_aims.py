@@ -27,6 +27,7 @@ def classes_asked_for(tree):
             yield from ast.walk(node.cls)
 
 
+@pytest.mark.slow
 def test_no_room_asks_for_the_class_of_an_aim():
     aims = {aim.__name__ for aim in AIMS}
     offenders = {

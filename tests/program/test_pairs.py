@@ -274,6 +274,7 @@ def asked(town, blocks):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", often(BLOCKS, OFTEN))
 def test_a_block_keeps_its_promises(town, tmp_path, block):
     path = asked(town, {block})

@@ -145,6 +145,7 @@ def factor_of(case, aim, kwh, pkr):
     return kwh if case.worth is None or kind == "shortest_drives" else 1.0
 
 
+@pytest.mark.slow
 @given(some_features, seeds, st.sampled_from([1e-5, 0.1, 3.0, 1e6]), st.sampled_from([1e-3, 1e7]))
 @quick
 def test_other_units_scale_the_answer(features, seed, kwh, pkr):

@@ -96,6 +96,7 @@ def test_without_capacities_only_those_who_reach_no_other_are_lost():
     assert lost == pytest.approx({"s1": 5.0, "s2": 0.0, "s3": 0.0})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(15))
 def test_it_is_the_flow_solved_anew_without_the_station(seed):
     rng = np.random.default_rng(seed)

@@ -68,6 +68,7 @@ def test_axe_finds_nothing(opened, report_run, tmp_path, language, size):
     assert [html for _, html, contrast in undecided if contrast < LEAST_CONTRAST] == []
 
 
+@pytest.mark.slow
 def test_stations_and_districts_are_reached_by_keyboard(opened, report_run, tmp_path):
     one = opened(study.write_report(report_run, tmp_path / "r.html"))
     for selector in (".leaflet-marker-icon", "#map", "#district-table .link", "#site-table .link"):

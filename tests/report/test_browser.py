@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 from browser import SIZES, Opened, in_chromium
+from conftest import often
 from report_page import CLASSES, URDU, great_run
 
 from siting import study
@@ -88,7 +89,7 @@ def packed(report_run, tmp_path_factory):
         return study.write_report(report_run, tmp_path_factory.mktemp("packed") / "report.html")
 
 
-@pytest.mark.parametrize("kind", ["plain", "packed"])
+@pytest.mark.parametrize("kind", often(["plain", "packed"], ["packed"]))
 def test_a_card_opens_from_the_map_from_the_table_and_from_the_list(opened, request, kind):
     one = opened(request.getfixturevalue(kind))
     one.page.locator("#card-s0001").wait_for(state="attached")

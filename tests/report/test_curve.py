@@ -50,6 +50,7 @@ def frontier(tmp_path_factory, stored):
     return folder
 
 
+@pytest.mark.slow
 def test_the_curve_is_drawn_with_its_bound_knee_and_fairness(run_copy, frontier):
     page = page_of(run_copy, frontier)
     section = page.all("section", id="curve")[0]["text"]
@@ -84,6 +85,7 @@ def test_a_curve_of_other_settings_says_so(run_copy, frontier, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -90,6 +90,7 @@ def test_an_odd_value_of_a_newer_key_is_named(run_copy, key, value):
     assert f"key {key}" in "\n".join(refused(run_copy))
 
 
+@pytest.mark.slow
 def test_a_run_of_an_earlier_version_has_a_report_without_the_newer_parts(run_copy):
     def cut(facts):
         for key in ("limits", "alternatives", "headline", "aim", "proof_text", "demand",
@@ -135,6 +136,7 @@ def test_a_figure_that_the_plan_does_not_have_is_named(run_copy, change, where):
     assert "make the run again" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", often(["sites.geojson", "demand.geojson", "service.geojson"], {"sites.geojson"})
 )
@@ -155,6 +157,7 @@ def leaves(node, path=()):
         yield path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", often(range(16), {0}))
 def test_no_value_however_odd_ends_in_a_traceback(report_run, part):
     """Each value is replaced in turn, by one of three: there is a report, or there are faults."""

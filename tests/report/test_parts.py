@@ -91,6 +91,7 @@ def test_zones_of_the_program_are_the_districts(tmp_path):
         study.write_report(folder)
 
 
+@pytest.mark.slow
 def test_zones_of_the_census_are_taken_where_they_are_few(stored):
     run = record_of(stored)
     run.demand["zone_id"] = ["Saddar", "Clifton"]

@@ -256,6 +256,7 @@ def test_a_great_city_stays_small(stored, monkeypatch):
     assert kept > np.mean([np.abs(one[2:]).sum() for one in data["roads"][2]])
 
 
+@pytest.mark.slow
 def test_cards_of_many_stations_are_packed_and_the_same(stored, monkeypatch):
     usual = page_of(record_of(stored))
     monkeypatch.setattr("siting.report.page.MOST_PLAIN_CARDS", 1)
@@ -289,6 +290,7 @@ def test_a_leaflet_that_was_changed_makes_no_report(stored, tmp_path, monkeypatc
     assert not leaflet.has_report()
 
 
+@pytest.mark.slow
 def test_a_leaflet_of_another_version_is_used_and_told(stored, tmp_path, monkeypatch):
     known = Page(study.write_report(stored, tmp_path / "a.html").read_text("utf-8"))
     monkeypatch.setattr(leaflet, "KNOWN", {})

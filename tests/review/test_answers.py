@@ -18,6 +18,7 @@ def answered(tmp_path, *lines):
     return path
 
 
+@pytest.mark.slow
 def test_what_is_refused_is_followed_by_the_next_best(folder, tmp_path):
     before = siting.plan_from_run(folder)
     found = replan(before, answers=answered(tmp_path, "West pump,refused,,"))

@@ -96,6 +96,7 @@ def test_places_match_by_place_where_ids_differ(runs):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_verb_writes_its_folder(runs, tmp_path):
     done = here("compare", runs / "one", runs / "two", "--out", tmp_path / "out")
     assert done.exit_code == 0, done.stderr
@@ -133,6 +134,7 @@ def test_without_out_the_folder_stands_beside_the_first_run(runs, tmp_path):
     assert (made / "figures.csv").is_file()
 
 
+@pytest.mark.slow
 def test_runs_of_two_cities_are_refused(runs, tmp_path):
     shutil.copytree(runs / "two", tmp_path / "lahore")
     path = tmp_path / "lahore" / "config.yaml"

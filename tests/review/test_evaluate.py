@@ -374,6 +374,7 @@ def test_the_verb_writes_a_folder_and_prints_the_answer(town, tmp_path):
     assert np.isfinite(gpd.read_file(out / "theirs_sites.geojson")["power_kw"]).all()
 
 
+@pytest.mark.slow
 def test_the_verb_tells_bad_input_and_json_alone(town, tmp_path):
     theirs = layer(tmp_path / "t.csv", [EAST], configuration="hub")
     done = here("evaluate", town, "--sites", theirs, "--json", "--out", tmp_path / "out")

@@ -177,6 +177,7 @@ def test_a_forbidden_and_an_impossible_place_say_so(folder, poor):
     assert why.offers["said"].str.startswith("ruled out: ").sum() == 1
 
 
+@pytest.mark.slow
 def test_a_wrong_id_names_the_nearest(poor):
     with pytest.raises(InputError) as caught:
         explain_site(poor, "s001")

@@ -24,6 +24,7 @@ def found(tmp_path_factory):
     return plan, plan.explore(), folder
 
 
+@pytest.mark.slow
 def test_a_plan_its_study_and_its_folder_give_one_map(found):
     plan, shown, folder = found
     assert plan.explore(300) == replace(shown, height_px=300)

@@ -200,7 +200,7 @@ def test_a_new_folder_must_be_new(run):
 # --- the warm start ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", seeds(0, 2, 6))
+@pytest.mark.parametrize("seed", seeds(0, 1, 6))
 @pytest.mark.parametrize("model", ["capacitated", "coverage"])
 def test_any_start_gives_the_same_optimum_and_a_valid_bound(seed, model):
     budget = 7.0

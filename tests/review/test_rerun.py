@@ -52,6 +52,7 @@ def here(*words):
     return done.exit_code, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_the_same_again(stored):
     found = rerun(stored / "run", out=stored / "again")
     assert found.same

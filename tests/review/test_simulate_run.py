@@ -37,6 +37,7 @@ def here(*words):
     return CliRunner().invoke(app, [*map(str, words)], prog_name="siting", catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_the_towns_day_in_figures(run):
     found = simulate(study_from_run(run), Rules(days=15, seed=2))
     assert sorted(found.stations["name"]) == ["East pump", "West pump"]
@@ -81,6 +82,7 @@ def test_a_plan_within_the_waiting_standard_holds(tmp_path, solving):
     assert got == pytest.approx(allotted, rel=0.35)
 
 
+@pytest.mark.slow
 def test_the_folder_and_the_run_left_alone(run, tmp_path):
     before = {p.name: p.stat().st_mtime_ns for p in run.rglob("*")}
     out = tmp_path / "out"

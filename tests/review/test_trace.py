@@ -135,6 +135,7 @@ def slices(run):
         yield None if pd.isna(year) else int(year), name or None
 
 
+@pytest.mark.slow
 def test_every_chain_of_a_small_town_gives_the_stored_figure(stored):
     _, folder, _ = stored
     run = Traced(folder)

@@ -130,6 +130,7 @@ EDITS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", often(EDITS, {"capacity"}))
 def test_an_edit_with_mended_hashes_is_recounted(run, name):
     EDITS[name](run)

@@ -75,6 +75,7 @@ def both(path: Path, clip: Any = None, city: str = "karachi_lahore") -> Network 
     return direct
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     often(EXTRACTS, {"islamabad/islamabad_sectors_drive_20250515"}),
@@ -125,6 +126,7 @@ def test_osmnx_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert list(network.nodes.index) == [4, 6]
 
 
+@pytest.mark.slow
 def test_graphml_goes_the_old_way(shared_data: Path) -> None:
     path = shared_data / "data" / "lahore" / "lahore_data_darbar_drive_20260511.graphml.gz"
     assert isinstance(both(path, city="karachi_lahore"), Network)

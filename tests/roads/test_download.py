@@ -133,6 +133,7 @@ def test_what_does_not_pass_is_said_and_nothing_is_kept(
     assert len(download_polygon(AREA, settings(server, tmp_path))) == len(JUNCTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", often(["hang", "stall"], {"stall"}))
 def test_silence_is_given_up_in_time(server: Server, tmp_path: Path, word: str) -> None:
     server.script = [word, word]
@@ -224,6 +225,7 @@ def test_an_empty_tile_of_an_area_is_kept_with_the_rest(
     assert len(download_polygon(AREA, settings(server, tmp_path))) == len(graph)
 
 
+@pytest.mark.slow
 def test_retries_count_for_each_answer_anew(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,6 +294,7 @@ def test_osmnx_is_left_as_it_was(server: Server, tmp_path: Path) -> None:
     assert ox.settings.useful_tags_way is not WAY_TAGS
 
 
+@pytest.mark.slow
 def test_place(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server.script = [429]
     download = settings(server, tmp_path)
@@ -315,6 +318,7 @@ def test_places_that_are_none(server: Server, tmp_path: Path, query: str, words:
     assert not [f for f in kept(tmp_path) if json.loads(f.read_text()) == []]
 
 
+@pytest.mark.slow
 def test_nominatim_failing_names_its_own_key(server: Server, tmp_path: Path) -> None:
     server.script = [504]
     with pytest.raises(DownloadError, match=r"set download\.nominatim_url"):

@@ -318,6 +318,7 @@ def test_real_extracts_agree_in_both_forms(shared_data: Path, name: str) -> None
     assert minutes[0] == pytest.approx(minutes[1], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_real_extract_of_all_ways(shared_data: Path) -> None:
     """Service roads, steps, footways and a bus guideway are in it; cars get none of them."""
     path = shared_data / "data" / "lahore" / "lahore_data_darbar_all_20251124.osm.bz2"
@@ -332,6 +333,7 @@ def test_real_extract_of_all_ways(shared_data: Path) -> None:
     assert network.edges["speed_kmh"].min() >= 5
 
 
+@pytest.mark.slow
 def test_real_extract_as_pbf(shared_data: Path, tmp_path: Path) -> None:
     xml = shared_data / "data" / "lahore" / "lahore_data_darbar_all_20251124.osm.bz2"
     pbf = write_pbf(tmp_path / "darbar.osm.pbf", xml)

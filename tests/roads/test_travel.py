@@ -133,6 +133,7 @@ def towns(draw: st.DrawFn) -> list[Street]:
     return ring + draw(st.lists(st.tuples(node, node, minutes), max_size=14))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(towns(), st.floats(0.5, 12))
 def test_equal_to_networkx(streets: list[Street], cutoff: float) -> None:
@@ -152,6 +153,7 @@ def test_equal_to_networkx(streets: list[Street], cutoff: float) -> None:
     assert ours == {}
 
 
+@pytest.mark.slow
 def test_equal_to_networkx_on_real_roads(shared_data: Path) -> None:
     path = shared_data / "data" / "karachi" / "karachi_clifton_drive_20260319.graphml.gz"
     roads = build_network(read_file(path), table("speeds"), "karachi_lahore")

@@ -56,6 +56,7 @@ def test_demand_of_the_sectors(shared_data, sectors):
     assert demand["demand_kwh_day"].sum() == pytest.approx(26_200 * 323 / 2_364, rel=0.1)
 
 
+@pytest.mark.slow
 def test_offers_of_the_sectors(shared_data, sectors):
     amenities = shared_data / "data/islamabad/islamabad_rawalpindi_amenities_osm_20251208.geojson"
     layers = [

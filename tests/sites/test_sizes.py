@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import often
 from sites.test_offer_table import TABLES, sites
 
 from siting.config.fields import TABLE_NAME
@@ -70,7 +71,9 @@ def test_bundles_come_first_and_a_size_of_the_same_numbers_is_left_out():
     assert len(made) == 2 + 10
 
 
-@pytest.mark.parametrize("standard", [WAITING, ServiceStandard("rated_share", 0.15)])
+@pytest.mark.parametrize(
+    "standard", often([WAITING, ServiceStandard("rated_share", 0.15)], [WAITING])
+)
 def test_a_size_is_the_station_that_a_bundle_of_its_numbers_is(standard):
     places = sites(None, None, headroom_kw=[2_000.0, 300.0])
     costs = site_costs(site_bays=60)

@@ -24,6 +24,7 @@ def thirsty(town, **more):
     return Study(town).with_(demand={"figures": figures}, **more)
 
 
+@pytest.mark.slow
 def test_all_places_at_their_largest_size_are_told(town):
     # Each hub gives 10 kWh/day and there is no larger one.
     (said,) = thirsty(town).binding[:1]
@@ -84,6 +85,7 @@ def test_sockets_that_cannot_live_on_their_cap_are_told_with_what_the_best_lacks
     assert binds._cannot_pass(rich.asked, rich.business_rules) == []
 
 
+@pytest.mark.slow
 def test_stations_that_draw_nothing_and_serve_nearly_as_much_are_told(town):
     study = Study(town)
     plan = study.plan

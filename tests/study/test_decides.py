@@ -51,6 +51,7 @@ def test_dearer_works_bring_design_contingency_and_insurance_with_them(study):
     assert doubled.npv_pkr == pytest.approx(planned.to_numpy())
 
 
+@pytest.mark.slow
 def test_at_a_break_even_a_plan_made_there_needs_no_money(study):
     price = study.with_(**prices(900.0)).break_evens.set_index("figure").loc["price_lev"]
     assert (price["value"], price["stations"], price["rising"]) == (900.0, 2, True)

@@ -22,6 +22,7 @@ def config(tmp_path, server):
     return write_place(tmp_path, server.url)
 
 
+@pytest.mark.slow
 def test_fetch_then_run_without_a_network(config, server, monkeypatch):
     lines = siting.fetch(config)
     assert "nodes" in lines[0]

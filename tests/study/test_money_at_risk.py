@@ -81,6 +81,7 @@ def test_public_money_pays_until_a_station_breaks_even_at_its_hurdle(tmp_path):
     assert lease["low_pkr"] == pytest.approx(12 * 10_000 * FACTOR, abs=1)
 
 
+@pytest.mark.slow
 def test_without_a_word_a_station_must_break_even_at_seven_tenths_or_at_the_return(tmp_path):
     town = write_town(tmp_path)
 

@@ -85,6 +85,7 @@ def titled(tmp_path, title, **demand):
     return asked.model_copy(update={"title": title})
 
 
+@pytest.mark.slow
 def test_people_far_below_the_census_of_the_tehsil_that_the_study_is_named_for(tmp_path):
     cells, landhi = square_km(20, 241_215), box(67.17, 24.82, 67.25, 24.88)
     named = titled(tmp_path, "Karachi, Landhi Town")

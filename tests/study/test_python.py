@@ -52,6 +52,7 @@ def in_memory(town, **keys):
 # --- tables in memory ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_objects_give_the_plan_that_their_files_give(town):
     by_file, by_object = siting.Study(town).plan, in_memory(town).plan
     assert by_object.outcome.offers == by_file.outcome.offers
@@ -346,6 +347,7 @@ def test_a_plan_is_made_anew_in_memory_and_compared(town, tmp_path):
     assert third.after.new_sites["site_id"].tolist() == ["s0001"]
 
 
+@pytest.mark.slow
 def test_a_layer_in_memory_is_judged(town):
     plan = siting.Study(town).plan
     drawn = plan.new_sites[plan.new_sites["name"] == "West pump"]

@@ -262,6 +262,7 @@ def test_a_larger_demand_is_served_as_far_as_hubs_go(tmp_path):
     assert found["served_kwh_day"].sum() == pytest.approx(5 + 4)
 
 
+@pytest.mark.slow
 def test_people_by_minutes_to_the_nearest_station_are_those_of_the_reach(tmp_path):
     study = Study(write_town(tmp_path / "town"), ["reach.cutoff_min=3"])
     bands = study.isochrones

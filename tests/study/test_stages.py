@@ -219,6 +219,7 @@ def test_another_year_shares_all_but_the_demand(town):
     assert other.config.demand.case == "high"
 
 
+@pytest.mark.slow
 def test_given_tables_take_the_place_of_stages_and_undo_what_rests_on_them(town):
     study = Study(town)
     out = study.offers["site_id"] == "s0001"

@@ -63,6 +63,7 @@ def test_a_stored_plan_is_the_plan_without_solving(kept, run, no_solver, no_inpu
     assert "npv_pkr" in plan.sites.columns
 
 
+@pytest.mark.slow
 def test_the_stages_are_those_of_the_run_to_the_last_bit(kept, run):
     town = Study(kept / "town" / "town.yaml", ["program.budget_pkr=1_000"])
     again = stored_run.study_from_run(run)

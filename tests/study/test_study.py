@@ -41,6 +41,7 @@ def test_the_towns_plan_is_the_one_solved_by_hand(town):
     assert both.served_share == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_what_a_run_says_besides_is_computed_when_it_is_read(town):
     study = Study(town)
     plan = siting.run(study)

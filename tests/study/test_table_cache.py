@@ -167,6 +167,7 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path):
     assert_frame_equal(got, plain_frame())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("keep_all")
 def test_studies_share_reach_and_surfaces(tmp_path, monkeypatch):
     """Another budget takes both from the cache; another cutoff works out its own reach."""

@@ -81,6 +81,7 @@ def test_stations_that_bring_little_are_named(town, tmp_path):
 # --- squares, roads, power -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_square_with_a_candidate_has_a_station(town):
     plan = Study(limited(town, density={"square_km": 3})).plan
     assert built(plan) == ["East pump", "West pump"]

@@ -99,6 +99,7 @@ def answers(study):
     }
 
 
+@pytest.mark.slow
 def test_answers_are_short_tables_in_a_notebook_and_as_text(study):
     for what, answer in answers(study).items():
         text, page = repr(answer), answer._repr_html_()

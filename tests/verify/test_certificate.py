@@ -98,7 +98,7 @@ def account_of(case, answer):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("features", often(ASKED, ASKED[::8]), ids=", ".join)
+@pytest.mark.parametrize("features", often(ASKED, ASKED[8:9]), ids=", ".join)
 def test_prices_prove_no_less_than_the_best_plan_and_no_more_than_the_relaxation(
     features, monkeypatch
 ):

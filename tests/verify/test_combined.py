@@ -200,6 +200,7 @@ def gapped(account=None, *, paid=50.0, **rule):
     return replace(account, gap=gap, sites=None, money=None)
 
 
+@pytest.mark.slow
 def test_the_viability_gap():
     checks = passes(gapped())
     assert checks.loc["subsidy within the budget, PKR"].tolist() == [50.0, 65.0]

@@ -52,6 +52,7 @@ YEAR_LIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", YEAR_LIES)
 def test_a_lie_about_years_is_caught(lie):
     change, words = YEAR_LIES[lie]
@@ -118,6 +119,7 @@ def old_in_years():
     )
 
 
+@pytest.mark.slow
 def test_a_standing_station_can_be_extended_in_any_year():
     passes(old_in_years())
     bare = changed(old_in_years(), "offers", 0, "extends", False)
@@ -198,6 +200,7 @@ SCENARIO_LIES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", SCENARIO_LIES)
 def test_a_lie_about_scenarios_is_caught(lie):
     account, words = SCENARIO_LIES[lie]
