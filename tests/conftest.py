@@ -37,6 +37,13 @@ def often(cases, quick):
     return [pytest.param(n, marks=() if n in quick else pytest.mark.slow) for n in cases]
 
 
+def every(step, rows):
+    """Return rows of parameters: each `step`-th for every run, the rest for the slow."""
+    return [
+        pytest.param(*row, marks=pytest.mark.slow if n % step else ()) for n, row in enumerate(rows)
+    ]
+
+
 def later(*rows):
     """Return rows of parameters for the slow run."""
     return [pytest.param(*row, marks=pytest.mark.slow) for row in rows]

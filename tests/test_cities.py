@@ -152,6 +152,7 @@ def test_the_census_table_agrees_with_the_bureau(shared_data):
     assert missing == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", often([20, 1], [20]))
 def test_every_tehsil_of_the_census_has_a_configuration(tmp_path, step):
     for zone in tehsils().iloc[::step].to_dict("records"):

@@ -334,6 +334,7 @@ def test_the_overlay_check_sees_a_shifted_road(checked):
     assert (roads[["near_share", "real_near_share"]].min(axis=1) < 0.5).all()
 
 
+@pytest.mark.slow
 def test_addresses_lie_along_the_roads_outside_the_extract(checked):
     check, real, (ways, _, _) = checked
     off = check.address_deviations(real, ways)
@@ -357,6 +358,7 @@ def test_nothing_is_copied_from_openstreetmap(xml, shared_data):
     assert not real & ours
 
 
+@pytest.mark.slow
 def test_the_picture_shows_both(checked, tmp_path):
     plt = pytest.importorskip("matplotlib.pyplot")
     from islamabad import picture

@@ -98,6 +98,7 @@ def test_a_cluster_in_this_process(tmp_path):
     assert table["study"].is_unique
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_where_nobody_answers(monkeypatch):
     monkeypatch.setattr("siting.batch.pools.ANSWER_S", 1)

@@ -85,6 +85,7 @@ def test_a_large_p_median_is_proven():
     assert answer.assignment["cost"].sum() == answer.objective
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", often(["p_median", "p_center"], {"p_center"}))
 def test_out_of_time_the_bound_is_honest(model):
     demand, candidates, reach = graph_tables(120, random_pmed(2, 120))

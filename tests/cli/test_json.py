@@ -89,7 +89,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(
-    "words", often(FAULTS, [words for words in FAULTS if "two" not in words]), ids=" ".join
+    "words", often(FAULTS, [words for words in FAULTS if "two" not in words][::4]), ids=" ".join
 )
 def test_a_fault_is_one_document_with_where_what_and_fix(made, words, monkeypatch, request):
     if "two" in words:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from config.test_load import FULL, MINIMAL, changed, faults, write_study
+from conftest import every, often
 
 from siting.config import load
 from siting.errors import Fault
@@ -167,7 +168,10 @@ ONE_FAULT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "line", "key", "what", "fix"), ONE_FAULT)
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "what", "fix"),
+    every(3, ONE_FAULT),
+)
 def test_one_fault_is_told_with_line_and_key(
     tmp_path: Path, old: str, new: str, line: int, key: str, what: str, fix: str
 ) -> None:
@@ -338,7 +342,10 @@ def _leaves(value: Any, key: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [leaf for k, v in items for leaf in _leaves(v, (*key, k))] or [key]
 
 
-@pytest.mark.parametrize("key", _leaves(yaml.safe_load(FULL)), ids=lambda k: ".".join(map(str, k)))
+LEAVES = list(_leaves(yaml.safe_load(FULL)))
+
+
+@pytest.mark.parametrize("key", often(LEAVES, LEAVES[::8]), ids=lambda k: ".".join(map(str, k)))
 def test_a_wrong_type_at_any_key_is_one_fault_there(tmp_path: Path, key: tuple[Any, ...]) -> None:
     path = write_study(tmp_path, FULL)
     (fault,) = faults(path, f"{'.'.join(map(str, key))}=[{{}}]")

@@ -222,6 +222,7 @@ def layers(draw):
     return gpd.GeoDataFrame({"people": counts}, geometry=shapes, crs=32643)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(layers(), st.sampled_from([("square", 137.0), ("square", 500.0), ("h3", 8.0)]), st.randoms())
 def test_nobody_is_lost_and_row_order_changes_nothing(people, cell, random):

@@ -79,6 +79,7 @@ def test_the_same_cells_as_from_squares_of_the_same_pixels(tmp_path):
     assert off.sum() / values.sum() < 0.03  # parts of pixels against exact shares of area
 
 
+@pytest.mark.slow
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -254,6 +255,7 @@ def test_rasterio_is_asked_for_by_name_where_it_is_missing(tmp_path, monkeypatch
         read_raster(tmp_path / "p.tif")
 
 
+@pytest.mark.slow
 def test_worldpop_as_a_raster_and_as_points_agree(shared_data, tmp_path):
     source = shared_data / "data/islamabad/islamabad_ict_population_1km_worldpop2020.csv"
     frame, step = pd.read_csv(source), 1 / 120

@@ -151,6 +151,7 @@ def test_surfaces_and_weights_that_do_not_fit(change, word):
 numbers = st.one_of(st.just(0.0), st.floats(1e-6, 1e6))
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_no_kwh_is_lost_by_class_or_by_zone(data):

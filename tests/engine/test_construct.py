@@ -101,6 +101,7 @@ def test_a_bound_may_stand_still_for_some_rounds_at_first(still, low, rounds):
     assert model.rounds == rounds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("features", "exact"),
     [

@@ -365,7 +365,7 @@ def instance_of(seed, budget, **sizes):
             seed += 10_000
 
 
-@pytest.mark.parametrize("seed", seeds(300, 12, 300))
+@pytest.mark.parametrize("seed", seeds(300, 5, 300))
 def test_the_covering_of_an_instance_is_its_coverage_program(seed):
     instance = instance_of(seed, float(seed % 9), sites=6, cells=9)
     program = Program(instance, "coverage")

@@ -102,6 +102,7 @@ def test_every_plan_meets_them(features):
     assert met
 
 
+@pytest.mark.slow
 def test_they_lift_the_bound_and_leave_the_optimum():
     lifted = 0
     for seed in range(1, 9):

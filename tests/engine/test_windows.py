@@ -126,6 +126,7 @@ def test_a_gain_within_rounding_is_none(monkeypatch):
     assert np.array_equal(crossed(), points[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gap", "gap by year"])
 def test_areas_exchange_money_at_its_price(kind, monkeypatch):
     monkeypatch.setattr(settings, "CROSSED", 8)

@@ -243,6 +243,7 @@ def test_plain_text_is_left_alone() -> None:
     assert fonts.legible("Town ", "", "note") == ("Town ", "", "note", {})
 
 
+@pytest.mark.slow
 def test_no_letter_comes_out_as_a_box(plan: siting.Plan, tmp_path: Path) -> None:
     """Warnings are errors here, and Matplotlib warns of letters it has not."""
     named = replace(plan, title=f"Town $5 {NASTALIQ}", note=f"{URDU} {NASTALIQ}")

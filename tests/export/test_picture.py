@@ -48,6 +48,7 @@ def test_served_is_green_and_unserved_orange(tmp_path: Path) -> None:
     assert share(unserved, SERVED) < 0.01
 
 
+@pytest.mark.slow
 def test_new_and_existing_stations_are_told_apart(tmp_path: Path) -> None:
     both, new, existing = (
         draw(tmp_path / f"{n}.png", sites=rows)
@@ -60,6 +61,7 @@ def test_new_and_existing_stations_are_told_apart(tmp_path: Path) -> None:
     assert share(new, EXISTING) < share(both, EXISTING)
 
 
+@pytest.mark.slow
 def test_the_same_plan_is_the_same_picture(tmp_path: Path) -> None:
     draw(tmp_path / "a.png")
     draw(tmp_path / "b.png")

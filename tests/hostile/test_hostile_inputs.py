@@ -15,6 +15,7 @@ def of(seeds, folder, kinds=trials.KINDS):
     return "\n".join(f"{e.kind} {e.seed}: {e.error} at {e.at}" for e in found)
 
 
+@pytest.mark.slow
 def test_some_inputs(tmp_path):
     assert of(range(120), tmp_path) == ""
 

@@ -158,6 +158,7 @@ def test_two_default_runs_in_one_second_are_two_runs(home):
     assert list(home.glob("runs/.*")) == []
 
 
+@pytest.mark.slow
 def test_two_runs_to_one_folder_the_second_is_refused_before_it_reads(home):
     with claimed_folder(home / "one") as first:
         done = CliRunner().invoke(

@@ -136,6 +136,7 @@ def test_one_lot_and_a_lot_for_each(lots):
     )
 
 
+@pytest.mark.slow
 def test_the_same_town_has_the_same_lots():
     values, pairs, lots = town(4)
     one, two = (part(*values, pairs, lots, WITHIN).lot.tolist() for _ in range(2))

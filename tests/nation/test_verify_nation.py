@@ -4,7 +4,6 @@ import json
 import shutil
 
 import pytest
-from conftest import often
 from reseal import reseal, reseal_nation
 from town import write_nation_by_year, write_nation_of
 from typer.testing import CliRunner
@@ -86,7 +85,8 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("name", often(EDITS, [*EDITS][:2]))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EDITS)
 def test_every_file_is_held_against_its_hash(out, name):
     EDITS[name](out)
     assert verify_nation(out).faults

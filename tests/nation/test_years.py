@@ -224,6 +224,7 @@ def random_nation(seed):
     return rng, plans, pots, dict.fromkeys(names, sides)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(0, 3, 40))
 def test_divided_by_year_as_by_brute_force_and_never_above_the_bound(seed):
     rng, plans, pots, most = random_nation(seed)

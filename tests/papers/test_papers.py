@@ -63,6 +63,7 @@ def number(text):
     return float(text.replace(",", ""))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", often(list(KINDS), ["load"]))
 def test_blanks_are_marked_and_nothing_else_is(run, kind, tmp_path):
     document = paper(run, kind, tmp_path / "paper.docx")

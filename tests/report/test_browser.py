@@ -29,7 +29,7 @@ def phased(report_years_run, tmp_path_factory):
     return study.write_report(report_years_run, tmp_path_factory.mktemp("years") / "report.html")
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", often(SIZES, [*SIZES][:1]))
 def test_it_opens_whole_and_no_wider_than_the_screen(opened, plain, size):
     one = opened(plain, size)
     assert one.ask("() => document.body.dataset.ready") == "yes"
@@ -350,6 +350,7 @@ def test_a_great_city_is_small_and_opens(opened, report_run, tmp_path):
     assert "2 x dc_120 + 8 x lev_3" in one.text("#panel")
 
 
+@pytest.mark.slow
 def test_a_script_that_is_not_the_pages_own_does_not_run_and_a_request_is_seen(
     chromium, plain, tmp_path
 ):

@@ -73,6 +73,7 @@ def test_the_curve_is_drawn_with_its_bound_knee_and_fairness(run_copy, frontier)
     assert not Page(render(run)).all("section", id="curve")
 
 
+@pytest.mark.slow
 def test_a_curve_of_other_settings_says_so(run_copy, frontier, tmp_path):
     other = shutil.copytree(frontier, tmp_path / "frontier")
     settings = yaml.safe_load((other / "config.yaml").read_text(encoding="utf-8"))

@@ -115,6 +115,7 @@ def test_missing_keys_are_named_together(run_copy):
         assert f"key {key}" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "where"),
     [

@@ -73,6 +73,7 @@ def test_a_station_with_other_chargers_is_told(three_runs):
     assert three.counts == {"all": 0, "changed": 1, "only in two; big": 1}
 
 
+@pytest.mark.slow
 def test_places_match_by_place_where_ids_differ(runs):
     two = record_of(runs / "two")
     ids = sorted(two.sites["site_id"])

@@ -227,7 +227,7 @@ def test_an_empty_plan_has_no_stations_to_doubt(empty):
 # --- values --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", seeds(0, 3, 8))
+@pytest.mark.parametrize("seed", seeds(0, 1, 8))
 @pytest.mark.parametrize("model", ["capacitated", "coverage"])
 def test_losses_and_next_best_are_those_of_whole_assignments(seed, model):
     instance = Instance.from_tables(*random_town(seed), COMPATIBILITY, 7.0)

@@ -40,6 +40,7 @@ def names(plan):
 # --- what is asked -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_dropped_site_is_followed_by_the_other(run, monkeypatch):
     # The plan's own offers are not made again; those of the other capacity rule are, beside it.
     for stage in ("merge_candidates",):

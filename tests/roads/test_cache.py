@@ -99,6 +99,7 @@ def swap_report(path: Path) -> None:
     path.write_text(json.dumps(manifest))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
@@ -180,6 +181,7 @@ def test_many_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert len(entries(tmp_path)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_killed_while_writing(tmp_path: Path) -> None:
     """A run killed between the two tables leaves no entry to be read."""

@@ -256,6 +256,7 @@ def test_osmnx_own_travel_times_are_taken() -> None:
         Network.from_graph(town(*both(1, 2)))
 
 
+@pytest.mark.slow
 def test_real_round_trip(shared_data: Path) -> None:
     path = shared_data / "data" / "karachi" / "karachi_clifton_drive_20260319.graphml.gz"
     network = build_network(read_file(path), SPEEDS, "karachi_lahore")

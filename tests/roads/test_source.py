@@ -295,6 +295,7 @@ EXTRACTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     often(EXTRACTS, {"lahore/lahore_data_darbar_drive_20260511"}),

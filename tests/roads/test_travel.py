@@ -199,6 +199,7 @@ def test_cut_down_searches_are_whole_ones_to_the_last_bit(
     pd.testing.assert_frame_equal(found, whole_matrix(roads, targets, cutoff), check_exact=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", [5000, travel_way.BLOCK_NUMBERS])
 def test_real_searches_are_whole_ones_to_the_last_bit(
     shared_data: Path, monkeypatch: pytest.MonkeyPatch, numbers: int
@@ -264,6 +265,7 @@ def test_reach_tells_how_many_sites_are_searched() -> None:
     assert len(told) > 1
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(towns(), st.data())
 def test_reach_is_the_sum_of_its_parts(streets: list[Street], data: st.DataObject) -> None:

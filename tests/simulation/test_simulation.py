@@ -33,6 +33,7 @@ def waits(log):
     return (log["start_min"] - log["arrive_min"]).to_numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "rate", "service"), [(1, 1.0, 20.0), (4, 4.0, 45.0), (12, 8.0, 60)])
 def test_exponential_sessions_wait_as_erlang_c_says(n, rate, service):
     wait = waits(steady_log(n, rate, service, spread=1.0, days=300, seed=n))
@@ -328,6 +329,7 @@ def test_the_same_seed_gives_the_same_days_and_another_does_not():
     assert not tables(4)[0].equals(tables(5)[0])
 
 
+@pytest.mark.slow
 def test_a_station_at_the_waiting_standard_keeps_it():
     # Cars at four ports, as many as the waiting standard lets through at alpha 0.1: in the peak
     # hour about a tenth waits over 10 min, less because the peak passes. At half as many again it

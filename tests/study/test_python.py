@@ -81,6 +81,7 @@ def test_two_tables_of_one_key_are_both_kept(town, tmp_path):
     assert len(study.candidates) == 2
 
 
+@pytest.mark.slow
 def test_land_in_memory_gives_candidates_and_takes_them_away(town):
     pumps = layer(town.parent / "sites.csv")
     ground = pumps.assign(geometry=pumps.buffer(10))  # some 310 m2 each
@@ -285,6 +286,7 @@ def test_the_studys_program_is_asked_further_and_solved(town):
     assert table.loc["both", "served_share"] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_zones_of_the_study_are_a_word_of_its_program(town):
     with pytest.raises(InputError, match=r"no zones; name them in program\.zones"):
         siting.Study(town).program.floor(0.5, of="zone")
@@ -357,6 +359,7 @@ def test_a_layer_in_memory_is_judged(town):
         plan.evaluate(drawn[["site_id", "geometry"]].reset_index(drop=True))
 
 
+@pytest.mark.slow
 def test_layers_have_units_and_geojson_is_lonlat(town):
     plan = siting.Study(town).plan
     assert plan.layers["demand"].attrs["units"]["served_kwh_day"] == "kWh/day"

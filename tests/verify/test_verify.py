@@ -20,6 +20,7 @@ from account_town import (
     wants,
     with_old_station,
 )
+from conftest import every
 from plain_recount import verify
 
 from siting.errors import InputError
@@ -76,7 +77,10 @@ TABLE_LIES = [
 ]
 
 
-@pytest.mark.parametrize(("table", "row", "column", "value", "expected"), TABLE_LIES)
+@pytest.mark.parametrize(
+    ("table", "row", "column", "value", "expected"),
+    every(4, TABLE_LIES),
+)
 def test_a_lie_in_a_table_is_found(table, row, column, value, expected):
     assert expected in faults_of(changed(plain(), table, row, column, value))
 
