@@ -236,7 +236,7 @@ GOALS = (
     Goal(
         "13",
         "programme",
-        "a made-up city of Karachi's size, all classes, six bundles, "
+        "a made-up city of Karachi's size, all classes, six charger sets, "
         "PKR 0.2 / 0.5 / 1 / 2 bn, 300 s on two cores",
         "gap 0.2 / 0.5 / 1.5 / 2 %",
         (
