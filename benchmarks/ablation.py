@@ -481,33 +481,33 @@ for *city*. *City* is a quarter of the made-up city of rows 13 to 16 of
 programs (`WHOLE_FIRST = -1`). In *years, many offers* the offers are also priced in
 (`MANY_OFFERS = 1`).
 
-The machine was busy, which lengthens CPU seconds. Two runs of the same seed therefore differ if the
+The machine was busy, which lengthens CPU times. Two runs with the same seed therefore differ if the
 time limit ends them. The size of this noise is visible where a maker of the second aim is switched
-off. This cannot affect the first aim, but the first aim still changed by 0.4 % in central Lahore
+off: this cannot affect the first aim, but the first aim still changed by 0.4 % in central Lahore
 and by 0.3 % in Islamabad. In the five places with a configuration file, changes of this size mean
 nothing. A row that is missing from the first table was not run.
 
 **Concluded**: four makers were removed from the engine: programs near the incumbent, exchange by
-cuts, construction at root prices, and resizing. Without one of them no first aim became worse by
-more than 0.02 %. Resizing returned an unchanged plan on all six rows.
+cuts, construction at root prices, and resizing. Without any one of them no first aim became worse
+by more than 0.02 %. Resizing returned an unchanged plan on all six rows.
 
-Two makers can replace each other, which switching off a single maker does not show. An example is
-row 16 with decaying coverage (Saddar, PKR 60 m). A gap of 1 % is proven after 32 s without the
-dives into the master problem, and after 47 s without exchange by cuts. Without both it is not
-proven within 120 s.
-The dives therefore stay in the engine, and 1 % is proven after 39 s. The other rows of 13 to 16
-were not run at full size. Makers whose names are joined by + were switched off together."""
+Two makers can replace each other, which is not seen if only one of them is switched off. An
+example is row 16 with decaying coverage (Saddar, PKR 60 m). A gap of 1 % is proven after 32 s
+without the dives into the master problem, and after 47 s without exchange by cuts. Without both it
+is not proven within 120 s. The dives therefore remain in the engine, and 1 % is proven after 39 s.
+The other rows of 13 to 16 were not run at full size. Makers whose names are joined by + were
+switched off together."""
 SUMMARY = f"""\
 A row is *worse* or *better* without a maker if two conditions hold. First, at least one of the two
-runs does not prove the gap asked for (0.5 %; 5 % for costs and drives). Second, the means over the
+runs does not prove the requested gap (0.5 %; 5 % for costs and drives). Second, the means over the
 seeds differ by more than {VALUE:.1%} of the value of an aim, or by more than {POINTS} points of its
-gap. The first aim that differs decides. If both runs prove the gap asked for, the row is *alike*
-whatever the values, and the seconds show which run was faster.
+gap. The first aim that differs decides. If both runs prove the requested gap, the row is *alike*
+whatever the values, and the run times show which run was faster.
 
 If the first seed differed by this much, two more seeds were run as far as time allowed. A maker
 that finds incumbents can still be unnecessary, if other makers find equally good ones. A maker that
 only changes a given plan was not run on rows where it always returned that plan unchanged. All
-other makers that were not run are missing for lack of time."""
+other missing makers were not run for lack of time."""
 DETAIL = """\
 *Value* and *gap* are changes caused by switching the maker off: the mean over the seeds, ± half the
 range. A negative change of the value is worse, and so is a positive change of the gap. *Incumbents*

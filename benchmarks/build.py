@@ -52,7 +52,7 @@ def measure(asked: Asked) -> Finding:
     if theirs is not None:
         finding.figures["build_over_spopt"] = ratio(theirs["cpu_s"], ours["model_s"])
         finding.notes.append(
-            f"From tables to model it is {theirs['cpu_s'] / ours['cpu_s']:.0f} times."
+            f"Starting from tables, the ratio is {theirs['cpu_s'] / ours['cpu_s']:.0f}."
         )
         finding.expect_bound("bound of ours, over spopt's plan", theirs["value"], ours["bound"])
         if theirs["proven"]:
@@ -61,8 +61,8 @@ def measure(asked: Asked) -> Finding:
                 theirs["value"] * (1 + GAP),
             )  # fmt: skip
         finding.notes.append(
-            f"spopt {theirs['version']} with PuLP {theirs['pulp']}; solving its model with CBC to "
-            f"{GAP:.1%} took another {theirs['solve_s']:.1f} CPU s, ours {ours['solve_s']:.1f}."
+            f"spopt {theirs['version']} used PuLP {theirs['pulp']}. Solving its model with CBC to "
+            f"{GAP:.1%} took another {theirs['solve_s']:.1f} CPU s, and ours {ours['solve_s']:.1f}."
         )
     return finding
 

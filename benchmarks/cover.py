@@ -44,8 +44,8 @@ def medium(asked: Asked) -> Finding:
     highs = _peer(asked, finding, HIGHS, 150)
     if not asked.short:
         finding.notes.append(
-            "CBC is not run on M: in a prototype, given 150 s, it was still in its first linear "
-            "relaxation when it was killed at 420 s, without a plan or a bound."
+            "CBC is not run on M: in a prototype with a limit of 150 s it was still solving its "
+            "first linear relaxation when it was killed after 420 s, without a plan or a bound."
         )
     if ours is not None:
         gap = highs.get("gap") if highs else None
@@ -60,8 +60,8 @@ def large(asked: Asked) -> Finding:
         _peer(asked, finding, HIGHS, 30)
     else:
         finding.notes.append(
-            "The textbook's model is not run on L: in a prototype it took 5 s and 0.9 GB to build, "
-            "and HiGHS did not solve its linear relaxation in two minutes."
+            "The textbook model is not run on L: in a prototype it took 5 s and 0.9 GB to build, "
+            "and HiGHS did not solve its linear relaxation within two minutes."
         )
     return finding
 
@@ -98,7 +98,7 @@ def _ours(
                              ours["bound"])  # fmt: skip
     finding.figures[f"{row}_value"], finding.figures[f"{row}_bound"] = ours["value"], ours["bound"]
     phases = ", ".join(f"{name} {seconds:.1f}" for name, seconds in ours["phases"].items())
-    finding.notes.append(f"Ours by phase, wall seconds: {phases}.")
+    finding.notes.append(f"Wall-clock seconds of `siting` by phase: {phases}.")
     return finding, ours
 
 
@@ -134,10 +134,10 @@ def _over(finding: Finding, peer: dict[str, Any] | None, ours_s: float, name: st
         slow = line is not None and line.found.startswith("not finished") and line.cpu_s
         if not slow:
             return None
-        finding.notes.append(f"{name} did not finish: the ratio is a lower limit.")
+        finding.notes.append(f"{name} did not finish, so the ratio is a lower limit.")
         return ratio(line.cpu_s, ours_s)
     if peer["gap"] is None or peer["gap"] > 0.005 * 1.001:
-        finding.notes.append(f"{name} did not prove the gap: the ratio is a lower limit.")
+        finding.notes.append(f"{name} did not prove the gap, so the ratio is a lower limit.")
     return ratio(peer["cpu_s"], ours_s)
 
 

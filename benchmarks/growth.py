@@ -58,9 +58,9 @@ def _grown(asked: Asked, finding: Finding, model: str, cells: list[tuple[int, in
     finding.tables = [Table(finding.title, columns, rows)]
     finding.figures = {f"{finding.row}_cells": float(len(rows))}
     finding.notes.append(
-        f"Coverage within {MINUTES:g} minutes, budget a hundredth of what all candidates cost, "
-        f"between 5 and 40 million; {LIMIT_S:g} s a cell for the solve and "
-        f"{MEMORY_MB / 1024:.0f} GB of address space."
+        f"A demand is in reach within {MINUTES:g} minutes. The budget is a hundredth of the cost "
+        f"of all candidates, but at least 5 and at most 40 million. Each solve has {LIMIT_S:g} s "
+        f"and {MEMORY_MB / 1024:.0f} GB of address space."
     )
     return finding
 

@@ -143,7 +143,7 @@ def _reason(
     if code == NOT_MADE or (needs and code in (1, 2) and not _is_traceback(said)):
         return f"not installed: {needs[0] if needs else said[-1]}"
     if "MemoryError" in said[-1] or "bad_alloc" in " ".join(said[-3:]):
-        return "not finished: out of the memory it may take"
+        return "not finished: memory limit reached"
     return f"failed ({code}): {said[-1][:200]}"
 
 

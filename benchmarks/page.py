@@ -21,18 +21,18 @@ def page(machine: Mapping[str, Any], findings: Mapping[str, Finding]) -> str:
     minutes = sum(f.minutes for f in findings.values())
     parts = [
         "# Performance",
-        "Written by `python -m benchmarks`, which runs all of this anew; do not edit. "
-        "`--only roads,reach` measures those rows again and keeps the others, `--short` checks "
-        "values on small sizes in under two minutes.",
+        "Written by `python -m benchmarks`, which runs all benchmarks again; do not edit. "
+        "`--only roads,reach` measures only those rows again, and `--short` checks values on small "
+        "sizes in under two minutes.",
         f"Measured {when}; {minutes:.0f} minutes in all.",
         "## Machine",
         _machine(machine, findings),
         "## Goals",
         goals_table(findings),
-        "Ratios are of CPU seconds on the same work in one run, each way in a process of its own, "
-        "medians of three for ours where a run is short. Memory is the peak above what the process "
-        "held before the work. A gap is worked out from the bound a solver proved, never taken "
-        "from its word.",
+        "A ratio compares the CPU seconds of two ways to do the same work, each in a process of "
+        "its own; if a run of `siting` is short, it is the median of three. Memory is the peak "
+        "above the memory that the process held before the work. A gap is computed from the bound "
+        "that the solver proved; the gap that the solver itself reports is never used.",
     ]
     if any(f.wrong for f in findings.values()):
         parts += ["## Wrong values", _list(w for f in findings.values() for w in wrong_lines(f))]
@@ -82,14 +82,14 @@ def _machine(machine: Mapping[str, Any], findings: Mapping[str, Finding]) -> str
     busy = ""
     if loads:
         busy = (
-            f" While it ran, {min(loads):.1f} to {max(loads):.1f} processes wanted a core at a "
-            "time, those of the benchmarks among them; where that is above the number of cores, "
-            "wall seconds are longer than they would be alone, and CPU seconds somewhat."
+            f" During the runs, {min(loads):.1f} to {max(loads):.1f} processes wanted a core at a "
+            "time, including those of the benchmarks. If these are more than the cores, wall-clock "
+            "times are longer than on an idle machine, and CPU times slightly longer."
         )
         if max(loads) > BUSY * machine["cores"]:
             busy += (
-                " **These figures are from a busy machine**, rows measured beside one another; to "
-                "be measured again on a quiet one before they are quoted."
+                " **These figures are from a busy machine** on which several rows ran at once. "
+                "Measure them again on an idle machine before you quote them."
             )
     return (
         f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gb']:.0f} GB, "

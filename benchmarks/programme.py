@@ -1,4 +1,4 @@
-"""Programmes: all vehicle classes, six sets of chargers, rising sums of public money.
+"""Programmes: all vehicle classes, six charger sets, rising sums of public money.
 
 A made-up city of Karachi's size (row 13) and the real roads of Saddar, Karachi (row 14). The
 package makes the study from files; only the solve is measured, on two threads within a wall time.
@@ -52,7 +52,7 @@ output: {runs_dir: runs, cache_dir: cache}
 
 def measure(asked: Asked) -> Finding:
     """Measure row 13."""
-    finding = Finding("programme", "a programme for a made-up city: all classes, six bundles")
+    finding = Finding("programme", "a programme for a made-up city: all classes, six charger sets")
     finding.figures = {f"programme_{b}_gap_pct": None for b in CITY_GAPS}
     finding.figures["programme_late_s"] = None
     config = made_up(asked, finding)
@@ -73,7 +73,7 @@ def measure(asked: Asked) -> Finding:
 
 def saddar(asked: Asked) -> Finding:
     """Measure row 14."""
-    finding = Finding("saddar", f"{saddar_name(asked)}, all classes and six bundles, by money")
+    finding = Finding("saddar", f"{saddar_name(asked)}, all classes and six charger sets, by money")
     finding.figures = {"saddar_gap_pct": None, "saddar_late_s": None}
     work = saddar_work(asked, finding)
     if work is None:

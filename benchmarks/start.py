@@ -22,7 +22,7 @@ def measure(asked: Asked) -> Finding:
         finding.figures = {"start_cpu_s": found["cpu_s"]}
         finding.expect("verbs named in the help", [], found["lacking"])
         slowest = ", ".join(f"{name} {ms:.0f} ms" for name, ms in found["slowest"])
-        finding.notes.append(f"Slowest to import (with all below it): {slowest}.")
+        finding.notes.append(f"Slowest imports, each with all that it imports: {slowest}.")
     return finding
 
 

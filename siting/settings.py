@@ -1,42 +1,42 @@
 """Numeric constants of `program`, `engine` and `classics`, with their measured effects.
 
-A comment that says "alike from a to b" has this measurement behind it. Six towns of 60 sites were
-solved to a gap of 0.5 % with half and with double the value (`scripts/vary_settings.py`). Both runs
-took the same CPU time as the run with the value itself, within a fifth. For shares from 0.5 up, the
-distance from 1 was halved and doubled instead. Large programs were not tried.
+"Alike from a to b" is a measurement: six towns of 60 sites were solved to a gap of 0.5 % with half
+and with double the value (`scripts/vary_settings.py`), and both runs took the CPU time of the run
+with the value itself, to within a fifth. For shares of 0.5 or more, the distance from 1 was halved
+and doubled instead. Large programs were not tried.
 
-A comment that says "not measured" means that no such range is known. Row numbers are rows of
-`docs/performance.md`. Shares are fractions of 1. Gains and violations are relative. Times (`_S`)
-are in seconds. Steps of the search end after a number of rounds, turns or nodes, so that a run can
-be repeated exactly. The clock ends only steps that could exceed the time limit.
+"Not measured" means that no such range is known. Row numbers are rows of `docs/performance.md`.
+Shares are fractions of 1. Gains and violations are relative. Times (`_S`) are in seconds. Steps of
+the search end after a number of rounds, turns or nodes, so that a run can be repeated exactly. The
+clock ends only steps that could exceed the time limit.
 """
 
 # --- tolerances ---------------------------------------------------------------------------------
 
 ROUNDING = 1e-12  # rounding error of a sum of few numbers; alike from 5e-13 to 2e-12
 SUMMED = 1e-10  # rounding error of a sum that is updated many times; alike from 5e-11 to 2e-10
-# Largest difference between two computations of one figure. HiGHS drops smaller coefficients.
-# Alike from 5e-10 to 2e-9.
+# Largest difference between two computations of one figure. HiGHS drops coefficients below this
+# value. Alike from 5e-10 to 2e-9.
 EXACT = 1e-9
 NOISE = 1e-8  # HiGHS's rounding, as a share of the largest objective; alike from 5e-9 to 2e-8
 ARITHMETIC = 1e-7  # relative tolerance of a solver; alike from 5e-8 to 2e-7
 # Option values, violations and gains below this value are taken as 0. Alike from 5e-7 to 2e-6.
 SIGNIFICANT = 1e-6
 # Tolerance of limits (a millionth of a rupee, a kilowatt or a station) and of shares that add up to
-# 1. Sums of binary fractions are not exact. Alike from 5e-7 to 2e-6.
+# 1, because sums of binary fractions are not exact. Alike from 5e-7 to 2e-6.
 LIMIT_TOLERANCE = 1e-6
-# The tree does not branch on a number of stations that is this close to an integer. Rounding of a
-# relaxed covering takes no option with a lower value. Not measured.
+# The tree does not branch on a number of stations that is this close to an integer, and rounding a
+# relaxed covering takes no option below this value. Not measured.
 COUNTED = 1e-3
-# If no flows of a plan reach the values of the earlier aims, these values are lowered by such
-# shares in turn. Not measured.
+# If no flows of a plan reach the values of the earlier aims, these values are lowered by these
+# shares, one after another. Not measured.
 LOSSES = (0.0, 1e-7, 1e-6, 1e-5)
-# Largest share of all worth in demand rows that are too small for the solver. A program with a
+# Largest share of all worth that may lie in demand rows too small for the solver. A program with a
 # larger share is refused. Not measured.
 FAINT_SHARE = 1e-4
-# Upper limit of any measure, in its unit. It is also a gap that any plan meets. Not measured.
+# Upper limit of any measure, in its unit; also a gap that any plan meets. Not measured.
 ENDLESS = 1e12
-SPECK = 1e-30  # lower side of a limit that any plan meets; not measured
+SPECK = 1e-30  # a lower limit that any plan meets; not measured
 # Sum to which the weights of a covering are scaled, because HiGHS's tolerances are absolute.
 # Not measured.
 COVERING_UNITS = 1e4
@@ -54,15 +54,15 @@ SMALL_COLUMNS = 5_000
 # Columns above which a linear program is solved in independent pieces; not measured
 MANY_COLUMNS = 20_000
 MOST_PIECES = 12  # largest number of independent pieces; not measured
-# In programs with more pairs or columns than this, linked parts are separated together only if no
-# other cut is violated, and subproblems with money use the interior point method. Measured
-# (Saddar): such a subproblem takes 1 to 3 s instead of 30 s.
+# Number of pairs or columns above which linked parts are separated together only if no other cut is
+# violated, and subproblems with money use the interior point method. Measured (Saddar): such a
+# subproblem takes 1 to 3 s instead of 30 s.
 SLOW_SUBPROBLEM = 50_000
 MANY_PAIRS = 100_000  # pairs above which construction rounds drives to steps; not measured
 # Pairs times sites above which the root adds no cuts if column generation solved the relaxation,
-# stations shrink by what they lack, and exchange does not improve a constructed plan. Measured:
-# Saddar (6.8e7) gains by the first, row 18 (5.6e8) by the second (1 to 4 %), by which the embedded
-# city (8e6) loses 0.3 %.
+# stations shrink by their shortfall, and exchange does not improve a constructed plan. Measured:
+# the first rule helps Saddar (6.8e7); the second improves row 18 (5.6e8) by 1 to 4 %, but would
+# cost the embedded city (8e6) 0.3 %.
 LARGE = 50_000_000
 MOST_PRICED_PAIRS = 1_000_000  # pairs up to which prices are stored; measured: 800 MB of memory
 MOST_OPTIONS = 2_000_000  # courses above which a program is refused; not measured
@@ -71,14 +71,14 @@ KEPT_BYTES = 200e6  # memory for the values of choices already evaluated; not me
 # --- time ---------------------------------------------------------------------------------------
 
 # Shares of the remaining time that a step may take.
-# An aim that other aims follow, a first plan under the viability gap (the other methods give worse
-# plans), and the filter of a conflict. Not measured.
+# An aim that is followed by others, a first plan under the viability gap (the other methods give
+# worse plans), and the filter of a conflict. Not measured.
 MAIN_SHARE = 0.7
 # Cuts at the root, column generation for one aim, and tests of single requirements. Not measured.
 ROOT_SHARE = 0.6
-# A first plan, the programs of the last year and of years, and nearer drives. Not measured.
+# A first plan, the programs of the last year and of all years, and shorter drives. Not measured.
 START_SHARE = 0.4
-# The final exchange. It is also the most time reserved for the final flows. Not measured.
+# The final exchange; also the largest share reserved for the final flows. Not measured.
 LAST_SHARE = 0.1
 LONG_ROOT_ENDS = 0.45  # the root if its cuts are slow; not measured
 DRAWN_ROOT_ENDS = 0.25  # the root if payments are decided by year; not measured
@@ -98,14 +98,15 @@ RESERVE_S = 2.0  # time for these flows after another solver has found a plan; n
 HANDED_OVER = 2.0
 LEAST_S = 5.0  # shortest time to explain a conflict; not measured
 WAIT_S = 0.05  # time between two checks of a running solver; not measured
-STUCK_S = 60.0  # time after the time limit when a running solver is given up; not measured
+STUCK_S = 60.0  # time after the time limit at which a solver is abandoned; not measured
 REPORT_EVERY_S = 0.2  # time between two reports of progress; not measured
 # Factor on the iterations of an integer program, because presolve, cuts and heuristics are not
 # iterations. Measured: an iteration takes 2 to 5 times as long as in a linear program, and 7 to 12
 # times in crossings.
 BRANCHED = 5.0
-# Iterations that building and presolving a new model counts for. Measured: about as long as 1,400
-# in small linear programs, 2,700 to 4,900 in small windows and crossings; little in large programs.
+# Building and presolving a new model counts as this many iterations. Measured: it takes as long as
+# 1,400 in small linear programs, 2,700 to 4,900 in small windows and crossings, and fewer in large
+# programs.
 COLD = 2500
 
 # --- cuts ---------------------------------------------------------------------------------------
@@ -120,20 +121,20 @@ STALLED = 2e-5
 LONG_STALLED = 5e-4  # at the root if its cuts are slow; not measured
 NODE_STALLED = 2e-4  # at a node, and for the price of a rupee; not measured
 PRICING_STALLED = 5e-3  # in column generation with links; not measured
-# Rounds of cuts, or dives, end after this number in succession with too small a gain.
+# Rounds of cuts, or dives, end after this number of successive ones with too small a gain.
 # Alike from 1 to 6.
 IDLE = 3
-# The same number before the bound first falls. Measured: this may take a dozen rounds (row 13).
+# The same number until the bound first falls. Measured: this may take a dozen rounds (row 13).
 IDLE_AT_FIRST = 20
 SLACK_ROUNDS = 12  # rounds after which a slack cut is removed; not measured
 MANY_ROWS = 150  # number of cuts from which slack cuts are removed; alike from 75 to 300
 POOL_MANY = 300  # size of a pool above which slack cuts are left out; not measured
 # Number of successive relaxations after which a slack cut of a pool is left out. Not measured.
 POOL_RESTS = 40
-# If no cut on a floor's energy was violated, this energy is skipped for up to so many rounds.
-# Measured together with FIRST_PAIRS: a round takes 1.3 s instead of 4 s.
+# A floor whose energy had no violated cut is skipped for up to this number of rounds. Measured
+# together with FIRST_PAIRS: a round takes 1.3 s instead of 4 s.
 RESTS = 8
-# Weight of the previous point in the point of separation. The relaxed optimum has the rest.
+# Weight of the previous point in the point of separation; the relaxed optimum has the rest.
 BACK = 0.8  # in most programs; alike from 0.6 to 0.9
 # In large programs that decide on money, where the constructed plan may be poor. Measured (after
 # one minute, little money): the gap is 5 to 6 %, and with 0.8 it is 79 %.
@@ -142,8 +143,8 @@ FORGOTTEN = 0.05  # in these programs, values below this share are set to 0; not
 TOWARDS = 0.3  # step from a choice towards the relaxed optimum for a cut; alike from 0.15 to 0.6
 THRIFT = 0.01  # charge on all public money, as a share of all worth; alike from 0.005 to 0.02
 LEVELS = 256  # number of levels to which the worths of many pairs are rounded up; not measured
-# Number of pairs whose worths are compared first. If they have many different worths, the other
-# pairs are not compared. Not measured.
+# Number of pairs whose worths are compared first. If many of these worths differ, the other pairs
+# are not compared. Not measured.
 WORTHS_SEEN = 1_000
 # Number of pairs of each row in a first linear program. Other pairs are priced in. A cut is valid
 # without them.
@@ -158,8 +159,8 @@ CAP_PENALTY = 100.0
 # Trial prices of a site's viability gap, as shares of the price of public money.
 GAP_PRICES = (0.0, 0.5, 1.0)  # in a cut; not measured
 BOUND_GAP_PRICES = (0.0, 0.25, 0.5, 0.75, 2.0)  # in the bound on all offers; not measured
-# Number of halvings of the interval around the best price. Measured: with 4 the bound of
-# the embedded city is 0.13 % higher than with 8; with 8 it is 0.001 % higher than with 16.
+# Number of halvings of the interval around the best price. Measured (embedded city): the bound with
+# 4 is 0.13 % higher than with 8, and with 8 it is 0.001 % higher than with 16.
 HALVINGS = 8
 
 # --- first plans --------------------------------------------------------------------------------
@@ -169,11 +170,11 @@ HALVINGS = 8
 TOGETHER = 0.95
 HURRIED = 4  # rounds of construction after the time is up; not measured
 FLOOR_WEIGHT = 20.0  # weight of a kWh towards an unmet floor, in kWh served; alike from 10 to 40
-# Groups whose share served exceeds the lowest one by at most this are worst-off.
+# Groups whose share served exceeds the lowest share by at most this count as worst served.
 # Alike from 0.025 to 0.1.
 WORST = 0.05
 # Weight of a rupee of a station's need relative to a rupee of public money. Construction uses the
-# first value. The greedy plan tries all values. Not measured.
+# first value; the greedy plan tries all of them. Not measured.
 OWN_MONEY = (0.02, 0.2, 1.0)
 NEARER = 0.03  # share of its weight that a kWh loses over the longest drive; not measured
 # Steps to which this loss is rounded in large programs, to merge equal pairs. Not measured.
@@ -199,17 +200,18 @@ MOST_STEPS = 1_000
 
 MANY_OFFERS = 12  # mean number of offers per site above which offers are priced in; not measured
 AT_ONCE = 3  # largest number of offers of a site, or energies of a row, added at once; not measured
-# Relative gap of the first relaxation, whose prices only find missing columns. Measured: in Saddar,
-# PKR 60 m, two rounds prove the cost to all, and three did before. Row 18: 7 s instead of 25 s.
+# Relative gap of the first relaxation, whose prices serve only to find missing columns. Measured:
+# for the cost to all of Saddar (PKR 60 m), two rounds suffice instead of three; row 18 takes 7 s
+# instead of 25 s.
 ROUGH = 0.1
 PRICING_ROUNDS = 30  # largest number of rounds of column generation; not measured
 # Gap to which a relaxation is solved, as a share of the gap asked for. Not measured.
 RELAXED_GAP = 0.02
-# Number of options of each site that are kept in addition to the options of the relaxation.
-# Measured: with 0 the plan of the sectors serves 2 % less (row 20); 2 and 5 are alike (row 19).
+# Number of options of each site that are kept besides those of the relaxation. Measured: with 0 the
+# plan of the sectors serves 2 % less (row 20); with 2 the plan is as good as with 5 (row 19).
 BESIDE = 5
 WIDENED = 4  # largest number of times that missing options are added; not measured
-WIDER = 3.0  # largest number of options added, as a multiple of the options there; not measured
+WIDER = 3.0  # largest number of options added, as a multiple of those present; not measured
 WIDER_ALWAYS = 500  # number of options that may be added in any case; not measured
 KEPT = 0.2  # share of an aim's gap that later aims may give up; not measured
 
@@ -234,17 +236,17 @@ FIRST_SIZE = 10  # sites of a window; not measured
 # Sites of a window if payments are decided by year. Measured: a window of four sites has 50,000
 # columns (row 15).
 HARD_SIZE = 6
-GROWTH = 1.6  # factor on the size of windows once all windows of a size were tried; not measured
+GROWTH = 1.6  # factor on the size of windows once all of one size have been tried; not measured
 WINDOW_NODES = 120  # largest number of nodes of a window; not measured
 SECONDS = 15.0  # longest time of a window, a safeguard that seldom binds; not measured
 HARD_SECONDS = 6.0  # the same if payments are decided by year; not measured
-# Gap to which a window is solved. With decay or decided payments the first gap is ten times as
-# wide. Measured: windows of four sites need 3 to 15 s for a gap of 0.2 % (row 15).
+# Gap to which a window is solved. With decay, or if payments are decided, the first gap is ten
+# times as wide. Measured: windows of four sites need 3 to 15 s for a gap of 0.2 % (row 15).
 WINDOW_GAP = 2e-4
 BEST_SITES = 12  # with decay, number of sites kept for a row, best first; not measured
 # With decay, number of stations outside a window kept for a row, best first. Not measured.
 BEST = 8
-# First number of pairs of a row inside a window, and also outside, besides the pairs in use.
+# First number of pairs of a row inside a window, and outside it, besides the pairs in use.
 # Measured (embedded city): a window takes 0.1 s; with all pairs it takes 3 to 15 s.
 WINDOW_PAIRS = 3
 
@@ -253,18 +255,19 @@ WINDOW_PAIRS = 3
 RELIABLE = 2  # trials of a branching after which its estimate is trusted; alike from 1 to 4
 FIRST_NODES = 30  # number of first nodes, where plans are made at every node; not measured
 PLAN_EVERY = 10  # later, number of nodes, rounds or iterations between two plans; not measured
-# Largest number of kinds whose stations are counted, and of counts tried at a node. Not measured.
+# Largest number of kinds whose stations are counted, and of such counts tried for branching at a
+# node. Not measured.
 MOST_COUNTS = 40
 ROUNDS = 6  # rounds of windows, or of the root's cuts, in a turn; not measured
-# Largest number of sites, of those where two plans differ, that are crossed at once; more are
-# crossed in areas of a quarter of this number. Measured (row 18, 390 sites): areas of 10 and 15
-# sites are alike; crossings with 30 and 60 take longer. Embedded city, 33 to 53 sites: areas of 15
-# and 30 give plans 1.2 % worse.
+# Two plans that differ at more sites than this are crossed in areas of a quarter of this number of
+# sites. Measured (row 18, 390 sites): areas of 10 and 15 sites give equally good plans; crossings
+# with 30 and 60 take longer. In the embedded city (33 to 53 sites) areas of 15 and 30 sites give
+# plans that are 1.2 % worse than crossing all sites at once.
 CROSSED = 60
-# Before each area the price of money is set: its price in the relaxation times the used share of
-# the budget to this power. Measured (row 18, six crossings): with PKR 20 m 84,502 kWh/day at 3 and
-# 84,418 at 1; with PKR 200 m 90,333 at 3 and 89,859 at 10. A fixed price of half that in the
-# relaxation gives 84,256 and 88,336.
+# Before each area, the price of money is set to its price in the relaxation, multiplied by (share
+# of the budget used) ** SCARCITY. Measured (row 18, six crossings): with PKR 20 m, 84,502 kWh/day
+# at 3 and 84,418 at 1; with PKR 200 m, 90,333 at 3 and 89,859 at 10. A fixed price of half that in
+# the relaxation gives 84,256 and 88,336.
 SCARCITY = 3.0
 ROUNDINGS = 8  # roundings of relaxations in a turn, as pairs to cross; not measured
 NODES = 40  # nodes of the tree in a turn; measured: 0.1 to 3 s each under the viability gap
@@ -283,7 +286,7 @@ FIRST_HORIZON = 3.0  # first horizon, which is also the shortest; not measured
 FIRST_HORIZON_OF_GAP = 10.0  # first horizon under the viability gap; not measured
 LONGEST_HORIZON = 50.0  # longest horizon; not measured
 TURNS = 12  # number of turns at the first horizon; not measured
-# Penalty on a rupee above the money of a year. A rupee paid a year early has the weight 1.
+# Penalty on a rupee above the money of a year. A rupee that is paid a year early has the weight 1.
 # Not measured.
 OVER = 1e4
 
@@ -291,7 +294,7 @@ OVER = 1e4
 
 PATCHES = 120  # number of patches into which the demand is divided; not measured
 COVERING_TOWARDS = 0.8  # step of the point of separation towards the optimum; not measured
-# If fewer than this share of the patches have a violated cut at that point, cuts are sought at the
+# If less than this share of the patches has a violated cut at that point, cuts are sought at the
 # optimum. Not measured.
 FEW_PATCHES = 0.1
 SUBGRADIENT_STEPS = 500  # steps for the first prices; not measured
@@ -303,17 +306,17 @@ SUBGRADIENT_INERTIA = 0.7  # weight of the previous direction; not measured
 FIRST_WORK = 1_000  # work of kicks before the cuts, per pair; not measured
 MORE_WORK = 4_000  # work of kicks after the cuts, per pair; not measured
 NODE_WORK = 25  # work of kicks at each node of the tree, per pair; not measured
-# Fixed work of a change. It is also the least number of pairs in the three settings above.
+# Fixed work of a change; also the smallest number of pairs that the three settings above count.
 # Not measured.
 LEAST_WORK = 50_000
-# Kicks end if this share of their work has passed without a better plan. Not measured.
+# Kicks end once this share of their work has given no better plan. Not measured.
 TIRED = 0.5
 FEWEST_OUT = 3  # smallest number of options that a kick removes; not measured
 MOST_OUT = 10  # largest number of options that a kick removes; not measured
-WORSE = 0.01  # a plan worse by less than this may be kicked next; not measured
+WORSE = 0.01  # a plan that is worse by less than this may be kicked next; not measured
 # Number of kicks without a better plan, after which the best plan is kicked next. Not measured.
 BACK_AFTER = 200
-# The program is built again if at most this share of its pairs is left. Not measured.
+# The program is built again once at most this share of its pairs is left. Not measured.
 NARROWER = 0.6
 # Tolerance when a bound is rounded down, as a multiple of the weights' common divisor.
 # Not measured.
@@ -324,13 +327,14 @@ STEP_SURE = 0.01
 # A gap above this value comes first in messages and sets the exit code. Not measured.
 FAR = 1.0
 MOST_TOLD = 1e4  # gap above which a message omits the figure; not measured
-# Number of floors or limits that a message names. It states how many others there are.
+# Number of floors or limits that a message names; it states the number of the others.
 # Not measured.
 LISTED = 6
 REQUIREMENTS_LISTED = 12  # requirements shown although no change of them helps; not measured
 # A test of a conflict may take the remaining time divided by this number. Not measured.
 CONFLICT_PARTS = 4
-# The tried figures exceed the figures of a relaxation by these shares in turn. Not measured.
+# The figures that are tried exceed those of a relaxation by these shares, one after another. Not
+# measured.
 CONFLICT_STEPS = (0.3, 0.08, 0.02, 0.005)
 # Gap to which the excess over a requirement is solved. Shares are rounded to this step too.
 # Not measured.

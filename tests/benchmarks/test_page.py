@@ -251,7 +251,7 @@ def test_a_call_that_fails_is_a_wrong_value():
 def test_memory_is_bounded():
     done = measure.call("benchmarks.made_city:make_city", 60, memory_mb=600, side=20_000)
     assert done.value is None
-    assert done.why == "not finished: out of the memory it may take"
+    assert done.why == "not finished: memory limit reached"
 
 
 def test_peaks_of_blocks_within_blocks():
