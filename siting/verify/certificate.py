@@ -50,7 +50,7 @@ PROVABLE = ("most_worth", "net_worth", "least_money")
 EXACT_PAIRS = 5_000
 # Further prices tried for a site's gap, as shares of the price of a rupee. The price that a run
 # stores is the best one for a single offer of the site. Measured (embedded city, 64 sockets): with
-# quarters the bound is 18,169 kWh/day, with tenths it is the run's 13,770.
+# halves the bound is 18,169 kWh/day, with tenths it is the run's 13,770.
 GAP_PRICES = tuple(n / 10 for n in range(11))
 EPSILON = 2.0**-52
 # An offer is impossible if its need exceeds the money by more than this share.
