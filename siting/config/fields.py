@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -80,6 +80,19 @@ def rupees_of_word(value: Any) -> Any:
     return value
 
 
+Refusal = tuple[tuple[str | int, ...], str, str]
+
+
+def refuse(refusals: Iterable[Refusal]) -> None:
+    """Raise one error for faults that limits of single fields cannot state, if any.
+
+    A refusal has the key relative to the section that checks it, the fault, and the fix.
+    """
+    if listed := list(refusals):
+        text = "; ".join(what for _, what, _ in listed)
+        raise PydanticCustomError("refused", "{text}", {"text": text, "refusals": listed})
+
+
 class Section(BaseModel):
     """Base class of every section: immutable, without unknown keys."""
 
@@ -117,18 +130,14 @@ class Section(BaseModel):
             for key, value in given.items()
         }
 
+    def _refusals(self) -> Iterable[Refusal]:
+        """Return the faults of keys that do not go together; sections with such keys override."""
+        return ()
 
-Refusal = tuple[tuple[str | int, ...], str, str]
-
-
-def refuse(refusals: Iterable[Refusal]) -> None:
-    """Raise one error for faults that limits of single fields cannot state, if any.
-
-    A refusal has the key relative to the section that checks it, the fault, and the fix.
-    """
-    if listed := list(refusals):
-        text = "; ".join(what for _, what, _ in listed)
-        raise PydanticCustomError("refused", "{text}", {"text": text, "refusals": listed})
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        refuse(self._refusals())
+        return self
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
