@@ -155,12 +155,7 @@ class Outcome(Solved):
     def read(cls, facts: Mapping[str, Any], frame: Callable[[str], pd.DataFrame]) -> Outcome:
         """Return the outcome that a run folder stores.
 
-        Parameters
-        ----------
-        facts
-            The result of `facts`, read from JSON.
-        frame
-            Function that returns the table for a file name.
+        `facts` is the result of `facts`, read from JSON; `frame` returns the table for a file name.
         """
         proofs = []
         for one in facts["proofs"]:
@@ -191,17 +186,10 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     """
     program, instance = answer.program, answer.program.instance
     names = [one.name for one in program.slices]
-    years = program.year_plan.years if program.year_plan else (None,)
-    scenarios = program.scenario_plan.names if program.scenario_plan else ()
-    slices = pd.DataFrame(
-        {
-            "slice": names,
-            "year": [years[one.year] for one in program.slices],
-            "scenario": [scenarios[one.scenario] if scenarios else "" for one in program.slices],
-            "weight": [one.weight for one in program.slices],
-            "probability": [one.probability for one in program.slices],
-        }
-    ).astype({"year": "Int64"})
+    slices = answer.served[["slice", "year", "scenario"]].assign(
+        weight=[one.weight for one in program.slices],
+        probability=[one.probability for one in program.slices],
+    )
     services = [answer.service(name) for name in names]
     classes = np.array(instance.class_names, dtype=object)
     rows = pd.DataFrame(
@@ -215,6 +203,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     reference = next((aim.best for aim in program.aims if aim.best), ())
     # Rows with share 0 are no floors: they are the groups of the aim `worst_share`.
     floors = answer.floor_table
+    scenarios = program.scenario_plan.names if program.scenario_plan else ()
     best = pd.DataFrame({"scenario": scenarios[: len(reference)]})
     return Outcome(
         **{name: getattr(answer, name) for name in _SAME},

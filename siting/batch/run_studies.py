@@ -223,7 +223,8 @@ class _Batch:
         futures: dict[Future[Row], BatchStudy] = {}
         try:
             for study in todo:
-                task = self._task(study, threads[study.key])
+                own = {"key": study.key, "text": study.text, "threads": threads[study.key]}
+                task = {"out": str(self.out), "token": self.token, "siting": __version__, **own}
                 try:
                     with held():
                         futures[executor.submit(work, task)] = study
@@ -253,16 +254,6 @@ class _Batch:
             for future in futures:
                 future.cancel()
         return sorted(left, key=lambda study: self.place[study.key])
-
-    def _task(self, study: BatchStudy, threads: int | None) -> dict[str, Any]:
-        return {
-            "key": study.key,
-            "text": study.text,
-            "out": str(self.out),
-            "token": self.token,
-            "siting": __version__,
-            "threads": threads,
-        }
 
     def take(self, i: int, row: Row, *, kept: bool) -> None:
         """Store a row and report it."""

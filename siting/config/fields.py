@@ -259,6 +259,7 @@ Rupees = Annotated[float, _unit("PKR")]
 People = Annotated[float, _unit("people")]
 Share = Annotated[float, _unit("share, 0 to 1"), Field(ge=0, le=1)]
 PositiveShare = Annotated[float, _unit("share, above 0 to 1"), Field(gt=0, le=1)]
+Gap = Annotated[float, _unit("share")]
 InnerShare = Annotated[float, _unit("share, between 0 and 1")]
 
 Text = Annotated[str, Field(pattern=NOT_BLANK)]

@@ -190,14 +190,6 @@ class Choices(NamedTuple):
     sizes: Mapping[str, tuple[int, ...]]
 
 
-BUNDLES: Mapping[str, Mapping[str, int]] = {
-    "lev_hub": {"lev_3": 12},
-    "neighbourhood": {"lev_3": 6, "ac_22": 2},
-    "fast": {"dc_60": 1, "lev_3": 4},
-    "fast_twin": {"dc_60": 2},
-    "hub": {"dc_120": 2, "ac_22": 2, "lev_3": 8},
-    "trunk_hub": {"dc_180": 2, "dc_60": 2},
-}
 SIZES: Mapping[str, tuple[int, ...]] = {
     "lev_3": (4, 8, 12, 16, 24, 32, 48, 64),
     "ac_22": (2, 4),

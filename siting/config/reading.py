@@ -98,13 +98,13 @@ def load_as[T: BaseModel](
     return config
 
 
-def checked(data: Mapping[str, Any], folder: Path) -> Config:
+def checked(data: Mapping[str, Any]) -> Config:
     """Return the configuration made of plain values, checked, its paths absolute.
 
-    `data` has sections and keys as in a YAML file; relative paths are taken from `folder`. Raises
-    `ConfigError` with one fault for each error, by its key.
+    `data` has sections and keys as in a YAML file; relative paths start at the working directory.
+    Raises `ConfigError` with one fault for each error, by its key.
     """
-    config, wrong = _validate(Config, data, folder.resolve(), check_files=True)
+    config, wrong = _validate(Config, data, Path.cwd(), check_files=True)
     if config is None:
         raise ConfigError([Fault(dotted(key), what, fix) for key, what, fix in wrong])
     return config

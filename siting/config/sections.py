@@ -18,6 +18,7 @@ from siting.config.fields import (
     Address,
     CsvFile,
     Folder,
+    Gap,
     Kmh,
     LayerFile,
     Metres,
@@ -116,11 +117,9 @@ class Solver(Section):
     method: Literal["exact", "greedy", "milp"] = "exact"
     """exact: solve until the gap is proven; greedy: a good plan quickly, with a bound; milp: pass
     the whole program to the solver through PuLP"""
-    gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(0.005, ge=0, lt=1)
+    gap: Gap = Field(0.005, ge=0, lt=1)
     """proven relative gap at which to stop"""
-    drives_gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(
-        0.05, ge=0, lt=1
-    )
+    drives_gap: Gap = Field(0.05, ge=0, lt=1)
     """proven relative gap of shortest_drives and least_cost_to_all; 0 where gap is 0"""
     time_limit_s: Seconds = Field(120, gt=0, le=604_800)
     """stop after this time with the best plan so far, s"""

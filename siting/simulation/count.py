@@ -132,7 +132,6 @@ class Days:
     days: tuple[Day, ...]
     queues: Queues
     sessions: Sessions
-    wait_min: float
 
 
 @dataclass(frozen=True)
@@ -188,7 +187,7 @@ def simulate_days(
         drivers = drivers[drivers["time_min"] >= begun].reset_index(drop=True)
         log = simulate(drivers, choices, queues, patience_min=rules.balk_min)
         counted.append(count_day(log, queues, sessions, wait_min, WARM_UP_DAYS * DAY_MIN))
-    return Days(tuple(counted), queues, sessions, wait_min)
+    return Days(tuple(counted), queues, sessions)
 
 
 def station_table(simulated: Days) -> pd.DataFrame:
