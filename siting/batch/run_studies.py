@@ -179,7 +179,8 @@ class _Batch:
     """The rows of a batch as they come in."""
 
     def __init__(self, studies: Sequence[BatchStudy], out: Path, progress: Report | None) -> None:
-        self.studies, self.out, self.progress = studies, out, progress
+        self.studies, self.out = studies, out
+        self.tell = progress or (lambda _: None)
         self.rows: list[Row] = [dict(WAITING) for _ in studies]
         self.place = {s.key: i for i, s in enumerate(studies) if s.key}
         self.token = secrets.token_hex(8)
@@ -277,11 +278,6 @@ class _Batch:
         """Return the keys of the studies in progress."""
         locks = (self.out / WORK).glob("*.lock")
         return tuple(sorted(p.stem for p in locks if p.stem in self.place))
-
-    def tell(self, event: BatchEvent) -> None:
-        """Report progress to the listener, if any."""
-        if self.progress is not None:
-            self.progress(event)
 
     def write(self) -> pd.DataFrame:
         """Write the table and the page; return the table."""
