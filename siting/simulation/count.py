@@ -31,14 +31,17 @@ from scipy.special import stdtrit
 from siting.errors import Fault, refuse
 from siting.simulation.day import (
     CHARGED,
+    DAY_MIN,
+    HOUR_MIN,
+    HOURS,
     OUT_OF_REACH,
     TURNED_AWAY,
     TURNED_ROUND,
     Choices,
     Queues,
+    draw_drivers,
     simulate,
 )
-from siting.simulation.drivers import DAY_MIN, HOUR_MIN, HOURS, draw_drivers
 from siting.simulation.ports import Sessions
 
 WARM_UP_DAYS = 1
