@@ -14,6 +14,7 @@ from siting.config.key_faults import Origins, dotted, shown, translate
 from siting.config.sections import Config
 from siting.config.yaml_text import BrokenYamlError, Key, read
 from siting.errors import ConfigError, Fault
+from siting.texts import counted
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -160,27 +161,24 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
     faults = [Fault(place, f"{dotted(s.key)}: {s.what}", s.fix) for s in document.slips]
     current: Any = data
     key: Key = ()
-    for i, word in enumerate(words):
-        last = i == len(words) - 1
+    for n, word in enumerate(words, 1):
+        step: str | int = word
         if isinstance(current, list):
             if not word.isdecimal() or int(word) >= len(current):
-                count = f"{len(current)} item{'' if len(current) == 1 else 's'}"
+                count = counted(len(current), "item")
                 what = f"{dotted(key)} has {count}, counted from 0; {word!r} is not a position"
                 return [*faults, Fault(place, what)]
-            step: str | int = int(word)
-        elif isinstance(current, dict):
-            step = word
-            if not last and current.get(word) is None:
-                current[word] = {}
-                origins.overrides[*key, word] = name
-        else:
+            step = int(word)
+        elif not isinstance(current, dict):
             what = f"{dotted(key)} is {shown(current)}, which has no key {word!r}"
             return [*faults, Fault(place, what)]
         key = (*key, step)
-        if last:
+        if n == len(words):
             current[step] = document.value
-        else:
-            current = current[step]
+        elif isinstance(current, dict) and current.get(step) is None:
+            current[step] = {}
+            origins.overrides[key] = name
+        current = current[step]
     for origin in (origins.lines, origins.overrides):
         for other in [k for k in origin if k[: len(key)] == key]:
             del origin[other]
