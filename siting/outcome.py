@@ -34,23 +34,14 @@ class Outcome(Solved):
 
     Parameters
     ----------
-    model
-        ``capacitated`` or ``coverage``.
+    model, proofs, offers, method, solver, solver_version, tie_break, guarantee
+        As in `siting.Answer`.
+    subsidy_pkr, cost_pkr, budget_pkr, demand_kwh_day, served_kwh_day
+        As in `siting.Answer`, in the target year, for the configuration's own demand.
     blocks
         The keys of the section ``program`` that are set, such as ``years`` or ``zone_floor``.
     aim
         The aims in words.
-    proofs
-        Each aim with its proof, in the order of the aims.
-    offers
-        Ids of the offers that stand in the last slice, existing stations included.
-    subsidy_pkr, cost_pkr, budget_pkr
-        Public money drawn, total cost and budget (PKR). Without a budget, `budget_pkr` is the money
-        drawn.
-    demand_kwh_day, served_kwh_day
-        Demand and energy served in the target year, for the configuration's own demand.
-    method, solver, solver_version, tie_break, guarantee
-        The method, the solver, its version, the rule for ties, and the guarantee of the method.
     service
         Service in the target year (`siting.tables.SERVICE`).
     slices
@@ -76,7 +67,7 @@ class Outcome(Solved):
     tables
         Further tables by name; each is written as a CSV file.
     prices
-        Dual prices that prove a bound on the first aim, if the solve of this session found any.
+        As in `siting.Answer`; a run folder does not store them.
     """
 
     model: str

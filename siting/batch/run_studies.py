@@ -242,13 +242,12 @@ class _Batch:
                         row = future.result()
                     except BrokenExecutor:
                         left.append(study)
-                        continue
                     # A study that is cancelled, lost with its machine or not serialisable fails
                     # alone.
                     except Exception as err:
                         self.give_up([study], f"{type(err).__name__}: {err}")
-                        continue
-                    self.take(self.place[study.key], row, kept=False)
+                    else:
+                        self.take(self.place[study.key], row, kept=False)
                 if not ready:
                     self.tell(BatchEvent(self.done, len(self.rows), running=self.running()))
         finally:

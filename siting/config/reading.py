@@ -9,14 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from siting.config.fields import missing_file
+from siting.config.fields import YAML_SUFFIXES, missing_file
 from siting.config.key_faults import Origins, dotted, shown, translate
 from siting.config.sections import Config
 from siting.config.yaml_text import BrokenYamlError, Key, read
 from siting.errors import ConfigError, Fault
 from siting.texts import counted
-
-SUFFIXES = (".yaml", ".yml")
 
 # A configuration has a page or two; a larger file is data given by mistake.
 MAX_BYTES = 1_000_000
@@ -115,9 +113,9 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
     try:
         if not path.is_file():
             raise ConfigError(str(path), missing_file(path).replace(f": {path}", "", 1))
-        if path.suffix.lower() not in SUFFIXES:
+        if path.suffix.lower() not in YAML_SUFFIXES:
             what = f"ending {path.suffix or '(none)'} is not that of a configuration"
-            raise ConfigError(str(path), what, f"use {' or '.join(SUFFIXES)}")
+            raise ConfigError(str(path), what, f"use {' or '.join(YAML_SUFFIXES)}")
         if path.stat().st_size > MAX_BYTES:
             what = f"is larger than {MAX_BYTES:,} bytes, too large for a configuration"
             raise ConfigError(str(path), what)
