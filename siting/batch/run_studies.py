@@ -22,6 +22,7 @@ from siting.batch.pools import cores, local_pool, share_threads
 from siting.batch.studies import BatchStudy
 from siting.batch.table import TABLE, TABLE_CSV, made_by_batch, results_table, write_table
 from siting.batch.worker import FAILED, RUNS, TOKEN, WORK, row_of, work
+from siting.config.yaml_text import read
 from siting.errors import InputError
 from siting.interrupts import held
 from siting.locks import hold, holder
@@ -155,7 +156,8 @@ def _locally(
     """Run studies in processes of this machine, and continue if one is killed."""
     count = min(workers or cores(), len(todo))
     most = share_threads(count)
-    threads_by_key = {s.key: threads or min(_threads_asked(s), most) for s in todo}
+    asked = {s.key: int(read(s.text).value["solver"]["threads"]) for s in todo}
+    threads_by_key = {key: threads or min(own, most) for key, own in asked.items()}
     while todo:
         with local_pool(count) as pool:
             left = batch.drain(pool, todo, threads_by_key)
@@ -167,12 +169,6 @@ def _locally(
                 dead = batch.drain(pool, [study], threads_by_key)
             batch.give_up(dead, "its process was killed, perhaps for lack of memory")
         todo = [s for s in left if s not in begun]
-
-
-def _threads_asked(study: BatchStudy) -> int:
-    from siting.config.yaml_text import read
-
-    return int(read(study.text).value["solver"]["threads"])
 
 
 class _Batch:
