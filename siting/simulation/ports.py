@@ -96,15 +96,14 @@ class Sessions:
         classes: list[str],
         sessions: pd.DataFrame,
         compatibility: pd.DataFrame,
-        limits: pd.DataFrame | None = None,
         swap_taper: float = 1.15,
     ) -> Sessions:
         """Return the sessions that the tables describe.
 
         `classes`: the vehicle classes of the study; `sessions`: as `siting.demand.session_figures`
-        returns them; `compatibility`: the charger groups of each class; `limits`: from
-        `siting.sites.charging_limits`, the packaged table by default; `swap_taper`: as in
-        `siting.sites.ServiceStandard`. Raises `InputError` if a class has no session figures.
+        returns them; `compatibility`: the charger groups of each class; `swap_taper`: as in
+        `siting.sites.ServiceStandard`. Power is limited by `siting.sites.charging_limits`. Raises
+        `InputError` if a class has no session figures.
         """
         figures = sessions.set_index("vehicle_class")
         lacking = tuple(name for name in classes if name not in figures.index)
@@ -115,8 +114,7 @@ class Sessions:
         pace = kwh * MINUTES / class_figures["session_min"].to_numpy(dtype=float)
         users, used = (compatibility[c].astype(str) for c in ("vehicle_class", "charger_group"))
         uses = pd.crosstab(users, used).reindex(classes, fill_value=0) > 0
-        board = charging_limits() if limits is None else limits
-        board = board.pivot_table("limit_kw", "vehicle_class", "charger_group")
+        board = charging_limits().pivot_table("limit_kw", "vehicle_class", "charger_group")
         most = board.reindex(index=classes, columns=uses.columns).to_numpy(dtype=float)
         hours = class_figures[[f"h{hour:02d}" for hour in range(24)]].to_numpy(dtype=float)
         return cls(
