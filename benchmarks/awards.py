@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.asked import Asked
+from benchmarks.measure import BUNDLES
 from benchmarks.programme import saddar_name, saddar_work
 from benchmarks.record import Finding
 
@@ -105,7 +106,6 @@ def drawn(study: Any, bids: int, bidders: int) -> Any:
     import numpy as np
     import pandas as pd
 
-    from siting.config.offers import BUNDLES
     from siting.sites import charger_catalogue
 
     rng = np.random.default_rng(SEED)

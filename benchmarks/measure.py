@@ -35,10 +35,19 @@ SAME_DRIVES = "program.then=[shortest_drives]"
 NOT_MADE = 125  # exit code of a child that cannot import its package
 
 
+# The goals' six sets of chargers.
+BUNDLES = {
+    "lev_hub": {"lev_3": 12},
+    "neighbourhood": {"lev_3": 6, "ac_22": 2},
+    "fast": {"dc_60": 1, "lev_3": 4},
+    "fast_twin": {"dc_60": 2},
+    "hub": {"dc_120": 2, "ac_22": 2, "lev_3": 8},
+    "trunk_hub": {"dc_180": 2, "dc_60": 2},
+}
+
+
 def same_offers() -> str:
     """Return the configuration key of the goals' six sets of chargers."""
-    from siting.config.offers import BUNDLES
-
     return f"offers.configurations={json.dumps(BUNDLES)}"
 
 

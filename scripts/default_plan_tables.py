@@ -23,8 +23,8 @@ from typing import Any
 import pandas as pd
 
 import siting
+from benchmarks.measure import same_offers
 from siting import reference
-from siting.config.offers import BUNDLES
 from siting.errors import SitingError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,7 +38,7 @@ PLACES = {
 }
 COUNCIL = "council"
 PRESETS = ("central", "prudent", COUNCIL)
-SETS = "offers.configurations=" + json.dumps(BUNDLES)
+SETS = same_offers()
 SLOW = "scenario slow"
 MOST_BREAK_EVENS = 4
 # Charger groups of two- and three-wheelers.

@@ -138,10 +138,8 @@ class UserTable:
 
     def fault(self, column: str, what: str, fix: str, bad: pd.Series[bool]) -> None:
         """Add a fault for the flagged rows of a column, or of the file if the name is blank."""
-        if bad.any():
-            where = f"{self.path}, column {column}" if column else str(self.path)
-            lines = tuple(np.array(self.labels, dtype=object)[bad.to_numpy(dtype=bool)])
-            self.faults.append(Fault(where, what, fix, lines))
+        where = f"{self.path}, column {column}" if column else str(self.path)
+        self.faults += rows_fault(where, bad, self.path, what, fix)
 
     def require(self, *columns: Iterable[str]) -> None:
         """Raise an `InputError` if the file has no rows, or lacks every column of a group."""

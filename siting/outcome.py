@@ -34,23 +34,14 @@ class Outcome(Solved):
 
     Parameters
     ----------
-    model
-        ``capacitated`` or ``coverage``.
+    model, proofs, offers, method, solver, solver_version, tie_break, guarantee
+        As in `siting.Answer`.
+    subsidy_pkr, cost_pkr, budget_pkr, demand_kwh_day, served_kwh_day
+        As in `siting.Answer`, in the target year, for the configuration's own demand.
     blocks
         The keys of the section ``program`` that are set, such as ``years`` or ``zone_floor``.
     aim
         The aims in words.
-    proofs
-        Each aim with its proof, in the order of the aims.
-    offers
-        Ids of the offers that stand in the last slice, existing stations included.
-    subsidy_pkr, cost_pkr, budget_pkr
-        Public money drawn, total cost and budget (PKR). Without a budget, `budget_pkr` is the money
-        drawn.
-    demand_kwh_day, served_kwh_day
-        Demand and energy served in the target year, for the configuration's own demand.
-    method, solver, solver_version, tie_break, guarantee
-        The method, the solver, its version, the rule for ties, and the guarantee of the method.
     service
         Service in the target year (`siting.tables.SERVICE`).
     slices
@@ -76,7 +67,7 @@ class Outcome(Solved):
     tables
         Further tables by name; each is written as a CSV file.
     prices
-        Dual prices that prove a bound on the first aim, if the solve of this session found any.
+        As in `siting.Answer`; a run folder does not store them.
     """
 
     model: str
@@ -155,12 +146,7 @@ class Outcome(Solved):
     def read(cls, facts: Mapping[str, Any], frame: Callable[[str], pd.DataFrame]) -> Outcome:
         """Return the outcome that a run folder stores.
 
-        Parameters
-        ----------
-        facts
-            The result of `facts`, read from JSON.
-        frame
-            Function that returns the table for a file name.
+        `facts` is the result of `facts`, read from JSON; `frame` returns the table for a file name.
         """
         proofs = []
         for one in facts["proofs"]:
@@ -191,17 +177,10 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     """
     program, instance = answer.program, answer.program.instance
     names = [one.name for one in program.slices]
-    years = program.year_plan.years if program.year_plan else (None,)
-    scenarios = program.scenario_plan.names if program.scenario_plan else ()
-    slices = pd.DataFrame(
-        {
-            "slice": names,
-            "year": [years[one.year] for one in program.slices],
-            "scenario": [scenarios[one.scenario] if scenarios else "" for one in program.slices],
-            "weight": [one.weight for one in program.slices],
-            "probability": [one.probability for one in program.slices],
-        }
-    ).astype({"year": "Int64"})
+    slices = answer.served[["slice", "year", "scenario"]].assign(
+        weight=[one.weight for one in program.slices],
+        probability=[one.probability for one in program.slices],
+    )
     services = [answer.service(name) for name in names]
     classes = np.array(instance.class_names, dtype=object)
     rows = pd.DataFrame(
@@ -215,6 +194,7 @@ def outcome_of(answer: Answer, *, aim: str = "", blocks: Sequence[str] = ()) -> 
     reference = next((aim.best for aim in program.aims if aim.best), ())
     # Rows with share 0 are no floors: they are the groups of the aim `worst_share`.
     floors = answer.floor_table
+    scenarios = program.scenario_plan.names if program.scenario_plan else ()
     best = pd.DataFrame({"scenario": scenarios[: len(reference)]})
     return Outcome(
         **{name: getattr(answer, name) for name in _SAME},

@@ -144,13 +144,7 @@ class Plan:
         return {name: with_units(one, name) for name, one in layers_of(self, **shown).items()}
 
     def to_geojson(self, layer: str = "sites") -> dict[str, Any]:
-        """Return a layer as a GeoJSON feature collection, in lon/lat.
-
-        Parameters
-        ----------
-        layer
-            The name of one of the `layers` with geometry.
-        """
+        """Return one of the `layers` with geometry as a GeoJSON feature collection, in lon/lat."""
         layers = self.layers
         if not isinstance(layers.get(layer), gpd.GeoDataFrame):
             drawn = [name for name, one in layers.items() if isinstance(one, gpd.GeoDataFrame)]
@@ -169,8 +163,7 @@ class Plan:
 
     def headline(self) -> list[tuple[str, str]]:
         """Return the plan's main figures as (label, value) pairs, worded for planners."""
-        s = self.outcome
-        new = self.new_sites
+        s, new = self.outcome, self.new_sites
         wanted = self.classes["demand_kwh_day"].sum()
         mean, most = s.drives_min
         drives = f"{mean:.1f} min on average, {most:.1f} min or less for 90% of the energy"
@@ -182,52 +175,41 @@ class Plan:
         subsidy = f"PKR {s.subsidy_pkr / 1e6:,.2f} m"
         if math.isfinite(s.budget_pkr):
             subsidy += f" of {s.budget_pkr / 1e6:,.2f} m budget"
+        told = {one.label: one.text for one in s.lines}
+        told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
+        # The simulated day's figures come first: the program judges each station by itself.
+        first = [(label, told.pop(label)) for label in OF_ALL_DRIVERS if label in told]
         lines = [
             ("Status", status_text(s)),
             ("Aim", s.aim),
+            *first,
             ("Energy served", energy),
             ("Drives", drives),
             ("Proven limit", limit),
+            ("Built", self._why_nothing() if new.empty else ""),
             ("New stations", f"{len(new):,} ({new['power_kw'].sum():,.0f} kW)"),
             ("Existing stations kept", f"{int(self.sites['existing'].sum()):,}"),
             ("Subsidy", subsidy),
             ("Cost in all", f"PKR {s.cost_pkr / 1e6:,.2f} m, subsidy included"),
         ]
-        # Headline figures of the run come after the figures of the program's blocks.
-        told = {one.label: one.text for one in s.lines}
-        told |= {one["label"]: one["text"] for one in self.facts.get("headline", {}).values()}
-        # The simulated day's figures come first: the program judges each station by itself.
-        first = [(label, told.pop(label)) for label in OF_ALL_DRIVERS if label in told]
-        at = [what for what, _ in lines].index("Energy served")
-        lines[at:at] = first
-        lines = [line for line in lines if line[1]] + self._money_lines() + list(told.items())
-        if new.empty:
-            cheapest = self.offers.loc[may_be_built(self.offers), "subsidy_pkr"].min()
-            why = "nothing: no offer serves more than what stands already"
-            if cheapest > s.budget_pkr:
-                why = f"nothing: the cheapest offer needs PKR {cheapest / 1e6:,.2f} m of subsidy"
-            elif s.status != "optimal":
-                why = "nothing: the search found no more, and it is not proven that there is none"
-            at = 1 + [what for what, _ in lines].index("Proven limit")
-            lines.insert(at, ("Built", why))
-        return lines
+        return [line for line in lines if line[1]] + self._money_lines() + list(told.items())
+
+    def _why_nothing(self) -> str:
+        cheapest = self.offers.loc[may_be_built(self.offers), "subsidy_pkr"].min()
+        if cheapest > self.budget_pkr:
+            return f"nothing: the cheapest offer needs PKR {cheapest / 1e6:,.2f} m of subsidy"
+        if self.outcome.status != "optimal":
+            return "nothing: the search found no more, and it is not proven that there is none"
+        return "nothing: no offer serves more than what stands already"
 
     def plot(self, what: str = "map") -> Figure:
         """Return a picture of the plan as a Matplotlib figure, which a notebook shows.
 
-        Parameters
-        ----------
-        what
-            ``map``; or a chart: ``classes`` (energy by vehicle class, kWh/day), ``cost`` (PKR by
-            part and payer), ``use`` (kWh/day by station), ``years`` (for a plan with years), or
-            ``frontier`` (if `tables` has a frontier).
-
-        Raises
-        ------
-        InputError
-            If there is no such picture, or the plan lacks its table.
-        MissingExtraError
-            If Matplotlib is not installed (``pip install "siting[map]"``).
+        `what` is ``map``, or a chart: ``classes`` (energy by vehicle class, kWh/day), ``cost`` (PKR
+        by part and payer), ``use`` (kWh/day by station), ``years`` (for a plan with years), or
+        ``frontier`` (if `tables` has a frontier). Raises `InputError` if there is no such picture,
+        or the plan lacks its table, and `MissingExtraError` if Matplotlib is not installed (``pip
+        install "siting[map]"``).
 
         Examples
         --------

@@ -30,11 +30,10 @@ class Column:
     """One column of a table."""
 
     name: str  # includes the unit if there is one (cost_pkr)
-    kind: Kind  # id (text that names a row, never blank), text, number, whole or flag
+    # id (text that names a row, never blank), text, number (0 or more), whole (of any sign) or flag
+    kind: Kind
     unit: str  # empty for names and flags
     meaning: str  # one line for the data dictionary
-    low: float | None = None  # `low`, `high`: smallest and largest valid value; None: no limit
-    high: float | None = None
     nullable: bool = False  # whether a value may be missing
 
 
@@ -56,7 +55,7 @@ def _id(name: str, meaning: str) -> Column:
 
 
 def _number(name: str, unit: str, meaning: str) -> Column:
-    return Column(name, "number", unit, meaning, low=0)
+    return Column(name, "number", unit, meaning)
 
 
 def _node(meaning: str) -> Column:
@@ -295,13 +294,11 @@ def _column_faults(frame: pd.DataFrame, column: Column, labels: Labels, where: s
         plain = values.to_numpy(dtype=float, na_value=np.nan)
         infinite = np.isinf(plain)
         faults += _flagged(place, _count(infinite, "is", "are", "infinite"), infinite, labels)
-        unit = f" {column.unit}" if column.unit else ""
-        for limit, word, sign in ((column.low, "below", 1), (column.high, "above", -1)):
-            if limit is not None:
-                bad = (sign * plain < sign * limit) & ~infinite
-                what = _count(bad, "value", "values", f"{word} {limit:g}{unit}")
-                faults += _flagged(place, what, bad, labels)
-        if column.kind == "whole":
+        if column.kind == "number":
+            bad = (plain < 0) & ~infinite
+            what = _count(bad, "value", "values", f"below 0 {column.unit}".rstrip())
+            faults += _flagged(place, what, bad, labels)
+        else:
             broken = ~missing & ~infinite & (plain != np.round(plain))
             faults += _flagged(place, "not whole numbers", broken, labels)
     if column.kind == "flag" and not pd.api.types.is_bool_dtype(values):

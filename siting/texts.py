@@ -3,14 +3,6 @@ r"""Users' texts made safe for their destination: always text, never markup or c
 Every writer uses these rules. Characters that a file cannot contain, or that would control a
 terminal, are written in visible form (``\x0b``). The tables in ``stages/`` keep texts unchanged.
 
-====================================  =============================================================
-terminal, XML, KML, GeoPackage, HTML  `visible`; the document's writer then escapes markup
-HTML in a string, JSON in a page      `html_text`, `json_in_page`
-KML, besides                          `kml_text`: no end mark of a CDATA section
-spreadsheets and CSV                  `cell_text`: no formula
-labels that QGIS evaluates            `qgis_label`: no ``[% expression %]``
-====================================  =============================================================
-
 Scripts of pages use a ``Map`` with names as keys: a plain object has keys of its own.
 """
 
@@ -44,7 +36,8 @@ def counted(number: float, what: str) -> str:
 def visible(text: str) -> str:
     r"""Return a text with control characters made visible and harmless.
 
-    Tabs and line ends are unchanged.
+    It suits terminals, XML, KML and GeoPackages, whose writers escape markup. Tabs and line ends
+    are unchanged.
 
     >>> print(visible(chr(27) + "[31mred"))
     \x1b[31mred

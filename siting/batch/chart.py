@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from siting.batch.studies import short_words, value_words
+from siting.batch.studies import short_words, sweep_words, value_words
 from siting.texts import html_text
 
 WIDTH, HEIGHT = 760, 320
@@ -41,8 +41,7 @@ def chart_words(table: pd.DataFrame, swept: Sequence[str]) -> str:
     if done.empty:
         return ""
     best = max(done.to_dict("records"), key=lambda row: float(row["served_share"]))
-    about = ", ".join(f"{k.rpartition('.')[2]} {value_words(best[k])}" for k in swept
-                      if not pd.isna(best[k]))  # fmt: skip
+    about = sweep_words({key: best[key] for key in swept if not pd.isna(best[key])})
     return (
         f"From {done['served_share'].min():.1%} to {done['served_share'].max():.1%} of the energy "
         f"wanted is served; most by {best['name']}" + (f" ({about})" if about else "") + "."
@@ -58,7 +57,7 @@ def _series(table: pd.DataFrame, x: str, swept: Sequence[str]) -> dict[str, pd.D
         name, *values = mark
         words = [str(name)] if several or not others else []
         given = ((k, v) for k, v in zip(others, values, strict=True) if v is not None and v == v)
-        words += [f"{k.rpartition('.')[2]} {value_words(v)}" for k, v in given]
+        words += [sweep_words({key: value}) for key, value in given]
         lines[", ".join(words) or str(name)] = rows[rows[x].notna()].sort_values(x)
     return {words: rows for words, rows in lines.items() if len(rows)}
 

@@ -22,6 +22,7 @@ from siting.batch.pools import cores, local_pool, share_threads
 from siting.batch.studies import BatchStudy
 from siting.batch.table import TABLE, TABLE_CSV, made_by_batch, results_table, write_table
 from siting.batch.worker import FAILED, RUNS, TOKEN, WORK, row_of, work
+from siting.config.yaml_text import read
 from siting.errors import InputError
 from siting.interrupts import held
 from siting.locks import hold, holder
@@ -155,7 +156,8 @@ def _locally(
     """Run studies in processes of this machine, and continue if one is killed."""
     count = min(workers or cores(), len(todo))
     most = share_threads(count)
-    threads_by_key = {s.key: threads or min(_threads_asked(s), most) for s in todo}
+    asked = {s.key: int(read(s.text).value["solver"]["threads"]) for s in todo}
+    threads_by_key = {key: threads or min(own, most) for key, own in asked.items()}
     while todo:
         with local_pool(count) as pool:
             left = batch.drain(pool, todo, threads_by_key)
@@ -169,17 +171,12 @@ def _locally(
         todo = [s for s in left if s not in begun]
 
 
-def _threads_asked(study: BatchStudy) -> int:
-    from siting.config.yaml_text import read
-
-    return int(read(study.text).value["solver"]["threads"])
-
-
 class _Batch:
     """The rows of a batch as they come in."""
 
     def __init__(self, studies: Sequence[BatchStudy], out: Path, progress: Report | None) -> None:
-        self.studies, self.out, self.progress = studies, out, progress
+        self.studies, self.out = studies, out
+        self.tell = progress or (lambda _: None)
         self.rows: list[Row] = [dict(WAITING) for _ in studies]
         self.place = {s.key: i for i, s in enumerate(studies) if s.key}
         self.token = secrets.token_hex(8)
@@ -223,7 +220,8 @@ class _Batch:
         futures: dict[Future[Row], BatchStudy] = {}
         try:
             for study in todo:
-                task = self._task(study, threads[study.key])
+                own = {"key": study.key, "text": study.text, "threads": threads[study.key]}
+                task = {"out": str(self.out), "token": self.token, "siting": __version__, **own}
                 try:
                     with held():
                         futures[executor.submit(work, task)] = study
@@ -240,29 +238,18 @@ class _Batch:
                         row = future.result()
                     except BrokenExecutor:
                         left.append(study)
-                        continue
                     # A study that is cancelled, lost with its machine or not serialisable fails
                     # alone.
                     except Exception as err:
                         self.give_up([study], f"{type(err).__name__}: {err}")
-                        continue
-                    self.take(self.place[study.key], row, kept=False)
+                    else:
+                        self.take(self.place[study.key], row, kept=False)
                 if not ready:
                     self.tell(BatchEvent(self.done, len(self.rows), running=self.running()))
         finally:
             for future in futures:
                 future.cancel()
         return sorted(left, key=lambda study: self.place[study.key])
-
-    def _task(self, study: BatchStudy, threads: int | None) -> dict[str, Any]:
-        return {
-            "key": study.key,
-            "text": study.text,
-            "out": str(self.out),
-            "token": self.token,
-            "siting": __version__,
-            "threads": threads,
-        }
 
     def take(self, i: int, row: Row, *, kept: bool) -> None:
         """Store a row and report it."""
@@ -286,11 +273,6 @@ class _Batch:
         """Return the keys of the studies in progress."""
         locks = (self.out / WORK).glob("*.lock")
         return tuple(sorted(p.stem for p in locks if p.stem in self.place))
-
-    def tell(self, event: BatchEvent) -> None:
-        """Report progress to the listener, if any."""
-        if self.progress is not None:
-            self.progress(event)
 
     def write(self) -> pd.DataFrame:
         """Write the table and the page; return the table."""

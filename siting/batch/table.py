@@ -64,7 +64,8 @@ def results_table(studies: Sequence[BatchStudy], rows: Sequence[Mapping[str, Any
         kinds = {bool if isinstance(v, bool) else str if isinstance(v, str) else float
                  for v in values.dropna()}  # fmt: skip
         # A column that has only numbers stays numeric; all others are text in both files.
-        table[key] = values.astype(float) if kinds == {float} else values.map(_word)
+        words = values.map(lambda v: str(v).lower() if isinstance(v, bool) else str(v), "ignore")
+        table[key] = values.astype(float) if kinds == {float} else words
     return table
 
 
@@ -72,12 +73,6 @@ def swept_of(table: pd.DataFrame) -> list[str]:
     """Return the columns for swept keys in a table of results."""
     columns = list(table.columns)
     return columns[columns.index("config") + 1 : columns.index("status")]
-
-
-def _word(value: Any) -> Any:
-    if value is None or value != value:
-        return None
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def write_table(table: pd.DataFrame, out: Path) -> None:

@@ -274,11 +274,11 @@ def _check_tables(
     demand, candidates, reach = tables
     demand_id = Column("demand_id", "id", "", "the demand")
     site_id = Column("site_id", "id", "", "the site")
-    counts = Column(weight, "number", "", "how much the demand counts", low=0)
-    opening = Column(fixed_cost, "number", "", "cost of opening the site", low=0)
-    limit = Column(capacity, "number", "", "weight the site can serve", low=0, nullable=True)
+    counts = Column(weight, "number", "", "how much the demand counts")
+    opening = Column(fixed_cost, "number", "", "cost of opening the site")
+    limit = Column(capacity, "number", "", "weight the site can serve", nullable=True)
     standing = Column("existing", "flag", "", "open in every plan")
-    serving = Column(cost, "number", "", "cost of serving the demand from the site", low=0)
+    serving = Column(cost, "number", "", "cost of serving the demand from the site")
     faults = []
     if cost_per not in ("unit", "demand"):
         faults.append(Fault("cost_per", f"is {cost_per!r}", "use 'unit' or 'demand'"))

@@ -76,7 +76,7 @@ def changed(config: Config | None, words: Mapping[str, Any], place: Place) -> Co
     data = _placed(data, (), lambda key, value: place(key, value, cache_dir), wrong)
     if wrong:
         raise type(wrong[0])([fault for err in wrong for fault in err.faults])
-    return checked(data, Path.cwd())
+    return checked(data)
 
 
 def _cache_dir(data: Mapping[str, Any]) -> Path:
@@ -85,7 +85,7 @@ def _cache_dir(data: Mapping[str, Any]) -> Path:
         return Path(data["output"]["cache_dir"]).absolute()
     except (TypeError, ValueError, LookupError):
         try:
-            checked({**BEGIN, "output": data["output"]}, Path.cwd())
+            checked({**BEGIN, "output": data["output"]})
         except ConfigError as err:
             faults = [fault for fault in err.faults if fault.where.startswith("output")]
             raise ConfigError(faults or err.faults) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from siting.config.fields import (
     PAKISTAN_WSEN,
@@ -49,11 +49,9 @@ class Figures(Section):
     """share of the energy charged in public, not adjusted for housing; replaces home_share;
     default: the table's"""
 
-    @model_validator(mode="after")
-    def _one_share(self) -> Figures:
+    def _refusals(self) -> Iterator[Refusal]:
         if self.home_share is not None and self.public_share is not None:
-            refuse([(("public_share",), "is given together with home_share", "give one of them")])
-        return self
+            yield ("public_share",), "is given together with home_share", "give one of them"
 
 
 class Wealth(Section):
@@ -83,11 +81,9 @@ class SurfaceWeights(Section):
     en_route: float = Field(ge=0, le=1e6)
     """weight of passing traffic"""
 
-    @model_validator(mode="after")
-    def _one_above_zero(self) -> SurfaceWeights:
+    def _refusals(self) -> Iterator[Refusal]:
         if not self.home + self.destination + self.en_route > 0:
-            refuse([((), "all three weights are 0", "give one above 0")])
-        return self
+            yield (), "all three weights are 0", "give one above 0"
 
 
 class DepotFleet(Section):
@@ -114,14 +110,12 @@ class DepotFleet(Section):
     source: str = ""
     """source of the fleet's data"""
 
-    @model_validator(mode="after")
-    def _in_pakistan(self) -> DepotFleet:
+    def _refusals(self) -> Iterator[Refusal]:
         west, south, east, north = PAKISTAN_WSEN
         if not (west <= self.lon <= east and south <= self.lat <= north):
             swapped = west <= self.lat <= east and south <= self.lon <= north
             fix = "longitude and latitude are swapped" if swapped else "check lon and lat"
-            refuse([((), f"the depot {self.depot} is not in Pakistan", fix)])
-        return self
+            yield (), f"the depot {self.depot} is not in Pakistan", fix
 
 
 class Surfaces(Section):
@@ -229,11 +223,6 @@ class Demand(Section):
             if name in classes[:i]
         )
         return classes
-
-    @model_validator(mode="after")
-    def _overrides_are_for_listed_classes(self) -> Demand:
-        refuse(self._refusals())
-        return self
 
     def _refusals(self) -> Iterator[Refusal]:
         if self.like is not None and self.city_people is None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -33,7 +33,8 @@ POLYGON_SUFFIXES = tuple(suffix for suffix in LAYER_SUFFIXES if suffix != ".csv"
 PAKISTAN_WSEN = (60.0, 23.0, 78.0, 38.0)
 OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf")
 GRAPHML_SUFFIXES = (".graphml", ".graphml.gz")
-ROAD_SUFFIXES = (*OSM_SUFFIXES, *GRAPHML_SUFFIXES, ".parquet")
+RASTER_SUFFIXES = (".tif", ".tiff")
+YAML_SUFFIXES = (".yaml", ".yml")
 
 RUN_NAME = r"^[a-z0-9][a-z0-9-]*$"
 TABLE_NAME = r"^[a-z0-9][a-z0-9_]*$"
@@ -80,6 +81,19 @@ def rupees_of_word(value: Any) -> Any:
     return value
 
 
+Refusal = tuple[tuple[str | int, ...], str, str]
+
+
+def refuse(refusals: Iterable[Refusal]) -> None:
+    """Raise one error for faults that limits of single fields cannot state, if any.
+
+    A refusal has the key relative to the section that checks it, the fault, and the fix.
+    """
+    if listed := list(refusals):
+        text = "; ".join(what for _, what, _ in listed)
+        raise PydanticCustomError("refused", "{text}", {"text": text, "refusals": listed})
+
+
 class Section(BaseModel):
     """Base class of every section: immutable, without unknown keys."""
 
@@ -117,18 +131,14 @@ class Section(BaseModel):
             for key, value in given.items()
         }
 
+    def _refusals(self) -> Iterable[Refusal]:
+        """Return the faults of keys that do not go together; sections with such keys override."""
+        return ()
 
-Refusal = tuple[tuple[str | int, ...], str, str]
-
-
-def refuse(refusals: Iterable[Refusal]) -> None:
-    """Raise one error for faults that limits of single fields cannot state, if any.
-
-    A refusal has the key relative to the section that checks it, the fault, and the fix.
-    """
-    if listed := list(refusals):
-        text = "; ".join(what for _, what, _ in listed)
-        raise PydanticCustomError("refused", "{text}", {"text": text, "refusals": listed})
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        refuse(self._refusals())
+        return self
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -154,48 +164,49 @@ def missing_file(path: Path) -> str:
     return f"no such file: {path}" + (f"; {hint}" if hint else "")
 
 
-def _resolved(value: Any, info: ValidationInfo) -> Any:
-    if not isinstance(value, str | Path):
-        return value
-    if not str(value).strip():
-        refuse([((), "the path is blank", "")])
-    if "\0" in str(value):
-        refuse([((), "the path holds a zero byte", "")])
-    context = info.context or {}
-    folder = context.get("folder")
-    path = Path(value) if folder is None else (folder / value).resolve()
-    if context.get("check_files"):
-        # Path.is_file() raises for a name too long or a folder that may not be entered.
-        try:
-            path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            pass  # `_input_file` reports a missing file
-        except OSError as err:
-            refuse([((), f"the path cannot be used: {err.strerror}", "name another")])
-    return path
+def _path(check: Callable[[Path, bool], None]) -> BeforeValidator:
+    """Return a validator of paths, which `check` gets absolute and whether files must exist."""
 
-
-def _input_file(suffixes: tuple[str, ...]) -> Callable[[Any, ValidationInfo], Any]:
-    def check(value: Any, info: ValidationInfo) -> Any:
-        path = _resolved(value, info)
-        if isinstance(path, Path):
-            if not path.name.lower().endswith(suffixes):
-                what = f"ending of {path.name} cannot be read"
-                refuse([((), what, "use one of " + ", ".join(suffixes))])
-            if (info.context or {}).get("check_files") and not path.is_file():
-                refuse([((), missing_file(path), "")])
+    def resolved(value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str | Path):
+            return value
+        if not str(value).strip():
+            refuse([((), "the path is blank", "")])
+        if "\0" in str(value):
+            refuse([((), "the path holds a zero byte", "")])
+        context = info.context or {}
+        folder, must_exist = context.get("folder"), bool(context.get("check_files"))
+        path = Path(value) if folder is None else (folder / value).resolve()
+        if must_exist:
+            # Path.is_file() raises for a name too long or a folder that may not be entered.
+            try:
+                path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                pass  # `_file` reports a missing file
+            except OSError as err:
+                refuse([((), f"the path cannot be used: {err.strerror}", "name another")])
+        check(path, must_exist)
         return path
 
-    return check
+    return BeforeValidator(resolved)
 
 
-def _folder(value: Any, info: ValidationInfo) -> Any:
-    path = _resolved(value, info)
-    if isinstance(path, Path) and (info.context or {}).get("check_files"):
+def _file(*suffixes: str) -> BeforeValidator:
+    def check(path: Path, must_exist: bool) -> None:
+        if not path.name.lower().endswith(suffixes):
+            what = f"ending of {path.name} cannot be read"
+            refuse([((), what, "use one of " + ", ".join(suffixes))])
+        if must_exist and not path.is_file():
+            refuse([((), missing_file(path), "")])
+
+    return _path(check)
+
+
+def _folder(path: Path, must_exist: bool) -> None:
+    if must_exist:
         standing = next(p for p in (path, *path.parents) if p.exists())
         if not standing.is_dir():
             refuse([((), f"{standing} is a file, not a folder", "name another folder")])
-    return path
 
 
 def _single(value: Any) -> Any:
@@ -225,16 +236,16 @@ def _unit(unit: str) -> Any:
     return Field(json_schema_extra={"unit": unit})
 
 
-LayerFile = Annotated[Path, BeforeValidator(_input_file(LAYER_SUFFIXES))]
-PolygonFile = Annotated[Path, BeforeValidator(_input_file(POLYGON_SUFFIXES))]
-OsmFile = Annotated[Path, BeforeValidator(_input_file(OSM_SUFFIXES))]
-RoadFile = Annotated[Path, BeforeValidator(_input_file(ROAD_SUFFIXES))]
-RasterFile = Annotated[Path, BeforeValidator(_input_file((".tif", ".tiff")))]
-WealthFile = Annotated[Path, BeforeValidator(_input_file((*LAYER_SUFFIXES, ".tif", ".tiff")))]
-SpreadFile = Annotated[Path, BeforeValidator(_input_file((*LAYER_SUFFIXES, *OSM_SUFFIXES)))]
-CsvFile = Annotated[Path, BeforeValidator(_input_file((".csv",)))]
-YamlFile = Annotated[Path, BeforeValidator(_input_file((".yaml", ".yml")))]
-Folder = Annotated[Path, BeforeValidator(_folder)]
+LayerFile = Annotated[Path, _file(*LAYER_SUFFIXES)]
+PolygonFile = Annotated[Path, _file(*POLYGON_SUFFIXES)]
+OsmFile = Annotated[Path, _file(*OSM_SUFFIXES)]
+RoadFile = Annotated[Path, _file(*OSM_SUFFIXES, *GRAPHML_SUFFIXES, ".parquet")]
+RasterFile = Annotated[Path, _file(*RASTER_SUFFIXES)]
+WealthFile = Annotated[Path, _file(*LAYER_SUFFIXES, *RASTER_SUFFIXES)]
+SpreadFile = Annotated[Path, _file(*LAYER_SUFFIXES, *OSM_SUFFIXES)]
+CsvFile = Annotated[Path, _file(".csv")]
+YamlFile = Annotated[Path, _file(*YAML_SUFFIXES)]
+Folder = Annotated[Path, _path(_folder)]
 
 Metres = Annotated[float, _unit("m")]
 Kilometres = Annotated[float, _unit("km")]
@@ -250,6 +261,7 @@ Rupees = Annotated[float, _unit("PKR")]
 People = Annotated[float, _unit("people")]
 Share = Annotated[float, _unit("share, 0 to 1"), Field(ge=0, le=1)]
 PositiveShare = Annotated[float, _unit("share, above 0 to 1"), Field(gt=0, le=1)]
+Gap = Annotated[float, _unit("share")]
 InnerShare = Annotated[float, _unit("share, between 0 and 1")]
 
 Text = Annotated[str, Field(pattern=NOT_BLANK)]

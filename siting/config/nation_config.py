@@ -31,11 +31,6 @@ from siting.config.sections import Config
 from siting.config.yaml_text import Key
 from siting.errors import ConfigError
 
-
-def _named(value: Any) -> Any:
-    return {"config": value} if isinstance(value, str) else value
-
-
 Overrides = Annotated[tuple[Text, ...], Field(strict=False)]
 KwhHead = Annotated[float, Field(json_schema_extra={"unit": "kWh/day a head"})]
 
@@ -79,6 +74,11 @@ class CityOfNation(MoneyRange):
     """province of the city; default: the packaged one of demand.city"""
 
 
+FileOrCity = Annotated[
+    CityOfNation, BeforeValidator(lambda v: {"config": v} if isinstance(v, str) else v)
+]
+
+
 class ClassEnvelope(Section):
     """Public money for some chargers, in all cities together."""
 
@@ -120,9 +120,7 @@ class NationConfig(Section):
     years: Years | None = None
     """public money by year, in place of budget_pkr; every city's plan gets these years, and shares,
     floors and ceilings apply to the sum over the years; default: one sum"""
-    cities: Annotated[
-        tuple[Annotated[CityOfNation, BeforeValidator(_named)], ...], Field(strict=False)
-    ] = Field(min_length=2)
+    cities: Annotated[tuple[FileOrCity, ...], Field(strict=False)] = Field(min_length=2)
     """the cities, each a configuration file or a section that names one"""
     set: Overrides = ()
     """KEY=VALUE texts that replace keys of every city"""

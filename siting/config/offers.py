@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -15,6 +15,7 @@ from siting.config.fields import (
     Metres,
     Minutes,
     PositiveShare,
+    Refusal,
     Rupees,
     Section,
     Share,
@@ -131,16 +132,12 @@ class Concessions(Section):
     """column of the site layers that names each site's concession, such as operator; blank: no
     concession"""
 
-    @model_validator(mode="after")
-    def _has_members(self) -> Concessions:
-        refuse(
-            (("sites", name), "has no site", "name its sites, or leave it out")
-            for name, sites in self.sites.items()
-            if not sites
-        )
+    def _refusals(self) -> Iterator[Refusal]:
+        for name, sites in self.sites.items():
+            if not sites:
+                yield ("sites", name), "has no site", "name its sites, or leave it out"
         if not self.sites and self.column is None:
-            refuse([((), "names no concession", "give sites, or a column")])
-        return self
+            yield (), "names no concession", "give sites, or a column"
 
 
 class Subsidy(Section):
@@ -193,14 +190,6 @@ class Choices(NamedTuple):
     sizes: Mapping[str, tuple[int, ...]]
 
 
-BUNDLES: Mapping[str, Mapping[str, int]] = {
-    "lev_hub": {"lev_3": 12},
-    "neighbourhood": {"lev_3": 6, "ac_22": 2},
-    "fast": {"dc_60": 1, "lev_3": 4},
-    "fast_twin": {"dc_60": 2},
-    "hub": {"dc_120": 2, "ac_22": 2, "lev_3": 8},
-    "trunk_hub": {"dc_180": 2, "dc_60": 2},
-}
 SIZES: Mapping[str, tuple[int, ...]] = {
     "lev_3": (4, 8, 12, 16, 24, 32, 48, 64),
     "ac_22": (2, 4),
@@ -329,16 +318,9 @@ class Money(Section):
         refuse(((name,), what, fix) for name in old if name in there)
         return given
 
-    @model_validator(mode="after")
-    def _price_above_tariff(self) -> Money:
+    def _refusals(self) -> Iterator[Refusal]:
         tariff = self.tariff_pkr_kwh
-        refuse(
-            (
-                ("prices_pkr_kwh", group),
-                f"{price:g} is not above tariff_pkr_kwh, {tariff:g}",
-                "drivers must pay more than the station does",
-            )
-            for group, price in (self.prices_pkr_kwh or {}).items()
-            if tariff is not None and price / (1 + (self.sales_tax or 0.0)) <= tariff
-        )
-        return self
+        for group, price in (self.prices_pkr_kwh or {}).items():
+            if tariff is not None and price / (1 + (self.sales_tax or 0.0)) <= tariff:
+                what = f"{price:g} is not above tariff_pkr_kwh, {tariff:g}"
+                yield ("prices_pkr_kwh", group), what, "drivers must pay more than the station does"

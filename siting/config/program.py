@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from siting.config.fields import (
     InnerShare,
@@ -22,7 +22,6 @@ from siting.config.fields import (
     TableName,
     Text,
     no_repeat,
-    refuse,
 )
 
 MILLION = 1e6
@@ -175,12 +174,10 @@ class Years(Section):
     last_period_years: int = Field(1, ge=1, le=30)
     """number of years that the last year stands for"""
 
-    @model_validator(mode="after")
-    def _years_rise(self) -> Years:
+    def _refusals(self) -> Iterator[Refusal]:
         years = list(self.budgets_pkr)
         if years != sorted(years):
-            refuse([(("budgets_pkr",), "the years do not rise", "put them in order")])
-        return self
+            yield ("budgets_pkr",), "the years do not rise", "put them in order"
 
 
 class Future(Section):
@@ -207,12 +204,10 @@ class Scenarios(Section):
     cvar_of: Literal["unserved", "served"] = "unserved"
     """outcome that cvar counts"""
 
-    @model_validator(mode="after")
-    def _sure_of_one(self) -> Scenarios:
+    def _refusals(self) -> Iterator[Refusal]:
         total = sum(future.probability for future in self.of.values())
         if abs(total - 1) > 1e-6:
-            refuse([(("of",), f"probabilities add up to {total:g}, not 1", "")])
-        return self
+            yield ("of",), f"probabilities add up to {total:g}, not 1", ""
 
 
 class Alternatives(Section):
@@ -284,11 +279,9 @@ class Corridors(Section):
     within_km: Kilometres = Field(1.0, gt=0, le=100)
     """largest distance of a station from the road, km; ASSUMPTION"""
 
-    @model_validator(mode="after")
-    def _some_road(self) -> Corridors:
+    def _refusals(self) -> Iterator[Refusal]:
         if not self.roads and self.path is None:
-            refuse([(("roads",), "no road is named", "name roads, or give path, a layer of lines")])
-        return self
+            yield ("roads",), "no road is named", "name roads, or give path, a layer of lines"
 
 
 class Mandate(Section):
@@ -343,32 +336,24 @@ class Limits(Section):
     ev_classes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] = ("car",)
     """vehicle classes that least_kw_per_ev counts"""
 
-    @model_validator(mode="after")
-    def _not_both(self) -> Limits:
-        both = [name for name in self.required_sites if name in self.forbidden_sites]
-        refuse((("required_sites",), f"{name!r} is among forbidden_sites too", "") for name in both)
-        areas = self.areas.budgets_pkr if self.areas is not None else {}
-        refuse(self._money_twice())
-        refuse(
-            (("at_least" if name in self.at_least else "areas",), f"{name!r} is used twice", "")
-            for name in sorted({*self.envelopes} & {*areas, *self.at_least})
-        )
-        fix = "require at most their number"
-        refuse(
-            (
-                ("at_least", name, "stations"),
-                f"{rule.stations} of {len(set(rule.sites))} sites",
-                fix,
-            )
-            for name, rule in self.at_least.items()
-            if rule.stations > len(set(rule.sites))
-        )
-        return self
-
     @property
     def kept(self) -> dict[str, Envelope]:
         """The envelopes that reserve money."""
         return {name: one for name, one in self.envelopes.items() if one.rule != "ceiling"}
+
+    def _refusals(self) -> Iterator[Refusal]:
+        for name in self.required_sites:
+            if name in self.forbidden_sites:
+                yield ("required_sites",), f"{name!r} is among forbidden_sites too", ""
+        yield from self._money_twice()
+        areas = self.areas.budgets_pkr if self.areas is not None else {}
+        for name in sorted({*self.envelopes} & {*areas, *self.at_least}):
+            yield ("at_least" if name in self.at_least else "areas",), f"{name!r} is used twice", ""
+        for name, rule in self.at_least.items():
+            sites = len(set(rule.sites))
+            if rule.stations > sites:
+                what = f"{rule.stations} of {sites} sites"
+                yield ("at_least", name, "stations"), what, "require at most their number"
 
     def _money_twice(self) -> Iterator[Refusal]:
         """Yield the faults of splits and envelopes that reserve money."""
@@ -445,11 +430,6 @@ class Program(Section):
     """further plans that differ; default: one plan"""
     limits: Annotated[Limits, BeforeValidator(lambda v: {} if v is None else v)] = Limits()
     """limits besides the budget"""
-
-    @model_validator(mode="after")
-    def _goes_together(self) -> Program:
-        refuse(self._refusals())
-        return self
 
     def _refusals(self) -> Iterator[Refusal]:
         floors = {

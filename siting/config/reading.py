@@ -9,13 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from siting.config.fields import missing_file
+from siting.config.fields import YAML_SUFFIXES, missing_file
 from siting.config.key_faults import Origins, dotted, shown, translate
 from siting.config.sections import Config
 from siting.config.yaml_text import BrokenYamlError, Key, read
 from siting.errors import ConfigError, Fault
-
-SUFFIXES = (".yaml", ".yml")
+from siting.texts import counted
 
 # A configuration has a page or two; a larger file is data given by mistake.
 MAX_BYTES = 1_000_000
@@ -98,13 +97,13 @@ def load_as[T: BaseModel](
     return config
 
 
-def checked(data: Mapping[str, Any], folder: Path) -> Config:
+def checked(data: Mapping[str, Any]) -> Config:
     """Return the configuration made of plain values, checked, its paths absolute.
 
-    `data` has sections and keys as in a YAML file; relative paths are taken from `folder`. Raises
-    `ConfigError` with one fault for each error, by its key.
+    `data` has sections and keys as in a YAML file; relative paths start at the working directory.
+    Raises `ConfigError` with one fault for each error, by its key.
     """
-    config, wrong = _validate(Config, data, folder.resolve(), check_files=True)
+    config, wrong = _validate(Config, data, Path.cwd(), check_files=True)
     if config is None:
         raise ConfigError([Fault(dotted(key), what, fix) for key, what, fix in wrong])
     return config
@@ -114,9 +113,9 @@ def _read_file(path: Path, model: type[BaseModel]) -> tuple[dict[str, Any], Orig
     try:
         if not path.is_file():
             raise ConfigError(str(path), missing_file(path).replace(f": {path}", "", 1))
-        if path.suffix.lower() not in SUFFIXES:
+        if path.suffix.lower() not in YAML_SUFFIXES:
             what = f"ending {path.suffix or '(none)'} is not that of a configuration"
-            raise ConfigError(str(path), what, f"use {' or '.join(SUFFIXES)}")
+            raise ConfigError(str(path), what, f"use {' or '.join(YAML_SUFFIXES)}")
         if path.stat().st_size > MAX_BYTES:
             what = f"is larger than {MAX_BYTES:,} bytes, too large for a configuration"
             raise ConfigError(str(path), what)
@@ -160,27 +159,24 @@ def _override(data: dict[str, Any], override: str, origins: Origins) -> list[Fau
     faults = [Fault(place, f"{dotted(s.key)}: {s.what}", s.fix) for s in document.slips]
     current: Any = data
     key: Key = ()
-    for i, word in enumerate(words):
-        last = i == len(words) - 1
+    for n, word in enumerate(words, 1):
+        step: str | int = word
         if isinstance(current, list):
             if not word.isdecimal() or int(word) >= len(current):
-                count = f"{len(current)} item{'' if len(current) == 1 else 's'}"
+                count = counted(len(current), "item")
                 what = f"{dotted(key)} has {count}, counted from 0; {word!r} is not a position"
                 return [*faults, Fault(place, what)]
-            step: str | int = int(word)
-        elif isinstance(current, dict):
-            step = word
-            if not last and current.get(word) is None:
-                current[word] = {}
-                origins.overrides[*key, word] = name
-        else:
+            step = int(word)
+        elif not isinstance(current, dict):
             what = f"{dotted(key)} is {shown(current)}, which has no key {word!r}"
             return [*faults, Fault(place, what)]
         key = (*key, step)
-        if last:
+        if n == len(words):
             current[step] = document.value
-        else:
-            current = current[step]
+        elif isinstance(current, dict) and current.get(step) is None:
+            current[step] = {}
+            origins.overrides[key] = name
+        current = current[step]
     for origin in (origins.lines, origins.overrides):
         for other in [k for k in origin if k[: len(key)] == key]:
             del origin[other]

@@ -59,15 +59,15 @@ REFUSALS: tuple[Clash, ...] = (
         "every station is paid by itself, whatever its shortfall",
         "leave it out, or take offers.subsidy.rule: need",
     ),
-    *(
-        Clash(asked, "offers.subsidy.concessions: given", why)
-        for asked, why in (
-            (
-                "program.years: given",
-                "a surplus of one year is not paid back in a later one",
-            ),
-            ("program.model: coverage", "no station has sales for a business case"),
-        )
+    Clash(
+        "program.years: given",
+        "offers.subsidy.concessions: given",
+        "a surplus of one year is not paid back in a later one",
+    ),
+    Clash(
+        "program.model: coverage",
+        "offers.subsidy.concessions: given",
+        "no station has sales for a business case",
     ),
     Clash(
         "program.years: given",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from siting.config.demand import Demand
 from siting.config.fields import (
@@ -18,6 +18,7 @@ from siting.config.fields import (
     Address,
     CsvFile,
     Folder,
+    Gap,
     Kmh,
     LayerFile,
     Metres,
@@ -33,7 +34,6 @@ from siting.config.fields import (
     Text,
     WholeSeconds,
     did_you_mean,
-    refuse,
 )
 from siting.config.offers import Money, Offers, RupeesKw
 from siting.config.program import Program
@@ -117,11 +117,9 @@ class Solver(Section):
     method: Literal["exact", "greedy", "milp"] = "exact"
     """exact: solve until the gap is proven; greedy: a good plan quickly, with a bound; milp: pass
     the whole program to the solver through PuLP"""
-    gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(0.005, ge=0, lt=1)
+    gap: Gap = Field(0.005, ge=0, lt=1)
     """proven relative gap at which to stop"""
-    drives_gap: Annotated[float, Field(json_schema_extra={"unit": "share"})] = Field(
-        0.05, ge=0, lt=1
-    )
+    drives_gap: Gap = Field(0.05, ge=0, lt=1)
     """proven relative gap of shortest_drives and least_cost_to_all; 0 where gap is 0"""
     time_limit_s: Seconds = Field(120, gt=0, le=604_800)
     """stop after this time with the best plan so far, s"""
@@ -162,11 +160,9 @@ class Cap(Section):
     budget_share: PositiveShare | None = None
     """most public money, as a share of the budget"""
 
-    @model_validator(mode="after")
-    def _something(self) -> Cap:
+    def _refusals(self) -> Iterator[Refusal]:
         if self.stations is None and self.pkr is None and self.budget_share is None:
-            refuse([((), "sets no limit", "give stations, pkr or budget_share")])
-        return self
+            yield (), "sets no limit", "give stations, pkr or budget_share"
 
 
 class Award(Section):
@@ -220,11 +216,6 @@ class Config(Section):
     """values to try for single keys, by key path; every combination is a study; used by `siting
     batch` only"""
 
-    @model_validator(mode="after")
-    def _sections_go_together(self) -> Config:
-        refuse([*self._refusals(), *clashes(self)])
-        return self
-
     def _refusals(self) -> Iterator[Refusal]:
         years, opening = self.program.years, self.money.opening_year
         if years is not None and max(years.budgets_pkr) != self.year:
@@ -241,3 +232,4 @@ class Config(Section):
                     what = "is not a class of demand.vehicle_classes"
                     fix = did_you_mean(name, known) or f"there are: {', '.join(known)}"
                     yield (section, key, name), what, fix
+        yield from clashes(self)

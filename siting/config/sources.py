@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -17,12 +18,12 @@ from siting.config.fields import (
     People,
     PolygonFile,
     RasterFile,
+    Refusal,
     RoadFile,
     Section,
     SpreadFile,
     Tags,
     Text,
-    refuse,
 )
 
 OSM_SOURCE = "OpenStreetMap"
@@ -66,29 +67,26 @@ class RoadsBbox(Section):
     licence: Licence = OSM_LICENCE
     attribution: Attribution = OSM_ATTRIBUTION
 
-    @model_validator(mode="after")
-    def _is_a_box_in_pakistan(self) -> RoadsBbox:
+    def _refusals(self) -> Iterator[Refusal]:
         west, south, east, north = PAKISTAN_WSEN
         lons = {"west_deg": self.west_deg, "east_deg": self.east_deg}
         lats = {"south_deg": self.south_deg, "north_deg": self.north_deg}
         if all(south <= v <= north for v in lons.values()) and all(
             west <= v <= east for v in lats.values()
         ):
-            refuse([((), "longitude and latitude are swapped", "west and east are longitudes")])
-        refusals = [
-            ((key,), f"{value:g} is outside Pakistan ({low:g} to {high:g} degrees)", "")
-            for values, low, high in ((lons, west, east), (lats, south, north))
-            for key, value in values.items()
-            if not low <= value <= high
-        ]
+            yield (), "longitude and latitude are swapped", "west and east are longitudes"
+            return
+        for values, low, high in ((lons, west, east), (lats, south, north)):
+            for key, value in values.items():
+                if not low <= value <= high:
+                    what = f"{value:g} is outside Pakistan ({low:g} to {high:g} degrees)"
+                    yield (key,), what, ""
         if self.west_deg >= self.east_deg:
             what = f"{self.west_deg:g} is not west of east_deg, {self.east_deg:g}"
-            refusals.append((("west_deg",), what, ""))
+            yield ("west_deg",), what, ""
         if self.south_deg >= self.north_deg:
             what = f"{self.south_deg:g} is not south of north_deg, {self.north_deg:g}"
-            refusals.append((("south_deg",), what, ""))
-        refuse(refusals)
-        return self
+            yield ("south_deg",), what, ""
 
 
 class RoadsPolygon(Section):
@@ -126,12 +124,10 @@ class RoadsFile(Section):
             return value
         return value | {"licence": OSM_LICENCE, "attribution": OSM_ATTRIBUTION}
 
-    @model_validator(mode="after")
-    def _a_network_is_not_clipped(self) -> RoadsFile:
+    def _refusals(self) -> Iterator[Refusal]:
         if self.clip is not None and self.path.suffix == ".parquet":
             what = "cannot be used with a network of this package, which is complete"
-            refuse([(("clip",), what, "leave it out, or name the OSM file")])
-        return self
+            yield ("clip",), what, "leave it out, or name the OSM file"
 
 
 RoadSource = RoadsPlace | RoadsBbox | RoadsPolygon | RoadsFile
@@ -202,23 +198,14 @@ class PeopleZones(Section):
     source: Source = ""
     licence: Licence = ""
 
-    @model_validator(mode="after")
-    def _spread_has_its_file(self) -> PeopleZones:
-        refusals = []
+    def _refusals(self) -> Iterator[Refusal]:
         if self.spread_by == "streets" and self.spread_path is not None:
-            refusals.append(
-                (("spread_path",), "is not used where spread_by is streets", "leave out")
-            )
+            yield ("spread_path",), "is not used where spread_by is streets", "leave out"
         if self.spread_by != "streets" and self.spread_path is None:
-            refusals.append((("spread_path",), f"missing, but spread_by is {self.spread_by}", ""))
-        if self.counts == "census":
-            refusals += [
-                ((key,), "is not used where counts is census", "leave it out")
-                for key in ("renting_column", "ownership_column")
-                if getattr(self, key) is not None
-            ]
-        refuse(refusals)
-        return self
+            yield ("spread_path",), f"missing, but spread_by is {self.spread_by}", ""
+        for key in ("renting_column", "ownership_column"):
+            if self.counts == "census" and getattr(self, key) is not None:
+                yield (key,), "is not used where counts is census", "leave it out"
 
 
 class PeopleRaster(Section):

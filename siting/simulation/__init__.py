@@ -11,8 +11,7 @@ from siting.simulation.count import (
     station_table,
     use_table,
 )
-from siting.simulation.day import Queues, choices_of, sessions_per_day, simulate
-from siting.simulation.drivers import draw_drivers
+from siting.simulation.day import Queues, choices_of, draw_drivers, sessions_per_day, simulate
 from siting.simulation.erlang import expected_waits, split_load, standard_kwh_day
 from siting.simulation.ports import Sessions, station_ports
 

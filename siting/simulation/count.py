@@ -31,14 +31,17 @@ from scipy.special import stdtrit
 from siting.errors import Fault, refuse
 from siting.simulation.day import (
     CHARGED,
+    DAY_MIN,
+    HOUR_MIN,
+    HOURS,
     OUT_OF_REACH,
     TURNED_AWAY,
     TURNED_ROUND,
     Choices,
     Queues,
+    draw_drivers,
     simulate,
 )
-from siting.simulation.drivers import DAY_MIN, HOUR_MIN, HOURS, draw_drivers
 from siting.simulation.ports import Sessions
 
 WARM_UP_DAYS = 1
@@ -132,7 +135,6 @@ class Days:
     days: tuple[Day, ...]
     queues: Queues
     sessions: Sessions
-    wait_min: float
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def simulate_days(
         drivers = drivers[drivers["time_min"] >= begun].reset_index(drop=True)
         log = simulate(drivers, choices, queues, patience_min=rules.balk_min)
         counted.append(count_day(log, queues, sessions, wait_min, WARM_UP_DAYS * DAY_MIN))
-    return Days(tuple(counted), queues, sessions, wait_min)
+    return Days(tuple(counted), queues, sessions)
 
 
 def station_table(simulated: Days) -> pd.DataFrame:

@@ -1,4 +1,15 @@
-"""Drivers at the stations of a plan, one by one, with SimPy.
+"""Drivers of a day, drawn at random, and their fate at the stations of a plan, with SimPy.
+
+Formulation
+-----------
+The drivers of class c come as a Poisson process whose rate in hour h is
+
+    (energy wanted a day / session_kwh(c)) x share of the day's sessions in hour h
+
+so the number in an hour is Poisson, arrivals are uniform within the hour, and a driver's row
+(place) is drawn in proportion to the row's energy. The energy of a session follows a gamma
+distribution with the class's mean and a given coefficient of variation: 0 means equal energy, 1 an
+exponential distribution as in Erlang C.
 
 A driver who wants to charge compares all compatible stations in reach, as an app would, and takes
 the one with the shortest sum of drive, expected wait and charging, among stations whose expected
@@ -9,6 +20,9 @@ charger group of the station. They take the fastest free port and keep it until 
 
 The expected wait is 0 where a port is free, else (drivers waiting + 1) / (sessions an hour that the
 group's ports end on average).
+
+Source: P. A. W. Lewis, G. S. Shedler: Simulation of nonhomogeneous Poisson processes by thinning,
+Naval Research Logistics Quarterly 26 (1979), 403-413, section 1 for piecewise rates.
 """
 
 from __future__ import annotations
@@ -23,6 +37,9 @@ import simpy
 
 from siting.simulation.ports import Sessions
 
+DAY_MIN = 1440.0
+HOUR_MIN = 60.0
+HOURS = 24
 # Outcomes of a driver.
 OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND, CHARGED = range(4)
 # A driver's choices, shortest drive first: drive in minutes, queue, minutes per kWh at its ports.
@@ -71,6 +88,43 @@ class Queues:
             rows.append((site_id, group, int(size.sum())))
         table = pd.DataFrame(rows, columns=["site_id", "charger_group", "ports"])
         return cls(table, tuple(per_queue), pace, np.array(ends))
+
+
+def draw_drivers(
+    rows: pd.DataFrame, sessions: Sessions, *, days: int, spread: float, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Return the drivers of some days in the order in which they want to charge.
+
+    `rows`: ``vehicle_class`` and ``kwh_day``: demand, one row per place and class; `days`: number
+    of successive days; `spread`: coefficient of variation of a session's energy, 0 or more.
+    Columns: ``time_min`` from the first midnight, ``row`` (position in `rows`), ``of`` (position of
+    the class), ``kwh``.
+    """
+    of_row = np.array([sessions.classes.index(str(c)) for c in rows["vehicle_class"]], dtype=int)
+    energy = rows["kwh_day"].to_numpy(dtype=float)
+    times, at, of = [], [], []
+    for c in range(len(sessions.classes)):
+        of_class = np.flatnonzero((of_row == c) & (energy > 0))
+        if not len(of_class):
+            continue
+        rate = energy[of_class].sum() / sessions.kwh[c] * sessions.hours[c]
+        count = rng.poisson(np.tile(rate, days))
+        hour = np.repeat(np.arange(HOURS * days), count)
+        times.append((hour + rng.random(len(hour))) * HOUR_MIN)
+        odds = np.cumsum(energy[of_class])
+        picked = np.searchsorted(odds, rng.random(len(hour)) * odds[-1], side="right")
+        at.append(of_class[np.minimum(picked, len(of_class) - 1)])
+        of.append(np.full(len(hour), c))
+    if not times:
+        types = {"time_min": float, "row": int, "of": int, "kwh": float}
+        return pd.DataFrame(columns=list(types)).astype(types)
+    time, row, kind = np.concatenate(times), np.concatenate(at), np.concatenate(of)
+    mean = sessions.kwh[kind]
+    kwh = mean if spread == 0 else mean * rng.gamma(spread**-2, spread**2, len(kind))
+    order = np.argsort(time, kind="stable")
+    return pd.DataFrame(
+        {"time_min": time[order], "row": row[order], "of": kind[order], "kwh": kwh[order]}
+    )
 
 
 def choices_of(

@@ -96,15 +96,14 @@ class Sessions:
         classes: list[str],
         sessions: pd.DataFrame,
         compatibility: pd.DataFrame,
-        limits: pd.DataFrame | None = None,
         swap_taper: float = 1.15,
     ) -> Sessions:
         """Return the sessions that the tables describe.
 
         `classes`: the vehicle classes of the study; `sessions`: as `siting.demand.session_figures`
-        returns them; `compatibility`: the charger groups of each class; `limits`: from
-        `siting.sites.charging_limits`, the packaged table by default; `swap_taper`: as in
-        `siting.sites.ServiceStandard`. Raises `InputError` if a class has no session figures.
+        returns them; `compatibility`: the charger groups of each class; `swap_taper`: as in
+        `siting.sites.ServiceStandard`. Power is limited by `siting.sites.charging_limits`. Raises
+        `InputError` if a class has no session figures.
         """
         figures = sessions.set_index("vehicle_class")
         lacking = tuple(name for name in classes if name not in figures.index)
@@ -113,21 +112,17 @@ class Sessions:
         class_figures = figures.loc[classes]
         kwh = class_figures["session_kwh"].to_numpy(dtype=float)
         pace = kwh * MINUTES / class_figures["session_min"].to_numpy(dtype=float)
-        key = ["charger_group", "vehicle_class"]
-        pairs = set(compatibility[key].astype(str).itertuples(index=False, name=None))
-        groups = tuple(sorted({group for group, _ in pairs}))
-        board = (charging_limits() if limits is None else limits).set_index(key)["limit_kw"]
-        shape = (len(classes), len(groups))
-        uses = np.array([[(g, c) in pairs for g in groups] for c in classes], dtype=bool)
-        most = np.array([[float(board.get((g, c), np.nan)) for g in groups] for c in classes])
-        most = most.reshape(shape)
+        users, used = (compatibility[c].astype(str) for c in ("vehicle_class", "charger_group"))
+        uses = pd.crosstab(users, used).reindex(classes, fill_value=0) > 0
+        board = charging_limits().pivot_table("limit_kw", "vehicle_class", "charger_group")
+        most = board.reindex(index=classes, columns=uses.columns).to_numpy(dtype=float)
         hours = class_figures[[f"h{hour:02d}" for hour in range(24)]].to_numpy(dtype=float)
         return cls(
             tuple(classes),
-            groups,
+            tuple(uses.columns),
             kwh,
             hours / hours.sum(axis=1, keepdims=True),
-            uses.reshape(shape),
+            uses.to_numpy(),
             np.where(np.isnan(most), pace[:, None], most),
             swap_taper,
         )

@@ -331,6 +331,19 @@ def test_all_faults_at_once_in_the_order_of_the_lines(tmp_path: Path) -> None:
     ]
 
 
+def test_all_faults_of_one_section_at_once(tmp_path: Path) -> None:
+    limits = (
+        "{required_sites: [a], forbidden_sites: [a], split: {dc: 0.9, lev: 0.9}, "
+        "at_least: {x: {sites: [a], stations: 2}}}"
+    )
+    found = faults(write_study(tmp_path, MINIMAL), f"program.limits={limits}")
+    assert [fault.what for fault in found] == [
+        "'a' is among forbidden_sites too",
+        "the shares add up to 1.8, more than the budget",
+        "2 of 1 sites",
+    ]
+
+
 def _leaves(value: Any, key: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     items = (
         value.items()

@@ -9,8 +9,9 @@ import pytest
 from conftest import often
 from sites.test_offer_table import TABLES, sites
 
+from benchmarks.measure import BUNDLES
 from siting.config.fields import TABLE_NAME
-from siting.config.offers import BUNDLES, BY_DEFAULT, SIZES
+from siting.config.offers import BY_DEFAULT, SIZES
 from siting.errors import InputError
 from siting.reference import table
 from siting.sites import (
