@@ -63,28 +63,31 @@ def plan_figure(
     top = drawing.darkest(wanted)
     page = MapPage(ground, title=title, subtitle=subtitle, note=note, side_in=_SIDE_IN)
     land = page.land()
-    colours = drawing.shade(wanted / top, drawing.served_share(cells))
-    drawing.draw_cells(land, ground, cells, colours)
+    _draw_plan(land, ground, edges, cells, stations, wanted / top)
     drawing.draw_unserved(land, cells)
-    drawing.draw_roads(land, edges)
-    drawing.draw_sites(land, stations)
-    drawing.draw_scale_and_north(land, ground)
     _draw_key(page.side(_KEY_IN), ground.height_in, cells, stations, top, unit)
     return page.figure
 
 
+def _draw_plan(
+    land: Axes, ground: Ground, edges: gpd.GeoDataFrame, cells: gpd.GeoDataFrame,
+    stations: gpd.GeoDataFrame, amount: Array,
+) -> None:  # fmt: skip
+    """Draw the map of a plan; `amount` is the darkness of each cell."""
+    shades = drawing.shade(amount, drawing.served_share(cells))
+    drawing.draw_cells(land, ground, cells, shades)
+    drawing.draw_roads(land, edges)
+    drawing.draw_sites(land, stations)
+    drawing.draw_scale_and_north(land, ground)
+
+
 def _draw_key(
-    side: Axes,
-    height_in: float,
-    cells: gpd.GeoDataFrame,
-    stations: gpd.GeoDataFrame,
-    top: float,
-    unit: str,
-) -> None:
+    side: Axes, height_in: float, cells: gpd.GeoDataFrame, stations: gpd.GeoDataFrame,
+    top: float, unit: str,
+) -> None:  # fmt: skip
     """Draw the key from the top down; heights are in inches."""
     from matplotlib.patches import Rectangle
 
-    side.set(xlim=(0, _KEY_IN), ylim=(-height_in, 0))
     side.axis("off")
     existing, power = stations["existing"].to_numpy(dtype=bool), drawing.power_kw(stations)
     wanted, served = cells["demand_kwh_day"].sum(), cells["served_kwh_day"].sum()
@@ -182,11 +185,7 @@ def draw_side_by_side(
     for i, (text, cells, sites) in enumerate(drawn):
         land = page.land(i)
         land.set_title(text, loc="left", size=10, weight="bold", color=INK, parse_math=False)
-        colours = drawing.shade(wanted / top, drawing.served_share(cells))
-        drawing.draw_cells(land, ground, cells, colours)
-        drawing.draw_roads(land, edges)
-        drawing.draw_sites(land, sites)
-        drawing.draw_scale_and_north(land, ground)
+        _draw_plan(land, ground, edges, cells, sites, wanted / top)
     save_figure(page.figure, path)
 
 
