@@ -1,4 +1,4 @@
-"""Charts of a plan for papers: classes, cost, use, years, budgets and simulated day.
+"""Pictures of a plan: map and charts of classes, cost, use, years, budgets and simulated day.
 
 Colours differ in lightness as much as in hue, and unserved energy and existing stations are
 hatched, so that a chart can be read in a grey print and by colour-blind readers.
@@ -6,17 +6,24 @@ hatched, so that a chart can be read in a grey print and by colour-blind readers
 
 from __future__ import annotations
 
+import itertools
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from siting.export.figure import new_figure, save_figure
+from siting.errors import InputError
+from siting.export.credit import noted
+from siting.export.figure import FORMATS, new_figure, save_figure
 from siting.export.fonts import legible
 from siting.export.ground import INK, NEW, QUIET
+from siting.export.layers import demand_layer
+from siting.export.maps import plan_figure
 from siting.texts import counted
+from siting.writing import require_free
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,15 +44,13 @@ _LACKING: dict[str, Any] = {"color": LACKING, "ec": LACKING_EDGE, "hatch": "////
 _STANDING: dict[str, Any] = {"color": "#f0c419", "ec": INK, "hatch": "....", "lw": 0.5}
 # Background that hides grid lines behind texts.
 _CLEAR = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
-# Parts of a station's cost in drawing order; the grid parts replace "Grid works" if known.
-_GRID_PARTS = {
-    "connection_cost_pkr": "Grid connection",
-    "line_cost_pkr": "11 kV line",
-    "upgrade_cost_pkr": "Grid upgrade",
-}
+# Parts of a station's cost in drawing order.
 _PARTS = {
     "charger_cost_pkr": "Chargers",
     "grid_cost_pkr": "Grid works",
+    "connection_cost_pkr": "Grid connection",
+    "line_cost_pkr": "11 kV line",
+    "upgrade_cost_pkr": "Grid upgrade",
     "civil_cost_pkr": "Civil works",
     "land_cost_pkr": "Land",
     "design_cost_pkr": "Design and permits",
@@ -53,6 +58,76 @@ _PARTS = {
     "deposit_cost_pkr": "Security deposit",
     "fee_cost_pkr": "Fees",
 }
+# Parts of the grid works, shown instead of their sum if known.
+_GRID_PARTS = {"connection_cost_pkr", "line_cost_pkr", "upgrade_cost_pkr"}
+# Content of each picture by name.
+PICTURES = {
+    "map": "the plan on the map",
+    "classes": "energy served by vehicle class",
+    "cost": "what the new stations cost, and who pays",
+    "use": "use of the stations",
+    "years": "energy served year by year",
+    "frontier": "energy served for public money",
+}
+# Pictures that need the table of `Plan.tables` with their name, and the way to get it.
+_NEEDED = {
+    "years": "give program.years a budget for each year",
+    "frontier": "put the table of `siting frontier` into plan.tables['frontier']",
+}
+
+
+def plot_plan(plan: Any, what: str = "map") -> Figure:
+    """Return a picture of a plan.
+
+    `what`: one of `PICTURES`. Raises `InputError` if there is no such picture, or the plan lacks
+    its table; `MissingExtraError` if Matplotlib is not installed.
+    """
+    if what not in PICTURES:
+        raise InputError("plot", f"no picture {what!r}", f"use one of {', '.join(PICTURES)}")
+    if what in _NEEDED and what not in plan.tables:
+        raise InputError("plot", f"the plan has no table {what} to draw", _NEEDED[what])
+    words = {"title": f"{plan.title}: {PICTURES[what]}", "note": noted(plan)}
+    if what == "map":
+        layer = demand_layer(plan.cells, plan.demand)
+        words["title"] = plan.title
+        return plan_figure(edges=plan.edges, cells_layer=layer, sites=plan.sites, **words)
+    if what == "classes":
+        return classes_figure(plan.classes, **words)
+    if what == "cost":
+        return cost_figure(plan.sites, plan.offers, **words)
+    if what == "use":
+        return use_figure(plan.sites, **words)
+    draw = years_figure if what == "years" else frontier_figure
+    return draw(plan.tables[what], **words)
+
+
+def save_plan_pictures(
+    plan: Any, folder: Path | str, formats: Sequence[str] = ("png", "svg")
+) -> list[Path]:
+    """Write every picture that a plan has the tables for; return the files.
+
+    `folder`: made if it is missing. `formats`: any of ``png``, ``svg`` and ``pdf``. Raises
+    `InputError` if a format is unknown or a file exists, since none is replaced;
+    `MissingExtraError` if Matplotlib is not installed.
+    """
+    given = (formats,) if isinstance(formats, str) else tuple(formats)
+    odd = tuple(str(f) for f in given if f not in FORMATS)
+    if odd:
+        raise InputError("formats", "not known", f"use {', '.join(FORMATS)}", odd)
+    folder = Path(folder)
+    files = {
+        what: [folder / f"{what}.{ending}" for ending in given]
+        for what in PICTURES
+        if what not in _NEEDED or what in plan.tables
+    }
+    written = list(itertools.chain(*files.values()))
+    for path in written:
+        require_free(path)
+    for what, paths in files.items():
+        figure = plot_plan(plan, what)
+        for path in paths:
+            save_figure(figure, path)
+    return written
 
 
 def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figure:
@@ -111,11 +186,9 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
 def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
     """Return the cost of the new stations by part (PKR), without parts that cost nothing."""
     built = offers[offers["offer_id"].isin(new["offer_id"])]
-    known = dict(_PARTS)
-    if set(_GRID_PARTS) <= set(offers.columns):
-        del known["grid_cost_pkr"]
-        known = {"charger_cost_pkr": known.pop("charger_cost_pkr"), **_GRID_PARTS, **known}
-    sums = {text: float(built[c].sum()) for c, text in known.items() if c in built.columns}
+    known = set(offers.columns)
+    known -= {"grid_cost_pkr"} if known >= _GRID_PARTS else _GRID_PARTS
+    sums = {text: float(built[c].sum()) for c, text in _PARTS.items() if c in known}
     other = float(new["cost_pkr"].sum()) - sum(sums.values())
     # A remainder below a rupee is a rounding error.
     return {t: v for t, v in {**sums, "Other": other if other > 1.0 else 0.0}.items() if v > 0}

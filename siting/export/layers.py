@@ -27,8 +27,8 @@ _SERVICE_COLUMNS = [column.name for column in SERVICE.columns]
 def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFrame:
     """Return one row per cell: its demand and the energy served, in kWh/day.
 
-    `cells`: `siting.tables.CELLS`; `demand`: `siting.tables.DEMAND` with ``served_kwh_day``; further
-    columns are the user's.
+    `cells`: `siting.tables.CELLS`; `demand`: `siting.tables.DEMAND` with ``served_kwh_day``; both
+    may have further columns.
 
     Result: the cells in their order and coordinate reference system: ``cell_id``, ``people``,
     ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing where

@@ -296,10 +296,9 @@ def _zones(layer: gpd.GeoDataFrame) -> Drawn:
 
 
 def _isochrones(layer: gpd.GeoDataFrame) -> Drawn:
-    bands = list(zip(layer["over_min"], layer["within_min"], strict=True))
     classes = [
-        Class(band, f"{band[0]:g} to {band[1]:g} min", qml.fill(hex_, outline=hex_))
-        for band, hex_ in zip(bands, MINUTES, strict=False)
+        Class((low, high), f"{low:g} to {high:g} min", qml.fill(hex_, outline=hex_))
+        for low, high, hex_ in zip(layer["over_min"], layer["within_min"], MINUTES, strict=False)
     ]
     how = {"renderer": qml.graduated("within_min", classes), "opacity": 0.6,
            "shown_by": '"within_min"'}  # fmt: skip

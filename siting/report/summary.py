@@ -21,13 +21,11 @@ def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
     told = (_served(run), _on_the_day(run), _additional(run), _at_risk(run), _vehicles(run))
     lines: list[list[Part]] = [[(text, False)] for text in told if text]
     worst = districts["rows"][0] if len(districts["rows"]) > 1 else None
-    if worst is not None and not worst["little"] and worst["share"][0] < WHOLE_SHARE:
+    if worst is not None and not worst["little"] and worst["share"] < WHOLE_SHARE:
         what = districts["what"].split(",")[0]
         near = [(", near ", False), (worst["near"], True)] if worst["near"] else []
-        share = (
-            f": {worst['share'][1]} of its energy is served, {worst['unserved'][1]} kWh/day are "
-            "not."
-        )
+        share = f": {percent(worst['share'])} of its energy is served, "
+        share += f"{number(worst['unserved'])} kWh/day are not."
         name = (worst["name"], True)
         lines.append([(f"Of the {what} the worst served is ", False), name, *near, (share, False)])
     lines.append([(proven(run.facts), False)])
