@@ -248,9 +248,8 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
 def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     """Return a chart of the share served for each budget, with the bound above it.
 
-    `table`: ``budget_pkr``, ``served_share``, ``served_kwh_day``, ``bound_kwh_day``, ``knee``,
-    ``worst_class_share``; `title`, `note`: the lines above and below. Raises `MissingExtraError` if
-    Matplotlib is not installed.
+    `table` has ``budget_pkr``, ``served_share``, ``served_kwh_day``, ``bound_kwh_day``, ``knee``,
+    ``worst_class_share``.
     """
     figure, chart = _new_chart(5)
     money = table["budget_pkr"] / 1e6

@@ -60,11 +60,8 @@ def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
     field in the order given: ``layer``, ``field``, ``alias`` (the field in words), ``unit`` (blank
     for names and flags), ``meaning``. An unknown field has the meaning `UNEXPLAINED`.
 
-    >>> found = data_dictionary_of({"sites": ["power_kw", "served_car_kwh_day"]})
-    >>> found["alias"].to_list()
-    ['Power, kW', 'Served car, kWh/day']
-    >>> found["unit"].to_list()
-    ['kW', 'kWh/day']
+    >>> data_dictionary_of({"sites": ["power_kw"]})[["alias", "unit"]].to_dict("records")
+    [{'alias': 'Power, kW', 'unit': 'kW'}]
     """
     rows = [
         (layer, name, alias(name), *explain(layer, name))

@@ -159,7 +159,7 @@ def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str
 def _sheet(name: str, table: pd.DataFrame) -> pd.DataFrame:
     if not isinstance(table, gpd.GeoDataFrame):
         return storable(rounded(table))
-    drawn = to_lonlat(table, name)
-    points = drawn.geometry.representative_point()
-    flat = storable(rounded(pd.DataFrame(drawn.drop(columns="geometry"))))
-    return flat.assign(lon=points.x.round(7).to_numpy(), lat=points.y.round(7).to_numpy())
+    ready = _ready(name, table)
+    points = ready.geometry.representative_point()
+    flat = pd.DataFrame(ready.drop(columns="geometry"))
+    return flat.assign(lon=points.x.round(7), lat=points.y.round(7))

@@ -51,10 +51,7 @@ def write_geojson(
 
 
 def geojson_of(layer: gpd.GeoDataFrame, *, name: str, note: str = "") -> dict[str, Any]:
-    """Return the GeoJSON of a layer as plain values.
-
-    `layer`, `name`, `note`: as for `write_geojson`.
-    """
+    """Return the GeoJSON of a layer as plain values; see `write_geojson`."""
     head, features = _collection(layer, name, note, None)
     collection: dict[str, Any] = json.loads(_dumps({**head, "features": list(features)}))
     return collection

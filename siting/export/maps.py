@@ -47,14 +47,12 @@ def plan_figure(
 
     A cell is darker the more energy it wants per day (per km², or per cell if cells are points). It
     turns from orange to green with the share served. New stations are circles and existing ones
-    diamonds, their areas in proportion to their power. Cells with less than half
-    served are hatched, because a grey print has no colours.
+    diamonds, their areas in proportion to their power.
 
     `edges`: roads with ``highway``, in a projected coordinate reference system (metres);
-    `cells_layer`: as `demand_layer`; `sites`: stations of the plan with ``existing`` and
-    ``power_kw``; `title`, `subtitle`, `note`: the lines above and below the map (see `MapPage`).
-    Raises `InputError` if the roads are not in metres, or there is nothing to draw;
-    `MissingExtraError` if Matplotlib is not installed.
+    `cells_layer`: as `demand_layer`; `sites`: stations with ``existing`` and ``power_kw``; `title`,
+    `subtitle`, `note`: the lines above and below the map. Raises `InputError` if the roads are not
+    in metres, or there is nothing to draw; `MissingExtraError` if Matplotlib is not installed.
     """
     drawing.require_metres(edges)
     cells, stations = cells_layer.to_crs(edges.crs), sites.to_crs(edges.crs)
@@ -242,10 +240,9 @@ def draw_demand(
 
     Each map has its own scale, up to the value that 97 % of its cells stay below.
 
-    `path`: the file; it appears whole or not at all; `edges`: roads with ``highway``, in a
-    projected coordinate reference system (metres); `cells`, `demand`: `siting.tables.CELLS` and
-    `siting.tables.DEMAND`; `title`, `note`: the lines above and below. Raises `InputError` if the
-    roads are not in metres; `MissingExtraError` if Matplotlib is not installed.
+    `edges`: roads with ``highway``, in a projected coordinate reference system (metres); `cells`,
+    `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`. Raises `InputError` if the roads are
+    not in metres; `MissingExtraError` if Matplotlib is not installed.
     """
     drawing.require_metres(edges)
     layer = wanted_layer(cells, demand).to_crs(edges.crs)

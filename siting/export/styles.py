@@ -74,15 +74,9 @@ def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
     ]
 
 
-def write_qml(path: Path, styles: Sequence[Style]) -> list[Path]:
-    """Write a layer's first style beside its file, where QGIS looks; return the files.
-
-    The style of ``sites.geojson`` becomes ``sites.qml``; without a style nothing is written.
-    """
-    beside = [path.with_suffix(".qml")] if styles else []
-    for one in beside:
-        write_text(one, styles[0].qml)
-    return beside
+def write_qml(path: Path, styles: Sequence[Style]) -> None:
+    """Write a layer's first style where QGIS looks: ``sites.qml`` beside ``sites.geojson``."""
+    write_text(path.with_suffix(".qml"), styles[0].qml)
 
 
 def breaks(values: Any) -> list[float]:

@@ -440,9 +440,6 @@ def _bar(name: str, used: float, there: float, unit: str, kind: str = "") -> dic
     return {
         "name": label(name),
         "kind": kind,
-        "used": used,
-        "there": there,
         "percent": 100 * share,
-        "width": min(max(100 * share, 0.0), 100.0),
         "text": f"{say(used) if unit == 'PKR' else figure(used)} of {most}{say(there)}",
     }
