@@ -76,12 +76,8 @@ _NEEDED = {
 }
 
 
-def plot_plan(plan: Any, what: str = "map") -> Figure:
-    """Return a picture of a plan.
-
-    `what`: one of `PICTURES`. Raises `InputError` if there is no such picture, or the plan lacks
-    its table; `MissingExtraError` if Matplotlib is not installed.
-    """
+def plot_plan(plan: Any, what: str) -> Figure:
+    """Return a picture of a plan, one of `PICTURES`; see `siting.Plan.plot`."""
     if what not in PICTURES:
         raise InputError("plot", f"no picture {what!r}", f"use one of {', '.join(PICTURES)}")
     if what in _NEEDED and what not in plan.tables:
@@ -101,15 +97,8 @@ def plot_plan(plan: Any, what: str = "map") -> Figure:
     return draw(plan.tables[what], **words)
 
 
-def save_plan_pictures(
-    plan: Any, folder: Path | str, formats: Sequence[str] = ("png", "svg")
-) -> list[Path]:
-    """Write every picture that a plan has the tables for; return the files.
-
-    `folder`: made if it is missing. `formats`: any of ``png``, ``svg`` and ``pdf``. Raises
-    `InputError` if a format is unknown or a file exists, since none is replaced;
-    `MissingExtraError` if Matplotlib is not installed.
-    """
+def save_plan_pictures(plan: Any, folder: Path | str, formats: Sequence[str]) -> list[Path]:
+    """Write every picture that a plan has the tables for; see `siting.Plan.save_pictures`."""
     given = (formats,) if isinstance(formats, str) else tuple(formats)
     odd = tuple(str(f) for f in given if f not in FORMATS)
     if odd:

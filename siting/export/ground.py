@@ -14,7 +14,6 @@ from siting.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, Any]
 
@@ -78,20 +77,6 @@ def find_ground(
     span = np.maximum(span, [span[1] * _ASPECT[0], span[0] / _ASPECT[1]])
     inches = span * np.min(np.array(_LONGEST_IN) / span)
     return Ground((west + east - span[0]) / 2, (south + north - span[1]) / 2, *span, *inches)
-
-
-def add_land(figure: Figure, ground: Ground, box: tuple[float, float, float, float]) -> Axes:
-    """Return empty axes of the ground; `box` is left, bottom, width and height."""
-    land = figure.add_axes(box)
-    land.set(
-        xlim=(ground.west, ground.west + ground.width_m),
-        ylim=(ground.south, ground.south + ground.height_m),
-        xticks=[],
-        yticks=[],
-        facecolor="#f7f7f5",
-    )
-    land.spines[:].set_color("#d1d5db")
-    return land
 
 
 def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:

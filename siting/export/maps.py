@@ -203,19 +203,19 @@ def draw_differences(
     x, y = stations.geometry.x.to_numpy(), stations.geometry.y.to_numpy()
     status, old = stations["status"].to_numpy(object), stations["existing"].to_numpy(bool)
     held = stations["in_runs"].to_numpy(object)
-    layers: list[tuple[str, np.ndarray, dict[str, Any]]] = [
-        ("existing, in all", (status == "all") & old, {"c": EXISTING, "marker": "D", "s": 34}),
-        ("in all, same chargers", (status == "all") & ~old, {"c": IN_ALL, "marker": "o", "s": 40}),
-        ("in all, other chargers", status == "changed", {"c": CHANGED, "marker": "s", "s": 46}),
-    ]
-    names = list(dict.fromkeys(held[status == "some"]))
-    for i, name in enumerate(sorted(names, key=lambda n: (n.count(";"), n))):
-        look: dict[str, Any] = {"c": ONLY[i % len(ONLY)], "marker": "^v"[i % 2], "s": 52}
-        layers.append((f"only in {name}", (status == "some") & (held == name), look))
-    for text, mask, style in layers:
-        if mask.any():
-            land.scatter(x[mask], y[mask], edgecolors="white", linewidths=0.8, zorder=5,
-                         label=f"{text} ({mask.sum():,})", **style)  # fmt: skip
+
+    def mark(text: str, chosen: Array, c: str, marker: str, s: float) -> None:
+        if chosen.any():
+            land.scatter(x[chosen], y[chosen], s=s, c=c, marker=marker, edgecolors="white",
+                         linewidths=0.8, zorder=5, label=f"{text} ({chosen.sum():,})")  # fmt: skip
+
+    mark("existing, in all", (status == "all") & old, EXISTING, "D", 34)
+    mark("in all, same chargers", (status == "all") & ~old, IN_ALL, "o", 40)
+    mark("in all, other chargers", status == "changed", CHANGED, "s", 46)
+    names = sorted(set(held[status == "some"]), key=lambda n: (n.count(";"), n))
+    for i, name in enumerate(names):
+        chosen = (status == "some") & (held == name)
+        mark(f"only in {name}", chosen, ONLY[i % len(ONLY)], "^v"[i % 2], 52)
     land.legend(loc="upper left", fontsize=8, framealpha=0.9, edgecolor="#d1d5db")
     drawing.draw_scale_and_north(land, ground)
     save_figure(page.figure, path)
@@ -319,8 +319,13 @@ class MapPage:
         row, column = divmod(number, self.columns)
         left_in = EDGE_IN + column * self.step_in[0]
         down_in = self.first_in + row * self.step_in[1]
-        box = self._box(left_in, down_in, self.ground.width_in)
-        return drawing.add_land(self.figure, self.ground, box)
+        ground = self.ground
+        land = self.figure.add_axes(self._box(left_in, down_in, ground.width_in))
+        land.set(xlim=(ground.west, ground.west + ground.width_m),
+                 ylim=(ground.south, ground.south + ground.height_m),
+                 xticks=[], yticks=[], facecolor="#f7f7f5")  # fmt: skip
+        land.spines[:].set_color("#d1d5db")
+        return land
 
     def side(self, wide_in: float) -> Axes:
         """Return axes of a map's height at the right edge of the page."""

@@ -286,7 +286,6 @@ def test_a_leaflet_that_was_changed_makes_no_report(stored, tmp_path, monkeypatc
     assert "released" in why
     assert leaflet.is_why_no_report(why)
     assert not leaflet.is_why_no_report(f"{why}; approved")
-    assert not leaflet.has_report()
 
 
 def test_a_leaflet_of_another_version_is_used_and_told(stored, tmp_path, monkeypatch):
