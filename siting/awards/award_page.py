@@ -92,13 +92,12 @@ def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
         str(row.bid): str(row.mark) for told in (winners, losers) for row in told.itertuples()
     }
     adds = {"adds": f"Adds {outcome.proof.unit},,.0f"}
-    share = outcome.served_kwh_day / outcome.demand_kwh_day if outcome.demand_kwh_day else 0.0
     money = f"of a budget of PKR {outcome.budget_pkr:,.0f}" if outcome.budget_pkr < 1e15 else ""
     note = f'<p class="note">{html_text(plan.note)}</p>' if plan.note else ""
     body = f"""{note}
 <p><b>{len(winners):,} of {len(winners) + len(losers):,} bids win</b> and draw
 PKR {outcome.subsidy_pkr:,.0f} {money}. With them the plan serves
-{outcome.served_kwh_day:,.0f} kWh/day, {share:.1%} of the demand. Proof:
+{outcome.served_kwh_day:,.0f} kWh/day, {plan.served_share:.1%} of the demand. Proof:
 {html_text(str(outcome.proof))}.</p>
 <figure>{_map(made.places, by_mark, roads)}<figcaption class="legend">{_WON} winners,
 {_WON.replace("won", "lost")} losers, numbered as in the tables. Places of a bundle share a

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from siting.errors import InputError
+from siting.errors import InputError, naming, refuse
 from siting.export.credit import noted
 from siting.export.figure import FORMATS, new_figure, save_figure
 from siting.export.fonts import legible
@@ -100,9 +100,8 @@ def plot_plan(plan: Any, what: str) -> Figure:
 def save_plan_pictures(plan: Any, folder: Path | str, formats: Sequence[str]) -> list[Path]:
     """Write every picture that a plan has the tables for; see `siting.Plan.save_pictures`."""
     given = (formats,) if isinstance(formats, str) else tuple(formats)
-    odd = tuple(str(f) for f in given if f not in FORMATS)
-    if odd:
-        raise InputError("formats", "not known", f"use {', '.join(FORMATS)}", odd)
+    odd = [form for form in given if form not in FORMATS]
+    refuse(naming("formats", "not known", odd, f"use {', '.join(FORMATS)}"))
     folder = Path(folder)
     files = {
         what: [folder / f"{what}.{ending}" for ending in given]

@@ -10,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names
 from siting.export.geojson import write_geojson
 from siting.export.geopackage import storable, write_geopackage
@@ -67,15 +67,13 @@ def write_exchange(
     for one in (path, *map(path.with_suffix, BESIDE_SHP if suffix == ".shp" else ())):
         require_free(one)
     wanted = list(names) or list(usual)
-    faults = []
-    unknown = tuple(name for name in wanted if name not in layers)
-    if unknown:
-        faults.append(Fault("layer", "is not there", f"there are: {', '.join(layers)}", unknown))
+    unknown = [name for name in wanted if name not in layers]
+    faults = naming("layer", "is not there", unknown, f"there are: {', '.join(layers)}")
     if len(wanted) > 1 and usual == ONE:
         faults.append(Fault(str(path), "holds one layer", "write one file for each"))
-    bare = tuple(name for name in wanted if not isinstance(layers.get(name), gpd.GeoDataFrame))
-    if suffix != ".xlsx" and bare and not unknown:
-        faults.append(Fault(str(path), "holds layers with geometry", "write an .xlsx", bare))
+    bare = [name for name in wanted if not isinstance(layers.get(name), gpd.GeoDataFrame)]
+    if suffix != ".xlsx" and not unknown:
+        faults += naming(str(path), "holds layers with geometry", bare, "write an .xlsx")
     refuse(faults)
     chosen = {name: layers[name] for name in wanted}
 
@@ -143,10 +141,9 @@ def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str
     said = [("title", title), ("note", note), ("coordinates", "lon, lat: degrees, WGS 84")]
     said += [(f"sheet {name}", f"{len(table):,} rows") for name, table in layers.items()]
     said.append(("sheet dictionary", "what each column means, with its unit"))
-    long = tuple(name for name, table in layers.items() if len(table) >= SHEET_ROWS)
-    if long:
-        what = f"more than the {SHEET_ROWS:,} rows that a sheet can hold"
-        raise InputError("layer", what, "write a .parquet", long)
+    long = [name for name, table in layers.items() if len(table) >= SHEET_ROWS]
+    what = f"more than the {SHEET_ROWS:,} rows that a sheet can hold"
+    refuse(naming("layer", what, long, "write a .parquet"))
     sheets = {
         "readme": pd.DataFrame(said, columns=["what", "is"]),
         **{name: _sheet(name, table) for name, table in layers.items()},

@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import InputError
+from siting.errors import naming, refuse
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
@@ -227,7 +227,5 @@ def _by_class(cells: gpd.GeoDataFrame, demand: pd.DataFrame, value: str) -> pd.D
 
 
 def _require_known(rows: pd.DataFrame, where: str, key: str, known: gpd.GeoDataFrame) -> None:
-    unknown = rows.loc[~rows[key].isin(known[key]), key].drop_duplicates().astype(str)
-    if len(unknown):
-        what = f"{len(unknown):,} not known"
-        raise InputError(f"{where}, column {key}", what, ids=tuple(unknown))
+    unknown = rows.loc[~rows[key].isin(known[key]), key]
+    refuse(naming(f"{where}, column {key}", "not known", unknown, count=True))

@@ -9,7 +9,7 @@ import geopandas as gpd
 import pandas as pd
 
 from siting.export.sheet import MapSheet, points_of, sheet, table_of
-from siting.texts import html_text
+from siting.texts import counted, html_text
 
 # Table headings by column, with the format of numbers (m: millions).
 LOTS = {
@@ -64,7 +64,7 @@ def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
     lots = parted.lots.drop(columns="geometry").to_dict("records")
     areas = areas_told(parted)
     facts = parted.facts
-    title = f"{parted.title}: {facts['lots']} lot{'s' * (facts['lots'] > 1)}"
+    title = f"{parted.title}: {counted(facts['lots'], 'lot')}"
     sections = "".join(
         f"<section><h2>Lot {row['lot']}: about {html_text(str(row['about']))}</h2>"
         f"<p>{row['stations']} stations, at least {html_text(row['least_chargers'])}; "

@@ -6,6 +6,7 @@ from typing import Any
 
 from siting.report.figure_text import label, missing, number, percent, rupees
 from siting.report.run_record import RunRecord
+from siting.texts import counted
 
 # A district with at least this share served counts as fully served.
 WHOLE_SHARE = 0.995
@@ -45,7 +46,7 @@ def _served(run: RunRecord) -> str:
     if not new:
         stand = f"The {number(old)} existing serve" if old else "Without any, the plan serves"
         return f"No new station is built. {stand} {share} of {of}."
-    stations = "1 new station" if new == 1 else f"{number(new)} new stations"
+    stations = counted(new, "new station")
     stand = f" together with {number(old)} existing" if old else ""
     money = rupees(f["subsidy_pkr"])
     return f"For {money} of public money, {stations}{stand} would serve {share} of {of}."
