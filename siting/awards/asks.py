@@ -183,8 +183,9 @@ class Market:
         use = sparse.csr_array(self.money.use @ sparse.diags_array(1.0 - rupee[options.last]))
         most = max(min(bid.most_pkr, most_pkr, self.there), 1.0)  # unit of the columns of money
         first = len(pool.worth)
+        between = sparse.csr_array((own.shape[0], first - use.shape[1]))
         last = first + len(mine)  # column of the ask, after a column of money per option of the bid
-        rows = self._money_rows(use, sparse.csr_array(own * most), first)
+        rows = self._money_rows(sparse.hstack([use, between, own * most], format="csr"))
         rows.append(self._at_least(pool.worth, worth))
         wanted = np.flatnonzero(options.last == self.program.instance.positions_of([bid.offers[0]]))
         rows.append((wanted, np.ones(len(wanted)), 1.0, math.inf))
@@ -234,7 +235,7 @@ class Market:
         enough: float,
     ) -> Found:  # fmt: skip
         """Return the best choice for a goal within the money and with at least this worth."""
-        rows = [*self._money_rows(self.money.use, None, 0), *(more or [])]
+        rows = [*self._money_rows(self.money.use), *(more or [])]
         if math.isfinite(worth):
             rows.append(self._at_least(self.pool.worth, worth))
         of_worth = goal is self.pool.worth
@@ -320,15 +321,12 @@ class Market:
         at, scale = np.flatnonzero(goal), max(abs(least), float(np.abs(goal).max(initial=0.0)))
         return at, goal[at] / scale, least / scale, math.inf
 
-    def _money_rows(
-        self, use: sparse.csr_array, own: sparse.csr_array | None, first: int
-    ) -> list[Condition]:
-        """Return the rows for all kinds of money; `own` has the columns from `first` on."""
+    def _money_rows(self, use: sparse.csr_array) -> list[Condition]:
+        """Return the rows for all kinds of money, given what each column draws of them."""
         out: list[Condition] = []
         for r, (low, high) in enumerate(zip(self.money.at_least, self.money.at_most, strict=True)):
-            parts = [(use, 0)] + ([] if own is None else [(own, first)])
-            index = np.concatenate([shift + _row(part, r)[0] for part, shift in parts])
-            value = np.concatenate([_row(part, r)[1] for part, _ in parts])
+            at = slice(use.indptr[r], use.indptr[r + 1])
+            index, value = use.indices[at].astype(np.int64), use.data[at]
             scale = max(float(np.abs(value).max(initial=0.0)), 1e-12)
             slack = float(self.money.slack[r])
             out.append((index, value / scale, (low - slack) / scale, (high + slack) / scale))
@@ -341,11 +339,6 @@ class Market:
         limits = tuple(one for one in program.instance.limits if one.per_rupee)
         rows.add_limits(replace(program.instance, limits=limits), drawn)
         return rows.made()
-
-
-def _row(rows: sparse.csr_array, r: int) -> tuple[Ints, Floats]:
-    at = slice(rows.indptr[r], rows.indptr[r + 1])
-    return rows.indices[at].astype(np.int64), rows.data[at]
 
 
 def _whole(pkr: float) -> float:

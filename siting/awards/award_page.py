@@ -6,13 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
-from siting.export.sheet import MapSheet, style_of_sheet, table_of
-from siting.pages import page
+from siting.export.sheet import MapSheet, points_of, sheet, table_of
 from siting.plan import Plan
 from siting.review.shown import Block, Shown, block_of
 from siting.texts import html_text
@@ -90,17 +88,16 @@ def page_of(made: Award, roads: gpd.GeoDataFrame) -> str:
     outcome, plan = made.plan.outcome, made.plan
     winners = _told(made.winners, "W")
     losers = _told(made.losers, "L")
-    by_mark = dict(zip(winners["bid"], winners["mark"], strict=True))
-    by_mark |= dict(zip(losers["bid"], losers["mark"], strict=True))
+    by_mark = {
+        str(row.bid): str(row.mark) for told in (winners, losers) for row in told.itertuples()
+    }
     adds = {"adds": f"Adds {outcome.proof.unit},,.0f"}
-    share = outcome.served_kwh_day / outcome.demand_kwh_day if outcome.demand_kwh_day else 0.0
     money = f"of a budget of PKR {outcome.budget_pkr:,.0f}" if outcome.budget_pkr < 1e15 else ""
-    notes = "".join(f"<li>{html_text(note[:1].upper() + note[1:])}.</li>" for note in made.notes)
     note = f'<p class="note">{html_text(plan.note)}</p>' if plan.note else ""
     body = f"""{note}
 <p><b>{len(winners):,} of {len(winners) + len(losers):,} bids win</b> and draw
 PKR {outcome.subsidy_pkr:,.0f} {money}. With them the plan serves
-{outcome.served_kwh_day:,.0f} kWh/day, {share:.1%} of the demand. Proof:
+{outcome.served_kwh_day:,.0f} kWh/day, {plan.served_share:.1%} of the demand. Proof:
 {html_text(str(outcome.proof))}.</p>
 <figure>{_map(made.places, by_mark, roads)}<figcaption class="legend">{_WON} winners,
 {_WON.replace("won", "lost")} losers, numbered as in the tables. Places of a bundle share a
@@ -117,8 +114,8 @@ unchanged.</p>
 unchanged; at a rupee more it would have lost. If two figures are given, the critical ask is between
 them.</p>
 <section><h2>How it was decided</h2>
-<ul>{notes}</ul></section>"""
-    return page(f"{plan.title}: award", style_of_sheet(), body)
+<ul>{points_of(made.notes)}</ul></section>"""
+    return sheet(f"{plan.title}: award", body)
 
 
 def _table(columns: dict[str, str], bids: pd.DataFrame) -> str:
@@ -127,27 +124,20 @@ def _table(columns: dict[str, str], bids: pd.DataFrame) -> str:
 
 def _told(bids: pd.DataFrame, letter: str) -> pd.DataFrame:
     """Return bids with the texts that the page has on each."""
-    rows: list[dict[Any, Any]] = []
+    texts = []
     for n, row in enumerate(bids.to_dict("records"), 1):
-        over = row.get("over_pkr", math.nan)
+        over, why = row.get("over_pkr", math.nan), str(row.get("why", ""))
         ask = f"{row['ask_pkr']:,.0f}"
         if not row["ask_pkr"] and row["rent_pkr"]:
             ask = f"pays {row['rent_pkr']:,.0f}"
         low, high = row["critical_low_pkr"], row["critical_high_pkr"]
-        why = str(row.get("why", ""))
         ruled_out = low != low and bool(why) and why != NOT_IN_TIME
-        rows.append(
-            {
-                **row,
-                "mark": f"{letter}{n}",
-                "money": ask,
-                "critical": "cannot win" if ruled_out else between(low, high),
-                "over": f"{over:,.0f}" if high >= 0 and over > 0 else "",
-                "why": "" if why.startswith(TOO_MUCH) else why,  # `over` has the amount already
-            }
-        )
-    more = ["mark", "money", "critical", "over", "why"]
-    return pd.DataFrame(rows, columns=[*bids.columns.difference(more), *more])
+        critical = "cannot win" if ruled_out else between(low, high)
+        why = "" if why.startswith(TOO_MUCH) else why  # `over` has the amount already
+        lost_by = f"{over:,.0f}" if high >= 0 and over > 0 else ""
+        texts.append((f"{letter}{n}", ask, critical, lost_by, why))
+    columns = ["mark", "money", "critical", "over", "why"]
+    return bids.assign(**pd.DataFrame(texts, columns=columns, index=bids.index))
 
 
 def between(low: float, high: float, unit: float = 1.0, form: str = ",.0f") -> str:
@@ -182,9 +172,9 @@ def _paid(payments: pd.DataFrame, budget_pkr: float) -> Sequence[dict[str, str]]
 def _map(places: gpd.GeoDataFrame, mark_of: dict[str, str], roads: gpd.GeoDataFrame) -> str:
     """Return the map: roads, losers, and winners on top."""
     shown = places[~places.geometry.is_empty & places.geometry.notna()].to_crs(4326)
-    sheet = MapSheet(shown.total_bounds, roads.total_bounds)
+    drawing = MapSheet(shown.total_bounds, roads.total_bounds)
     marks = [
-        sheet.mark(
+        drawing.mark(
             row.geometry.x, row.geometry.y, mark_of[row.bid][1:],
             f"{row.bid} of {row.bidder}: {row.called}", kind="won" if row.won else "lost",
         )
@@ -192,4 +182,4 @@ def _map(places: gpd.GeoDataFrame, mark_of: dict[str, str], roads: gpd.GeoDataFr
     ]  # fmt: skip
     won = int(shown["won"].sum())
     words = f"Map of {won} places that win and {len(shown) - won} others."
-    return sheet.drawn(words, sheet.roads(roads), *marks)
+    return drawing.drawn(words, drawing.roads(roads), *marks)

@@ -1,4 +1,4 @@
-"""Charts of a plan for papers: classes, cost, use, years, budgets and simulated day.
+"""Pictures of a plan: map and charts of classes, cost, use, years, budgets and simulated day.
 
 Colours differ in lightness as much as in hue, and unserved energy and existing stations are
 hatched, so that a chart can be read in a grey print and by colour-blind readers.
@@ -6,17 +6,24 @@ hatched, so that a chart can be read in a grey print and by colour-blind readers
 
 from __future__ import annotations
 
+import itertools
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from siting.export.figure import new_figure, save_figure
+from siting.errors import InputError, naming, refuse
+from siting.export.credit import noted
+from siting.export.figure import FORMATS, new_figure, save_figure
 from siting.export.fonts import legible
 from siting.export.ground import INK, NEW, QUIET
+from siting.export.layers import demand_layer
+from siting.export.maps import plan_figure
 from siting.texts import counted
+from siting.writing import require_free
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,20 +33,24 @@ SERVED, LACKING, LACKING_EDGE, PUBLIC = "#00694e", "#fbdcc4", "#d55e00", "#0072b
 GRID = "#e5e7eb"
 # Ways in which drivers choose on a simulated day.
 _CASES = (("planned", "as planned", NEW), ("free", "free choice, all drivers", "#c2410c"))
+# Charts of the day by hour: column, factor, title and unit.
+_BY_HOUR = (
+    ("use_share", 100, "Ports in use", "%"),
+    ("late_share", 100, "Late or turned away", "% of drivers"),
+    ("wait_mean_min", 1, "Mean wait of those who stay", "min"),
+)
 # Unserved energy is hatched, so that it can be seen in a grey print.
 _LACKING: dict[str, Any] = {"color": LACKING, "ec": LACKING_EDGE, "hatch": "////", "lw": 0.6}
 _STANDING: dict[str, Any] = {"color": "#f0c419", "ec": INK, "hatch": "....", "lw": 0.5}
 # Background that hides grid lines behind texts.
 _CLEAR = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
-# Parts of a station's cost in drawing order; the grid parts replace "Grid works" if known.
-_GRID_PARTS = {
-    "connection_cost_pkr": "Grid connection",
-    "line_cost_pkr": "11 kV line",
-    "upgrade_cost_pkr": "Grid upgrade",
-}
+# Parts of a station's cost in drawing order.
 _PARTS = {
     "charger_cost_pkr": "Chargers",
     "grid_cost_pkr": "Grid works",
+    "connection_cost_pkr": "Grid connection",
+    "line_cost_pkr": "11 kV line",
+    "upgrade_cost_pkr": "Grid upgrade",
     "civil_cost_pkr": "Civil works",
     "land_cost_pkr": "Land",
     "design_cost_pkr": "Design and permits",
@@ -47,6 +58,64 @@ _PARTS = {
     "deposit_cost_pkr": "Security deposit",
     "fee_cost_pkr": "Fees",
 }
+# Parts of the grid works, shown instead of their sum if known.
+_GRID_PARTS = {"connection_cost_pkr", "line_cost_pkr", "upgrade_cost_pkr"}
+# Content of each picture by name.
+PICTURES = {
+    "map": "the plan on the map",
+    "classes": "energy served by vehicle class",
+    "cost": "what the new stations cost, and who pays",
+    "use": "use of the stations",
+    "years": "energy served year by year",
+    "frontier": "energy served for public money",
+}
+# Pictures that need the table of `Plan.tables` with their name, and the way to get it.
+_NEEDED = {
+    "years": "give program.years a budget for each year",
+    "frontier": "put the table of `siting frontier` into plan.tables['frontier']",
+}
+
+
+def plot_plan(plan: Any, what: str) -> Figure:
+    """Return a picture of a plan, one of `PICTURES`; see `siting.Plan.plot`."""
+    if what not in PICTURES:
+        raise InputError("plot", f"no picture {what!r}", f"use one of {', '.join(PICTURES)}")
+    if what in _NEEDED and what not in plan.tables:
+        raise InputError("plot", f"the plan has no table {what} to draw", _NEEDED[what])
+    words = {"title": f"{plan.title}: {PICTURES[what]}", "note": noted(plan)}
+    if what == "map":
+        layer = demand_layer(plan.cells, plan.demand)
+        words["title"] = plan.title
+        return plan_figure(edges=plan.edges, cells_layer=layer, sites=plan.sites, **words)
+    if what == "classes":
+        return classes_figure(plan.classes, **words)
+    if what == "cost":
+        return cost_figure(plan.sites, plan.offers, **words)
+    if what == "use":
+        return use_figure(plan.sites, **words)
+    draw = years_figure if what == "years" else frontier_figure
+    return draw(plan.tables[what], **words)
+
+
+def save_plan_pictures(plan: Any, folder: Path | str, formats: Sequence[str]) -> list[Path]:
+    """Write every picture that a plan has the tables for; see `siting.Plan.save_pictures`."""
+    given = (formats,) if isinstance(formats, str) else tuple(formats)
+    odd = [form for form in given if form not in FORMATS]
+    refuse(naming("formats", "not known", odd, f"use {', '.join(FORMATS)}"))
+    folder = Path(folder)
+    files = {
+        what: [folder / f"{what}.{ending}" for ending in given]
+        for what in PICTURES
+        if what not in _NEEDED or what in plan.tables
+    }
+    written = list(itertools.chain(*files.values()))
+    for path in written:
+        require_free(path)
+    for what, paths in files.items():
+        figure = plot_plan(plan, what)
+        for path in paths:
+            save_figure(figure, path)
+    return written
 
 
 def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figure:
@@ -55,7 +124,7 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
     `classes` has ``vehicle_class``, ``demand_kwh_day``, ``served_kwh_day``.
     """
     rows = classes.sort_values("demand_kwh_day", kind="stable")
-    figure, chart = new_chart(8, 1.6 + 0.42 * max(len(rows), 1))
+    figure, chart = _new_chart(1.6 + 0.42 * max(len(rows), 1))
     names = [str(name).replace("_", " ") for name in rows["vehicle_class"]]
     wanted, served = rows[["demand_kwh_day", "served_kwh_day"]].to_numpy(dtype=float).T
     at = np.arange(len(rows))
@@ -67,8 +136,7 @@ def classes_figure(classes: pd.DataFrame, *, title: str, note: str = "") -> Figu
     chart.set_yticks(at, names)
     chart.set(xlabel="kWh/day", xlim=(0, max(wanted.max(initial=0.0), 1.0) * 1.24))
     _across(chart)
-    chart.legend(frameon=False, loc="lower right")
-    return finish(figure, title, note)
+    return _finished(figure, title, note, legend="lower right")
 
 
 def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: str = "") -> Figure:
@@ -81,7 +149,7 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
     parts = cost_parts(new, offers)
     paid, cost = float(new["subsidy_pkr"].sum()), float(new["cost_pkr"].sum())
     payers = {"Public money": paid, "Operators": max(cost - paid, 0.0)}
-    figure, chart = new_chart(8, 1.9 + 0.42 * (len(parts) + 2))
+    figure, chart = _new_chart(1.9 + 0.42 * (len(parts) + 2))
     labels = [*parts, *payers]
     amounts = np.array([*parts.values(), *payers.values()]) / 1e6
     # A gap separates the parts of the cost from its payers.
@@ -100,17 +168,15 @@ def cost_figure(sites: pd.DataFrame, offers: pd.DataFrame, *, title: str, note: 
     chart.set(xlabel="PKR million", xlim=(0, max(amounts.max(initial=0.0), 1e-6) * 1.24))
     chart.set_ylim(at[-1] - 0.5, 0.95)
     _across(chart)
-    return finish(figure, title, note)
+    return _finished(figure, title, note)
 
 
 def cost_parts(new: pd.DataFrame, offers: pd.DataFrame) -> dict[str, float]:
     """Return the cost of the new stations by part (PKR), without parts that cost nothing."""
     built = offers[offers["offer_id"].isin(new["offer_id"])]
-    known = dict(_PARTS)
-    if set(_GRID_PARTS) <= set(offers.columns):
-        del known["grid_cost_pkr"]
-        known = {"charger_cost_pkr": known.pop("charger_cost_pkr"), **_GRID_PARTS, **known}
-    sums = {text: float(built[c].sum()) for c, text in known.items() if c in built.columns}
+    known = set(offers.columns)
+    known -= {"grid_cost_pkr"} if known >= _GRID_PARTS else _GRID_PARTS
+    sums = {text: float(built[c].sum()) for c, text in _PARTS.items() if c in known}
     other = float(new["cost_pkr"].sum()) - sum(sums.values())
     # A remainder below a rupee is a rounding error.
     return {t: v for t, v in {**sums, "Other": other if other > 1.0 else 0.0}.items() if v > 0}
@@ -126,7 +192,7 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
         room=sites["capacity_kwh_day"].fillna(sites["served_kwh_day"]).astype(float).round(3),
         got=sites["served_kwh_day"].astype(float).round(3),
     ).sort_values(["room", "got", "site_id"], ascending=[False, False, True], kind="stable")
-    figure, chart = new_chart(8, 4.4)
+    figure, chart = _new_chart(4.4)
     at = np.arange(len(rows))
     room, served = rows[["room", "served_kwh_day"]].to_numpy(dtype=float).T
     standing = rows["existing"].to_numpy(dtype=bool)
@@ -143,10 +209,8 @@ def use_figure(sites: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     busy = f"{_percent(served.sum(), room.sum())} of what they can serve is used"
     chart.set(ylabel="kWh/day", xlim=(-0.8, max(len(rows) - 0.2, 1)))
     chart.set_xlabel(f"{counted(len(rows), 'station')}, the largest first; {busy}")
-    chart.grid(axis="y", color=GRID)
-    chart.yaxis.set_major_formatter("{x:,.0f}")
-    chart.legend(frameon=False, loc="upper right")
-    return finish(figure, title, note)
+    _ruled(chart.yaxis)
+    return _finished(figure, title, note, legend="upper right")
 
 
 def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
@@ -154,7 +218,7 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
 
     `years` has ``year``, ``demand_kwh_day``, ``served_kwh_day``, ``spent_pkr``.
     """
-    figure, chart = new_chart(8, 4.4)
+    figure, chart = _new_chart(4.4)
     at = np.arange(len(years))
     wanted, served = years[["demand_kwh_day", "served_kwh_day"]].to_numpy(dtype=float).T
     chart.bar(at, wanted, width=0.6, label="wanted", **_LACKING)
@@ -165,20 +229,17 @@ def years_figure(years: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     names = [f"{year}\nPKR {m:,.1f} m" for year, m in zip(years["year"], spent, strict=True)]
     chart.set_xticks(at, names)
     chart.set(ylabel="kWh/day", ylim=(0, max(wanted.max(initial=0.0), 1.0) * 1.12))
-    chart.grid(axis="y", color=GRID)
-    chart.yaxis.set_major_formatter("{x:,.0f}")
-    chart.legend(frameon=False, loc="upper left")
-    return finish(figure, title, note)
+    _ruled(chart.yaxis)
+    return _finished(figure, title, note, legend="upper left")
 
 
 def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figure:
     """Return a chart of the share served for each budget, with the bound above it.
 
-    `table`: ``budget_pkr``, ``served_share``, ``served_kwh_day``, ``bound_kwh_day``, ``knee``,
-    ``worst_class_share``; `title`, `note`: the lines above and below. Raises `MissingExtraError` if
-    Matplotlib is not installed.
+    `table` has ``budget_pkr``, ``served_share``, ``served_kwh_day``, ``bound_kwh_day``, ``knee``,
+    ``worst_class_share``.
     """
-    figure, chart = new_chart(8, 5)
+    figure, chart = _new_chart(5)
     money = table["budget_pkr"] / 1e6
     share = table["served_share"]
     whole_kwh = (table["served_kwh_day"] / share.where(share > 0)).max()
@@ -195,8 +256,7 @@ def frontier_figure(table: pd.DataFrame, *, title: str, note: str = "") -> Figur
                        textcoords="offset points", color=INK)  # fmt: skip
     chart.set(xlabel="public money, PKR million", ylabel="share served, %", ylim=(0, 102))
     chart.grid(color=GRID)
-    chart.legend(frameon=False, loc="lower right")
-    return finish(figure, title, note)
+    return _finished(figure, title, note, legend="lower right")
 
 
 def draw_simulation(
@@ -208,43 +268,38 @@ def draw_simulation(
     ``allotted_kwh_day``, ``planned_delivered_kwh_day``, ``free_delivered_kwh_day``.
     """
     figure = new_figure(10.5, 7, layout="constrained")
-    charts = figure.subplots(2, 2)
-    for case, text, colour in _CASES:
+    *by_hour, by_station = figure.subplots(2, 2).flat
+    for case, label, colour in _CASES:
         in_case = hours[hours["case"] == case]
-        at = in_case["hour"] + 0.5
-        for chart, column, scale in (
-            (charts[0, 0], "use_share", 100),
-            (charts[0, 1], "late_share", 100),
-            (charts[1, 0], "wait_mean_min", 1),
-        ):
-            chart.plot(at, in_case[column] * scale, color=colour, label=text)
-        charts[1, 1].scatter(
+        for chart, (column, factor, *_) in zip(by_hour, _BY_HOUR, strict=True):
+            chart.plot(in_case["hour"] + 0.5, in_case[column] * factor, color=colour, label=label)
+        by_station.scatter(
             stations["allotted_kwh_day"], stations[f"{case}_delivered_kwh_day"],
-            s=16, color=colour, alpha=0.6, lw=0, label=text,
+            s=16, color=colour, alpha=0.6, lw=0, label=label,
         )  # fmt: skip
     most = float(stations["allotted_kwh_day"].max())
-    charts[1, 1].plot([0, most], [0, most], color=QUIET, lw=0.8, ls="--", label="what is planned")
-    for chart, text, unit, across in (
-        (charts[0, 0], "Ports in use", "%", "hour of the day"),
-        (charts[0, 1], "Late or turned away", "% of drivers", "hour of the day"),
-        (charts[1, 0], "Mean wait of those who stay", "min", "hour of the day"),
-        (charts[1, 1], "Energy by station", "simulated, kWh/day", "given by the plan, kWh/day"),
-    ):
-        chart.set_title(text, loc="left", size=10, weight="bold", color=INK)
-        chart.set(xlabel=across, ylabel=unit)
-        chart.grid(color=GRID)
-        chart.spines[["top", "right"]].set_visible(False)
-        chart.set_ylim(bottom=0)
-        if across == "hour of the day":
-            chart.set(xlim=(0, 24), xticks=range(0, 25, 4))
-    charts[0, 0].legend(frameon=False, fontsize=8)
-    charts[1, 1].legend(frameon=False, fontsize=8)
-    save_figure(finish(figure, title, note), path)
+    by_station.plot([0, most], [0, most], color=QUIET, lw=0.8, ls="--", label="what is planned")
+    for chart, (*_, text, unit) in zip(by_hour, _BY_HOUR, strict=True):
+        _title_panel(chart, text, xlabel="hour of the day", ylabel=unit)
+        chart.set(xlim=(0, 24), xticks=range(0, 25, 4))
+    axes = {"xlabel": "given by the plan, kWh/day", "ylabel": "simulated, kWh/day"}
+    _title_panel(by_station, "Energy by station", **axes)
+    for chart in (by_hour[0], by_station):
+        chart.legend(frameon=False, fontsize=8)
+    save_figure(_finished(figure, title, note), path)
 
 
-def new_chart(width_in: float, height_in: float) -> tuple[Figure, Axes]:
+def _title_panel(chart: Axes, text: str, **labels: str) -> None:
+    chart.set_title(text, loc="left", size=10, weight="bold", color=INK)
+    chart.set(**labels)
+    chart.grid(color=GRID)
+    chart.spines[["top", "right"]].set_visible(False)
+    chart.set_ylim(bottom=0)
+
+
+def _new_chart(height_in: float) -> tuple[Figure, Axes]:
     """Return a figure with one chart, which has no frame line above and to the right."""
-    figure = new_figure(width_in, height_in, layout="constrained")
+    figure = new_figure(8, height_in, layout="constrained")
     engine: Any = figure.get_layout_engine()
     engine.set(w_pad=0.15, h_pad=0.1)
     chart = figure.add_subplot()
@@ -253,8 +308,10 @@ def new_chart(width_in: float, height_in: float) -> tuple[Figure, Axes]:
     return figure, chart
 
 
-def finish(figure: Figure, title: str, note: str) -> Figure:
-    """Return a figure of charts with its title above and its note below."""
+def _finished(figure: Figure, title: str, note: str, *, legend: Any = None) -> Figure:
+    """Return a figure of charts with its title above, its note below, and the legend's place."""
+    if legend:
+        figure.axes[0].legend(frameon=False, loc=legend)
     title, _, note, fonts = legible(title, "", note)
     width = figure.get_size_inches()[0]
     style: dict[str, Any] = {"parse_math": False, "color": INK, "weight": "bold", **fonts}
@@ -274,9 +331,13 @@ def _beside(chart: Axes, x: float, y: float, text: str) -> None:
 
 
 def _across(chart: Axes) -> None:
-    chart.grid(axis="x", color=GRID)
-    chart.xaxis.set_major_formatter("{x:,.0f}")
+    _ruled(chart.xaxis)
     chart.tick_params(axis="y", length=0)
+
+
+def _ruled(axis: Any) -> None:
+    axis.grid(color=GRID)
+    axis.set_major_formatter("{x:,.0f}")
 
 
 def _percent(part: float, whole: float) -> str:

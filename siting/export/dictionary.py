@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import chain, count
 from pathlib import Path
 
 import pandas as pd
@@ -47,6 +49,7 @@ _WORDS = {
     "dc": "DC",
     "h3": "H3",
 }
+MOST_LETTERS = 10  # of a name in a Shapefile
 UNEXPLAINED = "column of an input, passed on unchanged"
 
 
@@ -57,11 +60,8 @@ def data_dictionary_of(layers: Mapping[str, Iterable[str]]) -> pd.DataFrame:
     field in the order given: ``layer``, ``field``, ``alias`` (the field in words), ``unit`` (blank
     for names and flags), ``meaning``. An unknown field has the meaning `UNEXPLAINED`.
 
-    >>> found = data_dictionary_of({"sites": ["power_kw", "served_car_kwh_day"]})
-    >>> found["alias"].to_list()
-    ['Power, kW', 'Served car, kWh/day']
-    >>> found["unit"].to_list()
-    ['kW', 'kWh/day']
+    >>> data_dictionary_of({"sites": ["power_kw"]})[["alias", "unit"]].to_dict("records")
+    [{'alias': 'Power, kW', 'unit': 'kW'}]
     """
     rows = [
         (layer, name, alias(name), *explain(layer, name))
@@ -97,10 +97,9 @@ def explain(layer: str, field: str) -> tuple[str, str]:
     >>> explain("demand", "sector")
     ('', 'column of an input, passed on unchanged')
     """
-    for known in (_known().get(layer, ()), _specified(layer), _known()["*"]):
-        for pattern, unit, meaning in known:
-            if pattern.fullmatch(field):
-                return unit, meaning
+    for pattern, unit, meaning in (*_known().get(layer, []), *_known()["*"]):
+        if pattern.fullmatch(field):
+            return unit, meaning
     return "", UNEXPLAINED
 
 
@@ -149,7 +148,7 @@ def alias(field: str) -> str:
     return text[:1].upper() + text[1:] + (f", {unit}" if unit else "")
 
 
-def short_names(fields: Iterable[str], most: int = 10) -> dict[str, str]:
+def short_names(fields: Iterable[str]) -> dict[str, str]:
     """Return a unique name of at most ten letters for each field, as in a Shapefile.
 
     Units at the end are dropped first, then words are cut evenly. `alias` has the full name.
@@ -159,50 +158,39 @@ def short_names(fields: Iterable[str], most: int = 10) -> dict[str, str]:
     """
     short: dict[str, str] = {}
     for name in fields:
-        cut = name
-        if len(cut) > most:
-            cut = _cut(_parted(name)[0] or name, most)
-        base, n = cut, 1
-        while cut.lower() in {one.lower() for one in short.values()}:
-            n += 1
-            cut = f"{base[: most - len(str(n))]}{n}"
-        short[name] = cut
+        base = name if len(name) <= MOST_LETTERS else _cut(_parted(name)[0] or name)
+        numbered = (f"{base[: MOST_LETTERS - len(str(n))]}{n}" for n in count(2))
+        taken = {one.lower() for one in short.values()}
+        short[name] = next(one for one in chain([base], numbered) if one.lower() not in taken)
     return short
 
 
-def _cut(text: str, most: int) -> str:
-    """Return a name of at most `most` letters, cut letter by letter from its longest words."""
+def _cut(text: str) -> str:
+    """Return a name of at most `MOST_LETTERS`, cut letter by letter from its longest words."""
     words = [word for word in text.split("_") if word]
-    while len("_".join(words)) > most and max(map(len, words)) > 1:
+    while len("_".join(words)) > MOST_LETTERS and max(map(len, words)) > 1:
         at = max(range(len(words)), key=lambda n: len(words[n]))
         words[at] = words[at][:-1]
-    return "_".join(words)[:most]
+    return "_".join(words)[:MOST_LETTERS]
 
 
-Known = tuple[tuple[re.Pattern[str], str, str], ...]
-
-
-@cache
-def _known() -> dict[str, Known]:
-    """Return the fields by layer, full names before patterns with ``<…>``."""
-    table = pd.read_csv(_FIELDS, dtype="str", keep_default_na=False)
-    table["open"] = table["field"].str.contains("<")
-    by_layer: dict[str, Known] = {}
-    for layer, rows in table.sort_values("open", kind="stable").groupby("layer", sort=False):
-        by_layer[str(layer)] = tuple(
-            (_pattern(row["field"]), row["unit"], row["meaning"]) for row in rows.to_dict("records")
-        )
-    return by_layer
-
-
-def _pattern(field: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"<\w+>", "[a-z0-9_]+", field))
+Known = tuple[re.Pattern[str], str, str]
 
 
 @cache
-def _specified(layer: str) -> Known:
-    return tuple(
-        (re.compile(re.escape(column.name)), column.unit, column.meaning)
-        for table in _SPECIFIED.get(layer, ())
+def _known() -> dict[str, list[Known]]:
+    """Return pattern, unit and meaning of fields by layer, full names before open patterns."""
+    with _FIELDS.open(encoding="utf-8", newline="") as file:
+        listed = sorted(csv.DictReader(file), key=lambda row: "<" in row["field"])
+    rows = [(row["layer"], row["field"], row["unit"], row["meaning"]) for row in listed]
+    rows += [
+        (layer, column.name, column.unit, column.meaning)
+        for layer, specified in _SPECIFIED.items()
+        for table in specified
         for column in table.columns
-    )
+    ]
+    by_layer: dict[str, list[Known]] = {}
+    for layer, field, unit, meaning in rows:
+        pattern = re.compile(re.sub(r"<\w+>", "[a-z0-9_]+", field))
+        by_layer.setdefault(layer, []).append((pattern, unit, meaning))
+    return by_layer

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from siting.errors import Fault, InputError, refuse
+from siting.errors import Fault, InputError, naming, refuse
 from siting.export.dictionary import data_dictionary_of, fields_of, short_names
 from siting.export.geojson import write_geojson
 from siting.export.geopackage import storable, write_geopackage
@@ -62,32 +62,40 @@ def write_exchange(
     """
     suffix = path.suffix.lower()
     all_but_roads = [name for name in layers if name != "roads"]
-    forms: dict[str, tuple[Callable[[dict[str, pd.DataFrame], Path], None], Sequence[str]]] = {
-        ".parquet": (_parquet, ONE),
-        ".fgb": (_flatgeobuf, ONE),
-        ".geojson": (lambda chosen, part: _geojson(chosen, part, note), ONE),
-        ".kml": (_kml, DRAWN),
-        ".gpkg": (lambda chosen, part: _geopackage(chosen, part, title, note), DRAWN),
-        ".shp": (lambda chosen, part: _shapefile(chosen, part, path, note), ONE),
-        ".xlsx": (lambda chosen, part: _workbook(chosen, part, title, note), all_but_roads),
-    }
+    usual = {".kml": DRAWN, ".gpkg": DRAWN, ".xlsx": all_but_roads}.get(suffix, ONE)
     require_ending(path)
     for one in (path, *map(path.with_suffix, BESIDE_SHP if suffix == ".shp" else ())):
         require_free(one)
-    write, usual = forms[suffix]
     wanted = list(names) or list(usual)
-    faults = []
-    unknown = tuple(name for name in wanted if name not in layers)
-    if unknown:
-        faults.append(Fault("layer", "is not there", f"there are: {', '.join(layers)}", unknown))
-    if len(wanted) > 1 and usual is ONE:
+    unknown = [name for name in wanted if name not in layers]
+    faults = naming("layer", "is not there", unknown, f"there are: {', '.join(layers)}")
+    if len(wanted) > 1 and usual == ONE:
         faults.append(Fault(str(path), "holds one layer", "write one file for each"))
-    bare = tuple(name for name in wanted if not isinstance(layers.get(name), gpd.GeoDataFrame))
-    if suffix != ".xlsx" and bare and not unknown:
-        faults.append(Fault(str(path), "holds layers with geometry", "write an .xlsx", bare))
+    bare = [name for name in wanted if not isinstance(layers.get(name), gpd.GeoDataFrame)]
+    if suffix != ".xlsx" and not unknown:
+        faults += naming(str(path), "holds layers with geometry", bare, "write an .xlsx")
     refuse(faults)
     chosen = {name: layers[name] for name in wanted}
-    write_whole(path, lambda part: write(chosen, part))
+
+    def write(part: Path) -> None:
+        name, layer = next(iter(chosen.items()))  # the layer of a file that holds one
+        match suffix:
+            case ".parquet":
+                _ready(name, layer).to_parquet(part, index=False, compression="zstd")
+            case ".fgb":
+                pyogrio.write_dataframe(_ready(name, layer), part, driver="FlatGeobuf", layer=name)
+            case ".geojson":
+                write_geojson(gpd.GeoDataFrame(layer), part, name=name, note=note)
+            case ".shp":
+                _shapefile(name, layer, part, path, note)
+            case ".kml":
+                _kml(chosen, part)
+            case ".gpkg":
+                _geopackage(chosen, part, title, note)
+            case ".xlsx":
+                _workbook(chosen, part, title, note)
+
+    write_whole(path, write)
     return path
 
 
@@ -97,42 +105,26 @@ def _ready(name: str, layer: pd.DataFrame) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table, geometry=drawn.geometry.to_numpy(), crs=4326)
 
 
-def _parquet(layers: dict[str, pd.DataFrame], part: Path) -> None:
-    for name, layer in layers.items():
-        _ready(name, layer).to_parquet(part, index=False, compression="zstd")
-
-
-def _flatgeobuf(layers: dict[str, pd.DataFrame], part: Path) -> None:
-    for name, layer in layers.items():
-        pyogrio.write_dataframe(_ready(name, layer), part, driver="FlatGeobuf", layer=name)
-
-
-def _geojson(layers: dict[str, pd.DataFrame], part: Path, note: str) -> None:
-    for name, layer in layers.items():
-        write_geojson(gpd.GeoDataFrame(layer), part, name=name, note=note)
-
-
 def _geopackage(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str) -> None:
     descriptions = dict.fromkeys(layers, ". ".join(filter(None, (title, note))))
     styles = {name: styles_of(name, layer) for name, layer in layers.items()}
     write_geopackage(part, layers, descriptions=descriptions, styles=styles)
 
 
-def _shapefile(layers: dict[str, pd.DataFrame], part: Path, path: Path, note: str) -> None:
+def _shapefile(name: str, layer: pd.DataFrame, part: Path, path: Path, note: str) -> None:
     """Write a layer, then move it into place; the ``.shp`` itself, `part`, comes last."""
-    for name, layer in layers.items():
-        ready = _ready(name, layer)
-        columns = [str(c) for c in ready.columns if c != "geometry"]
-        short = short_names(columns)
-        meant = data_dictionary_of({name: columns})
-        meant.insert(0, "short", meant["field"].map(short))
-        with tempfile.TemporaryDirectory(prefix=f".{path.stem}", dir=path.parent) as folder:
-            made = Path(folder, path.name)
-            named = ready.rename(columns=short)
-            pyogrio.write_dataframe(named, made, driver="ESRI Shapefile", encoding="UTF-8")
-            write_csv(meant, made.with_suffix(".fields.csv"), note=note)
-            for beside in sorted(Path(folder).iterdir()):
-                beside.replace(part if beside == made else path.parent / beside.name)
+    ready = _ready(name, layer)
+    columns = [str(c) for c in ready.columns if c != "geometry"]
+    short = short_names(columns)
+    meant = data_dictionary_of({name: columns})
+    meant.insert(0, "short", meant["field"].map(short))
+    with tempfile.TemporaryDirectory(prefix=f".{path.stem}", dir=path.parent) as folder:
+        made = Path(folder, path.name)
+        named = ready.rename(columns=short)
+        pyogrio.write_dataframe(named, made, driver="ESRI Shapefile", encoding="UTF-8")
+        write_csv(meant, made.with_suffix(".fields.csv"), note=note)
+        for beside in sorted(Path(folder).iterdir()):
+            beside.replace(part if beside == made else path.parent / beside.name)
 
 
 def _kml(layers: dict[str, pd.DataFrame], part: Path) -> None:
@@ -149,10 +141,9 @@ def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str
     said = [("title", title), ("note", note), ("coordinates", "lon, lat: degrees, WGS 84")]
     said += [(f"sheet {name}", f"{len(table):,} rows") for name, table in layers.items()]
     said.append(("sheet dictionary", "what each column means, with its unit"))
-    long = tuple(name for name, table in layers.items() if len(table) >= SHEET_ROWS)
-    if long:
-        what = f"more than the {SHEET_ROWS:,} rows that a sheet can hold"
-        raise InputError("layer", what, "write a .parquet", long)
+    long = [name for name, table in layers.items() if len(table) >= SHEET_ROWS]
+    what = f"more than the {SHEET_ROWS:,} rows that a sheet can hold"
+    refuse(naming("layer", what, long, "write a .parquet"))
     sheets = {
         "readme": pd.DataFrame(said, columns=["what", "is"]),
         **{name: _sheet(name, table) for name, table in layers.items()},
@@ -165,7 +156,7 @@ def _workbook(layers: dict[str, pd.DataFrame], part: Path, title: str, note: str
 def _sheet(name: str, table: pd.DataFrame) -> pd.DataFrame:
     if not isinstance(table, gpd.GeoDataFrame):
         return storable(rounded(table))
-    drawn = to_lonlat(table, name)
-    points = drawn.geometry.representative_point()
-    flat = storable(rounded(pd.DataFrame(drawn.drop(columns="geometry"))))
-    return flat.assign(lon=points.x.round(7).to_numpy(), lat=points.y.round(7).to_numpy())
+    ready = _ready(name, table)
+    points = ready.geometry.representative_point()
+    flat = pd.DataFrame(ready.drop(columns="geometry"))
+    return flat.assign(lon=points.x.round(7), lat=points.y.round(7))

@@ -15,63 +15,41 @@ from typing import Any
 ARABIC = r"\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff"
 # Words with the marks and spaces between them.
 _URDU = re.compile(rf"[{ARABIC}](?:[{ARABIC}\u200c-\u200f\s]*[{ARABIC}])?")
+_NO_LETTERS = " \u200c\u200d\u200e\u200f\t\n"
 # Fonts with every letter of Urdu, by their names on Linux, Windows and macOS.
 URDU_FONTS = (
-    "Noto Naskh Arabic",
-    "Noto Sans Arabic",
-    "Noto Nastaliq Urdu",
-    "Segoe UI",
-    "Tahoma",
-    "Geeza Pro",
-    "DejaVu Sans",
+    *("Noto Naskh Arabic", "Noto Sans Arabic", "Noto Nastaliq Urdu"),
+    *("Segoe UI", "Tahoma", "Geeza Pro", "DejaVu Sans"),
 )
 LEFT_OUT = "Names in Urdu are left out: no font on this machine has their letters."
-
-
-def written(text: str, instead: str = "") -> tuple[str, dict[str, Any]]:
-    """Return a text that Matplotlib draws correctly, and the font to draw it in.
-
-    Urdu that cannot be drawn is replaced by `instead`, such as a site's id. The second result holds
-    arguments for Matplotlib's ``text``: none, or ``fontfamily``.
-
-    >>> written("Blue Area")
-    ('Blue Area', {})
-    """
-    urdu_parts = _URDU.findall(text)
-    if not urdu_parts:
-        return text, {}
-    letters = frozenset("".join(urdu_parts)) - set(" \u200c\u200d\u200e\u200f\t\n")
-    font = _font_with(letters)
-    if font is not None:
-        return text, {"fontfamily": [font, "DejaVu Sans"]}
-    return without_urdu(text, instead), {}
-
-
-def without_urdu(text: str, instead: str = "") -> str:
-    """Return a text with its Urdu words replaced, and no empty brackets.
-
-    >>> without_urdu("F-8 (ایف ۸), Islamabad")
-    'F-8, Islamabad'
-    >>> without_urdu("عبد الستار ایدھی روڈ", "s0177")
-    's0177'
-    """
-    left = re.sub(r"\s+", " ", _URDU.sub(instead, text))
-    left = re.sub(r"\s*\(\s*\)", "", left).strip(" ,;:–—-")
-    return left or instead
 
 
 def legible(title: str, subtitle: str, note: str) -> tuple[str, str, str, dict[str, Any]]:
     """Return a picture's drawable texts, with a note on texts left out, and their font.
 
+    The font is an argument of Matplotlib's ``text``; none is needed without Urdu.
+
     >>> legible("Town", "", "© OpenStreetMap contributors")
     ('Town', '', '© OpenStreetMap contributors', {})
     """
-    texts = "\n".join((title, subtitle, note))
-    text, fonts = written(texts)
-    if text == texts:
-        return title, subtitle, note, fonts
-    title, subtitle, note = (without_urdu(part) for part in (title, subtitle, note))
+    texts = (title, subtitle, note)
+    letters = frozenset("".join(_URDU.findall("\n".join(texts)))) - set(_NO_LETTERS)
+    if not letters:
+        return *texts, {}
+    if font := _font_with(letters):
+        return *texts, {"fontfamily": [font, "DejaVu Sans"]}
+    title, subtitle, note = map(_without_urdu, texts)
     return title, subtitle, f"{note} {LEFT_OUT}".strip(), {}
+
+
+def _without_urdu(text: str) -> str:
+    """Return a text without its Urdu words and empty brackets.
+
+    >>> _without_urdu("F-8 (ایف ۸), Islamabad")
+    'F-8, Islamabad'
+    """
+    left = re.sub(r"\s+", " ", _URDU.sub("", text))
+    return re.sub(r"\s*\(\s*\)", "", left).strip(" ,;:–—-")
 
 
 @cache

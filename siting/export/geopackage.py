@@ -21,6 +21,10 @@ from siting.writing import write_whole
 
 # The table in which QGIS stores styles, with its own columns.
 STYLES_TABLE = "layer_styles"
+_STYLE_COLUMNS = [
+    *("f_table_catalog", "f_table_schema", "f_table_name", "f_geometry_column", "styleName"),
+    *("styleQML", "styleSLD", "useAsDefault", "description", "owner", "ui"),
+]
 # GeoPackage 1.3, annex F.9 (schema): names and descriptions of columns.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS gpkg_extensions (
@@ -53,25 +57,12 @@ def write_geopackage(
     numbers, flags and text keep their type; missing values are NULL. Each field has its name in
     words and its meaning, in GeoPackage's schema extension.
 
-    Parameters
-    ----------
-    path
-        The file; it appears whole or not at all.
-    layers
-        The rows of each layer by its name, in the order of writing. A table without geometry
-        becomes a table of attributes.
-    descriptions
-        The description of each layer in a GIS.
-    geometry_types
-        The geometry type of a layer, needed only where it may be empty.
-    styles
-        QGIS styles of each layer (`styles_of`), written to the table ``layer_styles``; the layer
-        opens with the first one.
-
-    Raises
-    ------
-    InputError
-        If a layer has no coordinate reference system.
+    `path`: the file; it appears whole or not at all; `layers`: the rows of each layer by its name,
+    in the order of writing; a table without geometry becomes a table of attributes; `descriptions`:
+    the description of each layer in a GIS; `geometry_types`: the geometry type of a layer, needed
+    only where it may be empty; `styles`: QGIS styles of each layer (`styles_of`), written to the
+    table ``layer_styles``; the layer opens with the first one. Raises `InputError` if a layer has
+    no coordinate reference system.
     """
 
     def write(part: Path) -> None:
@@ -140,26 +131,14 @@ def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
         columns = database.execute("SELECT table_name, column_name FROM gpkg_geometry_columns")
         geometry = dict(columns.fetchall())
     rows = [
-        {
-            "f_table_catalog": "",
-            "f_table_schema": "",
-            "f_table_name": layer,
-            "f_geometry_column": geometry[layer],
-            "styleName": style.name,
-            "styleQML": style.qml,
-            "styleSLD": "",
-            "useAsDefault": i == 0,
-            "description": style.meaning,
-            "owner": "",
-            "ui": "",
-        }
+        ("", "", layer, geometry[layer], style.name, style.qml, "", i == 0, style.meaning, "", "")
         for layer, layer_styles in styles.items()
         if layer in geometry
         for i, style in enumerate(layer_styles)
     ]
     if not rows:
         return
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows, columns=_STYLE_COLUMNS)
     # QGIS lists styles by this column; the same plan must give the same file.
     table["update_time"] = pd.Timestamp("2000-01-01")
     options = {"FID": "id", "DESCRIPTION": "How QGIS draws the layers; read by QGIS itself."}

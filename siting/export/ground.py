@@ -14,13 +14,12 @@ from siting.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, Any]
 
 # Width of a road (points) and its colour, in drawing order; other roads are streets.
-_STREET = (0.35, "#cfd3d8")
-_MAIN_ROADS = {
+_ROADS = {
+    "street": (0.35, "#cfd3d8"),
     "tertiary": (0.7, "#c3c8ce"),
     "secondary": (1.1, "#aeb4bc"),
     "primary": (1.6, "#989fa8"),
@@ -78,20 +77,6 @@ def find_ground(
     span = np.maximum(span, [span[1] * _ASPECT[0], span[0] / _ASPECT[1]])
     inches = span * np.min(np.array(_LONGEST_IN) / span)
     return Ground((west + east - span[0]) / 2, (south + north - span[1]) / 2, *span, *inches)
-
-
-def add_land(figure: Figure, ground: Ground, box: tuple[float, float, float, float]) -> Axes:
-    """Return empty axes of the ground; `box` is left, bottom, width and height."""
-    land = figure.add_axes(box)
-    land.set(
-        xlim=(ground.west, ground.west + ground.width_m),
-        ylim=(ground.south, ground.south + ground.height_m),
-        xticks=[],
-        yticks=[],
-        facecolor="#f7f7f5",
-    )
-    land.spines[:].set_color("#d1d5db")
-    return land
 
 
 def energy_wanted(cells: gpd.GeoDataFrame) -> tuple[Array, str]:
@@ -196,22 +181,15 @@ def draw_roads(land: Axes, edges: gpd.GeoDataFrame) -> None:
     # A two-way street is two edges; drawing both would only enlarge the file.
     shapes = shapely.normalize(np.asarray(edges.geometry.array))
     edges = edges[~pd.Series(shapely.to_wkb(shapes)).duplicated().to_numpy()]
-    kinds = edges["highway"].map(_road_kind)
-    for order, kind in enumerate(["street", *_MAIN_ROADS]):
+    kinds = edges["highway"].astype(str).str.removesuffix("_link")
+    kinds = kinds.where(kinds.isin(_ROADS.keys()), "street")
+    for order, (kind, (width, colour)) in enumerate(_ROADS.items()):
         lines = np.asarray(edges.geometry.array)[(kinds == kind).to_numpy()]
-        width, colour = _MAIN_ROADS.get(kind, _STREET)
         drawn = LineCollection(
             [shapely.get_coordinates(line) for line in lines],
             colors=colour, linewidths=width, capstyle="round", zorder=2 + order / 10,
         )  # fmt: skip
         land.add_collection(drawn, autolim=False)
-
-
-def _road_kind(highway: Any) -> str:
-    """Return the class of a road without ``_link``; the first class if it has several."""
-    first = highway[0] if isinstance(highway, list) and highway else highway
-    kind = str(first).removesuffix("_link")
-    return kind if kind in _MAIN_ROADS else "street"
 
 
 def marker_pt2(power_kw: Array, of_kw: float) -> Array:

@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting.errors import InputError
+from siting.errors import naming, refuse
 from siting.roads.strokes import strokes
 from siting.tables import DEMAND, SERVICE
 
@@ -27,46 +27,15 @@ _SERVICE_COLUMNS = [column.name for column in SERVICE.columns]
 def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFrame:
     """Return one row per cell: its demand and the energy served, in kWh/day.
 
-    Parameters
-    ----------
-    cells
-        `siting.tables.CELLS`; further columns are kept.
-    demand
-        `siting.tables.DEMAND` with ``served_kwh_day``; further columns are the user's.
+    `cells`: `siting.tables.CELLS`; `demand`: `siting.tables.DEMAND` with ``served_kwh_day``; both
+    may have further columns.
 
-    Returns
-    -------
-    GeoDataFrame
-        The cells in their order and coordinate reference system: ``cell_id``, ``people``,
-        ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing
-        where nothing is wanted), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for
-        each vehicle class in the order they first appear, ``snap_m``, ``in_network`` (false if the
-        cell is too far from a road), other columns of the cells, demand columns equal in all rows
-        of a cell (`one_each`), ``geometry``.
-
-    Raises
-    ------
-    InputError
-        If a demand row names an unknown cell.
-
-    Examples
-    --------
-    >>> cells = gpd.GeoDataFrame(
-    ...     {"cell_id": ["c00001"], "people": [90.0], "node_id": [7], "snap_m": [12.0]},
-    ...     geometry=gpd.points_from_xy([320_000.0], [3_730_000.0], crs=32643),
-    ... )
-    >>> demand = pd.DataFrame(
-    ...     {
-    ...         "demand_id": ["d00001"],
-    ...         "cell_id": ["c00001"],
-    ...         "vehicle_class": ["car"],
-    ...         "demand_kwh_day": [40.0],
-    ...         "served_kwh_day": [30.0],
-    ...     }
-    ... )
-    >>> layer = demand_layer(cells, demand)
-    >>> layer[["unserved_kwh_day", "served_share", "demand_car_kwh_day"]].to_dict("list")
-    {'unserved_kwh_day': [10.0], 'served_share': [0.75], 'demand_car_kwh_day': [40.0]}
+    Result: the cells in their order and coordinate reference system: ``cell_id``, ``people``,
+    ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing where
+    nothing is wanted), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for each vehicle
+    class in the order they first appear, ``snap_m``, ``in_network`` (false if the cell is too far
+    from a road), other columns of the cells, demand columns equal in all rows of a cell
+    (`one_each`), ``geometry``. Raises `InputError` if a demand row names an unknown cell.
     """
     _require_known(demand, "demand", "cell_id", cells)
     wanted, served = (_by_class(cells, demand, f"{what}_kwh_day") for what in ("demand", "served"))
@@ -143,21 +112,15 @@ def outside_layer(
     far = cells[cells["node_id"].isna()]
     wanted = demand.groupby("cell_id")["demand_kwh_day"].sum().reindex(far["cell_id"])
     unreached = "too far from a road of the network: wanted, but cannot be served"
-    parts = [
-        gpd.GeoDataFrame(
-            {
-                "people": layer["people"].to_numpy(dtype=float),
-                "demand_kwh_day": kwh_day,
-                "reason": reason,
-            },
-            geometry=layer.geometry.to_numpy(),
-            crs=layer.crs,
-        ).to_crs(4326)
-        for layer, kwh_day, reason in (
-            (far, wanted.fillna(0.0).to_numpy(dtype=float), unreached),
-            (people_outside, np.nan, "outside the area of the study: not counted"),
-        )
-    ]
+    parts = []
+    for layer, kwh_day, reason in (
+        (far, wanted.fillna(0.0).to_numpy(dtype=float), unreached),
+        (people_outside, np.nan, "outside the area of the study: not counted"),
+    ):
+        people = layer["people"].to_numpy(dtype=float)
+        table = {"people": people, "demand_kwh_day": kwh_day, "reason": reason}
+        part = gpd.GeoDataFrame(table, geometry=layer.geometry.to_numpy(), crs=layer.crs)
+        parts.append(part.to_crs(4326))
     filled = [part for part in parts if len(part)]
     if not filled:
         return parts[0]
@@ -264,7 +227,5 @@ def _by_class(cells: gpd.GeoDataFrame, demand: pd.DataFrame, value: str) -> pd.D
 
 
 def _require_known(rows: pd.DataFrame, where: str, key: str, known: gpd.GeoDataFrame) -> None:
-    unknown = rows.loc[~rows[key].isin(known[key]), key].drop_duplicates().astype(str)
-    if len(unknown):
-        what = f"{len(unknown):,} not known"
-        raise InputError(f"{where}, column {key}", what, ids=tuple(unknown))
+    unknown = rows.loc[~rows[key].isin(known[key]), key]
+    refuse(naming(f"{where}, column {key}", "not known", unknown, count=True))

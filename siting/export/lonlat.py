@@ -30,9 +30,9 @@ def to_lonlat(layer: gpd.GeoDataFrame, where: str = "layer") -> gpd.GeoDataFrame
     small for that grid is drawn about 1 cm wide or long instead of vanishing. Empty shapes become
     missing, and heights are dropped.
 
-    `layer`: any layer with a coordinate reference system; it is not changed; `where`: name for
-    error messages. Result: the same rows and columns, with the shapes in ``geometry``, EPSG:4326.
-    Raises `InputError` if the layer has no geometry or no coordinate reference system.
+    `layer` is not changed; `where` is its name in errors. Result: the same rows and columns, with
+    the shapes in ``geometry``, EPSG:4326. Raises `InputError` if the layer has no geometry or no
+    coordinate reference system.
 
     >>> centre = gpd.points_from_xy([320_000.0], [3_730_000.0], crs=32643)
     >>> to_lonlat(gpd.GeoDataFrame({"site_id": ["s0001"]}, geometry=centre)).geometry[0]

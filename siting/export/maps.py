@@ -47,14 +47,12 @@ def plan_figure(
 
     A cell is darker the more energy it wants per day (per km², or per cell if cells are points). It
     turns from orange to green with the share served. New stations are circles and existing ones
-    diamonds, their areas in proportion to their power. Cells with less than half
-    served are hatched, because a grey print has no colours.
+    diamonds, their areas in proportion to their power.
 
     `edges`: roads with ``highway``, in a projected coordinate reference system (metres);
-    `cells_layer`: as `demand_layer`; `sites`: stations of the plan with ``existing`` and
-    ``power_kw``; `title`, `subtitle`, `note`: the lines above and below the map (see `MapPage`).
-    Raises `InputError` if the roads are not in metres, or there is nothing to draw;
-    `MissingExtraError` if Matplotlib is not installed.
+    `cells_layer`: as `demand_layer`; `sites`: stations with ``existing`` and ``power_kw``; `title`,
+    `subtitle`, `note`: the lines above and below the map. Raises `InputError` if the roads are not
+    in metres, or there is nothing to draw; `MissingExtraError` if Matplotlib is not installed.
     """
     drawing.require_metres(edges)
     cells, stations = cells_layer.to_crs(edges.crs), sites.to_crs(edges.crs)
@@ -63,28 +61,31 @@ def plan_figure(
     top = drawing.darkest(wanted)
     page = MapPage(ground, title=title, subtitle=subtitle, note=note, side_in=_SIDE_IN)
     land = page.land()
-    colours = drawing.shade(wanted / top, drawing.served_share(cells))
-    drawing.draw_cells(land, ground, cells, colours)
+    _draw_plan(land, ground, edges, cells, stations, wanted / top)
     drawing.draw_unserved(land, cells)
-    drawing.draw_roads(land, edges)
-    drawing.draw_sites(land, stations)
-    drawing.draw_scale_and_north(land, ground)
     _draw_key(page.side(_KEY_IN), ground.height_in, cells, stations, top, unit)
     return page.figure
 
 
+def _draw_plan(
+    land: Axes, ground: Ground, edges: gpd.GeoDataFrame, cells: gpd.GeoDataFrame,
+    stations: gpd.GeoDataFrame, amount: Array,
+) -> None:  # fmt: skip
+    """Draw the map of a plan; `amount` is the darkness of each cell."""
+    shades = drawing.shade(amount, drawing.served_share(cells))
+    drawing.draw_cells(land, ground, cells, shades)
+    drawing.draw_roads(land, edges)
+    drawing.draw_sites(land, stations)
+    drawing.draw_scale_and_north(land, ground)
+
+
 def _draw_key(
-    side: Axes,
-    height_in: float,
-    cells: gpd.GeoDataFrame,
-    stations: gpd.GeoDataFrame,
-    top: float,
-    unit: str,
-) -> None:
+    side: Axes, height_in: float, cells: gpd.GeoDataFrame, stations: gpd.GeoDataFrame,
+    top: float, unit: str,
+) -> None:  # fmt: skip
     """Draw the key from the top down; heights are in inches."""
     from matplotlib.patches import Rectangle
 
-    side.set(xlim=(0, _KEY_IN), ylim=(-height_in, 0))
     side.axis("off")
     existing, power = stations["existing"].to_numpy(dtype=bool), drawing.power_kw(stations)
     wanted, served = cells["demand_kwh_day"].sum(), cells["served_kwh_day"].sum()
@@ -182,11 +183,7 @@ def draw_side_by_side(
     for i, (text, cells, sites) in enumerate(drawn):
         land = page.land(i)
         land.set_title(text, loc="left", size=10, weight="bold", color=INK, parse_math=False)
-        colours = drawing.shade(wanted / top, drawing.served_share(cells))
-        drawing.draw_cells(land, ground, cells, colours)
-        drawing.draw_roads(land, edges)
-        drawing.draw_sites(land, sites)
-        drawing.draw_scale_and_north(land, ground)
+        _draw_plan(land, ground, edges, cells, sites, wanted / top)
     save_figure(page.figure, path)
 
 
@@ -206,19 +203,19 @@ def draw_differences(
     x, y = stations.geometry.x.to_numpy(), stations.geometry.y.to_numpy()
     status, old = stations["status"].to_numpy(object), stations["existing"].to_numpy(bool)
     held = stations["in_runs"].to_numpy(object)
-    layers: list[tuple[str, np.ndarray, dict[str, Any]]] = [
-        ("existing, in all", (status == "all") & old, {"c": EXISTING, "marker": "D", "s": 34}),
-        ("in all, same chargers", (status == "all") & ~old, {"c": IN_ALL, "marker": "o", "s": 40}),
-        ("in all, other chargers", status == "changed", {"c": CHANGED, "marker": "s", "s": 46}),
-    ]
-    names = list(dict.fromkeys(held[status == "some"]))
-    for i, name in enumerate(sorted(names, key=lambda n: (n.count(";"), n))):
-        look: dict[str, Any] = {"c": ONLY[i % len(ONLY)], "marker": "^v"[i % 2], "s": 52}
-        layers.append((f"only in {name}", (status == "some") & (held == name), look))
-    for text, mask, style in layers:
-        if mask.any():
-            land.scatter(x[mask], y[mask], edgecolors="white", linewidths=0.8, zorder=5,
-                         label=f"{text} ({mask.sum():,})", **style)  # fmt: skip
+
+    def mark(text: str, chosen: Array, c: str, marker: str, s: float) -> None:
+        if chosen.any():
+            land.scatter(x[chosen], y[chosen], s=s, c=c, marker=marker, edgecolors="white",
+                         linewidths=0.8, zorder=5, label=f"{text} ({chosen.sum():,})")  # fmt: skip
+
+    mark("existing, in all", (status == "all") & old, EXISTING, "D", 34)
+    mark("in all, same chargers", (status == "all") & ~old, IN_ALL, "o", 40)
+    mark("in all, other chargers", status == "changed", CHANGED, "s", 46)
+    names = sorted(set(held[status == "some"]), key=lambda n: (n.count(";"), n))
+    for i, name in enumerate(names):
+        chosen = (status == "some") & (held == name)
+        mark(f"only in {name}", chosen, ONLY[i % len(ONLY)], "^v"[i % 2], 52)
     land.legend(loc="upper left", fontsize=8, framealpha=0.9, edgecolor="#d1d5db")
     drawing.draw_scale_and_north(land, ground)
     save_figure(page.figure, path)
@@ -243,10 +240,9 @@ def draw_demand(
 
     Each map has its own scale, up to the value that 97 % of its cells stay below.
 
-    `path`: the file; it appears whole or not at all; `edges`: roads with ``highway``, in a
-    projected coordinate reference system (metres); `cells`, `demand`: `siting.tables.CELLS` and
-    `siting.tables.DEMAND`; `title`, `note`: the lines above and below. Raises `InputError` if the
-    roads are not in metres; `MissingExtraError` if Matplotlib is not installed.
+    `edges`: roads with ``highway``, in a projected coordinate reference system (metres); `cells`,
+    `demand`: `siting.tables.CELLS` and `siting.tables.DEMAND`. Raises `InputError` if the roads are
+    not in metres; `MissingExtraError` if Matplotlib is not installed.
     """
     drawing.require_metres(edges)
     layer = wanted_layer(cells, demand).to_crs(edges.crs)
@@ -323,8 +319,13 @@ class MapPage:
         row, column = divmod(number, self.columns)
         left_in = EDGE_IN + column * self.step_in[0]
         down_in = self.first_in + row * self.step_in[1]
-        box = self._box(left_in, down_in, self.ground.width_in)
-        return drawing.add_land(self.figure, self.ground, box)
+        ground = self.ground
+        land = self.figure.add_axes(self._box(left_in, down_in, ground.width_in))
+        land.set(xlim=(ground.west, ground.west + ground.width_m),
+                 ylim=(ground.south, ground.south + ground.height_m),
+                 xticks=[], yticks=[], facecolor="#f7f7f5")  # fmt: skip
+        land.spines[:].set_color("#d1d5db")
+        return land
 
     def side(self, wide_in: float) -> Axes:
         """Return axes of a map's height at the right edge of the page."""

@@ -56,7 +56,7 @@ def write_qgis_project(
     styles: Mapping[str, Sequence[Style]],
     title: str,
     note: str,
-    credit: str = "",
+    credit: str,
 ) -> None:
     """Write a QGIS project of the layers of the ``plan.gpkg`` in the same folder.
 
@@ -65,7 +65,33 @@ def write_qgis_project(
     page.
     """
     shown = {name: layer for name, layer in layers.items() if styles.get(name) and len(layer)}
-    text = _project(shown, styles, title, note, credit)
+    points = gpd.GeoDataFrame(shown.get("roads", next(iter(shown.values()))))
+    local = points if points.crs.is_projected else points.to_crs(points.estimate_utm_crs())
+    crs, bounds = local.crs.to_string(), local.total_bounds
+    root = Element("qgis", version=QGIS_VERSION, projectname=title)
+    SubElement(root, "title").text = title
+    _crs(SubElement(root, "projectCrs"), crs)
+    tree = SubElement(root, "layer-tree-group")
+    held = SubElement(root, "projectlayers")
+    for name, layer in shown.items():
+        source = f"./plan.gpkg|layername={name}"
+        checked = "Qt::Unchecked" if name in _OFF else "Qt::Checked"
+        SubElement(tree, "layer-tree-layer", id=_ID + name, name=name.replace("_", " "),
+                   source=source, providerKey="ogr", checked=checked, expanded="0")  # fmt: skip
+        held.append(_layer(name, layer, styles[name][0], source))
+    canvas = SubElement(root, "mapcanvas", name="theMapCanvas")
+    SubElement(canvas, "units").text = "meters"
+    extent = SubElement(canvas, "extent")
+    for side, value in zip(("xmin", "ymin", "xmax", "ymax"), bounds, strict=True):
+        SubElement(extent, side).text = f"{value:.3f}"
+    _crs(SubElement(canvas, "destinationsrs"), crs)
+    heads = {name: styles[name][0].name for name in shown}
+    SubElement(root, "Layouts").append(_page(title, note, credit, bounds, heads))
+    properties = SubElement(root, "properties")
+    system = SubElement(properties, "SpatialRefSys")
+    SubElement(system, "ProjectionsEnabled", type="int").text = "1"
+    SubElement(SubElement(properties, "Paths"), "Absolute", type="bool").text = "false"
+    text = qgis_xml(root)
 
     def write(part: Path) -> None:
         # The same plan must give the same file, so the content has a fixed time.
@@ -75,46 +101,6 @@ def write_qgis_project(
             packed.writestr(inside, text)
 
     write_whole(path, write)
-
-
-def _project(
-    layers: Mapping[str, pd.DataFrame],
-    styles: Mapping[str, Sequence[Style]],
-    title: str,
-    note: str,
-    credit: str,
-) -> str:
-    root = Element("qgis", version=QGIS_VERSION, projectname=title)
-    SubElement(root, "title").text = title
-    points = layers.get("roads", next(iter(layers.values()), None))
-    frame = None
-    if isinstance(points, gpd.GeoDataFrame):
-        local = points if points.crs.is_projected else points.to_crs(points.estimate_utm_crs())
-        frame = (str(local.crs.to_string()), [float(v) for v in local.total_bounds])
-        _crs(SubElement(root, "projectCrs"), frame[0])
-    tree = SubElement(root, "layer-tree-group")
-    held = SubElement(root, "projectlayers")
-    for name, layer in layers.items():
-        source = f"./plan.gpkg|layername={name}"
-        checked = "Qt::Unchecked" if name in _OFF else "Qt::Checked"
-        SubElement(tree, "layer-tree-layer", id=_ID + name, name=name.replace("_", " "),
-                   source=source, providerKey="ogr", checked=checked, expanded="0")  # fmt: skip
-        held.append(_layer(name, layer, styles[name][0], source))
-    if frame is not None:
-        canvas = SubElement(root, "mapcanvas", name="theMapCanvas")
-        SubElement(canvas, "units").text = "meters"
-        extent = SubElement(canvas, "extent")
-        for side, value in zip(("xmin", "ymin", "xmax", "ymax"), frame[1], strict=True):
-            SubElement(extent, side).text = f"{value:.3f}"
-        _crs(SubElement(canvas, "destinationsrs"), frame[0])
-        SubElement(root, "Layouts").append(
-            _page(title, note, credit, frame[1], {name: styles[name][0].name for name in layers})
-        )
-    properties = SubElement(root, "properties")
-    system = SubElement(properties, "SpatialRefSys")
-    SubElement(system, "ProjectionsEnabled", type="int").text = "1"
-    SubElement(SubElement(properties, "Paths"), "Absolute", type="bool").text = "false"
-    return qgis_xml(root)
 
 
 def _layer(name: str, layer: pd.DataFrame, style: Style, source: str) -> Element:

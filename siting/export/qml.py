@@ -8,6 +8,7 @@ and closer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
 from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element, SubElement
@@ -19,8 +20,12 @@ _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 # Property kinds of QGIS: by a field, by an expression.
 _FIELD, _EXPRESSION = 2, 3
 _AREA = 1  # a marker's area in proportion to the value
-# Fonts tried in turn; the first ones draw Urdu in the style of Pakistan.
-FONTS = ("Noto Sans", "Open Sans", "Segoe UI", "DejaVu Sans", "Noto Naskh Arabic")
+LEAST_MM, MOST_MM = 1.0, 8.0  # widths of markers by a field
+# Places of labels: along a line, and beside a point or area.
+_ALONG_LINE = {"placement": "2", "placementFlags": "9", "repeatDistance": "60",
+               "repeatDistanceUnits": "MM"}  # fmt: skip
+_BESIDE_POINT = {"placement": "6", "dist": "0", "distUnits": "MM", "offsetType": "1",
+                 "predefinedPositionOrder": "TR,TL,BR,BL,R,L,TSR,BSR"}  # fmt: skip
 
 
 class Class(NamedTuple):
@@ -41,12 +46,10 @@ class Rule(NamedTuple):
 
 
 class Size(NamedTuple):
-    """Marker areas by a field: a marker of the largest value, `most`, is `most_mm` wide."""
+    """Marker areas by a field: a marker of the largest value, `most`, is `MOST_MM` wide."""
 
     field: str
     most: float
-    least_mm: float
-    most_mm: float
     title: str
     examples: tuple[tuple[float, str], ...]
 
@@ -85,8 +88,8 @@ def marker(
     if size is not None:
         by_area = {
             "exponent": 0.5,
-            "minSize": size.least_mm,
-            "maxSize": size.most_mm,
+            "minSize": LEAST_MM,
+            "maxSize": MOST_MM,
             "minValue": 0.0,
             "maxValue": float(size.most),
             "nullSize": 2.0,
@@ -149,13 +152,11 @@ def single(symbol: Element, size: Size | None = None) -> Element:
 
 def categorised(expression: str, classes: Sequence[Class], size: Size | None = None) -> Element:
     """Return a renderer with a symbol for each value of an expression."""
-    renderer = _renderer("categorizedSymbol", [c.symbol for c in classes], attr=expression)
-    categories = Element("categories")
+    renderer, categories = _classed("categorizedSymbol", expression, "categories", classes)
     for i, (value, label, _) in enumerate(classes):
         kind = {bool: "bool", int: "integer"}.get(type(value), "string")
         SubElement(categories, "category", value=_value(value), type=kind,
                    label=qgis_label(label), symbol=str(i), render="true")  # fmt: skip
-    renderer.insert(0, categories)
     if classes:
         _add_size_legend(renderer, size, classes[0].symbol)
     return renderer
@@ -163,13 +164,11 @@ def categorised(expression: str, classes: Sequence[Class], size: Size | None = N
 
 def graduated(field: str, classes: Sequence[Class]) -> Element:
     """Return a renderer with a symbol for each range ``(low, high)`` of a field."""
-    renderer = _renderer("graduatedSymbol", [c.symbol for c in classes], attr=field)
+    renderer, ranges = _classed("graduatedSymbol", field, "ranges", classes)
     renderer.set("graduatedMethod", "GraduatedColor")
-    ranges = Element("ranges")
     for i, ((low, high), label, _) in enumerate(classes):
         SubElement(ranges, "range", lower=f"{low:.15g}", upper=f"{high:.15g}",
                    label=qgis_label(label), symbol=str(i), render="true")  # fmt: skip
-    renderer.insert(0, ranges)
     return renderer
 
 
@@ -196,44 +195,29 @@ def labels(
     hex_: str = "#1f2937",
     along_line: bool = False,
     away_mm: float = 0.0,
-    bold: bool = False,
     priority: int = 5,
 ) -> Element:
     """Return labels by an expression, with a white halo, at `scale` and closer."""
-    labeling = Element("labeling", type="simple")
-    settings = SubElement(labeling, "settings", calloutType="simple")
-    style = SubElement(settings, "text-style", fieldName=expression, isExpression="1",
-                       fontFamily=FONTS[0], fontSize=f"{size_pt:g}", fontSizeUnit="Point",
-                       textColor=colour(hex_), fontWeight="75" if bold else "50",
-                       namedStyle="Bold" if bold else "", multilineHeight="0.95")  # fmt: skip
-    families = SubElement(style, "families")
-    for name in FONTS:
-        SubElement(families, "family", name=name)
-    SubElement(style, "text-buffer", bufferDraw="1", bufferSize="0.7", bufferSizeUnits="MM",
-               bufferColor=colour("#ffffff", 0.9), bufferNoFill="1", bufferOpacity="1")  # fmt: skip
-    # Each label line has its own direction: Urdu from the right, Latin from the left.
-    SubElement(settings, "text-format", multilineAlign="1", autoWrapLength="30")
-    placement = SubElement(settings, "placement", priority=str(priority))
+    labeling = ET.fromstring((files("siting.export") / "labels.xml").read_text(encoding="utf-8"))
+    style, placement, rendering = (
+        next(labeling.iter(tag)) for tag in ("text-style", "placement", "rendering")
+    )
+    style.attrib.update(fieldName=expression, fontSize=f"{size_pt:g}", textColor=colour(hex_))
+    placement.set("priority", str(priority))
     if along_line:
-        where = {"placement": "2", "placementFlags": "9", "repeatDistance": "60"}
-        where["repeatDistanceUnits"] = "MM"
+        placement.attrib.update(_ALONG_LINE)
     else:
-        where = {"placement": "6", "dist": f"{away_mm:g}", "distUnits": "MM", "offsetType": "1"}
-        where["predefinedPositionOrder"] = "TR,TL,BR,BL,R,L,TSR,BSR"
-    placement.attrib.update(where)
-    SubElement(settings, "rendering", drawLabels="1", scaleVisibility="1", scaleMin="1",
-               scaleMax=str(scale), mergeLines="1" if along_line else "0", obstacle="1",
-               upsidedownLabels="0")  # fmt: skip
+        placement.attrib.update(_BESIDE_POINT, dist=f"{away_mm:g}")
+    rendering.attrib.update(scaleMax=str(scale), mergeLines="1" if along_line else "0")
     return labeling
 
 
-def area_labels(expression: str, *, scale: int) -> Element:
+def area_labels(expression: str) -> Element:
     """Return labels in the middle of polygons."""
-    labeling = labels(expression, scale=scale, size_pt=9.0, hex_="#374151", bold=True)
-    placement = labeling.find("settings/placement")
-    assert placement is not None
-    placement.set("placement", "1")
-    placement.set("centroidInside", "1")
+    labeling = labels(expression, scale=400_000, size_pt=9.0, hex_="#374151")
+    style, placement = (next(labeling.iter(tag)) for tag in ("text-style", "placement"))
+    style.attrib.update(fontWeight="75", namedStyle="Bold")
+    placement.attrib.update(placement="1", centroidInside="1")
     return labeling
 
 
@@ -273,6 +257,14 @@ def qgis_xml(root: Element) -> str:
     """Return the text of a QGIS document, without characters that XML forbids."""
     ET.indent(root, " ")
     return _DOCTYPE + visible(ET.tostring(root, encoding="unicode"))
+
+
+def _classed(kind: str, attr: str, tag: str, classes: Sequence[Class]) -> tuple[Element, Element]:
+    """Return a renderer by an expression, and its element for the classes, still empty."""
+    renderer = _renderer(kind, [one.symbol for one in classes], attr)
+    held = Element(tag)
+    renderer.insert(0, held)
+    return renderer, held
 
 
 def _renderer(kind: str, symbols: Sequence[Element], attr: str = "") -> Element:

@@ -64,8 +64,8 @@ _GEOJSON = {"sites": "site_id", "demand": "cell_id", "service": None, "candidate
 
 def write_run_tables(
     folder: Path, plan: Any, *, credit: str = "", made: date | None = None, **shown: Any
-) -> list[Path]:
-    """Write a run's layers (lon/lat, degrees) and tables into a folder; return the files.
+) -> None:
+    """Write a run's layers (lon/lat, degrees) and tables into a folder.
 
     `folder`: an existing one; `plan`, `shown`: as for `layers_of`, with the plan's ``title`` and
     ``note``; `credit`: owner, licence and date of the data (`credit_line`); `made`: the date for
@@ -93,13 +93,11 @@ def write_run_tables(
     drawn = [name for name in _DRAWN if name in layers]
     layers = {name: layers[name] for name in dict.fromkeys([*drawn, *layers])}
     styles = {name: styles_of(name, layer) for name, layer in layers.items()}
-    written = []
     for name, key in _GEOJSON.items():
-        if name not in layers:
-            continue
-        path = folder / f"{name}.geojson"
-        write_geojson(layers[name], path, name=name, note=descriptions[name], key=key)
-        written += [path, *write_qml(path, styles[name])]
+        if name in layers:
+            path = folder / f"{name}.geojson"
+            write_geojson(layers[name], path, name=name, note=descriptions[name], key=key)
+            write_qml(path, styles[name])
     write_geopackage(
         folder / "plan.gpkg",
         layers,
@@ -113,8 +111,6 @@ def write_run_tables(
     write_csv(plan.sites, folder / "sites.csv", note=said)
     write_csv(layers["offers"], folder / "offers.csv", note=said)
     write_csv(layers["dictionary"], folder / "dictionary.csv")
-    names = ("plan.gpkg", "plan.qgz", "sites.csv", "offers.csv", "dictionary.csv")
-    return [*written, *(folder / name for name in names)]
 
 
 def layers_of(

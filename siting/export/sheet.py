@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from siting.pages import cells_of, table
+from siting.pages import cells_of, page, table
 from siting.texts import html_text
 
 WIDTH, HEIGHT, EDGE = 1000, 720, 12
@@ -18,9 +18,19 @@ WIDTH, HEIGHT, EDGE = 1000, 720, 12
 _DRAWN = ("motorway", "trunk", "primary", "secondary", "tertiary")
 
 
-def style_of_sheet() -> str:
-    """Return the style sheet of pages that are printed."""
-    return (files("siting.export") / "sheet.css").read_text(encoding="utf-8")
+def sheet(title: str, body: str) -> str:
+    """Return a page for printing, given its title as text and its body as HTML."""
+    style = (files("siting.export") / "sheet.css").read_text(encoding="utf-8")
+    return page(title, style, body)
+
+
+def points_of(notes: Iterable[str]) -> str:
+    """Return notes as the points of an HTML list, each a sentence.
+
+    >>> points_of(["no bid won"])
+    '<li>No bid won.</li>'
+    """
+    return "".join(f"<li>{html_text(note[:1].upper() + note[1:])}.</li>" for note in notes)
 
 
 def table_of(columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]) -> str:

@@ -38,11 +38,10 @@ KINDS = {
     "marketplace": ("star", "#1b7f79"),
 }
 OTHER_KINDS = (
-    ("equilateral_triangle", "#4d4d4d"),
-    ("octagon", "#3b6fb6"),
-    ("circle", "#5b3a1a"),
-    ("square", "#6b2c91"),
+    *(("equilateral_triangle", "#4d4d4d"), ("octagon", "#3b6fb6")),
+    *(("circle", "#5b3a1a"), ("square", "#6b2c91")),
 )
+CLASSES = 5  # of energy
 CLOSE, STREETS, DETAIL = 25_000, 150_000, 60_000  # scale denominators
 _ROADS = (
     ("Motorway, trunk road", ("motorway", "trunk"), 0.75, "#858c96", 4),
@@ -75,20 +74,13 @@ def styles_of(name: str, layer: pd.DataFrame) -> list[Style]:
     ]
 
 
-def write_qml(path: Path, styles: Sequence[Style]) -> list[Path]:
-    """Write a layer's first style beside its file, where QGIS looks; return the files.
-
-    The style of ``sites.geojson`` becomes ``sites.qml``; without a style nothing is written.
-    """
-    if not styles:
-        return []
-    beside = path.with_suffix(".qml")
-    write_text(beside, styles[0].qml)
-    return [beside]
+def write_qml(path: Path, styles: Sequence[Style]) -> None:
+    """Write a layer's first style where QGIS looks: ``sites.qml`` beside ``sites.geojson``."""
+    write_text(path.with_suffix(".qml"), styles[0].qml)
 
 
-def breaks(values: Any, count: int = 5) -> list[float]:
-    """Return up to `count` rising round upper limits that split positive values evenly.
+def breaks(values: Any) -> list[float]:
+    """Return up to `CLASSES` rising round upper limits that split positive values evenly.
 
     The last limit is at least the largest value. Empty without positive values.
 
@@ -104,9 +96,9 @@ def breaks(values: Any, count: int = 5) -> list[float]:
     if not len(numbers):
         return []
     # The top class is the highest twentieth, because few cells are very dense.
-    parts = np.linspace(0, 1, count + 1)[1:]
+    parts = np.linspace(0, 1, CLASSES + 1)[1:]
     if len(numbers) > 20:
-        parts = np.append(np.linspace(0, 0.95, count)[1:], 1.0)
+        parts = np.append(np.linspace(0, 0.95, CLASSES)[1:], 1.0)
     tops = [float(np.quantile(numbers, part)) for part in parts]
     coarse, fine = (sorted({_round_up(top, steps) for top in tops}) for steps in (_COARSE, _FINE))
     # Values close together need limits close together.
@@ -144,9 +136,14 @@ def _ranges(
     return {"renderer": qml.graduated(field, classes), "shown_by": '"cell_id"'}
 
 
+def _all(layer: gpd.GeoDataFrame, kind: str) -> bool:
+    """Return whether all shapes are of a kind, single or multiple."""
+    return bool(layer.geom_type.dropna().str.removeprefix("Multi").eq(kind).all())
+
+
 def _area_symbol(layer: gpd.GeoDataFrame) -> Callable[[str], Any]:
     """Return a function from colour to a cell's symbol; cells may be points."""
-    if len(layer) and layer.geom_type.dropna().isin(["Point", "MultiPoint"]).all():
+    if len(layer) and _all(layer, "Point"):
         return lambda hex_: qml.marker("square", hex_, 2.5, outline_mm=0.1)
     return lambda hex_: qml.fill(hex_)
 
@@ -174,8 +171,7 @@ def _demand(layer: gpd.GeoDataFrame) -> Drawn:
 
 
 def _stations(layer: gpd.GeoDataFrame) -> Drawn:
-    power = layer["power_kw"].to_numpy(dtype=float, na_value=np.nan)
-    size = _size("power_kw", power, "kW", "Power")
+    size = _size(layer, "power_kw", "kW", "Power")
     standing = layer["existing"].to_numpy(dtype=bool)
     kinds = sorted(layer["kind"][~standing].astype(str).unique())
     looks = KINDS | dict(zip((kind for kind in kinds if kind not in KINDS), cycle(OTHER_KINDS)))
@@ -208,12 +204,15 @@ def _new(kind: str) -> str:
     return f"New: {text}"
 
 
-def _size(field: str, values: Any, unit: str, title: str) -> Size:
+def _size(
+    layer: gpd.GeoDataFrame, field: str, unit: str, title: str, per_unit: float = 1.0
+) -> Size:
+    values = layer[field].to_numpy(dtype=float, na_value=np.nan) / per_unit
     known = values[np.isfinite(values) & (values > 0)]
     most = _round_up(float(known.max())) if len(known) else 1.0
     examples = dict.fromkeys([_round_up(most / 8), _round_up(most / 3), most])
-    told = tuple((value, f"{value:,g} {unit}") for value in examples)
-    return Size(field, most, least_mm=1.0, most_mm=8.0, title=title, examples=told)
+    told = tuple((value * per_unit, f"{value:,g} {unit}") for value in examples)
+    return Size(field, most * per_unit, title, told)
 
 
 def _service(layer: gpd.GeoDataFrame) -> Drawn:
@@ -267,13 +266,13 @@ def _outside(layer: gpd.GeoDataFrame) -> Drawn:
 
 
 def _hatch(layer: gpd.GeoDataFrame, style: str) -> Any:
-    if len(layer) and layer.geom_type.dropna().isin(["Point", "MultiPoint"]).all():
+    if len(layer) and _all(layer, "Point"):
         return qml.marker("cross2", "#7f2704", 1.2, outline="#7f2704", outline_mm=0.2)
     return qml.fill("#7f2704", style=style, outline="#7f2704", outline_mm=0.15)
 
 
 def _zones(layer: gpd.GeoDataFrame) -> Drawn:
-    if len(layer) and not layer.geom_type.dropna().isin(["Polygon", "MultiPolygon"]).all():
+    if not _all(layer, "Polygon"):
         return _plain(layer)
     symbol = qml.fill("#ffffff", style="no", outline="#5b21b6", outline_mm=0.45)
     name = next((c for c in ("name", "zone", "zone_id") if c in layer), "")
@@ -282,19 +281,18 @@ def _zones(layer: gpd.GeoDataFrame) -> Drawn:
         text += " || '\\n' || format_number(100 * \"served_share\", 0) || ' % served'"
     how: dict[str, Any] = {"renderer": qml.single(symbol), "shown_by": f'"{name}"'}
     if name:
-        how["labeling"] = qml.area_labels(text, scale=400_000)
+        how["labeling"] = qml.area_labels(text)
     drawn: Drawn = [("Zones", "outlines, named", how)]
     if "served_share" in layer:
-        share = _shares(layer) | {"labeling": qml.area_labels(text, scale=400_000)}
+        share = _shares(layer) | {"labeling": qml.area_labels(text)}
         drawn.append(("Share served", "share of each zone's energy that is served", share))
     return drawn
 
 
 def _isochrones(layer: gpd.GeoDataFrame) -> Drawn:
-    bands = list(zip(layer["over_min"], layer["within_min"], strict=True))
     classes = [
-        Class(band, f"{band[0]:g} to {band[1]:g} min", qml.fill(hex_, outline=hex_))
-        for band, hex_ in zip(bands, MINUTES, strict=False)
+        Class((low, high), f"{low:g} to {high:g} min", qml.fill(hex_, outline=hex_))
+        for low, high, hex_ in zip(layer["over_min"], layer["within_min"], MINUTES, strict=False)
     ]
     how = {"renderer": qml.graduated("within_min", classes), "opacity": 0.6,
            "shown_by": '"within_min"'}  # fmt: skip
@@ -325,31 +323,27 @@ def _alternatives(layer: gpd.GeoDataFrame) -> Drawn:
 
 
 def _robust(layer: gpd.GeoDataFrame) -> Drawn:
+    always = qml.marker("circle", WANTED[4], 3.6, outline=EXISTING_RIM)
+    sometimes = qml.marker("circle", "#ffffff", 2.6, outline=WANTED[4])
     classes = [
-        Class(True, "in every scenario's own plan",
-              qml.marker("circle", WANTED[4], 3.6, outline=EXISTING_RIM)),
-        Class(False, "in some scenario's own plan",
-              qml.marker("circle", "#ffffff", 2.6, outline=WANTED[4])),
-    ]  # fmt: skip
+        Class(True, "in every scenario's own plan", always),
+        Class(False, "in some scenario's own plan", sometimes),
+    ]
     how = {"renderer": qml.categorised('"robust"', classes), "shown_by": '"site_id"'}
     return [("Robust sites", "whether every scenario would build there", how)]
 
 
 def _subsidies(layer: gpd.GeoDataFrame) -> Drawn:
-    money = layer["subsidy_pkr"].to_numpy(dtype=float, na_value=np.nan)
-    size = _size("subsidy_pkr", money / 1e6, "m PKR", "Subsidy")
-    size = size._replace(most=size.most * 1e6,
-                         examples=tuple((v * 1e6, t) for v, t in size.examples))  # fmt: skip
+    size = _size(layer, "subsidy_pkr", "m PKR", "Subsidy", per_unit=1e6)
     symbol = qml.marker("circle", "#c44103", 3.0, outline=EXISTING_RIM, size=size)
     how = {"renderer": qml.single(symbol, size), "shown_by": '"site_id"'}
     return [("Subsidy", "public money by area", how)]
 
 
 def _plain(layer: gpd.GeoDataFrame) -> Drawn:
-    kinds = set(layer.geom_type.dropna()) or {"Point"}
-    if kinds <= {"Point", "MultiPoint"}:
+    if _all(layer, "Point"):
         symbol = qml.marker("circle", "#4b5563", 2.0)
-    elif kinds <= {"LineString", "MultiLineString"}:
+    elif _all(layer, "LineString"):
         symbol = qml.line("#4b5563", 0.3)
     else:
         symbol = qml.fill("#9ca3af", alpha=0.3, outline="#4b5563", outline_mm=0.2)

@@ -43,8 +43,7 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with numbers rounded by their units, without -0.0.
 
     Rupees become whole numbers where every amount of the column is whole, so that they are not
-    written as ``2500000.0``. Whole numbers, flags and text stay unchanged. `frame` is not
-    changed.
+    written as ``2500000.0``. `frame` is not changed.
 
     >>> table = pd.DataFrame({"cost_pkr": [2.5e6, 1e5], "travel_min": [4.4449, -0.0001]})
     >>> rounded(table).to_dict("list")
@@ -77,10 +76,8 @@ def plain(value: Any) -> Any:
     """
     if value is None or value is pd.NA or value is pd.NaT:
         return None
-    if isinstance(value, np.ndarray):
-        return [plain(v) for v in value.tolist()]
-    if isinstance(value, np.generic):
-        value = value.item()
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
     if isinstance(value, enum.Enum):
         return plain(value.value)
     if isinstance(value, str):
@@ -107,15 +104,12 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
 
     UTF-8 with a byte order mark, because spreadsheet programs show Urdu as rubbish without one;
     other programs must read it as ``utf-8-sig``. Numbers are rounded by the unit in their column's
-    name, missing values are blank, rows keep their order, and the index is not written. A text that
-    a spreadsheet would take for a formula gets a quotation mark in front.
+    name, missing values are blank, and formulas are quoted (`siting.writing.write_plain_csv`).
 
     `frame`: a table, or a layer of points in any coordinate reference system; it is not changed;
-    `path`: the file; it appears whole or not at all; `note`: a note for every reader, e.g. that the
-    city is schematic, repeated in a last column ``note``, since a CSV has no comments.
-
-    Raises `InputError` if the layer has shapes other than points, or no coordinate reference
-    system.
+    `note`: a note for every reader, e.g. that the city is schematic, repeated in a last column
+    ``note``, since a CSV has no comments. Raises `InputError` if the layer has shapes other than
+    points, or no coordinate reference system.
     """
     table = frame
     degrees: dict[str, Any] = {}
@@ -134,11 +128,10 @@ def write_csv(frame: pd.DataFrame, path: Path, *, note: str = "") -> None:
 
 
 def write_json(data: Mapping[str, Any], path: Path, *, replace: bool = False) -> None:
-    """Write a mapping as JSON: UTF-8, keys in order, missing or infinite as ``null``.
+    """Write a mapping as JSON: UTF-8, keys in order, values as in `plain`.
 
-    `data`: numbers, flags, texts, dates, paths, lists and mappings of these, of Python, NumPy or
-    pandas; `path`: the file; it appears whole or not at all; `replace`: whether to replace an
-    existing file. Raises `TypeError` for a value of another kind.
+    `replace`: whether to replace an existing file. Raises `TypeError` for a value that `plain` does
+    not take.
     """
     write_text(path, json_text(data), replace=replace)
 

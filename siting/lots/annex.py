@@ -8,9 +8,8 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from siting.export.sheet import MapSheet, style_of_sheet, table_of
-from siting.pages import page
-from siting.texts import html_text
+from siting.export.sheet import MapSheet, points_of, sheet, table_of
+from siting.texts import counted, html_text
 
 # Table headings by column, with the format of numbers (m: millions).
 LOTS = {
@@ -65,7 +64,7 @@ def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
     lots = parted.lots.drop(columns="geometry").to_dict("records")
     areas = areas_told(parted)
     facts = parted.facts
-    title = f"{parted.title}: {facts['lots']} lot{'s' * (facts['lots'] > 1)}"
+    title = f"{parted.title}: {counted(facts['lots'], 'lot')}"
     sections = "".join(
         f"<section><h2>Lot {row['lot']}: about {html_text(str(row['about']))}</h2>"
         f"<p>{row['stations']} stations, at least {html_text(row['least_chargers'])}; "
@@ -74,9 +73,8 @@ def page_of(parted: Lots, roads: gpd.GeoDataFrame) -> str:
         f"{table_of(_OF_LOT, areas[areas['lot'] == row['lot']].to_dict('records'))}</section>"
         for row in lots
     )
-    notes = "".join(f"<li>{html_text(note[:1].upper() + note[1:])}.</li>" for note in parted.notes)
     body = f"""<p class="note">{html_text(parted.note)}</p>
-<ul>{notes}</ul>
+<ul>{points_of(parted.notes)}</ul>
 <figure>{_map(parted, roads)}<figcaption>Each lot is in one piece by road. Circles are the search
 areas: at any place by a road in its area a station loses no more than {facts["loss_share"]:.0%} of
 its energy, wherever the other stations are in theirs. The bidder has to find land, grid connection
@@ -89,7 +87,7 @@ one business at the sales that the plan expects. The shortfall at the hurdle is 
 at which the plan requires its stations to break even. A weak station does not break even on its
 own.</p>
 {sections}"""
-    return page(title, style_of_sheet(), body)
+    return sheet(title, body)
 
 
 def areas_told(parted: Lots) -> pd.DataFrame:
@@ -103,17 +101,17 @@ def areas_told(parted: Lots) -> pd.DataFrame:
 def _map(parted: Lots, roads: gpd.GeoDataFrame) -> str:
     """Return the map as an ``svg`` element: roads, grounds of lots, search areas, numbers."""
     lots, areas = parted.lots, parted.areas
-    sheet = MapSheet(areas.total_bounds, lots.total_bounds)
+    drawing = MapSheet(areas.total_bounds, lots.total_bounds)
     columns = (areas[name] for name in ("lon", "lat", "lot", "site_id"))
     marks = "".join(
-        sheet.mark(lon, lat, f"{lot}", f"{site}, lot {lot}", style=_hue(lot))
+        drawing.mark(lon, lat, f"{lot}", f"{site}, lot {lot}", style=_hue(lot))
         for lon, lat, lot, site in zip(*columns, strict=True)
     )
-    return sheet.drawn(
+    return drawing.drawn(
         f"Map of {len(lots)} lots with {len(areas)} search areas.",
-        sheet.shapes(lots.geometry, "ground", map(_hue, lots["lot"])),
-        sheet.roads(roads),
-        sheet.shapes(areas.geometry, "area", map(_hue, areas["lot"])),
+        drawing.shapes(lots.geometry, "ground", map(_hue, lots["lot"])),
+        drawing.roads(roads),
+        drawing.shapes(areas.geometry, "area", map(_hue, areas["lot"])),
         marks,
     )
 

@@ -39,9 +39,9 @@ class Word:
         if note:
             self.say(note)
 
-    def head(self, text: str, level: int = 1, *, new_page: bool = False) -> None:
+    def head(self, text: str, *, new_page: bool = False) -> None:
         """Begin a section, on a new page if `new_page` is true."""
-        heading = self._file.add_heading(visible(text), level)
+        heading = self._file.add_heading(visible(text), 1)
         heading.paragraph_format.page_break_before = new_page
 
     def say(self, *texts: Text) -> None:

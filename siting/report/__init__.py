@@ -1,7 +1,7 @@
 """The report of a run: one HTML file with map, money, stations and assumptions."""
 
 from siting.report.curve import read_frontier
-from siting.report.leaflet import has_report, is_why_no_report, why_no_report
+from siting.report.leaflet import is_why_no_report, why_no_report
 from siting.report.mapdata import standing
 from siting.report.page import render
 from siting.report.run_record import RunFacts, RunRecord
@@ -9,7 +9,6 @@ from siting.report.run_record import RunFacts, RunRecord
 __all__ = [
     "RunFacts",
     "RunRecord",
-    "has_report",
     "is_why_no_report",
     "read_frontier",
     "render",

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from siting.report.content import Shown
-from siting.report.figure_text import figure, label, missing, number, percent, rupees, source_of
+from siting.report.figure_text import (
+    figure,
+    label,
+    missing,
+    number,
+    percent,
+    rupees,
+    source_of,
+    text_or,
+)
 from siting.report.run_record import RunRecord
 
 _UNSTATED = "not stated"
@@ -41,11 +50,11 @@ def sources(run: RunRecord) -> list[dict[str, str]]:
         {
             "what": source_of(str(row["key"])),
             "file": str(row.get("file") or row.get("query") or row["kind"]),
-            "source": _stated(row["source"]),
-            "licence": _stated(row["licence"]),
-            "date": _date(row),
-            "saved": "" if missing(row.get("file_date")) else str(row["file_date"]),
-            "basis": "" if missing(row.get("basis")) else str(row["basis"]),
+            "source": text_or(row["source"], _UNSTATED),
+            "licence": text_or(row["licence"], _UNSTATED),
+            "date": text_or(row.get("date"), text_or(row.get("retrieved"), _UNSTATED)),
+            "saved": text_or(row.get("file_date")),
+            "basis": text_or(row.get("basis")),
             "sha256": str(row.get("sha256") or "")[:12],
         }
         for row in run.facts["inputs"]
@@ -68,8 +77,7 @@ def assumptions(run: RunRecord) -> list[dict[str, Any]]:
     }
 
     def swing(row: dict[str, Any]) -> float:
-        of = "" if missing(row["of"]) else str(row["of"])
-        return float(moved.get((row["figure"], of, row["table"]), 0.0))
+        return float(moved.get((row["figure"], text_or(row["of"]), row["table"]), 0.0))
 
     return [
         {
@@ -77,7 +85,7 @@ def assumptions(run: RunRecord) -> list[dict[str, Any]]:
             "range": _range(row),
             "moves": swing(row) / 1e6,
             "doubtful": row["confidence"] in _DOUBTFUL or missing(row["confidence"]),
-            "source": _stated(row["source"]),
+            "source": text_or(row["source"], _UNSTATED),
         }
         for row in sorted(run.facts["assumptions"], key=swing, reverse=True)
     ]
@@ -148,14 +156,6 @@ def lacking(run: RunRecord) -> list[str]:
         "Lines from a station to those it serves are straight; minutes are along the roads."
     )
     return lines
-
-
-def _stated(text: Any) -> str:
-    return _UNSTATED if missing(text) else str(text)
-
-
-def _date(row: dict[str, Any]) -> str:
-    return next((str(row[k]) for k in ("date", "retrieved") if not missing(row.get(k))), _UNSTATED)
 
 
 def _range(row: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from siting.report.figure_text import figure, label, missing, number, percent, rupees
+from siting.report.figure_text import figure, label, missing, number, percent, rupees, text_or
 from siting.report.mapdata import site_name
 from siting.report.run_record import RunRecord
 from siting.sites.chargers_text import told_as
@@ -110,11 +110,10 @@ def later_aims(run: RunRecord) -> list[tuple[str, bool]]:
     """
     said = []
     for one in run.facts.get("proofs", [])[1:]:
-        gap, near = one.get("gap"), one.get("status") == "optimal"
-        text = "nothing is proven" if gap is None else (
-            f"within a proven gap of {percent(gap, 2)}" if near else
-            f"not proven, gap {percent(gap, 2)}"
-        )  # fmt: skip
+        gap, near = percent(one.get("gap"), 2), one.get("status") == "optimal"
+        text = f"within a proven gap of {gap}" if near else f"not proven, gap {gap}"
+        if one.get("gap") is None:
+            text = "nothing is proven"
         said.append((f"then {one['aim']}: {text}", near))
     return said
 
@@ -162,8 +161,7 @@ def money(run: RunRecord) -> dict[str, Any]:
     offers = run.offers[run.offers["offer_id"].isin(run.sites["offer_id"])]
     parts = []
     for column, name in _COSTS.items():
-        total = float(offers[column].fillna(0.0).sum())
-        if total:
+        if total := float(offers[column].fillna(0.0).sum()):
             share = total / f["cost_pkr"] if f["cost_pkr"] else None
             parts.append(_amount(name, total, percent(share)))
     return {"rows": rows, "parts": parts}
@@ -316,13 +314,13 @@ def _station(
     return {
         "id": str(row["site_id"]),
         "name": site_name(row["name"], row["site_id"]),
-        "where": "" if missing(row.get("whereabouts")) else str(row["whereabouts"]),
+        "where": text_or(row.get("whereabouts")),
         "lat": f"{row['lat']:.5f}",
         "lon": f"{row['lon']:.5f}",
-        "kind": label(row["kind"]) if not missing(row["kind"]) else "",
+        "kind": label(text_or(row["kind"])),
         "existing": bool(row["existing"]),
         "configuration": _told(row["configuration"], row["chargers"]),
-        "chargers": "" if missing(row["chargers"]) else str(row["chargers"]),
+        "chargers": text_or(row["chargers"]),
         "kw": Shown("kw", row["power_kw"], number(row["power_kw"], 1)),
         "cost": _amount("cost", row["cost_pkr"]),
         "subsidy": _amount("subsidy", row["subsidy_pkr"]),
@@ -334,11 +332,7 @@ def _station(
         "cells": number(row["cells_served"]),
         "classes": by_class,
         "grid": _grid(offer),
-        "costs": [
-            (_COSTS[column], rupees(offer[column]))
-            for column in _COSTS
-            if not missing(offer[column]) and offer[column] > 0
-        ],
+        "costs": [(name, rupees(offer[c])) for c, name in _COSTS.items() if offer[c] > 0],
         "business": [
             (name, show(row[column]))
             for column, (name, show) in _BUSINESS.items()
@@ -382,11 +376,11 @@ def _grid(offer: pd.Series) -> list[tuple[str, str]]:
         lines.append(("Connection", grid_item(str(offer["grid_item"]))))
     if not missing(offer.get("load_kw")):
         lines.append(("Load on the grid", f"{number(offer['load_kw'], 1)} kW"))
-    if not missing(offer["line_km"]) and offer["line_km"] > 0:
+    if offer["line_km"] > 0:
         lines.append(("11 kV line", f"{figure(offer['line_km'])} km"))
     if not missing(offer["headroom_kw"]):
         lines.append(("Feeder headroom", f"{number(offer['headroom_kw'])} kW"))
-    if not missing(offer["upgrade_kw"]) and offer["upgrade_kw"] > 0:
+    if offer["upgrade_kw"] > 0:
         lines.append(("Feeder made stronger by", f"{number(offer['upgrade_kw'])} kW"))
     return lines
 
@@ -415,8 +409,7 @@ def budget_bars(run: RunRecord) -> list[dict[str, Any]]:
     elif f["aims"][:1] != ["least money"]:
         bars.append(_bar("Public budget", f["subsidy_pkr"], f["budget_pkr"], "PKR"))
     envelopes = [row for row in f.get("limits", []) if row["kind"] == "envelope"]
-    bars += [_bar(r["limit"], r["used"], r["at_most"], r["unit"]) for r in envelopes]
-    return bars
+    return bars + [_bar(r["limit"], r["used"], r["at_most"], r["unit"]) for r in envelopes]
 
 
 def other_limits(run: RunRecord) -> list[dict[str, Any]]:
@@ -447,9 +440,6 @@ def _bar(name: str, used: float, there: float, unit: str, kind: str = "") -> dic
     return {
         "name": label(name),
         "kind": kind,
-        "used": used,
-        "there": there,
         "percent": 100 * share,
-        "width": min(max(100 * share, 0.0), 100.0),
         "text": f"{say(used) if unit == 'PKR' else figure(used)} of {most}{say(there)}",
     }

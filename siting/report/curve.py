@@ -33,10 +33,9 @@ _FAIRNESS = {
 class Frontier:
     """A stored budget curve."""
 
-    path: Path
     rows: pd.DataFrame  # one per budget, rising
     # Sections of the configuration that differ from the run's, other than the budget.
-    differs: tuple[str, ...] = ()
+    differs: tuple[str, ...]
 
 
 def read_frontier(folder: Path, run: RunRecord) -> Frontier:
@@ -71,7 +70,7 @@ def read_frontier(folder: Path, run: RunRecord) -> Frontier:
     ):
         faults.append(Fault(table, "differs from frontier.json", _FIX))
     refuse(faults)
-    return Frontier(folder, rows, _differs(_settings(folder / "config.yaml"), run.settings))
+    return Frontier(rows, _differs(_settings(folder / "config.yaml"), run.settings))
 
 
 def _budgets(path: Path) -> pd.DataFrame:

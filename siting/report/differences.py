@@ -25,6 +25,9 @@ _NAMES = {
     "gap": "Proven gap",
     "bound_kwh_day": "No plan serves more than, kWh/day",
 }
+# Formats of figures by the ends of their names; money is in millions.
+_FORMS = {"_pkr": ",.2f", "_share": ".1%", "gap": ".2%", "_min": ".1f", "_kwh_day": ",.0f",
+          "_kw": ",.0f", "_stations": ",.0f"}  # fmt: skip
 
 
 def figure_name(figure: str) -> str:
@@ -48,16 +51,9 @@ def figure_text(figure: str, value: Any) -> str:
     """
     if missing(value):
         return ""
-    if figure.endswith("_pkr"):
-        return f"{float(value) / 1e6:,.2f}"
-    if figure.endswith("_share"):
-        return f"{float(value):.1%}"
-    if figure == "gap":
-        return f"{float(value):.2%}"
-    if figure.endswith("_min"):
-        return f"{float(value):.1f}"
-    if figure.endswith(("_kwh_day", "_kw", "_stations")):
-        return f"{float(value):,.0f}"
+    for ending, form in _FORMS.items():
+        if figure.endswith(ending):
+            return format(float(value) / (1e6 if ending == "_pkr" else 1), form)
     return str(value)
 
 

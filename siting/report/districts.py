@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.report.figure_text import number, percent, rupees
 from siting.report.run_record import RunRecord
 from siting.report.shapes import dissolved, polygons_of, utm_of
 
@@ -28,9 +27,9 @@ def districts(run: RunRecord) -> dict[str, Any]:
     """Return the table of districts, and their outlines for the map.
 
     Keys: ``what`` (the kind of parts, in words), ``rows`` (``name``, ``near``, ``people``,
-    ``wanted``, ``served``, ``unserved`` in kWh/day, ``share``, ``bar``, ``stations``, ``subsidy``,
-    and ``little``), the worst served first, parts with little demand or no people last; and
-    ``shapes``, polygons of rings in the order of the rows.
+    ``wanted``, ``served``, ``unserved`` in kWh/day, ``share``, ``new`` and ``old`` stations,
+    ``subsidy``, and ``little``), the worst served first, parts with little demand or no people
+    last; and ``shapes``, polygons of rings in the order of the rows.
     """
     layer = run.demand[run.demand["demand_kwh_day"] > 0].reset_index(drop=True)
     if layer.empty:
@@ -42,32 +41,31 @@ def districts(run: RunRecord) -> dict[str, Any]:
     total = float(layer["demand_kwh_day"].sum())
     near = _near(run, layer, metres) if "squares" in what else {}
     # If people are known, a part without people is no district, however badly served.
-    peopled = bool(_people(layer)[0])
+    peopled = bool(_people(layer))
     rows: list[dict[str, Any]] = []
     for name, part in layer.groupby("part", sort=True):
         wanted = float(part["demand_kwh_day"].sum())
         served = float(part["served_kwh_day"].sum())
+        people = _people(part)
         here = stations[stations["part"] == name]
         new = here[~here["existing"]]
-        share = served / wanted
         rows.append(
             {
                 "name": str(name),
                 "near": near.get(str(name), ""),
-                "people": _people(part),
-                "wanted": (wanted, number(wanted)),
-                "served": (served, number(served)),
-                "unserved": (wanted - served, number(max(wanted - served, 0.0))),
-                "share": (share, percent(share)),
-                "bar": min(100 * share, 100.0),
-                "new": (len(new), number(len(new))),
+                "people": people,
+                "wanted": wanted,
+                "served": served,
+                "unserved": wanted - served,
+                "share": served / wanted,
+                "new": len(new),
                 "old": len(here) - len(new),
-                "subsidy": (float(new["subsidy_pkr"].sum()), rupees(new["subsidy_pkr"].sum())),
-                "little": wanted < LITTLE_SHARE * total or (peopled and not _people(part)[0]),
+                "subsidy": float(new["subsidy_pkr"].sum()),
+                "little": wanted < LITTLE_SHARE * total or (peopled and not people),
                 "shape": polygons_of(dissolved(list(part.geometry))) or _box(part),
             }
         )
-    rows.sort(key=lambda row: (row["little"], round(row["share"][0], 9), row["name"]))
+    rows.sort(key=lambda row: (row["little"], round(row["share"], 9), row["name"]))
     shapes = [row.pop("shape") for row in rows]
     little = sum(row["little"] for row in rows)
     return {"what": what, "rows": rows, "shapes": shapes, "little": little}
@@ -107,9 +105,8 @@ def _letters(i: int) -> str:
     return (_letters(i // 26 - 1) if i >= 26 else "") + chr(ord("A") + i % 26)
 
 
-def _people(part: pd.DataFrame) -> tuple[float, str]:
-    people = float(pd.to_numeric(part["people"], errors="coerce").fillna(0.0).sum())
-    return people, number(people)
+def _people(part: pd.DataFrame) -> float:
+    return float(pd.to_numeric(part["people"], errors="coerce").fillna(0.0).sum())
 
 
 def _stations(run: RunRecord, metres: gpd.GeoDataFrame, names: np.ndarray) -> pd.DataFrame:

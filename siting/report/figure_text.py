@@ -33,6 +33,15 @@ def missing(value: Any) -> bool:
     return value is None or str(value).strip() in ("", "nan", "<NA>")
 
 
+def text_or(value: Any, otherwise: str = "") -> str:
+    """Return a value as text, or another text if it is missing.
+
+    >>> text_or(None), text_or(float("nan"), "not stated"), text_or(5)
+    ('', 'not stated', '5')
+    """
+    return otherwise if missing(value) else str(value)
+
+
 def number(value: Any, decimals: int = 0) -> str:
     """Return a number with thousands separators, or a dash.
 

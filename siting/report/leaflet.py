@@ -37,11 +37,6 @@ class Leaflet:
     known: bool  # whether the script is the released file of this version
 
 
-def has_report() -> bool:
-    """Return whether a report's packages are installed and unchanged since release."""
-    return not why_no_report()
-
-
 def why_no_report() -> str:
     """Return the reason that prevents a report; empty if nothing does."""
     if find_spec("jinja2") is None:

@@ -184,15 +184,9 @@ def _strokes(
 
 
 def _ranks(roads: gpd.GeoDataFrame) -> np.ndarray:
-    """Return 0 for main roads, 1 for middle, 2 for others; a list has its first item's rank."""
-    kinds = roads["highway"].astype(str)
-    rank = {kind: _rank(kind) for kind in kinds.unique()}
-    return np.asarray(kinds.map(rank), dtype=np.int64)
-
-
-def _rank(kind: str) -> int:
-    name = kind.strip("[]'\" ").split("'")[0].removesuffix("_link")
-    return 0 if name in _MAIN else 1 if name in _MIDDLE else 2
+    """Return 0 for main roads, 1 for middle, 2 for others."""
+    kinds = roads["highway"].astype(str).str.removesuffix("_link")
+    return np.select([kinds.isin(_MAIN), kinds.isin(_MIDDLE)], [0, 1], 2)
 
 
 def road_names(roads: gpd.GeoDataFrame) -> list[list[Any]]:

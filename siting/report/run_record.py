@@ -33,11 +33,6 @@ class YearTables:
     cells: pd.DataFrame
 
     @property
-    def last(self) -> int:
-        """The last year of the plan."""
-        return int(self.years["year"].iloc[-1])
-
-    @property
     def all(self) -> list[int]:
         """The years of the plan, rising."""
         return [int(year) for year in self.years["year"]]
@@ -92,7 +87,7 @@ class RunRecord:
     @property
     def year(self) -> int:
         """The year of the plan's figures: the last one in a plan with years."""
-        return int(self.facts["year"]) if self.years is None else self.years.last
+        return int(self.facts["year"]) if self.years is None else self.years.all[-1]
 
     @property
     def urdu(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from siting.report.figure_text import label, missing, number, percent, rupees
 from siting.report.run_record import RunRecord
+from siting.texts import counted
 
 # A district with at least this share served counts as fully served.
 WHOLE_SHARE = 0.995
@@ -21,13 +22,11 @@ def summary(run: RunRecord, districts: dict[str, Any]) -> list[list[Part]]:
     told = (_served(run), _on_the_day(run), _additional(run), _at_risk(run), _vehicles(run))
     lines: list[list[Part]] = [[(text, False)] for text in told if text]
     worst = districts["rows"][0] if len(districts["rows"]) > 1 else None
-    if worst is not None and not worst["little"] and worst["share"][0] < WHOLE_SHARE:
+    if worst is not None and not worst["little"] and worst["share"] < WHOLE_SHARE:
         what = districts["what"].split(",")[0]
         near = [(", near ", False), (worst["near"], True)] if worst["near"] else []
-        share = (
-            f": {worst['share'][1]} of its energy is served, {worst['unserved'][1]} kWh/day are "
-            "not."
-        )
+        share = f": {percent(worst['share'])} of its energy is served, "
+        share += f"{number(worst['unserved'])} kWh/day are not."
         name = (worst["name"], True)
         lines.append([(f"Of the {what} the worst served is ", False), name, *near, (share, False)])
     lines.append([(proven(run.facts), False)])
@@ -47,7 +46,7 @@ def _served(run: RunRecord) -> str:
     if not new:
         stand = f"The {number(old)} existing serve" if old else "Without any, the plan serves"
         return f"No new station is built. {stand} {share} of {of}."
-    stations = "1 new station" if new == 1 else f"{number(new)} new stations"
+    stations = counted(new, "new station")
     stand = f" together with {number(old)} existing" if old else ""
     money = rupees(f["subsidy_pkr"])
     return f"For {money} of public money, {stations}{stand} would serve {share} of {of}."

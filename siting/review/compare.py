@@ -18,7 +18,7 @@ from siting.errors import Fault, InputError, refuse
 from siting.export import maps
 from siting.files import extent
 from siting.interrupts import seen_through
-from siting.report import has_report
+from siting.report import why_no_report
 from siting.report.differences import figures_in_words, render_differences, settings_in_words
 from siting.report.run_record import RunRecord
 from siting.review.added_places import match_places
@@ -341,6 +341,6 @@ def compare_to_folder(
                 folder / "differences.png", edges=comparison.roads.to_crs(crs),
                 sites=comparison.sites, title=title, note=note,
             )  # fmt: skip
-        if has_report():
+        if not why_no_report():
             write_text(folder / "compare.html", render_differences(comparison))
     return comparison, claim.place

@@ -205,20 +205,20 @@ def test_urdu_that_can_be_drawn_is_drawn() -> None:
 
     if not hasattr(ft2font, "__libraqm_version__"):
         pytest.skip("this Matplotlib does not join Urdu letters")
-    text, font = fonts.written(f"F-7 {URDU}")
+    text, *_, font = fonts.legible(f"F-7 {URDU}", "", "")
     assert text == f"F-7 {URDU}"
     assert font["fontfamily"]
 
 
 def test_urdu_joins_its_letters() -> None:
     """A word is narrower joined than letter by letter: that is how shaping is seen."""
-    if fonts.written(URDU)[0] != URDU:
+    if fonts.legible(URDU, "", "")[0] != URDU:
         pytest.skip("this Matplotlib does not join Urdu letters")
     from siting.export.figure import new_figure
 
     figure = new_figure(8, 2)
     joined, loose = (
-        figure.text(0, 0, t, size=40, **fonts.written(URDU)[1])
+        figure.text(0, 0, t, size=40, **fonts.legible(URDU, "", "")[3])
         for t in ("بلیو", "\u200c".join("بلیو"))
     )
     renderer = figure.canvas.get_renderer()
@@ -229,8 +229,8 @@ def test_urdu_that_cannot_be_drawn_is_left_out_and_the_note_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fonts, "_font_with", lambda found: None)
-    assert fonts.written(NASTALIQ, "s0042") == ("s0042", {})
-    assert fonts.written(f"Hospital ({NASTALIQ}), Karachi") == ("Hospital, Karachi", {})
+    found = fonts.legible(f"Hospital ({NASTALIQ}), Karachi", NASTALIQ, "")
+    assert found == ("Hospital, Karachi", "", fonts.LEFT_OUT, {})
     figure = classes_figure(CLASSES, title=f"Karachi {NASTALIQ}", note="made up")
     text = words(figure)
     assert fonts.LEFT_OUT in text.replace("\n", " ")
@@ -239,8 +239,7 @@ def test_urdu_that_cannot_be_drawn_is_left_out_and_the_note_says_so(
 
 def test_plain_text_is_left_alone() -> None:
     for text in ("Town", "© OSM, 5 % (a) – b", "  spaced  ", ""):
-        assert fonts.written(text) == (text, {})
-    assert fonts.legible("Town ", "", "note") == ("Town ", "", "note", {})
+        assert fonts.legible(text, "", "note") == (text, "", "note", {})
 
 
 @pytest.mark.slow

@@ -12,8 +12,8 @@ from export.test_run_tables import write_town as write_run
 from town import write_town
 
 from siting import study, tables
-from siting.export import data_dictionary_of, fields_of, short_names
-from siting.export.dictionary import UNEXPLAINED, _known, alias, explain
+from siting.export import data_dictionary_of, fields_of
+from siting.export.dictionary import UNEXPLAINED, _known, alias, explain, short_names
 
 VARIANTS = {
     "fair": {"budget_pkr": 2000, "zones": {"kind": "grid", "size_m": 3000}, "fairness": "max_min"},

@@ -21,7 +21,8 @@ from shapely import LineString, MultiLineString, MultiPolygon, Point, Polygon, b
 from shapely.geometry import shape as to_shape
 
 from siting.errors import InputError
-from siting.export import demand_layer, service_layer, to_lonlat, write_geojson
+from siting.export import demand_layer, to_lonlat, write_geojson
+from siting.export.layers import service_layer
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -9,7 +9,8 @@ import pytest
 from shapely import LineString, Point, Polygon, box
 
 from siting.errors import InputError
-from siting.export import demand_layer, road_layer, service_layer
+from siting.export import demand_layer, road_layer
+from siting.export.layers import service_layer
 from siting.tables import CANDIDATES, CELLS, DEMAND, OFFERS, SERVICE, validate
 
 UTM = 32643

@@ -82,7 +82,7 @@ def text(rng: random.Random, folder: Path) -> Callable[[], object]:
 def _project(given: str, name: str, layer: gpd.GeoDataFrame, folder: Path) -> None:
     for kind in ("sites", "outside", "places"):
         styles = {kind: styles_of(kind, layer)}
-        write_qgis_project(folder / "plan.qgz", {kind: layer}, styles, given, given)
+        write_qgis_project(folder / "plan.qgz", {kind: layer}, styles, given, given, "")
         with zipfile.ZipFile(folder / "plan.qgz") as packed:
             root = ET.fromstring(packed.read("plan.qgs").decode().split("\n", 1)[1])
         labels = [e.get("labelText") for e in root.iter("LayoutItem") if "labelText" in e.attrib]

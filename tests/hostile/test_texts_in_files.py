@@ -154,7 +154,7 @@ def test_every_text_in_a_layout_is_itself(text, tmp_path):
     layer = gpd.GeoDataFrame({"name": [text.replace("\ud800", ""), "b"]}, geometry=points)
     layers = {"places": layer}
     styles = {"places": styles_of("places", layer)}
-    write_qgis_project(tmp_path / "plan.qgz", layers, styles, text, text)
+    write_qgis_project(tmp_path / "plan.qgz", layers, styles, text, text, "")
     root = ET.fromstring(project_of(tmp_path / "plan.qgz").split("\n", 1)[1])
     said = [e.get("labelText") for e in root.iter("LayoutItem") if e.get("labelText") is not None]
     assert [worked_out(one) for one in said] == [visible(text)] * 2

@@ -6,7 +6,7 @@ import pytest
 from conftest import seeds
 from street_grid import somewhere, street_grid
 
-from siting.lots import ground_of
+from siting.lots.lots import ground_of
 
 
 def graph_of(network):

@@ -8,9 +8,9 @@ import pytest
 from conftest import often, seeds
 from street_grid import somewhere, street_grid
 
-from siting.lots import ground_of, least_spread, need, part, spread
 from siting.lots import parting as way
-from siting.lots.lots import _New
+from siting.lots.lots import _New, ground_of
+from siting.lots.parting import least_spread, need, part, spread
 
 WITHIN = 0.10
 
