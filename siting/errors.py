@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from typing import Any
 
 from siting.texts import visible
 
@@ -156,6 +157,13 @@ def wrong_figures(
             text = repr(value) if isinstance(value, str) else str(value)
             faults.append(Fault(f"{where}, {name}", f"{text} is not {what}", fix))
     return faults
+
+
+def refuse_unknown(where: str, of: Any, given: Iterable[str]) -> None:
+    """Raise an `InputError` with each of the given names that is not a field of a dataclass."""
+    known = [field.name for field in fields(of)]
+    fix = "use " + ", ".join(known)
+    refuse(Fault(f"{where}, {name}", "no such figure", fix) for name in given if name not in known)
 
 
 class OutputError(SitingError, OSError):

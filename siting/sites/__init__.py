@@ -11,7 +11,6 @@ from siting.sites.catalogue import (
     parking_rule,
     time_utilisation,
 )
-from siting.sites.configurations import configuration_table
 from siting.sites.costs import (
     WORKS,
     Hurdle,
@@ -66,7 +65,6 @@ __all__ = [
     "charger_catalogue",
     "charging_limits",
     "compatibility",
-    "configuration_table",
     "erlang_c",
     "excluded_areas",
     "existing_stations",

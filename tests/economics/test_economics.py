@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_site import offers_of
 
 from siting.economics import (
     Accounts,
@@ -32,11 +33,6 @@ from siting.errors import InputError
 from siting.sites import (
     Hurdle,
     Subsidy,
-    charger_catalogue,
-    compatibility,
-    configuration_table,
-    fee_figures,
-    grid_figures,
 )
 
 # Round figures: a margin of 100 x 0.98 - 38 / 1 = 60 PKR/kWh.
@@ -309,18 +305,14 @@ def test_sales_grow_to_the_target_year_by_hand():
 
 def test_the_use_seen_in_2024_does_not_pay():
     """8 stations sold 94,000 kWh in a year: 32 kWh/day each (NEPRA hearing)."""
-    tables = {"chargers": charger_catalogue(), "grid": grid_figures(), "fees": fee_figures(),
-              "compatibility": compatibility()}  # fmt: skip
-    built = configuration_table({"dc": {"dc_60": 1}}, **tables).assign(
-        offer_id="s1:dc", site_id="s1", existing=False
-    )
+    built = offers_of({"dc": {"dc_60": 1}})
     rules = business_rules()
-    case = business_case(built, pd.Series({"s1": 94_000 / 8 / 365}), rules, Subsidy(rule="gap"))
+    case = business_case(built, pd.Series({"s0001": 94_000 / 8 / 365}), rules, Subsidy(rule="gap"))
     assert case["npv_pkr"].item() < 0
     assert np.isnan(case["payback_years"].item())
     assert case["subsidy_pkr"].item() == pytest.approx(0.5 * built["cost_pkr"].item())
     # At the planned 15 % it pays within three years, without a rupee of subsidy.
-    case = business_case(built, pd.Series({"s1": 216.0}), rules, Subsidy(rule="gap"))
+    case = business_case(built, pd.Series({"s0001": 216.0}), rules, Subsidy(rule="gap"))
     assert 2 < case["payback_years"].item() < 3
     assert case["subsidy_pkr"].item() == 0
 
@@ -415,18 +407,6 @@ def test_every_fault_of_offers_and_sales_at_once():
         business_case(twice, served, PLAIN)
     assert [f.where for f in caught.value.faults] == [
         "offers, column site_id", "served_kwh_day", "served_kwh_day", "served_kwh_day",
-    ]  # fmt: skip
-
-
-def test_faults_of_an_own_table(tmp_path):
-    path = tmp_path / "money.csv"
-    rows = money_figures()
-    rows.loc[0, "low"] = 500.0
-    rows[rows["item"] != "horizon"].to_csv(path, index=False)
-    with pytest.raises(InputError) as caught:
-        money_figures(path)
-    assert [f.what for f in caught.value.faults] == [
-        "has no horizon", "low, value and high are out of order",
     ]  # fmt: skip
 
 
