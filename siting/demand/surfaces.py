@@ -11,7 +11,6 @@ Each surface gives every cell a share, 0 to 1; the shares of a surface add up to
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
 from typing import Any
 
 import geopandas as gpd
@@ -179,12 +178,12 @@ def cell_places(
     return frame.sort_values(["cell_id", "weight"], ascending=[True, False], ignore_index=True)
 
 
-def road_points(network: Network, highway: Collection[str] = MAIN_ROADS) -> gpd.GeoDataFrame:
-    """Return points at most 200 m apart along roads of some classes, in the network's metres.
+def road_points(network: Network) -> gpd.GeoDataFrame:
+    """Return points at most 200 m apart along `MAIN_ROADS`, in the network's metres.
 
     They are for ``make_cells(also=…)``, so that main roads have cells where nobody lives.
     """
-    _, lines = streets_once(network, highway)
+    _, lines = streets_once(network, MAIN_ROADS)
     points, _, _ = along(lines, STEP_M)
     return gpd.GeoDataFrame(geometry=points, crs=network.crs)
 

@@ -10,7 +10,7 @@ percentile and ``fast`` the ninetieth.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,7 @@ SCENARIOS = ("low", "central", "high")
 # Assumed percentile of each scenario in the range of future fleets; ASSUMPTION: no forecast of
 # Pakistan's sales with a range was found.
 PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
+QUANTILES = (0.05, 0.5, 0.95)
 _CHUNK = 256  # draws computed at once, to limit memory with many zones
 
 # Factors of public energy, from the country's vehicles to the public share.
@@ -164,29 +165,24 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
     return pd.DataFrame(ratios)
 
 
-def energy_quantiles(
-    draws: pd.DataFrame, quantiles: Sequence[float] = (0.05, 0.5, 0.95)
-) -> pd.DataFrame:
+def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
     """Return the mean and quantiles of drawn energy by class and in total (kWh/day).
 
-    `draws`: as `draw_energy` returns them; `quantiles`: each from 0 to 1. Columns:
-    ``vehicle_class`` (the last row, ``all``, is the total of each draw), ``mean_kwh_day`` and
-    ``p05_kwh_day`` and so on.
+    `draws`: as `draw_energy` returns them. Columns: ``vehicle_class`` (the last row, ``all``, is
+    the total of each draw), ``mean_kwh_day``, ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
 
     >>> draws = pd.DataFrame(
     ...     {"draw": [1, 2, 3], "vehicle_class": "car", "demand_kwh_day": [1.0, 3.0, 2.0]}
     ... )
-    >>> energy_quantiles(draws, [0.5]).loc[0, ["mean_kwh_day", "p50_kwh_day"]].to_list()
+    >>> energy_quantiles(draws).loc[0, ["mean_kwh_day", "p50_kwh_day"]].to_list()
     [2.0, 2.0]
     """
-    if not all(0 <= q <= 1 for q in quantiles):
-        raise InputError("quantiles", f"{list(quantiles)} are not all from 0 to 1")
     classes = list(dict.fromkeys(draws["vehicle_class"].astype(str)))
     wide = draws.pivot_table("demand_kwh_day", index="draw", columns="vehicle_class")[classes]
     wide["all"] = wide.sum(axis=1)
     summary = pd.DataFrame({"vehicle_class": wide.columns.astype(str)})
     summary["mean_kwh_day"] = wide.mean().to_numpy()
-    for q in quantiles:
+    for q in QUANTILES:
         summary[f"p{100 * q:02.0f}_kwh_day"] = wide.quantile(q).to_numpy()
     return summary
 

@@ -36,7 +36,7 @@ chapters 2 and 5.
 
 from siting.economics.break_even import Accounts, break_evens, swings
 from siting.economics.case import business_case, gap_terms, worth_pkr_kwh_day
-from siting.economics.cash_flows import margin_pkr_kwh, payback_years, present_value_factor
+from siting.economics.cash_flows import margin_pkr_kwh, payback_years
 from siting.economics.rules import (
     ITEMS,
     PRICE,
@@ -50,7 +50,7 @@ from siting.economics.rules import (
     require_prices,
     sales_path,
 )
-from siting.economics.to_all import CostToAll, cost_to_all, values_of_time, yearly_costs
+from siting.economics.to_all import CostToAll, cost_to_all, values_of_time
 
 __all__ = [
     "ITEMS",
@@ -69,12 +69,10 @@ __all__ = [
     "money_figures",
     "opening_years",
     "payback_years",
-    "present_value_factor",
     "ramp",
     "require_prices",
     "sales_path",
     "swings",
     "values_of_time",
     "worth_pkr_kwh_day",
-    "yearly_costs",
 ]

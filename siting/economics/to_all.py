@@ -72,7 +72,7 @@ def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
     order.
     """
     require_columns(offers)
-    factor = float(present_value_factor(rules.discount_rate, rules.years))
+    factor = present_value_factor(rules.discount_rate, rules.years)
     again_pkr = replacements(offers, rules.years) @ discount_factors(rules)
     new = ~offers["existing"].to_numpy(dtype=bool)
     parts = {

@@ -33,12 +33,12 @@ from siting.sites.places import (
     candidates_from_layer,
     candidates_from_parcels,
     candidates_from_pois,
+    candidates_from_streets,
     excluded_areas,
     read_destinations,
 )
 from siting.sites.sizes import shown_offers, with_sizes
 from siting.sites.standards import ServiceStandard, group_mix
-from siting.sites.street_corners import candidates_from_streets
 from siting.sites.waiting import erlang_c, largest_arrivals_per_h, wait_probability
 from siting.sites.whereabouts import with_whereabouts
 

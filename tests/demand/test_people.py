@@ -7,7 +7,8 @@ import pytest
 import shapely
 from demand.test_cells import X0, Y0, grid_network
 
-from siting.demand import make_cells, people_on_streets, read_h3, read_people
+from siting.demand import make_cells, people_on_streets, read_people
+from siting.demand.people import read_h3
 from siting.errors import InputError, MissingExtraError
 from siting.roads import Network
 

@@ -220,7 +220,6 @@ def test_main_roads_have_points_every_200_m_at_most_once():
     network = line_network([1.0] * 3, highway="primary")
     points = road_points(network)
     assert sorted(points.geometry.x - X0) == [50.0, 150.0, 250.0]
-    assert road_points(network, ["trunk"]).empty
 
 
 @pytest.mark.parametrize(

@@ -21,14 +21,14 @@ from siting.economics import (
     money_figures,
     opening_years,
     payback_years,
-    present_value_factor,
     ramp,
     require_prices,
     sales_path,
     swings,
     values_of_time,
-    yearly_costs,
 )
+from siting.economics.cash_flows import present_value_factor
+from siting.economics.to_all import yearly_costs
 from siting.errors import InputError
 from siting.sites import (
     Hurdle,
@@ -367,12 +367,9 @@ def test_payback_and_npv_agree(kwh_day, rate, years):
 
 
 def test_the_present_value_factor():
-    assert float(present_value_factor(0.15, 10)) == pytest.approx(5.0187686, abs=1e-7)
-    assert float(present_value_factor(1e-12, 7)) == pytest.approx(7.0, rel=1e-10)
-    assert present_value_factor([0.0, 0.1], [4, 0]).tolist() == [4.0, 0.0]
-    with pytest.raises(InputError) as caught:
-        present_value_factor(-0.1, float("nan"))
-    assert [f.where for f in caught.value.faults] == ["rate", "years"]
+    assert present_value_factor(0.15, 10) == pytest.approx(5.0187686, abs=1e-7)
+    assert present_value_factor(1e-12, 7) == pytest.approx(7.0, rel=1e-10)
+    assert present_value_factor(0.0, 4) == 4.0
 
 
 def test_every_fault_of_rules_at_once():
@@ -424,7 +421,7 @@ def test_a_year_of_an_offer_costs_its_annuity_and_what_it_takes_to_run():
 
 
 def test_before_tax_a_year_is_the_annuity_of_what_the_case_needs():
-    factor = float(present_value_factor(PLAIN.discount_rate, PLAIN.years))
+    factor = present_value_factor(PLAIN.discount_rate, PLAIN.years)
     some = offers(charger_life_years=2.0)
     need = gap_terms(some, PLAIN, Subsidy(rule="gap"))["need_pkr"]
     assert yearly_costs(some, PLAIN)["cost_pkr_year"][0] == pytest.approx(need[0] / factor)
@@ -456,7 +453,7 @@ def test_every_value_of_time_has_a_range_and_says_what_it_rests_on():
 
 # --- break-evens ---------------------------------------------------------------------------------
 
-FACTOR = float(present_value_factor(0.10, 3))  # 2.48685
+FACTOR = present_value_factor(0.10, 3)  # 2.48685
 HALF = Subsidy(rule="need", charger_share=0.5, grid_share=0.0)
 
 

@@ -17,11 +17,10 @@ from siting.reference import CONFIDENCE, table
 from siting.roads import (
     Network,
     build_network,
-    class_speeds,
-    parse_maxspeed,
     read_file,
     utm_epsg,
 )
+from siting.roads.speeds import class_speeds, parse_maxspeed
 
 SPEEDS = table("speeds")
 
