@@ -36,9 +36,9 @@ def make_cells(
     """Return demand cells with their people (persons) and the road node where trips begin.
 
     The people of a point belong to the cell around it. The people of a polygon are spread over its
-    cells by area. Hexagons from `siting.demand.people.read_h3` are matched to cells by name if the cells
-    are hexagons of the same or a coarser resolution. The total number of people does not change.
-    Cells too far from a road stay in the table without a node.
+    cells by area. Hexagons with a column ``h3`` (`read_people`) are matched to cells by name if the
+    cells are hexagons of the same or a coarser resolution. The total number of people does not
+    change. Cells too far from a road stay in the table without a node.
 
     Parameters
     ----------

@@ -1,10 +1,6 @@
 """Fleets known by depot, which replace the fleet model for their class.
 
-A depot's public energy is its vehicles' energy, placed at the depot::
-
-    kWh/day = vehicles x km/day x share of the km on electricity x kWh/km / charging efficiency
-              x public share
-
+A depot's public energy is its vehicles' energy (`siting.demand.energy`), placed at the depot.
 Charging inside the depot is not public demand. Owners state their fleets, so the numbers have no
 range and are the same in every year and scenario.
 """
