@@ -9,7 +9,12 @@ from siting.demand.people import people_on_streets, read_people
 from siting.demand.profiles import HOURS, session_figures, session_load
 from siting.demand.rasters import raster_to_cells, read_raster
 from siting.demand.sales import fleet_figures, fleet_model, stock_of_figures
-from siting.demand.scenarios import DEFAULT_SCENARIO, PROJECTED_AFTER, scenario_names
+from siting.demand.scenarios import (
+    DEFAULT_SCENARIO,
+    PROJECTED_AFTER,
+    FleetScenario,
+    scenario_names,
+)
 from siting.demand.shares import city_figures, city_like, city_share, national_stations
 from siting.demand.spread import map_swings, spread_demand, surface_weights
 from siting.demand.surfaces import (
@@ -41,6 +46,7 @@ __all__ = [
     "PACES",
     "PROJECTED_AFTER",
     "Area",
+    "FleetScenario",
     "cell_places",
     "city_energy",
     "city_figures",

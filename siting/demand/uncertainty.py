@@ -146,9 +146,9 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
     percentile (0 to 1), in rising order; vehicles of the study area itself have the value 1. None
     if fewer than two scenarios are given.
 
-    >>> from siting.demand import national_fleet
-    >>> names = ("slow", "nev-2025-30", "fast")
-    >>> paces = fleet_paces(national_fleet(2030), {n: national_fleet(2030, n) for n in names})
+    >>> from siting.demand import FleetScenario, national_fleet
+    >>> others = {name: national_fleet(2030, FleetScenario(name)) for name in PACES}
+    >>> paces = fleet_paces(national_fleet(2030), others)
     >>> paces.loc["car"].round(2).to_dict()
     {0.1: 0.41, 0.5: 1.0, 0.9: 1.81}
     """

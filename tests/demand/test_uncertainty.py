@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from siting.demand import (
     Area,
+    FleetScenario,
     city_energy,
     city_share,
     draw_energy,
@@ -303,9 +304,9 @@ SLOW_POLICY_FAST = ("slow", "nev-2025-30", "fast")
 
 
 def _islamabad(scenario="nev-2025-30"):
-    fleet = national_fleet(2030, scenario)
+    fleet = national_fleet(2030, FleetScenario(scenario))
     shares = city_share(table("cities"), "Islamabad", fleet["vehicle_class"])
-    others = {name: national_fleet(2030, name) for name in SLOW_POLICY_FAST}
+    others = {name: national_fleet(2030, FleetScenario(name)) for name in SLOW_POLICY_FAST}
     return (fleet, vehicle_figures(), shares), fleet_paces(fleet, others)
 
 
@@ -350,7 +351,7 @@ def test_the_range_is_of_what_may_come_whatever_scenario_is_planned_for():
 
 def test_vehicles_of_the_area_itself_and_a_lone_scenario_have_no_factor():
     fleet = national_fleet(2030).assign(in_area=lambda t: t["vehicle_class"] == "bus")
-    others = {name: national_fleet(2030, name) for name in SLOW_POLICY_FAST}
+    others = {name: national_fleet(2030, FleetScenario(name)) for name in SLOW_POLICY_FAST}
     paces = fleet_paces(fleet, others)
     assert (paces.loc["bus"] == 1.0).all()
     assert paces.loc["car", 0.1] < 0.5
