@@ -409,22 +409,19 @@ def test_every_fault_of_offers_and_sales_at_once():
 
 def test_a_year_of_an_offer_costs_its_annuity_and_what_it_takes_to_run():
     # Three years at 10 %: the factor is 2.48685, of a million 402,115 a year; 100,000 to run it.
-    row = yearly_costs(offers(), PLAIN).iloc[0]
-    assert row["capital_pkr_year"] == pytest.approx(402_114.80, abs=0.01)
-    assert row["running_pkr_year"] == 100_000
-    assert row["replacement_pkr_year"] == 0
-    assert row["cost_pkr_year"] == pytest.approx(502_114.80, abs=0.01)
+    cost = yearly_costs(offers(), PLAIN)["s1:a"]
+    assert cost == pytest.approx(502_114.80, abs=0.01)
     # Chargers of two years are bought again at the end of the second: 800,000 / 1.21 today.
-    again = yearly_costs(offers(charger_life_years=2.0), PLAIN).iloc[0]
-    assert again["replacement_pkr_year"] == pytest.approx(800_000 / 1.21 / 2.4868520, abs=0.01)
-    assert yearly_costs(offers(existing=True), PLAIN).iloc[0, 1:].eq(0).all()
+    again = yearly_costs(offers(charger_life_years=2.0), PLAIN)["s1:a"]
+    assert again == pytest.approx(cost + 800_000 / 1.21 / 2.4868520, abs=0.01)
+    assert yearly_costs(offers(existing=True), PLAIN) == {"s1:a": 0.0}
 
 
 def test_before_tax_a_year_is_the_annuity_of_what_the_case_needs():
     factor = present_value_factor(PLAIN.discount_rate, PLAIN.years)
     some = offers(charger_life_years=2.0)
     need = gap_terms(some, PLAIN, Subsidy(rule="gap"))["need_pkr"]
-    assert yearly_costs(some, PLAIN)["cost_pkr_year"][0] == pytest.approx(need[0] / factor)
+    assert yearly_costs(some, PLAIN)["s1:a"] == pytest.approx(need[0] / factor)
 
 
 def test_a_minute_costs_what_its_driver_s_hour_is_worth_over_the_sessions_of_a_year():
