@@ -151,10 +151,8 @@ def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
 
     `network`: the zone's roads; `total`: number of people in the zone. One row per street of a
     class of `HOME_STREETS`, both directions together: ``people`` and its midpoint. Raises
-    `InputError` if the total is not a number above zero, or there is no such street.
+    `InputError` if there is no such street.
     """
-    if not (np.isfinite(total) and total > 0):
-        raise InputError("people", f"a total of {total} persons", "give a number above 0")
     at, lines = streets_once(network, HOME_STREETS)
     length_m = network.edges["length_m"].to_numpy(dtype=float)[at]
     if not length_m.sum() > 0:
