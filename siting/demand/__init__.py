@@ -22,7 +22,6 @@ from siting.demand.surfaces import (
     poi_points,
     road_points,
     surfaces,
-    traffic,
 )
 from siting.demand.uncertainty import (
     FACTORS,
@@ -85,7 +84,6 @@ __all__ = [
     "stock_of_figures",
     "surface_weights",
     "surfaces",
-    "traffic",
     "vehicle_figures",
     "with_depots",
     "zone_energy",

@@ -36,7 +36,7 @@ chapters 2 and 5.
 
 from siting.economics.break_even import Accounts, break_evens, swings
 from siting.economics.case import business_case, gap_terms, worth_pkr_kwh_day
-from siting.economics.cash_flows import margin_pkr_kwh, payback_years
+from siting.economics.cash_flows import margin_pkr_kwh
 from siting.economics.rules import (
     ITEMS,
     PRICE,
@@ -46,7 +46,6 @@ from siting.economics.rules import (
     business_rules,
     money_figures,
     opening_years,
-    ramp,
     require_prices,
     sales_path,
 )
@@ -68,8 +67,6 @@ __all__ = [
     "margin_pkr_kwh",
     "money_figures",
     "opening_years",
-    "payback_years",
-    "ramp",
     "require_prices",
     "sales_path",
     "swings",

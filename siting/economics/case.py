@@ -134,8 +134,7 @@ def business_case(
             "payment_pkr_year": revenue * rules.payment_share,
         }
     )
-    for column in fixed.columns:
-        out[column] = fixed[column].to_numpy()
+    out[fixed.columns] = fixed.to_numpy()
     # Figures of a year without replacements, which are in replacement_pv_pkr.
     usual = yearly[:, -1]
     out["income_tax_pkr_year"] = rules.income_tax * (usual - cost / rules.years)

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OSM_SOURCE = {"licence": "ODbL 1.0", "attribution": "© OpenStreetMap contributors"}
-
 # Least time limit of a query on Overpass, s. A lower limit would change the query, and with it the
 # name under which its answer is stored.
 _QUERY_S = 180

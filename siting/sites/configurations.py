@@ -99,42 +99,31 @@ class Rules:
 
 
 class OfferFigures(TypedDict, total=False):
-    """The figures behind offers, by name; defaults are packaged or in parentheses.
+    """The figures behind offers, by name; those not required have packaged defaults."""
 
-    - ``chargers``, ``grid``, ``fees``, ``compatibility``: as `charger_catalogue`, `grid_figures`,
-      `fee_figures` and `compatibility` return them; required.
-    - ``utilisation``: the share of the day's full output that is sold, above 0 and at most 1
-      (0.15); a shorthand for ``service=ServiceStandard("rated_share", ...)``. A given ``service``
-      overrides it.
-    - ``service``: the service standard.
-    - ``availability``: the share of time with power, above 0 and at most 1 (1).
-    - ``line_km``: the distance to the nearest 11 kV point, km; by default the grid table's motorway
-      distance if the site's kind is services, rest_area or motorway, else its city distance.
-    - ``headroom_kw``: spare grid power, kW (800, an assumption for an 11 kV feeder, with the range
-      200 to 2,000).
-    - ``subsidy``: the subsidy rule (`Subsidy()`).
-    - ``costs``: civil works, land and O&M (`site_costs()`).
-    - ``bays``, ``parking``, ``sessions``, ``limits``: as `bay_figures`, `parking_rule`,
-      `siting.demand.session_figures` and `charging_limits` return them.
-    - ``energy_kwh_day``: public energy by vehicle class, the weights of a group's sessions.
-    """
-
-    chargers: Required[pd.DataFrame]
-    grid: Required[pd.DataFrame]
-    fees: Required[pd.DataFrame]
-    compatibility: Required[pd.DataFrame]
+    chargers: Required[pd.DataFrame]  # as `charger_catalogue` returns it
+    grid: Required[pd.DataFrame]  # as `grid_figures` returns it
+    fees: Required[pd.DataFrame]  # as `fee_figures` returns it
+    compatibility: Required[pd.DataFrame]  # as `compatibility` returns it
+    # Share of the day's full output that is sold, above 0 and at most 1 (0.15); a shorthand for
+    # ``service=ServiceStandard("rated_share", ...)``, which a given `service` overrides.
     utilisation: float
     service: ServiceStandard | None
-    availability: float
+    availability: float  # share of the time with power, above 0 and at most 1 (1)
+    # Distance to the nearest 11 kV point, km; by default the grid table's motorway distance if the
+    # site's kind is services, rest_area or motorway, else its city distance.
     line_km: float | None
+    # Spare grid power, kW (800, an assumption for an 11 kV feeder, with the range 200 to 2,000).
     headroom_kw: float
     subsidy: Subsidy | None
-    costs: SiteCosts | None
+    costs: SiteCosts | None  # civil works, land and O&M (`site_costs()`)
+    # `bays`, `parking`, `sessions`, `limits`: as `bay_figures`, `parking_rule`,
+    # `siting.demand.session_figures` and `charging_limits` return them
     bays: pd.DataFrame | None
     parking: pd.DataFrame | None
     sessions: pd.DataFrame | None
     limits: pd.DataFrame | None
-    energy_kwh_day: Mapping[str, float] | None
+    energy_kwh_day: Mapping[str, float] | None  # public energy by class, weights of sessions
 
 
 def given_faults(given: OfferFigures) -> list[Fault]:

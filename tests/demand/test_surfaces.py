@@ -17,9 +17,8 @@ from siting.demand import (
     road_points,
     surface_weights,
     surfaces,
-    traffic,
 )
-from siting.demand.surfaces import _flows, _subtrees
+from siting.demand.surfaces import _flows, _subtrees, traffic
 from siting.errors import InputError
 from siting.reference import CONFIDENCE, table
 from siting.roads import Network

@@ -20,14 +20,13 @@ from siting.economics import (
     margin_pkr_kwh,
     money_figures,
     opening_years,
-    payback_years,
-    ramp,
     require_prices,
     sales_path,
     swings,
     values_of_time,
 )
-from siting.economics.cash_flows import present_value_factor
+from siting.economics.cash_flows import payback_years, present_value_factor
+from siting.economics.rules import ramp
 from siting.economics.to_all import yearly_costs
 from siting.errors import InputError
 from siting.sites import (

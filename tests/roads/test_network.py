@@ -18,8 +18,8 @@ from siting.roads import (
     Network,
     build_network,
     read_file,
-    utm_epsg,
 )
+from siting.roads.network import utm_epsg
 from siting.roads.speeds import class_speeds, parse_maxspeed
 
 SPEEDS = table("speeds")

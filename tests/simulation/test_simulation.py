@@ -26,7 +26,8 @@ from siting.simulation import (
 )
 from siting.simulation.count import _mean, _ratio
 from siting.simulation.day import CHARGED, OUT_OF_REACH, TURNED_AWAY, TURNED_ROUND
-from siting.sites import erlang_c, wait_probability
+from siting.sites import erlang_c
+from siting.sites.waiting import wait_probability
 
 
 def waits(log):

@@ -16,10 +16,10 @@ from siting.sites import (
     charging_limits,
     fee_figures,
     make_offers,
-    parking_rule,
     site_costs,
     subsidy_pkr,
 )
+from siting.sites.catalogue import parking_rule
 from siting.tables import COMPATIBILITY, COST_PARTS, OFFERS, validate
 
 CHOICES = {"hub": {"dc_120": 2}, "small": {"lev_3": 4}}

@@ -15,9 +15,9 @@ from siting.sites import (
     charging_limits,
     compatibility,
     group_mix,
-    largest_arrivals_per_h,
 )
 from siting.sites.standards import group_capacity_kwh_day, peak_kwh_per_h
+from siting.sites.waiting import largest_arrivals_per_h
 
 CATALOGUE = charger_catalogue().set_index("charger_id", drop=False)
 CARS = {"car": 1.0}

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from siting.sites import (
     erlang_c,
-    largest_arrivals_per_h,
-    wait_probability,
 )
+from siting.sites.waiting import largest_arrivals_per_h, wait_probability
 
 
 def exact_erlang_c(n, load):

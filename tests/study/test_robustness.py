@@ -23,10 +23,10 @@ from siting.sites import (
     charger_catalogue,
     compatibility,
     group_mix,
-    largest_arrivals_per_h,
     time_utilisation,
 )
 from siting.sites.standards import group_capacity_kwh_day
+from siting.sites.waiting import largest_arrivals_per_h
 from siting.study import Study, study_from_run
 from siting.study.queues import Waiting, simulated
 from siting.study.revalue import by_class, service_of
