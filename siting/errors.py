@@ -140,22 +140,22 @@ def naming(
 
 
 def wrong_figures(
-    where: str, of: object, figures: Iterable[tuple[str, bool, str, str]]
+    where: str, of: object, figures: Iterable[tuple[str, bool, str, *tuple[str, ...]]]
 ) -> list[Fault]:
     """Return a fault for each attribute of an object that is wrong.
 
     Each of `figures` is an attribute, whether it is right, the requirement in words, and the fix
-    (blank if obvious).
+    unless it is obvious.
 
     >>> wrong_figures("plan", Fault("a", "x"), [("fix", False, "a remedy", "name one")])
     [Fault(where='plan, fix', what="'' is not a remedy", fix='name one', ids=())]
     """
     faults = []
-    for name, good, what, fix in figures:
+    for name, good, what, *fix in figures:
         if not good:
             value = getattr(of, name)
             text = repr(value) if isinstance(value, str) else str(value)
-            faults.append(Fault(f"{where}, {name}", f"{text} is not {what}", fix))
+            faults.append(Fault(f"{where}, {name}", f"{text} is not {what}", "".join(fix)))
     return faults
 
 

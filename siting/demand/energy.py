@@ -137,10 +137,8 @@ def city_energy(
         f"fleet: {a}; city share: {b}; use: {c}"
         for a, b, c in zip(fleet["source"], share["source"], use["source"], strict=True)
     ]
-    energy["confidence"] = [
-        weakest(list(marks))
-        for marks in zip(fleet["confidence"], share["confidence"], use["confidence"], strict=True)
-    ]
+    marks = (frame["confidence"] for frame in (fleet, share, use))
+    energy["confidence"] = list(map(weakest, zip(*marks, strict=True)))
     return energy
 
 

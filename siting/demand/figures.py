@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -30,7 +30,7 @@ class Limits:
     default: float | None = None  # None: required for a class added by the user
 
 
-def weakest(marks: Sequence[str]) -> str:
+def weakest(marks: Iterable[str]) -> str:
     """Return the least certain of several confidence marks.
 
     >>> weakest(["H", "L", "M"])

@@ -129,7 +129,7 @@ def _modelled(year: int, scenario: FleetScenario) -> pd.DataFrame:
         + (f", with {changed[name]} set by the user" if name in changed else "")
         for name in fleet["vehicle_class"]
     ]
-    marks = figures.groupby("vehicle_class")["confidence"].agg(lambda m: weakest(list(m)))
+    marks = figures.groupby("vehicle_class")["confidence"].agg(weakest)
     fleet["confidence"] = marks.loc[fleet["vehicle_class"]].to_numpy()
     return fleet
 

@@ -144,8 +144,7 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     >>> report["overlaps"], report["gaps"]
     ([], [])
     """
-    west, south, east, north = zones.to_crs(4326).total_bounds
-    utm = utm_epsg((west + east) / 2, (south + north) / 2)
+    utm = utm_epsg(zones.to_crs(4326).total_bounds)
     shapes = zones.geometry.to_crs(utm).to_numpy()
     ids = zones["zone_id"].astype(str).to_numpy()
     one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
@@ -208,8 +207,7 @@ def spread_zones(
     missing coordinate reference system, counts that are missing or negative, and repeated zone ids.
     """
     _require_zones(zones)
-    west, south, east, north = zones.to_crs(4326).total_bounds
-    utm = utm_epsg((west + east) / 2, (south + north) / 2) if network is None else network.crs
+    utm = utm_epsg(zones.to_crs(4326).total_bounds) if network is None else network.crs
     shapes = zones.geometry.to_crs(utm).to_numpy()
     if network is not None:
         basis = "streets"
@@ -320,8 +318,7 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     >>> clip_zones(zones, shapely.box(73, 33, 73.1, 33.1))["people"].round(1).to_list()
     [50.0]
     """
-    west, south, east, north = area.bounds
-    utm = utm_epsg((west + east) / 2, (south + north) / 2)
+    utm = utm_epsg(area.bounds)
     # In degrees the edges of zones and area stay straight, so that clipped neighbours have no gaps.
     inside = shapely.intersection(zones.geometry.to_numpy(), area)
     whole_m2 = zones.geometry.to_crs(utm).area.to_numpy()

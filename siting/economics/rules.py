@@ -73,25 +73,23 @@ class BusinessRules:
         least = "a number of at least 0"
         efficient = "a share above 0 and at most 1"
         faults = wrong_figures("business rules", self, [
-            (name, good, what, "") for name, good, what in (
-                ("tariff_pkr_kwh", 0 <= self.tariff_pkr_kwh < np.inf, least),
-                ("discount_rate", 0 <= self.discount_rate <= 1, "a share of 0 to 1"),
-                ("years", self.years >= 1 and float(self.years).is_integer(),
-                 "a whole number of at least 1"),
-                ("payment_share", 0 <= self.payment_share <= 1, "a share of 0 to 1"),
-                ("attendant_month_pkr", 0 <= self.attendant_month_pkr < np.inf, least),
-                ("attendants", 0 <= self.attendants < np.inf, least),
-                ("efficiency_dc", 0 < self.efficiency_dc <= 1, efficient),
-                ("efficiency_other", 0 < self.efficiency_other <= 1, efficient),
-                ("attendants_other", 0 <= self.attendants_other < np.inf, least),
-                ("fixed_pkr_kw_month", 0 <= self.fixed_pkr_kw_month < np.inf, least),
-                ("sales_tax", 0 <= self.sales_tax <= 1, "a share of 0 to 1"),
-                ("income_tax", 0 <= self.income_tax < 1, "a share of 0 to below 1"),
-                ("sales_path",
-                 bool(self.sales_path) and all(0 <= share <= 1 for share in self.sales_path),
-                 "shares of 0 to 1, one per year"),
-                ("sales_share", 0 < self.sales_share <= 1, efficient),
-            )
+            ("tariff_pkr_kwh", 0 <= self.tariff_pkr_kwh < np.inf, least),
+            ("discount_rate", 0 <= self.discount_rate <= 1, "a share of 0 to 1"),
+            ("years", self.years >= 1 and float(self.years).is_integer(),
+             "a whole number of at least 1"),
+            ("payment_share", 0 <= self.payment_share <= 1, "a share of 0 to 1"),
+            ("attendant_month_pkr", 0 <= self.attendant_month_pkr < np.inf, least),
+            ("attendants", 0 <= self.attendants < np.inf, least),
+            ("efficiency_dc", 0 < self.efficiency_dc <= 1, efficient),
+            ("efficiency_other", 0 < self.efficiency_other <= 1, efficient),
+            ("attendants_other", 0 <= self.attendants_other < np.inf, least),
+            ("fixed_pkr_kw_month", 0 <= self.fixed_pkr_kw_month < np.inf, least),
+            ("sales_tax", 0 <= self.sales_tax <= 1, "a share of 0 to 1"),
+            ("income_tax", 0 <= self.income_tax < 1, "a share of 0 to below 1"),
+            ("sales_path",
+             bool(self.sales_path) and all(0 <= share <= 1 for share in self.sales_path),
+             "shares of 0 to 1, one per year"),
+            ("sales_share", 0 < self.sales_share <= 1, efficient),
         ])  # fmt: skip
         for group, price in self.prices_pkr_kwh.items() if not faults else ():
             where = f"business rules, prices_pkr_kwh, {group}"

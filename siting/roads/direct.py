@@ -89,7 +89,7 @@ def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDat
     """Return the nodes kept and the edges' lines, in UTM metres."""
     lon, lat = pieces.lon, pieces.lat
     left_lon, left_lat = lon[edges.kept], lat[edges.kept]
-    zone = utm_epsg((left_lon.min() + left_lon.max()) / 2, (left_lat.min() + left_lat.max()) / 2)
+    zone = utm_epsg((left_lon.min(), left_lat.min(), left_lon.max(), left_lat.max()))
     x, y = pyproj.Transformer.from_crs(4326, zone, always_xy=True).transform(lon, lat)
     nodes = gpd.GeoDataFrame(
         geometry=gpd.points_from_xy(x[edges.kept], y[edges.kept]),

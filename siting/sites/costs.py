@@ -101,11 +101,11 @@ class SiteCosts:
             "kWh of at least 0 for each kWh a day": ("road_battery_2w", "road_battery_3w"),
         }  # fmt: skip
         faults = wrong_figures("site costs", self, [
-            *((name, 0 <= getattr(self, name) < np.inf, what, "")
+            *((name, 0 <= getattr(self, name) < np.inf, what)
               for what, names in amounts.items() for name in names),
             *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in SHARES),
-            ("site_bays", self.site_bays >= 0, "bays of at least 0", ""),
-            ("line_detour", 1 <= self.line_detour < np.inf, "a factor of at least 1", ""),
+            ("site_bays", self.site_bays >= 0, "bays of at least 0"),
+            ("line_detour", 1 <= self.line_detour < np.inf, "a factor of at least 1"),
             ("land", self.land in LAND, "a way to pay", "use " + " or ".join(LAND)),
             ("neeca_points", self.neeca_points in POINTS_RULES, "a reading of the parking rule",
              "use " + ", ".join(POINTS_RULES)),
@@ -149,7 +149,7 @@ class Hurdle:
         """Refuse invalid shares."""
         rate, share = self.real_return, "a share above 0 and at most 1"
         refuse(wrong_figures("hurdle", self, [
-            ("sales_share", 0 < self.sales_share <= 1, share, ""),
+            ("sales_share", 0 < self.sales_share <= 1, share),
             ("real_return", rate is None or 0 <= rate <= 1, "a share", "give 0 to 1"),
         ]))  # fmt: skip
 
@@ -206,8 +206,8 @@ class Subsidy:
         shares = [f"{of}_share" for of in ("charger", "grid", "fee", "civil", "land", "gap_cap")]
         refuse(wrong_figures("subsidy", self, [
             *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in shares),
-            ("cap_per_station_pkr", cap is None or cap >= 0, pkr, ""),
-            ("flat_pkr", 0 <= self.flat_pkr < np.inf, pkr, ""),
+            ("cap_per_station_pkr", cap is None or cap >= 0, pkr),
+            ("flat_pkr", 0 <= self.flat_pkr < np.inf, pkr),
             ("rule", self.rule in SUBSIDY_RULES, "a rule", "use " + ", ".join(SUBSIDY_RULES)),
         ]))  # fmt: skip
 
