@@ -54,9 +54,8 @@ def read_raster(
     `path`: a GeoTIFF of one band, north up, in any coordinate reference system; `area`: polygon, or
     west, south, east, north, in lon/lat, in which the centres of pixels must lie (default: all);
     `density`: whether the values are persons per km2, not persons per pixel; `nodata`: the value
-    that means no data, where the file does not name it. `pixel_squares` returns each pixel's
-    outline, so that its people spread over the cells that it covers; `raster_to_cells` does the
-    same much faster.
+    that means no data, where the file does not name it; `pixel_squares`: whether to return each
+    pixel's outline, so that its people spread over cells; `raster_to_cells` does so much faster.
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326; from north to south, then
     west to east. Raises `InputError` if the file cannot be read, has several bands or is not north

@@ -40,12 +40,8 @@ def network_from_file(
     OSM XML and PBF are read straight into arrays, in a fraction of OSMnx's time and memory; GraphML
     is read by OSMnx. A table of streets written by `Network.to_parquet` is used unchanged.
 
-    `path`, `clip`: the file, and a polygon in lon/lat in which streets must have a node; see
-    `siting.roads.read_file`; `speeds`, `city`, `peak`, `source`: see `siting.roads.build_network`.
-
-    `siting.roads.build_network` describes the report of the result. Raises `InputError` for the
-    faults of `siting.roads.read_file` and `siting.roads.build_network`; `MissingExtraError` if a
-    PBF file is given and pyosmium is not installed.
+    `path`, `clip`: as in `siting.roads.read_file`; `speeds`, `city`, `peak`, `source`, and the
+    report of the result: as in `siting.roads.build_network`; errors: as in both.
     """
     path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:

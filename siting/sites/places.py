@@ -184,10 +184,8 @@ def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
 def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
 
-    `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
-    `tags`: key, then the values wanted, or ``True`` for any; a layer is read in full, whatever the
-    tags. Raises `InputError` if the file cannot be read, or nothing in an OSM file carries one of
-    the tags.
+    `path`, `tags`: as in `candidates_from_pois`; a layer is read in full, whatever the tags. Raises
+    `InputError` if the file cannot be read, or nothing in an OSM file carries one of the tags.
     """
     if path.name.lower().endswith(OSM_XML):
         return read_osm_places(path, tags)
