@@ -164,8 +164,14 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
     return _places(picked, "name", kind[chosen].astype(str), source)
 
 
-def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
-    """Return the features of an OSM XML file that carry certain tags, their keys as columns."""
+def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
+    """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
+
+    `path`, `tags`: as in `candidates_from_pois`; a layer is read in full, whatever the tags. Raises
+    `InputError` if the file cannot be read, or nothing in an OSM file carries one of the tags.
+    """
+    if not path.name.lower().endswith(OSM_XML):
+        return read_layer(path, unique_ids=False)
     if not path.is_file():
         raise InputError(str(path), "no such file")
     import osmnx
@@ -179,17 +185,6 @@ def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
             return osmnx.features_from_xml(path, tags=wanted).reset_index()
         except InsufficientResponseError as err:
             raise NoPlaceError(str(path), f"no place is {_in_words(tags)}") from err
-
-
-def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
-    """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
-
-    `path`, `tags`: as in `candidates_from_pois`; a layer is read in full, whatever the tags. Raises
-    `InputError` if the file cannot be read, or nothing in an OSM file carries one of the tags.
-    """
-    if path.name.lower().endswith(OSM_XML):
-        return read_osm_places(path, tags)
-    return read_layer(path, unique_ids=False)
 
 
 def _places(

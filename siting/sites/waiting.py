@@ -47,22 +47,6 @@ def erlang_c(servers: Numbers, offered_load: Numbers) -> Floats:
     return _erlang_c(*_together(servers, offered_load))
 
 
-def wait_probability(
-    servers: Numbers, arrivals_per_h: Numbers, session_min: Numbers, wait_min: Numbers
-) -> Floats:
-    """Return P(wait > t), the share of drivers who wait longer than `wait_min`, 0 to 1.
-
-    `servers`: ports, at least 1; `arrivals_per_h`: drivers an hour, at least 0; `session_min`: mean
-    time at the port in minutes, above 0; `wait_min`: the wait in minutes, at least 0. Result: an
-    array of their broadcast shape.
-
-    >>> round(float(wait_probability(2, 2.0, 30.0, 10.0)), 6)  # C(2, 1) e^(-1/3)
-    0.238844
-    """
-    n, rate, service, wait = _together(servers, arrivals_per_h, session_min, wait_min)
-    return _wait(n, rate * service / MINUTES, wait / service)
-
-
 def largest_arrivals_per_h(
     servers: Numbers, session_min: Numbers, wait_min: Numbers, alpha: Numbers
 ) -> Floats:

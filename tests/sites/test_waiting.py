@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from queue_town import wait_probability
 
 from siting.sites import (
     erlang_c,
 )
-from siting.sites.waiting import largest_arrivals_per_h, wait_probability
+from siting.sites.waiting import largest_arrivals_per_h
 
 
 def exact_erlang_c(n, load):
