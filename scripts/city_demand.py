@@ -7,6 +7,7 @@ import pandas as pd
 from siting.cities import library
 from siting.demand import (
     Area,
+    FleetScenario,
     city_energy,
     city_share,
     energy_scenarios,
@@ -21,7 +22,7 @@ SCENARIOS = ("nev-2025-30", "slow", "fast")
 
 def energy(city: str, year: int, scenario: str = "nev-2025-30") -> tuple[float, float, float]:
     """Return low, central and high public energy of a city in a year (MWh/day)."""
-    fleet = national_fleet(year, scenario)
+    fleet = national_fleet(year, FleetScenario(scenario))
     shares = city_share(table("cities"), city, fleet["vehicle_class"])
     central = city_energy(fleet, vehicle_figures(), shares)["demand_kwh_day"].sum()
     runs = energy_scenarios(Area(fleet, vehicle_figures(), shares))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import geopandas as gpd
 import pandas as pd
 
 from siting import reference, sites
@@ -24,15 +25,23 @@ TARIFFS = {
 PATH = (0.544, 0.744, 0.904, 1.0)
 
 
-def observed() -> pd.DataFrame:
-    """Return the case of a station with one dc_60 by tariff and kWh/day sold, PKR m."""
-    built = sites.configuration_table(
-        {"dc": {"dc_60": 1}},
+def station(chargers: dict[str, int]) -> pd.DataFrame:
+    """Return the offer of a set of chargers at a new site in a city."""
+    site = {"site_id": ["s1"], "name": "", "kind": "fuel", "existing": False,
+            "existing_power_kw": 0.0, "source": "", "node_id": 1, "snap_m": 0.0}  # fmt: skip
+    return sites.make_offers(
+        gpd.GeoDataFrame(site, geometry=gpd.points_from_xy([0], [0]), crs=32643),
+        {"a": chargers},
         chargers=sites.charger_catalogue(),
         grid=sites.grid_figures(),
         fees=sites.fee_figures(),
         compatibility=sites.compatibility(),
-    ).assign(offer_id="s1:dc", site_id="s1", existing=False)
+    )
+
+
+def observed() -> pd.DataFrame:
+    """Return the case of a station with one dc_60 by tariff and kWh/day sold, PKR m."""
+    built = station({"dc_60": 1})
     plain = business_rules()
     rows = []
     for when, (tariff, price) in TARIFFS.items():
@@ -58,13 +67,7 @@ def lines() -> list[str]:
 
 def socket_hub_price(kwh_day: float) -> float:
     """Return the price at which 12 sockets with these sales are worth building (PKR/kWh)."""
-    built = sites.configuration_table(
-        {"lev_hub": {"lev_3": 12}},
-        chargers=sites.charger_catalogue(),
-        grid=sites.grid_figures(),
-        fees=sites.fee_figures(),
-        compatibility=sites.compatibility(),
-    ).assign(offer_id="s1:lev", site_id="s1", existing=False)
+    built = station({"lev_3": 12})
     found = []
     for price in (100.0, 200.0):
         rules = business_rules(prices_pkr_kwh={"lev": price}, sales_path=PATH)

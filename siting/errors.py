@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from typing import Any
 
 from siting.texts import visible
 
@@ -139,23 +140,30 @@ def naming(
 
 
 def wrong_figures(
-    where: str, of: object, figures: Iterable[tuple[str, bool, str, str]]
+    where: str, of: object, figures: Iterable[tuple[str, bool, str, *tuple[str, ...]]]
 ) -> list[Fault]:
     """Return a fault for each attribute of an object that is wrong.
 
     Each of `figures` is an attribute, whether it is right, the requirement in words, and the fix
-    (blank if obvious).
+    unless it is obvious.
 
     >>> wrong_figures("plan", Fault("a", "x"), [("fix", False, "a remedy", "name one")])
     [Fault(where='plan, fix', what="'' is not a remedy", fix='name one', ids=())]
     """
     faults = []
-    for name, good, what, fix in figures:
+    for name, good, what, *fix in figures:
         if not good:
             value = getattr(of, name)
             text = repr(value) if isinstance(value, str) else str(value)
-            faults.append(Fault(f"{where}, {name}", f"{text} is not {what}", fix))
+            faults.append(Fault(f"{where}, {name}", f"{text} is not {what}", "".join(fix)))
     return faults
+
+
+def refuse_unknown(where: str, of: Any, given: Iterable[str]) -> None:
+    """Raise an `InputError` with each of the given names that is not a field of a dataclass."""
+    known = [field.name for field in fields(of)]
+    fix = "use " + ", ".join(known)
+    refuse(Fault(f"{where}, {name}", "no such figure", fix) for name in given if name not in known)
 
 
 class OutputError(SitingError, OSError):

@@ -36,9 +36,9 @@ def make_cells(
     """Return demand cells with their people (persons) and the road node where trips begin.
 
     The people of a point belong to the cell around it. The people of a polygon are spread over its
-    cells by area. Hexagons from `siting.demand.read_h3` are matched to cells by name if the cells
-    are hexagons of the same or a coarser resolution. The total number of people does not change.
-    Cells too far from a road stay in the table without a node.
+    cells by area. Hexagons with a column ``h3`` (`read_people`) are matched to cells by name if the
+    cells are hexagons of the same or a coarser resolution. The total number of people does not
+    change. Cells too far from a road stay in the table without a node.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def make_cells(
     MissingExtraError
         If `shape` is ``h3`` and the package ``h3`` is not installed.
     """
-    refuse(_faults(people, size_m, shape, max_snap_m, h3_resolution) + also_faults(also))
+    refuse(_faults(people, size_m, shape, max_snap_m, h3_resolution) + _also_faults(also))
     local = people.to_crs(network.crs)
     if also is not None and len(also):
         local = _with_places(local, also)
@@ -131,7 +131,7 @@ def cells_on_roads(
     return cells[["cell_id", "people", "node_id", "snap_m", "geometry"]]
 
 
-def also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
+def _also_faults(also: gpd.GeoDataFrame | None) -> list[Fault]:
     """Return the faults of the places that need cells; an empty list if there is none."""
     if also is None or not len(also):
         return []

@@ -12,7 +12,7 @@ For each vehicle class, and each zone of the study area::
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +23,6 @@ from siting.demand.figures import weakest
 from siting.demand.housing import EFFECTS, Array, Housing, crossed, home_shares, housing_effects
 from siting.errors import Fault, refuse
 from siting.files import rows_fault
-
-Ints = npt.NDArray[np.int64]
 
 CLASS_FIGURES = {
     "kwh_km": "kWh/km",
@@ -139,10 +137,8 @@ def city_energy(
         f"fleet: {a}; city share: {b}; use: {c}"
         for a, b, c in zip(fleet["source"], share["source"], use["source"], strict=True)
     ]
-    energy["confidence"] = [
-        weakest(list(marks))
-        for marks in zip(fleet["confidence"], share["confidence"], use["confidence"], strict=True)
-    ]
+    marks = (frame["confidence"] for frame in (fleet, share, use))
+    energy["confidence"] = list(map(weakest, zip(*marks, strict=True)))
     return energy
 
 
@@ -164,23 +160,17 @@ def zone_energy(area: Area) -> pd.DataFrame:
     >>> energy.groupby("zone_id")["vehicles"].sum().div(energy["vehicles"].sum()).round(2).to_list()
     [0.75, 0.25]
     """
-    checked = Housing.from_table(area.zones)
+    case = Case(area)
     whole = city_energy(area.fleet, area.vehicles, area.city_share, area.area_share)
-    classes = whole["vehicle_class"].to_list()
-    listed = demand_figures(area)
-    figures = figures_at(
-        listed["value"].to_numpy(dtype=float),
-        figure_rows(listed, classes),
-        zone_weights(area.vehicles, classes),
-    )
-    energy = crossed(zone_id=checked.ids, vehicle_class=classes)
-    split = checked.split_by(figures["ownership_weight"])
+    figures = case.at(case.column("value"))
+    energy = crossed(zone_id=case.zones.ids, vehicle_class=case.classes)
+    split = case.zones.split_by(figures["ownership_weight"])
     energy["vehicles"] = (split * whole["vehicles"].to_numpy()).ravel()
-    energy["home_share"] = home_shares(figures, checked).ravel()
+    energy["home_share"] = home_shares(figures, case.zones).ravel()
     energy["public_share"] = 1 - energy["home_share"]
-    energy["demand_kwh_day"] = zone_kwh(figures, checked).ravel()
+    energy["demand_kwh_day"] = zone_kwh(figures, case.zones).ravel()
     for column in ("source", "confidence"):
-        energy[column] = np.tile(whole[column].to_numpy(), len(checked.ids))
+        energy[column] = np.tile(whole[column].to_numpy(), len(case.zones.ids))
     return energy
 
 
@@ -229,36 +219,36 @@ def demand_figures(
     return pd.concat(parts, ignore_index=True)
 
 
-def figure_rows(figures: pd.DataFrame, classes: Sequence[str]) -> dict[str, Ints]:
-    """Return each class's row in `demand_figures`, by figure; common figures have one row.
+class Case:
+    """The figures of one study area, and the energy that they give."""
 
-    The rows are looked up once and used for many evaluations of the figures.
-    """
-    groups: dict[str, dict[str, int]] = {}
-    for row, (name, vehicle) in enumerate(figures[["figure", "vehicle_class"]].to_numpy().tolist()):
-        groups.setdefault(name, {})[vehicle] = row
-    return {
-        name: np.array([rows["" if "" in rows else of] for of in classes], dtype=np.int64)
-        for name, rows in groups.items()
-    }
+    def __init__(self, area: Area) -> None:
+        self.zones = Housing.from_table(area.zones)
+        self.figures = demand_figures(area)
+        self.classes = area.fleet["vehicle_class"].astype(str).to_list()
+        # The row of each class, by figure, for many evaluations; common figures have one row.
+        pairs = self.figures[["figure", "vehicle_class"]].itertuples(index=False, name=None)
+        row = {pair: at for at, pair in enumerate(pairs)}
+        self._rows = {
+            name: np.array([row.get((name, ""), row.get((name, of))) for of in self.classes], int)
+            for name in self.figures["figure"].unique()
+        }
+        weights = area.vehicles.set_index("vehicle_class").reindex(self.classes)
+        weights = weights.reindex(columns=["housing_weight", "ownership_weight"])
+        self._other = dict.fromkeys(EFFECTS, np.zeros(len(self.classes)))
+        self._other |= {str(c): weights[c].fillna(0.0).to_numpy(dtype=float) for c in weights}
 
+    def column(self, name: str) -> Array:
+        """Return a column of the figures as numbers."""
+        return self.figures[name].to_numpy(dtype=float)
 
-def zone_weights(vehicles: pd.DataFrame, classes: Sequence[str]) -> dict[str, Array]:
-    """Return the weights of housing and of ownership for each vehicle class (0 to 1)."""
-    rows = vehicles.set_index("vehicle_class").reindex(list(classes))
-    rows = rows.reindex(columns=["housing_weight", "ownership_weight"])
-    return {str(name): rows[name].fillna(0.0).to_numpy(dtype=float) for name in rows.columns}
+    def at(self, values: Array) -> dict[str, Array]:
+        """Return each figure by class at the given values; draws are the first axis."""
+        return self._other | {name: values[..., at] for name, at in self._rows.items()}
 
-
-def figures_at(
-    values: Array, rows: Mapping[str, Ints], weights: Mapping[str, Array]
-) -> dict[str, Array]:
-    """Return each figure by class for `zone_kwh`, from the values of all rows.
-
-    The last axis of `values` has one entry per row of `demand_figures`.
-    """
-    none = dict.fromkeys(EFFECTS, np.zeros(len(weights["housing_weight"])))
-    return {**none, **weights, **{name: values[..., at] for name, at in rows.items()}}
+    def kwh(self, values: Array) -> Array:
+        """Return energy by zone and class with the figures at the given values (kWh/day)."""
+        return zone_kwh(self.at(values), self.zones)
 
 
 def _in_area(fleet: pd.DataFrame) -> npt.NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -30,7 +30,7 @@ class Limits:
     default: float | None = None  # None: required for a class added by the user
 
 
-def weakest(marks: Sequence[str]) -> str:
+def weakest(marks: Iterable[str]) -> str:
     """Return the least certain of several confidence marks.
 
     >>> weakest(["H", "L", "M"])
@@ -42,8 +42,8 @@ def weakest(marks: Sequence[str]) -> str:
 def read_figures(
     name: str,
     limits: Mapping[str, Limits],
-    path: Path | None = None,
-    overrides: Overrides | None = None,
+    path: Path | None,
+    overrides: Overrides,
 ) -> pd.DataFrame:
     """Return the figures of all vehicle classes, one row per class and figure, with units.
 
@@ -63,9 +63,9 @@ def read_figures(
         rows = pd.concat([rows, user_rows], ignore_index=True)
         rows = rows.drop_duplicates(["vehicle_class", "figure"], keep="last", ignore_index=True)
     order = list(dict.fromkeys([*table(name)["vehicle_class"], *rows["vehicle_class"]]))
-    order += [c for c in overrides or {} if c not in order]
+    order += [c for c in overrides if c not in order]
     row_of = rows.set_index(["vehicle_class", "figure"]).to_dict("index")
-    for vehicle, changes in (overrides or {}).items():
+    for vehicle, changes in overrides.items():
         unknown = sorted(set(changes) - set(limits))
         if unknown:
             what = f"no figure is called {', '.join(unknown)}"
@@ -88,7 +88,7 @@ def read_figures(
                 lacking.append(figure)
             else:
                 lines.append({"vehicle_class": vehicle, "figure": figure, **row})
-        unknown_only = not set((overrides or {}).get(vehicle, limits)) & set(limits)
+        unknown_only = not set(overrides.get(vehicle, limits)) & set(limits)
         if lacking and not unknown_only:
             what = f"{', '.join(lacking)} is not given"
             faults.append(Fault(f"{name} figures, {vehicle}", what, table_has))

@@ -7,9 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from siting.demand.figures import Overrides, weakest
+from siting.demand.figures import weakest
 from siting.demand.sales import fleet_figures, fleet_model
-from siting.demand.scenarios import DEFAULT_SCENARIO, OPENING_YEAR, PROJECTED_AFTER
+from siting.demand.scenarios import (
+    CENTRAL_SCENARIO,
+    OPENING_YEAR,
+    PROJECTED_AFTER,
+    FleetScenario,
+)
 from siting.errors import InputError, refuse
 from siting.files import rows_fault
 from siting.reference import table
@@ -20,13 +25,7 @@ SHARE_TOLERANCE = 0.02
 
 
 def national_fleet(
-    year: int,
-    scenario: str = DEFAULT_SCENARIO,
-    path: Path | None = None,
-    overrides: Overrides | None = None,
-    *,
-    scenarios_path: Path | None = None,
-    sales_path: Path | None = None,
+    year: int, scenario: FleetScenario = CENTRAL_SCENARIO, path: Path | None = None
 ) -> pd.DataFrame:
     """Return the electric vehicles of the country at the end of a year, by class.
 
@@ -34,11 +33,8 @@ def national_fleet(
     of a table each figure grows at a constant rate, ``v(t) = v0 * (v1 / v0) ** ((t - t0) / (t1 -
     t0))``, or linearly where one of the two is 0. There is no extrapolation.
 
-    `scenario`: a scenario of `fleet_model`; not used with a user's table; `path`: a user's own
-    fleet in place of the model: a CSV with the columns year, vehicle_class, vehicles, low, high,
-    source, confidence; `overrides`: single figures of the model to change, as in `fleet_model`;
-    `scenarios_path`, `sales_path`: a user's own scenarios and figures of sales for the model, as in
-    `fleet_model`.
+    `scenario`: of the model; `path`: a user's own fleet in place of the model: a CSV with the
+    columns year, vehicle_class, vehicles, low, high, source, confidence.
 
     Columns: ``vehicle_class``, ``vehicles``, ``low``, ``high``, ``source``, ``confidence``. Raises
     `InputError` if the year lies outside the model or table, the scenario is unknown, a class lacks
@@ -49,8 +45,8 @@ def national_fleet(
     2140000
     """
     if path is None:
-        return _modelled(year, scenario, overrides, scenarios_path, sales_path)
-    if overrides or scenarios_path or sales_path:
+        return _modelled(year, scenario)
+    if scenario.overrides or scenario.path or scenario.sales_path:
         what = "scenarios, sales figures and overrides belong to the fleet model"
         raise InputError(str(path), what, "change the table, or leave it out")
     stock = table("fleet", path)
@@ -58,13 +54,7 @@ def national_fleet(
     return _between(stock, year, str(path))
 
 
-def fleet_check(
-    scenario: str = DEFAULT_SCENARIO,
-    path: Path | None = None,
-    overrides: Overrides | None = None,
-    *,
-    sales_path: Path | None = None,
-) -> pd.DataFrame:
+def fleet_check(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     """Return the model's totals (vehicles) and shares next to published figures.
 
     This is no test of the model: its sales, opening stocks and targets were set from these figures,
@@ -77,14 +67,13 @@ def fleet_check(
     and 2 percentage points of the share of sales. For a class, ``within`` is true if the model's
     number lies in the published range.
 
-    Arguments: as in `fleet_model`. Columns: ``item``, ``model``, ``published``, ``unit``,
-    ``difference``, ``difference_share`` (of the published), ``tolerance`` (in the unit),
-    ``within``, ``source``, ``confidence``.
+    Columns: ``item``, ``model``, ``published``, ``unit``, ``difference``, ``difference_share`` (of
+    the published), ``tolerance`` (in the unit), ``within``, ``source``, ``confidence``.
 
     >>> bool(fleet_check()["within"].all())
     True
     """
-    model = fleet_model(scenario, 2030, path, overrides, sales_path=sales_path)
+    model = fleet_model(scenario, 2030)
     of_class = model.set_index(["year", "vehicle_class"])["stock"]
     totals = model.groupby("year")[["sales", "electric_sales", "stock"]].sum()
     fleet = table("fleet")
@@ -126,27 +115,21 @@ def fleet_check(
     return check[[*columns, "within", "source", "confidence"]]
 
 
-def _modelled(
-    year: int,
-    scenario: str,
-    overrides: Overrides | None,
-    scenarios_path: Path | None,
-    sales_path: Path | None,
-) -> pd.DataFrame:
-    model = fleet_model(scenario, year, scenarios_path, overrides, sales_path=sales_path)
+def _modelled(year: int, scenario: FleetScenario) -> pd.DataFrame:
+    model = fleet_model(scenario, year)
     fleet = model[model["year"] == year]
     fleet = fleet[["vehicle_class", "stock", "stock_low", "stock_high"]].reset_index(drop=True)
     fleet.columns = pd.Index(["vehicle_class", *FIGURES])
-    figures = fleet_figures(scenario, scenarios_path, overrides, sales_path=sales_path)
+    figures = fleet_figures(scenario)
     by_user = figures[figures["source"] == "set by the user"]
     changed = by_user.groupby("vehicle_class")["figure"].agg(", ".join)
     fleet["source"] = [
-        f"stock-and-sales model, scenario {scenario}"
+        f"stock-and-sales model, scenario {scenario.name}"
         + (f", a projection beyond {PROJECTED_AFTER}" if year > PROJECTED_AFTER else "")
         + (f", with {changed[name]} set by the user" if name in changed else "")
         for name in fleet["vehicle_class"]
     ]
-    marks = figures.groupby("vehicle_class")["confidence"].agg(lambda m: weakest(list(m)))
+    marks = figures.groupby("vehicle_class")["confidence"].agg(weakest)
     fleet["confidence"] = marks.loc[fleet["vehicle_class"]].to_numpy()
     return fleet
 

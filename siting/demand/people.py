@@ -143,26 +143,21 @@ def read_h3(path: Path, column: str = "people") -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"h3": cells, "people": people} | own, geometry=hexagons, crs=4326)
 
 
-def people_on_streets(
-    network: Network, total: float, highway: Collection[str] = HOME_STREETS
-) -> gpd.GeoDataFrame:
+def people_on_streets(network: Network, total: float) -> gpd.GeoDataFrame:
     """Return a zone's people spread along its streets: points in lon/lat with counts.
 
     This is for zones of which only the total is known. People are assumed to live in proportion to
     street length; the caller must state this assumption.
 
-    `network`: the zone's roads; `total`: number of people in the zone; `highway`: the road classes
-    along which people live. One row per street: ``people`` and its midpoint. The two directions of
-    a street are one row. Raises `InputError` if the total is not a number above zero, or no street
-    has one of the classes.
+    `network`: the zone's roads; `total`: number of people in the zone. One row per street of a
+    class of `HOME_STREETS`, both directions together: ``people`` and its midpoint. Raises
+    `InputError` if there is no such street.
     """
-    if not (np.isfinite(total) and total > 0):
-        raise InputError("people", f"a total of {total} persons", "give a number above 0")
-    at, lines = streets_once(network, highway)
+    at, lines = streets_once(network, HOME_STREETS)
     length_m = network.edges["length_m"].to_numpy(dtype=float)[at]
     if not length_m.sum() > 0:
         have = "it has: " + ", ".join(sorted(set(network.edges["highway"].astype(str))))
-        raise InputError("network, column highway", f"no street is {', '.join(highway)}", have)
+        raise InputError("network, column highway", f"no street is {', '.join(HOME_STREETS)}", have)
     middles = shapely.line_interpolate_point(lines, 0.5, normalized=True)
     people = {"people": total * length_m / length_m.sum()}
     return gpd.GeoDataFrame(people, geometry=middles, crs=network.crs).to_crs(4326)

@@ -19,7 +19,7 @@ import pyproj
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from siting.demand.cells import MOST_CELLS, Floats, also_faults, cells_on_roads, squares
+from siting.demand.cells import MOST_CELLS, Floats, cells_on_roads, squares
 from siting.errors import Fault, InputError, MissingExtraError, refuse
 from siting.files import extent, unreadable_in_words
 from siting.roads import Network
@@ -54,9 +54,8 @@ def read_raster(
     `path`: a GeoTIFF of one band, north up, in any coordinate reference system; `area`: polygon, or
     west, south, east, north, in lon/lat, in which the centres of pixels must lie (default: all);
     `density`: whether the values are persons per km2, not persons per pixel; `nodata`: the value
-    that means no data, where the file does not name it. `pixel_squares` returns each pixel's
-    outline, so that its people spread over the cells that it covers; `raster_to_cells` does the
-    same much faster.
+    that means no data, where the file does not name it; `pixel_squares`: whether to return each
+    pixel's outline, so that its people spread over cells; `raster_to_cells` does so much faster.
 
     Columns: ``people`` (persons, above 0) and ``geometry``, EPSG:4326; from north to south, then
     west to east. Raises `InputError` if the file cannot be read, has several bands or is not north
@@ -99,12 +98,6 @@ def raster_to_cells(
     east, north, in lon/lat (default: the box around the roads, `max_snap_m` wider on each side).
     Result and errors: as in these two functions.
     """
-    faults = [
-        Fault(name, f"{value:g} m is not above 0", "give metres above 0")
-        for name, value in (("size_m", size_m), ("max_snap_m", max_snap_m))
-        if not (np.isfinite(value) and value > 0)
-    ]
-    refuse(faults + also_faults(also))
     around = _around(network, max_snap_m) if area is None else _polygon(area)
     window = read_window(path, around, density, nodata)
     keys, people = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0)]

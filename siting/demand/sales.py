@@ -23,14 +23,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.demand.figures import ENDS, Overrides
-from siting.demand.scenarios import BASE_YEAR, DEFAULT_SCENARIO, OPENING_YEAR, read_scenario
+from siting.demand.figures import ENDS
+from siting.demand.scenarios import (
+    BASE_YEAR,
+    CENTRAL_SCENARIO,
+    OPENING_YEAR,
+    PROJECTED_AFTER,
+    FleetScenario,
+    read_scenario,
+)
 from siting.errors import InputError
 
 # The ranges of the other figures (life_shape, opening_age_years, saturation) move the stock of 2030
@@ -110,26 +116,12 @@ def hazard(age_years: npt.ArrayLike, life_years: float, shape: float) -> Array:
 
 
 def fleet_model(
-    scenario: str = DEFAULT_SCENARIO,
-    until: int = 2040,
-    path: Path | None = None,
-    overrides: Overrides | None = None,
-    *,
-    sales_path: Path | None = None,
+    scenario: FleetScenario = CENTRAL_SCENARIO, until: int = PROJECTED_AFTER
 ) -> pd.DataFrame:
     """Return the country's sales, electric share and electric stock by year and class.
 
-    The formulas are in the module docstring.
-
-    `scenario`: ``nev-2025-30``, ``nev-2019``, ``slow``, ``fast``, ``net-zero-2060`` (to 2060; a
-    projection from 2041 on), or one of `path`; `until`: the last year, 2025 to the last target year
-    of the scenario; `path`: a user's own scenarios in place of ``siting/reference/scenarios.csv``;
-    `sales_path`: a user's own figures, whose rows replace those of ``sales.csv`` for the same class
-    and figure. Both have the columns of the packaged file.
-
-    `overrides`: single figures to change: class, then ``sales_year``, ``growth``, ``life_years``,
-    ``life_shape``, ``opening_vehicles``, ``opening_age_years``, ``saturation``, or ``share_2030``
-    for the target of a year. Changed figures have no range.
+    The formulas are in the module docstring. `until`: the last year, 2025 to the last target year
+    of the scenario.
 
     Columns: ``year``, ``vehicle_class``; ``sales`` (all fuels, vehicles a year), ``electric_share``
     (of the sales), ``electric_sales`` (vehicles a year), ``stock`` (electric vehicles in service at
@@ -138,38 +130,32 @@ def fleet_model(
     saturation, target years do not rise or do not cover 2026 to `until`, or a class lacks figures
     or targets.
 
-    >>> model = fleet_model("nev-2025-30", until=2030).set_index(["year", "vehicle_class"])
+    >>> model = fleet_model(until=2030).set_index(["year", "vehicle_class"])
     >>> round(float(model.loc[(2030, "two_wheeler"), "electric_share"]), 3)
     0.3
     """
-    classes = _classes(scenario, path, overrides or {}, sales_path)
+    classes = _classes(scenario)
     last = int(min(vehicle.years[-1] for vehicle in classes))
     if not OPENING_YEAR <= until <= last:
         what = f"covers {OPENING_YEAR} to {last}, not {until}"
         fix = "use net-zero-2060 (a projection), a target for a later year, or a fleet table"
-        raise InputError(f"scenario {scenario}", what, fix)
+        raise InputError(f"scenario {scenario.name}", what, fix)
     model = pd.concat([_frame(vehicle, until) for vehicle in classes], ignore_index=True)
     # Readers compare classes within a year, so the rows of a year stand together.
     return model.sort_values("year", kind="stable", ignore_index=True)
 
 
-def fleet_figures(
-    scenario: str = DEFAULT_SCENARIO,
-    path: Path | None = None,
-    overrides: Overrides | None = None,
-    *,
-    sales_path: Path | None = None,
-) -> pd.DataFrame:
+def fleet_figures(scenario: FleetScenario = CENTRAL_SCENARIO) -> pd.DataFrame:
     """Return every figure behind the stock of electric vehicles, one row each, with units.
 
-    Arguments: as in `fleet_model`. Columns: ``figure`` (a target is called ``share_2030``),
-    ``vehicle_class``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
+    Columns: ``figure`` (a target is called ``share_2030``), ``vehicle_class``, ``value``, ``low``,
+    ``high``, ``unit``, ``source``, ``confidence``.
 
-    >>> figures = fleet_figures("nev-2019").set_index(["vehicle_class", "figure"])
+    >>> figures = fleet_figures(FleetScenario("nev-2019")).set_index(["vehicle_class", "figure"])
     >>> float(figures.loc[("bus", "share_2030"), "value"])
     0.5
     """
-    figures, targets = read_scenario(scenario, path, overrides or {}, sales_path)
+    figures, targets = read_scenario(scenario)
     targets = targets.assign(figure="share_" + targets["year"].astype(int).astype(str))
     columns = ["figure", "vehicle_class", "value", "low", "high", "unit", "source", "confidence"]
     return pd.concat([figures[columns], targets[columns]], ignore_index=True)
@@ -227,10 +213,8 @@ def _combined(central: Array, alone: Array, sign: int) -> Array:
     return np.where(central > 0, central * np.exp(sign * spread), from_zero)
 
 
-def _classes(
-    scenario: str, path: Path | None, overrides: Overrides, sales_path: Path | None
-) -> list[_Class]:
-    figures, targets = read_scenario(scenario, path, overrides, sales_path)
+def _classes(scenario: FleetScenario) -> list[_Class]:
+    figures, targets = read_scenario(scenario)
     classes = []
     for name in dict.fromkeys(figures["vehicle_class"]):
         rows = figures[figures["vehicle_class"] == name].set_index("figure")

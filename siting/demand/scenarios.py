@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
 
@@ -32,6 +33,25 @@ SALES_LIMITS = {
 _TARGET = re.compile(r"share_(\d{4})")
 
 
+@dataclass(frozen=True)
+class FleetScenario:
+    """A scenario of the fleet model, with a user's own figures in place of the package's."""
+
+    # ``nev-2025-30``, ``nev-2019``, ``slow``, ``fast``, ``net-zero-2060`` (to 2060; a projection
+    # from 2041 on), or one of `path`
+    name: str = DEFAULT_SCENARIO
+    path: Path | None = None  # scenarios in place of ``siting/reference/scenarios.csv``
+    # Single figures, which then have no range: class, then ``sales_year``, ``growth``,
+    # ``life_years``, ``life_shape``, ``opening_vehicles``, ``opening_age_years``, ``saturation``,
+    # or ``share_2030`` for the target of a year.
+    overrides: Overrides = field(default_factory=dict)
+    # Rows that replace those of ``siting/reference/sales.csv`` for the same class and figure.
+    sales_path: Path | None = None
+
+
+CENTRAL_SCENARIO = FleetScenario()
+
+
 def scenario_names(path: Path | None = None) -> list[str]:
     """Return the names of the scenarios, in the table's order.
 
@@ -41,26 +61,21 @@ def scenario_names(path: Path | None = None) -> list[str]:
     return list(dict.fromkeys(table("scenarios", path)["scenario"].astype(str)))
 
 
-def read_scenario(
-    scenario: str,
-    path: Path | None = None,
-    overrides: Overrides | None = None,
-    sales_path: Path | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_scenario(scenario: FleetScenario) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the figures by class, and the targets of the electric share of sales (0 to 1).
 
     Both tables have ``vehicle_class``, ``figure`` or ``year`` (rising within a class), ``value``,
-    ``low``, ``high``, ``unit``, ``source`` and ``confidence``. Arguments: as in
-    `siting.demand.fleet_model`. An `InputError` names every fault of figures and targets.
+    ``low``, ``high``, ``unit``, ``source`` and ``confidence``. An `InputError` names every fault of
+    figures and targets.
     """
-    names = scenario_names(path)
-    where = str(path) if path else "scenarios table"
-    if scenario not in names:
-        raise InputError(where, f"has no {scenario}", "it has: " + ", ".join(names))
-    rows = table("scenarios", path)
-    rows = rows[rows["scenario"] == scenario].rename(columns={"share": "value"})
+    rows = table("scenarios", scenario.path)
+    where = str(scenario.path or "scenarios table")
+    names = scenario_names(scenario.path)
+    if scenario.name not in names:
+        raise InputError(where, f"has no {scenario.name}", "it has: " + ", ".join(names))
+    rows = rows[rows["scenario"] == scenario.name].rename(columns={"share": "value"})
     faults = _row_faults(rows, where)
-    target_overrides, plain = _split(overrides or {})
+    target_overrides, plain = _split(scenario.overrides)
     faults += [
         Fault(f"scenario, {vehicle}.share_{year}", f"{share} is not a share above 0 and at most 1")
         for vehicle, by_year in target_overrides.items()
@@ -68,7 +83,7 @@ def read_scenario(
         if not isinstance(share, Real) or not 0 < share <= 1
     ]
     try:
-        figures = read_figures("sales", SALES_LIMITS, sales_path, plain)
+        figures = read_figures("sales", SALES_LIMITS, scenario.sales_path, plain)
     except InputError as err:
         raise InputError([*faults, *err.faults]) from err
     refuse(faults)

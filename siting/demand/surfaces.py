@@ -11,7 +11,6 @@ Each surface gives every cell a share, 0 to 1; the shares of a surface add up to
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
 from typing import Any
 
 import geopandas as gpd
@@ -23,7 +22,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from siting.demand.cells import Floats
 from siting.demand.people import along, streets_once
-from siting.errors import Fault, InputError, refuse
+from siting.errors import InputError, refuse
 from siting.files import missing_columns, rows_fault
 from siting.reference import table
 from siting.roads import Network
@@ -179,12 +178,12 @@ def cell_places(
     return frame.sort_values(["cell_id", "weight"], ascending=[True, False], ignore_index=True)
 
 
-def road_points(network: Network, highway: Collection[str] = MAIN_ROADS) -> gpd.GeoDataFrame:
-    """Return points at most 200 m apart along roads of some classes, in the network's metres.
+def road_points(network: Network) -> gpd.GeoDataFrame:
+    """Return points at most 200 m apart along `MAIN_ROADS`, in the network's metres.
 
     They are for ``make_cells(also=…)``, so that main roads have cells where nobody lives.
     """
-    _, lines = streets_once(network, highway)
+    _, lines = streets_once(network, MAIN_ROADS)
     points, _, _ = along(lines, STEP_M)
     return gpd.GeoDataFrame(geometry=points, crs=network.crs)
 
@@ -213,19 +212,13 @@ def traffic(
     the longest trip, minutes; ``inf`` for no limit.
 
     Columns: ``weight``, ``highway`` (the row of `road_weights`) and a point, one row per piece of
-    road of 200 m at most, in the network's metres. Raises `InputError` if a setting or a weight is
-    invalid, or the table lacks ``unclassified``.
+    road of 200 m at most, in the network's metres. Raises `InputError` if a weight is invalid, or
+    the table lacks ``unclassified``.
     """
-    faults = []
-    if trips < 1:
-        faults.append(Fault("trips", f"{trips} is not a number of places", "give 1 or more"))
-    if not trip_min > 0:
-        faults.append(Fault("trip_min", f"{trip_min:g} minutes is not above 0"))
     figures = _weights(road_weights, "road_weights", ("highway",))
     of_class = figures.set_index("highway")["weight"].astype(float)
     if FALLBACK not in of_class.index:
-        faults.append(Fault("road_weights, column highway", f"no row {FALLBACK}", "add it"))
-    refuse(faults)
+        raise InputError("road_weights, column highway", f"no row {FALLBACK}", "add it")
     flow = _flows(network, _at_nodes(network, cells), trips, trip_min, seed)
     kinds = network.edges["highway"].astype(str)
     kinds = kinds.where(kinds.isin(of_class.index), kinds.str.removesuffix("_link"))

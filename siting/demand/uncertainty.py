@@ -10,22 +10,15 @@ percentile and ``fast`` the ninetieth.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 from scipy.special import ndtri
 
-from siting.demand.energy import (
-    Area,
-    demand_figures,
-    figure_rows,
-    figures_at,
-    zone_kwh,
-    zone_weights,
-)
-from siting.demand.housing import SURVEYED, Array, Housing, crossed, home_shares
+from siting.demand.energy import Area, Case, zone_kwh
+from siting.demand.housing import SURVEYED, Array, crossed, home_shares
 from siting.demand.scenarios import DEFAULT_SCENARIO
 from siting.errors import Fault, InputError, refuse
 
@@ -35,6 +28,7 @@ SCENARIOS = ("low", "central", "high")
 # Assumed percentile of each scenario in the range of future fleets; ASSUMPTION: no forecast of
 # Pakistan's sales with a range was found.
 PACES = {"slow": 0.1, DEFAULT_SCENARIO: 0.5, "fast": 0.9}
+QUANTILES = (0.05, 0.5, 0.95)
 _CHUNK = 256  # draws computed at once, to limit memory with many zones
 
 # Factors of public energy, from the country's vehicles to the public share.
@@ -44,46 +38,36 @@ FACTORS = (
 )
 
 
-class Case:
-    """The figures of one study area, in groups that vary together, and their energy."""
+def _case(area: Area) -> Case:
+    """Return the figures of a study area, whose ranges are checked."""
+    case = Case(area)
+    ends = case.figures[["low", "value", "high"]].to_numpy(dtype=float)
+    wrong = ~(np.isfinite(ends).all(axis=1) & (np.diff(ends, axis=1) >= 0).all(axis=1))
+    if wrong.any():
+        names = case.figures["figure"] + " " + case.figures["vehicle_class"]
+        what = "not low <= central <= high"
+        raise InputError("demand figures", what, "", tuple(names[wrong]))
+    return case
 
-    def __init__(self, area: Area) -> None:
-        self.figures = demand_figures(area)
-        self.classes = area.fleet["vehicle_class"].astype(str).to_list()
-        self.zones = Housing.from_table(area.zones)
-        self._rows = figure_rows(self.figures, self.classes)
-        self._weight = zone_weights(area.vehicles, self.classes)
-        ends = self.figures[["low", "value", "high"]].to_numpy(dtype=float)
-        wrong = ~(np.isfinite(ends).all(axis=1) & (np.diff(ends, axis=1) >= 0).all(axis=1))
-        if wrong.any():
-            names = self.figures["figure"] + " " + self.figures["vehicle_class"]
-            what = "not low <= central <= high"
-            raise InputError("demand figures", what, "", tuple(names[wrong]))
-        figure, of = self.figures["figure"], self.figures["vehicle_class"]
-        self.keys = figure + "|" + of.where(figure != "city_share", self.figures["source"])
 
-    def at(self, values: Array) -> dict[str, Array]:
-        """Return each figure by class at the given values; draws are the first axis."""
-        return figures_at(values, self._rows, self._weight)
+def _keys(case: Case) -> pd.Series[str]:
+    """Return the group of each figure; the figures of a group vary together."""
+    figure, of = case.figures["figure"], case.figures["vehicle_class"]
+    return figure + "|" + of.where(figure != "city_share", case.figures["source"])
 
-    def kwh(self, values: Array) -> Array:
-        """Return energy by zone and class with the figures at the given values (kWh/day)."""
-        return zone_kwh(self.at(values), self.zones)
 
-    def end(self, *, more: bool) -> Array:
-        """Return each figure at the end of its range that gives more energy, or less."""
-        figure = self.figures["figure"]
-        low, high = (self.figures[c].to_numpy(dtype=float) for c in ("low", "high"))
-        lowering = figure.isin(LOWERING).to_numpy()
-        values = np.where(lowering == more, low, high)
-        for name in SURVEYED:
-            # The sign of an effect on home charging depends on the area's households.
-            at = (figure == name).to_numpy()
-            if not at.any():
-                continue
+def _end(case: Case, *, more: bool) -> Array:
+    """Return each figure at the end of its range that gives more energy, or less."""
+    figure = case.figures["figure"]
+    low, high = case.column("low"), case.column("high")
+    values = np.where(figure.isin(LOWERING).to_numpy() == more, low, high)
+    for name in SURVEYED:
+        # The sign of an effect on home charging depends on the area's households.
+        at = (figure == name).to_numpy()
+        if at.any():
             ends = [np.where(at, end, values) for end in (low, high)]
-            values = (max if more else min)(ends, key=lambda tried: self.kwh(tried).sum())
-        return values
+            values = (max if more else min)(ends, key=lambda tried: case.kwh(tried).sum())
+    return values
 
 
 def energy_scenarios(area: Area) -> pd.DataFrame:
@@ -95,9 +79,8 @@ def energy_scenarios(area: Area) -> pd.DataFrame:
     `area`: data of the area. Columns: ``scenario`` (``low``, ``central``, ``high``), ``zone_id``,
     ``vehicle_class``, ``demand_kwh_day``.
     """
-    case = Case(area)
-    central = case.figures["value"].to_numpy(dtype=float)
-    ends = (case.end(more=False), central, case.end(more=True))
+    case = _case(area)
+    ends = (_end(case, more=False), case.column("value"), _end(case, more=True))
     rows = crossed(scenario=SCENARIOS, zone_id=case.zones.ids, vehicle_class=case.classes)
     return rows.assign(demand_kwh_day=np.ravel([case.kwh(values) for values in ends]))
 
@@ -122,10 +105,10 @@ def draw_energy(n: int, seed: int, area: Area, paces: pd.DataFrame | None = None
         for name, value, least in (("n", n, 1), ("seed", seed, 0))
         if isinstance(value, bool) or not isinstance(value, int) or value < least
     )
-    case = Case(area)
-    low, mode, high = (case.figures[c].to_numpy(dtype=float) for c in ("low", "value", "high"))
-    uniform = {key: _uniform(key, seed, n) for key in dict.fromkeys(case.keys)}
-    figures = zip(case.keys, low, mode, high, strict=True)
+    case = _case(area)
+    keys = _keys(case)
+    uniform = {key: _uniform(key, seed, n) for key in keys.unique()}
+    figures = zip(keys, *map(case.column, ("low", "value", "high")), strict=True)
     drawn = np.column_stack([_split_triangle(uniform[key], *ends) for key, *ends in figures])
     if paces is not None:
         at = (case.figures["figure"] == "country_vehicles").to_numpy()
@@ -145,9 +128,9 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
     percentile (0 to 1), in rising order; vehicles of the study area itself have the value 1. None
     if fewer than two scenarios are given.
 
-    >>> from siting.demand import national_fleet
-    >>> names = ("slow", "nev-2025-30", "fast")
-    >>> paces = fleet_paces(national_fleet(2030), {n: national_fleet(2030, n) for n in names})
+    >>> from siting.demand import FleetScenario, national_fleet
+    >>> others = {name: national_fleet(2030, FleetScenario(name)) for name in PACES}
+    >>> paces = fleet_paces(national_fleet(2030), others)
     >>> paces.loc["car"].round(2).to_dict()
     {0.1: 0.41, 0.5: 1.0, 0.9: 1.81}
     """
@@ -164,29 +147,24 @@ def fleet_paces(fleet: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
     return pd.DataFrame(ratios)
 
 
-def energy_quantiles(
-    draws: pd.DataFrame, quantiles: Sequence[float] = (0.05, 0.5, 0.95)
-) -> pd.DataFrame:
+def energy_quantiles(draws: pd.DataFrame) -> pd.DataFrame:
     """Return the mean and quantiles of drawn energy by class and in total (kWh/day).
 
-    `draws`: as `draw_energy` returns them; `quantiles`: each from 0 to 1. Columns:
-    ``vehicle_class`` (the last row, ``all``, is the total of each draw), ``mean_kwh_day`` and
-    ``p05_kwh_day`` and so on.
+    `draws`: as `draw_energy` returns them. Columns: ``vehicle_class`` (the last row, ``all``, is
+    the total of each draw), ``mean_kwh_day``, ``p05_kwh_day``, ``p50_kwh_day``, ``p95_kwh_day``.
 
     >>> draws = pd.DataFrame(
     ...     {"draw": [1, 2, 3], "vehicle_class": "car", "demand_kwh_day": [1.0, 3.0, 2.0]}
     ... )
-    >>> energy_quantiles(draws, [0.5]).loc[0, ["mean_kwh_day", "p50_kwh_day"]].to_list()
+    >>> energy_quantiles(draws).loc[0, ["mean_kwh_day", "p50_kwh_day"]].to_list()
     [2.0, 2.0]
     """
-    if not all(0 <= q <= 1 for q in quantiles):
-        raise InputError("quantiles", f"{list(quantiles)} are not all from 0 to 1")
     classes = list(dict.fromkeys(draws["vehicle_class"].astype(str)))
     wide = draws.pivot_table("demand_kwh_day", index="draw", columns="vehicle_class")[classes]
     wide["all"] = wide.sum(axis=1)
     summary = pd.DataFrame({"vehicle_class": wide.columns.astype(str)})
     summary["mean_kwh_day"] = wide.mean().to_numpy()
-    for q in quantiles:
+    for q in QUANTILES:
         summary[f"p{100 * q:02.0f}_kwh_day"] = wide.quantile(q).to_numpy()
     return summary
 
@@ -207,17 +185,17 @@ def sensitivity(area: Area, *, shares: pd.DataFrame | None = None) -> pd.DataFra
     each the larger of the two ends, ``source``, ``confidence``. Figures without an effect are left
     out.
     """
-    case = Case(area)
-    central = case.figures["value"].to_numpy(dtype=float)
-    low, high = (case.figures[c].to_numpy(dtype=float) for c in ("low", "high"))
+    case = _case(area)
+    keys = _keys(case)
+    low, central, high = map(case.column, ("low", "value", "high"))
     before = case.kwh(central)
     total = float(before.sum())
     if not total > 0:
         raise InputError("demand figures", "no class wants any energy")
     on_map = None if shares is None else _on_map(case, shares)
     rows = []
-    for key, group in case.figures.groupby(case.keys, sort=False):
-        moved = (case.keys == key).to_numpy()
+    for key, group in case.figures.groupby(keys, sort=False):
+        moved = (keys == key).to_numpy()
         if not (low[moved] != high[moved]).any():
             continue
         ends = [case.kwh(np.where(moved, end, central)) for end in (low, high)]
@@ -313,10 +291,8 @@ def energy_factors(area: Area, case: str = "central") -> pd.DataFrame:
     >>> bool(np.allclose(product, rows["demand_kwh_day"]))
     True
     """
-    given = Case(area)
-    values = given.figures["value"].to_numpy(dtype=float)
-    if case != "central":
-        values = given.end(more=case == "high")
+    given = _case(area)
+    values = given.column("value") if case == "central" else _end(given, more=case == "high")
     figures = given.at(values)
     home = home_shares(figures, given.zones)
     split = given.zones.split_by(figures["ownership_weight"])

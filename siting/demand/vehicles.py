@@ -64,7 +64,7 @@ def vehicle_figures(path: Path | None = None, overrides: Overrides | None = None
     stated = stated.assign(source=stated["figure"] + ": " + stated["source"])
     per_class = stated.groupby("vehicle_class")
     wide["source"] = per_class["source"].agg("; ".join).loc[classes].to_numpy()
-    marks = per_class["confidence"].agg(lambda marks: weakest(list(marks)))
+    marks = per_class["confidence"].agg(weakest)
     wide["confidence"] = marks.loc[classes].to_numpy()
     return wide
 

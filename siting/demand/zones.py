@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -36,7 +35,6 @@ MOST_OVERLAP = 0.001
 # Largest hole that counts as a sliver, km2.
 LEAST_GAP_KM2 = 0.0001
 STEP_M = 100.0
-By = Literal["streets", "buildings", "pois"]
 # Column names used for zones; a user's column with one of them is renamed.
 RESERVED = (
     *("zone_id", "name", "people"),
@@ -146,8 +144,7 @@ def zone_report(zones: gpd.GeoDataFrame) -> dict[str, Any]:
     >>> report["overlaps"], report["gaps"]
     ([], [])
     """
-    west, south, east, north = zones.to_crs(4326).total_bounds
-    utm = utm_epsg((west + east) / 2, (south + north) / 2)
+    utm = utm_epsg(zones.to_crs(4326).total_bounds)
     shapes = zones.geometry.to_crs(utm).to_numpy()
     ids = zones["zone_id"].astype(str).to_numpy()
     one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
@@ -192,8 +189,6 @@ def spread_zones(
     network: Network | None = None,
     buildings: gpd.GeoDataFrame | None = None,
     pois: gpd.GeoDataFrame | None = None,
-    by: By | None = None,
-    highway: Collection[str] = HOME_STREETS,
 ) -> gpd.GeoDataFrame:
     """Return the zones' people spread inside each zone: points in lon/lat with counts.
 
@@ -201,28 +196,24 @@ def spread_zones(
     the length of residential street, the footprint of buildings or the number of places; the caller
     must state this assumption. Each zone's points sum to its people.
 
-    `zones`: polygons with ``zone_id`` and ``people``, as `read_zones` returns them; `network`:
-    roads, for the length of street inside the zone; `buildings`: footprints (polygons), for their
-    area; each belongs to the zone of a point inside it; `pois`: places, for their number or their
-    column ``weight``; `by`: which of the three to use; optional if only one is given; `highway`:
-    the road classes along which people live.
+    `zones`: polygons with ``zone_id`` and ``people``, as `read_zones` returns them; and one of
+    `network`: roads, for the length of street inside the zone; `buildings`: footprints (polygons),
+    for their area; each belongs to the zone of a point inside it; `pois`: places, for their number
+    or their column ``weight``.
 
     Columns: ``zone_id``, ``people``, ``basis`` and ``geometry``. ``basis`` is the basis used, or
     ``zone`` if the zone has no street, building or place; its people are then at one point inside.
-    Such zones are named in the log and in ``attrs["report"]["without"]``. Raises `InputError` if no
-    basis or more than one is given and `by` does not choose; for a missing coordinate reference
-    system; for counts that are missing or negative, and repeated zone ids.
+    Such zones are named in the log and in ``attrs["report"]["without"]``. Raises `InputError` for a
+    missing coordinate reference system, counts that are missing or negative, and repeated zone ids.
     """
-    basis = _basis({"streets": network, "buildings": buildings, "pois": pois}, by)
     _require_zones(zones)
-    west, south, east, north = zones.to_crs(4326).total_bounds
-    utm = utm_epsg((west + east) / 2, (south + north) / 2) if network is None else network.crs
+    utm = utm_epsg(zones.to_crs(4326).total_bounds) if network is None else network.crs
     shapes = zones.geometry.to_crs(utm).to_numpy()
-    if basis == "streets":
-        assert network is not None
-        points, zone, weight = _on_streets(shapes, network, highway)
+    if network is not None:
+        basis = "streets"
+        points, zone, weight = _on_streets(shapes, network)
     else:
-        layer = buildings if basis == "buildings" else pois
+        basis, layer = ("buildings", buildings) if buildings is not None else ("pois", pois)
         assert layer is not None
         points, zone, weight = _on_places(shapes, layer, utm, basis)
     people = zones["people"].to_numpy(dtype=float)
@@ -254,10 +245,8 @@ def spread_zones(
     return spread
 
 
-def _on_streets(
-    shapes: Shapes, network: Network, highway: Collection[str]
-) -> tuple[Shapes, Ints, Floats]:
-    _, lines = streets_once(network, highway)
+def _on_streets(shapes: Shapes, network: Network) -> tuple[Shapes, Ints, Floats]:
+    _, lines = streets_once(network, HOME_STREETS)
     tree = shapely.STRtree(lines)
     zone, line = tree.query(shapes, predicate="intersects")
     inside = tree.query(shapes, predicate="contains")
@@ -292,19 +281,6 @@ def _on_places(
     points = shapely.point_on_surface(local)
     place, zone = shapely.STRtree(shapes).query(points, predicate="intersects")
     return points[place], zone, weight[place]
-
-
-def _basis(given: dict[str, object], by: str | None) -> str:
-    have = [name for name, value in given.items() if value is not None]
-    needs = {"streets": "network", "buildings": "buildings", "pois": "pois"}
-    if by is not None and by not in needs:
-        raise InputError("by", f"{by} is not one", "use streets, buildings or pois")
-    if by is not None and by not in have:
-        raise InputError("by", f"{by}, but no {needs[by]} given", f"give {needs[by]}")
-    if by is None and len(have) != 1:
-        what = "several bases for spreading" if have else "no basis for spreading"
-        raise InputError("by", what, "give roads, buildings or places, and name one in by")
-    return by or have[0]
 
 
 def _require_zones(zones: gpd.GeoDataFrame) -> None:
@@ -342,8 +318,7 @@ def clip_zones(zones: gpd.GeoDataFrame, area: Polygon | MultiPolygon) -> gpd.Geo
     >>> clip_zones(zones, shapely.box(73, 33, 73.1, 33.1))["people"].round(1).to_list()
     [50.0]
     """
-    west, south, east, north = area.bounds
-    utm = utm_epsg((west + east) / 2, (south + north) / 2)
+    utm = utm_epsg(area.bounds)
     # In degrees the edges of zones and area stay straight, so that clipped neighbours have no gaps.
     inside = shapely.intersection(zones.geometry.to_numpy(), area)
     whole_m2 = zones.geometry.to_crs(utm).area.to_numpy()

@@ -134,8 +134,7 @@ def business_case(
             "payment_pkr_year": revenue * rules.payment_share,
         }
     )
-    for column in fixed.columns:
-        out[column] = fixed[column].to_numpy()
+    out[fixed.columns] = fixed.to_numpy()
     # Figures of a year without replacements, which are in replacement_pv_pkr.
     usual = yearly[:, -1]
     out["income_tax_pkr_year"] = rules.income_tax * (usual - cost / rules.years)
@@ -155,12 +154,7 @@ def business_case(
     return out
 
 
-def gap_terms(
-    offers: pd.DataFrame,
-    rules: BusinessRules,
-    subsidy: Subsidy,
-    by_group: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+def gap_terms(offers: pd.DataFrame, rules: BusinessRules, subsidy: Subsidy) -> pd.DataFrame:
     """Return the viability gap of each offer as a linear function of its sales (PKR).
 
     With q kWh/day sold in the target year, the shortfall of the business case is ``need_pkr -
@@ -168,12 +162,12 @@ def gap_terms(
     figures include the hurdle of the subsidy's rule.
 
     `offers`: as `siting.sites.make_offers` returns them; `rules`: prices and rates; `subsidy`: the
-    rule with its caps (`siting.sites.subsidy_pkr`); `by_group`: as in `business_case`. Columns:
-    ``offer_id``, ``need_pkr``, ``worth_pkr_kwh_day``, ``cap_pkr``, in the offers' order; for an
-    offer that extends a station only sales above ``standing_kwh_day`` count.
+    rule with its caps (`siting.sites.subsidy_pkr`). Columns: ``offer_id``, ``need_pkr``,
+    ``worth_pkr_kwh_day``, ``cap_pkr``, in the offers' order; for an offer that extends a station
+    only sales above ``standing_kwh_day`` count.
     """
     require_columns(offers)
-    need, worth = gap_arrays(offers, rules, subsidy, by_group)
+    need, worth = gap_arrays(offers, rules, subsidy)
     ids, cap = offers["offer_id"].astype(str).to_numpy(), subsidy_pkr(offers, subsidy).to_numpy()
     terms = {"offer_id": ids, "need_pkr": need, "worth_pkr_kwh_day": worth, "cap_pkr": cap}
     return pd.DataFrame(terms)
@@ -187,7 +181,7 @@ def gap_arrays(
 ) -> tuple[Floats, Floats]:
     """Return need and worth of `gap_terms` (PKR) for offers already checked."""
     rules = at_hurdle(rules, subsidy.held_to)
-    factor = float(present_value_factor(rules.discount_rate, rules.years))
+    factor = present_value_factor(rules.discount_rate, rules.years)
     fixed = fixed_costs(offers, rules).sum(axis=1).to_numpy()
     kept = 1.0 - rules.income_tax
     again = replacements(offers, rules.years) @ discount_factors(rules)

@@ -45,24 +45,14 @@ def efficiency(rules: BusinessRules, group: str) -> float:
     return rules.efficiency_dc if group.startswith(RECTIFIED) else rules.efficiency_other
 
 
-def present_value_factor(rate: npt.ArrayLike, years: npt.ArrayLike) -> Floats:
-    """Return the present value of 1 PKR at the end of each year.
+def present_value_factor(rate: float, years: int) -> float:
+    """Return the present value of 1 PKR at the end of each year, at a discount rate a year.
 
-    `rate`: discount rate a year, at least 0; `years`: number of years, at least 0. Raises
-    `InputError` if a rate or a number of years is negative or not a number.
-
-    >>> round(float(present_value_factor(0.15, 10)), 4), float(present_value_factor(0.0, 10))
+    >>> round(present_value_factor(0.15, 10), 4), present_value_factor(0.0, 10)
     (5.0188, 10.0)
     """
-    r, n = np.broadcast_arrays(np.asarray(rate, float), np.asarray(years, float))
-    refuse(
-        Fault(name, "not a number of at least 0", "", tuple(f"{v:g}" for v in values[bad]))
-        for name, values in (("rate", np.atleast_1d(r)), ("years", np.atleast_1d(n)))
-        if (bad := ~(np.isfinite(values) & (values >= 0))).any()
-    )
     # expm1 and log1p keep the digits of small rates.
-    safe = np.where(r > 0, r, 1.0)
-    return np.where(r > 0, -np.expm1(-n * np.log1p(safe)) / safe, n)
+    return float(-np.expm1(-years * np.log1p(rate)) / rate if rate > 0 else years)
 
 
 def fixed_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.errors import Fault, refuse, wrong_figures
-from siting.files import rows_fault
+from siting.errors import Fault, refuse, refuse_unknown, wrong_figures
 from siting.reference import at_preset, table
 from siting.sites import Hurdle
 from siting.tables import capacity_groups
@@ -75,25 +73,23 @@ class BusinessRules:
         least = "a number of at least 0"
         efficient = "a share above 0 and at most 1"
         faults = wrong_figures("business rules", self, [
-            (name, good, what, "") for name, good, what in (
-                ("tariff_pkr_kwh", 0 <= self.tariff_pkr_kwh < np.inf, least),
-                ("discount_rate", 0 <= self.discount_rate <= 1, "a share of 0 to 1"),
-                ("years", self.years >= 1 and float(self.years).is_integer(),
-                 "a whole number of at least 1"),
-                ("payment_share", 0 <= self.payment_share <= 1, "a share of 0 to 1"),
-                ("attendant_month_pkr", 0 <= self.attendant_month_pkr < np.inf, least),
-                ("attendants", 0 <= self.attendants < np.inf, least),
-                ("efficiency_dc", 0 < self.efficiency_dc <= 1, efficient),
-                ("efficiency_other", 0 < self.efficiency_other <= 1, efficient),
-                ("attendants_other", 0 <= self.attendants_other < np.inf, least),
-                ("fixed_pkr_kw_month", 0 <= self.fixed_pkr_kw_month < np.inf, least),
-                ("sales_tax", 0 <= self.sales_tax <= 1, "a share of 0 to 1"),
-                ("income_tax", 0 <= self.income_tax < 1, "a share of 0 to below 1"),
-                ("sales_path",
-                 bool(self.sales_path) and all(0 <= share <= 1 for share in self.sales_path),
-                 "shares of 0 to 1, one per year"),
-                ("sales_share", 0 < self.sales_share <= 1, efficient),
-            )
+            ("tariff_pkr_kwh", 0 <= self.tariff_pkr_kwh < np.inf, least),
+            ("discount_rate", 0 <= self.discount_rate <= 1, "a share of 0 to 1"),
+            ("years", self.years >= 1 and float(self.years).is_integer(),
+             "a whole number of at least 1"),
+            ("payment_share", 0 <= self.payment_share <= 1, "a share of 0 to 1"),
+            ("attendant_month_pkr", 0 <= self.attendant_month_pkr < np.inf, least),
+            ("attendants", 0 <= self.attendants < np.inf, least),
+            ("efficiency_dc", 0 < self.efficiency_dc <= 1, efficient),
+            ("efficiency_other", 0 < self.efficiency_other <= 1, efficient),
+            ("attendants_other", 0 <= self.attendants_other < np.inf, least),
+            ("fixed_pkr_kw_month", 0 <= self.fixed_pkr_kw_month < np.inf, least),
+            ("sales_tax", 0 <= self.sales_tax <= 1, "a share of 0 to 1"),
+            ("income_tax", 0 <= self.income_tax < 1, "a share of 0 to below 1"),
+            ("sales_path",
+             bool(self.sales_path) and all(0 <= share <= 1 for share in self.sales_path),
+             "shares of 0 to 1, one per year"),
+            ("sales_share", 0 < self.sales_share <= 1, efficient),
         ])  # fmt: skip
         for group, price in self.prices_pkr_kwh.items() if not faults else ():
             where = f"business rules, prices_pkr_kwh, {group}"
@@ -191,53 +187,25 @@ def sales_path(
     )
 
 
-def money_figures(path: Path | None = None) -> pd.DataFrame:
+def money_figures() -> pd.DataFrame:
     """Return prices, rates and subsidy figures: value, range, unit, source, confidence.
 
-    `path`: a user's own table in place of ``siting/reference/money.csv``, with the same columns.
-    Columns: ``item``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``. Raises
-    `InputError` with every item that is missing or given twice, and every range out of order.
+    Columns: ``item``, ``value``, ``low``, ``high``, ``unit``, ``source``, ``confidence``.
 
     >>> money = money_figures().set_index("item")["value"]
     >>> money["price_dc"].item(), money["station_tariff"].item()
     (112.5, 39.7)
     """
-    rows = table("money", path)
-    where = str(path) if path else "money table"
-    items = rows["item"].astype(str)
-    faults = [
-        Fault(f"{where}, column item", f"has {count or 'no'} {item}", "give it once")
-        for item in ITEMS.values()
-        if (count := int((items == item).sum())) != 1
-    ]
-    ends = rows[["low", "value", "high"]].to_numpy(dtype=float)
-    bad = ~((ends[:, 0] <= ends[:, 1]) & (ends[:, 1] <= ends[:, 2]))
-    faults += rows_fault(where, bad, items, "low, value and high are out of order")
-    refuse(faults)
-    return rows
+    return table("money")
 
 
-def business_rules(
-    path: Path | None = None, *, preset: str = "central", **overrides: Any
-) -> BusinessRules:
+def business_rules(*, preset: str = "central", **overrides: Any) -> BusinessRules:
     """Return the packaged prices and rates (PKR/kWh, shares), with a user's overrides.
 
-    Parameters
-    ----------
-    path
-        As in `money_figures`.
-    preset
-        Position of the figures in their ranges (`siting.reference.PRESETS`).
-    **overrides
-        Fields of `BusinessRules`; given prices replace all packaged ones.
+    `preset`: position of the figures in their ranges (`siting.reference.PRESETS`); `**overrides`:
+    fields of `BusinessRules`; given prices replace all packaged ones. Raises `InputError` with
+    every unknown field and invalid figure.
 
-    Raises
-    ------
-    InputError
-        With every missing item, unknown field and invalid figure.
-
-    Examples
-    --------
     >>> business_rules().prices_pkr_kwh["dc"]
     112.5
     >>> business_rules(prices_pkr_kwh={"dc": 39.70})
@@ -246,11 +214,8 @@ def business_rules(
 included, is not above tariff_pkr_kwh, 39.7; the tariff is what the station pays, the price \
 what its drivers pay
     """
-    values = at_preset(money_figures(path), preset).set_index("item")["value"]
-    known = [field.name for field in fields(BusinessRules)]
-    unknown = [Fault(f"business rules, {name}", "no such figure", "use " + ", ".join(known))
-               for name in overrides if name not in known]  # fmt: skip
-    refuse(unknown)
+    values = at_preset(money_figures(), preset).set_index("item")["value"]
+    refuse_unknown("business rules", BusinessRules, overrides)
     figures: dict[str, Any] = {name: float(values[item]) for name, item in ITEMS.items()}
     prices = values[values.index.str.startswith(PRICE)].astype(float)
     figures["prices_pkr_kwh"] = prices.set_axis(prices.index.str.removeprefix(PRICE)).to_dict()

@@ -63,26 +63,18 @@ class CostToAll:
         return {k: DAYS * self.ways * v / MINUTES / self.session_kwh[k] for k, v in each}
 
 
-def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> pd.DataFrame:
-    """Return the yearly cost of each offer (PKR), before tax.
+def yearly_costs(offers: pd.DataFrame, rules: BusinessRules) -> dict[str, float]:
+    """Return the yearly cost of each offer (PKR), before tax, by ``offer_id``.
 
-    `offers`: as `siting.sites.make_offers` returns them; existing stations add no cost; `rules`:
-    prices and rates. Columns: ``offer_id``, ``capital_pkr_year`` (annuity of the cost),
-    ``replacement_pkr_year``, ``running_pkr_year``, ``cost_pkr_year`` (their sum), in the offers'
-    order.
+    `offers`: as `siting.sites.make_offers` returns them; existing stations add no cost.
     """
     require_columns(offers)
-    factor = float(present_value_factor(rules.discount_rate, rules.years))
-    again_pkr = replacements(offers, rules.years) @ discount_factors(rules)
-    new = ~offers["existing"].to_numpy(dtype=bool)
-    parts = {
-        "capital_pkr_year": offers["cost_pkr"].to_numpy(dtype=float) / factor,
-        "replacement_pkr_year": again_pkr / factor,
-        "running_pkr_year": fixed_costs(offers, rules).sum(axis=1).to_numpy(),
-    }
-    parts = {name: np.where(new, pkr, 0.0) for name, pkr in parts.items()}
-    ids = offers["offer_id"].astype(str).to_numpy()
-    return pd.DataFrame({"offer_id": ids, **parts, "cost_pkr_year": sum(parts.values())})
+    factor = present_value_factor(rules.discount_rate, rules.years)
+    capital = offers["cost_pkr"].to_numpy(dtype=float) / factor
+    again = replacements(offers, rules.years) @ discount_factors(rules) / factor
+    pkr_year = capital + again + fixed_costs(offers, rules).sum(axis=1).to_numpy()
+    pkr_year = np.where(offers["existing"].to_numpy(dtype=bool), 0.0, pkr_year)
+    return dict(zip(offers["offer_id"].astype(str), pkr_year.tolist(), strict=True))
 
 
 def values_of_time(own: Mapping[str, float] | None = None) -> pd.DataFrame:
@@ -118,7 +110,7 @@ def cost_to_all(
 ) -> CostToAll:
     """Return the yearly costs of offers and drives.
 
-    `offers`, `rules`: as in `yearly_costs`; `classes`: the vehicle classes whose drivers count;
+    `offers`: as in `yearly_costs`; `classes`: the vehicle classes whose drivers count;
     `time_values`: as `values_of_time` returns them; `sessions`: ``vehicle_class``, ``session_kwh``.
     Raises `InputError` naming the classes without a value of time or an energy of a session.
     """
@@ -133,9 +125,8 @@ def cost_to_all(
         )
         if (missing := tuple(name for name in wanted if name not in known))
     )
-    yearly = yearly_costs(offers, rules)
     return CostToAll(
-        dict(zip(yearly["offer_id"], yearly["cost_pkr_year"].astype(float), strict=True)),
+        yearly_costs(offers, rules),
         {name: value[name] for name in wanted},
         {name: energy[name] for name in wanted},
         float(money_figures().set_index("item")["value"][WAYS]),

@@ -4,7 +4,6 @@ from siting.roads.build import build_network
 from siting.roads.cache import cached_network
 from siting.roads.direct import network_from_file
 from siting.roads.download import (
-    OSM_SOURCE,
     Download,
     download_features,
     download_place,
@@ -13,20 +12,16 @@ from siting.roads.download import (
 )
 from siting.roads.isochrones import isochrones
 from siting.roads.neighbourhoods import PLACE_KINDS, read_neighbourhoods
-from siting.roads.network import Network, utm_epsg
-from siting.roads.source import ROAD_SUFFIXES, read_file, require_osmnx_form
-from siting.roads.speeds import class_speeds, parse_maxspeed
+from siting.roads.network import Network
+from siting.roads.source import read_file, require_osmnx_form
 from siting.roads.travel import minutes_to_nearest, reach, snap, travel_times
 
 __all__ = [
-    "OSM_SOURCE",
     "PLACE_KINDS",
-    "ROAD_SUFFIXES",
     "Download",
     "Network",
     "build_network",
     "cached_network",
-    "class_speeds",
     "download_features",
     "download_place",
     "download_polygon",
@@ -34,12 +29,10 @@ __all__ = [
     "isochrones",
     "minutes_to_nearest",
     "network_from_file",
-    "parse_maxspeed",
     "reach",
     "read_file",
     "read_neighbourhoods",
     "require_osmnx_form",
     "snap",
     "travel_times",
-    "utm_epsg",
 ]

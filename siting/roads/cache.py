@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 
+from siting import __version__
 from siting.files import sha256
 from siting.folder_cache import kept
 from siting.roads.network import EDGE_COLUMNS, Network
@@ -33,7 +34,7 @@ def cached_network(folder: Path, key: dict[str, Any], build: Callable[[], Networ
     package and of OSMnx are added. `build`: called without arguments if nothing is stored under the
     key. Result: as built; a network that could not be written is still returned, with a warning.
     """
-    full = {**key, "format": FORMAT, "siting": _version("siting"), "osmnx": _version("osmnx")}
+    full = {**key, "format": FORMAT, "siting": __version__, "osmnx": version("osmnx")}
     text = json.dumps(full, sort_keys=True, ensure_ascii=False)
     entry = folder / hashlib.sha256(text.encode()).hexdigest()[:32]
     return kept(
@@ -60,10 +61,3 @@ def _load(folder: Path) -> Network:
             raise ValueError(f"{name} has changed")
     nodes, edges = (gpd.read_parquet(folder / name) for name in _TABLES)
     return Network(nodes, edges[list(EDGE_COLUMNS)], manifest["report"])
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unpackaged"

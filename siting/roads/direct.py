@@ -40,12 +40,8 @@ def network_from_file(
     OSM XML and PBF are read straight into arrays, in a fraction of OSMnx's time and memory; GraphML
     is read by OSMnx. A table of streets written by `Network.to_parquet` is used unchanged.
 
-    `path`, `clip`: the file, and a polygon in lon/lat in which streets must have a node; see
-    `siting.roads.read_file`; `speeds`, `city`, `peak`, `source`: see `siting.roads.build_network`.
-
-    `siting.roads.build_network` describes the report of the result. Raises `InputError` for the
-    faults of `siting.roads.read_file` and `siting.roads.build_network`; `MissingExtraError` if a
-    PBF file is given and pyosmium is not installed.
+    `path`, `clip`: as in `siting.roads.read_file`; `speeds`, `city`, `peak`, `source`, and the
+    report of the result: as in `siting.roads.build_network`; errors: as in both.
     """
     path = Path(path)
     if path.suffix.lower() == EDGE_TABLE:
@@ -89,7 +85,7 @@ def _drawn(pieces: Pieces, segments: Segments, edges: Edges) -> tuple[gpd.GeoDat
     """Return the nodes kept and the edges' lines, in UTM metres."""
     lon, lat = pieces.lon, pieces.lat
     left_lon, left_lat = lon[edges.kept], lat[edges.kept]
-    zone = utm_epsg((left_lon.min() + left_lon.max()) / 2, (left_lat.min() + left_lat.max()) / 2)
+    zone = utm_epsg((left_lon.min(), left_lat.min(), left_lon.max(), left_lat.max()))
     x, y = pyproj.Transformer.from_crs(4326, zone, always_xy=True).transform(lon, lat)
     nodes = gpd.GeoDataFrame(
         geometry=gpd.points_from_xy(x[edges.kept], y[edges.kept]),

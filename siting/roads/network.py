@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -169,8 +170,7 @@ def graph_tables(graph: nx.MultiDiGraph[Any]) -> tuple[gpd.GeoDataFrame, gpd.Geo
     import osmnx as ox
 
     nodes, edges = ox.graph_to_gdfs(graph)
-    west, south, east, north = nodes.to_crs(4326).total_bounds
-    zone = utm_epsg((west + east) / 2, (south + north) / 2)
+    zone = utm_epsg(nodes.to_crs(4326).total_bounds)
     nodes = nodes[["geometry"]].to_crs(zone)
     nodes.index = pd.Index(nodes.index, dtype="int64", name="node_id")
     return nodes.sort_index(), edges.to_crs(zone).sort_index()
@@ -184,14 +184,16 @@ def edge_faults(
     return [Fault(where, f"{len(ids):,} {what}", fix, ids)] if ids else []
 
 
-def utm_epsg(lon: float, lat: float = 30.0) -> int:
-    """Return the EPSG code of the UTM zone (metres) of a place.
+def utm_epsg(bounds: Iterable[float]) -> int:
+    """Return the EPSG code of the UTM zone (metres) of the middle of a box in degrees.
 
-    `lon`, `lat`: degrees; the latitude decides only the hemisphere.
+    `bounds`: west, south, east, north; the latitude decides only the hemisphere.
 
-    >>> utm_epsg(67.0), utm_epsg(73.05)
-    (32642, 32643)
+    >>> utm_epsg((72.9, 33.5, 73.2, 33.8))
+    32643
     """
+    west, south, east, north = bounds
+    lon, lat = (west + east) / 2, (south + north) / 2
     zone = int((lon + 180) // 6) % 60 + 1
     return (32600 if lat >= 0 else 32700) + zone
 

@@ -52,6 +52,27 @@ class Trouble:
 
 
 _WRONG_FORM = Trouble("the answer is JSON, but not of the form it should have")
+_NOTHING = Trouble(
+    "the answer is empty: nothing of the kind is known there",
+    may_pass=False,
+    fix="check the place's spelling, or give a polygon or a larger one",
+    empty=True,
+)
+# By words of OSMnx's own errors.
+_SAID = {
+    "no graph nodes within the requested polygon": Trouble(
+        "the answer has no street cars may use inside the area",
+        may_pass=False,
+        fix="give a larger area",
+        empty=True,
+    ),
+    "did not geocode query": Trouble(
+        "the place is known as a point, not as an area",
+        may_pass=False,
+        fix="name an area (a town, a district), or give a polygon",
+    ),
+    "missing nodes": Trouble("the answer lacks nodes of its streets"),
+}
 
 
 class UnsoundAnswerError(Exception):
@@ -206,12 +227,7 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
             return _broken_json(getattr(err.__cause__, "doc", ""))
         if "did not return a" in str(err):
             return _WRONG_FORM
-        return Trouble(
-            "the answer is empty: nothing of the kind is known there",
-            may_pass=False,
-            fix="check the place's spelling, or give a polygon or a larger one",
-            empty=True,
-        )
+        return _NOTHING
     if isinstance(err, requests.Timeout) or "Read timed out" in str(err):
         return Trouble(f"timed out: no answer within {timeout_s:g} s")
     if isinstance(err, requests.exceptions.ChunkedEncodingError):
@@ -220,23 +236,7 @@ def trouble_of(err: BaseException, timeout_s: float) -> Trouble | None:
         return Trouble(f"cannot be reached ({_innermost(err)})")
     if isinstance(err, requests.RequestException):
         return Trouble(f"cannot be asked: {err}", may_pass=False, fix="check the address")
-    text = str(err)
-    if "no graph nodes within the requested polygon" in text:
-        return Trouble(
-            "the answer has no street cars may use inside the area",
-            may_pass=False,
-            fix="give a larger area",
-            empty=True,
-        )
-    if "did not geocode query" in text:
-        return Trouble(
-            "the place is known as a point, not as an area",
-            may_pass=False,
-            fix="name an area (a town, a district), or give a polygon",
-        )
-    if "missing nodes" in text:
-        return Trouble("the answer lacks nodes of its streets")
-    return None
+    return next((trouble for words, trouble in _SAID.items() if words in str(err)), None)
 
 
 def _answers_at(host: str, port: int) -> bool:

@@ -201,9 +201,8 @@ def minutes_to_nearest(
     The minutes include access from the road node to the site, as in `reach`, and are infinite
     beyond the limit.
 
-    `sites`: ``site_id``, ``node_id`` and ``snap_m``, as for `reach`; `limit_min`: longest drive
-    searched, minutes; `access_kmh`: speed between a site and its road node, km/h. Raises
-    `InputError` if the limit or the access speed is not above 0, or a node is not in the network.
+    `sites`, `access_kmh`, and the errors: as for `reach`; `limit_min`: longest drive searched,
+    minutes.
     """
     _require_above_0("limit_min", limit_min, "minutes")
     _require_above_0("access_kmh", access_kmh, "km/h")

@@ -8,10 +8,8 @@ from siting.sites.catalogue import (
     compatibility,
     fee_figures,
     grid_figures,
-    parking_rule,
     time_utilisation,
 )
-from siting.sites.configurations import configuration_table
 from siting.sites.costs import (
     WORKS,
     Hurdle,
@@ -34,13 +32,13 @@ from siting.sites.places import (
     candidates_from_layer,
     candidates_from_parcels,
     candidates_from_pois,
+    candidates_from_streets,
     excluded_areas,
     read_destinations,
 )
 from siting.sites.sizes import shown_offers, with_sizes
 from siting.sites.standards import ServiceStandard, group_mix
-from siting.sites.street_corners import candidates_from_streets
-from siting.sites.waiting import erlang_c, largest_arrivals_per_h, wait_probability
+from siting.sites.waiting import erlang_c
 from siting.sites.whereabouts import with_whereabouts
 
 __all__ = [
@@ -66,24 +64,20 @@ __all__ = [
     "charger_catalogue",
     "charging_limits",
     "compatibility",
-    "configuration_table",
     "erlang_c",
     "excluded_areas",
     "existing_stations",
     "fee_figures",
     "grid_figures",
     "group_mix",
-    "largest_arrivals_per_h",
     "make_offers",
     "merge_candidates",
     "nearest_line_km",
-    "parking_rule",
     "read_destinations",
     "shown_offers",
     "site_costs",
     "subsidy_pkr",
     "time_utilisation",
-    "wait_probability",
     "with_dearer",
     "with_sizes",
     "with_whereabouts",

@@ -1,6 +1,6 @@
 """Tables of figures for stations: chargers, connections, fees, bays, fitting vehicles.
 
-In all functions `path` is a user's own table that replaces the package's, with the same columns.
+`path` is a user's own table that replaces the package's, with the same columns.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import pandas as pd
 from siting.errors import Fault, InputError, refuse
 from siting.files import rows_fault
 from siting.reference import table
-from siting.tables import COMPATIBILITY, validate
 
 
 def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
@@ -33,7 +32,8 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     chargers = table("chargers", path)
     where = str(path) if path else "charger table"
     ids = chargers["charger_id"].astype("str")
-    faults = _twice(ids, f"{where}, column charger_id")
+    twice = ids.duplicated(keep=False)
+    faults = rows_fault(f"{where}, column charger_id", twice, ids, "given twice")
     odd = ~chargers["charger_group"].astype("str").str.fullmatch(r"[a-z0-9_]+")
     what, fix = "not small letters, digits and _", "it becomes part of a column's name"
     faults += rows_fault(f"{where}, column charger_group", odd, ids, what, fix)
@@ -45,14 +45,11 @@ def charger_catalogue(path: Path | None = None) -> pd.DataFrame:
     return chargers
 
 
-def at_exchange_rate(
-    chargers: pd.DataFrame, pkr_per_usd: float | None, path: Path | None = None
-) -> pd.DataFrame:
+def at_exchange_rate(chargers: pd.DataFrame, pkr_per_usd: float | None) -> pd.DataFrame:
     """Return the catalogue with imported parts priced at another exchange rate (PKR).
 
     `chargers`: as `charger_catalogue` returns it, at the packaged rate; `pkr_per_usd`: the rate to
-    plan with (default: the packaged one); `path`: a user's own table in place of
-    ``siting/reference/money.csv``.
+    plan with; None: the packaged one.
 
     >>> dear = at_exchange_rate(charger_catalogue(), 350.0).set_index("charger_id")
     >>> round(float(dear.loc["dc_60", "capex_pkr"]))  # 3.5 m x (1 + 0.7 x (350 / 280 - 1))
@@ -60,7 +57,7 @@ def at_exchange_rate(
     """
     if pkr_per_usd is None:
         return chargers
-    money = table("money", path).set_index("item")["value"].astype(float)
+    money = table("money").set_index("item")["value"].astype(float)
     factor = 1 + money["imported_share"] * (pkr_per_usd / money["pkr_per_usd"] - 1)
     prices = ["capex_pkr", "capex_low_pkr", "capex_high_pkr", "battery_pkr_kwh"]
     return chargers.assign(**{name: chargers[name].astype(float) * factor for name in prices})
@@ -101,58 +98,38 @@ def grid_figures(path: Path | None = None) -> pd.DataFrame:
     return grid
 
 
-def fee_figures(path: Path | None = None) -> pd.DataFrame:
+def fee_figures() -> pd.DataFrame:
     """Return NEECA's fees: application (PKR, once) and annual fee by level (PKR a year).
 
     Columns: ``item`` (application, annual), ``level``, ``max_kw`` (of the largest charger; blank:
-    no limit), ``value``, ``unit``, ``source``, ``confidence``. Raises `InputError` if the
-    application fee or every annual fee is missing, or a fee is negative.
+    no limit), ``value``, ``unit``, ``source``, ``confidence``.
     """
-    fees = table("fees", path)
-    where = str(path) if path else "fee table"
-    faults = [
-        Fault(f"{where}, column item", f"has no {item}")
-        for item in ("application", "annual")
-        if not (fees["item"] == item).any()
-    ]
-    faults += _not_numbers(fees, "value", fees["item"], where, above=False)
-    refuse(faults)
-    return fees
+    return table("fees")
 
 
-def compatibility(path: Path | None = None) -> pd.DataFrame:
+def compatibility() -> pd.DataFrame:
     """Return the vehicle classes that can use each charger group, one row per pair.
 
-    Columns: ``charger_group``, ``vehicle_class``, ``source``, ``confidence``. Raises `InputError`
-    if a pair is incomplete or repeated.
+    Columns: ``charger_group``, ``vehicle_class``, ``source``, ``confidence``.
 
     >>> pairs = compatibility()
     >>> pairs.loc[pairs["charger_group"] == "lev", "vehicle_class"].to_list()
     ['two_wheeler', 'two_wheeler_delivery', 'three_wheeler']
     """
-    pairs = table("compatibility", path)
-    validate(pairs, COMPATIBILITY, str(path) if path else "")
-    return pairs
+    return table("compatibility")
 
 
-def charging_limits(path: Path | None = None) -> pd.DataFrame:
+def charging_limits() -> pd.DataFrame:
     """Return the largest power (kW) of a vehicle class at a charger group, if limited.
 
     Columns: ``charger_group``, ``vehicle_class``, ``limit_kw``, ``low``, ``high``, ``source``,
-    ``confidence``; an absent pair is limited only by the pace of its sessions. Raises `InputError`
-    if a limit is not above 0, or a pair is given twice.
+    ``confidence``; an absent pair is limited only by the pace of its sessions.
 
     >>> limits = charging_limits().set_index(["charger_group", "vehicle_class"])
     >>> limits["limit_kw"]["ac", "car"].item()  # the on-board charger
     7.0
     """
-    limits = table("charging_limits", path)
-    pairs = limits["charger_group"].astype(str) + " " + limits["vehicle_class"].astype(str)
-    where = str(path) if path else "table of charging limits"
-    faults = _twice(pairs, f"{where}, column charger_group + vehicle_class")
-    faults += _not_numbers(limits, "limit_kw", pairs, where, above=True)
-    refuse(faults)
-    return limits
+    return table("charging_limits")
 
 
 def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]:
@@ -174,57 +151,32 @@ def time_utilisation(own: Mapping[str, float] | None = None) -> dict[str, float]
     return {str(group): float(share) for group, share in shares.items()} | dict(own or {})
 
 
-def bay_figures(path: Path | None = None) -> pd.DataFrame:
+def bay_figures() -> pd.DataFrame:
     """Return the car bays that each charger group needs per port or charger.
 
     Columns: ``charger_group``, ``per`` (port or charger), ``bays``, ``low``, ``high``, ``source``,
-    ``confidence``; an absent group needs one bay per port. Raises `InputError` if a group is
-    repeated, ``per`` is neither port nor charger, or bays are negative.
+    ``confidence``; an absent group needs one bay per port.
 
     >>> bay_figures().set_index("charger_group")["bays"]["lev"].item()  # four sockets a car bay
     0.25
     """
-    bays = table("bays", path)
-    groups = bays["charger_group"].astype("str")
-    where = str(path) if path else "table of bays"
-    faults = _twice(groups, f"{where}, column charger_group")
-    odd = ~bays["per"].isin(("port", "charger"))
-    faults += rows_fault(f"{where}, column per", odd, groups, "not port or charger")
-    faults += _not_numbers(bays, "bays", groups, where, above=False)
-    refuse(faults)
-    return bays
+    return table("bays")
 
 
-def parking_rule(path: Path | None = None) -> pd.DataFrame:
+def parking_rule() -> pd.DataFrame:
     """Return NEECA's parking rule: charging points by the bays of a car park.
 
     The reports say that a number of points "can be established", which may be a minimum or a
     maximum. They give 1 point for 5-50 bays, 2 for 50-100 and 3 for 100-150. The steps overlap at
     50 and 100, where the smaller number is taken.
 
-    Columns: ``max_bays`` (blank: no limit; last), ``points``, ``source``, ``confidence``, smallest
-    first. Raises `InputError` if steps repeat, points fall as bays rise, or a number is negative.
+    Columns: ``max_bays`` (infinite: no limit), ``points``, ``source``, ``confidence``, smallest
+    first.
 
     >>> parking_rule()["points"].to_list()
     [0, 1, 2, 3, 3]
     """
-    rule = table("parking", path)
-    where = str(path) if path else "parking table"
-    steps = rule["max_bays"].astype(float).fillna(np.inf)
-    rule = rule.assign(max_bays=steps).sort_values("max_bays", ignore_index=True)
-    labels = rule["max_bays"].map("{:g} bays".format)
-    faults = _twice(labels, f"{where}, column max_bays")
-    faults += _not_numbers(rule, "points", labels, where, above=False)
-    if not faults and (rule["points"].diff() < 0).any():
-        faults.append(Fault(f"{where}, column points", "fall as bays rise", "", tuple(labels)))
-    if (steps < 0).any():
-        faults.append(Fault(f"{where}, column max_bays", "not a number of at least 0"))
-    refuse(faults)
-    return rule
-
-
-def _twice(labels: pd.Series, where: str) -> list[Fault]:
-    return rows_fault(where, labels.duplicated(keep=False), labels, "given twice")
+    return table("parking").fillna({"max_bays": np.inf})
 
 
 def _not_numbers(

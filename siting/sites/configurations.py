@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain, compress
-from typing import Any, Required, TypedDict, Unpack
+from typing import Any, Required, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ import pandas as pd
 from siting.demand import session_figures
 from siting.errors import Fault, InputError, refuse
 from siting.reference import at_preset
-from siting.sites.catalogue import bay_figures, charging_limits
+from siting.sites.catalogue import bay_figures, charging_limits, parking_rule
 from siting.sites.costs import (
     MONTHS,
     SiteCosts,
@@ -26,7 +26,7 @@ from siting.sites.costs import (
 )
 from siting.sites.load import fastest_kw, group_load_kw
 from siting.sites.standards import Mix, ServiceStandard, group_capacity_kwh_day, group_mix
-from siting.tables import COST_PARTS, capacity_columns
+from siting.tables import COST_PARTS
 
 EXISTING = "existing"
 EXTENDED = "existing+"
@@ -54,6 +54,8 @@ class Rules:
     energy_kwh_day: Mapping[str, float] = field(default_factory=dict)
     availability: float = 1.0
     line_km: float | None = None
+    headroom_kw: float = 800.0
+    parking: pd.DataFrame = field(default_factory=parking_rule)
     mixes: dict[str, Mix] = field(default_factory=dict, repr=False)
 
     def mix(self, group: str) -> Mix:
@@ -96,42 +98,36 @@ class Rules:
         return group_load_kw(types, number, fastest, mix, served, self.costs.busy_share)
 
 
-class RuleFigures(TypedDict, total=False):
-    """The figures behind offers, by name; defaults are packaged or in parentheses.
+class OfferFigures(TypedDict, total=False):
+    """The figures behind offers, by name; those not required have packaged defaults."""
 
-    - ``chargers``, ``grid``, ``fees``, ``compatibility``: as `charger_catalogue`, `grid_figures`,
-      `fee_figures` and `compatibility` return them; required.
-    - ``utilisation``: the share of the day's full output that is sold, above 0 and at most 1
-      (0.15); a shorthand for ``service=ServiceStandard("rated_share", ...)``. A given ``service``
-      overrides it.
-    - ``service``: the service standard.
-    - ``availability``: the share of time with power, above 0 and at most 1 (1).
-    - ``line_km``: the distance to the nearest 11 kV point, km.
-    - ``subsidy``: the subsidy rule (`Subsidy()`).
-    - ``costs``: civil works, land and O&M (`site_costs()`).
-    - ``bays``, ``sessions``, ``limits``: as `bay_figures`, `siting.demand.session_figures` and
-      `charging_limits` return them.
-    - ``energy_kwh_day``: public energy by vehicle class, the weights of a group's sessions.
-    """
-
-    chargers: Required[pd.DataFrame]
-    grid: Required[pd.DataFrame]
-    fees: Required[pd.DataFrame]
-    compatibility: Required[pd.DataFrame]
+    chargers: Required[pd.DataFrame]  # as `charger_catalogue` returns it
+    grid: Required[pd.DataFrame]  # as `grid_figures` returns it
+    fees: Required[pd.DataFrame]  # as `fee_figures` returns it
+    compatibility: Required[pd.DataFrame]  # as `compatibility` returns it
+    # Share of the day's full output that is sold, above 0 and at most 1 (0.15); a shorthand for
+    # ``service=ServiceStandard("rated_share", ...)``, which a given `service` overrides.
     utilisation: float
     service: ServiceStandard | None
-    availability: float
+    availability: float  # share of the time with power, above 0 and at most 1 (1)
+    # Distance to the nearest 11 kV point, km; by default the grid table's motorway distance if the
+    # site's kind is services, rest_area or motorway, else its city distance.
     line_km: float | None
+    # Spare grid power, kW (800, an assumption for an 11 kV feeder, with the range 200 to 2,000).
+    headroom_kw: float
     subsidy: Subsidy | None
-    costs: SiteCosts | None
+    costs: SiteCosts | None  # civil works, land and O&M (`site_costs()`)
+    # `bays`, `parking`, `sessions`, `limits`: as `bay_figures`, `parking_rule`,
+    # `siting.demand.session_figures` and `charging_limits` return them
     bays: pd.DataFrame | None
+    parking: pd.DataFrame | None
     sessions: pd.DataFrame | None
     limits: pd.DataFrame | None
-    energy_kwh_day: Mapping[str, float] | None
+    energy_kwh_day: Mapping[str, float] | None  # public energy by class, weights of sessions
 
 
-def rule_faults(given: RuleFigures) -> list[Fault]:
-    """Return every fault of the shares and distances among the figures."""
+def given_faults(given: OfferFigures) -> list[Fault]:
+    """Return every fault of the shares, distances and power among the figures."""
     shares = {"utilisation": given.get("utilisation", USED_SHARE),
               "availability": given.get("availability", 1.0)}  # fmt: skip
     faults = [
@@ -139,73 +135,19 @@ def rule_faults(given: RuleFigures) -> list[Fault]:
         for name, value in shares.items()
         if not 0 < value <= 1
     ]
-    km = given.get("line_km")
-    if km is not None and not (np.isfinite(km) and km >= 0):
+    km, kw = given.get("line_km"), given.get("headroom_kw", 0.0)
+    if km is not None and not 0 <= km < np.inf:
         faults.append(Fault("line_km", f"{km} is not a distance", "give km of at least 0"))
+    if not 0 <= kw < np.inf:
+        faults.append(Fault("headroom_kw", f"{kw} is not kW of at least 0"))
     return faults
 
 
-def rules_of(given: RuleFigures) -> Rules:
+def rules_of(given: OfferFigures) -> Rules:
     """Return the rules with the given figures, and packaged figures for all others."""
     figures: dict[str, Any] = {name: one for name, one in given.items() if one is not None}
     used = figures.pop("utilisation", USED_SHARE)
     return Rules(**{"service": ServiceStandard("rated_share", used), **figures})
-
-
-def configuration_table(
-    configurations: Configurations, **given: Unpack[RuleFigures]
-) -> pd.DataFrame:
-    """Return one row per configuration: power (kW), cost parts (PKR), subsidy (PKR), kWh/day.
-
-    The capacity of a group follows from the service standard (`siting.sites.standards`), the cost
-    parts from `siting.sites.costs`. The grid connection is the smallest that carries the load; with
-    a transformer it also needs `line_km` of overhead 11 kV line, by default the grid table's city
-    distance. NEECA's application fee is part of the cost; its annual fee, O&M and a land lease are
-    running costs.
-
-    `configurations`: name, then charger type and number: ``{"hub": {"dc_60": 2, "lev_3": 4}}``;
-    `given`: the figures of `RuleFigures`. Raises `InputError` with every fault of both at once.
-
-    Columns: ``configuration``, ``chargers``, ``vehicle_classes``, ``power_kw`` (of the chargers),
-    ``load_kw`` (on the grid), ``ports``, ``points`` (ports, but one for each swap cabinet),
-    ``bays_needed`` (car bays), ``charger_cost_pkr``, ``battery_cost_pkr`` (its swap batteries),
-    ``grid_item``, ``connection_cost_pkr``, ``line_cost_pkr``, ``upgrade_cost_pkr``,
-    ``grid_cost_pkr`` (their sum), ``fee_cost_pkr``, ``civil_cost_pkr``, ``land_cost_pkr``,
-    ``design_cost_pkr``, ``contingency_cost_pkr``, ``deposit_cost_pkr``, ``cost_pkr``,
-    ``subsidy_pkr``; running costs ``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``,
-    ``insurance_pkr_year``; ``charger_life_years`` and ``battery_life_years`` (the shortest; blank
-    without), ``neeca_level``, ``capacity_<group>_kwh_day``, ``capacity_kwh_day``,
-    ``pkr_per_kwh_day`` and ``reason`` (blank, or why no grid tier carries the load; the grid cost
-    is then a lower limit).
-
-    >>> from siting.sites.catalogue import charger_catalogue, compatibility, fee_figures
-    >>> from siting.sites.catalogue import grid_figures
-    >>> row = configuration_table(
-    ...     {"two dc": {"dc_60": 2}},
-    ...     chargers=charger_catalogue(),
-    ...     grid=grid_figures(),
-    ...     fees=fee_figures(),
-    ...     compatibility=compatibility(),
-    ... ).iloc[0]
-    >>> # 2 x 3.5 m + 2.0 m + 0.15 km x 3.0 m + 0.05 m + 4 bays x 0.15 m, and beside these design,
-    >>> # 8 % of 3.05 m, contingency, 15 % of 10.294 m, and the deposit for 120 kW at 1,810
-    >>> round(float(row["cost_pkr"]))
-    12105300
-    """
-    faults = configuration_faults(configurations, given["chargers"])
-    faults += rule_faults(given)
-    refuse(faults)
-    rules = rules_of(given)
-    out = bare_configurations(configurations, rules)
-    usual_km = rules.grid.set_index("item")["value"].astype(float)
-    km = usual_km["distance_city"] if rules.line_km is None else rules.line_km
-    out = with_costs(out.assign(upgrade_cost_pkr=0.0, line_km=km), rules).drop(columns="line_km")
-    capacity = capacity_columns(out)
-    out[capacity] *= rules.availability
-    out["capacity_kwh_day"] = out[capacity].sum(axis=1)
-    out["pkr_per_kwh_day"] = out["cost_pkr"] / out["capacity_kwh_day"]
-    last = ["neeca_level", *capacity, "capacity_kwh_day", "pkr_per_kwh_day", "reason"]
-    return out[[column for column in out.columns if column not in last] + last]
 
 
 def bare_configurations(configurations: Configurations, rules: Rules) -> pd.DataFrame:

@@ -23,14 +23,13 @@ site_bays.csv.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from siting.errors import Fault, refuse, wrong_figures
+from siting.errors import Fault, refuse, refuse_unknown, wrong_figures
 from siting.reference import at_preset, table
 from siting.sites.waiting import Floats
 from siting.tables import COST_PARTS
@@ -102,11 +101,11 @@ class SiteCosts:
             "kWh of at least 0 for each kWh a day": ("road_battery_2w", "road_battery_3w"),
         }  # fmt: skip
         faults = wrong_figures("site costs", self, [
-            *((name, 0 <= getattr(self, name) < np.inf, what, "")
+            *((name, 0 <= getattr(self, name) < np.inf, what)
               for what, names in amounts.items() for name in names),
             *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in SHARES),
-            ("site_bays", self.site_bays >= 0, "bays of at least 0", ""),
-            ("line_detour", 1 <= self.line_detour < np.inf, "a factor of at least 1", ""),
+            ("site_bays", self.site_bays >= 0, "bays of at least 0"),
+            ("line_detour", 1 <= self.line_detour < np.inf, "a factor of at least 1"),
             ("land", self.land in LAND, "a way to pay", "use " + " or ".join(LAND)),
             ("neeca_points", self.neeca_points in POINTS_RULES, "a reading of the parking rule",
              "use " + ", ".join(POINTS_RULES)),
@@ -117,26 +116,19 @@ class SiteCosts:
         refuse(faults)
 
 
-def site_costs(path: Path | None = None, **overrides: Any) -> SiteCosts:
+def site_costs(**overrides: Any) -> SiteCosts:
     """Return the figures for civil works, land and O&M (PKR), with a user's overrides.
 
-    `path`: a user's own table in place of ``siting/reference/works.csv``, with the same columns.
     `**overrides`: fields of `SiteCosts`. A given `site_bays` replaces the bays by kind of place;
     `preset` is the position of all other figures in their ranges. Raises `InputError` with every
-    missing item, unknown field and invalid figure.
+    unknown field and invalid figure.
 
     >>> site_costs(land="upfront").civil_bay_pkr
     150000.0
     """
     preset = overrides.get("preset", "central")
-    rows = at_preset(table("works", path), preset).set_index("item")["value"]
-    where = str(path) if path else "works table"
-    known = [field.name for field in fields(SiteCosts)]
-    faults = [Fault(f"{where}, column item", f"has no {item}")
-              for item in WORKS.values() if (rows.index == item).sum() != 1]  # fmt: skip
-    faults += [Fault(f"site costs, {name}", "no such figure", "use " + ", ".join(known))
-               for name in overrides if name not in known]  # fmt: skip
-    refuse(faults)
+    rows = at_preset(table("works"), preset).set_index("item")["value"]
+    refuse_unknown("site costs", SiteCosts, overrides)
     figures: dict[str, Any] = {name: float(rows[item]) for name, item in WORKS.items()}
     if "site_bays" not in overrides:
         by_kind = table("site_bays").set_index("kind")["bays"].astype(float)
@@ -157,7 +149,7 @@ class Hurdle:
         """Refuse invalid shares."""
         rate, share = self.real_return, "a share above 0 and at most 1"
         refuse(wrong_figures("hurdle", self, [
-            ("sales_share", 0 < self.sales_share <= 1, share, ""),
+            ("sales_share", 0 < self.sales_share <= 1, share),
             ("real_return", rate is None or 0 <= rate <= 1, "a share", "give 0 to 1"),
         ]))  # fmt: skip
 
@@ -214,8 +206,8 @@ class Subsidy:
         shares = [f"{of}_share" for of in ("charger", "grid", "fee", "civil", "land", "gap_cap")]
         refuse(wrong_figures("subsidy", self, [
             *((name, 0 <= getattr(self, name) <= 1, "a share", "give 0 to 1") for name in shares),
-            ("cap_per_station_pkr", cap is None or cap >= 0, pkr, ""),
-            ("flat_pkr", 0 <= self.flat_pkr < np.inf, pkr, ""),
+            ("cap_per_station_pkr", cap is None or cap >= 0, pkr),
+            ("flat_pkr", 0 <= self.flat_pkr < np.inf, pkr),
             ("rule", self.rule in SUBSIDY_RULES, "a rule", "use " + ", ".join(SUBSIDY_RULES)),
         ]))  # fmt: skip
 

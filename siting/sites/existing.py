@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from siting.errors import Fault, InputError, refuse
-from siting.files import read_layer, rows_fault
+from siting.files import read_layer, rows_fault, texts_of
 
 # Power of the commonest unit in the open records of early 2026 (Open Charge Map).
 ASSUMED_POWER_KW = 60.0
@@ -69,9 +68,10 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
     closed = np.where(operational, "existing (private)", "existing (not operating)")
     given = np.where(np.isnan(power_kw), ASSUMED_POWER_KW, power_kw)
     shapes = layer.geometry
+    name = layer.get("name", layer.get("title", pd.Series(None, index=layer.index, dtype="str")))
     stations = gpd.GeoDataFrame(
         {
-            "name": _names(layer),
+            "name": name.astype("str").where(name.notna()),
             "kind": np.where(existing, "existing", closed),
             "existing": existing,
             "existing_power_kw": np.where(existing, given, 0.0),
@@ -89,7 +89,7 @@ def existing_stations(path: Path) -> gpd.GeoDataFrame:
 
 def _largest(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Return the largest number in each ``;`` list (NaN if blank), and whether one is bad."""
-    text = column.astype("str").where(column.notna(), "").str.strip()
+    text = column.astype("str").where(column.notna(), "")
     parts = text.str.split(";").explode().str.strip()
     numbers = pd.to_numeric(parts.where(parts != ""), errors="coerce")
     wrong = (parts != "") & ~(np.isfinite(numbers.astype(float)) & (numbers > 0))
@@ -111,24 +111,12 @@ def _answers(layer: gpd.GeoDataFrame, path: Path, faults: list[Fault], column: s
     return np.full(len(layer), otherwise)
 
 
-def _names(layer: gpd.GeoDataFrame) -> pd.Series:
-    nameless = pd.Series(None, index=layer.index, dtype="str")
-    given = layer.get("name", layer.get("title", nameless))
-    return cast("pd.Series", given.astype("str").where(given.notna()))
-
-
 def _sources(
     layer: gpd.GeoDataFrame, path: Path, id_column: str | None, assumed: np.ndarray
 ) -> list[str]:
     ocm = id_column == "ocm_id"
     base = f"Open Charge Map (CC BY 4.0), {path.name}" if ocm else path.name
-    notes = layer["flag"] if "flag" in layer.columns else pd.Series(pd.NA, index=layer.index)
-    texts = []
-    for i in range(len(layer)):
-        text = f"{base} {layer[id_column].iloc[i]}" if id_column else base
-        if assumed[i]:
-            text += f"; power not given: {ASSUMED_POWER_KW:g} kW assumed"
-        if pd.notna(notes.iloc[i]) and str(notes.iloc[i]).strip():
-            text += f"; note: {notes.iloc[i]}"
-        texts.append(text)
-    return texts
+    ids = [f" {one}" for one in layer[id_column]] if id_column else [""] * len(layer)
+    power = np.where(assumed, f"; power not given: {ASSUMED_POWER_KW:g} kW assumed", "")
+    flags = [f"; note: {flag}" if flag else "" for flag in texts_of(layer, "flag")]
+    return [base + "".join(parts) for parts in zip(ids, power, flags, strict=True)]

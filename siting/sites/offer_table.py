@@ -11,18 +11,17 @@ import pandas as pd
 
 from siting.errors import Fault, refuse
 from siting.files import rows_fault
-from siting.sites.catalogue import parking_rule
 from siting.sites.configurations import (
-    RuleFigures,
+    OfferFigures,
     Rules,
     bare_configurations,
     configuration_faults,
-    rule_faults,
+    given_faults,
     rules_of,
     with_costs,
 )
 from siting.sites.fitting import Fitting, paired, pairs, require_fit, with_reasons, with_upgrade
-from siting.sites.places import SITE_FIGURES, figure_faults
+from siting.sites.places import figure_faults
 from siting.sites.sizes import with_sizes
 from siting.sites.standing import extended_offers, standing_offers
 from siting.tables import CANDIDATES, COST_PARTS, capacity_columns, find_faults
@@ -35,20 +34,6 @@ MONEY = ("charger_cost_pkr", "battery_cost_pkr", "connection_cost_pkr", "line_co
          "upgrade_cost_pkr", *COST_PARTS[1:], "cost_pkr", "subsidy_pkr")  # fmt: skip
 RUNNING = ("annual_fee_pkr", "om_pkr_year", "land_pkr_year", "insurance_pkr_year")
 LIVES = ("charger_life_years", "battery_life_years")
-
-
-class OfferFigures(RuleFigures, total=False):
-    """The figures of `RuleFigures`, and the defaults for sites without their own figures.
-
-    - ``headroom_kw``: spare grid power, kW (800, an assumption for an 11 kV feeder, with the range
-      200 to 2,000).
-    - ``line_km``: by default the grid table's motorway distance if the site's kind is services,
-      rest_area or motorway, else its city distance.
-    - ``parking``: as `parking_rule` returns it (the packaged rule).
-    """
-
-    headroom_kw: float
-    parking: pd.DataFrame | None
 
 
 def make_offers(
@@ -100,10 +85,13 @@ def make_offers(
         ``load_kw - standing_kw - upgrade_kw`` is within the headroom), ``ports``, ``points``,
         ``bays_needed``, ``site_bays``, ``neeca_points`` (of NEECA's rule for the site's known
         bays), ``feeder_id`` where the sites have it, ``headroom_kw``, ``line_km``,
-        ``availability``, the cost parts and ``cost_pkr``, ``subsidy_pkr``, the connection, NEECA
-        level, running costs and lives as in `configuration_table`, ``standing_kwh_day`` (the
-        existing part of the capacity), ``capacity_<group>_kwh_day`` and ``reason`` (blank where it
-        can be built).
+        ``availability``, the cost parts (`siting.sites.costs`), with ``battery_cost_pkr`` (swap
+        batteries, a part of the chargers) and the parts of the grid cost, ``cost_pkr``,
+        ``subsidy_pkr``, ``grid_item`` (the connection), ``neeca_level``, running costs
+        (``annual_fee_pkr``, ``om_pkr_year``, ``land_pkr_year``, ``insurance_pkr_year``),
+        ``charger_life_years`` and ``battery_life_years`` (the shortest; blank without),
+        ``standing_kwh_day`` (the existing part of the capacity), ``capacity_<group>_kwh_day``
+        (`siting.sites.standards`) and ``reason`` (blank where it can be built).
 
     Raises
     ------
@@ -114,12 +102,7 @@ def make_offers(
     faults += _site_faults(candidates)
     if configurations or not sizes:
         faults += configuration_faults(configurations, given["chargers"])
-    faults += rule_faults(given)
-    figures: dict[str, Any] = {**given}
-    headroom_kw, parking = figures.pop("headroom_kw", 800.0), figures.pop("parking", None)
-    if not (np.isfinite(headroom_kw) and headroom_kw >= 0):
-        what = f"{headroom_kw} is not {SITE_FIGURES['headroom_kw'][0]}"
-        faults.append(Fault("headroom_kw", what))
+    faults += given_faults(given)
     if existing_policy not in POLICIES:
         what = f"{existing_policy!r} is not a policy"
         faults.append(Fault("existing_policy", what, "use " + ", ".join(POLICIES)))
@@ -128,15 +111,15 @@ def make_offers(
                    for item in ("upgrade_fixed", "upgrade_kw")
                    if (given["grid"]["item"] == item).sum() != 1]  # fmt: skip
     refuse(faults)
-    rules = rules_of(cast("RuleFigures", figures))
-    sites = _sites(candidates, rules, headroom_kw)
+    rules = rules_of(given)
+    sites = _sites(candidates, rules)
     if existing_policy == "ignore":
         sites["existing"] = False
     named = with_sizes(configurations, sizes or {}, rules.chargers)
     choices = bare_configurations(named, rules)
     sized = np.arange(len(choices)) >= len(configurations)
-    fitting = Fitting(rules.grid, parking_rule() if parking is None else parking,
-                      rules.costs.neeca_points, upgrade, least_ports)  # fmt: skip
+    points_rule = rules.costs.neeca_points
+    fitting = Fitting(rules.grid, rules.parking, points_rule, upgrade, least_ports)
     standing = standing_offers(sites[sites["existing"]], rules)
     new = sites[~sites["existing"]]
     at_site, choice, fit = pairs(new, choices, sized, fitting)
@@ -190,7 +173,7 @@ def _site_faults(candidates: gpd.GeoDataFrame) -> list[Fault]:
     return faults
 
 
-def _sites(candidates: gpd.GeoDataFrame, rules: Rules, headroom_kw: float) -> pd.DataFrame:
+def _sites(candidates: gpd.GeoDataFrame, rules: Rules) -> pd.DataFrame:
     """Return the figures of the sites for their offers, defaults filled in."""
 
     def known(column: str) -> pd.Series[float]:
@@ -207,7 +190,7 @@ def _sites(candidates: gpd.GeoDataFrame, rules: Rules, headroom_kw: float) -> pd
             "existing": candidates["existing"].astype(bool),
             "existing_power_kw": candidates["existing_power_kw"].astype(float),
             "existing_ports": known("existing_ports"),
-            "headroom_kw": known("headroom_kw").fillna(headroom_kw),
+            "headroom_kw": known("headroom_kw").fillna(rules.headroom_kw),
             "availability": known("availability").fillna(rules.availability),
             "line_km": known("line_km").fillna(usual if rules.line_km is None else rules.line_km),
             "site_bays": known("bays")

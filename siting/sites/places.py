@@ -1,4 +1,4 @@
-"""Places for stations: OpenStreetMap's points of interest, users' layers, land parcels."""
+"""Places for stations: OpenStreetMap's points of interest, users' layers, parcels, corners."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from siting.files import (
     unreadable_in_words,
 )
 from siting.roads import Network
+from siting.roads.source import OSM_XML
 
 Tags = Mapping[str, bool | str | Sequence[str]]
 
-OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2")
 OSM_CREDIT = "OpenStreetMap contributors (ODbL)"
 ID_COLUMNS = ("site_id", "id")
 # Prefix of columns of a user's layer, so that they never collide with ours.
@@ -41,6 +41,14 @@ SITE_FIGURES = {
     "bays": ("bays of at least 0", False, np.inf),
     "availability": ("a share of time above 0 and at most 1", True, 1.0),
 }
+
+# Best corner first: a station needs passing traffic and access. A motorway has no access.
+CLASS_ORDER = (
+    *("primary", "secondary", "trunk", "tertiary"),
+    *("unclassified", "residential", "living_street", "service"),
+    *("primary_link", "secondary_link", "tertiary_link", "trunk_link", "motorway_link"),
+    "motorway",
+)
 
 # First words of the reason why a small parcel is left out.
 SMALL = "a parcel of "
@@ -63,20 +71,17 @@ def candidates_from_pois(path: Path, tags: Tags) -> gpd.GeoDataFrame:
     no tags are given, or no place has one.
     """
     _require_tags(tags)
-    osm = path.name.lower().endswith(OSM_SUFFIXES)
+    osm = path.name.lower().endswith(OSM_XML)
     source = f"{OSM_CREDIT}, {path.name}" if osm else path.name
     return _tagged(read_destinations(path, tags), tags, str(path), source)
 
 
-def candidates_from_features(
-    features: gpd.GeoDataFrame, tags: Tags, source: str = OSM_CREDIT
-) -> gpd.GeoDataFrame:
+def candidates_from_features(features: gpd.GeoDataFrame, tags: Tags) -> gpd.GeoDataFrame:
     """Return the places among OSM features that carry certain tags, as points (EPSG:4326).
 
     `features`: features with OSM keys as columns, as `siting.roads.download_features` or OSMnx give
-    them; `tags`: as in `candidates_from_pois`; `source`: value of the column ``source``. Result: as
-    `candidates_from_pois`. Raises `InputError` if no tags are given, no place has one, or geometry
-    is missing.
+    them; `tags`: as in `candidates_from_pois`. Result: as `candidates_from_pois`. Raises
+    `InputError` if no tags are given, no place has one, or geometry is missing.
 
     >>> fuel = gpd.GeoDataFrame(
     ...     {"amenity": ["fuel", "bank"]}, geometry=gpd.points_from_xy([73, 73], [33, 34]), crs=4326
@@ -85,7 +90,7 @@ def candidates_from_features(
     ['fuel']
     """
     _require_tags(tags)
-    return _tagged(features.to_crs(4326).reset_index(drop=True), tags, "features", source)
+    return _tagged(features.to_crs(4326).reset_index(drop=True), tags, "features", OSM_CREDIT)
 
 
 def candidates_from_layer(
@@ -159,8 +164,14 @@ def _tagged(layer: gpd.GeoDataFrame, tags: Tags, where: str, source: str) -> gpd
     return _places(picked, "name", kind[chosen].astype(str), source)
 
 
-def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
-    """Return the features of an OSM XML file that carry certain tags, their keys as columns."""
+def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
+    """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
+
+    `path`, `tags`: as in `candidates_from_pois`; a layer is read in full, whatever the tags. Raises
+    `InputError` if the file cannot be read, or nothing in an OSM file carries one of the tags.
+    """
+    if not path.name.lower().endswith(OSM_XML):
+        return read_layer(path, unique_ids=False)
     if not path.is_file():
         raise InputError(str(path), "no such file")
     import osmnx
@@ -174,19 +185,6 @@ def read_osm_places(path: Path, tags: Tags) -> gpd.GeoDataFrame:
             return osmnx.features_from_xml(path, tags=wanted).reset_index()
         except InsufficientResponseError as err:
             raise NoPlaceError(str(path), f"no place is {_in_words(tags)}") from err
-
-
-def read_destinations(path: Path, tags: Tags) -> gpd.GeoDataFrame:
-    """Return the places of a file with their OSM keys as columns, in lon/lat (EPSG:4326).
-
-    `path`: OSM XML (``.osm``, ``.osm.gz``, ``.osm.bz2``), or any layer with OSM keys as columns;
-    `tags`: key, then the values wanted, or ``True`` for any; a layer is read in full, whatever the
-    tags. Raises `InputError` if the file cannot be read, or nothing in an OSM file carries one of
-    the tags.
-    """
-    if path.name.lower().endswith(OSM_SUFFIXES):
-        return read_osm_places(path, tags)
-    return read_layer(path, unique_ids=False)
 
 
 def _places(
@@ -281,6 +279,46 @@ def candidates_from_parcels(
         for area in local.area
     ]
     return places.assign(unfit=pd.array(unfit, dtype="str"))
+
+
+def candidates_from_streets(network: Network, spacing_m: float) -> gpd.GeoDataFrame:
+    """Return one street corner per square of `spacing_m` metres, in lon/lat (EPSG:4326).
+
+    A square's best corner is on the best class of road; ties go to the corner with the most
+    streets, then to the one nearest the square's centre.
+
+    `spacing_m`: side of the squares in metres, which begin at its multiples. Columns: ``name`` (of
+    the best street there), ``kind`` ("street"), ``source``, ``geometry``; from south to north, then
+    west to east.
+    """
+    edges = network.edges[["highway", "name"]].reset_index()
+    rank = {name: i for i, name in enumerate(CLASS_ORDER)}
+    edges["rank"] = edges["highway"].map(rank).fillna(len(rank))
+    edges["name"] = edges["name"].astype("str").where(edges["name"].notna())
+    ends = pd.concat([edges, edges.rename(columns={"u": "v", "v": "u"})])
+    ends = ends.sort_values(["u", "rank", "name"], na_position="last", kind="stable")
+    corners = ends.groupby("u").agg(
+        rank=("rank", "first"), name=("name", "first"), streets=("v", "nunique")
+    )
+    points = network.nodes.geometry
+    corners = corners.reindex(points.index)
+    x, y = points.x.to_numpy(), points.y.to_numpy()
+    corners["column"], corners["row"] = np.floor(x / spacing_m), np.floor(y / spacing_m)
+    middle_x, middle_y = ((corners[of] + 0.5) * spacing_m for of in ("column", "row"))
+    corners["off_m"] = np.hypot(x - middle_x, y - middle_y)
+    corners["id"] = points.index
+    order = ["row", "column", "rank", "streets", "off_m", "id"]
+    best = corners.sort_values(order, ascending=[True, True, True, False, True, True])
+    best = best.drop_duplicates(["row", "column"])
+    return gpd.GeoDataFrame(
+        {
+            "name": best["name"].array,
+            "kind": "street",
+            "source": f"street grid of {spacing_m:g} m, not a surveyed place",
+        },
+        geometry=points.loc[best["id"]].array,
+        crs=network.crs,
+    ).to_crs(4326)
 
 
 def excluded_areas(layers: Iterable[tuple[Path, str | None]]) -> gpd.GeoDataFrame:

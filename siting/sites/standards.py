@@ -95,11 +95,11 @@ class ServiceStandard:
         sold = "a share above 0 and at most 1"
         faults = wrong_figures("service", self, [
             ("rule", self.rule in RULES, "a rule", "use " + " or ".join(RULES)),
-            ("utilisation", 0 < self.utilisation <= 1, sold, ""),
-            ("wait_min", 0 <= self.wait_min < np.inf, "minutes of at least 0", ""),
-            ("alpha", 0 < self.alpha < 1, "a share above 0 and below 1", ""),
-            ("swap_depth", 0 < self.swap_depth <= 1, sold, ""),
-            ("swap_taper", 1 <= self.swap_taper < np.inf, "a factor of at least 1", ""),
+            ("utilisation", 0 < self.utilisation <= 1, sold),
+            ("wait_min", 0 <= self.wait_min < np.inf, "minutes of at least 0"),
+            ("alpha", 0 < self.alpha < 1, "a share above 0 and below 1"),
+            ("swap_depth", 0 < self.swap_depth <= 1, sold),
+            ("swap_taper", 1 <= self.swap_taper < np.inf, "a factor of at least 1"),
         ])  # fmt: skip
         faults += [
             Fault(f"service, time_utilisation.{group}", f"{share} is not a share of time",

@@ -135,9 +135,8 @@ def _demand_run(study: Study, *, sensitivity: bool, draws: int, seed: int) -> De
         on_map = on_map.sort_values("moved_cells_share", ascending=False, ignore_index=True)
     asked, fleet = study.config.demand, pd.DataFrame()
     if asked.fleet_csv is None:
-        fleet = demand.fleet_check(
-            asked.scenario, asked.scenarios_csv, asked.fleet_figures, sales_path=asked.sales_csv
-        )
+        own = (asked.scenarios_csv, asked.fleet_figures, asked.sales_csv)
+        fleet = demand.fleet_check(demand.FleetScenario(asked.scenario, *own))
     return DemandRun(
         title=study.config.title,
         year=study.config.year,
@@ -213,8 +212,9 @@ def _write(
         "sensitivity_map": demand_run.map_swings,
     }
     if asked.fleet_csv is None:
-        model = (asked.scenario, max(demand.PROJECTED_AFTER, config.year), asked.scenarios_csv)
-        fleet = demand.fleet_model(*model, asked.fleet_figures, sales_path=asked.sales_csv)
+        own = (asked.scenarios_csv, asked.fleet_figures, asked.sales_csv)
+        scenario = demand.FleetScenario(asked.scenario, *own)
+        fleet = demand.fleet_model(scenario, max(demand.PROJECTED_AFTER, config.year))
         tables["fleet"] = fleet.assign(projection=fleet["year"] > demand.PROJECTED_AFTER)
     tables = {name: table for name, table in tables.items() if len(table)}
     for name, table in tables.items():

@@ -321,9 +321,8 @@ def _energy_figures(
     parts = []
     others = [name for name in dict.fromkeys(fleets) if name != asked.scenario]
     for scenario in [asked.scenario, *others] if asked.fleet_csv is None else []:
-        model = people_to_energy.fleet_figures(
-            scenario, asked.scenarios_csv, asked.fleet_figures, sales_path=asked.sales_csv
-        )
+        own = (asked.scenarios_csv, asked.fleet_figures, asked.sales_csv)
+        model = people_to_energy.fleet_figures(people_to_energy.FleetScenario(scenario, *own))
         model = model[model["vehicle_class"].isin(classes)].rename(columns={"vehicle_class": "of"})
         if scenario != asked.scenario:
             model = model[model["figure"].str.startswith("share_")]

@@ -230,14 +230,9 @@ def area_share(cells: Layer, city_people: float) -> float:
 def national_fleet(config: Config) -> Table:
     """The country's electric vehicles of the target year, by class."""
     asked = config.demand
-    national = people_to_energy.national_fleet(
-        config.year,
-        asked.scenario,
-        asked.fleet_csv,
-        asked.fleet_figures,
-        scenarios_path=asked.scenarios_csv,
-        sales_path=asked.sales_csv,
-    )
+    own = (asked.scenarios_csv, asked.fleet_figures, asked.sales_csv)
+    scenario = people_to_energy.FleetScenario(asked.scenario, *own)
+    national = people_to_energy.national_fleet(config.year, scenario, asked.fleet_csv)
     classes = list(asked.vehicle_classes)
     missing = tuple(c for c in classes if c not in set(national["vehicle_class"]))
     if missing:

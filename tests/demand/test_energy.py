@@ -12,13 +12,13 @@ from siting.demand import (
     city_energy,
     city_share,
     demand_figures,
-    housing_effects,
     national_fleet,
     session_figures,
     session_load,
     vehicle_figures,
     zone_energy,
 )
+from siting.demand.housing import housing_effects
 from siting.errors import InputError
 from siting.reference import CONFIDENCE, table
 

@@ -3,7 +3,14 @@
 import pandas as pd
 import pytest
 
-from siting.demand import city_figures, city_share, fleet_check, fleet_model, national_fleet
+from siting.demand import (
+    FleetScenario,
+    city_figures,
+    city_share,
+    fleet_check,
+    fleet_model,
+    national_fleet,
+)
 from siting.errors import InputError
 from siting.reference import CONFIDENCE, table
 
@@ -39,7 +46,7 @@ def test_2030_is_within_a_tenth_of_the_published_2_2_million_and_says_how_far_of
 
 
 def test_a_scenario_that_misses_is_not_called_within():
-    slow = fleet_check("slow").set_index("item")
+    slow = fleet_check(FleetScenario("slow")).set_index("item")
     assert slow["within"].to_dict() == {
         "in service, 2025": True,
         "in service, 2030": False,
@@ -63,12 +70,12 @@ def test_the_2030_fleet_is_near_the_facts_class_by_class():
 
 
 def test_a_fleet_is_the_year_of_the_model_with_scenario_and_changes_named():
-    model = fleet_model("fast", 2033).query("year == 2033")
-    fleet = national_fleet(2033, "fast")
+    model = fleet_model(FleetScenario("fast"), 2033).query("year == 2033")
+    fleet = national_fleet(2033, FleetScenario("fast"))
     assert fleet["vehicles"].to_list() == model["stock"].to_list()
     assert fleet["low"].to_list() == model["stock_low"].to_list()
     assert fleet["source"].str.contains("scenario fast").all()
-    changed = national_fleet(2030, overrides={"car": {"share_2030": 0.5}})
+    changed = national_fleet(2030, FleetScenario(overrides={"car": {"share_2030": 0.5}}))
     source = changed.set_index("vehicle_class")["source"]
     assert source["car"].endswith("with share_2030 set by the user")
     assert not source["bus"].endswith("user")
@@ -78,7 +85,7 @@ def test_a_year_or_scenario_that_is_not_there():
     with pytest.raises(InputError, match=r"covers 2025 to 2040, not 2041.*net-zero-2060"):
         national_fleet(2041)
     with pytest.raises(InputError, match="has no best"):
-        national_fleet(2030, "best")
+        national_fleet(2030, FleetScenario("best"))
 
 
 # --- a table of one's own ------------------------------------------------------------------------
@@ -106,7 +113,7 @@ def test_an_own_fleet_does_not_go_beyond_its_years_nor_take_overrides(tmp_path):
     with pytest.raises(InputError, match=r"covers 2030 to 2030, not 2031.*fleet table"):
         national_fleet(2031, path=path)
     with pytest.raises(InputError, match="overrides belong to the fleet model"):
-        national_fleet(2030, path=path, overrides={"car": {"growth": 0.0}})
+        national_fleet(2030, FleetScenario(overrides={"car": {"growth": 0.0}}), path)
 
 
 def test_every_fault_of_an_own_fleet_at_once(tmp_path):
@@ -199,17 +206,24 @@ def test_an_unknown_city_is_told_which_there_are():
 
 
 def test_the_net_zero_path_is_the_policy_to_2040_and_a_projection_after():
-    policy, path = fleet_model("nev-2025-30"), fleet_model("net-zero-2060", 2060)
+    policy, path = (
+        fleet_model(),
+        fleet_model(FleetScenario("net-zero-2060"), 2060),
+    )
     pd.testing.assert_frame_equal(path[path["year"] <= 2040].reset_index(drop=True), policy)
     last = path[path["year"] == 2060]
     assert (last["electric_share"] > 0.97).all()  # all but the ceiling of the sales
     assert path.groupby("vehicle_class")["electric_share"].apply(
         lambda share: share.dropna().is_monotonic_increasing
     ).all()  # fmt: skip
-    fleet = national_fleet(2050, "net-zero-2060")
+    fleet = national_fleet(2050, FleetScenario("net-zero-2060"))
     assert fleet["source"].str.contains("a projection beyond 2040").all()
     assert set(fleet["confidence"]) == {"ASSUMPTION"}
-    assert not national_fleet(2040, "net-zero-2060")["source"].str.contains("projection").any()
+    assert (
+        not national_fleet(2040, FleetScenario("net-zero-2060"))["source"]
+        .str.contains("projection")
+        .any()
+    )
 
 
 def test_classes_apart_stand_in_the_check_with_the_range_that_is_published():
@@ -219,5 +233,7 @@ def test_classes_apart_stand_in_the_check_with_the_range_that_is_published():
     bus = check.loc["in service, 2026, bus"]
     assert bus["published"] == 120 + 40 + 1_115
     assert 187 <= bus["model"] <= bus["published"]
-    more = fleet_check(overrides={"car": {"opening_vehicles": 5_500}}).set_index("item")
+    more = fleet_check(FleetScenario(overrides={"car": {"opening_vehicles": 5_500}})).set_index(
+        "item"
+    )
     assert not more.loc["in service, 2025, car", "within"]

@@ -7,7 +7,8 @@ import pytest
 import shapely
 from demand.test_cells import X0, Y0, grid_network
 
-from siting.demand import make_cells, people_on_streets, read_h3, read_people
+from siting.demand import make_cells, people_on_streets, read_people
+from siting.demand.people import read_h3
 from siting.errors import InputError, MissingExtraError
 from siting.roads import Network
 
@@ -167,12 +168,6 @@ def test_a_longer_street_holds_more_and_a_parallel_one_counts():
     assert len(people) == 5
     assert people["people"].sum() == pytest.approx(1000)
     assert people["people"].max() == pytest.approx(1000 * bent.length / (bent.length + 400))
-
-
-@pytest.mark.parametrize("total", [0, -3, float("nan")])
-def test_a_total_that_makes_no_sense(total):
-    with pytest.raises(InputError, match="total"):
-        people_on_streets(grid_network(), total)
 
 
 def test_no_street_where_people_live():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siting.demand import fleet_figures, fleet_model, scenario_names
+from siting.demand import FleetScenario, fleet_figures, fleet_model, scenario_names
 from siting.demand.sales import s_curve, survival
 from siting.errors import InputError
 from siting.reference import table
@@ -96,7 +96,9 @@ def test_three_years_of_one_class_by_hand(tmp_path):
         "opening_vehicles": 40,
         "opening_age_years": 3,
     }
-    model = fleet_model("mine", 2028, path, {"tram": tram}).set_index(["vehicle_class", "year"])
+    model = fleet_model(FleetScenario("mine", path, {"tram": tram}), 2028).set_index(
+        ["vehicle_class", "year"]
+    )
     tram_rows = model.loc["tram"]
     assert math.isnan(tram_rows.loc[2025, "sales"])
     assert tram_rows.loc[2025, "stock"] == 40
@@ -123,7 +125,9 @@ def test_three_years_of_one_class_by_hand(tmp_path):
 def test_old_opening_vehicles_wear_out_by_their_age():
     """Weibull: those who reached 1.5 years reach 2.5 with S(2.5) / S(1.5)."""
     nothing = {name: {"sales_year": 0} for name in CLASSES}
-    stock = fleet_model(until=2026, overrides=nothing).set_index(["year", "vehicle_class"])["stock"]
+    stock = fleet_model(FleetScenario(overrides=nothing), 2026).set_index(
+        ["year", "vehicle_class"]
+    )["stock"]
     kept = math.exp(-math.log(2) * ((2.5 / 10) ** 2.5 - (1.5 / 10) ** 2.5))
     assert stock[2026, "two_wheeler"] == pytest.approx(65_500 * kept)
 
@@ -131,7 +135,7 @@ def test_old_opening_vehicles_wear_out_by_their_age():
 def test_the_range_is_the_root_of_the_sum_of_squares_in_logarithms(tmp_path):
     """In 2026 the electric sales rest on two ranged figures: sales and share."""
     path = scenarios(tmp_path, [f"mine,car,{y},0.2,0.1,0.4,share,s,L" for y in (2026, 2040)])
-    model = fleet_model("mine", 2026, path).set_index(["vehicle_class", "year"])
+    model = fleet_model(FleetScenario("mine", path), 2026).set_index(["vehicle_class", "year"])
     row = model.loc[("car", 2026)]
     spread_low = math.hypot(math.log(132 / 160), math.log(0.1 / 0.2))
     spread_high = math.hypot(math.log(220 / 160), math.log(0.4 / 0.2))
@@ -144,7 +148,7 @@ def test_the_range_is_the_root_of_the_sum_of_squares_in_logarithms(tmp_path):
 
 @pytest.mark.parametrize("scenario", ["nev-2025-30", "nev-2019", "slow", "fast"])
 def test_every_scenario_to_2040(scenario):
-    model = fleet_model(scenario)
+    model = fleet_model(FleetScenario(scenario))
     assert model["year"].to_list() == [y for y in range(2025, 2041) for _ in CLASSES]
     assert model["vehicle_class"].to_list() == CLASSES * 16
     later = model[model["year"] > 2025]
@@ -169,7 +173,9 @@ def met_opening(model):
 
 
 def test_the_policy_of_2019_says_what_it_says():
-    share = fleet_model("nev-2019").set_index(["year", "vehicle_class"])["electric_share"]
+    share = fleet_model(FleetScenario("nev-2019")).set_index(["year", "vehicle_class"])[
+        "electric_share"
+    ]
     wanted = {"two_wheeler": 0.5, "three_wheeler": 0.5, "car": 0.3, "bus": 0.5, "truck": 0.3}
     assert {name: share[2030, name] for name in wanted} == pytest.approx(wanted)
     assert share.loc[2040].to_list() == pytest.approx([0.9] * 7)
@@ -177,7 +183,9 @@ def test_the_policy_of_2019_says_what_it_says():
 
 def test_slow_central_and_fast_are_in_order():
     stock = {
-        name: fleet_model(name).set_index(["year", "vehicle_class"])["stock"].loc[2026:]
+        name: fleet_model(FleetScenario(name))
+        .set_index(["year", "vehicle_class"])["stock"]
+        .loc[2026:]
         for name in ("slow", "nev-2025-30", "fast")
     }
     assert (stock["slow"] < stock["nev-2025-30"]).all()
@@ -202,7 +210,7 @@ def central():
 def test_more_of_a_figure_is_more_stock(central, figure, name, factor):
     rows, base = central
     value = rows.loc[(name, figure), "value"]
-    more = fleet_model(until=2032, overrides={name: {figure: float(value * factor)}})
+    more = fleet_model(FleetScenario(overrides={name: {figure: float(value * factor)}}), 2032)
     same = more["vehicle_class"] != name
     assert (more["stock"] >= base["stock"] - 1e-6).all()
     assert more["stock"].iloc[-7:].sum() > base["stock"].iloc[-7:].sum()
@@ -213,12 +221,12 @@ def test_more_of_a_figure_is_more_stock(central, figure, name, factor):
 
 
 def test_an_own_target_year_takes_the_place_of_the_packages_or_stands_beside_it():
-    share = fleet_model(overrides={"car": {"share_2030": 0.4, "share_2028": 0.15}})
+    share = fleet_model(FleetScenario(overrides={"car": {"share_2030": 0.4, "share_2028": 0.15}}))
     share = share.set_index(["year", "vehicle_class"])["electric_share"]
     assert share[2028, "car"] == pytest.approx(0.15)
     assert share[2030, "car"] == pytest.approx(0.4)
     assert share[2040, "car"] == pytest.approx(0.9)
-    figures = fleet_figures(overrides={"car": {"share_2028": 0.15}})
+    figures = fleet_figures(FleetScenario(overrides={"car": {"share_2028": 0.15}}))
     own = figures[figures["source"] == "set by the user"]
     assert own[["figure", "vehicle_class", "value", "low", "high"]].to_numpy().tolist() == [
         ["share_2028", "car", 0.15, 0.15, 0.15]
@@ -228,16 +236,16 @@ def test_an_own_target_year_takes_the_place_of_the_packages_or_stands_beside_it(
 def test_own_rows_replace_the_packages_one_by_one(tmp_path):
     path = tmp_path / "sales.csv"
     path.write_text(SALES_HEAD + "car,sales_year,100000,90000,120000,vehicles/year,mine,M\n")
-    figures = fleet_figures(sales_path=path).set_index(["vehicle_class", "figure"])
+    figures = fleet_figures(FleetScenario(sales_path=path)).set_index(["vehicle_class", "figure"])
     assert figures.loc[("car", "sales_year"), ["value", "source"]].to_list() == [100_000, "mine"]
     assert figures.loc[("car", "growth"), "value"] == 0.06
-    model = fleet_model(until=2026, sales_path=path).set_index(["year", "vehicle_class"])
+    model = fleet_model(FleetScenario(sales_path=path), 2026).set_index(["year", "vehicle_class"])
     assert model.loc[(2026, "car"), "sales"] == 100_000
     assert model.loc[(2026, "bus"), "sales"] == 1_200
 
 
 def test_every_figure_is_listed_with_source_and_range():
-    figures = fleet_figures("nev-2025-30")
+    figures = fleet_figures(FleetScenario("nev-2025-30"))
     assert len(figures) == 7 * 7 + 7 * 3
     assert figures["source"].str.len().gt(5).all()
     assert figures["unit"].str.len().gt(0).all()
@@ -253,7 +261,7 @@ def test_every_figure_is_listed_with_source_and_range():
 def test_an_unknown_scenario_is_told_which_there_are():
     assert scenario_names() == ["nev-2025-30", "nev-2019", "slow", "fast", "net-zero-2060"]
     with pytest.raises(InputError, match="has no nev; it has: nev-2025-30, nev-2019, slow, fast"):
-        fleet_model("nev")
+        fleet_model(FleetScenario("nev"))
 
 
 @pytest.mark.parametrize("year", [2024, 2041])
@@ -277,7 +285,7 @@ def test_a_year_the_targets_do_not_cover(year):
 def test_targets_that_cannot_be(tmp_path, rows, word):
     path = scenarios(tmp_path, [f"mine,car,{row},share,s,L" for row in rows])
     with pytest.raises(InputError, match=word) as caught:
-        fleet_model("mine", 2028, path)
+        fleet_model(FleetScenario("mine", path), 2028)
     assert "car" in str(caught.value)
     assert str(path) in str(caught.value)
 
@@ -287,21 +295,20 @@ def test_classes_missing_on_either_side_are_named(tmp_path):
     rows = [f"mine,{c},{y},0.1,0.1,0.1,share,s,L" for c in ("car", "tram") for y in (2026, 2040)]
     path.write_text(SCENARIO_HEAD + "\n".join(rows) + "\n")
     with pytest.raises(InputError) as caught:
-        fleet_model("mine", 2030, path)
+        fleet_model(FleetScenario("mine", path), 2030)
     ids = [fault.ids for fault in caught.value.faults]
     assert ids == [tuple(c for c in CLASSES if c != "car"), ("tram",)]
 
 
 def test_every_bad_override_at_once():
+    own = {
+        "car": {"share_2030": 1.5, "lifetime": 3},
+        "bus": {"growth": 2.0},
+        "truck": {"sales_year": "many"},
+        "tram": {"sales_year": 5},
+    }
     with pytest.raises(InputError) as caught:
-        fleet_model(
-            overrides={
-                "car": {"share_2030": 1.5, "lifetime": 3},
-                "bus": {"growth": 2.0},
-                "truck": {"sales_year": "many"},
-                "tram": {"sales_year": 5},
-            }
-        )
+        fleet_model(FleetScenario(overrides=own))
     text = str(caught.value)
     for word in (
         "car.share_2030",
@@ -321,13 +328,13 @@ def test_own_sales_rows_with_faults(tmp_path):
         + "car,sales_year,1,1,1,v,s,L\ncar,sales_year,2,2,2,v,s,L\nbus,speed,1,1,1,v,s,L\n"
     )
     with pytest.raises(InputError) as caught:
-        fleet_model(sales_path=path)
+        fleet_model(FleetScenario(sales_path=path))
     assert [fault.ids for fault in caught.value.faults] == [("bus speed",), ("car sales_year",)]
 
 
 def test_nothing_given_is_changed():
     overrides = {"car": {"share_2030": 0.3, "growth": 0.02}}
-    fleet_model(overrides=overrides)
+    fleet_model(FleetScenario(overrides=overrides))
     assert overrides == {"car": {"share_2030": 0.3, "growth": 0.02}}
     first, second = fleet_model(until=2030), fleet_model(until=2030)
     pd.testing.assert_frame_equal(first, second)

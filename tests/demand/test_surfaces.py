@@ -17,9 +17,8 @@ from siting.demand import (
     road_points,
     surface_weights,
     surfaces,
-    traffic,
 )
-from siting.demand.surfaces import _flows, _subtrees
+from siting.demand.surfaces import _flows, _subtrees, traffic
 from siting.errors import InputError
 from siting.reference import CONFIDENCE, table
 from siting.roads import Network
@@ -220,15 +219,11 @@ def test_main_roads_have_points_every_200_m_at_most_once():
     network = line_network([1.0] * 3, highway="primary")
     points = road_points(network)
     assert sorted(points.geometry.x - X0) == [50.0, 150.0, 250.0]
-    assert road_points(network, ["trunk"]).empty
 
 
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"trips": 0}, "trips"),
-        ({"trip_min": 0}, "trip_min"),
-        ({"trip_min": float("nan")}, "trip_min"),
         ({"road_weights": EVEN.assign(highway="primary")}, "no row unclassified"),
         ({"road_weights": EVEN.assign(weight=-1)}, "unclassified"),
         ({"road_weights": pd.concat([EVEN, EVEN])}, "twice"),

@@ -10,8 +10,9 @@ from demand.test_cells import X0, Y0, grid_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siting.demand import make_cells, read_zones, spread_zones, zone_report
+from siting.demand import make_cells, read_zones, spread_zones
 from siting.demand.people import along
+from siting.demand.zones import zone_report
 from siting.errors import InputError
 from siting.roads import Network
 
@@ -168,10 +169,6 @@ def test_buildings_by_footprint_and_places_by_number_or_weight():
 @pytest.mark.parametrize(
     ("given", "word"),
     [
-        ({}, "no basis for spreading"),
-        ({"network": grid_network(), "pois": gpd.GeoDataFrame()}, "several"),
-        ({"network": grid_network(), "by": "buildings"}, "no buildings given"),
-        ({"network": grid_network(), "by": "guess"}, "guess"),
         ({"pois": gpd.GeoDataFrame(geometry=[shapely.Point(0, 0)])}, "coordinate reference"),
         (
             {

@@ -347,19 +347,6 @@ def test_features_that_are_not_there(server: Server, tmp_path: Path) -> None:
     assert kept(tmp_path) == []
 
 
-def test_bad_settings_are_all_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as error:
-        Download(
-            cache_dir=tmp_path,
-            overpass_url="overpass",
-            nominatim_url="ftp://x/",
-            timeout_s=0,
-            retries=-1,
-            pause_s=-1,
-        )
-    assert len(error.value.faults) == 5
-
-
 @pytest.mark.parametrize(
     ("polygon", "words"),
     [

@@ -17,11 +17,10 @@ from siting.reference import CONFIDENCE, table
 from siting.roads import (
     Network,
     build_network,
-    class_speeds,
-    parse_maxspeed,
     read_file,
-    utm_epsg,
 )
+from siting.roads.network import utm_epsg
+from siting.roads.speeds import class_speeds, parse_maxspeed
 
 SPEEDS = table("speeds")
 
@@ -197,7 +196,7 @@ def test_parallel_streets_and_loops_are_kept() -> None:
     ],
 )
 def test_utm_zone(lon: float, lat: float, epsg: int) -> None:
-    assert utm_epsg(lon, lat) == epsg
+    assert utm_epsg((lon, lat, lon, lat)) == epsg
 
 
 def test_zone_by_the_centre_and_true_metres() -> None:

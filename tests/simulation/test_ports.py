@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from one_site import offers_of
 from queue_town import port_table
 
 from siting.demand import session_figures
@@ -18,12 +19,10 @@ from siting.sites import (
     ServiceStandard,
     charger_catalogue,
     compatibility,
-    configuration_table,
     erlang_c,
-    fee_figures,
-    grid_figures,
 )
 from siting.sites.chargers_text import charger_counts
+from siting.tables import capacity_columns
 
 CLASSES = ["two_wheeler", "car", "bus"]
 
@@ -132,10 +131,7 @@ def test_the_standard_is_what_offers_under_rule_waiting_have():
     }
     energy = {"car": 9000.0, "two_wheeler": 4000.0, "bus": 500.0}
     standard = ServiceStandard("waiting", wait_min=8.0, alpha=0.2)
-    table = configuration_table(
-        chosen, chargers=charger_catalogue(), grid=grid_figures(), fees=fee_figures(),
-        compatibility=compatibility(), availability=0.8, service=standard, energy_kwh_day=energy,
-    )  # fmt: skip
+    table = offers_of(chosen, availability=0.8, service=standard, energy_kwh_day=energy)
     sites, offers = plan_tables(*table["chargers"])
     ports = station_ports(sites, offers, charger_catalogue())
     found = standard_kwh_day(
@@ -145,4 +141,4 @@ def test_the_standard_is_what_offers_under_rule_waiting_have():
         compatibility(),
         energy,
     )
-    assert found.tolist() == pytest.approx(table["capacity_kwh_day"].tolist())
+    assert found.tolist() == pytest.approx(table[capacity_columns(table)].sum(axis=1).tolist())

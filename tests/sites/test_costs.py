@@ -1,56 +1,29 @@
 """Land, bays, lines, upgrades, extensions and rules of subsidy, by hand."""
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import later
+from one_site import TABLES, offers_of, sites
 
+from siting.economics import ITEMS
 from siting.errors import InputError
 from siting.reference import table
 from siting.sites import (
+    WORKS,
     ServiceStandard,
     Subsidy,
     bay_figures,
-    charger_catalogue,
-    compatibility,
-    configuration_table,
+    charging_limits,
     fee_figures,
-    grid_figures,
     make_offers,
-    parking_rule,
     site_costs,
     subsidy_pkr,
 )
-from siting.tables import COST_PARTS, OFFERS, validate
+from siting.sites.catalogue import parking_rule
+from siting.tables import COMPATIBILITY, COST_PARTS, OFFERS, validate
 
-TABLES = {
-    "chargers": charger_catalogue(),
-    "grid": grid_figures(),
-    "fees": fee_figures(),
-    "compatibility": compatibility(),
-}
 CHOICES = {"hub": {"dc_120": 2}, "small": {"lev_3": 4}}
-
-
-def sites(*existing_kw, **columns):
-    """Return a site an argument: None for a new one, kW for a station that stands."""
-    n = len(existing_kw)
-    return gpd.GeoDataFrame(
-        {
-            "site_id": [f"s{i:04d}" for i in range(1, n + 1)],
-            "name": "x",
-            "kind": "fuel",
-            "existing": [kw is not None for kw in existing_kw],
-            "existing_power_kw": [kw or 0.0 for kw in existing_kw],
-            "source": "test",
-            "node_id": pd.array(range(n), dtype="Int64"),
-            "snap_m": 0.0,
-        }
-        | columns,
-        geometry=gpd.points_from_xy(range(n), range(n)),
-        crs=32643,
-    )
 
 
 def offer(offers, name):
@@ -66,8 +39,8 @@ def adds_up(offers):
 
 
 def test_land_is_a_lease_or_a_price():
-    lease = configuration_table(CHOICES, **TABLES).iloc[0]
-    bought = configuration_table(CHOICES, **TABLES, costs=site_costs(land="upfront")).iloc[0]
+    lease = offers_of(CHOICES).iloc[0]
+    bought = offers_of(CHOICES, costs=site_costs(land="upfront")).iloc[0]
     assert lease["land_pkr_year"] == 4 * 120_000
     assert bought["land_pkr_year"] == 0
     assert bought["land_cost_pkr"] == 4 * 1_800_000
@@ -82,24 +55,24 @@ def test_bays_by_charger_group():
         "cabinets": {"swap_2w": 2},
         "mixed": {"ac_22": 2, "lev_3": 1},
     }
-    rows = configuration_table(choices, **TABLES)
+    rows = offers_of(choices)
     assert rows["bays_needed"].to_list() == [2, 2, 3]
     assert rows["points"].to_list() == [5, 2, 3]  # a cabinet is one point, its slots 20 ports
     thirds = bay_figures().assign(bays=1 / 3)
-    rows = configuration_table({"three": {"lev_3": 3}}, **TABLES, bays=thirds)
+    rows = offers_of({"three": {"lev_3": 3}}, bays=thirds)
     assert rows["bays_needed"].to_list() == [1]
     # 10 x 1.1 is a hair above 11 in a computer's numbers.
-    ten = configuration_table({"ten": {"lev_3": 10}}, **TABLES, bays=thirds.assign(bays=1.1))
+    ten = offers_of({"ten": {"lev_3": 10}}, bays=thirds.assign(bays=1.1))
     assert ten["bays_needed"].to_list() == [11]
-    none = configuration_table({"three": {"lev_3": 3}}, **TABLES, bays=thirds.iloc[:0])
+    none = offers_of({"three": {"lev_3": 3}}, bays=thirds.iloc[:0])
     assert none["bays_needed"].to_list() == [3]
 
 
 def test_lives_and_running_costs():
-    row = configuration_table({"mixed": {"dc_60": 1, "lev_3": 2, "swap_2w": 1}}, **TABLES).iloc[0]
+    row = offers_of({"mixed": {"dc_60": 1, "lev_3": 2, "swap_2w": 1}}).iloc[0]
     assert (row["charger_life_years"], row["battery_life_years"]) == (10, 4.5)
     assert row["om_pkr_year"] == pytest.approx(0.05 * (3_500_000 + 120_000 + 1_500_000))
-    plain = configuration_table({"lev": {"lev_3": 2}}, **TABLES).iloc[0]
+    plain = offers_of({"lev": {"lev_3": 2}}).iloc[0]
     assert plain["charger_life_years"] == 12
     assert np.isnan(plain["battery_life_years"])
 
@@ -272,8 +245,8 @@ def test_a_standing_station_at_the_waiting_standard():
 
 
 def test_subsidy_rules():
-    row = configuration_table(
-        {"two": {"dc_60": 2}}, **TABLES, subsidy=Subsidy(civil_share=0.8, land_share=1.0),
+    row = offers_of(
+        {"two": {"dc_60": 2}}, subsidy=Subsidy(civil_share=0.8, land_share=1.0),
         costs=site_costs(land="upfront"),
     ).iloc[0]  # fmt: skip
     assert row["subsidy_pkr"] == pytest.approx(
@@ -319,25 +292,32 @@ def test_every_fault_of_costs_and_rules_at_once():
     assert len(caught.value.faults) == 5
 
 
-def test_faults_of_own_tables(tmp_path):
-    def own(name, rows):
-        path = tmp_path / f"{name}.csv"
-        rows.to_csv(path, index=False)
-        return path
+def test_the_packaged_tables_are_sound():
+    assert set(table("works")["item"]) >= set(WORKS.values())
+    validate(table("compatibility"), COMPATIBILITY)
+    limits, bays, fees, steps = charging_limits(), bay_figures(), fee_figures(), parking_rule()
+    assert not limits.duplicated(["charger_group", "vehicle_class"]).any()
+    assert (limits["limit_kw"] > 0).all()
+    assert bays["charger_group"].is_unique
+    assert bays["per"].isin(["port", "charger"]).all()
+    assert (bays["bays"] >= 0).all()
+    assert set(fees["item"]) == {"application", "annual"}
+    assert (fees["value"] >= 0).all()
+    assert steps["max_bays"].is_monotonic_increasing
+    assert steps["max_bays"].is_unique
+    assert steps["max_bays"].iloc[-1] == np.inf
+    assert steps["points"].is_monotonic_increasing
+    money = table("money")
+    assert money["item"].is_unique
+    assert set(money["item"]) >= set(ITEMS.values())
+    assert (money["low"] <= money["value"]).all()
+    assert (money["value"] <= money["high"]).all()
 
-    works = table("works")
-    with pytest.raises(InputError) as caught:
-        site_costs(own("works", works[~works["item"].isin(["om_share", "civil_bay"])]))
-    assert len(caught.value.faults) == 2
-    bays = pd.concat([bay_figures(), bay_figures().iloc[:1].assign(per="car", bays=-1.0)])
-    with pytest.raises(InputError) as caught:
-        bay_figures(own("bays", bays))
-    assert len(caught.value.faults) == 3
-    steps = parking_rule().assign(points=[0, 2, 1, 3, 3])
-    with pytest.raises(InputError, match="fall as bays rise"):
-        parking_rule(own("parking", steps))
-    twos = works.assign(value=works["value"].where(works["unit"].str.contains("share"), 2.0))
-    assert site_costs(own("works", twos), om_share=0.1).civil_bay_pkr == 2
+
+def test_two_chargers_of_60_kw_by_hand():
+    """2 x 3.5 m + 2.0 m + 0.15 km x 3.0 m + 0.05 m + 4 bays x 0.15 m, and beside these design,
+    8 % of 3.05 m, contingency, 15 % of 10.294 m, and the deposit for 120 kW at 1,810."""
+    assert offers_of({"two dc": {"dc_60": 2}})["cost_pkr"].item() == pytest.approx(12_105_300)
 
 
 def test_figures_are_told_once():

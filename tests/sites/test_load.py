@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from one_site import TABLES, offers_of
 
 from siting.economics import business_rules
 from siting.errors import InputError
@@ -15,25 +16,17 @@ from siting.sites import (
     charger_catalogue,
     charging_limits,
     compatibility,
-    configuration_table,
     fee_figures,
-    grid_figures,
     site_costs,
     time_utilisation,
 )
 from siting.sites.load import fastest_kw, ports_taken
 
-TABLES = {
-    "chargers": charger_catalogue(),
-    "grid": grid_figures(),
-    "fees": fee_figures(),
-    "compatibility": compatibility(),
-}
 WAITING = ServiceStandard("waiting", time_utilisation=time_utilisation())
 
 
 def load_of(chargers, **more):
-    return configuration_table({"a": chargers}, **TABLES, **more)["load_kw"].item()
+    return offers_of({"a": chargers}, **more)["load_kw"].item()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +45,7 @@ def test_the_load_by_hand(chargers, kw):
 
 def test_a_port_slower_than_its_vehicles_draws_what_it_is_rated_at():
     slow = TABLES | {"chargers": charger_catalogue().assign(power_kw=1.0)}
-    row = configuration_table({"a": {"lev_3": 3, "ac_22": 1}}, **slow).iloc[0]
+    row = offers_of({"a": {"lev_3": 3, "ac_22": 1}}, **slow).iloc[0]
     assert row["load_kw"] == row["power_kw"] == 4.0
 
 
@@ -87,9 +80,7 @@ def test_many_ports_are_never_all_taken_and_few_are():
 def test_the_prudent_preset_by_hand():
     prudent = site_costs(preset="prudent")
     fees = at_preset(fee_figures(), "prudent")
-    row = configuration_table(
-        {"a": {"lev_3": 12}}, **(TABLES | {"fees": fees}), costs=prudent, service=WAITING
-    ).iloc[0]
+    row = offers_of({"a": {"lev_3": 12}}, fees=fees, costs=prudent, service=WAITING).iloc[0]
     assert row["load_kw"] == pytest.approx(12 * 2.4)  # the fastest rickshaws, at every socket
     grid = 50_000 + 28.8 * 12_500
     works = 12 * 60_000 + grid + 3 * 150_000
@@ -104,9 +95,8 @@ def test_the_prudent_preset_by_hand():
 
 
 def test_twelve_sockets_and_a_cabinet_at_central_costs_by_hand():
-    rows = configuration_table(
+    rows = offers_of(
         {"sockets": {"lev_3": 12}, "points": {"lev_12": 4}, "cabinet": {"swap_2w": 1}},
-        **TABLES,
         costs=site_costs(),
         service=WAITING,
     ).set_index("configuration")
@@ -159,8 +149,8 @@ def test_a_preset_that_is_none_is_refused():
 
 def test_a_dearer_dollar_moves_imported_parts_alone():
     dear = TABLES | {"chargers": at_exchange_rate(charger_catalogue(), 350.0)}
-    before = configuration_table({"a": {"dc_60": 2, "swap_2w": 1}}, **TABLES).iloc[0]
-    after = configuration_table({"a": {"dc_60": 2, "swap_2w": 1}}, **dear).iloc[0]
+    before = offers_of({"a": {"dc_60": 2, "swap_2w": 1}}).iloc[0]
+    after = offers_of({"a": {"dc_60": 2, "swap_2w": 1}}, **dear).iloc[0]
     # 70 % of a charger's price follows the dollar, a quarter dearer; cabinets' batteries too.
     assert after["charger_cost_pkr"] == pytest.approx(before["charger_cost_pkr"] * 1.175)
     assert after["battery_cost_pkr"] == pytest.approx(before["battery_cost_pkr"] * 1.175)

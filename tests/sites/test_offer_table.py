@@ -1,54 +1,24 @@
 """Offers against costs worked by hand."""
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from one_site import TABLES, offers_of, sites
 
 from siting.errors import InputError
 from siting.reference import table
 from siting.sites import (
     Subsidy,
     charger_catalogue,
-    compatibility,
-    configuration_table,
-    fee_figures,
     grid_figures,
     make_offers,
 )
 from siting.sites.costs import connection_tier
 from siting.tables import COST_PARTS, OFFERS, validate
 
-TABLES = {
-    "chargers": charger_catalogue(),
-    "grid": grid_figures(),
-    "fees": fee_figures(),
-    "compatibility": compatibility(),
-}
-
-
-def sites(*existing_kw, **columns):
-    """Return a site an argument: None for a new one, kW for a station that stands."""
-    n = len(existing_kw)
-    return gpd.GeoDataFrame(
-        {
-            "site_id": [f"s{i:04d}" for i in range(1, n + 1)],
-            "name": "x",
-            "kind": "fuel",
-            "existing": [kw is not None for kw in existing_kw],
-            "existing_power_kw": [kw or 0.0 for kw in existing_kw],
-            "source": "test",
-            "node_id": pd.array(range(n), dtype="Int64"),
-            "snap_m": 0.0,
-        }
-        | columns,
-        geometry=gpd.points_from_xy(range(n), range(n)),
-        crs=32643,
-    )
-
 
 def test_a_small_station_on_the_low_voltage_line_by_hand():
-    row = configuration_table({"small": {"lev_3": 4, "ac_22": 1}}, **TABLES).iloc[0]
+    row = offers_of({"small": {"lev_3": 4, "ac_22": 1}}).iloc[0]
     assert row["power_kw"] == pytest.approx(4 * 3.3 + 22)  # 35.2 kW: no transformer
     assert row["chargers"] == "4 x lev_3 + 1 x ac_22"
     assert row["vehicle_classes"] == ("two_wheeler, two_wheeler_delivery, three_wheeler, car, van")
@@ -77,15 +47,13 @@ def test_a_small_station_on_the_low_voltage_line_by_hand():
     assert row["subsidy_pkr"] == pytest.approx(0.5 * 640_000 + 0.8 * grid)
     assert row["capacity_lev_kwh_day"] == pytest.approx(4 * 3.3 * 24 * 0.15)
     assert row["capacity_ac_kwh_day"] == pytest.approx(22 * 24 * 0.15)
-    assert row["pkr_per_kwh_day"] == pytest.approx(cost / (35.2 * 24 * 0.15))
     assert (row["neeca_level"], row["annual_fee_pkr"]) == ("L2", 35_000)
     assert row["reason"] == ""
 
 
 def test_a_hub_behind_a_transformer_by_hand():
-    row = configuration_table(
+    row = offers_of(
         {"hub": {"dc_120": 2, "lev_3": 6}},
-        **TABLES,
         utilisation=0.10,
         availability=0.85,
         subsidy=Subsidy(0.4, 0.9, 1.0),
@@ -113,13 +81,13 @@ def test_a_hub_behind_a_transformer_by_hand():
 )  # fmt: skip
 def test_the_smallest_tier_that_carries_the_power(kw, item):
     chargers = TABLES["chargers"].assign(power_kw=float(kw))
-    row = configuration_table({"c": {"dc_60": 1}}, **(TABLES | {"chargers": chargers})).iloc[0]
+    row = offers_of({"c": {"dc_60": 1}}, chargers=chargers).iloc[0]
     assert row["grid_item"] == item
     assert row["reason"] == ""
 
 
 def test_a_swap_cabinet_pays_for_the_batteries_in_its_slots_and_on_the_road():
-    row = configuration_table({"swap": {"swap_2w": 2}}, **TABLES).iloc[0]
+    row = offers_of({"swap": {"swap_2w": 2}}).iloc[0]
     # 17.5 kWh in the slots of each, and 1.3 kWh on the road for each kWh/day they can sell.
     on_the_road = 1.3 * row["capacity_swap_2w_kwh_day"]
     assert row["battery_cost_pkr"] == pytest.approx((2 * 17.5 + on_the_road) * 40_000)
@@ -131,9 +99,7 @@ def test_a_swap_cabinet_pays_for_the_batteries_in_its_slots_and_on_the_road():
     ("cap", "drawn"), [(None, 5_460_000), (5e6, 5e6), (0, 0), (9e9, 5_460_000)]
 )
 def test_the_subsidy_is_capped_per_station(cap, drawn):
-    row = configuration_table(
-        {"two": {"dc_60": 2}}, **TABLES, subsidy=Subsidy(cap_per_station_pkr=cap)
-    ).iloc[0]
+    row = offers_of({"two": {"dc_60": 2}}, subsidy=Subsidy(cap_per_station_pkr=cap)).iloc[0]
     # 0.5 x 7.0 m + 0.8 x (2.0 m + 0.45 m)
     assert row["subsidy_pkr"] == pytest.approx(drawn)
 
@@ -280,12 +246,10 @@ def test_own_tables_with_other_names_work(tmp_path):
     )
     chargers = charger_catalogue(own_table(tmp_path, pd.concat([TABLES["chargers"], tram])))
     pairs = pd.DataFrame({"charger_group": ["tram"], "vehicle_class": ["tram"]})
-    pairs = pairs.assign(source="mine", confidence="L")
-    own = compatibility(own_table(tmp_path, pairs))
     offers = make_offers(
         sites(None),
         {"depot": {"pantograph": 3}},
-        **(TABLES | {"chargers": chargers, "compatibility": own}),
+        **(TABLES | {"chargers": chargers, "compatibility": pairs}),
     )
     assert offers["capacity_tram_kwh_day"].item() == pytest.approx(300 * 24 * 0.15)
     assert offers["vehicle_classes"].item() == "tram"
@@ -296,12 +260,6 @@ def test_own_tables_that_lack_what_costs_need(tmp_path):
     for item in ("overhead_11kv", "power_factor"):
         with pytest.raises(InputError, match=item):
             grid_figures(own_table(tmp_path, grid[grid["item"] != item]))
-    fees = TABLES["fees"]
-    with pytest.raises(InputError, match="application"):
-        fee_figures(own_table(tmp_path, fees[fees["item"] == "annual"]))
-    pairs = pd.concat([TABLES["compatibility"]] * 2)
-    with pytest.raises(InputError, match="duplicate"):
-        compatibility(own_table(tmp_path, pairs))
 
 
 def test_a_part_of_a_transformer_costs_what_the_whole_does_by_the_kw():

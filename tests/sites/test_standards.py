@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_site import TABLES, offers_of
 
 from siting.demand import session_figures
 from siting.errors import InputError
@@ -13,21 +14,12 @@ from siting.sites import (
     charger_catalogue,
     charging_limits,
     compatibility,
-    configuration_table,
-    fee_figures,
-    grid_figures,
     group_mix,
-    largest_arrivals_per_h,
 )
 from siting.sites.standards import group_capacity_kwh_day, peak_kwh_per_h
+from siting.sites.waiting import largest_arrivals_per_h
 
 CATALOGUE = charger_catalogue().set_index("charger_id", drop=False)
-TABLES = {
-    "chargers": charger_catalogue(),
-    "grid": grid_figures(),
-    "fees": fee_figures(),
-    "compatibility": compatibility(),
-}
 CARS = {"car": 1.0}
 WAITING = ServiceStandard("waiting")
 
@@ -184,18 +176,12 @@ def test_more_faster_and_laxer_never_serves_less(types, data, alpha):
 
 def test_the_table_takes_the_rule_and_the_city_s_energy():
     choices = {"hub": {"dc_120": 2, "ac_22": 2, "lev_3": 8}}
-    usual = configuration_table(choices, **TABLES).iloc[0]
+    usual = offers_of(choices).iloc[0]
     assert usual["capacity_dc_kwh_day"] == pytest.approx(240 * 24 * 0.15)
-    row = configuration_table(
-        choices, **TABLES, service=WAITING, energy_kwh_day=CARS, availability=0.9
-    ).iloc[0]
+    row = offers_of(choices, service=WAITING, energy_kwh_day=CARS, availability=0.9).iloc[0]
     assert row["capacity_dc_kwh_day"] == pytest.approx(0.9 * capacity({"dc_120": 2}))
     assert row["capacity_ac_kwh_day"] == pytest.approx(0.9 * capacity({"ac_22": 2}))
-    parts = row[["capacity_dc_kwh_day", "capacity_ac_kwh_day", "capacity_lev_kwh_day"]]
-    assert row["capacity_kwh_day"] == pytest.approx(parts.sum())
-    both = configuration_table(
-        choices, **TABLES, service=ServiceStandard(utilisation=0.3), utilisation=0.1
-    ).iloc[0]
+    both = offers_of(choices, service=ServiceStandard(utilisation=0.3), utilisation=0.1).iloc[0]
     assert both["capacity_dc_kwh_day"] == pytest.approx(240 * 24 * 0.3)
 
 
@@ -231,7 +217,7 @@ def test_every_group_without_sessions_is_named_at_once():
     own = TABLES | {"chargers": chargers, "compatibility": pairs}
     choices = {"a": {"dc_60": 1, "ac_22": 1}, "b": {"lev_3": 1, "swap_2w": 1}}
     with pytest.raises(InputError) as caught:
-        configuration_table(choices, **own, service=WAITING, energy_kwh_day={"tram": -1.0})
+        offers_of(choices, **own, service=WAITING, energy_kwh_day={"tram": -1.0})
     assert [(f.where, f.ids) for f in caught.value.faults] == [
         ("session figures", ("tram",)),
         ("energy_kwh_day", ("tram: -1.0",)),
@@ -239,20 +225,9 @@ def test_every_group_without_sessions_is_named_at_once():
         ("compatibility, charger_group swap_2w", ()),
     ]
     # A share of the output needs no sessions; a swap cabinet does.
-    assert len(configuration_table({"a": choices["a"]}, **own)) == 1
+    assert len(offers_of({"a": choices["a"]}, **own)) == 1
     with pytest.raises(InputError, match="charger_group swap_2w: no vehicle class uses it"):
-        configuration_table(choices, **own)
-
-
-def test_faults_of_an_own_table_of_limits(tmp_path):
-    path = tmp_path / "own.csv"
-    rows = pd.concat([charging_limits()[:2]] * 2, ignore_index=True)
-    rows["limit_kw"] = rows["limit_kw"].astype(float)
-    rows.loc[0, "limit_kw"] = 0.0
-    rows.to_csv(path, index=False)
-    with pytest.raises(InputError) as caught:
-        charging_limits(path)
-    assert [f.ids for f in caught.value.faults] == [("ac car", "ac van"), ("ac car",)]
+        offers_of(choices, **own)
 
 
 def test_a_12_kw_point_charges_at_the_battery_s_pace_and_not_at_that_of_the_socket():

@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_site import offers_of
 from town import write_town
 from typer.testing import CliRunner
 
@@ -21,14 +22,11 @@ from siting.sites import (
     ServiceStandard,
     charger_catalogue,
     compatibility,
-    configuration_table,
-    fee_figures,
-    grid_figures,
     group_mix,
-    largest_arrivals_per_h,
     time_utilisation,
 )
 from siting.sites.standards import group_capacity_kwh_day
+from siting.sites.waiting import largest_arrivals_per_h
 from siting.study import Study, study_from_run
 from siting.study.queues import Waiting, simulated
 from siting.study.revalue import by_class, service_of
@@ -125,14 +123,10 @@ def test_the_old_name_of_the_rule_is_told_the_new_one(tmp_path):
 
 
 def test_the_catalogue_under_both_bounds():
-    tables = {
-        "chargers": charger_catalogue(), "grid": grid_figures(), "fees": fee_figures(),
-        "compatibility": compatibility(),
-    }  # fmt: skip
     standard = ServiceStandard("waiting", time_utilisation=time_utilisation())
-    wide = configuration_table({"hub": {"lev_3": 12}}, **tables, service=standard)
-    bare = configuration_table({"hub": {"lev_3": 12}}, **tables, service=ServiceStandard("waiting"))
-    assert wide["capacity_kwh_day"].item() < bare["capacity_kwh_day"].item()
+    wide = offers_of({"hub": {"lev_3": 12}}, service=standard)
+    bare = offers_of({"hub": {"lev_3": 12}}, service=ServiceStandard("waiting"))
+    assert wide["capacity_lev_kwh_day"].item() < bare["capacity_lev_kwh_day"].item()
 
 
 # --- a run ---------------------------------------------------------------------------------------
