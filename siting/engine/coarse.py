@@ -9,7 +9,7 @@ Cuts exclude values of measures that no choice reaches (`siting.engine.cuts`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -34,6 +34,11 @@ class Measure:
     index: int  # position of the part, floor, year or limit
     s: int = 0  # slice
 
+    @property
+    def sign(self) -> float:
+        """1 if cuts bound the measure from above, -1 for money, which they bound from below."""
+        return 1.0 if self.kind in ("worth", "energy") else -1.0
+
 
 class CoarseLayout(Layout):
     """The columns of the master problem."""
@@ -44,22 +49,8 @@ class CoarseLayout(Layout):
         self.measures: list[Measure] = []
         self._worth: dict[int, list[tuple[int, int]]] = {}
         self._energy: dict[tuple[int, int], int] = {}
-        super().__init__(
-            layout.instance,
-            layout.slices,
-            layout.demand_kwh,
-            layout.options,
-            layout.resources,
-            layout.service,
-            layout.floors,
-            must=layout.must,
-            capacitated=layout.capacitated,
-            by_pair=True,
-            gap=layout.gap,
-            years=layout.years,
-            budget_pkr=layout.budget_pkr,
-            all_worth=layout.all_worth,
-        )
+        same = {one.name: getattr(layout, one.name) for one in fields(layout)}
+        super().__init__(**{**same, "by_pair": True})
 
     def _measure(self, kind: str, index: int, most: float, s: int = 0) -> int:
         column = int(self.columns.add(np.array([most]))[0])

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from siting.engine.answer import AimProof, Answer
-from siting.engine.choice import only_offers
 from siting.engine.cover import served_whole
 from siting.engine.highs import highs_version
 from siting.engine.proof import Proof, Stopped
@@ -68,6 +67,20 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
             raise
         # A plan from elsewhere may have a wider gap than its cap allows.
         return _answer(replace(bare, gap=replace(bare.gap, cap=1.0)), choice)
+
+
+def only_offers(instance: Instance, kept: Ints) -> Instance:
+    """Return an instance without limits that has only the kept offers, at required sites.
+
+    Bundles and opening years are dropped too, because a given choice may break them.
+    """
+    return replace(
+        instance.with_offers(kept),
+        limits=(),
+        required_sites=np.unique(instance.offer_site[kept]),
+        offer_bundle=np.full(len(kept), "", dtype=object),
+        offer_opens=np.zeros(len(kept), dtype=np.int64),
+    )
 
 
 def choice_of(program: Program, offers: Standing) -> Ints:

@@ -54,6 +54,35 @@ class Frame:
             self.energy_slice[column[there] - self.count] = s
 
     @cached_property
+    def energy_site(self) -> Ints:
+        """The site of each energy column, if each pair has its own column."""
+        out: Ints = self.service.site[self.energy_pair]
+        return out
+
+    @cached_property
+    def energy_row(self) -> Ints:
+        """The merged demand row of each energy column."""
+        out: Ints = self.service.row[self.energy_pair]
+        return out
+
+    @cached_property
+    def energy_group(self) -> Ints:
+        """Merged demand row and slice of each energy column, as one number."""
+        return self.energy_row * len(self.program.slices) + self.energy_slice
+
+    def share_of(self, energies: Ints, taken: Floats) -> Floats:
+        """Return the summed value of the options that can serve each of some energies."""
+        out, when = np.zeros(len(energies)), self.energy_slice[energies]
+        site, kind = self.energy_site[energies], self.service.kind[self.energy_row[energies]]
+        for s, able in enumerate(self.able):
+            mine = when == s
+            if mine.any():
+                there = np.zeros((self.sites, able.shape[1]))
+                np.add.at(there, self.site, taken[:, None] * able)
+                out[mine] = there[site[mine], kind[mine]]
+        return out
+
+    @cached_property
     def by_column(self) -> sparse.csc_array:
         """The matrix by columns."""
         return sparse.csc_array(self.matrix.a)
@@ -80,7 +109,7 @@ class Frame:
         m, out = self.matrix, np.zeros_like(self.service.kwh)
         family = m.family.get("demand", slice(0, 0))
         first = m.a.indices[m.a.indptr[family.start : family.stop]] - self.count
-        out[self.service.row[self.energy_pair[first]], self.energy_slice[first]] = values[family]
+        out[self.energy_row[first], self.energy_slice[first]] = values[family]
         return out
 
     @cached_property

@@ -118,9 +118,7 @@ def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]
     """
     energies = slice(frame.count, frame.layout.columns.energies)
     sold, worth = point[energies], frame.matrix.cost[energies]
-    site = frame.service.site[frame.energy_pair]
-    customer = frame.service.row[frame.energy_pair] * len(frame.program.slices)
-    customer += frame.energy_slice
+    site, customer = frame.energy_site, frame.energy_group
     station = np.full(frame.sites, -1, dtype=np.int64)
     station[frame.site[choice]] = np.arange(len(choice))
     used = np.flatnonzero((sold > 0) & (station[site] >= 0))

@@ -81,12 +81,6 @@ class Shortfall:
             sparse.csc_array(first), np.array([-1.0, -settings.CAP_PENALTY])[: len(ends)],
             np.zeros(len(ends)), ends, np.full(n, -np.inf), np.full(n, np.inf), threads=1, **solver,
         )  # fmt: skip
-        # Site, slice and kind of the pairs' columns, if each pair has its own column.
-        at = self.energies - frame.count
-        self.site = frame.service.site[frame.energy_pair[at]]
-        self.kind = frame.service.kind[frame.service.row[frame.energy_pair[at]]]
-        self.slice = frame.energy_slice[at]
-        self.slices = np.unique(self.slice).tolist()
         self.price_row = self._price_rows()
         self.upper = m.upper[self.columns]
         self.there = np.zeros(0, dtype=np.int64)  # columns in the model, in its order
@@ -96,8 +90,8 @@ class Shortfall:
         self.by_worth: Ints | None = None
         near = self.single and frame.service.near
         if self.layout.by_pair and (near or many):
-            self.reach = frame.service.row[frame.energy_pair[at]] * len(frame.program.slices)
-            self.reach += self.slice
+            at = self.energies - frame.count
+            self.reach = frame.energy_group[at]
             order = -self.cost[: len(at)] if near else frame.service.minutes[frame.energy_pair[at]]
             self.by_worth = np.lexsort((order, self.reach))
             self.most_cost = float(np.abs(self.cost).max(initial=0.0)) or 1.0
@@ -133,21 +127,13 @@ class Shortfall:
                 column, first = np.unique(column, return_index=True)
                 value, unit = part.worth[first], part.most
             elif m.kind == "energy":
-                counted_parts = [p for p in self.group if (m.column, p) in cutter.counted]
-                if not counted_parts:
+                parts = [p for p in self.group if (m.column, p) in cutter.counted]
+                if not parts:
                     continue
-                column = np.unique(
-                    np.concatenate(
-                        [
-                            layout.pair_column[
-                                cutter.parts[p].pairs[cutter.counted[m.column, p]], m.s
-                            ]
-                            for p in counted_parts
-                        ]
-                    )
-                )
+                pairs = [cutter.parts[p].pairs[cutter.counted[m.column, p]] for p in parts]
+                column = np.unique(layout.pair_column[np.concatenate(pairs), m.s])
                 value = np.ones(len(column))
-                unit = float(sum(cutter.parts[p].wanted.sum() for p in counted_parts))
+                unit = float(sum(cutter.parts[p].wanted.sum() for p in parts))
             else:
                 t = m.index if m.kind == "money" else layout.subsidy_column.shape[1] - 1
                 if t not in self.years:
@@ -169,15 +155,12 @@ class Shortfall:
         """Return each part's demand rows that have a row in this program, and these rows."""
         frame, m = self.frame, self.frame.matrix
         out: dict[int, tuple[Ints, Ints]] = {}
-        if "demand" not in m.family:
-            return {p: (np.zeros(0, int), np.zeros(0, int)) for p in self.group}
-        family = m.family["demand"]
+        family = m.family.get("demand", slice(0, 0))
         inside = (self.rows >= family.start) & (self.rows < family.stop)
         of_row = np.flatnonzero(inside)
         # Any column of a row shows its merged demand row and slice.
         first = m.a.indices[m.a.indptr[self.rows[of_row]]] - frame.count
-        row = frame.service.row[frame.energy_pair[first]]
-        slice_ = frame.energy_slice[first]
+        row, slice_ = frame.energy_row[first], frame.energy_slice[first]
         for p in self.group:
             part = self.cutter.parts[p]
             local = np.full(len(frame.service.kwh), -1, dtype=np.int64)
@@ -191,10 +174,7 @@ class Shortfall:
         m, model = self.frame.matrix, self.model
         shift = self.by_option @ taken
         self.thought = thought = np.array(
-            [
-                (1.0 if one.kind in ("worth", "energy") else -1.0) * measured[one.column] * scale
-                for one, _, scale in self.measures
-            ]
+            [one.sign * measured[one.column] * scale for one, _, scale in self.measures]
         )
         told = thought[:0] if self.single else thought
         n = len(self.rows) + len(told)
@@ -203,7 +183,8 @@ class Shortfall:
         model.changeRowsBounds(n, np.arange(n, dtype=np.int32), lower, upper)  # type: ignore[attr-defined]
         bound = self.upper.copy()
         if self.layout.by_pair:
-            bound[: len(self.energies)] *= self._share(taken)
+            share = self.frame.share_of(self.energies - self.frame.count, taken)
+            bound[: len(self.energies)] *= np.minimum(share, 1.0)
         self.bound = bound
         self._add(np.flatnonzero(self._first_at_hand() & ~self.known))
         n = len(self.there)
@@ -247,17 +228,6 @@ class Shortfall:
         reduced[self.there] = answer.reduced[len(answer.reduced) - len(self.there) :]
         return self._read(taken, measured, answer.price, reduced)
 
-    def _share(self, taken: Floats) -> Floats:
-        """Return the summed value of the options that serve each pair, at most 1."""
-        frame = self.frame
-        out = np.zeros(len(self.energies))
-        for s in self.slices:
-            open_ = np.zeros((frame.sites, frame.able[s].shape[1]))
-            np.add.at(open_, frame.site, taken[:, None] * frame.able[s])
-            mine = self.slice == s
-            out[mine] = open_[self.site[mine], self.kind[mine]]
-        return np.minimum(out, 1.0)
-
     def _read(self, taken: Floats, measured: Floats, price: Floats, reduced: Floats) -> Cut | None:
         """Return the cut given by the duals."""
         cutter = self.cutter
@@ -289,17 +259,13 @@ class Shortfall:
         column = np.array([c for c, w in weight.items() if w > 0], dtype=np.int64)
         if not len(column) and not self.money:
             return None
-        kinds = {m.column: m.kind for m, _, _ in self.measures}
-        sign = np.array([1.0 if kinds[int(c)] in ("worth", "energy") else -1.0 for c in column])
-        by = np.array([weight[int(c)] for c in column]) * sign
-        constant, coefficient = 0.0, np.zeros(cutter.count)
+        by = np.array(
+            [weight[m.column] * m.sign for m, *_ in self.measures if weight[m.column] > 0]
+        )
         if self.money:
             constant, coefficient = self._with_gaps(worths, prices, weight, price)
         else:
-            for p in self.group:
-                part_constant, amounts = cutter.priced(p, worths[p], prices[p])
-                constant += part_constant
-                coefficient += amounts
+            constant, coefficient = cutter.summed([(p, worths[p], prices[p]) for p in self.group])
         scale = float(np.abs(by).max(initial=0.0)) or float(np.abs(coefficient).max()) or 1.0
         priced = {p: price / scale for p, price in prices.items()}
         cut = Cut(column, by / scale, constant / scale, coefficient / scale, priced)
