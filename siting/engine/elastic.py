@@ -55,32 +55,31 @@ class Requirement:
         """Return the program with a new figure; required sites without a station are dropped."""
         instance, n = program.instance, self.place
         if self.block == "floor":
-            floors = list(program.floors)
-            floors[n] = replace(floors[n], share=figure)
-            return replace(program, floors=tuple(floors))
+            floor = replace(program.floors[n], share=figure)
+            return replace(program, floors=_with_nth(program.floors, n, floor))
         if self.block == "distance":
-            distances = list(program.distances)
-            distances[n] = (distances[n][0], int(figure))
-            return replace(program, distances=tuple(distances))
+            distance = (program.distances[n][0], int(figure))
+            return replace(program, distances=_with_nth(program.distances, n, distance))
         if self.block == "cap":
-            return replace(
-                program, gap=program.gap and raised(instance, program.gap, figure - self.asked)
-            )
+            gap = program.gap and raised(instance, program.gap, figure - self.asked)
+            return replace(program, gap=gap)
         if self.block == "year" and program.year_plan is not None:
-            money = list(program.year_plan.budgets_pkr)
-            money[n] = figure
-            years = replace(program.year_plan, budgets_pkr=tuple(money))
-            return replace(program, year_plan=years)
+            money = _with_nth(program.year_plan.budgets_pkr, n, figure)
+            return replace(program, year_plan=replace(program.year_plan, budgets_pkr=money))
         if self.block == "budget":
-            return replace(program, instance=replace(instance, budget_pkr=figure))
-        if self.block == "required":
+            instance = replace(instance, budget_pkr=figure)
+        elif self.block == "required":
             sites = instance.required_sites
-            return replace(
-                program, instance=replace(instance, required_sites=sites[standing[sites]])
-            )
-        limits, side = list(instance.limits), "at_least" if self.least else "at_most"
-        limits[n] = replace(limits[n], **{side: figure})  # type: ignore[arg-type]
-        return replace(program, instance=replace(instance, limits=tuple(limits)))
+            instance = replace(instance, required_sites=sites[standing[sites]])
+        else:
+            limit, side = instance.limits[n], "at_least" if self.least else "at_most"
+            limit = replace(limit, **{side: figure})  # type: ignore[arg-type]
+            instance = replace(instance, limits=_with_nth(instance.limits, n, limit))
+        return replace(program, instance=instance)
+
+
+def _with_nth[T](items: tuple[T, ...], n: int, one: T) -> tuple[T, ...]:
+    return (*items[:n], one, *items[n + 1 :])
 
 
 @dataclass(frozen=True, eq=False)

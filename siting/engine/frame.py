@@ -174,16 +174,13 @@ class Frame:
     def open_columns(self, choice: Ints) -> Ints:
         """Return the columns that a choice does not force to 0; options are left out."""
         parts = []
-        for s in range(len(self.program.slices)):
-            column = self.layout.pair_column[:, s]
+        for s, column in enumerate(self.layout.pair_column.T):
             parts.append(np.unique(column[self.open_pairs(choice, s) & (column >= 0)]))
-        if self.layout.subsidy_column.size:
-            offer = self.options.offer[choice]
-            for t in range(offer.shape[1]):
-                column = self.layout.subsidy_column[offer[offer[:, t] >= 0, t], t]
-                parts.append(np.unique(column[column >= 0]))
-        columns = self.layout.columns
-        aimed = np.array(sorted(columns.names), dtype=np.int64)
+        offers = self.options.offer[choice]
+        for paid, offer in zip(self.layout.subsidy_column.T, offers.T, strict=False):
+            column = paid[offer[offer >= 0]]
+            parts.append(np.unique(column[column >= 0]))
+        aimed = np.array(sorted(self.layout.columns.names), dtype=np.int64)
         return np.concatenate([*parts, aimed])
 
     def fits(self, choice: Ints) -> bool:
@@ -221,27 +218,21 @@ class Frame:
         if not len(columns):
             none = np.zeros(m.a.shape[0]), np.zeros(m.a.shape[1])
             cost = float(m.cost @ fixed)
-            return Answered(True, True, False, fixed, *none, cost, cost, 0)
+            return Answered(True, True, False, fixed, *none, cost, cost)
         keep = np.flatnonzero(rows)
-        small = part[keep]
-        upper_bound = m.upper[columns]
+        ends = m.lower[columns], m.upper[columns]
         found = _solved(
-            sparse.csc_array(small), m.cost[columns], m.lower[columns], upper_bound,
-            lower[keep], upper[keep], clock, threads, STRICT if strict else {},
+            sparse.csc_array(part[keep]), m.cost[columns], *ends, lower[keep], upper[keep],
+            clock, threads, STRICT if strict else {},
         )  # fmt: skip
         if not found.found:
             return _none(infeasible=found.infeasible)
-        point = fixed
-        point[columns] = np.clip(found.point, m.lower[columns], upper_bound)
-        price = np.zeros(m.a.shape[0])
-        reduced = np.zeros(m.a.shape[1])
+        fixed[columns] = np.clip(found.point, *ends)
+        price, reduced = np.zeros(m.a.shape[0]), np.zeros(m.a.shape[1])
         if len(found.price):
-            price[keep] = found.price
-            reduced[columns] = found.reduced
-        cost = float(m.cost @ point)
-        return Answered(
-            True, found.optimal, False, point, price, reduced, cost, found.bound, found.nodes
-        )
+            price[keep], reduced[columns] = found.price, found.reduced
+        cost = float(m.cost @ fixed)
+        return Answered(True, found.optimal, False, fixed, price, reduced, cost, found.bound)
 
 
 def _solved(
@@ -268,7 +259,7 @@ def _solved(
         point[columns], price[rows] = answer.point, answer.price
         reduced[columns] = answer.reduced
     best = sum(answer.objective for answer in answers)
-    return Answered(True, True, False, point, price, reduced, best, best, 0)
+    return Answered(True, True, False, point, price, reduced, best, best)
 
 
 def _apart(a: sparse.csc_array) -> list[tuple[Ints, Ints]]:
@@ -284,10 +275,8 @@ def _apart(a: sparse.csc_array) -> list[tuple[Ints, Ints]]:
 
 
 def _none(*, infeasible: bool) -> Answered:
-    empty = np.zeros(0)
-    return Answered(
-        False, False, infeasible, empty, empty, empty, -np.inf, -np.inf if infeasible else np.inf, 0
-    )
+    empty, bound = np.zeros(0), -np.inf if infeasible else np.inf
+    return Answered(False, False, infeasible, empty, empty, empty, -np.inf, bound)
 
 
 def overlap(kwh: Floats, row: Ints, site: Ints, sites: int) -> sparse.csr_array:

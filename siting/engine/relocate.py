@@ -28,23 +28,17 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     gain = _gains(frame, choice, point)
     taken = np.zeros(frame.sites, dtype=bool)
     taken[frame.site[choice]] = True
-    instance = frame.program.instance
     out = choice.copy()
     moved = np.zeros(len(choice), dtype=bool)
     order = np.argsort(-gain.data, kind="stable")
     for n in order[gain.data[order] > 0].tolist():
         station, site = int(gain.row[n]), int(gain.col[n])
-        option = choice[station]
-        stays = (
-            frame.must[frame.site[option]] or instance.offer_existing[frame.options.last[option]]
-        )
-        if moved[station] or taken[site] or stays:
+        if moved[station] or taken[site] or alike.stays[choice[station]]:
             continue
-        other = alike.at(site, option)
+        other = alike.at(site, choice[station])
         if other is None:
             continue
-        before = out[station]
-        out[station] = other
+        before, out[station] = out[station], other
         if frame.fits(np.sort(out)):
             moved[station] = taken[site] = True
         else:
@@ -88,10 +82,7 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     reached, far = _reached(frame, choice, best.point)
     for station in np.argsort(-far, kind="stable").tolist():
         option = out[station]
-        if (
-            frame.must[frame.site[option]]
-            or (frame.program.instance.offer_existing[frame.options.last[option]])
-        ):
+        if alike.stays[option]:
             continue
         sites = np.argsort(-reached[station], kind="stable")
         free = sites[~np.isin(sites, frame.site[out]) & (reached[station][sites] > 0)]
@@ -153,6 +144,9 @@ class _Alike:
         )
         self.order = np.argsort(frame.site, kind="stable")
         self.edge = np.searchsorted(frame.site[self.order], np.arange(frame.sites + 1))
+
+        # Whether each option must stay at its site.
+        self.stays = frame.must[frame.site] | instance.offer_existing[frame.options.last]
 
     def at(self, site: int, option: int) -> int | None:
         """Return the best option of a site that can replace an option, or None."""

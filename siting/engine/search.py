@@ -170,15 +170,12 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
 
 def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
     """Return a site's changes with less subsidy, or equal subsidy and less cost, in order."""
-    now = int(choice[j])
-    money = (valuer.subsidy[now], valuer.cost[now])
-    options = np.flatnonzero(valuer.site == j)
-    cheaper = [
-        (valuer.subsidy[o], valuer.cost[o], o)
-        for o in options.tolist()
-        if (valuer.subsidy[o], valuer.cost[o]) < money
-    ]
-    changes = [o for *_, o in sorted(cheaper)]
+
+    def money(option: int) -> tuple[float, float]:
+        return valuer.subsidy[option], valuer.cost[option]
+
+    now, options = int(choice[j]), np.flatnonzero(valuer.site == j).tolist()
+    changes = sorted((o for o in options if money(o) < money(now)), key=money)
     return changes if valuer.must[j] else [valuer.count + j, *changes]
 
 

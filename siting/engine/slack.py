@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 from scipy import sparse
@@ -104,35 +104,6 @@ class Room:
             elif change < self.count + self.sites:
                 out[change - self.count] = -1
         return out
-
-    def added(self, amount: Floats, choice: Ints) -> Floats:
-        """Return how much each change alters the sums of amounts.
-
-        `amount` has options on its last axis; the result has changes there, and no change last.
-        """
-        here = np.where(choice >= 0, amount[..., choice], 0.0)
-        none = np.zeros((*amount.shape[:-1], 1))
-        return np.concatenate([amount - here[..., self.site], -here, none], axis=-1)
-
-    def beside(self, choice: Ints, changes: Ints) -> Callable[[int, int], Ints]:
-        """Return a function that tests which of the first n changes fit together with another.
-
-        The function tests only rows with many options, and returns positions in `changes`.
-        """
-        used, _ = self.used(choice)
-        more = self.added(self._dense, choice)
-        most, least = self.most[self._wide] - used, self.least[self._wide] - used
-        asked = more[:, changes]
-
-        def fit(other: int, first: int) -> Ints:
-            fits = np.ones(first, dtype=bool)
-            for r, beside in enumerate(more[:, other].tolist()):
-                fits &= asked[r, :first] <= most[r] - beside
-                if np.isfinite(least[r]):
-                    fits &= asked[r, :first] >= least[r] - beside
-            return np.flatnonzero(fits)
-
-        return fit
 
     def taking(self, choice: Ints, order: Iterable[int]) -> Ints:
         """Return a choice after adding options in an order, one per site, if they fit."""
