@@ -47,7 +47,6 @@ class CoarseLayout(Layout):
         layout = frame.layout
         self._parts = parts
         self.measures: list[Measure] = []
-        self._worth: dict[int, list[tuple[int, int]]] = {}
         self._energy: dict[tuple[int, int], int] = {}
         same = {one.name: getattr(layout, one.name) for one in fields(layout)}
         super().__init__(**{**same, "by_pair": True})
@@ -60,8 +59,7 @@ class CoarseLayout(Layout):
     def _add_energies(self, s: int) -> None:
         for n, part in enumerate(self._parts):
             if part.slice == s:
-                column = self._measure("worth", n, part.most, s)
-                self._worth.setdefault(s, []).append((n, column))
+                self._measure("worth", n, part.most, s)
 
     def _add_subsidies(self, rule: GapRule) -> None:
         site, cap = self.options.site, caps_of(self.instance, rule) / self.money_unit
@@ -80,14 +78,14 @@ class CoarseLayout(Layout):
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
         """Return the worth measures: columns, coefficients and the scenario of each."""
-        column, value, scenario = [], [], []
-        for s, one in enumerate(self.slices):
-            for _, at in self._worth.get(s, []):
-                column.append(at)
-                value.append(one.weight * (one.probability if by_chance else 1.0))
-                scenario.append(one.scenario)
-        values = np.array(value, dtype=float) * self.energy_unit
-        return np.array(column, dtype=np.int64), values, np.array(scenario, dtype=np.int64)
+        worths = [m for m in self.measures if m.kind == "worth"]
+        slices = [self.slices[m.s] for m in worths]
+        value = [one.weight * (one.probability if by_chance else 1.0) for one in slices]
+        return (
+            np.array([m.column for m in worths], dtype=np.int64),
+            np.array(value, dtype=float) * self.energy_unit,
+            np.array([one.scenario for one in slices], dtype=np.int64),
+        )
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
         """Return the measure of energy towards a floor in a slice, and its unit (kWh/day)."""
@@ -132,6 +130,7 @@ class CoarseLayout(Layout):
             rows.add_one("subsidies", np.array([column]), np.ones(1), upper=most)
 
 
-def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> Matrix:
-    """Return the master problem of a frame, on options and measures."""
-    return Writer(CoarseLayout(frame, parts), frame.aim, frame.reached).written()
+def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> tuple[Matrix, list[Measure]]:
+    """Return the master problem of a frame, on options and measures, and its measures."""
+    layout = CoarseLayout(frame, parts)
+    return Writer(layout, frame.aim, frame.reached).written(), layout.measures

@@ -50,10 +50,6 @@ class Cut:
     coefficient: Floats
     prices: Mapping[int, Floats]
 
-    def at(self, choice: Ints) -> float:
-        """Return the right-hand side at a choice."""
-        return self.constant + float(self.coefficient[choice].sum())
-
     def over(self, taken: Floats, measured: Floats) -> float:
         """Return the violation at a point, given options and all columns of the master problem."""
         bound = self.constant + float(self.coefficient @ taken)

@@ -44,7 +44,7 @@ class Requirement:
     # Unit of the figure, and the figure in the configuration.
     unit: str
     asked: float
-    least: bool  # true: a minimum, which can be lowered; false: a maximum, which can be raised
+    least: bool = False  # true: a minimum, which can be lowered; false: a maximum
     short: float = 0.0  # least excess of any plan, known without solving
 
     def figure(self, excess: float) -> float:
@@ -146,11 +146,8 @@ class Elastic:
 
     # --- requirements ------------------------------------------------------------------------
 
-    def _require(
-        self, name: str, block: str, place: int, unit: str, asked: float, *, least: bool = False,
-        short: float = 0.0,
-    ) -> list[int]:  # fmt: skip
-        self.requirements.append(Requirement(name, block, place, unit, asked, least, short))
+    def _require(self, one: Requirement) -> list[int]:
+        self.requirements.append(one)
         return [len(self.requirements) - 1]
 
     def _row(self, terms: Terms, side: float, owners: list[int]) -> None:
@@ -168,10 +165,11 @@ class Elastic:
             held = [s for s in floor.holds_in(self.program.slices) if wanted[s] > 0]
             reach = service.kwh[service.floor[n]].sum(axis=0)
             short = max((floor.share - reach[s] / wanted[s] for s in held), default=0.0)
-            owners = self._require(
-                f"floor, {floor.name}", "floor", n, SHARE, floor.share, least=True,
-                short=float(short) if short > settings.EXACT else 0.0,
-            )  # fmt: skip
+            short = float(short) if short > settings.EXACT else 0.0
+            one = Requirement(
+                f"floor, {floor.name}", "floor", n, SHARE, floor.share, least=True, short=short
+            )
+            owners = self._require(one)
             for s in held:
                 column, kwh = self.layout.energy_of(self.layout.floors[n], s)
                 self._row((column, kwh / wanted[s]), floor.share, owners)
@@ -191,12 +189,12 @@ class Elastic:
         if not self.program.budgeted:
             return
         if years is None:
-            owners = self._require("budget", "budget", 0, PKR, instance.budget_pkr)
+            owners = self._require(Requirement("budget", "budget", 0, PKR, instance.budget_pkr))
             self._row(self._drawn(whole, 0), instance.budget_pkr, owners)
             return
         before: list[int] = []
         for t, (year, pkr) in enumerate(zip(years.years, years.budgets_pkr, strict=True)):
-            owners = self._require(f"budget {year}", "year", t, PKR, pkr)
+            owners = self._require(Requirement(f"budget {year}", "year", t, PKR, pkr))
             column, value = self._drawn(whole, t)
             before = [*before, *owners]
             if years.carry_over:  # the money of each year up to this one is available
@@ -219,23 +217,23 @@ class Elastic:
             ]
             name, unit, most, least = limit.name, limit.unit, limit.at_most, limit.at_least
             if most < math.inf:
-                owners = self._require(f"limit {name}", "limit", r, unit, most)
-                for one in terms:
-                    self._row(one, most, owners)
+                owners = self._require(Requirement(f"limit {name}", "limit", r, unit, most))
+                for of_year in terms:
+                    self._row(of_year, most, owners)
             if least > 0:
-                label = f"limit {name}, at least"
-                self._row(
-                    terms[-1], least, self._require(label, "limit", r, unit, least, least=True)
-                )
+                one = Requirement(f"limit {name}, at least", "limit", r, unit, least, least=True)
+                self._row(terms[-1], least, self._require(one))
 
     def _sites(self) -> None:
         count, site = float(self.required.sum()), self.options.site
         if count:
-            owners = self._require("required sites", "required", 0, SITES, count, least=True)
+            one = Requirement("required sites", "required", 0, SITES, count, least=True)
+            owners = self._require(one)
             self._row(self._of_options(np.where(self.required[site], 1.0, 0.0)), count, owners)
         for n, (sites, differ) in enumerate(self.program.distances):
             label = f"distance to plan {n + 1}"
-            owners = self._require(label, "distance", n, SITES, float(differ), least=True)
+            one = Requirement(label, "distance", n, SITES, float(differ), least=True)
+            owners = self._require(one)
             value = np.where(np.isin(site, sites), -1.0, 1.0)
             self._row(self._of_options(value), differ - float(len(sites)), owners)
 
@@ -247,10 +245,10 @@ class Elastic:
         caps = caps_of(self.program.instance, rule)
         if (caps >= cost).all():
             return
-        if isinstance(rule.cap, Mapping):
-            owners = self._require("viability gap, above the caps", "cap", 0, COST_SHARE, 0.0)
-        else:
-            owners = self._require("viability gap, cap", "cap", 0, COST_SHARE, rule.cap)
+        name, share = "cap", rule.cap
+        if isinstance(share, Mapping):
+            name, share = "above the caps", 0.0
+        owners = self._require(Requirement(f"viability gap, {name}", "cap", 0, COST_SHARE, share))
         for o, t in np.argwhere(paid >= 0).tolist():
             z = np.flatnonzero(self.options.offer[:, t] == o)
             value = np.append(np.full(len(z), -caps[o] / cost[o]), self.layout.money_unit / cost[o])

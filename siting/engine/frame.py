@@ -87,6 +87,11 @@ class Frame:
         """The matrix by columns."""
         return sparse.csc_array(self.matrix.a)
 
+    def rows_of(self, *families: str) -> Ints:
+        """Return the rows of some families of the matrix."""
+        spans = [self.matrix.family.get(one, slice(0, 0)) for one in families]
+        return np.concatenate([np.arange(span.start, span.stop) for span in spans])
+
     @property
     def large(self) -> bool:
         """Whether the program is too large for steps whose time grows with pairs and sites."""

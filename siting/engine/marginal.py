@@ -16,7 +16,7 @@ import pandas as pd
 
 from siting import settings
 from siting.engine.clock import Clock
-from siting.engine.coarse import CoarseLayout, coarse_matrix
+from siting.engine.coarse import coarse_matrix
 from siting.engine.cuts import Cutter
 from siting.engine.fixed import only_offers
 from siting.engine.frame import Frame
@@ -85,9 +85,7 @@ class Marginal:
         self.instance = program.instance
         self._frame = frame = Frame(program, MostWorth())
         parts = parts_of(frame)
-        layout = coarse_matrix(frame, parts).layout
-        assert isinstance(layout, CoarseLayout)
-        cutter = Cutter(frame, parts, layout.measures)
+        cutter = Cutter(frame, parts, coarse_matrix(frame, parts)[1])
         self._valuer = Valuer(frame, cutter) if is_quick(frame, cutter) else None
         self._room = Room(frame)
         chosen = self.instance.positions_of(offers)

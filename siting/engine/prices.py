@@ -18,8 +18,8 @@ from siting.engine.frame import Frame
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.relax import Relaxation
-from siting.engine.station_bound import Prices, resource_unit
-from siting.program.instance import Floats, Ints
+from siting.engine.station_bound import Prices, resource_units
+from siting.program.instance import Floats
 from siting.program.program import Program
 from siting.program.resources import BUDGET
 
@@ -137,10 +137,6 @@ class _Named:
             self._gap()
         return _table(self.rows)
 
-    def _named(self, family: str) -> Ints:
-        span = self.family.get(family, slice(0, 0))
-        return np.arange(span.start, span.stop)
-
     def _each(self, r: int) -> float:
         """Return a row's dual per unit of its first column."""
         first = self.a.indptr[r]
@@ -162,7 +158,7 @@ class _Named:
         wanted = service.kwh[row, when] / self.layout.energy_unit
         binds = frame.matrix.upper[x] >= wanted * (1 - settings.ROUNDING)
         np.maximum.at(merged, (row, when), np.where(binds, self.reduced[x], 0.0))
-        named = self._named("demand")
+        named = frame.rows_of("demand")
         first = self.a.indices[self.a.indptr[named]] - frame.count
         merged[row[first], when[first]] = np.maximum(self.price[named], 0.0)
         merged /= self.layout.energy_unit
@@ -171,13 +167,13 @@ class _Named:
 
     def _limits(self) -> None:
         """Price money and limits over the options."""
-        price = self.price[self._named("resource")].tolist()
-        each = [p / resource_unit(self.frame, self.frame.matrix, r) for r, p in enumerate(price)]
-        self.rows += _of_resources(self.program, each)
+        price = self.price[self.frame.rows_of("resource")]
+        each = price / resource_units(self.frame, self.frame.matrix)
+        self.rows += _of_resources(self.program, each.tolist())
 
     def _subsidies(self) -> None:
         """Price money and envelopes from the rows of payments."""
-        rows = self._named("subsidies").tolist()
+        rows = self.frame.rows_of("subsidies").tolist()
         years = self.layout.subsidy_column.shape[1]
         for t in range(years if math.isfinite(self.layout.budget_pkr) else 0):
             price = self._each(rows.pop(0)) / self.layout.money_unit
@@ -193,7 +189,7 @@ class _Named:
                 self.rows.append(("resource", limit.name, "", price))
 
     def _floors(self) -> None:
-        rows = self._named("floor").tolist()
+        rows = self.frame.rows_of("floor").tolist()
         for floor in self.layout.floors:
             for s in floor.holds_in(self.program.slices) if floor.share > 0 else ():
                 if floor.share * float(floor.wanted(self.layout.demand_kwh)[s]) > 0:

@@ -25,11 +25,9 @@ FAMILIES = ("floor", "kept", "gap")
 
 def softened(frame: Frame) -> tuple[Frame, Ints] | None:
     """Return a frame with shortfalls, and their columns; None if no row can be missed."""
-    m = frame.matrix
-    named = [np.arange(m.family[f].start, m.family[f].stop) for f in FAMILIES if f in m.family]
-    if not named:
+    m, rows = frame.matrix, frame.rows_of(*FAMILIES)
+    if not len(rows):
         return None
-    rows = np.concatenate(named)
     count, width = len(rows), m.a.shape[1]
     size = np.maximum(np.abs(m.row_lower[rows]), settings.EXACT)
     if "gap" in m.family:  # rows without demand in reach: scale by the needs of their stations

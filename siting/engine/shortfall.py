@@ -9,15 +9,18 @@ duals at the optimum are the weights and prices of the cut (`siting.engine.cuts`
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from siting import settings
+from siting.engine.clock import Clock
 from siting.engine.coarse import Measure
 from siting.engine.cuts import Cut, Cutter
 from siting.engine.frame import first_of_each
+from siting.engine.highs import run_native
 from siting.engine.linear import answered, model_of
 from siting.program.instance import Flags, Floats, Ints
 
@@ -47,8 +50,7 @@ class Shortfall:
         subsidy = self.layout.subsidy_column[:, self.years]
         self.subsidies = np.unique(subsidy[subsidy >= 0])
         self.columns = np.concatenate([self.energies, self.subsidies]).astype(np.int64)
-        named = [np.arange(m.family[f].start, m.family[f].stop) for f in FAMILIES if f in m.family]
-        rows = np.concatenate(named) if named else np.zeros(0, dtype=np.int64)
+        rows = frame.rows_of(*FAMILIES)
         part = sparse.csr_array(frame.by_column[:, self.columns])[rows]
         used = np.diff(part.indptr) > 0
         self.rows, inner = rows[used], part[np.flatnonzero(used)]
@@ -113,8 +115,6 @@ class Shortfall:
     def _measures(self) -> list[tuple[Measure, sparse.csr_array, float]]:
         """Return the measures of the group, each with its row over the columns and its scale."""
         cutter, layout = self.cutter, self.layout
-        place = np.full(self.frame.matrix.a.shape[1], -1, dtype=np.int64)
-        place[self.columns] = np.arange(len(self.columns))
         out = []
         for m in self.of:
             column: Ints
@@ -145,10 +145,9 @@ class Shortfall:
                     share = cutter.envelope_share(m.index)[offer]
                 value, unit = -share, 1.0
             scale = 1.0 / max(unit, 1e-300)
-            row = sparse.csr_array(
-                (value * scale, place[column], [0, len(column)]), shape=(1, len(self.columns))
-            )
-            out.append((m, row, scale))
+            place = np.searchsorted(self.columns, column)  # the columns are in order
+            row = (value * scale, place, [0, len(column)])
+            out.append((m, sparse.csr_array(row, shape=(1, len(self.columns))), scale))
         return out
 
     def _price_rows(self) -> dict[int, tuple[Ints, Ints]]:
@@ -309,3 +308,79 @@ class Shortfall:
         first = self.frame.matrix.family["gap"].start
         sites, rows = self.layout.gap_rows[t]
         return sites, np.searchsorted(self.rows, first + rows)
+
+
+class Shortfalls:
+    """The subproblems of all groups of parts, each built on first use.
+
+    Where floors or money link parts, the shortfall of each part alone is computed first: it is fast
+    and usually enough. The large subproblems of the groups come second.
+    """
+
+    def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
+        self.cutter, self.clock, self.threads = cutter, clock, threads
+        self._made: dict[bool, list[Shortfall]] = {}
+        self.missed = False  # whether a group got no cut at the first point of the last call
+
+    def cuts(
+        self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
+        *, linked: bool,
+    ) -> list[Cut]:  # fmt: skip
+        """Return each group's cut at the first point that yields one.
+
+        `points`: values of the options; `measured`: all columns of the master problem; `breaks`:
+        test whether the point to cut off violates a cut; `linked`: whether linked parts get a
+        common cut, instead of a cut on the worth of each part.
+        """
+        left, out = self._programs(linked=linked), []
+        self.missed = False
+        for point in points:
+            missed = []
+            for one, cut in self._at(point, measured, left):
+                if cut is not None and breaks(cut):
+                    out.append(cut)
+                else:
+                    missed.append(one)
+            left = missed
+            self.missed |= bool(missed) and point is points[0]
+        return out
+
+    def of_worths(self, parts: Sequence[int], point: Floats) -> dict[int, list[Cut]]:
+        """Return the worth cuts of some parts at a point, while time lasts."""
+        endless = np.full(1 + max(m.column for m in self.cutter.measures), settings.ENDLESS)
+        mine = [one for one in self._programs(linked=False) if one.group[0] in parts]
+        cuts = self._at(point, endless, mine)
+        out = {one.group[0]: [cut] for one, cut in cuts if cut is not None}
+        for p in set(parts) - set(self.cutter.alone):  # no subproblem is needed
+            out[p] = self.cutter.of_worth(p, point)
+        return out
+
+    def _programs(self, *, linked: bool) -> list[Shortfall]:
+        if linked not in self._made:
+            groups = self.cutter.linked if linked else [[p] for p in self.cutter.alone]
+            self._made[linked] = [
+                Shortfall(self.cutter, group, worth_only=not linked) for group in groups
+            ]
+        return self._made[linked]
+
+    def _at(
+        self, point: Floats, measured: Floats, programs: Sequence[Shortfall]
+    ) -> list[tuple[Shortfall, Cut | None]]:
+        """Return subproblems with their cuts at a point, several solved in parallel."""
+        out: list[tuple[Shortfall, Cut | None]] = []
+        for n in range(0, len(programs), self.threads):
+            together = programs[n : n + self.threads]
+            if self.clock.over:
+                out += [(one, None) for one in together]
+                continue
+            for one in together:
+                one.aim_at(point, measured)
+            run_native([one.model for one in together], self.clock)
+            again = together
+            for _ in range(settings.PRICE_IN_ROUNDS):
+                again = [one for one in again if one.price_in()]
+                if not again or self.clock.over:
+                    break
+                run_native([one.model for one in again], self.clock)
+            out += [(one, one.cut(point, measured)) for one in together]
+        return out

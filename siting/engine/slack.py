@@ -33,10 +33,6 @@ class Room:
         self._dense = use[self._wide].toarray()
         self._sparse = sparse.csr_array(use[self._narrow])
         self._entry = self._sparse.tocoo()
-        self.money = np.zeros(self.count)
-        for r, kind in enumerate(resources.kinds):
-            if kind == "budget":
-                self.money += use[[r]].toarray().ravel()
         self.limited = len(resources) > 1 or bool(np.isfinite(self.least).any())
         self.price = self._price(frame)
 
@@ -114,4 +110,28 @@ class Room:
             if not done[j] and fits[option] and out[j] != option:
                 out[j], done[j] = option, True
                 fits = self.fits(out, begun=True)
+        return out
+
+
+class Purse:
+    """The room left by a smaller sum of money; prices of options do not depend on the sum.
+
+    `most` is the public money (PKR) that a choice must stay below.
+    """
+
+    def __init__(self, frame: Frame, room: Room) -> None:
+        self.room, self.most, self.site = room, np.inf, frame.site
+        self.money = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
+        self.price = self.money
+
+    def spent(self, choice: Ints) -> float:
+        """Return the public money of a choice (PKR)."""
+        return float(self.money[choice[choice >= 0]].sum())
+
+    def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
+        """Return the changes of a choice that fit every row and the money."""
+        out = self.room.fits(choice, begun=begun)
+        now = np.where(choice >= 0, self.money[choice], 0.0)
+        after = self.spent(choice) - now[self.site] + self.money
+        out[: len(after)] &= after < self.most * (1 - settings.EXACT)
         return out

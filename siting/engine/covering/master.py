@@ -181,14 +181,14 @@ def cut_down(
     covering: Covering,
     prices: Prices,
     clock: Clock,
-    patches: int,
     accuracy: float,
     *,
     seed: int,
     hear: Callable[[float, Floats], bool] = lambda bound, taken: False,
 ) -> Cuts:
     """Return the relaxed program, solved in rounds to an accuracy (a share)."""
-    model = PatchModel(covering, patches_of(covering, patches), clock, accuracy=accuracy, seed=seed)
+    patch = patches_of(covering, settings.PATCHES)
+    model = PatchModel(covering, patch, clock, accuracy=accuracy, seed=seed)
     model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.patches)))
     inner, bound = prices.taken, prices.bound
     relaxed: Relaxed | None = None

@@ -212,10 +212,7 @@ class CoveringRun:
             return self.done
 
         accuracy = max(settings.RELAXED_GAP * self.gap, settings.ARITHMETIC)
-        return cut_down(
-            self.left.covering, prices, self.clock, settings.PATCHES, accuracy, seed=self.seed,
-            hear=hear,
-        )  # fmt: skip
+        return cut_down(self.left.covering, prices, self.clock, accuracy, seed=self.seed, hear=hear)
 
     def plan_at(self, taken: Floats) -> None:
         """Make a plan from the options' values in a relaxed program."""
