@@ -18,29 +18,13 @@ from siting.interrupts import DISCARDED, Wish, takes_ctrl_c
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a solve.
+    """The progress of a solve."""
 
-    Parameters
-    ----------
-    phase
-        The phase: ``start``, ``cuts``, ``rounding``, ``programs``, ``windows``, ``tree`` …
-    incumbent
-        Value of the incumbent, in `unit`; NaN without one.
-    bound
-        Proven bound on any plan's value; infinite without one.
-    gap
-        Relative gap between incumbent and bound.
-    seconds
-        Seconds since the solve began.
-    unit
-        Unit of incumbent and bound.
-    """
-
-    phase: str
-    incumbent: float
-    bound: float
-    gap: float
-    seconds: float
+    phase: str  # ``start``, ``cuts``, ``rounding``, ``programs``, ``windows``, ``tree`` …
+    incumbent: float  # value of the incumbent, in `unit`; NaN without one
+    bound: float  # proven bound on any plan's value, in `unit`; infinite without one
+    gap: float  # relative gap between incumbent and bound
+    seconds: float  # seconds since the solve began
     unit: str = "kWh/day"
 
     def __str__(self) -> str:

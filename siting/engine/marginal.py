@@ -48,20 +48,9 @@ def lost_without(
 ) -> dict[str, float]:
     """Return, for each of some stations, the worth lost if it closes and all others stay.
 
-    Parameters
-    ----------
-    program
-        The program with demand, service and worth; floors, limits and money are ignored.
-    offer_ids
-        Offers that stand, existing ones included; at most one per site.
-    site_ids
-        Stations to close, one at a time.
-
-    Returns
-    -------
-    dict
-        Loss by site, in the order of `site_ids`, in the program's unit; 0 if the others can serve
-        all its demand, or if the site has no station.
+    The loss is in the program's unit, by site in the order of `site_ids`; 0 if the others can serve
+    all its demand, or if the site has no station. `program`: floors, limits and money are ignored;
+    `offer_ids`: offers that stand, existing ones included; at most one per site.
     """
     kept = program.instance.positions_of(offer_ids)
     values = Marginal(program, offer_ids, only_offers(program.instance, kept))

@@ -96,14 +96,11 @@ class Master(CutModel):
         told = np.concatenate(
             [instance.offer_capacity[offer], instance.offer_subsidy[offer, None]], axis=1
         )
-        _, label, count = np.unique(told, axis=0, return_inverse=True, return_counts=True)
-        if len(count) > settings.MOST_COUNTS:
-            _, label, count = np.unique(
-                told[:, :-1], axis=0, return_inverse=True, return_counts=True
-            )
-        if len(count) > settings.MOST_COUNTS:
-            return []
-        return [new[label.ravel() == k] for k in np.flatnonzero(count > 1).tolist()]
+        for same in (told, told[:, :-1]):  # without the money if there are too many kinds
+            _, label, count = np.unique(same, axis=0, return_inverse=True, return_counts=True)
+            if len(count) <= settings.MOST_COUNTS:
+                return [new[label.ravel() == k] for k in np.flatnonzero(count > 1).tolist()]
+        return []
 
     def _price_money(self) -> None:
         resources = self.frame.resources

@@ -122,9 +122,8 @@ class _Named:
 
     def __init__(self, frame: Frame, price: Floats, reduced: Floats) -> None:
         self.frame, self.layout, self.program = frame, frame.layout, frame.program
-        m = frame.matrix
-        self.price, self.reduced = price * abs(m.size), reduced * abs(m.size)
-        self.family, self.a = m.family, m.a
+        self.a, size = frame.matrix.a, abs(frame.matrix.size)
+        self.price, self.reduced = price * size, reduced * size
         self.rows: list[_Row] = []
 
     def table(self) -> pd.DataFrame:
@@ -198,11 +197,11 @@ class _Named:
                     self.rows.append(("floor", floor.name, name, max(float(price), 0.0)))
 
     def _gap(self) -> None:
-        first = self.family["gap"].start if "gap" in self.family else 0
+        all_rows = self.frame.rows_of("gap")
         of = self.program.instance.site_ids.astype(str)
         subsidy = np.unique(self.layout.subsidy_column)
         for t, (sites, rows) in enumerate(self.layout.gap_rows):
-            for site, r in zip(sites.tolist(), (first + rows).tolist(), strict=True):
+            for site, r in zip(sites.tolist(), all_rows[rows].tolist(), strict=True):
                 part = slice(self.a.indptr[r], self.a.indptr[r + 1])
                 paid = np.isin(self.a.indices[part], subsidy)
                 one = float(np.abs(self.a.data[part][paid]).max(initial=0.0))

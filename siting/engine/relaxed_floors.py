@@ -124,7 +124,7 @@ def viable(
 def _own_lacks(frame: Frame, point: Floats) -> Floats:
     """Return the shortfall of each site's own business (scaled), below 0 for a surplus."""
     layout, family = frame.layout, frame.matrix.family["gap"]
-    rows = frame.matrix.a[family.start : family.stop].tocoo()
+    rows = frame.matrix.a[family].tocoo()
     site = np.zeros(frame.matrix.a.shape[1], dtype=np.int64)
     site[: frame.count] = frame.site
     site[frame.count : layout.columns.energies] = frame.energy_site

@@ -157,14 +157,8 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
 def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
     """Return the sums paid up to each year, as late as the years' money allows (PKR).
 
-    Parameters
-    ----------
-    due
-        Least sum paid up to each year (column), by site (row); the last is the whole payment.
-    most
-        Most that may be paid up to each year.
-    granted
-        Most that may be paid in each year.
+    `due`: least sum paid up to each year (column), by site (row); the last is the whole payment;
+    `most`: most that may be paid up to each year; `granted`: most that may be paid in each year.
 
     Examples
     --------

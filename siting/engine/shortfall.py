@@ -71,8 +71,7 @@ class Shortfall:
         # The second column takes the part of needs above earnings and caps; no measure counts it.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
-            family = m.family["gap"]
-            lacking[: len(self.rows)] = (self.rows >= family.start) & (self.rows < family.stop)
+            lacking[: len(self.rows)] = np.isin(self.rows, frame.rows_of("gap"))
         first = np.stack([np.arange(n) >= len(self.rows), lacking], axis=1).astype(float)
         first = first[:, first.any(axis=0) & [not self.single, True]]
         # Other columns are added once an option at their site is above 0.
@@ -154,9 +153,7 @@ class Shortfall:
         """Return each part's demand rows that have a row in this program, and these rows."""
         frame, m = self.frame, self.frame.matrix
         out: dict[int, tuple[Ints, Ints]] = {}
-        family = m.family.get("demand", slice(0, 0))
-        inside = (self.rows >= family.start) & (self.rows < family.stop)
-        of_row = np.flatnonzero(inside)
+        of_row = np.flatnonzero(np.isin(self.rows, frame.rows_of("demand")))
         # Any column of a row shows its merged demand row and slice.
         first = m.a.indices[m.a.indptr[self.rows[of_row]]] - frame.count
         row, slice_ = frame.energy_row[first], frame.energy_slice[first]
@@ -293,7 +290,8 @@ class Shortfall:
                     rupee += weight.get(m.column, 0.0) * cutter.envelope_share(m.index)
             top = float(rupee.max(initial=0.0))
             gap_price = np.full(frame.sites, top)
-            sites, at = self._gap_rows(t)
+            sites, rows = layout.gap_rows[t]
+            at = np.searchsorted(self.rows, frame.rows_of("gap")[rows])
             gap_price[sites] = np.maximum(-price[at], 0.0) * self.rupee[at]
             coefficient_at = cutter.in_business(t, year_parts, worths, prices, rupee)
             best = coefficient_at(gap_price)
@@ -302,12 +300,6 @@ class Shortfall:
                 best = np.where(cutter.shared, best, np.minimum(best, other))
             coefficient += best
         return constant, coefficient
-
-    def _gap_rows(self, t: int) -> tuple[Ints, Ints]:
-        """Return the sites with a gap in a year, and their rows here."""
-        first = self.frame.matrix.family["gap"].start
-        sites, rows = self.layout.gap_rows[t]
-        return sites, np.searchsorted(self.rows, first + rows)
 
 
 class Shortfalls:

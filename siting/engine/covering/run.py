@@ -47,7 +47,6 @@ class CoveringRun:
         self.step = _common_step(covering.weight)
         self.nodes = 0
         self._ruled_out = -math.inf  # bound on plans with an excluded option
-        self._plan = CoveringPlan(self.left.covering)
 
     # --- what is known -----------------------------------------------------------------------
 
@@ -145,7 +144,7 @@ class CoveringRun:
         )  # fmt: skip
 
     def _start(self) -> None:
-        plan = self._plan
+        plan = CoveringPlan(self.left.covering)
         greedy(plan, Clock(math.inf))  # a first plan, without a time limit
         by_rate = plan.chosen
         self.weighed(by_rate)
