@@ -69,12 +69,9 @@ class CoarseLayout(Layout):
             dearest = np.zeros(len(self.must))
             np.maximum.at(dearest, site, np.where(offer >= 0, cap[offer], 0.0))
             self._money.append(self._measure("money", t, float(dearest.sum())))
-        self._envelope: dict[int, int] = {}
         for r, limit in enumerate(self.instance.limits):
             if limit.per_rupee:
-                self._envelope[r] = self._measure("envelope", r, np.inf)
-        # No caller needs the subsidy of a single site here.
-        self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
+                self._measure("envelope", r, np.inf)
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
         """Return the worth measures: columns, coefficients and the scenario of each."""
@@ -125,9 +122,10 @@ class CoarseLayout(Layout):
                 if t and not self.years.carry_over:
                     at, by = np.array(self._money[t - 1 : t + 1]), np.array([-1.0, 1.0])
                 rows.add_one("subsidies", at, by, upper=pkr / self.money_unit)
-        for r, column in self._envelope.items():
-            most = self.instance.limits[r].at_most / self.money_unit
-            rows.add_one("subsidies", np.array([column]), np.ones(1), upper=most)
+        for m in self.measures:
+            if m.kind == "envelope":
+                most = self.instance.limits[m.index].at_most / self.money_unit
+                rows.add_one("subsidies", np.array([m.column]), np.ones(1), upper=most)
 
 
 def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> tuple[Matrix, list[Measure]]:
