@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from siting import settings
 from siting.engine.clock import Clock, Progress
 from siting.engine.covering.covering import Covering
 from siting.engine.covering.master import cut_down
@@ -69,7 +68,7 @@ def lp_bound(covering: Covering, *, accuracy: float = 1e-6, time_limit_s: float 
     if not len(run.left.covering.weight):
         return run.certain
     prices = run.prices()
-    cuts = cut_down(run.left.covering, prices, clock, settings.PATCHES, accuracy, seed=1)
+    cuts = cut_down(run.left.covering, prices, clock, accuracy, seed=1)
     return run.certain + min(prices.bound, cuts.bound)
 
 

@@ -297,8 +297,7 @@ COVERING_TOWARDS = 0.8  # step of the point of separation towards the optimum; n
 # If less than this share of the patches has a violated cut at that point, cuts are sought at the
 # optimum. Not measured.
 FEW_PATCHES = 0.1
-SUBGRADIENT_STEPS = 500  # steps for the first prices; not measured
-SUBGRADIENT_AGAIN = 150  # steps for later prices; not measured
+SUBGRADIENT_STEPS = 150  # steps for the prices of a covering; not measured
 SUBGRADIENT_PATIENCE = 12  # steps without a better bound before steps become shorter; not measured
 SUBGRADIENT_SHRINK = 0.6  # factor by which steps become shorter; not measured
 SUBGRADIENT_SHORTEST = 1e-3  # share of the first length below which steps end; not measured

@@ -153,20 +153,22 @@ class Answer(Solved):
         return tuple(self.program.instance.offer_ids[self.standing].tolist())
 
     @property
+    def _years(self) -> Sequence[int | None]:
+        """The years, by position; a single None without years."""
+        return self.program.year_plan.years if self.program.year_plan else (None,)
+
+    @property
     def built(self) -> pd.DataFrame:
         """Standing stations by slice: ``slice``, ``year``, ``site_id``, ``offer_id``."""
         instance, options = self.program.instance, self.program.options
-        years = self.program.year_plan.years if self.program.year_plan else None
         rows = []
         for one in self.program.slices:
             offer = options.offer[self.choice, one.year]
             for o in np.sort(offer[offer >= 0]).tolist():
-                year = years[one.year] if years else None
                 site = instance.site_ids[instance.offer_site[o]]
-                rows.append((one.name, year, site, instance.offer_ids[o]))
+                rows.append((one.name, self._years[one.year], site, instance.offer_ids[o]))
         table = pd.DataFrame(rows, columns=["slice", "year", "site_id", "offer_id"])
-        table["year"] = table["year"].astype("Int64")
-        return table
+        return table.astype({"year": "Int64"})
 
     def _slice(self, name: str | None) -> int:
         names = [one.name for one in self.program.slices]
@@ -211,16 +213,15 @@ class Answer(Solved):
     def served(self) -> pd.DataFrame:
         """Table of slices: demand and energy served (kWh/day), share served and worth."""
         rows = []
-        years = self.program.year_plan.years if self.program.year_plan else None
-        names = self.program.scenario_plan.names if self.program.scenario_plan else None
+        names = self.program.scenario_plan.names if self.program.scenario_plan else ("",)
         for s, one in enumerate(self.program.slices):
             wanted = float(self.program.demand_kwh[:, s].sum())
             served = math.fsum(self.energy[:, s])
             rows.append(
                 {
                     "slice": one.name,
-                    "year": years[one.year] if years else None,
-                    "scenario": names[one.scenario] if names else "",
+                    "year": self._years[one.year],
+                    "scenario": names[one.scenario],
                     "demand_kwh_day": wanted,
                     "served_kwh_day": served,
                     "served_share": served / wanted if wanted else 0.0,
@@ -290,14 +291,13 @@ class Answer(Solved):
     @property
     def money(self) -> pd.DataFrame:
         """Public money granted and spent by year (PKR); one row if there are no years."""
-        years = self.program.year_plan
-        return pd.DataFrame(
-            {
-                "year": list(years.years) if years else [None],
-                "granted_pkr": list(years.budgets_pkr) if years else [self.program.money_pkr],
-                "spent_pkr": self.drawn_pkr("subsidy_pkr"),
-            }
-        ).astype({"year": "Int64"})
+        plan, granted = self.program.year_plan, [self.program.money_pkr]
+        columns = {
+            "year": self._years,
+            "granted_pkr": plan.budgets_pkr if plan else granted,
+            "spent_pkr": self.drawn_pkr("subsidy_pkr"),
+        }
+        return pd.DataFrame(columns).astype({"year": "Int64"})
 
     @property
     def subsidies(self) -> dict[str, float]:
@@ -328,16 +328,9 @@ class Answer(Solved):
         rows = []
         for floor in self.program.groups:
             for s, wanted, served in self._shares(floor):
-                rows.append(
-                    (
-                        floor.name,
-                        self.program.slices[s].name,
-                        floor.share * wanted,
-                        served,
-                        floor.share,
-                        served / wanted if wanted else 1.0,
-                    )
-                )
+                share, part = floor.share, served / wanted if wanted else 1.0
+                name = self.program.slices[s].name
+                rows.append((floor.name, name, share * wanted, served, share, part))
         columns = ["floor", "slice", "need_kwh_day", "served_kwh_day", "share", "served_share"]
         return pd.DataFrame(rows, columns=columns)
 

@@ -12,51 +12,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from siting import settings
-from siting.engine.proof import gap_in_words
+from siting.engine.proof import gap_in_words, in_digits
 from siting.interrupts import DISCARDED, Wish, takes_ctrl_c
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a solve.
+    """The progress of a solve."""
 
-    Parameters
-    ----------
-    phase
-        The phase: ``start``, ``cuts``, ``rounding``, ``programs``, ``windows``, ``tree`` …
-    incumbent
-        Value of the incumbent, in `unit`; NaN without one.
-    bound
-        Proven bound on any plan's value; infinite without one.
-    gap
-        Relative gap between incumbent and bound.
-    seconds
-        Seconds since the solve began.
-    unit
-        Unit of incumbent and bound.
-    """
-
-    phase: str
-    incumbent: float
-    bound: float
-    gap: float
-    seconds: float
+    phase: str  # ``start``, ``cuts``, ``rounding``, ``programs``, ``windows``, ``tree`` …
+    incumbent: float  # value of the incumbent, in `unit`; NaN without one
+    bound: float  # proven bound on any plan's value, in `unit`; infinite without one
+    gap: float  # relative gap between incumbent and bound
+    seconds: float  # seconds since the solve began
     unit: str = "kWh/day"
 
     def __str__(self) -> str:
         """Return the progress on one line; without an incumbent, only the phase."""
-
-        def show(value: float) -> str:
-            return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
-
         if not math.isfinite(self.incumbent):
             return self.phase or "start"
+        value = f"{self.phase}: {in_digits(self.incumbent)} {self.unit}"
         if not math.isfinite(self.bound):
-            return f"{self.phase}: {show(self.incumbent)} {self.unit}, no bound yet"
-        return (
-            f"{self.phase}: {show(self.incumbent)} {self.unit}, bound {show(self.bound)}, "
-            f"{gap_in_words(self.gap)}"
-        )
+            return f"{value}, no bound yet"
+        return f"{value}, bound {in_digits(self.bound)}, {gap_in_words(self.gap)}"
 
 
 def relative_gap(objective: float, bound: float) -> float:

@@ -9,7 +9,7 @@ Cuts exclude values of measures that no choice reaches (`siting.engine.cuts`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -34,6 +34,11 @@ class Measure:
     index: int  # position of the part, floor, year or limit
     s: int = 0  # slice
 
+    @property
+    def sign(self) -> float:
+        """1 if cuts bound the measure from above, -1 for money, which they bound from below."""
+        return 1.0 if self.kind in ("worth", "energy") else -1.0
+
 
 class CoarseLayout(Layout):
     """The columns of the master problem."""
@@ -42,24 +47,9 @@ class CoarseLayout(Layout):
         layout = frame.layout
         self._parts = parts
         self.measures: list[Measure] = []
-        self._worth: dict[int, list[tuple[int, int]]] = {}
         self._energy: dict[tuple[int, int], int] = {}
-        super().__init__(
-            layout.instance,
-            layout.slices,
-            layout.demand_kwh,
-            layout.options,
-            layout.resources,
-            layout.service,
-            layout.floors,
-            must=layout.must,
-            capacitated=layout.capacitated,
-            by_pair=True,
-            gap=layout.gap,
-            years=layout.years,
-            budget_pkr=layout.budget_pkr,
-            all_worth=layout.all_worth,
-        )
+        same = {one.name: getattr(layout, one.name) for one in fields(layout)}
+        super().__init__(**{**same, "by_pair": True})
 
     def _measure(self, kind: str, index: int, most: float, s: int = 0) -> int:
         column = int(self.columns.add(np.array([most]))[0])
@@ -69,8 +59,7 @@ class CoarseLayout(Layout):
     def _add_energies(self, s: int) -> None:
         for n, part in enumerate(self._parts):
             if part.slice == s:
-                column = self._measure("worth", n, part.most, s)
-                self._worth.setdefault(s, []).append((n, column))
+                self._measure("worth", n, part.most, s)
 
     def _add_subsidies(self, rule: GapRule) -> None:
         site, cap = self.options.site, caps_of(self.instance, rule) / self.money_unit
@@ -80,23 +69,20 @@ class CoarseLayout(Layout):
             dearest = np.zeros(len(self.must))
             np.maximum.at(dearest, site, np.where(offer >= 0, cap[offer], 0.0))
             self._money.append(self._measure("money", t, float(dearest.sum())))
-        self._envelope: dict[int, int] = {}
         for r, limit in enumerate(self.instance.limits):
             if limit.per_rupee:
-                self._envelope[r] = self._measure("envelope", r, np.inf)
-        # No caller needs the subsidy of a single site here.
-        self.subsidy_column = np.zeros((0, 0), dtype=np.int64)
+                self._measure("envelope", r, np.inf)
 
     def worth(self, *, by_chance: bool = True) -> tuple[Ints, Floats, Ints]:
         """Return the worth measures: columns, coefficients and the scenario of each."""
-        column, value, scenario = [], [], []
-        for s, one in enumerate(self.slices):
-            for _, at in self._worth.get(s, []):
-                column.append(at)
-                value.append(one.weight * (one.probability if by_chance else 1.0))
-                scenario.append(one.scenario)
-        values = np.array(value, dtype=float) * self.energy_unit
-        return np.array(column, dtype=np.int64), values, np.array(scenario, dtype=np.int64)
+        worths = [m for m in self.measures if m.kind == "worth"]
+        slices = [self.slices[m.s] for m in worths]
+        value = [one.weight * (one.probability if by_chance else 1.0) for one in slices]
+        return (
+            np.array([m.column for m in worths], dtype=np.int64),
+            np.array(value, dtype=float) * self.energy_unit,
+            np.array([one.scenario for one in slices], dtype=np.int64),
+        )
 
     def energy_of(self, floor: Floor, s: int) -> tuple[Ints, Floats]:
         """Return the measure of energy towards a floor in a slice, and its unit (kWh/day)."""
@@ -136,11 +122,13 @@ class CoarseLayout(Layout):
                 if t and not self.years.carry_over:
                     at, by = np.array(self._money[t - 1 : t + 1]), np.array([-1.0, 1.0])
                 rows.add_one("subsidies", at, by, upper=pkr / self.money_unit)
-        for r, column in self._envelope.items():
-            most = self.instance.limits[r].at_most / self.money_unit
-            rows.add_one("subsidies", np.array([column]), np.ones(1), upper=most)
+        for m in self.measures:
+            if m.kind == "envelope":
+                most = self.instance.limits[m.index].at_most / self.money_unit
+                rows.add_one("subsidies", np.array([m.column]), np.ones(1), upper=most)
 
 
-def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> Matrix:
-    """Return the master problem of a frame, on options and measures."""
-    return Writer(CoarseLayout(frame, parts), frame.aim, frame.reached).written()
+def coarse_matrix(frame: Frame, parts: Sequence[Part]) -> tuple[Matrix, list[Measure]]:
+    """Return the master problem of a frame, on options and measures, and its measures."""
+    layout = CoarseLayout(frame, parts)
+    return Writer(layout, frame.aim, frame.reached).written(), layout.measures

@@ -181,11 +181,11 @@ class Sower:
                 wanted = float(floor.wanted(program.demand_kwh)[s])
                 if wanted <= 0:
                     continue
-                served = 0.0
-                for p, part in enumerate(self.cutter.parts):
-                    if part.slice == s:
-                        member = service.floor[f][part.rows]
-                        served += float((part.wanted - self.left[p])[member].sum())
+                served = sum(
+                    float((part.wanted - left)[service.floor[f][part.rows]].sum())
+                    for part, left in zip(self.cutter.parts, self.left, strict=True)
+                    if part.slice == s
+                )
                 share = served * self.frame.layout.energy_unit / wanted
                 least = floor.share if floor not in groups else 1.0
                 shares.append((share, f, s, least))
@@ -199,9 +199,7 @@ class Sower:
             for p, part in enumerate(self.cutter.parts):
                 if part.slice == s:
                     out[p][service.floor[f][part.rows[part.row]]] = 1.0
-        if not some and aim.of_money:
-            return out
-        return out if some else None
+        return out if some or aim.of_money else None
 
     def _paid(self, sold: Floats) -> Floats:
         """Return each option's price by year (money or resources); infinite if it cannot pay."""

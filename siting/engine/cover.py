@@ -113,29 +113,19 @@ def solve_covered(
         return None
     run = run_covering(covering, clock, gap, seed)
     chosen = run.chosen
-    forced = set(covering.forced.tolist())
-    if start is not None and covering.allows(start) and forced <= set(start.tolist()):
+    if start is not None and covering.allows(start):
         chosen = max(chosen, start, key=covering.value)
     chosen = _without_idle(covering, chosen)
     value = covering.value(chosen)
     stopped: Stopped = "time limit" if clock.over else "solver stopped"
     if clock.interrupted:
         stopped = "interrupted"
-    return Result(
-        choice=chosen,
-        value=value,
-        bound=max(run.bound, value),
-        stopped=stopped,
-        nodes=run.nodes,
-    )
+    return Result(chosen, value, max(run.bound, value), stopped, run.nodes)
 
 
 def _without_idle(covering: Covering, chosen: Ints) -> Ints:
     """Drop options that cover no row alone, the most expensive first; return the rest."""
-    by_option = sparse.csr_array(
-        (np.ones(len(covering.option)), (covering.option, covering.row)),
-        shape=(len(covering.cost), len(covering.weight)),
-    )
+    by_option = sparse.csr_array(covering.matrix.T)
     times: Floats = np.asarray(by_option[chosen].sum(axis=0)).ravel()
     forced = set(covering.forced.tolist())
     kept = []

@@ -50,10 +50,6 @@ class Cut:
     coefficient: Floats
     prices: Mapping[int, Floats]
 
-    def at(self, choice: Ints) -> float:
-        """Return the right-hand side at a choice."""
-        return self.constant + float(self.coefficient[choice].sum())
-
     def over(self, taken: Floats, measured: Floats) -> float:
         """Return the violation at a point, given options and all columns of the master problem."""
         bound = self.constant + float(self.coefficient @ taken)
@@ -89,7 +85,7 @@ class Cutter:
     def _linked(self) -> list[list[int]]:
         """Return the groups of parts that measures link."""
         sets: list[set[int]] = []
-        links = [{p for (c, p) in self.counted if c == m.column} for m in self.energies]
+        links = [set(self.counted_in(m)) for m in self.energies]
         if self.money:
             years: dict[int, set[int]] = {}
             for p in range(len(self.parts)):
@@ -99,6 +95,10 @@ class Cutter:
             touched = [s for s in sets if s & link]
             sets = [s for s in sets if not s & link] + [link.union(*touched)]
         return [sorted(s) for s in sets if s]
+
+    def counted_in(self, energy: Measure) -> dict[int, Flags]:
+        """Return the pairs that count towards an energy measure, by part."""
+        return {p: pairs for (c, p), pairs in self.counted.items() if c == energy.column}
 
     def year_of(self, p: int) -> int:
         """Return the position of a part's year."""
@@ -133,13 +133,17 @@ class Cutter:
 
     def single(self, measure: Measure, parts: list[tuple[int, Floats, Floats]]) -> Cut:
         """Return the cut on one measure, given worths and prices by part."""
+        prices = {p: price for p, _, price in parts}
+        return Cut(np.array([measure.column]), np.ones(1), *self.summed(parts), prices)
+
+    def summed(self, parts: list[tuple[int, Floats, Floats]]) -> tuple[float, Floats]:
+        """Return the constant and coefficients of parts together, given worths and prices."""
         constant, coefficient = 0.0, np.zeros(self.count)
         for p, value, price in parts:
             part_constant, amounts = self.priced(p, value, price)
             constant += part_constant
             coefficient += amounts
-        prices = {p: price for p, _, price in parts}
-        return Cut(np.array([measure.column]), np.ones(1), constant, coefficient, prices)
+        return constant, coefficient
 
     def in_business(
         self, year: int, parts: Sequence[int], worths: Mapping[int, Floats],
@@ -193,20 +197,11 @@ class Cutter:
             if p in self.worth_of:
                 out.append(self.single(self.worth_of[p], [(p, part.worth, none)]))
         for m in self.energies:
-            named = [p for (c, p) in self.counted if c == m.column]
-            out.append(
-                self.single(
-                    m,
-                    [
-                        (
-                            p,
-                            self.counted[m.column, p].astype(float),
-                            np.zeros(len(self.parts[p].rows)),
-                        )
-                        for p in named
-                    ],
-                )
-            )
+            reached = [
+                (p, counted.astype(float), np.zeros(len(self.parts[p].rows)))
+                for p, counted in self.counted_in(m).items()
+            ]
+            out.append(self.single(m, reached))
         least = least_payments(self.frame) if self.money else []
         for m in self.money if least else ():
             if m.kind == "money" and least[m.index].any():
@@ -235,10 +230,8 @@ class Cutter:
         """Return the cuts on energies in floors and aims."""
         out: list[Cut] = []
         for m in energies:
-            named = [p for (c, p) in self.counted if c == m.column]
             alternatives = []
-            for p in named:
-                counted = self.counted[m.column, p]
+            for p, counted in self.counted_in(m).items():
                 prices = self.prices(p, taken, counted.astype(float), counted)
                 ends = (prices[0], prices[-1])
                 alternatives.append([(p, counted.astype(float), price) for price in ends])

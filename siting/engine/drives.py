@@ -52,28 +52,11 @@ def goes(frame: Frame) -> bool:
     return plain and once and not any(a.of_scenarios or a.of_drives for a in aims)
 
 
-def solve_drives(
-    frame: Frame,
-    clock: Clock,
-    start: Ints,
-    *,
-    gap: float,
-    solved: Solved,
-) -> Result:
+def solve_drives(frame: Frame, clock: Clock, start: Ints, *, gap: float, solved: Solved) -> Result:
     """Return the plan with the shortest drives among plans that keep the worth.
 
-    Parameters
-    ----------
-    frame
-        The program for the shortest drives, which must keep one worth (`goes`).
-    clock
-        Deadline and interruption.
-    start
-        A choice with that worth.
-    gap
-        Relative gap of the drives at which the search stops.
-    solved
-        Solver of a frame.
+    `frame`: the program for the shortest drives, which must keep one worth (`goes`); `start`: a
+    choice with that worth; `gap`: relative gap of the drives at which the search stops.
     """
     program, kept = frame.program, _worth_of(frame).value
     longest = float(frame.service.minutes.max(initial=0.0)) or 1.0

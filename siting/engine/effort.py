@@ -39,16 +39,16 @@ class Effort:
         elif self.method != "milp" and self.solver != HIGHS:
             what = f"{self.solver} cannot be used: method {self.method} runs on HiGHS"
             faults.append(Fault("solver", what, "use method milp"))
-        for name, gap in (("gap", self.gap), ("drives_gap", self.drives_gap)):
-            if not (math.isfinite(gap) and 0 <= gap < 1):
-                faults.append(Fault(name, f"is {gap}", "give a share of at least 0 and below 1"))
-        if not (math.isfinite(self.time_limit_s) and self.time_limit_s > 0):
-            faults.append(Fault("time_limit_s", f"is {self.time_limit_s}", "give seconds above 0"))
-        if not (math.isfinite(self.least_gain) and self.least_gain >= 0):
-            faults.append(Fault("least_gain", f"is {self.least_gain}", "give 0 or more"))
-        if self.threads < 1:
-            faults.append(Fault("threads", f"is {self.threads}", "give 1 or more"))
-        return faults
+        share = "give a share of at least 0 and below 1"
+        figures = (
+            ("gap", 0 <= self.gap < 1, share),
+            ("drives_gap", 0 <= self.drives_gap < 1, share),
+            ("time_limit_s", 0 < self.time_limit_s < math.inf, "give seconds above 0"),
+            ("least_gain", 0 <= self.least_gain < math.inf, "give 0 or more"),
+            ("threads", self.threads >= 1, "give 1 or more"),
+        )
+        wrong = ((name, fix) for name, valid, fix in figures if not valid)
+        return [*faults, *(Fault(name, f"is {getattr(self, name)}", fix) for name, fix in wrong)]
 
     def check(self) -> None:
         """Raise `InputError` for an invalid option, `SolveError` for a missing solver."""

@@ -44,7 +44,7 @@ class Requirement:
     # Unit of the figure, and the figure in the configuration.
     unit: str
     asked: float
-    least: bool  # true: a minimum, which can be lowered; false: a maximum, which can be raised
+    least: bool = False  # true: a minimum, which can be lowered; false: a maximum
     short: float = 0.0  # least excess of any plan, known without solving
 
     def figure(self, excess: float) -> float:
@@ -55,32 +55,31 @@ class Requirement:
         """Return the program with a new figure; required sites without a station are dropped."""
         instance, n = program.instance, self.place
         if self.block == "floor":
-            floors = list(program.floors)
-            floors[n] = replace(floors[n], share=figure)
-            return replace(program, floors=tuple(floors))
+            floor = replace(program.floors[n], share=figure)
+            return replace(program, floors=_with_nth(program.floors, n, floor))
         if self.block == "distance":
-            distances = list(program.distances)
-            distances[n] = (distances[n][0], int(figure))
-            return replace(program, distances=tuple(distances))
+            distance = (program.distances[n][0], int(figure))
+            return replace(program, distances=_with_nth(program.distances, n, distance))
         if self.block == "cap":
-            return replace(
-                program, gap=program.gap and raised(instance, program.gap, figure - self.asked)
-            )
+            gap = program.gap and raised(instance, program.gap, figure - self.asked)
+            return replace(program, gap=gap)
         if self.block == "year" and program.year_plan is not None:
-            money = list(program.year_plan.budgets_pkr)
-            money[n] = figure
-            years = replace(program.year_plan, budgets_pkr=tuple(money))
-            return replace(program, year_plan=years)
+            money = _with_nth(program.year_plan.budgets_pkr, n, figure)
+            return replace(program, year_plan=replace(program.year_plan, budgets_pkr=money))
         if self.block == "budget":
-            return replace(program, instance=replace(instance, budget_pkr=figure))
-        if self.block == "required":
+            instance = replace(instance, budget_pkr=figure)
+        elif self.block == "required":
             sites = instance.required_sites
-            return replace(
-                program, instance=replace(instance, required_sites=sites[standing[sites]])
-            )
-        limits, side = list(instance.limits), "at_least" if self.least else "at_most"
-        limits[n] = replace(limits[n], **{side: figure})  # type: ignore[arg-type]
-        return replace(program, instance=replace(instance, limits=tuple(limits)))
+            instance = replace(instance, required_sites=sites[standing[sites]])
+        else:
+            limit, side = instance.limits[n], "at_least" if self.least else "at_most"
+            limit = replace(limit, **{side: figure})  # type: ignore[arg-type]
+            instance = replace(instance, limits=_with_nth(instance.limits, n, limit))
+        return replace(program, instance=instance)
+
+
+def _with_nth[T](items: tuple[T, ...], n: int, one: T) -> tuple[T, ...]:
+    return (*items[:n], one, *items[n + 1 :])
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,11 +146,8 @@ class Elastic:
 
     # --- requirements ------------------------------------------------------------------------
 
-    def _require(
-        self, name: str, block: str, place: int, unit: str, asked: float, *, least: bool = False,
-        short: float = 0.0,
-    ) -> list[int]:  # fmt: skip
-        self.requirements.append(Requirement(name, block, place, unit, asked, least, short))
+    def _require(self, one: Requirement) -> list[int]:
+        self.requirements.append(one)
         return [len(self.requirements) - 1]
 
     def _row(self, terms: Terms, side: float, owners: list[int]) -> None:
@@ -169,10 +165,11 @@ class Elastic:
             held = [s for s in floor.holds_in(self.program.slices) if wanted[s] > 0]
             reach = service.kwh[service.floor[n]].sum(axis=0)
             short = max((floor.share - reach[s] / wanted[s] for s in held), default=0.0)
-            owners = self._require(
-                f"floor, {floor.name}", "floor", n, SHARE, floor.share, least=True,
-                short=float(short) if short > settings.EXACT else 0.0,
-            )  # fmt: skip
+            short = float(short) if short > settings.EXACT else 0.0
+            one = Requirement(
+                f"floor, {floor.name}", "floor", n, SHARE, floor.share, least=True, short=short
+            )
+            owners = self._require(one)
             for s in held:
                 column, kwh = self.layout.energy_of(self.layout.floors[n], s)
                 self._row((column, kwh / wanted[s]), floor.share, owners)
@@ -192,12 +189,12 @@ class Elastic:
         if not self.program.budgeted:
             return
         if years is None:
-            owners = self._require("budget", "budget", 0, PKR, instance.budget_pkr)
+            owners = self._require(Requirement("budget", "budget", 0, PKR, instance.budget_pkr))
             self._row(self._drawn(whole, 0), instance.budget_pkr, owners)
             return
         before: list[int] = []
         for t, (year, pkr) in enumerate(zip(years.years, years.budgets_pkr, strict=True)):
-            owners = self._require(f"budget {year}", "year", t, PKR, pkr)
+            owners = self._require(Requirement(f"budget {year}", "year", t, PKR, pkr))
             column, value = self._drawn(whole, t)
             before = [*before, *owners]
             if years.carry_over:  # the money of each year up to this one is available
@@ -220,23 +217,23 @@ class Elastic:
             ]
             name, unit, most, least = limit.name, limit.unit, limit.at_most, limit.at_least
             if most < math.inf:
-                owners = self._require(f"limit {name}", "limit", r, unit, most)
-                for one in terms:
-                    self._row(one, most, owners)
+                owners = self._require(Requirement(f"limit {name}", "limit", r, unit, most))
+                for of_year in terms:
+                    self._row(of_year, most, owners)
             if least > 0:
-                label = f"limit {name}, at least"
-                self._row(
-                    terms[-1], least, self._require(label, "limit", r, unit, least, least=True)
-                )
+                one = Requirement(f"limit {name}, at least", "limit", r, unit, least, least=True)
+                self._row(terms[-1], least, self._require(one))
 
     def _sites(self) -> None:
         count, site = float(self.required.sum()), self.options.site
         if count:
-            owners = self._require("required sites", "required", 0, SITES, count, least=True)
+            one = Requirement("required sites", "required", 0, SITES, count, least=True)
+            owners = self._require(one)
             self._row(self._of_options(np.where(self.required[site], 1.0, 0.0)), count, owners)
         for n, (sites, differ) in enumerate(self.program.distances):
             label = f"distance to plan {n + 1}"
-            owners = self._require(label, "distance", n, SITES, float(differ), least=True)
+            one = Requirement(label, "distance", n, SITES, float(differ), least=True)
+            owners = self._require(one)
             value = np.where(np.isin(site, sites), -1.0, 1.0)
             self._row(self._of_options(value), differ - float(len(sites)), owners)
 
@@ -248,10 +245,10 @@ class Elastic:
         caps = caps_of(self.program.instance, rule)
         if (caps >= cost).all():
             return
-        if isinstance(rule.cap, Mapping):
-            owners = self._require("viability gap, above the caps", "cap", 0, COST_SHARE, 0.0)
-        else:
-            owners = self._require("viability gap, cap", "cap", 0, COST_SHARE, rule.cap)
+        name, share = "cap", rule.cap
+        if isinstance(share, Mapping):
+            name, share = "above the caps", 0.0
+        owners = self._require(Requirement(f"viability gap, {name}", "cap", 0, COST_SHARE, share))
         for o, t in np.argwhere(paid >= 0).tolist():
             z = np.flatnonzero(self.options.offer[:, t] == o)
             value = np.append(np.full(len(z), -caps[o] / cost[o]), self.layout.money_unit / cost[o])

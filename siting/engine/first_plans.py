@@ -129,13 +129,11 @@ def round_plans(inc: Incumbent, taken: Floats) -> None:
             break
         starts.append(round_relaxed(valuer, taken, least, inc.clock))
         inc.keep_state(starts[-1])
-    starts.sort(key=lambda state: -state.value)
-    tried: list[bytes] = []
-    for state in starts:
-        if inc.done or len(tried) == settings.STARTS:
-            break
-        if state.choice.tobytes() not in tried:
-            tried.append(state.choice.tobytes())
+    distinct: dict[bytes, State] = {}
+    for state in sorted(starts, key=lambda state: -state.value):
+        distinct.setdefault(state.choice.tobytes(), state)
+    for state in islice(distinct.values(), settings.STARTS):
+        if not inc.done:
             improve(inc, state)
 
 

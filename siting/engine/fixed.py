@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from siting.engine.answer import AimProof, Answer
-from siting.engine.choice import only_offers
 from siting.engine.cover import served_whole
 from siting.engine.highs import highs_version
 from siting.engine.proof import Proof, Stopped
@@ -31,17 +30,9 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
 
     Budget, limits, floors, distances and required sites are ignored, so that a plan that breaks
     them has an answer too; the floor table still lists the energy served. Aims that the offers
-    already decide are left out.
-
-    Parameters
-    ----------
-    program
-        The program.
-    offers
-        Ids of the offers that stand, existing ones included, at most one per site; by year, or one
-        list for all years.
-    within_budget
-        Whether budget and caps limit the public money that fills viability gaps.
+    already decide are left out. `offers`: ids of the offers that stand, existing ones included, at
+    most one per site; by year, or one list for all years; `within_budget`: whether budget and caps
+    limit the public money that fills viability gaps.
 
     Raises
     ------
@@ -68,6 +59,20 @@ def plan_of(program: Program, offers: Standing, *, within_budget: bool = False) 
             raise
         # A plan from elsewhere may have a wider gap than its cap allows.
         return _answer(replace(bare, gap=replace(bare.gap, cap=1.0)), choice)
+
+
+def only_offers(instance: Instance, kept: Ints) -> Instance:
+    """Return an instance without limits that has only the kept offers, at required sites.
+
+    Bundles and opening years are dropped too, because a given choice may break them.
+    """
+    return replace(
+        instance.with_offers(kept),
+        limits=(),
+        required_sites=np.unique(instance.offer_site[kept]),
+        offer_bundle=np.full(len(kept), "", dtype=object),
+        offer_opens=np.zeros(len(kept), dtype=np.int64),
+    )
 
 
 def choice_of(program: Program, offers: Standing) -> Ints:
@@ -117,9 +122,9 @@ def _left_to_decide(program: Program) -> list[Aim]:
             out.append(MostWorth())  # each scenario gets its best service
         elif not aim.of_money or program.gap is not None:
             out.append(aim)
-    drives = [aim for aim in out if aim.of_drives]
-    others = [aim for aim in out if not aim.of_drives]
-    return [*(others or [MostWorth()]), *drives]
+    if all(aim.of_drives for aim in out):
+        out.append(MostWorth())
+    return sorted(out, key=lambda aim: aim.of_drives)
 
 
 def _value(program: Program, aim: Aim, reached: Sequence[Reached], choice: Ints) -> float:
@@ -141,11 +146,10 @@ def _answer(
     seconds: dict[str, float] | None = None,
 ) -> Answer:
     reached: list[Reached] = []
+    alike = served_whole(program.all_aims, program)  # whether all aims give the same service
     for aim in dict.fromkeys(_left_to_decide(program)):
-        if served_whole(program.all_aims, program):
-            reached.append(Reached(aim, 0.0))  # all aims give the same service
-            continue
-        reached.append(Reached(aim, _value(program, aim, reached, choice)))
+        value = 0.0 if alike else _value(program, aim, reached, choice)
+        reached.append(Reached(aim, value))
     solver = (HIGHS, highs_version()) if bounds else ("", "")
     answer = Answer(program, choice, *worked_out(program, choice, reached), (), "exact", *solver)
     proofs = []

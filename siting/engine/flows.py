@@ -33,9 +33,8 @@ class Flows:
         service, pair = frame.service, frame.energy_pair
         self.frame, self.many = frame, many
         self.first = frame.count
-        self.site = service.site[pair]
-        self.group = service.row[pair] * len(frame.program.slices) + frame.energy_slice
-        self.kind, self.slice = service.kind[service.row[pair]], frame.energy_slice
+        self.site, self.group = frame.energy_site, frame.energy_group
+        self.kind, self.slice = service.kind[frame.energy_row], frame.energy_slice
         self.upper = frame.matrix.upper[self.first : self.first + len(pair)]
         self.order = np.lexsort((service.minutes[pair], self.group))
         self.linked = np.zeros(len(pair), dtype=bool)
@@ -68,17 +67,9 @@ class Flows:
 
     # --- links -------------------------------------------------------------------------------
 
-    def _able(self, s: int) -> Floats:
-        return self.frame.able[s].astype(float)
-
     def link_broken(self, taken: Floats, energy: Floats) -> bool:
         """Add the links that a point violates; return whether there are any."""
-        lets = np.zeros(len(self.site))
-        for s in range(len(self.frame.program.slices)):
-            open_ = np.zeros((self.frame.sites, self.frame.able[s].shape[1]))
-            np.add.at(open_, self.frame.site, self._able(s) * taken[:, None])
-            mine = self.slice == s
-            lets[mine] = self.upper[mine] * open_[self.site[mine], self.kind[mine]]
+        lets = self.upper * self.frame.share_of(np.arange(len(self.site)), taken)
         new = ~self.linked & self.inside & (energy - lets > settings.LINK_BROKEN * self.upper)
         self.linked |= new
         return bool(new.any())
@@ -123,5 +114,5 @@ class Flows:
             mine = (self.slice == s) & (price > 0)
             given = np.zeros((self.frame.sites, self.frame.able[s].shape[1]))
             np.add.at(given, (self.site[mine], self.kind[mine]), price[mine] * self.upper[mine])
-            out[: self.first] -= (self._able(s) * given[self.frame.site]).sum(axis=1)
+            out[: self.first] -= (self.frame.able[s] * given[self.frame.site]).sum(axis=1)
         return out

@@ -54,9 +54,43 @@ class Frame:
             self.energy_slice[column[there] - self.count] = s
 
     @cached_property
+    def energy_site(self) -> Ints:
+        """The site of each energy column, if each pair has its own column."""
+        out: Ints = self.service.site[self.energy_pair]
+        return out
+
+    @cached_property
+    def energy_row(self) -> Ints:
+        """The merged demand row of each energy column."""
+        out: Ints = self.service.row[self.energy_pair]
+        return out
+
+    @cached_property
+    def energy_group(self) -> Ints:
+        """Merged demand row and slice of each energy column, as one number."""
+        return self.energy_row * len(self.program.slices) + self.energy_slice
+
+    def share_of(self, energies: Ints, taken: Floats) -> Floats:
+        """Return the summed value of the options that can serve each of some energies."""
+        out, when = np.zeros(len(energies)), self.energy_slice[energies]
+        site, kind = self.energy_site[energies], self.service.kind[self.energy_row[energies]]
+        for s, able in enumerate(self.able):
+            mine = when == s
+            if mine.any():
+                there = np.zeros((self.sites, able.shape[1]))
+                np.add.at(there, self.site, taken[:, None] * able)
+                out[mine] = there[site[mine], kind[mine]]
+        return out
+
+    @cached_property
     def by_column(self) -> sparse.csc_array:
         """The matrix by columns."""
         return sparse.csc_array(self.matrix.a)
+
+    def rows_of(self, *families: str) -> Ints:
+        """Return the rows of some families of the matrix."""
+        spans = [self.matrix.family.get(one, slice(0, 0)) for one in families]
+        return np.concatenate([np.arange(span.start, span.stop) for span in spans])
 
     @property
     def large(self) -> bool:
@@ -80,7 +114,7 @@ class Frame:
         m, out = self.matrix, np.zeros_like(self.service.kwh)
         family = m.family.get("demand", slice(0, 0))
         first = m.a.indices[m.a.indptr[family.start : family.stop]] - self.count
-        out[self.service.row[self.energy_pair[first]], self.energy_slice[first]] = values[family]
+        out[self.energy_row[first], self.energy_slice[first]] = values[family]
         return out
 
     @cached_property
@@ -145,16 +179,13 @@ class Frame:
     def open_columns(self, choice: Ints) -> Ints:
         """Return the columns that a choice does not force to 0; options are left out."""
         parts = []
-        for s in range(len(self.program.slices)):
-            column = self.layout.pair_column[:, s]
+        for s, column in enumerate(self.layout.pair_column.T):
             parts.append(np.unique(column[self.open_pairs(choice, s) & (column >= 0)]))
-        if self.layout.subsidy_column.size:
-            offer = self.options.offer[choice]
-            for t in range(offer.shape[1]):
-                column = self.layout.subsidy_column[offer[offer[:, t] >= 0, t], t]
-                parts.append(np.unique(column[column >= 0]))
-        columns = self.layout.columns
-        aimed = np.array(sorted(columns.names), dtype=np.int64)
+        offers = self.options.offer[choice]
+        for paid, offer in zip(self.layout.subsidy_column.T, offers.T, strict=False):
+            column = paid[offer[offer >= 0]]
+            parts.append(np.unique(column[column >= 0]))
+        aimed = np.array(sorted(self.layout.columns.names), dtype=np.int64)
         return np.concatenate([*parts, aimed])
 
     def fits(self, choice: Ints) -> bool:
@@ -192,27 +223,21 @@ class Frame:
         if not len(columns):
             none = np.zeros(m.a.shape[0]), np.zeros(m.a.shape[1])
             cost = float(m.cost @ fixed)
-            return Answered(True, True, False, fixed, *none, cost, cost, 0)
+            return Answered(True, True, False, fixed, *none, cost, cost)
         keep = np.flatnonzero(rows)
-        small = part[keep]
-        upper_bound = m.upper[columns]
+        ends = m.lower[columns], m.upper[columns]
         found = _solved(
-            sparse.csc_array(small), m.cost[columns], m.lower[columns], upper_bound,
-            lower[keep], upper[keep], clock, threads, STRICT if strict else {},
+            sparse.csc_array(part[keep]), m.cost[columns], *ends, lower[keep], upper[keep],
+            clock, threads, STRICT if strict else {},
         )  # fmt: skip
         if not found.found:
             return _none(infeasible=found.infeasible)
-        point = fixed
-        point[columns] = np.clip(found.point, m.lower[columns], upper_bound)
-        price = np.zeros(m.a.shape[0])
-        reduced = np.zeros(m.a.shape[1])
+        fixed[columns] = np.clip(found.point, *ends)
+        price, reduced = np.zeros(m.a.shape[0]), np.zeros(m.a.shape[1])
         if len(found.price):
-            price[keep] = found.price
-            reduced[columns] = found.reduced
-        cost = float(m.cost @ point)
-        return Answered(
-            True, found.optimal, False, point, price, reduced, cost, found.bound, found.nodes
-        )
+            price[keep], reduced[columns] = found.price, found.reduced
+        cost = float(m.cost @ fixed)
+        return Answered(True, found.optimal, False, fixed, price, reduced, cost, found.bound)
 
 
 def _solved(
@@ -239,7 +264,7 @@ def _solved(
         point[columns], price[rows] = answer.point, answer.price
         reduced[columns] = answer.reduced
     best = sum(answer.objective for answer in answers)
-    return Answered(True, True, False, point, price, reduced, best, best, 0)
+    return Answered(True, True, False, point, price, reduced, best, best)
 
 
 def _apart(a: sparse.csc_array) -> list[tuple[Ints, Ints]]:
@@ -255,10 +280,8 @@ def _apart(a: sparse.csc_array) -> list[tuple[Ints, Ints]]:
 
 
 def _none(*, infeasible: bool) -> Answered:
-    empty = np.zeros(0)
-    return Answered(
-        False, False, infeasible, empty, empty, empty, -np.inf, -np.inf if infeasible else np.inf, 0
-    )
+    empty, bound = np.zeros(0), -np.inf if infeasible else np.inf
+    return Answered(False, False, infeasible, empty, empty, empty, -np.inf, bound)
 
 
 def overlap(kwh: Floats, row: Ints, site: Ints, sites: int) -> sparse.csr_array:

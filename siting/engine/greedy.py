@@ -40,11 +40,10 @@ from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.construct import Sower
 from siting.engine.cuts import Cutter
-from siting.engine.frame import Frame
 from siting.engine.search import filling
-from siting.engine.slack import Room
+from siting.engine.slack import Purse, Room
 from siting.engine.valuer import State, Valuer
-from siting.program.instance import Flags, Ints
+from siting.program.instance import Ints
 
 ONE_PRICE = (
     "at least 1 - 1/e (63.2 %) of the most that new stations can add: all subsidies are the same "
@@ -54,30 +53,6 @@ BUDGETED = (
     "at least (1 - 1/e)/2 (31.6 %) of the most that new stations can add, by the better of greedy "
     "and best single offer (Khuller, Moss and Naor 1999; Krause and Guestrin 2005)"
 )
-
-
-class Purse:
-    """The room left by a smaller sum of money; prices of options do not depend on the sum.
-
-    `most` is the public money (PKR) that a choice must stay below.
-    """
-
-    def __init__(self, frame: Frame, room: Room) -> None:
-        self.room, self.most, self.site = room, np.inf, frame.site
-        self.money = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
-        self.price = self.money
-
-    def spent(self, choice: Ints) -> float:
-        """Return the public money of a choice (PKR)."""
-        return float(self.money[choice[choice >= 0]].sum())
-
-    def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return the changes of a choice that fit every row and the money."""
-        out = self.room.fits(choice, begun=begun)
-        now = np.where(choice >= 0, self.money[choice], 0.0)
-        after = self.spent(choice) - now[self.site] + self.money
-        out[: len(after)] &= after < self.most * (1 - settings.EXACT)
-        return out
 
 
 def for_any_money(valuer: Valuer, clock: Clock) -> Iterator[State]:

@@ -9,9 +9,13 @@ another number of threads there.
 
 from __future__ import annotations
 
+import ctypes
 import math
+import os
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import Any, cast
 
@@ -21,7 +25,6 @@ import pulp
 from siting import settings
 from siting.engine.clock import Clock
 from siting.engine.parallel import in_parallel
-from siting.engine.stdout import quiet_stdout
 from siting.errors import Fault, SolveError
 
 
@@ -54,6 +57,44 @@ class InterruptibleHighs(pulp.HiGHS):
 
 _Kind = highspy.cb.HighsCallbackType
 _ASKS = (_Kind.kCallbackMipInterrupt, _Kind.kCallbackSimplexInterrupt, _Kind.kCallbackIpmInterrupt)
+
+
+@contextmanager
+def quiet_stdout() -> Iterator[None]:
+    """Discard standard output of C code while the block runs.
+
+    HiGHS prints two lines on file descriptor 1 when the first model of a process is made, before
+    any option can stop it. `contextlib.redirect_stdout` does not catch these lines, and a reader of
+    JSON on standard output would fail on them. Earlier output of the user is flushed first. A
+    closed descriptor is left alone.
+    """
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+    _flush_c()
+    try:
+        keep = os.dup(1)
+    except OSError:
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 1)
+        finally:
+            os.close(nowhere)
+        try:
+            yield
+        finally:
+            _flush_c()
+            os.dup2(keep, 1)
+    finally:
+        os.close(keep)
+
+
+def _flush_c() -> None:
+    """Flush the C library's buffers; a pipe would otherwise get them after the block."""
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).fflush(None)
 
 
 @cache

@@ -40,7 +40,7 @@ class Answered:
     # Value of the solution, and bound on any solution's value.
     objective: float
     bound: float
-    nodes: int  # branch-and-bound nodes
+    nodes: int = 0  # branch-and-bound nodes
 
 
 def model_of(

@@ -9,24 +9,38 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from siting import settings
-from siting.engine.choice import only_offers, value_of_choice
 from siting.engine.clock import Clock
-from siting.engine.coarse import CoarseLayout, coarse_matrix
+from siting.engine.coarse import coarse_matrix
 from siting.engine.cuts import Cutter
+from siting.engine.fixed import only_offers
 from siting.engine.frame import Frame
 from siting.engine.parts import parts_of
 from siting.engine.slack import Room
 from siting.engine.valuer import Valuer, is_quick
+from siting.errors import Fault, SolveError
 from siting.program.aims import MostWorth
 from siting.program.instance import Floats, Instance, Ints
 from siting.program.program import Program
 
-COLUMNS = ["site_id", "offer_id", "value", "gain", "subsidy_pkr"]
+
+class _Row(NamedTuple):
+    """The plan's worth with one offer."""
+
+    site_id: str
+    offer_id: str
+    value: float
+    gain: float
+    subsidy_pkr: float
+
+    @property
+    def order(self) -> tuple[float, float, str]:
+        return (-round(self.value, 6), self.subsidy_pkr, self.offer_id)
 
 
 def lost_without(
@@ -34,20 +48,9 @@ def lost_without(
 ) -> dict[str, float]:
     """Return, for each of some stations, the worth lost if it closes and all others stay.
 
-    Parameters
-    ----------
-    program
-        The program with demand, service and worth; floors, limits and money are ignored.
-    offer_ids
-        Offers that stand, existing ones included; at most one per site.
-    site_ids
-        Stations to close, one at a time.
-
-    Returns
-    -------
-    dict
-        Loss by site, in the order of `site_ids`, in the program's unit; 0 if the others can serve
-        all its demand, or if the site has no station.
+    The loss is in the program's unit, by site in the order of `site_ids`; 0 if the others can serve
+    all its demand, or if the site has no station. `program`: floors, limits and money are ignored;
+    `offer_ids`: offers that stand, existing ones included; at most one per site.
     """
     kept = program.instance.positions_of(offer_ids)
     values = Marginal(program, offer_ids, only_offers(program.instance, kept))
@@ -57,14 +60,9 @@ def lost_without(
 class Marginal:
     """A plan, and its worth after a change of one station, in the program's unit.
 
-    Parameters
-    ----------
-    program
-        The program; budget and limits apply, floors, distances and the viability gap do not.
-    offers
-        Ids of the offers that stand in the last slice, existing ones included.
-    instance
-        Data to use in place of the program's data; the budget then does not apply.
+    `program`: budget and limits apply, floors, distances and the viability gap do not; `offers`:
+    ids of the offers that stand in the last slice, existing ones included; `instance`: data to use
+    in place of the program's data; the budget then does not apply.
     """
 
     def __init__(
@@ -76,9 +74,7 @@ class Marginal:
         self.instance = program.instance
         self._frame = frame = Frame(program, MostWorth())
         parts = parts_of(frame)
-        layout = coarse_matrix(frame, parts).layout
-        assert isinstance(layout, CoarseLayout)
-        cutter = Cutter(frame, parts, layout.measures)
+        cutter = Cutter(frame, parts, coarse_matrix(frame, parts)[1])
         self._valuer = Valuer(frame, cutter) if is_quick(frame, cutter) else None
         self._room = Room(frame)
         chosen = self.instance.positions_of(offers)
@@ -86,7 +82,7 @@ class Marginal:
         self._choice = frame.nothing
         for option in np.flatnonzero(np.isin(frame.options.last, chosen))[::-1].tolist():
             self._choice[frame.site[option]] = option
-        self._position = {str(name): n for n, name in enumerate(self.instance.site_ids)}
+        self._position = {name: n for n, name in enumerate(self.instance.site_ids.tolist())}
         self.value = self._worth(self._choice)
         self.noise = settings.EXACT * max(abs(self.value), 1e-300)
 
@@ -104,17 +100,8 @@ class Marginal:
         """Remove stations with too little gain; return the plan that is left, and its worth.
 
         Stations are removed one by one. The station with the least worth per public rupee is first.
-
-        Parameters
-        ----------
-        least_gain
-            Least worth per rupee.
-        lowest
-            Least worth of the plan.
-        allowed
-            Test of whether some options form a plan.
-        clock
-            Clock that stops the removal early.
+        `least_gain`: least worth per rupee; `lowest`: least worth of the plan; `allowed`: test of
+        whether some options form a plan.
         """
         frame, choice, value = self._frame, self._choice.copy(), self.value
         new = ~self.instance.offer_existing & (self.instance.offer_subsidy > 0)
@@ -138,13 +125,10 @@ class Marginal:
         return np.sort(choice[choice >= 0]), value
 
     def offers_at(self, site: str) -> pd.DataFrame:
-        """Return the plan's worth with each offer at a site, all else unchanged.
+        """Return the plan's worth with each offer at a site, all else unchanged, the best first.
 
-        Returns
-        -------
-        DataFrame
-            ``site_id``, ``offer_id``, ``value``, ``gain`` (compared with the plan),
-            ``subsidy_pkr``; the best offer is first.
+        The columns are ``site_id``, ``offer_id``, ``value``, ``gain`` (compared with the plan) and
+        ``subsidy_pkr``.
         """
         at = self._position[site]
         here = np.flatnonzero(self._frame.site == at).tolist()
@@ -156,16 +140,8 @@ class Marginal:
         """Return the best single replacements of some stations, in the columns of `offers_at`.
 
         Each fits budget and limits once the sites `without` are empty. The table has one row per
-        site; ``gain`` is measured from the plan with the sites `without` empty.
-
-        Parameters
-        ----------
-        without
-            Sites to remove.
-        count
-            Largest number of rows.
-        larger
-            Whether to include other offers at sites that have a station.
+        site, at most `count`; ``gain`` is measured from the plan with the sites `without` empty.
+        `larger`: whether to include other offers at sites that have a station.
         """
         frame, choice = self._frame, self._choice.copy()
         gone = [self._position[site] for site in without]
@@ -179,32 +155,33 @@ class Marginal:
             upper, before = state.upper[: frame.count], state.value
         else:
             upper, before = self._most(), self._worth(choice)
-        best: dict[str, dict[str, object]] = {}
+        best: dict[str, _Row] = {}
         order = np.argsort(np.where(allowed, -upper, np.inf), kind="stable")
         for option in order[: settings.MOST_VALUED]:
-            values = sorted((float(str(row["value"])) for row in best.values()), reverse=True)
+            values = sorted((row.value for row in best.values()), reverse=True)
             enough = len(values) >= count and upper[option] < values[count - 1]
             if not allowed[option] or enough:
                 break
             row = self._row(choice, int(option), before)
-            site = str(row["site_id"])
-            if site not in best or _order(row) < _order(best[site]):
-                best[site] = row
-        rows = [row for row in best.values() if float(str(row["gain"])) > self.noise]
-        return _table(rows).head(count)
+            best[row.site_id] = min(best.get(row.site_id, row), row, key=lambda one: one.order)
+        return _table([row for row in best.values() if row.gain > self.noise]).head(count)
 
     def _most(self) -> Floats:
         """Return a bound on the worth with each option added, as if it sold all its output."""
-        service, instance = self._frame.service, self.instance
-        dearest = float((service.worth.max(initial=0.0)) * len(self._frame.program.slices))
-        whole = instance.offer_capacity.sum(axis=1)[self._frame.options.last]
-        return np.asarray(self.value + dearest * whole if self._frame.program.capacitated
-                          else np.full(len(whole), math.inf))  # fmt: skip
+        frame, program = self._frame, self._frame.program
+        if not program.capacitated:
+            return np.full(frame.count, math.inf)
+        dearest = float(frame.service.worth.max(initial=0.0) * len(program.slices))
+        whole = self.instance.offer_capacity.sum(axis=1)[frame.options.last]
+        return np.asarray(self.value + dearest * whole)
 
     def _worth(self, choice: Ints) -> float:
         if self._valuer is not None:
             return self._valuer.at(choice).value
-        return value_of_choice(self._frame, choice[choice >= 0])
+        served = self._frame.serve(np.sort(choice[choice >= 0]), Clock(math.inf))
+        if not served.found:
+            raise SolveError(Fault("plan", "its service could not be computed"))
+        return self._frame.signed(served.objective)
 
     @staticmethod
     def _with(choice: Ints, site: int, option: int) -> Ints:
@@ -212,24 +189,14 @@ class Marginal:
         out[site] = option
         return out
 
-    def _row(self, choice: Ints, option: int, before: float) -> dict[str, object]:
+    def _row(self, choice: Ints, option: int, before: float) -> _Row:
         at, offer = int(self._frame.site[option]), int(self._frame.options.last[option])
         value = self._worth(self._with(choice, at, option))
-        return {
-            "site_id": str(self.instance.site_ids[at]),
-            "offer_id": str(self.instance.offer_ids[offer]),
-            "value": value,
-            "gain": value - before,
-            "subsidy_pkr": float(self.instance.offer_subsidy[offer]),
-        }
+        names = str(self.instance.site_ids[at]), str(self.instance.offer_ids[offer])
+        return _Row(*names, value, value - before, float(self.instance.offer_subsidy[offer]))
 
 
-def _order(row: dict[str, object]) -> tuple[float, float, str]:
-    value, pkr = float(str(row["value"])), float(str(row["subsidy_pkr"]))
-    return (-round(value, 6), pkr, str(row["offer_id"]))
-
-
-def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
-    ordered: list[dict[str, object]] = sorted(rows, key=_order)
+def _table(rows: list[_Row]) -> pd.DataFrame:
     kinds = dict.fromkeys(("value", "gain", "subsidy_pkr"), float)
-    return pd.DataFrame(ordered, columns=COLUMNS).astype(kinds)
+    ordered = sorted(rows, key=lambda row: row.order)
+    return pd.DataFrame(ordered, columns=list(_Row._fields)).astype(kinds)

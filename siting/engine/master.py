@@ -16,17 +16,18 @@ from scipy import sparse
 
 from siting import settings
 from siting.engine.clock import Clock
-from siting.engine.coarse import CoarseLayout, Measure, coarse_matrix
+from siting.engine.coarse import Measure, coarse_matrix
 from siting.engine.cut_model import CutModel, Relaxed, Row
 from siting.engine.cuts import Cut, Cutter
 from siting.engine.frame import Frame
 from siting.engine.linear import model_of, run_model
 from siting.engine.parts import Part
 from siting.engine.relax import Dive
-from siting.engine.shortfall_cuts import Shortfalls
+from siting.engine.shortfall import Shortfalls
 from siting.engine.slack import Room
 from siting.engine.station_bound import Prices
 from siting.program.instance import Flags, Floats, Ints
+from siting.program.resources import BUDGET
 
 
 class Master(CutModel):
@@ -38,10 +39,8 @@ class Master(CutModel):
         self, frame: Frame, parts: list[Part], clock: Clock, *, seed: int, threads: int = 1
     ) -> None:
         self.frame = frame
-        self.matrix = m = coarse_matrix(frame, parts)
-        layout = m.layout
-        assert isinstance(layout, CoarseLayout)
-        self.cutter = Cutter(frame, parts, layout.measures)
+        self.matrix, measures = coarse_matrix(frame, parts)
+        self.cutter, m = Cutter(frame, parts, measures), self.matrix
         self._shortfalls = Shortfalls(self.cutter, clock, threads=threads)
         pairs = sum(len(part.pairs) for part in parts)
         # whether linked parts are separated together in every round
@@ -97,25 +96,21 @@ class Master(CutModel):
         told = np.concatenate(
             [instance.offer_capacity[offer], instance.offer_subsidy[offer, None]], axis=1
         )
-        _, label, count = np.unique(told, axis=0, return_inverse=True, return_counts=True)
-        if len(count) > settings.MOST_COUNTS:
-            _, label, count = np.unique(
-                told[:, :-1], axis=0, return_inverse=True, return_counts=True
-            )
-        if len(count) > settings.MOST_COUNTS:
-            return []
-        return [new[label.ravel() == k] for k in np.flatnonzero(count > 1).tolist()]
+        for same in (told, told[:, :-1]):  # without the money if there are too many kinds
+            _, label, count = np.unique(same, axis=0, return_inverse=True, return_counts=True)
+            if len(count) <= settings.MOST_COUNTS:
+                return [new[label.ravel() == k] for k in np.flatnonzero(count > 1).tolist()]
+        return []
 
     def _price_money(self) -> None:
         resources = self.frame.resources
-        rows = [r for r, kind in enumerate(resources.kinds) if kind == "budget"]
-        rows = [r for r in rows if resources.at_most[r] > 0]
+        kinds, most = resources.kinds, resources.at_most
+        rows = [r for r, kind in enumerate(kinds) if kind == BUDGET and most[r] > 0]
         cost = self.matrix.cost[: self.count].copy()
         if not rows or cost.any():
             return  # money is the aim, or no money is needed
-        worth = float(
-            self.matrix.cost @ np.where(np.isfinite(self.matrix.upper), self.matrix.upper, 0)
-        )
+        upper = self.matrix.upper
+        worth = float(self.matrix.cost @ np.where(np.isfinite(upper), upper, 0))
         for r in rows:
             rate = settings.THRIFT * abs(worth) / len(rows) / float(resources.at_most[r])
             self._rates[r] = rate
@@ -189,8 +184,10 @@ class Master(CutModel):
         seen: set[bytes] = set()
         broken: list[Cut] = []
 
+        units = np.where(np.isfinite(self.matrix.upper), self.matrix.upper, 1.0)
+
         def breaks(cut: Cut) -> bool:
-            unit = float(np.abs(cut.value) @ np.abs(self._unit[cut.column]))
+            unit = float(np.abs(cut.value) @ np.abs(units[cut.column]))
             # A cut without measures is a feasibility cut.
             unit = unit or float(np.abs(cut.coefficient).max())
             return cut.over(taken, relaxed.point) > settings.SIGNIFICANT * unit
@@ -235,11 +232,6 @@ class Master(CutModel):
             self._rests[m.column] = (rest, rest)
         for column in broken & set(self._rests):
             self._rests[column] = (0, 0)
-
-    @property
-    def _unit(self) -> Floats:
-        upper = self.matrix.upper
-        return np.where(np.isfinite(upper), upper, 1.0)
 
     @property
     def most(self) -> float:

@@ -20,7 +20,6 @@ from siting.engine.proof import Stopped
 from siting.engine.result import Result
 from siting.engine.solvers import run_solver
 from siting.errors import Fault, InfeasibleError, SolveError
-from siting.program.instance import Floats
 from siting.program.pulp_problem import OutOfTimeError, column_names, pulp_problem
 
 _IN_TIME = (
@@ -45,11 +44,11 @@ def solve_whole(
 
     `start`: a plan to start from, with its bound; it is the answer if time is too short.
     """
-    matrix = frame.matrix
+    matrix, impossible = frame.matrix, Fault("program", "no plan meets all that is asked")
     if not matrix.a.shape[1]:  # solvers handle empty programs badly
         none = np.zeros(0, dtype=np.int64)
         if not (frame.fits(none) and frame.serve(none, clock).found):
-            raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
+            raise InfeasibleError(impossible)
         return Result(none, matrix.offset, matrix.offset, "solver stopped")
     written = _written(frame, clock)
     if written is None:
@@ -58,22 +57,24 @@ def solve_whole(
     by_name = {v.name: v for v in prob.variables()}
     variables = [by_name[name] for name in names]
     y = variables[: frame.count]
-    point = _point_of(frame, start)
+    # An empty program needs no start.
+    served = frame.serve(start.choice, Clock(math.inf)) if start and frame.count else None
+    point = served.point if served and served.found else ()
     reserve = min(settings.RESERVE_S, settings.LAST_SHARE * clock.left_s)
     nodes, bound, ruled_out = 0, math.inf, 0
     stopped: Stopped
     with clock.phase("search", clock.share_after(1 - reserve / max(clock.left_s, 1e-9))):
         while True:
-            for v, value in zip(variables, point if point is not None else (), strict=False):
+            for v, value in zip(variables, point, strict=False):
                 v.varValue = float(value)
             run = run_solver(
-                solver, prob, clock, gap=gap, threads=threads, seed=seed, start=point is not None,
+                solver, prob, clock, gap=gap, threads=threads, seed=seed, start=len(point) > 0,
                 **STRICT,
             )  # fmt: skip
             nodes += run.nodes
             bound = min(bound, run.bound)
             if run.status == pulp.LpSolveStatus.Infeasible:
-                raise InfeasibleError(Fault("program", "no plan meets all that is asked"))
+                raise InfeasibleError(impossible)
             if not run.found:
                 begun = _as_begun(start, clock)
                 limit = min(frame.sign * begun.bound, frame.signed(bound))
@@ -110,14 +111,6 @@ def _written(frame: Frame, clock: Clock) -> tuple[pulp.LpProblem, list[str]] | N
     if clock.left_s <= settings.HANDED_OVER * (clock.elapsed_s - began_s):
         return None
     return prob, column_names(frame.matrix)
-
-
-def _point_of(frame: Frame, start: Result | None) -> Floats | None:
-    """Return the values of all columns at a plan; None without a plan."""
-    if start is None or not frame.count:  # an empty program needs no start
-        return None
-    served = frame.serve(start.choice, Clock(math.inf))
-    return served.point if served.found else None
 
 
 def _as_begun(start: Result | None, clock: Clock) -> Result:

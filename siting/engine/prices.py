@@ -7,6 +7,7 @@ The prices are the duals of the whole program's linear relaxation, each named by
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,8 @@ from siting.engine.frame import Frame
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.relax import Relaxation
-from siting.engine.station_bound import Prices, resource_unit
-from siting.program.instance import Floats, Ints
+from siting.engine.station_bound import Prices, resource_units
+from siting.program.instance import Floats
 from siting.program.program import Program
 from siting.program.resources import BUDGET
 
@@ -65,44 +66,55 @@ def rupees_of(program: Program, *, limit_s: float, seed: int = 1) -> Floats:
     found, _ = master.tighten(settings.CUT_ROUNDS, settings.NODE_STALLED)
     if found is None or found.bound == -math.inf:
         return worth
-    resources, plan = program.resources, program.year_plan
-    for name, kind, price in zip(
-        resources.names, resources.kinds, master.prices().limits.tolist(), strict=True
-    ):
-        if kind == BUDGET:
-            worth[0 if plan is None else plan.years.index(int(name.split()[-1]))] = price
-    if program.year_plan is not None and program.year_plan.carry_over:
+    plan = program.year_plan
+    for row, _, year, price in _of_resources(program, master.prices().limits.tolist()):
+        if row == "money":
+            worth[plan.years.index(int(year)) if plan else 0] = price
+    if plan is not None and plan.carry_over:
         worth = np.cumsum(worth[::-1])[::-1]  # a rupee of a year is available in every later one
     return worth
 
 
 def table_of(program: Program, prices: Prices) -> pd.DataFrame:
     """Return prices that bound all plans, as a table for `siting.verify.certified`."""
-    instance, plan = program.instance, program.year_plan
-    years = [str(year) for year in plan.years] if plan else [""]
-    rows: list[tuple[str, str, str, float]] = []
-    for s, one in enumerate(program.slices):
-        priced = zip(instance.demand_ids.astype(str), prices.demand[:, s].tolist(), strict=True)
-        rows += [("demand", name, one.name, price) for name, price in priced]
-    rows += [
-        ("money", "", y, price) for y, price in zip(years, prices.money.tolist(), strict=False)
-    ]
-    known = {limit.name for limit in instance.limits}
-    resources = program.resources
-    if len(prices.limits) == len(resources):
-        for name, kind, price in zip(
-            resources.names, resources.kinds, prices.limits.tolist(), strict=True
-        ):
-            if kind == BUDGET:
-                rows.append(("money", "", name.split()[-1] if plan else "", price))
-            elif name in known:
-                rows.append(("resource", name, "", price))
+    years = [str(year) for year in program.year_plan.years] if program.year_plan else [""]
+    money = zip(years, prices.money.tolist(), strict=False)
+    rows = [*_of_demand(program, prices.demand), *(("money", "", y, price) for y, price in money)]
+    if len(prices.limits) == len(program.resources):
+        rows += _of_resources(program, prices.limits.tolist())
     gaps = np.zeros((0, 0)) if prices.gaps is None else prices.gaps
     for t, year in enumerate(years[: gaps.shape[1]]):
-        sites = zip(instance.site_ids.astype(str), gaps[:, t].tolist(), strict=True)
+        sites = zip(program.instance.site_ids.astype(str), gaps[:, t].tolist(), strict=True)
         rows += [("gap", site, year, price) for site, price in sites]
+    return _table(rows)
+
+
+# Row, name, slice or year, and price.
+_Row = tuple[str, str, str, float]
+
+
+def _table(rows: list[_Row]) -> pd.DataFrame:
+    """Return the prices other than 0."""
     table = pd.DataFrame(rows, columns=["row", "name", "slice", "price"])
     return table[table["price"] != 0].reset_index(drop=True)
+
+
+def _of_demand(program: Program, price: Floats) -> Iterator[_Row]:
+    """Yield the prices of demand, given by demand row and slice."""
+    ids = program.instance.demand_ids.astype(str)
+    for s, one in enumerate(program.slices):
+        for name, by_slice in zip(ids, price[:, s].tolist(), strict=True):
+            yield "demand", name, one.name, by_slice
+
+
+def _of_resources(program: Program, price: Sequence[float]) -> Iterator[_Row]:
+    """Yield the prices of money and limits; a limit has the price of its last year."""
+    resources, known = program.resources, {limit.name for limit in program.instance.limits}
+    for name, kind, each in zip(resources.names, resources.kinds, price, strict=True):
+        if kind == BUDGET:
+            yield "money", "", name.split()[-1] if program.year_plan else "", each
+        elif name in known:
+            yield "resource", name, "", each
 
 
 class _Named:
@@ -110,10 +122,9 @@ class _Named:
 
     def __init__(self, frame: Frame, price: Floats, reduced: Floats) -> None:
         self.frame, self.layout, self.program = frame, frame.layout, frame.program
-        m = frame.matrix
-        self.price, self.reduced = price * abs(m.size), reduced * abs(m.size)
-        self.family, self.a = m.family, m.a
-        self.rows: list[tuple[str, str, str, float]] = []
+        self.a, size = frame.matrix.a, abs(frame.matrix.size)
+        self.price, self.reduced = price * size, reduced * size
+        self.rows: list[_Row] = []
 
     def table(self) -> pd.DataFrame:
         """Return the prices other than 0."""
@@ -123,12 +134,7 @@ class _Named:
         if self.program.gap is not None:
             self._subsidies()
             self._gap()
-        table = pd.DataFrame(self.rows, columns=["row", "name", "slice", "price"])
-        return table[table["price"] != 0].reset_index(drop=True)
-
-    def _named(self, family: str) -> Ints:
-        span = self.family.get(family, slice(0, 0))
-        return np.arange(span.start, span.stop)
+        return _table(self.rows)
 
     def _each(self, r: int) -> float:
         """Return a row's dual per unit of its first column."""
@@ -151,32 +157,22 @@ class _Named:
         wanted = service.kwh[row, when] / self.layout.energy_unit
         binds = frame.matrix.upper[x] >= wanted * (1 - settings.ROUNDING)
         np.maximum.at(merged, (row, when), np.where(binds, self.reduced[x], 0.0))
-        named = self._named("demand")
+        named = frame.rows_of("demand")
         first = self.a.indices[self.a.indptr[named]] - frame.count
         merged[row[first], when[first]] = np.maximum(self.price[named], 0.0)
         merged /= self.layout.energy_unit
         of = service.row_of_demand
-        ids = self.program.instance.demand_ids.astype(str)
-        for s, one in enumerate(self.program.slices):
-            for d in np.flatnonzero(of >= 0).tolist():
-                self.rows.append(("demand", ids[d], one.name, float(merged[of[d], s])))
+        self.rows += _of_demand(self.program, np.where(of[:, None] >= 0, merged[of], 0.0))
 
     def _limits(self) -> None:
-        """Price money and limits over the options; a limit has the price of its last year."""
-        resources, program = self.program.resources, self.program
-        known = {limit.name for limit in program.instance.limits}
-        named = zip(self._named("resource"), resources.names, resources.kinds, strict=True)
-        for r, (row, name, kind) in enumerate(named):
-            price = float(self.price[row]) / resource_unit(self.frame, self.frame.matrix, r)
-            if kind == BUDGET:
-                year = name.split()[-1] if program.year_plan else ""
-                self.rows.append(("money", "", year, price))
-            elif name in known:
-                self.rows.append(("resource", name, "", price))
+        """Price money and limits over the options."""
+        price = self.price[self.frame.rows_of("resource")]
+        each = price / resource_units(self.frame, self.frame.matrix)
+        self.rows += _of_resources(self.program, each.tolist())
 
     def _subsidies(self) -> None:
         """Price money and envelopes from the rows of payments."""
-        rows = self._named("subsidies").tolist()
+        rows = self.frame.rows_of("subsidies").tolist()
         years = self.layout.subsidy_column.shape[1]
         for t in range(years if math.isfinite(self.layout.budget_pkr) else 0):
             price = self._each(rows.pop(0)) / self.layout.money_unit
@@ -192,7 +188,7 @@ class _Named:
                 self.rows.append(("resource", limit.name, "", price))
 
     def _floors(self) -> None:
-        rows = self._named("floor").tolist()
+        rows = self.frame.rows_of("floor").tolist()
         for floor in self.layout.floors:
             for s in floor.holds_in(self.program.slices) if floor.share > 0 else ():
                 if floor.share * float(floor.wanted(self.layout.demand_kwh)[s]) > 0:
@@ -201,11 +197,11 @@ class _Named:
                     self.rows.append(("floor", floor.name, name, max(float(price), 0.0)))
 
     def _gap(self) -> None:
-        first = self.family["gap"].start if "gap" in self.family else 0
+        all_rows = self.frame.rows_of("gap")
         of = self.program.instance.site_ids.astype(str)
         subsidy = np.unique(self.layout.subsidy_column)
         for t, (sites, rows) in enumerate(self.layout.gap_rows):
-            for site, r in zip(sites.tolist(), (first + rows).tolist(), strict=True):
+            for site, r in zip(sites.tolist(), all_rows[rows].tolist(), strict=True):
                 part = slice(self.a.indptr[r], self.a.indptr[r + 1])
                 paid = np.isin(self.a.indices[part], subsidy)
                 one = float(np.abs(self.a.data[part][paid]).max(initial=0.0))

@@ -14,6 +14,16 @@ Stopped = Literal[
 ]
 
 
+def in_digits(value: float) -> str:
+    """Return an objective or bound in digits; never "-0".
+
+    >>> in_digits(12345.6), in_digits(-0.0)
+    ('12,346', '0')
+    """
+    value += 0.0
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
+
+
 def gap_in_words(gap: float) -> str:
     """Return a relative gap in words, without a figure if the bound is far away.
 
@@ -168,15 +178,11 @@ class Proof:
 
     def __str__(self) -> str:
         """Return the proof on one line."""
-
-        def show(value: float) -> str:
-            value += 0.0  # never "-0"
-            return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
-
+        value = f"{in_digits(self.objective)} {self.unit}"
         if not math.isfinite(self.bound):
-            return f"feasible, {show(self.objective)} {self.unit}, nothing proven, {self.stopped}"
+            return f"feasible, {value}, nothing proven, {self.stopped}"
         sure = "optimal" if self.status == "optimal" else "feasible, not proven optimal"
         return (
-            f"{sure}: {show(self.objective)} {self.unit}, bound {show(self.bound)}, "
+            f"{sure}: {value}, bound {in_digits(self.bound)}, "
             f"{gap_and_asked(self.gap, self.gap_asked)}, {self.stopped}"
         )

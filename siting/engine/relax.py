@@ -8,7 +8,7 @@ step uses a part of the scarcest resource, and the next solve starts from the la
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -99,28 +99,30 @@ class Dive:
             if self.clock.over:
                 return None
             chosen = self._next(taken, lower, upper)
-            before = lower.copy(), upper.copy()
             if chosen is None:
                 break
-            self._fix(chosen, lower, upper)
-            taken_after = self._again(lower, upper)
-            if taken_after is None and len(chosen) > 1:
-                lower, upper = before[0].copy(), before[1].copy()
-                self._fix(chosen[:1], lower, upper)
-                taken_after = self._again(lower, upper)
-            if taken_after is None:
-                lower, upper = before
-                upper[chosen[:1]] = 0.0
-                taken_after = self._again(lower, upper)
-            if taken_after is None:
+            for low, high in self._ways(chosen, lower, upper):
+                after = self._again(low, high)
+                if after is not None:
+                    taken, lower, upper = after, low, high
+                    break
+            else:
                 return None
-            taken = taken_after
         return np.flatnonzero(lower > 0.5)
 
-    def _fix(self, chosen: list[int], lower: Floats, upper: Floats) -> None:
-        site = self.frame.site
-        lower[chosen] = 1.0
-        upper[np.isin(site, site[chosen]) & (lower == 0)] = 0.0
+    def _ways(
+        self, chosen: list[int], lower: Floats, upper: Floats
+    ) -> Iterator[tuple[Floats, Floats]]:
+        """Yield bounds with all chosen options fixed, with the first alone, and without it."""
+        site, first = self.frame.site, chosen[:1]
+        for some in (chosen, first) if len(chosen) > 1 else (first,):
+            low, high = lower.copy(), upper.copy()
+            low[some] = 1.0
+            high[np.isin(site, site[some]) & (low == 0)] = 0.0
+            yield low, high
+        high = upper.copy()
+        high[first] = 0.0
+        yield lower, high
 
     def _next(self, taken: Floats, lower: Floats, upper: Floats) -> list[int] | None:
         """Return the options to fix next, largest values first; None if all are decided."""

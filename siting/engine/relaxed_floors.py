@@ -25,11 +25,9 @@ FAMILIES = ("floor", "kept", "gap")
 
 def softened(frame: Frame) -> tuple[Frame, Ints] | None:
     """Return a frame with shortfalls, and their columns; None if no row can be missed."""
-    m = frame.matrix
-    named = [np.arange(m.family[f].start, m.family[f].stop) for f in FAMILIES if f in m.family]
-    if not named:
+    m, rows = frame.matrix, frame.rows_of(*FAMILIES)
+    if not len(rows):
         return None
-    rows = np.concatenate(named)
     count, width = len(rows), m.a.shape[1]
     size = np.maximum(np.abs(m.row_lower[rows]), settings.EXACT)
     if "gap" in m.family:  # rows without demand in reach: scale by the needs of their stations
@@ -40,11 +38,10 @@ def softened(frame: Frame) -> tuple[Frame, Ints] | None:
     most = float(np.abs(m.cost) @ finite)
     cost = np.full(count, -settings.MISSED_PENALTY * max(most, 1.0))
     out = copy.copy(frame)
-    out.__dict__.pop("by_column", None)
-    a: sparse.csr_array = sparse.csr_array(sparse.hstack([m.a, more]))
+    vars(out).pop("by_column", None)
     out.matrix = replace(
         m,
-        a=a,
+        a=sparse.csr_array(sparse.hstack([m.a, more])),
         cost=np.append(m.cost, cost),
         lower=np.append(m.lower, np.zeros(count)),
         upper=np.append(m.upper, np.ones(count)),
@@ -68,20 +65,8 @@ def viable(
     dropped, until no shortfall is left. In a large program the option must cost less by at least
     that shortfall: this takes half the time, and smaller steps lose the sales of many stations. If
     time runs out, all stations with a shortfall are dropped, which takes no customers from the
-    others.
-
-    Parameters
-    ----------
-    frame
-        A program with a viability gap.
-    choice
-        Options chosen at first, one per site.
-    clock
-        Deadline and interruption.
-    hurried
-        Whether to check shortfalls at least once, even after the time is over.
-    at_once
-        Whether to drop all stations with a shortfall at the first check.
+    others. `hurried`: whether to check shortfalls at least once, even after the time is over;
+    `at_once`: whether to drop all stations with a shortfall at the first check.
     """
     soft = softened(frame)
     assert soft is not None  # rows of the gap exist
@@ -139,10 +124,10 @@ def viable(
 def _own_lacks(frame: Frame, point: Floats) -> Floats:
     """Return the shortfall of each site's own business (scaled), below 0 for a surplus."""
     layout, family = frame.layout, frame.matrix.family["gap"]
-    rows = frame.matrix.a[family.start : family.stop].tocoo()
+    rows = frame.matrix.a[family].tocoo()
     site = np.zeros(frame.matrix.a.shape[1], dtype=np.int64)
     site[: frame.count] = frame.site
-    site[frame.count : layout.columns.energies] = frame.service.site[frame.energy_pair]
+    site[frame.count : layout.columns.energies] = frame.energy_site
     paid = layout.subsidy_column
     for t in range(paid.shape[1]):
         o = np.flatnonzero(paid[:, t] >= 0)

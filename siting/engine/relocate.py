@@ -28,23 +28,17 @@ def relocated(frame: Frame, choice: Ints, point: Floats) -> Ints:
     gain = _gains(frame, choice, point)
     taken = np.zeros(frame.sites, dtype=bool)
     taken[frame.site[choice]] = True
-    instance = frame.program.instance
     out = choice.copy()
     moved = np.zeros(len(choice), dtype=bool)
     order = np.argsort(-gain.data, kind="stable")
     for n in order[gain.data[order] > 0].tolist():
         station, site = int(gain.row[n]), int(gain.col[n])
-        option = choice[station]
-        stays = (
-            frame.must[frame.site[option]] or instance.offer_existing[frame.options.last[option]]
-        )
-        if moved[station] or taken[site] or stays:
+        if moved[station] or taken[site] or alike.stays[choice[station]]:
             continue
-        other = alike.at(site, option)
+        other = alike.at(site, choice[station])
         if other is None:
             continue
-        before = out[station]
-        out[station] = other
+        before, out[station] = out[station], other
         if frame.fits(np.sort(out)):
             moved[station] = taken[site] = True
         else:
@@ -88,10 +82,7 @@ def moved(frame: Frame, choice: Ints, clock: Clock) -> Ints:
     reached, far = _reached(frame, choice, best.point)
     for station in np.argsort(-far, kind="stable").tolist():
         option = out[station]
-        if (
-            frame.must[frame.site[option]]
-            or (frame.program.instance.offer_existing[frame.options.last[option]])
-        ):
+        if alike.stays[option]:
             continue
         sites = np.argsort(-reached[station], kind="stable")
         free = sites[~np.isin(sites, frame.site[out]) & (reached[station][sites] > 0)]
@@ -116,21 +107,37 @@ def _reached(frame: Frame, choice: Ints, point: Floats) -> tuple[Floats, Floats]
 
     Energy is in the program's unit; each station's mean drive is in the unit of the aim.
     """
-    energies = slice(frame.count, frame.layout.columns.energies)
-    sold, worth = point[energies], frame.matrix.cost[energies]
-    site = frame.service.site[frame.energy_pair]
-    customer = frame.service.row[frame.energy_pair] * len(frame.program.slices)
-    customer += frame.energy_slice
-    station = np.full(frame.sites, -1, dtype=np.int64)
-    station[frame.site[choice]] = np.arange(len(choice))
-    used = np.flatnonzero((sold > 0) & (station[site] >= 0))
-    shape = (int(customer.max(initial=-1)) + 1, frame.sites)
-    there = sparse.csr_array((np.ones(len(site)), (customer, site)), shape=shape)
-    by = (len(choice), shape[0])
-    mine = sparse.csr_array((sold[used], (station[site[used]], customer[used])), shape=by)
-    drives = np.bincount(station[site[used]], -sold[used] * worth[used], len(choice))
-    energy = np.bincount(station[site[used]], sold[used], len(choice))
-    return (mine @ there).toarray(), drives / np.maximum(energy, 1e-12)
+    now = _Sales(frame, choice, point)
+    reached = (now.by_customer(now.kwh) @ now.within(np.ones(len(now.site)))).toarray()
+    drives = np.bincount(now.station, -now.kwh * now.worth[now.used], len(choice))
+    energy = np.bincount(now.station, now.kwh, len(choice))
+    return reached, drives / np.maximum(energy, 1e-12)
+
+
+class _Sales:
+    """The energies that the stations of a choice sell, and the customers in reach of each site.
+
+    A customer is a merged demand row in a slice.
+    """
+
+    def __init__(self, frame: Frame, choice: Ints, point: Floats) -> None:
+        energies = slice(frame.count, frame.layout.columns.energies)
+        self.worth = frame.matrix.cost[energies]  # worth of each energy in the aim
+        self.site, self.customer = frame.energy_site, frame.energy_group
+        station = np.full(frame.sites, -1, dtype=np.int64)
+        station[frame.site[choice]] = np.arange(len(choice))
+        self.used = np.flatnonzero((point[energies] > 0) & (station[self.site] >= 0))
+        self.station, self.kwh = station[self.site[self.used]], point[energies][self.used]
+        self._shape = len(choice), int(self.customer.max(initial=-1)) + 1, frame.sites
+
+    def within(self, value: Floats) -> sparse.csr_array:
+        """Return a value of each energy as a table of customers (rows) and sites."""
+        return sparse.csr_array((value, (self.customer, self.site)), shape=self._shape[1:])
+
+    def by_customer(self, value: Floats) -> sparse.csr_array:
+        """Return a value of each energy sold as a table of stations (rows) and customers."""
+        place = self.station, self.customer[self.used]
+        return sparse.csr_array((value, place), shape=self._shape[:2])
 
 
 class _Alike:
@@ -155,6 +162,8 @@ class _Alike:
         )
         self.order = np.argsort(frame.site, kind="stable")
         self.edge = np.searchsorted(frame.site[self.order], np.arange(frame.sites + 1))
+        # Whether each option must stay at its site.
+        self.stays = frame.must[frame.site] | instance.offer_existing[frame.options.last]
 
     def at(self, site: int, option: int) -> int | None:
         """Return the best option of a site that can replace an option, or None."""
@@ -168,27 +177,14 @@ class _Alike:
 
 def _gains(frame: Frame, choice: Ints, point: Floats) -> sparse.coo_array:
     """Return the saving of moving a station (row) to a site (column) all its customers reach."""
-    energies = slice(frame.count, frame.layout.columns.energies)
-    sold, worth = point[energies], frame.matrix.cost[energies]
-    site = frame.service.site[frame.energy_pair]
-    slices = len(frame.program.slices)
-    customer = frame.service.row[frame.energy_pair] * slices + frame.energy_slice
-    station = np.full(frame.sites, -1, dtype=np.int64)
-    station[frame.site[choice]] = np.arange(len(choice))
-    used = np.flatnonzero((sold > 0) & (station[site] >= 0))
-    shape = (int(customer.max(initial=-1)) + 1, frame.sites)
-    there = sparse.csr_array((np.ones(len(site)), (customer, site)), shape=shape)
-    value = sparse.csr_array((worth, (customer, site)), shape=shape)
-    mine = (station[site[used]], customer[used])
-    by = (len(choice), shape[0])
-    count = sparse.csr_array((np.ones(len(used)), mine), shape=by)
+    now = _Sales(frame, choice, point)
+    count, there = now.by_customer(np.ones(len(now.used))), now.within(np.ones(len(now.site)))
     reach = sparse.coo_array(count @ there)
-    after = sparse.csr_array(sparse.csr_array((sold[used], mine), shape=by) @ value)
-    now = np.zeros(len(choice))
-    np.add.at(now, mine[0], sold[used] * worth[used])
-    customers = np.bincount(mine[0], minlength=len(choice))
+    after = sparse.csr_array(now.by_customer(now.kwh) @ now.within(now.worth))
+    before = np.bincount(now.station, now.kwh * now.worth[now.used], len(choice))
+    customers = np.bincount(now.station, minlength=len(choice))
     all_there = reach.data == customers[reach.row]
     row, column = reach.row[all_there], reach.col[all_there]
     there_costs = after[row, column] if len(row) else np.zeros(0)  # scipy rejects an empty index
-    saves = np.asarray(there_costs).ravel() - now[row]
+    saves = np.asarray(there_costs).ravel() - before[row]
     return sparse.coo_array((saves, (row, column)), shape=(len(choice), frame.sites))

@@ -58,21 +58,19 @@ class RoundedFloors:
     def _floors(self) -> Iterator[_Floor]:
         frame, m = self.frame, self.frame.matrix
         first, ends = frame.count, frame.layout.columns.energies
-        for family in ("floor", "kept"):
-            of = m.family.get(family, slice(0, 0))
-            for row in range(of.start, of.stop):
-                at = slice(m.a.indptr[row], m.a.indptr[row + 1])
-                column, value = m.a.indices[at], m.a.data[at]
-                least = float(m.row_lower[row])
-                energy = (column >= first) & (column < ends)
-                if not math.isfinite(least) or least <= 0 or not energy.any():
-                    continue
-                if (column >= ends).any():
-                    continue  # the row counts payments too
-                worth, of_option = np.zeros(ends), np.zeros(first)
-                worth[column[energy]] = value[energy]
-                of_option[column[~energy]] = value[~energy]
-                yield _Floor(row, worth, of_option, least)
+        for row in frame.rows_of("floor", "kept").tolist():
+            at = slice(m.a.indptr[row], m.a.indptr[row + 1])
+            column, value = m.a.indices[at], m.a.data[at]
+            least = float(m.row_lower[row])
+            energy = (column >= first) & (column < ends)
+            if not math.isfinite(least) or least <= 0 or not energy.any():
+                continue
+            if (column >= ends).any():
+                continue  # the row counts payments too
+            worth, of_option = np.zeros(ends), np.zeros(first)
+            worth[column[energy]] = value[energy]
+            of_option[column[~energy]] = value[~energy]
+            yield _Floor(row, worth, of_option, least)
 
     def broken(self, taken: Floats, price: Floats) -> tuple[sparse.csr_array, Floats]:
         """Return the rows of options that a point violates most, and their lower sides.

@@ -45,20 +45,9 @@ def take_turns(
 ) -> Ended:  # fmt: skip
     """Let steps take turns until all is done or none is ready; return why the turns ended.
 
-    Parameters
-    ----------
-    steps
-        In the order of their first turns.
-    clock
-        Clock that counts the work.
-    left
-        Difference between bound and incumbent now; infinite while either is unknown.
-    done
-        Whether to stop.
-    turns
-        Largest number of turns.
-    yields
-        Whether to leave the remaining time to later aims.
+    `steps`: in the order of their first turns; `clock`: counts the work; `left`: difference between
+    bound and incumbent now, infinite while either is unknown; `turns`: largest number of turns;
+    `yields`: whether to leave the remaining time to later aims.
     """
     going, taken = list(steps), 0
     while (ready := [one for one in going if one.ready()]) and not done():

@@ -7,24 +7,14 @@ that cannot help, so that few have to be valued. Nothing is random, and ties go 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import numpy as np
 
 from siting import settings
 from siting.engine.clock import Clock
+from siting.engine.slack import Purse, Room
 from siting.engine.valuer import State, Valuer
-from siting.program.instance import Flags, Floats, Ints
-
-
-class Space(Protocol):
-    """The resources that limit a choice, and each option's use of them."""
-
-    price: Floats
-
-    def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
-        """Return the changes of a choice that fit."""
-        ...
+from siting.program.instance import Floats, Ints
 
 
 def fill(valuer: Valuer, state: State, clock: Clock) -> State:
@@ -39,7 +29,7 @@ def fill(valuer: Valuer, state: State, clock: Clock) -> State:
     return state
 
 
-def filling(valuer: Valuer, room: Space, state: State, clock: Clock) -> Iterator[State]:
+def filling(valuer: Valuer, room: Room | Purse, state: State, clock: Clock) -> Iterator[State]:
     """Yield the choice after each option added or improved as in `fill`, within a room."""
     price = room.price
     known = np.full(valuer.count, np.inf)
@@ -170,15 +160,12 @@ def polish(valuer: Valuer, state: State, clock: Clock) -> State:
 
 def cheaper_changes(valuer: Valuer, choice: Ints, j: int) -> list[int]:
     """Return a site's changes with less subsidy, or equal subsidy and less cost, in order."""
-    now = int(choice[j])
-    money = (valuer.subsidy[now], valuer.cost[now])
-    options = np.flatnonzero(valuer.site == j)
-    cheaper = [
-        (valuer.subsidy[o], valuer.cost[o], o)
-        for o in options.tolist()
-        if (valuer.subsidy[o], valuer.cost[o]) < money
-    ]
-    changes = [o for *_, o in sorted(cheaper)]
+
+    def money(option: int) -> tuple[float, float]:
+        return valuer.subsidy[option], valuer.cost[option]
+
+    now, options = int(choice[j]), np.flatnonzero(valuer.site == j).tolist()
+    changes = sorted((o for o in options if money(o) < money(now)), key=money)
     return changes if valuer.must[j] else [valuer.count + j, *changes]
 
 

@@ -107,31 +107,26 @@ def subsidies(frame: Frame, choice: Ints, energy: Floats) -> Floats:
     program, service = frame.program, frame.service
     if program.gap is None:
         return np.zeros((0, 0))
-    offers = program.options.offer
+    by_year = [offer[offer >= 0] for offer in program.options.offer[choice].T]
     need, cap = program.instance.offer_cost, caps_of(program.instance, program.gap)
-    due, most = np.zeros((frame.sites, offers.shape[1])), np.zeros((frame.sites, offers.shape[1]))
+    due, most = np.zeros((2, frame.sites, len(by_year)))
     so_far, case = np.zeros(frame.sites), cases_of(program.instance, program.gap)
-    for t in range(offers.shape[1]):
+    for t, standing in enumerate(by_year):
         earned = np.zeros(frame.sites)
         for s, one in enumerate(program.slices):
             if one.year == t:
                 sold = energy[:, s] * service.margin[service.row] * one.probability
                 np.add.at(earned, service.site, sold)
-        standing = offers[choice, t]
-        standing = standing[standing >= 0]
         site = program.instance.offer_site[standing]
-        lacks = need[standing] - earned[site]
-        lacks = carried(lacks, cap[standing], case[site])
+        lacks = carried(need[standing] - earned[site], cap[standing], case[site])
         lacks = np.where(lacks > settings.SUMMED * need[standing], lacks, 0.0)
         so_far[site] = np.maximum(so_far[site], lacks)
         due[:, t], most[site, t] = so_far, cap[standing]
     years = program.year_plan
     if years is not None and not years.carry_over and math.isfinite(frame.layout.budget_pkr):
         due = paid_ahead(due, most, years.limit_pkr)
-    paid = np.zeros((len(need), offers.shape[1]))
-    for t in range(offers.shape[1]):
-        standing = offers[choice, t]
-        standing = standing[standing >= 0]
+    paid = np.zeros((len(need), len(by_year)))
+    for t, standing in enumerate(by_year):
         paid[standing, t] = due[program.instance.offer_site[standing], t]
     return paid
 
@@ -162,14 +157,8 @@ def carried(lacks: Floats, cap: Floats, case: Ints) -> Floats:
 def paid_ahead(due: Floats, most: Floats, granted: Floats) -> Floats:
     """Return the sums paid up to each year, as late as the years' money allows (PKR).
 
-    Parameters
-    ----------
-    due
-        Least sum paid up to each year (column), by site (row); the last is the whole payment.
-    most
-        Most that may be paid up to each year.
-    granted
-        Most that may be paid in each year.
+    `due`: least sum paid up to each year (column), by site (row); the last is the whole payment;
+    `most`: most that may be paid up to each year; `granted`: most that may be paid in each year.
 
     Examples
     --------

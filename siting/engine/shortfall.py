@@ -9,15 +9,18 @@ duals at the optimum are the weights and prices of the cut (`siting.engine.cuts`
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from siting import settings
+from siting.engine.clock import Clock
 from siting.engine.coarse import Measure
 from siting.engine.cuts import Cut, Cutter
 from siting.engine.frame import first_of_each
+from siting.engine.highs import run_native
 from siting.engine.linear import answered, model_of
 from siting.program.instance import Flags, Floats, Ints
 
@@ -47,8 +50,7 @@ class Shortfall:
         subsidy = self.layout.subsidy_column[:, self.years]
         self.subsidies = np.unique(subsidy[subsidy >= 0])
         self.columns = np.concatenate([self.energies, self.subsidies]).astype(np.int64)
-        named = [np.arange(m.family[f].start, m.family[f].stop) for f in FAMILIES if f in m.family]
-        rows = np.concatenate(named) if named else np.zeros(0, dtype=np.int64)
+        rows = frame.rows_of(*FAMILIES)
         part = sparse.csr_array(frame.by_column[:, self.columns])[rows]
         used = np.diff(part.indptr) > 0
         self.rows, inner = rows[used], part[np.flatnonzero(used)]
@@ -69,8 +71,7 @@ class Shortfall:
         # The second column takes the part of needs above earnings and caps; no measure counts it.
         lacking = np.zeros(n, dtype=bool)
         if self.money:
-            family = m.family["gap"]
-            lacking[: len(self.rows)] = (self.rows >= family.start) & (self.rows < family.stop)
+            lacking[: len(self.rows)] = np.isin(self.rows, frame.rows_of("gap"))
         first = np.stack([np.arange(n) >= len(self.rows), lacking], axis=1).astype(float)
         first = first[:, first.any(axis=0) & [not self.single, True]]
         # Other columns are added once an option at their site is above 0.
@@ -81,12 +82,6 @@ class Shortfall:
             sparse.csc_array(first), np.array([-1.0, -settings.CAP_PENALTY])[: len(ends)],
             np.zeros(len(ends)), ends, np.full(n, -np.inf), np.full(n, np.inf), threads=1, **solver,
         )  # fmt: skip
-        # Site, slice and kind of the pairs' columns, if each pair has its own column.
-        at = self.energies - frame.count
-        self.site = frame.service.site[frame.energy_pair[at]]
-        self.kind = frame.service.kind[frame.service.row[frame.energy_pair[at]]]
-        self.slice = frame.energy_slice[at]
-        self.slices = np.unique(self.slice).tolist()
         self.price_row = self._price_rows()
         self.upper = m.upper[self.columns]
         self.there = np.zeros(0, dtype=np.int64)  # columns in the model, in its order
@@ -96,8 +91,8 @@ class Shortfall:
         self.by_worth: Ints | None = None
         near = self.single and frame.service.near
         if self.layout.by_pair and (near or many):
-            self.reach = frame.service.row[frame.energy_pair[at]] * len(frame.program.slices)
-            self.reach += self.slice
+            at = self.energies - frame.count
+            self.reach = frame.energy_group[at]
             order = -self.cost[: len(at)] if near else frame.service.minutes[frame.energy_pair[at]]
             self.by_worth = np.lexsort((order, self.reach))
             self.most_cost = float(np.abs(self.cost).max(initial=0.0)) or 1.0
@@ -119,8 +114,6 @@ class Shortfall:
     def _measures(self) -> list[tuple[Measure, sparse.csr_array, float]]:
         """Return the measures of the group, each with its row over the columns and its scale."""
         cutter, layout = self.cutter, self.layout
-        place = np.full(self.frame.matrix.a.shape[1], -1, dtype=np.int64)
-        place[self.columns] = np.arange(len(self.columns))
         out = []
         for m in self.of:
             column: Ints
@@ -133,21 +126,13 @@ class Shortfall:
                 column, first = np.unique(column, return_index=True)
                 value, unit = part.worth[first], part.most
             elif m.kind == "energy":
-                counted_parts = [p for p in self.group if (m.column, p) in cutter.counted]
-                if not counted_parts:
+                parts = [p for p in self.group if (m.column, p) in cutter.counted]
+                if not parts:
                     continue
-                column = np.unique(
-                    np.concatenate(
-                        [
-                            layout.pair_column[
-                                cutter.parts[p].pairs[cutter.counted[m.column, p]], m.s
-                            ]
-                            for p in counted_parts
-                        ]
-                    )
-                )
+                pairs = [cutter.parts[p].pairs[cutter.counted[m.column, p]] for p in parts]
+                column = np.unique(layout.pair_column[np.concatenate(pairs), m.s])
                 value = np.ones(len(column))
-                unit = float(sum(cutter.parts[p].wanted.sum() for p in counted_parts))
+                unit = float(sum(cutter.parts[p].wanted.sum() for p in parts))
             else:
                 t = m.index if m.kind == "money" else layout.subsidy_column.shape[1] - 1
                 if t not in self.years:
@@ -159,25 +144,19 @@ class Shortfall:
                     share = cutter.envelope_share(m.index)[offer]
                 value, unit = -share, 1.0
             scale = 1.0 / max(unit, 1e-300)
-            row = sparse.csr_array(
-                (value * scale, place[column], [0, len(column)]), shape=(1, len(self.columns))
-            )
-            out.append((m, row, scale))
+            place = np.searchsorted(self.columns, column)  # the columns are in order
+            row = (value * scale, place, [0, len(column)])
+            out.append((m, sparse.csr_array(row, shape=(1, len(self.columns))), scale))
         return out
 
     def _price_rows(self) -> dict[int, tuple[Ints, Ints]]:
         """Return each part's demand rows that have a row in this program, and these rows."""
         frame, m = self.frame, self.frame.matrix
         out: dict[int, tuple[Ints, Ints]] = {}
-        if "demand" not in m.family:
-            return {p: (np.zeros(0, int), np.zeros(0, int)) for p in self.group}
-        family = m.family["demand"]
-        inside = (self.rows >= family.start) & (self.rows < family.stop)
-        of_row = np.flatnonzero(inside)
+        of_row = np.flatnonzero(np.isin(self.rows, frame.rows_of("demand")))
         # Any column of a row shows its merged demand row and slice.
         first = m.a.indices[m.a.indptr[self.rows[of_row]]] - frame.count
-        row = frame.service.row[frame.energy_pair[first]]
-        slice_ = frame.energy_slice[first]
+        row, slice_ = frame.energy_row[first], frame.energy_slice[first]
         for p in self.group:
             part = self.cutter.parts[p]
             local = np.full(len(frame.service.kwh), -1, dtype=np.int64)
@@ -191,10 +170,7 @@ class Shortfall:
         m, model = self.frame.matrix, self.model
         shift = self.by_option @ taken
         self.thought = thought = np.array(
-            [
-                (1.0 if one.kind in ("worth", "energy") else -1.0) * measured[one.column] * scale
-                for one, _, scale in self.measures
-            ]
+            [one.sign * measured[one.column] * scale for one, _, scale in self.measures]
         )
         told = thought[:0] if self.single else thought
         n = len(self.rows) + len(told)
@@ -203,7 +179,8 @@ class Shortfall:
         model.changeRowsBounds(n, np.arange(n, dtype=np.int32), lower, upper)  # type: ignore[attr-defined]
         bound = self.upper.copy()
         if self.layout.by_pair:
-            bound[: len(self.energies)] *= self._share(taken)
+            share = self.frame.share_of(self.energies - self.frame.count, taken)
+            bound[: len(self.energies)] *= np.minimum(share, 1.0)
         self.bound = bound
         self._add(np.flatnonzero(self._first_at_hand() & ~self.known))
         n = len(self.there)
@@ -247,17 +224,6 @@ class Shortfall:
         reduced[self.there] = answer.reduced[len(answer.reduced) - len(self.there) :]
         return self._read(taken, measured, answer.price, reduced)
 
-    def _share(self, taken: Floats) -> Floats:
-        """Return the summed value of the options that serve each pair, at most 1."""
-        frame = self.frame
-        out = np.zeros(len(self.energies))
-        for s in self.slices:
-            open_ = np.zeros((frame.sites, frame.able[s].shape[1]))
-            np.add.at(open_, frame.site, taken[:, None] * frame.able[s])
-            mine = self.slice == s
-            out[mine] = open_[self.site[mine], self.kind[mine]]
-        return np.minimum(out, 1.0)
-
     def _read(self, taken: Floats, measured: Floats, price: Floats, reduced: Floats) -> Cut | None:
         """Return the cut given by the duals."""
         cutter = self.cutter
@@ -289,17 +255,13 @@ class Shortfall:
         column = np.array([c for c, w in weight.items() if w > 0], dtype=np.int64)
         if not len(column) and not self.money:
             return None
-        kinds = {m.column: m.kind for m, _, _ in self.measures}
-        sign = np.array([1.0 if kinds[int(c)] in ("worth", "energy") else -1.0 for c in column])
-        by = np.array([weight[int(c)] for c in column]) * sign
-        constant, coefficient = 0.0, np.zeros(cutter.count)
+        by = np.array(
+            [weight[m.column] * m.sign for m, *_ in self.measures if weight[m.column] > 0]
+        )
         if self.money:
             constant, coefficient = self._with_gaps(worths, prices, weight, price)
         else:
-            for p in self.group:
-                part_constant, amounts = cutter.priced(p, worths[p], prices[p])
-                constant += part_constant
-                coefficient += amounts
+            constant, coefficient = cutter.summed([(p, worths[p], prices[p]) for p in self.group])
         scale = float(np.abs(by).max(initial=0.0)) or float(np.abs(coefficient).max()) or 1.0
         priced = {p: price / scale for p, price in prices.items()}
         cut = Cut(column, by / scale, constant / scale, coefficient / scale, priced)
@@ -328,7 +290,8 @@ class Shortfall:
                     rupee += weight.get(m.column, 0.0) * cutter.envelope_share(m.index)
             top = float(rupee.max(initial=0.0))
             gap_price = np.full(frame.sites, top)
-            sites, at = self._gap_rows(t)
+            sites, rows = layout.gap_rows[t]
+            at = np.searchsorted(self.rows, frame.rows_of("gap")[rows])
             gap_price[sites] = np.maximum(-price[at], 0.0) * self.rupee[at]
             coefficient_at = cutter.in_business(t, year_parts, worths, prices, rupee)
             best = coefficient_at(gap_price)
@@ -338,8 +301,78 @@ class Shortfall:
             coefficient += best
         return constant, coefficient
 
-    def _gap_rows(self, t: int) -> tuple[Ints, Ints]:
-        """Return the sites with a gap in a year, and their rows here."""
-        first = self.frame.matrix.family["gap"].start
-        sites, rows = self.layout.gap_rows[t]
-        return sites, np.searchsorted(self.rows, first + rows)
+
+class Shortfalls:
+    """The subproblems of all groups of parts, each built on first use.
+
+    Where floors or money link parts, the shortfall of each part alone is computed first: it is fast
+    and usually enough. The large subproblems of the groups come second.
+    """
+
+    def __init__(self, cutter: Cutter, clock: Clock, *, threads: int) -> None:
+        self.cutter, self.clock, self.threads = cutter, clock, threads
+        self._made: dict[bool, list[Shortfall]] = {}
+        self.missed = False  # whether a group got no cut at the first point of the last call
+
+    def cuts(
+        self, points: Sequence[Floats], measured: Floats, breaks: Callable[[Cut], bool],
+        *, linked: bool,
+    ) -> list[Cut]:  # fmt: skip
+        """Return each group's cut at the first point that yields one.
+
+        `points`: values of the options; `measured`: all columns of the master problem; `breaks`:
+        test whether the point to cut off violates a cut; `linked`: whether linked parts get a
+        common cut, instead of a cut on the worth of each part.
+        """
+        left, out = self._programs(linked=linked), []
+        self.missed = False
+        for point in points:
+            missed = []
+            for one, cut in self._at(point, measured, left):
+                if cut is not None and breaks(cut):
+                    out.append(cut)
+                else:
+                    missed.append(one)
+            left = missed
+            self.missed |= bool(missed) and point is points[0]
+        return out
+
+    def of_worths(self, parts: Sequence[int], point: Floats) -> dict[int, list[Cut]]:
+        """Return the worth cuts of some parts at a point, while time lasts."""
+        endless = np.full(1 + max(m.column for m in self.cutter.measures), settings.ENDLESS)
+        mine = [one for one in self._programs(linked=False) if one.group[0] in parts]
+        cuts = self._at(point, endless, mine)
+        out = {one.group[0]: [cut] for one, cut in cuts if cut is not None}
+        for p in set(parts) - set(self.cutter.alone):  # no subproblem is needed
+            out[p] = self.cutter.of_worth(p, point)
+        return out
+
+    def _programs(self, *, linked: bool) -> list[Shortfall]:
+        if linked not in self._made:
+            groups = self.cutter.linked if linked else [[p] for p in self.cutter.alone]
+            self._made[linked] = [
+                Shortfall(self.cutter, group, worth_only=not linked) for group in groups
+            ]
+        return self._made[linked]
+
+    def _at(
+        self, point: Floats, measured: Floats, programs: Sequence[Shortfall]
+    ) -> list[tuple[Shortfall, Cut | None]]:
+        """Return subproblems with their cuts at a point, several solved in parallel."""
+        out: list[tuple[Shortfall, Cut | None]] = []
+        for n in range(0, len(programs), self.threads):
+            together = programs[n : n + self.threads]
+            if self.clock.over:
+                out += [(one, None) for one in together]
+                continue
+            for one in together:
+                one.aim_at(point, measured)
+            run_native([one.model for one in together], self.clock)
+            again = together
+            for _ in range(settings.PRICE_IN_ROUNDS):
+                again = [one for one in again if one.price_in()]
+                if not again or self.clock.over:
+                    break
+                run_native([one.model for one in again], self.clock)
+            out += [(one, one.cut(point, measured)) for one in together]
+        return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 from scipy import sparse
@@ -33,10 +33,6 @@ class Room:
         self._dense = use[self._wide].toarray()
         self._sparse = sparse.csr_array(use[self._narrow])
         self._entry = self._sparse.tocoo()
-        self.money = np.zeros(self.count)
-        for r, kind in enumerate(resources.kinds):
-            if kind == "budget":
-                self.money += use[[r]].toarray().ravel()
         self.limited = len(resources) > 1 or bool(np.isfinite(self.least).any())
         self.price = self._price(frame)
 
@@ -105,35 +101,6 @@ class Room:
                 out[change - self.count] = -1
         return out
 
-    def added(self, amount: Floats, choice: Ints) -> Floats:
-        """Return how much each change alters the sums of amounts.
-
-        `amount` has options on its last axis; the result has changes there, and no change last.
-        """
-        here = np.where(choice >= 0, amount[..., choice], 0.0)
-        none = np.zeros((*amount.shape[:-1], 1))
-        return np.concatenate([amount - here[..., self.site], -here, none], axis=-1)
-
-    def beside(self, choice: Ints, changes: Ints) -> Callable[[int, int], Ints]:
-        """Return a function that tests which of the first n changes fit together with another.
-
-        The function tests only rows with many options, and returns positions in `changes`.
-        """
-        used, _ = self.used(choice)
-        more = self.added(self._dense, choice)
-        most, least = self.most[self._wide] - used, self.least[self._wide] - used
-        asked = more[:, changes]
-
-        def fit(other: int, first: int) -> Ints:
-            fits = np.ones(first, dtype=bool)
-            for r, beside in enumerate(more[:, other].tolist()):
-                fits &= asked[r, :first] <= most[r] - beside
-                if np.isfinite(least[r]):
-                    fits &= asked[r, :first] >= least[r] - beside
-            return np.flatnonzero(fits)
-
-        return fit
-
     def taking(self, choice: Ints, order: Iterable[int]) -> Ints:
         """Return a choice after adding options in an order, one per site, if they fit."""
         out, done = choice.copy(), np.zeros(self.sites, dtype=bool)
@@ -143,4 +110,28 @@ class Room:
             if not done[j] and fits[option] and out[j] != option:
                 out[j], done[j] = option, True
                 fits = self.fits(out, begun=True)
+        return out
+
+
+class Purse:
+    """The room left by a smaller sum of money; prices of options do not depend on the sum.
+
+    `most` is the public money (PKR) that a choice must stay below.
+    """
+
+    def __init__(self, frame: Frame, room: Room) -> None:
+        self.room, self.most, self.site = room, np.inf, frame.site
+        self.money = frame.options.of_offers(frame.program.instance.offer_subsidy)[:, -1]
+        self.price = self.money
+
+    def spent(self, choice: Ints) -> float:
+        """Return the public money of a choice (PKR)."""
+        return float(self.money[choice[choice >= 0]].sum())
+
+    def fits(self, choice: Ints, *, begun: bool = False) -> Flags:
+        """Return the changes of a choice that fit every row and the money."""
+        out = self.room.fits(choice, begun=begun)
+        now = np.where(choice >= 0, self.money[choice], 0.0)
+        after = self.spent(choice) - now[self.site] + self.money
+        out[: len(after)] &= after < self.most * (1 - settings.EXACT)
         return out

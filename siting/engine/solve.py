@@ -110,16 +110,8 @@ def chosen(
     """Return the best choice for a program's first aim (gap 0), and a bound on any choice.
 
     The service is not computed, because that would take longer than the choice. The first item
-    returned is the program whose options the choice refers to, with the offers priced in.
-
-    Parameters
-    ----------
-    program
-        The program to solve.
-    kept
-        Values of other aims that the choice must reach.
-    time_limit_s, threads, seed, method, start
-        As for `solve`.
+    returned is the program whose options the choice refers to, with the offers priced in. `kept`:
+    values of other aims that the choice must reach; other arguments as for `solve`.
 
     Raises
     ------

@@ -53,15 +53,12 @@ class Prices:
         `m`: the matrix with the rows of the duals; `of_row`: prices of the merged rows, scaled;
         `thrift`: extra price of a unit of each resource, scaled.
         """
-        size, layout, resources = abs(m.size), frame.layout, frame.resources
+        size, layout = abs(m.size), frame.layout
         of = frame.service.row_of_demand
         demand = np.where(of[:, None] >= 0, of_row[of], np.nan) * size / layout.energy_unit
         money = price_of_money(frame, m, dual)
-        limits = thrift * size
-        for r in range(len(resources)):
-            row = m.family["resource"].start + r
-            limits[r] += max(float(dual[row]), 0.0) * size / resource_unit(frame, m, r)
-        return cls(demand, money, limits)
+        dear = np.maximum(dual[m.family.get("resource", slice(0, 0))], 0.0)
+        return cls(demand, money, thrift * size + dear * size / resource_units(frame, m))
 
 
 def price_of_money(frame: Frame, m: Matrix, dual: Floats) -> Floats:
@@ -92,9 +89,7 @@ def bound_at(frame: Frame, prices: Prices, clock: Clock) -> Bounds:
     money = m.family.get("subsidies", slice(0, 0)).start
     price[money : money + len(prices.money)] = prices.money * layout.money_unit / size
     if len(prices.limits) == len(frame.resources):
-        for r in range(len(prices.limits)):
-            row = m.family["resource"].start + r
-            price[row] = prices.limits[r] * resource_unit(frame, m, r) / size
+        price[frame.rows_of("resource")] = prices.limits * resource_units(frame, m) / size
     # A merged row has the price of any of its demand rows or, if that is not known, the largest
     # worth of a kWh.
     of_row, of = np.zeros_like(service.kwh), service.row_of_demand
@@ -159,8 +154,7 @@ def _bound(
     """Return the bounds at prices of the rows that link sites; `of_row`: demand's prices."""
     m, layout, program = frame.matrix, frame.layout, frame.program
     price = price.copy()
-    for family in OF_A_SITE:
-        price[m.family.get(family, slice(0, 0))] = 0.0
+    price[frame.rows_of(*OF_A_SITE)] = 0.0
     # A price must belong to a finite side.
     price[(price > 0) & ~np.isfinite(m.row_upper)] = 0.0
     price[(price < 0) & ~np.isfinite(m.row_lower)] = 0.0
@@ -256,10 +250,12 @@ def _around(
     return counts, low, high
 
 
-def resource_unit(frame: Frame, m: Matrix, r: int) -> float:
-    """Return the units of a resource that equal one unit of its row in a matrix."""
-    use, row = frame.resources.use, m.family["resource"].start + r
-    first, of_use = m.a.indptr[row], use.indptr[r]
-    if first == m.a.indptr[row + 1] or not m.a.data[first]:
-        return 1.0
-    return abs(float(use.data[of_use] / m.a.data[first]))
+def resource_units(frame: Frame, m: Matrix) -> Floats:
+    """Return the units of each resource that equal one unit of its row in a matrix."""
+    use, out = frame.resources.use, np.ones(len(frame.resources))
+    of = m.family.get("resource", slice(0, 0))
+    for r, row in enumerate(range(of.start, of.stop)):
+        first = m.a.indptr[row]
+        if first < m.a.indptr[row + 1] and m.a.data[first]:
+            out[r] = abs(use.data[use.indptr[r]] / m.a.data[first])
+    return out

@@ -29,20 +29,7 @@ def trimmed(
     """Remove stations with too little gain; return the result and the stations removed.
 
     No station is removed if the program has years, coverage or a viability gap, if the aim is not
-    energy, or if the gap was not reached.
-
-    Parameters
-    ----------
-    program, aim
-        The program and its aim.
-    result
-        The plan found for the aim, and its bound.
-    clock
-        Deadline and interruption.
-    gap
-        The relative gap asked for.
-    least_gain
-        Least gain per rupee (kWh/day).
+    energy, or if the gap was not reached. `least_gain`: least gain per rupee (kWh/day).
     """
     plain = aim.is_plain_worth and program.worth_unit == ENERGY_UNIT
     plain &= program.capacitated and program.gap is None and program.year_plan is None
@@ -62,9 +49,6 @@ def trimmed(
     if not len(gone):
         return result, LeftOut()
     last = program.options.last[gone]
-    out = LeftOut(
-        tuple(map(str, program.instance.offer_ids[last])),
-        float(program.instance.offer_subsidy[last].sum()),
-        result.value - worth,
-    )
+    money = float(program.instance.offer_subsidy[last].sum())
+    out = LeftOut(tuple(map(str, program.instance.offer_ids[last])), money, result.value - worth)
     return replace(result, choice=kept, value=worth), out

@@ -54,15 +54,13 @@ class Valuer:
         most = np.zeros(len(frame.layout.probabilities))
         for p, part in enumerate(cutter.parts):
             most[self.scenario[p]] += self.weight[p] * part.most
-        self.most = float(self.goal(most))
-        self.noise = settings.EXACT * max(abs(self.most), float(most.max(initial=0.0)), 1e-300)
+        whole = abs(float(self.goal(most)))
+        self.noise = settings.EXACT * max(whole, float(most.max(initial=0.0)), 1e-300)
         size = 16 * (self.count + 1)
         self._kept = 40 + int(settings.KEPT_BYTES / size)
-        self._cache: dict[tuple[int, bytes], tuple[float, Floats, Floats]] = {}
-        offers = frame.program.instance
-        last = frame.options.last
-        self.subsidy = offers.offer_subsidy[last]
-        self.cost = offers.offer_cost[last]
+        self._cache: dict[tuple[int, bytes], tuple[float, Floats]] = {}
+        instance, last = frame.program.instance, frame.options.last
+        self.subsidy, self.cost = instance.offer_subsidy[last], instance.offer_cost[last]
 
     def allowed(self, choice: Ints) -> bool:
         """Return whether a choice has all required options, and meets every row."""
@@ -104,8 +102,8 @@ class Valuer:
                 value = min(value, total)
                 changed = np.concatenate([total - here[self.site] + amount, total - here])
                 best = changed if not len(best) else np.minimum(best, changed)
-            valued = (value, best, np.zeros(0))
+            valued = value, best
             if len(self._cache) >= self._kept:
                 del self._cache[next(iter(self._cache))]
         self._cache[key] = valued
-        return valued[0], valued[1]
+        return valued

@@ -192,19 +192,14 @@ class _Diagnosis:
         self.clock.interrupted = clock.interrupted
 
     def ask(
-        self,
-        held: Collection[int],
-        aimed: Collection[int],
-        *,
-        whole: bool,
-        parts: float | None = None,
+        self, held: Collection[int], aimed: Collection[int], *, whole: bool, parts: float
     ) -> Answered:
-        with self.limited(settings.CONFLICT_PARTS if parts is None else parts) as clock:
+        with self.limited(parts) as clock:
             return self.elastic.ask(held, aimed, clock, whole=whole)
 
     def clash(self, held: Collection[int]) -> bool:
         """Return whether some requirements are proven incompatible."""
-        return self.ask(held, (), whole=self.small).infeasible
+        return self.ask(held, (), whole=self.small, parts=settings.CONFLICT_PARTS).infeasible
 
     def possible(self) -> bool:
         """Return whether there is a plan."""
@@ -235,11 +230,10 @@ class _Diagnosis:
         blocks: dict[str, list[int]] = {}
         for k in suspects:
             blocks.setdefault(self.asked[k].block, []).append(k)
-        parts = [
-            [members] if len(members) > settings.CONFLICT_PARTS else [[k] for k in members]
-            for members in blocks.values()
-        ]
-        groups = [group for part in parts for group in part]
+        groups: list[list[int]] = []
+        for members in blocks.values():
+            large = len(members) > settings.CONFLICT_PARTS
+            groups += [members] if large else [[k] for k in members]
         return sorted(groups, key=lambda members: (not set(members) & set(first), len(members)))
 
     def try_alone(self, group: list[int]) -> None:
@@ -276,10 +270,8 @@ class _Diagnosis:
             return Mend({}, {}, self.nowhere, least)
         given = self.given(answer, aimed)
         if whole:
-            figures, standing = self.verified(answer, given)
-            return Mend(
-                given, figures, standing, given.get(first, least) if answer.optimal else least
-            )
+            least = given.get(first, least) if answer.optimal else least
+            return Mend(given, *self.verified(answer, given), least)
         return self.stepped(given, least, max(parts, len(settings.CONFLICT_STEPS)))
 
     def given(self, answer: Answered, aimed: Sequence[int]) -> dict[int, float]:

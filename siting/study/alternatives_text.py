@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from siting.config import Config
-from siting.engine.choice import only_offers
+from siting.engine.fixed import only_offers
 from siting.engine.marginal import Marginal
 from siting.plan import Plan
 from siting.program.instance import Instance

@@ -129,7 +129,7 @@ def test_bounds_of_prices_and_of_the_relaxed_program_are_true(seed):
     assert bound >= plain_optimum(covering) * (1 - 1e-7)
     left = reduce_covering(covering)
     if len(left.covering.weight):
-        prices = tighten(left.covering, 0.0, Clock(60), aim=-1.0)
+        prices = tighten(left.covering, 0.0, Clock(60), aim=-1.0, steps=500)
         inner = plain_optimum(left.covering, relaxed=True)
         assert prices.bound >= inner * (1 - 1e-9)
         assert left.certain + inner == pytest.approx(bound, rel=2e-6, abs=1e-6)

@@ -29,7 +29,7 @@ from siting.engine.relocate import relocated
 from siting.engine.result import Result
 from siting.engine.run import result_of, search
 from siting.engine.search import exchange, fill, polish, round_relaxed
-from siting.engine.shortfall_cuts import Shortfalls
+from siting.engine.shortfall import Shortfalls
 from siting.engine.solve import solve
 from siting.engine.ties import break_ties
 from siting.engine.tree import Tree

@@ -19,7 +19,7 @@ from siting.engine.incumbent import Incumbent, Known, Options
 from siting.engine.master import Master
 from siting.engine.parts import parts_of
 from siting.engine.relaxed_floors import viable
-from siting.engine.shortfall_cuts import Shortfalls
+from siting.engine.shortfall import Shortfalls
 from siting.engine.windows import Windows
 from siting.program.instance import Instance
 from siting.program.money import GapRule

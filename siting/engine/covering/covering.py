@@ -88,11 +88,6 @@ class Covering:
             forced=np.array(sorted(set(forced)), dtype=np.int64),
         )
 
-    @property
-    def row(self) -> Ints:
-        """The row of each pair, in the order of `option`."""
-        return np.repeat(np.arange(len(self.weight)), np.diff(self.start))
-
     @cached_property
     def matrix(self) -> sparse.csr_array:
         """Coverage: 1.0 where an option (column) covers a row."""

@@ -154,17 +154,16 @@ def patches_of(covering: Covering, most: int) -> Ints:
     patch = np.full(len(covering.weight), -1, dtype=np.int64)
     columns = sparse.csc_array(covering.matrix)
     left = covering.weight.copy()
-    gain = np.asarray(columns.T @ left, dtype=float)
     across = sparse.csr_array(columns.T)
-    count = 0
-    while count < most - 1 and gain.max(initial=0.0) > 0:
+    for count in range(most - 1):
+        gain = np.asarray(across @ left, dtype=float)
+        if gain.max(initial=0.0) <= 0:
+            break
         k = int(gain.argmax())
         rows = columns.indices[columns.indptr[k] : columns.indptr[k + 1]]
         patch[rows[patch[rows] < 0]] = count
         left[rows] = 0.0
-        gain = np.asarray(across @ left, dtype=float)
-        count += 1
-    patch[patch < 0] = count
+    patch[patch < 0] = most
     return np.unique(patch, return_inverse=True)[1].astype(np.int64)
 
 
@@ -181,14 +180,14 @@ def cut_down(
     covering: Covering,
     prices: Prices,
     clock: Clock,
-    patches: int,
     accuracy: float,
     *,
     seed: int,
     hear: Callable[[float, Floats], bool] = lambda bound, taken: False,
 ) -> Cuts:
     """Return the relaxed program, solved in rounds to an accuracy (a share)."""
-    model = PatchModel(covering, patches_of(covering, patches), clock, accuracy=accuracy, seed=seed)
+    patch = patches_of(covering, settings.PATCHES)
+    model = PatchModel(covering, patch, clock, accuracy=accuracy, seed=seed)
     model.add_prices(prices.price[model.order] / model.size, np.arange(len(model.patches)))
     inner, bound = prices.taken, prices.bound
     relaxed: Relaxed | None = None

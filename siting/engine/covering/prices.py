@@ -34,11 +34,10 @@ class Knapsack:
     """The relaxed knapsack: the most that one option per group can earn within a budget."""
 
     def __init__(self, cost: Floats, group: Ints, budget: float) -> None:
-        self.cost, self.budget = cost, budget
-        self._order = np.argsort(group, kind="stable")
-        self._heads = np.flatnonzero(np.diff(group[self._order], prepend=-1))
-        self._alone = len(self._heads) == len(cost)
-        self._group = group
+        self.cost, self.budget, self._group = cost, budget, group
+        self._order = np.argsort(self._group, kind="stable")
+        self._heads = np.flatnonzero(np.diff(self._group[self._order], prepend=-1))
+        self._alone = len(self._heads) == len(self.cost)
 
     def fill(self, sold: Floats) -> tuple[float, Floats, float]:
         """Return the most earned, the value of each option, and the price of money.
@@ -53,7 +52,6 @@ class Knapsack:
         none = np.where(self.cost > 0, -1.0, sold)
         under_taken = self._best(none, 0.0)
         under = (float(sold @ under_taken), 0.0, under_taken)
-        worth = 0.0
         for _ in range(settings.MOST_STEPS):
             worth = (over[0] - under[0]) / (over[1] - under[1])
             line = over[0] + worth * (self.budget - over[1])
@@ -120,14 +118,11 @@ class Prices:
         return np.asarray(self.bound - self.loss(covering) <= aim)
 
 
-def tighten(
-    covering: Covering, least: float, clock: Clock, *, aim: float, steps: int | None = None
-) -> Prices:
+def tighten(covering: Covering, least: float, clock: Clock, *, aim: float, steps: int) -> Prices:
     """Return prices that give a good bound, found by subgradient steps.
 
     The steps end once the bound is at most `aim`; `least` is the weight of a known plan.
     """
-    steps = settings.SUBGRADIENT_STEPS if steps is None else steps
     weight, matrix = covering.weight, covering.matrix
     across = sparse.csr_array(matrix.T)
     knapsack = Knapsack(covering.cost, covering.group, covering.budget)

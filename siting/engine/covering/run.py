@@ -26,7 +26,7 @@ from siting.engine.covering.covering import Covering
 from siting.engine.covering.master import Cuts, PatchModel, cut_down
 from siting.engine.covering.plan import CoveringPlan
 from siting.engine.covering.prices import Prices, tighten
-from siting.engine.covering.reduce import Reduced, reduce_covering, with_options
+from siting.engine.covering.reduce import reduce_covering, with_options
 from siting.engine.covering.search import Kicks, exchange, greedy, round_off
 from siting.engine.cut_model import Relaxed
 from siting.engine.tree import Tree
@@ -47,10 +47,12 @@ class CoveringRun:
         self.step = _common_step(covering.weight)
         self.nodes = 0
         self._ruled_out = -math.inf  # bound on plans with an excluded option
-        self._plan = CoveringPlan(self.left.covering)
-        self._pairs = max(len(self.left.covering.option), settings.LEAST_WORK)
 
     # --- what is known -----------------------------------------------------------------------
+
+    @property
+    def _pairs(self) -> int:
+        return max(len(self.left.covering.option), settings.LEAST_WORK)
 
     @property
     def value(self) -> float:
@@ -138,11 +140,11 @@ class CoveringRun:
         """Return prices of the remaining rows."""
         return tighten(
             self.left.covering, max(self.best, 0.0), self.clock, aim=self.proven_at,
-            steps=settings.SUBGRADIENT_AGAIN,
+            steps=settings.SUBGRADIENT_STEPS,
         )  # fmt: skip
 
     def _start(self) -> None:
-        plan = self._plan
+        plan = CoveringPlan(self.left.covering)
         greedy(plan, Clock(math.inf))  # a first plan, without a time limit
         by_rate = plan.chosen
         self.weighed(by_rate)
@@ -164,9 +166,8 @@ class CoveringRun:
         less = reduce_covering(whole, ~useless)
         there = less.row >= 0
         price = np.bincount(less.row[there], prices.price[there], len(less.covering.weight))
-        self._go_on_with(
-            replace(less, option=left.option[less.option], forced=left.forced, certain=self.certain)
-        )
+        option = left.option[less.option]
+        self.left = replace(less, option=option, forced=left.forced, certain=self.certain)
         return replace(prices, price=price, taken=prices.taken[less.option])
 
     def _narrow(self, model: PatchModel, relaxed: Relaxed) -> PatchModel:
@@ -178,13 +179,9 @@ class CoveringRun:
             return model
         self._ruled_out = max(self._ruled_out, closed)
         inside = with_options(whole, ~hopeless)
-        self._go_on_with(replace(left, covering=inside, option=left.option[~hopeless]))
+        self.left = replace(left, covering=inside, option=left.option[~hopeless])
         self.kicks = self._kicks(relaxed.taken[~hopeless], self.kicks.worth)
         return model.narrowed(~hopeless, inside)
-
-    def _go_on_with(self, left: Reduced) -> None:
-        self.left = left
-        self._pairs = max(len(left.covering.option), settings.LEAST_WORK)
 
     def _kicks(self, taken: Floats, worth: float) -> Kicks:
         """Return kicks from the incumbent, reduced to the remaining options."""
@@ -214,10 +211,7 @@ class CoveringRun:
             return self.done
 
         accuracy = max(settings.RELAXED_GAP * self.gap, settings.ARITHMETIC)
-        return cut_down(
-            self.left.covering, prices, self.clock, settings.PATCHES, accuracy, seed=self.seed,
-            hear=hear,
-        )  # fmt: skip
+        return cut_down(self.left.covering, prices, self.clock, accuracy, seed=self.seed, hear=hear)
 
     def plan_at(self, taken: Floats) -> None:
         """Make a plan from the options' values in a relaxed program."""
