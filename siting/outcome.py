@@ -146,7 +146,12 @@ class Outcome(Solved):
     def read(cls, facts: Mapping[str, Any], frame: Callable[[str], pd.DataFrame]) -> Outcome:
         """Return the outcome that a run folder stores.
 
-        `facts` is the result of `facts`, read from JSON; `frame` returns the table for a file name.
+        Parameters
+        ----------
+        facts
+            The result of `facts`, read from JSON.
+        frame
+            Function that returns the table for a file name.
         """
         proofs = []
         for one in facts["proofs"]:

@@ -144,7 +144,13 @@ class Plan:
         return {name: with_units(one, name) for name, one in layers_of(self, **shown).items()}
 
     def to_geojson(self, layer: str = "sites") -> dict[str, Any]:
-        """Return one of the `layers` with geometry as a GeoJSON feature collection, in lon/lat."""
+        """Return a layer as a GeoJSON feature collection, in lon/lat.
+
+        Parameters
+        ----------
+        layer
+            The name of one of the `layers` with geometry.
+        """
         layers = self.layers
         if not isinstance(layers.get(layer), gpd.GeoDataFrame):
             drawn = [name for name, one in layers.items() if isinstance(one, gpd.GeoDataFrame)]
@@ -205,11 +211,19 @@ class Plan:
     def plot(self, what: str = "map") -> Figure:
         """Return a picture of the plan as a Matplotlib figure, which a notebook shows.
 
-        `what` is ``map``, or a chart: ``classes`` (energy by vehicle class, kWh/day), ``cost`` (PKR
-        by part and payer), ``use`` (kWh/day by station), ``years`` (for a plan with years), or
-        ``frontier`` (if `tables` has a frontier). Raises `InputError` if there is no such picture,
-        or the plan lacks its table, and `MissingExtraError` if Matplotlib is not installed (``pip
-        install "siting[map]"``).
+        Parameters
+        ----------
+        what
+            ``map``; or a chart: ``classes`` (energy by vehicle class, kWh/day), ``cost`` (PKR by
+            part and payer), ``use`` (kWh/day by station), ``years`` (for a plan with years), or
+            ``frontier`` (if `tables` has a frontier).
+
+        Raises
+        ------
+        InputError
+            If there is no such picture, or the plan lacks its table.
+        MissingExtraError
+            If Matplotlib is not installed (``pip install "siting[map]"``).
 
         Examples
         --------

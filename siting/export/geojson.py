@@ -29,13 +29,25 @@ def write_geojson(
     (watt-hours, hundredths of a minute, whole rupees for integers). Each feature is one line, in
     the order of the rows; the same layer gives the same bytes.
 
-    `layer`: in any coordinate reference system; it is not changed; `path`: the file; it appears
-    whole or not at all; `name`: the layer's name in a GIS, by default the file's name without its
-    ending; `note`: a note for readers, e.g. that the layer is schematic. It becomes the member
-    ``description`` of the collection, which GDAL and QGIS show as the layer's description; RFC 7946
-    (section 6.1) lets other readers skip it. `key`: the column that names a feature, also written
-    as its ``id``. Raises `InputError` if the layer has no geometry or no coordinate reference
-    system, or two rows share a key.
+    Parameters
+    ----------
+    layer
+        The layer to write, in any coordinate reference system; it is not changed.
+    path
+        The file; it appears whole or not at all.
+    name
+        The layer's name in a GIS; by default the file's name without its ending.
+    note
+        A note for readers of the layer, e.g. that it is schematic. It becomes the member
+        ``description`` of the collection, which GDAL and QGIS show as the layer's description; RFC
+        7946 (section 6.1) lets other readers skip it.
+    key
+        The column that names a feature; it is also written as the feature's ``id``.
+
+    Raises
+    ------
+    InputError
+        If the layer has no geometry or no coordinate reference system, or two rows share a key.
     """
     head, features = _collection(layer, name or path.stem, note, key)
 

@@ -57,12 +57,25 @@ def write_geopackage(
     numbers, flags and text keep their type; missing values are NULL. Each field has its name in
     words and its meaning, in GeoPackage's schema extension.
 
-    `path`: the file; it appears whole or not at all; `layers`: the rows of each layer by its name,
-    in the order of writing; a table without geometry becomes a table of attributes; `descriptions`:
-    the description of each layer in a GIS; `geometry_types`: the geometry type of a layer, needed
-    only where it may be empty; `styles`: QGIS styles of each layer (`styles_of`), written to the
-    table ``layer_styles``; the layer opens with the first one. Raises `InputError` if a layer has
-    no coordinate reference system.
+    Parameters
+    ----------
+    path
+        The file; it appears whole or not at all.
+    layers
+        The rows of each layer by its name, in the order of writing. A table without geometry
+        becomes a table of attributes.
+    descriptions
+        The description of each layer in a GIS.
+    geometry_types
+        The geometry type of a layer, needed only where it may be empty.
+    styles
+        QGIS styles of each layer (`styles_of`), written to the table ``layer_styles``; the layer
+        opens with the first one.
+
+    Raises
+    ------
+    InputError
+        If a layer has no coordinate reference system.
     """
 
     def write(part: Path) -> None:

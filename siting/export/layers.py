@@ -27,15 +27,46 @@ _SERVICE_COLUMNS = [column.name for column in SERVICE.columns]
 def demand_layer(cells: gpd.GeoDataFrame, demand: pd.DataFrame) -> gpd.GeoDataFrame:
     """Return one row per cell: its demand and the energy served, in kWh/day.
 
-    `cells`: `siting.tables.CELLS`; `demand`: `siting.tables.DEMAND` with ``served_kwh_day``; both
-    may have further columns.
+    Parameters
+    ----------
+    cells
+        `siting.tables.CELLS`; further columns are kept.
+    demand
+        `siting.tables.DEMAND` with ``served_kwh_day``; further columns are the user's.
 
-    Result: the cells in their order and coordinate reference system: ``cell_id``, ``people``,
-    ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing where
-    nothing is wanted), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for each vehicle
-    class in the order they first appear, ``snap_m``, ``in_network`` (false if the cell is too far
-    from a road), other columns of the cells, demand columns equal in all rows of a cell
-    (`one_each`), ``geometry``. Raises `InputError` if a demand row names an unknown cell.
+    Returns
+    -------
+    GeoDataFrame
+        The cells in their order and coordinate reference system: ``cell_id``, ``people``,
+        ``demand_kwh_day``, ``served_kwh_day``, ``unserved_kwh_day``, ``served_share`` (missing
+        where nothing is wanted), ``demand_<class>_kwh_day`` and ``served_<class>_kwh_day`` for
+        each vehicle class in the order they first appear, ``snap_m``, ``in_network`` (false if the
+        cell is too far from a road), other columns of the cells, demand columns equal in all rows
+        of a cell (`one_each`), ``geometry``.
+
+    Raises
+    ------
+    InputError
+        If a demand row names an unknown cell.
+
+    Examples
+    --------
+    >>> cells = gpd.GeoDataFrame(
+    ...     {"cell_id": ["c00001"], "people": [90.0], "node_id": [7], "snap_m": [12.0]},
+    ...     geometry=gpd.points_from_xy([320_000.0], [3_730_000.0], crs=32643),
+    ... )
+    >>> demand = pd.DataFrame(
+    ...     {
+    ...         "demand_id": ["d00001"],
+    ...         "cell_id": ["c00001"],
+    ...         "vehicle_class": ["car"],
+    ...         "demand_kwh_day": [40.0],
+    ...         "served_kwh_day": [30.0],
+    ...     }
+    ... )
+    >>> layer = demand_layer(cells, demand)
+    >>> layer[["unserved_kwh_day", "served_share", "demand_car_kwh_day"]].to_dict("list")
+    {'unserved_kwh_day': [10.0], 'served_share': [0.75], 'demand_car_kwh_day': [40.0]}
     """
     _require_known(demand, "demand", "cell_id", cells)
     wanted, served = (_by_class(cells, demand, f"{what}_kwh_day") for what in ("demand", "served"))
