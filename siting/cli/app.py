@@ -189,7 +189,7 @@ def to_folder(help_: str) -> Any:
 
 def verb(
     group: str, example: str, *, solver: Sequence[str] = (), quiet: bool = True, bare: bool = False
-) -> Callable[[Callable[..., Reply | None]], Callable[..., Any]]:
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that makes a function a verb, with an example in its help.
 
     The function returns a `Reply`, which is printed as ``--json`` and ``--quiet`` require; errors
@@ -200,7 +200,7 @@ def verb(
     the function prints and explains errors itself.
     """
 
-    def make(function: Callable[..., Reply | None]) -> Callable[..., Any]:
+    def make(function: Callable[..., Any]) -> Callable[..., Any]:
         # By default the list of verbs truncates descriptions at the line's end.
         said = " ".join((function.__doc__ or "").split())
         return app.command(
@@ -214,7 +214,7 @@ def verb(
 
 
 def _with_common_options(
-    function: Callable[..., Reply | None], solver: Sequence[str], quiet: bool
+    function: Callable[..., Reply], solver: Sequence[str], quiet: bool
 ) -> Callable[..., None]:
     """Return a verb with the common options, which prints its reply and exits with its code."""
     own = dict(inspect.signature(function, eval_str=True).parameters)
@@ -227,8 +227,6 @@ def _with_common_options(
         with errors_explained(quiet=hushed) as shown:
             _PROGRESS.set(shown)
             reply = function(**given)
-            if reply is None:
-                return
             if as_json:
                 print_json(reply.json())
             elif reply.always or not hushed:
@@ -408,19 +406,16 @@ def errors_explained(*, quiet: bool = False) -> Iterator[Progress | None]:
             if progress is not None:
                 progress.stop()
     except InfeasibleError as err:
-        print_error("This cannot hold", err)
-        raise typer.Exit(1) from err
+        raise failed("This cannot hold", err, 1) from err
     except SitingError as err:
-        print_error("Error", err)
-        raise typer.Exit(2) from err
+        raise failed("Error", err) from err
     except OSError as err:
         where = "" if err.filename is None else str(err.filename)
-        print_error("Error", SitingError(Fault(where, f"the system says: {err.strerror or err}")))
-        raise typer.Exit(2) from err
+        fault = Fault(where, f"the system says: {err.strerror or err}")
+        raise failed("Error", SitingError(fault)) from err
     except MemoryError as err:
         what = "needs more memory than there is: ask for less, e.g. a smaller area or cutoff_min"
-        print_error("Error", SitingError(Fault("", f"{what} ({err})" if str(err) else what)))
-        raise typer.Exit(2) from err
+        raise failed("Error", SitingError(f"{what} ({err})" if str(err) else what)) from err
     except KeyboardInterrupt as err:
         raise stopped(f"{str(err) or 'Stopped'}; nothing was written.") from None
     except typer.Exit:
@@ -462,8 +457,8 @@ def stopped(text: str) -> typer.Exit:
     return typer.Exit(130)
 
 
-def print_error(heading: str, err: SitingError) -> None:
-    """Print an error on stderr, and as JSON on stdout if requested."""
+def failed(heading: str, err: SitingError, code: int = 2) -> typer.Exit:
+    """Print an error on stderr, and as JSON if requested; return the exception that ends a verb."""
     _json_of(err.faults)
     more = f" ({len(err.faults)} faults)" if len(err.faults) > 1 else ""
     typer.echo(f"{heading}{more}:", err=True)
@@ -472,3 +467,4 @@ def print_error(heading: str, err: SitingError) -> None:
     for line in str(err).splitlines():
         lines = textwrap.wrap(line, max(width - 4, 20), break_long_words=False) if width else [line]
         typer.echo("\n".join(f"  {part}" for part in lines), err=True)
+    return typer.Exit(code)
