@@ -25,7 +25,13 @@ from siting.interrupts import seen_through
 from siting.plan import Plan, PlanTables, make_plan
 from siting.program.limits import number, with_more_money
 from siting.program.program import Program
-from siting.review.outside_plan import over_budget, over_limits, read_their_layer, their_plan
+from siting.review.outside_plan import (
+    Catalogue,
+    over_budget,
+    over_limits,
+    read_their_layer,
+    their_plan,
+)
 from siting.review.score import score, score_table, scores_in_words
 from siting.review.shown import Block, Shown
 from siting.study.facts import folder_for, head_of
@@ -157,8 +163,9 @@ def evaluate(
     else:
         path = lay_down(("sites",), sites, config.output.cache_dir)
     try:
-        layer = read_their_layer(path, configurations_of(config.offers), waiting.chargers, names)
-        drawn = their_plan(study, layer, str(path))
+        chargers = set(waiting.chargers["charger_id"].astype(str))
+        catalogue = Catalogue(configurations_of(config.offers), chargers, names or {})
+        drawn = their_plan(study, read_their_layer(path, catalogue), catalogue, str(path))
     except SitingError as err:
         raise in_words(err) from None
     notes = list(drawn.notes)
