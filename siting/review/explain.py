@@ -42,7 +42,7 @@ from siting.study.revalue import in_the_end
 from siting.study.stored_run import Source, plan_of, study_of
 from siting.study.to_limits import site_named
 from siting.study.to_program import instance_of, program_of
-from siting.tables import capacity_columns
+from siting.tables import capacity_columns, capacity_groups
 
 # Energy that is too small to mention (kWh/day); use share from which a station is called full.
 LITTLE_KWH, FULL_SHARE = 0.5, 0.999
@@ -258,9 +258,7 @@ def _in_reach(run: Explained, site: str) -> tuple[float, float]:
     """Return the demand that a site could serve, and the part that is unserved (kWh/day)."""
     here = run.study.offers[run.study.offers["site_id"] == site]
     pairs, demand = run.study.compatibility, run.plan.demand
-    groups = pairs["charger_group"].unique()
-    columns = {g: f"capacity_{g}_kwh_day" for g in groups if f"capacity_{g}_kwh_day" in here}
-    able = [group for group, column in columns.items() if (here[column] > 0).any()]
+    able = [g for g in capacity_groups(here.columns) if (here[f"capacity_{g}_kwh_day"] > 0).any()]
     classes = pairs.loc[pairs["charger_group"].isin(able), "vehicle_class"]
     near = run.study.reach.loc[run.study.reach["site_id"] == site, "cell_id"]
     rows = demand[demand["cell_id"].isin(near) & demand["vehicle_class"].isin(classes)]

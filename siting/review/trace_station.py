@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,18 +12,17 @@ import pandas as pd
 from siting import reference, sites
 from siting.errors import InputError
 from siting.review.traced import Chain, Factor, Slice, Step, Trace, Traced
+from siting.sites.configurations import EXTENDED, UPGRADED
 from siting.sites.load import draw_kw, fastest_kw
 from siting.sites.standards import group_capacity_kwh_day
 from siting.study.program_inputs import subsidy_of
 from siting.study.read_sources import configurations_of
 from siting.study.to_plan import service_standard
-from siting.tables import COST_PARTS
+from siting.tables import COST_PARTS, capacity_groups
 from siting.texts import counted
 
 HOURS = 24.0
 PAISA = 0.01
-# Prefix of the name of a configuration that extends a station, and suffix if the feeder grows.
-_MORE = re.compile(r"^existing\+|\+upgrade$")
 _SESSION = ("session_kwh", "session_min", "peak_hour_share")
 
 
@@ -75,9 +73,7 @@ def trace_station(run: Traced, site: str, at: Slice, classes: Sequence[str]) -> 
 
 def _counts(run: Traced, configuration: str) -> dict[str, int]:
     """Return the number of chargers of each type in a configuration; empty if it has none."""
-    name = configuration
-    while _MORE.search(name):
-        name = _MORE.sub("", name)
+    name = configuration.removeprefix(EXTENDED).removesuffix(UPGRADED)
     return configurations_of(run.config.offers, run.table("chargers")).get(name, {})
 
 
@@ -100,11 +96,10 @@ def _capacity(run: Traced, offer: pd.Series[Any], counts: dict[str, int]) -> lis
     pairs = run.table("compatibility")
     group_of = run.table("chargers").set_index("charger_id")["charger_group"]
     chains = []
-    for column in (str(c) for c in offer.index if re.fullmatch(r"capacity_\w+_kwh_day", str(c))):
-        stored = float(offer[column])
+    for group in capacity_groups(offer.index):
+        stored = float(offer[f"capacity_{group}_kwh_day"])
         if not stored > 0:
             continue
-        group = column.removeprefix("capacity_").removesuffix("_kwh_day")
         types = {name: n for name, n in counts.items() if group_of.get(name) == group}
         factors = [*run.figures_of(["power_kw", "ports"], *types)]
         factors.append(run.worked_out("availability", "", availability, "share", "offers"))
