@@ -389,11 +389,11 @@ def _priced(
     key = pd.MultiIndex.from_arrays([offers["site_id"], bare_names(offers)])
     at = key.get_indexer(pd.MultiIndex.from_arrays([new["site_id"], names]))
     picked = offers.iloc[at].reset_index(drop=True)
-    reason = picked["reason"].fillna("").astype(str)
+    reason = texts_of(picked, "reason")
     same = (new["site_id"] == new["their_id"]).to_numpy()
     both = new["their_id"] + " (site " + new["site_id"] + ")"
     labels = new["their_id"].where(same, both)
-    broken = [f"{label}: {why}" for label, why in zip(labels, reason, strict=True) if why.strip()]
+    broken = [f"{label}: {why}" for label, why in zip(labels, reason, strict=True) if why]
     extends = picked["extends"].to_numpy(bool)
     if asked.existing_policy == "keep" and extends.any():
         ids = _some(labels[extends])

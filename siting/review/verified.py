@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -224,41 +225,34 @@ def _award(study: Study, folder: Path) -> tuple[str, None]:
 def _tables(study: Study, folder: Path, notes: list[str]) -> tuple[str, None]:
     """Compute each table that follows from other tables, and compare it with the stored one."""
     facts = read_json(folder / "run.json")
-    faults, again = [], []
+    faults, again = list[Fault](), []
     with scratch_folder() as cache:
         output = study.config.output.model_copy(update={"cache_dir": cache})
         config = study.config.model_copy(update={"output": output})
         stored = {name: getattr(study, name) for name, made in STAGES.items() if made.stored}
         for name in (name for name in stored if STAGES[name].stored in _FROM_TABLES):
             others = {other: table for other, table in stored.items() if other != name}
-            try:
+            with _inputs_there(name, faults):
                 anew = getattr(Study(config, tables=others), name)
-            except _GONE as err:
-                faults += _input_gone(name, err)
-                continue
-            if is_own(name, facts):
-                faults += own_faults(study, name, anew, facts, folder)
-                notes.append(f"{name}: bids and answers were not held against who gave them")
-            elif same_table(stored[name], anew):
-                again.append(name)
-            else:
-                faults.append(edited(f"{FOLDER}, table {name}", NOT_OTHERS))
-        try:
+                if is_own(name, facts):
+                    faults += own_faults(study, name, anew, facts, folder)
+                    notes.append(f"{name}: bids and answers were not held against who gave them")
+                elif same_table(stored[name], anew):
+                    again.append(name)
+                else:
+                    faults.append(edited(f"{FOLDER}, table {name}", NOT_OTHERS))
+        with _inputs_there("what is noted of people", faults):
             noted = config.demand.people.kind in _WITH_NOTES
             people_notes = read_people(config, study.network).notes if noted else ()
             if study.people_notes != people_notes:
                 where = f"{FOLDER}/{MANIFEST}, key people_notes"
                 faults.append(edited(where, "is not what reading the people gives"))
-        except _GONE as err:
-            faults += _input_gone("what is noted of people", err)
-        try:
+        with _inputs_there("the list of figures", faults):
             given = {k: t for k, t in stored.items() if k != "outcome"}
             figures = Study(config, tables=given).sourced_figures
             if _records(study.sourced_figures) != _records(figures):
                 where = "run.json, key assumptions"
                 faults.append(edited(where, "are not those of the tables they name"))
-        except _GONE as err:
-            faults += _input_gone("the list of figures", err)
     faults += input_faults(study)
     told, rests = outcome_faults(study)
     faults += told
@@ -273,12 +267,16 @@ def _records(table: pd.DataFrame) -> list[str]:
     return sorted(json_text(row) for row in plain(table.to_dict("records")))
 
 
-def _input_gone(what: str, err: SitingError) -> list[Fault]:
-    """Return the faults for a claim whose input cannot be read."""
-    return [
-        Fault(one.where, f"{what} cannot be worked out again: {one.what}", "put the file back")
-        for one in err.faults
-    ]
+@contextmanager
+def _inputs_there(what: str, faults: list[Fault]) -> Iterator[None]:
+    """Add a fault for each input without which a claim cannot be computed again."""
+    try:
+        yield
+    except _GONE as err:
+        what = f"{what} cannot be worked out again"
+        faults += [
+            Fault(one.where, f"{what}: {one.what}", "put the file back") for one in err.faults
+        ]
 
 
 def _written(
@@ -293,10 +291,9 @@ def _written(
     refuse(faults)
     with scratch_folder() as place:
         other = place / "run"
-        try:
+        with _inputs_there("the run", faults):
             write_run(study, other, datetime.fromisoformat(moment.written))
-        except _GONE as err:
-            raise InputError(_input_gone("the run", err)) from err
+        refuse(faults)
         again = read_json(other / FOLDER / MANIFEST)
         replanned = [_CHANGES] if _REPLANNED in facts else []
         more = [*replanned, *own_files(facts)]

@@ -161,8 +161,7 @@ def print_award(made: Award) -> None:
     ]
     console.table(columns, [*rows, ("budget", f"{outcome.budget_pkr / 1e6:,.3f}")])
     console.notes(made.notes)
-    if made.folder is not None:
-        console.written(made.folder)
+    console.written(made.folder)
 
 
 def _figure(head: str, value: Any, form: str = ">", per: float = 1) -> Column:
